@@ -1,0 +1,59 @@
+// Package lifecycle says what is true of a MK.IO resource and what counts as news.
+//
+// It is pure: values in, a verdict out; no clock, no context, no network. Both sources, the
+// webhook that tells and the poll that asks, speak to it in one type, [Observation]: "this
+// resource is in this state". What the log holds of a resource is a [Fact], its last event.
+// [Decide] compares the two.
+//
+// # What becomes of an observation
+//
+//	nothing recorded                                        Changed   event 1
+//	a newer, different state                                Changed   the next event
+//	provisioning turned Failed (or recovered), same state   Changed   the next event
+//	the recorded state, the same time or delivery id        Repeat    nothing
+//	the recorded state with a newer MK.IO time              Flap      nothing: it left and came back unseen
+//	a state older than the recorded one                     Late      kept aside, unless it is in the log already
+//	two facts that no evidence orders                       Conflict  kept aside, and MK.IO is asked
+//	the same name, another life                             Reborn    Deleted (when not yet recorded), then event
+//
+// # Late, or in the log already
+//
+// A retry may come after a later state: Processing, Finished, Processing again. Against the
+// last event alone that is Late. The caller then looks through the resource's earlier events
+// of the same state, and [Fact.Tells] says whether one of them is this very observation: the
+// same delivery id, or the same MK.IO time. If so it was a Repeat.
+//
+// # How two facts are ordered
+//
+// Names are re-used after deletion, so the first question is whether both facts speak of the
+// same life. A life is MK.IO's internal id, else the time the resource was created. Two ids, or
+// two creation times, tell lives apart; an id says nothing about a time. A record created after
+// everything recorded is another life whatever else it says. Of two lives the one with the later
+// times follows the other.
+//
+// Within one life, strongest first:
+//
+//  1. Deleted is the end of a life, and a job that is Finished, in Error or Canceled never goes
+//     back to Queued, Scheduled, Processing or Canceling. Where the life is not known this needs
+//     the times to agree; where they do not, it is a Conflict.
+//  2. MK.IO's own times, like with like: the record's modification time on both sides, then the
+//     time of the change on both sides. Equal times order nothing.
+//  3. The window of a poll against the time of a webhook: a change told to have happened after
+//     the look that showed the recorded state is newer, one from before the look that still
+//     showed the state before it is older. Inside the window nothing is known.
+//  4. A poll asks for the present. It carries the sequence that was recorded before it asked
+//     ([Observation.Basis]); if nothing was recorded meanwhile, what it saw is newer than the
+//     record, unless its own modification time says that it was read from a stale copy.
+//  5. A job's usual order: Queued, Scheduled, Processing, Canceling, the end.
+//
+// Where all are silent the verdict is Conflict: asking MK.IO is cheaper than guessing.
+//
+// # Words
+//
+// States are compared without regard to case and kept as MK.IO spelt them. The empty state is a
+// state. A word nobody listed is news like any other, in phase "unknown". Any state may follow
+// any: intermediate states are missed by polls and are not told by webhooks.
+//
+// provisioningState is not a state. Only whether it is Failed counts here: two neighbours in the
+// log never carry the same pair of state and provisioning failure.
+package lifecycle
