@@ -51,6 +51,28 @@ func (v Verdict) ByArrival() Verdict {
 	return v
 }
 
+// News says whether the verdict asks for an event.
+func (v Verdict) News() bool { return v.Outcome == Changed || v.Outcome == Reborn }
+
+// MayBeRecorded says whether the resource's earlier events must be looked through before the verdict
+// holds: one of them may be this observation, told before a later state ([Fact.Tells]). What a poll
+// saw is not looked up: it is of the present, or dropped.
+func (v Verdict) MayBeRecorded(recorded *Fact, seen Observation) bool {
+	if recorded == nil || seen.Basis != nil {
+		return false
+	}
+	switch v.Outcome {
+	case Late, Conflict:
+		return true
+	case Changed:
+		// A retry may carry a new time. The states of a job do not come back, those of others do.
+		before, ok1 := rank(seen.Key.Kind, recorded.State)
+		after, ok2 := rank(seen.Key.Kind, seen.State)
+		return !ok1 || !ok2 || before >= after
+	}
+	return false
+}
+
 func changed(why string) Verdict { return Verdict{Outcome: Changed, Why: why} }
 func reborn(why string) Verdict  { return Verdict{Outcome: Reborn, Why: why} }
 func repeat(why string) Verdict  { return Verdict{Outcome: Repeat, Why: why} }
@@ -72,7 +94,8 @@ func Decide(recorded *Fact, seen Observation) Verdict {
 		return repeat("it is recorded")
 	}
 	life := compareLives(*recorded, seen)
-	if life == otherLife {
+	gone := SameState(recorded.State, StateDeleted) && SameState(seen.State, StateDeleted)
+	if life == otherLife && !gone {
 		return decideReborn(*recorded, seen)
 	}
 	if samePair(*recorded, seen) {
@@ -180,7 +203,7 @@ func decideByEvidence(recorded Fact, seen Observation) Verdict {
 // the same delivery or at the same MK.IO time. A record's modification time stands in where one
 // of them has no time.
 func (f Fact) Tells(seen Observation) bool {
-	if !samePair(f, seen) || compareLives(f, seen) == otherLife {
+	if !samePair(f, seen) || compareIDs(f.Life, seen.Life) == otherLife {
 		return false
 	}
 	if seen.Delivery != nil && seen.Delivery.ID != "" && seen.Delivery.ID == f.Delivery {
@@ -208,17 +231,30 @@ const (
 
 // compareLives says whether a fact and an observation are of one life of the name.
 func compareLives(recorded Fact, seen Observation) lives {
-	if recorded.Life != "" && seen.Life != "" {
-		a, errA := time.Parse(time.RFC3339Nano, recorded.Life)
-		b, errB := time.Parse(time.RFC3339Nano, seen.Life)
-		switch {
-		case errA == nil && errB == nil && a.Equal(b), recorded.Life == seen.Life:
-			return sameLife
-		case (errA == nil) == (errB == nil):
-			return otherLife
-		}
+	if l := compareIDs(recorded.Life, seen.Life); l != unknownLife {
+		return l
 	}
 	if order(latest(recorded.At, recorded.Modified), seen.Created) == newer {
+		return otherLife
+	}
+	return unknownLife
+}
+
+// compareIDs compares two lives by what MK.IO calls them: two ids, or two times of creation. An id
+// and a time say nothing of each other.
+func compareIDs(a, b string) lives {
+	if a == "" || b == "" {
+		return unknownLife
+	}
+	if a == b {
+		return sameLife
+	}
+	ta, errA := time.Parse(time.RFC3339Nano, a)
+	tb, errB := time.Parse(time.RFC3339Nano, b)
+	switch {
+	case errA == nil && errB == nil && ta.Equal(tb):
+		return sameLife
+	case (errA == nil) == (errB == nil):
 		return otherLife
 	}
 	return unknownLife

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/mkio"
+)
+
+// prefix is the first word of every variable of the bridge.
+const prefix = "BRIDGE"
+
+// config is every setting of the bridge. The desc tags are the manual: README and `bridge config` are
+// made of them. A secret has a second variable, the same with _FILE, that names a file to read it
+// from, again when it changes.
+type config struct {
+	Listen         string `split_words:"true" default:"127.0.0.1:8080" desc:"webhook listener; any address but loopback needs a secret"`
+	AdminListen    string `split_words:"true" default:"127.0.0.1:9090" desc:"admin listener: health, metrics, schemas, /v1"`
+	TLSCert        string `split_words:"true" desc:"certificate file of the webhook listener, read again when it changes"`
+	TLSKey         string `split_words:"true" desc:"key file of the webhook listener"`
+	WebhookSecrets secret `split_words:"true" desc:"secrets that authenticate deliveries, comma-separated; the first is current"`
+	AdminToken     secret `split_words:"true" desc:"bearer token of /v1; without one /v1 exists on loopback alone"`
+
+	MkioURL  string `split_words:"true" default:"https://app.mk.io" desc:"base address of MK.IO's API; events' sources lie below it"`
+	Projects list   `split_words:"true" desc:"projects to take deliveries of, comma-separated; empty: all"`
+
+	NatsURL      servers `split_words:"true" desc:"NATS servers, comma-separated; empty: an embedded server"`
+	NatsCreds    string  `split_words:"true" desc:"NATS credentials file"`
+	NatsNkey     string  `split_words:"true" desc:"NATS nkey seed file"`
+	NatsUser     string  `split_words:"true" desc:"NATS user"`
+	NatsPassword secret  `split_words:"true" desc:"NATS password"`
+	NatsToken    secret  `split_words:"true" desc:"NATS token"`
+	NatsTLSCa    string  `split_words:"true" desc:"file with the certificates that sign the NATS servers'"`
+	NatsTLSCert  string  `split_words:"true" desc:"client certificate file for NATS"`
+	NatsTLSKey   string  `split_words:"true" desc:"client key file for NATS"`
+
+	NatsListen string   `split_words:"true" default:"127.0.0.1:4222" desc:"embedded server: client port for readers; empty: none"`
+	StoreDir   string   `split_words:"true" default:"./data" desc:"embedded server: directory of the store"`
+	Sync       syncMode `default:"always" desc:"embedded server: always (an acknowledged event is on disk) or an interval such as 2s"`
+
+	StreamReplicas int           `split_words:"true" default:"1" desc:"replicas of the streams that the bridge creates"`
+	StreamManage   string        `split_words:"true" default:"create" desc:"create the streams that are missing, or only verify"`
+	MaxAge         time.Duration `split_words:"true" default:"0" desc:"age limit of the event log when it is created; 0: keep"`
+	SubjectPrefix  string        `split_words:"true" default:"mkio" desc:"first token of all subjects; streams and buckets take it too"`
+
+	Resource string   `default:"redacted" desc:"the record in an event: full, redacted or none"`
+	MaxBody  byteSize `split_words:"true" default:"4MiB" desc:"largest body of a webhook request"`
+
+	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
+	LogFormat string     `split_words:"true" desc:"text or json; empty: text on a terminal, else json"`
+}
+
+// loadConfig reads the environment. Every mistake is reported, each with its variable; values of
+// secrets are not.
+func loadConfig() (config, error) {
+	var c config
+	if err := checkNames(os.Environ(), variables(&c)); err != nil {
+		return c, err
+	}
+	if err := envconfig.Process(prefix, &c); err != nil {
+		return c, explainParse(err)
+	}
+	if err := c.resolveSecrets(os.LookupEnv); err != nil {
+		return c, err
+	}
+	return c, c.validate()
+}
+
+// explainParse says which variable is wrong, without the machinery's own words.
+func explainParse(err error) error {
+	if parse, ok := errors.AsType[*envconfig.ParseError](err); ok {
+		return fmt.Errorf("%s: %q is no %s: %w", parse.KeyName, parse.Value, parse.TypeName, parse.Err)
+	}
+	return err
+}
+
+// validate checks what one variable cannot know of another. It reports everything it finds.
+func (c config) validate() error {
+	var errs []error
+	bad := func(name, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s_%s: %s", prefix, name, fmt.Sprintf(format, args...)))
+	}
+	for name, addr := range map[string]string{"LISTEN": c.Listen, "ADMIN_LISTEN": c.AdminListen} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			bad(name, "%q is no host:port, e.g. 127.0.0.1:8080", addr)
+		}
+	}
+	if _, _, err := net.SplitHostPort(c.NatsListen); err != nil && c.NatsListen != "" {
+		bad("NATS_LISTEN", "%q is no host:port, e.g. 127.0.0.1:4222", c.NatsListen)
+	}
+	if !loopback(c.Listen) && len(c.WebhookSecrets.all()) == 0 {
+		bad("LISTEN", "%s can be reached from outside, and without a secret anybody could make up events: set %s_WEBHOOK_SECRETS, or listen on loopback", c.Listen, prefix)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		bad("TLS_CERT", "certificate and key go together: set both %s_TLS_CERT and %s_TLS_KEY", prefix, prefix)
+	}
+	if u, err := url.Parse(c.MkioURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		bad("MKIO_URL", "it must be an http or https address without user, query and fragment, e.g. https://app.mk.io")
+	}
+	if !event.ValidPrefix(c.SubjectPrefix) {
+		bad("SUBJECT_PREFIX", "%q must be one token of 1 to 64 letters, digits, _ and -", c.SubjectPrefix)
+	}
+	if c.StreamManage != "create" && c.StreamManage != "verify" {
+		bad("STREAM_MANAGE", "%q must be create or verify", c.StreamManage)
+	}
+	if c.StreamReplicas < 1 || c.StreamReplicas > 5 {
+		bad("STREAM_REPLICAS", "%d must be 1 to 5", c.StreamReplicas)
+	}
+	if c.MaxAge < 0 || c.MaxAge > 0 && c.MaxAge < time.Minute {
+		bad("MAX_AGE", "%s must be 0, or a minute or more", c.MaxAge)
+	}
+	if _, err := mkio.ParseResourcePolicy(c.Resource); err != nil {
+		bad("RESOURCE", "%q must be full, redacted or none", c.Resource)
+	}
+	if c.MaxBody < 1<<10 || c.MaxBody > 1<<30 {
+		bad("MAX_BODY", "%s must be from 1KiB to 1GiB", c.MaxBody)
+	}
+	if c.LogFormat != "" && c.LogFormat != "text" && c.LogFormat != "json" {
+		bad("LOG_FORMAT", "%q must be text or json", c.LogFormat)
+	}
+	return errors.Join(errs...)
+}
+
+// loopback says whether only this machine can reach an address.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// list is a comma-separated list; blanks around its items and empty items do not count.
+type list []string
+
+// Decode reads a list.
+func (l *list) Decode(value string) error { *l = splitList(value); return nil }
+
+func (l list) String() string { return strings.Join(l, ",") }
+
+func splitList(value string) []string {
+	var items []string
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// syncMode is when the embedded server syncs its files: 0 is always, before each acknowledgement.
+type syncMode time.Duration
+
+// Decode reads a mode.
+func (s *syncMode) Decode(value string) error {
+	if value == "always" {
+		*s = 0
+		return nil
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		return errors.New("say always, or an interval such as 2s")
+	}
+	*s = syncMode(d)
+	return nil
+}
+
+func (s syncMode) String() string {
+	if s == 0 {
+		return "always"
+	}
+	return time.Duration(s).String()
+}
+
+// byteSize is a number of bytes, with a unit of B, KiB, MiB or GiB.
+type byteSize int64
+
+// Decode reads a size.
+func (b *byteSize) Decode(value string) error {
+	for _, unit := range []struct {
+		name string
+		size int64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"B", 1}, {"", 1}} {
+		digits, ok := strings.CutSuffix(value, unit.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err != nil || n < 0 || n > (1<<40)/unit.size {
+			return errors.New("say a size such as 4MiB")
+		}
+		*b = byteSize(n * unit.size)
+		return nil
+	}
+	return errors.New("say a size such as 4MiB")
+}
+
+func (b byteSize) String() string {
+	for _, unit := range []struct {
+		name string
+		size byteSize
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if b >= unit.size && b%unit.size == 0 {
+			return strconv.FormatInt(int64(b/unit.size), 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(int64(b), 10) + "B"
+}
+
+// servers is a list of NATS addresses, which may hold passwords.
+type servers string
+
+// String masks what stands before the hosts.
+func (s servers) String() string {
+	all := splitList(string(s))
+	for i, server := range all {
+		if scheme, rest, ok := strings.Cut(server, "://"); ok {
+			if at := strings.LastIndex(rest, "@"); at >= 0 {
+				all[i] = scheme + "://" + masked + rest[at:]
+			}
+		}
+	}
+	return strings.Join(all, ",")
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/kelseyhightower/envconfig"
+)
+
+// variables returns the names of all settings, in the order of their fields.
+func variables(c *config) []string {
+	return strings.Fields(usage(c, `{{range .}}{{usage_key .}} {{end}}`))
+}
+
+// configTable is the manual of all settings as a Markdown table.
+func configTable() string {
+	var c config
+	table := "| variable | default | meaning |\n|---|---|---|\n" +
+		usage(&c, "{{range .}}| `{{usage_key .}}` | {{with usage_default .}}`{{.}}`{{end}} | {{usage_description .}} |\n{{end}}")
+	return table + "\nEach secret (" + strings.Join(secretNames(), ", ") +
+		") can be read from a file instead: add `_FILE` to its name. The file is read again when it changes.\n"
+}
+
+func secretNames() []string {
+	var c config
+	var names []string
+	for name := range c.secrets() {
+		names = append(names, "`"+name+"`")
+	}
+	slices.Sort(names)
+	return names
+}
+
+// usage fills a template of envconfig's.
+func usage(c *config, format string) string {
+	var b bytes.Buffer
+	if err := envconfig.Usagef(prefix, c, &b, format); err != nil {
+		panic(err) // the template is ours
+	}
+	return b.String()
+}
+
+// injected matches what Kubernetes puts into a pod's environment for a Service named bridge.
+var injected = regexp.MustCompile(`_PORT$|_PORT_|_SERVICE_`)
+
+// checkNames refuses variables that look like the bridge's and are not: a typo must not silently leave
+// a default in place.
+func checkNames(environ, known []string) error {
+	for _, name := range known {
+		if slices.Contains(secretNames(), "`"+name+"`") {
+			known = append(known, name+fileSuffix)
+		}
+	}
+	var errs []error
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, prefix+"_") || slices.Contains(known, name) || injected.MatchString(name) {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s is no setting of the bridge; did you mean %s? (bridge config lists all)", name, nearest(name, known)))
+	}
+	return errors.Join(errs...)
+}
+
+// nearest returns the candidate with the smallest edit distance.
+func nearest(name string, candidates []string) string {
+	return slices.MinFunc(candidates, func(a, b string) int { return distance(name, a) - distance(name, b) })
+}
+
+// distance is the Levenshtein distance of two strings.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j]+1, row[j+1]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+// printConfig writes the settings in force, secrets masked.
+func printConfig(w io.Writer, c config) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	v := reflect.ValueOf(c)
+	for i, name := range variables(&c) {
+		fmt.Fprintf(table, "%s\t%v\n", name, v.Field(i).Interface())
+	}
+	return table.Flush()
+}

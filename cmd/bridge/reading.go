@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// openLog connects a command that reads to the NATS of the configuration, or to the embedded server of
+// a bridge on this machine.
+func (c *call) openLog(ctx context.Context) (log *eventlog.Log, done func(), err error) {
+	conf, err := loadConfig()
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	nats := natsConfig(conf, c.logger(conf))
+	nats.Name = "mkio-bridge " + c.command.name
+	if nats.URL == "" {
+		if conf.NatsListen == "" {
+			return nil, nil, usageError{fmt.Errorf("%s_NATS_URL and %s_NATS_LISTEN are both empty: there is no NATS to read from", prefix, prefix)}
+		}
+		nats.URL = "nats://" + conf.NatsListen
+	}
+	nc, err := broker.Connect(ctx, nats)
+	if err != nil {
+		return nil, nil, unreachableError{err}
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		nc.Close()
+		return nil, nil, err
+	}
+	return eventlog.New(js, event.NewNames(conf.SubjectPrefix)), nc.Close, nil
+}
+
+// A selection is the flags that choose events or resources, and how they are printed.
+type selection struct {
+	query  eventlog.Query
+	output string
+}
+
+// add defines the flags that events and state share.
+func (s *selection) add(set *flag.FlagSet) {
+	set.Func("kind", "only this kind, e.g. job", func(v string) error {
+		s.query.Kind = lifecycle.Kind(v)
+		if s.query.Kind.Depth() == 0 {
+			return fmt.Errorf("there is no kind %q; kinds are %s", v, kindList())
+		}
+		return nil
+	})
+	set.StringVar(&s.query.Project, "project", "", "only this project")
+	set.StringVar(&s.query.Name, "name", "", "only resources of this name")
+	set.StringVar(&s.query.State, "state", "", "only this state, without regard to case")
+	set.StringVar(&s.output, "output", "text", "text, or json for one CloudEvent a line")
+}
+
+func (s *selection) check() error {
+	if s.output != "text" && s.output != "json" {
+		return usageError{fmt.Errorf("--output %q must be text or json", s.output)}
+	}
+	return nil
+}
+
+func kindList() string {
+	var names []string
+	for _, k := range lifecycle.Kinds() {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, ", ")
+}
+
+// moment reads a point in time: how long ago, or RFC 3339.
+func moment(into *time.Time) func(string) error {
+	return func(v string) error {
+		if d, err := time.ParseDuration(v); err == nil {
+			*into = time.Now().Add(-d)
+			return nil
+		}
+		t, err := time.Parse(time.RFC3339Nano, v)
+		if err != nil {
+			return fmt.Errorf("%q is neither a duration such as 2h nor a time such as 2031-03-04T10:00:00Z", v)
+		}
+		*into = t
+		return nil
+	}
+}
+
+// printAll writes events until there are no more, or one cannot be read.
+func (s *selection) printAll(w io.Writer, entries iter.Seq2[eventlog.Entry, error]) error {
+	for e, err := range entries {
+		if err != nil {
+			return err
+		}
+		if err := s.print(w, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// print writes one event: its payload on a line, or a line for people.
+func (s *selection) print(w io.Writer, e eventlog.Entry) error {
+	if s.output == "json" {
+		_, err := fmt.Fprintf(w, "%s\n", e.Payload)
+		return err
+	}
+	_, err := fmt.Fprintln(w, eventLine(e))
+	return err
+}
+
+// eventLine is an event in a line: place, time, resource, change, way.
+func eventLine(e eventlog.Entry) string {
+	d := e.Event.Data
+	change := printable(d.State)
+	if d.PreviousState != nil {
+		change = printable(*d.PreviousState) + " → " + change
+	}
+	if lifecycle.ProvisioningFailed(d.ProvisioningState) {
+		change += " (provisioning failed)"
+	}
+	resource := fmt.Sprintf("%s %s/%s", d.Kind, printable(d.Project), printable(strings.Join(d.Path, "/")))
+	return fmt.Sprintf("%6d  %s  %-58s  %s  [%s]", e.Sequence, e.Event.Time.Format("2006-01-02 15:04:05.000"), resource, change, d.Via)
+}
+
+// printable shows a name or state as it is where that is safe on a terminal, and quoted elsewhere.
+func printable(s string) string {
+	if quoted := fmt.Sprintf("%q", s); s == "" || quoted != `"`+s+`"` {
+		return quoted
+	}
+	return s
+}
+
+func runEvents(ctx context.Context, c *call) error {
+	var s selection
+	set := c.flags()
+	s.add(set)
+	set.Func("since", "from this time on: how long ago, or RFC 3339", moment(&s.query.Since))
+	set.Func("until", "up to this time", moment(&s.query.Until))
+	set.Uint64Var(&s.query.From, "seq", 0, "from this sequence on")
+	set.BoolVar(&s.query.Follow, "follow", false, "go on with what comes")
+	if _, err := c.parse(set, 0); err != nil {
+		return err
+	}
+	if s.query.From > 0 && !s.query.Since.IsZero() {
+		return usageError{fmt.Errorf("--seq and --since exclude each other")}
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	log, done, err := c.openLog(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.printAll(c.stdout, log.Events(ctx, s.query))
+}
+
+func runState(ctx context.Context, c *call) error {
+	var s selection
+	set := c.flags()
+	s.add(set)
+	if _, err := c.parse(set, 0); err != nil {
+		return err
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	log, done, err := c.openLog(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.printAll(c.stdout, log.State(ctx, s.query))
+}

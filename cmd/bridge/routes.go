@@ -1,0 +1,47 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"mkio-bridge/internal/problem"
+	"mkio-bridge/schemas"
+)
+
+// webhookPath is the address that a rule of MK.IO delivers to.
+const webhookPath = "/webhooks/mkio"
+
+// publicRoutes is all that the public listener has.
+func (b *bridge) publicRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(webhookPath, b.ingest)
+	mux.HandleFunc("/", notFound)
+	return mux
+}
+
+// adminRoutes is what operators see. /v1 needs a token; without one it is there on loopback alone.
+func (b *bridge) adminRoutes(loopback bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /readyz", b.readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(b.metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.Handle("GET /schemas/", http.StripPrefix("/schemas/", schemas.Handler()))
+	if b.config.AdminToken.value() != "" || loopback {
+		mux.Handle("GET /v1/resources", b.authorized(b.listResources))
+		mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", b.authorized(b.getResource))
+		mux.Handle("GET /v1/events", b.authorized(b.streamEvents))
+	}
+	mux.HandleFunc("/", notFound)
+	return mux
+}
+
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	problem.Write(w, http.StatusNotFound, "there is nothing at this address")
+}
+
+func (b *bridge) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := b.ready(r.Context()); err != nil {
+		problem.Write(w, http.StatusServiceUnavailable, err.Error())
+	}
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"mkio-bridge/internal/broker"
+)
+
+func runService(ctx context.Context, c *call) error {
+	if _, err := c.parse(c.flags(), 0); err != nil {
+		return err
+	}
+	conf, err := loadConfig()
+	if err != nil {
+		return usageError{err}
+	}
+	log := c.logger(conf)
+	b, err := open(ctx, conf, log)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	b.log.Info("bridge", "version", version(), "durability", b.durability())
+	err = b.serve(ctx, nil)
+	if err == nil {
+		b.log.Info("stopped")
+	}
+	return err
+}
+
+// durability says in a few words what an acknowledgement means here.
+func (b *bridge) durability() string {
+	switch {
+	case b.embedded == nil:
+		return "an acknowledged event is stored as the NATS servers' sync_interval and the streams' replicas say"
+	case b.config.Sync == 0:
+		return "an acknowledged event is on disk"
+	}
+	return "an acknowledged event survives a crash of the bridge; a power failure loses up to " + b.config.Sync.String()
+}
+
+// natsConfig is how the bridge, or a command that reads, gets into someone else's NATS.
+func natsConfig(c config, log *slog.Logger) broker.Config {
+	return broker.Config{
+		URL:      string(c.NatsURL),
+		Creds:    c.NatsCreds,
+		NKey:     c.NatsNkey,
+		User:     c.NatsUser,
+		Password: c.NatsPassword.value,
+		Token:    c.NatsToken.value,
+		TLSCA:    c.NatsTLSCa,
+		TLSCert:  c.NatsTLSCert,
+		TLSKey:   c.NatsTLSKey,
+		Name:     "mkio-bridge",
+		Log:      log,
+	}
+}
+
+// newRegistry gathers the metrics of all parts with those of the process.
+func newRegistry(parts ...[]prometheus.Collector) *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, part := range parts {
+		registry.MustRegister(part...)
+	}
+	return registry
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/problem"
+)
+
+// authorized lets requests with the admin token pass; on loopback without a token, every request.
+func (b *bridge) authorized(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if want := b.config.AdminToken.value(); want != "" {
+			scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			g, t := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(want))
+			if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(g[:], t[:]) != 1 {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="mkio-bridge"`)
+				problem.Write(w, http.StatusUnauthorized, "send the admin token as Authorization: Bearer")
+				return
+			}
+		}
+		next(w, r)
+	})
+}
+
+// A resource is one resource as /v1 shows it: its last event and that event's place.
+type resource struct {
+	Sequence uint64          `json:"sequence"`
+	Subject  string          `json:"subject"`
+	Event    json.RawMessage `json:"event"`
+}
+
+func resourceOf(e eventlog.Entry) resource {
+	return resource{Sequence: e.Sequence, Subject: e.Subject, Event: e.Payload}
+}
+
+// listResources answers with the current state of the resources that the query chooses, one JSON object
+// a line.
+func (b *bridge) listResources(w http.ResponseWriter, r *http.Request) {
+	query, err := queryOf(r.URL.Query())
+	if err != nil {
+		problem.Write(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	unlimited(w)
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	for e, err := range b.events.State(r.Context(), query) {
+		if err == nil {
+			err = encoder.Encode(resourceOf(e))
+		}
+		if err != nil {
+			b.log.Warn("a list of resources was cut short", "error", err)
+			panic(http.ErrAbortHandler) // the reader must not take it for whole
+		}
+	}
+}
+
+// getResource answers with the current state of one resource.
+func (b *bridge) getResource(w http.ResponseWriter, r *http.Request) {
+	names := strings.Split(r.PathValue("name"), "/")
+	key, err := lifecycle.NewKey(lifecycle.Kind(r.PathValue("kind")), r.PathValue("project"), names...)
+	if err != nil {
+		problem.Write(w, http.StatusNotFound, err.Error())
+		return
+	}
+	entry, ok, err := b.events.Current(r.Context(), key)
+	switch {
+	case err != nil:
+		b.log.Error("a resource could not be read", "resource", key.String(), "error", err)
+		problem.Write(w, http.StatusServiceUnavailable, "the log could not be read: come again")
+	case !ok:
+		problem.Write(w, http.StatusNotFound, "the log has no event of "+key.String())
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(resourceOf(entry)) // the reader may be gone
+	}
+}
+
+// streamEvents answers with server-sent events: from a sequence (from, or Last-Event-ID) or a time
+// (since), and then live. Without either it begins with what comes.
+func (b *bridge) streamEvents(w http.ResponseWriter, r *http.Request) {
+	query, err := queryOf(r.URL.Query())
+	if err == nil {
+		err = startOf(&query, r)
+	}
+	if err != nil {
+		problem.Write(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	unlimited(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	flush := http.NewResponseController(w)
+	if flush.Flush() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(b.stopping, func() { cancel(errors.New("the bridge stops")) })()
+	for e, err := range b.events.Events(ctx, query) {
+		if err != nil {
+			b.log.Warn("a stream of events was cut short", "error", err)
+			return
+		}
+		if _, err := fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, e.Event.Type, e.Payload); err != nil {
+			return
+		}
+		if flush.Flush() != nil {
+			return
+		}
+	}
+}
+
+// startOf says where a stream of events begins.
+func startOf(query *eventlog.Query, r *http.Request) error {
+	query.Follow = true
+	from := r.URL.Query().Get("from")
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		n, err := strconv.ParseUint(last, 10, 64)
+		if err != nil {
+			return fmt.Errorf("Last-Event-ID %q is no sequence", last)
+		}
+		query.From = n + 1
+		return nil
+	}
+	if from != "" {
+		n, err := strconv.ParseUint(from, 10, 64)
+		if err != nil || n == 0 {
+			return fmt.Errorf("from %q is no sequence", from)
+		}
+		query.From = n
+		return nil
+	}
+	query.Since = time.Now()
+	if since := r.URL.Query().Get("since"); since != "" {
+		return moment(&query.Since)(since)
+	}
+	return nil
+}
+
+// queryOf reads the filters of a request.
+func queryOf(values url.Values) (eventlog.Query, error) {
+	query := eventlog.Query{
+		Kind:    lifecycle.Kind(values.Get("kind")),
+		Project: values.Get("project"),
+		Name:    values.Get("name"),
+		State:   values.Get("state"),
+	}
+	if query.Kind != "" && query.Kind.Depth() == 0 {
+		return query, fmt.Errorf("there is no kind %q; kinds are %s", query.Kind, kindList())
+	}
+	return query, nil
+}
+
+// unlimited lifts the time limit of an answer that is as long as the log.
+func unlimited(w http.ResponseWriter) {
+	// A writer without deadlines has none to lift.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+}

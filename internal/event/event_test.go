@@ -1,0 +1,199 @@
+package event_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/schematest"
+)
+
+func encoder() event.Encoder {
+	return event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}
+}
+
+func observation(t testing.TB) lifecycle.Observation {
+	previous := "Processing"
+	return lifecycle.Observation{
+		Key:              key(t, lifecycle.Job, "aurora-vod", "ladder-hd", "ep-0417"),
+		State:            "Finished",
+		Life:             "d15760bb-b323-501d-a685-3af1c869481c",
+		At:               time.Date(2031, 3, 4, 10, 19, 36, 900102000, time.UTC),
+		Modified:         time.Date(2031, 3, 4, 10, 19, 36, 395374000, time.UTC),
+		Via:              lifecycle.Webhook,
+		Delivery:         &lifecycle.Delivery{ID: "d-1 é", Type: "MediaKind.JobFinished", Received: time.Now()},
+		ReportedPrevious: &previous,
+		Source:           "/api/v1/projects/aurora-vod/media/transforms/ladder-hd/jobs/ep-0417",
+		Subject:          "transforms/ladder-hd/jobs/ep-0417",
+		Problems:         []lifecycle.Problem{{Code: "ServiceError", Message: "it <failed>"}},
+		Correlation:      json.RawMessage(`{"houseId":"LH-0417"}`),
+		Resource:         json.RawMessage(`{"name":"ep-0417","progress":100.0}`),
+	}
+}
+
+func TestEncode(t *testing.T) {
+	o := observation(t)
+	recorded := time.Date(2031, 3, 4, 10, 19, 37, 1_000_000, time.UTC)
+	before := lifecycle.Fact{Sequence: 4711, Transition: 2, State: "Processing", Hash: strings.Repeat("ab", 32)}
+	m, err := encoder().Encode(o, &before, recorded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schematest.Event(t, m.Payload)
+	if m.Subject != "mkio.job.aurora-vod.ladder-hd.ep-0417.finished" {
+		t.Errorf("subject %s", m.Subject)
+	}
+	if got := m.Header.Get("Content-Type"); got != "application/cloudevents+json" {
+		t.Errorf("content type %q", got)
+	}
+	for name := range m.Header {
+		if strings.HasPrefix(strings.ToLower(name), "ce-") {
+			t.Errorf("header %s would make readers take the event for binary mode", name)
+		}
+	}
+	var sdk cloudevents.Event
+	if err := json.Unmarshal(m.Payload, &sdk); err != nil || sdk.Validate() != nil {
+		t.Fatalf("the CloudEvents SDK cannot read it: %v %v", err, sdk.Validate())
+	}
+	e, err := event.Decode(m.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := e.Data
+	if e.Type != "mkio.job.state.changed" || e.Subject != o.Subject || e.Source != "https://app.mk.io"+o.Source ||
+		!e.Time.Equal(o.At) || e.PartitionKey != "job.aurora-vod.ladder-hd.ep-0417" || !e.RecordedTime.Equal(recorded) {
+		t.Errorf("attributes %+v", e)
+	}
+	if d.Transition != 3 || *d.PreviousState != "Processing" || d.PreviousHash != before.Hash || d.PreviousPhase != lifecycle.Transitional ||
+		d.Phase != lifecycle.Succeeded || d.Evidence.PreviousSequence != 4711 || d.Evidence.TimeFrom != "mkio" ||
+		*d.ReportedPreviousState != "Processing" || d.Delivery.ID != "d-1 é" || d.Errors[0].Message != "it <failed>" {
+		t.Errorf("data %+v", d)
+	}
+	if string(d.Resource) != string(o.Resource) {
+		t.Errorf("resource %s", d.Resource)
+	}
+}
+
+func TestTheSameTransitionHasTheSameID(t *testing.T) {
+	o := observation(t)
+	id := func(o lifecycle.Observation, before *lifecycle.Fact) string {
+		m, err := encoder().Encode(o, before, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		schematest.Event(t, m.Payload)
+		e, err := event.Decode(m.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.ID
+	}
+	first := id(o, nil)
+	other := o
+	other.Delivery = &lifecycle.Delivery{ID: "another", Type: "MediaKind.JobFinished", Received: time.Now()}
+	if id(other, nil) != first {
+		t.Error("the id depends on the delivery")
+	}
+	if id(o, &lifecycle.Fact{Transition: 1, State: "Processing", Hash: strings.Repeat("ab", 32), Sequence: 1}) == first {
+		t.Error("two transitions share an id")
+	}
+	other = o
+	other.State = "Error"
+	if id(other, nil) == first {
+		t.Error("two states share an id")
+	}
+}
+
+func TestHeadersAloneTellTheFact(t *testing.T) {
+	o := observation(t)
+	o.State, o.Provisioning, o.Life = "Wär=\r\n%", "Failed", "li fe"
+	o.SeenAfter, o.SeenBefore = o.At.Add(-time.Minute), o.At.Add(time.Minute)
+	m, err := encoder().Encode(o, nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := event.FactOf(m.Header, 42)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := m.Fact
+	want.Sequence = 42
+	if got != want {
+		t.Errorf("headers tell %+v, want %+v", got, want)
+	}
+	if got.Hash != event.Hash(m.Payload) {
+		t.Error("the hash is not the payload's")
+	}
+	for name, values := range m.Header {
+		for _, c := range []byte(values[0]) {
+			if c < ' ' || c > '~' {
+				t.Errorf("header %s holds %q", name, values[0])
+			}
+		}
+	}
+}
+
+func TestTimeWithoutMKIOTime(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*lifecycle.Observation)
+		from   string
+	}{
+		{"time of the change", func(*lifecycle.Observation) {}, "mkio"},
+		{"time of the record", func(o *lifecycle.Observation) { o.At = time.Time{} }, "mkio"},
+		{"time of the delivery", func(o *lifecycle.Observation) { o.At, o.Modified = time.Time{}, time.Time{} }, "observed"},
+	}
+	for _, tt := range tests {
+		o := observation(t)
+		tt.change(&o)
+		m, err := encoder().Encode(o, nil, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		schematest.Event(t, m.Payload)
+		e, err := event.Decode(m.Payload)
+		if err != nil || e.Data.Evidence.TimeFrom != tt.from || e.Time.IsZero() {
+			t.Errorf("%s: time %s from %s, %v", tt.name, e.Time, e.Data.Evidence.TimeFrom, err)
+		}
+	}
+}
+
+func TestWhatIsTooLargeIsLeftOut(t *testing.T) {
+	enc := encoder()
+	enc.MaxPayload = 4 << 10
+	o := observation(t)
+	o.Resource = json.RawMessage(`{"blob":"` + strings.Repeat("x", 8<<10) + `"}`)
+	m, err := enc.Encode(o, nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	schematest.Event(t, m.Payload)
+	e, _ := event.Decode(m.Payload)
+	if e.Data.Resource != nil || !strings.Contains(e.Data.ResourceOmitted, "over the 4096") || e.Data.CorrelationData == nil {
+		t.Errorf("resource %s, omitted %q, correlation %s", e.Data.Resource, e.Data.ResourceOmitted, e.Data.CorrelationData)
+	}
+	o.Correlation = o.Resource
+	m, err = enc.Encode(o, nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	schematest.Event(t, m.Payload)
+	if e, _ = event.Decode(m.Payload); e.Data.CorrelationData != nil {
+		t.Error("correlation data stays though the event is too large")
+	}
+	enc.MaxPayload = 100
+	if _, err := enc.Encode(o, nil, time.Now()); err == nil {
+		t.Error("an event that NATS cannot take was made")
+	}
+}
+
+func TestFactOfRefusesForeignMessages(t *testing.T) {
+	if f, err := event.FactOf(nil, 1); err == nil {
+		t.Errorf("a message without headers is the fact %+v", f)
+	}
+}

@@ -1,0 +1,148 @@
+package event
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// An event's subject is <prefix>.<kind>.<project>.<name…>.<state>. All but prefix and state is the
+// resource token: it is the resource's key in the state bucket and its events' partition key.
+const (
+	maxSubject  = 1000 // bytes; a NATS protocol line is limited, and carries more than a subject
+	maxToken    = 80   // bytes that a token keeps when its subject would be too long
+	cutToken    = 40   // bytes of a longer one that stay, before its hash
+	cutMark     = "=H" // no escape, so a cut token cannot be mistaken
+	hashDigits  = 32
+	unsetState  = "unset" // the token of the empty state
+	escapeStart = '='
+)
+
+// ErrCutToken is for a subject that does not hold the full names: the event does.
+var ErrCutToken = errors.New("a name in the subject is cut, the event has it in full")
+
+// Resource returns a key's resource token, e.g. job.aurora-vod.ladder-hd.ep-0417.
+//
+// Whether long names are cut must not depend on the state, or the states of one resource would
+// not share one filter. So room is kept for the longest state token there can be.
+func (n Names) Resource(k lifecycle.Key) string {
+	names := append([]string{k.Project}, k.Names()...)
+	tokens := make([]string, len(names))
+	size := len(n.prefix) + 1 + len(k.Kind) + 1 + maxToken
+	for i, name := range names {
+		tokens[i] = escape(name)
+		size += len(tokens[i]) + 1
+	}
+	if size > maxSubject {
+		for i, name := range names {
+			tokens[i] = cut(tokens[i], name)
+		}
+	}
+	return string(k.Kind) + "." + strings.Join(tokens, ".")
+}
+
+// Filter matches every event of the resource with the given token, and no other.
+func (n Names) Filter(resource string) string { return n.prefix + "." + resource + ".*" }
+
+// Subject is the subject of an event of the resource with the given token.
+func (n Names) Subject(resource, state string) string {
+	token := StateToken(state)
+	subject := n.prefix + "." + resource + "." + token
+	if len(subject) > maxSubject {
+		subject = n.prefix + "." + resource + "." + cut(token, strings.ToLower(state))
+	}
+	return subject
+}
+
+// StateToken is a state as subjects spell it: lower-case and escaped.
+func StateToken(state string) string {
+	if state == "" {
+		return unsetState
+	}
+	return escape(strings.ToLower(state))
+}
+
+// NameToken is a project or resource name as subjects spell it.
+func NameToken(name string) string { return escape(name) }
+
+// Parse takes an event's subject apart. It is the inverse of [Names.Subject], but that the state
+// comes lower-case. Names that were cut give [ErrCutToken].
+func (n Names) Parse(subject string) (key lifecycle.Key, state string, err error) {
+	tokens := strings.Split(subject, ".")
+	if len(tokens) < 5 || tokens[0] != n.prefix {
+		return lifecycle.Key{}, "", fmt.Errorf("subject %q is not %s.<kind>.<project>.<name…>.<state>", subject, n.prefix)
+	}
+	names := make([]string, 0, len(tokens)-2)
+	for _, t := range tokens[2:] {
+		name, err := unescape(t)
+		if err != nil {
+			return lifecycle.Key{}, "", fmt.Errorf("subject %q: %w", subject, err)
+		}
+		names = append(names, name)
+	}
+	last := len(names) - 1
+	if tokens[len(tokens)-1] != unsetState {
+		state = names[last]
+	}
+	key, err = lifecycle.NewKey(lifecycle.Kind(tokens[1]), names[0], names[1:last]...)
+	if err != nil {
+		return lifecycle.Key{}, "", fmt.Errorf("subject %q: %w", subject, err)
+	}
+	return key, state, nil
+}
+
+// escape writes every byte that a subject token or a bucket key cannot hold as =XX.
+func escape(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		if c := name[i]; plain(c) {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%c%02X", escapeStart, c)
+		}
+	}
+	return b.String()
+}
+
+// unescape is the inverse of escape and takes nothing that escape does not give.
+func unescape(token string) (string, error) {
+	if strings.Contains(token, cutMark) {
+		return "", ErrCutToken
+	}
+	var b strings.Builder
+	for i := 0; i < len(token); i++ {
+		c := token[i]
+		if plain(c) {
+			b.WriteByte(c)
+			continue
+		}
+		if c != escapeStart || i+2 >= len(token) {
+			return "", fmt.Errorf("token %q is not escaped as =XX", token)
+		}
+		digits := token[i+1 : i+3]
+		raw, err := hex.DecodeString(digits)
+		if err != nil || digits != strings.ToUpper(digits) || plain(raw[0]) {
+			return "", fmt.Errorf("token %q has a wrong escape =%s", token, digits)
+		}
+		b.WriteByte(raw[0])
+		i += 2
+	}
+	return b.String(), nil
+}
+
+func plain(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
+}
+
+// cut shortens the token of a long name; the hash keeps two such names apart.
+func cut(token, name string) string {
+	if len(token) <= maxToken {
+		return token
+	}
+	sum := sha256.Sum256([]byte(name))
+	return token[:cutToken] + cutMark + hex.EncodeToString(sum[:])[:hashDigits]
+}

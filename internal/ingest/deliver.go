@@ -1,0 +1,95 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// take commits a whole body: one delivery, or a batch of them.
+func (h *Handler) take(ctx context.Context, body []byte, received time.Time) answer {
+	items, err := mkio.SplitBatch(body)
+	if err != nil {
+		return h.refuse(ctx, body, err, received)
+	}
+	worst := answer{status: http.StatusNoContent}
+	for _, item := range items {
+		a := h.takeOne(ctx, item, received)
+		if severity(a) > severity(worst) {
+			worst = a
+		}
+		if a.status >= 500 {
+			break
+		}
+	}
+	return worst
+}
+
+// severity orders the answers of a batch's items: what the sender must repeat is worst, then what it
+// got wrong, then what was put aside.
+func severity(a answer) int {
+	switch {
+	case a.status >= 500:
+		return 3
+	case a.status >= 400:
+		return 2
+	case a.status == http.StatusAccepted:
+		return 1
+	}
+	return 0
+}
+
+// takeOne commits one delivery.
+func (h *Handler) takeOne(ctx context.Context, item []byte, received time.Time) answer {
+	o, err := h.c.Decoder.Decode(item, received)
+	if err != nil {
+		return h.refuse(ctx, item, err, received)
+	}
+	verdict, err := h.c.Observer.Observe(ctx, o)
+	if err != nil {
+		return unavailable(err)
+	}
+	switch verdict.Outcome {
+	case lifecycle.Late:
+		return h.keep(ctx, item, lifecycle.Unapplied{Reason: lifecycle.ReasonLate, Detail: verdict.Why, Key: &o.Key, Received: received})
+	case lifecycle.Conflict:
+		return h.keep(ctx, item, lifecycle.Unapplied{Reason: lifecycle.ReasonConflict, Detail: verdict.Why, Key: &o.Key, Received: received})
+	}
+	return answer{status: http.StatusNoContent}
+}
+
+// refuse keeps a body that is no delivery, or one of nothing the bridge knows.
+func (h *Handler) refuse(ctx context.Context, body []byte, err error, received time.Time) answer {
+	u := lifecycle.Unapplied{Reason: lifecycle.ReasonMalformed, Detail: err.Error(), Received: received}
+	if r, ok := errors.AsType[*mkio.Rejection](err); ok {
+		u.Reason, u.Detail = r.Reason, r.Detail
+	}
+	return h.keep(ctx, body, u)
+}
+
+// keep puts a delivery aside and answers it.
+func (h *Handler) keep(ctx context.Context, body []byte, u lifecycle.Unapplied) answer {
+	digest := sha256.Sum256(body)
+	u.Digest, u.Length, u.Body = hex.EncodeToString(digest[:]), len(body), body
+	if redacted, err := mkio.RedactDelivery(body); err == nil {
+		u.Body = redacted
+	}
+	if err := h.c.Keeper.Keep(ctx, u); err != nil {
+		return unavailable(err)
+	}
+	if u.Reason == lifecycle.ReasonMalformed {
+		return answer{status: http.StatusBadRequest, detail: u.Detail}
+	}
+	return answer{status: http.StatusAccepted, detail: string(u.Reason) + ": " + u.Detail}
+}
+
+// unavailable says that nothing is promised. The sender learns no more; the log line has the cause.
+func unavailable(cause error) answer {
+	return answer{status: http.StatusServiceUnavailable, detail: "the delivery could not be stored: come again", retryAfter: retryStorage, cause: cause}
+}

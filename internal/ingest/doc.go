@@ -1,0 +1,18 @@
+// Package ingest is source 1, what MK.IO tells: it takes webhook deliveries over HTTP and answers
+// each only after it is committed.
+//
+// A request passes, in this order: method, origin of the content (secret), room (how many
+// requests and bytes are in hand), content type, size, shape. What fails before the secret was
+// right leaves no trace but a counter; what comes with the right secret ends in one of four ways:
+//
+//	204  it is in the log, or the log tells it already
+//	202  it became no event and is kept aside
+//	400  it is no delivery, and is kept aside
+//	5xx  it could not be stored; the sender must come again
+//
+// A batch is taken item by item, in its order, and answers as its worst item. The first item that
+// cannot be stored ends it: the sender repeats the whole, and what was stored reads as a repeat.
+//
+// The request's own cancellation ends the wait, not the commit point: an event that was stored and not
+// answered is told again and reads as a repeat.
+package ingest

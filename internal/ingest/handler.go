@@ -1,0 +1,161 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// Limits of the requests in hand. What does not fit is answered 429 at once and comes again.
+const (
+	maxRequests  = 1024     // the log takes a few thousand writes a second: more would only wait
+	bodyRoom     = 64 << 20 // bytes of bodies that may be in memory
+	retryBusy    = "1"      // seconds, when there is no room
+	retryStorage = "5"      // seconds, when JetStream cannot store
+)
+
+// An Observer commits observations. It returns nil only when the observation is in the log, or the
+// verdict says why it is not; it may be called again with the same observation after any error.
+type Observer interface {
+	Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error)
+}
+
+// A Keeper stores what became no event. It returns nil only when it is stored; keeping one body
+// again does nothing.
+type Keeper interface {
+	Keep(ctx context.Context, u lifecycle.Unapplied) error
+}
+
+// Config is what a handler needs.
+type Config struct {
+	Observer Observer
+	Keeper   Keeper
+	Decoder  mkio.Decoder
+	// Secrets returns the secrets that authenticate a delivery; none: every delivery is accepted.
+	// It is called for each request, so that secrets can be rotated.
+	Secrets func() []string
+	// Origins may ask for deliveries by the CloudEvents handshake; host names, compared whole.
+	Origins []string
+	MaxBody int64 // bytes
+	Log     *slog.Logger
+}
+
+// A Handler answers POST and OPTIONS of the webhook's address.
+type Handler struct {
+	c        Config
+	requests *semaphore.Weighted
+	bytes    *semaphore.Weighted
+	metrics  *metrics
+}
+
+// New returns a handler.
+func New(c Config) *Handler {
+	return &Handler{
+		c:        c,
+		requests: semaphore.NewWeighted(maxRequests),
+		bytes:    semaphore.NewWeighted(max(bodyRoom, c.MaxBody)),
+		metrics:  newMetrics(),
+	}
+}
+
+// An answer is what the handler says to one request.
+type answer struct {
+	status     int
+	detail     string // told to the sender, where status is an error
+	retryAfter string // seconds
+	cause      error  // told to the log alone
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	var a answer
+	switch r.Method {
+	case http.MethodPost:
+		a = h.deliver(w, r)
+	case http.MethodOptions:
+		a = h.handshake(w, r)
+	default:
+		w.Header().Set("Allow", allowed)
+		a = answer{status: http.StatusMethodNotAllowed, detail: "deliveries come by POST"}
+	}
+	a.write(w)
+	h.metrics.observe(r.Method, a.status, time.Since(began))
+	h.log(r, a)
+}
+
+// allowed are the methods of the webhook's address.
+const allowed = "POST, OPTIONS"
+
+// log writes one line for an answer that somebody may have to look into.
+func (h *Handler) log(r *http.Request, a answer) {
+	level := slog.LevelDebug
+	switch {
+	case a.status >= 500 || a.status == http.StatusTooManyRequests:
+		level = slog.LevelError
+	case a.status >= 400 || a.status == http.StatusAccepted:
+		level = slog.LevelWarn
+	}
+	h.c.Log.Log(r.Context(), level, "delivery answered", "status", a.status, "detail", a.detail, "error", a.cause, "remote", r.RemoteAddr)
+}
+
+// deliver takes one POST: everything up to its body.
+func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
+	if !authentic(r, h.c.Secrets()) {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="mkio-bridge"`)
+		return answer{status: http.StatusUnauthorized, detail: "the webhook secret is missing or wrong: send it as X-Webhook-Secret, Authorization: Bearer or access_token"}
+	}
+	if !jsonContent(r.Header) {
+		return answer{status: http.StatusUnsupportedMediaType, detail: "a delivery is JSON, not compressed: send Content-Type application/json or application/cloudevents+json"}
+	}
+	size := r.ContentLength
+	if size > h.c.MaxBody {
+		w.Header().Set("Connection", "close") // or the server reads what is refused
+		return answer{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than BRIDGE_MAX_BODY"}
+	}
+	if size < 0 {
+		size = h.c.MaxBody
+	}
+	if !h.requests.TryAcquire(1) {
+		return busy
+	}
+	defer h.requests.Release(1)
+	if !h.bytes.TryAcquire(size) {
+		return busy
+	}
+	defer h.bytes.Release(size)
+
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.c.MaxBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return answer{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than BRIDGE_MAX_BODY"}
+	}
+	if err != nil { // it never came whole, so there is nothing to keep
+		return answer{status: http.StatusBadRequest, detail: "the body could not be read to its end"}
+	}
+	return h.take(r.Context(), body, time.Now())
+}
+
+var busy = answer{status: http.StatusTooManyRequests, detail: "too many deliveries are in hand: come again", retryAfter: retryBusy}
+
+// jsonContent says whether the headers promise JSON that is not compressed. The body decides what it
+// is; a sender that says nothing is not turned away.
+func jsonContent(h http.Header) bool {
+	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return false
+	}
+	value := h.Get("Content-Type")
+	if value == "" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(value)
+	return err == nil && (media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))
+}

@@ -1,0 +1,21 @@
+// Package problem writes the errors of both HTTP listeners, as RFC 9457 application/problem+json.
+package problem
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// Write answers with a problem document. detail says what failed and what to do.
+func Write(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	// The connection may be gone; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail,omitempty"`
+	}{"about:blank", http.StatusText(status), status, detail})
+}

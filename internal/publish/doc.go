@@ -1,0 +1,20 @@
+// Package publish is the one writer of the event log.
+//
+// [Publisher.Observe] turns an observation into the resource's next event, or into none. The last
+// event of a resource is its state, and the event is written with the expected last sequence of
+// the resource's subjects, so that the stream itself refuses a second writer of one transition:
+// there is no table of what was seen, nothing to keep in step, and any number of bridges may
+// run on one stream.
+//
+// What is remembered (known.go) is a cache: it may be stale or empty without harm. A write
+// that rests on a stale memory is refused by the stream; a decision to write nothing is taken
+// from memory only where memory holds that very fact, and else from the stream.
+//
+// There is one commit point, in [Publisher.commit]. Whatever goes wrong there, refused, timed out,
+// connection lost, is answered in one way: read the resource's last event and decide again.
+// If the event was stored after all, it reads as a repeat.
+//
+// Guaranteed on return: nil error and an event means that JetStream has acknowledged it; nil error
+// and no event means that the log holds what the verdict says. An error means that nothing is
+// promised: the observation may or may not be stored, and observing it again is safe.
+package publish

@@ -1,0 +1,242 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// Limits of one observation. A webhook's sender waits meanwhile.
+const (
+	patience  = 8 * time.Second       // for all of it
+	ackWait   = 3 * time.Second       // for one acknowledgement
+	readWait  = 2 * time.Second       // for one look at the stream
+	retryWait = 10 * time.Millisecond // until a replicated stream shows the write that won
+	maxWait   = 250 * time.Millisecond
+)
+
+// ErrUnavailable is for an observation that JetStream cannot store now. Observing it again is safe.
+var ErrUnavailable = errors.New("JetStream cannot store it now")
+
+// Codes with which JetStream refuses an expected sequence.
+const (
+	codeWrongLastSequence         jetstream.ErrorCode = 10071
+	codeWrongLastSequenceInFlight jetstream.ErrorCode = 10164 // on a replicated stream, while another write is under way
+)
+
+// Config is what a publisher needs to know.
+type Config struct {
+	Names   event.Names
+	BaseURL string // of MK.IO's API; events' sources lie below it
+	// ByArrival takes facts that no evidence orders in order of arrival: for a bridge that cannot ask
+	// MK.IO.
+	ByArrival bool
+	Log       *slog.Logger
+}
+
+// A Publisher writes events. Its methods may be called from any number of goroutines.
+type Publisher struct {
+	js        jetstream.JetStream
+	log       *slog.Logger
+	names     event.Names
+	encoder   event.Encoder
+	reader    reader
+	known     known
+	turns     turns
+	byArrival bool
+	metrics   *metrics
+}
+
+// New returns a publisher on streams that [Ensure] has seen. [Publisher.Load] fills its memory.
+func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
+	return &Publisher{
+		js:    js,
+		log:   c.Log,
+		names: c.Names,
+		encoder: event.Encoder{
+			Names:      c.Names,
+			BaseURL:    strings.TrimRight(c.BaseURL, "/"),
+			MaxPayload: int(nc.MaxPayload()),
+		},
+		reader:    reader{nc: nc, names: c.Names},
+		known:     known{places: map[string]place{}},
+		turns:     turns{queues: map[string]*queue{}},
+		byArrival: c.ByArrival,
+		metrics:   newMetrics(),
+	}
+}
+
+// Observe makes of an observation the resource's next event, or none, and says which. Observations of
+// one resource are taken one after the other; those of different resources do not wait for each
+// other. It returns within a few seconds; every error wraps [ErrUnavailable].
+func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	resource := p.names.Resource(o.Key)
+	leave, err := p.turns.take(ctx, resource)
+	if err != nil {
+		return lifecycle.Verdict{}, fmt.Errorf("%w: %s: waiting for its turn: %w", ErrUnavailable, o.Key, err)
+	}
+	defer leave()
+	verdict, err := p.observe(ctx, resource, o)
+	if err != nil {
+		p.metrics.failed.Inc()
+		return verdict, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
+	}
+	p.metrics.observed.WithLabelValues(string(o.Key.Kind), string(o.Via), verdict.Outcome.String()).Inc()
+	p.log.Debug("observed", "resource", resource, "state", o.State, "via", o.Via, "outcome", verdict.Outcome.String(), "why", verdict.Why)
+	return verdict, nil
+}
+
+// observe decides and writes until both rest on what the stream holds.
+func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Observation) (lifecycle.Verdict, error) {
+	at, fresh := p.known.get(resource), false
+	for wait := retryWait; ; wait = min(2*wait, maxWait) {
+		var verdict lifecycle.Verdict
+		var err error
+		verdict, at, err = p.judge(ctx, resource, o, at, fresh)
+		if err != nil || !verdict.News() {
+			return verdict, err
+		}
+		next := o
+		if verdict.Outcome == lifecycle.Reborn {
+			next = lifecycle.Deletion(*at.fact, o)
+		}
+		stored, err := p.commit(ctx, resource, next, at)
+		switch {
+		case err == nil && verdict.Outcome == lifecycle.Changed:
+			return verdict, nil
+		case err == nil:
+			// The end of the former life is recorded; what was seen comes behind it.
+			if o.Basis != nil {
+				o.Basis = &stored.fact.Sequence
+			}
+		case permanent(err):
+			return verdict, err
+		case wait > retryWait:
+			if err := pause(ctx, wait); err != nil {
+				return verdict, err
+			}
+		}
+		if at, err = p.lookAfter(ctx, resource, err); err != nil {
+			return verdict, err
+		}
+		fresh = true
+	}
+}
+
+// judge decides what becomes of an observation of a resource at a place (fresh: as just read from
+// the stream), and returns the place that the verdict rests on.
+func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Observation, at place, fresh bool) (lifecycle.Verdict, place, error) {
+	verdict := lifecycle.Decide(at.fact, o)
+	if verdict.Outcome == lifecycle.Repeat && at.fact.Tells(o) {
+		return verdict, at, nil // the log only grows: what it once held it holds
+	}
+	if !verdict.News() && !fresh {
+		at, err := p.look(ctx, resource)
+		if err != nil {
+			return verdict, at, err
+		}
+		return p.judge(ctx, resource, o, at, true)
+	}
+	if verdict.MayBeRecorded(at.fact, o) {
+		told, err := p.reader.tells(ctx, resource, o)
+		if err != nil {
+			return verdict, at, err
+		}
+		if told {
+			return lifecycle.Verdict{Outcome: lifecycle.Repeat, Why: "an earlier event tells it"}, at, nil
+		}
+	}
+	if p.byArrival {
+		verdict = verdict.ByArrival()
+	}
+	return verdict, at, nil
+}
+
+// commit writes the resource's next event behind the place it is known to be at.
+func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Observation, at place) (place, error) {
+	m, err := p.encoder.Encode(o, at.fact, time.Now())
+	if err != nil {
+		return place{}, encodeError{err}
+	}
+	msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload}
+	ctx, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	asked := time.Now()
+	// THE COMMIT POINT. Before the acknowledgement nothing has happened: whoever told us tells again,
+	// or the next poll shows it. After it the event is real: a crash here loses our answer
+	// and our memory of it, and the same observation then reads as a repeat.
+	ack, err := p.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequenceForSubject(at.expect, p.names.Filter(resource)), jetstream.WithRetryAttempts(0))
+	if err != nil {
+		if conflicted(err) {
+			p.metrics.conflicts.Inc()
+		}
+		return place{}, fmt.Errorf("publish to %s: %w", m.Subject, err)
+	}
+	p.metrics.ackSeconds.Observe(time.Since(asked).Seconds())
+	m.Fact.Sequence = ack.Sequence
+	stored := place{fact: &m.Fact, expect: ack.Sequence}
+	p.known.put(resource, stored)
+	return stored, nil
+}
+
+// lookAfter looks after a write, which failed with err or (nil) did not.
+func (p *Publisher) lookAfter(ctx context.Context, resource string, err error) (place, error) {
+	at, lookErr := p.look(ctx, resource)
+	if lookErr != nil {
+		return at, errors.Join(err, lookErr)
+	}
+	return at, nil
+}
+
+// look reads where the resource stands from the stream, and remembers it.
+func (p *Publisher) look(ctx context.Context, resource string) (place, error) {
+	at, err := p.reader.last(ctx, resource)
+	if err != nil {
+		return place{}, err
+	}
+	p.known.put(resource, at)
+	return at, nil
+}
+
+// encodeError is for an event that cannot be written down, however often it is tried.
+type encodeError struct{ error }
+
+func (e encodeError) Unwrap() error { return e.error }
+
+// permanent says whether reading the stream and deciding again cannot help: JetStream answered, and
+// not with a conflict, or there is no event to publish.
+func permanent(err error) bool {
+	if _, ok := errors.AsType[encodeError](err); ok {
+		return true
+	}
+	_, answered := errors.AsType[*jetstream.APIError](err)
+	return answered && !conflicted(err)
+}
+
+// conflicted says whether JetStream refused the expected sequence.
+func conflicted(err error) bool {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && (api.ErrorCode == codeWrongLastSequence || api.ErrorCode == codeWrongLastSequenceInFlight)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

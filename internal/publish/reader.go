@@ -1,0 +1,144 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// A reader looks up single events. It asks the stream's leader: a direct get may be answered by a
+// replica that lags, and a decision to write nothing must not rest on that.
+type reader struct {
+	nc    *nats.Conn
+	names event.Names
+}
+
+// codeNoMessage is JetStream's code for "no message found".
+const codeNoMessage jetstream.ErrorCode = 10037
+
+// stored is a message as $JS.API.STREAM.MSG.GET answers it.
+type stored struct {
+	Subject  string `json:"subject"`
+	Sequence uint64 `json:"seq"`
+	Header   []byte `json:"hdrs"`
+}
+
+// last returns where a resource stands: at its last event in the log, or at the one the state bucket
+// still has when that aged out.
+func (r reader) last(ctx context.Context, resource string) (place, error) {
+	filter := r.names.Filter(resource)
+	m, err := r.get(ctx, r.names.EventStream(), map[string]any{"last_by_subj": filter})
+	if err != nil {
+		return place{}, fmt.Errorf("read the last event on %s: %w", filter, err)
+	}
+	if m != nil {
+		h, err := m.header()
+		if err != nil {
+			return place{}, err
+		}
+		fact, err := event.FactOf(h, m.Sequence)
+		if err != nil {
+			return place{}, fmt.Errorf("%s on %s, which only the bridge may publish to: %w", r.names.EventStream(), m.Subject, err)
+		}
+		return place{fact: &fact, expect: fact.Sequence}, nil
+	}
+	return r.agedOut(ctx, resource)
+}
+
+// agedOut returns the place of a resource that the log no longer has.
+func (r reader) agedOut(ctx context.Context, resource string) (place, error) {
+	subject := r.names.StateSubject(resource)
+	m, err := r.get(ctx, r.names.StateStream(), map[string]any{"last_by_subj": subject})
+	if err != nil {
+		return place{}, fmt.Errorf("read %s: %w", subject, err)
+	}
+	if m == nil {
+		return place{}, nil
+	}
+	h, err := m.header()
+	if err != nil {
+		return place{}, err
+	}
+	fact, err := event.FactOfState(h)
+	if err != nil {
+		return place{}, fmt.Errorf("%s: %w", subject, err)
+	}
+	return place{fact: &fact, expect: 0}, nil
+}
+
+// maxEarlier bounds how many earlier events of one state are looked through for a late delivery. A
+// fact further back is kept as late instead of passed over as a repeat.
+const maxEarlier = 1000
+
+// tells says whether an earlier event of the resource tells the observation.
+func (r reader) tells(ctx context.Context, resource string, o lifecycle.Observation) (bool, error) {
+	subject := r.names.Subject(resource, o.State)
+	from := uint64(1)
+	for range maxEarlier {
+		m, err := r.get(ctx, r.names.EventStream(), map[string]any{"seq": from, "next_by_subj": subject})
+		if err != nil {
+			return false, fmt.Errorf("look for an earlier event on %s: %w", subject, err)
+		}
+		if m == nil {
+			return false, nil
+		}
+		h, err := m.header()
+		if err != nil {
+			return false, err
+		}
+		fact, err := event.FactOf(h, m.Sequence)
+		if err != nil {
+			return false, err
+		}
+		if fact.Tells(o) {
+			return true, nil
+		}
+		from = m.Sequence + 1
+	}
+	return false, nil
+}
+
+// get asks the stream's leader for one message; nil when there is none.
+func (r reader) get(ctx context.Context, stream string, request map[string]any) (*stored, error) {
+	ctx, cancel := context.WithTimeout(ctx, readWait)
+	defer cancel()
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := r.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, body)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message *stored             `json:"message"`
+	}
+	if err := json.Unmarshal(reply.Data, &answer); err != nil {
+		return nil, fmt.Errorf("answer of stream %s: %w", stream, err)
+	}
+	if answer.Error != nil {
+		if answer.Error.ErrorCode == codeNoMessage {
+			return nil, nil
+		}
+		return nil, answer.Error
+	}
+	return answer.Message, nil
+}
+
+func (m *stored) header() (nats.Header, error) {
+	if len(m.Header) == 0 {
+		return nats.Header{}, nil
+	}
+	h, err := nats.DecodeHeadersMsg(m.Header)
+	if err != nil {
+		return nil, fmt.Errorf("headers of message %d on %s: %w", m.Sequence, m.Subject, err)
+	}
+	return h, nil
+}

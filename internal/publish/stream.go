@@ -1,0 +1,179 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
+)
+
+// Streams says how the streams are made where they are missing.
+type Streams struct {
+	Names    event.Names
+	Replicas int
+	MaxAge   time.Duration // of the event log; 0 keeps everything
+	Create   bool          // false: streams that are missing are an error
+}
+
+// maxUnapplied bounds what became no event, in bytes. When it is full, deliveries that cannot be
+// applied are refused rather than older ones dropped.
+const maxUnapplied = 256 << 20
+
+// events is the event log. Deletes and purges are denied for good, so that a hole in its sequence
+// means damage. There is no deduplication window: the expected sequence does that for ever.
+func (s Streams) events() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:               s.Names.EventStream(),
+		Description:        "Every change of state of MK.IO's resources, written by mkio-bridge alone",
+		Subjects:           []string{s.Names.EventSubjects()},
+		Retention:          jetstream.LimitsPolicy,
+		Discard:            jetstream.DiscardOld,
+		Storage:            jetstream.FileStorage,
+		Replicas:           s.Replicas,
+		MaxAge:             s.MaxAge,
+		MaxMsgs:            -1,
+		MaxBytes:           -1,
+		MaxMsgSize:         -1,
+		MaxMsgsPerSubject:  -1,
+		DenyDelete:         true,
+		DenyPurge:          true,
+		AllowDirect:        true,
+		AllowAtomicPublish: true,
+		Compression:        jetstream.S2Compression,
+	}
+}
+
+// state is the key-value bucket with the last event of each resource. The server fills it from the
+// log, one transform for each depth of names; it listens on no subject, so nobody can put into it.
+func (s Streams) state() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              s.Names.StateStream(),
+		Description:       "The last event of each of MK.IO's resources, filled by the server from " + s.Names.EventStream(),
+		Retention:         jetstream.LimitsPolicy,
+		Discard:           jetstream.DiscardNew,
+		Storage:           jetstream.FileStorage,
+		Replicas:          s.Replicas,
+		MaxMsgs:           -1,
+		MaxBytes:          -1,
+		MaxMsgSize:        -1,
+		MaxMsgsPerSubject: 1,
+		DenyDelete:        true,
+		AllowDirect:       true,
+		Compression:       jetstream.S2Compression,
+		Sources: []*jetstream.StreamSource{{
+			Name: s.Names.EventStream(),
+			SubjectTransforms: []jetstream.SubjectTransformConfig{
+				{Source: s.Names.Prefix() + ".*.*.*.*", Destination: s.Names.StateSubject("{{wildcard(1)}}.{{wildcard(2)}}.{{wildcard(3)}}")},
+				{Source: s.Names.Prefix() + ".*.*.*.*.*", Destination: s.Names.StateSubject("{{wildcard(1)}}.{{wildcard(2)}}.{{wildcard(3)}}.{{wildcard(4)}}")},
+				{Source: s.Names.Prefix() + ".*.*.*.*.*.*", Destination: s.Names.StateSubject("{{wildcard(1)}}.{{wildcard(2)}}.{{wildcard(3)}}.{{wildcard(4)}}.{{wildcard(5)}}")},
+			},
+		}},
+	}
+}
+
+// unapplied keeps the deliveries that became no event.
+func (s Streams) unapplied() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              s.Names.UnappliedStream(),
+		Description:       "Deliveries of MK.IO that became no event, with the reason",
+		Subjects:          []string{s.Names.UnappliedPrefix() + ".>"},
+		Retention:         jetstream.LimitsPolicy,
+		Discard:           jetstream.DiscardNew,
+		Storage:           jetstream.FileStorage,
+		Replicas:          s.Replicas,
+		MaxMsgs:           -1,
+		MaxBytes:          maxUnapplied,
+		MaxMsgSize:        -1,
+		MaxMsgsPerSubject: -1,
+		AllowDirect:       true,
+		Compression:       jetstream.S2Compression,
+	}
+}
+
+// Ensure makes the streams that are missing, or (without Create) only looks at them. A stream that is
+// there is never changed: one that would break the bridge's promise is explained and refused.
+func Ensure(ctx context.Context, js jetstream.JetStream, s Streams) error {
+	for _, want := range []jetstream.StreamConfig{s.events(), s.state(), s.unapplied()} {
+		if err := ensure(ctx, js, want, s.Create); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, create bool) error {
+	stream, err := js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) && create {
+		stream, err = js.CreateStream(ctx, want)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another bridge was first
+			stream, err = js.Stream(ctx, want.Name)
+		}
+	}
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return fmt.Errorf("stream %s does not exist: create it, or set BRIDGE_STREAM_MANAGE=create", want.Name)
+	case err != nil:
+		return fmt.Errorf("stream %s: %w", want.Name, err)
+	}
+	if wrong := differences(want, stream.CachedInfo().Config); len(wrong) > 0 {
+		return fmt.Errorf("stream %s is not as the bridge needs it, and the bridge does not change a stream that exists: %s",
+			want.Name, strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+// differences lists what of a stream would break the bridge's promise. Limits of size and age,
+// replicas, placement and compression are the operator's to choose.
+func differences(want, is jetstream.StreamConfig) []string {
+	var wrong []string
+	check := func(field string, want, is any) {
+		if w, i := fmt.Sprint(want), fmt.Sprint(is); w != i {
+			wrong = append(wrong, fmt.Sprintf("%s is %s, it must be %s", field, i, w))
+		}
+	}
+	check("subjects", sorted(want.Subjects), sorted(is.Subjects))
+	check("retention", want.Retention, is.Retention)
+	check("discard", want.Discard, is.Discard)
+	check("storage", want.Storage, is.Storage)
+	check("max_msgs_per_subject", want.MaxMsgsPerSubject, is.MaxMsgsPerSubject)
+	check("max_msg_size", want.MaxMsgSize, is.MaxMsgSize)
+	check("deny_purge", want.DenyPurge, is.DenyPurge)
+	check("allow_direct", want.AllowDirect, is.AllowDirect)
+	check("allow_atomic", want.AllowAtomicPublish, is.AllowAtomicPublish)
+	check("allow_rollup_hdrs", want.AllowRollup, is.AllowRollup)
+	check("allow_msg_ttl", want.AllowMsgTTL, is.AllowMsgTTL)
+	check("no_ack", false, is.NoAck)
+	check("sealed", false, is.Sealed)
+	check("mirror", false, is.Mirror != nil)
+	check("subject_transform", false, is.SubjectTransform != nil)
+	check("sources", sources(want), sources(is))
+	if want.DenyDelete {
+		check("deny_delete", true, is.DenyDelete)
+	}
+	if want.MaxMsgsPerSubject == 1 { // the state bucket outlives the log
+		check("max_age", time.Duration(0), is.MaxAge)
+	}
+	return wrong
+}
+
+func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
+
+// sources writes a stream's sources down in an order of their own.
+func sources(c jetstream.StreamConfig) []string {
+	var all []string
+	for _, s := range c.Sources {
+		for _, t := range s.SubjectTransforms {
+			all = append(all, s.Name+": "+t.Source+" to "+t.Destination)
+		}
+		if len(s.SubjectTransforms) == 0 {
+			all = append(all, s.Name)
+		}
+	}
+	return sorted(all)
+}

@@ -1,0 +1,55 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// Keep stores a delivery that became no event, once: a body that is kept already is not kept
+// again. Every error wraps [ErrUnavailable]; nothing is dropped to make room.
+func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	msg := p.unappliedMessage(u)
+	_, err := p.js.PublishMsg(ctx, msg,
+		jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithExpectStream(p.names.UnappliedStream()), jetstream.WithRetryAttempts(0))
+	if err != nil && !conflicted(err) {
+		p.metrics.failed.Inc()
+		return fmt.Errorf("%w: keep a delivery on %s: %w", ErrUnavailable, msg.Subject, err)
+	}
+	p.metrics.unapplied.WithLabelValues(string(u.Reason)).Inc()
+	return nil
+}
+
+// unappliedMessage puts the body's digest into the subject, so that the stream itself knows repeats.
+func (p *Publisher) unappliedMessage(u lifecycle.Unapplied) *nats.Msg {
+	subject := p.names.UnappliedPrefix() + "." + string(u.Reason)
+	if u.Key != nil {
+		subject += "." + p.names.Resource(*u.Key)
+	}
+	msg := nats.NewMsg(subject + "." + u.Digest[:32])
+	msg.Header = nats.Header{
+		event.HeaderReason:   {string(u.Reason)},
+		event.HeaderDetail:   {url.PathEscape(u.Detail)},
+		event.HeaderReceived: {u.Received.UTC().Format(time.RFC3339Nano)},
+		event.HeaderLength:   {strconv.Itoa(u.Length)},
+		event.HeaderDigest:   {u.Digest},
+	}
+	msg.Data = u.Body
+	if room := p.encoder.MaxPayload - unappliedHeaderRoom; len(msg.Data) > room {
+		msg.Data = msg.Data[:room]
+	}
+	return msg
+}
+
+// unappliedHeaderRoom is kept free for the headers of a body that fills the rest of a message.
+const unappliedHeaderRoom = 8 << 10
