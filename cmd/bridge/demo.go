@@ -79,10 +79,9 @@ func (d demo) run(ctx context.Context) error {
 
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	served, read := make(chan error, 1), make(chan error, 1)
+	served := make(chan error, 1)
 	address := make(chan string, 1)
 	go func() { served <- d.bridge.serve(serving, func(addr string) { address <- addr }) }()
-	go func() { read <- d.follow(serving) }()
 
 	var target string
 	select {
@@ -94,11 +93,24 @@ func (d demo) run(ctx context.Context) error {
 		Post: poster("http://" + target + webhookPath), Faults: mkiofake.Rude, Seed: d.seed,
 		Start: start, Speed: (24*time.Hour + overtime).Seconds() / d.within.Seconds(),
 	}
+	following, unfollow := context.WithCancel(ctx)
+	defer unfollow()
+	read := make(chan error, 1)
+	var printed uint64
+	go func() {
+		var err error
+		printed, err = d.print(following, eventlog.Query{Follow: true})
+		read <- err
+	}()
 	began := time.Now()
 	sent := sender.Send(ctx, changes)
 	took := time.Since(began)
+	unfollow()
 	stop()
 	if err := errors.Join(<-served, <-read, ctx.Err()); err != nil {
+		return err
+	}
+	if _, err := d.print(ctx, eventlog.Query{From: printed + 1}); err != nil { // what came last
 		return err
 	}
 	return d.summarize(context.WithoutCancel(ctx), sent, took)
@@ -121,15 +133,16 @@ func poster(target string) func(context.Context, []byte) (int, error) {
 	}
 }
 
-// follow prints each event as it comes.
-func (d demo) follow(ctx context.Context) error {
-	for e, err := range d.bridge.events.Events(ctx, eventlog.Query{Follow: true}) {
+// print prints each event that a query chooses, and returns the sequence of the last.
+func (d demo) print(ctx context.Context, q eventlog.Query) (last uint64, err error) {
+	for e, err := range d.bridge.events.Events(ctx, q) {
 		if err != nil {
-			return err
+			return last, err
 		}
 		fmt.Fprintln(d.out, eventLine(e))
+		last = e.Sequence
 	}
-	return nil
+	return last, nil
 }
 
 // summarize tells what was sent and what became of it, and judges the log.

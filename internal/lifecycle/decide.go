@@ -129,14 +129,18 @@ func decideReborn(recorded Fact, seen Observation) Verdict {
 	return conflict(next.Outcome, "two lives of the name, and no time orders them")
 }
 
-// Deletion is the observation that a re-used name implies: the recorded life of the resource
-// ended, at the latest when the life that was seen began.
+// Deletion is the observation that a re-used name implies: the recorded life of the resource ended,
+// at the latest when the life that was seen began. Where MK.IO's times contradict that, the deletion
+// has no time of its own.
 func Deletion(recorded Fact, seen Observation) Observation {
 	gone := seen
 	gone.State = StateDeleted
 	gone.Provisioning = ""
 	gone.Life = recorded.Life
-	gone.At = seen.Created
+	gone.At = time.Time{}
+	if order(latest(recorded.At, recorded.Modified), seen.Created) != older {
+		gone.At = seen.Created
+	}
 	gone.Created = time.Time{}
 	gone.Modified = time.Time{}
 	gone.ReportedPrevious = nil

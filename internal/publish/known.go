@@ -63,11 +63,11 @@ func (k *known) size() int {
 // Load fills the memory with the last event of every resource, from the headers of the state
 // bucket. It may be called again at any time.
 func (p *Publisher) Load(ctx context.Context) error {
-	stream, err := p.js.Stream(ctx, p.names.StateStream())
+	state, err := p.awaitView(ctx)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
 	}
-	if stream.CachedInfo().State.Msgs == 0 {
+	if state.Msgs == 0 {
 		return nil
 	}
 	consumer, err := p.js.OrderedConsumer(ctx, p.names.StateStream(), jetstream.OrderedConsumerConfig{HeadersOnly: true})
@@ -97,6 +97,39 @@ func (p *Publisher) Load(ctx context.Context) error {
 		}
 		if meta.NumPending == 0 {
 			return nil
+		}
+	}
+}
+
+// Patience with the server that fills the state bucket: right after a start it takes a moment.
+const (
+	viewPatience = 30 * time.Second
+	viewLook     = 50 * time.Millisecond
+)
+
+// awaitView waits until the state bucket holds what the log holds now. One that does not get there is
+// used as it is: what it lacks costs a round trip, but for resources that have aged out of the log.
+func (p *Publisher) awaitView(ctx context.Context) (jetstream.StreamState, error) {
+	log, err := p.js.Stream(ctx, p.names.EventStream())
+	if err != nil {
+		return jetstream.StreamState{}, err
+	}
+	want := log.CachedInfo().State
+	for waited := time.Duration(0); ; waited += viewLook {
+		view, err := p.js.Stream(ctx, p.names.StateStream())
+		if err != nil {
+			return jetstream.StreamState{}, err
+		}
+		info := view.CachedInfo()
+		if want.Msgs == 0 || len(info.Sources) > 0 && info.Sources[0].Seq >= want.LastSeq {
+			return info.State, nil
+		}
+		if waited >= viewPatience {
+			p.log.Warn("the state bucket lags behind the log; going on with what it has", "bucket", p.names.StateBucket(), "waited", waited)
+			return info.State, nil
+		}
+		if err := pause(ctx, viewLook); err != nil {
+			return jetstream.StreamState{}, err
 		}
 	}
 }

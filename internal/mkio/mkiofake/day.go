@@ -137,7 +137,8 @@ func (d *day) locator(name string, created time.Time) {
 
 // channel goes on air in the morning and off at night; some do not start at first.
 func (d *day) channel(name string) {
-	life, created := d.id(), d.start.Add(-24*time.Hour)
+	life := "channel-" + name // it lives on from day to day
+	created := time.Date(1999, 12, 1, 0, 0, 0, 0, time.UTC)
 	tell := func(event, previous, state string, at time.Time) {
 		d.tell(Change{
 			At: at, Type: "MediaKind.ChannelInstance" + event, Project: live, Previous: previous, State: state,

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrows says which packages of the module each package may import. What is not listed imports
+// none of them.
+var arrows = map[string][]string{
+	"internal/event":         {"internal/lifecycle"},
+	"internal/eventlog":      {"internal/event", "internal/lifecycle"},
+	"internal/mkio":          {"internal/lifecycle"},
+	"internal/ingest":        {"internal/lifecycle", "internal/mkio", "internal/problem"},
+	"internal/publish":       {"internal/event", "internal/lifecycle"},
+	"internal/invariant":     {"internal/event", "internal/eventlog", "internal/lifecycle"},
+	"internal/brokertest":    {"internal/broker"},
+	"internal/schematest":    {"schemas"},
+	"internal/lifecycle":     {},
+	"internal/broker":        {},
+	"internal/problem":       {},
+	"internal/mkio/mkiofake": {},
+	"schemas":                {},
+}
+
+func TestImportsFollowTheArrows(t *testing.T) {
+	const module = "mkio-bridge/"
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, listed := arrows[name]
+		if !listed && !strings.HasPrefix(name, "cmd/") {
+			t.Errorf("%s is not in the list of arrows", name)
+		}
+		for _, i := range p.Imports {
+			to, own := strings.CutPrefix(i, module)
+			if own && listed && !slices.Contains(allowed, to) {
+				t.Errorf("%s imports %s", name, to)
+			}
+			if name == "internal/lifecycle" && strings.Contains(strings.Split(i, "/")[0], ".") {
+				t.Errorf("%s imports %s: it is to use the standard library only", name, i)
+			}
+			if strings.HasPrefix(i, "github.com/nats-io/nats-server/") && name != "internal/broker" {
+				t.Errorf("%s imports %s: only internal/broker knows the server", name, i)
+			}
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestConfigWithoutEnvironment(t *testing.T) {
+	c, err := loadConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:8080" || c.AdminListen != "127.0.0.1:9090" || c.NatsListen != "127.0.0.1:4222" || c.Sync != 0 ||
+		c.MaxBody != 4<<20 || c.LogLevel != slog.LevelInfo || c.MaxAge != 0 || c.StoreDir != "./data" || c.MkioURL != "https://app.mk.io" {
+		t.Errorf("config %+v", c)
+	}
+}
+
+func TestConfigFromEnvironment(t *testing.T) {
+	for name, value := range map[string]string{
+		"BRIDGE_LISTEN": ":8443", "BRIDGE_WEBHOOK_SECRETS": " one, two ,,", "BRIDGE_PROJECTS": "a, b,", "BRIDGE_SYNC": "2s",
+		"BRIDGE_MAX_BODY": "512KiB", "BRIDGE_MAX_AGE": "400h", "BRIDGE_LOG_LEVEL": "DEBUG", "BRIDGE_NATS_LISTEN": "",
+		"BRIDGE_NATS_TLS_CA": "ca.pem", "BRIDGE_NATS_TLS_CERT": "c.pem", "BRIDGE_NATS_URL": "nats://a,nats://b",
+	} {
+		t.Setenv(name, value)
+	}
+	c, err := loadConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(c.WebhookSecrets.all()) != "[one two]" || fmt.Sprint([]string(c.Projects)) != "[a b]" || time.Duration(c.Sync) != 2*time.Second ||
+		c.MaxBody != 512<<10 || c.MaxAge != 400*time.Hour || c.LogLevel != slog.LevelDebug || c.NatsListen != "" ||
+		c.NatsTLSCa != "ca.pem" || c.NatsTLSCert != "c.pem" || c.NatsURL != "nats://a,nats://b" {
+		t.Errorf("config %+v", c)
+	}
+}
+
+func TestWrongConfigIsExplained(t *testing.T) {
+	tests := []struct {
+		name string
+		env  map[string]string
+		want []string
+	}{
+		{"a public address without a secret", map[string]string{"BRIDGE_LISTEN": ":8080"}, []string{"BRIDGE_LISTEN", "BRIDGE_WEBHOOK_SECRETS"}},
+		{"all addresses without a secret", map[string]string{"BRIDGE_LISTEN": "[::]:8080"}, []string{"BRIDGE_WEBHOOK_SECRETS"}},
+		{"secrets that are only commas", map[string]string{"BRIDGE_LISTEN": ":8080", "BRIDGE_WEBHOOK_SECRETS": " , "}, []string{"BRIDGE_WEBHOOK_SECRETS"}},
+		{"a typo", map[string]string{"BRIDGE_WEBHOOK_SECRET": "x"}, []string{"BRIDGE_WEBHOOK_SECRET is no setting", "did you mean BRIDGE_WEBHOOK_SECRETS"}},
+		{"two typos", map[string]string{"BRIDGE_LISTN": "x", "BRIDGE_SINK": "x"}, []string{"BRIDGE_LISTEN", "BRIDGE_SYNC"}},
+		{"no address", map[string]string{"BRIDGE_LISTEN": "8080"}, []string{"BRIDGE_LISTEN", "host:port"}},
+		{"an empty address", map[string]string{"BRIDGE_ADMIN_LISTEN": ""}, []string{"BRIDGE_ADMIN_LISTEN"}},
+		{"half a key pair", map[string]string{"BRIDGE_TLS_CERT": "x"}, []string{"BRIDGE_TLS_KEY"}},
+		{"no base address", map[string]string{"BRIDGE_MKIO_URL": "app.mk.io"}, []string{"BRIDGE_MKIO_URL"}},
+		{"a bad prefix", map[string]string{"BRIDGE_SUBJECT_PREFIX": "a.b"}, []string{"BRIDGE_SUBJECT_PREFIX"}},
+		{"several at once", map[string]string{"BRIDGE_STREAM_MANAGE": "maybe", "BRIDGE_STREAM_REPLICAS": "9", "BRIDGE_RESOURCE": "some", "BRIDGE_MAX_AGE": "1s", "BRIDGE_LOG_FORMAT": "xml", "BRIDGE_MAX_BODY": "1B"},
+			[]string{"BRIDGE_STREAM_MANAGE", "BRIDGE_STREAM_REPLICAS", "BRIDGE_RESOURCE", "BRIDGE_MAX_AGE", "BRIDGE_LOG_FORMAT", "BRIDGE_MAX_BODY"}},
+		{"no size", map[string]string{"BRIDGE_MAX_BODY": "lots"}, []string{"BRIDGE_MAX_BODY", "4MiB"}},
+		{"no interval", map[string]string{"BRIDGE_SYNC": "often"}, []string{"BRIDGE_SYNC", "always"}},
+		{"a secret twice", map[string]string{"BRIDGE_ADMIN_TOKEN": "hunter2", "BRIDGE_ADMIN_TOKEN_FILE": "/dev/null"}, []string{"BRIDGE_ADMIN_TOKEN", "both set"}},
+		{"a secret's file that is not there", map[string]string{"BRIDGE_ADMIN_TOKEN_FILE": "/does/not/exist"}, []string{"BRIDGE_ADMIN_TOKEN_FILE", "/does/not/exist"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for name, value := range tt.env {
+				t.Setenv(name, value)
+			}
+			_, err := loadConfig()
+			for _, want := range tt.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("error %v, want %q", err, want)
+				}
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("a secret is in the error: %v", err)
+			}
+		})
+	}
+}
+
+func TestWhatKubernetesInjectsIsNoTypo(t *testing.T) {
+	t.Setenv("BRIDGE_PORT", "tcp://10.0.0.1:80")
+	t.Setenv("BRIDGE_PORT_80_TCP_ADDR", "10.0.0.1")
+	t.Setenv("BRIDGE_SERVICE_HOST", "10.0.0.1")
+	t.Setenv("BRIDGE_SERVICE_PORT_HTTP", "80")
+	if _, err := loadConfig(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSecretsAreReadAgainAndNeverShown(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secrets")
+	write := func(content string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("hunter2\n")
+	t.Setenv("BRIDGE_WEBHOOK_SECRETS_FILE", file)
+	t.Setenv("BRIDGE_NATS_PASSWORD", "hunter2")
+	t.Setenv("BRIDGE_NATS_URL", "nats://me:hunter2@nats.example:4222,tls://other")
+	c, err := loadConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(c.WebhookSecrets.all()) != "[hunter2]" {
+		t.Errorf("secrets %q", c.WebhookSecrets.all())
+	}
+	write("hunter2,hunter3")
+	if changed, err := c.WebhookSecrets.reload(); !changed || err != nil || fmt.Sprint(c.WebhookSecrets.all()) != "[hunter2 hunter3]" {
+		t.Errorf("read again: %t, %v, %q", changed, err, c.WebhookSecrets.all())
+	}
+	if changed, err := c.WebhookSecrets.reload(); changed || err != nil {
+		t.Errorf("read once more: %t, %v", changed, err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.WebhookSecrets.reload(); err == nil || len(c.WebhookSecrets.all()) != 2 {
+		t.Errorf("with its file gone: %v, %q", err, c.WebhookSecrets.all())
+	}
+	var shown strings.Builder
+	if err := printConfig(&shown, c); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&shown, "%v %+v %#v %s", c, c, c.NatsPassword, c.WebhookSecrets)
+	slog.New(slog.NewTextHandler(&shown, nil)).Info("x", "secret", c.NatsPassword, "config", c.WebhookSecrets)
+	if strings.Contains(shown.String(), "hunter") {
+		t.Errorf("a secret is shown:\n%s", shown.String())
+	}
+	if !strings.Contains(shown.String(), "nats://[masked]@nats.example:4222,tls://other") {
+		t.Errorf("the address is not shown:\n%s", shown.String())
+	}
+}

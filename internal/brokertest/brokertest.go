@@ -1,0 +1,47 @@
+// Package brokertest gives tests a real NATS server with JetStream of their own.
+package brokertest
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/broker"
+)
+
+// A Server is an embedded server with a store that goes when the test ends.
+type Server struct {
+	*broker.Embedded
+	t testing.TB
+}
+
+// Start starts a server without a client port.
+func Start(t testing.TB) Server { return StartIn(t, t.TempDir()) }
+
+// StartIn starts a server without a client port on a store that may hold something already.
+func StartIn(t testing.TB, dir string) Server {
+	t.Helper()
+	embedded, err := broker.Start(broker.EmbeddedConfig{StoreDir: dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(embedded.Shutdown)
+	return Server{embedded, t}
+}
+
+// Connect opens another connection, which ends with the test.
+func (s Server) Connect() (*nats.Conn, jetstream.JetStream) {
+	s.t.Helper()
+	nc, err := s.Embedded.Connect()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return nc, js
+}

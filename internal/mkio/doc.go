@@ -1,0 +1,38 @@
+// Package mkio speaks MK.IO's tongue: it turns what MK.IO sends into observations of the lifecycle,
+// and takes out of it what must not leave.
+//
+// # A delivery
+//
+// MK.IO tells a change of state as a CloudEvent in JSON: data.state is the state that was reached and
+// data.resource the record, as a GET of the source would give it. [SplitBatch] takes an HTTP body
+// apart and [Decoder.Decode] reads one delivery.
+//
+// The reading is strict about shape and tolerant about content. A body that is no delivery is
+// [lifecycle.ReasonMalformed]; a delivery of something this package has no name for, or of a project
+// that is not configured, is [lifecycle.ReasonUnrecognised]. Both come as a [Rejection]. Types and
+// states that nobody documented are news like any other: of the type only its first words count.
+// Attributes are found by their exact name, and of two with one name the last counts.
+//
+// # Who is meant
+//
+// The source names the resource: relative or absolute, of any host (nothing is ever fetched from it),
+// with or without its media or live segment, in today's form or the legacy one. One table, places,
+// says where each kind lives; it is read forwards to parse a source and backwards to write the
+// canonical path ([Path]). A ChannelInstance delivery may name none of the known kinds. It is then of
+// kind channel-instance, whose path is a name and not an address.
+//
+// # What the record adds
+//
+// The delivery tells the transition, the record may be of a later moment. So the record's
+// modification time and provisioning state count only where it shows the very state that was told;
+// what does not change within a life (its id, its creation) always counts. A streaming locator's
+// startTime and endTime are the window of playback and never read.
+//
+// # Secrets
+//
+// Records carry ingest tokens, passphrases, keys, signed URLs and people's addresses. Whatever is taken
+// from a record goes through the same rules, [Redact]: by the name of a member its whole value is
+// hidden, in all other text what follows a host, a question mark or a secret's name, and every e-mail
+// address. The rules err on the side of hiding. Redacting twice is redacting once, and a delivery that
+// went through [RedactDelivery] still decodes to the same observation.
+package mkio

@@ -1,0 +1,140 @@
+package mkio
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// sourceParts takes a URI reference apart into scheme, authority and path; query and fragment are left
+// out. Package net/url would refuse some that name a resource all the same.
+var sourceParts = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*:)?(//[^/?#]*)?([^?#]*)`)
+
+// pathOf returns the path of a source, still percent-encoded.
+func pathOf(source string) string { return sourceParts.FindStringSubmatch(source)[3] }
+
+// usable says whether a name may stand in a path: it is one segment and stays one.
+func usable(name string) bool {
+	return name != "" && name != "." && name != ".." && len(name) <= maxText &&
+		!strings.Contains(name, "/") && utf8.ValidString(name)
+}
+
+// segmentsOf returns the decoded segments of a source's path. Each is decoded by itself, so that an
+// encoded slash does not split a name.
+func segmentsOf(source string) ([]string, error) {
+	path := strings.TrimSuffix(strings.TrimPrefix(pathOf(source), "/"), "/")
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		name, err := url.PathUnescape(s)
+		if err != nil || !usable(name) {
+			return nil, unrecognised("the source has a segment that can be no name: %s", quote(s))
+		}
+		segments[i] = name
+	}
+	return segments, nil
+}
+
+// inProject returns the project that the segments name and what follows it; "" and all segments where
+// they name none. What stands before the API's own path is a base path.
+func inProject(segments []string) (project string, rest []string) {
+	for _, prefix := range [][]string{{"api", "v1", "projects"}, {"api", "ams"}} {
+		for i := range len(segments) - len(prefix) {
+			end := i + len(prefix)
+			if slices.EqualFunc(segments[i:end], prefix, strings.EqualFold) {
+				return segments[end], segments[end+1:]
+			}
+		}
+	}
+	return "", segments
+}
+
+// inArea returns the areas that the segments may be of, and what follows the area's own segment. A live
+// event exists in both; its record tells which, for only those of the Live API have metadata.
+func inArea(segments []string, r record) (areas, rest []string) {
+	if len(segments) > 0 {
+		for _, area := range []string{media, live} {
+			if strings.EqualFold(segments[0], area) {
+				return []string{area}, segments[1:]
+			}
+		}
+	}
+	if _, ok := r["metadata"]; ok {
+		return []string{live, media}, segments
+	}
+	return []string{media, live}, segments
+}
+
+// keyOf says which resource a delivery is of.
+func (d Decoder) keyOf(e envelope) (lifecycle.Key, error) {
+	segments, err := segmentsOf(e.source)
+	if err != nil {
+		return lifecycle.Key{}, err
+	}
+	named, rest := inProject(segments)
+	project, err := d.projectOf(named, e.project)
+	if err != nil {
+		return lifecycle.Key{}, err
+	}
+	areas, rest := inArea(rest, e.record)
+	kind, names, ok := findPlace(areas, rest)
+	if !ok || named == "" {
+		kind, names, ok = channelInstance(e.typ, rest)
+	}
+	if !ok {
+		return lifecycle.Key{}, unrecognised("the source names no resource of a known kind: %s", quote(pathOf(e.source)))
+	}
+	key, err := lifecycle.NewKey(kind, project, names...)
+	if err != nil {
+		return lifecycle.Key{}, unrecognised("the source names no resource: %s", quote(pathOf(e.source)))
+	}
+	return key, nil
+}
+
+func findPlace(areas, segments []string) (lifecycle.Kind, []string, bool) {
+	for _, area := range areas {
+		for _, p := range places {
+			if names, ok := p.match(segments); ok && p.area == area {
+				return p.kind, names, true
+			}
+		}
+	}
+	return "", nil, false
+}
+
+// channelInstance names what a ChannelInstance delivery is of by the last segment of its source. The
+// state of something is not the thing: collections and names alternate, so /state follows a name.
+func channelInstance(typ string, segments []string) (lifecycle.Kind, []string, bool) {
+	count := len(segments)
+	if !strings.HasPrefix(typ, channelInstanceType) || count == 0 {
+		return "", nil, false
+	}
+	last := segments[count-1]
+	if count > 1 && count%2 == 1 && strings.EqualFold(last, "state") {
+		return "", nil, false
+	}
+	return lifecycle.ChannelInstance, []string{last}, true
+}
+
+// projectOf returns the project of a delivery, from its source or else from its data.
+func (d Decoder) projectOf(named, claimed string) (string, error) {
+	if claimed != "" && !usable(claimed) {
+		return "", unrecognised(`"projectName" can be no name: %s`, quote(claimed))
+	}
+	project := named
+	if project == "" {
+		project = claimed
+	}
+	switch {
+	case project == "":
+		return "", unrecognised("neither source nor data names a project")
+	case claimed != "" && !strings.EqualFold(project, claimed):
+		return "", unrecognised("the source is of project %s, the data of %s", quote(project), quote(claimed))
+	case len(d.Projects) > 0 && !slices.Contains(d.Projects, project):
+		return "", unrecognised("project %s is not configured", quote(project))
+	}
+	return project, nil
+}

@@ -1,0 +1,136 @@
+package mkio
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// hostile are inputs that have broken decoders, or might.
+var hostile = []string{
+	``, `null`, `[]`, `{}`, `{"data_base64":5,"specversion":"1.0"}`, `{"":{"":""}}`,
+	`{"data":{"state":"a","state":"b"},"data":null}`,
+	`{"a":1e999999,"b":-0.00,"c":123456789012345678901234567890}`,
+	`{"id":"\ud800","token":"\udc00\ud800","\ud800":"x"}`,
+	strings.Repeat(`{"a":[`, 200) + strings.Repeat(`]}`, 200),
+	`{"specversion":"1.0","id":"\u0000","type":"MediaKind.","source":"/api/ams/%00/assets/%0d%0a","data":{"state":"\u0000"}}`,
+	`{"specversion":"1.0","id":"i","type":"MediaKind.ChannelInstance","source":"\u2028?token=x","data":{"state":"","projectName":"p"}}`,
+	`{"specversion":"1.0","id":"i","type":"MediaKind.X","source":"//u:p@h/api/v1/projects/p/liveEvents/e","time":"2031-03-04T10:00:00.1+23:59","data":{"resource":{"metadata":{"id":"a@b.cc?x","created":"https://x"},"status":{"state":"a://b?c","errors":["x",{"code":1}],"info":"token: y"}}}}`,
+	`["://token:80/p?q","token=https://h/p","a@b.c@d.e","?x","key\"='v'","://[redacted]","x://a:1x"]`,
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, body := range readAll(f, "webhooks/*.json", "webhooks/tolerance/*.json") {
+		f.Add(body)
+	}
+	for _, body := range hostile {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		items, err := SplitBatch(body)
+		if err != nil {
+			checkRejection(t, err)
+		}
+		for _, item := range items {
+			o, err := Decoder{}.Decode(item, received)
+			if err != nil {
+				checkRejection(t, err)
+				continue
+			}
+			checkObservation(t, o)
+			checkRedactedTwin(t, item, o)
+		}
+	})
+}
+
+func checkRejection(t *testing.T, err error) {
+	t.Helper()
+	r, ok := errors.AsType[*Rejection](err)
+	if !ok || len(r.Detail) > 1024 || !utf8.ValidString(r.Detail) {
+		t.Fatalf("not a short rejection: %v", err)
+	}
+	if r.Reason != lifecycle.ReasonMalformed && r.Reason != lifecycle.ReasonUnrecognised {
+		t.Fatalf("rejected as %q", r.Reason)
+	}
+}
+
+func checkObservation(t *testing.T, o lifecycle.Observation) {
+	t.Helper()
+	if key, err := lifecycle.NewKey(o.Key.Kind, o.Key.Project, o.Key.Names()...); err != nil || key != o.Key {
+		t.Fatalf("key %v: %v", o.Key, err)
+	}
+	if path, inside, ok := Path(o.Key); !ok || path != o.Source || inside != o.Subject {
+		t.Fatalf("path of %v is %s, not %s", o.Key, path, o.Source)
+	}
+	for _, raw := range []json.RawMessage{o.Resource, o.Correlation} {
+		if raw != nil && !json.Valid(raw) {
+			t.Fatalf("not JSON: %s", raw)
+		}
+	}
+	if _, err := json.Marshal(o); err != nil { // times out of range
+		t.Fatal(err)
+	}
+	for _, s := range []string{o.State, o.Life, o.Provisioning, o.Delivery.ID, o.Delivery.Type, o.Key.Project, o.Key.Name()} {
+		if len(s) > maxText || !utf8.ValidString(s) {
+			t.Fatalf("%d bytes: %.100q", len(s), s)
+		}
+	}
+	if len(o.Problems) > maxProblems {
+		t.Fatalf("%d problems", len(o.Problems))
+	}
+}
+
+// checkRedactedTwin decodes a delivery again after it was redacted.
+func checkRedactedTwin(t *testing.T, item []byte, o lifecycle.Observation) {
+	t.Helper()
+	clean, err := RedactDelivery(item)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twin, err := Decoder{}.Decode(clean, received)
+	if err != nil {
+		t.Fatalf("redacted, it tells nothing: %v", err)
+	}
+	if twin.Key != o.Key || twin.State != o.State || !twin.At.Equal(o.At) || twin.Life != o.Life ||
+		!twin.Modified.Equal(o.Modified) || !bytes.Equal(twin.Resource, o.Resource) {
+		t.Fatalf("redacted, it tells\n%+v\nnot\n%+v", twin, o)
+	}
+}
+
+func FuzzRedact(f *testing.F) {
+	for _, body := range readAll(f, "records/*.json", "webhooks/*.json") {
+		f.Add(body)
+	}
+	for _, body := range hostile {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if text := redactText(string(raw)); redactText(text) != text {
+			t.Fatalf("redacted twice, %q is %q", text, redactText(text))
+		}
+		for _, redact := range []func([]byte) (json.RawMessage, error){
+			func(raw []byte) (json.RawMessage, error) { return Redact(raw) },
+			RedactDelivery,
+		} {
+			once, err := redact(raw)
+			if (err == nil) != json.Valid(raw) {
+				t.Fatalf("valid JSON and error disagree: %v", err)
+			}
+			if err != nil {
+				continue
+			}
+			if !json.Valid(once) {
+				t.Fatalf("not JSON: %s", once)
+			}
+			twice, err := redact(once)
+			if err != nil || !bytes.Equal(once, twice) {
+				t.Fatalf("redacted twice it is\n%s\nnot\n%s (%v)", twice, once, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,403 @@
+package publish_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/invariant"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/schematest"
+)
+
+var names = event.NewNames(event.DefaultPrefix)
+
+// A fixture is a server with streams, and everything that was told to publishers on it.
+type fixture struct {
+	t      *testing.T
+	server brokertest.Server
+	js     jetstream.JetStream
+
+	mu   sync.Mutex
+	told []invariant.Told
+}
+
+func setUp(t *testing.T) *fixture {
+	t.Helper()
+	return setUpWith(t, publish.Streams{Names: names, Replicas: 1, Create: true})
+}
+
+func setUpWith(t *testing.T, streams publish.Streams) *fixture {
+	t.Helper()
+	f := &fixture{t: t, server: brokertest.Start(t)}
+	_, f.js = f.server.Connect()
+	if err := publish.Ensure(t.Context(), f.js, streams); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// publisher returns a new publisher, as another bridge would be; wrap may spoil its JetStream.
+func (f *fixture) publisher(byArrival bool, wrap func(jetstream.JetStream) jetstream.JetStream) *publish.Publisher {
+	f.t.Helper()
+	nc, js := f.server.Connect()
+	if wrap != nil {
+		js = wrap(js)
+	}
+	return publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io/", ByArrival: byArrival, Log: slog.New(slog.DiscardHandler)})
+}
+
+// observe tells a publisher, and remembers what a webhook's sender would have been answered.
+func (f *fixture) observe(p *publish.Publisher, o lifecycle.Observation) (lifecycle.Verdict, error) {
+	v, err := p.Observe(f.t.Context(), o)
+	told := invariant.Told{Observation: o, Status: http.StatusNoContent}
+	if err != nil || v.Outcome == lifecycle.Late || v.Outcome == lifecycle.Conflict {
+		told.Status = 0 // nothing was acknowledged, or it is the caller's to keep
+	}
+	f.mu.Lock()
+	f.told = append(f.told, told)
+	f.mu.Unlock()
+	return v, err
+}
+
+// want tells a publisher and checks the outcome.
+func (f *fixture) want(p *publish.Publisher, o lifecycle.Observation, want lifecycle.Outcome) {
+	f.t.Helper()
+	if v, err := f.observe(p, o); err != nil || v.Outcome != want {
+		f.t.Errorf("%s %q: %s (%s), %v, want %s", o.Key, o.State, v.Outcome, v.Why, err, want)
+	}
+}
+
+// states returns what the log holds, after all invariants and schemas were checked.
+func (f *fixture) states() []string {
+	f.t.Helper()
+	if err := invariant.Check(f.t.Context(), f.js, names, f.told); err != nil {
+		f.t.Error(err)
+	}
+	var states []string
+	for e, err := range eventlog.New(f.js, names).Events(f.t.Context(), eventlog.Query{}) {
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		schematest.Event(f.t, e.Payload)
+		states = append(states, e.Event.Data.State)
+	}
+	return states
+}
+
+func (f *fixture) wantStates(want ...string) {
+	f.t.Helper()
+	if got := f.states(); fmt.Sprint(got) != fmt.Sprint(want) {
+		f.t.Errorf("the log holds %v, want %v", got, want)
+	}
+}
+
+func key(t testing.TB, kind lifecycle.Kind, n ...string) lifecycle.Key {
+	t.Helper()
+	k, err := lifecycle.NewKey(kind, "aurora-vod", n...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+var noon = time.Date(2031, 3, 4, 12, 0, 0, 0, time.UTC)
+
+var deliveries struct {
+	sync.Mutex
+	n int
+}
+
+// told is a delivery of its own at a minute after noon.
+func told(k lifecycle.Key, state string, minute int) lifecycle.Observation {
+	deliveries.Lock()
+	defer deliveries.Unlock()
+	deliveries.n++
+	return lifecycle.Observation{
+		Key: k, State: state, Life: "life-1", At: noon.Add(time.Duration(minute) * time.Minute), Via: lifecycle.Webhook,
+		Delivery: &lifecycle.Delivery{ID: fmt.Sprint("d-", deliveries.n), Type: "MediaKind.Test", Received: time.Now()},
+		Source:   "/api/v1/projects/aurora-vod/" + k.Name(), Subject: k.Name(),
+	}
+}
+
+func TestObservationsBecomeAChain(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	job := key(t, lifecycle.Job, "ladder-hd", "ep-0417")
+	started, finished := told(job, "Processing", 1), told(job, "Finished", 2)
+
+	f.want(p, started, lifecycle.Changed)
+	f.want(p, started, lifecycle.Repeat)
+	f.want(p, finished, lifecycle.Changed)
+	f.want(p, started, lifecycle.Repeat)
+	f.want(p, told(job, "Queued", 0), lifecycle.Late)
+	f.want(p, told(job, "Finished", 3), lifecycle.Flap)
+	f.wantStates("Processing", "Finished")
+
+	// Another bridge, which remembers nothing, says the same.
+	q := f.publisher(false, nil)
+	f.want(q, finished, lifecycle.Repeat)
+	f.want(q, started, lifecycle.Repeat)
+	f.wantStates("Processing", "Finished")
+}
+
+func TestARetryWithANewTimeIsKnownByItsDelivery(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(true, nil)
+	channel := key(t, lifecycle.LiveChannel, "news-247")
+	running := told(channel, "Running", 1)
+	f.want(p, running, lifecycle.Changed)
+	f.want(p, told(channel, "Stopped", 2), lifecycle.Changed)
+	again := running
+	again.At = noon.Add(time.Hour)
+	f.want(p, again, lifecycle.Repeat)
+	again.At = time.Time{}
+	f.want(p, again, lifecycle.Repeat) // a Conflict that the log decides
+	f.wantStates("Running", "Stopped")
+}
+
+func TestAConflictIsTakenByArrivalOnlyWhereNobodyCanBeAsked(t *testing.T) {
+	f := setUp(t)
+	channel := key(t, lifecycle.LiveChannel, "news-247")
+	f.want(f.publisher(false, nil), told(channel, "Running", 1), lifecycle.Changed)
+	other := told(channel, "Stopped", 1)
+	f.want(f.publisher(false, nil), other, lifecycle.Conflict)
+	f.want(f.publisher(true, nil), other, lifecycle.Changed)
+	f.wantStates("Running", "Stopped")
+}
+
+// A bridge's memory may be stale: what it does not write must rest on the stream all the same.
+func TestAStaleMemoryInventsAndLosesNothing(t *testing.T) {
+	f := setUp(t)
+	a, b := f.publisher(false, nil), f.publisher(false, nil)
+	channel := key(t, lifecycle.LiveChannel, "news-247")
+	f.want(a, told(channel, "Running", 1), lifecycle.Changed)
+	f.want(b, told(channel, "Stopped", 2), lifecycle.Changed)
+	f.want(a, told(channel, "Running", 3), lifecycle.Changed) // a flap, if a trusted its memory
+	f.want(b, told(channel, "Stopped", 2), lifecycle.Repeat)
+	f.want(b, told(channel, "Starting", 2), lifecycle.Late)
+	f.wantStates("Running", "Stopped", "Running")
+}
+
+func TestAReusedNameIsANewLife(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	job := key(t, lifecycle.Job, "ladder-hd", "promo")
+	first := told(job, "Finished", 1)
+	f.want(p, first, lifecycle.Changed)
+	second := told(job, "Processing", 9)
+	second.Life, second.Created = "life-2", noon.Add(8*time.Minute)
+	f.want(p, second, lifecycle.Changed)
+	f.want(p, first, lifecycle.Repeat)
+	f.want(p, second, lifecycle.Repeat)
+	f.wantStates("Finished", "Deleted", "Processing")
+}
+
+func TestWritesThatFailBothWays(t *testing.T) {
+	refused := errors.New("connection lost before it was sent")
+	unanswered := errors.New("acknowledgement lost")
+	reborn := told(key(t, lifecycle.Job, "t", "reborn"), "Queued", 9)
+	reborn.Life, reborn.Created = "life-2", noon.Add(8*time.Minute)
+	tests := []struct {
+		name   string
+		before []lifecycle.Observation // recorded beforehand
+		seen   lifecycle.Observation
+		want   []string
+	}{
+		{"a first event", nil, told(key(t, lifecycle.Job, "t", "first"), "Queued", 1), []string{"Queued"}},
+		{
+			"a next event",
+			[]lifecycle.Observation{told(key(t, lifecycle.Job, "t", "next"), "Queued", 1)},
+			told(key(t, lifecycle.Job, "t", "next"), "Processing", 2),
+			[]string{"Queued", "Processing"},
+		},
+		{
+			"the two events of a re-used name",
+			[]lifecycle.Observation{told(key(t, lifecycle.Job, "t", "reborn"), "Finished", 1)},
+			reborn,
+			[]string{"Finished", "Deleted", "Queued"},
+		},
+	}
+	for _, tt := range tests {
+		for failing := range len(tt.want) - len(tt.before) {
+			for how, spoil := range map[string]func(js jetstream.JetStream) jetstream.JetStream{
+				"not stored": func(js jetstream.JetStream) jetstream.JetStream {
+					return &spoiled{JetStream: js, at: failing, instead: refused}
+				},
+				"stored but reported failed": func(js jetstream.JetStream) jetstream.JetStream {
+					return &spoiled{JetStream: js, at: failing, after: unanswered}
+				},
+			} {
+				t.Run(fmt.Sprintf("%s, write %d %s", tt.name, failing+1, how), func(t *testing.T) {
+					f := setUp(t)
+					for _, o := range tt.before {
+						f.want(f.publisher(false, nil), o, lifecycle.Changed)
+					}
+					p := f.publisher(false, spoil)
+					if v, err := f.observe(p, tt.seen); err != nil || (v.Outcome != lifecycle.Changed && v.Outcome != lifecycle.Repeat) {
+						t.Errorf("%s (%s), %v", v.Outcome, v.Why, err)
+					}
+					f.want(p, tt.seen, lifecycle.Repeat)
+					f.wantStates(tt.want...)
+				})
+			}
+		}
+	}
+}
+
+// spoiled is a JetStream whose write number at fails: it is not made (instead), or it is made and
+// reported as failed (after).
+type spoiled struct {
+	jetstream.JetStream
+	at             int
+	instead, after error
+
+	mu     sync.Mutex
+	writes int
+}
+
+func (s *spoiled) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	s.mu.Lock()
+	hit := s.writes == s.at
+	s.writes++
+	s.mu.Unlock()
+	if hit && s.instead != nil {
+		return nil, s.instead
+	}
+	ack, err := s.JetStream.PublishMsg(ctx, m, opts...)
+	if hit && s.after != nil {
+		return nil, s.after
+	}
+	return ack, err
+}
+
+func Test200WritersOfOneTransitionLeaveOneEvent(t *testing.T) {
+	f := setUp(t)
+	job := key(t, lifecycle.Job, "ladder-hd", "ep-0417")
+	f.want(f.publisher(false, nil), told(job, "Processing", 1), lifecycle.Changed)
+	var publishers []*publish.Publisher
+	for range 4 {
+		publishers = append(publishers, f.publisher(false, nil))
+	}
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range 200 {
+		o := told(job, "Finished", 2)
+		wg.Go(func() {
+			<-start
+			if v, err := f.observe(publishers[i%len(publishers)], o); err != nil || (v.Outcome != lifecycle.Changed && v.Outcome != lifecycle.Repeat) {
+				t.Errorf("writer %d: %s, %v", i, v.Outcome, err)
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
+	f.wantStates("Processing", "Finished")
+}
+
+func TestManyResourcesAtOnceEachInOrder(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	order := []string{"Queued", "Scheduled", "Processing", "Finished"}
+	var wg sync.WaitGroup
+	for i := range 400 {
+		job := key(t, lifecycle.Job, "ladder-hd", fmt.Sprint("ep-", i))
+		wg.Go(func() {
+			for minute, state := range order {
+				f.want(p, told(job, state, minute), lifecycle.Changed)
+			}
+		})
+	}
+	wg.Wait()
+	if got := f.states(); len(got) != 400*len(order) {
+		t.Errorf("the log holds %d events", len(got))
+	}
+}
+
+// Waiting for a resource's turn must not keep the others waiting.
+func TestOneSlowResourceHoldsUpNoOther(t *testing.T) {
+	f := setUp(t)
+	release, entered := make(chan struct{}), make(chan struct{})
+	slow := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream {
+		return &gate{JetStream: js, subject: "mkio.job.aurora-vod.t.slow.queued", entered: entered, release: release}
+	})
+	var wg sync.WaitGroup
+	wg.Go(func() { f.want(slow, told(key(t, lifecycle.Job, "t", "slow"), "Queued", 1), lifecycle.Changed) })
+	<-entered
+	for i := range 300 {
+		f.want(slow, told(key(t, lifecycle.Job, "t", fmt.Sprint(i)), "Queued", 1), lifecycle.Changed)
+	}
+	close(release)
+	wg.Wait()
+	if got := f.states(); len(got) != 301 || got[300] != "Queued" {
+		t.Errorf("the log holds %d events", len(got))
+	}
+}
+
+// gate is a JetStream that holds one subject's write until it is released.
+type gate struct {
+	jetstream.JetStream
+	subject          string
+	entered, release chan struct{}
+}
+
+func (g *gate) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	if m.Subject == g.subject {
+		close(g.entered)
+		<-g.release
+	}
+	return g.JetStream.PublishMsg(ctx, m, opts...)
+}
+
+func TestAPollThatWasOvertakenIsDropped(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	channel := key(t, lifecycle.LiveChannel, "news-247")
+	f.want(p, told(channel, "Starting", 1), lifecycle.Changed)
+	basis := p.Remembered(channel)
+	f.want(p, told(channel, "Running", 2), lifecycle.Changed)
+	seen := lifecycle.Observation{Key: channel, State: "Starting", Via: lifecycle.Poll, Basis: &basis, SeenBefore: noon, Source: "/x", Subject: "x"}
+	f.want(p, seen, lifecycle.Late)
+	basis = p.Remembered(channel)
+	seen.State = "Stopped"
+	f.want(p, seen, lifecycle.Changed)
+	f.told[len(f.told)-1].Observation.Life = ""
+	f.wantStates("Starting", "Running", "Stopped")
+}
+
+func TestJetStreamAwayIsUnavailableAtOnce(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	job := key(t, lifecycle.Job, "t", "n")
+	f.want(p, told(job, "Queued", 1), lifecycle.Changed)
+	f.server.Shutdown()
+	if _, err := f.observe(p, told(job, "Processing", 2)); !errors.Is(err, publish.ErrUnavailable) {
+		t.Errorf("Observe without JetStream: %v", err)
+	}
+	if err := p.Keep(t.Context(), unapplied("body")); !errors.Is(err, publish.ErrUnavailable) {
+		t.Errorf("Keep without JetStream: %v", err)
+	}
+}
+
+func TestAForeignMessageInTheLogIsNamed(t *testing.T) {
+	f := setUp(t)
+	if _, err := f.js.Publish(t.Context(), "mkio.job.aurora-vod.t.n.queued", []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.publisher(false, nil).Observe(t.Context(), told(key(t, lifecycle.Job, "t", "n"), "Processing", 1))
+	if err == nil {
+		t.Error("a message that is no event was passed over")
+	}
+}

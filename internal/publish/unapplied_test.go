@@ -1,0 +1,95 @@
+package publish_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/publish"
+)
+
+func unapplied(body string) lifecycle.Unapplied {
+	return lifecycle.Unapplied{
+		Reason: lifecycle.ReasonMalformed, Detail: "no JSON: \"é\"\r\n", Body: []byte(body),
+		Digest: event.Hash([]byte(body)), Length: len(body), Received: noon,
+	}
+}
+
+func kept(t *testing.T, f *fixture) []eventlog.Kept {
+	t.Helper()
+	var all []eventlog.Kept
+	for k, err := range eventlog.New(f.js, names).Unapplied(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, k)
+	}
+	return all
+}
+
+func TestRepeatsOfOneBodyAreKeptOnce(t *testing.T) {
+	f := setUp(t)
+	late := unapplied("two")
+	job := key(t, lifecycle.Job, "t", "n.1")
+	late.Reason, late.Key = lifecycle.ReasonLate, &job
+	for range 3 {
+		for _, u := range []lifecycle.Unapplied{unapplied("one"), late} {
+			if err := f.publisher(false, nil).Keep(t.Context(), u); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	all := kept(t, f)
+	if len(all) != 2 {
+		t.Fatalf("%d are kept", len(all))
+	}
+	if k := all[0]; k.Reason != lifecycle.ReasonMalformed || k.Detail != "no JSON: \"é\"\r\n" || string(k.Body) != "one" || k.Length != 3 || !k.Received.Equal(noon) {
+		t.Errorf("kept %+v", k)
+	}
+	if want := "mkio-unapplied.late.job.aurora-vod.t.n=2E1." + late.Digest[:32]; all[1].Subject != want {
+		t.Errorf("kept on %s, want %s", all[1].Subject, want)
+	}
+}
+
+func TestABodyOverThePayloadLimitIsCut(t *testing.T) {
+	f := setUp(t)
+	body := strings.Repeat("x", 3<<20)
+	if err := f.publisher(false, nil).Keep(t.Context(), unapplied(body)); err != nil {
+		t.Fatal(err)
+	}
+	all := kept(t, f)
+	if len(all) != 1 || all[0].Length != len(body) || all[0].Digest != event.Hash([]byte(body)) || len(all[0].Body) < 1<<19 || !bytes.HasPrefix([]byte(body), all[0].Body) {
+		t.Errorf("kept %d, %d bytes of %d", len(all), len(all[0].Body), all[0].Length)
+	}
+}
+
+func TestWhatHasNoRoomIsRefusedAndNothingIsDropped(t *testing.T) {
+	f := &fixture{t: t, server: brokertest.Start(t)}
+	_, f.js = f.server.Connect()
+	if _, err := f.js.CreateStream(t.Context(), jetstream.StreamConfig{
+		Name: "MKIO_UNAPPLIED", Subjects: []string{"mkio-unapplied.>"}, MaxBytes: 4 << 10, Discard: jetstream.DiscardNew, AllowDirect: true,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish.Ensure(t.Context(), f.js, publish.Streams{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	p := f.publisher(false, nil)
+	if err := p.Keep(t.Context(), unapplied("one")); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Keep(t.Context(), unapplied(strings.Repeat("x", 5<<10))); !errors.Is(err, publish.ErrUnavailable) {
+		t.Errorf("kept without room: %v", err)
+	}
+	if all := kept(t, f); len(all) != 1 || string(all[0].Body) != "one" {
+		t.Errorf("kept %+v", all)
+	}
+}
