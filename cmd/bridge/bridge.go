@@ -229,7 +229,7 @@ func (b *bridge) server(routes http.Handler) *http.Server {
 }
 
 func serveHTTP(s *http.Server, l net.Listener) error {
-	err := error(nil)
+	var err error
 	if s.TLSConfig != nil {
 		err = s.ServeTLS(l, "", "")
 	} else {

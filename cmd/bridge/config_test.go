@@ -56,8 +56,11 @@ func TestWrongConfigIsExplained(t *testing.T) {
 		{"half a key pair", map[string]string{"BRIDGE_TLS_CERT": "x"}, []string{"BRIDGE_TLS_KEY"}},
 		{"no base address", map[string]string{"BRIDGE_MKIO_URL": "app.mk.io"}, []string{"BRIDGE_MKIO_URL"}},
 		{"a bad prefix", map[string]string{"BRIDGE_SUBJECT_PREFIX": "a.b"}, []string{"BRIDGE_SUBJECT_PREFIX"}},
-		{"several at once", map[string]string{"BRIDGE_STREAM_MANAGE": "maybe", "BRIDGE_STREAM_REPLICAS": "9", "BRIDGE_RESOURCE": "some", "BRIDGE_MAX_AGE": "1s", "BRIDGE_LOG_FORMAT": "xml", "BRIDGE_MAX_BODY": "1B"},
-			[]string{"BRIDGE_STREAM_MANAGE", "BRIDGE_STREAM_REPLICAS", "BRIDGE_RESOURCE", "BRIDGE_MAX_AGE", "BRIDGE_LOG_FORMAT", "BRIDGE_MAX_BODY"}},
+		{
+			"several at once",
+			map[string]string{"BRIDGE_STREAM_MANAGE": "maybe", "BRIDGE_STREAM_REPLICAS": "9", "BRIDGE_RESOURCE": "some", "BRIDGE_MAX_AGE": "1s", "BRIDGE_LOG_FORMAT": "xml", "BRIDGE_MAX_BODY": "1B"},
+			[]string{"BRIDGE_STREAM_MANAGE", "BRIDGE_STREAM_REPLICAS", "BRIDGE_RESOURCE", "BRIDGE_MAX_AGE", "BRIDGE_LOG_FORMAT", "BRIDGE_MAX_BODY"},
+		},
 		{"no size", map[string]string{"BRIDGE_MAX_BODY": "lots"}, []string{"BRIDGE_MAX_BODY", "4MiB"}},
 		{"no interval", map[string]string{"BRIDGE_SYNC": "often"}, []string{"BRIDGE_SYNC", "always"}},
 		{"a secret twice", map[string]string{"BRIDGE_ADMIN_TOKEN": "hunter2", "BRIDGE_ADMIN_TOKEN_FILE": "/dev/null"}, []string{"BRIDGE_ADMIN_TOKEN", "both set"}},

@@ -19,15 +19,6 @@ func variables(c *config) []string {
 	return strings.Fields(usage(c, `{{range .}}{{usage_key .}} {{end}}`))
 }
 
-// configTable is the manual of all settings as a Markdown table.
-func configTable() string {
-	var c config
-	table := "| variable | default | meaning |\n|---|---|---|\n" +
-		usage(&c, "{{range .}}| `{{usage_key .}}` | {{with usage_default .}}`{{.}}`{{end}} | {{usage_description .}} |\n{{end}}")
-	return table + "\nEach secret (" + strings.Join(secretNames(), ", ") +
-		") can be read from a file instead: add `_FILE` to its name. The file is read again when it changes.\n"
-}
-
 func secretNames() []string {
 	var c config
 	var names []string

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -153,7 +154,7 @@ func runEvents(ctx context.Context, c *call) error {
 		return err
 	}
 	if s.query.From > 0 && !s.query.Since.IsZero() {
-		return usageError{fmt.Errorf("--seq and --since exclude each other")}
+		return usageError{errors.New("--seq and --since exclude each other")}
 	}
 	if err := s.check(); err != nil {
 		return err

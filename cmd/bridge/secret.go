@@ -99,7 +99,7 @@ func (c *config) secrets() map[string]*secret {
 	found := map[string]*secret{}
 	v := reflect.ValueOf(c).Elem()
 	for i, name := range variables(c) {
-		if s, ok := v.Field(i).Addr().Interface().(*secret); ok {
+		if s, ok := reflect.TypeAssert[*secret](v.Field(i).Addr()); ok {
 			found[name] = s
 		}
 	}

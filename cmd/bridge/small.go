@@ -59,16 +59,16 @@ func runVersion(_ context.Context, c *call) error {
 	if _, err := c.parse(c.flags(), 0); err != nil {
 		return err
 	}
-	line := "bridge " + version()
+	words := []string{"bridge", version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		line += " " + info.GoVersion
+		words = append(words, info.GoVersion)
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" || s.Key == "vcs.time" {
-				line += " " + s.Value
+				words = append(words, s.Value)
 			}
 		}
 	}
-	_, err := fmt.Fprintln(c.stdout, line)
+	_, err := fmt.Fprintln(c.stdout, strings.Join(words, " "))
 	return err
 }
 

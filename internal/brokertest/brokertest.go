@@ -18,7 +18,10 @@ type Server struct {
 }
 
 // Start starts a server without a client port.
-func Start(t testing.TB) Server { return StartIn(t, t.TempDir()) }
+func Start(t testing.TB) Server {
+	t.Helper()
+	return StartIn(t, t.TempDir())
+}
 
 // StartIn starts a server without a client port on a store that may hold something already.
 func StartIn(t testing.TB, dir string) Server {

@@ -18,6 +18,7 @@ func encoder() event.Encoder {
 }
 
 func observation(t testing.TB) lifecycle.Observation {
+	t.Helper()
 	previous := "Processing"
 	return lifecycle.Observation{
 		Key:              key(t, lifecycle.Job, "aurora-vod", "ladder-hd", "ep-0417"),

@@ -175,13 +175,13 @@ func TestRedactDeliveryOfAnotherShape(t *testing.T) {
 func TestProblemsAreBounded(t *testing.T) {
 	errors := make([]any, 2*maxProblems)
 	for i := range errors {
-		errors[i] = strings.Repeat("é", maxMessage)
+		errors[i] = "x" + strings.Repeat("é", maxMessage)
 	}
 	o, err := Decoder{}.Decode(jobDelivery(t, members{"data.resource": members{"status": members{"errors": errors}}}), received)
 	if err != nil || len(o.Problems) != maxProblems {
 		t.Fatalf("%d problems, %v", len(o.Problems), err)
 	}
-	if got := o.Problems[0].Message; got != strings.Repeat("é", maxMessage/2) {
+	if got := o.Problems[0].Message; got != "x"+strings.Repeat("é", maxMessage/2-1) {
 		t.Errorf("a message of %d bytes", len(got))
 	}
 }

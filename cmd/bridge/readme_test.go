@@ -1,0 +1,136 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+var update = flag.Bool("update", false, "write the generated tables of README.md anew")
+
+const readme = "../../README.md"
+
+// The tables of README.md between <!-- NAME --> and <!-- /NAME --> are made of the program itself.
+func TestREADMETablesAreGenerated(t *testing.T) {
+	content, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(content)
+	for name, table := range map[string]string{
+		"configuration": configurationTable(),
+		"commands":      "| command | does |\n|---|---|\n" + commandTable("| `bridge %s` | %s |\n"),
+		"metrics":       metricsTable(t),
+		"phases":        phasesTable(),
+	} {
+		begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+		before, rest, ok := strings.Cut(text, begin)
+		is, after, ok2 := strings.Cut(rest, end)
+		if !ok || !ok2 {
+			t.Fatalf("README.md has no part %s…%s", begin, end)
+		}
+		if is != table && !*update {
+			t.Errorf("the table of %s in README.md is not what the program says: run go test ./cmd/bridge -run README -update", name)
+		}
+		text = before + begin + table + end + after
+	}
+	if *update {
+		if err := os.WriteFile(readme, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// configurationTable is the manual of all settings.
+func configurationTable() string {
+	var c config
+	return "| variable | default | meaning |\n|---|---|---|\n" +
+		usage(&c, "{{range .}}| `{{usage_key .}}` | {{with usage_default .}}`{{.}}`{{end}} | {{usage_description .}} |\n{{end}}") +
+		"\nEach secret (" + strings.Join(secretNames(), ", ") + ") can stand in a file instead: add `_FILE` to its name. The file is read again when it changes.\n"
+}
+
+// metricsTable lists the bridge's own metrics.
+func metricsTable(t *testing.T) string {
+	t.Helper()
+	b := openForTest(t)
+	families, err := b.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "mkio_bridge_") {
+			continue
+		}
+		var labels []string
+		if m := f.GetMetric(); len(m) > 0 {
+			for _, l := range m[0].GetLabel() {
+				labels = append(labels, "`"+l.GetName()+"`")
+			}
+		}
+		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), strings.Join(labels, ", "), f.GetHelp()))
+	}
+	slices.Sort(rows)
+	return "| metric | type | labels | counts |\n|---|---|---|---|\n" + strings.Join(rows, "")
+}
+
+func TestMetricsAreWellNamed(t *testing.T) {
+	problems, err := testutil.GatherAndLint(openForTest(t).metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+// phasesTable lists which states of which kinds are in which phase.
+func phasesTable() string {
+	var b strings.Builder
+	b.WriteString("| kind | its states by phase |\n|---|---|\n")
+	words := func(states []lifecycle.StateInfo) string {
+		var parts []string
+		for _, phase := range lifecycle.Phases() {
+			var list []string
+			for _, s := range states {
+				if s.Phase == phase {
+					list = append(list, "`"+s.State+"`")
+				}
+			}
+			if len(list) > 0 {
+				parts = append(parts, string(phase)+": "+strings.ReplaceAll(strings.Join(list, ", "), "``", "the empty state"))
+			}
+		}
+		return strings.Join(parts, "; ")
+	}
+	everywhere := lifecycle.States("")
+	for _, kind := range lifecycle.Kinds() {
+		all := lifecycle.States(kind)
+		fmt.Fprintf(&b, "| `%s` | %s |\n", kind, words(all[:len(all)-len(everywhere)]))
+	}
+	fmt.Fprintf(&b, "| any kind | %s |\n", words(everywhere))
+	return b.String()
+}
+
+// openForTest opens a bridge on a store of its own, without serving, that has told of everything once.
+func openForTest(t *testing.T) *bridge {
+	t.Helper()
+	b, err := open(t.Context(), demoConfig(t.TempDir()), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.close)
+	s := simulation{t: t, bridge: b}
+	if status, err := s.post(t.Context(), fixture(t, "job-started.json")); err != nil || status != 204 {
+		t.Fatalf("status %d, %v", status, err)
+	}
+	return b
+}
