@@ -283,6 +283,17 @@ func (s *spoiled) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream
 	return ack, err
 }
 
+// counting is a JetStream that counts writes.
+type counting struct {
+	jetstream.JetStream
+	writes *int
+}
+
+func (c *counting) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	*c.writes++
+	return c.JetStream.PublishMsg(ctx, m, opts...)
+}
+
 func Test200WritersOfOneTransitionLeaveOneEvent(t *testing.T) {
 	f := setUp(t)
 	job := key(t, lifecycle.Job, "ladder-hd", "ep-0417")

@@ -1,0 +1,94 @@
+package publish_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/publish"
+)
+
+// A resource whose last event has aged out of the log keeps its place in the state bucket, for a bridge that
+// remembers it, for one that starts anew and for one that never heard of it.
+func TestAResourceThatAgedOutGoesOn(t *testing.T) {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
+		f := setUpWith(t, publish.Streams{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
+		a, b := f.publisher(false, nil), f.publisher(false, nil)
+		channel := key(t, lifecycle.LiveChannel, "news-247")
+		f.want(a, told(channel, "Running", 1), lifecycle.Changed)
+
+		time.Sleep(2 * time.Hour)
+		if err := b.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.want(b, told(channel, "Running", 1), lifecycle.Repeat)
+		f.want(a, told(channel, "Running", 30), lifecycle.Flap)
+		f.told = nil // the log that held what was told is gone
+		if states := f.states(); len(states) != 0 {
+			t.Fatalf("the log still holds %v", states)
+		}
+
+		f.want(b, told(channel, "Stopped", 60), lifecycle.Changed)
+		f.want(a, told(channel, "Running", 61), lifecycle.Changed)
+		f.wantStates("Stopped", "Running")
+		for e, err := range eventlog.New(f.js, names).Events(t.Context(), eventlog.Query{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := e.Event.Data; d.State == "Stopped" && (d.Transition != 2 || *d.PreviousState != "Running" || d.PreviousHash == "") {
+				t.Errorf("the chain does not go on: %+v", d)
+			}
+		}
+	})
+}
+
+func TestKeepLoadedLearnsWhatOthersRecorded(t *testing.T) {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
+		f := setUpWith(t, publish.Streams{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
+		a, b := f.publisher(false, nil), f.publisher(false, nil)
+		channel := key(t, lifecycle.LiveChannel, "news-247")
+		go b.KeepLoaded(t.Context(), time.Hour)
+		f.want(a, told(channel, "Running", 1), lifecycle.Changed)
+		time.Sleep(2 * time.Hour)
+		f.want(b, told(channel, "Running", 1), lifecycle.Repeat) // a spurious event, if b took it for new
+		f.told = nil
+		if states := f.states(); len(states) != 0 {
+			t.Errorf("the log holds %v", states)
+		}
+	})
+}
+
+func TestLoadRemembersEveryResource(t *testing.T) {
+	f := setUp(t)
+	a := f.publisher(false, nil)
+	for _, k := range []lifecycle.Key{
+		key(t, lifecycle.Asset, "a.b"), key(t, lifecycle.Job, "t", "n"), key(t, lifecycle.ScheduledOperation, "live-channel", "c", "o"),
+	} {
+		f.want(a, told(k, "Pending", 1), lifecycle.Changed)
+		f.want(a, told(k, "Deleting", 2), lifecycle.Changed)
+	}
+	writes := 0
+	b := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream { return &counting{JetStream: js, writes: &writes} })
+	if err := b.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, k := range []lifecycle.Key{
+		key(t, lifecycle.Asset, "a.b"), key(t, lifecycle.Job, "t", "n"), key(t, lifecycle.ScheduledOperation, "live-channel", "c", "o"),
+	} {
+		if got, want := b.Remembered(k), uint64(2*i+2); got != want {
+			t.Errorf("%s: sequence %d is remembered, want %d", k, got, want)
+		}
+		f.want(b, told(k, "Deleted", 3), lifecycle.Changed)
+	}
+	if writes != 3 {
+		t.Errorf("%d writes for three events: what is remembered saves the second", writes)
+	}
+	f.states()
+}
