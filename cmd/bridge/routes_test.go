@@ -1,0 +1,318 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/schematest"
+)
+
+// ask makes a request to routes without a network.
+func ask(routes http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, target, nil)
+	request.Header = header
+	answer := httptest.NewRecorder()
+	routes.ServeHTTP(answer, request)
+	return answer
+}
+
+func TestThePublicListenerHasTheWebhookAndNothingElse(t *testing.T) {
+	b := openForTest(t)
+	for _, target := range []string{"/", "/metrics", "/readyz", "/livez", "/v1/resources", "/schemas/", "/debug/pprof/", "/webhooks/mkio/", "/webhooks", "//webhooks/mkio"} {
+		if answer := ask(b.publicRoutes(), http.MethodGet, target, nil); answer.Code != http.StatusNotFound && answer.Code/100 != 3 {
+			t.Errorf("%s: status %d", target, answer.Code)
+		}
+	}
+	if answer := ask(b.publicRoutes(), http.MethodPost, webhookPath, nil); answer.Code != http.StatusUnauthorized {
+		t.Errorf("a delivery without a secret: status %d", answer.Code)
+	}
+}
+
+func TestAdminRoutes(t *testing.T) {
+	b := openForTest(t)
+	routes := b.adminRoutes(true)
+	tests := []struct {
+		method, target string
+		status         int
+		want           string
+	}{
+		{http.MethodGet, "/livez", 200, ""},
+		{http.MethodGet, "/readyz", 200, ""},
+		{http.MethodGet, "/metrics", 200, "mkio_bridge_observations_total"},
+		{http.MethodGet, "/schemas/event.schema.json", 200, "urn:mkio-bridge:schema:event:1"},
+		{http.MethodGet, "/schemas/schemas.go", 404, ""},
+		{http.MethodGet, "/v1/resources/job/aurora-vod/ladder-hd/nobody", 404, "no event"},
+		{http.MethodGet, "/v1/resources/job/aurora-vod/ladder-hd", 404, "2 names"},
+		{http.MethodGet, "/v1/resources/cassette/aurora-vod/x", 404, "no resource kind"},
+		{http.MethodGet, "/v1/resources?kind=cassette", 400, "no kind"},
+		{http.MethodGet, "/v1/events?from=x", 400, "no sequence"},
+		{http.MethodGet, "/v1/events?since=yesterday", 400, "duration"},
+		{http.MethodPost, "/v1/resources", 404, ""},
+		{http.MethodGet, "/else", 404, ""},
+	}
+	for _, tt := range tests {
+		answer := ask(routes, tt.method, tt.target, nil)
+		if answer.Code != tt.status || !strings.Contains(answer.Body.String(), tt.want) {
+			t.Errorf("%s %s: status %d, want %d and %q: %s", tt.method, tt.target, answer.Code, tt.status, tt.want, answer.Body)
+		}
+	}
+	if contentType := ask(routes, http.MethodGet, "/schemas/event.schema.json", nil).Header().Get("Content-Type"); contentType != "application/schema+json" {
+		t.Errorf("a schema is %s", contentType)
+	}
+}
+
+func TestReadyOnlyWhileADeliveryCanBeStored(t *testing.T) {
+	b := openForTest(t)
+	if err := b.js.DeleteStream(t.Context(), b.names.UnappliedStream()); err != nil {
+		t.Fatal(err)
+	}
+	if answer := ask(b.adminRoutes(true), http.MethodGet, "/readyz", nil); answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "MKIO_UNAPPLIED") {
+		t.Errorf("without a stream: status %d: %s", answer.Code, answer.Body)
+	}
+	b.embedded.Shutdown()
+	if answer := ask(b.adminRoutes(true), http.MethodGet, "/readyz", nil); answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("without NATS: status %d: %s", answer.Code, answer.Body)
+	}
+	if answer := ask(b.adminRoutes(true), http.MethodGet, "/livez", nil); answer.Code != http.StatusOK {
+		t.Errorf("without NATS: /livez is %d", answer.Code)
+	}
+}
+
+func TestV1NeedsTheTokenOrLoopback(t *testing.T) {
+	b := openForTest(t)
+	const target = "/v1/resources?kind=job"
+	if answer := ask(b.adminRoutes(false), http.MethodGet, target, nil); answer.Code != http.StatusNotFound {
+		t.Errorf("no token, not on loopback: status %d", answer.Code)
+	}
+	if err := b.config.AdminToken.Decode("hunter2"); err != nil {
+		t.Fatal(err)
+	}
+	for _, loopback := range []bool{true, false} {
+		routes := b.adminRoutes(loopback)
+		for header, want := range map[string]int{"": 401, "Bearer hunter": 401, "Basic hunter2": 401, "Bearer hunter2": 200} {
+			if answer := ask(routes, http.MethodGet, target, http.Header{"Authorization": {header}}); answer.Code != want {
+				t.Errorf("Authorization %q, loopback %t: status %d, want %d", header, loopback, answer.Code, want)
+			}
+		}
+	}
+}
+
+func TestListOfResources(t *testing.T) {
+	b := openForTest(t)
+	s := simulation{t: t, bridge: b}
+	if status, err := s.post(t.Context(), fixture(t, "streaming-locator-created.json")); err != nil || status != 204 {
+		t.Fatalf("status %d, %v", status, err)
+	}
+	if err := b.publisher.Load(t.Context()); err != nil { // waits for the server to fill the bucket
+		t.Fatal(err)
+	}
+	for target, want := range map[string]int{"/v1/resources": 2, "/v1/resources?kind=job": 1, "/v1/resources?project=nobody": 0, "/v1/resources?state=CREATED&name=ep-0417-pub": 1} {
+		answer := ask(b.adminRoutes(true), http.MethodGet, target, nil)
+		lines := 0
+		for scanner := bufio.NewScanner(answer.Body); scanner.Scan(); lines++ {
+			var r struct {
+				Sequence uint64
+				Subject  string
+				Event    json.RawMessage
+			}
+			if err := json.Unmarshal(scanner.Bytes(), &r); err != nil || r.Sequence == 0 || r.Subject == "" {
+				t.Errorf("%s: line %s, %v", target, scanner.Bytes(), err)
+			}
+			schematest.Event(t, r.Event)
+		}
+		if answer.Code != http.StatusOK || lines != want {
+			t.Errorf("%s: status %d, %d lines, want %d", target, answer.Code, lines, want)
+		}
+	}
+}
+
+// serveForTest runs a bridge until the test ends, and returns it with its context's end.
+func serveForTest(t *testing.T, change func(*config)) (b *bridge, addr string, stop func() error) {
+	t.Helper()
+	b = openForTest(t)
+	if change != nil {
+		change(&b.config)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	at, served := make(chan string, 1), make(chan error, 1)
+	go func() { served <- b.serve(ctx, func(addr string) { at <- addr }) }()
+	stop = func() error { cancel(); err := <-served; served <- err; return err }
+	t.Cleanup(func() { _ = stop() })
+	select {
+	case addr = <-at:
+	case err := <-served:
+		t.Fatal(err)
+	}
+	return b, addr, stop
+}
+
+// A stream of events begins where the reader left off, goes on live, and ends when the bridge stops.
+func TestEventsAreStreamed(t *testing.T) {
+	b, _, stop := serveForTest(t, nil)
+	server := httptest.NewServer(b.adminRoutes(true))
+	defer server.Close()
+	read := func(query, last string, n int) (ids []string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/v1/events"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Last-Event-ID", last)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if got := response.Header.Get("Content-Type"); got != "text/event-stream" {
+			t.Errorf("content type %q", got)
+		}
+		for scanner := bufio.NewScanner(response.Body); len(ids) < n && scanner.Scan(); {
+			if id, ok := strings.CutPrefix(scanner.Text(), "id: "); ok {
+				ids = append(ids, id)
+			}
+			if data, ok := strings.CutPrefix(scanner.Text(), "data: "); ok {
+				schematest.Event(t, []byte(data))
+			}
+		}
+		return ids
+	}
+	s := simulation{t: t, bridge: b}
+	if status, err := s.post(t.Context(), fixture(t, "job-finished.finished.json")); err != nil || status != 204 {
+		t.Fatalf("status %d, %v", status, err)
+	}
+	if got := fmt.Sprint(read("?from=1", "", 2)); got != "[1 2]" {
+		t.Errorf("from the first: %s", got)
+	}
+	if got := fmt.Sprint(read("?kind=job&state=finished&since=1h", "", 1)); got != "[2]" {
+		t.Errorf("those that finished: %s", got)
+	}
+	live := make(chan []string)
+	go func() { live <- read("", "2", 2) }()
+	if status, err := s.post(t.Context(), fixture(t, "streaming-locator-created.json")); err != nil || status != 204 {
+		t.Fatalf("status %d, %v", status, err)
+	}
+	if status, err := s.post(t.Context(), fixture(t, "scheduled-operation-accepted.json")); err != nil || status != 204 {
+		t.Fatalf("status %d, %v", status, err)
+	}
+	if got := fmt.Sprint(<-live); got != "[3 4]" {
+		t.Errorf("after the second: %s", got)
+	}
+	go func() { live <- read("?from=4", "", 100) }()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	<-live // or the stream holds up the stop
+}
+
+// SIGTERM ends the context: what is in hand is answered, and what was answered is in the log.
+func TestAStopAnswersWhatIsInHand(t *testing.T) {
+	b, addr, stop := serveForTest(t, nil)
+	body := fixture(t, "streaming-locator-created.json")
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nX-Webhook-Secret: %s\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", webhookPath, demoSecret, len(body))
+	reader := bufio.NewReader(conn)
+	if line, err := reader.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- stop() }()
+	for { // until the listener is closed the stop has not begun
+		probe, err := net.Dial("tcp", addr)
+		if err != nil {
+			break
+		}
+		probe.Close()
+	}
+	if _, err := conn.Write(body); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reader.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil || response.StatusCode != http.StatusNoContent {
+		t.Fatalf("response %v, %v", response, err)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	stream, err := b.js.Stream(t.Context(), b.names.EventStream())
+	if err != nil || stream.CachedInfo().State.Msgs != 2 {
+		t.Errorf("the log does not hold what was answered: %v", err)
+	}
+}
+
+func TestTLSWithACertificateThatChanges(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	writeCertificate(t, cert, key, 1)
+	_, addr, _ := serveForTest(t, func(c *config) { c.TLSCert, c.TLSKey = cert, key })
+	serial := func() int64 {
+		t.Helper()
+		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
+		conn, err := dialer.DialContext(t.Context(), "tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+	}
+	if got := serial(); got != 1 {
+		t.Errorf("serial number %d", got)
+	}
+	writeCertificate(t, cert, key, 2)
+	deadline, cancel := context.WithTimeout(t.Context(), 10*watchEvery)
+	defer cancel()
+	for serial() != 2 {
+		if deadline.Err() != nil {
+			t.Fatal("the new certificate is not used")
+		}
+	}
+	if _, err := loadCertificate(cert, filepath.Join(dir, "gone")); err == nil || !strings.Contains(err.Error(), "BRIDGE_TLS_CERT") {
+		t.Errorf("a missing key: %v", err)
+	}
+}
+
+func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "bridge"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "EC PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
