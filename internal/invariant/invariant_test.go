@@ -1,0 +1,133 @@
+package invariant_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/invariant"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/publish"
+)
+
+var (
+	names = event.NewNames(event.DefaultPrefix)
+	noon  = time.Date(2031, 3, 4, 12, 0, 0, 0, time.UTC)
+)
+
+func observation(t *testing.T, state string, minute int) lifecycle.Observation {
+	t.Helper()
+	key, err := lifecycle.NewKey(lifecycle.LiveChannel, "live", "news")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lifecycle.Observation{
+		Key: key, State: state, Life: "life-1", At: noon.Add(time.Duration(minute) * time.Minute), Via: lifecycle.Webhook,
+		Delivery: &lifecycle.Delivery{ID: state, Type: "MediaKind.Test", Received: noon}, Source: "/x", Subject: "x",
+	}
+}
+
+// A checker that finds nothing must prove that it can: each row breaks a log of two good events.
+func TestCheckFindsWhatIsBroken(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(before lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact // what the second event is told of the first
+		told  func([]invariant.Told) []invariant.Told
+		want  string // "" when the log is whole
+	}{
+		{"nothing", nil, nil, ""},
+		{"a hole in the transitions", func(b lifecycle.Fact, _ *lifecycle.Observation) *lifecycle.Fact { b.Transition = 2; return &b }, nil, "I1"},
+		{"another state before", func(b lifecycle.Fact, _ *lifecycle.Observation) *lifecycle.Fact { b.State = "Starting"; return &b }, nil, "I1"},
+		{"another payload before", func(b lifecycle.Fact, _ *lifecycle.Observation) *lifecycle.Fact {
+			b.Hash = strings.Repeat("0", 64)
+			return &b
+		}, nil, "I1"},
+		{"another place before", func(b lifecycle.Fact, _ *lifecycle.Observation) *lifecycle.Fact { b.Sequence = 9; return &b }, nil, "I1"},
+		{"no event before", func(lifecycle.Fact, *lifecycle.Observation) *lifecycle.Fact { return nil }, nil, "I1"},
+		{"the same state twice", func(b lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact { o.State = "running"; return &b }, nil, "I1"},
+		{"a step back", func(b lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact { o.At = noon; return &b }, nil, "I5"},
+		{"a state that nobody told", nil, func(t []invariant.Told) []invariant.Told { return t[:1] }, "I4"},
+		{"an answer 204 for what is not there", nil, func(told []invariant.Told) []invariant.Told {
+			lost := told[1]
+			lost.Observation.State = "Starting"
+			return append(told, lost)
+		}, "I2"},
+		{"an answer 202 for what was not kept", nil, func(told []invariant.Told) []invariant.Told {
+			told[0].Status = http.StatusAccepted
+			return told
+		}, "I2"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, js := brokertest.Start(t).Connect()
+			if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+				t.Fatal(err)
+			}
+			running, stopped := observation(t, "Running", 1), observation(t, "Stopped", 2)
+			first := write(t, js, running, nil)
+			before := &first
+			if tt.spoil != nil {
+				before = tt.spoil(first, &stopped)
+			}
+			write(t, js, stopped, before)
+			told := []invariant.Told{{Observation: running, Status: http.StatusNoContent}, {Observation: stopped, Status: http.StatusNoContent}}
+			if tt.told != nil {
+				told = tt.told(told)
+			}
+			err := invariant.Check(t.Context(), js, names, told)
+			if (tt.want == "") != (err == nil) || err != nil && !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("found %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// write puts an event into the log without the care of a publisher.
+func write(t *testing.T, js jetstream.JetStream, o lifecycle.Observation, before *lifecycle.Fact) lifecycle.Fact {
+	t.Helper()
+	enc := event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}
+	m, err := enc.Encode(o, before, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ack, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Fact.Sequence = ack.Sequence
+	return m.Fact
+}
+
+func TestCheckFindsAnAlteredPayload(t *testing.T) {
+	_, js := brokertest.Start(t).Connect()
+	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+		t.Fatal(err)
+	}
+	o := observation(t, "Running", 1)
+	m, err := (event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}).Encode(o, nil, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var altered map[string]any
+	if err := json.Unmarshal(m.Payload, &altered); err != nil {
+		t.Fatal(err)
+	}
+	altered["recordedtime"] = noon.Add(time.Hour)
+	payload, err := json.Marshal(altered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: m.Subject, Header: m.Header, Data: payload}); err != nil {
+		t.Fatal(err)
+	}
+	if err := invariant.Check(t.Context(), js, names, []invariant.Told{{Observation: o}}); err == nil || !strings.Contains(err.Error(), "hash of its payload") {
+		t.Errorf("found %v", err)
+	}
+}
