@@ -8,11 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -139,41 +137,6 @@ func portInUse(addr string, err error) error {
 	return fmt.Errorf("the embedded NATS server cannot listen on %s: %w (choose another BRIDGE_NATS_LISTEN, or set it empty for none)", addr, err)
 }
 
-// accounts is the server's configuration of who may do what. Streams belong to BRIDGE; READERS get
-// the log's subjects and the services that read it, and nothing that writes.
-func accounts(password string, subjects []string) string {
-	streams := append([]string{"_INBOX.>"}, subjects...) // push consumers deliver to a reader's inbox
-	services := []string{
-		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
-		"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.>", "$JS.ACK.>", "$JS.FC.>",
-	}
-	var exports, imports strings.Builder
-	for _, s := range streams {
-		fmt.Fprintf(&exports, "      {stream: %q}\n", s)
-		fmt.Fprintf(&imports, "      {stream: {account: BRIDGE, subject: %q}}\n", s)
-	}
-	for _, s := range services {
-		fmt.Fprintf(&exports, "      {service: %q, response: stream}\n", s)
-		fmt.Fprintf(&imports, "      {service: {account: BRIDGE, subject: %q}}\n", s)
-	}
-	return fmt.Sprintf(`
-accounts {
-  BRIDGE: {
-    jetstream: enabled
-    users: [{user: %q, password: %q}]
-    exports: [
-%s    ]
-  }
-  READERS: {
-    users: [{user: reader, password: ""}]
-    imports: [
-%s    ]
-  }
-}
-no_auth_user: reader
-`, ownerUser, password, exports.String(), imports.String())
-}
-
 // Connect opens a connection inside the process, as the owner of the streams.
 func (e *Embedded) Connect() (*nats.Conn, error) {
 	options := append(resilience(e.log), nats.Name("mkio-bridge"), nats.InProcessServer(e.server),
@@ -204,55 +167,9 @@ func (e *Embedded) Shutdown() {
 	})
 }
 
-// lockStore makes the store directory and keeps other bridges out: the server itself does not.
-func lockStore(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("BRIDGE_STORE_DIR: %w", err)
-	}
-	lock, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("BRIDGE_STORE_DIR %s cannot be written: %w", dir, err)
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = lock.Close()
-		return nil, fmt.Errorf("BRIDGE_STORE_DIR %s is in use by another bridge: stop it, or choose another directory (%w)", dir, err)
-	}
-	return lock, nil
-}
-
 // HoldClock keeps a goroutine that all servers of a process share out of a testing/synctest bubble: it
 // is called before the bubble, and release after it. Without it time stands still in the bubble.
 func HoldClock() (release func()) {
 	ats.Register()
 	return ats.Unregister
 }
-
-// serverLog takes the server's log lines, and the first reason for which it gave up.
-type serverLog struct {
-	log    *slog.Logger
-	failed chan string
-}
-
-func (l *serverLog) Noticef(format string, v ...any) {
-	l.log.Debug("nats-server: " + fmt.Sprintf(format, v...))
-}
-
-func (l *serverLog) Warnf(format string, v ...any) {
-	l.log.Warn("nats-server: " + fmt.Sprintf(format, v...))
-}
-
-func (l *serverLog) Errorf(format string, v ...any) {
-	l.log.Error("nats-server: " + fmt.Sprintf(format, v...))
-}
-
-func (l *serverLog) Fatalf(format string, v ...any) {
-	reason := fmt.Sprintf(format, v...)
-	l.log.Error("nats-server: " + reason)
-	select {
-	case l.failed <- reason:
-	default:
-	}
-}
-
-func (l *serverLog) Debugf(string, ...any) {}
-func (l *serverLog) Tracef(string, ...any) {}

@@ -1,0 +1,214 @@
+package broker_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+
+	"mkio-bridge/internal/broker"
+)
+
+// foreign starts a server as somebody else would run it.
+func foreign(t *testing.T, change func(*server.Options)) *server.Server {
+	t.Helper()
+	o := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true}
+	if change != nil {
+		change(o)
+	}
+	s, err := server.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server is not ready")
+	}
+	return s
+}
+
+// text is a setting that does not change.
+func text(s string) func() string { return func() string { return s } }
+
+func TestEveryWayIn(t *testing.T) {
+	dir := t.TempDir()
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := user.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := user.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nkeyFile := filepath.Join(dir, "nkey")
+	if err := os.WriteFile(nkeyFile, seed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ca, serverPair := certificates(t, dir)
+	tests := []struct {
+		name   string
+		server func(*server.Options)
+		config broker.Config
+	}{
+		{"nothing", nil, broker.Config{}},
+		{"user and password", func(o *server.Options) { o.Username, o.Password = "me", "hunter2" }, broker.Config{User: "me", Password: text("hunter2")}},
+		{"token", func(o *server.Options) { o.Authorization = "hunter2" }, broker.Config{Token: text("hunter2")}},
+		{"nkey", func(o *server.Options) { o.Nkeys = []*server.NkeyUser{{Nkey: public}} }, broker.Config{NKey: nkeyFile}},
+		{"client certificate", func(o *server.Options) {
+			o.TLSConfig = &tls.Config{Certificates: []tls.Certificate{serverPair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca, MinVersion: tls.VersionTLS12}
+		}, broker.Config{TLSCA: filepath.Join(dir, "ca.pem"), TLSCert: filepath.Join(dir, "cert.pem"), TLSKey: filepath.Join(dir, "key.pem")}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := foreign(t, tt.server)
+			tt.config.URL, tt.config.Log = s.ClientURL(), slog.New(slog.DiscardHandler)
+			nc, err := broker.Connect(t.Context(), tt.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			nc.Close()
+			if tt.server == nil {
+				return
+			}
+			_, err = broker.Connect(t.Context(), broker.Config{URL: s.ClientURL(), Log: tt.config.Log})
+			if err == nil || !strings.Contains(err.Error(), "BRIDGE_NATS_") {
+				t.Errorf("without it: %v", err)
+			}
+		})
+	}
+}
+
+func TestWhatIsWrongWithAWayIn(t *testing.T) {
+	s := foreign(t, func(o *server.Options) { o.Username, o.Password = "me", "hunter2" })
+	missing := filepath.Join(t.TempDir(), "missing")
+	log := slog.New(slog.DiscardHandler)
+	tests := []struct {
+		name   string
+		config broker.Config
+		want   string
+	}{
+		{"nobody there", broker.Config{URL: "nats://me:hunter3@127.0.0.1:1, nats://127.0.0.1:2"}, "nats://127.0.0.1:1, nats://127.0.0.1:2"},
+		{"no scheme", broker.Config{URL: "me:hunter3@127.0.0.1:1"}, "127.0.0.1:1"},
+		{"a wrong password", broker.Config{URL: s.ClientURL(), User: "me", Password: text("hunter3")}, "Authorization Violation"},
+		{"a credentials file that is not there", broker.Config{URL: s.ClientURL(), Creds: missing}, missing},
+		{"an nkey file that is not there", broker.Config{URL: s.ClientURL(), NKey: missing}, missing},
+		{"certificates that are not there", broker.Config{URL: s.ClientURL(), TLSCA: missing}, missing},
+		{"a key pair that is not there", broker.Config{URL: s.ClientURL(), TLSCert: missing, TLSKey: missing}, missing},
+	}
+	for _, tt := range tests {
+		tt.config.Log = log
+		nc, err := broker.Connect(t.Context(), tt.config)
+		if err == nil {
+			nc.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: error %v, want %q", tt.name, err, tt.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter") {
+			t.Errorf("%s: a secret is in the error: %v", tt.name, err)
+		}
+	}
+}
+
+// A password that was changed while connected is used at the next connect.
+func TestARotatedPasswordIsUsed(t *testing.T) {
+	s := foreign(t, func(o *server.Options) { o.Username, o.Password = "me", "hunter2" })
+	port := s.Addr().(*net.TCPAddr).Port
+	var (
+		mu       sync.Mutex
+		password = "hunter2"
+		logged   bytes.Buffer
+	)
+	nc, err := broker.Connect(t.Context(), broker.Config{
+		URL: s.ClientURL(), User: "me", Password: func() string { mu.Lock(); defer mu.Unlock(); return password },
+		Log: slog.New(slog.NewTextHandler(&logged, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := nc.StatusChanged(nats.CONNECTED)
+	mu.Lock()
+	password = "hunter3"
+	mu.Unlock()
+	s.Shutdown()
+	s.WaitForShutdown()
+	foreign(t, func(o *server.Options) { o.Port, o.Username, o.Password = port, "me", "hunter3" })
+	<-again
+	if err := nc.Flush(); err != nil {
+		t.Error(err)
+	}
+	nc.Close()
+	if strings.Contains(logged.String(), "hunter") {
+		t.Errorf("a secret is in the log:\n%s", logged.String())
+	}
+}
+
+// certificates writes an authority and a pair signed by it, good for both ends.
+func certificates(t *testing.T, dir string) (*x509.CertPool, tls.Certificate) {
+	t.Helper()
+	sign := func(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey, certFile, keyFile string) (*x509.Certificate, *ecdsa.PrivateKey) {
+		t.Helper()
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parentKey == nil {
+			parent, parentKey = template, key
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, parentKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keyDER, err := x509.MarshalECPrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "EC PRIVATE KEY", Bytes: keyDER}} {
+			if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cert, key
+	}
+	root, rootKey := sign(&x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ca"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}, nil, nil, "ca.pem", "ca.key")
+	sign(&x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "nats"}, NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}, root, rootKey, "cert.pem", "key.pem")
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(root)
+	return pool, pair
+}

@@ -1,0 +1,378 @@
+package broker_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/broker"
+)
+
+func config(dir string) broker.EmbeddedConfig {
+	return broker.EmbeddedConfig{
+		StoreDir: dir, Listen: "127.0.0.1:0", ReadSubjects: []string{"mkio.>", "mkio-unapplied.>"}, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+func start(t *testing.T, c broker.EmbeddedConfig) *broker.Embedded {
+	t.Helper()
+	e, err := broker.Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Shutdown)
+	return e
+}
+
+// owner connects as the bridge does.
+func owner(t *testing.T, e *broker.Embedded) jetstream.JetStream {
+	t.Helper()
+	nc, err := e.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return stream(t, nc)
+}
+
+func stream(t *testing.T, nc *nats.Conn) jetstream.JetStream {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+// reader connects as anybody does who can reach the port.
+func reader(t *testing.T, e *broker.Embedded) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect("nats://"+e.Addr(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+// fill makes a log of two messages, a stream beside it and a bucket.
+func fill(t *testing.T, js jetstream.JetStream) jetstream.Stream {
+	t.Helper()
+	log, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "MKIO_EVENTS", Subjects: []string{"mkio.>"}, AllowDirect: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "MKIO_UNAPPLIED", Subjects: []string{"mkio-unapplied.>"}, AllowDirect: true}); err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: "mkio_state"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.PutString(t.Context(), "a.b", "one"); err != nil {
+		t.Fatal(err)
+	}
+	for _, subject := range []string{"mkio.a.b", "mkio.a.c", "mkio-unapplied.x"} {
+		if _, err := js.Publish(t.Context(), subject, []byte("hi")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return log
+}
+
+func TestTheStoreIsReopened(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "store")
+	for _, always := range []bool{true, false} {
+		c := config(dir)
+		c.SyncAlways, c.SyncInterval = always, time.Second
+		e := start(t, c)
+		js := owner(t, e)
+		log, err := js.Stream(t.Context(), "MKIO_EVENTS")
+		if always {
+			log, err = fill(t, js), nil
+		}
+		if err != nil || log.CachedInfo().State.Msgs != 0 && log.CachedInfo().State.Msgs != 2 {
+			t.Errorf("log %v, %v", log, err)
+		}
+		if _, err := broker.Start(config(dir)); err == nil || !strings.Contains(err.Error(), "in use by another bridge") || !strings.Contains(err.Error(), "BRIDGE_STORE_DIR") {
+			t.Errorf("a second server on the same store: %v", err)
+		}
+		e.Shutdown()
+		e.Shutdown()
+	}
+}
+
+func TestWhyAServerDoesNotStart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	inTheWay := t.TempDir()
+	if err := os.WriteFile(filepath.Join(inTheWay, "jetstream"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name   string
+		change func(*broker.EmbeddedConfig)
+		want   []string
+	}{
+		{"a file in place of the store", func(c *broker.EmbeddedConfig) { c.StoreDir = file }, []string{"BRIDGE_STORE_DIR", file}},
+		{"a store below a file", func(c *broker.EmbeddedConfig) { c.StoreDir = filepath.Join(file, "x") }, []string{"BRIDGE_STORE_DIR"}},
+		{"a store that the server cannot use", func(c *broker.EmbeddedConfig) { c.StoreDir = inTheWay }, []string{"BRIDGE_STORE_DIR", inTheWay}},
+		{"a port in use", func(c *broker.EmbeddedConfig) { c.Listen = taken.Addr().String() }, []string{"BRIDGE_NATS_LISTEN", taken.Addr().String(), "in use"}},
+		{"an address of another machine", func(c *broker.EmbeddedConfig) { c.Listen = "192.0.2.1:4222" }, []string{"BRIDGE_NATS_LISTEN"}},
+		{"no port", func(c *broker.EmbeddedConfig) { c.Listen = "127.0.0.1:nats" }, []string{"BRIDGE_NATS_LISTEN"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := config(t.TempDir())
+			tt.change(&c)
+			began := time.Now()
+			e, err := broker.Start(c)
+			if err == nil {
+				e.Shutdown()
+			}
+			for _, want := range tt.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("error %v, want %q", err, want)
+				}
+			}
+			t.Logf("after %s: %v", time.Since(began).Round(time.Millisecond), err)
+		})
+	}
+}
+
+func TestReadersRead(t *testing.T) {
+	e := start(t, config(t.TempDir()))
+	own := owner(t, e)
+	fill(t, own)
+	nc := reader(t, e)
+	js := stream(t, nc)
+
+	live, err := nc.SubscribeSync("mkio.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := own.Publish(t.Context(), "mkio.a.d", nil); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := live.NextMsgWithContext(t.Context()); err != nil || m.Subject != "mkio.a.d" {
+		t.Errorf("subscribe: %v, %v", m, err)
+	}
+	log, err := js.Stream(t.Context(), "MKIO_EVENTS")
+	if err != nil || log.CachedInfo().State.Msgs != 3 {
+		t.Fatalf("stream info: %v", err)
+	}
+	if m, err := log.GetLastMsgForSubject(t.Context(), "mkio.a.*"); err != nil || m.Subject != "mkio.a.d" {
+		t.Errorf("direct get: %v, %v", m, err)
+	}
+	durable, err := js.CreateConsumer(t.Context(), "MKIO_EVENTS", jetstream.ConsumerConfig{Durable: "d", AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		m, err := durable.Next(jetstream.FetchMaxWait(10 * time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.DoubleAck(t.Context()); err != nil {
+			t.Errorf("acknowledge: %v", err)
+		}
+	}
+	kv, err := js.KeyValue(t.Context(), "mkio_state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entry, err := kv.Get(t.Context(), "a.b"); err != nil || string(entry.Value()) != "one" {
+		t.Errorf("bucket: %v", err)
+	}
+	watcher, err := kv.WatchAll(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entry := <-watcher.Updates(); entry == nil || entry.Key() != "a.b" {
+		t.Errorf("watch: %v", entry)
+	}
+	if err := watcher.Stop(); err != nil {
+		t.Error(err)
+	}
+	legacy, err := nc.JetStream() // consumers that push, as older clients use
+	if err != nil {
+		t.Fatal(err)
+	}
+	pushed, err := legacy.SubscribeSync("mkio.>", nats.OrderedConsumer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := pushed.NextMsgWithContext(t.Context()); err != nil || m.Subject != "mkio.a.b" {
+		t.Errorf("push consumer: %v, %v", m, err)
+	}
+}
+
+// Whatever a reader tries, the log stays as it is.
+func TestReadersCannotWrite(t *testing.T) {
+	e := start(t, config(t.TempDir()))
+	log := fill(t, owner(t, e))
+	nc := reader(t, e)
+	js := stream(t, nc)
+	short := func() context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	tries := map[string]func() error{
+		"publish to the log": func() error {
+			_, err := js.Publish(short(), "mkio.a.b", nil, jetstream.WithRetryAttempts(0))
+			return err
+		},
+		"put into the bucket": func() error {
+			kv, err := js.KeyValue(short(), "mkio_state")
+			if err == nil {
+				_, err = kv.PutString(short(), "a.b", "evil")
+			}
+			return err
+		},
+		"create a stream": func() error {
+			_, err := js.CreateStream(short(), jetstream.StreamConfig{Name: "EVIL", Subjects: []string{"evil"}, RePublish: &jetstream.RePublish{Source: ">", Destination: "mkio.{{wildcard(1)}}"}})
+			return err
+		},
+		"update the log": func() error {
+			_, err := js.UpdateStream(short(), jetstream.StreamConfig{Name: "MKIO_EVENTS", Subjects: []string{"mkio.>"}, MaxAge: time.Minute})
+			return err
+		},
+		"delete the log": func() error { return js.DeleteStream(short(), "MKIO_EVENTS") },
+		"purge the log": func() error {
+			s, err := js.Stream(short(), "MKIO_EVENTS")
+			if err == nil {
+				err = s.Purge(short())
+			}
+			return err
+		},
+		"delete a message": func() error {
+			s, err := js.Stream(short(), "MKIO_EVENTS")
+			if err == nil {
+				err = s.DeleteMsg(short(), 1)
+			}
+			return err
+		},
+	}
+	for name, try := range tries {
+		if err := try(); err == nil {
+			t.Errorf("a reader may %s", name)
+		}
+	}
+
+	// The server delivers answers to any reply subject that is asked for.
+	if _, err := js.CreateConsumer(t.Context(), "MKIO_UNAPPLIED", jetstream.ConsumerConfig{Durable: "pull"}); err != nil {
+		t.Fatal(err)
+	}
+	for request, body := range map[string]string{
+		"$JS.API.INFO": "", "$JS.API.STREAM.NAMES": "", "$JS.API.DIRECT.GET.MKIO_UNAPPLIED": `{"seq":1}`,
+		"$JS.API.STREAM.MSG.GET.MKIO_UNAPPLIED": `{"seq":1}`, "$JS.API.CONSUMER.MSG.NEXT.MKIO_UNAPPLIED.pull": "1",
+	} {
+		for _, reply := range []string{"mkio.a.b", "$KV.mkio_state.a.b"} {
+			if err := nc.PublishRequest(request, reply, []byte(body)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := nc.SubscribeSync("mkio.>"); err != nil { // interest, without which nothing is pushed
+		t.Fatal(err)
+	}
+	legacy, err := nc.JetStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, subject := range []string{"mkio.a.b", "$KV.mkio_state.a.b"} {
+		_, err := legacy.AddConsumer("MKIO_UNAPPLIED", &nats.ConsumerConfig{Durable: "push" + string(rune('a'+i)), DeliverSubject: subject})
+		t.Logf("a consumer that pushes to %s: %v", subject, err)
+	}
+	// What the requests led to has happened when a later one is answered.
+	if _, err := js.AccountInfo(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := log.Info(t.Context())
+	if err != nil || info.State.Msgs != 2 || info.State.LastSeq != 2 {
+		t.Errorf("the log was written to: %+v, %v", info.State, err)
+	}
+	kv, err := js.KeyValue(t.Context(), "mkio_state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entry, err := kv.Get(t.Context(), "a.b"); err != nil || string(entry.Value()) != "one" {
+		t.Errorf("the bucket was written to: %v, %v", entry, err)
+	}
+}
+
+// The owner's replies are not for readers' eyes.
+func TestReadersDoNotSeeTheOwnersReplies(t *testing.T) {
+	e := start(t, config(t.TempDir()))
+	own := owner(t, e)
+	fill(t, own)
+	nc := reader(t, e)
+	all, err := nc.SubscribeSync(">")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := own.Publish(t.Context(), "mkio.a.d", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := own.AccountInfo(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := own.Publish(t.Context(), "mkio.a.e", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"mkio.a.d", "mkio.a.e"} {
+		if m, err := all.NextMsgWithContext(t.Context()); err != nil || m.Subject != want {
+			t.Errorf("a reader sees %v, %v", m, err)
+		}
+	}
+}
+
+func TestWithoutAPortThereIsNone(t *testing.T) {
+	c := config(t.TempDir())
+	c.Listen = ""
+	e := start(t, c)
+	if e.Addr() != "" {
+		t.Errorf("it listens on %s", e.Addr())
+	}
+	fill(t, owner(t, e))
+}
+
+func TestPublishingWhileDisconnectedFailsAtOnce(t *testing.T) {
+	e := start(t, config(t.TempDir()))
+	nc, err := e.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	gone := nc.StatusChanged(nats.RECONNECTING)
+	js := stream(t, nc)
+	fill(t, js)
+	e.Shutdown()
+	<-gone
+	if _, err := js.Publish(t.Context(), "mkio.a.b", nil, jetstream.WithRetryAttempts(0)); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("publish: %v", err)
+	}
+}
