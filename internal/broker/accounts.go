@@ -7,7 +7,7 @@ import (
 
 // accounts is the server's configuration of who may do what. Streams belong to BRIDGE; READERS get
 // the log's subjects and the services that read it, and nothing that writes.
-func accounts(password string, subjects []string) string {
+func accounts(owner string, subjects []string) string {
 	streams := append([]string{"_INBOX.>"}, subjects...) // push consumers deliver to a reader's inbox
 	services := []string{
 		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
@@ -26,7 +26,7 @@ func accounts(password string, subjects []string) string {
 accounts {
   BRIDGE: {
     jetstream: enabled
-    users: [{user: %q, password: %q}]
+    users: [{nkey: %q}]
     exports: [
 %s    ]
   }
@@ -37,5 +37,5 @@ accounts {
   }
 }
 no_auth_user: reader
-`, ownerUser, password, exports.String(), imports.String())
+`, owner, exports.String(), imports.String())
 }

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats-server/v2/server/ats"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 )
 
 // EmbeddedConfig is a server of our own.
@@ -30,15 +30,14 @@ type EmbeddedConfig struct {
 
 // Embedded is a running server.
 type Embedded struct {
-	server   *server.Server
-	log      *slog.Logger
-	password string
-	lock     *os.File
-	stop     sync.Once
+	server *server.Server
+	log    *slog.Logger
+	owner  nkeys.KeyPair // what lets the bridge in, and nobody else: it is of this process alone
+	lock   *os.File
+	stop   sync.Once
 }
 
 const (
-	ownerUser   = "bridge"
 	ownerInbox  = "_INBOX_BRIDGE" // readers see _INBOX
 	readyWithin = 30 * time.Second
 	maxMemory   = 64 << 20 // bytes for streams in memory: the bridge has none
@@ -51,8 +50,11 @@ func Start(c EmbeddedConfig) (*Embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Embedded{log: c.Log, password: rand.Text(), lock: lock}
-	if err := e.start(c); err != nil {
+	e := &Embedded{log: c.Log, lock: lock}
+	if e.owner, err = nkeys.CreateUser(); err == nil {
+		err = e.start(c)
+	}
+	if err != nil {
 		e.Shutdown()
 		return nil, err
 	}
@@ -98,8 +100,12 @@ func (e *Embedded) awaitReady(c EmbeddedConfig, log *serverLog) error {
 
 // options are the server's.
 func (e *Embedded) options(c EmbeddedConfig) (*server.Options, error) {
+	owner, err := e.owner.PublicKey()
+	if err != nil {
+		return nil, fmt.Errorf("embedded NATS server: %w", err)
+	}
 	o := &server.Options{}
-	if err := o.ProcessConfigString(accounts(e.password, c.ReadSubjects)); err != nil {
+	if err := o.ProcessConfigString(accounts(owner, c.ReadSubjects)); err != nil {
 		return nil, fmt.Errorf("embedded NATS server: %w", err)
 	}
 	o.ServerName = "mkio-bridge"
@@ -139,8 +145,12 @@ func portInUse(addr string, err error) error {
 
 // Connect opens a connection inside the process, as the owner of the streams.
 func (e *Embedded) Connect() (*nats.Conn, error) {
+	owner, err := e.owner.PublicKey()
+	if err != nil {
+		return nil, fmt.Errorf("embedded NATS server: %w", err)
+	}
 	options := append(resilience(e.log), nats.Name("mkio-bridge"), nats.InProcessServer(e.server),
-		nats.UserInfo(ownerUser, e.password), nats.CustomInboxPrefix(ownerInbox))
+		nats.Nkey(owner, e.owner.Sign), nats.CustomInboxPrefix(ownerInbox))
 	nc, err := nats.Connect("", options...)
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS server: %w", err)
