@@ -29,7 +29,7 @@ func TestAWeekOfDeliveriesWithRestarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := simulation{t: t, config: demoConfig(store), rng: rand.New(rand.NewPCG(4, 17))}
 		s.config.NatsListen = ""
-		s.config.Sync = syncMode(time.Minute) // the disk is real: no need to wear it out
+		s.config.Sync = syncMode(24 * time.Hour) // the disk is real: no need to wear it out
 		s.open()
 		start := time.Now()
 		var changes []mkiofake.Change

@@ -59,6 +59,28 @@ func TestRepeatsOfOneBodyAreKeptOnce(t *testing.T) {
 	}
 }
 
+func TestKeepingThatFailsBothWays(t *testing.T) {
+	lost := errors.New("connection lost")
+	for how, spoil := range map[string]func(jetstream.JetStream) jetstream.JetStream{
+		"not stored":                 func(js jetstream.JetStream) jetstream.JetStream { return &spoiled{JetStream: js, instead: lost} },
+		"stored but reported failed": func(js jetstream.JetStream) jetstream.JetStream { return &spoiled{JetStream: js, after: lost} },
+	} {
+		t.Run(how, func(t *testing.T) {
+			f := setUp(t)
+			p := f.publisher(false, spoil)
+			if err := p.Keep(t.Context(), unapplied("one")); !errors.Is(err, publish.ErrUnavailable) {
+				t.Errorf("the failure is not told: %v", err)
+			}
+			if err := p.Keep(t.Context(), unapplied("one")); err != nil { // the sender comes again
+				t.Error(err)
+			}
+			if all := kept(t, f); len(all) != 1 {
+				t.Errorf("%d are kept", len(all))
+			}
+		})
+	}
+}
+
 func TestABodyOverThePayloadLimitIsCut(t *testing.T) {
 	f := setUp(t)
 	body := strings.Repeat("x", 3<<20)
