@@ -188,13 +188,21 @@ func (b *bridge) serve(ctx context.Context, at func(addr string)) error {
 	if b.embedded != nil && b.embedded.Addr() != "" {
 		b.log.Info("listening", "for", "nats", "addr", b.embedded.Addr())
 	}
-	if len(b.config.WebhookSecrets.all()) == 0 {
-		b.log.Warn("no webhook secret is set: every delivery is accepted", "set", prefix+"_WEBHOOK_SECRETS")
-	}
+	b.warn()
 	if at != nil {
 		at(public.Addr().String())
 	}
 	return group.Wait()
+}
+
+// warn names what is open to whoever can reach it.
+func (b *bridge) warn() {
+	if len(b.config.WebhookSecrets.all()) == 0 {
+		b.log.Warn("no webhook secret is set: every delivery is accepted", "set", prefix+"_WEBHOOK_SECRETS")
+	}
+	if b.embedded != nil && b.config.NatsListen != "" && !loopback(b.config.NatsListen) {
+		b.log.Warn("the embedded NATS server can be reached from outside, and readers need no password", "set", prefix+"_NATS_LISTEN")
+	}
 }
 
 // close ends NATS: what was published is flushed, and our own server is shut down.

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
@@ -67,6 +68,7 @@ func TestEveryWayIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	ca, serverPair := certificates(t, dir)
+	credsFile, operatorMode := credentials(t, dir)
 	tests := []struct {
 		name   string
 		server func(*server.Options)
@@ -76,6 +78,7 @@ func TestEveryWayIn(t *testing.T) {
 		{"user and password", func(o *server.Options) { o.Username, o.Password = "me", "hunter2" }, broker.Config{User: "me", Password: text("hunter2")}},
 		{"token", func(o *server.Options) { o.Authorization = "hunter2" }, broker.Config{Token: text("hunter2")}},
 		{"nkey", func(o *server.Options) { o.Nkeys = []*server.NkeyUser{{Nkey: public}} }, broker.Config{NKey: nkeyFile}},
+		{"credentials", operatorMode, broker.Config{Creds: credsFile}},
 		{"client certificate", func(o *server.Options) {
 			o.TLSConfig = &tls.Config{Certificates: []tls.Certificate{serverPair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca, MinVersion: tls.VersionTLS12}
 		}, broker.Config{TLSCA: filepath.Join(dir, "ca.pem"), TLSCert: filepath.Join(dir, "cert.pem"), TLSKey: filepath.Join(dir, "key.pem")}},
@@ -162,6 +165,45 @@ func TestARotatedPasswordIsUsed(t *testing.T) {
 	nc.Close()
 	if strings.Contains(logged.String(), "hunter") {
 		t.Errorf("a secret is in the log:\n%s", logged.String())
+	}
+}
+
+// credentials writes a credentials file, and returns the options of a server that trusts it.
+func credentials(t *testing.T, dir string) (file string, trusts func(*server.Options)) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	operator, err := nkeys.CreateOperator()
+	must(err)
+	account, err := nkeys.CreateAccount()
+	must(err)
+	user, err := nkeys.CreateUser()
+	must(err)
+	operatorKey, err := operator.PublicKey()
+	must(err)
+	accountKey, err := account.PublicKey()
+	must(err)
+	userKey, err := user.PublicKey()
+	must(err)
+	seed, err := user.Seed()
+	must(err)
+
+	accountJWT, err := jwt.NewAccountClaims(accountKey).Encode(operator)
+	must(err)
+	userJWT, err := jwt.NewUserClaims(userKey).Encode(account)
+	must(err)
+	content, err := jwt.FormatUserConfig(userJWT, seed)
+	must(err)
+	file = filepath.Join(dir, "creds")
+	must(os.WriteFile(file, content, 0o600))
+	return file, func(o *server.Options) {
+		resolver := &server.MemAccResolver{}
+		must(resolver.Store(accountKey, accountJWT))
+		o.TrustedKeys, o.AccountResolver = []string{operatorKey}, resolver
 	}
 }
 

@@ -13,6 +13,6 @@
 // A batch is taken item by item, in its order, and answers as its worst item. The first item that
 // cannot be stored ends it: the sender repeats the whole, and what was stored reads as a repeat.
 //
-// The request's own cancellation ends the wait, not the commit point: an event that was stored and not
-// answered is told again and reads as a repeat.
+// A sender that hangs up does not stop the commit. What was stored and not answered is told again and
+// reads as a repeat.
 package ingest

@@ -141,7 +141,8 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 	if err != nil { // it never came whole, so there is nothing to keep
 		return answer{status: http.StatusBadRequest, detail: "the body could not be read to its end"}
 	}
-	return h.take(r.Context(), body, time.Now())
+	// A sender that does not wait for its answer comes again: what it told is best committed by then.
+	return h.take(context.WithoutCancel(r.Context()), body, time.Now())
 }
 
 var busy = answer{status: http.StatusTooManyRequests, detail: "too many deliveries are in hand: come again", retryAfter: retryBusy}
