@@ -110,6 +110,9 @@ func escape(name string) string {
 
 // unescape is the inverse of escape and takes nothing that escape does not give.
 func unescape(token string) (string, error) {
+	if token == "" {
+		return "", errors.New("a token is empty")
+	}
 	if strings.Contains(token, cutMark) {
 		return "", ErrCutToken
 	}
