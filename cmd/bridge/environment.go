@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -83,6 +84,17 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+func runConfig(_ context.Context, c *call) error {
+	if _, err := c.parse(c.flags(), 0); err != nil {
+		return err
+	}
+	conf, err := loadConfig()
+	if err != nil {
+		return usageError{err}
+	}
+	return printConfig(c.stdout, conf)
 }
 
 // printConfig writes the settings in force, secrets masked.

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"iter"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -81,22 +79,6 @@ func kindList() string {
 	return strings.Join(names, ", ")
 }
 
-// moment reads a point in time: how long ago, or RFC 3339.
-func moment(into *time.Time) func(string) error {
-	return func(v string) error {
-		if d, err := time.ParseDuration(v); err == nil {
-			*into = time.Now().Add(-d)
-			return nil
-		}
-		t, err := time.Parse(time.RFC3339Nano, v)
-		if err != nil {
-			return fmt.Errorf("%q is neither a duration such as 2h nor a time such as 2031-03-04T10:00:00Z", v)
-		}
-		*into = t
-		return nil
-	}
-}
-
 // printAll writes events until there are no more, or one cannot be read.
 func (s *selection) printAll(w io.Writer, entries iter.Seq2[eventlog.Entry, error]) error {
 	for e, err := range entries {
@@ -140,47 +122,4 @@ func printable(s string) string {
 		return quoted
 	}
 	return s
-}
-
-func runEvents(ctx context.Context, c *call) error {
-	var s selection
-	set := c.flags()
-	s.add(set)
-	set.Func("since", "from this time on: how long ago, or RFC 3339", moment(&s.query.Since))
-	set.Func("until", "up to this time", moment(&s.query.Until))
-	set.Uint64Var(&s.query.From, "seq", 0, "from this sequence on")
-	set.BoolVar(&s.query.Follow, "follow", false, "go on with what comes")
-	if _, err := c.parse(set, 0); err != nil {
-		return err
-	}
-	if s.query.From > 0 && !s.query.Since.IsZero() {
-		return usageError{errors.New("--seq and --since exclude each other")}
-	}
-	if err := s.check(); err != nil {
-		return err
-	}
-	log, done, err := c.openLog(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	return s.printAll(c.stdout, log.Events(ctx, s.query))
-}
-
-func runState(ctx context.Context, c *call) error {
-	var s selection
-	set := c.flags()
-	s.add(set)
-	if _, err := c.parse(set, 0); err != nil {
-		return err
-	}
-	if err := s.check(); err != nil {
-		return err
-	}
-	log, done, err := c.openLog(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	return s.printAll(c.stdout, log.State(ctx, s.query))
 }
