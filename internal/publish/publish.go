@@ -45,10 +45,11 @@ type Config struct {
 
 // A Publisher writes events. Its methods may be called from any number of goroutines.
 type Publisher struct {
+	nc        *nats.Conn
 	js        jetstream.JetStream
 	log       *slog.Logger
 	names     event.Names
-	encoder   event.Encoder
+	baseURL   string
 	reader    reader
 	known     known
 	turns     turns
@@ -59,14 +60,11 @@ type Publisher struct {
 // New returns a publisher on streams that [Ensure] has seen. [Publisher.Load] fills its memory.
 func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 	return &Publisher{
-		js:    js,
-		log:   c.Log,
-		names: c.Names,
-		encoder: event.Encoder{
-			Names:      c.Names,
-			BaseURL:    strings.TrimRight(c.BaseURL, "/"),
-			MaxPayload: int(nc.MaxPayload()),
-		},
+		nc:        nc,
+		js:        js,
+		log:       c.Log,
+		names:     c.Names,
+		baseURL:   strings.TrimRight(c.BaseURL, "/"),
 		reader:    reader{nc: nc, names: c.Names},
 		known:     known{places: map[string]place{}},
 		turns:     turns{queues: map[string]*queue{}},
@@ -165,7 +163,9 @@ func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Obse
 
 // commit writes the resource's next event behind the place it is known to be at.
 func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Observation, at place) (place, error) {
-	m, err := p.encoder.Encode(o, at.fact, time.Now())
+	// The payload limit is asked for each time: another server of a cluster may have another.
+	encoder := event.Encoder{Names: p.names, BaseURL: p.baseURL, MaxPayload: int(p.nc.MaxPayload())}
+	m, err := encoder.Encode(o, at.fact, time.Now())
 	if err != nil {
 		return place{}, encodeError{err}
 	}

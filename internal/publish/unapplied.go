@@ -45,7 +45,7 @@ func (p *Publisher) unappliedMessage(u lifecycle.Unapplied) *nats.Msg {
 		event.HeaderDigest:   {u.Digest},
 	}
 	msg.Data = u.Body
-	if room := p.encoder.MaxPayload - unappliedHeaderRoom; len(msg.Data) > room {
+	if room := int(p.nc.MaxPayload()) - unappliedHeaderRoom; len(msg.Data) > room {
 		msg.Data = msg.Data[:room]
 	}
 	return msg
