@@ -3,39 +3,62 @@ package broker
 import (
 	"fmt"
 	"strings"
+
+	"github.com/nats-io/nkeys"
 )
 
+// A pass lets its holder in from inside the process. It is of this process alone.
+type pass struct {
+	key    nkeys.KeyPair
+	public string
+}
+
+func newPass() (pass, error) {
+	key, err := nkeys.CreateUser()
+	if err != nil {
+		return pass{}, err
+	}
+	public, err := key.PublicKey()
+	return pass{key, public}, err
+}
+
 // accounts is the server's configuration of who may do what. Streams belong to BRIDGE; READERS get
-// the log's subjects and the services that read it, and nothing that writes.
-func accounts(owner string, subjects []string) string {
-	streams := append([]string{"_INBOX.>"}, subjects...) // push consumers deliver to a reader's inbox
+// the services that read them, and nothing that writes. The carrier brings them what is published
+// (tap.go); that readers may not publish there themselves spares them each other's forgeries.
+func accounts(owner, carrier pass, subjects []string) string {
 	services := []string{
 		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
 		"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.>", "$JS.ACK.>", "$JS.FC.>",
 	}
-	var exports, imports strings.Builder
-	for _, s := range streams {
-		fmt.Fprintf(&exports, "      {stream: %q}\n", s)
-		fmt.Fprintf(&imports, "      {stream: {account: BRIDGE, subject: %q}}\n", s)
-	}
+	var exports, imports, tapped strings.Builder
 	for _, s := range services {
 		fmt.Fprintf(&exports, "      {service: %q, response: stream}\n", s)
 		fmt.Fprintf(&imports, "      {service: {account: BRIDGE, subject: %q}}\n", s)
 	}
+	for _, s := range subjects {
+		fmt.Fprintf(&tapped, "        %q\n", s)
+	}
+	// Push consumers deliver to a reader's inbox, hence the one stream that is exported.
 	return fmt.Sprintf(`
 accounts {
   BRIDGE: {
     jetstream: enabled
     users: [{nkey: %q}]
     exports: [
+      {stream: "_INBOX.>"}
 %s    ]
   }
   READERS: {
-    users: [{user: reader, password: ""}]
+    users: [
+      {user: reader, password: "", permissions: {publish: {deny: [
+%s      ]}}}
+      {nkey: %q}
+    ]
     imports: [
+      {stream: {account: BRIDGE, subject: "_INBOX.>"}}
 %s    ]
   }
 }
 no_auth_user: reader
-`, owner, exports.String(), imports.String())
+`, owner.public, exports.String(), tapped.String(), carrier.public, imports.String())
 }

@@ -5,10 +5,10 @@
 // ever, and publishing while disconnected fails instead of filling a buffer.
 //
 // The embedded server keeps its streams in an account that only the bridge can enter. Others come in
-// over the client port, into an account without streams, to which the log's subjects and the part of
-// the JetStream API that reads are exported. Denying publishes would not do: the server
-// delivers answers to whatever reply subject a reader asks for, and one that lies below the log's would
-// be stored. Between two accounts an answer stays on the reader's side.
+// over the client port, into an account without streams, to which the part of the JetStream API
+// that reads is exported, and into which the bridge itself carries what it publishes. Denying publishes
+// would not do: the server delivers answers to whatever reply subject a reader asks for, and one
+// that lies below the log's would be stored. Between two accounts an answer stays on the reader's side.
 package broker
 
 import (
@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/url"
 	"strings"
 	"time"
@@ -42,22 +43,47 @@ const (
 	reconnectMax = 5 * time.Second
 )
 
-// Connect connects to someone else's NATS. It fails when no server can be reached now; later it
-// reconnects for ever.
+// Connect connects to someone else's NATS. It fails when no server can be reached now, so that a wrong
+// setting is seen at once; later it reconnects for ever.
 func Connect(ctx context.Context, c Config) (*nats.Conn, error) {
-	options := append(resilience(c.Log), nats.Name(c.Name))
+	servers, err := hosts(c.URL)
+	if err != nil {
+		return nil, err
+	}
 	access, err := c.access()
 	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	nc, err := nats.Connect(c.URL, append(options, access...)...)
+	nc, err := dial(ctx, c.URL, append(append(resilience(c.Log), nats.Name(c.Name)), access...))
 	if err != nil {
-		return nil, fmt.Errorf("NATS at %s cannot be reached: %w (BRIDGE_NATS_URL says where it is, BRIDGE_NATS_CREDS, _NKEY, _USER and _PASSWORD, _TOKEN how to get in)", hosts(c.URL), err)
+		return nil, fmt.Errorf("NATS at %s cannot be reached: %w (BRIDGE_NATS_URL says where it is, BRIDGE_NATS_CREDS, _NKEY, _USER and _PASSWORD, _TOKEN, _TLS_CA, _TLS_CERT and _TLS_KEY how to get in)", servers, err)
 	}
 	return nc, nil
+}
+
+// dial connects, and waits no longer than the context: the client would wait for each server in turn.
+func dial(ctx context.Context, servers string, options []nats.Option) (*nats.Conn, error) {
+	type outcome struct {
+		nc  *nats.Conn
+		err error
+	}
+	done := make(chan outcome)
+	go func() {
+		nc, err := nats.Connect(servers, options...)
+		select {
+		case done <- outcome{nc, err}:
+		case <-ctx.Done():
+			if err == nil {
+				nc.Close()
+			}
+		}
+	}()
+	select {
+	case o := <-done:
+		return o.nc, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // access turns the ways in into options.
@@ -105,7 +131,8 @@ func resilience(log *slog.Logger) []nats.Option {
 		nats.PingInterval(pingEvery),
 		nats.MaxPingsOutstanding(2),
 		nats.CustomReconnectDelay(func(attempts int) time.Duration {
-			return min(time.Duration(attempts)*250*time.Millisecond, reconnectMax)
+			wait := min(time.Duration(attempts)*250*time.Millisecond, reconnectMax)
+			return wait/2 + rand.N(wait/2) // so that bridges which lost one server spread
 		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
@@ -121,19 +148,22 @@ func resilience(log *slog.Logger) []nats.Option {
 	}
 }
 
-// hosts shows addresses without what may be secret in them.
-func hosts(servers string) string {
-	all := strings.Split(servers, ",")
-	for i, server := range all {
-		u, err := url.Parse(strings.TrimSpace(server))
-		switch {
-		case err != nil:
-			all[i] = "(no address)"
-		case u.Host != "":
-			all[i] = u.Scheme + "://" + u.Host
-		case strings.Contains(server, "@"):
-			all[i] = server[strings.LastIndex(server, "@")+1:]
+// hosts shows addresses without what may be secret in them. Of one that cannot be read it shows nothing,
+// nor the parser's words about it: the password may be anywhere.
+func hosts(servers string) (string, error) {
+	var shown []string
+	for server := range strings.SplitSeq(servers, ",") {
+		if server = strings.TrimSpace(server); server == "" {
+			continue
 		}
+		if !strings.Contains(server, "://") {
+			server = "nats://" + server
+		}
+		u, err := url.Parse(server)
+		if err != nil || u.Host == "" || strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") {
+			return "", errors.New("BRIDGE_NATS_URL: an address is not like nats://host:port (a password with special characters must be percent-encoded, or given as BRIDGE_NATS_PASSWORD)")
+		}
+		shown = append(shown, u.Scheme+"://"+u.Host)
 	}
-	return strings.Join(all, ", ")
+	return strings.Join(shown, ", "), nil
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats-server/v2/server/ats"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nkeys"
 )
 
 // EmbeddedConfig is a server of our own.
@@ -32,15 +31,17 @@ type EmbeddedConfig struct {
 type Embedded struct {
 	server *server.Server
 	log    *slog.Logger
-	owner  nkeys.KeyPair // what lets the bridge in, and nobody else: it is of this process alone
 	lock   *os.File
 	stop   sync.Once
+
+	owner, carrier pass // of the bridge, and of its tap among the readers
+	tap            []*nats.Conn
 }
 
 const (
 	ownerInbox  = "_INBOX_BRIDGE" // readers see _INBOX
-	readyWithin = 30 * time.Second
-	maxMemory   = 64 << 20 // bytes for streams in memory: the bridge has none
+	readyWithin = 5 * time.Second // after its start has returned
+	maxMemory   = 64 << 20        // bytes for streams in memory: the bridge has none
 )
 
 // Start starts a server on a store directory, which it makes or reopens. When it returns, the server
@@ -51,17 +52,20 @@ func Start(c EmbeddedConfig) (*Embedded, error) {
 		return nil, err
 	}
 	e := &Embedded{log: c.Log, lock: lock}
-	if e.owner, err = nkeys.CreateUser(); err == nil {
-		err = e.start(c)
-	}
-	if err != nil {
+	if err := e.start(c); err != nil {
 		e.Shutdown()
 		return nil, err
 	}
 	return e, nil
 }
 
-func (e *Embedded) start(c EmbeddedConfig) error {
+func (e *Embedded) start(c EmbeddedConfig) (err error) {
+	if e.owner, err = newPass(); err != nil {
+		return fmt.Errorf("embedded NATS server: %w", err)
+	}
+	if e.carrier, err = newPass(); err != nil {
+		return fmt.Errorf("embedded NATS server: %w", err)
+	}
 	options, err := e.options(c)
 	if err != nil {
 		return err
@@ -69,50 +73,35 @@ func (e *Embedded) start(c EmbeddedConfig) error {
 	if e.server, err = server.NewServer(options); err != nil {
 		return fmt.Errorf("embedded NATS server: %w", err)
 	}
-	log := &serverLog{log: c.Log, failed: make(chan string, 1)}
+	log := &serverLog{log: c.Log}
 	e.server.SetLoggerV2(log, false, false, false)
-	go e.server.Start() // it may wait for ever behind a failure that it only logs
-	return e.awaitReady(c, log)
-}
-
-// awaitReady waits until the server serves, or logs why it does not.
-func (e *Embedded) awaitReady(c EmbeddedConfig, log *serverLog) error {
-	ready := make(chan bool, 1)
-	go func() { ready <- e.server.ReadyForConnections(readyWithin) }()
-	select {
-	case reason := <-log.failed:
-		if strings.Contains(reason, "listening on port") {
-			return portInUse(c.Listen, errors.New(reason))
+	e.server.Start() // as long as it takes to recover the streams
+	if reason := log.failed.Load(); reason != nil {
+		if strings.Contains(*reason, "listening on port") {
+			return portInUse(c.Listen, errors.New(*reason))
 		}
-		return fmt.Errorf("embedded NATS server did not start on BRIDGE_STORE_DIR %s: %s", c.StoreDir, reason)
-	case ok := <-ready:
-		if !ok {
-			return fmt.Errorf("embedded NATS server was not ready within %s", readyWithin)
-		}
+		return fmt.Errorf("embedded NATS server did not start on BRIDGE_STORE_DIR %s: %s", c.StoreDir, *reason)
 	}
-	select {
-	case reason := <-log.failed:
-		return fmt.Errorf("embedded NATS server did not start on BRIDGE_STORE_DIR %s: %s", c.StoreDir, reason)
-	default:
+	if !e.server.ReadyForConnections(readyWithin) {
+		return fmt.Errorf("embedded NATS server was not ready within %s", readyWithin)
+	}
+	if options.DontListen {
 		return nil
 	}
+	return e.openTap(c.ReadSubjects)
 }
 
 // options are the server's.
 func (e *Embedded) options(c EmbeddedConfig) (*server.Options, error) {
-	owner, err := e.owner.PublicKey()
-	if err != nil {
-		return nil, fmt.Errorf("embedded NATS server: %w", err)
-	}
 	o := &server.Options{}
-	if err := o.ProcessConfigString(accounts(owner, c.ReadSubjects)); err != nil {
+	if err := o.ProcessConfigString(accounts(e.owner, e.carrier, c.ReadSubjects)); err != nil {
 		return nil, fmt.Errorf("embedded NATS server: %w", err)
 	}
 	o.ServerName = "mkio-bridge"
 	o.NoSigs = true // or it would end our process
 	o.JetStream = true
 	o.StoreDir = c.StoreDir
-	o.JetStreamMaxMemory = maxMemory
+	o.JetStreamMaxMemory = maxMemory // of disk it may have its default, three quarters of what is free beside the log
 	o.SyncAlways = c.SyncAlways
 	o.SyncInterval = c.SyncInterval
 	o.DontListen = c.Listen == ""
@@ -145,13 +134,12 @@ func portInUse(addr string, err error) error {
 
 // Connect opens a connection inside the process, as the owner of the streams.
 func (e *Embedded) Connect() (*nats.Conn, error) {
-	owner, err := e.owner.PublicKey()
-	if err != nil {
-		return nil, fmt.Errorf("embedded NATS server: %w", err)
-	}
-	options := append(resilience(e.log), nats.Name("mkio-bridge"), nats.InProcessServer(e.server),
-		nats.Nkey(owner, e.owner.Sign), nats.CustomInboxPrefix(ownerInbox))
-	nc, err := nats.Connect("", options...)
+	return e.connect(e.owner, nats.CustomInboxPrefix(ownerInbox))
+}
+
+func (e *Embedded) connect(as pass, more ...nats.Option) (*nats.Conn, error) {
+	options := append(resilience(e.log), nats.Name("mkio-bridge"), nats.InProcessServer(e.server), nats.Nkey(as.public, as.key.Sign))
+	nc, err := nats.Connect("", append(options, more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS server: %w", err)
 	}
@@ -169,6 +157,7 @@ func (e *Embedded) Addr() string {
 // Shutdown stops the server, waits for it and lets go of the store. It may be called again.
 func (e *Embedded) Shutdown() {
 	e.stop.Do(func() {
+		e.closeTap()
 		if e.server != nil {
 			e.server.Shutdown()
 			e.server.WaitForShutdown()

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,9 +17,13 @@ func lockStore(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("BRIDGE_STORE_DIR %s cannot be written: %w", dir, err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = lock.Close()
-		return nil, fmt.Errorf("BRIDGE_STORE_DIR %s is in use by another bridge: stop it, or choose another directory (%w)", dir, err)
+	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		return lock, nil
 	}
-	return lock, nil
+	_ = lock.Close()
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, fmt.Errorf("BRIDGE_STORE_DIR %s is in use by another bridge: stop it, or choose another directory", dir)
+	}
+	return nil, fmt.Errorf("BRIDGE_STORE_DIR %s cannot be locked: %w", dir, err)
 }

@@ -3,12 +3,14 @@ package broker
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 )
 
-// serverLog takes the server's log lines, and the first reason for which it gave up.
+// serverLog takes the server's log lines, and keeps the first reason for which it gave up: the server
+// tells nobody else.
 type serverLog struct {
 	log    *slog.Logger
-	failed chan string
+	failed atomic.Pointer[string]
 }
 
 func (l *serverLog) Noticef(format string, v ...any) {
@@ -26,10 +28,7 @@ func (l *serverLog) Errorf(format string, v ...any) {
 func (l *serverLog) Fatalf(format string, v ...any) {
 	reason := fmt.Sprintf(format, v...)
 	l.log.Error("nats-server: " + reason)
-	select {
-	case l.failed <- reason:
-	default:
-	}
+	l.failed.CompareAndSwap(nil, &reason)
 }
 
 func (l *serverLog) Debugf(string, ...any) {}

@@ -19,7 +19,8 @@ import (
 // Limits of the requests in hand. What does not fit is answered 429 at once and comes again.
 const (
 	maxRequests  = 1024     // the log takes a few thousand writes a second: more would only wait
-	bodyRoom     = 64 << 20 // bytes of bodies that may be in memory
+	bodyRoom     = 16 << 20 // bytes of bodies; the worst take sixteen times as much while they are decoded
+	smallBody    = 64 << 10 // bytes that a body of unknown length is given at first
 	retryBusy    = "1"      // seconds, when there is no room
 	retryStorage = "5"      // seconds, when JetStream cannot store
 )
@@ -100,12 +101,16 @@ const allowed = "POST, OPTIONS"
 func (h *Handler) log(r *http.Request, a answer) {
 	level := slog.LevelDebug
 	switch {
-	case a.status >= 500 || a.status == http.StatusTooManyRequests:
+	case a.status >= 500:
 		level = slog.LevelError
 	case a.status >= 400 || a.status == http.StatusAccepted:
 		level = slog.LevelWarn
 	}
-	h.c.Log.Log(r.Context(), level, "delivery answered", "status", a.status, "detail", a.detail, "error", a.cause, "remote", r.RemoteAddr)
+	attributes := []slog.Attr{slog.Int("status", a.status), slog.String("detail", a.detail), slog.String("remote", r.RemoteAddr)}
+	if a.cause != nil {
+		attributes = append(attributes, slog.Any("error", a.cause))
+	}
+	h.c.Log.LogAttrs(r.Context(), level, "delivery answered", attributes...)
 }
 
 // deliver takes one POST: everything up to its body.
@@ -117,35 +122,61 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 	if !jsonContent(r.Header) {
 		return answer{status: http.StatusUnsupportedMediaType, detail: "a delivery is JSON, not compressed: send Content-Type application/json or application/cloudevents+json"}
 	}
-	size := r.ContentLength
-	if size > h.c.MaxBody {
+	if r.ContentLength > h.c.MaxBody {
 		w.Header().Set("Connection", "close") // or the server reads what is refused
-		return answer{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than BRIDGE_MAX_BODY"}
-	}
-	if size < 0 {
-		size = h.c.MaxBody
+		return tooLarge
 	}
 	if !h.requests.TryAcquire(1) {
 		return busy
 	}
 	defer h.requests.Release(1)
-	if !h.bytes.TryAcquire(size) {
+	body, room, err := h.read(http.MaxBytesReader(w, r.Body, h.c.MaxBody), r.ContentLength)
+	defer h.bytes.Release(room)
+	_, large := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case large:
+		return tooLarge
+	case errors.Is(err, errNoRoom):
 		return busy
-	}
-	defer h.bytes.Release(size)
-
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.c.MaxBody))
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return answer{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than BRIDGE_MAX_BODY"}
-	}
-	if err != nil { // it never came whole, so there is nothing to keep
+	case err != nil: // it never came whole, so there is nothing to keep
 		return answer{status: http.StatusBadRequest, detail: "the body could not be read to its end"}
 	}
 	// A sender that does not wait for its answer comes again: what it told is best committed by then.
 	return h.take(context.WithoutCancel(r.Context()), body, time.Now())
 }
 
-var busy = answer{status: http.StatusTooManyRequests, detail: "too many deliveries are in hand: come again", retryAfter: retryBusy}
+// errNoRoom is for a body that does not fit beside those in hand.
+var errNoRoom = errors.New("no room for the body")
+
+// read takes a body into memory, and returns the room that it takes, also after an error. One of
+// unknown length (below 0) is given little room until it turns out to need all.
+func (h *Handler) read(body io.Reader, length int64) (content []byte, room int64, err error) {
+	room = length
+	if length < 0 {
+		room = min(smallBody, h.c.MaxBody)
+	}
+	if !h.bytes.TryAcquire(room) {
+		return nil, 0, errNoRoom
+	}
+	if length >= 0 {
+		content, err = io.ReadAll(body)
+		return content, room, err
+	}
+	content, err = io.ReadAll(io.LimitReader(body, room))
+	if err != nil || int64(len(content)) < room {
+		return content, room, err
+	}
+	if !h.bytes.TryAcquire(h.c.MaxBody - room) {
+		return nil, room, errNoRoom
+	}
+	rest, err := io.ReadAll(body)
+	return append(content, rest...), h.c.MaxBody, err
+}
+
+var (
+	tooLarge = answer{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than BRIDGE_MAX_BODY"}
+	busy     = answer{status: http.StatusTooManyRequests, detail: "too many deliveries are in hand: come again", retryAfter: retryBusy}
+)
 
 // jsonContent says whether the headers promise JSON that is not compressed. The body decides what it
 // is; a sender that says nothing is not turned away.

@@ -375,24 +375,66 @@ func (w waiting) Observe(context.Context, lifecycle.Observation) (lifecycle.Verd
 
 func TestWithoutRoomTheSenderIsAskedToComeAgain(t *testing.T) {
 	w := waiting{entered: make(chan struct{}), release: make(chan struct{})}
-	f := setUp(t, func(c *ingest.Config) { c.Observer, c.MaxBody = w, 64<<20 })
+	const all = 16 << 20
+	f := setUp(t, func(c *ingest.Config) { c.Observer, c.MaxBody = w, all })
+	first := delivery("1", "c", "Running", 1)
 	done := make(chan int)
-	go func() {
-		// Its length is not known, so it takes all the room there is for bodies.
-		done <- f.post(delivery("1", "c", "Running", 1), func(r *http.Request) { r.ContentLength = -1 }).StatusCode
+	go func() { // it takes all the room there is for bodies
+		done <- f.post(first+strings.Repeat(" ", all-len(first)), nil).StatusCode
 	}()
 	<-w.entered
-	response := f.post(delivery("2", "c", "Running", 1), nil)
-	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" {
-		t.Errorf("status %d, Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
+	for name, change := range map[string]func(*http.Request){
+		"known":   nil,
+		"unknown": func(r *http.Request) { r.ContentLength = -1 },
+	} {
+		response := f.post(delivery("2", "c", "Running", 1), change)
+		if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" {
+			t.Errorf("length %s: status %d, Retry-After %q", name, response.StatusCode, response.Header.Get("Retry-After"))
+		}
 	}
 	close(w.release)
 	if status := <-done; status != http.StatusNoContent {
 		t.Errorf("status %d of the first", status)
 	}
-	go func() { <-w.entered }()
-	if response := f.post(delivery("3", "c", "Running", 1), nil); response.StatusCode != http.StatusNoContent {
-		t.Errorf("status %d after there was room again", response.StatusCode)
+	for range 3 { // all room was given back
+		go func() { <-w.entered }()
+		if response := f.post(first+strings.Repeat(" ", all-len(first)), func(r *http.Request) { r.ContentLength = -1 }); response.StatusCode != http.StatusNoContent {
+			t.Errorf("status %d after there was room again", response.StatusCode)
+		}
 	}
 	f.told = nil
+}
+
+// A body whose length nobody told is given little room until it needs more.
+func TestManyBodiesOfUnknownLengthFit(t *testing.T) {
+	w := waiting{entered: make(chan struct{}), release: make(chan struct{})}
+	f := setUp(t, func(c *ingest.Config) { c.Observer, c.MaxBody = w, 4<<20 })
+	statuses := make(chan int)
+	const many = 100
+	for i := range many {
+		body := delivery(fmt.Sprint(i), "c", "Running", 1)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, f.url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.ContentLength = -1
+		request.Header.Set("X-Webhook-Secret", "current")
+		go func() {
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Error(err)
+				statuses <- 0
+				return
+			}
+			response.Body.Close()
+			statuses <- response.StatusCode
+		}()
+		<-w.entered
+	}
+	close(w.release)
+	for range many {
+		if status := <-statuses; status != http.StatusNoContent {
+			t.Errorf("status %d", status)
+		}
+	}
 }
