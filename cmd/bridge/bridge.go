@@ -136,7 +136,10 @@ func (b *bridge) ready(ctx context.Context) error {
 	}
 	verify := b.streams()
 	verify.Create = false
-	return publish.Ensure(ctx, b.js, verify)
+	if err := publish.Ensure(ctx, b.js, verify); err != nil {
+		return err
+	}
+	return b.publisher.CaughtUp(ctx)
 }
 
 // close ends NATS: what was published is flushed, and our own server is shut down.

@@ -77,7 +77,10 @@ func loadConfig() (config, error) {
 // explainParse says which variable is wrong, without the machinery's own words.
 func explainParse(err error) error {
 	if parse, ok := errors.AsType[*envconfig.ParseError](err); ok {
-		return fmt.Errorf("%s: %q is no %s: %w", parse.KeyName, parse.Value, parse.TypeName, parse.Err)
+		if parse.Value == "" {
+			return fmt.Errorf("%s is set, but empty: unset it for its default", parse.KeyName)
+		}
+		return fmt.Errorf("%s: %q cannot be read: %w", parse.KeyName, parse.Value, parse.Err)
 	}
 	return err
 }
@@ -88,16 +91,21 @@ func (c config) validate() error {
 	bad := func(name, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%s_%s: %s", prefix, name, fmt.Sprintf(format, args...)))
 	}
-	for name, addr := range map[string]string{"LISTEN": c.Listen, "ADMIN_LISTEN": c.AdminListen} {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			bad(name, "%q is no host:port, e.g. 127.0.0.1:8080", addr)
-		}
+	_, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		bad("LISTEN", "%q is no host:port, e.g. 127.0.0.1:8080", c.Listen)
+	}
+	if err == nil && !loopback(c.Listen) && len(c.WebhookSecrets.all()) == 0 {
+		bad("LISTEN", "%s can be reached from outside, and without a secret anybody could make up events: set %s_WEBHOOK_SECRETS, or listen on loopback", c.Listen, prefix)
+	}
+	if _, _, err := net.SplitHostPort(c.AdminListen); err != nil {
+		bad("ADMIN_LISTEN", "%q is no host:port, e.g. 127.0.0.1:9090", c.AdminListen)
+	}
+	if c.StoreDir == "" && c.NatsURL == "" {
+		bad("STORE_DIR", "it is empty: say where the embedded server is to store the log")
 	}
 	if _, _, err := net.SplitHostPort(c.NatsListen); err != nil && c.NatsListen != "" {
 		bad("NATS_LISTEN", "%q is no host:port, e.g. 127.0.0.1:4222", c.NatsListen)
-	}
-	if !loopback(c.Listen) && len(c.WebhookSecrets.all()) == 0 {
-		bad("LISTEN", "%s can be reached from outside, and without a secret anybody could make up events: set %s_WEBHOOK_SECRETS, or listen on loopback", c.Listen, prefix)
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		bad("TLS_CERT", "certificate and key go together: set both %s_TLS_CERT and %s_TLS_KEY", prefix, prefix)

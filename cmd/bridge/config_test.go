@@ -49,7 +49,7 @@ func TestWrongConfigIsExplained(t *testing.T) {
 		{"a public address without a secret", map[string]string{"BRIDGE_LISTEN": ":8080"}, []string{"BRIDGE_LISTEN", "BRIDGE_WEBHOOK_SECRETS"}},
 		{"all addresses without a secret", map[string]string{"BRIDGE_LISTEN": "[::]:8080"}, []string{"BRIDGE_WEBHOOK_SECRETS"}},
 		{"secrets that are only commas", map[string]string{"BRIDGE_LISTEN": ":8080", "BRIDGE_WEBHOOK_SECRETS": " , "}, []string{"BRIDGE_WEBHOOK_SECRETS"}},
-		{"a typo", map[string]string{"BRIDGE_WEBHOOK_SECRET": "x"}, []string{"BRIDGE_WEBHOOK_SECRET is no setting", "did you mean BRIDGE_WEBHOOK_SECRETS"}},
+		{"a typo", map[string]string{"BRIDGE_WEBHOOK_SECRET": "x"}, []string{"BRIDGE_WEBHOOK_SECRET is no setting", "the nearest is BRIDGE_WEBHOOK_SECRETS"}},
 		{"two typos", map[string]string{"BRIDGE_LISTN": "x", "BRIDGE_SINK": "x"}, []string{"BRIDGE_LISTEN", "BRIDGE_SYNC"}},
 		{"no address", map[string]string{"BRIDGE_LISTEN": "8080"}, []string{"BRIDGE_LISTEN", "host:port"}},
 		{"an empty address", map[string]string{"BRIDGE_ADMIN_LISTEN": ""}, []string{"BRIDGE_ADMIN_LISTEN"}},
@@ -61,6 +61,8 @@ func TestWrongConfigIsExplained(t *testing.T) {
 			map[string]string{"BRIDGE_STREAM_MANAGE": "maybe", "BRIDGE_STREAM_REPLICAS": "9", "BRIDGE_RESOURCE": "some", "BRIDGE_MAX_AGE": "1s", "BRIDGE_LOG_FORMAT": "xml", "BRIDGE_MAX_BODY": "1B"},
 			[]string{"BRIDGE_STREAM_MANAGE", "BRIDGE_STREAM_REPLICAS", "BRIDGE_RESOURCE", "BRIDGE_MAX_AGE", "BRIDGE_LOG_FORMAT", "BRIDGE_MAX_BODY"},
 		},
+		{"an empty number", map[string]string{"BRIDGE_STREAM_REPLICAS": ""}, []string{"BRIDGE_STREAM_REPLICAS is set, but empty"}},
+		{"no store", map[string]string{"BRIDGE_STORE_DIR": ""}, []string{"BRIDGE_STORE_DIR"}},
 		{"no size", map[string]string{"BRIDGE_MAX_BODY": "lots"}, []string{"BRIDGE_MAX_BODY", "4MiB"}},
 		{"no interval", map[string]string{"BRIDGE_SYNC": "often"}, []string{"BRIDGE_SYNC", "always"}},
 		{"a secret twice", map[string]string{"BRIDGE_ADMIN_TOKEN": "hunter2", "BRIDGE_ADMIN_TOKEN_FILE": "/dev/null"}, []string{"BRIDGE_ADMIN_TOKEN", "both set"}},
@@ -105,7 +107,7 @@ func TestSecretsAreReadAgainAndNeverShown(t *testing.T) {
 	write("hunter2\n")
 	t.Setenv("BRIDGE_WEBHOOK_SECRETS_FILE", file)
 	t.Setenv("BRIDGE_NATS_PASSWORD", "hunter2")
-	t.Setenv("BRIDGE_NATS_URL", "nats://me:hunter2@nats.example:4222,tls://other")
+	t.Setenv("BRIDGE_NATS_URL", "nats://me:hunter2@nats.example:4222,tls://other,me:hunter2@third")
 	c, err := loadConfig()
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +121,12 @@ func TestSecretsAreReadAgainAndNeverShown(t *testing.T) {
 	}
 	if changed, err := c.WebhookSecrets.reload(); changed || err != nil {
 		t.Errorf("read once more: %t, %v", changed, err)
+	}
+	for _, emptied := range []string{"", "\n", " , "} { // a secret that is gone must not let everybody in
+		write(emptied)
+		if changed, err := c.WebhookSecrets.reload(); changed || err == nil || len(c.WebhookSecrets.all()) != 2 {
+			t.Errorf("emptied to %q: %t, %v, %q", emptied, changed, err, c.WebhookSecrets.all())
+		}
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
@@ -135,7 +143,7 @@ func TestSecretsAreReadAgainAndNeverShown(t *testing.T) {
 	if strings.Contains(shown.String(), "hunter") {
 		t.Errorf("a secret is shown:\n%s", shown.String())
 	}
-	if !strings.Contains(shown.String(), "nats://[masked]@nats.example:4222,tls://other") {
+	if !strings.Contains(shown.String(), "nats://[masked]@nats.example:4222,tls://other,[masked]@third") {
 		t.Errorf("the address is not shown:\n%s", shown.String())
 	}
 }

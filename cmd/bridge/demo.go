@@ -11,7 +11,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 	"time"
 
 	"mkio-bridge/internal/eventlog"
@@ -44,8 +46,18 @@ func runDemo(ctx context.Context, c *call) error {
 		return err
 	}
 	defer b.close()
+	l, err := listen(ctx, b.config)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	signal.Ignore(syscall.SIGPIPE) // a reader that has seen enough ends the demo, not the clearing up after it
 	d := demo{bridge: b, out: c.stdout, jobs: *jobs, seed: *seed, within: *within}
-	return d.run(ctx)
+	err = d.run(ctx, l)
+	if errors.Is(err, context.Canceled) {
+		return errors.New("interrupted")
+	}
+	return err
 }
 
 // demoConfig is a bridge on free ports and a store that goes when the demo ends.
@@ -71,49 +83,44 @@ type demo struct {
 // overtime is how much longer than the day the latest deliveries may take.
 const overtime = 6 * time.Hour
 
-func (d demo) run(ctx context.Context) error {
+func (d demo) run(ctx context.Context, l listeners) error {
 	start := time.Date(2031, 3, 4, 0, 0, 0, 0, time.UTC)
 	changes := mkiofake.Day(rand.New(rand.NewPCG(d.seed, 0)), start, d.jobs)
 	fmt.Fprintf(d.out, "A day of MK.IO in about %s: %d changes of state are told by webhook, some late, some twice, not in order.\n", d.within, len(changes))
 	fmt.Fprintf(d.out, "Read along: nats sub 'mkio.>' --server %s\n\n", d.bridge.embedded.Addr())
 
-	serving, stop := context.WithCancel(ctx)
-	defer stop()
-	served := make(chan error, 1)
-	address := make(chan string, 1)
-	go func() { served <- d.bridge.serve(serving, func(addr string) { address <- addr }) }()
-
-	var target string
-	select {
-	case target = <-address:
-	case err := <-served:
-		return err
-	}
-	sender := mkiofake.Sender{
-		Post: poster("http://" + target + webhookPath), Faults: mkiofake.Rude, Seed: d.seed,
-		Start: start, Speed: (24*time.Hour + overtime).Seconds() / d.within.Seconds(),
-	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	served, read := make(chan error, 1), make(chan error, 1)
+	serving, stopServing := context.WithCancel(ctx)
+	defer stopServing()
+	go func() { served <- d.bridge.serve(serving, l) }()
 	following, unfollow := context.WithCancel(ctx)
 	defer unfollow()
-	read := make(chan error, 1)
 	var printed uint64
 	go func() {
 		var err error
 		printed, err = d.print(following, eventlog.Query{Follow: true})
+		stop(err) // nobody reads along: no need to go on
 		read <- err
 	}()
+	sender := mkiofake.Sender{
+		Post: poster("http://" + l.public.Addr().String() + webhookPath), Faults: mkiofake.Rude, Seed: d.seed,
+		Start: start, Speed: (24*time.Hour + overtime).Seconds() / d.within.Seconds(),
+	}
 	began := time.Now()
 	sent := sender.Send(ctx, changes)
 	took := time.Since(began)
+	interrupted := context.Cause(ctx)
 	unfollow()
-	stop()
-	if err := errors.Join(<-served, <-read, ctx.Err()); err != nil {
+	stopServing()
+	if err := errors.Join(<-served, <-read, interrupted); err != nil {
 		return err
 	}
-	if _, err := d.print(ctx, eventlog.Query{From: printed + 1}); err != nil { // what came last
+	if _, err := d.print(context.Background(), eventlog.Query{From: printed + 1}); err != nil { // what came last
 		return err
 	}
-	return d.summarize(context.WithoutCancel(ctx), sent, took)
+	return d.summarize(context.Background(), sent, took)
 }
 
 // poster returns a function that makes a delivery over HTTP.
@@ -139,7 +146,9 @@ func (d demo) print(ctx context.Context, q eventlog.Query) (last uint64, err err
 		if err != nil {
 			return last, err
 		}
-		fmt.Fprintln(d.out, eventLine(e))
+		if _, err := fmt.Fprintln(d.out, eventLine(e)); err != nil {
+			return last, err
+		}
 		last = e.Sequence
 	}
 	return last, nil

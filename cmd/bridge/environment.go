@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"reflect"
@@ -56,7 +57,7 @@ func checkNames(environ, known []string) error {
 		if !strings.HasPrefix(name, prefix+"_") || slices.Contains(known, name) || injected.MatchString(name) {
 			continue
 		}
-		errs = append(errs, fmt.Errorf("%s is no setting of the bridge; did you mean %s? (bridge config lists all)", name, nearest(name, known)))
+		errs = append(errs, fmt.Errorf("%s is no setting of this version of the bridge; the nearest is %s (bridge config -h lists all)", name, nearest(name, known)))
 	}
 	return errors.Join(errs...)
 }
@@ -88,6 +89,9 @@ func distance(a, b string) int {
 
 func runConfig(_ context.Context, c *call) error {
 	if _, err := c.parse(c.flags(), 0); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			printManual(c.stdout)
+		}
 		return err
 	}
 	conf, err := loadConfig()
@@ -95,6 +99,15 @@ func runConfig(_ context.Context, c *call) error {
 		return usageError{err}
 	}
 	return printConfig(c.stdout, conf)
+}
+
+// printManual writes what each setting means, and its default.
+func printManual(w io.Writer) {
+	var c config
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(table, usage(&c, "{{range .}}{{usage_key .}}\t{{usage_default .}}\t{{usage_description .}}\n{{end}}"))
+	_ = table.Flush() // nobody is left to tell
+	fmt.Fprintf(w, "\nWith %s added to its name, a secret's variable names a file to read it from.\n", fileSuffix)
 }
 
 // printConfig writes the settings in force, secrets masked.

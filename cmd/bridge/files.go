@@ -57,7 +57,7 @@ func loadCertificate(certFile, keyFile string) (*certificate, error) {
 	}
 	c := &certificate{certFile: certFile, keyFile: keyFile}
 	if _, err := c.reload(); err != nil {
-		return nil, fmt.Errorf("%s_TLS_CERT: %w", prefix, err)
+		return nil, fmt.Errorf("%s_TLS_CERT and %s_TLS_KEY: %w", prefix, prefix, err)
 	}
 	return c, nil
 }

@@ -26,6 +26,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -65,6 +66,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		name, args = args[0], args[1:]
 	} else if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) {
 		name = "help"
+	}
+	if name == "help" && len(args) > 0 && !strings.HasPrefix(args[0], "-") && args[0] != name {
+		return run(ctx, []string{args[0], "-h"}, stdout, stderr)
 	}
 	if name == "help" {
 		printHelp(stdout)
@@ -115,12 +119,15 @@ type unreachableError struct{ error }
 func (c *call) flags() *flag.FlagSet {
 	set := flag.NewFlagSet(c.command.name, flag.ContinueOnError)
 	set.SetOutput(c.stderr)
-	set.Usage = func() {
-		set.SetOutput(c.stdout)
-		fmt.Fprintf(c.stdout, "Usage: bridge %s [FLAGS] %s\n\n%s\n\n", c.command.name, c.command.args, c.command.summary)
-		set.PrintDefaults()
-	}
+	set.Usage = func() {} // parse prints it, where it is asked for
 	return set
+}
+
+// printUsage tells a command's arguments and flags.
+func (c *call) printUsage(set *flag.FlagSet) {
+	fmt.Fprintf(c.stdout, "Usage: bridge %s [FLAGS] %s\n\n%s\n\n", c.command.name, c.command.args, c.command.summary)
+	set.SetOutput(c.stdout)
+	set.PrintDefaults()
 }
 
 // parse reads flags, which may stand before or after arguments, and returns the arguments.
@@ -130,6 +137,7 @@ func (c *call) parse(set *flag.FlagSet, atMost int) ([]string, error) {
 	for rest := c.args; len(rest) > 0; {
 		if err := set.Parse(rest); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
+				c.printUsage(set)
 				return nil, err
 			}
 			return nil, usageError{fmt.Errorf("%w (bridge %s -h tells the flags)", err, c.command.name)}

@@ -14,10 +14,13 @@ const webhookPath = "/webhooks/mkio"
 
 // publicRoutes is all that the public listener has.
 func (b *bridge) publicRoutes() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle(webhookPath, b.ingest)
-	mux.HandleFunc("/", notFound)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != webhookPath { // a ServeMux would redirect what is nearly it, secret in the query and all
+			notFound(w, r)
+			return
+		}
+		b.ingest.ServeHTTP(w, r)
+	})
 }
 
 // adminRoutes is what operators see. /v1 needs a token; without one it is there on loopback alone.

@@ -19,13 +19,18 @@ func runService(ctx context.Context, c *call) error {
 		return usageError{err}
 	}
 	log := c.logger(conf)
+	l, err := listen(ctx, conf)
+	if err != nil {
+		return err
+	}
+	defer l.close()
 	b, err := open(ctx, conf, log)
 	if err != nil {
 		return err
 	}
 	defer b.close()
 	b.log.Info("bridge", "version", version(), "durability", b.durability())
-	err = b.serve(ctx, nil)
+	err = b.serve(ctx, l)
 	if err == nil {
 		b.log.Info("stopped")
 	}

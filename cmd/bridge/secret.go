@@ -56,7 +56,8 @@ func (s secret) value() string {
 // all is the secret as a comma-separated list.
 func (s secret) all() []string { return splitList(s.value()) }
 
-// reload reads the secret's file, if it has one, and says whether it changed.
+// reload reads the secret's file, if it has one, and says whether it changed. A file that was emptied is
+// an error: what it held before stays in force.
 func (s secret) reload() (changed bool, err error) {
 	if s.source == nil || s.source.file == "" {
 		return false, nil
@@ -68,6 +69,10 @@ func (s secret) reload() (changed bool, err error) {
 	value := strings.TrimRight(string(content), "\r\n")
 	s.source.mu.Lock()
 	defer s.source.mu.Unlock()
+	if len(splitList(value)) == 0 && len(splitList(s.source.value)) > 0 {
+		// Perhaps half written; and no secret would let everybody in.
+		return false, fmt.Errorf("%s is empty", s.source.file)
+	}
 	changed = value != s.source.value
 	s.source.value = value
 	return changed, nil

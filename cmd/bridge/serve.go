@@ -14,24 +14,35 @@ import (
 
 // Times a stop may take.
 const (
-	drainTime    = 15 * time.Second // for the requests in hand
-	shutdownTime = 5 * time.Second  // for the admin listener
+	drainTime    = 9 * time.Second // for the requests in hand; supervisors kill after ten
+	shutdownTime = time.Second     // for the admin listener
 )
+
+// listeners are the two addresses of a bridge.
+type listeners struct{ public, admin net.Listener }
+
+// listen opens both, before anything else is begun.
+func listen(ctx context.Context, c config) (listeners, error) {
+	public, err := listenAt(ctx, "LISTEN", c.Listen)
+	if err != nil {
+		return listeners{}, err
+	}
+	admin, err := listenAt(ctx, "ADMIN_LISTEN", c.AdminListen)
+	if err != nil {
+		return listeners{}, errors.Join(err, public.Close())
+	}
+	return listeners{public, admin}, nil
+}
+
+func (l listeners) close() {
+	_ = l.public.Close() // serving may have closed them
+	_ = l.admin.Close()
+}
 
 // serve runs until the context ends or a part fails. It stops in this order: webhooks (those in hand
 // are answered), then the admin listener, so that health can be seen until the end. NATS goes
-// last, in close. at, when not nil, is told the address of the webhook listener.
-func (b *bridge) serve(ctx context.Context, at func(addr string)) error {
-	public, err := listen(ctx, "LISTEN", b.config.Listen)
-	if err != nil {
-		return err
-	}
-	defer public.Close()
-	admin, err := listen(ctx, "ADMIN_LISTEN", b.config.AdminListen)
-	if err != nil {
-		return err
-	}
-	defer admin.Close()
+// last, in close.
+func (b *bridge) serve(ctx context.Context, l listeners) error {
 	certificate, err := loadCertificate(b.config.TLSCert, b.config.TLSKey)
 	if err != nil {
 		return err
@@ -42,8 +53,8 @@ func (b *bridge) serve(ctx context.Context, at func(addr string)) error {
 
 	group, ctx := errgroup.WithContext(ctx)
 	b.stopping = ctx
-	group.Go(func() error { return serveHTTP(publicServer, public) })
-	group.Go(func() error { return serveHTTP(adminServer, admin) })
+	group.Go(func() error { return serveHTTP(publicServer, l.public) })
+	group.Go(func() error { return serveHTTP(adminServer, l.admin) })
 	group.Go(func() error { b.watchFiles(ctx, certificate); return nil })
 	if b.config.MaxAge > 0 {
 		group.Go(func() error { b.publisher.KeepLoaded(ctx, b.config.MaxAge); return nil })
@@ -52,15 +63,12 @@ func (b *bridge) serve(ctx context.Context, at func(addr string)) error {
 		<-ctx.Done()
 		return errors.Join(shutdown(publicServer, drainTime), shutdown(adminServer, shutdownTime))
 	})
-	b.log.Info("listening", "for", "webhooks", "addr", public.Addr().String(), "path", webhookPath, "tls", certificate != nil)
-	b.log.Info("listening", "for", "admin", "addr", admin.Addr().String())
+	b.log.Info("listening", "for", "webhooks", "addr", l.public.Addr().String(), "path", webhookPath, "tls", certificate != nil)
+	b.log.Info("listening", "for", "admin", "addr", l.admin.Addr().String())
 	if b.embedded != nil && b.embedded.Addr() != "" {
 		b.log.Info("listening", "for", "nats", "addr", b.embedded.Addr())
 	}
 	b.warn()
-	if at != nil {
-		at(public.Addr().String())
-	}
 	return group.Wait()
 }
 
@@ -85,13 +93,14 @@ const (
 
 func (b *bridge) server(routes http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           routes,
-		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       readTime,
-		WriteTimeout:      writeTime,
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(b.log.Handler(), slog.LevelDebug),
+		Handler:                      routes,
+		ReadHeaderTimeout:            headerTime,
+		ReadTimeout:                  readTime,
+		WriteTimeout:                 writeTime,
+		IdleTimeout:                  idleTime,
+		MaxHeaderBytes:               maxHeader,
+		DisableGeneralOptionsHandler: true, // OPTIONS * is for the routes to answer
+		ErrorLog:                     slog.NewLogLogger(b.log.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -117,10 +126,10 @@ func shutdown(s *http.Server, within time.Duration) error {
 	return nil
 }
 
-func listen(ctx context.Context, name, addr string) (net.Listener, error) {
+func listenAt(ctx context.Context, name, addr string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s_%s: %w", prefix, name, err)
+		return nil, fmt.Errorf("%s_%s: %w: choose another address, port 0 for any that is free", prefix, name, err)
 	}
 	return l, nil
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// list is a comma-separated list; blanks around its items and empty items do not count.
+// list is a list separated by commas or lines; blanks around its items and empty items do not count.
 type list []string
 
 // Decode reads a list.
@@ -17,7 +17,7 @@ func (l list) String() string { return strings.Join(l, ",") }
 
 func splitList(value string) []string {
 	var items []string
-	for item := range strings.SplitSeq(value, ",") {
+	for item := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == '\n' }) {
 		if item = strings.TrimSpace(item); item != "" {
 			items = append(items, item)
 		}
@@ -91,10 +91,14 @@ type servers string
 func (s servers) String() string {
 	all := splitList(string(s))
 	for i, server := range all {
-		if scheme, rest, ok := strings.Cut(server, "://"); ok {
-			if at := strings.LastIndex(rest, "@"); at >= 0 {
-				all[i] = scheme + "://" + masked + rest[at:]
-			}
+		scheme, _, ok := strings.Cut(server, "://")
+		if ok {
+			scheme += "://"
+		} else {
+			scheme = ""
+		}
+		if at := strings.LastIndex(server, "@"); at >= 0 {
+			all[i] = scheme + masked + server[at:]
 		}
 	}
 	return strings.Join(all, ",")

@@ -64,7 +64,7 @@ func (enc Encoder) message(o lifecycle.Observation, data Data, recorded time.Tim
 	}
 	fact := factOf(o, data.Transition, payload)
 	m := Message{Subject: enc.Names.Subject(resource, o.State), Header: headerOf(fact), Payload: payload, Fact: fact}
-	return m, len(payload) + headerSize(m.Header) + expectHeaderSize + len(enc.Names.Filter(resource)), nil
+	return m, len(payload) + headerSize(m.Header) + expectHeaderSize + len(enc.Names.Filter(resource)) + len(enc.Names.EventStream()), nil
 }
 
 func (enc Encoder) payload(o lifecycle.Observation, data Data, resource string, recorded time.Time) ([]byte, error) {
@@ -189,9 +189,10 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
-// expectHeaderSize is what the two headers of the expected sequence add, but for the filter.
+// expectHeaderSize is what the headers of the expected sequence and stream add, but for the filter
+// and the stream's name.
 const expectHeaderSize = len("Nats-Expected-Last-Subject-Sequence: 18446744073709551615\r\n") +
-	len("Nats-Expected-Last-Subject-Sequence-Subject: \r\n")
+	len("Nats-Expected-Last-Subject-Sequence-Subject: \r\n") + len("Nats-Expected-Stream: \r\n")
 
 // headerSize is how many bytes a header block has on the wire.
 func headerSize(h nats.Header) int {

@@ -20,7 +20,7 @@ import (
 const (
 	maxRequests  = 1024     // the log takes a few thousand writes a second: more would only wait
 	bodyRoom     = 16 << 20 // bytes of bodies; the worst take sixteen times as much while they are decoded
-	smallBody    = 64 << 10 // bytes that a body of unknown length is given at first
+	firstRoom    = 4 << 10  // bytes that a body is given at first
 	retryBusy    = "1"      // seconds, when there is no room
 	retryStorage = "5"      // seconds, when JetStream cannot store
 )
@@ -64,7 +64,7 @@ func New(c Config) *Handler {
 	return &Handler{
 		c:        c,
 		requests: semaphore.NewWeighted(maxRequests),
-		bytes:    semaphore.NewWeighted(max(bodyRoom, c.MaxBody)),
+		bytes:    semaphore.NewWeighted(max(bodyRoom, c.MaxBody+1)),
 		metrics:  newMetrics(),
 	}
 }
@@ -75,6 +75,7 @@ type answer struct {
 	detail     string // told to the sender, where status is an error
 	retryAfter string // seconds
 	cause      error  // told to the log alone
+	stranger   bool   // nothing says that the sender is MK.IO
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +88,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = h.handshake(w, r)
 	default:
 		w.Header().Set("Allow", allowed)
-		a = answer{status: http.StatusMethodNotAllowed, detail: "deliveries come by POST"}
+		a = answer{status: http.StatusMethodNotAllowed, detail: "deliveries come by POST", stranger: true}
 	}
 	a.write(w)
 	h.metrics.observe(r.Method, a.status, time.Since(began))
@@ -103,6 +104,7 @@ func (h *Handler) log(r *http.Request, a answer) {
 	switch {
 	case a.status >= 500:
 		level = slog.LevelError
+	case a.stranger: // who could fill the log
 	case a.status >= 400 || a.status == http.StatusAccepted:
 		level = slog.LevelWarn
 	}
@@ -117,7 +119,7 @@ func (h *Handler) log(r *http.Request, a answer) {
 func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 	if !authentic(r, h.c.Secrets()) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="mkio-bridge"`)
-		return answer{status: http.StatusUnauthorized, detail: "the webhook secret is missing or wrong: send it as X-Webhook-Secret, Authorization: Bearer or access_token"}
+		return answer{status: http.StatusUnauthorized, stranger: true, detail: "the webhook secret is missing or wrong: send it as X-Webhook-Secret, Authorization: Bearer or access_token"}
 	}
 	if !jsonContent(r.Header) {
 		return answer{status: http.StatusUnsupportedMediaType, detail: "a delivery is JSON, not compressed: send Content-Type application/json or application/cloudevents+json"}
@@ -130,7 +132,7 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 		return busy
 	}
 	defer h.requests.Release(1)
-	body, room, err := h.read(http.MaxBytesReader(w, r.Body, h.c.MaxBody), r.ContentLength)
+	body, room, err := h.read(http.MaxBytesReader(w, r.Body, h.c.MaxBody))
 	defer h.bytes.Release(room)
 	_, large := errors.AsType[*http.MaxBytesError](err)
 	switch {
@@ -148,29 +150,27 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 // errNoRoom is for a body that does not fit beside those in hand.
 var errNoRoom = errors.New("no room for the body")
 
-// read takes a body into memory, and returns the room that it takes, also after an error. One of
-// unknown length (below 0) is given little room until it turns out to need all.
-func (h *Handler) read(body io.Reader, length int64) (content []byte, room int64, err error) {
-	room = length
-	if length < 0 {
-		room = min(smallBody, h.c.MaxBody)
+// read takes a body into memory, and returns the room that it takes, also after an error. It gets room as
+// it comes: a length that is only claimed takes none from others.
+func (h *Handler) read(body io.Reader) (content []byte, room int64, err error) {
+	for {
+		if int64(len(content)) == room {
+			step := min(max(room, firstRoom), h.c.MaxBody+1-room) // 1 more, to see that a body is too large
+			if !h.bytes.TryAcquire(step) {
+				return nil, room, errNoRoom
+			}
+			room += step
+			content = append(make([]byte, 0, room), content...)
+		}
+		n, err := body.Read(content[len(content):cap(content)])
+		content = content[:len(content)+n]
+		if errors.Is(err, io.EOF) {
+			return content, room, nil
+		}
+		if err != nil {
+			return nil, room, err
+		}
 	}
-	if !h.bytes.TryAcquire(room) {
-		return nil, 0, errNoRoom
-	}
-	if length >= 0 {
-		content, err = io.ReadAll(body)
-		return content, room, err
-	}
-	content, err = io.ReadAll(io.LimitReader(body, room))
-	if err != nil || int64(len(content)) < room {
-		return content, room, err
-	}
-	if !h.bytes.TryAcquire(h.c.MaxBody - room) {
-		return nil, room, errNoRoom
-	}
-	rest, err := io.ReadAll(body)
-	return append(content, rest...), h.c.MaxBody, err
 }
 
 var (
@@ -181,13 +181,17 @@ var (
 // jsonContent says whether the headers promise JSON that is not compressed. The body decides what it
 // is; a sender that says nothing is not turned away.
 func jsonContent(h http.Header) bool {
-	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return false
+	for _, coding := range h.Values("Content-Encoding") {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return false
+		}
 	}
-	value := h.Get("Content-Type")
-	if value == "" {
-		return true
+	for _, value := range h.Values("Content-Type") {
+		media, _, err := mime.ParseMediaType(value)
+		json := media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+		if value != "" && (err != nil || !json) {
+			return false
+		}
 	}
-	media, _, err := mime.ParseMediaType(value)
-	return err == nil && (media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"))
+	return true
 }

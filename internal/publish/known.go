@@ -122,9 +122,11 @@ func (p *Publisher) awaitView(ctx context.Context) (jetstream.StreamState, error
 		}
 		info := view.CachedInfo()
 		if want.Msgs == 0 || len(info.Sources) > 0 && info.Sources[0].Seq >= want.LastSeq {
+			p.behind.Store(false)
 			return info.State, nil
 		}
 		if waited >= viewPatience {
+			p.behind.Store(true)
 			p.log.Warn("the state bucket lags behind the log; going on with what it has", "bucket", p.names.StateBucket(), "waited", waited)
 			return info.State, nil
 		}
@@ -152,6 +154,21 @@ func (p *Publisher) KeepLoaded(ctx context.Context, maxAge time.Duration) {
 			p.log.Error("the state of known resources could not be read again; it is tried again later", "error", err, "every", maxAge/4)
 		}
 	}
+}
+
+// CaughtUp says whether the memory was filled from a state bucket that held all of the log. Where it was not,
+// it is filled again.
+func (p *Publisher) CaughtUp(ctx context.Context) error {
+	if !p.behind.Load() {
+		return nil
+	}
+	if err := p.Load(ctx); err != nil {
+		return err
+	}
+	if p.behind.Load() {
+		return fmt.Errorf("bucket %s lags behind the log", p.names.StateBucket())
+	}
+	return nil
 }
 
 // Remembered returns the sequence of the resource's last event as far as it is known here, 0 for

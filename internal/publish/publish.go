@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -53,6 +54,7 @@ type Publisher struct {
 	reader    reader
 	known     known
 	turns     turns
+	behind    atomic.Bool // the state bucket had not caught up with the log when it was read
 	byArrival bool
 	metrics   *metrics
 }
@@ -176,7 +178,10 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	// THE COMMIT POINT. Before the acknowledgement nothing has happened: whoever told us tells again,
 	// or the next poll shows it. After it the event is real: a crash here loses our answer
 	// and our memory of it, and the same observation then reads as a repeat.
-	ack, err := p.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequenceForSubject(at.expect, p.names.Filter(resource)), jetstream.WithRetryAttempts(0))
+	ack, err := p.js.PublishMsg(ctx, msg,
+		jetstream.WithExpectLastSequenceForSubject(at.expect, p.names.Filter(resource)),
+		jetstream.WithExpectStream(p.names.EventStream()), // stored with the event: no other stream takes a copy of it
+		jetstream.WithRetryAttempts(0))
 	if err != nil {
 		if conflicted(err) {
 			p.metrics.conflicts.Inc()
@@ -226,8 +231,13 @@ func permanent(err error) bool {
 
 // conflicted says whether JetStream refused the expected sequence.
 func conflicted(err error) bool {
+	return refused(err, codeWrongLastSequence) || refused(err, codeWrongLastSequenceInFlight)
+}
+
+// refused says whether JetStream answered with a code.
+func refused(err error, code jetstream.ErrorCode) bool {
 	api, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && (api.ErrorCode == codeWrongLastSequence || api.ErrorCode == codeWrongLastSequenceInFlight)
+	return ok && api.ErrorCode == code
 }
 
 func pause(ctx context.Context, d time.Duration) error {

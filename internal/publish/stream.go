@@ -96,6 +96,9 @@ func (s Streams) unapplied() jetstream.StreamConfig {
 	}
 }
 
+// codeNoStorage is JetStream's code for "insufficient storage resources available".
+const codeNoStorage jetstream.ErrorCode = 10047
+
 // Ensure makes the streams that are missing, or (without Create) only looks at them. A stream that is
 // there is never changed: one that would break the bridge's promise is explained and refused.
 func Ensure(ctx context.Context, js jetstream.JetStream, s Streams) error {
@@ -118,6 +121,8 @@ func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamCo
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return fmt.Errorf("stream %s does not exist: create it, or set BRIDGE_STREAM_MANAGE=create", want.Name)
+	case refused(err, codeNoStorage):
+		return fmt.Errorf("stream %s: %w: make room where JetStream stores (BRIDGE_STORE_DIR, or the servers' max_file_store); the bridge asks for %d MiB beside the log", want.Name, err, maxUnapplied>>20)
 	case err != nil:
 		return fmt.Errorf("stream %s: %w", want.Name, err)
 	}

@@ -22,7 +22,9 @@ func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) error {
 	msg := p.unappliedMessage(u)
 	_, err := p.js.PublishMsg(ctx, msg,
 		jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithExpectStream(p.names.UnappliedStream()), jetstream.WithRetryAttempts(0))
-	if err != nil && !conflicted(err) {
+	// Only "another sequence" says that it is stored. On a replicated stream "in flight" says that
+	// somebody tries to: the sender comes again and finds out.
+	if err != nil && !refused(err, codeWrongLastSequence) {
 		p.metrics.failed.Inc()
 		return fmt.Errorf("%w: keep a delivery on %s: %w", ErrUnavailable, msg.Subject, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/brokertest"
@@ -78,6 +79,48 @@ func TestKeepingThatFailsBothWays(t *testing.T) {
 				t.Errorf("%d are kept", len(all))
 			}
 		})
+	}
+}
+
+// The server can be made to push what one stream holds to subjects of another. Messages say which stream they
+// are for, so no other takes them.
+func TestNoOtherStreamTakesACopy(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	f.want(p, told(key(t, lifecycle.Job, "t", "n"), "Queued", 1), lifecycle.Changed)
+	if err := p.Keep(t.Context(), unapplied("one")); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Load(t.Context()); err != nil { // waits for the server to fill the bucket
+		t.Fatal(err)
+	}
+	nc, js := f.server.Connect()
+	legacy, err := nc.JetStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{
+		"MKIO_EVENTS": "mkio-unapplied.late.x", "MKIO_UNAPPLIED": "mkio.job.evil.a.b.finished", "KV_mkio_state": "mkio.job.evil.a.c.finished",
+	} {
+		pushed, err := nc.SubscribeSync(to) // interest in the very subject, without which nothing is pushed
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := legacy.AddConsumer(from, &nats.ConsumerConfig{Durable: "push", DeliverSubject: to, AckPolicy: nats.AckNonePolicy}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := pushed.NextMsgWithContext(t.Context()); err != nil {
+			t.Errorf("%s to %s: nothing was pushed: %v", from, to, err)
+		}
+	}
+	for _, name := range []string{"MKIO_EVENTS", "MKIO_UNAPPLIED", "KV_mkio_state"} {
+		stream, err := js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state := stream.CachedInfo().State; state.Msgs != 1 || state.LastSeq != 1 {
+			t.Errorf("%s took a copy: %+v", name, state)
+		}
 	}
 }
 
