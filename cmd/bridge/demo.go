@@ -89,8 +89,9 @@ func (d demo) run(ctx context.Context, l listeners) error {
 	fmt.Fprintf(d.out, "A day of MK.IO in about %s: %d changes of state are told by webhook, some late, some twice, not in order.\n", d.within, len(changes))
 	fmt.Fprintf(d.out, "Read along: nats sub 'mkio.>' --server %s\n\n", d.bridge.embedded.Addr())
 
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
+	whole := ctx
+	ctx, stop := context.WithCancel(whole)
+	defer stop()
 	served, read := make(chan error, 1), make(chan error, 1)
 	serving, stopServing := context.WithCancel(ctx)
 	defer stopServing()
@@ -101,7 +102,7 @@ func (d demo) run(ctx context.Context, l listeners) error {
 	go func() {
 		var err error
 		printed, err = d.print(following, eventlog.Query{Follow: true})
-		stop(err) // nobody reads along: no need to go on
+		stop() // nobody reads along: no need to go on
 		read <- err
 	}()
 	sender := mkiofake.Sender{
@@ -111,10 +112,9 @@ func (d demo) run(ctx context.Context, l listeners) error {
 	began := time.Now()
 	sent := sender.Send(ctx, changes)
 	took := time.Since(began)
-	interrupted := context.Cause(ctx)
 	unfollow()
 	stopServing()
-	if err := errors.Join(<-served, <-read, interrupted); err != nil {
+	if err := errors.Join(<-served, <-read, whole.Err()); err != nil {
 		return err
 	}
 	if _, err := d.print(context.Background(), eventlog.Query{From: printed + 1}); err != nil { // what came last

@@ -112,12 +112,13 @@ type parser func(message) (Entry, error)
 // read yields the entries that a query chooses of a stream.
 func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig, q Query, parse parser) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
+		reading := ctx
 		if q.Follow && !q.Until.IsZero() {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithDeadline(ctx, q.Until)
+			reading, cancel = context.WithDeadline(ctx, q.Until)
 			defer cancel()
 		}
-		for m, err := range l.messages(ctx, stream, config, q.Follow) {
+		for m, err := range l.messages(reading, stream, config, q.Follow) {
 			if err != nil {
 				yield(Entry{}, err)
 				return

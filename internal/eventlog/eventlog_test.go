@@ -139,6 +139,14 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+func TestFollowingEndsWhenItIsTold(t *testing.T) {
+	f := setUp(t)
+	f.publish(lifecycle.Asset, "vod", "Pending", "a")
+	if got := f.events(eventlog.Query{Follow: true, Until: time.Now().Add(100 * time.Millisecond)}); got != "1" {
+		t.Errorf("followed %q", got)
+	}
+}
+
 func TestStateAndCurrent(t *testing.T) {
 	f := setUp(t)
 	job := f.publish(lifecycle.Job, "vod", "Processing", "ladder", "a.b")
