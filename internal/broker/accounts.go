@@ -24,8 +24,9 @@ func newPass() (pass, error) {
 
 // accounts is the server's configuration of who may do what. Streams belong to BRIDGE; READERS get
 // the services that read them, and nothing that writes. The carrier brings them what is published
-// (tap.go); that readers may not publish there themselves spares them each other's forgeries.
-func accounts(owner, carrier pass, subjects []string) string {
+// (tap.go); that readers may not publish there themselves spares them each other's forgeries. Who brings
+// nothing is let in as the reader.
+func accounts(owner, carrier, reader pass, subjects []string) string {
 	services := []string{
 		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
 		"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.CREATE.>", "$JS.API.CONSUMER.DURABLE.CREATE.>", "$JS.API.CONSUMER.DELETE.>",
@@ -52,7 +53,7 @@ accounts {
   }
   READERS: {
     users: [
-      {user: reader, password: "", permissions: {publish: {deny: [
+      {nkey: %q, permissions: {publish: {deny: [
 %s      ]}}}
       {nkey: %q}
     ]
@@ -61,6 +62,6 @@ accounts {
 %s    ]
   }
 }
-no_auth_user: reader
-`, owner.public, exports.String(), tapped.String(), carrier.public, imports.String())
+no_auth_user: %q
+`, owner.public, exports.String(), reader.public, tapped.String(), carrier.public, imports.String(), reader.public)
 }

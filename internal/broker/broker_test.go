@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"math/big"
 	"net"
@@ -114,6 +116,12 @@ func TestWhatIsWrongWithAWayIn(t *testing.T) {
 	}{
 		{"nobody there", broker.Config{URL: "nats://me:hunter3@127.0.0.1:1, nats://127.0.0.1:2"}, "nats://127.0.0.1:1, nats://127.0.0.1:2"},
 		{"no scheme", broker.Config{URL: "me:hunter3@127.0.0.1:1"}, "127.0.0.1:1"},
+		{"no scheme and no user", broker.Config{URL: "127.0.0.1:1"}, "nats://127.0.0.1:1"},
+		{"no port", broker.Config{URL: "nats://me:hunter3@127.0.0.1:x"}, "BRIDGE_NATS_URL"},
+		{"a slash in a password", broker.Config{URL: "nats://me:12/hunter3@127.0.0.1:1"}, "BRIDGE_NATS_PASSWORD"},
+		{"a hash in a password", broker.Config{URL: "nats://me:hunter#3@127.0.0.1:1"}, "BRIDGE_NATS_PASSWORD"},
+		{"a comma in a password", broker.Config{URL: "nats://me:hunter,3@127.0.0.1:1"}, "BRIDGE_NATS_PASSWORD"},
+		{"a percent sign in a password", broker.Config{URL: "nats://me:hunter%zz@127.0.0.1:1"}, "BRIDGE_NATS_PASSWORD"},
 		{"a wrong password", broker.Config{URL: s.ClientURL(), User: "me", Password: text("hunter3")}, "Authorization Violation"},
 		{"a credentials file that is not there", broker.Config{URL: s.ClientURL(), Creds: missing}, missing},
 		{"an nkey file that is not there", broker.Config{URL: s.ClientURL(), NKey: missing}, missing},
@@ -132,6 +140,27 @@ func TestWhatIsWrongWithAWayIn(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "hunter") {
 			t.Errorf("%s: a secret is in the error: %v", tt.name, err)
 		}
+	}
+}
+
+// Whoever waits for a server that says nothing may stop waiting.
+func TestConnectEndsWithItsContext(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		if c, err := silent.Accept(); err == nil {
+			defer c.Close()
+			cancel()
+			<-t.Context().Done()
+		}
+	}()
+	_, err = broker.Connect(ctx, broker.Config{URL: "nats://" + silent.Addr().String(), Log: slog.New(slog.DiscardHandler)})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
 	}
 }
 

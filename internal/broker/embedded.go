@@ -77,10 +77,7 @@ func (e *Embedded) start(c EmbeddedConfig) (err error) {
 	e.server.SetLoggerV2(log, false, false, false)
 	e.server.Start() // as long as it takes to recover the streams
 	if reason := log.failed.Load(); reason != nil {
-		if strings.Contains(*reason, "listening on port") {
-			return portInUse(c.Listen, errors.New(*reason))
-		}
-		return fmt.Errorf("embedded NATS server did not start on BRIDGE_STORE_DIR %s: %s", c.StoreDir, *reason)
+		return whyNot(c, *reason)
 	}
 	if !e.server.ReadyForConnections(readyWithin) {
 		return fmt.Errorf("embedded NATS server was not ready within %s", readyWithin)
@@ -91,10 +88,22 @@ func (e *Embedded) start(c EmbeddedConfig) (err error) {
 	return e.openTap(c.ReadSubjects)
 }
 
+// whyNot says which setting a server that gave up cannot live with.
+func whyNot(c EmbeddedConfig, reason string) error {
+	if strings.Contains(reason, "listening on port") {
+		return portInUse(c.Listen, errors.New(reason))
+	}
+	return fmt.Errorf("embedded NATS server did not start on BRIDGE_STORE_DIR %s: %s", c.StoreDir, reason)
+}
+
 // options are the server's.
 func (e *Embedded) options(c EmbeddedConfig) (*server.Options, error) {
+	reader, err := newPass()
+	if err != nil {
+		return nil, fmt.Errorf("embedded NATS server: %w", err)
+	}
 	o := &server.Options{}
-	if err := o.ProcessConfigString(accounts(e.owner, e.carrier, c.ReadSubjects)); err != nil {
+	if err := o.ProcessConfigString(accounts(e.owner, e.carrier, reader, c.ReadSubjects)); err != nil {
 		return nil, fmt.Errorf("embedded NATS server: %w", err)
 	}
 	o.ServerName = "mkio-bridge"
@@ -108,24 +117,28 @@ func (e *Embedded) options(c EmbeddedConfig) (*server.Options, error) {
 	if o.DontListen {
 		return o, nil
 	}
-	host, port, err := net.SplitHostPort(c.Listen)
+	return o, listen(o, c.Listen)
+}
+
+// listen sets the port, and asks first whether it is free: the server would start all else before it finds out.
+func listen(o *server.Options, addr string) error {
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("BRIDGE_NATS_LISTEN %q: %w", c.Listen, err)
+		return fmt.Errorf("BRIDGE_NATS_LISTEN %q: %w", addr, err)
 	}
 	o.Host = host
 	if o.Port, err = strconv.Atoi(port); err != nil {
-		return nil, fmt.Errorf("BRIDGE_NATS_LISTEN %q: %w", c.Listen, err)
+		return fmt.Errorf("BRIDGE_NATS_LISTEN %q: %w", addr, err)
 	}
 	if o.Port == 0 {
 		o.Port = server.RANDOM_PORT
-		return o, nil
+		return nil
 	}
-	// The server only logs that its port is taken; this asks first.
-	probe, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", c.Listen)
+	probe, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
-		return nil, portInUse(c.Listen, err)
+		return portInUse(addr, err)
 	}
-	return o, probe.Close()
+	return probe.Close()
 }
 
 func portInUse(addr string, err error) error {

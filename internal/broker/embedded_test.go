@@ -64,9 +64,14 @@ func reader(t *testing.T, e *broker.Embedded) *nats.Conn {
 	return nc
 }
 
-// fill makes a log of two messages, a stream beside it and a bucket.
-func fill(t *testing.T, js jetstream.JetStream) jetstream.Stream {
+// fill makes a log of two messages, a stream beside it and a bucket. Readers who subscribe after it see
+// none of them.
+func fill(t *testing.T, e *broker.Embedded, js jetstream.JetStream) jetstream.Stream {
 	t.Helper()
+	var seen []*nats.Subscription
+	if e.Addr() != "" {
+		seen = subscribe(t, reader(t, e), "mkio.a.b", "mkio.a.c", "mkio-unapplied.x")
+	}
 	log, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "MKIO_EVENTS", Subjects: []string{"mkio.>"}, AllowDirect: true})
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +91,29 @@ func fill(t *testing.T, js jetstream.JetStream) jetstream.Stream {
 			t.Fatal(err)
 		}
 	}
+	for _, sub := range seen {
+		if _, err := sub.NextMsgWithContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return log
+}
+
+// subscribe returns when the server knows of the subscriptions.
+func subscribe(t *testing.T, nc *nats.Conn, subjects ...string) []*nats.Subscription {
+	t.Helper()
+	var subs []*nats.Subscription
+	for _, subject := range subjects {
+		sub, err := nc.SubscribeSync(subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subs = append(subs, sub)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return subs
 }
 
 func TestTheStoreIsReopened(t *testing.T) {
@@ -98,7 +125,7 @@ func TestTheStoreIsReopened(t *testing.T) {
 		js := owner(t, e)
 		log, err := js.Stream(t.Context(), "MKIO_EVENTS")
 		if always {
-			log, err = fill(t, js), nil
+			log, err = fill(t, e, js), nil
 		}
 		if err != nil || log.CachedInfo().State.Msgs != 0 && log.CachedInfo().State.Msgs != 2 {
 			t.Errorf("log %v, %v", log, err)
@@ -159,17 +186,11 @@ func TestWhyAServerDoesNotStart(t *testing.T) {
 func TestReadersRead(t *testing.T) {
 	e := start(t, config(t.TempDir()))
 	own := owner(t, e)
-	fill(t, own)
+	fill(t, e, own)
 	nc := reader(t, e)
 	js := stream(t, nc)
 
-	live, err := nc.SubscribeSync("mkio.>")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	live := subscribe(t, nc, "mkio.>")[0]
 	if _, err := own.Publish(t.Context(), "mkio.a.d", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +250,7 @@ func TestReadersRead(t *testing.T) {
 // Whatever a reader tries, the log stays as it is.
 func TestReadersCannotWrite(t *testing.T) {
 	e := start(t, config(t.TempDir()))
-	log := fill(t, owner(t, e))
+	log := fill(t, e, owner(t, e))
 	nc := reader(t, e)
 	js := stream(t, nc)
 	short := func() context.Context {
@@ -293,17 +314,7 @@ func TestReadersCannotWrite(t *testing.T) {
 			}
 		}
 	}
-	if _, err := nc.SubscribeSync("mkio.>"); err != nil { // interest, without which nothing is pushed
-		t.Fatal(err)
-	}
-	legacy, err := nc.JetStream()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, subject := range []string{"mkio.a.b", "$KV.mkio_state.a.b"} {
-		_, err := legacy.AddConsumer("MKIO_UNAPPLIED", &nats.ConsumerConfig{Durable: "push" + string(rune('a'+i)), DeliverSubject: subject})
-		t.Logf("a consumer that pushes to %s: %v", subject, err)
-	}
+	pushNowhere(t, nc)
 	// What the requests led to has happened when a later one is answered.
 	if _, err := js.AccountInfo(t.Context()); err != nil {
 		t.Fatal(err)
@@ -321,19 +332,78 @@ func TestReadersCannotWrite(t *testing.T) {
 	}
 }
 
+// pushNowhere creates consumers that push to subjects that streams or the server listen to, and awaits
+// one that pushes to an inbox: by then they would have pushed as well.
+func pushNowhere(t *testing.T, nc *nats.Conn) {
+	t.Helper()
+	js, err := nc.JetStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// push subscribes to the very subject: a consumer pushes when somebody does.
+	push := func(name, subject string) *nats.Subscription {
+		t.Helper()
+		sub := subscribe(t, nc, subject)[0]
+		if _, err := js.AddConsumer("MKIO_UNAPPLIED", &nats.ConsumerConfig{Durable: name, DeliverSubject: subject, HeadersOnly: true}); err != nil {
+			t.Fatal(err)
+		}
+		return sub
+	}
+	evil := map[string]string{
+		"log": "mkio.a.b", "bucket": "$KV.mkio_state.a.b", "purge": "$JS.API.STREAM.PURGE.MKIO_EVENTS", "delete": "$JS.API.STREAM.DELETE.MKIO_EVENTS",
+	}
+	for name, subject := range evil {
+		push(name, subject)
+	}
+	if _, err := push("good", nats.NewInbox()).NextMsgWithContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, subject := range evil {
+		info, err := js.ConsumerInfo("MKIO_UNAPPLIED", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.PushBound || info.Delivered.Consumer != 0 {
+			t.Errorf("a consumer pushes to %s", subject)
+		}
+	}
+}
+
+// What a reader publishes on the log's subjects reaches nobody, and the reader is told.
+func TestReadersDoNotDeceiveReaders(t *testing.T) {
+	e := start(t, config(t.TempDir()))
+	own := owner(t, e)
+	fill(t, e, own)
+	honest := reader(t, e)
+	live := subscribe(t, honest, "mkio.>")[0]
+	liar := reader(t, e)
+	told := make(chan error, 1)
+	liar.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { told <- err })
+	if err := liar.Publish("mkio.a.evil", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; !errors.Is(err, nats.ErrPermissionViolation) {
+		t.Errorf("the reader is told %v", err)
+	}
+	if _, err := own.Publish(t.Context(), "mkio.a.d", []byte("hi")); err != nil {
+		t.Fatal(err)
+	}
+	m, err := live.NextMsgWithContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Subject != "mkio.a.d" || string(m.Data) != "hi" || m.Reply != "" {
+		t.Errorf("the other reader sees %q with reply %q", m.Subject, m.Reply)
+	}
+}
+
 // The owner's replies are not for readers' eyes.
 func TestReadersDoNotSeeTheOwnersReplies(t *testing.T) {
 	e := start(t, config(t.TempDir()))
 	own := owner(t, e)
-	fill(t, own)
+	fill(t, e, own)
 	nc := reader(t, e)
-	all, err := nc.SubscribeSync(">")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	all := subscribe(t, nc, ">")[0]
 	if _, err := own.Publish(t.Context(), "mkio.a.d", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +427,7 @@ func TestWithoutAPortThereIsNone(t *testing.T) {
 	if e.Addr() != "" {
 		t.Errorf("it listens on %s", e.Addr())
 	}
-	fill(t, owner(t, e))
+	fill(t, e, owner(t, e))
 }
 
 func TestPublishingWhileDisconnectedFailsAtOnce(t *testing.T) {
@@ -369,7 +439,7 @@ func TestPublishingWhileDisconnectedFailsAtOnce(t *testing.T) {
 	defer nc.Close()
 	gone := nc.StatusChanged(nats.RECONNECTING)
 	js := stream(t, nc)
-	fill(t, js)
+	fill(t, e, js)
 	e.Shutdown()
 	<-gone
 	if _, err := js.Publish(t.Context(), "mkio.a.b", nil, jetstream.WithRetryAttempts(0)); err == nil || errors.Is(err, context.DeadlineExceeded) {
