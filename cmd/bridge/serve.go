@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"mkio-bridge/internal/lifecycle"
 )
 
 // Times a stop may take.
@@ -56,9 +58,7 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	group.Go(func() error { return serveHTTP(publicServer, l.public) })
 	group.Go(func() error { return serveHTTP(adminServer, l.admin) })
 	group.Go(func() error { b.watchFiles(ctx, certificate); return nil })
-	if b.config.MaxAge > 0 {
-		group.Go(func() error { b.publisher.KeepLoaded(ctx, b.config.MaxAge); return nil })
-	}
+	group.Go(func() error { b.publisher.Follow(ctx, func(string, lifecycle.Fact) {}); return nil })
 	group.Go(func() error {
 		<-ctx.Done()
 		return errors.Join(shutdown(publicServer, drainTime), shutdown(adminServer, shutdownTime))

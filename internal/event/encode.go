@@ -76,7 +76,7 @@ func (enc Encoder) payload(o lifecycle.Observation, data Data, resource string, 
 	e := cloudevents.New()
 	e.SetID(idOf(resource, data.Transition, data.State))
 	e.SetSource(enc.BaseURL + o.Source)
-	e.SetType(TypeOf(o.Key.Kind))
+	e.SetType(TypeOf(o.Key.Kind, o.Discovered && data.Transition == 1))
 	e.SetSubject(o.Subject)
 	e.SetTime(at)
 	e.SetDataContentType(cloudevents.ApplicationJSON)
@@ -156,12 +156,13 @@ func idOf(resource string, transition uint64, state string) string {
 }
 
 // timeOf is the event's time and where it comes from: MK.IO's time of the change, else the time
-// MK.IO last modified the record, else the moment the bridge saw it.
+// MK.IO last modified the record (unless the state before was still shown after it), else the moment
+// the bridge saw it.
 func timeOf(o lifecycle.Observation) (at time.Time, from string) {
 	switch {
 	case !o.At.IsZero():
 		return o.At.UTC(), TimeFromMKIO
-	case !o.Modified.IsZero():
+	case !o.Modified.IsZero() && !o.Modified.Before(o.SeenAfter):
 		return o.Modified.UTC(), TimeFromMKIO
 	case !o.SeenBefore.IsZero():
 		return o.SeenBefore.UTC(), TimeFromObserved

@@ -79,8 +79,14 @@ type Delivery struct {
 	ReceivedTime time.Time  `json:"receivedTime"`
 }
 
-// TypeOf is the CloudEvents type of a kind's changes of state.
-func TypeOf(kind lifecycle.Kind) string { return "mkio." + string(kind) + ".state.changed" }
+// TypeOf is the CloudEvents type of a kind's events: of changes of state, or of resources that were
+// there before anybody looked.
+func TypeOf(kind lifecycle.Kind, discovered bool) string {
+	if discovered {
+		return "mkio." + string(kind) + ".state.discovered"
+	}
+	return "mkio." + string(kind) + ".state.changed"
+}
 
 // Decode reads an event's payload.
 func Decode(payload []byte) (Event, error) {

@@ -40,5 +40,12 @@ func (n Names) StateBucket() string { return strings.ToLower(n.prefix) + "_state
 // StateStream is the stream behind [Names.StateBucket].
 func (n Names) StateStream() string { return "KV_" + n.StateBucket() }
 
+// LeaseBucket is the key-value bucket that says who polls a project.
+func (n Names) LeaseBucket() string { return strings.ToLower(n.prefix) + "_lease" }
+
+// NotesBucket is the key-value bucket of what pollers note for each other: what was swept for the
+// first time, which webhook rule is registered, how far the delivery history was read.
+func (n Names) NotesBucket() string { return strings.ToLower(n.prefix) + "_bridge" }
+
 // StateSubject is where a resource token (or a pattern of them) lies in [Names.StateStream].
 func (n Names) StateSubject(resource string) string { return "$KV." + n.StateBucket() + "." + resource }

@@ -45,6 +45,31 @@ func (n Names) Resource(k lifecycle.Key) string {
 	return string(k.Kind) + "." + strings.Join(tokens, ".")
 }
 
+// Groups returns what resource tokens of a kind and project begin with, up to their second dot. Where
+// the project's own name is long there are two.
+func (n Names) Groups(kind lifecycle.Kind, project string) []string {
+	token := escape(project)
+	groups := []string{string(kind) + "." + token}
+	if len(token) > maxToken {
+		groups = append(groups, string(kind)+"."+cut(token, project))
+	}
+	return groups
+}
+
+// GroupOf returns a resource token's group ([Names.Groups]).
+func GroupOf(resource string) string {
+	first := strings.IndexByte(resource, '.')
+	if second := strings.IndexByte(resource[first+1:], '.'); first >= 0 && second >= 0 {
+		return resource[:first+1+second]
+	}
+	return resource
+}
+
+// ResourceOf returns the resource token within a subject that has lost its prefix.
+func ResourceOf(unprefixed string) string {
+	return unprefixed[:max(strings.LastIndexByte(unprefixed, '.'), 0)]
+}
+
 // Filter matches every event of the resource with the given token, and no other.
 func (n Names) Filter(resource string) string { return n.prefix + "." + resource + ".*" }
 

@@ -144,6 +144,10 @@ type Observation struct {
 	// none). nil for a webhook, which was not asked for.
 	Basis *uint64
 
+	// Discovered is for a resource that was there before anybody looked: its first event is a fact for
+	// the log and no news.
+	Discovered bool
+
 	Via              Via
 	Delivery         *Delivery // only with Webhook
 	ReportedPrevious *string   // the state before, as the delivery claims; only with Webhook

@@ -1,6 +1,9 @@
 package lifecycle
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A Phase is what a consumer may conclude from a state without knowing the kind's own words.
 type Phase string
@@ -113,6 +116,35 @@ func PhaseOf(kind Kind, state, provisioning string) Phase {
 		return Failed
 	}
 	return phase
+}
+
+// Moving says whether a resource in a state is on its way to another without anybody's doing.
+func Moving(kind Kind, state, provisioning string) bool {
+	switch PhaseOf(kind, state, provisioning) {
+	case Initial, Transitional, Deleting:
+		return true
+	case Ready, Resting, Succeeded, Failed, Canceled, Gone, Unknown:
+	}
+	return strings.EqualFold(provisioning, "InProgress")
+}
+
+var channelsTold = []string{"Running", "Stopped", "UnableToStart"}
+
+// told holds the states that MK.IO documents to tell by webhook when they are reached.
+var told = map[Kind][]string{
+	Job:                    {"Processing", "Finished", "Error", "Canceled"},
+	StreamingLocator:       {"Created"},
+	LiveChannel:            channelsTold,
+	LiveAPIEvent:           channelsTold,
+	StaticMultiviewChannel: channelsTold,
+	StaticMultiviewEvent:   channelsTold,
+	ScheduledOperation:     {"Accepted", "Ongoing", "Completed", "Errored"},
+}
+
+// Told says whether MK.IO tells by webhook that a resource of the kind reached a state. Of channel
+// instances it is not documented what they are: here they are all resources of the Live API.
+func Told(kind Kind, state string) bool {
+	return slices.ContainsFunc(told[kind], func(s string) bool { return SameState(s, state) })
 }
 
 // SameState compares two states without regard to case.

@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,13 +49,13 @@ func TestAResourceThatAgedOutGoesOn(t *testing.T) {
 	})
 }
 
-func TestKeepLoadedLearnsWhatOthersRecorded(t *testing.T) {
+func TestFollowLearnsWhatOthersRecorded(t *testing.T) {
 	defer broker.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUpWith(t, publish.Streams{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
 		a, b := f.publisher(false, nil), f.publisher(false, nil)
 		channel := key(t, lifecycle.LiveChannel, "news-247")
-		go b.KeepLoaded(t.Context(), time.Hour)
+		follow(t, b)
 		f.want(a, told(channel, "Running", 1), lifecycle.Changed)
 		time.Sleep(2 * time.Hour)
 		f.want(b, told(channel, "Running", 1), lifecycle.Repeat) // a spurious event, if b took it for new
@@ -82,8 +83,8 @@ func TestLoadRemembersEveryResource(t *testing.T) {
 	for i, k := range []lifecycle.Key{
 		key(t, lifecycle.Asset, "a.b"), key(t, lifecycle.Job, "t", "n"), key(t, lifecycle.ScheduledOperation, "live-channel", "c", "o"),
 	} {
-		if got, want := b.Remembered(k), uint64(2*i+2); got != want {
-			t.Errorf("%s: sequence %d is remembered, want %d", k, got, want)
+		if got, _ := b.Recorded(k); got.Sequence != uint64(2*i+2) {
+			t.Errorf("%s: sequence %d is remembered, want %d", k, got.Sequence, 2*i+2)
 		}
 		f.want(b, told(k, "Deleted", 3), lifecycle.Changed)
 	}
@@ -91,4 +92,13 @@ func TestLoadRemembersEveryResource(t *testing.T) {
 		t.Errorf("%d writes for three events: what is remembered saves the second", writes)
 	}
 	f.states()
+}
+
+// follow keeps a publisher's memory true to the log until the test ends.
+func follow(t *testing.T, p *publish.Publisher) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); p.Follow(ctx, func(string, lifecycle.Fact) {}) }()
+	t.Cleanup(func() { stop(); <-done })
 }

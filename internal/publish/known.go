@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
-	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
@@ -24,158 +22,149 @@ type place struct {
 // known remembers the place of every resource. It is a cache: what it lacks or has wrong costs a
 // round trip, never a wrong event.
 type known struct {
-	mu     sync.RWMutex
-	places map[string]place // by resource token
+	mu      sync.RWMutex
+	groups  map[string]group // by kind and project, the first two tokens of a resource
+	horizon uint64           // the highest sequence of the log that is known here
 }
+
+// A group holds the resources of one kind and project by their tokens.
+type group struct {
+	places map[string]place
+	moving map[string]bool // those that move on by themselves
+}
+
+func newKnown() known { return known{groups: map[string]group{}} }
 
 func (k *known) get(resource string) place {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.places[resource]
+	return k.groups[event.GroupOf(resource)].places[resource]
 }
 
+// put remembers a place as it was just read or written; one without an event is forgotten.
 func (k *known) put(resource string, at place) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if at.fact == nil {
-		delete(k.places, resource)
+	if at.fact != nil {
+		k.set(resource, at)
 		return
 	}
-	k.places[resource] = at
+	g := k.groups[event.GroupOf(resource)]
+	delete(g.places, resource)
+	delete(g.moving, resource)
 }
 
-// learn puts a place that a scan found, unless something newer is known already.
+// learn puts a place that a scan or the log's tail found, unless something newer is known already.
 func (k *known) learn(resource string, at place) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if old, ok := k.places[resource]; !ok || old.fact.Sequence < at.fact.Sequence {
-		k.places[resource] = at
+	if old := k.groups[event.GroupOf(resource)].places[resource]; old.fact == nil || old.fact.Sequence < at.fact.Sequence {
+		k.set(resource, at)
 	}
+}
+
+// set remembers a place; the caller holds the lock.
+func (k *known) set(resource string, at place) {
+	name := event.GroupOf(resource)
+	g, ok := k.groups[name]
+	if !ok {
+		g = group{places: map[string]place{}, moving: map[string]bool{}}
+		k.groups[name] = g
+	}
+	g.places[resource] = at
+	kind, _, _ := strings.Cut(name, ".")
+	if lifecycle.Moving(lifecycle.Kind(kind), at.fact.State, at.fact.Provisioning) {
+		g.moving[resource] = true
+	} else {
+		delete(g.moving, resource)
+	}
+	k.horizon = max(k.horizon, at.fact.Sequence)
 }
 
 // size is how many resources are known.
 func (k *known) size() int {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return len(k.places)
+	n := 0
+	for _, g := range k.groups {
+		n += len(g.places)
+	}
+	return n
 }
 
-// Load fills the memory with the last event of every resource, from the headers of the state
-// bucket. It may be called again at any time.
-func (p *Publisher) Load(ctx context.Context) error {
-	state, err := p.awaitView(ctx)
+// Recorded returns a resource's last event as far as it is known here.
+func (p *Publisher) Recorded(key lifecycle.Key) (lifecycle.Fact, bool) {
+	at := p.known.get(p.names.Resource(key))
+	if at.fact == nil {
+		return lifecycle.Fact{}, false
+	}
+	return *at.fact, true
+}
+
+// Horizon is the highest sequence of the log that is known here. What is asked of MK.IO now is newer
+// than everything up to it.
+func (p *Publisher) Horizon() uint64 {
+	p.known.mu.RLock()
+	defer p.known.mu.RUnlock()
+	return p.known.horizon
+}
+
+// Resources returns the last event of every resource of a kind and project by its token, as far as it is
+// known here.
+func (p *Publisher) Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
+	p.known.mu.RLock()
+	defer p.known.mu.RUnlock()
+	found := map[string]lifecycle.Fact{}
+	for _, name := range p.names.Groups(kind, project) {
+		for resource, at := range p.known.groups[name].places {
+			found[resource] = *at.fact
+		}
+	}
+	return found
+}
+
+// Moving returns those of [Publisher.Resources] that move on by themselves.
+func (p *Publisher) Moving(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
+	p.known.mu.RLock()
+	defer p.known.mu.RUnlock()
+	found := map[string]lifecycle.Fact{}
+	for _, name := range p.names.Groups(kind, project) {
+		g := p.known.groups[name]
+		for resource := range g.moving {
+			found[resource] = *g.places[resource].fact
+		}
+	}
+	return found
+}
+
+// Count is how many resources of a kind and project are known here.
+func (p *Publisher) Count(kind lifecycle.Kind, project string) int {
+	p.known.mu.RLock()
+	defer p.known.mu.RUnlock()
+	n := 0
+	for _, name := range p.names.Groups(kind, project) {
+		n += len(p.known.groups[name].places)
+	}
+	return n
+}
+
+// KeyOf returns the key that a resource token stands for. Where the token has a name cut, the last event
+// is read for it.
+func (p *Publisher) KeyOf(ctx context.Context, resource string) (lifecycle.Key, error) {
+	key, _, err := p.names.Parse(p.names.Subject(resource, ""))
+	if !errors.Is(err, event.ErrCutToken) {
+		return key, err
+	}
+	m, err := p.reader.get(ctx, p.names.StateStream(), map[string]any{"last_by_subj": p.names.StateSubject(resource)})
 	if err != nil {
-		return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
+		return lifecycle.Key{}, fmt.Errorf("read the names of %s: %w", resource, err)
 	}
-	if state.Msgs == 0 {
-		return nil
+	if m == nil {
+		return lifecycle.Key{}, fmt.Errorf("read the names of %s: the state bucket does not have it", resource)
 	}
-	consumer, err := p.js.OrderedConsumer(ctx, p.names.StateStream(), jetstream.OrderedConsumerConfig{HeadersOnly: true})
+	e, err := event.Decode(m.Data)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
+		return lifecycle.Key{}, err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(scanBatch))
-	if err != nil {
-		return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
-	}
-	defer messages.Stop()
-	prefix := p.names.StateSubject("")
-	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
-		}
-		fact, err := event.FactOfState(msg.Headers())
-		if err != nil {
-			p.log.Warn("an entry of the state bucket is no event of the bridge and is passed over", "key", msg.Subject(), "error", err)
-		} else {
-			p.known.learn(msg.Subject()[len(prefix):], place{fact: &fact, expect: fact.Sequence})
-		}
-		if meta.NumPending == 0 {
-			return nil
-		}
-	}
-}
-
-// Patience with the server that fills the state bucket: right after a start it takes a moment.
-const (
-	viewPatience = 30 * time.Second
-	viewLook     = 50 * time.Millisecond
-)
-
-// awaitView waits until the state bucket holds what the log holds now. One that does not get there is
-// used as it is: what it lacks costs a round trip, but for resources that have aged out of the log.
-func (p *Publisher) awaitView(ctx context.Context) (jetstream.StreamState, error) {
-	log, err := p.js.Stream(ctx, p.names.EventStream())
-	if err != nil {
-		return jetstream.StreamState{}, err
-	}
-	want := log.CachedInfo().State
-	for waited := time.Duration(0); ; waited += viewLook {
-		view, err := p.js.Stream(ctx, p.names.StateStream())
-		if err != nil {
-			return jetstream.StreamState{}, err
-		}
-		info := view.CachedInfo()
-		if want.Msgs == 0 || len(info.Sources) > 0 && info.Sources[0].Seq >= want.LastSeq {
-			p.behind.Store(false)
-			return info.State, nil
-		}
-		if waited >= viewPatience {
-			p.behind.Store(true)
-			p.log.Warn("the state bucket lags behind the log; going on with what it has", "bucket", p.names.StateBucket(), "waited", waited)
-			return info.State, nil
-		}
-		if err := pause(ctx, viewLook); err != nil {
-			return jetstream.StreamState{}, err
-		}
-	}
-}
-
-// scanBatch is how many headers a scan asks for at once.
-const scanBatch = 4096
-
-// KeepLoaded loads again, well within an age limit of the log, until the context ends: what another
-// bridge recorded long ago must not be taken for new when its last event has aged out.
-func (p *Publisher) KeepLoaded(ctx context.Context, maxAge time.Duration) {
-	ticker := time.NewTicker(maxAge / 4)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if err := p.Load(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			p.log.Error("the state of known resources could not be read again; it is tried again later", "error", err, "every", maxAge/4)
-		}
-	}
-}
-
-// CaughtUp says whether the memory was filled from a state bucket that held all of the log. Where it was not,
-// it is filled again.
-func (p *Publisher) CaughtUp(ctx context.Context) error {
-	if !p.behind.Load() {
-		return nil
-	}
-	if err := p.Load(ctx); err != nil {
-		return err
-	}
-	if p.behind.Load() {
-		return fmt.Errorf("bucket %s lags behind the log", p.names.StateBucket())
-	}
-	return nil
-}
-
-// Remembered returns the sequence of the resource's last event as far as it is known here, 0 for
-// none: what a poll takes along as its basis.
-func (p *Publisher) Remembered(key lifecycle.Key) uint64 {
-	if at := p.known.get(p.names.Resource(key)); at.fact != nil {
-		return at.fact.Sequence
-	}
-	return 0
+	return e.Data.Key()
 }

@@ -51,5 +51,5 @@ func (p *Publisher) Collectors() []prometheus.Collector {
 		Name: "mkio_bridge_resources_known",
 		Help: "Resources whose last event is remembered.",
 	}, func() float64 { return float64(p.known.size()) })
-	return []prometheus.Collector{p.metrics.observed, p.metrics.unapplied, p.metrics.conflicts, p.metrics.failed, p.metrics.ackSeconds, known}
+	return []prometheus.Collector{p.metrics.observed, p.metrics.unapplied, p.metrics.conflicts, p.metrics.failed, p.metrics.ackSeconds, p.ledger, known}
 }

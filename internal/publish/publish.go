@@ -54,9 +54,11 @@ type Publisher struct {
 	reader    reader
 	known     known
 	turns     turns
-	behind    atomic.Bool // the state bucket had not caught up with the log when it was read
+	loaded    atomic.Uint64 // the sequence of the log up to which the memory is true
+	behind    atomic.Bool   // the state bucket had not caught up with the log when it was read
 	byArrival bool
 	metrics   *metrics
+	ledger    *ledger
 }
 
 // New returns a publisher on streams that [Ensure] has seen. [Publisher.Load] fills its memory.
@@ -68,10 +70,11 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		names:     c.Names,
 		baseURL:   strings.TrimRight(c.BaseURL, "/"),
 		reader:    reader{nc: nc, names: c.Names},
-		known:     known{places: map[string]place{}},
+		known:     newKnown(),
 		turns:     turns{queues: map[string]*queue{}},
 		byArrival: c.ByArrival,
 		metrics:   newMetrics(),
+		ledger:    newLedger(),
 	}
 }
 
@@ -92,6 +95,7 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifec
 		p.metrics.failed.Inc()
 		return verdict, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
 	}
+	p.ledger.note(resource, o, verdict)
 	p.metrics.observed.WithLabelValues(string(o.Key.Kind), string(o.Via), verdict.Outcome.String()).Inc()
 	p.log.Debug("observed", "resource", resource, "state", o.State, "via", o.Via, "outcome", verdict.Outcome.String(), "why", verdict.Why)
 	return verdict, nil
@@ -141,7 +145,9 @@ func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Obse
 	if verdict.Outcome == lifecycle.Repeat && at.fact.Tells(o) {
 		return verdict, at, nil // the log only grows: what it once held it holds
 	}
-	if !verdict.News() && !fresh {
+	// A webhook that becomes no event must not rest on memory: nobody would tell it again. A poll may:
+	// memory follows the log, and the next look shows the same again.
+	if !verdict.News() && !fresh && o.Basis == nil {
 		at, err := p.look(ctx, resource)
 		if err != nil {
 			return verdict, at, err

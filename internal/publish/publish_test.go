@@ -377,11 +377,13 @@ func TestAPollThatWasOvertakenIsDropped(t *testing.T) {
 	p := f.publisher(false, nil)
 	channel := key(t, lifecycle.LiveChannel, "news-247")
 	f.want(p, told(channel, "Starting", 1), lifecycle.Changed)
-	basis := p.Remembered(channel)
+	recorded, _ := p.Recorded(channel)
+	basis := recorded.Sequence
 	f.want(p, told(channel, "Running", 2), lifecycle.Changed)
 	seen := lifecycle.Observation{Key: channel, State: "Starting", Via: lifecycle.Poll, Basis: &basis, SeenBefore: noon, Source: "/x", Subject: "x"}
 	f.want(p, seen, lifecycle.Late)
-	basis = p.Remembered(channel)
+	recorded, _ = p.Recorded(channel)
+	basis = recorded.Sequence
 	seen.State = "Stopped"
 	f.want(p, seen, lifecycle.Changed)
 	f.told[len(f.told)-1].Observation.Life = ""

@@ -27,6 +27,7 @@ type stored struct {
 	Subject  string `json:"subject"`
 	Sequence uint64 `json:"seq"`
 	Header   []byte `json:"hdrs"`
+	Data     []byte `json:"data"`
 }
 
 // last returns where a resource stands: at its last event in the log, or at the one the state bucket

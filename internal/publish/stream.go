@@ -96,13 +96,50 @@ func (s Streams) unapplied() jetstream.StreamConfig {
 	}
 }
 
+// LeaseTime is how long a bridge that has died keeps others from polling its projects.
+const LeaseTime = 6 * time.Second
+
+// lease is the key-value bucket that says who polls a project. Entries end by themselves.
+func (s Streams) lease() jetstream.StreamConfig {
+	c := s.bucket(s.Names.LeaseBucket(), "Who polls a project; an entry ends when its bridge does")
+	c.MaxAge = LeaseTime
+	c.Duplicates = LeaseTime
+	return c
+}
+
+// notes is the key-value bucket of what pollers note for each other. To lose it costs requests, and
+// perhaps a discovered that should read changed.
+func (s Streams) notes() jetstream.StreamConfig {
+	return s.bucket(s.Names.NotesBucket(), "What pollers note for each other: first sweeps, the registered rule, how far the history was read")
+}
+
+// bucket is a key-value bucket as clients make it.
+func (s Streams) bucket(name, description string) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              "KV_" + name,
+		Description:       description,
+		Subjects:          []string{"$KV." + name + ".>"},
+		Retention:         jetstream.LimitsPolicy,
+		Discard:           jetstream.DiscardNew,
+		Storage:           jetstream.FileStorage,
+		Replicas:          s.Replicas,
+		MaxMsgs:           -1,
+		MaxBytes:          -1,
+		MaxMsgSize:        -1,
+		MaxMsgsPerSubject: 1,
+		AllowRollup:       true,
+		DenyDelete:        true,
+		AllowDirect:       true,
+	}
+}
+
 // codeNoStorage is JetStream's code for "insufficient storage resources available".
 const codeNoStorage jetstream.ErrorCode = 10047
 
 // Ensure makes the streams that are missing, or (without Create) only looks at them. A stream that is
 // there is never changed: one that would break the bridge's promise is explained and refused.
 func Ensure(ctx context.Context, js jetstream.JetStream, s Streams) error {
-	for _, want := range []jetstream.StreamConfig{s.events(), s.state(), s.unapplied()} {
+	for _, want := range []jetstream.StreamConfig{s.events(), s.state(), s.unapplied(), s.lease(), s.notes()} {
 		if err := ensure(ctx, js, want, s.Create); err != nil {
 			return err
 		}
@@ -161,8 +198,8 @@ func differences(want, is jetstream.StreamConfig) []string {
 	if want.DenyDelete {
 		check("deny_delete", true, is.DenyDelete)
 	}
-	if want.MaxMsgsPerSubject == 1 { // the state bucket outlives the log
-		check("max_age", time.Duration(0), is.MaxAge)
+	if want.MaxMsgsPerSubject == 1 { // a bucket outlives the log, but for leases, which must end
+		check("max_age", want.MaxAge, is.MaxAge)
 	}
 	return wrong
 }

@@ -1,0 +1,93 @@
+package publish
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// lostAfter is how long a delivery may trail behind the poll that saw its change. One that has not come
+// by then counts as lost, and the change as recovered.
+const lostAfter = 15 * time.Minute
+
+// A ledger matches changes that a poll recorded with the deliveries that should have told them. It is of
+// one bridge: a delivery that came to another is not seen here.
+type ledger struct {
+	mu      sync.Mutex
+	awaited map[change]awaited
+
+	recovered *prometheus.CounterVec
+	lag       prometheus.Histogram
+}
+
+// A change is a state that a resource reached.
+type change struct{ resource, state string }
+
+// awaited is a change whose delivery has not come yet.
+type awaited struct {
+	since time.Time
+	kind  lifecycle.Kind
+	via   lifecycle.Via
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		awaited: map[change]awaited{},
+		recovered: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "mkio_bridge_changes_recovered_total",
+			Help: "Changes that a poll recorded and that no webhook has told within 15 minutes, though MK.IO documents that it tells them.",
+		}, []string{"kind", "via"}),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "mkio_bridge_webhook_lag_seconds",
+			Help:    "How long after a poll had recorded a change its webhook came.",
+			Buckets: prometheus.ExponentialBuckets(0.1, 3, 9),
+		}),
+	}
+}
+
+// note takes down what became of an observation.
+func (l *ledger) note(resource string, o lifecycle.Observation, verdict lifecycle.Verdict) {
+	at := change{resource, event.StateToken(o.State)}
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if o.Via == lifecycle.Webhook {
+		if before, ok := l.awaited[at]; ok {
+			l.lag.Observe(now.Sub(before.since).Seconds())
+			delete(l.awaited, at)
+		}
+		return
+	}
+	if verdict.News() && !o.Discovered && lifecycle.Told(o.Key.Kind, o.State) {
+		l.awaited[at] = awaited{now, o.Key.Kind, o.Via}
+	}
+}
+
+// settle counts what was awaited too long.
+func (l *ledger) settle(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for at, a := range l.awaited {
+		if now.Sub(a.since) >= lostAfter {
+			l.recovered.WithLabelValues(string(a.kind), string(a.via)).Inc()
+			delete(l.awaited, at)
+		}
+	}
+}
+
+// Describe makes a ledger a collector.
+func (l *ledger) Describe(ch chan<- *prometheus.Desc) {
+	l.recovered.Describe(ch)
+	l.lag.Describe(ch)
+}
+
+// Collect tells the metrics as they are now.
+func (l *ledger) Collect(ch chan<- prometheus.Metric) {
+	l.settle(time.Now())
+	l.recovered.Collect(ch)
+	l.lag.Collect(ch)
+}
