@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -164,6 +165,15 @@ func rank(kind Kind, state string) (place int, ok bool) {
 		}
 	}
 	return len(jobOrder), jobEnded(kind, state)
+}
+
+// SortStates puts states into the order in which they usually follow each other, where the kind has one.
+func SortStates(kind Kind, states []string) {
+	slices.SortFunc(states, func(a, b string) int {
+		before, _ := rank(kind, a)
+		after, _ := rank(kind, b)
+		return cmp.Or(cmp.Compare(before, after), cmp.Compare(a, b))
+	})
 }
 
 // jobEnded says whether state is one of the ends of a job, from which it never moves again.

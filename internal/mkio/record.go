@@ -18,8 +18,9 @@ var sections = []string{"properties", "systemData", "metadata", "spec", "status"
 // same.
 type record map[string]object
 
-func parseRecord(raw json.RawMessage) record {
-	o := parseObject(raw)
+func parseRecord(raw json.RawMessage) record { return recordOf(parseObject(raw)) }
+
+func recordOf(o object) record {
 	if o == nil {
 		return nil
 	}

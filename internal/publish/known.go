@@ -148,6 +148,9 @@ func (p *Publisher) Count(kind lifecycle.Kind, project string) int {
 	return n
 }
 
+// Token returns the token of a resource.
+func (p *Publisher) Token(key lifecycle.Key) string { return p.names.Resource(key) }
+
 // KeyOf returns the key that a resource token stands for. Where the token has a name cut, the last event
 // is read for it.
 func (p *Publisher) KeyOf(ctx context.Context, resource string) (lifecycle.Key, error) {

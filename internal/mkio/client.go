@@ -1,0 +1,329 @@
+package mkio
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// ClientConfig is what a client needs to know.
+type ClientConfig struct {
+	BaseURL   string            // of the API, e.g. https://app.mk.io
+	Token     func() string     // the bearer token as it is now
+	PerMinute int               // most requests in any minute, of each project
+	Transport http.RoundTripper // nil: http.DefaultTransport
+	Resource  ResourcePolicy
+}
+
+// A Client asks MK.IO. All its requests of one project share one budget. It tries again what may succeed
+// later, and tells apart in its errors what will not ([APIError]).
+type Client struct {
+	base      *url.URL
+	token     func() string
+	http      *http.Client
+	perMinute int
+	resource  ResourcePolicy
+	metrics   *clientMetrics
+
+	mu      sync.Mutex
+	budgets map[string]*Budget // by project; "" for requests of none
+}
+
+// Limits of one request.
+const (
+	requestTime = 30 * time.Second
+	maxAnswer   = 64 << 20 // bytes; a page of a thousand records has a few million
+	maxTries    = 4
+	firstWait   = time.Second // before the second try; it doubles
+	longestWait = time.Minute
+)
+
+// NewClient returns a client of the API at a base address.
+func NewClient(c ClientConfig) (*Client, error) {
+	base, err := url.Parse(c.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("address of MK.IO's API: %w", err)
+	}
+	base.Path = strings.TrimRight(base.Path, "/")
+	return &Client{
+		base:  base,
+		token: c.Token,
+		http: &http.Client{
+			Transport:     c.Transport,
+			Timeout:       requestTime,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for one host
+		},
+		perMinute: c.PerMinute,
+		resource:  c.Resource,
+		metrics:   newClientMetrics(),
+		budgets:   map[string]*Budget{},
+	}, nil
+}
+
+// PerMinute is how many requests a project takes in any minute.
+func (c *Client) PerMinute() int { return c.perMinute }
+
+// Budget is what a project may still be asked.
+func (c *Client) Budget(project string) *Budget {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b, ok := c.budgets[project]
+	if !ok {
+		b = NewBudget(c.perMinute)
+		c.budgets[project] = b
+	}
+	return b
+}
+
+// A request is one call of the API.
+type request struct {
+	class   Class
+	project string // whose budget it takes from; "": the organisation's
+	method  string
+	path    string // below the base address, percent-encoded
+	query   url.Values
+	body    []byte
+}
+
+// A Moment is when MK.IO took what an answer shows, on its own clock: not before the one, not after
+// the other.
+type Moment struct{ From, To time.Time }
+
+// An answer is a success.
+type answer struct {
+	status int
+	moment Moment
+	body   []byte
+}
+
+// do makes a request, again where that may help.
+func (c *Client) do(ctx context.Context, r request) (answer, error) {
+	budget := c.Budget(r.project)
+	for try := 1; ; try++ {
+		if err := budget.Take(ctx, r.class); err != nil {
+			return answer{}, fmt.Errorf("%s %s: waiting for the request budget: %w", r.method, r.path, err)
+		}
+		a, err := c.try(ctx, r)
+		if err == nil || ctx.Err() != nil || try == maxTries || !retriable(err) {
+			return a, err
+		}
+		wait := backoff(try)
+		if api, ok := errors.AsType[*APIError](err); ok && (api.Status == http.StatusTooManyRequests || api.RetryAfter > 0) {
+			// It is the project that is asked too often, so all its requests wait.
+			wait = max(wait, api.RetryAfter)
+			budget.Pause(time.Now().Add(wait))
+			continue
+		}
+		if err := pause(ctx, wait); err != nil {
+			return answer{}, err
+		}
+	}
+}
+
+// networkError is for a request that had no answer, or not the whole of one.
+type networkError struct{ error }
+
+func (e networkError) Unwrap() error { return e.error }
+
+// IsNetwork says whether MK.IO could not be reached, or its answer broke off.
+func IsNetwork(err error) bool {
+	_, ok := errors.AsType[networkError](err)
+	return ok
+}
+
+// retriable says whether another try may succeed: MK.IO is overloaded or broken, or did not answer.
+func retriable(err error) bool {
+	status := StatusOf(err)
+	return IsNetwork(err) || status == http.StatusTooManyRequests || status >= 500
+}
+
+// backoff is a random while around a doubling one, so that many who failed together do not come back together.
+func backoff(try int) time.Duration {
+	d := min(firstWait<<(try-1), longestWait)
+	return d/2 + rand.N(d)
+}
+
+// try makes a request once.
+func (c *Client) try(ctx context.Context, r request) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	target := *c.base
+	target.RawQuery = strings.ReplaceAll(r.query.Encode(), "+", "%20") // a plus is a blank to few servers only
+	req, err := http.NewRequestWithContext(ctx, r.method, target.String(), bytes.NewReader(r.body))
+	if err != nil {
+		return answer{}, err
+	}
+	if err := setPath(req.URL, c.base.Path+r.path); err != nil {
+		return answer{}, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token())
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "mkio-bridge")
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	asked := time.Now()
+	resp, err := c.http.Do(req)
+	if err != nil {
+		c.metrics.asked(r, 0)
+		return answer{}, networkError{fmt.Errorf("%s %s: %w", r.method, r.path, withoutAddress(err))}
+	}
+	defer resp.Body.Close()
+	c.metrics.asked(r, resp.StatusCode)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return answer{}, networkError{fmt.Errorf("%s %s: reading the answer: %w", r.method, r.path, err)}
+	}
+	if len(body) > maxAnswer {
+		return answer{}, fmt.Errorf("%s %s: the answer has more than %d bytes", r.method, r.path, maxAnswer)
+	}
+	if resp.StatusCode/100 != 2 {
+		return answer{}, newAPIError(r.method, r.path, resp.StatusCode, resp.Header, body)
+	}
+	return answer{resp.StatusCode, momentOf(resp.Header, asked), body}, nil
+}
+
+// setPath gives an address a path that is percent-encoded already.
+func setPath(u *url.URL, encoded string) error {
+	path, err := url.PathUnescape(encoded)
+	if err != nil {
+		return err
+	}
+	u.Path, u.RawPath = path, encoded
+	return nil
+}
+
+// withoutAddress takes off the address that net/http puts before its errors: the path says enough.
+func withoutAddress(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
+	}
+	return err
+}
+
+// dateStep is how finely an answer's Date tells the time.
+const dateStep = time.Second
+
+// momentOf reads MK.IO's clock. What was asked is answered from a moment within the request; the Date of
+// the answer is the end of it, cut to a second.
+func momentOf(h http.Header, asked time.Time) Moment {
+	took := time.Since(asked)
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return Moment{asked.UTC(), asked.UTC().Add(took)}
+	}
+	return Moment{date.UTC().Add(-took), date.UTC().Add(dateStep)}
+}
+
+// get asks for a JSON object.
+func (c *Client) get(ctx context.Context, class Class, project, path string, query url.Values) (object, answer, error) {
+	a, err := c.do(ctx, request{class: class, project: project, method: http.MethodGet, path: path, query: query})
+	if err != nil {
+		return nil, a, err
+	}
+	o := parseObject(a.body)
+	if o == nil {
+		return nil, a, fmt.Errorf("GET %s: the answer is no JSON object", path)
+	}
+	return o, a, nil
+}
+
+// A Sight is a resource as MK.IO showed it.
+type Sight struct {
+	Row
+	Moment Moment
+}
+
+// Get asks for one resource's record.
+func (c *Client) Get(ctx context.Context, class Class, key lifecycle.Key) (Sight, error) {
+	path, _, ok := Path(key)
+	if !ok {
+		return Sight{}, fmt.Errorf("no path leads to %s", key)
+	}
+	_, a, err := c.get(ctx, class, key.Project, path, nil)
+	if err != nil {
+		return Sight{}, err
+	}
+	return Sight{c.rowOf(key, a.body), a.moment}, nil
+}
+
+// State asks for the state of a resource whose record does not show it, and tells when that was.
+func (c *Client) State(ctx context.Context, class Class, key lifecycle.Key) (string, Moment, error) {
+	path, _, ok := Path(key)
+	if !ok {
+		return "", Moment{}, fmt.Errorf("no path leads to %s", key)
+	}
+	o, a, err := c.get(ctx, class, key.Project, path+"/state", nil)
+	if err != nil {
+		return "", Moment{}, err
+	}
+	state, ok := plainText(parseObject(o["status"])["state"])
+	if !ok {
+		return "", Moment{}, fmt.Errorf("GET %s/state: the answer has no status.state", path)
+	}
+	return state, a.moment, nil
+}
+
+// A Project is one that the token can see.
+type Project struct {
+	Name   string
+	ID     string
+	Active bool
+}
+
+// Projects asks for all projects that the token can see.
+func (c *Client) Projects(ctx context.Context) ([]Project, error) {
+	var all []Project
+	pages := c.pages("", "/api/v1/projects", nil)
+	for pages.More() {
+		items, _, err := pages.next(ctx, Changes)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range items {
+			all = append(all, projectOf(item))
+		}
+	}
+	return all, nil
+}
+
+// Project asks for one project.
+func (c *Client) Project(ctx context.Context, class Class, name string) (Project, error) {
+	_, a, err := c.get(ctx, class, name, "/api/v1/projects/"+url.PathEscape(name), nil)
+	return projectOf(a.body), err
+}
+
+func projectOf(raw json.RawMessage) Project {
+	top := parseObject(raw)
+	metadata, spec := parseObject(top["metadata"]), parseObject(top["spec"])
+	p := Project{Active: true}
+	p.Name, _, _ = metadata.text("name")
+	p.ID, _, _ = metadata.text("id")
+	var active *bool
+	if json.Unmarshal(spec["isActive"], &active) == nil && active != nil {
+		p.Active = *active
+	}
+	return p
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

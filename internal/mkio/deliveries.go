@@ -1,0 +1,83 @@
+package mkio
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// The statuses of a delivery in the history.
+const (
+	StatusPending  = "Pending"
+	StatusRetrying = "Retrying"
+	StatusFailed   = "Failed"
+	StatusSent     = "Sent"
+)
+
+// A PastDelivery is a row of a rule's delivery history. It has no id and no state: it tells what to ask for.
+type PastDelivery struct {
+	Created time.Time
+	Source  string // as the delivery gave it
+	Status  string
+	Type    string
+
+	Key lifecycle.Key // zero where the source names no known resource
+}
+
+// A HistoryPage is a part of a rule's delivery history.
+type HistoryPage struct {
+	Deliveries []PastDelivery
+	Start      int // offset of its first row
+	Moment     Moment
+}
+
+// History returns a walk through a rule's delivery history from an offset. Its order is not documented.
+func (c *Client) History(project, rule string, offset int) *Pages {
+	query := url.Values{}
+	if offset > 0 {
+		query.Set("$skiptoken", strconv.Itoa(offset))
+	}
+	return c.pages(project, rulePath(project, rule)+"/events", query)
+}
+
+// NextDeliveries asks for the next page of a delivery history.
+func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, error) {
+	start := 0
+	if offset, err := strconv.Atoi(p.query.Get("$skiptoken")); err == nil {
+		start = offset
+	}
+	rows, a, err := p.next(ctx, class)
+	page := HistoryPage{Start: start, Moment: a.moment}
+	for _, raw := range rows {
+		if d, ok := pastDelivery(p.project, raw); ok {
+			page.Deliveries = append(page.Deliveries, d)
+		}
+	}
+	return page, err
+}
+
+func pastDelivery(project string, raw json.RawMessage) (PastDelivery, bool) {
+	o := parseObject(raw)
+	var d PastDelivery
+	created, _, _ := o.text("created")
+	d.Source, _, _ = o.text("source")
+	d.Status, _, _ = o.text("status")
+	d.Type, _, _ = o.text("type")
+	var ok bool
+	if d.Created, ok = parseTime(created); !ok || d.Source == "" {
+		return d, false
+	}
+	key, err := Decoder{}.keyOf(envelope{source: d.Source, typ: d.Type, project: project})
+	if err == nil {
+		d.Key = key
+	}
+	return d, true
+}
+
+func rulePath(project, rule string) string {
+	return "/api/v1/projects/" + url.PathEscape(project) + "/webhook/rules/" + url.PathEscape(rule)
+}

@@ -1,0 +1,100 @@
+package mkio
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Pages walks a list page by page.
+type Pages struct {
+	client  *Client
+	project string
+	path    string
+	query   url.Values
+	asked   []string // the requests so far, so that links in a circle end
+	more    bool
+}
+
+// maxPages bounds a walk.
+const maxPages = 10_000
+
+func (c *Client) pages(project, path string, query url.Values) *Pages {
+	return &Pages{client: c, project: project, path: path, query: query, more: true}
+}
+
+// More says whether there is another page. A list has been walked to its end when this is false and
+// no page failed.
+func (p *Pages) More() bool { return p.more }
+
+// next asks for the next page and returns its rows.
+func (p *Pages) next(ctx context.Context, class Class) ([]json.RawMessage, answer, error) {
+	here := p.path + "?" + p.query.Encode()
+	if slices.Contains(p.asked, here) || len(p.asked) == maxPages {
+		p.more = false
+		return nil, answer{}, fmt.Errorf("GET %s: the links from page to page do not end", p.path)
+	}
+	o, a, err := p.client.get(ctx, class, p.project, p.path, p.query)
+	if err != nil {
+		return nil, a, err
+	}
+	p.asked = append(p.asked, here)
+	var rows []json.RawMessage
+	if json.Unmarshal(o["value"], &rows) != nil || !o.has("value") {
+		return nil, a, fmt.Errorf("GET %s: the answer has no list of values", p.path)
+	}
+	link, more, err := o.text("@odata.nextLink")
+	if err != nil {
+		return nil, a, fmt.Errorf("GET %s: @odata.nextLink is %w", p.path, err)
+	}
+	p.more = more
+	if !more {
+		return rows, a, nil
+	}
+	return rows, a, p.follow(link, parseObject(parseObject(o["supplemental"])["pagination"]))
+}
+
+// follow turns to the page that a link leads to. Where the link cannot be read the offset at which the
+// page ended does as well.
+func (p *Pages) follow(link string, pagination object) error {
+	base := p.client.base
+	if !strings.ContainsAny(link, "?/") { // it came encoded as a whole
+		if decoded, err := url.QueryUnescape(link); err == nil {
+			link = decoded
+		}
+	}
+	u, err := url.Parse(link)
+	if err != nil || u.RawQuery == "" {
+		return p.skip(pagination)
+	}
+	if u.IsAbs() && u.Scheme != base.Scheme || u.Host != "" && u.Host != base.Host || u.User != nil {
+		return fmt.Errorf("GET %s: the link to the next page leads to %s://%s, and the token is for %s alone", p.path, u.Scheme, u.Host, base.Host)
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return p.skip(pagination)
+	}
+	if path := u.EscapedPath(); path != "" {
+		p.path = "/" + strings.TrimPrefix(strings.TrimPrefix(path, base.Path), "/")
+	}
+	p.query = query
+	return nil
+}
+
+func (p *Pages) skip(pagination object) error {
+	var end int
+	if json.Unmarshal(pagination["end"], &end) != nil || end <= 0 {
+		return fmt.Errorf("GET %s: there is another page, and neither its link nor its offset can be read", p.path)
+	}
+	query := url.Values{}
+	for name, values := range p.query {
+		query[name] = values
+	}
+	query.Set("$skiptoken", strconv.Itoa(end))
+	p.query = query
+	return nil
+}

@@ -1,0 +1,46 @@
+// Package poll asks MK.IO what no webhook tells and what a webhook lost.
+//
+// # Levels, not edges
+//
+// A poll sees what is true now, never what happened. Everything it sees goes through the same
+// [Observer] as the deliveries of webhooks, which makes of it the next event or nothing. A webhook makes the
+// bridge early, the poll makes it right.
+//
+// # What is asked
+//
+// The lists of a project (package mkio says which) are asked in three ways, the most urgent first:
+//
+//   - look: resources in motion, every Active. By their own address when they are few, by their state when
+//     the list can be asked for it, or as the whole list when that is the least.
+//   - changes: what changed since the last time, every Sweep, with an overlap. A list of one page is
+//     asked for as a whole instead: it costs the same and shows deletions.
+//   - sweep: everything, every Full. Only this finds deletions.
+//
+// What lies below a parent (live outputs, scheduled operations) has a list for each parent. The states of
+// assets and content key policies are asked for one by one, until they are at rest. What stays Pending is
+// asked less and less often. All requests of a project share one budget, and wait for it by urgency.
+//
+// # What an answer means
+//
+// Before a request the log's horizon is remembered, the highest sequence that is known. A resource that
+// has an event beyond it when the answer is there was recorded while MK.IO was asked: the answer is
+// dropped and asked for again. Otherwise the resource's last sequence goes along as the basis, and
+// the write fails if anything came between.
+//
+// # Deleted
+//
+// A resource is Deleted when a list that was walked to its end, with nothing unreadable on it, does not have
+// it, its own address answers 404 in MK.IO's own words, and then the project itself answers. A list
+// that lacks resources that exist is not believed at all.
+//
+// # Discovered
+//
+// The first sweep of a list finds what was there before anybody looked. When it began is noted in a
+// bucket, so that it counts through restarts: what was created before is discovered, what was created after is
+// news. Where the record does not tell its creation, being in the first sweep decides.
+//
+// # Who polls
+//
+// Each project is polled by the bridge that holds its lease, a key that ends by itself. Two bridges that both
+// believe to hold it cost requests, nothing else: every write is guarded by its basis.
+package poll

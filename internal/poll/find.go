@@ -1,0 +1,129 @@
+package poll
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// findMotions brings the motions up to what the log holds. The caller holds the lock.
+func (p *project) findMotions(now time.Time) {
+	found := map[string]bool{}
+	for _, kind := range p.Kinds {
+		for resource, fact := range p.Log.Moving(kind, p.name) {
+			found[resource] = true
+			m := p.motions[resource]
+			if m == nil {
+				key, err := p.keyOf(resource)
+				if err != nil {
+					continue // it is looked at by sweeps
+				}
+				m = &motion{key: key, list: p.listOf(key)}
+				p.motions[resource] = m
+			}
+			if m.list == nil {
+				m.list = p.listOf(m.key)
+			}
+			if m.fact.Sequence != fact.Sequence {
+				m.fact, m.since, m.shown = fact, now, time.Time{}
+				m.next = now.Add(p.pace.active)
+			}
+		}
+	}
+	for resource := range p.motions {
+		if !found[resource] {
+			delete(p.motions, resource)
+		}
+	}
+}
+
+// keyOf is bounded in time: it may have to read the log.
+func (p *project) keyOf(resource string) (lifecycle.Key, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), p.pace.active)
+	defer cancel()
+	return p.Log.KeyOf(ctx, resource)
+}
+
+// listOf returns the list that shows a resource; nil where its parent's is not known (yet).
+func (p *project) listOf(key lifecycle.Key) *list {
+	if parent, ok := mkio.ParentOf(key); ok {
+		return p.below[parent]
+	}
+	for _, l := range p.lists {
+		if slices.Contains(l.Kinds, key.Kind) {
+			return l
+		}
+	}
+	return nil
+}
+
+// movingOn returns the motions of a list, and whether some are due. The caller holds the lock.
+func (p *project) movingOn(l *list, now time.Time) (moving []*motion, some bool) {
+	for _, m := range p.motions {
+		if m.list == l {
+			moving = append(moving, m)
+			some = some || !now.Before(m.next)
+		}
+	}
+	return moving, some
+}
+
+// findParents brings the lists below parents up to the parents that are known: live events that are not
+// Stopped, all resources of the Live API, and whatever something is known below. The caller holds
+// the lock.
+func (p *project) findParents() {
+	parents := map[lifecycle.Key]bool{}
+	for _, child := range []lifecycle.Kind{lifecycle.LiveOutput, lifecycle.ScheduledOperation} {
+		if slices.Contains(p.Kinds, child) {
+			p.addParents(parents, child)
+		}
+	}
+	for parent := range parents {
+		if p.below[parent] != nil {
+			continue
+		}
+		if l, ok := mkio.ListBelow(parent); ok {
+			p.below[parent] = &list{List: l}
+		}
+	}
+	for parent, l := range p.below {
+		if !parents[parent] && l.busy == [errands]bool{} {
+			delete(p.below, parent)
+		}
+	}
+}
+
+func (p *project) addParents(parents map[lifecycle.Key]bool, child lifecycle.Kind) {
+	for _, kind := range parentKinds(child) {
+		for resource, fact := range p.Log.Resources(kind, p.name) {
+			stopped := child == lifecycle.LiveOutput && lifecycle.SameState(fact.State, "Stopped")
+			if stopped || lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
+				continue
+			}
+			if key, err := p.keyOf(resource); err == nil {
+				parents[key] = true
+			}
+		}
+	}
+	for resource, fact := range p.Log.Resources(child, p.name) {
+		if lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
+			continue
+		}
+		if key, err := p.keyOf(resource); err == nil {
+			if parent, ok := mkio.ParentOf(key); ok {
+				parents[parent] = true
+			}
+		}
+	}
+}
+
+// parentKinds are the kinds that a kind lies below.
+func parentKinds(child lifecycle.Kind) []lifecycle.Kind {
+	if child == lifecycle.LiveOutput {
+		return []lifecycle.Kind{lifecycle.LiveEvent}
+	}
+	return []lifecycle.Kind{lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent}
+}

@@ -1,0 +1,105 @@
+package poll
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// A mark says how far the first sweep of a kind got.
+type mark struct {
+	Began time.Time `json:"began"` // on MK.IO's clock; zero: it has not begun
+	Done  bool      `json:"done"`
+}
+
+// firstSweeps notes the first sweep of each kind of a project where every bridge finds it.
+type firstSweeps struct {
+	notes   jetstream.KeyValue
+	project string
+
+	mu    sync.Mutex
+	marks map[lifecycle.Kind]mark
+}
+
+func (f *firstSweeps) key(kind lifecycle.Kind) string {
+	return "swept." + event.NameToken(f.project) + "." + string(kind)
+}
+
+// load reads the marks.
+func (f *firstSweeps) load(ctx context.Context, kinds []lifecycle.Kind) error {
+	for _, kind := range kinds {
+		entry, err := f.notes.Get(ctx, f.key(kind))
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read %s of bucket %s: %w", f.key(kind), f.notes.Bucket(), err)
+		}
+		var m mark
+		if json.Unmarshal(entry.Value(), &m) != nil {
+			continue // then it is swept for the first time again
+		}
+		f.mu.Lock()
+		f.marks[kind] = m
+		f.mu.Unlock()
+	}
+	return nil
+}
+
+// begin notes that the first sweep of kinds began, unless it had begun before.
+func (f *firstSweeps) begin(ctx context.Context, kinds []lifecycle.Kind, at time.Time) error {
+	return f.change(ctx, kinds, func(m mark) mark {
+		if m.Began.IsZero() {
+			m.Began = at
+		}
+		return m
+	})
+}
+
+// finish notes that the first sweep of kinds is over.
+func (f *firstSweeps) finish(ctx context.Context, kinds []lifecycle.Kind) error {
+	return f.change(ctx, kinds, func(m mark) mark { m.Done = true; return m })
+}
+
+func (f *firstSweeps) change(ctx context.Context, kinds []lifecycle.Kind, to func(mark) mark) error {
+	for _, kind := range kinds {
+		f.mu.Lock()
+		old := f.marks[kind]
+		f.mu.Unlock()
+		m := to(old)
+		if m == old {
+			continue
+		}
+		value, err := json.Marshal(m)
+		if err != nil {
+			return err
+		}
+		if _, err := f.notes.Put(ctx, f.key(kind), value); err != nil {
+			return logError{fmt.Errorf("write %s of bucket %s: %w", f.key(kind), f.notes.Bucket(), err)}
+		}
+		f.mu.Lock()
+		f.marks[kind] = m
+		f.mu.Unlock()
+	}
+	return nil
+}
+
+// before says whether a resource was there before anybody looked: by its creation, else by whether the
+// first sweep still goes on.
+func (f *firstSweeps) before(kind lifecycle.Kind, created time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.marks[kind]
+	if created.IsZero() || m.Began.IsZero() {
+		return !m.Done
+	}
+	return created.Before(m.Began)
+}

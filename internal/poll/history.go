@@ -1,0 +1,125 @@
+package poll
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// pendingFor is how long a delivery may be pending before its resource is looked at.
+const pendingFor = 2 * time.Minute
+
+// watchHistory looks for deliveries of the bridge's own rule that did not arrive, and has what they
+// were of looked at, until the context ends.
+func (p *project) watchHistory(ctx context.Context) {
+	h := history{asked: map[pastDelivery]string{}}
+	failures := 0
+	for {
+		wait := p.pace.sweep
+		err := p.readHistory(ctx, &h)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			failures = 0
+		default:
+			failures++
+			p.metrics.failed(p.name, "history", err)
+			level := slog.LevelDebug
+			if failures == 1 && !mkio.IsNotFound(err) { // without a rule there is no history
+				level = slog.LevelWarn
+			}
+			p.log.Log(ctx, level, "the delivery history cannot be read; it is tried again", "rule", p.Rule, "error", err, "do", advice(err))
+			wait = max(wait, retryAfter(failures))
+		}
+		if pause(ctx, wait) != nil {
+			return
+		}
+	}
+}
+
+// A pastDelivery is what tells one row of the history from another: rows have no id.
+type pastDelivery struct {
+	created     time.Time
+	source, typ string
+}
+
+// history is how far the delivery history was read.
+type history struct {
+	offset  int       // of the page that the next reading begins with: all rows before it are settled
+	newest  time.Time // created, of all rows read
+	asked   map[pastDelivery]string
+	reverse bool // the newest rows come first
+}
+
+// keepAsked is how long a row that was looked up is remembered behind the newest one.
+const keepAsked = 24 * time.Hour
+
+// readHistory reads what is new. Where new rows are appended it goes on at the first page with a row that
+// was not settled; where they come first it stops at the rows that are settled.
+func (p *project) readHistory(ctx context.Context, h *history) error {
+	pages := p.Client.History(p.name, p.Rule, h.offset)
+	unsettled := -1
+	last := h.offset
+	before := h.newest
+	for pages.More() {
+		page, err := pages.NextDeliveries(ctx, mkio.Changes)
+		if err != nil {
+			return err
+		}
+		last = page.Start
+		if n := len(page.Deliveries); n > 1 && page.Deliveries[0].Created.After(page.Deliveries[n-1].Created) {
+			h.reverse = true
+		}
+		open := false
+		for _, d := range page.Deliveries {
+			if p.readDelivery(h, d, page.Moment.From) {
+				open = true
+			}
+		}
+		if open && unsettled < 0 {
+			unsettled = page.Start
+		}
+		if n := len(page.Deliveries); h.reverse && n > 0 && page.Deliveries[n-1].Created.Before(before.Add(-keepAsked)) {
+			break
+		}
+	}
+	switch {
+	case h.reverse:
+		h.offset = 0
+	case unsettled >= 0:
+		h.offset = unsettled
+	default:
+		h.offset = last
+	}
+	for row := range h.asked {
+		if row.created.Before(h.newest.Add(-keepAsked)) {
+			delete(h.asked, row)
+		}
+	}
+	return nil
+}
+
+// readDelivery has the resource of a delivery that did not arrive looked at, once, and says whether the row
+// may still change.
+func (p *project) readDelivery(h *history, d mkio.PastDelivery, now time.Time) (open bool) {
+	if d.Created.After(h.newest) {
+		h.newest = d.Created
+	}
+	open = d.Status == mkio.StatusPending || d.Status == mkio.StatusRetrying
+	lost := d.Status == mkio.StatusFailed || d.Status == mkio.StatusRetrying || open && now.Sub(d.Created) > pendingFor
+	row := pastDelivery{d.Created, d.Source, d.Type}
+	if !lost || h.asked[row] == d.Status {
+		return open
+	}
+	first := h.asked[row] == ""
+	h.asked[row] = d.Status
+	p.metrics.history.WithLabelValues(p.name, d.Status).Inc()
+	if first && d.Key != (lifecycle.Key{}) && d.Key.Kind != lifecycle.ChannelInstance {
+		p.ask(d.Key, lifecycle.History)
+	}
+	return open
+}

@@ -1,0 +1,131 @@
+package poll
+
+import (
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+type metrics struct {
+	rows     *prometheus.CounterVec
+	failures *prometheus.CounterVec
+	trouble  *prometheus.GaugeVec
+	history  *prometheus.CounterVec
+
+	mu     sync.Mutex
+	sweeps map[sweptKind]time.Time // when each was last swept to its end
+}
+
+type sweptKind struct {
+	project string
+	kind    lifecycle.Kind
+}
+
+func newMetrics() *metrics {
+	return &metrics{
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "mkio_bridge_poll_sights_total",
+			Help: "Resources that MK.IO showed to a poll, by what became of the sight.",
+		}, []string{"kind", "outcome"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "mkio_bridge_poll_failures_total",
+			Help: "Lists and resources that could not be asked for, by the reason: a status, network, log, incomplete or answer.",
+		}, []string{"project", "list", "reason"}),
+		trouble: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "mkio_bridge_poll_troubled",
+			Help: "1 while polling of a project pauses because the token is refused or the log cannot be written.",
+		}, []string{"project"}),
+		history: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "mkio_bridge_history_deliveries_total",
+			Help: "Rows of the delivery history that were looked up, by their status.",
+		}, []string{"project", "status"}),
+		sweeps: map[sweptKind]time.Time{},
+	}
+}
+
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.rows, m.failures, m.trouble, m.history}
+}
+
+func (m *metrics) seen(o lifecycle.Observation, v lifecycle.Verdict) {
+	m.rows.WithLabelValues(string(o.Key.Kind), v.Outcome.String()).Inc()
+}
+
+func (m *metrics) failed(project, list string, err error) {
+	m.failures.WithLabelValues(project, list, reasonOf(err)).Inc()
+}
+
+func (m *metrics) troubled(project string, yes bool) {
+	value := 0.0
+	if yes {
+		value = 1
+	}
+	m.trouble.WithLabelValues(project).Set(value)
+}
+
+func (m *metrics) swept(project string, kind lifecycle.Kind, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sweeps[sweptKind{project, kind}] = at
+}
+
+// reasonOf puts an error into one of a few classes.
+func reasonOf(err error) string {
+	if status := mkio.StatusOf(err); status != 0 {
+		return strconv.Itoa(status)
+	}
+	if _, ok := errors.AsType[logError](err); ok {
+		return "log"
+	}
+	switch {
+	case errors.Is(err, errIncomplete):
+		return "incomplete"
+	case mkio.IsNetwork(err):
+		return "network"
+	}
+	return "answer"
+}
+
+// sweepAges tells how long ago each kind was swept to its end.
+type sweepAges struct{ poller *Poller }
+
+var sweepAge = prometheus.NewDesc("mkio_bridge_sweep_age_seconds",
+	"Time since every resource of a kind was last compared with MK.IO, of projects that are polled here.", []string{"project", "kind"}, nil)
+
+// Describe makes it a collector.
+func (s sweepAges) Describe(ch chan<- *prometheus.Desc) { ch <- sweepAge }
+
+// Collect tells the ages as they are now.
+func (s sweepAges) Collect(ch chan<- prometheus.Metric) {
+	m := s.poller.metrics
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k, at := range m.sweeps {
+		if s.poller.project(k.project) != nil {
+			ch <- prometheus.MustNewConstMetric(sweepAge, prometheus.GaugeValue, time.Since(at).Seconds(), k.project, string(k.kind))
+		}
+	}
+}
+
+// leasesHeld tells which projects are polled here.
+type leasesHeld struct{ poller *Poller }
+
+var leaseHeld = prometheus.NewDesc("mkio_bridge_lease_held", "1 for each project that is polled here.", []string{"project"}, nil)
+
+// Describe makes it a collector.
+func (h leasesHeld) Describe(ch chan<- *prometheus.Desc) { ch <- leaseHeld }
+
+// Collect tells the projects as they are now.
+func (h leasesHeld) Collect(ch chan<- prometheus.Metric) {
+	h.poller.mu.Lock()
+	defer h.poller.mu.Unlock()
+	for name := range h.poller.projects {
+		ch <- prometheus.MustNewConstMetric(leaseHeld, prometheus.GaugeValue, 1, name)
+	}
+}

@@ -1,0 +1,187 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// An Observer makes of an observation the resource's next event, or none. An error says that the log cannot
+// take it now; to observe it again is safe.
+type Observer interface {
+	Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error)
+}
+
+// A Log is the event log as a poller needs it: it follows what any bridge records.
+type Log interface {
+	Observer
+	// Recorded returns a resource's last event, false where there is none.
+	Recorded(key lifecycle.Key) (lifecycle.Fact, bool)
+	// Horizon is the highest sequence that the log is known to have.
+	Horizon() uint64
+	// Resources returns the last events of a kind and project by resource token, Moving those of
+	// resources that move on by themselves, Count how many there are.
+	Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact
+	Moving(kind lifecycle.Kind, project string) map[string]lifecycle.Fact
+	Count(kind lifecycle.Kind, project string) int
+	// Token returns a resource's token, KeyOf the resource of a token.
+	Token(key lifecycle.Key) string
+	KeyOf(ctx context.Context, resource string) (lifecycle.Key, error)
+}
+
+// Config is what a poller needs to know.
+type Config struct {
+	Client   *mkio.Client
+	Log      Log
+	Leases   jetstream.KeyValue
+	Notes    jetstream.KeyValue
+	Projects []string         // none: every active project that the token can see
+	Kinds    []lifecycle.Kind // to poll
+	Active   time.Duration    // between two looks at a resource in motion
+	Sweep    time.Duration    // between two questions for what changed
+	Full     time.Duration    // between two full sweeps
+	Rule     string           // the webhook rule whose delivery history is looked through
+	Logger   *slog.Logger
+}
+
+// A Poller polls the projects whose lease it gets.
+type Poller struct {
+	Config
+	metrics *metrics
+
+	mu       sync.Mutex
+	projects map[string]*project // those that are polled here now
+}
+
+// New returns a poller. [Poller.Run] runs it.
+func New(c Config) *Poller {
+	return &Poller{Config: c, metrics: newMetrics(), projects: map[string]*project{}}
+}
+
+// Collectors returns the poller's metrics.
+func (p *Poller) Collectors() []prometheus.Collector {
+	return append(p.metrics.collectors(), sweepAges{p}, leasesHeld{p})
+}
+
+// Run polls until the context ends, and waits for what is under way.
+func (p *Poller) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	started := map[string]context.CancelFunc{}
+	for {
+		projects, err := p.wanted(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			p.metrics.failed("", "projects", err)
+			p.Logger.Error("MK.IO does not tell its projects; those that are known are polled on", "error", err, "do", advice(err))
+		default:
+			for name, stop := range started {
+				if !slices.Contains(projects, name) {
+					p.Logger.Warn("the project is not among MK.IO's active projects any more and is polled no longer", "project", name)
+					stop()
+					delete(started, name)
+				}
+			}
+			for _, name := range projects {
+				if started[name] == nil {
+					within, stop := context.WithCancel(ctx)
+					started[name] = stop
+					running.Go(func() { p.hold(within, name) })
+				}
+			}
+		}
+		if pause(ctx, p.Sweep) != nil {
+			return
+		}
+	}
+}
+
+// wanted returns the projects to poll.
+func (p *Poller) wanted(ctx context.Context) ([]string, error) {
+	if len(p.Projects) > 0 {
+		return p.Projects, nil
+	}
+	all, err := p.Client.Projects(ctx)
+	var active []string
+	for _, project := range all {
+		if project.Active && project.Name != "" {
+			active = append(active, project.Name)
+		}
+	}
+	return active, err
+}
+
+// Told hears of each event that any bridge records. One that a webhook told nudges the poller: where one
+// thing changed, others are likely to have.
+func (p *Poller) Told(key lifecycle.Key, fact lifecycle.Fact) {
+	if fact.Delivery == "" {
+		return
+	}
+	if project := p.project(key.Project); project != nil {
+		project.nudge(key)
+	}
+}
+
+// Ask has a resource looked at as soon as the budget allows, where its project is polled here.
+func (p *Poller) Ask(key lifecycle.Key) {
+	if project := p.project(key.Project); project != nil {
+		project.ask(key, lifecycle.Poll)
+	}
+}
+
+func (p *Poller) project(name string) *project {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.projects[name]
+}
+
+func (p *Poller) enter(project *project) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.projects[project.name] = project
+}
+
+func (p *Poller) leave(project *project) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.projects, project.name)
+}
+
+// advice says what to do about an error of MK.IO's API.
+func advice(err error) string {
+	switch status := mkio.StatusOf(err); {
+	case status == 401:
+		return "the token is wrong, has ended or was revoked: give BRIDGE_MKIO_TOKEN another"
+	case status == 403:
+		return "the token lacks a right: bridge doctor tells which"
+	case status == 404:
+		return "check the project's name in BRIDGE_PROJECTS, and BRIDGE_MKIO_URL"
+	case status == 429:
+		return "others use up the project's request limit: lower BRIDGE_POLL_RATE, or theirs"
+	case status == 0 && !errors.Is(err, context.DeadlineExceeded):
+		return "check BRIDGE_MKIO_URL and the way there"
+	}
+	return "nothing, it is tried again"
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

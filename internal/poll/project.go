@@ -1,0 +1,300 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// A project is one project while it is polled here. Its loop starts what is due; each errand runs in a
+// goroutine of its own, which run waits for.
+type project struct {
+	*Poller
+	name    string
+	log     *slog.Logger
+	pace    pace
+	first   firstSweeps
+	errands sync.WaitGroup
+	wake    chan struct{} // holds one token when the loop has something new to look at
+
+	mu       sync.Mutex
+	lists    []*list
+	below    map[lifecycle.Key]*list // by parent
+	motions  map[string]*motion      // by resource token
+	asks     map[lifecycle.Key]*ask
+	silence  time.Time // nothing is asked before: the token is refused, or the log cannot write
+	troubled bool      // and that was said
+}
+
+func newProject(p *Poller, name string) *project {
+	project := &project{
+		Poller: p, name: name, log: p.Logger.With("project", name),
+		pace:    pace{p.Active, p.Sweep, p.Full, p.Client.PerMinute()},
+		first:   firstSweeps{notes: p.Notes, project: name, marks: map[lifecycle.Kind]mark{}},
+		wake:    make(chan struct{}, 1),
+		below:   map[lifecycle.Key]*list{},
+		motions: map[string]*motion{},
+		asks:    map[lifecycle.Key]*ask{},
+	}
+	for _, l := range mkio.Lists(name, p.Kinds) {
+		project.lists = append(project.lists, &list{List: l})
+	}
+	return project
+}
+
+// run polls until the context ends.
+func (p *project) run(ctx context.Context) {
+	defer p.errands.Wait()
+	for {
+		err := p.first.load(ctx, p.Kinds)
+		if err == nil {
+			break
+		}
+		p.log.Warn("what was swept before cannot be read; polling waits for it", "error", err)
+		if pause(ctx, p.Sweep) != nil {
+			return
+		}
+	}
+	if p.Rule != "" {
+		p.errands.Go(func() { p.watchHistory(ctx) })
+	}
+	for {
+		timer := time.NewTimer(time.Until(p.start(ctx)))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-p.wake:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// rouse has the loop look again.
+func (p *project) rouse() {
+	select {
+	case p.wake <- struct{}{}:
+	default: // it will
+	}
+}
+
+// idleFor bounds how long the loop sleeps: parents and motions are looked up when it wakes.
+const idleFor = time.Second
+
+// start begins every errand that is due, and returns when the next one may be.
+func (p *project) start(ctx context.Context) time.Time {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Before(p.silence) {
+		return p.silence
+	}
+	p.findMotions(now)
+	p.findParents()
+	next := now.Add(idleFor)
+	all := append([]*list(nil), p.lists...)
+	for _, l := range p.below {
+		all = append(all, l)
+	}
+	for _, l := range all {
+		p.startList(ctx, l, now)
+	}
+	for key, a := range p.asks {
+		switch {
+		case a.busy:
+		case now.Before(a.next):
+			next = earlier(next, a.next)
+		default:
+			a.busy = true
+			p.errands.Go(func() { p.answer(ctx, key, *a) })
+		}
+	}
+	for _, l := range all {
+		for e := range errands {
+			if e != looking && !l.busy[e] {
+				next = earlier(next, l.next[e])
+			}
+		}
+	}
+	for _, m := range p.motions {
+		if m.list != nil && !m.list.busy[looking] {
+			next = earlier(next, m.next)
+		}
+	}
+	return next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// startList begins what is due of one list. The caller holds the lock.
+func (p *project) startList(ctx context.Context, l *list, now time.Time) {
+	short := onePage(p.count(l)) || l.below() || !l.ByChange()
+	due := func(e errand) bool { return !l.busy[e] && !now.Before(l.next[e]) }
+	switch {
+	case due(sweeping) || short && due(changes) && !l.busy[sweeping]:
+		class := mkio.Sweeps
+		if short && !l.swept.at.IsZero() {
+			class = mkio.Changes
+		}
+		p.begin(ctx, l, sweeping, func(ctx context.Context) error { return p.sweep(ctx, l, class) })
+	case due(changes) && !short && !l.base.IsZero():
+		p.begin(ctx, l, changes, func(ctx context.Context) error { return p.askChanges(ctx, l, mkio.Changes, nil) })
+	}
+	if l.busy[looking] || now.Before(l.next[looking]) {
+		return
+	}
+	if moving, some := p.movingOn(l, now); some {
+		p.begin(ctx, l, looking, func(ctx context.Context) error { return p.look(ctx, l, moving) })
+	}
+}
+
+// begin starts an errand. The caller holds the lock.
+func (p *project) begin(ctx context.Context, l *list, e errand, do func(context.Context) error) {
+	l.busy[e] = true
+	p.errands.Go(func() {
+		err := do(ctx)
+		p.ended(ctx, l, e, err)
+		p.rouse()
+	})
+}
+
+// ended notes how an errand ended, and when it is due again.
+func (p *project) ended(ctx context.Context, l *list, e errand, err error) {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l.busy[e] = false
+	if ctx.Err() != nil {
+		return
+	}
+	if err == nil {
+		if l.failures[e] > 0 {
+			p.log.Info("it can be asked for again", "list", l.String(), "errand", e.String())
+		}
+		l.failures[e] = 0
+		p.calm()
+		l.next[looking] = time.Time{} // its resources say when
+		if e == changes {
+			l.next[changes] = now.Add(p.pace.sweep)
+		}
+		return
+	}
+	l.failures[e]++
+	wait := retryAfter(l.failures[e])
+	l.next[e] = now.Add(wait)
+	p.metrics.failed(p.name, l.String(), err)
+	level := slog.LevelDebug // it was said before
+	if l.failures[e] == 1 {
+		level = slog.LevelWarn
+	}
+	if p.silent(err, now, wait) {
+		return
+	}
+	p.log.Log(ctx, level, "it cannot be asked for, and is tried again", "list", l.String(), "errand", e.String(), "error", err, "do", advice(err), "in", wait)
+}
+
+// silent says whether an error stops all asking of the project for a while, and says so once.
+func (p *project) silent(err error, now time.Time, wait time.Duration) bool {
+	refused := mkio.StatusOf(err) == 401
+	_, unwritable := errors.AsType[logError](err)
+	if !refused && !unwritable {
+		return false
+	}
+	p.silence = now.Add(max(wait, p.pace.active))
+	if !p.troubled {
+		p.log.Error("polling pauses", "error", err, "do", advice(err))
+	}
+	p.troubled = true
+	p.metrics.troubled(p.name, true)
+	return true
+}
+
+func (p *project) calm() {
+	if p.troubled {
+		p.log.Info("polling goes on")
+	}
+	p.troubled = false
+	p.metrics.troubled(p.name, false)
+}
+
+// sweptNow notes a sweep that got to its end, and says when the next is due. The caller holds the lock.
+func (p *project) sweptNow(l *list, done swept) {
+	l.swept, l.base = done, done.at
+	if l.idle++; l.changed {
+		l.idle = 0
+	}
+	now := time.Now()
+	l.next[sweeping] = now.Add(p.pace.full)
+	l.next[changes] = now.Add(p.pace.sweep)
+	if l.Kinds[0] == lifecycle.ScheduledOperation {
+		l.next[changes] = now.Add(min(p.pace.sweep<<min(l.idle, 10), p.pace.full))
+	}
+}
+
+// count is how many resources a list is known to have.
+func (p *project) count(l *list) int {
+	n := 0
+	for _, kind := range l.Kinds {
+		n += p.Log.Count(kind, p.name)
+	}
+	return n
+}
+
+// nudge brings forward what an event suggests has changed. A burst of nudges is one: nothing is asked for more
+// often than every Active.
+func (p *project) nudge(key lifecycle.Key) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := time.Now().Add(p.pace.active)
+	for _, l := range p.lists {
+		if suggests(key.Kind, l) {
+			l.soon(changes, at)
+		}
+	}
+	if l := p.below[key]; l != nil {
+		l.idle = 0
+		l.soon(changes, at)
+	}
+	if parent, ok := mkio.ParentOf(key); ok {
+		if l := p.below[parent]; l != nil {
+			l.idle = 0
+			l.soon(changes, at)
+		}
+	}
+	p.rouse()
+}
+
+// suggests says whether an event of a kind lets expect changes on a list: on its own, on that of assets
+// when a job ends, and on all that it may be when it is a channel instance of something.
+func suggests(kind lifecycle.Kind, l *list) bool {
+	for _, k := range l.Kinds {
+		switch {
+		case k == kind,
+			kind == lifecycle.Job && k == lifecycle.Asset,
+			kind == lifecycle.ChannelInstance && (k == lifecycle.LiveEvent || k == lifecycle.LiveChannel):
+			return true
+		}
+	}
+	return false
+}
+
+// ask has a resource looked at.
+func (p *project) ask(key lifecycle.Key, via lifecycle.Via) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asks[key] == nil {
+		p.asks[key] = &ask{via: via, next: time.Now()}
+		p.rouse()
+	}
+}

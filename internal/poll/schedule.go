@@ -1,0 +1,87 @@
+package poll
+
+import (
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// pace is how often things are asked.
+type pace struct {
+	active, sweep, full time.Duration
+	perMinute           int // requests of the project
+}
+
+// patientAfter is how many times its age a resource waits for its next look, for those that may stay
+// as they are for long: what is pending for an hour will not be ready in five seconds.
+const patientAfter = 8
+
+// interval is the time between two looks at a resource that has been in a state for some time.
+func (p pace) interval(kind lifecycle.Kind, state string, age time.Duration) time.Duration {
+	if !patient(kind, state) {
+		return p.active
+	}
+	return min(max(p.active, age/patientAfter), max(p.active, p.full/4))
+}
+
+// patient says whether a resource may stay in a state of motion for as long as somebody likes: assets
+// without media and channels that nobody started are Pending, operations wait for their hour. Jobs never wait.
+func patient(kind lifecycle.Kind, state string) bool {
+	switch kind {
+	case lifecycle.Job:
+		return false
+	case lifecycle.ScheduledOperation:
+		return true
+	default:
+		return lifecycle.PhaseOf(kind, state, "") == lifecycle.Initial
+	}
+}
+
+// share stretches an interval so that looking at so many resources one by one takes no more than half of
+// the budget.
+func (p pace) share(interval time.Duration, count int) time.Duration {
+	return max(interval, time.Duration(count)*2*time.Minute/time.Duration(max(1, p.perMinute)))
+}
+
+// pagesOf is how many requests it takes to list so many resources.
+func pagesOf(count int) int { return count/mkio.PageSize + 1 }
+
+// onePage says whether a list is so short that it costs nothing more to ask for all of it.
+func onePage(count int) bool { return pagesOf(count) == 1 }
+
+// respite is the shortest time between two sweeps that deletions ask for: a sweep costs as much as it has
+// pages.
+func (p pace) respite(count int) time.Duration { return p.active * time.Duration(pagesOf(count)) }
+
+// A way is how resources in motion are looked at.
+type way uint8
+
+const (
+	each    way = iota // by their own addresses
+	byState            // by lists of those in one state
+	whole              // by the whole list
+)
+
+// cheapest picks the way with the fewest requests; of two, the one that shows less.
+func cheapest(moving, states, known int, canByState bool) way {
+	best, cost := each, moving
+	if canByState && states < cost {
+		best, cost = byState, states
+	}
+	if pagesOf(known) < cost {
+		best = whole
+	}
+	return best
+}
+
+// firstRetry and lastRetry bound the pause after something failed; it doubles each time.
+const (
+	firstRetry = 2 * time.Second
+	lastRetry  = 5 * time.Minute
+)
+
+// retryAfter is the pause after so many failures in a row.
+func retryAfter(failures int) time.Duration {
+	return min(firstRetry<<min(failures-1, 10), lastRetry)
+}
