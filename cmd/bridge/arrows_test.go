@@ -16,13 +16,14 @@ var arrows = map[string][]string{
 	"internal/mkio":          {"internal/lifecycle"},
 	"internal/ingest":        {"internal/lifecycle", "internal/mkio", "internal/problem"},
 	"internal/publish":       {"internal/event", "internal/lifecycle"},
+	"internal/poll":          {"internal/event", "internal/lifecycle", "internal/mkio"},
 	"internal/invariant":     {"internal/event", "internal/eventlog", "internal/lifecycle"},
 	"internal/brokertest":    {"internal/broker"},
 	"internal/schematest":    {"schemas"},
 	"internal/lifecycle":     {},
 	"internal/broker":        {},
 	"internal/problem":       {},
-	"internal/mkio/mkiofake": {},
+	"internal/mkio/mkiofake": {"internal/lifecycle"},
 	"schemas":                {},
 }
 

@@ -16,6 +16,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/poll"
 	"mkio-bridge/internal/publish"
 )
 
@@ -28,6 +29,7 @@ type bridge struct {
 	nats      *nats.Conn
 	js        jetstream.JetStream
 	publisher *publish.Publisher
+	poller    *poll.Poller // nil without a token
 	ingest    *ingest.Handler
 	events    *eventlog.Log
 	metrics   *prometheus.Registry
@@ -60,7 +62,7 @@ func (b *bridge) open(ctx context.Context) error {
 	b.publisher = publish.New(b.nats, b.js, publish.Config{
 		Names:     b.names,
 		BaseURL:   b.config.MkioURL,
-		ByArrival: true,
+		ByArrival: !b.config.polls(),
 		Log:       b.log,
 	})
 	if err := b.publisher.Load(ctx); err != nil {
@@ -69,7 +71,18 @@ func (b *bridge) open(ctx context.Context) error {
 	if b.ingest, err = b.newIngest(); err != nil {
 		return err
 	}
-	b.metrics = newRegistry(b.publisher.Collectors(), b.ingest.Collectors())
+	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors()}
+	if b.config.polls() {
+		client, err := b.config.client()
+		if err != nil {
+			return err
+		}
+		if b.poller, err = b.newPoller(ctx, client); err != nil {
+			return err
+		}
+		parts = append(parts, client.Collectors(), b.poller.Collectors())
+	}
+	b.metrics = newRegistry(parts...)
 	return nil
 }
 

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 )
 
@@ -29,8 +32,15 @@ type config struct {
 	WebhookSecrets secret `split_words:"true" desc:"secrets that authenticate deliveries, comma-separated; the first is current"`
 	AdminToken     secret `split_words:"true" desc:"bearer token of /v1; without one /v1 exists on loopback alone"`
 
-	MkioURL  string `split_words:"true" default:"https://app.mk.io" desc:"base address of MK.IO's API; events' sources lie below it"`
-	Projects list   `split_words:"true" desc:"projects to take deliveries of, comma-separated; empty: all"`
+	MkioURL     string        `split_words:"true" default:"https://app.mk.io" desc:"base address of MK.IO's API; events' sources lie below it"`
+	MkioToken   secret        `split_words:"true" desc:"API token; without it nothing is polled"`
+	Projects    list          `split_words:"true" desc:"projects to sweep and to take deliveries of, comma-separated; empty: all that the token can see"`
+	Kinds       kinds         `desc:"kinds to poll, comma-separated; empty: all but source, content, destination"`
+	PollRate    int           `split_words:"true" default:"1000" desc:"most requests a minute to MK.IO, of each project"`
+	PollActive  time.Duration `split_words:"true" default:"5s" desc:"look again at a resource in motion"`
+	PollSweep   time.Duration `split_words:"true" default:"1m" desc:"find what changed since the last sweep"`
+	PollFull    time.Duration `split_words:"true" default:"1h" desc:"full sweep: deletions, and whatever a question for changes cannot see"`
+	WebhookRule string        `split_words:"true" default:"mkio-bridge" desc:"name of the webhook rule"`
 
 	NatsURL      servers `split_words:"true" desc:"NATS servers, comma-separated; empty: an embedded server"`
 	NatsCreds    string  `split_words:"true" desc:"NATS credentials file"`
@@ -56,6 +66,8 @@ type config struct {
 
 	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
 	LogFormat string     `split_words:"true" desc:"text or json; empty: text on a terminal, else json"`
+
+	transport http.RoundTripper // to MK.IO; nil: the network. It is no setting, and stands last
 }
 
 // loadConfig reads the environment. Every mistake is reported, each with its variable; values of
@@ -124,6 +136,20 @@ func (c config) validate() error {
 	}
 	if c.MaxAge < 0 || c.MaxAge > 0 && c.MaxAge < time.Minute {
 		bad("MAX_AGE", "%s must be 0, or a minute or more", c.MaxAge)
+	}
+	if c.PollRate < 20 || c.PollRate > 100_000 {
+		bad("POLL_RATE", "%d must be from 20 to 100000 requests a minute", c.PollRate)
+	}
+	if c.PollActive < 100*time.Millisecond || c.PollSweep < c.PollActive || c.PollFull < c.PollSweep {
+		bad("POLL_ACTIVE", "%s, %s_POLL_SWEEP %s and %s_POLL_FULL %s must grow in this order, from 100ms", c.PollActive, prefix, c.PollSweep, prefix, c.PollFull)
+	}
+	for child, parents := range map[lifecycle.Kind][]lifecycle.Kind{
+		lifecycle.LiveOutput:         {lifecycle.LiveEvent},
+		lifecycle.ScheduledOperation: {lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent},
+	} {
+		if slices.Contains(c.Kinds, child) && !slices.ContainsFunc(parents, func(k lifecycle.Kind) bool { return slices.Contains(c.Kinds, k) }) {
+			bad("KINDS", "%s is found below its parents alone: add %s", child, kinds(parents))
+		}
 	}
 	if _, err := mkio.ParseResourcePolicy(c.Resource); err != nil {
 		bad("RESOURCE", "%q must be full, redacted or none", c.Resource)

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"mkio-bridge/internal/lifecycle"
 )
 
 // Times a stop may take.
@@ -58,7 +56,10 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	group.Go(func() error { return serveHTTP(publicServer, l.public) })
 	group.Go(func() error { return serveHTTP(adminServer, l.admin) })
 	group.Go(func() error { b.watchFiles(ctx, certificate); return nil })
-	group.Go(func() error { b.publisher.Follow(ctx, func(string, lifecycle.Fact) {}); return nil })
+	group.Go(func() error { b.publisher.Follow(ctx, b.told); return nil })
+	if b.poller != nil {
+		group.Go(func() error { b.poll(ctx); return nil })
+	}
 	group.Go(func() error {
 		<-ctx.Done()
 		return errors.Join(shutdown(publicServer, drainTime), shutdown(adminServer, shutdownTime))
@@ -76,6 +77,9 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 func (b *bridge) warn() {
 	if len(b.config.WebhookSecrets.all()) == 0 {
 		b.log.Warn("no webhook secret is set: every delivery is accepted", "set", prefix+"_WEBHOOK_SECRETS")
+	}
+	if b.poller == nil {
+		b.log.Warn("no API token is set: nothing is polled, and what no webhook tells stays unknown", "set", prefix+"_MKIO_TOKEN")
 	}
 	if b.embedded != nil && b.config.NatsListen != "" && !loopback(b.config.NatsListen) {
 		b.log.Warn("the embedded NATS server can be reached from outside, and readers need no password", "set", prefix+"_NATS_LISTEN")

@@ -46,6 +46,26 @@ func (l *Log) Unapplied(ctx context.Context) iter.Seq2[Kept, error] {
 	}
 }
 
+// Conflicts returns, from now on, the token of each resource of which two facts could not be ordered,
+// until the context ends.
+func (l *Log) Conflicts(ctx context.Context) iter.Seq2[string, error] {
+	prefix := l.names.UnappliedPrefix() + "." + string(lifecycle.ReasonConflict) + "."
+	config := jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverNewPolicy, FilterSubjects: []string{prefix + ">"}, HeadersOnly: true,
+	}
+	return func(yield func(string, error) bool) {
+		for m, err := range l.messages(ctx, l.names.UnappliedStream(), config, true) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if !yield(event.ResourceOf(m.Subject()[len(prefix):]), nil) { // the last token is the body's
+				return
+			}
+		}
+	}
+}
+
 func parseKept(m message) (Kept, error) {
 	h := m.Headers()
 	kept := Kept{

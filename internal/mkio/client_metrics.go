@@ -36,4 +36,6 @@ func (c Class) String() string {
 }
 
 // Collectors returns the client's metrics.
-func (c *Client) Collectors() []prometheus.Collector { return []prometheus.Collector{c.metrics.requests} }
+func (c *Client) Collectors() []prometheus.Collector {
+	return []prometheus.Collector{c.metrics.requests}
+}

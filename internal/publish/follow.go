@@ -174,4 +174,3 @@ func (p *Publisher) CaughtUp(ctx context.Context) error {
 	}
 	return nil
 }
-

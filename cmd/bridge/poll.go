@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/poll"
+)
+
+// kinds is a list of kinds of resource.
+type kinds []lifecycle.Kind
+
+// Decode reads a list of kinds.
+func (k *kinds) Decode(value string) error {
+	for _, name := range splitList(value) {
+		kind := lifecycle.Kind(name)
+		if !slices.Contains(polledKinds(), kind) {
+			return fmt.Errorf("%q is no kind that can be polled: %s", name, kinds(polledKinds()))
+		}
+		*k = append(*k, kind)
+	}
+	return nil
+}
+
+func (k kinds) String() string {
+	names := make([]string, len(k))
+	for i, kind := range k {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, ",")
+}
+
+// polledKinds are those with an address that can be asked.
+func polledKinds() []lifecycle.Kind {
+	return slices.DeleteFunc(lifecycle.Kinds(), func(k lifecycle.Kind) bool { return k == lifecycle.ChannelInstance })
+}
+
+// kindsToPoll are the kinds that were chosen, or all but those that say only whether something is in use.
+func (c config) kindsToPoll() []lifecycle.Kind {
+	if len(c.Kinds) > 0 {
+		return c.Kinds
+	}
+	return slices.DeleteFunc(polledKinds(), func(k lifecycle.Kind) bool {
+		return k == lifecycle.Source || k == lifecycle.Content || k == lifecycle.Destination
+	})
+}
+
+// polls says whether there is a token to poll with.
+func (c config) polls() bool { return c.MkioToken.value() != "" }
+
+// client returns a client of MK.IO's API.
+func (c config) client() (*mkio.Client, error) {
+	policy, err := mkio.ParseResourcePolicy(c.Resource)
+	if err != nil {
+		return nil, err
+	}
+	return mkio.NewClient(mkio.ClientConfig{
+		BaseURL: c.MkioURL, Token: c.MkioToken.value, PerMinute: c.PollRate, Resource: policy, Transport: c.transport,
+	})
+}
+
+// newPoller builds the poller of a bridge that has a token.
+func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poller, error) {
+	leases, err := b.js.KeyValue(ctx, b.names.LeaseBucket())
+	if err != nil {
+		return nil, err
+	}
+	notes, err := b.js.KeyValue(ctx, b.names.NotesBucket())
+	if err != nil {
+		return nil, err
+	}
+	return poll.New(poll.Config{
+		Client: client, Log: b.publisher, Leases: leases, Notes: notes,
+		Projects: b.config.Projects, Kinds: b.config.kindsToPoll(),
+		Active: b.config.PollActive, Sweep: b.config.PollSweep, Full: b.config.PollFull,
+		Rule: b.config.WebhookRule, Logger: b.log,
+	}), nil
+}
+
+// told hears of each event that any bridge records.
+func (b *bridge) told(resource string, fact lifecycle.Fact) {
+	if b.poller == nil || fact.Delivery == "" {
+		return
+	}
+	key, err := b.publisher.KeyOf(context.Background(), resource)
+	if err == nil {
+		b.poller.Told(key, fact)
+	}
+}
+
+// askAfterConflicts has MK.IO asked about every resource of which two facts could not be ordered, by
+// whatever bridge they were told, until the context ends.
+func (b *bridge) askAfterConflicts(ctx context.Context) {
+	for ctx.Err() == nil {
+		for resource, err := range b.events.Conflicts(ctx) {
+			if err != nil {
+				b.log.Log(ctx, slog.LevelDebug, "conflicts cannot be followed; it is tried again", "error", err)
+				break
+			}
+			if key, err := b.publisher.KeyOf(ctx, resource); err == nil {
+				b.poller.Ask(key)
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(b.config.PollActive):
+		}
+	}
+}
+
+// poll runs the poller until the context ends.
+func (b *bridge) poll(ctx context.Context) {
+	following := make(chan struct{})
+	go func() { defer close(following); b.askAfterConflicts(ctx) }()
+	b.poller.Run(ctx)
+	<-following
+}

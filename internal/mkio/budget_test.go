@@ -1,0 +1,91 @@
+package mkio
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestBudgetIsKeptInAnyMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const perMinute = 300
+		b := NewBudget(perMinute)
+		time.Sleep(time.Hour) // what was not taken then is no credit now
+		var taken []time.Time
+		for range 2000 {
+			if err := b.Take(t.Context(), Changes); err != nil {
+				t.Fatal(err)
+			}
+			taken = append(taken, time.Now())
+		}
+		for i := range taken {
+			if i >= perMinute && taken[i].Sub(taken[i-perMinute]) < time.Minute {
+				t.Fatalf("more than %d requests in the minute before %s", perMinute, taken[i])
+			}
+		}
+		if took := taken[len(taken)-1].Sub(taken[0]); took > 8*time.Minute {
+			t.Errorf("2000 requests at %d a minute took %s", perMinute, took)
+		}
+	})
+}
+
+func TestTheMostUrgentGoesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(20) // one may be saved
+		if err := b.Take(t.Context(), Sweeps); err != nil {
+			t.Fatal(err)
+		}
+		var mu sync.Mutex
+		var order []Class
+		var wg sync.WaitGroup
+		for _, class := range []Class{Sweeps, Sweeps, Changes, Urgent, Changes, Urgent} {
+			wg.Go(func() {
+				if err := b.Take(t.Context(), class); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, class)
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		for i, want := range []Class{Urgent, Urgent, Changes, Changes, Sweeps, Sweeps} {
+			if order[i] != want {
+				t.Fatalf("the order is %v", order)
+			}
+		}
+	})
+}
+
+func TestAPauseHoldsEverybodyBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(1000)
+		began := time.Now()
+		b.Pause(began.Add(30 * time.Second))
+		if err := b.Take(t.Context(), Urgent); err != nil || time.Since(began) < 30*time.Second {
+			t.Errorf("granted after %s, %v", time.Since(began), err)
+		}
+	})
+}
+
+func TestWhoGivesUpTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(20)
+		if err := b.Take(t.Context(), Urgent); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if err := b.Take(ctx, Urgent); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("Take: %v", err)
+		}
+		began := time.Now()
+		if err := b.Take(t.Context(), Sweeps); err != nil || time.Since(began) > 4*time.Second {
+			t.Errorf("the next waited %s, %v", time.Since(began), err)
+		}
+	})
+}

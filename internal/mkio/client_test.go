@@ -1,0 +1,304 @@
+package mkio
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// api is a MK.IO of one handler that is called without a network.
+type api http.HandlerFunc
+
+func (a api) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	a(w, r)
+	return w.Result(), nil
+}
+
+const testToken = "REDACT-ME-token"
+
+func newTestClient(t *testing.T, handler http.HandlerFunc) *Client {
+	t.Helper()
+	c, err := NewClient(ClientConfig{
+		BaseURL: "https://mkio.test/base/", Token: func() string { return testToken }, PerMinute: 1000, Transport: api(handler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// walk returns the names of the resources on all pages of a list.
+func walk(t *testing.T, c *Client, kind lifecycle.Kind) ([]string, error) {
+	t.Helper()
+	l := Lists("aurora-vod", []lifecycle.Kind{kind})[0]
+	pages, ok := c.Pages(l, Filter{})
+	if !ok {
+		t.Fatal("no path")
+	}
+	var names []string
+	for pages.More() {
+		page, err := pages.Next(t.Context(), Sweeps, l)
+		if err != nil {
+			return names, err
+		}
+		for _, row := range page.Rows {
+			names = append(names, row.Key.Name())
+		}
+	}
+	return names, nil
+}
+
+func assetPage(name, link string) string {
+	next := ""
+	if link != "" {
+		next = fmt.Sprintf(`, "@odata.nextLink": %q`, link)
+	}
+	return fmt.Sprintf(`{"value": [{"name": %q}], "supplemental": {"pagination": {"start": 0, "end": 1}}%s}`, name, next)
+}
+
+func TestLinksFromPageToPage(t *testing.T) {
+	const path = "/base/api/v1/projects/aurora-vod/media/assets"
+	tests := []struct {
+		name, link string
+		want       string // in the error; "": two pages
+	}{
+		{"relative", "/api/v1/projects/aurora-vod/media/assets?%24skiptoken=1", ""},
+		{"relative, with the base path", path + "?$skiptoken=1", ""},
+		{"query alone", "?$skiptoken=1", ""},
+		{"absolute", "https://mkio.test" + path + "?$skiptoken=1", ""},
+		{"encoded as a whole", "%2Fapi%2Fv1%2Fprojects%2Faurora-vod%2Fmedia%2Fassets%3F%24skiptoken%3D1", ""},
+		{"unreadable", "%zz?", ""},
+		{"another host", "https://evil.test" + path + "?$skiptoken=1", "evil.test"},
+		{"another scheme", "http://mkio.test" + path + "?$skiptoken=1", "token"},
+		{"another host without a scheme", "//evil.test/x?$skiptoken=1", "evil.test"},
+		{"a user", "https://me@mkio.test" + path + "?$skiptoken=1", "token"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != path || r.URL.Host != "mkio.test" || r.Header.Get("Authorization") != "Bearer "+testToken {
+					t.Errorf("%s was asked", r.URL)
+				}
+				if r.URL.Query().Get("$skiptoken") == "1" {
+					fmt.Fprint(w, assetPage("b", ""))
+					return
+				}
+				fmt.Fprint(w, assetPage("a", tt.link))
+			})
+			names, err := walk(t, c, lifecycle.Asset)
+			if tt.want != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("error %v, want %q", err, tt.want)
+				}
+				return
+			}
+			if err != nil || strings.Join(names, "") != "ab" {
+				t.Errorf("names %q, %v", names, err)
+			}
+		})
+	}
+}
+
+func TestACircleOfLinksEndsTheWalk(t *testing.T) {
+	asked := 0
+	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		fmt.Fprint(w, assetPage("a", "?$skiptoken=1"))
+	})
+	if _, err := walk(t, c, lifecycle.Asset); err == nil || asked > 2 {
+		t.Errorf("%d requests, %v", asked, err)
+	}
+}
+
+func TestAListWithoutValuesIsNoEmptyList(t *testing.T) {
+	for _, body := range []string{`{}`, `{"value": null}`, `{"value": {}}`, `[]`, `<html>`, ``} {
+		c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
+		if names, err := walk(t, c, lifecycle.Asset); err == nil {
+			t.Errorf("%q is read as %q", body, names)
+		}
+	}
+}
+
+func TestErrorsOfTheAPI(t *testing.T) {
+	tests := []struct {
+		file           string
+		status         int
+		genuine        bool
+		want           string
+		notFound, deny bool
+	}{
+		{"errors/401.json", 401, true, "ref ", false, true},
+		{"errors/403.json", 403, true, "ref ", false, true},
+		{"errors/404.json", 404, true, "was not found", true, false},
+		{"errors/404.no-extra-detail.json", 404, true, "404", true, false},
+		{"errors/400.json", 400, true, "400", false, false},
+		{"gateway page", 404, false, "not JSON", false, false},
+		{"string error", 404, true, "gone", true, false},
+		{"status of another answer", 404, false, "404", false, false},
+	}
+	bodies := map[string]string{
+		"gateway page": "<html><b>404</b></html>", "string error": `{"error":"gone"}`,
+		"status of another answer": `{"error":{"code":"x"},"status":500}`,
+	}
+	for _, tt := range tests {
+		t.Run(tt.file, func(t *testing.T) {
+			body, ok := bodies[tt.file]
+			if !ok {
+				body = string(readFile(t, tt.file))
+			}
+			c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(tt.status)
+				fmt.Fprint(w, body)
+			})
+			key, _ := lifecycle.NewKey(lifecycle.Asset, "p", "a b")
+			_, err := c.Get(t.Context(), Urgent, key)
+			api, ok := errors.AsType[*APIError](err)
+			if !ok || api.Status != tt.status || api.Genuine != tt.genuine || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v (genuine %v)", err, ok && api.Genuine)
+			}
+			if IsNotFound(err) != tt.notFound || IsDenied(err) != tt.deny {
+				t.Errorf("not found %v, denied %v", IsNotFound(err), IsDenied(err))
+			}
+			if !strings.Contains(err.Error(), "/api/v1/projects/p/media/assets/a%20b") {
+				t.Errorf("the error does not say what was asked for: %v", err)
+			}
+		})
+	}
+}
+
+func TestWhatMaySucceedLaterIsTriedAgain(t *testing.T) {
+	tests := []struct {
+		name       string
+		fail       func(w http.ResponseWriter)
+		atLeast    time.Duration
+		triesUntil int
+	}{
+		{"overloaded", func(w http.ResponseWriter) { w.WriteHeader(503) }, 0, 3},
+		{"too many requests", func(w http.ResponseWriter) { w.WriteHeader(429) }, 0, 3},
+		{"with a time", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "40"); w.WriteHeader(429) }, 80 * time.Second, 3},
+		{"with a date", func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", time.Now().Add(40*time.Second).UTC().Format(http.TimeFormat))
+			w.WriteHeader(503)
+		}, 78 * time.Second, 3},
+		{"for ever", func(w http.ResponseWriter) { w.WriteHeader(500) }, 0, maxTries + 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				asked := 0
+				c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+					if asked++; asked < tt.triesUntil {
+						tt.fail(w)
+						return
+					}
+					fmt.Fprint(w, `{"status":{"state":"Ready"}}`)
+				})
+				key, _ := lifecycle.NewKey(lifecycle.Asset, "p", "a")
+				began := time.Now()
+				state, _, err := c.State(t.Context(), Urgent, key)
+				if tt.triesUntil > maxTries {
+					if StatusOf(err) != 500 || asked != maxTries {
+						t.Errorf("%d tries, %v", asked, err)
+					}
+					return
+				}
+				if err != nil || state != "Ready" || time.Since(began) < tt.atLeast || time.Since(began) > 2*time.Minute {
+					t.Errorf("state %q after %s, %v", state, time.Since(began), err)
+				}
+			})
+		})
+	}
+}
+
+func TestTheTokenGoesNowhereElse(t *testing.T) {
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Host != "mkio.test" {
+			t.Errorf("%s was asked", r.URL)
+		}
+		http.Redirect(w, r, "https://evil.test/", http.StatusFound)
+	})
+	_, err := c.Projects(t.Context())
+	if StatusOf(err) != http.StatusFound || strings.Contains(fmt.Sprint(err), testToken) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Every list of MK.IO's that is documented is read, and every row of it.
+func TestRowsOfLists(t *testing.T) {
+	parents := map[string]lifecycle.Key{}
+	for file, kind := range map[string]lifecycle.Kind{"live-outputs": lifecycle.LiveEvent, "scheduled-operations": lifecycle.LiveAPIEvent} {
+		parents[file], _ = lifecycle.NewKey(kind, "harbor-live", "parent")
+	}
+	tests := map[string]struct {
+		kind lifecycle.Kind
+		want string
+	}{
+		"assets.page-1":               {lifecycle.Asset, "asset aurora-vod/ep-0417-src"},
+		"content-key-policies.page-1": {lifecycle.ContentKeyPolicy, "content-key-policy aurora-vod/drm-family"},
+		"jobs.project-wide.page-1":    {lifecycle.Job, "job aurora-vod/ladder-hd/ep-0417 Queued"},
+		"jobs.project-wide.page-last": {lifecycle.Job, "job aurora-vod/"},
+		"live-search.page-last":       {lifecycle.LiveChannel, "static-multiview-event aurora-vod/derby-quad Running"},
+		"media-live-events.page-1":    {lifecycle.LiveEvent, "live-event aurora-vod/"},
+		"sources.page-1":              {lifecycle.Source, "source aurora-vod/truck-a Active"},
+		"streaming-endpoints.page-1":  {lifecycle.StreamingEndpoint, "streaming-endpoint aurora-vod/edge-main Running"},
+		"streaming-locators.page-1":   {lifecycle.StreamingLocator, "streaming-locator aurora-vod/"},
+		"live-outputs.page-1":         {lifecycle.LiveOutput, "live-output harbor-live/parent/regatta-dvr Running"},
+		"scheduled-operations.page-1": {lifecycle.ScheduledOperation, "scheduled-operation harbor-live/live-api-event/parent/kickoff-window Accepted"},
+	}
+	for file, tt := range tests {
+		t.Run(file, func(t *testing.T) {
+			c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write(readFile(t, "lists/"+file+".json"))
+			})
+			var l List
+			if parent, ok := parents[strings.TrimSuffix(file, ".page-1")]; ok {
+				l, _ = ListBelow(parent)
+			} else {
+				kinds := []lifecycle.Kind{tt.kind}
+				if tt.kind == lifecycle.LiveChannel {
+					kinds = liveKinds
+				}
+				l = Lists("aurora-vod", kinds)[0]
+			}
+			pages, _ := c.Pages(l, Filter{})
+			page, err := pages.Next(t.Context(), Sweeps, l)
+			if err != nil || page.Unreadable > 0 || len(page.Rows) == 0 {
+				t.Fatalf("%d rows, %d unreadable, %v", len(page.Rows), page.Unreadable, err)
+			}
+			first := page.Rows[0]
+			o := first.Observation()
+			if got := strings.TrimSpace(first.Key.String() + " " + o.State); !strings.HasPrefix(got, tt.want) {
+				t.Errorf("the first row is %q, want %q", got, tt.want)
+			}
+			if first.Shows == l.Stateless() || o.Life == "" {
+				t.Errorf("shows %v, life %q", first.Shows, o.Life)
+			}
+			if err := first.AddRecord(&o); err != nil || o.Resource == nil || strings.Contains(string(o.Resource), "@fixtures") {
+				t.Errorf("record %s, %v", o.Resource, err)
+			}
+		})
+	}
+}
+
+func TestTokenExpiry(t *testing.T) {
+	jwt := func(claims string) string { return "h." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".s" }
+	want := time.Date(2032, 1, 1, 0, 0, 0, 0, time.UTC)
+	if got, ok := TokenExpiry(jwt(fmt.Sprintf(`{"exp":%d}`, want.Unix()))); !ok || !got.Equal(want) {
+		t.Errorf("ends %s, %v", got, ok)
+	}
+	for _, token := range []string{"", "a.b.c", "opaque", jwt(`{}`), jwt(`{"exp":"x"}`), jwt(`{"exp":1e300}`), jwt(`{"exp":-1}`)} {
+		if got, ok := TokenExpiry(token); ok {
+			t.Errorf("%q ends %s", token, got)
+		}
+	}
+}
