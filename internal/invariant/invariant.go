@@ -33,26 +33,47 @@ type Told struct {
 
 // Check reads the log and judges all invariants that deliveries can show. It returns every violation.
 func Check(ctx context.Context, js jetstream.JetStream, names event.Names, told []Told) error {
-	log := map[lifecycle.Key][]eventlog.Entry{}
-	var errs []error
-	for entry, err := range eventlog.New(js, names).Events(ctx, eventlog.Query{}) {
-		if err != nil {
-			return err
-		}
-		key, err := entry.Event.Data.Key()
-		if err != nil {
-			return err
-		}
-		log[key] = append(log[key], entry)
-	}
-	for key, entries := range log {
-		errs = append(errs, chain(key, entries), backwards(key, entries))
+	log, err := read(ctx, js, names)
+	if err != nil {
+		return err
 	}
 	kept, err := keptDigests(ctx, js, names)
 	if err != nil {
 		return err
 	}
-	errs = append(errs, lost(log, kept, told), invented(log, told))
+	return errors.Join(order(log), lost(log, kept, told), invented(log, told))
+}
+
+// Order reads the log and judges what it shows by itself: I1 and I5.
+func Order(ctx context.Context, js jetstream.JetStream, names event.Names) error {
+	log, err := read(ctx, js, names)
+	if err != nil {
+		return err
+	}
+	return order(log)
+}
+
+// read returns the events of each resource in stream order.
+func read(ctx context.Context, js jetstream.JetStream, names event.Names) (map[lifecycle.Key][]eventlog.Entry, error) {
+	log := map[lifecycle.Key][]eventlog.Entry{}
+	for entry, err := range eventlog.New(js, names).Events(ctx, eventlog.Query{}) {
+		if err != nil {
+			return nil, err
+		}
+		key, err := entry.Event.Data.Key()
+		if err != nil {
+			return nil, err
+		}
+		log[key] = append(log[key], entry)
+	}
+	return log, nil
+}
+
+func order(log map[lifecycle.Key][]eventlog.Entry) error {
+	var errs []error
+	for key, entries := range log {
+		errs = append(errs, chain(key, entries), backwards(key, entries))
+	}
 	return errors.Join(errs...)
 }
 

@@ -142,9 +142,13 @@ var told = map[Kind][]string{
 	ScheduledOperation:     {"Accepted", "Ongoing", "Completed", "Errored"},
 }
 
-// Told says whether MK.IO tells by webhook that a resource of the kind reached a state. Of channel
-// instances it is not documented what they are: here they are all resources of the Live API.
-func Told(kind Kind, state string) bool {
+// Told says whether MK.IO tells by webhook that a resource of the kind reached a state; first is for
+// the first state of all, for what is made Stopped did not stop. Of channel instances it is not documented
+// what they are: here they are all resources of the Live API.
+func Told(kind Kind, state string, first bool) bool {
+	if first && SameState(state, "Stopped") {
+		return false
+	}
 	return slices.ContainsFunc(told[kind], func(s string) bool { return SameState(s, state) })
 }
 

@@ -74,6 +74,9 @@ func NewClient(c ClientConfig) (*Client, error) {
 // PerMinute is how many requests a project takes in any minute.
 func (c *Client) PerMinute() int { return c.perMinute }
 
+// TokenEnd is when the token as it is now ends, where it says so.
+func (c *Client) TokenEnd() (end time.Time, ok bool) { return TokenExpiry(c.token()) }
+
 // Budget is what a project may still be asked.
 func (c *Client) Budget(project string) *Budget {
 	c.mu.Lock()

@@ -37,5 +37,21 @@ func (c Class) String() string {
 
 // Collectors returns the client's metrics.
 func (c *Client) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{c.metrics.requests}
+	return []prometheus.Collector{c.metrics.requests, tokenEnd{c}}
+}
+
+// tokenEnd tells when the token ends, where it says so.
+type tokenEnd struct{ client *Client }
+
+var tokenEnds = prometheus.NewDesc("mkio_bridge_api_token_expiry_timestamp_seconds",
+	"When the API token ends, in seconds since 1970; absent for a token that does not say.", nil, nil)
+
+// Describe makes it a collector.
+func (t tokenEnd) Describe(ch chan<- *prometheus.Desc) { ch <- tokenEnds }
+
+// Collect reads the token as it is now.
+func (t tokenEnd) Collect(ch chan<- prometheus.Metric) {
+	if end, ok := t.client.TokenEnd(); ok {
+		ch <- prometheus.MustNewConstMetric(tokenEnds, prometheus.GaugeValue, float64(end.Unix()))
+	}
 }

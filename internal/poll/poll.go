@@ -77,7 +77,9 @@ func (p *Poller) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	started := map[string]context.CancelFunc{}
+	var warned time.Time
 	for {
+		warned = p.warnOfToken(time.Now(), warned)
 		projects, err := p.wanted(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -105,6 +107,22 @@ func (p *Poller) Run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// When to warn of a token that ends, and how often.
+const (
+	tokenNotice = 7 * 24 * time.Hour
+	warnEvery   = 12 * time.Hour
+)
+
+// warnOfToken warns of a token that ends soon, now and then, and returns when it last did.
+func (p *Poller) warnOfToken(now, warned time.Time) time.Time {
+	end, ok := p.Client.TokenEnd()
+	if !ok || end.Sub(now) > tokenNotice || now.Sub(warned) < warnEvery {
+		return warned
+	}
+	p.Logger.Warn("the API token ends soon, or has ended", "ends", end, "do", "give BRIDGE_MKIO_TOKEN another; its file is read again without a restart")
+	return now
 }
 
 // wanted returns the projects to poll.

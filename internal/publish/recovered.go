@@ -49,8 +49,8 @@ func newLedger() *ledger {
 	}
 }
 
-// note takes down what became of an observation.
-func (l *ledger) note(resource string, o lifecycle.Observation, verdict lifecycle.Verdict) {
+// note takes down what became of an observation; first is for a resource that had no event before.
+func (l *ledger) note(resource string, o lifecycle.Observation, verdict lifecycle.Verdict, first bool) {
 	at := change{resource, event.StateToken(o.State)}
 	now := time.Now()
 	l.mu.Lock()
@@ -62,7 +62,7 @@ func (l *ledger) note(resource string, o lifecycle.Observation, verdict lifecycl
 		}
 		return
 	}
-	if verdict.News() && !o.Discovered && lifecycle.Told(o.Key.Kind, o.State) {
+	if verdict.News() && !o.Discovered && lifecycle.Told(o.Key.Kind, o.State, first) {
 		l.awaited[at] = awaited{now, o.Key.Kind, o.Via}
 	}
 }

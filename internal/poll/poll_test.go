@@ -1,0 +1,319 @@
+package poll_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/invariant"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/mkio/mkiofake"
+	"mkio-bridge/internal/poll"
+	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/schematest"
+)
+
+var names = event.NewNames(event.DefaultPrefix)
+
+const (
+	project = "aurora-vod"
+	token   = "REDACT-ME-token"
+	active  = 5 * time.Second
+	sweep   = time.Minute
+	full    = time.Hour
+)
+
+// A world is a simulated MK.IO and bridges that poll it, in a bubble of virtual time.
+type world struct {
+	t      *testing.T
+	mkio   *mkiofake.MKIO
+	server brokertest.Server
+	js     jetstream.JetStream
+	logs   lockedBuffer
+}
+
+// inWorld runs a test in a bubble.
+func inWorld(t *testing.T, c mkiofake.Config, test func(w *world)) {
+	t.Helper()
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
+		c.Token = token
+		c.Projects = []string{project}
+		w := &world{t: t, mkio: mkiofake.New(c), server: brokertest.Start(t)}
+		_, w.js = w.server.Connect()
+		// The server ends entries by a clock outside of the bubble: this lease must outlast the test.
+		_, err := w.js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: names.LeaseBucket(), TTL: 10000 * time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := publish.Ensure(t.Context(), w.js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = w.mkio.Run(ctx) }()
+		test(w)
+		stop()
+		<-done
+		if strings.Contains(w.logs.String(), token) {
+			t.Error("the token is in the log")
+		}
+	})
+}
+
+// A bridge polls until it is stopped.
+type bridge struct {
+	publisher *publish.Publisher
+	metrics   *prometheus.Registry
+	stop      func()
+}
+
+// start starts a bridge, for some kinds or all.
+func (w *world) start(kinds ...lifecycle.Kind) *bridge {
+	w.t.Helper()
+	if len(kinds) == 0 {
+		kinds = slices.DeleteFunc(lifecycle.Kinds(), func(k lifecycle.Kind) bool { return k == lifecycle.ChannelInstance })
+	}
+	nc, js := w.server.Connect()
+	log := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	p := publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: log})
+	if err := p.Load(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	client, err := mkio.NewClient(mkio.ClientConfig{
+		BaseURL: "https://app.mk.io", Token: func() string { return token }, PerMinute: 1000, Transport: w.mkio,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	leases, err := js.KeyValue(w.t.Context(), names.LeaseBucket())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	notes, err := js.KeyValue(w.t.Context(), names.NotesBucket())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	poller := poll.New(poll.Config{
+		Client: client, Log: p, Leases: leases, Notes: notes, Kinds: kinds,
+		Active: active, Sweep: sweep, Full: full, Rule: "mkio-bridge", Logger: log,
+	})
+	b := &bridge{publisher: p, metrics: prometheus.NewRegistry()}
+	b.metrics.MustRegister(p.Collectors()...)
+	b.metrics.MustRegister(poller.Collectors()...)
+	ctx, cancel := context.WithCancel(w.t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { poller.Run(ctx) })
+	running.Go(func() { p.Follow(ctx, func(string, lifecycle.Fact) {}) })
+	b.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
+	w.t.Cleanup(b.stop)
+	return b
+}
+
+// lockedBuffer is a buffer for several writers.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// events returns the log by resource, after the chain was checked and every event against its schema.
+func (w *world) events() map[lifecycle.Key][]event.Event {
+	w.t.Helper()
+	found := map[lifecycle.Key][]event.Event{}
+	for e, err := range eventlog.New(w.js, names).Events(w.t.Context(), eventlog.Query{}) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		schematest.Event(w.t, e.Payload)
+		if bytes.Contains(e.Payload, []byte(token)) {
+			w.t.Error("the token is in an event")
+		}
+		key, err := e.Event.Data.Key()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		found[key] = append(found[key], e.Event)
+	}
+	if err := invariant.Order(w.t.Context(), w.js, names); err != nil {
+		w.t.Error(err)
+	}
+	return found
+}
+
+// want checks the states that the log has of a resource.
+func (w *world) want(key lifecycle.Key, states ...string) {
+	w.t.Helper()
+	var got []string
+	for _, e := range w.events()[key] {
+		got = append(got, e.Data.State)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(states) {
+		w.t.Errorf("the log has %s in %v, want %v", key, got, states)
+	}
+}
+
+// converged checks I3: what the log says last is what MK.IO has.
+func (w *world) converged() {
+	w.t.Helper()
+	is := w.mkio.Current()
+	for key, events := range w.events() {
+		last := events[len(events)-1].Data
+		now, exists := is[key]
+		switch {
+		case !exists && last.State != lifecycle.StateDeleted:
+			w.t.Errorf("%s is gone, and the log has it in %q", key, last.State)
+		case exists && (last.State != now.State || last.Evidence.Life != now.Life):
+			w.t.Errorf("%s is in %q, and the log has it in %q", key, now.State, last.State)
+		}
+		delete(is, key)
+	}
+	for key, now := range is {
+		w.t.Errorf("%s is in %q, and the log does not have it", key, now.State)
+	}
+}
+
+func (w *world) key(kind lifecycle.Kind, n ...string) lifecycle.Key {
+	w.t.Helper()
+	k, err := lifecycle.NewKey(kind, project, n...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return k
+}
+
+// lives are lives of a resource of each kind, with the parents before their children.
+func (w *world) lives() map[lifecycle.Key][]string {
+	channel := []string{"", "Pending", "Starting", "Running", "Stopping", "Stopped", "Deleting"}
+	return map[lifecycle.Key][]string{
+		w.key(lifecycle.Asset, "ep 1.ä"):                                 {"Pending", "Ready"},
+		w.key(lifecycle.ContentKeyPolicy, "drm"):                         {"Creating", "Created"},
+		w.key(lifecycle.Job, "t", "ep-1"):                                {"Queued", "Scheduled", "Processing", "Canceling", "Canceled"},
+		w.key(lifecycle.LiveEvent, "cam-1"):                              {"Stopped", "Starting", "Running"},
+		w.key(lifecycle.LiveOutput, "cam-1", "dvr"):                      {"Creating", "Running", "Deleting"},
+		w.key(lifecycle.StreamingEndpoint, "edge"):                       {"Stopped", "Starting", "Running", "Scaling", "Running"},
+		w.key(lifecycle.StreamingLocator, "pub"):                         {"Creating", "Created"},
+		w.key(lifecycle.LiveChannel, "news"):                             channel,
+		w.key(lifecycle.LiveAPIEvent, "match"):                           channel,
+		w.key(lifecycle.StaticMultiviewChannel, "wall"):                  channel,
+		w.key(lifecycle.StaticMultiviewEvent, "quad"):                    channel,
+		w.key(lifecycle.ScheduledOperation, "live-api-event", "match", "window"): {"Pending", "Accepted", "Ongoing", "Completed"},
+		w.key(lifecycle.Source, "truck"):                                 {"Inactive", "Active"},
+		w.key(lifecycle.Content, "feed"):                                 {"Inactive", "Active"},
+		w.key(lifecycle.Destination, "cdn"):                              {"Inactive", "Active"},
+	}
+}
+
+func TestAllKindsThroughTheirLivesByPollAlone(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		w.start()
+		time.Sleep(2 * sweep) // the first sweep finds nothing
+		lives := w.lives()
+		for step := range 8 {
+			for key, states := range lives {
+				switch {
+				case step == 0:
+					w.mkio.Create(key, states[0])
+				case step < len(states):
+					w.mkio.Move(key, states[step])
+				}
+			}
+			time.Sleep(full) // what lies below parents at rest is asked for that seldom
+		}
+		for key, states := range lives {
+			w.want(key, states...)
+			for _, e := range w.events()[key] {
+				if e.Type != event.TypeOf(key.Kind, false) || e.Data.Via != lifecycle.Poll {
+					t.Errorf("%s: %s via %s", key, e.Type, e.Data.Via)
+				}
+			}
+		}
+		for key := range lives {
+			w.mkio.Delete(key)
+		}
+		time.Sleep(2 * full)
+		for key, states := range lives {
+			w.want(key, append(states, "Deleted")...)
+		}
+		w.converged()
+	})
+}
+
+func TestWhatWasThereBeforeIsDiscovered(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		old, oldOperation := w.key(lifecycle.Job, "t", "old"), w.key(lifecycle.ScheduledOperation, "live-channel", "news", "old")
+		w.mkio.Create(old, "Processing")
+		w.mkio.Create(w.key(lifecycle.LiveChannel, "news"), "Running")
+		w.mkio.Create(oldOperation, "Accepted")
+		time.Sleep(time.Minute)
+		b := w.start()
+		time.Sleep(2 * sweep)
+		b.stop()
+		fresh := w.key(lifecycle.Job, "t", "new")
+		w.mkio.Create(fresh, "Queued") // while nobody looks
+		w.mkio.Move(old, "Finished")
+		time.Sleep(2 * sweep)
+		w.start()
+		time.Sleep(2 * sweep)
+		freshOperation := w.key(lifecycle.ScheduledOperation, "live-channel", "news", "new")
+		w.mkio.Create(freshOperation, "Pending")
+		time.Sleep(full)
+		for key, want := range map[lifecycle.Key][]bool{old: {true, false}, fresh: {false}, oldOperation: {true}, freshOperation: {false}} {
+			var got []bool
+			for _, e := range w.events()[key] {
+				got = append(got, e.Type == event.TypeOf(key.Kind, true))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: discovered %v, want %v", key, got, want)
+			}
+		}
+	})
+}
+
+func TestANameThatIsUsedAgainIsAnotherLife(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		w.start()
+		for _, key := range []lifecycle.Key{w.key(lifecycle.Job, "t", "promo"), w.key(lifecycle.Asset, "promo")} {
+			first, last := "Processing", "Finished"
+			if key.Kind == lifecycle.Asset {
+				first, last = "Pending", "Ready"
+			}
+			w.mkio.Create(key, first)
+			time.Sleep(sweep)
+			w.mkio.Move(key, last)
+			time.Sleep(2 * sweep)
+			w.mkio.Delete(key)
+			time.Sleep(time.Millisecond)
+			w.mkio.Create(key, first)
+			time.Sleep(2 * full)
+			w.want(key, first, last, "Deleted", first)
+		}
+		w.converged()
+	})
+}
