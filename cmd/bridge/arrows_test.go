@@ -24,6 +24,7 @@ var arrows = map[string][]string{
 	"internal/broker":        {},
 	"internal/problem":       {},
 	"internal/mkio/mkiofake": {"internal/lifecycle"},
+	"internal/mkio/mkiotell": {},
 	"schemas":                {},
 }
 

@@ -19,7 +19,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/invariant"
 	"mkio-bridge/internal/mkio"
-	"mkio-bridge/internal/mkio/mkiofake"
+	"mkio-bridge/internal/mkio/mkiotell"
 )
 
 // demoSecret is the webhook secret of a demo; both ends of it are in this process.
@@ -85,7 +85,7 @@ const overtime = 6 * time.Hour
 
 func (d demo) run(ctx context.Context, l listeners) error {
 	start := time.Date(2031, 3, 4, 0, 0, 0, 0, time.UTC)
-	changes := mkiofake.Day(rand.New(rand.NewPCG(d.seed, 0)), start, d.jobs)
+	changes := mkiotell.Day(rand.New(rand.NewPCG(d.seed, 0)), start, d.jobs)
 	fmt.Fprintf(d.out, "A day of MK.IO in about %s: %d changes of state are told by webhook, some late, some twice, not in order.\n", d.within, len(changes))
 	fmt.Fprintf(d.out, "Read along: nats sub 'mkio.>' --server %s\n\n", d.bridge.embedded.Addr())
 
@@ -105,8 +105,8 @@ func (d demo) run(ctx context.Context, l listeners) error {
 		stop() // nobody reads along: no need to go on
 		read <- err
 	}()
-	sender := mkiofake.Sender{
-		Post: poster("http://" + l.public.Addr().String() + webhookPath), Faults: mkiofake.Rude, Seed: d.seed,
+	sender := mkiotell.Sender{
+		Post: poster("http://" + l.public.Addr().String() + webhookPath), Faults: mkiotell.Rude, Seed: d.seed,
 		Start: start, Speed: (24*time.Hour + overtime).Seconds() / d.within.Seconds(),
 	}
 	began := time.Now()
@@ -155,7 +155,7 @@ func (d demo) print(ctx context.Context, q eventlog.Query) (last uint64, err err
 }
 
 // summarize tells what was sent and what became of it, and judges the log.
-func (d demo) summarize(ctx context.Context, sent []mkiofake.Sent, took time.Duration) error {
+func (d demo) summarize(ctx context.Context, sent []mkiotell.Sent, took time.Duration) error {
 	var told []invariant.Told
 	var requests, repeated, recorded, aside int
 	for _, s := range sent {

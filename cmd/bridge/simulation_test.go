@@ -17,7 +17,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/invariant"
 	"mkio-bridge/internal/mkio"
-	"mkio-bridge/internal/mkio/mkiofake"
+	"mkio-bridge/internal/mkio/mkiotell"
 	"mkio-bridge/internal/schematest"
 )
 
@@ -32,14 +32,14 @@ func TestAWeekOfDeliveriesWithRestarts(t *testing.T) {
 		s.config.Sync = syncMode(24 * time.Hour) // the disk is real: no need to wear it out
 		s.open()
 		start := time.Now()
-		var changes []mkiofake.Change
+		var changes []mkiotell.Change
 		for day := range 7 {
-			changes = append(changes, mkiofake.Day(s.rng, start.AddDate(0, 0, day), 12)...)
+			changes = append(changes, mkiotell.Day(s.rng, start.AddDate(0, 0, day), 12)...)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var restarts sync.WaitGroup
 		restarts.Go(func() { s.restart(ctx) })
-		sent := mkiofake.Sender{Post: s.post, Faults: mkiofake.Rude, Seed: 42, Start: start, Speed: 1}.Send(t.Context(), changes)
+		sent := mkiotell.Sender{Post: s.post, Faults: mkiotell.Rude, Seed: 42, Start: start, Speed: 1}.Send(t.Context(), changes)
 		cancel()
 		restarts.Wait()
 		s.check(sent)
@@ -108,10 +108,10 @@ func (s *simulation) restart(ctx context.Context) {
 }
 
 // check judges the log against everything that was told.
-func (s *simulation) check(sent []mkiofake.Sent) {
+func (s *simulation) check(sent []mkiotell.Sent) {
 	s.t.Helper()
 	var told []invariant.Told
-	last := map[string]mkiofake.Change{}
+	last := map[string]mkiotell.Change{}
 	for _, d := range sent {
 		o, err := mkio.Decoder{}.Decode(d.Body, time.Now())
 		if err != nil || d.Status/100 != 2 {

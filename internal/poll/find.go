@@ -60,15 +60,18 @@ func (p *project) listOf(key lifecycle.Key) *list {
 	return nil
 }
 
-// movingOn returns the motions of a list, and whether some are due. The caller holds the lock.
-func (p *project) movingOn(l *list, now time.Time) (moving []*motion, some bool) {
+// movingOn returns the motions of a list, and when the first of them is due. The caller holds the lock.
+func (p *project) movingOn(l *list) (moving []*motion, due time.Time) {
 	for _, m := range p.motions {
-		if m.list == l {
-			moving = append(moving, m)
-			some = some || !now.Before(m.next)
+		if m.list != l {
+			continue
 		}
+		if len(moving) == 0 || m.next.Before(due) {
+			due = m.next
+		}
+		moving = append(moving, m)
 	}
-	return moving, some
+	return moving, due
 }
 
 // findParents brings the lists below parents up to the parents that are known: live events that are not

@@ -103,3 +103,10 @@ func (f *firstSweeps) before(kind lifecycle.Kind, created time.Time) bool {
 	}
 	return created.Before(m.Began)
 }
+
+// done says whether the first sweep of a kind is over.
+func (f *firstSweeps) done(kind lifecycle.Kind) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.marks[kind].Done
+}

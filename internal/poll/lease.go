@@ -29,11 +29,14 @@ func (p *Poller) hold(ctx context.Context, name string) {
 			p.Logger.Info("polling ends", "project", name)
 			continue
 		}
-		if pause(ctx, ttl/3) != nil {
+		if pause(ctx, min(ttl/3, takeEvery)) != nil {
 			return
 		}
 	}
 }
+
+// takeEvery is the longest pause between two tries to take a lease that another holds.
+const takeEvery = 2 * time.Second
 
 func (p *Poller) leaseTime(ctx context.Context) (time.Duration, error) {
 	status, err := p.Leases.Status(ctx)

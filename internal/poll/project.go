@@ -22,24 +22,26 @@ type project struct {
 	errands sync.WaitGroup
 	wake    chan struct{} // holds one token when the loop has something new to look at
 
-	mu       sync.Mutex
-	lists    []*list
-	below    map[lifecycle.Key]*list // by parent
-	motions  map[string]*motion      // by resource token
-	asks     map[lifecycle.Key]*ask
-	silence  time.Time // nothing is asked before: the token is refused, or the log cannot write
-	troubled bool      // and that was said
+	mu        sync.Mutex
+	lists     []*list
+	below     map[lifecycle.Key]*list // by parent
+	motions   map[string]*motion      // by resource token
+	asks      map[lifecycle.Key]*ask
+	finishing map[lifecycle.Kind]bool // whose first sweep is being noted as over
+	silence   time.Time               // nothing is asked before: the token is refused, or the log cannot write
+	troubled  bool                    // and that was said
 }
 
 func newProject(p *Poller, name string) *project {
 	project := &project{
 		Poller: p, name: name, log: p.Logger.With("project", name),
-		pace:    pace{p.Active, p.Sweep, p.Full, p.Client.PerMinute()},
-		first:   firstSweeps{notes: p.Notes, project: name, marks: map[lifecycle.Kind]mark{}},
-		wake:    make(chan struct{}, 1),
-		below:   map[lifecycle.Key]*list{},
-		motions: map[string]*motion{},
-		asks:    map[lifecycle.Key]*ask{},
+		pace:      pace{p.Active, p.Sweep, p.Full, p.Client.PerMinute()},
+		first:     firstSweeps{notes: p.Notes, project: name, marks: map[lifecycle.Kind]mark{}},
+		wake:      make(chan struct{}, 1),
+		below:     map[lifecycle.Key]*list{},
+		motions:   map[string]*motion{},
+		asks:      map[lifecycle.Key]*ask{},
+		finishing: map[lifecycle.Kind]bool{},
 	}
 	for _, l := range mkio.Lists(name, p.Kinds) {
 		project.lists = append(project.lists, &list{List: l})
@@ -97,13 +99,14 @@ func (p *project) start(ctx context.Context) time.Time {
 	}
 	p.findMotions(now)
 	p.findParents()
+	p.finishBelow(ctx)
 	next := now.Add(idleFor)
 	all := append([]*list(nil), p.lists...)
 	for _, l := range p.below {
 		all = append(all, l)
 	}
 	for _, l := range all {
-		p.startList(ctx, l, now)
+		next = earlier(next, p.startList(ctx, l, now))
 	}
 	for key, a := range p.asks {
 		switch {
@@ -113,18 +116,6 @@ func (p *project) start(ctx context.Context) time.Time {
 		default:
 			a.busy = true
 			p.errands.Go(func() { p.answer(ctx, key, *a) })
-		}
-	}
-	for _, l := range all {
-		for e := range errands {
-			if e != looking && !l.busy[e] {
-				next = earlier(next, l.next[e])
-			}
-		}
-	}
-	for _, m := range p.motions {
-		if m.list != nil && !m.list.busy[looking] {
-			next = earlier(next, m.next)
 		}
 	}
 	return next
@@ -137,26 +128,49 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// startList begins what is due of one list. The caller holds the lock.
-func (p *project) startList(ctx context.Context, l *list, now time.Time) {
-	short := onePage(p.count(l)) || l.below() || !l.ByChange()
-	due := func(e errand) bool { return !l.busy[e] && !now.Before(l.next[e]) }
-	switch {
-	case due(sweeping) || short && due(changes) && !l.busy[sweeping]:
-		class := mkio.Sweeps
-		if short && !l.swept.at.IsZero() {
-			class = mkio.Changes
+// startList begins what is due of one list, and returns when something of it may be due next. What is
+// under way rouses the loop when it ends. The caller holds the lock.
+func (p *project) startList(ctx context.Context, l *list, now time.Time) time.Time {
+	next := now.Add(idleFor)
+	short := onePage(p.count(l)) || !l.ByChange() || l.below()
+	if !l.busy[sweeping] {
+		at := l.next[sweeping]
+		if short {
+			at = earlier(at, l.next[changes])
 		}
-		p.begin(ctx, l, sweeping, func(ctx context.Context) error { return p.sweep(ctx, l, class) })
-	case due(changes) && !short && !l.base.IsZero():
-		p.begin(ctx, l, changes, func(ctx context.Context) error { return p.askChanges(ctx, l, mkio.Changes, nil) })
+		next = earlier(next, at)
+		if !now.Before(at) {
+			class := mkio.Sweeps
+			if short && !l.swept.at.IsZero() {
+				class = mkio.Changes
+			}
+			p.begin(ctx, l, sweeping, func(ctx context.Context) error { return p.sweep(ctx, l, class) })
+		}
 	}
-	if l.busy[looking] || now.Before(l.next[looking]) {
-		return
+	if !l.busy[changes] && !short && !l.base.IsZero() {
+		next = earlier(next, l.next[changes])
+		if !now.Before(l.next[changes]) {
+			p.begin(ctx, l, changes, func(ctx context.Context) error { return p.askChanges(ctx, l, mkio.Changes, nil) })
+		}
 	}
-	if moving, some := p.movingOn(l, now); some {
-		p.begin(ctx, l, looking, func(ctx context.Context) error { return p.look(ctx, l, moving) })
+	if moving, at := p.movingOn(l); !l.busy[looking] && len(moving) > 0 {
+		at = later(at, l.next[looking])
+		next = earlier(next, at)
+		if !now.Before(at) {
+			p.begin(ctx, l, looking, func(ctx context.Context) error { return p.look(ctx, l, moving) })
+		}
 	}
+	return later(next, now.Add(shortest))
+}
+
+// shortest is the least that the loop sleeps: what it just began is no reason to come again.
+const shortest = 10 * time.Millisecond
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // begin starts an errand. The caller holds the lock.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,32 +31,48 @@ func (p *project) sweep(ctx context.Context, l *list, class mkio.Class) error {
 	}
 	p.mu.Lock()
 	p.sweptNow(l, done)
-	finished := p.firstFinished(l)
 	p.mu.Unlock()
 	for _, kind := range l.Kinds {
 		p.metrics.swept(p.name, kind, time.Now())
 	}
-	return p.first.finish(ctx, finished)
+	if l.below() {
+		return nil // others of its kind may be left
+	}
+	return p.first.finish(ctx, l.Kinds)
 }
 
-// firstFinished returns the kinds whose first sweep is over now that a list was swept: those of the list,
-// or of all lists below parents when none is left. The caller holds the lock.
-func (p *project) firstFinished(l *list) []lifecycle.Kind {
-	if l.below() {
-		for _, other := range p.below {
-			if other.Kinds[0] == l.Kinds[0] && other.swept.at.IsZero() {
-				return nil
-			}
+// finishBelow notes that the first sweep of what lies below parents is over, when all parents were swept for
+// the first time and so was each list below one. The caller holds the lock.
+func (p *project) finishBelow(ctx context.Context) {
+	for _, child := range []lifecycle.Kind{lifecycle.LiveOutput, lifecycle.ScheduledOperation} {
+		if !slices.Contains(p.Kinds, child) || p.finishing[child] || p.first.done(child) || !p.sweptBelow(child) {
+			continue
 		}
-		for _, parents := range p.lists {
-			for _, kind := range parentKinds(l.Kinds[0]) {
-				if parents.Kinds[0] == kind && parents.swept.at.IsZero() {
-					return nil
-				}
+		p.finishing[child] = true
+		p.errands.Go(func() {
+			err := p.first.finish(ctx, []lifecycle.Kind{child})
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.finishing[child] = false
+			if err != nil && ctx.Err() == nil {
+				p.silent(err, time.Now(), p.pace.active)
 			}
+		})
+	}
+}
+
+func (p *project) sweptBelow(child lifecycle.Kind) bool {
+	for _, l := range p.lists {
+		if slices.Contains(parentKinds(child), l.Kinds[0]) && l.swept.at.IsZero() {
+			return false
 		}
 	}
-	return l.Kinds
+	for _, l := range p.below {
+		if l.Kinds[0] == child && l.swept.at.IsZero() {
+			return false
+		}
+	}
+	return true
 }
 
 // sweepPages shows every row of a list, and returns whom it saw and when it began on MK.IO's clock.

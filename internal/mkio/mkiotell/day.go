@@ -1,4 +1,4 @@
-package mkiofake
+package mkiotell
 
 import (
 	"encoding/json"

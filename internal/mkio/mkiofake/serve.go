@@ -1,0 +1,98 @@
+package mkiofake
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"time"
+)
+
+// maxBody is how much of a request's body is read.
+const maxBody = 1 << 20
+
+// handle answers a request, and takes its time where the faults say so.
+func (m *MKIO) handle(r *http.Request) (answer, error) {
+	c := call{method: r.Method, url: r.URL, token: r.Header.Get("Authorization"), fate: m.fateOf()}
+	if r.Body != nil {
+		var err error
+		if c.body, err = io.ReadAll(io.LimitReader(r.Body, maxBody)); err != nil {
+			return answer{}, err
+		}
+	}
+	if err := pause(r.Context(), c.fate.before); err != nil {
+		return answer{}, err
+	}
+	segments, ok := segmentsOf(r.URL)
+	m.mu.Lock()
+	a := refuse(http.StatusNotFound, "There is no such resource.")
+	if ok {
+		c.segments = segments
+		a = m.answer(c)
+	}
+	a = a.dated(m.clock.now())
+	m.mu.Unlock()
+	if err := pause(r.Context(), c.fate.after); err != nil {
+		return answer{}, err
+	}
+	m.locked(func() {
+		for _, e := range a.shows {
+			e.Shown++
+		}
+	})
+	return a, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}
+
+// ServeHTTP is the API.
+func (m *MKIO) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a, err := m.handle(r)
+	if err != nil {
+		panic(http.ErrAbortHandler) // nobody waits for the answer
+	}
+	for name, values := range a.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(a.status)
+	if a.cut > 0 {
+		_, _ = w.Write(a.body[:a.cut])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = w.Write(a.body) // who has gone misses it
+}
+
+// RoundTrip is the API without a network.
+func (m *MKIO) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		defer r.Body.Close()
+	}
+	a, err := m.handle(r)
+	if err != nil {
+		return nil, err
+	}
+	var body io.Reader = bytes.NewReader(a.body)
+	if a.cut > 0 {
+		body = io.MultiReader(bytes.NewReader(a.body[:a.cut]), brokenOff{})
+	}
+	return &http.Response{
+		Status: http.StatusText(a.status), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: a.header, Body: io.NopCloser(body), ContentLength: int64(len(a.body)), Request: r,
+	}, nil
+}
+
+// brokenOff is a connection that broke.
+type brokenOff struct{}
+
+func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -1,0 +1,85 @@
+package mkiofake
+
+import (
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// A Status is what became of the deliveries of a change.
+type Status string
+
+// The statuses.
+const (
+	None    Status = "none" // nothing tells it: no type, or no rule that asks for it
+	Pending Status = "pending"
+	Sent    Status = "sent" // at least one rule's receiver answered with success
+	Lost    Status = "lost" // MK.IO gave up, or never tried
+)
+
+// A Change is one change that was true, the creation and the end of a life included.
+type Change struct {
+	Key                           lifecycle.Key
+	Life                          string
+	State, Previous, Provisioning string
+	At                            time.Time
+	Type                          string // of the webhook that tells it; "" where none does
+	Delivery                      Status
+	Shown                         int // answers that showed it while it was current, where the kind truly shows its state
+}
+
+// An entry is a change and what is under way about it.
+type entry struct {
+	Change
+	pending, sent, lost int // deliveries
+}
+
+func (e *entry) change() Change {
+	c := e.Change
+	switch {
+	case e.sent > 0:
+		c.Delivery = Sent
+	case e.pending > 0:
+		c.Delivery = Pending
+	case e.lost > 0:
+		c.Delivery = Lost
+	default:
+		c.Delivery = None
+	}
+	return c
+}
+
+// note writes down a change. moved is false where no webhook could tell it.
+func (m *MKIO) note(v *version, previous string, moved bool) *entry {
+	r := v.of
+	e := &entry{Change: Change{
+		Key: r.key, Life: r.life, State: v.state, Previous: previous, Provisioning: v.provisioning, At: v.since,
+	}}
+	if moved {
+		e.Type, _ = r.place.told(previous, v.state, !v.began.IsZero())
+	}
+	m.entries = append(m.entries, e)
+	return e
+}
+
+// Changes returns every change so far, in order.
+func (m *MKIO) Changes() []Change {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make([]Change, len(m.entries))
+	for i, e := range m.entries {
+		all[i] = e.change()
+	}
+	return all
+}
+
+// Current returns the latest change of everything that exists.
+func (m *MKIO) Current() map[lifecycle.Key]Change {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make(map[lifecycle.Key]Change, len(m.resources))
+	for key, r := range m.resources {
+		all[key] = r.now.entry.change()
+	}
+	return all
+}
