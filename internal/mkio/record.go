@@ -75,7 +75,11 @@ func (r record) modified() time.Time {
 
 func (r record) firstTime(fields ...field) time.Time {
 	for _, f := range fields {
-		if t, ok := parseTime(r.text(f)); ok {
+		var text string
+		if json.Unmarshal(r.at(f), &text) != nil {
+			continue
+		}
+		if t, ok := parseTime(text); ok {
 			return t
 		}
 	}

@@ -421,7 +421,11 @@ func TestWhatIsWrongWithMKIODeletesNothing(t *testing.T) {
 				b := w.start()
 				time.Sleep(2 * sweep)
 				fail(w.mkio, true)
+				before := w.mkio.Requests(project).Gets
 				time.Sleep(3 * full)
+				if gets := w.mkio.Requests(project).Gets - before; gets > 3*60*60 {
+					t.Errorf("%d GETs in three hours in which something was wrong", gets)
+				}
 				events := w.events()
 				for _, key := range keys {
 					if got := events[key]; len(got) != 1 {

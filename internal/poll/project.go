@@ -207,6 +207,9 @@ func (p *project) ended(ctx context.Context, l *list, e errand, err error) {
 	l.failures[e]++
 	wait := retryAfter(l.failures[e])
 	l.next[e] = now.Add(wait)
+	if e == sweeping { // which answers what changed as well, where a list is short
+		l.next[changes] = later(l.next[changes], l.next[e])
+	}
 	p.metrics.failed(p.name, l.String(), err)
 	level := slog.LevelDebug // it was said before
 	if l.failures[e] == 1 {

@@ -299,7 +299,29 @@ func (p *project) lookByState(ctx context.Context, l *list, moving []*motion, st
 			return err
 		}
 	}
-	return p.visitAll(ctx, l, missing(), mkio.Urgent)
+	return p.visitMissing(ctx, l, missing())
+}
+
+// visitMissing visits resources that are not in the state any more in which they are recorded, if the lists
+// can be believed. Where some of many turn out to be as they were, all are likely to.
+func (p *project) visitMissing(ctx context.Context, l *list, keys []lifecycle.Key) error {
+	if len(keys) <= maxContradictions {
+		return p.visitAll(ctx, l, keys, mkio.Urgent)
+	}
+	some, rest := keys[:maxContradictions], keys[maxContradictions:]
+	before := make([]lifecycle.Fact, len(some))
+	for i, key := range some {
+		before[i], _ = p.Log.Recorded(key)
+	}
+	if err := p.visitAll(ctx, l, some, mkio.Urgent); err != nil {
+		return err
+	}
+	for i, key := range some {
+		if now, _ := p.Log.Recorded(key); now.Sequence != before[i].Sequence {
+			return p.visitAll(ctx, l, rest, mkio.Urgent)
+		}
+	}
+	return fmt.Errorf("%w: it lacks %d resources, and those that were asked for are as they were", errIncomplete, len(keys))
 }
 
 // askChanges asks for what changed since the last time, with an overlap.

@@ -95,7 +95,7 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class) (se
 		}
 		if began.IsZero() {
 			began = page.Moment.From
-			if err := p.first.begin(ctx, l.Kinds, began); err != nil {
+			if err := p.first.begin(ctx, withChildren(l.Kinds), began); err != nil {
 				return nil, began, states.wait(err)
 			}
 			p.mu.Lock()
@@ -120,6 +120,18 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class) (se
 		return nil, began, fmt.Errorf("%d rows of the list cannot be read, so nothing is concluded from what is not on it", unreadable)
 	}
 	return seen, began, nil
+}
+
+// withChildren adds the kinds that lie below others: before there are parents there is nothing below them,
+// and nothing to sweep.
+func withChildren(kinds []lifecycle.Kind) []lifecycle.Kind {
+	all := slices.Clone(kinds)
+	for _, child := range []lifecycle.Kind{lifecycle.LiveOutput, lifecycle.ScheduledOperation} {
+		if slices.ContainsFunc(parentKinds(child), func(k lifecycle.Kind) bool { return slices.Contains(kinds, k) }) {
+			all = append(all, child)
+		}
+	}
+	return all
 }
 
 // maxStates is how many states are asked for side by side, and heldRows how many rows may wait for theirs.
