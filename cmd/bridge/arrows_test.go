@@ -24,7 +24,6 @@ var arrows = map[string][]string{
 	"internal/broker":        {},
 	"internal/problem":       {},
 	"internal/mkio/mkiofake": {"internal/lifecycle"},
-	"internal/mkio/mkiotell": {},
 	"schemas":                {},
 }
 

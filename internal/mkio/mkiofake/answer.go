@@ -13,7 +13,6 @@ type answer struct {
 	body   []byte
 	cut    int      // bytes after which the connection breaks; 0: it does not
 	shows  []*entry // what it shows to be so
-	after  time.Duration
 }
 
 // jsonAnswer is a success.
@@ -34,6 +33,11 @@ func refuse(status int, detail string) answer {
 		"error":  object{"code": codes[status], "detail": detail, "extraDetail": object{}},
 		"status": status, "ref": idOf("ref", detail),
 	}))
+}
+
+// badRequest refuses a request that is wrong in itself.
+func badRequest(err error) answer {
+	return refuse(http.StatusBadRequest, upperFirst(err.Error())+".")
 }
 
 // gatewayPage is what stands before MK.IO when MK.IO does not answer.
