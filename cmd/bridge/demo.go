@@ -35,7 +35,8 @@ func runDemo(ctx context.Context, c *call) error {
 	if *jobs < 1 || *jobs > 5000 || *within < time.Second {
 		return usageError{errors.New("--jobs must be 1 to 5000, and --within a second or more")}
 	}
-	fake := newFake(*seed, *within)
+	told := &witness{to: http.DefaultTransport}
+	fake := newFake(*seed, *within, told)
 	store, err := os.MkdirTemp("", "mkio-bridge-demo-")
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func runDemo(ctx context.Context, c *call) error {
 	}
 	defer l.close()
 	signal.Ignore(syscall.SIGPIPE) // a reader that has seen enough ends the demo, not the clearing up after it
-	d := demo{bridge: b, fake: fake, out: c.stdout}
+	d := demo{bridge: b, fake: fake, told: told, out: c.stdout}
 	fake.Play(mkiofake.Day(rand.New(rand.NewPCG(*seed, 0)), demoStart, *jobs))
 	err = d.run(ctx, l)
 	if errors.Is(err, context.Canceled) {
@@ -82,12 +83,12 @@ func demoConfig(store string) config {
 var demoStart = time.Date(2031, 3, 4, 0, 0, 0, 0, time.UTC)
 
 // newFake returns a rude MK.IO whose day takes so long.
-func newFake(seed uint64, within time.Duration) *mkiofake.MKIO {
+func newFake(seed uint64, within time.Duration, told *witness) *mkiofake.MKIO {
 	faults := mkiofake.Rude
 	faults.Failed, faults.Silent = 0.1, 0.1 // worse than that, or nothing would be lost in a day of a few jobs
 	faults.Slow = 0                         // a second is hours here
 	return mkiofake.New(mkiofake.Config{
-		Seed: seed, Token: demoToken, Faults: faults, Start: demoStart, ReadLimit: -1,
+		Seed: seed, Token: demoToken, Faults: faults, Start: demoStart, ReadLimit: -1, Transport: told,
 		Speed: (24 * time.Hour).Seconds() / within.Seconds(),
 	})
 }
@@ -96,12 +97,11 @@ func newFake(seed uint64, within time.Duration) *mkiofake.MKIO {
 type demo struct {
 	bridge *bridge
 	fake   *mkiofake.MKIO
+	told   *witness
 	out    io.Writer
 }
 
 func (d demo) run(ctx context.Context, l listeners) error {
-	told := &witness{to: http.DefaultTransport}
-	d.fake.Tell(told)
 	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 		d.fake.PutRule(project, d.bridge.config.WebhookRule, mkiofake.Rule{
 			URL: "http://" + l.public.Addr().String() + webhookPath, Events: mkio.Types(),
@@ -141,7 +141,7 @@ func (d demo) run(ctx context.Context, l listeners) error {
 	if _, err := d.print(context.Background(), eventlog.Query{From: printed + 1}); err != nil { // what came last
 		return err
 	}
-	return d.summarize(context.Background(), told.all())
+	return d.summarize(context.Background(), d.told.all())
 }
 
 func pauseFor(ctx context.Context, d time.Duration) {

@@ -49,10 +49,9 @@ func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simul
 		s.config.Sync = syncMode(24 * time.Hour) // the disk is real: no need to wear it out
 		s.config.PollActive, s.config.PollSweep, s.config.PollFull = 2*time.Minute, 10*time.Minute, 2*time.Hour
 		s.config.PollRate = 1000
-		s.fake = mkiofake.New(mkiofake.Config{Seed: 42, Token: demoToken, Faults: faults})
-		s.config.transport = s.fake
 		s.told = &witness{to: s}
-		s.fake.Tell(s.told)
+		s.fake = mkiofake.New(mkiofake.Config{Seed: 42, Token: demoToken, Faults: faults, Transport: s.told})
+		s.config.transport = s.fake
 		for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 			s.fake.PutRule(project, s.config.WebhookRule, mkiofake.Rule{
 				URL: "https://bridge.test" + webhookPath, Events: mkio.Types(), SecretHeaders: map[string]string{"X-Webhook-Secret": demoSecret},

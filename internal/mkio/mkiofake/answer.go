@@ -51,6 +51,8 @@ func gatewayPage() answer {
 // dated gives an answer MK.IO's time.
 func (a answer) dated(now time.Time) answer {
 	a.header.Set("Date", now.UTC().Format(http.TimeFormat))
-	a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	if a.status != http.StatusNoContent {
+		a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
 	return a
 }

@@ -34,9 +34,6 @@ func (m *MKIO) PutRule(project, name string, r Rule) {
 	m.locked(func() { m.putRule(m.projects[project], name, r) })
 }
 
-// Tell sets the transport of deliveries: who makes a receiver knows it only then.
-func (m *MKIO) Tell(transport http.RoundTripper) { m.locked(func() { m.config.Transport = transport }) }
-
 // putRule replaces the whole of a rule, or makes it.
 func (m *MKIO) putRule(p *project, name string, r Rule) (made *rule, created bool) {
 	old, ok := p.rules[name]

@@ -3,6 +3,7 @@ package mkiofake
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -86,7 +87,7 @@ func (m *MKIO) RoundTrip(r *http.Request) (*http.Response, error) {
 		body = io.MultiReader(bytes.NewReader(a.body[:a.cut]), brokenOff{})
 	}
 	return &http.Response{
-		Status: http.StatusText(a.status), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: a.header, Body: io.NopCloser(body), ContentLength: int64(len(a.body)), Request: r,
 	}, nil
 }
