@@ -185,7 +185,10 @@ func TestWhatMaySucceedLaterIsTriedAgain(t *testing.T) {
 	}{
 		{"overloaded", func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }, 0, 3},
 		{"too many requests", func(w http.ResponseWriter) { w.WriteHeader(http.StatusTooManyRequests) }, 0, 3},
-		{"with a time", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "40"); w.WriteHeader(http.StatusTooManyRequests) }, 80 * time.Second, 3},
+		{"with a time", func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "40")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}, 80 * time.Second, 3},
 		{"with a date", func(w http.ResponseWriter) {
 			w.Header().Set("Retry-After", time.Now().Add(40*time.Second).UTC().Format(http.TimeFormat))
 			w.WriteHeader(http.StatusServiceUnavailable)
