@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -47,7 +48,7 @@ func (d demo) summarize(ctx context.Context, told []invariant.Told) error {
 		fmt.Fprintf(d.out, "  %-26s%5d\n", k, kinds[k])
 	}
 	d.tellLost(events)
-	if err := judge(ctx, d.bridge, d.fake, told); err != nil {
+	if err := errors.Join(judge(ctx, d.bridge, d.fake, told), converged(ctx, d.bridge, d.fake)); err != nil {
 		return fmt.Errorf("the log breaks its promise: %w", err)
 	}
 	_, err := fmt.Fprintln(d.out, "Checked: every chain is whole (I1), nothing acknowledged is lost (I2), the log is as MK.IO is (I3), nothing is made up (I4), nothing went back (I5).")

@@ -18,6 +18,7 @@ import (
 
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
 	"mkio-bridge/internal/schematest"
@@ -39,7 +40,7 @@ type simulation struct {
 }
 
 // simulate runs a test in a bubble, with days of MK.IO to come.
-func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simulation)) {
+func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simulation), settings ...func(*config)) {
 	t.Helper()
 	defer broker.HoldClock()()
 	store := t.TempDir()
@@ -49,6 +50,9 @@ func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simul
 		s.config.Sync = syncMode(24 * time.Hour) // the disk is real: no need to wear it out
 		s.config.PollActive, s.config.PollSweep, s.config.PollFull = 2*time.Minute, 10*time.Minute, 2*time.Hour
 		s.config.PollRate = 1000
+		for _, set := range settings {
+			set(&s.config)
+		}
 		s.told = &witness{to: s}
 		s.fake = mkiofake.New(mkiofake.Config{Seed: 42, Token: demoToken, Faults: faults, Transport: s.told})
 		s.config.transport = s.fake
@@ -88,7 +92,9 @@ func (s *simulation) open() {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { b.publisher.Follow(ctx, b.told) })
-	running.Go(func() { b.poll(ctx) })
+	if b.poller != nil {
+		running.Go(func() { b.poll(ctx) })
+	}
 	s.stop = func() { cancel(); running.Wait(); b.close() }
 }
 
@@ -148,6 +154,11 @@ func (s *simulation) check() {
 	told := s.told.all()
 	if err := judge(s.t.Context(), s.bridge, s.fake, told); err != nil {
 		s.t.Error(err)
+	}
+	if s.bridge.poller != nil {
+		if err := converged(s.t.Context(), s.bridge, s.fake); err != nil {
+			s.t.Error(err)
+		}
 	}
 	events := 0
 	for e, err := range s.bridge.events.Events(s.t.Context(), eventlog.Query{}) {
@@ -224,4 +235,44 @@ func TestDaysWithRestarts(t *testing.T) {
 			s.mu.Unlock()
 		}
 	})
+}
+
+// TestDaysToldByWebhookAlone has no token to poll with: every state that is told is in the log, unless a later one
+// was told before it.
+func TestDaysToldByWebhookAlone(t *testing.T) {
+	faults := mkiofake.Rude
+	faults.Failed, faults.Silent = 0, 0
+	simulate(t, 3, faults, func(s *simulation) {
+		s.settle()
+		s.check()
+		last := map[lifecycle.Key]mkiofake.Change{}
+		for _, c := range s.fake.Changes() {
+			if c.Type != "" {
+				last[c.Key] = c
+			}
+		}
+		kinds := map[lifecycle.Kind]bool{}
+		for e, err := range s.bridge.events.State(s.t.Context(), eventlog.Query{}) {
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			key, err := e.Event.Data.Key()
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			kinds[key.Kind] = true
+			if want := last[key]; e.Fact.State != want.State {
+				s.t.Errorf("%s is recorded in %q, MK.IO told %q last", key, e.Fact.State, want.State)
+			}
+			delete(last, key)
+		}
+		for key, c := range last {
+			s.t.Errorf("%s: nothing is recorded, MK.IO told %q", key, c.State)
+		}
+		for kind := range map[lifecycle.Kind]bool{lifecycle.Job: true, lifecycle.StreamingLocator: true, lifecycle.LiveChannel: true, lifecycle.ScheduledOperation: true} {
+			if !kinds[kind] {
+				s.t.Errorf("no %s was told", kind)
+			}
+		}
+	}, func(c *config) { c.MkioToken = secret{} })
 }
