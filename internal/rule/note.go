@@ -61,8 +61,8 @@ func (k Keeper) readNote(ctx context.Context, project string) (note, error) {
 	if err != nil {
 		return n, fmt.Errorf("read %s of bucket %s: %w", noteKey(project), k.Notes.Bucket(), err)
 	}
-	if json.Unmarshal(entry.Value(), &n) != nil {
-		return note{}, nil
+	if wrong := json.Unmarshal(entry.Value(), &n); wrong != nil {
+		n = note{}
 	}
 	return n, nil
 }
