@@ -17,6 +17,7 @@ var arrows = map[string][]string{
 	"internal/ingest":        {"internal/lifecycle", "internal/mkio", "internal/problem"},
 	"internal/publish":       {"internal/event", "internal/lifecycle"},
 	"internal/poll":          {"internal/event", "internal/lifecycle", "internal/mkio"},
+	"internal/rule":          {"internal/event", "internal/mkio"},
 	"internal/invariant":     {"internal/event", "internal/eventlog", "internal/lifecycle"},
 	"internal/brokertest":    {"internal/broker"},
 	"internal/schematest":    {"schemas"},

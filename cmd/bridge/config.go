@@ -16,6 +16,7 @@ import (
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/rule"
 )
 
 // prefix is the first word of every variable of the bridge.
@@ -40,6 +41,7 @@ type config struct {
 	PollActive  time.Duration `split_words:"true" default:"5s" desc:"look again at a resource in motion"`
 	PollSweep   time.Duration `split_words:"true" default:"1m" desc:"find what changed since the last sweep"`
 	PollFull    time.Duration `split_words:"true" default:"1h" desc:"full sweep: deletions, and whatever a question for changes cannot see"`
+	WebhookURL  string        `split_words:"true" desc:"public URL of this bridge; when set, the webhook rule is registered in each project and kept right"`
 	WebhookRule string        `split_words:"true" default:"mkio-bridge" desc:"name of the webhook rule"`
 
 	NatsURL      servers `split_words:"true" desc:"NATS servers, comma-separated; empty: an embedded server"`
@@ -124,6 +126,14 @@ func (c config) validate() error {
 	}
 	if u, err := url.Parse(c.MkioURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		bad("MKIO_URL", "it must be an http or https address without user, query and fragment, e.g. https://app.mk.io")
+	}
+	if c.WebhookURL != "" {
+		if _, err := rule.Address(c.WebhookURL); err != nil {
+			bad("WEBHOOK_URL", "%v", err)
+		}
+		if len(c.WebhookSecrets.all()) == 0 {
+			bad("WEBHOOK_URL", "the rule must bring a secret, or anybody could make up events: set %s_WEBHOOK_SECRETS", prefix)
+		}
 	}
 	if !event.ValidPrefix(c.SubjectPrefix) {
 		bad("SUBJECT_PREFIX", "%q must be one token of 1 to 64 letters, digits, _ and -", c.SubjectPrefix)

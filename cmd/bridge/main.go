@@ -53,6 +53,8 @@ func commands() []command {
 		{"mkio-fake", "", "a simulated MK.IO: its API and its webhooks, with faults", runMkioFake},
 		{"events", "", "read the log", runEvents},
 		{"state", "", "the current state of resources", runState},
+		{"webhook", "register|show|history|delete", "the bridge's webhook rule in MK.IO's projects", runWebhook},
+		{"doctor", "", "check an installation, and say what to do", runDoctor},
 		{"schema", "[NAME]", "print a JSON Schema, or the names of all", runSchema},
 		{"config", "", "print the configuration in force, secrets masked", runConfig},
 		{"healthcheck", "", "probe /readyz of a bridge on this machine", runHealthcheck},

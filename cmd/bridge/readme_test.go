@@ -62,7 +62,7 @@ func configurationTable() string {
 		"\nEach secret (" + strings.Join(secretNames(), ", ") + ") can stand in a file instead: add `_FILE` to its name. The file is read again when it changes.\n"
 }
 
-var description = regexp.MustCompile(`^Desc\{fqName: "(mkio_bridge_[^"]+)", help: "(.*)", constLabels: \{\}, variableLabels: \{(.*)\}\}$`)
+var description = regexp.MustCompile(`^Desc\{fqName: "(mkio_bridge_[^"]+)", help: "(.*?)"(?:, unit: "[^"]*")?, constLabels: \{\}, variableLabels: \{(.*)\}\}$`)
 
 // metricsTable lists the bridge's own metrics, those that have not counted anything yet included.
 func metricsTable(t *testing.T) string {

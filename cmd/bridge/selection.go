@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"strings"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/broker"
@@ -16,22 +18,31 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// openLog connects a command that reads to the NATS of the configuration, or to the embedded server of
-// a bridge on this machine.
+// openLog connects a command that reads to the log.
 func (c *call) openLog(ctx context.Context) (log *eventlog.Log, done func(), err error) {
 	conf, err := loadConfig()
 	if err != nil {
 		return nil, nil, usageError{err}
 	}
-	nats := natsConfig(conf, c.logger(conf))
-	nats.Name = "mkio-bridge " + c.command.name
-	if nats.URL == "" {
-		if conf.NatsListen == "" {
-			return nil, nil, usageError{fmt.Errorf("%s_NATS_URL and %s_NATS_LISTEN are both empty: there is no NATS to read from", prefix, prefix)}
-		}
-		nats.URL = "nats://" + conf.NatsListen
+	nc, js, err := c.connect(ctx, conf, c.logger(conf))
+	if err != nil {
+		return nil, nil, err
 	}
-	nc, err := broker.Connect(ctx, nats)
+	return eventlog.New(js, event.NewNames(conf.SubjectPrefix)), nc.Close, nil
+}
+
+// connect connects a command to the NATS of the configuration, or to the embedded server of a bridge on this
+// machine.
+func (c *call) connect(ctx context.Context, conf config, log *slog.Logger) (*nats.Conn, jetstream.JetStream, error) {
+	way := natsConfig(conf, log)
+	way.Name = "mkio-bridge " + c.command.name
+	if way.URL == "" {
+		if conf.NatsListen == "" {
+			return nil, nil, usageError{fmt.Errorf("%s_NATS_URL and %s_NATS_LISTEN are both empty: there is no NATS to connect to", prefix, prefix)}
+		}
+		way.URL = "nats://" + conf.NatsListen
+	}
+	nc, err := broker.Connect(ctx, way)
 	if err != nil {
 		return nil, nil, unreachableError{err}
 	}
@@ -40,7 +51,7 @@ func (c *call) openLog(ctx context.Context) (log *eventlog.Log, done func(), err
 		nc.Close()
 		return nil, nil, err
 	}
-	return eventlog.New(js, event.NewNames(conf.SubjectPrefix)), nc.Close, nil
+	return nc, js, nil
 }
 
 // A selection is the flags that choose events or resources, and how they are printed.

@@ -81,5 +81,5 @@ func pastDelivery(project string, raw json.RawMessage) (PastDelivery, bool) {
 }
 
 func rulePath(project, rule string) string {
-	return "/api/v1/projects/" + url.PathEscape(project) + "/webhook/rules/" + url.PathEscape(rule)
+	return rulesPath(project) + "/" + url.PathEscape(rule)
 }

@@ -133,13 +133,18 @@ func (s Streams) bucket(name, description string) jetstream.StreamConfig {
 	}
 }
 
+// all are the streams in the order in which they are made: a source must be there before what draws on it.
+func (s Streams) all() []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{s.events(), s.state(), s.unapplied(), s.lease(), s.notes()}
+}
+
 // codeNoStorage is JetStream's code for "insufficient storage resources available".
 const codeNoStorage jetstream.ErrorCode = 10047
 
 // Ensure makes the streams that are missing, or (without Create) only looks at them. A stream that is
 // there is never changed: one that would break the bridge's promise is explained and refused.
 func Ensure(ctx context.Context, js jetstream.JetStream, s Streams) error {
-	for _, want := range []jetstream.StreamConfig{s.events(), s.state(), s.unapplied(), s.lease(), s.notes()} {
+	for _, want := range s.all() {
 		if err := ensure(ctx, js, want, s.Create); err != nil {
 			return err
 		}

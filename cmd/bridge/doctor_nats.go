@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/publish"
+)
+
+// The oldest NATS server that has what the streams need.
+const (
+	natsMajor = 2
+	natsMinor = 12
+)
+
+// checkNATS returns a connection and its JetStream; nil where there is none.
+func (d *doctor) checkNATS(ctx context.Context) (*nats.Conn, jetstream.JetStream) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	nc, js, err := d.call.connect(ctx, d.conf, slog.New(slog.DiscardHandler))
+	if err != nil {
+		do := "see that it runs, and that the BRIDGE_NATS_… settings say the way in"
+		if d.conf.NatsURL == "" {
+			do = "start the bridge, whose embedded server this is, or set BRIDGE_NATS_URL"
+		}
+		d.fail("NATS", reason(err), do)
+		return nil, nil
+	}
+	d.checkVersion(nc.ConnectedServerVersion())
+	if _, err := js.AccountInfo(ctx); err != nil {
+		d.fail("JetStream", reason(err), "enable JetStream on the server and for this account")
+		return nc, nil
+	}
+	d.ok("JetStream", "it is on")
+	d.checkStreams(ctx, js)
+	return nc, js
+}
+
+func (d *doctor) checkVersion(version string) {
+	found := "server " + version
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
+		d.warn("NATS", found+", a version that cannot be read", fmt.Sprintf("see that it is %d.%d or newer", natsMajor, natsMinor))
+		return
+	}
+	if major < natsMajor || major == natsMajor && minor < natsMinor {
+		d.fail("NATS", found, fmt.Sprintf("update it to %d.%d or newer", natsMajor, natsMinor))
+		return
+	}
+	d.ok("NATS", found)
+}
+
+func (d *doctor) checkStreams(ctx context.Context, js jetstream.JetStream) {
+	streams := publish.Streams{Names: event.NewNames(d.conf.SubjectPrefix), Replicas: d.conf.StreamReplicas, MaxAge: d.conf.MaxAge}
+	writable := true
+	for _, s := range publish.Verify(ctx, js, streams) {
+		check := "stream " + s.Name
+		switch {
+		case s.Missing && d.conf.StreamManage == "create":
+			d.warn(check, "it does not exist", "start the bridge, which creates it")
+		case s.Missing:
+			d.fail(check, "it does not exist", "create it, or set BRIDGE_STREAM_MANAGE=create and start the bridge")
+		case s.Err != nil:
+			d.fail(check, reason(s.Err), "change the stream, or choose another BRIDGE_SUBJECT_PREFIX; the bridge refuses to run on it")
+		default:
+			d.ok(check, "it is as the bridge needs it")
+		}
+		if s.Name == streams.Names.EventStream() && s.Err != nil {
+			writable = false
+		}
+	}
+	if d.conf.NatsURL == "" {
+		d.ok("publishing", "the server is the bridge's own, and nobody else may")
+	} else if writable {
+		d.checkPublish(ctx, js, streams)
+	}
+}
+
+func (d *doctor) checkPublish(ctx context.Context, js jetstream.JetStream, streams publish.Streams) {
+	if err := publish.TryPublish(ctx, js, streams); err != nil {
+		d.fail("publishing", reason(err), "let the user publish to "+streams.Names.EventSubjects()+", "+streams.Names.UnappliedPrefix()+".>, $KV.> and $JS.API.>, and subscribe to _INBOX.>")
+		return
+	}
+	d.ok("publishing", "the bridge may write to the log")
+}

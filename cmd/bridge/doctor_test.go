@@ -1,0 +1,194 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDoctorFindsNothingWrong(t *testing.T) {
+	m := installed(t)
+	m.live = `{"name":"e1","properties":{"resourceState":"Running"}}`
+	wantSaid(t, exitOK, nil, "webhook", "register")
+	m.history = []map[string]any{{"created": time.Now(), "status": "Sent", "type": "MediaKind.JobFinished", "source": tinyProject + "/transforms/t/jobs/j"}}
+	out, _, code := say(t, "doctor", "--output", "json")
+	if code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	checks := map[string]bool{}
+	for line := range strings.Lines(out) {
+		var f finding
+		if err := json.Unmarshal([]byte(line), &f); err != nil || f.Grade != gradeOK {
+			t.Errorf("finding %s, %v", line, err)
+		}
+		checks[f.Check] = true
+	}
+	for _, check := range []string{
+		"configuration", "webhook URL", "NATS", "JetStream", "stream MKIO_EVENTS", "stream KV_mkio_bridge", "publishing", "MK.IO", "API token", "projects",
+		"right to read job in aurora-vod", "right to read live-output in aurora-vod", "right to read scheduled-operation in aurora-vod",
+		"webhook rule mkio-bridge in aurora-vod", "deliveries of webhook rule mkio-bridge in aurora-vod",
+	} {
+		if !checks[check] {
+			t.Errorf("%s was not checked: %s", check, out)
+		}
+	}
+}
+
+func TestDoctorFindsWhatIsWrong(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(t *testing.T, m *tinyMKIO)
+		code  int
+		want  []string
+	}{
+		{
+			"the configuration", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_SINK", "x"); t.Setenv("BRIDGE_LISTN", "x") },
+			exitFailed,
+			[]string{"FAILED   configuration: BRIDGE_SINK", "FAILED   configuration: BRIDGE_LISTN", "2 of 2 checks FAILED"},
+		},
+		{
+			"no NATS", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_NATS_URL", "nats://127.0.0.1:1") },
+			exitFailed,
+			[]string{"FAILED   NATS:", "ok       API token:"},
+		},
+		{
+			"no embedded NATS", func(t *testing.T, _ *tinyMKIO) {
+				t.Setenv("BRIDGE_NATS_URL", "")
+				t.Setenv("BRIDGE_NATS_LISTEN", "127.0.0.1:1")
+			},
+			exitFailed,
+			[]string{"FAILED   NATS:", "→ start the bridge"},
+		},
+		{
+			"streams that are not made yet", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme") },
+			exitOK,
+			[]string{"warning  stream ACME_EVENTS: it does not exist", "→ start the bridge"},
+		},
+		{
+			"streams that nobody makes", func(t *testing.T, _ *tinyMKIO) {
+				t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme")
+				t.Setenv("BRIDGE_STREAM_MANAGE", "verify")
+			},
+			exitFailed,
+			[]string{"FAILED   stream ACME_EVENTS: it does not exist", "BRIDGE_STREAM_MANAGE=create"},
+		},
+		{
+			"no MK.IO", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_MKIO_URL", "http://127.0.0.1:1") },
+			exitFailed,
+			[]string{"FAILED   MK.IO:", "→ check BRIDGE_MKIO_URL"},
+		},
+		{
+			"no token", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_MKIO_TOKEN", "") },
+			exitOK,
+			[]string{"warning  API token: there is none"},
+		},
+		{
+			"a token that ended", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_MKIO_TOKEN", token(time.Now().Add(-time.Hour))) },
+			exitFailed,
+			[]string{"FAILED   API token: it ended"},
+		},
+		{
+			"a token that ends soon", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_MKIO_TOKEN", token(time.Now().Add(time.Hour))) },
+			exitOK,
+			[]string{"warning  API token: it ends soon"},
+		},
+		{
+			"a token that is refused", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_MKIO_TOKEN", "other") },
+			exitFailed,
+			[]string{"FAILED   projects:", "401", "→ the token is wrong"},
+		},
+		{
+			"a project that is not there", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_PROJECTS", "nowhere,aurora-vod") },
+			exitFailed,
+			[]string{"FAILED   project nowhere:", "ok       project aurora-vod:"},
+		},
+		{
+			"a right", func(_ *testing.T, m *tinyMKIO) { m.denied = []string{"media/jobs"} },
+			exitFailed,
+			[]string{"FAILED   right to read job in aurora-vod", "→ give the token ams.job.get", "ok       right to read asset"},
+		},
+		{
+			"a right below", func(_ *testing.T, m *tinyMKIO) {
+				m.live = `{"name":"e1","properties":{"resourceState":"Running"}}`
+				m.denied = []string{"media/liveEvents/e1/"}
+			},
+			exitFailed,
+			[]string{"FAILED   right to read live-output in aurora-vod", "ams.liveeventoutput.get"},
+		},
+		{
+			"the right to rules", func(_ *testing.T, m *tinyMKIO) { m.denied = []string{"webhook/"} },
+			exitOK,
+			[]string{"warning  webhook rule mkio-bridge in aurora-vod", "webhooks.config.get"},
+		},
+		{
+			"no rule", func(_ *testing.T, m *tinyMKIO) { delete(m.rules, "mkio-bridge") },
+			exitFailed,
+			[]string{"FAILED   webhook rule mkio-bridge in aurora-vod: there is none", "→ bridge webhook register"},
+		},
+		{
+			"a rule with another URL", func(_ *testing.T, m *tinyMKIO) { m.rules["mkio-bridge"]["url"] = "https://other.test/REDACT-ME" },
+			exitFailed,
+			[]string{"it delivers to somewhere else"},
+		},
+		{
+			"a disabled rule", func(_ *testing.T, m *tinyMKIO) { m.rules["mkio-bridge"]["enabled"] = false },
+			exitOK,
+			[]string{"warning  webhook rule mkio-bridge in aurora-vod: it is not what it must be: enabled"},
+		},
+		{
+			"another secret", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_WEBHOOK_SECRETS", "REDACT-ME-else") },
+			exitOK,
+			[]string{"the secret is another now"},
+		},
+		{
+			"a rule too many", func(_ *testing.T, m *tinyMKIO) { m.rules["twin"] = m.rules["mkio-bridge"] },
+			exitOK,
+			[]string{"rule twin delivers here too"},
+		},
+		{
+			"deliveries that fail", func(_ *testing.T, m *tinyMKIO) {
+				m.history = []map[string]any{{"created": time.Now(), "status": "Failed", "type": "MediaKind.JobFinished", "source": "/x"}}
+			},
+			exitFailed,
+			[]string{"0 sent, 1 failed", "the last one failed"},
+		},
+		{
+			"no public URL", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_WEBHOOK_URL", "") },
+			exitOK,
+			[]string{"warning  webhook URL: there is none", "ok       webhook rule"},
+		},
+		{
+			"a private URL", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_WEBHOOK_URL", "http://10.0.0.1") },
+			exitFailed,
+			[]string{"warning  webhook URL: 10.0.0.1"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := installed(t)
+			wantSaid(t, exitOK, nil, "webhook", "register")
+			tt.spoil(t, m)
+			wantSaid(t, tt.code, tt.want, "doctor")
+		})
+	}
+}
+
+func TestDoctorWritesNothing(t *testing.T) {
+	m := installed(t)
+	wantSaid(t, exitFailed, nil, "doctor")
+	if m.puts != 0 {
+		t.Error("it put a rule")
+	}
+	if out, errs, code := say(t, "events"); code != exitOK || out != "" {
+		t.Errorf("the log holds %s (%d, %s)", out, code, errs)
+	}
+}
+
+func TestDoctorWithTheEmbeddedServer(t *testing.T) {
+	installed(t)
+	b := openForTest(t)
+	t.Setenv("BRIDGE_NATS_URL", "")
+	t.Setenv("BRIDGE_NATS_LISTEN", b.embedded.Addr())
+	wantSaid(t, exitFailed, []string{"ok       NATS:", "ok       JetStream:", "ok       stream KV_mkio_state:", "ok       publishing:"}, "doctor")
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"mkio-bridge/internal/mkio"
+)
+
+// webhookCommands returns what `bridge webhook` does, in the order of the help.
+func webhookCommands() []command {
+	return []command{
+		{"register", "", "make the rule what it must be, and show what that changes", runRegister},
+		{"show", "", "the rule as MK.IO shows it", runShowRule},
+		{"history", "", "the rule's delivery history, newest last", runRuleHistory},
+		{"delete", "", "delete the rule, and its delivery history with it", runDeleteRule},
+	}
+}
+
+func runWebhook(ctx context.Context, c *call) error {
+	var names []string
+	for _, sub := range webhookCommands() {
+		names = append(names, sub.name)
+	}
+	if len(c.args) == 0 || strings.HasPrefix(c.args[0], "-") {
+		if _, err := c.parse(c.flags(), 0); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				for _, sub := range webhookCommands() {
+					fmt.Fprintf(c.stdout, "  %-10s %s\n", sub.name, sub.summary)
+				}
+			}
+			return err
+		}
+		return usageError{fmt.Errorf("say what to do: %s", strings.Join(names, ", "))}
+	}
+	i := slices.Index(names, c.args[0])
+	if i < 0 {
+		return usageError{fmt.Errorf("there is no %q: it is %s", c.args[0], strings.Join(names, ", "))}
+	}
+	sub := webhookCommands()[i]
+	run := sub.run
+	sub.name = c.command.name + " " + sub.name
+	return run(ctx, &call{sub, c.args[1:], c.stdout, c.stderr})
+}
+
+// ruleFlags are those that all webhook commands have.
+type ruleFlags struct {
+	projects list
+	output   string
+}
+
+func (f *ruleFlags) add(set *flag.FlagSet) {
+	set.Func("project", "only in this project; several: again, or comma-separated (default BRIDGE_PROJECTS, or all active)", func(v string) error {
+		f.projects = append(f.projects, splitList(v)...)
+		return nil
+	})
+	set.StringVar(&f.output, "output", "text", "text, or json for one object a line")
+}
+
+// A ruleCall is a webhook command with all that it needs of MK.IO.
+type ruleCall struct {
+	*call
+	flags  ruleFlags
+	conf   config
+	client *mkio.Client
+}
+
+// open reads flags and configuration.
+func (f ruleFlags) open(c *call, set *flag.FlagSet) (*ruleCall, error) {
+	f.add(set)
+	if _, err := c.parse(set, 0); err != nil {
+		return nil, err
+	}
+	if f.output != "text" && f.output != "json" {
+		return nil, usageError{fmt.Errorf("--output %q must be text or json", f.output)}
+	}
+	conf, err := loadConfig()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if !conf.polls() {
+		return nil, usageError{fmt.Errorf("there is no token for MK.IO: set %s_MKIO_TOKEN", prefix)}
+	}
+	client, err := conf.client()
+	if err != nil {
+		return nil, err
+	}
+	return &ruleCall{call: c, flags: f, conf: conf, client: client}, nil
+}
+
+// each does something in each project. What fails in one does not keep it from the others.
+func (c *ruleCall) each(ctx context.Context, do func(project string) error) error {
+	projects := c.flags.projects
+	if len(projects) == 0 {
+		var err error
+		if projects, err = projectsOf(ctx, c.conf, c.client); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for _, project := range projects {
+		if err := do(project); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// projectsOf returns the projects of the configuration, or all active ones that the token can see.
+func projectsOf(ctx context.Context, conf config, client *mkio.Client) ([]string, error) {
+	if len(conf.Projects) > 0 {
+		return conf.Projects, nil
+	}
+	all, err := client.Projects(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("MK.IO does not tell its projects: %w", err)
+	}
+	var active []string
+	for _, p := range all {
+		if p.Active && p.Name != "" {
+			active = append(active, p.Name)
+		}
+	}
+	if len(active) == 0 {
+		return nil, fmt.Errorf("the token can see no active project: name it in %s_PROJECTS, or give the token rights there", prefix)
+	}
+	return active, nil
+}
+
+// print writes a line of JSON, or what text writes.
+func (f ruleFlags) print(w io.Writer, v any, text func(io.Writer)) error {
+	if f.output == "json" {
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(v)
+	}
+	text(w)
+	return nil
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/rule"
+)
+
+func runDeleteRule(ctx context.Context, c *call) error {
+	set := c.flags()
+	force := set.Bool("force", false, "delete a rule that delivers elsewhere than to BRIDGE_WEBHOOK_URL")
+	r, err := ruleFlags{}.open(c, set)
+	if err != nil {
+		return err
+	}
+	ours := "" // no rule's address, where none is configured
+	if r.conf.WebhookURL != "" {
+		if ours, err = rule.Address(r.conf.WebhookURL); err != nil {
+			return usageError{err}
+		}
+	}
+	name := r.conf.WebhookRule
+	return r.each(ctx, func(project string) error {
+		is, err := r.client.Rule(ctx, project, name)
+		if err != nil && !mkio.IsNotFound(err) {
+			return err
+		}
+		if err == nil && is.URL != ours && !*force {
+			return fmt.Errorf("rule %s in project %s delivers to %s, which %s_WEBHOOK_URL does not name: delete it with --force", printable(name), printable(project), withoutQuery(is.URL), prefix)
+		}
+		deleted := false
+		if err == nil {
+			if deleted, err = r.client.DeleteRule(ctx, project, name); err != nil {
+				return err
+			}
+		}
+		outcome := struct {
+			Project string `json:"project"`
+			Rule    string `json:"rule"`
+			Deleted bool   `json:"deleted"`
+		}{project, name, deleted}
+		return r.flags.print(c.stdout, outcome, func(w io.Writer) {
+			what := "is deleted"
+			if !deleted {
+				what = "did not exist"
+			}
+			fmt.Fprintf(w, "%s: rule %s %s\n", printable(project), printable(name), what)
+		})
+	})
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// A shownDelivery is a row of the history as it is printed.
+type shownDelivery struct {
+	Project  string    `json:"project"`
+	Created  time.Time `json:"created"`
+	Status   string    `json:"status"`
+	Type     string    `json:"type"`
+	Resource string    `json:"resource"`
+}
+
+func runRuleHistory(ctx context.Context, c *call) error {
+	set := c.flags()
+	var statuses list
+	set.Func("status", "only these: Pending, Retrying, Failed, Sent; several comma-separated", func(v string) error {
+		for _, s := range splitList(v) {
+			if !isStatus(s) {
+				return fmt.Errorf("%q is none of Pending, Retrying, Failed, Sent", s)
+			}
+			statuses = append(statuses, s)
+		}
+		return nil
+	})
+	var since time.Time
+	set.Func("since", "from this time on: how long ago, or RFC 3339", moment(&since))
+	r, err := ruleFlags{}.open(c, set)
+	if err != nil {
+		return err
+	}
+	return r.each(ctx, func(project string) error {
+		all, err := deliveries(ctx, r.client, project, r.conf.WebhookRule)
+		if err != nil {
+			return err
+		}
+		for _, d := range all {
+			wanted := len(statuses) == 0 || slices.ContainsFunc(statuses, func(s string) bool { return strings.EqualFold(s, d.Status) })
+			if !wanted || d.Created.Before(since) {
+				continue
+			}
+			shown := shownDelivery{project, d.Created, d.Status, d.Type, deliveryOf(d)}
+			if err := r.flags.print(c.stdout, shown, func(w io.Writer) {
+				fmt.Fprintf(w, "%s  %-8s  %-38s  %s\n", d.Created.Format("2006-01-02 15:04:05.000"), printable(d.Status), printable(d.Type), printable(shown.Resource))
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func isStatus(s string) bool {
+	return slices.ContainsFunc([]string{mkio.StatusPending, mkio.StatusRetrying, mkio.StatusFailed, mkio.StatusSent}, func(known string) bool {
+		return strings.EqualFold(known, s)
+	})
+}
+
+// deliveries reads a rule's whole history, the oldest first: MK.IO does not say in which order it comes. What was
+// read before an error comes along with it.
+func deliveries(ctx context.Context, client *mkio.Client, project, name string) ([]mkio.PastDelivery, error) {
+	var all []mkio.PastDelivery
+	var failed error
+	for pages := client.History(project, name, 0); pages.More(); {
+		page, err := pages.NextDeliveries(ctx, mkio.Urgent)
+		all = append(all, page.Deliveries...)
+		if err != nil {
+			failed = fmt.Errorf("the delivery history of rule %s in project %s: %w", printable(name), printable(project), err)
+			break
+		}
+	}
+	slices.SortStableFunc(all, func(a, b mkio.PastDelivery) int { return a.Created.Compare(b.Created) })
+	return all, failed
+}
+
+// deliveryOf says what a delivery was of; of an unknown resource its path.
+func deliveryOf(d mkio.PastDelivery) string {
+	if d.Key != (lifecycle.Key{}) {
+		return d.Key.String()
+	}
+	u, err := url.Parse(d.Source)
+	if err != nil {
+		return "a source that cannot be read"
+	}
+	return u.Path
+}
