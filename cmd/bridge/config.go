@@ -121,6 +121,12 @@ func (c config) validate() error {
 	if _, _, err := net.SplitHostPort(c.NatsListen); err != nil && c.NatsListen != "" {
 		bad("NATS_LISTEN", "%q is no host:port, e.g. 127.0.0.1:4222", c.NatsListen)
 	}
+	if _, err := rule.Address(c.WebhookURL); err != nil && c.WebhookURL != "" {
+		bad("WEBHOOK_URL", "%v", err)
+	}
+	if c.WebhookURL != "" && c.currentSecret() == "" {
+		bad("WEBHOOK_URL", "the rule needs a secret for its deliveries to bring: set %s_WEBHOOK_SECRETS", prefix)
+	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		bad("TLS_CERT", "certificate and key go together: set both %s_TLS_CERT and %s_TLS_KEY", prefix, prefix)
 	}

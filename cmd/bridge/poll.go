@@ -8,9 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/poll"
+	"mkio-bridge/internal/rule"
 )
 
 // kinds is a list of kinds of resource.
@@ -79,8 +82,25 @@ func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poll
 		Client: client, Log: b.publisher, Leases: leases, Notes: notes,
 		Projects: b.config.Projects, Kinds: b.config.kindsToPoll(),
 		Active: b.config.PollActive, Sweep: b.config.PollSweep, Full: b.config.PollFull,
-		Rule: b.config.WebhookRule, Logger: b.log,
+		Rule: b.config.WebhookRule, KeepRule: b.ruleKeeper(client, notes), Logger: b.log,
 	}), nil
+}
+
+// ruleKeeper keeps the webhook rule right where the bridge knows its own public address; nil where it does not.
+func (b *bridge) ruleKeeper(client *mkio.Client, notes jetstream.KeyValue) poll.RuleKeeper {
+	if b.config.WebhookURL == "" {
+		return nil
+	}
+	keeper := rule.Keeper{
+		Client: client, Notes: notes, URL: b.config.WebhookURL, Name: b.config.WebhookRule, Secret: b.config.currentSecret,
+	}
+	return func(ctx context.Context, project string) error {
+		change, err := keeper.Keep(ctx, project, false)
+		if err == nil && !change.None() {
+			b.log.Info("the webhook rule was put right", "project", project, "rule", b.config.WebhookRule, "changes", change.Changes, "warnings", change.Warnings)
+		}
+		return err
+	}
 }
 
 // told hears of each event that any bridge records.

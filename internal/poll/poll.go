@@ -38,6 +38,9 @@ type Log interface {
 	KeyOf(ctx context.Context, resource string) (lifecycle.Key, error)
 }
 
+// A RuleKeeper makes the webhook rule of a project what it must be, where it is not. It is called again and again.
+type RuleKeeper func(ctx context.Context, project string) error
+
 // Config is what a poller needs to know.
 type Config struct {
 	Client   *mkio.Client
@@ -50,6 +53,7 @@ type Config struct {
 	Sweep    time.Duration    // between two questions for what changed
 	Full     time.Duration    // between two full sweeps
 	Rule     string           // the webhook rule whose delivery history is looked through
+	KeepRule RuleKeeper       // nil: the rule is somebody else's business
 	Logger   *slog.Logger
 }
 

@@ -63,6 +63,9 @@ func (p *project) run(ctx context.Context) {
 			return
 		}
 	}
+	if p.KeepRule != nil {
+		p.errands.Go(func() { p.keepRule(ctx) })
+	}
 	if p.Rule != "" {
 		p.errands.Go(func() { p.watchHistory(ctx) })
 	}

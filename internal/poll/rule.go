@@ -1,0 +1,33 @@
+package poll
+
+import (
+	"context"
+	"log/slog"
+)
+
+// keepRule keeps the project's webhook rule right until the context ends. Without a rule polling goes on: it
+// takes longer to see what a webhook would have told.
+func (p *project) keepRule(ctx context.Context) {
+	for failures := 0; ; {
+		err := p.KeepRule(ctx, p.name)
+		wait := p.pace.sweep
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			failures = 0
+		default:
+			failures++
+			level := slog.LevelDebug
+			if failures == 1 {
+				level = slog.LevelWarn
+			}
+			p.metrics.failed(p.name, "rule", err)
+			p.log.Log(ctx, level, "the webhook rule cannot be kept right; polling goes on, and it is tried again", "rule", p.Rule, "error", err, "do", advice(err))
+			wait = max(wait, retryAfter(failures))
+		}
+		if pause(ctx, wait) != nil {
+			return
+		}
+	}
+}
