@@ -25,7 +25,6 @@ var arrows = map[string][]string{
 	"internal/broker":        {},
 	"internal/problem":       {},
 	"internal/mkio/mkiofake": {"internal/lifecycle"},
-	"internal/mkio/mkiotell": {},
 	"schemas":                {},
 }
 

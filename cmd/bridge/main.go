@@ -50,6 +50,7 @@ func commands() []command {
 	return []command{
 		{"run", "", "the service (the default)", runService},
 		{"demo", "", "a simulated day of MK.IO in seconds, with an embedded server", runDemo},
+		{"mkio-fake", "", "a simulated MK.IO: its API and its webhooks, with faults", runMkioFake},
 		{"events", "", "read the log", runEvents},
 		{"state", "", "the current state of resources", runState},
 		{"webhook", "register|show|history|delete", "the bridge's webhook rule in MK.IO's projects", runWebhook},

@@ -85,7 +85,7 @@ func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poll
 
 // told hears of each event that any bridge records.
 func (b *bridge) told(resource string, fact lifecycle.Fact) {
-	if b.poller == nil || fact.Delivery == "" {
+	if b.poller == nil {
 		return
 	}
 	key, err := b.publisher.KeyOf(context.Background(), resource)

@@ -117,9 +117,8 @@ func TestV1NeedsTheTokenOrLoopback(t *testing.T) {
 
 func TestListOfResources(t *testing.T) {
 	b := openForTest(t)
-	s := simulation{t: t, bridge: b}
-	if status, err := s.post(t.Context(), fixture(t, "streaming-locator-created.json")); err != nil || status != 204 {
-		t.Fatalf("status %d, %v", status, err)
+	if status := deliver(t, b, fixture(t, "streaming-locator-created.json")); status != 204 {
+		t.Fatalf("status %d", status)
 	}
 	if err := b.publisher.Load(t.Context()); err != nil { // waits for the server to fill the bucket
 		t.Fatal(err)
@@ -193,9 +192,8 @@ func TestEventsAreStreamed(t *testing.T) {
 		}
 		return ids
 	}
-	s := simulation{t: t, bridge: b}
-	if status, err := s.post(t.Context(), fixture(t, "job-finished.finished.json")); err != nil || status != 204 {
-		t.Fatalf("status %d, %v", status, err)
+	if status := deliver(t, b, fixture(t, "job-finished.finished.json")); status != 204 {
+		t.Fatalf("status %d", status)
 	}
 	if got := fmt.Sprint(read("?from=1", "", 2)); got != "[1 2]" {
 		t.Errorf("from the first: %s", got)
@@ -205,11 +203,11 @@ func TestEventsAreStreamed(t *testing.T) {
 	}
 	live := make(chan []string)
 	go func() { live <- read("", "2", 2) }()
-	if status, err := s.post(t.Context(), fixture(t, "streaming-locator-created.json")); err != nil || status != 204 {
-		t.Fatalf("status %d, %v", status, err)
+	if status := deliver(t, b, fixture(t, "streaming-locator-created.json")); status != 204 {
+		t.Fatalf("status %d", status)
 	}
-	if status, err := s.post(t.Context(), fixture(t, "scheduled-operation-accepted.json")); err != nil || status != 204 {
-		t.Fatalf("status %d, %v", status, err)
+	if status := deliver(t, b, fixture(t, "scheduled-operation-accepted.json")); status != 204 {
+		t.Fatalf("status %d", status)
 	}
 	if got := fmt.Sprint(<-live); got != "[3 4]" {
 		t.Errorf("after the second: %s", got)

@@ -1,146 +1,278 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/eventlog"
-	"mkio-bridge/internal/invariant"
+	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
-	"mkio-bridge/internal/mkio/mkiotell"
+	"mkio-bridge/internal/mkio/mkiofake"
 	"mkio-bridge/internal/schematest"
 )
 
-// TestAWeekOfDeliveriesWithRestarts runs the whole bridge on a real JetStream for seven days of virtual
-// time, told by a rude MK.IO, and stops and reopens it twice a day, in the middle of what comes.
-func TestAWeekOfDeliveriesWithRestarts(t *testing.T) {
-	defer broker.HoldClock()()
-	store := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		s := simulation{t: t, config: demoConfig(store), rng: rand.New(rand.NewPCG(4, 17))}
-		s.config.NatsListen = ""
-		s.config.Sync = syncMode(24 * time.Hour) // the disk is real: no need to wear it out
-		s.open()
-		start := time.Now()
-		var changes []mkiotell.Change
-		for day := range 7 {
-			changes = append(changes, mkiotell.Day(s.rng, start.AddDate(0, 0, day), 12)...)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		var restarts sync.WaitGroup
-		restarts.Go(func() { s.restart(ctx) })
-		sent := mkiotell.Sender{Post: s.post, Faults: mkiotell.Rude, Seed: 42, Start: start, Speed: 1}.Send(t.Context(), changes)
-		cancel()
-		restarts.Wait()
-		s.check(sent)
-		s.bridge.close()
-		synctest.Wait()
-		t.Logf("%d changes, %d deliveries, %d refused while the bridge was away, in %s", len(changes), len(sent), s.away, time.Since(start))
-	})
-}
-
-// A simulation is a bridge that comes and goes on one store.
+// A simulation is a rude MK.IO and a bridge on a real JetStream, in a bubble of virtual time.
 type simulation struct {
 	t      *testing.T
 	config config
+	fake   *mkiofake.MKIO
 	rng    *rand.Rand
+	told   *witness
+	logs   strings.Builder
 
 	mu     sync.RWMutex // read-locked by requests in hand: a stop waits for them
 	bridge *bridge      // nil while it is away
+	stop   func()
 	away   int
 }
 
+// simulate runs a test in a bubble, with days of MK.IO to come.
+func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simulation), settings ...func(*config)) {
+	t.Helper()
+	defer broker.HoldClock()()
+	store := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := &simulation{t: t, config: demoConfig(store), rng: rand.New(rand.NewPCG(4, 17))}
+		s.config.NatsListen = ""
+		s.config.Sync = syncMode(24 * time.Hour) // the disk is real: no need to wear it out
+		s.config.PollActive, s.config.PollSweep, s.config.PollFull = 2*time.Minute, 10*time.Minute, 2*time.Hour
+		s.config.PollRate = 1000
+		for _, set := range settings {
+			set(&s.config)
+		}
+		s.told = &witness{to: s}
+		s.fake = mkiofake.New(mkiofake.Config{Seed: 42, Token: demoToken, Faults: faults, Transport: s.told})
+		s.config.transport = s.fake
+		for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
+			s.fake.PutRule(project, s.config.WebhookRule, mkiofake.Rule{
+				URL: "https://bridge.test" + webhookPath, Events: mkio.Types(), SecretHeaders: map[string]string{"X-Webhook-Secret": demoSecret},
+			})
+		}
+		s.open()
+		for day := range days {
+			s.fake.Play(mkiofake.Day(s.rng, time.Now().Add(time.Hour).AddDate(0, 0, day), 8))
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var playing sync.WaitGroup
+		playing.Go(func() { _ = s.fake.Run(ctx) })
+		test(s)
+		stop()
+		playing.Wait()
+		s.close()
+		for _, secret := range []string{demoToken, "REDACT-ME"} {
+			if strings.Contains(s.logs.String(), secret) {
+				t.Errorf("%q is in the log", secret)
+			}
+		}
+	})
+}
+
 func (s *simulation) open() {
-	b, err := open(s.t.Context(), s.config, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.NewTextHandler(&s.logs, nil))
+	s.lease()
+	b, err := open(s.t.Context(), s.config, log)
 	if err != nil {
 		s.t.Error(err)
 		return
 	}
 	s.bridge = b
+	ctx, cancel := context.WithCancel(s.t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { b.publisher.Follow(ctx, b.told) })
+	if b.poller != nil {
+		running.Go(func() { b.poll(ctx) })
+	}
+	s.stop = func() { cancel(); running.Wait(); b.close() }
 }
 
-// post is a request to the bridge, without a network: a bubble has none.
-func (s *simulation) post(ctx context.Context, body []byte) (int, error) {
+// lease makes the bucket of leases before the bridge does: the server ends entries by a clock outside of the
+// bubble, so their time must outlast the test.
+func (s *simulation) lease() {
+	e, err := broker.Start(broker.EmbeddedConfig{StoreDir: s.config.StoreDir, SyncInterval: time.Hour, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer e.Shutdown()
+	nc, err := e.Connect()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, err = js.CreateKeyValue(s.t.Context(), jetstream.KeyValueConfig{Bucket: "mkio_lease", TTL: 10000 * time.Hour})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *simulation) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stop()
+	s.bridge = nil
+}
+
+// RoundTrip is a request to the bridge, without a network: a bubble has none.
+func (s *simulation) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.bridge == nil {
 		s.away++
-		return 0, errors.New("connection refused")
+		return nil, errors.New("connection refused")
 	}
-	request := httptest.NewRequestWithContext(ctx, http.MethodPost, webhookPath, bytes.NewReader(body))
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("X-Webhook-Secret", demoSecret)
 	answer := httptest.NewRecorder()
-	s.bridge.publicRoutes().ServeHTTP(answer, request)
-	return answer.Code, nil
+	s.bridge.publicRoutes().ServeHTTP(answer, r)
+	return answer.Result(), nil
 }
 
-// restart stops the bridge every twelve hours or so, and starts it again some minutes later.
-func (s *simulation) restart(ctx context.Context) {
-	sleep := func(d time.Duration) bool {
-		select {
-		case <-time.After(d):
-			return true
-		case <-ctx.Done():
-			return false
-		}
-	}
-	for sleep(12*time.Hour + time.Duration(s.rng.Int64N(int64(time.Hour)))) {
-		s.mu.Lock()
-		s.bridge.close()
-		s.bridge = nil
-		s.mu.Unlock()
-		sleep(time.Duration(s.rng.Int64N(int64(20 * time.Minute))))
-		s.mu.Lock()
-		s.open()
-		s.mu.Unlock()
-	}
+// settle waits until MK.IO is quiet and everything was compared once more.
+func (s *simulation) settle() {
+	<-s.fake.Idle()
+	s.fake.SetFaults(mkiofake.Faults{})
+	time.Sleep(2 * s.config.PollFull)
 }
 
-// check judges the log against everything that was told.
-func (s *simulation) check(sent []mkiotell.Sent) {
+// check judges the log, and every event of it by its schema.
+func (s *simulation) check() {
 	s.t.Helper()
-	var told []invariant.Told
-	last := map[string]mkiotell.Change{}
-	for _, d := range sent {
-		o, err := mkio.Decoder{}.Decode(d.Body, time.Now())
-		if err != nil || d.Status/100 != 2 {
-			s.t.Errorf("delivery of %s: status %d, %v", d.Change.Source, d.Status, err)
-			continue
-		}
-		told = append(told, invariant.Told{Observation: o, Body: d.Body, Status: d.Status})
-		if d.Change.At.After(last[o.Key.String()].At) {
-			last[o.Key.String()] = d.Change
-		}
-	}
-	if err := invariant.Check(s.t.Context(), s.bridge.js, s.bridge.names, told); err != nil {
+	told := s.told.all()
+	if err := judge(s.t.Context(), s.bridge, s.fake, told); err != nil {
 		s.t.Error(err)
 	}
-	is := map[string]string{}
+	if s.bridge.poller != nil {
+		if err := converged(s.t.Context(), s.bridge, s.fake); err != nil {
+			s.t.Error(err)
+		}
+	}
+	events := 0
 	for e, err := range s.bridge.events.Events(s.t.Context(), eventlog.Query{}) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		events++
 		schematest.Event(s.t, e.Payload)
-		key, err := e.Event.Data.Key()
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		is[key.String()] = e.Event.Data.State
-	}
-	for key, change := range last {
-		if is[key] != change.State {
-			s.t.Errorf("%s ends in %q, MK.IO told %q last", key, is[key], change.State)
+		if strings.Contains(string(e.Payload), "REDACT-ME") || strings.Contains(string(e.Payload), demoToken) {
+			s.t.Errorf("a secret is in event %d", e.Sequence)
 		}
 	}
+	s.t.Logf("%d changes, %d deliveries, %d refused while the bridge was away, %d events", len(s.fake.Changes()), len(told), s.away, events)
+}
+
+// TestAWeekWithLostDeliveries loses three deliveries in ten for a week, and repeats and delays the others.
+func TestAWeekWithLostDeliveries(t *testing.T) {
+	faults := mkiofake.Rude
+	faults.Failed, faults.Silent = 0.15, 0.15
+	faults.LateBy = 5 * time.Minute // with all tries: what comes later than fifteen counts as lost
+	simulate(t, 7, faults, func(s *simulation) {
+		s.settle()
+		s.check()
+		s.checkRecovered()
+	})
+}
+
+// checkRecovered compares the metric of recovered changes with what MK.IO knows: the lost deliveries whose state
+// a poll was still shown.
+func (s *simulation) checkRecovered() {
+	s.t.Helper()
+	want, got := map[string]float64{}, map[string]float64{}
+	for _, c := range s.fake.Changes() {
+		if c.Delivery == mkiofake.Lost && c.Shown > 0 {
+			want[string(c.Key.Kind)]++
+		}
+	}
+	families, err := s.bridge.metrics.Gather()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == "mkio_bridge_changes_recovered_total" {
+				for _, l := range m.GetLabel() {
+					if l.GetName() == "kind" {
+						got[l.GetValue()] += m.GetCounter().GetValue()
+					}
+				}
+			}
+		}
+	}
+	if !maps.Equal(got, want) || len(want) == 0 {
+		s.t.Errorf("%v recovered changes are counted, MK.IO knows of %v", got, want)
+	}
+}
+
+// TestDaysWithRestarts stops the bridge several times a day, in the middle of what comes, and starts it again some
+// minutes later.
+func TestDaysWithRestarts(t *testing.T) {
+	simulate(t, 2, mkiofake.Rude, func(s *simulation) {
+		for idle := s.fake.Idle(); ; {
+			select {
+			case <-idle:
+				s.settle()
+				s.check()
+				return
+			case <-time.After(4*time.Hour + time.Duration(s.rng.Int64N(int64(time.Hour)))):
+			}
+			s.close()
+			time.Sleep(time.Duration(s.rng.Int64N(int64(20 * time.Minute))))
+			s.mu.Lock()
+			s.open()
+			s.mu.Unlock()
+		}
+	})
+}
+
+// TestDaysToldByWebhookAlone has no token to poll with: every state that is told is in the log, unless a later one
+// was told before it.
+func TestDaysToldByWebhookAlone(t *testing.T) {
+	faults := mkiofake.Rude
+	faults.Failed, faults.Silent = 0, 0
+	simulate(t, 3, faults, func(s *simulation) {
+		s.settle()
+		s.check()
+		last := map[lifecycle.Key]mkiofake.Change{}
+		for _, c := range s.fake.Changes() {
+			if c.Type != "" {
+				last[c.Key] = c
+			}
+		}
+		kinds := map[lifecycle.Kind]bool{}
+		for e, err := range s.bridge.events.State(s.t.Context(), eventlog.Query{}) {
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			key, err := e.Event.Data.Key()
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			kinds[key.Kind] = true
+			if want := last[key]; e.Fact.State != want.State {
+				s.t.Errorf("%s is recorded in %q, MK.IO told %q last", key, e.Fact.State, want.State)
+			}
+			delete(last, key)
+		}
+		for key, c := range last {
+			s.t.Errorf("%s: nothing is recorded, MK.IO told %q", key, c.State)
+		}
+		for kind := range map[lifecycle.Kind]bool{lifecycle.Job: true, lifecycle.StreamingLocator: true, lifecycle.LiveChannel: true, lifecycle.ScheduledOperation: true} {
+			if !kinds[kind] {
+				s.t.Errorf("no %s was told", kind)
+			}
+		}
+	}, func(c *config) { c.MkioToken = secret{} })
 }

@@ -142,14 +142,17 @@ var told = map[Kind][]string{
 	ScheduledOperation:     {"Accepted", "Ongoing", "Completed", "Errored"},
 }
 
-// Told says whether MK.IO tells by webhook that a resource of the kind reached a state; first is for
-// the first state of all, for what is made Stopped did not stop. Of channel instances it is not documented
-// what they are: here they are all resources of the Live API.
-func Told(kind Kind, state string, first bool) bool {
-	if first && SameState(state, "Stopped") {
+// Told says whether MK.IO tells by webhook the change from what is recorded (nil: nothing) to what was seen.
+// What is made Stopped did not stop, and what runs after an update did not start. Of channel instances it is
+// not documented what they are: here they are all resources of the Live API.
+func Told(recorded *Fact, seen Observation) bool {
+	if !slices.ContainsFunc(told[seen.Key.Kind], func(s string) bool { return SameState(s, seen.State) }) {
 		return false
 	}
-	return slices.ContainsFunc(told[kind], func(s string) bool { return SameState(s, state) })
+	if recorded == nil || SameState(recorded.State, StateDeleted) || compareIDs(recorded.Life, seen.Life) == otherLife {
+		return !SameState(seen.State, "Stopped")
+	}
+	return !SameState(recorded.State, "Updating")
 }
 
 // SameState compares two states without regard to case.

@@ -183,14 +183,17 @@ func TestWhatMaySucceedLaterIsTriedAgain(t *testing.T) {
 		atLeast    time.Duration
 		triesUntil int
 	}{
-		{"overloaded", func(w http.ResponseWriter) { w.WriteHeader(503) }, 0, 3},
-		{"too many requests", func(w http.ResponseWriter) { w.WriteHeader(429) }, 0, 3},
-		{"with a time", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "40"); w.WriteHeader(429) }, 80 * time.Second, 3},
+		{"overloaded", func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }, 0, 3},
+		{"too many requests", func(w http.ResponseWriter) { w.WriteHeader(http.StatusTooManyRequests) }, 0, 3},
+		{"with a time", func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "40")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}, 80 * time.Second, 3},
 		{"with a date", func(w http.ResponseWriter) {
 			w.Header().Set("Retry-After", time.Now().Add(40*time.Second).UTC().Format(http.TimeFormat))
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 		}, 78 * time.Second, 3},
-		{"for ever", func(w http.ResponseWriter) { w.WriteHeader(500) }, 0, maxTries + 1},
+		{"for ever", func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }, 0, maxTries + 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

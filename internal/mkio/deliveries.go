@@ -25,7 +25,13 @@ type PastDelivery struct {
 	Status  string
 	Type    string
 
-	Key lifecycle.Key // zero where the source names no known resource
+	project string
+}
+
+// Key returns the resource that the delivery was of; false where the source names none that is known.
+func (d PastDelivery) Key() (lifecycle.Key, bool) {
+	key, err := Decoder{}.keyOf(envelope{source: d.Source, typ: d.Type, project: d.project})
+	return key, err == nil
 }
 
 // A HistoryPage is a part of a rule's delivery history.
@@ -62,7 +68,7 @@ func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, e
 
 func pastDelivery(project string, raw json.RawMessage) (PastDelivery, bool) {
 	o := parseObject(raw)
-	var d PastDelivery
+	d := PastDelivery{project: project}
 	created, _, _ := o.text("created")
 	d.Source, _, _ = o.text("source")
 	d.Status, _, _ = o.text("status")
@@ -70,10 +76,6 @@ func pastDelivery(project string, raw json.RawMessage) (PastDelivery, bool) {
 	var ok bool
 	if d.Created, ok = parseTime(created); !ok || d.Source == "" {
 		return d, false
-	}
-	key, err := Decoder{}.keyOf(envelope{source: d.Source, typ: d.Type, project: project})
-	if err == nil {
-		d.Key = key
 	}
 	return d, true
 }

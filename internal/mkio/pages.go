@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -91,9 +92,7 @@ func (p *Pages) skip(pagination object) error {
 		return fmt.Errorf("GET %s: there is another page, and neither its link nor its offset can be read", p.path)
 	}
 	query := url.Values{}
-	for name, values := range p.query {
-		query[name] = values
-	}
+	maps.Copy(query, p.query)
 	query.Set("$skiptoken", strconv.Itoa(end))
 	p.query = query
 	return nil

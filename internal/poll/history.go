@@ -118,8 +118,8 @@ func (p *project) readDelivery(h *history, d mkio.PastDelivery, now time.Time) (
 	first := h.asked[row] == ""
 	h.asked[row] = d.Status
 	p.metrics.history.WithLabelValues(p.name, d.Status).Inc()
-	if first && d.Key != (lifecycle.Key{}) && d.Key.Kind != lifecycle.ChannelInstance {
-		p.ask(d.Key, lifecycle.History)
+	if key, ok := d.Key(); first && ok && key.Kind != lifecycle.ChannelInstance {
+		p.ask(key, lifecycle.History)
 	}
 	return open
 }

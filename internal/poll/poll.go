@@ -140,14 +140,16 @@ func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 	return active, err
 }
 
-// Told hears of each event that any bridge records. One that a webhook told nudges the poller: where one
-// thing changed, others are likely to have.
+// Told hears of each event that any bridge records. What it put in motion is looked at from now on, and one
+// that a webhook told nudges the poller: where one thing changed, others are likely to have.
 func (p *Poller) Told(key lifecycle.Key, fact lifecycle.Fact) {
-	if fact.Delivery == "" {
-		return
-	}
-	if project := p.project(key.Project); project != nil {
+	project := p.project(key.Project)
+	switch {
+	case project == nil:
+	case fact.Delivery != "":
 		project.nudge(key)
+	default:
+		project.rouse()
 	}
 }
 

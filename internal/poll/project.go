@@ -27,6 +27,7 @@ type project struct {
 	below     map[lifecycle.Key]*list // by parent
 	motions   map[string]*motion      // by resource token
 	asks      map[lifecycle.Key]*ask
+	looked    uint64                  // the horizon of the log when motions and parents were last looked up
 	finishing map[lifecycle.Kind]bool // whose first sweep is being noted as over
 	silence   time.Time               // nothing is asked before: the token is refused, or the log cannot write
 	troubled  bool                    // and that was said
@@ -86,9 +87,6 @@ func (p *project) rouse() {
 	}
 }
 
-// idleFor bounds how long the loop sleeps: parents and motions are looked up when it wakes.
-const idleFor = time.Second
-
 // start begins every errand that is due, and returns when the next one may be.
 func (p *project) start(ctx context.Context) time.Time {
 	now := time.Now()
@@ -97,10 +95,13 @@ func (p *project) start(ctx context.Context) time.Time {
 	if now.Before(p.silence) {
 		return p.silence
 	}
-	p.findMotions(now)
-	p.findParents()
+	if horizon := p.Log.Horizon(); horizon != p.looked || p.looked == 0 {
+		p.looked = horizon
+		p.findMotions(now)
+		p.findParents()
+	}
 	p.finishBelow(ctx)
-	next := now.Add(idleFor)
+	next := now.Add(p.pace.active)
 	all := append([]*list(nil), p.lists...)
 	for _, l := range p.below {
 		all = append(all, l)
@@ -131,7 +132,7 @@ func earlier(a, b time.Time) time.Time {
 // startList begins what is due of one list, and returns when something of it may be due next. What is
 // under way rouses the loop when it ends. The caller holds the lock.
 func (p *project) startList(ctx context.Context, l *list, now time.Time) time.Time {
-	next := now.Add(idleFor)
+	next := now.Add(p.pace.active)
 	short := onePage(p.count(l)) || !l.ByChange() || l.below()
 	if !l.busy[sweeping] {
 		at := l.next[sweeping]

@@ -126,7 +126,7 @@ func (p *project) answer(ctx context.Context, key lifecycle.Key, a ask) {
 	p.mu.Lock()
 	l := p.listOf(key)
 	p.mu.Unlock()
-	err := p.visit(ctx, l, key, mkio.Urgent, a.via)
+	err := p.visit(ctx, l, key, a.via)
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,13 +153,13 @@ func (p *project) answer(ctx context.Context, key lifecycle.Key, a ask) {
 }
 
 // visit asks for one resource by its own address.
-func (p *project) visit(ctx context.Context, l *list, key lifecycle.Key, class mkio.Class, via lifecycle.Via) error {
+func (p *project) visit(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via) error {
 	a := asked{horizon: p.Log.Horizon(), via: via}
 	var state string
 	stateless := l != nil && l.Stateless()
 	if stateless {
 		var err error
-		state, a.moment, err = p.Client.State(ctx, class, key)
+		state, a.moment, err = p.Client.State(ctx, mkio.Urgent, key)
 		if err != nil {
 			return p.absent(l, key, err)
 		}
@@ -169,7 +169,7 @@ func (p *project) visit(ctx context.Context, l *list, key lifecycle.Key, class m
 			return nil // its record would tell nothing
 		}
 	}
-	sight, err := p.Client.Get(ctx, class, key)
+	sight, err := p.Client.Get(ctx, mkio.Urgent, key)
 	if err != nil {
 		return p.absent(l, key, err)
 	}
@@ -223,7 +223,7 @@ func (p *project) look(ctx context.Context, l *list, moving []*motion) error {
 	var err error
 	switch way {
 	case each:
-		err = p.visitAll(ctx, l, due, mkio.Urgent)
+		err = p.visitAll(ctx, l, due)
 	case byState:
 		err = p.lookByState(ctx, l, moving, states)
 	case whole:
@@ -306,19 +306,19 @@ func (p *project) lookByState(ctx context.Context, l *list, moving []*motion, st
 // can be believed. Where some of many turn out to be as they were, all are likely to.
 func (p *project) visitMissing(ctx context.Context, l *list, keys []lifecycle.Key) error {
 	if len(keys) <= maxContradictions {
-		return p.visitAll(ctx, l, keys, mkio.Urgent)
+		return p.visitAll(ctx, l, keys)
 	}
 	some, rest := keys[:maxContradictions], keys[maxContradictions:]
 	before := make([]lifecycle.Fact, len(some))
 	for i, key := range some {
 		before[i], _ = p.Log.Recorded(key)
 	}
-	if err := p.visitAll(ctx, l, some, mkio.Urgent); err != nil {
+	if err := p.visitAll(ctx, l, some); err != nil {
 		return err
 	}
 	for i, key := range some {
 		if now, _ := p.Log.Recorded(key); now.Sequence != before[i].Sequence {
-			return p.visitAll(ctx, l, rest, mkio.Urgent)
+			return p.visitAll(ctx, l, rest)
 		}
 	}
 	return fmt.Errorf("%w: it lacks %d resources, and those that were asked for are as they were", errIncomplete, len(keys))

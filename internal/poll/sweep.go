@@ -203,12 +203,12 @@ func (p *project) needsState(row mkio.Row) bool {
 	return !known || fact.Life != row.Life && fact.Life != "" && row.Life != "" || lifecycle.SameState(fact.State, lifecycle.StateDeleted)
 }
 
-// visitAll visits resources side by side.
-func (p *project) visitAll(ctx context.Context, l *list, keys []lifecycle.Key, class mkio.Class) error {
+// visitAll visits resources in motion side by side.
+func (p *project) visitAll(ctx context.Context, l *list, keys []lifecycle.Key) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxStates)
 	for _, key := range keys {
-		group.Go(func() error { return p.visit(ctx, l, key, class, lifecycle.Poll) })
+		group.Go(func() error { return p.visit(ctx, l, key, lifecycle.Poll) })
 	}
 	return group.Wait()
 }

@@ -90,13 +90,13 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifec
 		return lifecycle.Verdict{}, fmt.Errorf("%w: %s: waiting for its turn: %w", ErrUnavailable, o.Key, err)
 	}
 	defer leave()
-	first := p.known.get(resource).fact == nil
+	before := p.known.get(resource).fact
 	verdict, err := p.observe(ctx, resource, o)
 	if err != nil {
 		p.metrics.failed.Inc()
 		return verdict, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
 	}
-	p.ledger.note(resource, o, verdict, first)
+	p.ledger.note(resource, before, o, verdict)
 	p.metrics.observed.WithLabelValues(string(o.Key.Kind), string(o.Via), verdict.Outcome.String()).Inc()
 	p.log.Debug("observed", "resource", resource, "state", o.State, "via", o.Via, "outcome", verdict.Outcome.String(), "why", verdict.Why)
 	return verdict, nil

@@ -49,12 +49,15 @@ func newLedger() *ledger {
 	}
 }
 
-// note takes down what became of an observation; first is for a resource that had no event before.
-func (l *ledger) note(resource string, o lifecycle.Observation, verdict lifecycle.Verdict, first bool) {
+// note takes down what became of an observation of a resource whose last event was recorded (nil: none).
+func (l *ledger) note(resource string, recorded *lifecycle.Fact, o lifecycle.Observation, verdict lifecycle.Verdict) {
 	at := change{resource, event.StateToken(o.State)}
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if before, ok := l.awaited[at]; ok && now.Sub(before.since) >= lostAfter {
+		l.lost(at, before) // it is another change of the same name that comes now
+	}
 	if o.Via == lifecycle.Webhook {
 		if before, ok := l.awaited[at]; ok {
 			l.lag.Observe(now.Sub(before.since).Seconds())
@@ -62,7 +65,7 @@ func (l *ledger) note(resource string, o lifecycle.Observation, verdict lifecycl
 		}
 		return
 	}
-	if verdict.News() && !o.Discovered && lifecycle.Told(o.Key.Kind, o.State, first) {
+	if verdict.News() && !o.Discovered && lifecycle.Told(recorded, o) {
 		l.awaited[at] = awaited{now, o.Key.Kind, o.Via}
 	}
 }
@@ -73,10 +76,15 @@ func (l *ledger) settle(now time.Time) {
 	defer l.mu.Unlock()
 	for at, a := range l.awaited {
 		if now.Sub(a.since) >= lostAfter {
-			l.recovered.WithLabelValues(string(a.kind), string(a.via)).Inc()
-			delete(l.awaited, at)
+			l.lost(at, a)
 		}
 	}
+}
+
+// lost counts a change whose delivery nobody awaits any longer. The caller holds the lock.
+func (l *ledger) lost(at change, a awaited) {
+	l.recovered.WithLabelValues(string(a.kind), string(a.via)).Inc()
+	delete(l.awaited, at)
 }
 
 // Describe makes a ledger a collector.

@@ -13,7 +13,6 @@ type answer struct {
 	body   []byte
 	cut    int      // bytes after which the connection breaks; 0: it does not
 	shows  []*entry // what it shows to be so
-	after  time.Duration
 }
 
 // jsonAnswer is a success.
@@ -36,6 +35,11 @@ func refuse(status int, detail string) answer {
 	}))
 }
 
+// badRequest refuses a request that is wrong in itself.
+func badRequest(err error) answer {
+	return refuse(http.StatusBadRequest, upperFirst(err.Error())+".")
+}
+
 // gatewayPage is what stands before MK.IO when MK.IO does not answer.
 func gatewayPage() answer {
 	return answer{
@@ -47,6 +51,8 @@ func gatewayPage() answer {
 // dated gives an answer MK.IO's time.
 func (a answer) dated(now time.Time) answer {
 	a.header.Set("Date", now.UTC().Format(http.TimeFormat))
-	a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	if a.status != http.StatusNoContent {
+		a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
 	return a
 }

@@ -58,28 +58,28 @@ func parseFilter(filter string, fields []string) ([]condition, error) {
 	for rest := strings.TrimSpace(filter); rest != ""; {
 		found := comparison.FindStringSubmatch(rest)
 		if found == nil {
-			return nil, fmt.Errorf("Filter %q cannot be read.", filter)
+			return nil, fmt.Errorf("filter %q cannot be read", filter)
 		}
 		rest = rest[len(found[0]):]
 		c := condition{field: found[1], operator: found[2]}
 		if !slices.Contains(fields, c.field) {
-			return nil, fmt.Errorf("Filter field '%s' is not valid for this collection.", c.field)
+			return nil, fmt.Errorf("filter field '%s' is not valid for this collection", c.field)
 		}
 		if !slices.Contains(operators, c.operator) {
-			return nil, fmt.Errorf("Filter operator '%s' is not supported.", c.operator)
+			return nil, fmt.Errorf("filter operator '%s' is not supported", c.operator)
 		}
 		value := found[3]
 		_, _, isMoment := (&version{of: &resource{key: anyJob, place: places[2]}}).field(c.field)
 		quoted := strings.HasPrefix(value, "'")
 		if isMoment == quoted {
-			return nil, fmt.Errorf("Filter field '%s' does not take %s.", c.field, value)
+			return nil, fmt.Errorf("filter field '%s' does not take %s", c.field, value)
 		}
 		if quoted {
 			c.text = strings.ReplaceAll(value[1:len(value)-1], "''", "'")
 		} else {
 			moment, err := time.Parse(time.RFC3339Nano, value)
 			if err != nil {
-				return nil, fmt.Errorf("Filter value %s is no date-time.", value)
+				return nil, fmt.Errorf("filter value %s is no date-time", value)
 			}
 			c.moment = moment
 		}
@@ -130,7 +130,7 @@ func parseOrder(orderby string, fields []string) (func(a, b *version) int, error
 			break
 		}
 		if len(words) == 0 || len(words) > 2 || !slices.Contains(fields, words[0]) {
-			return nil, fmt.Errorf("Sort field '%s' is not valid for this collection.", strings.TrimSpace(part))
+			return nil, fmt.Errorf("sort field '%s' is not valid for this collection", strings.TrimSpace(part))
 		}
 		k := key{words[0], 1}
 		if len(words) == 2 {
@@ -139,7 +139,7 @@ func parseOrder(orderby string, fields []string) (func(a, b *version) int, error
 			case "desc":
 				k.sign = -1
 			default:
-				return nil, fmt.Errorf("Sort direction '%s' is not valid.", words[1])
+				return nil, fmt.Errorf("sort direction '%s' is not valid", words[1])
 			}
 		}
 		keys = append(keys, k)

@@ -102,9 +102,6 @@ func (p *place) source(key lifecycle.Key) string {
 	return path + p.below(key, url.PathEscape)
 }
 
-// isLive says whether a kind is of the Live API and stands by itself.
-func (p *place) isLive() bool { return p.area == liveArea && p.parent == "" }
-
 // Event types, as MK.IO documents them.
 const (
 	jobStarted       = "MediaKind.JobStarted"

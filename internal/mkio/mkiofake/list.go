@@ -26,11 +26,11 @@ func (m *MKIO) list(p *project, l listing, u *url.URL, f fate) answer {
 	query := u.Query()
 	conditions, err := parseFilter(query.Get("$filter"), l.fields)
 	if err != nil {
-		return refuse(http.StatusBadRequest, err.Error())
+		return badRequest(err)
 	}
 	order, err := parseOrder(query.Get("$orderby"), l.fields)
 	if err != nil {
-		return refuse(http.StatusBadRequest, err.Error())
+		return badRequest(err)
 	}
 	var rows []*version
 	total := 0
@@ -87,11 +87,11 @@ func (m *MKIO) page(u *url.URL, of pageOf, f fate) answer {
 	query := u.Query()
 	top, err := number(query, "$top", m.config.PageSize)
 	if err != nil {
-		return refuse(http.StatusBadRequest, err.Error())
+		return badRequest(err)
 	}
 	start, err := number(query, "$skiptoken", 0)
 	if err != nil {
-		return refuse(http.StatusBadRequest, err.Error())
+		return badRequest(err)
 	}
 	from := start
 	if start > 0 {
@@ -143,7 +143,7 @@ func number(query url.Values, name string, otherwise int) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("Parameter '%s' must be a non-negative integer.", name)
+		return 0, fmt.Errorf("parameter '%s' must be a non-negative integer", name)
 	}
 	return n, nil
 }

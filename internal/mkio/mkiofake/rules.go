@@ -2,6 +2,7 @@ package mkiofake
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -86,18 +87,18 @@ func (m *MKIO) parseRule(body []byte) (Rule, error) {
 		Spec ruleSpec `json:"spec"`
 	}
 	if err := json.Unmarshal(body, &put); err != nil {
-		return Rule{}, fmt.Errorf("The body cannot be read: %w.", err)
+		return Rule{}, fmt.Errorf("the body cannot be read: %w", err)
 	}
 	s := put.Spec
 	if s.Enabled == nil || s.URL == nil || s.Events == nil {
-		return Rule{}, fmt.Errorf("The spec needs 'enabled', 'url' and 'events'.")
+		return Rule{}, errors.New("the spec needs 'enabled', 'url' and 'events'")
 	}
 	if target, err := url.Parse(*s.URL); err != nil || target.Host == "" || !strings.HasPrefix(target.Scheme, "http") {
-		return Rule{}, fmt.Errorf("'%s' is no address to deliver to.", *s.URL)
+		return Rule{}, fmt.Errorf("'%s' is no address to deliver to", *s.URL)
 	}
 	for _, event := range s.Events {
 		if !slices.Contains(EventTypes(), event) || m.refused[event] {
-			return Rule{}, fmt.Errorf("Event type '%s' is not available for this organization.", event)
+			return Rule{}, fmt.Errorf("event type '%s' is not available for this organization", event)
 		}
 	}
 	r := Rule{Disabled: !*s.Enabled, URL: *s.URL, Events: s.Events, Headers: s.Headers, QueryParams: s.QueryParams}
@@ -148,7 +149,7 @@ func (m *MKIO) ruleRoutes(p *project, segments []string, c call) answer {
 func (m *MKIO) answerPut(p *project, name string, body []byte) answer {
 	r, err := m.parseRule(body)
 	if err != nil {
-		return refuse(http.StatusBadRequest, err.Error())
+		return badRequest(err)
 	}
 	made, created := m.putRule(p, name, r)
 	if created {

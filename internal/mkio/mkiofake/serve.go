@@ -3,7 +3,9 @@ package mkiofake
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -61,9 +63,7 @@ func (m *MKIO) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // nobody waits for the answer
 	}
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
 	if a.cut > 0 {
 		_, _ = w.Write(a.body[:a.cut])
@@ -87,7 +87,7 @@ func (m *MKIO) RoundTrip(r *http.Request) (*http.Response, error) {
 		body = io.MultiReader(bytes.NewReader(a.body[:a.cut]), brokenOff{})
 	}
 	return &http.Response{
-		Status: http.StatusText(a.status), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: a.header, Body: io.NopCloser(body), ContentLength: int64(len(a.body)), Request: r,
 	}, nil
 }

@@ -1,0 +1,170 @@
+package mkiofake
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"testing"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+func fixture(t *testing.T, path string) map[string]any {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o map[string]any
+	if err := json.Unmarshal(raw, &o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// sameShape compares the members of two values and the kinds of what they hold. Lists are compared by their
+// first items; what is null may be anything; free maps are not compared.
+func sameShape(at string, got, want any) (differences []string) {
+	switch want := want.(type) {
+	case map[string]any:
+		got, ok := got.(map[string]any)
+		if !ok {
+			return []string{fmt.Sprintf("%s is no object", at)}
+		}
+		if last := at[max(0, len(at)-7):]; last == ".labels" || last == "ionData" {
+			return nil
+		}
+		if got["@odata.type"] != want["@odata.type"] {
+			return nil // another variant
+		}
+		for name, value := range want {
+			if _, ok := got[name]; !ok {
+				differences = append(differences, at+"."+name+" is missing")
+				continue
+			}
+			differences = append(differences, sameShape(at+"."+name, got[name], value)...)
+		}
+		for name := range got {
+			if _, ok := want[name]; !ok {
+				differences = append(differences, at+"."+name+" is too much")
+			}
+		}
+	case []any:
+		got, ok := got.([]any)
+		if !ok {
+			return []string{at + " is no list"}
+		}
+		if len(got) > 0 && len(want) > 0 {
+			return sameShape(at+"[0]", got[0], want[0])
+		}
+	case nil:
+	default:
+		if fmt.Sprintf("%T", got) != fmt.Sprintf("%T", want) {
+			return []string{fmt.Sprintf("%s is a %T", at, got)}
+		}
+	}
+	return differences
+}
+
+func TestRecordsListsAndStatesLookLikeTheFixtures(t *testing.T) {
+	m := New(Config{})
+	for _, c := range []struct {
+		fixture, list, state string
+		kind                 lifecycle.Kind
+		names                []string
+		path                 string
+		states               []string
+	}{
+		{"asset", "assets.page-1", "asset", lifecycle.Asset, []string{"a"}, "media/assets/a", []string{"Ready"}},
+		{"content-key-policy", "content-key-policies.page-1", "content-key-policy", lifecycle.ContentKeyPolicy, []string{"a"}, "media/contentKeyPolicies/a", []string{"Created"}},
+		{"job.error", "jobs.by-transform.page-1", "job", lifecycle.Job, []string{"t", "a"}, "media/transforms/t/jobs/a", []string{"Queued", "Processing", "Error"}},
+		{"media-live-event", "media-live-events.page-1", "media-live-event", lifecycle.LiveEvent, []string{"a"}, "media/liveEvents/a", []string{"Stopped"}},
+		{"live-output", "live-outputs.page-1", "live-output", lifecycle.LiveOutput, []string{"a", "o"}, "media/liveEvents/a/liveOutputs/o", []string{"Running"}},
+		{"streaming-endpoint", "streaming-endpoints.page-1", "streaming-endpoint", lifecycle.StreamingEndpoint, []string{"a"}, "media/streamingEndpoints/a", []string{"Stopped"}},
+		{"streaming-locator", "streaming-locators.page-1", "streaming-locator", lifecycle.StreamingLocator, []string{"a"}, "media/streamingLocators/a", []string{"Created"}},
+		{"source", "sources.page-1", "", lifecycle.Source, []string{"a"}, "media/sources/a", []string{"Active"}},
+		{"content", "", "", lifecycle.Content, []string{"a"}, "media/content/a", []string{"Inactive"}},
+		{"destination", "", "", lifecycle.Destination, []string{"a"}, "media/destinations/a", []string{"Inactive"}},
+		{"live-channel", "live-channels.page-1", "live-channel", lifecycle.LiveChannel, []string{"a"}, "live/liveChannels/a", []string{"Running"}},
+		{"live-event.unable-to-start", "live-events.page-1", "live-event", lifecycle.LiveAPIEvent, []string{"a"}, "live/liveEvents/a", []string{"UnableToStart"}},
+		{"static-multiview-channel", "", "static-multiview-channel", lifecycle.StaticMultiviewChannel, []string{"a"}, "live/staticMultiviewChannels/a", []string{"Running"}},
+		{"static-multiview-event", "", "static-multiview-event", lifecycle.StaticMultiviewEvent, []string{"a"}, "live/staticMultiviewEvents/a", []string{""}},
+		{"scheduled-operation.errored", "scheduled-operations.page-1", "", lifecycle.ScheduledOperation, []string{"live-api-event", "a", "o"}, "live/liveEvents/a/scheduledOperations/o", []string{"Errored"}},
+	} {
+		t.Run(string(c.kind), func(t *testing.T) {
+			k := key(t, c.kind, VOD, c.names...)
+			for i, state := range c.states {
+				if i == 0 {
+					m.Create(k, state)
+				} else {
+					m.Move(k, state)
+				}
+			}
+			const base = "/api/v1/projects/aurora-vod/"
+			got := get(t, m, base+c.path)
+			want := fixture(t, "records/"+c.fixture+".json")
+			if c.kind == lifecycle.Job { // one fixture without, others with it
+				want["properties"].(map[string]any)["correlationData"] = map[string]any{}
+			}
+			if d := sameShape("record", got, want); d != nil {
+				t.Error(d)
+			}
+			if (got["type"] != want["type"]) || got["kind"] != want["kind"] {
+				t.Errorf("type %v, kind %v", got["type"], got["kind"])
+			}
+			collection := c.path[:len(c.path)-2]
+			page := get(t, m, base+collection)
+			if len(page["value"].([]any)) != 1 || page["value"].([]any)[0].(map[string]any)["metadata"] == nil && page["value"].([]any)[0].(map[string]any)["supplemental"] != nil {
+				t.Errorf("page %v", page)
+			}
+			if c.list != "" {
+				want := fixture(t, "lists/"+c.list+".json")
+				delete(want, "@odata.nextLink")
+				delete(want, "value")
+				delete(page, "value")
+				if d := sameShape("list", page, want); d != nil {
+					t.Error(d)
+				}
+				if got, want := page["supplemental"].(map[string]any)["kind"], want["supplemental"].(map[string]any)["kind"]; got != want {
+					t.Errorf("list of %v, want %v", got, want)
+				}
+			}
+			if c.state == "" {
+				if status, _, _ := ask(t, m, http.MethodGet, base+c.path+"/state", ""); status != http.StatusNotFound {
+					t.Errorf("/state: %d", status)
+				}
+			} else if d := sameShape("state", get(t, m, base+c.path+"/state"), fixture(t, "state/"+c.state+".json")); d != nil {
+				t.Error(d)
+			}
+		})
+	}
+	if d := sameShape("project", get(t, m, "/api/v1/projects/aurora-vod"), fixture(t, "records/project.json")); d != nil {
+		t.Error(d)
+	}
+	if got := names(get(t, m, "/api/v1/projects")); got != "aurora-vod harbor-live" {
+		t.Error(got)
+	}
+	if got := get(t, m, "/api/v1/projects/aurora-vod/live/search?$filter=status/state%20eq%20''"); names(got) != "a" {
+		t.Error(got)
+	}
+}
+
+func TestStateHasOtherWordsThanTheRecord(t *testing.T) {
+	m := New(Config{})
+	endpoint, event := key(t, lifecycle.StreamingEndpoint, VOD, "e"), key(t, lifecycle.LiveEvent, VOD, "l")
+	m.Create(endpoint, "Stopped")
+	m.Create(event, "Stopped")
+	state := func(path string) any {
+		return get(t, m, "/api/v1/projects/aurora-vod/media/"+path+"/state")["status"].(map[string]any)["state"]
+	}
+	got := []any{state("streamingEndpoints/e"), state("liveEvents/l")}
+	for _, s := range []string{"Starting", "Running", "Stopping", "Stopped"} {
+		m.Move(endpoint, s)
+	}
+	got = append(got, state("streamingEndpoints/e"))
+	if !slices.Equal(got, []any{"Created", "StandBy", "Stopped"}) {
+		t.Error(got)
+	}
+}
