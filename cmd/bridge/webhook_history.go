@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 )
 
@@ -86,8 +85,8 @@ func deliveries(ctx context.Context, client *mkio.Client, project, name string) 
 
 // deliveryOf says what a delivery was of; of an unknown resource its path.
 func deliveryOf(d mkio.PastDelivery) string {
-	if d.Key != (lifecycle.Key{}) {
-		return d.Key.String()
+	if key, ok := d.Key(); ok {
+		return key.String()
 	}
 	u, err := url.Parse(d.Source)
 	if err != nil {
