@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,7 +39,7 @@ func (d *doctor) checkNATS(ctx context.Context) (*nats.Conn, jetstream.JetStream
 		return nc, nil
 	}
 	d.ok("JetStream", "it is on")
-	d.checkStreams(ctx, js)
+	d.checkStreams(ctx, nc, js)
 	return nc, js
 }
 
@@ -55,7 +57,7 @@ func (d *doctor) checkVersion(version string) {
 	d.ok("NATS", found)
 }
 
-func (d *doctor) checkStreams(ctx context.Context, js jetstream.JetStream) {
+func (d *doctor) checkStreams(ctx context.Context, nc *nats.Conn, js jetstream.JetStream) {
 	streams := publish.Streams{Names: event.NewNames(d.conf.SubjectPrefix), Replicas: d.conf.StreamReplicas, MaxAge: d.conf.MaxAge}
 	writable := true
 	for _, s := range publish.Verify(ctx, js, streams) {
@@ -77,14 +79,23 @@ func (d *doctor) checkStreams(ctx context.Context, js jetstream.JetStream) {
 	if d.conf.NatsURL == "" {
 		d.ok("publishing", "the server is the bridge's own, and nobody else may")
 	} else if writable {
-		d.checkPublish(ctx, js, streams)
+		d.checkPublish(ctx, nc, js, streams)
 	}
 }
 
-func (d *doctor) checkPublish(ctx context.Context, js jetstream.JetStream, streams publish.Streams) {
-	if err := publish.TryPublish(ctx, js, streams); err != nil {
-		d.fail("publishing", reason(err), "let the user publish to "+streams.Names.EventSubjects()+", "+streams.Names.UnappliedPrefix()+".>, $KV.> and $JS.API.>, and subscribe to _INBOX.>")
+// publishTime is how long the doctor waits for JetStream: a server that forbids a write does not answer it.
+const publishTime = 3 * time.Second
+
+func (d *doctor) checkPublish(ctx context.Context, nc *nats.Conn, js jetstream.JetStream, streams publish.Streams) {
+	ctx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	err := publish.TryPublish(ctx, js, streams)
+	if err == nil {
+		d.ok("publishing", "the bridge may write to the log")
 		return
 	}
-	d.ok("publishing", "the bridge may write to the log")
+	if last := nc.LastError(); errors.Is(last, nats.ErrPermissionViolation) {
+		err = last
+	}
+	d.fail("publishing", reason(err), "let the user publish to "+streams.Names.EventSubjects()+", "+streams.Names.UnappliedPrefix()+".>, $KV.> and $JS.API.>, and subscribe to _INBOX.>")
 }

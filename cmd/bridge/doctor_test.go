@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 func TestDoctorFindsNothingWrong(t *testing.T) {
@@ -38,78 +40,78 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	tests := []struct {
 		name  string
-		spoil func(t *testing.T, m *tinyMKIO)
+		spoil func(m *tinyMKIO)
 		code  int
 		want  []string
 	}{
 		{
-			"the configuration", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_SINK", "x"); t.Setenv("BRIDGE_LISTN", "x") },
+			"the configuration", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_SINK", "x"); m.t.Setenv("BRIDGE_LISTN", "x") },
 			exitFailed,
 			[]string{"FAILED   configuration: BRIDGE_SINK", "FAILED   configuration: BRIDGE_LISTN", "2 of 2 checks FAILED"},
 		},
 		{
-			"no NATS", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_NATS_URL", "nats://127.0.0.1:1") },
+			"no NATS", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_NATS_URL", "nats://127.0.0.1:1") },
 			exitFailed,
 			[]string{"FAILED   NATS:", "ok       API token:"},
 		},
 		{
-			"no embedded NATS", func(t *testing.T, _ *tinyMKIO) {
-				t.Setenv("BRIDGE_NATS_URL", "")
-				t.Setenv("BRIDGE_NATS_LISTEN", "127.0.0.1:1")
+			"no embedded NATS", func(m *tinyMKIO) {
+				m.t.Setenv("BRIDGE_NATS_URL", "")
+				m.t.Setenv("BRIDGE_NATS_LISTEN", "127.0.0.1:1")
 			},
 			exitFailed,
 			[]string{"FAILED   NATS:", "→ start the bridge"},
 		},
 		{
-			"streams that are not made yet", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme") },
+			"streams that are not made yet", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme") },
 			exitOK,
 			[]string{"warning  stream ACME_EVENTS: it does not exist", "→ start the bridge"},
 		},
 		{
-			"streams that nobody makes", func(t *testing.T, _ *tinyMKIO) {
-				t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme")
-				t.Setenv("BRIDGE_STREAM_MANAGE", "verify")
+			"streams that nobody makes", func(m *tinyMKIO) {
+				m.t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme")
+				m.t.Setenv("BRIDGE_STREAM_MANAGE", "verify")
 			},
 			exitFailed,
 			[]string{"FAILED   stream ACME_EVENTS: it does not exist", "BRIDGE_STREAM_MANAGE=create"},
 		},
 		{
-			"no MK.IO", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_MKIO_URL", "http://127.0.0.1:1") },
+			"no MK.IO", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_URL", "http://127.0.0.1:1") },
 			exitFailed,
 			[]string{"FAILED   MK.IO:", "→ check BRIDGE_MKIO_URL"},
 		},
 		{
-			"no token", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_MKIO_TOKEN", "") },
+			"no token", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", "") },
 			exitOK,
 			[]string{"warning  API token: there is none"},
 		},
 		{
-			"a token that ended", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_MKIO_TOKEN", token(time.Now().Add(-time.Hour))) },
+			"a token that ended", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", token(time.Now().Add(-time.Hour))) },
 			exitFailed,
 			[]string{"FAILED   API token: it ended"},
 		},
 		{
-			"a token that ends soon", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_MKIO_TOKEN", token(time.Now().Add(time.Hour))) },
+			"a token that ends soon", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", token(time.Now().Add(time.Hour))) },
 			exitOK,
 			[]string{"warning  API token: it ends soon"},
 		},
 		{
-			"a token that is refused", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_MKIO_TOKEN", "other") },
+			"a token that is refused", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", "other") },
 			exitFailed,
 			[]string{"FAILED   projects:", "401", "→ the token is wrong"},
 		},
 		{
-			"a project that is not there", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_PROJECTS", "nowhere,aurora-vod") },
+			"a project that is not there", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_PROJECTS", "nowhere,aurora-vod") },
 			exitFailed,
 			[]string{"FAILED   project nowhere:", "ok       project aurora-vod:"},
 		},
 		{
-			"a right", func(_ *testing.T, m *tinyMKIO) { m.denied = []string{"media/jobs"} },
+			"a right", func(m *tinyMKIO) { m.denied = []string{"media/jobs"} },
 			exitFailed,
 			[]string{"FAILED   right to read job in aurora-vod", "→ give the token ams.job.get", "ok       right to read asset"},
 		},
 		{
-			"a right below", func(_ *testing.T, m *tinyMKIO) {
+			"a right below", func(m *tinyMKIO) {
 				m.live = `{"name":"e1","properties":{"resourceState":"Running"}}`
 				m.denied = []string{"media/liveEvents/e1/"}
 			},
@@ -117,49 +119,49 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			[]string{"FAILED   right to read live-output in aurora-vod", "ams.liveeventoutput.get"},
 		},
 		{
-			"the right to rules", func(_ *testing.T, m *tinyMKIO) { m.denied = []string{"webhook/"} },
+			"the right to rules", func(m *tinyMKIO) { m.denied = []string{"webhook/"} },
 			exitOK,
 			[]string{"warning  webhook rule mkio-bridge in aurora-vod", "webhooks.config.get"},
 		},
 		{
-			"no rule", func(_ *testing.T, m *tinyMKIO) { delete(m.rules, "mkio-bridge") },
+			"no rule", func(m *tinyMKIO) { delete(m.rules, "mkio-bridge") },
 			exitFailed,
 			[]string{"FAILED   webhook rule mkio-bridge in aurora-vod: there is none", "→ bridge webhook register"},
 		},
 		{
-			"a rule with another URL", func(_ *testing.T, m *tinyMKIO) { m.rules["mkio-bridge"]["url"] = "https://other.test/REDACT-ME" },
+			"a rule with another URL", func(m *tinyMKIO) { m.rules["mkio-bridge"]["url"] = "https://other.test/REDACT-ME" },
 			exitFailed,
 			[]string{"it delivers to somewhere else"},
 		},
 		{
-			"a disabled rule", func(_ *testing.T, m *tinyMKIO) { m.rules["mkio-bridge"]["enabled"] = false },
+			"a disabled rule", func(m *tinyMKIO) { m.rules["mkio-bridge"]["enabled"] = false },
 			exitOK,
 			[]string{"warning  webhook rule mkio-bridge in aurora-vod: it is not what it must be: enabled"},
 		},
 		{
-			"another secret", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_WEBHOOK_SECRETS", "REDACT-ME-else") },
+			"another secret", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_SECRETS", "REDACT-ME-else") },
 			exitOK,
 			[]string{"the secret is another now"},
 		},
 		{
-			"a rule too many", func(_ *testing.T, m *tinyMKIO) { m.rules["twin"] = m.rules["mkio-bridge"] },
+			"a rule too many", func(m *tinyMKIO) { m.rules["twin"] = m.rules["mkio-bridge"] },
 			exitOK,
 			[]string{"rule twin delivers here too"},
 		},
 		{
-			"deliveries that fail", func(_ *testing.T, m *tinyMKIO) {
+			"deliveries that fail", func(m *tinyMKIO) {
 				m.history = []map[string]any{{"created": time.Now(), "status": "Failed", "type": "MediaKind.JobFinished", "source": "/x"}}
 			},
 			exitFailed,
 			[]string{"0 sent, 1 failed", "the last one failed"},
 		},
 		{
-			"no public URL", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_WEBHOOK_URL", "") },
+			"no public URL", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_URL", "") },
 			exitOK,
 			[]string{"warning  webhook URL: there is none", "ok       webhook rule"},
 		},
 		{
-			"a private URL", func(t *testing.T, _ *tinyMKIO) { t.Setenv("BRIDGE_WEBHOOK_URL", "http://10.0.0.1") },
+			"a private URL", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_URL", "http://10.0.0.1") },
 			exitFailed,
 			[]string{"warning  webhook URL: 10.0.0.1"},
 		},
@@ -168,7 +170,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := installed(t)
 			wantSaid(t, exitOK, nil, "webhook", "register")
-			tt.spoil(t, m)
+			tt.spoil(m)
 			wantSaid(t, tt.code, tt.want, "doctor")
 		})
 	}
@@ -191,4 +193,14 @@ func TestDoctorWithTheEmbeddedServer(t *testing.T) {
 	t.Setenv("BRIDGE_NATS_URL", "")
 	t.Setenv("BRIDGE_NATS_LISTEN", b.embedded.Addr())
 	wantSaid(t, exitFailed, []string{"ok       NATS:", "ok       JetStream:", "ok       stream KV_mkio_state:", "ok       publishing:"}, "doctor")
+}
+
+func TestDoctorFindsThatItMayNotPublish(t *testing.T) {
+	installed(t)
+	server := startNATS(t, `authorization {users: [{user: me, password: "REDACT-ME", permissions: {publish: {deny: ["mkio.>"]}}}]}`)
+	makeStreams(t, server, nats.UserInfo("me", "REDACT-ME"))
+	t.Setenv("BRIDGE_NATS_URL", server)
+	t.Setenv("BRIDGE_NATS_USER", "me")
+	t.Setenv("BRIDGE_NATS_PASSWORD", "REDACT-ME")
+	wantSaid(t, exitFailed, []string{"ok       stream MKIO_EVENTS", "FAILED   publishing:", "violation", "→ let the user publish to mkio.>"}, "doctor")
 }

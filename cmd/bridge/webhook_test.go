@@ -5,8 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -23,6 +25,8 @@ import (
 
 // A tinyMKIO has one project with nothing in it but webhook rules.
 type tinyMKIO struct {
+	t *testing.T
+
 	mu      sync.Mutex
 	rules   map[string]map[string]any // specs
 	puts    int
@@ -93,30 +97,35 @@ func (m *tinyMKIO) refuses(inside string) bool {
 
 // shown is a rule with its secrets masked.
 func (m *tinyMKIO) shown(name string) any {
-	spec := map[string]any{}
-	for member, value := range m.rules[name] {
-		spec[member] = value
-	}
+	spec := maps.Clone(m.rules[name])
 	spec["authentication"] = map[string]any{"headers": map[string]string{"X-Webhook-Secret": "*****"}}
 	return map[string]any{"metadata": map[string]string{"id": "id-" + name, "name": name}, "spec": spec}
 }
 
-// installed sets up a MK.IO, and the settings of a bridge that is to work with it on a real NATS server whose
-// streams are made.
-func installed(t *testing.T) *tinyMKIO {
+// startNATS runs the server that other people run, with further configuration, and returns its address.
+func startNATS(t *testing.T, more string) string {
 	t.Helper()
 	path, err := natsServer()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	server := exec.CommandContext(t.Context(), path, "-js", "-sd", filepath.Join(dir, "js"), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", dir)
+	file := filepath.Join(dir, "nats.conf")
+	if err := os.WriteFile(file, []byte(more), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := exec.CommandContext(t.Context(), path, "-c", file, "-js", "-sd", filepath.Join(dir, "js"), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", dir)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	url := awaitPorts(t, dir)
-	nc, err := nats.Connect(url)
+	return awaitPorts(t, dir)
+}
+
+// makeStreams makes the streams as a bridge does.
+func makeStreams(t *testing.T, url string, way ...nats.Option) {
+	t.Helper()
+	nc, err := nats.Connect(url, way...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +137,15 @@ func installed(t *testing.T) *tinyMKIO {
 	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: event.NewNames("mkio"), Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
-	m := &tinyMKIO{rules: map[string]map[string]any{}}
+}
+
+// installed sets up a MK.IO, and the settings of a bridge that is to work with it on a real NATS server whose
+// streams are made.
+func installed(t *testing.T) *tinyMKIO {
+	t.Helper()
+	url := startNATS(t, "")
+	makeStreams(t, url)
+	m := &tinyMKIO{t: t, rules: map[string]map[string]any{}}
 	api := httptest.NewServer(m)
 	t.Cleanup(api.Close)
 	for name, value := range map[string]string{

@@ -30,7 +30,8 @@ func Verify(ctx context.Context, js jetstream.JetStream, s Streams) []StreamStat
 }
 
 // TryPublish says whether this connection may write to the log. It asks for what JetStream must refuse, an
-// expected sequence that no log reaches, so that nothing is written: only who may write is refused for that.
+// expected sequence that no log reaches, so that nothing is written: only who may write is refused for that. Those who subscribe without JetStream see an
+// empty message of no kind.
 func TryPublish(ctx context.Context, js jetstream.JetStream, s Streams) error {
 	subject := s.Names.Prefix() + ".doctor.none.none.none"
 	_, err := js.Publish(ctx, subject, nil,
