@@ -162,8 +162,9 @@ func lost(log map[lifecycle.Key][]eventlog.Entry, kept map[string]bool, told []T
 func recorded(entries []eventlog.Entry, o lifecycle.Observation) bool {
 	for _, e := range entries {
 		sameLife := o.Life == "" || e.Fact.Life == "" || o.Life == e.Fact.Life
-		if sameLife && lifecycle.SameState(e.Fact.State, o.State) &&
-			lifecycle.ProvisioningFailed(e.Fact.Provisioning) == lifecycle.ProvisioningFailed(o.Provisioning) {
+		samePair := o.Provisioning == "" || // it was not told
+			lifecycle.ProvisioningFailed(e.Fact.Provisioning) == lifecycle.ProvisioningFailed(o.Provisioning)
+		if sameLife && samePair && lifecycle.SameState(e.Fact.State, o.State) {
 			return true
 		}
 	}
@@ -189,7 +190,7 @@ func invented(log map[lifecycle.Key][]eventlog.Entry, told []Told) error {
 			}
 			follower := i + 1
 			implied := lifecycle.SameState(e.Fact.State, lifecycle.StateDeleted) &&
-				(follower == len(entries) || entries[follower].Fact.Life != e.Fact.Life)
+				follower < len(entries) && entries[follower].Fact.Life != e.Fact.Life
 			if !implied {
 				errs = append(errs, fmt.Errorf("I4: %s, event %d: nobody told %q", key, e.Sequence, e.Fact.State))
 			}

@@ -54,6 +54,11 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 		{"the same state twice", func(b lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact { o.State = "running"; return &b }, nil, "I1"},
 		{"a step back", func(b lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact { o.At = noon; return &b }, nil, "I5"},
 		{"a state that nobody told", nil, func(t []invariant.Told) []invariant.Told { return t[:1] }, "I4"},
+		{
+			"an end that nobody told",
+			func(b lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact { o.State = "Deleted"; return &b },
+			func(t []invariant.Told) []invariant.Told { return t[:1] }, "I4",
+		},
 		{"an answer 204 for what is not there", nil, func(told []invariant.Told) []invariant.Told {
 			lost := told[1]
 			lost.Observation.State = "Starting"

@@ -33,14 +33,16 @@ func Decide(recorded *Fact, seen Observation) Verdict {
 
 // decideReborn judges an observation of another life than the recorded one.
 func decideReborn(recorded Fact, seen Observation) Verdict {
-	follows := order(latest(recorded.At, recorded.Modified), seen.Created) == newer
+	follows := begunAfter(recorded, seen)
 	next := reborn("another life of the name")
 	if SameState(recorded.State, StateDeleted) {
 		next = changed("another life of a deleted name")
 	}
 	evidence := compareTimes(recorded, seen)
 	switch {
-	case follows || evidence == newer:
+	case follows:
+		return next
+	case evidence == newer && (seen.Basis != nil || order(latest(recorded.At, recorded.Modified), seen.Created) != older):
 		return next
 	case evidence == older:
 		return late("it is of an earlier life of the name")
@@ -87,9 +89,11 @@ func decideEnded(recorded Fact, seen Observation, life lives) (v Verdict, ok boo
 	switch {
 	case evidence == older:
 		return late("the recorded end is newer"), true
+	case !deleted && jobEnded(kind, seen.State) && seen.Basis != nil:
+		return changed("MK.IO shows another end"), true
 	case !deleted && jobEnded(kind, seen.State):
 		return conflict(Changed, "two ends of one job"), true
-	case life == sameLife:
+	case life == sameLife && (!deleted || seen.Basis == nil):
 		return late("it ended, and nothing follows within one life"), true
 	case seen.Basis != nil || (deleted && evidence == newer):
 		return changed("the name is in use again"), true

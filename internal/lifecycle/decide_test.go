@@ -160,6 +160,34 @@ func TestDecide(t *testing.T) {
 			with(shown(channel, "Stopped", 7), func(o *Observation) { o.Life = "life-0"; o.Modified = at(9) }), Late, 0,
 		},
 		{"a poll shows a job that ended and runs", fact("Finished", 10), with(shown(job, "Processing", 7), life("life-1")), Late, 0},
+		{"a poll shows another end of a job", fact("Finished", 10), with(shown(job, "Error", 7), life("life-1")), Changed, 0},
+		{"a poll shows a life that was taken for Deleted", fact("Deleted", 10), with(shown(channel, "Running", 7), life("life-1")), Changed, 0},
+		{
+			"told late, with a record of now",
+			Fact{State: "Running", At: at(10), Modified: at(10)},
+			with(told(channel, "Stopped", 8), func(o *Observation) { o.Modified = at(11) }), Late, 0,
+		},
+		{
+			"provisioning failed, and a webhook does not tell of it",
+			Fact{State: "Running", Provisioning: "Failed", At: at(10)}, told(channel, "Running", 11), Flap, 0,
+		},
+		{
+			"a poll shows that provisioning recovered",
+			Fact{Sequence: 7, State: "Running", Provisioning: "Failed", At: at(10)}, shown(channel, "Running", 7), Changed, 0,
+		},
+		{
+			"a life that began when the one before it ended",
+			Fact{State: "Deleted", Life: "life-1", At: at(9)},
+			with(told(job, "Queued", 0), func(o *Observation) { o.Created = at(9) }), Changed, 0,
+		},
+		{
+			"created within the second to which the recorded time was cut", fact("Running", 10),
+			with(told(channel, "Stopped", 11), func(o *Observation) { o.Created = at(10).Add(time.Second / 2) }), Changed, 0,
+		},
+		{
+			"a later time of a life that began before", fact("Running", 10),
+			with(told(channel, "Stopped", 12), func(o *Observation) { o.Life, o.Created = "life-2", at(5) }), Conflict, Reborn,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -216,6 +244,7 @@ func TestMayBeRecorded(t *testing.T) {
 		{"a job goes on", new(fact("Processing", 10)), told(job, "Finished", 11), false},
 		{"a retry after a later state", new(fact("Finished", 10)), told(job, "Processing", 9), true},
 		{"a channel may come back to a state", new(fact("Stopped", 10)), told(channel, "Running", 11), true},
+		{"a retry of an earlier life with a time of now", new(fact("Processing", 10)), with(told(job, "Finished", 12), life("life-0")), true},
 		{"a poll is of the present", new(fact("Stopped", 10)), shown(channel, "Running", 7), false},
 	}
 	for _, tt := range tests {

@@ -35,9 +35,11 @@
 //
 //  1. Deleted is the end of a life, and a job that is Finished, in Error or Canceled never goes
 //     back to Queued, Scheduled, Processing or Canceling. Where the life is not known this needs
-//     the times to agree; where they do not, it is a Conflict.
+//     the times to agree; where they do not, it is a Conflict. What MK.IO shows to a poll that knew of
+//     the end counts all the same: another end of a job, a life that was taken for Deleted.
 //  2. MK.IO's own times, like with like: the record's modification time on both sides, then the
-//     time of the change on both sides. Equal times order nothing.
+//     time of the change on both sides. Equal times order nothing. A webhook whose time of the change
+//     is older is older, however new the record that it brings.
 //  3. The window of a poll against the time of a webhook: a change told to have happened after
 //     the look that showed the recorded state is newer, one from before the look that still
 //     showed the state before it is older. Inside the window nothing is known.
@@ -55,5 +57,6 @@
 // any: intermediate states are missed by polls and are not told by webhooks.
 //
 // provisioningState is not a state. Only whether it is Failed counts here: two neighbours in the
-// log never carry the same pair of state and provisioning failure.
+// log never carry the same pair of state and provisioning failure. A webhook that does not tell it
+// does not tell that it recovered.
 package lifecycle

@@ -20,8 +20,8 @@ func (f Fact) Tells(seen Observation) bool {
 
 // samePair compares what two neighbours in the log must not share: state and provisioning failure.
 func samePair(f Fact, seen Observation) bool {
-	return SameState(f.State, seen.State) &&
-		ProvisioningFailed(f.Provisioning) == ProvisioningFailed(seen.Provisioning)
+	return SameState(f.State, seen.State) && (seen.Delivery != nil && seen.Provisioning == "" || // it was not told: that is no recovery
+		ProvisioningFailed(f.Provisioning) == ProvisioningFailed(seen.Provisioning))
 }
 
 type lives uint8
@@ -37,10 +37,23 @@ func compareLives(recorded Fact, seen Observation) lives {
 	if l := compareIDs(recorded.Life, seen.Life); l != unknownLife {
 		return l
 	}
-	if order(latest(recorded.At, recorded.Modified), seen.Created) == newer {
+	if begunAfter(recorded, seen) {
 		return otherLife
 	}
 	return unknownLife
+}
+
+// begunAfter says whether the life that was seen began after all that is recorded. A deletion that a
+// re-used name implied has the very time at which the next life began ([Deletion]).
+func begunAfter(recorded Fact, seen Observation) bool {
+	last := latest(recorded.At, recorded.Modified)
+	if SameState(recorded.State, StateDeleted) && !seen.Created.IsZero() && seen.Created.Equal(last) {
+		return true
+	}
+	if last.Nanosecond() == 0 {
+		return order(last, seen.Created.Truncate(time.Second)) == newer // it may have been cut to seconds
+	}
+	return order(last, seen.Created) == newer
 }
 
 // compareIDs compares two lives by what MK.IO calls them: two ids, or two times of creation. An id
@@ -74,11 +87,15 @@ const (
 // compareTimes orders an observation against a recorded fact by MK.IO's times: like with like
 // first, then the time of a webhook against the window of a poll.
 func compareTimes(recorded Fact, seen Observation) ordering {
-	if o := order(recorded.Modified, seen.Modified); o != silent {
-		return o
+	modified, at := order(recorded.Modified, seen.Modified), order(recorded.At, seen.At)
+	if seen.Basis == nil && at == older {
+		return older // a retry may bring a record of now: the fact that it tells stays old
 	}
-	if o := order(recorded.At, seen.At); o != silent {
-		return o
+	if modified != silent {
+		return modified
+	}
+	if at != silent {
+		return at
 	}
 	if seen.At.IsZero() || recorded.SeenBefore.IsZero() {
 		return silent

@@ -60,7 +60,7 @@ func (v Verdict) MayBeRecorded(recorded *Fact, seen Observation) bool {
 		return false
 	}
 	switch v.Outcome {
-	case Late, Conflict:
+	case Late, Conflict, Reborn:
 		return true
 	case Changed:
 		// A retry may carry a new time. The states of a job do not come back, those of others do.
