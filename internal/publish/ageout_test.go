@@ -30,6 +30,7 @@ func TestAResourceThatAgedOutGoesOn(t *testing.T) {
 		}
 		f.want(b, told(channel, "Running", 1), lifecycle.Repeat)
 		f.want(a, told(channel, "Running", 30), lifecycle.Flap)
+		f.want(f.publisher(false, nil), told(channel, "Running", 30), lifecycle.Flap)
 		f.told = nil // the log that held what was told is gone
 		if states := f.states(); len(states) != 0 {
 			t.Fatalf("the log still holds %v", states)

@@ -19,8 +19,8 @@ func (p *Publisher) Load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
 	}
-	defer func() { p.loaded.Store(upTo) }()
 	if state.Msgs == 0 {
+		p.loaded.Store(upTo)
 		return nil
 	}
 	consumer, err := p.js.OrderedConsumer(ctx, p.names.StateStream(), jetstream.OrderedConsumerConfig{HeadersOnly: true})
@@ -49,6 +49,7 @@ func (p *Publisher) Load(ctx context.Context) error {
 			p.known.learn(msg.Subject()[len(prefix):], place{fact: &fact, expect: fact.Sequence})
 		}
 		if meta.NumPending == 0 {
+			p.loaded.Store(upTo)
 			return nil
 		}
 	}
@@ -68,7 +69,12 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 	if err != nil {
 		return state, 0, err
 	}
-	want := log.CachedInfo().State
+	info := log.CachedInfo()
+	want := info.State
+	p.trims.Store(info.Config.MaxAge > 0 || info.Config.MaxBytes > 0 || info.Config.MaxMsgs > 0 || want.FirstSeq > 1)
+	if made := info.Created.UnixNano(); p.made.Swap(made) != made {
+		p.known.forget() // another log: what is remembered of the one before is not in it
+	}
 	for waited := time.Duration(0); ; waited += viewLook {
 		view, err := p.js.Stream(ctx, p.names.StateStream())
 		if err != nil {
@@ -77,6 +83,15 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 		info := view.CachedInfo()
 		if len(info.Sources) > 0 {
 			upTo = info.Sources[0].Seq
+		}
+		if upTo > want.LastSeq {
+			now, err := log.Info(ctx)
+			if err != nil {
+				return state, 0, err
+			}
+			if upTo > now.State.LastSeq {
+				return state, 0, fmt.Errorf("%s was filled up to %d from a log that is not this one, which ends at %d: delete %[1]s, the bridge makes it again", p.names.StateStream(), upTo, now.State.LastSeq)
+			}
 		}
 		if want.Msgs == 0 || upTo >= want.LastSeq {
 			p.behind.Store(false)
@@ -111,8 +126,12 @@ func (p *Publisher) Follow(ctx context.Context, told Told) {
 		}
 		p.log.Warn("the log cannot be followed; it is tried again", "stream", p.names.EventStream(), "error", err)
 		_ = pause(ctx, followRetry) // the loop looks at the context
-		if err := p.Load(ctx); err != nil {
-			p.log.Warn("the state of known resources could not be read again", "error", err)
+		for ctx.Err() == nil {
+			if err = p.Load(ctx); err == nil {
+				break
+			}
+			p.log.Warn("the state of known resources could not be read again; it is tried again", "error", err)
+			_ = pause(ctx, followRetry)
 		}
 	}
 }
@@ -135,7 +154,7 @@ func (p *Publisher) follow(ctx context.Context, told Told) error {
 	defer messages.Stop()
 	prefix := len(p.names.Prefix()) + 1
 	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
+		msg, err := p.next(ctx, messages)
 		if err != nil {
 			return err
 		}
@@ -174,3 +193,28 @@ func (p *Publisher) CaughtUp(ctx context.Context) error {
 	}
 	return nil
 }
+
+// errRemade is for a log that is not the one that was loaded.
+var errRemade = errors.New("the log was made again")
+
+// next waits for the next event, and now and then looks whether the log is still the same.
+func (p *Publisher) next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
+	for {
+		wait, cancel := context.WithTimeout(ctx, identityLook)
+		msg, err := messages.Next(jetstream.NextContext(wait))
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return msg, err
+		}
+		log, err := p.js.Stream(ctx, p.names.EventStream())
+		if err != nil {
+			return nil, err
+		}
+		if log.CachedInfo().Created.UnixNano() != p.made.Load() {
+			return nil, errRemade
+		}
+	}
+}
+
+// identityLook is how often a quiet log is looked at.
+const identityLook = 30 * time.Second

@@ -46,7 +46,9 @@ func (k *known) put(resource string, at place) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if at.fact != nil {
-		k.set(resource, at)
+		if old := k.groups[event.GroupOf(resource)].places[resource]; old.fact == nil || old.fact.Sequence <= at.fact.Sequence {
+			k.set(resource, at) // the tail may have told something newer meanwhile
+		}
 		return
 	}
 	g := k.groups[event.GroupOf(resource)]
@@ -79,6 +81,13 @@ func (k *known) set(resource string, at place) {
 		delete(g.moving, resource)
 	}
 	k.horizon = max(k.horizon, at.fact.Sequence)
+}
+
+// forget empties the memory.
+func (k *known) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.groups, k.horizon = map[string]group{}, 0
 }
 
 // size is how many resources are known.

@@ -56,6 +56,8 @@ type Publisher struct {
 	turns     turns
 	loaded    atomic.Uint64 // the sequence of the log up to which the memory is true
 	behind    atomic.Bool   // the state bucket had not caught up with the log when it was read
+	made      atomic.Int64  // when the log that is remembered was made
+	trims     atomic.Bool   // the log has forgotten something, or may
 	byArrival bool
 	metrics   *metrics
 	ledger    *ledger
@@ -63,7 +65,7 @@ type Publisher struct {
 
 // New returns a publisher on streams that [Ensure] has seen. [Publisher.Load] fills its memory.
 func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
-	return &Publisher{
+	p := &Publisher{
 		nc:        nc,
 		js:        js,
 		log:       c.Log,
@@ -76,6 +78,8 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		metrics:   newMetrics(),
 		ledger:    newLedger(),
 	}
+	p.trims.Store(true) // until the log was seen to keep everything
+	return p
 }
 
 // Observe makes of an observation the resource's next event, or none, and says which. Observations of
@@ -142,10 +146,15 @@ func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Ob
 // judge decides what becomes of an observation of a resource at a place (fresh: as just read from
 // the stream), and returns the place that the verdict rests on.
 func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Observation, at place, fresh bool) (lifecycle.Verdict, place, error) {
-	verdict := lifecycle.Decide(at.fact, o)
-	if verdict.Outcome == lifecycle.Repeat && at.fact.Tells(o) {
-		return verdict, at, nil // the log only grows: what it once held it holds
+	if at.fact == nil && !fresh && p.trims.Load() {
+		// A log that forgets does not refuse a second first event: whether there was one the state bucket tells.
+		at, err := p.look(ctx, resource)
+		if err != nil {
+			return lifecycle.Verdict{}, at, err
+		}
+		return p.judge(ctx, resource, o, at, true)
 	}
+	verdict := lifecycle.Decide(at.fact, o)
 	// A webhook that becomes no event must not rest on memory: nobody would tell it again. A poll may:
 	// memory follows the log, and the next look shows the same again.
 	if !verdict.News() && !fresh && o.Basis == nil {
@@ -156,7 +165,11 @@ func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Obse
 		return p.judge(ctx, resource, o, at, true)
 	}
 	if verdict.MayBeRecorded(at.fact, o) {
-		told, err := p.reader.tells(ctx, resource, o)
+		most := maxEarlier
+		if verdict.News() {
+			most = maxRecent
+		}
+		told, err := p.reader.tells(ctx, resource, at.expect, most, o)
 		if err != nil {
 			return verdict, at, err
 		}
@@ -164,7 +177,7 @@ func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Obse
 			return lifecycle.Verdict{Outcome: lifecycle.Repeat, Why: "an earlier event tells it"}, at, nil
 		}
 	}
-	if p.byArrival {
+	if p.byArrival || o.Key.Kind == lifecycle.ChannelInstance { // which has no address to ask
 		verdict = verdict.ByArrival()
 	}
 	return verdict, at, nil

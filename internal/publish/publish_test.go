@@ -168,14 +168,50 @@ func TestARetryWithANewTimeIsKnownByItsDelivery(t *testing.T) {
 	f.wantStates("Running", "Stopped")
 }
 
+// A channel that goes on and off for long must not cost more and more, and what its sender repeats is known all
+// the same.
+func TestARetryIsKnownAmongManyEvents(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	channel := key(t, lifecycle.LiveChannel, "news-247")
+	var retry lifecycle.Observation
+	for minute := range 100 {
+		running := told(channel, "Running", 2*minute)
+		if minute == 50 {
+			retry = running
+		}
+		f.want(p, running, lifecycle.Changed)
+		f.want(p, told(channel, "Stopped", 2*minute+1), lifecycle.Changed)
+	}
+	f.want(p, retry, lifecycle.Repeat)
+	f.want(p, told(channel, "Running", 101), lifecycle.Late) // it was Stopped then
+}
+
+func TestARetryOfAnEarlierLifeWithANewTimeIsKnownByItsDelivery(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	job := key(t, lifecycle.Job, "ladder-hd", "promo")
+	first, second := told(job, "Finished", 1), told(job, "Processing", 9)
+	second.Life, second.Created = "life-2", noon.Add(8*time.Minute)
+	f.want(p, first, lifecycle.Changed)
+	f.want(p, second, lifecycle.Changed)
+	again := first
+	again.At = noon.Add(time.Hour)
+	f.want(p, again, lifecycle.Repeat)
+	f.wantStates("Finished", "Deleted", "Processing")
+}
+
 func TestAConflictIsTakenByArrivalOnlyWhereNobodyCanBeAsked(t *testing.T) {
 	f := setUp(t)
+	instance := key(t, lifecycle.ChannelInstance, "studio-a") // no address is known to ask
+	f.want(f.publisher(false, nil), told(instance, "Running", 1), lifecycle.Changed)
+	f.want(f.publisher(false, nil), told(instance, "Stopped", 1), lifecycle.Changed)
 	channel := key(t, lifecycle.LiveChannel, "news-247")
 	f.want(f.publisher(false, nil), told(channel, "Running", 1), lifecycle.Changed)
 	other := told(channel, "Stopped", 1)
 	f.want(f.publisher(false, nil), other, lifecycle.Conflict)
 	f.want(f.publisher(true, nil), other, lifecycle.Changed)
-	f.wantStates("Running", "Stopped")
+	f.wantStates("Running", "Stopped", "Running", "Stopped")
 }
 
 // A bridge's memory may be stale: what it does not write must rest on the stream all the same.

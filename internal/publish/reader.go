@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -73,21 +74,25 @@ func (r reader) agedOut(ctx context.Context, resource string) (place, error) {
 	return place{fact: &fact, expect: 0}, nil
 }
 
-// maxEarlier bounds how many earlier events of one state are looked through for a late delivery. A
-// fact further back is kept as late instead of passed over as a repeat.
-const maxEarlier = 1000
+// How many of a resource's latest events are looked through for the one that a delivery repeats. What would
+// be put aside is looked for further back than what is news all the same, unless its sender gave an old
+// delivery a new time.
+const (
+	maxEarlier = 200
+	maxRecent  = 16
+)
 
-// tells says whether an earlier event of the resource tells the observation.
-func (r reader) tells(ctx context.Context, resource string, o lifecycle.Observation) (bool, error) {
-	subject := r.names.Subject(resource, o.State)
-	from := uint64(1)
-	for range maxEarlier {
-		m, err := r.get(ctx, r.names.EventStream(), map[string]any{"seq": from, "next_by_subj": subject})
+// tells says whether one of a resource's events tells the observation: the last one, whose sequence is given, or
+// one of so many before it.
+func (r reader) tells(ctx context.Context, resource string, last uint64, most int, o lifecycle.Observation) (bool, error) {
+	prefix := len(r.names.Prefix()) + 1
+	for sequence := last; sequence > 0 && most > 0; most-- {
+		m, err := r.get(ctx, r.names.EventStream(), map[string]any{"seq": sequence})
 		if err != nil {
-			return false, fmt.Errorf("look for an earlier event on %s: %w", subject, err)
+			return false, fmt.Errorf("look through the events of %s, at %d: %w", resource, sequence, err)
 		}
-		if m == nil {
-			return false, nil
+		if m == nil || event.ResourceOf(m.Subject[prefix:]) != resource {
+			return false, nil // it has aged out, and so has what was before it
 		}
 		h, err := m.header()
 		if err != nil {
@@ -95,12 +100,16 @@ func (r reader) tells(ctx context.Context, resource string, o lifecycle.Observat
 		}
 		fact, err := event.FactOf(h, m.Sequence)
 		if err != nil {
-			return false, err
+			return false, fmt.Errorf("%s: %w", r.names.EventStream(), err)
 		}
 		if fact.Tells(o) {
 			return true, nil
 		}
-		from = m.Sequence + 1
+		// The sequence that its write expected is stored with an event, and leads to the one before it.
+		sequence, err = strconv.ParseUint(h.Get(jetstream.ExpectedLastSubjSeqHeader), 10, 64)
+		if err != nil {
+			return false, fmt.Errorf("event %d of %s: header %s: %w", m.Sequence, resource, jetstream.ExpectedLastSubjSeqHeader, err)
+		}
 	}
 	return false, nil
 }

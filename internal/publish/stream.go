@@ -195,6 +195,7 @@ func differences(want, is jetstream.StreamConfig) []string {
 	check("allow_atomic", want.AllowAtomicPublish, is.AllowAtomicPublish)
 	check("allow_rollup_hdrs", want.AllowRollup, is.AllowRollup)
 	check("allow_msg_ttl", want.AllowMsgTTL, is.AllowMsgTTL)
+	check("persist_mode", want.PersistMode, is.PersistMode)
 	check("no_ack", false, is.NoAck)
 	check("sealed", false, is.Sealed)
 	check("mirror", false, is.Mirror != nil)

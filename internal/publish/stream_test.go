@@ -80,6 +80,11 @@ func TestAWrongStreamIsExplainedAndLeftAlone(t *testing.T) {
 			jetstream.StreamConfig{Name: "MKIO_UNAPPLIED", Subjects: []string{"mkio-unapplied.>"}, AllowDirect: true},
 			[]string{"discard is DiscardOld, it must be DiscardNew"},
 		},
+		{
+			"acknowledged before it is written",
+			jetstream.StreamConfig{Name: "MKIO_UNAPPLIED", Subjects: []string{"mkio-unapplied.>"}, Discard: jetstream.DiscardNew, AllowDirect: true, PersistMode: jetstream.AsyncPersistMode},
+			[]string{"persist_mode is"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

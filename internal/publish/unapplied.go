@@ -47,7 +47,7 @@ func (p *Publisher) unappliedMessage(u lifecycle.Unapplied) *nats.Msg {
 		event.HeaderDigest:   {u.Digest},
 	}
 	msg.Data = u.Body
-	if room := int(p.nc.MaxPayload()) - unappliedHeaderRoom; len(msg.Data) > room {
+	if room := max(0, int(p.nc.MaxPayload())-unappliedHeaderRoom); len(msg.Data) > room {
 		msg.Data = msg.Data[:room]
 	}
 	return msg
