@@ -169,11 +169,13 @@ func TestDecide(t *testing.T) {
 		},
 		{
 			"provisioning failed, and a webhook does not tell of it",
-			Fact{State: "Running", Provisioning: "Failed", At: at(10)}, told(channel, "Running", 11), Flap, 0,
+			Fact{State: "Running", Provisioning: "Failed", At: at(10)},
+			told(channel, "Running", 11), Flap, 0,
 		},
 		{
 			"a poll shows that provisioning recovered",
-			Fact{Sequence: 7, State: "Running", Provisioning: "Failed", At: at(10)}, shown(channel, "Running", 7), Changed, 0,
+			Fact{Sequence: 7, State: "Running", Provisioning: "Failed", At: at(10)},
+			shown(channel, "Running", 7), Changed, 0,
 		},
 		{
 			"a life that began when the one before it ended",
