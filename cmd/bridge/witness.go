@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,7 +56,41 @@ func judge(ctx context.Context, b *bridge, fake *mkiofake.MKIO, told []invariant
 	for _, c := range fake.Changes() {
 		told = append(told, invariant.Told{Observation: lifecycle.Observation{Key: c.Key, State: c.State, Life: c.Life}})
 	}
-	return invariant.Check(ctx, b.js, b.names, told)
+	return errors.Join(invariant.Check(ctx, b.js, b.names, told), asItWas(ctx, b, fake))
+}
+
+// A life is one of a resource's.
+type life struct {
+	key lifecycle.Key
+	id  string
+}
+
+// asItWas checks I5 against what truly was: the states that the log has of a life came in that order, those that
+// nobody was shown left out.
+func asItWas(ctx context.Context, b *bridge, fake *mkiofake.MKIO) error {
+	was := map[life][]mkiofake.Change{}
+	for _, c := range fake.Changes() {
+		of := life{c.Key, c.Life}
+		was[of] = append(was[of], c)
+	}
+	var errs []error
+	for e, err := range b.events.Events(ctx, eventlog.Query{}) {
+		if err != nil {
+			return err
+		}
+		key, err := e.Event.Data.Key()
+		if err != nil {
+			return err
+		}
+		of := life{key, e.Fact.Life}
+		at := slices.IndexFunc(was[of], func(c mkiofake.Change) bool { return lifecycle.SameState(c.State, e.Fact.State) })
+		if at < 0 {
+			errs = append(errs, fmt.Errorf("I5: %s, event %d: it was not %q any more, or never", key, e.Sequence, e.Fact.State))
+			continue
+		}
+		was[of] = was[of][at:] // the same state with another provisioning may follow
+	}
+	return errors.Join(errs...)
 }
 
 // converged checks, when a simulated MK.IO is quiet, that the last event of everything is what MK.IO has: I3.

@@ -326,6 +326,27 @@ func TestANameThatIsUsedAgainIsAnotherLife(t *testing.T) {
 	})
 }
 
+// A list may lag behind what was deleted: what is recorded as Deleted comes back only by its own address.
+func TestAListThatShowsWhatIsGoneBringsNothingBack(t *testing.T) {
+	inWorld(t, mkiofake.Config{Faults: mkiofake.Faults{StaleBy: 100 * full}}, func(w *world) {
+		keys := []lifecycle.Key{w.key(lifecycle.Job, "t", "ep"), w.key(lifecycle.Asset, "ep"), w.key(lifecycle.StreamingEndpoint, "edge")}
+		for _, key := range keys {
+			w.mkio.Create(key, "Stopped")
+		}
+		w.start()
+		time.Sleep(2 * sweep)
+		for _, key := range keys {
+			w.mkio.Delete(key)
+		}
+		time.Sleep(2 * full)
+		w.mkio.SetFaults(mkiofake.Faults{Stale: 1, StaleBy: 100 * full})
+		time.Sleep(2 * full)
+		for _, key := range keys {
+			w.want(key, "Stopped", "Deleted")
+		}
+	})
+}
+
 func TestTenThousandAtRestAndTwoHundredInMotion(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		const rest, motion = 10_000, 200

@@ -163,6 +163,10 @@ func (s *stateAsker) wait(err error) error {
 
 // showRow shows a row, or has its state asked for where it must be.
 func (p *project) showRow(ctx context.Context, l *list, row mkio.Row, a asked, states *stateAsker, class mkio.Class) error {
+	if row.Shows && p.isBack(row) {
+		p.ask(row.Key, lifecycle.Poll)
+		return nil
+	}
 	if row.Shows {
 		return p.show(ctx, l, row, row.Observation(), a)
 	}
@@ -194,6 +198,14 @@ func (p *project) showRow(ctx context.Context, l *list, row mkio.Row, a asked, s
 		return p.show(states.ctx, l, row, o, a)
 	})
 	return nil
+}
+
+// isBack says whether a row shows what is recorded as Deleted, and not another life of it. A list may lag behind
+// what was deleted, so that is believed of the resource's own address alone.
+func (p *project) isBack(row mkio.Row) bool {
+	fact, known := p.Log.Recorded(row.Key)
+	sameLife := fact.Life == "" || row.Life == "" || fact.Life == row.Life
+	return known && sameLife && lifecycle.SameState(fact.State, lifecycle.StateDeleted)
 }
 
 // needsState says whether the state of a row that does not show it must be asked for: it is new, or another

@@ -29,7 +29,7 @@ type Faults struct {
 	Slow     float64       // the answer takes long
 	SlowBy   time.Duration // at most
 	Cut      float64       // the connection breaks in the middle of the body
-	Stale    float64       // rows show what they were a moment ago
+	Stale    float64       // rows show what they were a moment ago, and lists what was there then
 	StaleBy  time.Duration // at most
 	Shift    float64       // a page other than the first begins a row too early or too late
 	PageFail float64       // a page other than the first is answered 500

@@ -35,7 +35,7 @@ func (m *MKIO) list(p *project, l listing, u *url.URL, f fate) answer {
 	var rows []*version
 	total := 0
 	for _, kind := range l.kinds {
-		for _, r := range p.kinds[kind] {
+		for _, r := range append(m.lately(p.removed[kind], f), p.kinds[kind]...) {
 			if l.within != nil && !l.within(r) || p.forbidden[kind] {
 				continue
 			}
@@ -57,7 +57,7 @@ func (m *MKIO) list(p *project, l listing, u *url.URL, f fate) answer {
 	return m.page(u, pageOf{
 		label: l.label, project: p, count: len(rows), total: total,
 		row: func(i int) ([]byte, *entry) {
-			if l.shows && rows[i] == rows[i].of.now {
+			if l.shows && rows[i] == rows[i].of.now && rows[i].of.ended.IsZero() {
 				return rows[i].json(), rows[i].entry
 			}
 			return rows[i].json(), nil
@@ -71,6 +71,17 @@ func (m *MKIO) seen(r *resource, f fate) *version {
 		return r.was
 	}
 	return r.now
+}
+
+// lately returns those of removed resources that a request is still shown.
+func (m *MKIO) lately(removed []*resource, f fate) []*resource {
+	var shown []*resource
+	for _, r := range removed {
+		if f.asOf > 0 && r.ended.After(m.clock.now().Add(-f.asOf)) {
+			shown = append(shown, r)
+		}
+	}
+	return shown
 }
 
 // A pageOf is what a page is cut from.

@@ -36,6 +36,7 @@ type project struct {
 	name, id  string
 	created   time.Time
 	kinds     map[lifecycle.Kind][]*resource // in the order of their creation
+	removed   map[lifecycle.Kind][]*resource // not longer ago than stale reads show
 	rules     map[string]*rule
 	gone      bool
 	hollow    bool // its lists are empty
@@ -51,6 +52,7 @@ type resource struct {
 	created  time.Time
 	order    uint64
 	now, was *version // was: before the latest change; nil for a new one
+	ended    time.Time
 }
 
 // A version is a resource between two changes. But for what is cached of it, it stays as it is.
@@ -77,7 +79,7 @@ func New(c Config) *MKIO {
 	for _, name := range c.Projects {
 		m.projects[name] = &project{
 			name: name, id: idOf("project", name), created: m.clock.start.AddDate(0, -2, 0),
-			kinds: map[lifecycle.Kind][]*resource{}, rules: map[string]*rule{}, forbidden: map[lifecycle.Kind]bool{},
+			kinds: map[lifecycle.Kind][]*resource{}, removed: map[lifecycle.Kind][]*resource{}, rules: map[string]*rule{}, forbidden: map[lifecycle.Kind]bool{},
 		}
 	}
 	return m
@@ -217,6 +219,10 @@ func (m *MKIO) remove(r *resource) {
 	in := m.projects[r.key.Project]
 	in.kinds[r.key.Kind] = slices.DeleteFunc(in.kinds[r.key.Kind], func(o *resource) bool { return o == r })
 	gone := &version{of: r, state: lifecycle.StateDeleted, since: m.clock.stamp()}
+	r.ended = gone.since
+	in.removed[r.key.Kind] = append(slices.DeleteFunc(in.removed[r.key.Kind], func(o *resource) bool {
+		return r.ended.Sub(o.ended) > m.faults.StaleBy
+	}), r)
 	m.note(gone, r.now.state, false)
 }
 
