@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/schematest"
 )
 
@@ -337,6 +339,43 @@ func TestTwoBridgesOnOneNATS(t *testing.T) {
 	}
 	a.stop()
 	b.stop()
+}
+
+// A NATS server may take far less than a delivery has.
+func TestASmallPayloadLimitLosesNothing(t *testing.T) {
+	c := demoConfig(t.TempDir())
+	c.NatsURL = servers(startNATS(t, "max_payload: 3000"))
+	b, err := open(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.close)
+	large := []byte(`"resource": {"note": "` + strings.Repeat("x", 10_000) + `",`)
+	if status := deliver(t, b, bytes.Replace(fixture(t, "job-started.json"), []byte(`"resource": {`), large, 1)); status != http.StatusNoContent {
+		t.Errorf("status %d of an event", status)
+	}
+	if status := deliver(t, b, bytes.Repeat([]byte("x"), 10_000)); status != http.StatusBadRequest {
+		t.Errorf("status %d of what is no delivery", status)
+	}
+	for e, err := range b.events.Events(t.Context(), eventlog.Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		schematest.Event(t, e.Payload)
+		if e.Event.Data.State != "Processing" || e.Event.Data.ResourceOmitted == "" {
+			t.Errorf("event %s", e.Payload)
+		}
+	}
+	var kept []eventlog.Kept
+	for k, err := range b.events.Unapplied(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, k)
+	}
+	if len(kept) != 1 || kept[0].Length != 10_000 {
+		t.Errorf("kept %+v", kept)
+	}
 }
 
 // awaitPorts reads the address from the file that a server writes when it listens.
