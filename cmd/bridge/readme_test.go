@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
 )
 
 var update = flag.Bool("update", false, "write the generated tables of README.md anew")
@@ -32,7 +33,8 @@ func TestREADMETablesAreGenerated(t *testing.T) {
 	text := string(content)
 	for name, table := range map[string]string{
 		"configuration": configurationTable(),
-		"commands":      "| command | does |\n|---|---|\n" + commandTable("| `bridge %s` | %s |\n"),
+		"commands":      commandsTable(),
+		"rights":        rightsTable(),
 		"metrics":       metricsTable(t),
 		"phases":        phasesTable(),
 	} {
@@ -52,6 +54,22 @@ func TestREADMETablesAreGenerated(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// commandsTable lists the commands. A bar within a cell would begin another.
+func commandsTable() string {
+	rows := strings.ReplaceAll(commandTable("\x00 `bridge %s` \x00 %s \x00\n"), "|", `\|`)
+	return "| command | does |\n|---|---|\n" + strings.ReplaceAll(rows, "\x00", "|")
+}
+
+// rightsTable lists what a token needs to have each kind polled.
+func rightsTable() string {
+	var b strings.Builder
+	b.WriteString("| to poll | the token needs |\n|---|---|\n")
+	for _, kind := range polledKinds() {
+		fmt.Fprintf(&b, "| `%s` | `%s` |\n", kind, mkio.Right(kind))
+	}
+	return b.String()
 }
 
 // configurationTable is the manual of all settings.

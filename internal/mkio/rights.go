@@ -28,11 +28,14 @@ var rights = map[lifecycle.Kind]string{
 	lifecycle.ScheduledOperation:     "scheduling.event.get",
 }
 
+// Right names the capability that a token needs to read resources of a kind.
+func Right(kind lifecycle.Kind) string { return rights[kind] }
+
 // Right names the capabilities that a token needs to read what is on the list.
 func (l List) Right() string {
 	names := make([]string, len(l.Kinds))
 	for i, kind := range l.Kinds {
-		names[i] = rights[kind]
+		names[i] = Right(kind)
 	}
 	return strings.Join(names, ", ")
 }
