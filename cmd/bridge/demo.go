@@ -20,7 +20,7 @@ import (
 
 // The secrets of a demo; both ends of them are in this process.
 const (
-	demoSecret = "demo"
+	demoSecret = "demo-secret"
 	demoToken  = "demo-token"
 )
 

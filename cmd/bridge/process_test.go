@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +22,8 @@ import (
 	"time"
 
 	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/mkiofake"
 	"mkio-bridge/internal/schematest"
 )
 
@@ -339,6 +342,68 @@ func TestTwoBridgesOnOneNATS(t *testing.T) {
 	}
 	a.stop()
 	b.stop()
+}
+
+// When the bridge that polls is killed, another takes over, and what changed meanwhile is in the log once.
+func TestAnotherBridgePollsWhenOneIsKilled(t *testing.T) {
+	fake := mkiofake.New(mkiofake.Config{Token: demoToken, Projects: []string{mkiofake.VOD}})
+	api := httptest.NewServer(fake)
+	t.Cleanup(api.Close)
+	job, err := lifecycle.NewKey(lifecycle.Job, mkiofake.VOD, "ladder-hd", "ep-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake.Create(job, "Processing")
+	env := []string{"BRIDGE_NATS_URL=" + startNATS(t, ""), "BRIDGE_MKIO_URL=" + api.URL, "BRIDGE_MKIO_TOKEN=" + demoToken, "BRIDGE_POLL_ACTIVE=1s"}
+	a := startBridge(t, env...)
+	a.await("polling")
+	b := startBridge(t, env...)
+	if err := a.command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-a.ended
+	killed := time.Now()
+	fake.Move(job, "Finished")
+	b.await("polling")
+	t.Logf("taken over after %s", time.Since(killed).Round(100*time.Millisecond))
+	log := awaitLog(t, env, 2)
+	if !strings.Contains(log[0], "ep-1") || !strings.Contains(log[1], "ep-1") {
+		t.Errorf("the log holds %v", log)
+	}
+	b.stop()
+}
+
+// await reads a bridge's log up to a message.
+func (p *process) await(message string) {
+	p.t.Helper()
+	timeout := time.After(time.Minute)
+	for {
+		select {
+		case line, ok := <-p.lines:
+			if !ok {
+				p.t.Fatalf("the bridge ended before it said %q", message)
+			}
+			if line["msg"] == message {
+				return
+			}
+		case <-timeout:
+			p.t.Fatalf("the bridge does not say %q", message)
+		}
+	}
+}
+
+// awaitLog reads the log until it has so many events.
+func awaitLog(t *testing.T, env []string, events int) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for ctx.Err() == nil {
+		if log := readLog(t, env); len(log) >= events {
+			return log
+		}
+	}
+	t.Fatalf("the log does not come to hold %d events", events)
+	return nil
 }
 
 // A NATS server may take far less than a delivery has.

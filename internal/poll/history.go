@@ -16,10 +16,18 @@ const pendingFor = 2 * time.Minute
 // were of looked at, until the context ends.
 func (p *project) watchHistory(ctx context.Context) {
 	h := history{asked: map[pastDelivery]string{}}
+	loaded := false
 	failures := 0
 	for {
 		wait := p.pace.sweep
-		err := p.readHistory(ctx, &h)
+		var err error
+		if !loaded {
+			h.settled, err = p.loadSettled(ctx)
+			loaded = err == nil
+		}
+		if err == nil {
+			err = p.readHistory(ctx, &h)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -50,13 +58,33 @@ type pastDelivery struct {
 // history is how far the delivery history was read.
 type history struct {
 	offset  int       // of the page that the next reading begins with: all rows before it are settled
-	newest  time.Time // created, of all rows read
+	settled time.Time // rows created before are read no more; it is noted, so that it counts through restarts
 	asked   map[pastDelivery]string
 	reverse bool // the newest rows come first
 }
 
-// keepAsked is how long a row that was looked up is remembered behind the newest one.
-const keepAsked = 24 * time.Hour
+// How far back rows are read. What was lost longer ago, the first sweep has shown.
+const (
+	readBack   = 24 * time.Hour
+	rowOverlap = 5 * time.Minute // rows need not appear in the order of their creation
+)
+
+// settle moves on what is settled, when all was read at a moment: up to the oldest row that may still change
+// (zero: there is none). It says whether rows that were looked up are among that, which is worth noting.
+func (h *history) settle(now, oldestOpen time.Time) (looked bool) {
+	to := now.Add(-rowOverlap)
+	if !oldestOpen.IsZero() && oldestOpen.Before(to) {
+		to = later(oldestOpen, now.Add(-readBack))
+	}
+	h.settled = later(h.settled, to)
+	for row := range h.asked {
+		if row.created.Before(h.settled) {
+			delete(h.asked, row)
+			looked = true
+		}
+	}
+	return looked
+}
 
 // readHistory reads what is new. Where new rows are appended it goes on at the first page with a row that
 // was not settled; where they come first it stops at the rows that are settled.
@@ -64,13 +92,17 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 	pages := p.Client.History(p.name, p.Rule, h.offset)
 	unsettled := -1
 	last := h.offset
-	before := h.newest
+	var now, oldestOpen time.Time
 	for pages.More() {
 		page, err := pages.NextDeliveries(ctx, mkio.Changes)
 		if err != nil {
 			return err
 		}
 		last = page.Start
+		if now.IsZero() {
+			now = page.Moment.From
+			h.settled = later(h.settled, now.Add(-readBack))
+		}
 		if n := len(page.Deliveries); n > 1 && page.Deliveries[0].Created.After(page.Deliveries[n-1].Created) {
 			h.reverse = true
 		}
@@ -78,12 +110,15 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 		for _, d := range page.Deliveries {
 			if p.readDelivery(h, d, page.Moment.From) {
 				open = true
+				if oldestOpen.IsZero() || d.Created.Before(oldestOpen) {
+					oldestOpen = d.Created
+				}
 			}
 		}
 		if open && unsettled < 0 {
 			unsettled = page.Start
 		}
-		if n := len(page.Deliveries); h.reverse && n > 0 && page.Deliveries[n-1].Created.Before(before.Add(-keepAsked)) {
+		if n := len(page.Deliveries); h.reverse && n > 0 && page.Deliveries[n-1].Created.Before(h.settled) {
 			break
 		}
 	}
@@ -95,10 +130,8 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 	default:
 		h.offset = last
 	}
-	for row := range h.asked {
-		if row.created.Before(h.newest.Add(-keepAsked)) {
-			delete(h.asked, row)
-		}
+	if h.settle(now, oldestOpen) {
+		return p.noteSettled(ctx, h.settled)
 	}
 	return nil
 }
@@ -106,8 +139,8 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 // readDelivery has the resource of a delivery that did not arrive looked at, once, and says whether the row
 // may still change.
 func (p *project) readDelivery(h *history, d mkio.PastDelivery, now time.Time) (open bool) {
-	if d.Created.After(h.newest) {
-		h.newest = d.Created
+	if d.Created.Before(h.settled) {
+		return false
 	}
 	open = d.Status == mkio.StatusPending || d.Status == mkio.StatusRetrying
 	lost := d.Status == mkio.StatusFailed || d.Status == mkio.StatusRetrying || open && now.Sub(d.Created) > pendingFor

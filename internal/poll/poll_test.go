@@ -32,7 +32,8 @@ var names = event.NewNames(event.DefaultPrefix)
 
 const (
 	project = "aurora-vod"
-	token   = "REDACT-ME-token"
+	secret  = "REDACT-ME" // is in all that the simulated MK.IO has of secrets
+	token   = secret + "-token"
 	active  = 5 * time.Second
 	sweep   = time.Minute
 	full    = time.Hour
@@ -70,8 +71,8 @@ func inWorld(t *testing.T, c mkiofake.Config, test func(w *world)) {
 		test(w)
 		stop()
 		<-done
-		if strings.Contains(w.logs.String(), token) {
-			t.Error("the token is in the log")
+		if strings.Contains(w.logs.String(), secret) {
+			t.Error("a secret is in the log")
 		}
 	})
 }
@@ -119,7 +120,13 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { poller.Run(ctx) })
-	running.Go(func() { p.Follow(ctx, func(string, lifecycle.Fact) {}) })
+	running.Go(func() {
+		p.Follow(ctx, func(resource string, fact lifecycle.Fact) {
+			if key, err := p.KeyOf(ctx, resource); err == nil {
+				poller.Told(key, fact)
+			}
+		})
+	})
 	b.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
 	w.t.Cleanup(b.stop)
 	return b
@@ -157,8 +164,8 @@ func (w *world) events() map[lifecycle.Key][]event.Event {
 		if e.Sequence <= validated {
 			schematest.Event(w.t, e.Payload)
 		}
-		if bytes.Contains(e.Payload, []byte(token)) {
-			w.t.Error("the token is in an event")
+		if bytes.Contains(e.Payload, []byte(secret)) {
+			w.t.Error("a secret is in an event")
 		}
 		key, err := e.Event.Data.Key()
 		if err != nil {
@@ -403,6 +410,80 @@ func TestTenThousandAtRestAndTwoHundredInMotion(t *testing.T) {
 	})
 }
 
+// What MK.IO gave up to deliver is looked up once, by this bridge or the next, and is counted.
+func TestALostDeliveryIsLookedUpOnce(t *testing.T) {
+	inWorld(t, mkiofake.Config{Faults: mkiofake.Faults{Failed: 1}}, func(w *world) {
+		w.mkio.PutRule(project, "mkio-bridge", mkiofake.Rule{URL: "https://bridge.test/", Events: mkio.Types()})
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		const jobs = 30
+		for i := range jobs {
+			key := w.key(lifecycle.Job, "t", fmt.Sprint(i))
+			w.mkio.Create(key, "Processing")
+			w.mkio.Move(key, "Finished")
+		}
+		lost := func() (n int) {
+			for _, c := range w.mkio.Changes() {
+				if c.Delivery == mkiofake.Lost {
+					n++
+				}
+			}
+			return n
+		}
+		lookedUp := func() int { return w.mkio.Requests(project).ByRoute["GET media/transforms/{}/jobs/{}"] }
+		time.Sleep(2 * sweep)
+		if got := lookedUp(); got < jobs {
+			t.Errorf("%d look-ups of %d jobs soon after", got, jobs)
+		}
+		time.Sleep(full)
+		before := lookedUp()
+		if before > lost() {
+			t.Errorf("%d look-ups of %d deliveries", before, lost())
+		}
+		if got := metric(t, b.metrics, "mkio_bridge_history_deliveries_total", "status", "Failed"); int(got) != lost() {
+			t.Errorf("%.0f failed deliveries are counted, %d failed", got, lost())
+		}
+		b.stop()
+		b = w.start(lifecycle.Job)
+		time.Sleep(full)
+		if again := lookedUp() - before; again != 0 {
+			t.Errorf("the next bridge looks up %d once more", again)
+		}
+		if got := metric(t, b.metrics, "mkio_bridge_history_deliveries_total"); got != 0 {
+			t.Errorf("the next bridge counts %.0f once more", got)
+		}
+	})
+}
+
+// A delivery has the bridge look for more before its time, and hundreds of them do no more than one.
+func TestABurstOfDeliveriesIsOneNudge(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		b := w.start(lifecycle.StreamingLocator)
+		time.Sleep(2*sweep + sweep/2)
+		before := w.mkio.Requests(project).Gets
+		untold := w.key(lifecycle.StreamingLocator, "untold")
+		w.mkio.Create(untold, "Created")
+		for i := range 300 {
+			key := w.key(lifecycle.StreamingLocator, fmt.Sprint(i))
+			w.mkio.Create(key, "Created")
+			path, inside, _ := mkio.Path(key)
+			_, err := b.publisher.Observe(w.t.Context(), lifecycle.Observation{
+				Key: key, State: "Created", At: w.mkio.Now(), Via: lifecycle.Webhook,
+				Delivery: &lifecycle.Delivery{ID: key.Name(), Type: mkio.TypeStreamingLocatorCreated, Received: time.Now()}, Source: path, Subject: inside,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(active / 300)
+		}
+		time.Sleep(2 * active)
+		w.want(untold, "Created")
+		if gets := w.mkio.Requests(project).Gets - before; gets == 0 || gets > 4 {
+			t.Errorf("%d GETs in %s", gets, 3*active)
+		}
+	})
+}
+
 func TestTwoBridgesPollAProjectOnce(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		job := w.key(lifecycle.Job, "t", "ep")
@@ -487,8 +568,8 @@ func faulty(f mkiofake.Faults) func(*mkiofake.MKIO, bool) {
 	}
 }
 
-// metric returns the sum of all samples of a metric.
-func metric(t *testing.T, r *prometheus.Registry, name string) (sum float64) {
+// metric returns the sum of all samples of a metric, or of those with a label of some value.
+func metric(t *testing.T, r *prometheus.Registry, name string, label ...string) (sum float64) {
 	t.Helper()
 	families, err := r.Gather()
 	if err != nil {
@@ -496,7 +577,11 @@ func metric(t *testing.T, r *prometheus.Registry, name string) (sum float64) {
 	}
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
-			if family.GetName() == name {
+			counts := len(label) == 0
+			for _, l := range m.GetLabel() {
+				counts = counts || l.GetName() == label[0] && l.GetValue() == label[1]
+			}
+			if family.GetName() == name && counts {
 				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}

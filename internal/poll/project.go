@@ -112,12 +112,30 @@ func (p *project) start(ctx context.Context) time.Time {
 	for _, l := range all {
 		next = earlier(next, p.startList(ctx, l, now))
 	}
+	return earlier(next, p.startAsks(ctx, now))
+}
+
+// maxAsks is how many resources that somebody wants to be looked at are asked for side by side: many deliveries
+// may have been lost at once.
+const maxAsks = 8
+
+// startAsks begins to ask for what somebody wants to be looked at, and returns when more of it is due. The
+// caller holds the lock.
+func (p *project) startAsks(ctx context.Context, now time.Time) time.Time {
+	next := now.Add(p.pace.active)
+	busy := 0
+	for _, a := range p.asks {
+		if a.busy {
+			busy++
+		}
+	}
 	for key, a := range p.asks {
 		switch {
-		case a.busy:
+		case a.busy || busy == maxAsks: // one that ends rouses the loop
 		case now.Before(a.next):
 			next = earlier(next, a.next)
 		default:
+			busy++
 			a.busy = true
 			p.errands.Go(func() { p.answer(ctx, key, *a) })
 		}
