@@ -31,10 +31,11 @@ type Budget struct {
 	timer   *time.Timer
 }
 
-// NewBudget returns a budget of so many requests in any minute.
+// NewBudget returns a budget of so many requests in any minute. Nothing is saved at first: whoever asked before, a
+// process that was restarted or another that died, may have spent it.
 func NewBudget(perMinute int) *Budget {
 	burst := max(1, float64(perMinute)/20)
-	return &Budget{rate: max(1, float64(perMinute)-burst) / 60, burst: burst, grants: burst, asOf: time.Now()}
+	return &Budget{rate: max(1, float64(perMinute)-burst) / 60, burst: burst, grants: 1, asOf: time.Now()}
 }
 
 // Take waits for a grant.

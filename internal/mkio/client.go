@@ -118,14 +118,20 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 			return answer{}, fmt.Errorf("%s %s: waiting for the request budget: %w", r.method, r.path, err)
 		}
 		a, err := c.try(ctx, r)
-		if err == nil || ctx.Err() != nil || try == maxTries || !retriable(err) {
+		if err == nil || ctx.Err() != nil || !retriable(err) {
 			return a, err
 		}
 		wait := backoff(try)
-		if api, ok := errors.AsType[*APIError](err); ok && (api.Status == http.StatusTooManyRequests || api.RetryAfter > 0) {
+		api, answered := errors.AsType[*APIError](err)
+		tooMany := answered && (api.Status == http.StatusTooManyRequests || api.RetryAfter > 0)
+		if tooMany {
 			// It is the project that is asked too often, so all its requests wait.
-			wait = max(wait, api.RetryAfter)
-			budget.Pause(time.Now().Add(wait))
+			budget.Pause(time.Now().Add(max(wait, api.RetryAfter)))
+		}
+		if try == maxTries {
+			return a, err
+		}
+		if tooMany {
 			continue
 		}
 		if err := pause(ctx, wait); err != nil {

@@ -52,8 +52,8 @@ func (p *Pages) next(ctx context.Context, class Class) ([]json.RawMessage, answe
 	if err != nil {
 		return nil, a, fmt.Errorf("GET %s: @odata.nextLink is %w", p.path, err)
 	}
-	p.more = more
-	if !more {
+	p.more = more && link != ""
+	if !p.more {
 		return rows, a, nil
 	}
 	return rows, a, p.follow(link, parseObject(parseObject(o["supplemental"])["pagination"]))
@@ -81,6 +81,11 @@ func (p *Pages) follow(link string, pagination object) error {
 	}
 	if path := u.EscapedPath(); path != "" {
 		p.path = "/" + strings.TrimPrefix(strings.TrimPrefix(path, base.Path), "/")
+	}
+	for name, values := range p.query { // a link may bring the offset alone
+		if !query.Has(name) {
+			query[name] = values
+		}
 	}
 	p.query = query
 	return nil

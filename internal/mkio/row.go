@@ -39,13 +39,13 @@ func (c *Client) row(key lifecycle.Key, r record, raw json.RawMessage) Row {
 	return row
 }
 
-// listed reads a row of a list; false where it tells no resource.
+// listed reads a row of a list; false where it tells no resource. One of a kind that nobody listed has no key.
 func (c *Client) listed(l List, raw json.RawMessage) (Row, bool) {
 	top := parseObject(raw)
 	r := recordOf(top)
 	kind, names, ok := l.namesOf(top, r)
-	if !ok {
-		return Row{}, false
+	if !ok || kind == "" {
+		return Row{}, ok
 	}
 	key, err := lifecycle.NewKey(kind, l.Project, names...)
 	if err != nil {
@@ -100,7 +100,8 @@ func transformOf(top object, job string) (string, bool) {
 	return "", false
 }
 
-// liveKindOf tells the kinds of the Live API apart: by the transform, else by the record's own kind.
+// liveKindOf tells the kinds of the Live API apart: by the transform, else by the record's own kind. The kind is ""
+// for a word that nobody listed.
 func liveKindOf(top object, r record) (lifecycle.Kind, bool) {
 	word, _ := plainText(parseObject(r["spec"]["transform"])["type"])
 	if word == "" {
@@ -116,7 +117,7 @@ func liveKindOf(top object, r record) (lifecycle.Kind, bool) {
 	case "staticmultiviewevent":
 		return lifecycle.StaticMultiviewEvent, true
 	}
-	return "", false
+	return "", word != ""
 }
 
 // Observation is what the row says, in the state that it shows or, for kinds that show none, in the given

@@ -28,7 +28,7 @@ func (p *project) findMotions(now time.Time) {
 				m.list = p.listOf(m.key)
 			}
 			if m.fact.Sequence != fact.Sequence {
-				m.fact, m.since, m.shown = fact, now, time.Time{}
+				m.fact, m.since, m.shown = fact, sinceWhen(fact, now), time.Time{}
 				m.next = now.Add(p.pace.active)
 			}
 		}
@@ -38,6 +38,18 @@ func (p *project) findMotions(now time.Time) {
 			delete(p.motions, resource)
 		}
 	}
+}
+
+// sinceWhen is when a resource came to its state, as far as the log tells: others may have looked at it for long.
+func sinceWhen(fact lifecycle.Fact, now time.Time) time.Time {
+	at := fact.At
+	if at.IsZero() {
+		at = fact.SeenBefore
+	}
+	if at.IsZero() {
+		return now
+	}
+	return earlier(at, now)
 }
 
 // keyOf is bounded in time: it may have to read the log.

@@ -9,8 +9,12 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// pendingFor is how long a delivery may be pending before its resource is looked at.
-const pendingFor = 2 * time.Minute
+// pendingFor is how long a delivery may be pending before its resource is looked at, and openFor how long before
+// nothing more is expected of it.
+const (
+	pendingFor = 2 * time.Minute
+	openFor    = time.Hour
+)
 
 // watchHistory looks for deliveries of the bridge's own rule that did not arrive, and has what they
 // were of looked at, until the context ends.
@@ -90,6 +94,7 @@ func (h *history) settle(now, oldestOpen time.Time) (looked bool) {
 // was not settled; where they come first it stops at the rows that are settled.
 func (p *project) readHistory(ctx context.Context, h *history) error {
 	pages := p.Client.History(p.name, p.Rule, h.offset)
+	shrunk := false
 	unsettled := -1
 	last := h.offset
 	var now, oldestOpen time.Time
@@ -99,6 +104,10 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 			return err
 		}
 		last = page.Start
+		if now.IsZero() && h.offset > 0 && len(page.Deliveries) == 0 {
+			shrunk = true // the rule was made anew, or rows have expired
+			break
+		}
 		if now.IsZero() {
 			now = page.Moment.From
 			h.settled = later(h.settled, now.Add(-readBack))
@@ -122,6 +131,10 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 			break
 		}
 	}
+	if shrunk {
+		h.offset = 0
+		return p.readHistory(ctx, h)
+	}
 	switch {
 	case h.reverse:
 		h.offset = 0
@@ -138,15 +151,16 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 
 // readDelivery has the resource of a delivery that did not arrive looked at, once, and says whether the row
 // may still change.
-func (p *project) readDelivery(h *history, d mkio.PastDelivery, now time.Time) (open bool) {
+func (p *project) readDelivery(h *history, d mkio.PastDelivery, now time.Time) (pending bool) {
 	if d.Created.Before(h.settled) {
 		return false
 	}
-	open = d.Status == mkio.StatusPending || d.Status == mkio.StatusRetrying
+	open := d.Status == mkio.StatusPending || d.Status == mkio.StatusRetrying
 	lost := d.Status == mkio.StatusFailed || d.Status == mkio.StatusRetrying || open && now.Sub(d.Created) > pendingFor
 	row := pastDelivery{d.Created, d.Source, d.Type}
+	pending = open && now.Sub(d.Created) < openFor
 	if !lost || h.asked[row] == d.Status {
-		return open
+		return pending
 	}
 	first := h.asked[row] == ""
 	h.asked[row] = d.Status
@@ -154,5 +168,5 @@ func (p *project) readDelivery(h *history, d mkio.PastDelivery, now time.Time) (
 	if key, ok := d.Key(); first && ok && key.Kind != lifecycle.ChannelInstance {
 		p.ask(key, lifecycle.History)
 	}
-	return open
+	return pending
 }

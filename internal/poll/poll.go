@@ -180,6 +180,7 @@ func (p *Poller) leave(project *project) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.projects, project.name)
+	p.metrics.trouble.DeleteLabelValues(project.name) // it is another's to tell now
 }
 
 // advice says what to do about an error of MK.IO's API.

@@ -30,6 +30,8 @@ type project struct {
 	looked    uint64                  // the horizon of the log when motions and parents were last looked up
 	finishing map[lifecycle.Kind]bool // whose first sweep is being noted as over
 	silence   time.Time               // nothing is asked before: the token is refused, or the log cannot write
+	refused   time.Time               // when the token was last refused
+	succeeded time.Time               // when an errand last had success
 	troubled  bool                    // and that was said
 }
 
@@ -137,7 +139,8 @@ func (p *project) startAsks(ctx context.Context, now time.Time) time.Time {
 		default:
 			busy++
 			a.busy = true
-			p.errands.Go(func() { p.answer(ctx, key, *a) })
+			as := *a
+			p.errands.Go(func() { p.answer(ctx, key, as) })
 		}
 	}
 	return next
@@ -219,6 +222,7 @@ func (p *project) ended(ctx context.Context, l *list, e errand, err error) {
 			p.log.Info("it can be asked for again", "list", l.String(), "errand", e.String())
 		}
 		l.failures[e] = 0
+		p.succeeded = now
 		p.calm()
 		l.next[looking] = time.Time{} // its resources say when
 		if e == changes {
@@ -246,6 +250,12 @@ func (p *project) ended(ctx context.Context, l *list, e errand, err error) {
 // silent says whether an error stops all asking of the project for a while, and says so once.
 func (p *project) silent(err error, now time.Time, wait time.Duration) bool {
 	refused := mkio.StatusOf(err) == 401
+	if refused {
+		// What is accepted elsewhere is refused here: that is a matter of this address.
+		alone := !p.refused.IsZero() && p.succeeded.After(p.refused)
+		p.refused = now
+		refused = !alone
+	}
 	_, unwritable := errors.AsType[logError](err)
 	if !refused && !unwritable {
 		return false

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"slices"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
@@ -22,7 +23,26 @@ func (p pace) interval(kind lifecycle.Kind, state string, age time.Duration) tim
 	if !patient(kind, state) {
 		return p.active
 	}
-	return min(max(p.active, age/patientAfter), max(p.active, p.full/4))
+	return min(max(p.active, age/patientAfter), max(p.active, p.full))
+}
+
+// quick says whether a resource in motion is looked at every Active.
+func (p pace) quick(m *motion, now time.Time) bool {
+	return p.interval(m.key.Kind, m.fact.State, now.Sub(m.since)) == p.active
+}
+
+// first picks the resources to visit next, those that are new in their state before those that stay in it: no
+// more than half of the budget allows in an Active, so that new ones soon have their turn.
+func (p pace) first(due []*motion, now time.Time) []*motion {
+	slices.SortStableFunc(due, func(a, b *motion) int { return b.since.Compare(a.since) })
+	quick := 0
+	for _, m := range due {
+		if p.quick(m, now) {
+			quick++
+		}
+	}
+	most := max(quick, maxStates, int(p.active.Minutes()*float64(p.perMinute)/2))
+	return due[:min(len(due), most)]
 }
 
 // patient says whether a resource may stay in a state of motion for as long as somebody likes: assets

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 )
@@ -126,7 +128,7 @@ func (p *project) answer(ctx context.Context, key lifecycle.Key, a ask) {
 	p.mu.Lock()
 	l := p.listOf(key)
 	p.mu.Unlock()
-	err := p.visit(ctx, l, key, a.via)
+	err := p.visit(ctx, l, key, a.via, mkio.Urgent)
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,13 +155,13 @@ func (p *project) answer(ctx context.Context, key lifecycle.Key, a ask) {
 }
 
 // visit asks for one resource by its own address.
-func (p *project) visit(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via) error {
+func (p *project) visit(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via, class mkio.Class) error {
 	a := asked{horizon: p.Log.Horizon(), via: via}
 	var state string
 	stateless := l != nil && l.Stateless()
 	if stateless {
 		var err error
-		state, a.moment, err = p.Client.State(ctx, mkio.Urgent, key)
+		state, a.moment, err = p.Client.State(ctx, class, key)
 		if err != nil {
 			return p.absent(l, key, err)
 		}
@@ -169,7 +171,7 @@ func (p *project) visit(ctx context.Context, l *list, key lifecycle.Key, via lif
 			return nil // its record would tell nothing
 		}
 	}
-	sight, err := p.Client.Get(ctx, mkio.Urgent, key)
+	sight, err := p.Client.Get(ctx, class, key)
 	if err != nil {
 		return p.absent(l, key, err)
 	}
@@ -209,10 +211,14 @@ func (p *project) look(ctx context.Context, l *list, moving []*motion) error {
 	p.mu.Lock()
 	states := statesOf(moving)
 	known := p.count(l)
-	var due []lifecycle.Key
+	quick := 0 // how many are looked at every Active
+	var due []*motion
 	for _, m := range moving {
+		if p.pace.quick(m, began) {
+			quick++
+		}
 		if !began.Before(m.next) {
-			due = append(due, m.key)
+			due = append(due, m)
 		}
 	}
 	p.mu.Unlock()
@@ -220,10 +226,12 @@ func (p *project) look(ctx context.Context, l *list, moving []*motion) error {
 	if l.Stateless() {
 		way = each
 	}
+	shown := moving
 	var err error
 	switch way {
 	case each:
-		err = p.visitAll(ctx, l, due)
+		shown = p.pace.first(due, began)
+		err = p.visitMotions(ctx, l, shown, began)
 	case byState:
 		err = p.lookByState(ctx, l, moving, states)
 	case whole:
@@ -232,15 +240,43 @@ func (p *project) look(ctx context.Context, l *list, moving []*motion) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	for _, m := range moving {
-		if way != each || !began.Before(m.next) {
-			m.next = now.Add(p.pace.interval(m.key.Kind, m.fact.State, now.Sub(m.since)))
-			if way == each {
-				m.next = now.Add(p.pace.share(m.next.Sub(now), len(moving)))
-			}
+	for _, m := range shown {
+		wait := p.pace.interval(m.key.Kind, m.fact.State, now.Sub(m.since))
+		if way == each && p.pace.quick(m, now) {
+			wait = p.pace.share(wait, quick)
 		}
+		m.next = now.Add(wait)
 	}
 	return err
+}
+
+// visitMotions visits resources in motion, those that are patient when nothing else is to be asked.
+func (p *project) visitMotions(ctx context.Context, l *list, motions []*motion, now time.Time) error {
+	return p.visitAll(ctx, l, len(motions), func(i int) (lifecycle.Key, mkio.Class) {
+		if p.pace.quick(motions[i], now) {
+			return motions[i].key, mkio.Urgent
+		}
+		return motions[i].key, mkio.Sweeps
+	})
+}
+
+// visitAll visits resources side by side. What is wrong with one does not keep it from the others.
+func (p *project) visitAll(ctx context.Context, l *list, count int, nth func(int) (lifecycle.Key, mkio.Class)) error {
+	var trouble troubles
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxStates)
+	for i := range count {
+		key, class := nth(i)
+		group.Go(func() error { return trouble.note(p.visit(ctx, l, key, lifecycle.Poll, class)) })
+	}
+	err := group.Wait()
+	p.tellTroubles(l, looking, &trouble)
+	return err
+}
+
+// visitKeys visits resources that are to be found out about at once.
+func (p *project) visitKeys(ctx context.Context, l *list, keys []lifecycle.Key) error {
+	return p.visitAll(ctx, l, len(keys), func(i int) (lifecycle.Key, mkio.Class) { return keys[i], mkio.Urgent })
 }
 
 // statesOf returns the states of resources in motion, in the order in which they usually follow each
@@ -306,19 +342,19 @@ func (p *project) lookByState(ctx context.Context, l *list, moving []*motion, st
 // can be believed. Where some of many turn out to be as they were, all are likely to.
 func (p *project) visitMissing(ctx context.Context, l *list, keys []lifecycle.Key) error {
 	if len(keys) <= maxContradictions {
-		return p.visitAll(ctx, l, keys)
+		return p.visitKeys(ctx, l, keys)
 	}
 	some, rest := keys[:maxContradictions], keys[maxContradictions:]
 	before := make([]lifecycle.Fact, len(some))
 	for i, key := range some {
 		before[i], _ = p.Log.Recorded(key)
 	}
-	if err := p.visitAll(ctx, l, some); err != nil {
+	if err := p.visitKeys(ctx, l, some); err != nil {
 		return err
 	}
 	for i, key := range some {
 		if now, _ := p.Log.Recorded(key); now.Sequence != before[i].Sequence {
-			return p.visitAll(ctx, l, rest)
+			return p.visitKeys(ctx, l, rest)
 		}
 	}
 	return fmt.Errorf("%w: it lacks %d resources, and those that were asked for are as they were", errIncomplete, len(keys))
@@ -332,8 +368,11 @@ func (p *project) askChanges(ctx context.Context, l *list, class mkio.Class, see
 	if seen == nil {
 		seen = map[lifecycle.Key]bool{}
 	}
-	return p.walk(ctx, l, mkio.Filter{Since: base.Add(-p.pace.sweep)}, class, seen)
+	return p.walk(ctx, l, mkio.Filter{Since: base.Add(-max(p.pace.sweep, leastOverlap))}, class, seen)
 }
+
+// leastOverlap is what the clock of MK.IO's answers may be ahead of that of its records.
+const leastOverlap = 5 * time.Minute
 
 // walk shows all rows of a narrowed list, and notes whom it saw.
 func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.Class, seen map[lifecycle.Key]bool) error {
@@ -342,7 +381,7 @@ func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.C
 		return fmt.Errorf("no path leads to the list of %s", l)
 	}
 	var base time.Time
-	states := p.askStates(ctx)
+	shower := p.newShower(ctx, l, class)
 	for pages.More() {
 		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll}
 		page, err := pages.Next(ctx, class, l.List)
@@ -350,26 +389,37 @@ func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.C
 			break // MK.IO answers so where nothing matches
 		}
 		if err != nil {
-			return states.wait(err)
+			return shower.wait(err)
 		}
 		if base.IsZero() {
 			base = page.Moment.From
 		}
+		if page.Unreadable > 0 {
+			err = shower.troubles.note(fmt.Errorf("%d rows tell no resource", page.Unreadable))
+		}
 		a.moment = page.Moment
 		for _, row := range page.Rows {
 			seen[row.Key] = true
-			if err := p.showRow(ctx, l, row, a, states, class); err != nil {
-				return states.wait(err)
+			if err == nil {
+				err = shower.show(row, a)
 			}
 		}
+		if err != nil {
+			return shower.wait(err)
+		}
 	}
-	if err := states.wait(nil); err != nil {
+	if err := shower.wait(nil); err != nil {
 		return err
 	}
-	if f.State == "" && !base.IsZero() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		l.base = base
+	if f.State != "" {
+		p.tellTroubles(l, looking, &shower.troubles)
+		return nil
 	}
+	if p.tellTroubles(l, changes, &shower.troubles) || base.IsZero() {
+		return nil // they are asked for again, up to the next sweep
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l.base = base
 	return nil
 }

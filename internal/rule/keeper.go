@@ -123,7 +123,8 @@ func (k Keeper) put(ctx context.Context, project string, want mkio.RuleSpec) (mk
 		if first == nil {
 			first = err // it is of the rule as it should be, and says most
 		}
-		return made, mkio.StatusOf(err) == http.StatusBadRequest, err
+		status := mkio.StatusOf(err)
+		return made, status == http.StatusBadRequest || status == http.StatusUnprocessableEntity, err
 	}
 	for types := all; ; {
 		made, refused, err := try(types)

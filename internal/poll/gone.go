@@ -1,0 +1,170 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// maxContradictions is how many resources a list may lack that exist. Rows shift while a list is walked; a
+// list that lacks more is broken, and to visit all that it lacks would eat up the budget.
+const maxContradictions = 20
+
+// confirmGone visits what was recorded before a sweep and is not on the list. What is not there either is
+// Deleted, if then the project itself still answers. What is wrong with one kind does not hold up the others of
+// the list.
+func (p *project) confirmGone(ctx context.Context, l *list, seen map[string]bool, horizon uint64) error {
+	var errs []error
+	for _, kind := range l.Kinds {
+		missing, err := p.missing(ctx, l, kind, seen, horizon)
+		if err == nil {
+			c := confirmation{project: p, list: l, missing: missing}
+			err = c.run(ctx)
+			p.tellTroubles(l, sweeping, &c.troubles)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// A confirmation visits what a list lacks of one kind.
+type confirmation struct {
+	project        *project
+	list           *list
+	missing        map[lifecycle.Key]lifecycle.Fact
+	contradictions atomic.Int64 // how many of them exist
+	troubles       troubles
+}
+
+// goneAtOnce is how many are visited before those that are gone are recorded.
+const goneAtOnce = 100
+
+func (c *confirmation) run(ctx context.Context) error {
+	for keys := range slices.Chunk(slices.Collect(maps.Keys(c.missing)), goneAtOnce) {
+		gone, err := c.visit(ctx, keys)
+		if err != nil {
+			return err
+		}
+		if err := c.record(ctx, gone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// visit returns which of the resources are gone by their own addresses.
+func (c *confirmation) visit(ctx context.Context, keys []lifecycle.Key) ([]lifecycle.Key, error) {
+	found := make([]bool, len(keys))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxStates)
+	for i, key := range keys {
+		group.Go(func() error {
+			gone, err := c.visitOne(ctx, key)
+			found[i] = gone
+			return c.troubles.note(err)
+		})
+	}
+	err := group.Wait()
+	var gone []lifecycle.Key
+	for i, key := range keys {
+		if found[i] {
+			gone = append(gone, key)
+		}
+	}
+	return gone, err
+}
+
+func (c *confirmation) visitOne(ctx context.Context, key lifecycle.Key) (gone bool, err error) {
+	p := c.project
+	if c.contradictions.Load() > maxContradictions {
+		return false, fmt.Errorf("%w: it lacks %s and %d others at the least that MK.IO shows by their own addresses", errIncomplete, key, maxContradictions)
+	}
+	a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll}
+	sight, err := p.Client.Get(ctx, mkio.Changes, key)
+	switch {
+	case mkio.IsNotFound(err):
+		return true, nil
+	case err != nil:
+		return false, err
+	}
+	c.contradictions.Add(1)
+	if a.moment = sight.Moment; sight.Shows {
+		return false, p.show(ctx, c.list, sight.Row, sight.Observation(), a)
+	}
+	return false, nil
+}
+
+// record records the end of what is gone, if the project answers.
+func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	moment, err := c.project.answers(ctx, c.list)
+	if err != nil {
+		return fmt.Errorf("%d resources of it answer 404, and so does not their project: %w", len(gone), err)
+	}
+	for _, key := range gone {
+		if err := c.project.showGone(ctx, c.list, key, c.missing[key], moment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errIncomplete = errors.New("the list is not believed")
+
+// missing returns what a list that was walked to its end should have shown of a kind and did not.
+func (p *project) missing(ctx context.Context, l *list, kind lifecycle.Kind, seen map[string]bool, horizon uint64) (map[lifecycle.Key]lifecycle.Fact, error) {
+	found := map[lifecycle.Key]lifecycle.Fact{}
+	for resource, fact := range p.Log.Resources(kind, p.name) {
+		if seen[resource] || fact.Sequence > horizon || lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
+			continue
+		}
+		key, err := p.Log.KeyOf(ctx, resource)
+		if err != nil {
+			return nil, logError{err}
+		}
+		if parent, ok := mkio.ParentOf(key); !ok || parent == l.Parent {
+			found[key] = fact
+		}
+	}
+	return found, nil
+}
+
+// answers says whether the project itself is there, and when.
+func (p *project) answers(ctx context.Context, l *list) (mkio.Moment, error) {
+	if _, err := p.Client.Project(ctx, mkio.Changes, p.name); err != nil && mkio.StatusOf(err) != 403 {
+		return mkio.Moment{}, err
+	}
+	// Where the token may not see the project, one of its lists speaks for it; and a broken gateway
+	// may know the project and nothing in it.
+	whole := l.List
+	if l.below() {
+		if whole = p.lists[0].List; p.listOf(l.Parent) != nil {
+			whole = p.listOf(l.Parent).List
+		}
+	}
+	pages, ok := p.Client.Pages(whole, mkio.Filter{})
+	if !ok {
+		return mkio.Moment{}, errors.New("no path leads to it")
+	}
+	page, err := pages.Next(ctx, mkio.Changes, whole)
+	return page.Moment, err
+}
+
+// showGone records the end of a resource.
+func (p *project) showGone(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment) error {
+	path, inside, _ := mkio.Path(key)
+	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life, Source: path, Subject: inside}
+	return p.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll})
+}

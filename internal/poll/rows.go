@@ -1,0 +1,177 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// troubles are resources that could not be shown while others could. What the others show counts all the same.
+type troubles struct {
+	mu    sync.Mutex
+	count int
+	first error
+}
+
+// maxTroubles is how many resources may be in trouble before it is taken for that of all.
+const maxTroubles = 20
+
+// note takes down the trouble of one resource, and returns an error that is not of one alone.
+func (t *troubles) note(err error) error {
+	if err == nil || !ofOne(err) {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.count++; t.first == nil {
+		t.first = err
+	}
+	if t.count > maxTroubles {
+		return fmt.Errorf("of more than %d resources: %w", maxTroubles, err)
+	}
+	return nil
+}
+
+// ofOne says whether an error may be of one resource alone: an answer that cannot be read, or one that this
+// address gives.
+func ofOne(err error) bool {
+	_, unwritable := errors.AsType[logError](err)
+	switch status := mkio.StatusOf(err); {
+	case unwritable, mkio.IsNetwork(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return false
+	case status == 401, status == 429, errors.Is(err, errIncomplete):
+		return false
+	}
+	return true
+}
+
+// tellTroubles counts and logs those of an errand, and says whether there were any.
+func (p *project) tellTroubles(l *list, e errand, t *troubles) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t.count == 0 {
+		l.troubled[e] = false
+		return false
+	}
+	p.metrics.failed(p.name, l.String(), t.first)
+	level := slog.LevelWarn
+	if l.troubled[e] {
+		level = slog.LevelDebug // it was said before
+	}
+	l.troubled[e] = true
+	p.log.Log(context.Background(), level, "resources cannot be read, and are tried again; all else goes on",
+		"list", l.String(), "errand", e.String(), "count", t.count, "error", t.first)
+	return true
+}
+
+// maxStates is how many resources are asked for side by side, and heldRows how many rows may wait for their state.
+const (
+	maxStates = 8
+	heldRows  = 4096
+)
+
+// A rowShower shows the rows of a list while it is walked. Where rows do not show their states, it asks for them.
+type rowShower struct {
+	project *project
+	list    *list
+	class   mkio.Class
+
+	ctx      context.Context
+	group    *errgroup.Group
+	room     chan struct{}
+	slots    chan struct{}
+	troubles troubles
+}
+
+func (p *project) newShower(ctx context.Context, l *list, class mkio.Class) *rowShower {
+	group, ctx := errgroup.WithContext(ctx)
+	return &rowShower{
+		project: p, list: l, class: class, ctx: ctx, group: group,
+		room: make(chan struct{}, heldRows), slots: make(chan struct{}, maxStates),
+	}
+}
+
+// wait waits for all, and returns the first error: the given one, or one of theirs.
+func (s *rowShower) wait(err error) error {
+	if other := s.group.Wait(); err == nil || errors.Is(err, context.Canceled) && other != nil {
+		return other
+	}
+	return err
+}
+
+// show shows a row, or has its state asked for where it must be. The error is one that ends the walk.
+func (s *rowShower) show(row mkio.Row, a asked) error {
+	p := s.project
+	switch {
+	case row.Shows && p.isBack(row):
+		p.ask(row.Key, lifecycle.Poll)
+		return nil
+	case row.Shows:
+		return s.troubles.note(p.show(s.ctx, s.list, row, row.Observation(), a))
+	case !s.list.Stateless():
+		return s.troubles.note(fmt.Errorf("the record of %s shows no state", row.Key))
+	case !p.needsState(row):
+		return nil
+	}
+	select {
+	case s.room <- struct{}{}:
+	case <-s.ctx.Done():
+		return s.ctx.Err()
+	}
+	s.group.Go(func() error {
+		defer func() { <-s.room }()
+		s.slots <- struct{}{}
+		defer func() { <-s.slots }()
+		return s.troubles.note(s.askState(row))
+	})
+	return nil
+}
+
+func (s *rowShower) askState(row mkio.Row) error {
+	p := s.project
+	a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll}
+	state, moment, err := p.Client.State(s.ctx, s.class, row.Key)
+	if mkio.IsNotFound(err) {
+		return nil // it went meanwhile: the next sweep finds out
+	}
+	if err != nil {
+		return err
+	}
+	o := row.Observation()
+	o.State, a.moment = state, moment
+	return p.show(s.ctx, s.list, row, o, a)
+}
+
+// isBack says whether a row shows what is recorded as Deleted, and not another life of it. A list may lag behind
+// what was deleted, so that is believed of the resource's own address alone.
+func (p *project) isBack(row mkio.Row) bool {
+	fact, known := p.Log.Recorded(row.Key)
+	sameLife := fact.Life == "" || row.Life == "" || fact.Life == row.Life
+	return known && sameLife && lifecycle.SameState(fact.State, lifecycle.StateDeleted)
+}
+
+// needsState says whether the state of a row that does not show it must be asked for: it is new, or another
+// life, or deleted as far as is known, or in motion and was modified since it was last seen. What is in motion is
+// looked at anyway, some time, and what is at rest stays so.
+func (p *project) needsState(row mkio.Row) bool {
+	fact, known := p.Log.Recorded(row.Key)
+	switch {
+	case !known, lifecycle.SameState(fact.State, lifecycle.StateDeleted):
+		return true
+	case fact.Life != row.Life && fact.Life != "" && row.Life != "":
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := p.motions[p.Log.Token(row.Key)]
+	return m != nil && row.Modified.After(later(m.shown, fact.SeenBefore))
+}
