@@ -32,6 +32,25 @@ func TestBudgetIsKeptInAnyMinute(t *testing.T) {
 	})
 }
 
+// Whoever begins anew has nothing saved: those before it may have spent it.
+func TestRestartsSpendNoMoreThanABudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const perMinute = 1000
+		granted := 0
+		for range 6 {
+			b := NewBudget(perMinute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			for b.Take(ctx, Urgent) == nil {
+				granted++
+			}
+			cancel()
+		}
+		if granted > perMinute || granted < perMinute*8/10 {
+			t.Errorf("%d requests in a minute", granted)
+		}
+	})
+}
+
 func TestTheMostUrgentGoesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(20) // one may be saved

@@ -223,6 +223,27 @@ func TestWhatMaySucceedLaterIsTriedAgain(t *testing.T) {
 	}
 }
 
+// Who gives up has heard all the same when to come again.
+func TestTheWaitOfTheLastTryIsHeeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var last time.Time
+		c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+			if !last.IsZero() && time.Since(last) < time.Minute {
+				t.Errorf("asked again after %s", time.Since(last))
+			}
+			last = time.Now()
+			w.Header().Set("Retry-After", "60")
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		key, _ := lifecycle.NewKey(lifecycle.Asset, "p", "a")
+		for range 2 {
+			if _, _, err := c.State(t.Context(), Urgent, key); StatusOf(err) != http.StatusTooManyRequests {
+				t.Errorf("error %v", err)
+			}
+		}
+	})
+}
+
 func TestTheTokenGoesNowhereElse(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Host != "mkio.test" {

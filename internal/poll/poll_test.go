@@ -45,6 +45,7 @@ type world struct {
 	mkio   *mkiofake.MKIO
 	server brokertest.Server
 	js     jetstream.JetStream
+	way    way // to MK.IO
 	logs   lockedBuffer
 }
 
@@ -56,6 +57,7 @@ func inWorld(t *testing.T, c mkiofake.Config, test func(w *world)) {
 		c.Token = token
 		c.Projects = []string{project}
 		w := &world{t: t, mkio: mkiofake.New(c), server: brokertest.Start(t)}
+		w.way.to = w.mkio
 		_, w.js = w.server.Connect()
 		// The server ends entries by a clock outside of the bubble: this lease must outlast the test.
 		_, err := w.js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: names.LeaseBucket(), TTL: 10000 * time.Hour})
@@ -97,7 +99,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 		w.t.Fatal(err)
 	}
 	client, err := mkio.NewClient(mkio.ClientConfig{
-		BaseURL: "https://app.mk.io", Token: func() string { return token }, PerMinute: 1000, Transport: w.mkio,
+		BaseURL: "https://app.mk.io", Token: func() string { return token }, PerMinute: 1000, Transport: &w.way,
 	})
 	if err != nil {
 		w.t.Fatal(err)
