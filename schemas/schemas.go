@@ -4,7 +4,6 @@ package schemas
 
 import (
 	"embed"
-	"net/http"
 	"slices"
 )
 
@@ -27,14 +26,3 @@ func Names() []string {
 
 // Read returns a schema by its file name.
 func Read(name string) ([]byte, error) { return files.ReadFile(name) }
-
-// Handler serves the schemas by file name.
-func Handler() http.Handler {
-	server := http.FileServerFS(files)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if slices.Contains(Names(), r.URL.Path) {
-			w.Header().Set("Content-Type", "application/schema+json")
-		}
-		server.ServeHTTP(w, r)
-	})
-}

@@ -92,7 +92,7 @@ func (b *bridge) connect(ctx context.Context) error {
 	if c.NatsURL != "" {
 		nc, err := broker.Connect(ctx, natsConfig(c, b.log))
 		if err != nil {
-			return unreachableError{err}
+			return connectError(err)
 		}
 		b.nats = nc
 		return nil

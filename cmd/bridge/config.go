@@ -121,12 +121,6 @@ func (c config) validate() error {
 	if _, _, err := net.SplitHostPort(c.NatsListen); err != nil && c.NatsListen != "" {
 		bad("NATS_LISTEN", "%q is no host:port, e.g. 127.0.0.1:4222", c.NatsListen)
 	}
-	if _, err := rule.Address(c.WebhookURL); err != nil && c.WebhookURL != "" {
-		bad("WEBHOOK_URL", "%v", err)
-	}
-	if c.WebhookURL != "" && c.currentSecret() == "" {
-		bad("WEBHOOK_URL", "the rule needs a secret for its deliveries to bring: set %s_WEBHOOK_SECRETS", prefix)
-	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		bad("TLS_CERT", "certificate and key go together: set both %s_TLS_CERT and %s_TLS_KEY", prefix, prefix)
 	}
@@ -140,6 +134,9 @@ func (c config) validate() error {
 		if len(c.WebhookSecrets.all()) == 0 {
 			bad("WEBHOOK_URL", "the rule must bring a secret, or anybody could make up events: set %s_WEBHOOK_SECRETS", prefix)
 		}
+	}
+	if c.WebhookRule == "" {
+		bad("WEBHOOK_RULE", "it is empty: unset it for its default, or name the rule")
 	}
 	if !event.ValidPrefix(c.SubjectPrefix) {
 		bad("SUBJECT_PREFIX", "%q must be one token of 1 to 64 letters, digits, _ and -", c.SubjectPrefix)

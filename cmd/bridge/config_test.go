@@ -68,6 +68,10 @@ func TestWrongConfigIsExplained(t *testing.T) {
 		{"no size", map[string]string{"BRIDGE_MAX_BODY": "lots"}, []string{"BRIDGE_MAX_BODY", "4MiB"}},
 		{"no interval", map[string]string{"BRIDGE_SYNC": "often"}, []string{"BRIDGE_SYNC", "always"}},
 		{"a secret twice", map[string]string{"BRIDGE_ADMIN_TOKEN": "hunter2", "BRIDGE_ADMIN_TOKEN_FILE": "/dev/null"}, []string{"BRIDGE_ADMIN_TOKEN", "both set"}},
+		{"a secret that is empty", map[string]string{"BRIDGE_WEBHOOK_SECRETS": ""}, []string{"BRIDGE_WEBHOOK_SECRETS is set, but empty"}},
+		{"a token that is empty", map[string]string{"BRIDGE_ADMIN_TOKEN": " "}, []string{"BRIDGE_ADMIN_TOKEN is set, but empty"}},
+		{"a secret's file that is empty", map[string]string{"BRIDGE_WEBHOOK_SECRETS_FILE": "/dev/null"}, []string{"BRIDGE_WEBHOOK_SECRETS_FILE", "/dev/null is empty"}},
+		{"a rule without a name", map[string]string{"BRIDGE_WEBHOOK_RULE": ""}, []string{"BRIDGE_WEBHOOK_RULE"}},
 		{"a secret's file that is not there", map[string]string{"BRIDGE_ADMIN_TOKEN_FILE": "/does/not/exist"}, []string{"BRIDGE_ADMIN_TOKEN_FILE", "/does/not/exist"}},
 	}
 	for _, tt := range tests {

@@ -120,7 +120,7 @@ func (d demo) run(ctx context.Context, l listeners) error {
 	following, unfollow := context.WithCancel(ctx)
 	defer unfollow()
 	go func() { played <- d.fake.Run(serving) }()
-	go func() { served <- d.bridge.serve(serving, l) }()
+	go func() { served <- d.bridge.serve(serving, l, nil) }()
 	var printed uint64
 	go func() {
 		var err error

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"mkio-bridge/internal/broker"
 )
 
 // Exit codes.
@@ -117,6 +119,14 @@ type usageError struct{ error }
 
 // unreachableError is for a NATS that does not answer.
 type unreachableError struct{ error }
+
+// connectError tells a NATS that does not answer from settings with which it was not even asked.
+func connectError(err error) error {
+	if _, ok := errors.AsType[broker.SettingError](err); ok {
+		return usageError{err}
+	}
+	return unreachableError{err}
+}
 
 // flags returns an empty flag set for the command.
 func (c *call) flags() *flag.FlagSet {

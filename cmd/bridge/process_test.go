@@ -344,6 +344,65 @@ func TestTwoBridgesOnOneNATS(t *testing.T) {
 	b.stop()
 }
 
+func TestAStopBeforeTheStartIsNoFailure(t *testing.T) {
+	for name, value := range map[string]string{
+		"BRIDGE_LISTEN": "127.0.0.1:0", "BRIDGE_ADMIN_LISTEN": "127.0.0.1:0", "BRIDGE_NATS_LISTEN": "", "BRIDGE_STORE_DIR": t.TempDir(),
+	} {
+		t.Setenv(name, value)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stderr bytes.Buffer
+	if code := run(ctx, []string{"run"}, io.Discard, &stderr); code != exitOK || !strings.Contains(stderr.String(), "stopped") {
+		t.Errorf("exit %d: %s", code, &stderr)
+	}
+}
+
+// A store that cannot be written stays so until it is opened again: the bridge ends and says why, and whoever starts
+// it again finds all that was acknowledged.
+func TestAFullDiskEndsTheBridge(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=600m"); err != nil {
+		t.Skipf("no file system of a limited size can be made here: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	store := "BRIDGE_STORE_DIR=" + filepath.Join(dir, "store")
+	p := startBridge(t, store)
+	if status := p.deliver(fixture(t, "job-started.json")); status != http.StatusNoContent {
+		t.Fatalf("status %d", status)
+	}
+	filler, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := int64(64 << 20); size > 0; { // to the last block
+		offset, _ := filler.Seek(0, io.SeekEnd)
+		if syscall.Fallocate(int(filler.Fd()), 0, offset, size) != nil {
+			size /= 2
+		}
+	}
+	if err := filler.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.deliver(fixture(t, "job-finished.finished.json")); status/100 == 2 {
+		t.Errorf("status %d on a full disk", status)
+	}
+	if err := <-p.ended; err == nil || !strings.Contains(err.Error(), "exit status 1") || !strings.Contains(err.Error(), "BRIDGE_STORE_DIR") || !strings.Contains(err.Error(), "has room") {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := os.Remove(filler.Name()); err != nil {
+		t.Fatal(err)
+	}
+	p = startBridge(t, store)
+	if status := p.deliver(fixture(t, "job-finished.finished.json")); status != http.StatusNoContent {
+		t.Errorf("status %d with room again", status)
+	}
+	if log := readLog(t, []string{"BRIDGE_NATS_LISTEN=" + p.nats}); len(log) != 2 {
+		t.Errorf("the log holds %v", log)
+	}
+	p.stop()
+}
+
 // When the bridge that polls is killed, another takes over, and what changed meanwhile is in the log once.
 func TestAnotherBridgePollsWhenOneIsKilled(t *testing.T) {
 	fake := mkiofake.New(mkiofake.Config{Token: demoToken, Projects: []string{mkiofake.VOD}})
@@ -488,6 +547,9 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"events"}, []string{"BRIDGE_NATS_LISTEN=127.0.0.1:1"}, exitUnreachable, "127.0.0.1:1"},
 		{[]string{"state"}, []string{"BRIDGE_NATS_URL=nats://me:hunter2@127.0.0.1:1"}, exitUnreachable, "127.0.0.1:1"},
 		{[]string{"run"}, []string{"BRIDGE_NATS_URL=nats://127.0.0.1:1"}, exitUnreachable, "BRIDGE_NATS_URL"},
+		{[]string{"run"}, []string{"BRIDGE_NATS_URL=nats://127.0.0.1:1", "BRIDGE_NATS_CREDS=/gone"}, exitUsage, "BRIDGE_NATS_CREDS: open /gone"},
+		{[]string{"events"}, []string{"BRIDGE_NATS_URL=,"}, exitUsage, "BRIDGE_NATS_URL names no server"},
+		{[]string{"run"}, []string{"BRIDGE_TLS_CERT=/gone", "BRIDGE_TLS_KEY=/gone"}, exitUsage, "BRIDGE_TLS_CERT"},
 		{[]string{"run"}, []string{"BRIDGE_LISTEN=:0"}, exitUsage, "BRIDGE_WEBHOOK_SECRETS"},
 		{[]string{"config"}, []string{"BRIDGE_WEBHOOK_SECRETS=hunter2"}, exitOK, "BRIDGE_WEBHOOK_SECRETS  [masked]"},
 		{[]string{"config"}, []string{"BRIDGE_LOG_LEVL=info"}, exitUsage, "BRIDGE_LOG_LEVEL"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -29,7 +30,7 @@ func (b *bridge) adminRoutes(loopback bool) http.Handler {
 	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /readyz", b.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(b.metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
-	mux.Handle("GET /schemas/", http.StripPrefix("/schemas/", schemas.Handler()))
+	mux.HandleFunc("GET /schemas/{name}", schema)
 	if b.config.AdminToken.value() != "" || loopback {
 		mux.Handle("GET /v1/resources", b.authorized(b.listResources))
 		mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", b.authorized(b.getResource))
@@ -41,6 +42,17 @@ func (b *bridge) adminRoutes(loopback bool) http.Handler {
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
 	problem.Write(w, http.StatusNotFound, "there is nothing at this address")
+}
+
+// schema serves a JSON Schema by its file name.
+func schema(w http.ResponseWriter, r *http.Request) {
+	content, err := schemas.Read(r.PathValue("name"))
+	if err != nil {
+		problem.Write(w, http.StatusNotFound, "there is no such schema: they are "+strings.Join(schemas.Names(), ", "))
+		return
+	}
+	w.Header().Set("Content-Type", "application/schema+json")
+	_, _ = w.Write(content) // the reader may be gone
 }
 
 func (b *bridge) readyz(w http.ResponseWriter, r *http.Request) {

@@ -58,7 +58,7 @@ func TestAdminRoutes(t *testing.T) {
 		{http.MethodGet, "/readyz", 200, ""},
 		{http.MethodGet, "/metrics", 200, "mkio_bridge_observations_total"},
 		{http.MethodGet, "/schemas/event.schema.json", 200, "urn:mkio-bridge:schema:event:1"},
-		{http.MethodGet, "/schemas/schemas.go", 404, ""},
+		{http.MethodGet, "/schemas/schemas.go", 404, "event.schema.json"},
 		{http.MethodGet, "/v1/resources/job/aurora-vod/ladder-hd/nobody", 404, "no event"},
 		{http.MethodGet, "/v1/resources/job/aurora-vod/ladder-hd", 404, "2 names"},
 		{http.MethodGet, "/v1/resources/cassette/aurora-vod/x", 404, "no resource kind"},
@@ -156,7 +156,11 @@ func serveForTest(t *testing.T, change func(*config)) (b *bridge, addr string, s
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- b.serve(ctx, l) }()
+	certificate, err := loadCertificate(b.config.TLSCert, b.config.TLSKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { served <- b.serve(ctx, l, certificate) }()
 	stop = func() error { cancel(); err := <-served; served <- err; return err }
 	t.Cleanup(func() { _ = stop() })
 	return b, l.public.Addr().String(), stop
@@ -258,6 +262,31 @@ func TestAStopAnswersWhatIsInHand(t *testing.T) {
 	stream, err := b.js.Stream(t.Context(), b.names.EventStream())
 	if err != nil || stream.CachedInfo().State.Msgs != 2 {
 		t.Errorf("the log does not hold what was answered: %v", err)
+	}
+}
+
+// Who is answered before the body has come must not hold up the server, and least of all its stop.
+func TestABodyThatNeverComesHoldsUpNothing(t *testing.T) {
+	_, addr, stop := serveForTest(t, nil)
+	for head, want := range map[string]int{
+		"POST " + webhookPath + " HTTP/1.1\r\n": http.StatusUnauthorized,
+		"POST /else HTTP/1.1\r\n":               http.StatusNotFound,
+		"PUT " + webhookPath + " HTTP/1.1\r\n":  http.StatusMethodNotAllowed,
+		"POST " + webhookPath + " HTTP/1.1\r\nContent-Type: text/plain\r\nX-Webhook-Secret: " + demoSecret + "\r\n": http.StatusUnsupportedMediaType,
+	} {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "%sHost: x\r\nContent-Length: 1000\r\n\r\n{", head)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || response.StatusCode != want {
+			t.Errorf("%q: %v, %v, want %d", head, response, err, want)
+		}
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
 }
 

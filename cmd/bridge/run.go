@@ -19,22 +19,40 @@ func runService(ctx context.Context, c *call) error {
 		return usageError{err}
 	}
 	log := c.logger(conf)
-	l, err := listen(ctx, conf)
+	certificate, err := loadCertificate(conf.TLSCert, conf.TLSKey)
+	if err != nil {
+		return usageError{err}
+	}
+	l, b, err := begin(ctx, conf, log)
+	if err != nil && ctx.Err() != nil { // it was told to stop before it had begun
+		log.Info("stopped")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	b, err := open(ctx, conf, log)
-	if err != nil {
-		return err
-	}
 	defer b.close()
 	b.log.Info("bridge", "version", version(), "durability", b.durability())
-	err = b.serve(ctx, l)
+	err = b.serve(ctx, l, certificate)
 	if err == nil {
 		b.log.Info("stopped")
 	}
 	return err
+}
+
+// begin opens the addresses, so that one in use is seen before anything else is done, and then the bridge.
+func begin(ctx context.Context, conf config, log *slog.Logger) (listeners, *bridge, error) {
+	l, err := listen(ctx, conf)
+	if err != nil {
+		return listeners{}, nil, err
+	}
+	b, err := open(ctx, conf, log)
+	if err != nil {
+		l.close()
+		return listeners{}, nil, err
+	}
+	return l, b, nil
 }
 
 // durability says in a few words what an acknowledgement means here.

@@ -92,6 +92,14 @@ func (c *config) resolveSecrets(lookup func(string) (string, bool)) error {
 		if _, err := field.reload(); err != nil {
 			return fmt.Errorf("%s%s: %w", name, fileSuffix, err)
 		}
+		if len(field.all()) == 0 {
+			return fmt.Errorf("%s%s: %s is empty: fill it, or unset the variable", name, fileSuffix, file)
+		}
+	}
+	for name, field := range c.secrets() {
+		if field.source != nil && len(field.all()) == 0 {
+			return fmt.Errorf("%s is set, but empty: unset it where there is to be none", name) // who set it meant to be safe
+		}
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (c *call) connect(ctx context.Context, conf config, log *slog.Logger) (*nat
 	}
 	nc, err := broker.Connect(ctx, way)
 	if err != nil {
-		return nil, nil, unreachableError{err}
+		return nil, nil, connectError(err)
 	}
 	js, err := jetstream.New(nc)
 	if err != nil {

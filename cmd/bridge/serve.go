@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -42,11 +43,7 @@ func (l listeners) close() {
 // serve runs until the context ends or a part fails. It stops in this order: webhooks (those in hand
 // are answered), then the admin listener, so that health can be seen until the end. NATS goes
 // last, in close.
-func (b *bridge) serve(ctx context.Context, l listeners) error {
-	certificate, err := loadCertificate(b.config.TLSCert, b.config.TLSKey)
-	if err != nil {
-		return err
-	}
+func (b *bridge) serve(ctx context.Context, l listeners, certificate *certificate) error {
 	publicServer := b.server(b.publicRoutes())
 	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)))
 	publicServer.TLSConfig = certificate.config()
@@ -60,6 +57,9 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	if b.poller != nil {
 		group.Go(func() error { b.poll(ctx); return nil })
 	}
+	if b.embedded != nil {
+		group.Go(func() error { return b.watchStore(ctx) })
+	}
 	group.Go(func() error {
 		<-ctx.Done()
 		return errors.Join(shutdown(publicServer, drainTime), shutdown(adminServer, shutdownTime))
@@ -71,6 +71,17 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	}
 	b.warn()
 	return group.Wait()
+}
+
+// watchStore returns an error when the embedded server can store nothing any more. To go on would be to refuse
+// everything for ever: whoever started the bridge starts it again.
+func (b *bridge) watchStore(ctx context.Context) error {
+	select {
+	case err := <-b.embedded.Broken():
+		return fmt.Errorf("%s_STORE_DIR %s cannot be written any more: %w: see that the disk has room and is in order, and start the bridge again; nothing acknowledged is lost", prefix, b.config.StoreDir, err)
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // warn names what is open to whoever can reach it.
@@ -97,7 +108,7 @@ const (
 
 func (b *bridge) server(routes http.Handler) *http.Server {
 	return &http.Server{
-		Handler:                      routes,
+		Handler:                      endUnread(routes),
 		ReadHeaderTimeout:            headerTime,
 		ReadTimeout:                  readTime,
 		WriteTimeout:                 writeTime,
@@ -106,6 +117,33 @@ func (b *bridge) server(routes http.Handler) *http.Server {
 		DisableGeneralOptionsHandler: true, // OPTIONS * is for the routes to answer
 		ErrorLog:                     slog.NewLogLogger(b.log.Handler(), slog.LevelDebug),
 	}
+}
+
+// endUnread has the connection end, when a request was answered before its body was read: the server would wait for
+// the rest of it, which a stranger need never send.
+func endUnread(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := &bodyEnd{ReadCloser: r.Body, ended: r.ContentLength == 0}
+		r.Body = body
+		defer func() {
+			if !body.ended {
+				_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // a writer without deadlines has no connection
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bodyEnd is a body that knows when it was read to its end.
+type bodyEnd struct {
+	io.ReadCloser
+	ended bool
+}
+
+func (b *bodyEnd) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.ended = b.ended || errors.Is(err, io.EOF)
+	return n, err
 }
 
 func serveHTTP(s *http.Server, l net.Listener) error {

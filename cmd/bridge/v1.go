@@ -85,7 +85,9 @@ func (b *bridge) getResource(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusNotFound, "the log has no event of "+key.String())
 	default:
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(resourceOf(entry)) // the reader may be gone
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)          // the payload as it is stored, so that its hash can be checked
+		_ = encoder.Encode(resourceOf(entry)) // the reader may be gone
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -43,16 +44,21 @@ const (
 	reconnectMax = 5 * time.Second
 )
 
+// A SettingError is for a setting that cannot be used, whatever the servers say.
+type SettingError struct{ error }
+
+func (e SettingError) Unwrap() error { return e.error }
+
 // Connect connects to someone else's NATS. It fails when no server can be reached now, so that a wrong
 // setting is seen at once; later it reconnects for ever.
 func Connect(ctx context.Context, c Config) (*nats.Conn, error) {
 	servers, err := hosts(c.URL)
 	if err != nil {
-		return nil, err
+		return nil, SettingError{err}
 	}
 	access, err := c.access()
 	if err != nil {
-		return nil, err
+		return nil, SettingError{err}
 	}
 	nc, err := dial(ctx, c.URL, append(append(resilience(c.Log), nats.Name(c.Name)), access...))
 	if err != nil {
@@ -89,6 +95,18 @@ func dial(ctx context.Context, servers string, options []nats.Option) (*nats.Con
 // access turns the ways in into options.
 func (c Config) access() ([]nats.Option, error) {
 	var options []nats.Option
+	for setting, file := range map[string]string{
+		"CREDS": c.Creds, "NKEY": c.NKey, "TLS_CA": c.TLSCA, "TLS_CERT": c.TLSCert, "TLS_KEY": c.TLSKey,
+	} {
+		if file == "" {
+			continue
+		}
+		if f, err := os.Open(file); err != nil {
+			return nil, fmt.Errorf("BRIDGE_NATS_%s: %w", setting, err)
+		} else if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("BRIDGE_NATS_%s: %w", setting, err)
+		}
+	}
 	if c.Creds != "" {
 		options = append(options, nats.UserCredentials(c.Creds)) // read at each connect
 	}
@@ -164,6 +182,9 @@ func hosts(servers string) (string, error) {
 			return "", errors.New("BRIDGE_NATS_URL: an address is not like nats://host:port (a password with special characters must be percent-encoded, or given as BRIDGE_NATS_PASSWORD)")
 		}
 		shown = append(shown, u.Scheme+"://"+u.Host)
+	}
+	if len(shown) == 0 {
+		return "", errors.New("BRIDGE_NATS_URL names no server: say nats://host:port, or unset it for an embedded server")
 	}
 	return strings.Join(shown, ", "), nil
 }

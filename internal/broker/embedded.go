@@ -31,6 +31,7 @@ type EmbeddedConfig struct {
 type Embedded struct {
 	server *server.Server
 	log    *slog.Logger
+	broken chan error
 	lock   *os.File
 	stop   sync.Once
 
@@ -51,7 +52,7 @@ func Start(c EmbeddedConfig) (*Embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Embedded{log: c.Log, lock: lock}
+	e := &Embedded{log: c.Log, lock: lock, broken: make(chan error, 1)}
 	if err := e.start(c); err != nil {
 		e.Shutdown()
 		return nil, err
@@ -73,7 +74,7 @@ func (e *Embedded) start(c EmbeddedConfig) (err error) {
 	if e.server, err = server.NewServer(options); err != nil {
 		return fmt.Errorf("embedded NATS server: %w", err)
 	}
-	log := &serverLog{log: c.Log}
+	log := &serverLog{log: c.Log, broken: e.broken}
 	e.server.SetLoggerV2(log, false, false, false)
 	e.server.Start() // as long as it takes to recover the streams
 	if reason := log.failed.Load(); reason != nil {
@@ -166,6 +167,9 @@ func (e *Embedded) Addr() string {
 	}
 	return ""
 }
+
+// Broken tells, once, why the store takes no more writes: the server must be started again when that is mended.
+func (e *Embedded) Broken() <-chan error { return e.broken }
 
 // Shutdown stops the server, waits for it and lets go of the store. It may be called again.
 func (e *Embedded) Shutdown() {

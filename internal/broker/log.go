@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 )
 
@@ -11,7 +13,12 @@ import (
 type serverLog struct {
 	log    *slog.Logger
 	failed atomic.Pointer[string]
+	broken chan error // holds the first error after which a stream takes no more writes
 }
+
+// criticalError is in what the server logs when a stream could not be written. It does not try again before it is
+// started again, whatever becomes of the disk.
+const criticalError = "Critical write error"
 
 func (l *serverLog) Noticef(format string, v ...any) {
 	l.log.Debug("nats-server: " + fmt.Sprintf(format, v...))
@@ -22,7 +29,15 @@ func (l *serverLog) Warnf(format string, v ...any) {
 }
 
 func (l *serverLog) Errorf(format string, v ...any) {
-	l.log.Error("nats-server: " + fmt.Sprintf(format, v...))
+	text := fmt.Sprintf(format, v...)
+	l.log.Error("nats-server: " + text)
+	if !strings.Contains(text, criticalError) {
+		return
+	}
+	select {
+	case l.broken <- errors.New(text):
+	default: // one is enough
+	}
 }
 
 func (l *serverLog) Fatalf(format string, v ...any) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Redact returns a JSON value without what must not leave: the values of members whose names say that
-// they are secret, URLs beyond their host, queries, e-mail addresses. Everything else stays, and so do
+// they are secret, URLs beyond their host, queries, e-mail addresses, also where they stand in names. Everything else stays, and so do
 // the order of members and the spelling of numbers. null and the empty string hide nothing and stay.
 func Redact(raw json.RawMessage) (json.RawMessage, error) { return redactAs(withinRecord, raw) }
 
@@ -90,8 +90,8 @@ func (r *redactor) object(in scope, parent string) error {
 		if err != nil {
 			return err
 		}
-		key := token.(string) // the decoder gives nothing else here
-		if err := r.text(key); err != nil {
+		key := token.(string)                           // the decoder gives nothing else here
+		if err := r.text(redactText(key)); err != nil { // people put addresses there too
 			return err
 		}
 		r.out.WriteByte(':')

@@ -67,6 +67,7 @@ func TestRedactByMember(t *testing.T) {
 		{`{"properties":{"options":[{"a":1}]},"options":1}`, `{"properties":{"options":"[redacted]"},"options":1}`},
 		{`{"sourceUrl":"x","destinationURL":"y","baseUri":"z","monitoring":{"a":1}}`, `{"sourceUrl":"[redacted]","destinationURL":"[redacted]","baseUri":"[redacted]","monitoring":"[redacted]"}`},
 		{`{"passPhrase":"x","streamKey":"y","keyValue":"z","sig":"a","sas":"b","createdByEmail":"c"}`, `{"passPhrase":"[redacted]","streamKey":"[redacted]","keyValue":"[redacted]","sig":"[redacted]","sas":"[redacted]","createdByEmail":"[redacted]"}`},
+		{`{"labels":{"bob@example.com":"x","https://h.invalid/p?sig=a":"y","a.b":"z"}}`, `{"labels":{"[redacted]":"x","https://h.invalid/[redacted]":"y","a.b":"z"}}`},
 		// What only looks like it, and what an event needs.
 		{`{"keyFrameInterval":"PT2S","keyFrameIntervalDuration":"PT2S","policyName":"p"}`, ""},
 		{`{"labelReferenceInStreamingPolicy":"cenc","streamingPolicyName":"p","assigned":"a","encodingType":"e"}`, ""},

@@ -30,7 +30,8 @@ func (p *project) loadSettled(ctx context.Context) (time.Time, error) {
 		return time.Time{}, logError{fmt.Errorf("read %s of bucket %s: %w", p.settledKey(), p.Notes.Bucket(), err)}
 	}
 	var note settledNote
-	if json.Unmarshal(entry.Value(), &note) != nil || note.Rule != p.Rule { //nolint:nilerr // it costs requests
+	readable := json.Unmarshal(entry.Value(), &note) == nil
+	if !readable || note.Rule != p.Rule {
 		return time.Time{}, nil // then it is read again
 	}
 	return note.Settled, nil

@@ -138,8 +138,12 @@ func (s Streams) all() []jetstream.StreamConfig {
 	return []jetstream.StreamConfig{s.events(), s.state(), s.unapplied(), s.lease(), s.notes()}
 }
 
-// codeNoStorage is JetStream's code for "insufficient storage resources available".
-const codeNoStorage jetstream.ErrorCode = 10047
+// Codes with which JetStream refuses to make a stream.
+const (
+	codeNoStorage jetstream.ErrorCode = 10047 // "insufficient storage resources available"
+	codeReplicas  jetstream.ErrorCode = 10074 // "replicas > 1 not supported in non-clustered mode"
+	codeNoPeers   jetstream.ErrorCode = 10005 // "no suitable peers for placement"
+)
 
 // Ensure makes the streams that are missing, or (without Create) only looks at them. A stream that is
 // there is never changed: one that would break the bridge's promise is explained and refused.
@@ -162,9 +166,13 @@ func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamCo
 	}
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return fmt.Errorf("stream %s does not exist: create it, or set BRIDGE_STREAM_MANAGE=create", want.Name)
+		return fmt.Errorf("stream %s does not exist: create it, or start the bridge with BRIDGE_STREAM_MANAGE=create, which makes it", want.Name)
 	case refused(err, codeNoStorage):
 		return fmt.Errorf("stream %s: %w: make room where JetStream stores (BRIDGE_STORE_DIR, or the servers' max_file_store); the bridge asks for %d MiB beside the log", want.Name, err, maxUnapplied>>20)
+	case refused(err, codeReplicas), refused(err, codeNoPeers):
+		return fmt.Errorf("stream %s: %w: BRIDGE_STREAM_REPLICAS is %d; set it to no more than the servers of the cluster", want.Name, err, want.Replicas)
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return fmt.Errorf("stream %s: %w: enable JetStream on the NATS servers, and for the account that the bridge uses", want.Name, err)
 	case err != nil:
 		return fmt.Errorf("stream %s: %w", want.Name, err)
 	}
