@@ -416,6 +416,7 @@ func TestAnotherBridgePollsWhenOneIsKilled(t *testing.T) {
 	env := []string{"BRIDGE_NATS_URL=" + startNATS(t, ""), "BRIDGE_MKIO_URL=" + api.URL, "BRIDGE_MKIO_TOKEN=" + demoToken, "BRIDGE_POLL_ACTIVE=1s"}
 	a := startBridge(t, env...)
 	a.await("polling")
+	awaitLog(t, env, 1)
 	b := startBridge(t, env...)
 	if err := a.command.Process.Kill(); err != nil {
 		t.Fatal(err)
