@@ -24,8 +24,8 @@ type list struct {
 	mkio.List
 	next     [errands]time.Time // when each is due
 	busy     [errands]bool
-	failures [errands]int  // in a row
-	troubled [errands]bool // resources of it could not be read, and that was said
+	failures [errands]int // in a row
+	warned   time.Time    // when it was last said that resources of it cannot be read
 
 	base    time.Time // on MK.IO's clock: up to here changes were asked for
 	swept   swept     // the last sweep that got to its end

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -52,22 +53,21 @@ func ofOne(err error) bool {
 	return true
 }
 
-// tellTroubles counts and logs those of an errand, and says whether there were any.
+// tellTroubles counts and logs those of an errand, and says whether there were any. They are likely to last: one
+// warning in each Full will do.
 func (p *project) tellTroubles(l *list, e errand, t *troubles) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t.count == 0 {
-		l.troubled[e] = false
 		return false
 	}
 	p.metrics.failed(p.name, l.String(), t.first)
-	level := slog.LevelWarn
-	if l.troubled[e] {
-		level = slog.LevelDebug // it was said before
+	level, now := slog.LevelDebug, time.Now()
+	if now.Sub(l.warned) >= p.pace.full {
+		level, l.warned = slog.LevelWarn, now
 	}
-	l.troubled[e] = true
 	p.log.Log(context.Background(), level, "resources cannot be read, and are tried again; all else goes on",
 		"list", l.String(), "errand", e.String(), "count", t.count, "error", t.first)
 	return true
