@@ -27,11 +27,19 @@
 // dropped and asked for again. Otherwise the resource's last sequence goes along as the basis, and
 // the write fails if anything came between.
 //
+// # Trouble
+//
+// A resource that cannot be read (its record shows no state, its address fails) holds up no other: the rest of
+// its list is shown, it is counted, said once in each Full, and asked for again. Where too many are in trouble
+// it is the list's, which is asked for less and less often. A token that is refused, or a log that cannot be
+// written, is everybody's: then all asking of the project pauses.
+//
 // # Deleted
 //
 // A resource is Deleted when a list that was walked to its end, with nothing unreadable on it, does not have
 // it, its own address answers 404 in MK.IO's own words, and then the project itself answers. A list
-// that lacks resources that exist is not believed at all.
+// that lacks resources that exist is not believed at all, and one below a parent that answers 404 is empty only
+// if the parent is gone. What is recorded as Deleted comes back by its own address alone.
 //
 // # Discovered
 //

@@ -1,0 +1,74 @@
+package poll
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// askChanges asks for what changed since the last time, with an overlap.
+func (p *project) askChanges(ctx context.Context, l *list, class mkio.Class, seen map[lifecycle.Key]bool) error {
+	p.mu.Lock()
+	base := l.base
+	p.mu.Unlock()
+	if seen == nil {
+		seen = map[lifecycle.Key]bool{}
+	}
+	return p.walk(ctx, l, mkio.Filter{Since: base.Add(-max(p.pace.sweep, leastOverlap))}, class, seen)
+}
+
+// leastOverlap is what the clock of MK.IO's answers may be ahead of that of its records.
+const leastOverlap = 5 * time.Minute
+
+// walk shows all rows of a narrowed list, and notes whom it saw.
+func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.Class, seen map[lifecycle.Key]bool) error {
+	pages, ok := p.Client.Pages(l.List, f)
+	if !ok {
+		return fmt.Errorf("no path leads to the list of %s", l)
+	}
+	var base time.Time
+	shower := p.newShower(ctx, l, class)
+	for pages.More() {
+		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll}
+		page, err := pages.Next(ctx, class, l.List)
+		if mkio.IsNotFound(err) && base.IsZero() {
+			break // MK.IO answers so where nothing matches
+		}
+		if err != nil {
+			return shower.wait(err)
+		}
+		if base.IsZero() {
+			base = page.Moment.From
+		}
+		if page.Unreadable > 0 {
+			err = shower.troubles.note(fmt.Errorf("%d rows tell no resource", page.Unreadable))
+		}
+		a.moment = page.Moment
+		for _, row := range page.Rows {
+			seen[row.Key] = true
+			if err == nil {
+				err = shower.show(row, a)
+			}
+		}
+		if err != nil {
+			return shower.wait(err)
+		}
+	}
+	if err := shower.wait(nil); err != nil {
+		return err
+	}
+	if f.State != "" {
+		p.tellTroubles(l, looking, &shower.troubles)
+		return nil
+	}
+	if p.tellTroubles(l, changes, &shower.troubles) || base.IsZero() {
+		return nil // they are asked for again, up to the next sweep
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l.base = base
+	return nil
+}
