@@ -23,6 +23,10 @@
 // of the same state, and [Fact.Tells] says whether one of them is this very observation: the
 // same delivery id, or the same MK.IO time. If so it was a Repeat.
 //
+// A Flap leaves no event, but what is older than it is late all the same. The caller remembers its time
+// for as long as it runs; after that a state from before a Flap may follow the recorded one, until a poll shows
+// better.
+//
 // # How two facts are ordered
 //
 // Names are re-used after deletion, so the first question is whether both facts speak of the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
@@ -17,6 +18,17 @@ import (
 type place struct {
 	fact   *lifecycle.Fact
 	expect uint64
+	again  time.Time // MK.IO's latest time at which the event's state was told once more; it is not in the log
+}
+
+// asTold is the last event with the latest time at which its state was told: what is older than that is late.
+func (at place) asTold() *lifecycle.Fact {
+	if at.fact == nil || !at.again.After(at.fact.At) {
+		return at.fact
+	}
+	fact := *at.fact
+	fact.At = at.again
+	return &fact
 }
 
 // known remembers the place of every resource. It is a cache: what it lacks or has wrong costs a
@@ -73,6 +85,9 @@ func (k *known) set(resource string, at place) {
 		g = group{places: map[string]place{}, moving: map[string]bool{}}
 		k.groups[name] = g
 	}
+	if old := g.places[resource]; old.fact != nil && old.fact.Sequence == at.fact.Sequence && old.again.After(at.again) {
+		at.again = old.again
+	}
 	g.places[resource] = at
 	kind, _, _ := strings.Cut(name, ".")
 	if lifecycle.Moving(lifecycle.Kind(kind), at.fact.State, at.fact.Provisioning) {
@@ -81,6 +96,16 @@ func (k *known) set(resource string, at place) {
 		delete(g.moving, resource)
 	}
 	k.horizon = max(k.horizon, at.fact.Sequence)
+}
+
+// flapped notes that the state of a resource's last event was told once more.
+func (k *known) flapped(resource string, at place, again time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if again.After(at.again) {
+		at.again = again
+	}
+	k.set(resource, at)
 }
 
 // forget empties the memory.

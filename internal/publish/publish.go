@@ -113,6 +113,9 @@ func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Ob
 		var verdict lifecycle.Verdict
 		var err error
 		verdict, at, err = p.judge(ctx, resource, o, at, fresh)
+		if err == nil && verdict.Outcome == lifecycle.Flap {
+			p.known.flapped(resource, at, o.At)
+		}
 		if err != nil || !verdict.News() {
 			return verdict, err
 		}
@@ -154,7 +157,7 @@ func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Obse
 		}
 		return p.judge(ctx, resource, o, at, true)
 	}
-	verdict := lifecycle.Decide(at.fact, o)
+	verdict := lifecycle.Decide(at.asTold(), o)
 	// A webhook that becomes no event must not rest on memory: nobody would tell it again. A poll may:
 	// memory follows the log, and the next look shows the same again.
 	if !verdict.News() && !fresh && o.Basis == nil {
@@ -231,6 +234,9 @@ func (p *Publisher) look(ctx context.Context, resource string) (place, error) {
 		return place{}, err
 	}
 	p.known.put(resource, at)
+	if here := p.known.get(resource); here.fact != nil && at.fact != nil && here.fact.Sequence == at.fact.Sequence {
+		at.again = here.again // which the stream does not hold
+	}
 	return at, nil
 }
 

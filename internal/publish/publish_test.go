@@ -227,6 +227,20 @@ func TestAStaleMemoryInventsAndLosesNothing(t *testing.T) {
 	f.wantStates("Running", "Stopped", "Running")
 }
 
+// A state that was told once more is no event, but what was before that is late.
+func TestWhatWasBeforeAStateWasToldAgainIsLate(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(true, nil)
+	channel := key(t, lifecycle.LiveChannel, "news-247")
+	f.want(p, told(channel, "Running", 10), lifecycle.Changed)
+	f.want(p, told(channel, "Running", 30), lifecycle.Flap)
+	f.want(p, told(channel, "Running", 20), lifecycle.Repeat)
+	f.want(p, told(channel, "Stopped", 20), lifecycle.Late)
+	f.want(p, told(channel, "Stopped", 40), lifecycle.Changed)
+	f.want(p, told(channel, "Running", 35), lifecycle.Late)
+	f.wantStates("Running", "Stopped")
+}
+
 func TestAReusedNameIsANewLife(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
