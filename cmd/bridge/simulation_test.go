@@ -184,7 +184,11 @@ func TestAWeekWithLostDeliveries(t *testing.T) {
 	faults := mkiofake.Rude
 	faults.Failed, faults.Silent = 0.15, 0.15
 	faults.LateBy = 5 * time.Minute // with all tries: what comes later than fifteen counts as lost
-	simulate(t, 7, faults, func(s *simulation) {
+	days := 7
+	if testing.Short() {
+		days = 2
+	}
+	simulate(t, days, faults, func(s *simulation) {
 		s.settle()
 		s.check()
 		s.checkRecovered()

@@ -358,7 +358,10 @@ func TestAListThatShowsWhatIsGoneBringsNothingBack(t *testing.T) {
 
 func TestTenThousandAtRestAndTwoHundredInMotion(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		const rest, motion = 10_000, 200
+		rest, motion := 10_000, 200
+		if testing.Short() {
+			rest, motion = 1_500, 50
+		}
 		for i := range rest {
 			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprintf("rest-%d", i)), "Finished")
 		}
