@@ -1,0 +1,85 @@
+package poll_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// What MK.IO gave up to deliver is looked up once, by this bridge or the next, and is counted.
+func TestALostDeliveryIsLookedUpOnce(t *testing.T) {
+	inWorld(t, mkiofake.Config{Faults: mkiofake.Faults{Failed: 1}}, func(w *world) {
+		w.mkio.PutRule(project, "mkio-bridge", mkiofake.Rule{URL: "https://bridge.test/", Events: mkio.Types()})
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		const jobs = 30
+		for i := range jobs {
+			key := w.key(lifecycle.Job, "t", fmt.Sprint(i))
+			w.mkio.Create(key, "Processing")
+			w.mkio.Move(key, "Finished")
+		}
+		lost := func() (n int) {
+			for _, c := range w.mkio.Changes() {
+				if c.Delivery == mkiofake.Lost {
+					n++
+				}
+			}
+			return n
+		}
+		lookedUp := func() int { return w.mkio.Requests(project).ByRoute["GET media/transforms/{}/jobs/{}"] }
+		time.Sleep(2 * sweep)
+		if got := lookedUp(); got < jobs {
+			t.Errorf("%d look-ups of %d jobs soon after", got, jobs)
+		}
+		time.Sleep(full)
+		before := lookedUp()
+		if before > lost() {
+			t.Errorf("%d look-ups of %d deliveries", before, lost())
+		}
+		if got := metric(t, b.metrics, "mkio_bridge_history_deliveries_total", "status", "Failed"); int(got) != lost() {
+			t.Errorf("%.0f failed deliveries are counted, %d failed", got, lost())
+		}
+		b.stop()
+		b = w.start(lifecycle.Job)
+		time.Sleep(full)
+		if again := lookedUp() - before; again != 0 {
+			t.Errorf("the next bridge looks up %d once more", again)
+		}
+		if got := metric(t, b.metrics, "mkio_bridge_history_deliveries_total"); got != 0 {
+			t.Errorf("the next bridge counts %.0f once more", got)
+		}
+	})
+}
+
+// A delivery has the bridge look for more before its time, and hundreds of them do no more than one.
+func TestABurstOfDeliveriesIsOneNudge(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		b := w.start(lifecycle.StreamingLocator)
+		time.Sleep(2*sweep + sweep/2)
+		before := w.mkio.Requests(project).Gets
+		untold := w.key(lifecycle.StreamingLocator, "untold")
+		w.mkio.Create(untold, "Created")
+		for i := range 300 {
+			key := w.key(lifecycle.StreamingLocator, fmt.Sprint(i))
+			w.mkio.Create(key, "Created")
+			path, inside, _ := mkio.Path(key)
+			_, err := b.publisher.Observe(w.t.Context(), lifecycle.Observation{
+				Key: key, State: "Created", At: w.mkio.Now(), Via: lifecycle.Webhook,
+				Delivery: &lifecycle.Delivery{ID: key.Name(), Type: mkio.TypeStreamingLocatorCreated, Received: time.Now()}, Source: path, Subject: inside,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(active / 300)
+		}
+		time.Sleep(2 * active)
+		w.want(untold, "Created")
+		if gets := w.mkio.Requests(project).Gets - before; gets == 0 || gets > 4 {
+			t.Errorf("%d GETs in %s", gets, 3*active)
+		}
+	})
+}
