@@ -130,7 +130,8 @@ func (d demo) run(ctx context.Context, l listeners) error {
 	}()
 	select {
 	case <-d.fake.Idle():
-		pauseFor(ctx, 2*d.bridge.config.PollFull) // until everything was compared once more
+		d.fake.SetFaults(mkiofake.Faults{}) // the day is over, and what failed in it is tried again
+		d.settle(ctx)
 	case <-ctx.Done():
 	}
 	unfollow()
@@ -142,6 +143,20 @@ func (d demo) run(ctx context.Context, l listeners) error {
 		return err
 	}
 	return d.summarize(context.Background(), d.told.all())
+}
+
+// settleTime is how long a demo waits at most until the log is as MK.IO is: what failed several times in a row is
+// tried again after a while.
+const settleTime = 30 * time.Second
+
+// settle waits until everything was compared once more and the log is as MK.IO is.
+func (d demo) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	pauseFor(ctx, 2*d.bridge.config.PollFull)
+	for ctx.Err() == nil && converged(ctx, d.bridge, d.fake) != nil {
+		pauseFor(ctx, d.bridge.config.PollSweep)
+	}
 }
 
 func pauseFor(ctx context.Context, d time.Duration) {
