@@ -19,6 +19,7 @@ var arrows = map[string][]string{
 	"internal/poll":          {"internal/event", "internal/lifecycle", "internal/mkio"},
 	"internal/rule":          {"internal/event", "internal/mkio"},
 	"internal/invariant":     {"internal/event", "internal/eventlog", "internal/lifecycle"},
+	"internal/witness":       {"internal/event", "internal/eventlog", "internal/invariant", "internal/lifecycle", "internal/mkio", "internal/mkio/mkiofake"},
 	"internal/brokertest":    {"internal/broker"},
 	"internal/schematest":    {"schemas"},
 	"internal/lifecycle":     {},

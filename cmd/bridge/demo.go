@@ -16,6 +16,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
+	"mkio-bridge/internal/witness"
 )
 
 // The secrets of a demo; both ends of them are in this process.
@@ -35,7 +36,7 @@ func runDemo(ctx context.Context, c *call) error {
 	if *jobs < 1 || *jobs > 5000 || *within < time.Second {
 		return usageError{errors.New("--jobs must be 1 to 5000, and --within a second or more")}
 	}
-	told := &witness{to: http.DefaultTransport}
+	told := witness.New(http.DefaultTransport)
 	fake := newFake(*seed, *within, told)
 	store, err := os.MkdirTemp("", "mkio-bridge-demo-")
 	if err != nil {
@@ -83,7 +84,7 @@ func demoConfig(store string) config {
 var demoStart = time.Date(2031, 3, 4, 0, 0, 0, 0, time.UTC)
 
 // newFake returns a rude MK.IO whose day takes so long.
-func newFake(seed uint64, within time.Duration, told *witness) *mkiofake.MKIO {
+func newFake(seed uint64, within time.Duration, told *witness.Witness) *mkiofake.MKIO {
 	faults := mkiofake.Rude
 	faults.Failed, faults.Silent = 0.1, 0.1 // worse than that, or nothing would be lost in a day of a few jobs
 	faults.Slow = 0                         // a second is hours here
@@ -97,7 +98,7 @@ func newFake(seed uint64, within time.Duration, told *witness) *mkiofake.MKIO {
 type demo struct {
 	bridge *bridge
 	fake   *mkiofake.MKIO
-	told   *witness
+	told   *witness.Witness
 	out    io.Writer
 }
 
@@ -142,7 +143,7 @@ func (d demo) run(ctx context.Context, l listeners) error {
 	if _, err := d.print(context.Background(), eventlog.Query{From: printed + 1}); err != nil { // what came last
 		return err
 	}
-	return d.summarize(context.Background(), d.told.all())
+	return d.summarize(context.Background())
 }
 
 // settleTime is how long a demo waits at most until the log is as MK.IO is: what failed several times in a row is
@@ -154,7 +155,7 @@ func (d demo) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	pauseFor(ctx, 2*d.bridge.config.PollFull)
-	for ctx.Err() == nil && converged(ctx, d.bridge, d.fake) != nil {
+	for ctx.Err() == nil && witness.Converged(ctx, d.bridge.events, d.fake) != nil {
 		pauseFor(ctx, d.bridge.config.PollSweep)
 	}
 }

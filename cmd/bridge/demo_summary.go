@@ -12,9 +12,9 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
-	"mkio-bridge/internal/invariant"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
+	"mkio-bridge/internal/witness"
 )
 
 // A reached is a state that a life of a resource came to, as both MK.IO and the log know it.
@@ -24,7 +24,7 @@ type reached struct {
 }
 
 // summarize tells what each source brought and what was lost, and judges the log.
-func (d demo) summarize(ctx context.Context, told []invariant.Told) error {
+func (d demo) summarize(ctx context.Context) error {
 	events := map[reached]event.Event{}
 	vias, kinds := map[lifecycle.Via]int{}, map[lifecycle.Kind]int{}
 	for e, err := range d.bridge.events.Events(ctx, eventlog.Query{}) {
@@ -40,7 +40,7 @@ func (d demo) summarize(ctx context.Context, told []invariant.Told) error {
 		vias[data.Via]++
 		kinds[data.Kind]++
 	}
-	d.tellDeliveries(told)
+	d.tellDeliveries()
 	d.tellPolling()
 	fmt.Fprintf(d.out, "The log has %d events: %d via webhook, %d via poll, %d via the delivery history.\n",
 		vias[lifecycle.Webhook]+vias[lifecycle.Poll]+vias[lifecycle.History], vias[lifecycle.Webhook], vias[lifecycle.Poll], vias[lifecycle.History])
@@ -48,7 +48,7 @@ func (d demo) summarize(ctx context.Context, told []invariant.Told) error {
 		fmt.Fprintf(d.out, "  %-26s%5d\n", k, kinds[k])
 	}
 	d.tellLost(events)
-	if err := errors.Join(judge(ctx, d.bridge, d.fake, told), converged(ctx, d.bridge, d.fake)); err != nil {
+	if err := errors.Join(d.told.Judge(ctx, d.bridge.js, d.bridge.names, d.fake), witness.Converged(ctx, d.bridge.events, d.fake)); err != nil {
 		return fmt.Errorf("the log breaks its promise: %w", err)
 	}
 	_, err := fmt.Fprintln(d.out, "Checked: every chain is whole (I1), nothing acknowledged is lost (I2), the log is as MK.IO is (I3), nothing is made up (I4), nothing went back (I5).")
@@ -56,13 +56,13 @@ func (d demo) summarize(ctx context.Context, told []invariant.Told) error {
 }
 
 // tellDeliveries tells what the webhook brought.
-func (d demo) tellDeliveries(told []invariant.Told) {
-	answers := map[int]int{}
-	for _, t := range told {
-		answers[t.Status]++
+func (d demo) tellDeliveries() {
+	answers, all := d.told.Answers(), 0
+	for _, n := range answers {
+		all += n
 	}
 	fmt.Fprintf(d.out, "\nThe webhook brought %d deliveries: %d are in the log or told by it already (204), %d came after a later state or could not be ordered and are kept (202).\n",
-		len(told), answers[http.StatusNoContent], answers[http.StatusAccepted])
+		all, answers[http.StatusNoContent], answers[http.StatusAccepted])
 }
 
 // tellPolling tells what asking cost.

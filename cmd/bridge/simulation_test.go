@@ -22,6 +22,7 @@ import (
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
 	"mkio-bridge/internal/schematest"
+	"mkio-bridge/internal/witness"
 )
 
 // A simulation is a rude MK.IO and a bridge on a real JetStream, in a bubble of virtual time.
@@ -30,7 +31,7 @@ type simulation struct {
 	config config
 	fake   *mkiofake.MKIO
 	rng    *rand.Rand
-	told   *witness
+	told   *witness.Witness
 	logs   strings.Builder
 
 	mu     sync.RWMutex // read-locked by requests in hand: a stop waits for them
@@ -56,7 +57,7 @@ func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simul
 		for _, set := range settings {
 			set(&s.config)
 		}
-		s.told = &witness{to: s}
+		s.told = witness.New(s)
 		s.fake = mkiofake.New(mkiofake.Config{Seed: 42, Token: demoToken, Faults: faults, Transport: s.told})
 		s.config.transport = s.fake
 		for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
@@ -154,12 +155,11 @@ func (s *simulation) settle() {
 // check judges the log, and every event of it by its schema.
 func (s *simulation) check() {
 	s.t.Helper()
-	told := s.told.all()
-	if err := judge(s.t.Context(), s.bridge, s.fake, told); err != nil {
+	if err := s.told.Judge(s.t.Context(), s.bridge.js, s.bridge.names, s.fake); err != nil {
 		s.t.Error(err)
 	}
 	if s.bridge.poller != nil {
-		if err := converged(s.t.Context(), s.bridge, s.fake); err != nil {
+		if err := witness.Converged(s.t.Context(), s.bridge.events, s.fake); err != nil {
 			s.t.Error(err)
 		}
 	}
@@ -176,7 +176,7 @@ func (s *simulation) check() {
 			}
 		}
 	}
-	s.t.Logf("%d changes, %d deliveries, %d refused while the bridge was away, %d events", len(s.fake.Changes()), len(told), s.away, events)
+	s.t.Logf("%d changes, deliveries by answer %v, %d refused while the bridge was away, %d events", len(s.fake.Changes()), s.told.Answers(), s.away, events)
 }
 
 // TestAWeekWithLostDeliveries loses three deliveries in ten for a week, and repeats and delays the others.

@@ -89,7 +89,7 @@ func (f *fixture) post(body string, change func(*http.Request)) *http.Response {
 			if err != nil {
 				continue
 			}
-			told := invariant.Told{Observation: o, Body: item, Status: response.StatusCode}
+			told := invariant.Told{Observation: o, Digest: event.Hash(item), Status: response.StatusCode}
 			if len(items) > 1 {
 				told.Status = 0 // the answer is the worst item's
 			}

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -27,94 +28,147 @@ import (
 // Told is one delivery of a well-formed fact and the last answer it got.
 type Told struct {
 	Observation lifecycle.Observation
-	Body        []byte
-	Status      int // HTTP status; 0 when no answer came
+	Digest      string // SHA-256 of the body, in hex
+	Status      int    // HTTP status; 0 when no answer came
 }
 
 // Check reads the log and judges all invariants that deliveries can show. It returns every violation.
 func Check(ctx context.Context, js jetstream.JetStream, names event.Names, told []Told) error {
-	log, err := read(ctx, js, names)
-	if err != nil {
-		return err
-	}
 	kept, err := keptDigests(ctx, js, names)
 	if err != nil {
 		return err
 	}
-	return errors.Join(order(log), lost(log, kept, told), invented(log, told))
+	j := newJudge()
+	j.claim(told)
+	if err := j.read(ctx, js, names); err != nil {
+		return err
+	}
+	j.lost(told, kept)
+	return errors.Join(j.errs...)
 }
 
 // Order reads the log and judges what it shows by itself: I1 and I5.
 func Order(ctx context.Context, js jetstream.JetStream, names event.Names) error {
-	log, err := read(ctx, js, names)
-	if err != nil {
+	j := newJudge()
+	if err := j.read(ctx, js, names); err != nil {
 		return err
 	}
-	return order(log)
+	return errors.Join(j.errs...)
 }
 
-// read returns the events of each resource in stream order.
-func read(ctx context.Context, js jetstream.JetStream, names event.Names) (map[lifecycle.Key][]eventlog.Entry, error) {
-	log := map[lifecycle.Key][]eventlog.Entry{}
+// A judge reads a log from its beginning to its end, and keeps of each resource no more than what the next event is
+// held against: a log may be far larger than memory.
+type judge struct {
+	resources map[lifecycle.Key]*history
+	claims    map[claim]bool // nil: whatever the log says may have been told
+	errs      []error
+}
+
+// A history is what is remembered of a resource's events.
+type history struct {
+	last    link
+	facts   map[claim]lifecycle.Fact // the first of each state, life and provisioning
+	implied *eventlog.Entry          // a last event Deleted that nobody told: another life must follow
+}
+
+// A link is what the next event of a resource is held against.
+type link struct {
+	sequence   uint64
+	transition uint64
+	state      string
+	hash       string // of the payload
+	pair       pair
+	life       string
+	at         time.Time
+}
+
+func linkOf(e eventlog.Entry) link {
+	d := e.Event.Data
+	return link{e.Sequence, d.Transition, d.State, event.Hash(e.Payload), pairOf(d), e.Fact.Life, e.Fact.At}
+}
+
+// A claim is a state of a resource that somebody told, or that is in the log.
+type claim struct {
+	key                       lifecycle.Key
+	state, life, provisioning string
+}
+
+func newJudge() *judge { return &judge{resources: map[lifecycle.Key]*history{}} }
+
+func (j *judge) bad(invariant string, key lifecycle.Key, format string, args ...any) {
+	j.errs = append(j.errs, fmt.Errorf("%s: %s%s", invariant, key, fmt.Sprintf(format, args...)))
+}
+
+// claim notes all that was told, whatever became of it.
+func (j *judge) claim(told []Told) {
+	j.claims = map[claim]bool{}
+	for _, t := range told {
+		j.claims[claim{t.Observation.Key, event.StateToken(t.Observation.State), t.Observation.Life, ""}] = true
+	}
+}
+
+// read judges the events in stream order.
+func (j *judge) read(ctx context.Context, js jetstream.JetStream, names event.Names) error {
 	for entry, err := range eventlog.New(js, names).Events(ctx, eventlog.Query{}) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		key, err := entry.Event.Data.Key()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		log[key] = append(log[key], entry)
+		h := j.resources[key]
+		if h == nil {
+			h = &history{facts: map[claim]lifecycle.Fact{}}
+			j.resources[key] = h
+		}
+		j.entry(key, entry)
+		if h.last.sequence > 0 {
+			j.chain(key, h.last, entry)
+			j.backwards(key, h.last, entry)
+		} else if d := entry.Event.Data; d.Transition == 1 && (d.PreviousState != nil || d.PreviousHash != "") {
+			j.bad("I1", key, ", event %d: the first event has a predecessor", entry.Sequence)
+		}
+		j.invented(key, h, entry)
+		h.last = linkOf(entry)
+		h.facts[claim{key, event.StateToken(entry.Fact.State), entry.Fact.Life, entry.Fact.Provisioning}] = entry.Fact
 	}
-	return log, nil
+	for key, h := range j.resources {
+		if h.implied != nil {
+			j.bad("I4", key, ", event %d: nobody told %q", h.implied.Sequence, h.implied.Fact.State)
+		}
+	}
+	return nil
 }
 
-func order(log map[lifecycle.Key][]eventlog.Entry) error {
-	var errs []error
-	for key, entries := range log {
-		errs = append(errs, chain(key, entries), backwards(key, entries))
+// entry judges what an event says of itself.
+func (j *judge) entry(key lifecycle.Key, e eventlog.Entry) {
+	if e.Fact.Hash != event.Hash(e.Payload) {
+		j.bad("I1", key, ", event %d: its header does not have the hash of its payload", e.Sequence)
 	}
-	return errors.Join(errs...)
+	if d := e.Event.Data; e.Fact.Transition != d.Transition || e.Fact.State != d.State || e.Fact.Life != d.Evidence.Life {
+		j.bad("I1", key, ", event %d: its headers and its payload disagree", e.Sequence)
+	}
 }
 
-// chain judges I1 for one resource.
-func chain(key lifecycle.Key, entries []eventlog.Entry) error {
-	var errs []error
-	bad := func(e eventlog.Entry, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("I1: %s, event %d: %s", key, e.Sequence, fmt.Sprintf(format, args...)))
+// chain judges I1 for two neighbours.
+func (j *judge) chain(key lifecycle.Key, before link, e eventlog.Entry) {
+	d := e.Event.Data
+	if d.PreviousState == nil || !lifecycle.SameState(*d.PreviousState, before.state) {
+		j.bad("I1", key, ", event %d: previousState is not the state before it, %q", e.Sequence, before.state)
 	}
-	for i, e := range entries {
-		d := e.Event.Data
-		if e.Fact.Hash != event.Hash(e.Payload) {
-			bad(e, "its header does not have the hash of its payload")
-		}
-		if e.Fact.Transition != d.Transition || e.Fact.State != d.State || e.Fact.Life != d.Evidence.Life {
-			bad(e, "its headers and its payload disagree")
-		}
-		if i == 0 {
-			if d.Transition == 1 && (d.PreviousState != nil || d.PreviousHash != "") {
-				bad(e, "the first event has a predecessor")
-			}
-			continue
-		}
-		before := entries[i-1]
-		if d.PreviousState == nil || !lifecycle.SameState(*d.PreviousState, before.Event.Data.State) {
-			bad(e, "previousState is not the state before it, %q", before.Event.Data.State)
-		}
-		if d.Transition != before.Event.Data.Transition+1 {
-			bad(e, "transition %d follows %d", d.Transition, before.Event.Data.Transition)
-		}
-		if d.PreviousHash != event.Hash(before.Payload) {
-			bad(e, "previousHash is not the hash of the payload before it")
-		}
-		if d.Evidence.PreviousSequence != before.Sequence {
-			bad(e, "previousSequence is %d, not %d", d.Evidence.PreviousSequence, before.Sequence)
-		}
-		if pairOf(d) == pairOf(before.Event.Data) {
-			bad(e, "it repeats state and provisioning failure of the event before it")
-		}
+	if d.Transition != before.transition+1 {
+		j.bad("I1", key, ", event %d: transition %d follows %d", e.Sequence, d.Transition, before.transition)
 	}
-	return errors.Join(errs...)
+	if d.PreviousHash != before.hash {
+		j.bad("I1", key, ", event %d: previousHash is not the hash of the payload before it", e.Sequence)
+	}
+	if d.Evidence.PreviousSequence != before.sequence {
+		j.bad("I1", key, ", event %d: previousSequence is %d, not %d", e.Sequence, d.Evidence.PreviousSequence, before.sequence)
+	}
+	if pairOf(d) == before.pair {
+		j.bad("I1", key, ", event %d: it repeats state and provisioning failure of the event before it", e.Sequence)
+	}
 }
 
 type pair struct {
@@ -126,77 +180,64 @@ func pairOf(d event.Data) pair {
 	return pair{event.StateToken(d.State), lifecycle.ProvisioningFailed(d.ProvisioningState)}
 }
 
-// backwards judges I5 for one resource.
-func backwards(key lifecycle.Key, entries []eventlog.Entry) error {
-	var errs []error
-	for i, e := range entries {
-		if i == 0 || e.Fact.At.IsZero() || entries[i-1].Fact.Life != e.Fact.Life {
-			continue
-		}
-		if e.Fact.At.Before(entries[i-1].Fact.At) {
-			errs = append(errs, fmt.Errorf("I5: %s, event %d: %s is older than the event before it", key, e.Sequence, e.Fact.State))
-		}
+// backwards judges I5 for two neighbours.
+func (j *judge) backwards(key lifecycle.Key, before link, e eventlog.Entry) {
+	if e.Fact.At.IsZero() || before.life != e.Fact.Life {
+		return
 	}
-	return errors.Join(errs...)
+	if e.Fact.At.Before(before.at) {
+		j.bad("I5", key, ", event %d: %s is older than the event before it", e.Sequence, e.Fact.State)
+	}
+}
+
+// invented judges I4 for an event. A Deleted that nobody told is judged by what follows it.
+func (j *judge) invented(key lifecycle.Key, h *history, e eventlog.Entry) {
+	if j.claims == nil {
+		return
+	}
+	if h.implied != nil && h.implied.Fact.Life == e.Fact.Life {
+		j.bad("I4", key, ", event %d: nobody told %q", h.implied.Sequence, h.implied.Fact.State)
+	}
+	h.implied = nil
+	switch {
+	case j.claims[claim{key, event.StateToken(e.Fact.State), e.Fact.Life, ""}]:
+	case lifecycle.SameState(e.Fact.State, lifecycle.StateDeleted):
+		h.implied = &e
+	default:
+		j.bad("I4", key, ", event %d: nobody told %q", e.Sequence, e.Fact.State)
+	}
 }
 
 // lost judges I2.
-func lost(log map[lifecycle.Key][]eventlog.Entry, kept map[string]bool, told []Told) error {
-	var errs []error
+func (j *judge) lost(told []Told, kept map[string]bool) {
 	for _, t := range told {
 		o := t.Observation
 		switch t.Status {
 		case http.StatusNoContent:
-			if !recorded(log[o.Key], o) {
-				errs = append(errs, fmt.Errorf("I2: %s %q was answered 204 and is not in the log", o.Key, o.State))
+			if !recorded(j.resources[o.Key], o) {
+				j.bad("I2", o.Key, " %q was answered 204 and is not in the log", o.State)
 			}
 		case http.StatusAccepted, http.StatusBadRequest:
-			if !kept[event.Hash(t.Body)] {
-				errs = append(errs, fmt.Errorf("I2: %s %q was answered %d and was not kept", o.Key, o.State, t.Status))
+			if !kept[t.Digest] {
+				j.bad("I2", o.Key, " %q was answered %d and was not kept", o.State, t.Status)
 			}
 		}
 	}
-	return errors.Join(errs...)
 }
 
-func recorded(entries []eventlog.Entry, o lifecycle.Observation) bool {
-	for _, e := range entries {
-		sameLife := o.Life == "" || e.Fact.Life == "" || o.Life == e.Fact.Life
+func recorded(h *history, o lifecycle.Observation) bool {
+	if h == nil {
+		return false
+	}
+	for _, f := range h.facts {
+		sameLife := o.Life == "" || f.Life == "" || o.Life == f.Life
 		samePair := o.Provisioning == "" || // it was not told
-			lifecycle.ProvisioningFailed(e.Fact.Provisioning) == lifecycle.ProvisioningFailed(o.Provisioning)
-		if sameLife && samePair && lifecycle.SameState(e.Fact.State, o.State) {
+			lifecycle.ProvisioningFailed(f.Provisioning) == lifecycle.ProvisioningFailed(o.Provisioning)
+		if sameLife && samePair && lifecycle.SameState(f.State, o.State) {
 			return true
 		}
 	}
 	return false
-}
-
-// invented judges I4.
-func invented(log map[lifecycle.Key][]eventlog.Entry, told []Told) error {
-	type claim struct {
-		key   lifecycle.Key
-		state string
-		life  string
-	}
-	claims := map[claim]bool{}
-	for _, t := range told {
-		claims[claim{t.Observation.Key, event.StateToken(t.Observation.State), t.Observation.Life}] = true
-	}
-	var errs []error
-	for key, entries := range log {
-		for i, e := range entries {
-			if claims[claim{key, event.StateToken(e.Fact.State), e.Fact.Life}] {
-				continue
-			}
-			follower := i + 1
-			implied := lifecycle.SameState(e.Fact.State, lifecycle.StateDeleted) &&
-				follower < len(entries) && entries[follower].Fact.Life != e.Fact.Life
-			if !implied {
-				errs = append(errs, fmt.Errorf("I4: %s, event %d: nobody told %q", key, e.Sequence, e.Fact.State))
-			}
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // keptDigests returns the digests of the bodies that became no event.
