@@ -16,6 +16,7 @@ type Config struct {
 	ReadLimit int       // GETs a minute of ours and project; 0: 2000, negative: no limit
 	// WriteLimit is the same of all other methods; 0: 1000.
 	WriteLimit int
+	AtOnce     int               // deliveries under way at the same time; 0: 64
 	PageSize   int               // rows of a page without $top, and the most of any; 0: 1000
 	Transport  http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
 }
@@ -30,6 +31,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.WriteLimit == 0 {
 		c.WriteLimit = 1000
+	}
+	if c.AtOnce == 0 {
+		c.AtOnce = 64
 	}
 	if c.PageSize == 0 {
 		c.PageSize = 1000

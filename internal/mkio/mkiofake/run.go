@@ -6,15 +6,12 @@ import (
 	"time"
 )
 
-// atOnce is how many deliveries are under way at the same time.
-const atOnce = 64
-
 // Run plays scripts and sends deliveries until the context ends. It returns when all it began has ended; what
 // was not told by then is told by the next Run.
 func (m *MKIO) Run(ctx context.Context) error {
 	var sending sync.WaitGroup
 	defer sending.Wait()
-	slots := make(chan struct{}, atOnce)
+	slots := make(chan struct{}, m.config.AtOnce)
 	for ctx.Err() == nil {
 		t, ok := m.take(ctx)
 		if !ok {

@@ -1,0 +1,92 @@
+package torture
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+)
+
+// diskSize is how large a disk that can be filled is.
+const diskSize = "size=6g"
+
+// A disk is a file system of its own, in memory.
+type disk struct{ dir string }
+
+// mountDisk makes a directory a disk of its own. It needs the right to mount.
+func mountDisk(dir string) (*disk, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, diskSize); err != nil {
+		return nil, fmt.Errorf("mount a disk: %w", err)
+	}
+	return &disk{dir}, nil
+}
+
+func (d *disk) unmount() error { return syscall.Unmount(d.dir, syscall.MNT_DETACH) }
+
+// readOnly protects the disk from writes, or no longer. Nobody may have a file open to write it.
+func (d *disk) readOnly(on bool) error {
+	flags := uintptr(syscall.MS_REMOUNT)
+	if on {
+		flags |= syscall.MS_RDONLY
+	}
+	return syscall.Mount("tmpfs", d.dir, "tmpfs", flags, diskSize)
+}
+
+// fill takes all room that is left, to the last block.
+func (d *disk) fill() error {
+	filler, err := os.Create(d.filler())
+	if err != nil {
+		return err
+	}
+	defer filler.Close()
+	for size := int64(1 << 30); size > 0; {
+		end, err := filler.Seek(0, io.SeekEnd)
+		if err != nil {
+			return err
+		}
+		if err := syscall.Fallocate(int(filler.Fd()), 0, end, size); err != nil {
+			if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EINTR) {
+				return err
+			}
+			size /= 2
+		}
+	}
+	return nil
+}
+
+// free gives the room back.
+func (d *disk) free() error { return os.Remove(d.filler()) }
+
+func (d *disk) filler() string { return filepath.Join(d.dir, "filler") }
+
+// tear appends to the newest block of a stream in a store what a power failure leaves of a write: the first part of a
+// record.
+func tear(store, stream string) error {
+	blocks, err := filepath.Glob(filepath.Join(store, "jetstream", "*", "streams", stream, "msgs", "*.blk"))
+	if err != nil {
+		return err
+	}
+	if len(blocks) == 0 {
+		return fmt.Errorf("no blocks of %s are below %s", stream, store)
+	}
+	newest := slices.MaxFunc(blocks, func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) // they are numbered
+	})
+	content, err := os.ReadFile(newest)
+	if err != nil {
+		return err
+	}
+	block, err := os.OpenFile(newest, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = block.Write(content[:min(len(content), 300)]) // the beginning of the first record, as if it were the next
+	return errors.Join(err, block.Close())
+}

@@ -1,0 +1,146 @@
+package torture
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// speed is how much faster MK.IO's clock runs than ours: its tries of a delivery, ten minutes of them, then outlast a
+// fault of seconds, but not of many.
+const speed = 20
+
+// A writer writes what happens in MK.IO, a little ahead of time. Each of its slots is a resource that goes through its
+// life again and again; names are used again.
+type writer struct {
+	rng   *rand.Rand
+	slots []*slot
+}
+
+// A slot is a name, or a row of them, and when its next life can begin.
+type slot struct {
+	kind lifecycle.Kind
+	n    int
+	life int
+	free time.Time
+	made bool // a channel, which lives on
+}
+
+// newWriter returns one of so many slots, most of them jobs.
+func newWriter(seed uint64, size int, now time.Time) *writer {
+	w := &writer{rng: rand.New(rand.NewPCG(seed, 3))}
+	kinds := []lifecycle.Kind{
+		lifecycle.Job, lifecycle.Job, lifecycle.Job, lifecycle.Job, lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.Job,
+		lifecycle.StreamingLocator, lifecycle.Job, lifecycle.Job, lifecycle.StaticMultiviewChannel, lifecycle.LiveEvent,
+	}
+	for i := range size {
+		w.slots = append(w.slots, &slot{kind: kinds[i%len(kinds)], n: i, free: now.Add(w.between(0, time.Minute))})
+	}
+	return w
+}
+
+func (w *writer) between(from, to time.Duration) time.Duration {
+	return from + time.Duration(w.rng.Int64N(int64(to-from)))
+}
+
+func (w *writer) chance(of int) bool { return w.rng.IntN(of) == 0 }
+
+// write returns the steps of all lives that begin before a time.
+func (w *writer) write(until time.Time) []mkiofake.Step {
+	var steps []mkiofake.Step
+	for _, s := range w.slots {
+		for s.free.Before(until) {
+			steps = append(steps, w.live(s)...)
+		}
+	}
+	return steps
+}
+
+// live writes one life, or one round of a resource that lives on.
+func (w *writer) live(s *slot) []mkiofake.Step {
+	if !w.chance(3) {
+		s.life++ // else the name is used again
+	}
+	switch s.kind {
+	case lifecycle.Job:
+		return w.job(s)
+	case lifecycle.StreamingLocator:
+		t := w.begin(s, lifecycle.StreamingLocator, mkiofake.VOD, fmt.Sprintf("loc-%d-%d", s.n, s.life))
+		t.do(mkiofake.Create, "Creating").later(w).do(mkiofake.Move, "Created").later(w).later(w).do(mkiofake.Delete, "")
+		return t.end(w, s)
+	case lifecycle.LiveEvent:
+		return w.round(s, mkiofake.Live, "Stopped", "Starting", "Running", "Stopping", "Stopped")
+	default:
+		return w.round(s, mkiofake.Live, "Pending", "Allocating", "Allocated", "Starting", "Running", "Stopping", "Stopped")
+	}
+}
+
+func (w *writer) job(s *slot) []mkiofake.Step {
+	t := w.begin(s, lifecycle.Job, mkiofake.VOD, "ladder-hd", fmt.Sprintf("ep-%d-%d", s.n, s.life))
+	t.do(mkiofake.Create, "Queued").later(w)
+	if !w.chance(3) {
+		t.do(mkiofake.Move, "Scheduled").later(w)
+	}
+	if w.chance(20) {
+		t.do(mkiofake.Move, "Canceled").later(w).do(mkiofake.Delete, "")
+		return t.end(w, s)
+	}
+	t.do(mkiofake.Move, "Processing").later(w)
+	t.do(mkiofake.Move, []string{"Finished", "Finished", "Finished", "Error", "Canceled"}[w.rng.IntN(5)]).later(w).later(w)
+	t.do(mkiofake.Delete, "")
+	return t.end(w, s)
+}
+
+// round lets a resource go through its states once, and go away now and then.
+func (w *writer) round(s *slot, project, first string, states ...string) []mkiofake.Step {
+	t := w.begin(s, s.kind, project, fmt.Sprint("ch-", s.n))
+	if !s.made {
+		t.do(mkiofake.Create, first).later(w)
+	}
+	s.made = true
+	for _, state := range states {
+		t.do(mkiofake.Move, state).later(w)
+		if state == "Starting" && w.chance(6) {
+			t.do(mkiofake.Move, "UnableToStart").later(w).do(mkiofake.Move, "Stopping").later(w).do(mkiofake.Move, "Stopped").later(w)
+			return t.end(w, s)
+		}
+	}
+	if w.chance(8) {
+		t.do(mkiofake.Delete, "")
+		s.made = false
+	}
+	return t.end(w, s)
+}
+
+// A thread is the steps of one resource, one after another.
+type thread struct {
+	key   lifecycle.Key
+	at    time.Time
+	steps []mkiofake.Step
+}
+
+func (w *writer) begin(s *slot, kind lifecycle.Kind, project string, names ...string) *thread {
+	key, err := lifecycle.NewKey(kind, project, names...)
+	if err != nil {
+		panic(err) // all names are made here
+	}
+	return &thread{key: key, at: s.free}
+}
+
+func (t *thread) do(a mkiofake.Action, state string) *thread {
+	t.steps = append(t.steps, mkiofake.Step{At: t.at, Do: a, Key: t.key, State: state})
+	return t
+}
+
+func (t *thread) later(w *writer) *thread {
+	t.at = t.at.Add(w.between(2*time.Second, 30*time.Second))
+	return t
+}
+
+func (t *thread) end(w *writer, s *slot) []mkiofake.Step {
+	s.free = t.at.Add(w.between(time.Second, 10*time.Second))
+	return t.steps
+}
