@@ -74,6 +74,7 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 	p.trims.Store(info.Config.MaxAge > 0 || info.Config.MaxBytes > 0 || info.Config.MaxMsgs > 0 || want.FirstSeq > 1)
 	if made := info.Created.UnixNano(); p.made.Swap(made) != made {
 		p.known.forget() // another log: what is remembered of the one before is not in it
+		p.reader.recent.forget()
 	}
 	for waited := time.Duration(0); ; waited += viewLook {
 		view, err := p.js.Stream(ctx, p.names.StateStream())
@@ -175,6 +176,9 @@ func (p *Publisher) follow(ctx context.Context, told Told) error {
 		}
 		resource := event.ResourceOf(msg.Subject()[prefix:])
 		p.known.learn(resource, place{fact: &fact, expect: fact.Sequence})
+		if e, err := earlierOf(resource, msg.Headers(), sequence); err == nil {
+			p.reader.recent.put(e)
+		}
 		told(resource, fact)
 	}
 }

@@ -71,7 +71,7 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		log:       c.Log,
 		names:     c.Names,
 		baseURL:   strings.TrimRight(c.BaseURL, "/"),
-		reader:    reader{nc: nc, names: c.Names},
+		reader:    reader{nc: nc, names: c.Names, recent: newRecent()},
 		known:     newKnown(),
 		turns:     turns{queues: map[string]*queue{}},
 		byArrival: c.ByArrival,
@@ -215,6 +215,7 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	m.Fact.Sequence = ack.Sequence
 	stored := place{fact: &m.Fact, expect: ack.Sequence}
 	p.known.put(resource, stored)
+	p.reader.recent.put(earlier{resource, m.Fact, at.expect})
 	return stored, nil
 }
 

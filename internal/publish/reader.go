@@ -16,8 +16,9 @@ import (
 // A reader looks up single events. It asks the stream's leader: a direct get may be answered by a
 // replica that lags, and a decision to write nothing must not rest on that.
 type reader struct {
-	nc    *nats.Conn
-	names event.Names
+	nc     *nats.Conn
+	names  event.Names
+	recent *recent
 }
 
 // codeNoMessage is JetStream's code for "no message found".
@@ -85,33 +86,55 @@ const (
 // tells says whether one of a resource's events tells the observation: the last one, whose sequence is given, or
 // one of so many before it.
 func (r reader) tells(ctx context.Context, resource string, last uint64, most int, o lifecycle.Observation) (bool, error) {
-	prefix := len(r.names.Prefix()) + 1
 	for sequence := last; sequence > 0 && most > 0; most-- {
-		m, err := r.get(ctx, r.names.EventStream(), map[string]any{"seq": sequence})
+		e, err := r.earlier(ctx, resource, sequence)
 		if err != nil {
 			return false, fmt.Errorf("look through the events of %s, at %d: %w", resource, sequence, err)
 		}
-		if m == nil || event.ResourceOf(m.Subject[prefix:]) != resource {
+		if e.resource != resource {
 			return false, nil // it has aged out, and so has what was before it
 		}
-		h, err := m.header()
-		if err != nil {
-			return false, err
-		}
-		fact, err := event.FactOf(h, m.Sequence)
-		if err != nil {
-			return false, fmt.Errorf("%s: %w", r.names.EventStream(), err)
-		}
-		if fact.Tells(o) {
+		if e.fact.Tells(o) {
 			return true, nil
 		}
-		// The sequence that its write expected is stored with an event, and leads to the one before it.
-		sequence, err = strconv.ParseUint(h.Get(jetstream.ExpectedLastSubjSeqHeader), 10, 64)
-		if err != nil {
-			return false, fmt.Errorf("event %d of %s: header %s: %w", m.Sequence, resource, jetstream.ExpectedLastSubjSeqHeader, err)
-		}
+		sequence = e.before
 	}
 	return false, nil
+}
+
+// earlier returns the event at a sequence, from memory where it is remembered. One that is not there, or is no event of
+// the resource, is of no resource.
+func (r reader) earlier(ctx context.Context, resource string, sequence uint64) (earlier, error) {
+	if e, ok := r.recent.get(sequence); ok {
+		return e, nil
+	}
+	m, err := r.get(ctx, r.names.EventStream(), map[string]any{"seq": sequence})
+	if err != nil || m == nil || event.ResourceOf(m.Subject[len(r.names.Prefix())+1:]) != resource {
+		return earlier{}, err
+	}
+	h, err := m.header()
+	if err != nil {
+		return earlier{}, err
+	}
+	e, err := earlierOf(resource, h, sequence)
+	if err == nil {
+		r.recent.put(e)
+	}
+	return e, err
+}
+
+// earlierOf reads an event's headers. The sequence that its write expected is stored with it, and leads to the event
+// before it.
+func earlierOf(resource string, h nats.Header, sequence uint64) (earlier, error) {
+	fact, err := event.FactOf(h, sequence)
+	if err != nil {
+		return earlier{}, err
+	}
+	before, err := strconv.ParseUint(h.Get(jetstream.ExpectedLastSubjSeqHeader), 10, 64)
+	if err != nil {
+		return earlier{}, fmt.Errorf("header %s: %w", jetstream.ExpectedLastSubjSeqHeader, err)
+	}
+	return earlier{resource, fact, before}, nil
 }
 
 // get asks the stream's leader for one message; nil when there is none.

@@ -23,14 +23,11 @@ func (w *world) torture(ctx context.Context) error {
 	if len(faults) == 0 {
 		return fmt.Errorf("no fault has one of the words %q", w.config.Faults)
 	}
-	playing, stop := context.WithCancel(ctx)
 	writing, finish := context.WithTimeout(ctx, w.config.For)
 	defer finish()
 	var background sync.WaitGroup
 	defer background.Wait()
-	defer stop()
 	background.Go(func() { w.write(writing) })
-	background.Go(func() { w.tell(playing) })
 
 	order := w.shuffled(faults)
 	for writing.Err() == nil {

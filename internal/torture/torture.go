@@ -72,6 +72,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := w.open(ctx); err != nil {
 		return nil, err
 	}
+	w.playing.Go(func() { w.tell(living) })
 	if err := w.torture(ctx); err != nil {
 		return nil, err
 	}
