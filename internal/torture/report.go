@@ -129,11 +129,22 @@ func (r *Report) String() string {
 	if len(r.Violations) == 0 {
 		line("Nothing acknowledged was lost, nothing is twice, no order is broken, nothing was made up, and the log is as MK.IO is.")
 	}
+	shown := 0
 	for _, v := range r.Violations {
-		line("VIOLATION: %s", v)
+		for l := range strings.Lines(v) { // a judge joins what it finds
+			if shown++; shown <= mostShown {
+				line("VIOLATION: %s", strings.TrimSpace(l))
+			}
+		}
+	}
+	if shown > mostShown {
+		line("and %d more", shown-mostShown)
 	}
 	return s.String()
 }
+
+// mostShown is how many violations a report shows.
+const mostShown = 40
 
 // counts writes numbers down, each with what it counts.
 func counts[K interface{ int | ~string }](m map[K]int, name func(K) string) string {

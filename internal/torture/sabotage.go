@@ -10,26 +10,31 @@ import (
 )
 
 // A sabotage breaks the bridge on purpose: a harness that finds nothing must prove that it can.
-type sabotage struct{ file, from, to string }
+type sabotage struct{ file, from, to, added string }
 
 // sabotages are the ways to break it, by name.
 var sabotages = map[string]sabotage{
 	"no-expected-sequence": {
 		"internal/publish/publish.go",
-		"jetstream.WithExpectLastSequenceForSubject(at.expect, p.names.Filter(resource)),", "",
+		"jetstream.WithExpectLastSequenceForSubject(at.expect, p.names.Filter(resource)),", "", "",
 	},
 	"answer-before-ack": {
 		"internal/publish/publish.go",
 		"ack, err := p.js.PublishMsg(ctx, msg,",
-		`return place{fact: &m.Fact, expect: at.expect}, p.nc.PublishMsg(msg)
-	ack, err := p.js.PublishMsg(ctx, msg,`,
+		"ack, err := answerEarly(p.js, msg,",
+		`
+func answerEarly(js jetstream.JetStream, msg *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	_, err := js.PublishMsgAsync(msg, options...)
+	return &jetstream.PubAck{}, err
+}
+`,
 	},
 }
 
 // Sabotages names the ways in which a bridge can be broken on purpose.
 func Sabotages() []string { return slices.Sorted(maps.Keys(sabotages)) }
 
-// add puts a sabotage into what the bridge is built from.
+// sabotage puts one into what the bridge is built from.
 func (o overlay) sabotage(ctx context.Context, name string) error {
 	s, ok := sabotages[name]
 	if !ok {
@@ -39,5 +44,10 @@ func (o overlay) sabotage(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return o.edit(filepath.Join(root, s.file), s.from, s.to)
+	path := filepath.Join(root, s.file)
+	if err := o.edit(path, s.from, s.to); err != nil {
+		return err
+	}
+	o[path] += s.added
+	return nil
 }

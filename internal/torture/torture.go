@@ -84,6 +84,9 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 
 // open builds the programs and starts everything.
 func (w *world) open(ctx context.Context) error {
+	if err := os.MkdirAll(w.config.Dir, 0o700); err != nil {
+		return err
+	}
 	bridgeProgram, err := w.build(ctx, bridgePackage)
 	if err != nil {
 		return err
@@ -128,7 +131,8 @@ func (w *world) build(ctx context.Context, pkg string) (string, error) {
 // openMKIO starts the simulated MK.IO and its API. Two rules of each project tell the same bridges: one was forgotten.
 func (w *world) openMKIO(ctx context.Context) error {
 	faults := mkiofake.Rude
-	faults.Repeat, faults.RepeatBy = 1, 5*time.Minute
+	faults.Repeat, faults.RepeatBy = 1, 2*time.Minute
+	faults.Late, faults.LateBy = 0.03, 2*time.Minute
 	w.sender = newSender(w.config.Seed, 0.3)
 	w.fake = mkiofake.New(mkiofake.Config{
 		Seed: w.config.Seed, Token: apiToken, Faults: faults, Speed: speed, ReadLimit: -1, AtOnce: 256, Transport: w.sender,
@@ -236,7 +240,11 @@ func (w *world) judge(ctx context.Context) error {
 		return ctx.Err()
 	}
 	log := eventlog.New(w.js, w.names)
-	if err := eventually(ctx, 3*time.Minute, func(ctx context.Context) error {
+	patience := 3 * time.Minute
+	if w.config.Sabotage != "" {
+		patience = 10 * time.Second // it may never come to be right
+	}
+	if err := eventually(ctx, patience, func(ctx context.Context) error {
 		return errors.Join(w.green(ctx, time.Second), witness.Converged(ctx, log, w.fake))
 	}); err != nil {
 		w.report.bad("%v", err)
