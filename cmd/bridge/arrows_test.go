@@ -20,6 +20,7 @@ var arrows = map[string][]string{
 	"internal/rule":          {"internal/event", "internal/mkio"},
 	"internal/invariant":     {"internal/event", "internal/eventlog", "internal/lifecycle"},
 	"internal/witness":       {"internal/event", "internal/eventlog", "internal/invariant", "internal/lifecycle", "internal/mkio", "internal/mkio/mkiofake"},
+	"internal/torture":       {"internal/event", "internal/eventlog", "internal/lifecycle", "internal/mkio", "internal/mkio/mkiofake", "internal/witness"},
 	"internal/brokertest":    {"internal/broker"},
 	"internal/schematest":    {"schemas"},
 	"internal/lifecycle":     {},
