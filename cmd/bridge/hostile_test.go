@@ -17,7 +17,7 @@ import (
 func jobDelivery(t *testing.T, segment, state string, change func(delivery map[string]any)) []byte {
 	t.Helper()
 	delivery := map[string]any{
-		"specversion": "1.0", "id": "d-" + segment, "type": "MediaKind.JobFinished", "time": "2031-03-04T10:00:00Z",
+		"specversion": "1.0", "id": "d-" + segment[:min(len(segment), 40)], "type": "MediaKind.JobFinished", "time": "2031-03-04T10:00:00Z",
 		"source": "/api/v1/projects/aurora-vod/media/transforms/ladder-hd/jobs/" + segment,
 		"data":   map[string]any{"projectName": "aurora-vod", "state": state},
 	}

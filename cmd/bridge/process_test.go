@@ -76,7 +76,13 @@ func startBridge(t *testing.T, env ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, command: exec.CommandContext(t.Context(), path, "run"), lines: make(chan map[string]any, 1000), ended: make(chan error, 1)}
+	return startProcess(t, exec.CommandContext(t.Context(), path, "run"), env...)
+}
+
+// startProcess starts a command that becomes a bridge.
+func startProcess(t *testing.T, command *exec.Cmd, env ...string) *process {
+	t.Helper()
+	p := &process{t: t, command: command, lines: make(chan map[string]any, 1000), ended: make(chan error, 1)}
 	p.command.Env = append(os.Environ(), "BRIDGE_LISTEN=127.0.0.1:0", "BRIDGE_ADMIN_LISTEN=127.0.0.1:0", "BRIDGE_NATS_LISTEN=127.0.0.1:0")
 	p.command.Env = append(p.command.Env, env...)
 	stderr, err := p.command.StderrPipe()
