@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -63,6 +65,7 @@ type process struct {
 	t       *testing.T
 	command *exec.Cmd
 	lines   chan map[string]any // its log
+	said    []string            // the same as it was written, for who knows that it ended
 	ended   chan error
 	webhook string
 	admin   string
@@ -93,17 +96,15 @@ func startProcess(t *testing.T, command *exec.Cmd, env ...string) *process {
 		t.Fatal(err)
 	}
 	go func() {
-		var tail []string
 		for scanner := bufio.NewScanner(stderr); scanner.Scan(); {
-			var line map[string]any
-			if json.Unmarshal(scanner.Bytes(), &line) == nil {
+			if line := parseLog(scanner.Text()); line != nil {
 				p.lines <- line
 			}
-			tail = append(tail, scanner.Text())
+			p.said = append(p.said, scanner.Text())
 		}
 		close(p.lines)
 		if err := p.command.Wait(); err != nil {
-			p.ended <- fmt.Errorf("%w: %s", err, strings.Join(tail, "\n"))
+			p.ended <- fmt.Errorf("%w: %s", err, strings.Join(p.said, "\n"))
 		}
 		close(p.ended)
 	}()
@@ -124,6 +125,30 @@ func startProcess(t *testing.T, command *exec.Cmd, env ...string) *process {
 	}
 	t.Fatalf("the bridge ended: %v", <-p.ended)
 	return nil
+}
+
+// textLine is a line of a log in text; its groups are of one attribute.
+var textLine = regexp.MustCompile(`([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$)`)
+
+// parseLog reads a line of a log of either format; nil for what is none.
+func parseLog(text string) (line map[string]any) {
+	if json.Unmarshal([]byte(text), &line) == nil {
+		return line
+	}
+	line = map[string]any{}
+	read := 0
+	for _, m := range textLine.FindAllStringSubmatch(text, -1) {
+		value := m[2]
+		if unquoted, err := strconv.Unquote(value); err == nil {
+			value = unquoted
+		}
+		line[m[1]] = value
+		read += len(m[0])
+	}
+	if read != len(text) || line["msg"] == nil {
+		return nil
+	}
+	return line
 }
 
 func hasEnv(env []string, name string) bool {
