@@ -172,6 +172,7 @@ func TestGiantBodies(t *testing.T) {
 
 // push writes a head and blocks until so many bytes are written or the bridge ends the connection.
 func push(t *testing.T, addr, head, block string, size int) (taken int, answer string) {
+	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Error(err)

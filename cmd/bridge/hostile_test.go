@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -55,7 +57,7 @@ func readToEnd(t *testing.T, conn net.Conn) string {
 		t.Fatal(err)
 	}
 	answer, err := io.ReadAll(conn)
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the bridge does not end the connection; it answered %q", answer)
 	}
 	return string(answer)
@@ -67,7 +69,7 @@ func statusOf(answers string) (status int) {
 	return status
 }
 
-// names returns the names of the jobs in the log.
+// jobNames returns the names of the jobs in the log.
 func jobNames(t *testing.T, b *bridge) (names []string) {
 	t.Helper()
 	for e, err := range b.events.Events(t.Context(), eventlog.Query{}) {
