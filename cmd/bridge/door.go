@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"syscall"
@@ -13,17 +17,17 @@ import (
 type door struct {
 	net.Listener
 	tls    *tls.Config // nil: none
+	log    *slog.Logger
 	places chan struct{}
 	closed chan struct{}
 	once   sync.Once
 }
 
-func newDoor(l net.Listener, config *tls.Config, places int) *door {
-	return &door{Listener: l, tls: config, places: make(chan struct{}, places), closed: make(chan struct{})}
+func newDoor(l net.Listener, config *tls.Config, places int, log *slog.Logger) *door {
+	return &door{Listener: l, tls: config, log: log, places: make(chan struct{}, places), closed: make(chan struct{})}
 }
 
-// Accept waits for a connection and for a place for it. TLS begins here and not in net/http, because requests are
-// looked at ([framedConn]) as they are inside it; the handshake is made at the first read, within the time for a header.
+// Accept waits for a connection and for a place for it.
 func (d *door) Accept() (net.Conn, error) {
 	select {
 	case d.places <- struct{}{}:
@@ -36,7 +40,7 @@ func (d *door) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	if d.tls != nil {
-		conn = tls.Server(conn, d.tls)
+		conn = &tlsConn{Conn: tls.Server(conn, d.tls), log: d.log}
 	}
 	return &visitor{framedConn: framedConn{Conn: conn}, leave: sync.OnceFunc(func() { <-d.places })}, nil
 }
@@ -59,11 +63,39 @@ func (v *visitor) Close() error {
 	return v.Conn.Close()
 }
 
+// A tlsConn begins TLS at its first read, within the time for a header. net/http does not, because it must be given
+// connections that are looked at inside TLS ([framedConn]).
+type tlsConn struct {
+	*tls.Conn
+	log   *slog.Logger
+	begun bool
+}
+
+func (c *tlsConn) Read(p []byte) (int, error) {
+	if !c.begun {
+		c.begun = true
+		if err := c.Handshake(); err != nil { // every read and write says so again
+			c.log.Debug("no TLS connection came about", "remote", c.RemoteAddr().String(), "error", err)
+			explainTLS(err)
+		}
+	}
+	return c.Conn.Read(p)
+}
+
+// explainTLS answers who speaks HTTP without TLS.
+func explainTLS(err error) {
+	record, ok := errors.AsType[tls.RecordHeaderError](err)
+	if !ok || record.Conn == nil || !bytes.ContainsAny(record.RecordHeader[:1], "CDGHOP") { // what methods begin with
+		return
+	}
+	_, _ = io.WriteString(record.Conn, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nspeak https here\n")
+}
+
 // Shares of the files that the process may open; what is left is for the store, NATS and MK.IO.
 const (
 	publicShare = 0.75
 	adminShare  = 0.125
-	mostPlaces  = 1 << 16 // a connection takes some ten KiB, also where files have no limit
+	mostPlaces  = 1 << 14 // a connection takes some eight KiB, and files may have no limit
 )
 
 // placesOf is how many connections a share is.
@@ -72,5 +104,5 @@ func placesOf(share float64) int {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files) != nil {
 		return mostPlaces
 	}
-	return max(1, min(mostPlaces, int(share*float64(files.Cur))))
+	return int(max(1, min(mostPlaces, share*float64(files.Cur)))) // of no limit at all, too
 }

@@ -68,7 +68,7 @@ func TestHTTP2IsNotSpoken(t *testing.T) {
 	checkDelivers(t, addr, jobDelivery(t, "after-preface", "Finished", nil))
 }
 
-func TestHTTP2IsNotOfferedInTLS(t *testing.T) {
+func TestTLSSpeaksHTTP1Alone(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	writeCertificate(t, cert, key, 1)
@@ -76,6 +76,9 @@ func TestHTTP2IsNotOfferedInTLS(t *testing.T) {
 	if conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}); err == nil {
 		t.Errorf("h2 alone is taken: %q", conn.ConnectionState().NegotiatedProtocol)
 		conn.Close()
+	}
+	if answers := sendRaw(t, addr, rawDelivery("", []byte("{}"))); statusOf(answers) != http.StatusBadRequest || !strings.Contains(answers, "https") {
+		t.Errorf("a request without TLS is answered %q", answers)
 	}
 	client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	defer client.CloseIdleConnections()
@@ -102,7 +105,7 @@ func serveHurried(t *testing.T, fraction time.Duration) string {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- serveHTTP(server, newDoor(l, nil, placesOf(publicShare))) }()
+	go func() { served <- serveHTTP(server, newDoor(l, nil, placesOf(publicShare), b.log)) }()
 	t.Cleanup(func() {
 		if err := server.Close(); err != nil {
 			t.Error(err)

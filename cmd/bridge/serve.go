@@ -48,8 +48,8 @@ func (l listeners) close() {
 func (b *bridge) serve(ctx context.Context, l listeners, certificate *certificate) error {
 	publicServer := b.server(b.publicRoutes())
 	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)))
-	public := newDoor(l.public, certificate.config(), placesOf(publicShare))
-	admin := newDoor(l.admin, nil, placesOf(adminShare))
+	public := newDoor(l.public, certificate.config(), placesOf(publicShare), b.log)
+	admin := newDoor(l.admin, nil, placesOf(adminShare), b.log)
 
 	group, ctx := errgroup.WithContext(ctx)
 	b.stopping = ctx
