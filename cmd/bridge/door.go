@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -74,7 +75,7 @@ type tlsConn struct {
 func (c *tlsConn) Read(p []byte) (int, error) {
 	if !c.begun {
 		c.begun = true
-		if err := c.Handshake(); err != nil { // every read and write says so again
+		if err := c.HandshakeContext(context.Background()); err != nil { // every read and write says so again
 			c.log.Debug("no TLS connection came about", "remote", c.RemoteAddr().String(), "error", err)
 			explainTLS(err)
 		}
