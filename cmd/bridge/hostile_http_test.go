@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,14 +140,14 @@ func TestSlowSendersHoldUpNobody(t *testing.T) {
 		begin      string
 		then       string // is dribbled
 		continues  bool   // the bridge begins to read the body
-		wantStatus int
+		wantStatus []int  // 0: no answer
 	}{
-		"headers":                {50, "POST " + webhookPath + " HTTP/1.1\r\n", "X-A: b\r\n", false, 0},
-		"nothing at all":         {50, "", "", false, 0},
-		"a stranger's body":      {50, stranger, " ", false, http.StatusUnauthorized},
-		"an authentic body":      {1100, authentic + "Content-Length: 4000000\r\n\r\n", " ", true, http.StatusBadRequest},
-		"authentic chunks":       {50, authentic + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", true, http.StatusBadRequest},
-		"an answer, then a rest": {50, "GET / HTTP/1.1\r\nHost: bridge\r\nContent-Length: 9\r\n\r\n", " ", false, http.StatusNotFound},
+		"headers":                {50, "POST " + webhookPath + " HTTP/1.1\r\n", "X-A: b\r\n", false, []int{0, http.StatusBadRequest}}, // as the line is whole or not
+		"nothing at all":         {50, "", "", false, []int{0}},
+		"a stranger's body":      {50, stranger, " ", false, []int{http.StatusUnauthorized}},
+		"an authentic body":      {1100, authentic + "Content-Length: 4000000\r\n\r\n", " ", true, []int{http.StatusBadRequest}},
+		"authentic chunks":       {50, authentic + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", true, []int{http.StatusBadRequest}},
+		"an answer, then a rest": {50, "GET / HTTP/1.1\r\nHost: bridge\r\nContent-Length: 9\r\n\r\n", " ", false, []int{http.StatusNotFound}},
 	}
 	type held struct {
 		net.Conn
@@ -184,7 +185,7 @@ func TestSlowSendersHoldUpNobody(t *testing.T) {
 		if i := strings.Index(answer, "HTTP/1.1 "); i > 0 { // what is left of 100 Continue
 			answer = answer[i:]
 		}
-		if statusOf(answer) != slow[h.name].wantStatus {
+		if !slices.Contains(slow[h.name].wantStatus, statusOf(answer)) {
 			t.Errorf("%s: answer %q", h.name, answer)
 			break
 		}
