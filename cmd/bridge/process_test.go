@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -63,6 +65,7 @@ type process struct {
 	t       *testing.T
 	command *exec.Cmd
 	lines   chan map[string]any // its log
+	said    []string            // the same as it was written, for who knows that it ended
 	ended   chan error
 	webhook string
 	admin   string
@@ -76,7 +79,13 @@ func startBridge(t *testing.T, env ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, command: exec.CommandContext(t.Context(), path, "run"), lines: make(chan map[string]any, 1000), ended: make(chan error, 1)}
+	return startProcess(t, exec.CommandContext(t.Context(), path, "run"), env...)
+}
+
+// startProcess starts a command that becomes a bridge.
+func startProcess(t *testing.T, command *exec.Cmd, env ...string) *process {
+	t.Helper()
+	p := &process{t: t, command: command, lines: make(chan map[string]any, 1000), ended: make(chan error, 1)}
 	p.command.Env = append(os.Environ(), "BRIDGE_LISTEN=127.0.0.1:0", "BRIDGE_ADMIN_LISTEN=127.0.0.1:0", "BRIDGE_NATS_LISTEN=127.0.0.1:0")
 	p.command.Env = append(p.command.Env, env...)
 	stderr, err := p.command.StderrPipe()
@@ -87,17 +96,15 @@ func startBridge(t *testing.T, env ...string) *process {
 		t.Fatal(err)
 	}
 	go func() {
-		var tail []string
 		for scanner := bufio.NewScanner(stderr); scanner.Scan(); {
-			var line map[string]any
-			if json.Unmarshal(scanner.Bytes(), &line) == nil {
+			if line := parseLog(scanner.Text()); line != nil {
 				p.lines <- line
 			}
-			tail = append(tail, scanner.Text())
+			p.said = append(p.said, scanner.Text())
 		}
 		close(p.lines)
 		if err := p.command.Wait(); err != nil {
-			p.ended <- fmt.Errorf("%w: %s", err, strings.Join(tail, "\n"))
+			p.ended <- fmt.Errorf("%w: %s", err, strings.Join(p.said, "\n"))
 		}
 		close(p.ended)
 	}()
@@ -118,6 +125,30 @@ func startBridge(t *testing.T, env ...string) *process {
 	}
 	t.Fatalf("the bridge ended: %v", <-p.ended)
 	return nil
+}
+
+// textLine is a line of a log in text; its groups are of one attribute.
+var textLine = regexp.MustCompile(`([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$)`)
+
+// parseLog reads a line of a log of either format; nil for what is none.
+func parseLog(text string) (line map[string]any) {
+	if json.Unmarshal([]byte(text), &line) == nil {
+		return line
+	}
+	line = map[string]any{}
+	read := 0
+	for _, m := range textLine.FindAllStringSubmatch(text, -1) {
+		value := m[2]
+		if unquoted, err := strconv.Unquote(value); err == nil {
+			value = unquoted
+		}
+		line[m[1]] = value
+		read += len(m[0])
+	}
+	if read != len(text) || line["msg"] == nil {
+		return nil
+	}
+	return line
 }
 
 func hasEnv(env []string, name string) bool {

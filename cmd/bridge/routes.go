@@ -16,7 +16,8 @@ const webhookPath = "/webhooks/mkio"
 // publicRoutes is all that the public listener has.
 func (b *bridge) publicRoutes() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != webhookPath { // a ServeMux would redirect what is nearly it, secret in the query and all
+		if r.URL.Path != webhookPath || r.URL.RawPath != "" { // it has one spelling; a ServeMux would redirect what is nearly it, secret in the query and all
+			w.Header().Set("Connection", "close") // strangers have no place kept for them
 			notFound(w, r)
 			return
 		}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"mkio-bridge/internal/problem"
 )
 
 // Times a stop may take.
@@ -46,12 +48,13 @@ func (l listeners) close() {
 func (b *bridge) serve(ctx context.Context, l listeners, certificate *certificate) error {
 	publicServer := b.server(b.publicRoutes())
 	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)))
-	publicServer.TLSConfig = certificate.config()
+	public := newDoor(l.public, certificate.config(), placesOf(publicShare), b.log)
+	admin := newDoor(l.admin, nil, placesOf(adminShare), b.log)
 
 	group, ctx := errgroup.WithContext(ctx)
 	b.stopping = ctx
-	group.Go(func() error { return serveHTTP(publicServer, l.public) })
-	group.Go(func() error { return serveHTTP(adminServer, l.admin) })
+	group.Go(func() error { return serveHTTP(publicServer, public) })
+	group.Go(func() error { return serveHTTP(adminServer, admin) })
 	group.Go(func() error { b.watchFiles(ctx, certificate); return nil })
 	group.Go(func() error { b.publisher.Follow(ctx, b.told); return nil })
 	if b.poller != nil {
@@ -106,9 +109,14 @@ const (
 	maxHeader  = 16 << 10 // bytes
 )
 
+// server speaks HTTP/1.1 alone. A sender of deliveries gains nothing by HTTP/2, and with it a stranger could begin
+// requests and take them back faster than they are refused.
 func (b *bridge) server(routes http.Handler) *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
 	return &http.Server{
-		Handler:                      endUnread(routes),
+		Handler:                      lastRequests(endUnread(routes)),
+		Protocols:                    &protocols,
 		ReadHeaderTimeout:            headerTime,
 		ReadTimeout:                  readTime,
 		WriteTimeout:                 writeTime,
@@ -146,13 +154,24 @@ func (b *bodyEnd) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// lastRequests has the connection end after a request whose own end another reader might see elsewhere: behind chunks,
+// and in HTTP/1.0. Nothing that follows is taken for a request ([framedConn]).
+func lastRequests(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
+			w.Header().Set("Connection", "close")
+		}
+		if r.ProtoMajor != 1 { // net/http lets the preface of HTTP/2 through
+			w.Header().Set("Connection", "close")
+			problem.Write(w, http.StatusHTTPVersionNotSupported, "speak HTTP/1.1")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 func serveHTTP(s *http.Server, l net.Listener) error {
-	var err error
-	if s.TLSConfig != nil {
-		err = s.ServeTLS(l, "", "")
-	} else {
-		err = s.Serve(l)
-	}
+	err := s.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -1,8 +1,8 @@
 // Package ingest is source 1, what MK.IO tells: it takes webhook deliveries over HTTP and answers
 // each only after it is committed.
 //
-// A request passes, in this order: method, origin of the content (secret), room (how many
-// requests and bytes are in hand), content type, size, shape. What fails before the secret was
+// A request passes, in this order: method, origin of the content (secret), content type, size, room
+// (how many bytes, and then how many whole bodies, are in hand), shape. What fails before the secret was
 // right leaves no trace but a counter; what comes with the right secret ends in one of four ways:
 //
 //	204  it is in the log, or the log tells it already

@@ -86,9 +86,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = h.deliver(w, r)
 	case http.MethodOptions:
 		a = h.handshake(w, r)
+		a.stranger = true
 	default:
 		w.Header().Set("Allow", allowed)
 		a = answer{status: http.StatusMethodNotAllowed, detail: "deliveries come by POST", stranger: true}
+	}
+	if a.stranger {
+		w.Header().Set("Connection", "close") // for two minutes it would keep a place from a sender
 	}
 	a.write(w)
 	h.metrics.observe(r.Method, a.status, time.Since(began))
@@ -128,10 +132,6 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 		w.Header().Set("Connection", "close") // or the server reads what is refused
 		return tooLarge
 	}
-	if !h.requests.TryAcquire(1) {
-		return busy
-	}
-	defer h.requests.Release(1)
 	body, room, err := h.read(http.MaxBytesReader(w, r.Body, h.c.MaxBody))
 	defer h.bytes.Release(room)
 	_, large := errors.AsType[*http.MaxBytesError](err)
@@ -143,6 +143,10 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 	case err != nil: // it never came whole, so there is nothing to keep
 		return answer{status: http.StatusBadRequest, detail: "the body could not be read to its end"}
 	}
+	if !h.requests.TryAcquire(1) { // only now: a body that comes slowly keeps nobody from the log
+		return busy
+	}
+	defer h.requests.Release(1)
 	// A sender that does not wait for its answer comes again: what it told is best committed by then.
 	return h.take(context.WithoutCancel(r.Context()), body, time.Now())
 }

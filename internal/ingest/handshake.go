@@ -16,7 +16,7 @@ func (h *Handler) handshake(w http.ResponseWriter, r *http.Request) answer {
 		return answer{status: http.StatusNoContent}
 	}
 	if !slices.ContainsFunc(h.c.Origins, func(o string) bool { return strings.EqualFold(o, origin) }) {
-		return answer{status: http.StatusForbidden, stranger: true, detail: "this origin may not deliver here"}
+		return answer{status: http.StatusForbidden, detail: "this origin may not deliver here"}
 	}
 	w.Header().Set("WebHook-Allowed-Origin", origin)
 	if r.Header.Get("WebHook-Request-Rate") != "" {

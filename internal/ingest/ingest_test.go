@@ -179,7 +179,16 @@ func TestAnswers(t *testing.T) {
 		{"text", delivery("1", "c", "Running", 1), contentType("text/plain"), 415, ""},
 		{"a form", "a=b", contentType("application/x-www-form-urlencoded"), 415, ""},
 		{"a broken content type", delivery("1", "c", "Running", 1), contentType("application/json; ;"), 415, ""},
-		{"compressed", "x", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415, ""},
+		{"compressed", "x", contentEncoding("gzip"), 415, ""},
+		{"compressed in capitals", "x", contentEncoding("GZip"), 415, ""},
+		{"compressed by deflate", "x", contentEncoding("deflate"), 415, ""},
+		{"compressed by brotli", "x", contentEncoding("br"), 415, ""},
+		{"compressed by zstd", "x", contentEncoding("zstd"), 415, ""},
+		{"compressed twice", "x", contentEncoding("gzip, gzip"), 415, ""},
+		{"compressed in a list", "x", contentEncoding("identity, gzip"), 415, ""},
+		{"compressed in a second header", "x", contentEncoding("identity", "gzip"), 415, ""},
+		{"not compressed", delivery("1", "c", "Running", 1), contentEncoding("Identity"), 204, ""},
+		{"compressed, and it is not said", "\x1f\x8b\x08\x00", nil, 400, lifecycle.ReasonMalformed},
 
 		{"too large by its length", strings.Repeat(" ", 64<<10+1), nil, 413, ""},
 		{"too large without a length", strings.Repeat(" ", 64<<10+1), func(r *http.Request) { r.ContentLength = -1 }, 413, ""},
@@ -217,6 +226,10 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+func contentEncoding(values ...string) func(*http.Request) {
+	return func(r *http.Request) { r.Header["Content-Encoding"] = values }
 }
 
 func contentType(value string) func(*http.Request) {

@@ -78,7 +78,17 @@ func TestLinksFromPageToPage(t *testing.T) {
 		{"absolute", "https://mkio.test" + path + "?$skiptoken=1", ""},
 		{"encoded as a whole", "%2Fapi%2Fv1%2Fprojects%2Faurora-vod%2Fmedia%2Fassets%3F%24skiptoken%3D1", ""},
 		{"unreadable", "%zz?", ""},
+		{"of another list", "/api/v1/projects/harbor-live/live/liveEvents?$skiptoken=1", ""},
+		{"above the base path", "/base/../admin?$skiptoken=1", ""},
+		{"above it, encoded", "/base/%2e%2e/admin?$skiptoken=1", ""},
+		{"above it, by a name that only begins like it", "/basement/?$skiptoken=1", ""},
 		{"another host", "https://evil.test" + path + "?$skiptoken=1", "evil.test"},
+		{"another port", "https://mkio.test:8443" + path + "?$skiptoken=1", "mkio.test:8443"},
+		{"a host behind a user", "https://mkio.test@evil.test" + path + "?$skiptoken=1", "evil.test"},
+		{"a host behind backslashes", `\\evil.test\x?$skiptoken=1`, ""},
+		{"a file", "file:///etc/passwd?$skiptoken=1", "token"},
+		{"no hierarchy", "javascript:alert(1)?$skiptoken=1", "token"},
+		{"another host, encoded as a whole", "https%3A%2F%2Fevil.test%2Fx%3F%24skiptoken%3D1", "evil.test"},
 		{"another scheme", "http://mkio.test" + path + "?$skiptoken=1", "token"},
 		{"another host without a scheme", "//evil.test/x?$skiptoken=1", "evil.test"},
 		{"a user", "https://me@mkio.test" + path + "?$skiptoken=1", "token"},
@@ -244,16 +254,31 @@ func TestTheWaitOfTheLastTryIsHeeded(t *testing.T) {
 	})
 }
 
+// Redirects are not followed, whatever their kind and wherever they lead.
 func TestTheTokenGoesNowhereElse(t *testing.T) {
-	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Host != "mkio.test" {
-			t.Errorf("%s was asked", r.URL)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("another host was asked %s with %q", r.URL, r.Header.Get("Authorization"))
+	}))
+	defer elsewhere.Close()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, location := range []string{elsewhere.URL, elsewhere.URL + "/api/v1/projects", "//" + elsewhere.Listener.Addr().String(), "/api/v1/projects/"} {
+			asked := 0
+			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				asked++
+				w.Header().Set("Location", location)
+				w.Header().Set("Refresh", "0; url="+location)
+				w.WriteHeader(status)
+			}))
+			c, err := NewClient(ClientConfig{BaseURL: api.URL, Token: func() string { return testToken }, PerMinute: 1000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = c.Projects(t.Context())
+			api.Close() // waits for requests under way
+			if StatusOf(err) != status || asked != 1 || strings.Contains(fmt.Sprint(err), testToken) {
+				t.Errorf("%d to %s: asked %d times, error %v", status, location, asked, err)
+			}
 		}
-		http.Redirect(w, r, "https://evil.test/", http.StatusFound)
-	})
-	_, err := c.Projects(t.Context())
-	if StatusOf(err) != http.StatusFound || strings.Contains(fmt.Sprint(err), testToken) {
-		t.Errorf("error %v", err)
 	}
 }
 

@@ -59,8 +59,9 @@ func (p *Pages) next(ctx context.Context, class Class) ([]json.RawMessage, answe
 	return rows, a, p.follow(link, parseObject(parseObject(o["supplemental"])["pagination"]))
 }
 
-// follow turns to the page that a link leads to. Where the link cannot be read the offset at which the
-// page ended does as well.
+// follow turns to the page that a link leads to. The link's path is not followed: what follows a page is of the same
+// list, and rows of another would be taken for its own. Where the link cannot be read the offset at which the page
+// ended does as well.
 func (p *Pages) follow(link string, pagination object) error {
 	base := p.client.base
 	if !strings.ContainsAny(link, "?/") { // it came encoded as a whole
@@ -78,9 +79,6 @@ func (p *Pages) follow(link string, pagination object) error {
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return p.skip(pagination)
-	}
-	if path := u.EscapedPath(); path != "" {
-		p.path = "/" + strings.TrimPrefix(strings.TrimPrefix(path, base.Path), "/")
 	}
 	for name, values := range p.query { // a link may bring the offset alone
 		if !query.Has(name) {
