@@ -130,13 +130,6 @@ func (b *bridge) ask(ctx context.Context, path string) (string, error) {
 	return string(body), err
 }
 
-// each sets the mode of all its links to NATS.
-func (b *bridge) each(m mode) {
-	for _, l := range b.outbound {
-		l.set(m)
-	}
-}
-
 func (b *bridge) close() {
 	b.supervise.Wait()
 	b.kill()

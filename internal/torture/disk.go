@@ -45,7 +45,10 @@ func (d *disk) fill() error {
 	if err != nil {
 		return err
 	}
-	defer filler.Close()
+	return errors.Join(fillUp(filler), filler.Close())
+}
+
+func fillUp(filler *os.File) error {
 	for size := int64(1 << 30); size > 0; {
 		end, err := filler.Seek(0, io.SeekEnd)
 		if err != nil {

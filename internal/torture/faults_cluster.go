@@ -66,7 +66,7 @@ var clusterFaults = []fault{
 	{name: "NATS credentials expired", do: expireCredentials},
 	{name: "stream's configuration changed: full", alone: true, do: func(ctx context.Context, w *world, lasts time.Duration) error {
 		return w.changeStream(ctx, lasts, func(c *jetstream.StreamConfig, s jetstream.StreamState) {
-			c.Discard, c.MaxMsgs = jetstream.DiscardNew, int64(s.Msgs) //nolint:gosec // it is far from that many
+			c.Discard, c.MaxMsgs = jetstream.DiscardNew, int64(s.Msgs)
 		})
 	}},
 	{name: "stream's configuration changed: other subjects", alone: true, do: func(ctx context.Context, w *world, lasts time.Duration) error {

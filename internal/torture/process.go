@@ -1,14 +1,14 @@
 package torture
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -131,34 +131,19 @@ func (p *process) setEnv(env []string) {
 func (p *process) told() (exits map[string]int, peak int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	exits = map[string]int{}
-	for how, n := range p.exits {
-		exits[how] = n
-	}
-	return exits, p.peak
+	return maps.Clone(p.exits), p.peak
 }
 
 // find returns the first lines of its log that have one of the words.
 func (p *process) find(most int, words ...string) ([]string, error) {
-	log, err := os.Open(p.logFile)
+	log, err := os.ReadFile(p.logFile)
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
 	var found []string
-	for reader := bufio.NewReader(log); len(found) < most; {
-		line, err := reader.ReadString('\n')
-		for _, word := range words {
-			if strings.Contains(line, word) {
-				found = append(found, strings.TrimSpace(line))
-				break
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return found, nil
-		}
-		if err != nil {
-			return nil, err
+	for line := range strings.Lines(string(log)) {
+		if len(found) < most && slices.ContainsFunc(words, func(word string) bool { return strings.Contains(line, word) }) {
+			found = append(found, strings.TrimSpace(line))
 		}
 	}
 	return found, nil
