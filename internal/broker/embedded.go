@@ -24,6 +24,7 @@ type EmbeddedConfig struct {
 	SyncAlways   bool   // an acknowledged message is on disk
 	SyncInterval time.Duration
 	ReadSubjects []string // what readers may subscribe to
+	Unseen       string   // a header of messages that readers need not see as they are published; "": they see all
 	Log          *slog.Logger
 }
 
@@ -86,7 +87,7 @@ func (e *Embedded) start(c EmbeddedConfig) (err error) {
 	if options.DontListen {
 		return nil
 	}
-	return e.openTap(c.ReadSubjects)
+	return e.openTap(c.ReadSubjects, c.Unseen)
 }
 
 // whyNot says which setting a server that gave up cannot live with.
