@@ -169,6 +169,13 @@ func (e *Embedded) Addr() string {
 	return ""
 }
 
+// Sync is what the running server does: whether it puts each message on disk before it acknowledges it, or how
+// often it does so.
+func (e *Embedded) Sync() (always bool, interval time.Duration) {
+	c := e.server.JetStreamConfig()
+	return c.SyncAlways, c.SyncInterval
+}
+
 // Broken tells, once, why the store takes no more writes: the server must be started again when that is mended.
 func (e *Embedded) Broken() <-chan error { return e.broken }
 

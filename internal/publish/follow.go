@@ -75,10 +75,13 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 	info := log.CachedInfo()
 	want := info.State
 	p.noteMissing(want)
-	p.trims.Store(info.Config.MaxAge > 0 || info.Config.MaxBytes > 0 || info.Config.MaxMsgs > 0 || want.FirstSeq > 1)
+	p.trims.Store(info.Config.MaxAge > 0 || info.Config.MaxBytes > 0 || info.Config.MaxMsgs > 0 || want.FirstSeq > 1 || want.NumDeleted > 0)
 	if made := info.Created.UnixNano(); p.made.Swap(made) != made || want.LastSeq < horizon {
 		p.known.forget() // another log, or one that lost its end: what is remembered is not in it
 		p.epoch.Add(1)
+	}
+	if want.LastSeq, err = p.lastEvent(ctx, want); err != nil {
+		return state, 0, err
 	}
 	for waited := time.Duration(0); ; waited += viewLook {
 		view, err := p.js.Stream(ctx, p.names.StateStream())
@@ -86,10 +89,9 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 			return state, 0, err
 		}
 		info := view.CachedInfo()
-		if err := p.viewOf(ctx, want.LastSeq, info); err != nil {
+		if upTo, err = p.viewOf(ctx, want.LastSeq, info); err != nil {
 			return state, 0, err
 		}
-		upTo = filledTo(info)
 		if want.Msgs == 0 || upTo >= want.LastSeq {
 			p.behind.Store(false)
 			return info.State, want.LastSeq, nil
@@ -105,38 +107,71 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 	}
 }
 
-// filledTo is the sequence of the log up to which a state bucket is filled.
-func filledTo(view *jetstream.StreamInfo) uint64 {
-	if len(view.Sources) == 0 {
-		return 0
+// filledTo is the sequence of the log up to which a state bucket is filled: what its server says, which forgets it
+// when it begins anew to read the log, or what its last entry says.
+func (p *Publisher) filledTo(ctx context.Context, view *jetstream.StreamInfo) (upTo uint64, err error) {
+	if len(view.Sources) > 0 {
+		upTo = view.Sources[0].Seq
 	}
-	return view.Sources[0].Seq
+	if view.State.Msgs == 0 {
+		return upTo, nil
+	}
+	m, err := p.reader.get(ctx, p.names.StateStream(), map[string]any{"seq": view.State.LastSeq})
+	if err != nil || m == nil {
+		return upTo, err
+	}
+	h, err := m.header()
+	if err != nil {
+		return upTo, err
+	}
+	last, err := event.FactOfState(h)
+	if err != nil {
+		return upTo, nil //nolint:nilerr // what is no event of the bridge tells nothing
+	}
+	return max(upTo, last.Sequence), nil
 }
 
 // viewOf says whether the state bucket can be filled from the log, which ended at a sequence when it was looked at.
 // The server goes on where it was: a bucket that is ahead of the log would miss what the log gets until then. It is
 // not deleted here: where the log was lost or damaged, the bucket is all that tells what it held.
-func (p *Publisher) viewOf(ctx context.Context, last uint64, view *jetstream.StreamInfo) error {
-	upTo := filledTo(view)
-	if upTo <= last {
-		return nil
+func (p *Publisher) viewOf(ctx context.Context, last uint64, view *jetstream.StreamInfo) (upTo uint64, err error) {
+	upTo, err = p.filledTo(ctx, view)
+	if err != nil || upTo <= last {
+		return upTo, err
 	}
 	log, err := p.js.Stream(ctx, p.names.EventStream())
 	if err != nil {
-		return err
+		return upTo, err
 	}
 	if last = log.CachedInfo().State.LastSeq; upTo <= last {
-		return nil
+		return upTo, nil
 	}
-	return fmt.Errorf("%s was filled up to %d from a log that is not this one, which ends at %d: either %s was deleted and made again, or it lost its end (a damaged disk, a store or a backup of an earlier time). "+
+	return upTo, fmt.Errorf("%s was filled up to %d from a log that is not this one, which ends at %d: either %s was deleted and made again, or it lost its end (a damaged disk, a store or a backup of an earlier time). "+
 		"Bring the whole store back if there is a better copy; else delete %[1]s (nats stream rm %[1]s): the bridge makes it again, the server fills it from the log, and polling finds what the log lacks",
 		p.names.StateStream(), upTo, last, p.names.EventStream())
 }
 
+// lastEvent is the sequence of the last event that the log has. It is not the log's last sequence where damage took
+// the end.
+func (p *Publisher) lastEvent(ctx context.Context, log jetstream.StreamState) (uint64, error) {
+	if log.NumDeleted == 0 {
+		return log.LastSeq, nil
+	}
+	m, err := p.reader.get(ctx, p.names.EventStream(), map[string]any{"last_by_subj": p.names.EventSubjects()})
+	if err != nil || m == nil {
+		return 0, err
+	}
+	return m.Sequence, nil
+}
+
 // noteMissing tells of events that the log has no more though it keeps them: deletes are denied, so that a hole
-// can only be damage.
+// can only be damage. It is no reason not to be ready: it does not go away, another bridge would find the same, and what comes
+// now is stored as it must be, behind what the state bucket still has of the events that are gone.
 func (p *Publisher) noteMissing(log jetstream.StreamState) {
-	missing := uint64(log.NumDeleted)
+	missing := int64(log.NumDeleted)
+	if missing > 0 {
+		p.trims.Store(true) // what the log lacks, the state bucket may have
+	}
 	if before := p.missing.Swap(missing); missing > before {
 		p.log.Error("events in the middle of the log are gone: its store was damaged; restore it from a backup if they matter, what comes now is stored all the same",
 			"stream", p.names.EventStream(), "events", missing)

@@ -146,7 +146,8 @@ func (p *Publisher) sameLog(ctx context.Context, infos map[string]*jetstream.Str
 		p.readAgain()
 		return errRemade
 	}
-	return p.viewOf(ctx, log.State.LastSeq, infos[p.names.StateStream()])
+	_, err := p.viewOf(ctx, log.State.LastSeq, infos[p.names.StateStream()])
+	return err
 }
 
 // stores has JetStream store something, and says why it could not have stored an event.

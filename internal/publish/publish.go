@@ -60,7 +60,7 @@ type Publisher struct {
 	behind    atomic.Bool   // the state bucket had not caught up with the log when it was read
 	made      atomic.Int64  // when the log that is remembered was made; 0: none is
 	epoch     atomic.Uint64 // how often all was forgotten
-	missing   atomic.Uint64 // events in the middle of the log that it has no more
+	missing   atomic.Int64  // events in the middle of the log that it has no more
 	trims     atomic.Bool   // the log has forgotten something, or may
 	byArrival bool
 	metrics   *metrics
