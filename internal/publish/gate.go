@@ -26,6 +26,7 @@ type gate struct {
 	since    time.Time
 	openings uint64
 	relapses int           // how often it was shut since a write was last acknowledged
+	acked    time.Time     // when that was
 	shutting chan struct{} // closed when it shuts
 }
 
@@ -84,7 +85,14 @@ func (g *gate) open() {
 func (g *gate) worked() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.relapses = 0
+	g.relapses, g.acked = 0, time.Now()
+}
+
+// lastAcked is when a write was last acknowledged.
+func (g *gate) lastAcked() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.acked
 }
 
 // respite is how long the guard waits before it tries to open the gate: where it could be opened and no write

@@ -25,7 +25,7 @@ type proof struct {
 
 const (
 	readyFor = time.Second      // how long a look answers for: anybody may ask
-	provenBy = 30 * time.Second // how long the right to write is taken for granted on one connection
+	provenBy = 5 * time.Second // how long the right to write is taken for granted on one connection
 )
 
 // Ready says why the bridge could not store a delivery now, or why it could not do so lastingly; nil when it can.
@@ -159,11 +159,14 @@ func (p *Publisher) stores(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write to bucket %s: %w", bucket, err)
 	}
-	// That the log's leader would take a write from this user is tried seldom: those who subscribe to the log's
-	// subjects without JetStream see the attempt.
+	// That the log's leader would take a write from this user is not tried while writes are acknowledged anyway, and not
+	// at every look: those who subscribe to all of the log's subjects without JetStream see the attempt.
 	now := proof{time.Now(), p.nc.Stats().Reconnects}
-	shut := p.Trouble() != nil
-	if !shut && p.health.proven.reconnects == now.reconnects && now.at.Sub(p.health.proven.at) < provenBy {
+	proven := p.health.proven
+	if acked := p.gate.lastAcked(); acked.After(proven.at) {
+		proven.at = acked
+	}
+	if p.Trouble() == nil && proven.reconnects == now.reconnects && now.at.Sub(proven.at) < provenBy {
 		return nil
 	}
 	if err := TryPublish(ctx, p.js, p.streams); err != nil {
