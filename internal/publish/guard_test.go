@@ -53,13 +53,6 @@ func (l *logged) has(text string) bool {
 	return strings.Contains(l.lines.String(), text)
 }
 
-// inBubble runs a test in virtual time.
-func inBubble(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	defer broker.HoldClock()()
-	synctest.Test(t, test)
-}
-
 func (f *fixture) delete(streams ...string) {
 	f.t.Helper()
 	for _, name := range streams {
@@ -86,7 +79,8 @@ func (f *fixture) ready(p *publish.Publisher) {
 // Every stream that somebody deletes is there again within seconds, made by one of any number of bridges, and
 // nothing is written from what was remembered of a log that is no more.
 func TestDeletedStreamsAreMadeAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		bridges, lines := f.guarded(2, true)
 		a, b := bridges[0], bridges[1]
@@ -129,7 +123,8 @@ func TestDeletedStreamsAreMadeAgain(t *testing.T) {
 
 // A bridge that only verifies waits for its operator.
 func TestStreamsThatAreOnlyVerifiedAreWaitedFor(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		bridges, _ := f.guarded(1, false)
 		p := bridges[0]
@@ -152,7 +147,8 @@ func TestStreamsThatAreOnlyVerifiedAreWaitedFor(t *testing.T) {
 // When the log alone was made again, nothing is written behind what the state bucket has of the other one, until
 // somebody deletes that.
 func TestALogThatAloneWasMadeAgainWaitsForTheStateBucketToGo(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		bridges, _ := f.guarded(1, true)
 		p := bridges[0]
@@ -194,7 +190,8 @@ func TestAStreamThatIsChangedMeanwhile(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			defer broker.HoldClock()()
+			synctest.Test(t, func(t *testing.T) {
 				f := setUp(t)
 				bridges, _ := f.guarded(1, true)
 				p := bridges[0]

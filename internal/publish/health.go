@@ -24,7 +24,7 @@ type proof struct {
 }
 
 const (
-	readyFor = time.Second      // how long a look answers for: anybody may ask
+	readyFor = time.Second     // how long a look answers for: anybody may ask
 	provenBy = 5 * time.Second // how long the right to write is taken for granted on one connection
 )
 
