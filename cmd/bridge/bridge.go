@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/url"
 	"time"
@@ -64,6 +63,8 @@ func (b *bridge) open(ctx context.Context) error {
 		BaseURL:   b.config.MkioURL,
 		ByArrival: !b.config.polls(),
 		Log:       b.log,
+		Streams:   b.streams(),
+		Look:      max(b.config.PollActive, leastLook),
 	})
 	if err := b.publisher.Load(ctx); err != nil {
 		return err
@@ -103,6 +104,7 @@ func (b *bridge) connect(ctx context.Context) error {
 		Listen:       c.NatsListen,
 		SyncAlways:   c.Sync == 0,
 		SyncInterval: time.Duration(c.Sync),
+		Unseen:       event.HeaderProbe,
 		ReadSubjects: []string{b.names.EventSubjects(), b.names.UnappliedPrefix() + ".>"},
 		Log:          b.log,
 	})
@@ -142,14 +144,12 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 	}), nil
 }
 
+// leastLook is the least time between two looks at the streams while all is well.
+const leastLook = time.Second
+
 // ready says why the bridge cannot store a delivery now; nil when it can.
 func (b *bridge) ready(ctx context.Context) error {
-	if !b.nats.IsConnected() {
-		return errors.New("NATS is not connected")
-	}
-	verify := b.streams()
-	verify.Create = false
-	if err := publish.Ensure(ctx, b.js, verify); err != nil {
+	if err := b.publisher.Ready(ctx); err != nil {
 		return err
 	}
 	return b.publisher.CaughtUp(ctx)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,7 +34,7 @@ func runService(ctx context.Context, c *call) error {
 	}
 	defer l.close()
 	defer b.close()
-	b.log.Info("bridge", "version", version(), "durability", b.durability())
+	b.log.Info("bridge", "version", version(), "durability", b.durability(ctx), "nats", b.nats.ConnectedServerVersion())
 	err = b.serve(ctx, l, certificate)
 	if err == nil {
 		b.log.Info("stopped")
@@ -55,15 +56,25 @@ func begin(ctx context.Context, conf config, log *slog.Logger) (listeners, *brid
 	return l, b, nil
 }
 
-// durability says in a few words what an acknowledgement means here.
-func (b *bridge) durability() string {
-	switch {
-	case b.embedded == nil:
-		return "an acknowledged event is stored as the NATS servers' sync_interval and the streams' replicas say"
-	case b.config.Sync == 0:
-		return "an acknowledged event is on disk"
+// durability says in a few words what an acknowledgement means here: as the server and the log are, not as the
+// settings would have them.
+func (b *bridge) durability(ctx context.Context) string {
+	if b.embedded != nil {
+		always, interval := b.embedded.Sync()
+		if always {
+			return "an acknowledged event is on disk"
+		}
+		return "an acknowledged event survives a crash of the bridge; a power failure loses up to " + interval.String()
 	}
-	return "an acknowledged event survives a crash of the bridge; a power failure loses up to " + b.config.Sync.String()
+	log, err := b.js.Stream(ctx, b.names.EventStream())
+	if err != nil {
+		return "unknown: " + err.Error()
+	}
+	c := log.CachedInfo().Config
+	if c.Replicas == 1 {
+		return "an acknowledged event is stored once, and on disk as the NATS server's sync_interval says"
+	}
+	return fmt.Sprintf("an acknowledged event is stored on most of %d servers, and on their disks as their sync_interval says", c.Replicas)
 }
 
 // natsConfig is how the bridge, or a command that reads, gets into someone else's NATS.

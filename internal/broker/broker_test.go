@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -197,8 +198,67 @@ func TestARotatedPasswordIsUsed(t *testing.T) {
 	}
 }
 
+// Credentials that end while they are in use are noticed at once, however often they are refused, and new ones in the
+// same file are used.
+func TestCredentialsThatEndAreReplaced(t *testing.T) {
+	issue, trusts := authority(t)
+	file := filepath.Join(t.TempDir(), "creds")
+	s := foreign(t, trusts)
+	issue(file, time.Now().Add(2*time.Second))
+	var logged lines
+	nc, err := broker.Connect(t.Context(), broker.Config{URL: s.ClientURL(), Creds: file, Log: slog.New(slog.NewTextHandler(&logged, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	<-nc.StatusChanged(nats.RECONNECTING)
+	if err := nc.Publish("x", nil); err == nil {
+		t.Error("what is published goes into a buffer")
+	}
+	for logged.count("NATS reported an error") < 4 { // after two that are equal a client gives up, if it is let
+		if nc.IsClosed() {
+			t.Fatalf("the client has given up: %v", nc.LastError())
+		}
+		runtime.Gosched()
+	}
+	again := nc.StatusChanged(nats.CONNECTED)
+	issue(file, time.Time{})
+	<-again
+	if err := nc.Flush(); err != nil {
+		t.Error(err)
+	}
+}
+
+// lines is a log that may be read while it is written.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lines) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.b.String(), text)
+}
+
 // credentials writes a credentials file, and returns the options of a server that trusts it.
 func credentials(t *testing.T, dir string) (file string, trusts func(*server.Options)) {
+	t.Helper()
+	file = filepath.Join(dir, "creds")
+	issue, trusts := authority(t)
+	issue(file, time.Time{})
+	return file, trusts
+}
+
+// authority returns what writes credentials files of users (that end some time, or never), and the options of a server that trusts
+// them.
+func authority(t *testing.T) (issue func(file string, end time.Time), trusts func(*server.Options)) {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -210,26 +270,32 @@ func credentials(t *testing.T, dir string) (file string, trusts func(*server.Opt
 	must(err)
 	account, err := nkeys.CreateAccount()
 	must(err)
-	user, err := nkeys.CreateUser()
-	must(err)
 	operatorKey, err := operator.PublicKey()
 	must(err)
 	accountKey, err := account.PublicKey()
 	must(err)
-	userKey, err := user.PublicKey()
-	must(err)
-	seed, err := user.Seed()
-	must(err)
 
 	accountJWT, err := jwt.NewAccountClaims(accountKey).Encode(operator)
 	must(err)
-	userJWT, err := jwt.NewUserClaims(userKey).Encode(account)
-	must(err)
-	content, err := jwt.FormatUserConfig(userJWT, seed)
-	must(err)
-	file = filepath.Join(dir, "creds")
-	must(os.WriteFile(file, content, 0o600))
-	return file, func(o *server.Options) {
+	issue = func(file string, end time.Time) {
+		t.Helper()
+		user, err := nkeys.CreateUser()
+		must(err)
+		userKey, err := user.PublicKey()
+		must(err)
+		seed, err := user.Seed()
+		must(err)
+		claims := jwt.NewUserClaims(userKey)
+		if !end.IsZero() {
+			claims.Expires = end.Unix()
+		}
+		userJWT, err := claims.Encode(account)
+		must(err)
+		content, err := jwt.FormatUserConfig(userJWT, seed)
+		must(err)
+		must(os.WriteFile(file, content, 0o600))
+	}
+	return issue, func(o *server.Options) {
 		resolver := &server.MemAccResolver{}
 		must(resolver.Store(accountKey, accountJWT))
 		o.TrustedKeys, o.AccountResolver = []string{operatorKey}, resolver

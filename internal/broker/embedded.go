@@ -24,6 +24,7 @@ type EmbeddedConfig struct {
 	SyncAlways   bool   // an acknowledged message is on disk
 	SyncInterval time.Duration
 	ReadSubjects []string // what readers may subscribe to
+	Unseen       string   // a header of messages that readers need not see as they are published; "": they see all
 	Log          *slog.Logger
 }
 
@@ -86,7 +87,7 @@ func (e *Embedded) start(c EmbeddedConfig) (err error) {
 	if options.DontListen {
 		return nil
 	}
-	return e.openTap(c.ReadSubjects)
+	return e.openTap(c.ReadSubjects, c.Unseen)
 }
 
 // whyNot says which setting a server that gave up cannot live with.
@@ -166,6 +167,13 @@ func (e *Embedded) Addr() string {
 		return addr.String()
 	}
 	return ""
+}
+
+// Sync is what the running server does: whether it puts each message on disk before it acknowledges it, or how
+// often it does so.
+func (e *Embedded) Sync() (always bool, interval time.Duration) {
+	c := e.server.JetStreamConfig()
+	return c.SyncAlways, c.SyncInterval
 }
 
 // Broken tells, once, why the store takes no more writes: the server must be started again when that is mended.

@@ -11,7 +11,7 @@ import (
 // To export the subjects would be one line of configuration, and a hole: a reader's subscription would
 // then be interest within the bridge's account, and a push consumer, which readers may create, delivers
 // wherever there is interest. One that delivers to a subject of the log would write to the log.
-func (e *Embedded) openTap(subjects []string) error {
+func (e *Embedded) openTap(subjects []string, unseen string) error {
 	from, err := e.Connect()
 	if err != nil {
 		return err
@@ -24,6 +24,9 @@ func (e *Embedded) openTap(subjects []string) error {
 	e.tap = append(e.tap, to)
 	for _, subject := range subjects {
 		if _, err := from.Subscribe(subject, func(m *nats.Msg) {
+			if unseen != "" && m.Header.Get(unseen) != "" {
+				return
+			}
 			// The reply subject stays behind: it is the bridge's. An error is nobody's concern: who must
 			// not miss a message reads the stream.
 			_ = to.PublishMsg(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})

@@ -31,6 +31,9 @@ const (
 	HeaderHash         = "Mkio-Hash" // SHA-256 of the payload, lower-case hex
 )
 
+// HeaderProbe is on an empty message that asks whether a stream could be written. None stores it.
+const HeaderProbe = "Mkio-Probe"
+
 // The headers of a delivery that became no event.
 const (
 	HeaderReason   = "Mkio-Reason"

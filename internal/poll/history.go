@@ -25,7 +25,8 @@ func (p *project) watchHistory(ctx context.Context) {
 	for {
 		wait := p.pace.sweep
 		var err error
-		if !loaded {
+		err = p.Log.Trouble() // what is found could not be recorded
+		if err == nil && !loaded {
 			h.settled, err = p.loadSettled(ctx)
 			loaded = err == nil
 		}

@@ -26,6 +26,11 @@ type Log interface {
 	Observer
 	// Recorded returns a resource's last event, false where there is none.
 	Recorded(key lifecycle.Key) (lifecycle.Fact, bool)
+	// Trouble says why the log cannot take anything now; nil when it can.
+	Trouble() error
+	// Epoch changes when the log turned out to be another one, or to have lost its end: what was compared with it
+	// before counts no more.
+	Epoch() uint64
 	// Horizon is the highest sequence that the log is known to have.
 	Horizon() uint64
 	// Resources returns the last events of a kind and project by resource token, Moving those of

@@ -27,12 +27,14 @@ type project struct {
 	below     map[lifecycle.Key]*list // by parent
 	motions   map[string]*motion      // by resource token
 	asks      map[lifecycle.Key]*ask
+	epoch     uint64                  // of the log that everything was compared with
 	looked    uint64                  // the horizon of the log when motions and parents were last looked up
 	finishing map[lifecycle.Kind]bool // whose first sweep is being noted as over
 	silence   time.Time               // nothing is asked before: the token is refused, or the log cannot write
 	refused   time.Time               // when the token was last refused
 	succeeded time.Time               // when an errand last had success
 	troubled  bool                    // and that was said
+	gated     bool                    // nothing is asked while the log says that it cannot be written
 }
 
 func newProject(p *Poller, name string) *project {
@@ -45,6 +47,7 @@ func newProject(p *Poller, name string) *project {
 		motions:   map[string]*motion{},
 		asks:      map[lifecycle.Key]*ask{},
 		finishing: map[lifecycle.Kind]bool{},
+		epoch:     p.Log.Epoch(),
 	}
 	for _, l := range mkio.Lists(name, p.Kinds) {
 		project.lists = append(project.lists, &list{List: l})
@@ -100,6 +103,15 @@ func (p *project) start(ctx context.Context) time.Time {
 	if now.Before(p.silence) {
 		return p.silence
 	}
+	if err := p.Log.Trouble(); err != nil {
+		p.silent(logError{err}, now, p.pace.active)
+		return p.silence
+	}
+	if p.gated {
+		p.gated = false
+		p.calm()
+	}
+	p.beginAgain()
 	if horizon := p.Log.Horizon(); horizon != p.looked || p.looked == 0 {
 		p.looked = horizon
 		p.findMotions(now)
@@ -115,6 +127,20 @@ func (p *project) start(ctx context.Context) time.Time {
 		next = earlier(next, p.startList(ctx, l, now))
 	}
 	return earlier(next, p.startAsks(ctx, now))
+}
+
+// beginAgain has everything compared anew when the log is another one. The caller holds the lock.
+func (p *project) beginAgain() {
+	epoch := p.Log.Epoch()
+	if epoch == p.epoch {
+		return
+	}
+	p.log.Warn("the log is not the one that MK.IO was compared with: everything is compared again")
+	p.epoch, p.looked = epoch, 0
+	p.motions, p.below = map[string]*motion{}, map[lifecycle.Key]*list{}
+	for _, l := range p.lists {
+		l.next, l.base, l.swept = [errands]time.Time{}, time.Time{}, swept{}
+	}
 }
 
 // maxAsks is how many resources that somebody wants to be looked at are asked for side by side: many deliveries
@@ -261,6 +287,10 @@ func (p *project) silent(err error, now time.Time, wait time.Duration) bool {
 		return false
 	}
 	p.silence = now.Add(max(wait, p.pace.active))
+	if unwritable && p.Log.Trouble() != nil {
+		p.silence = now.Add(p.pace.active) // and then nothing is asked either, before the log can be written
+		p.gated = true
+	}
 	if !p.troubled {
 		p.log.Error("polling pauses", "error", err, "do", advice(err))
 	}

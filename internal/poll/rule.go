@@ -9,7 +9,10 @@ import (
 // takes longer to see what a webhook would have told.
 func (p *project) keepRule(ctx context.Context) {
 	for failures := 0; ; {
-		err := p.KeepRule(ctx, p.name)
+		err := p.Log.Trouble() // what was put could not be noted, and would be put again
+		if err == nil {
+			err = p.KeepRule(ctx, p.name)
+		}
 		wait := p.pace.sweep
 		switch {
 		case ctx.Err() != nil:

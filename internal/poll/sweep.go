@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ func (p *project) sweep(ctx context.Context, l *list, class mkio.Class) error {
 	p.mu.Lock()
 	l.changed = false
 	p.mu.Unlock()
+	epoch := p.Log.Epoch()
 	done := swept{local: time.Now(), horizon: p.Log.Horizon()}
 	seen, at, err := p.sweepPages(ctx, l, class)
 	if err != nil {
@@ -25,6 +27,9 @@ func (p *project) sweep(ctx context.Context, l *list, class mkio.Class) error {
 	}
 	if err := p.confirmGone(ctx, l, seen, done.horizon); err != nil {
 		return err
+	}
+	if p.Log.Epoch() != epoch {
+		return errAnotherLog
 	}
 	p.mu.Lock()
 	p.sweptNow(l, done)
@@ -37,6 +42,9 @@ func (p *project) sweep(ctx context.Context, l *list, class mkio.Class) error {
 	}
 	return p.first.finish(ctx, l.Kinds)
 }
+
+// errAnotherLog is for a sweep that was compared with a log that is no more.
+var errAnotherLog = errors.New("the log became another one meanwhile")
 
 // finishBelow notes that the first sweep of what lies below parents is over, when all parents were swept for
 // the first time and so was each list below one. The caller holds the lock.

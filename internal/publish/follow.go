@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -65,16 +67,22 @@ const (
 // used as it is: what it lacks costs a round trip, but for resources that have aged out of the log. upTo
 // is the sequence of the log up to which it is filled.
 func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState, upTo uint64, err error) {
+	horizon := p.Horizon()
 	log, err := p.js.Stream(ctx, p.names.EventStream())
 	if err != nil {
 		return state, 0, err
 	}
 	info := log.CachedInfo()
 	want := info.State
-	p.trims.Store(info.Config.MaxAge > 0 || info.Config.MaxBytes > 0 || info.Config.MaxMsgs > 0 || want.FirstSeq > 1)
-	if made := info.Created.UnixNano(); p.made.Swap(made) != made {
-		p.known.forget() // another log: what is remembered of the one before is not in it
+	p.noteMissing(want)
+	p.trims.Store(info.Config.MaxAge > 0 || info.Config.MaxBytes > 0 || info.Config.MaxMsgs > 0 || want.FirstSeq > 1 || want.NumDeleted > 0)
+	if made := info.Created.UnixNano(); p.made.Swap(made) != made || want.LastSeq < horizon {
+		p.known.forget() // another log, or one that lost its end: what is remembered is not in it
 		p.reader.recent.forget()
+		p.epoch.Add(1)
+	}
+	if want.LastSeq, err = p.lastEvent(ctx, want); err != nil {
+		return state, 0, err
 	}
 	for waited := time.Duration(0); ; waited += viewLook {
 		view, err := p.js.Stream(ctx, p.names.StateStream())
@@ -82,17 +90,8 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 			return state, 0, err
 		}
 		info := view.CachedInfo()
-		if len(info.Sources) > 0 {
-			upTo = info.Sources[0].Seq
-		}
-		if upTo > want.LastSeq {
-			now, err := log.Info(ctx)
-			if err != nil {
-				return state, 0, err
-			}
-			if upTo > now.State.LastSeq {
-				return state, 0, fmt.Errorf("%s was filled up to %d from a log that is not this one, which ends at %d: delete %[1]s, the bridge makes it again", p.names.StateStream(), upTo, now.State.LastSeq)
-			}
+		if upTo, err = p.viewOf(ctx, want.LastSeq, info); err != nil {
+			return state, 0, err
 		}
 		if want.Msgs == 0 || upTo >= want.LastSeq {
 			p.behind.Store(false)
@@ -109,6 +108,77 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 	}
 }
 
+// filledTo is the sequence of the log up to which a state bucket is filled: what its server says, which forgets it
+// when it begins anew to read the log, or what its last entry says.
+func (p *Publisher) filledTo(ctx context.Context, view *jetstream.StreamInfo) (upTo uint64, err error) {
+	if len(view.Sources) > 0 {
+		upTo = view.Sources[0].Seq
+	}
+	if view.State.Msgs == 0 {
+		return upTo, nil
+	}
+	m, err := p.reader.get(ctx, p.names.StateStream(), map[string]any{"seq": view.State.LastSeq})
+	if err != nil || m == nil {
+		return upTo, err
+	}
+	h, err := m.header()
+	if err != nil {
+		return upTo, err
+	}
+	last, err := event.FactOfState(h)
+	if err != nil {
+		return upTo, nil //nolint:nilerr // what is no event of the bridge tells nothing
+	}
+	return max(upTo, last.Sequence), nil
+}
+
+// viewOf says whether the state bucket can be filled from the log, which ended at a sequence when it was looked at.
+// The server goes on where it was: a bucket that is ahead of the log would miss what the log gets until then. It is
+// not deleted here: where the log was lost or damaged, the bucket is all that tells what it held.
+func (p *Publisher) viewOf(ctx context.Context, last uint64, view *jetstream.StreamInfo) (upTo uint64, err error) {
+	upTo, err = p.filledTo(ctx, view)
+	if err != nil || upTo <= last {
+		return upTo, err
+	}
+	log, err := p.js.Stream(ctx, p.names.EventStream())
+	if err != nil {
+		return upTo, err
+	}
+	if last = log.CachedInfo().State.LastSeq; upTo <= last {
+		return upTo, nil
+	}
+	return upTo, fmt.Errorf("%s was filled up to %d from a log that is not this one, which ends at %d: either %s was deleted and made again, or it lost its end (a damaged disk, a store or a backup of an earlier time). "+
+		"Bring the whole store back if there is a better copy; else delete %[1]s (nats stream rm %[1]s): the bridge makes it again, the server fills it from the log, and polling finds what the log lacks",
+		p.names.StateStream(), upTo, last, p.names.EventStream())
+}
+
+// lastEvent is the sequence of the last event that the log has. It is not the log's last sequence where damage took
+// the end.
+func (p *Publisher) lastEvent(ctx context.Context, log jetstream.StreamState) (uint64, error) {
+	if log.NumDeleted == 0 {
+		return log.LastSeq, nil
+	}
+	m, err := p.reader.get(ctx, p.names.EventStream(), map[string]any{"last_by_subj": p.names.EventSubjects()})
+	if err != nil || m == nil {
+		return 0, err
+	}
+	return m.Sequence, nil
+}
+
+// noteMissing tells of events that the log has no more though it keeps them: deletes are denied, so that a hole
+// can only be damage. It is no reason not to be ready: it does not go away, another bridge would find the same, and what comes
+// now is stored as it must be, behind what the state bucket still has of the events that are gone.
+func (p *Publisher) noteMissing(log jetstream.StreamState) {
+	missing := int64(log.NumDeleted)
+	if missing > 0 {
+		p.trims.Store(true) // what the log lacks, the state bucket may have
+	}
+	if before := p.missing.Swap(missing); missing > before {
+		p.log.Error("events in the middle of the log are gone: its store was damaged; restore it from a backup if they matter, what comes now is stored all the same",
+			"stream", p.names.EventStream(), "events", missing)
+	}
+}
+
 // scanBatch is how many headers a scan asks for at once.
 const scanBatch = 4096
 
@@ -118,29 +188,48 @@ type Told func(resource string, fact lifecycle.Fact)
 // followRetry is the pause before a tail that broke is taken up again.
 const followRetry = time.Second
 
-// Follow keeps the memory true to the log, whoever writes it, until the context ends.
+// Follow keeps the memory true to the log, whoever writes it, and the streams as they must be, until the context
+// ends. It is what lets writes through again after JetStream was in trouble.
 func (p *Publisher) Follow(ctx context.Context, told Told) {
+	var guarding sync.WaitGroup
+	defer guarding.Wait()
+	guarding.Go(func() { p.guard(ctx) })
 	for ctx.Err() == nil {
 		err := p.follow(ctx, told)
 		if ctx.Err() != nil {
 			return
 		}
 		p.log.Warn("the log cannot be followed; it is tried again", "stream", p.names.EventStream(), "error", err)
-		_ = pause(ctx, followRetry) // the loop looks at the context
-		for ctx.Err() == nil {
+		for level := slog.LevelWarn; ; level = slog.LevelDebug { // it is said once
+			if !errors.Is(err, errRemade) && pause(ctx, followRetry) != nil {
+				return
+			}
 			if err = p.Load(ctx); err == nil {
 				break
 			}
-			p.log.Warn("the state of known resources could not be read again; it is tried again", "error", err)
-			_ = pause(ctx, followRetry)
+			p.log.Log(ctx, level, "the state of known resources could not be read again; it is tried again", "error", err)
 		}
+		rouse(p.wake)
 	}
 }
 
 // errSkipped is for events that left the log before they were seen here.
 var errSkipped = errors.New("events have aged out unseen")
 
+// errRemade is for a log that is not the one that was loaded, or has lost its end.
+var errRemade = errors.New("the log is another one than was read, or has lost its end: it is read again")
+
+// readAgain has the tail end, and everything read again.
+func (p *Publisher) readAgain() {
+	if end := p.reading.Load(); end != nil {
+		(*end)(errRemade)
+	}
+}
+
 func (p *Publisher) follow(ctx context.Context, told Told) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	p.reading.Store(&end)
 	seen := p.loaded.Load()
 	consumer, err := p.js.OrderedConsumer(ctx, p.names.EventStream(), jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: seen + 1, HeadersOnly: true,
@@ -155,7 +244,10 @@ func (p *Publisher) follow(ctx context.Context, told Told) error {
 	defer messages.Stop()
 	prefix := len(p.names.Prefix()) + 1
 	for {
-		msg, err := p.next(ctx, messages)
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
 		if err != nil {
 			return err
 		}
@@ -197,28 +289,3 @@ func (p *Publisher) CaughtUp(ctx context.Context) error {
 	}
 	return nil
 }
-
-// errRemade is for a log that is not the one that was loaded.
-var errRemade = errors.New("the log was made again")
-
-// next waits for the next event, and now and then looks whether the log is still the same.
-func (p *Publisher) next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
-	for {
-		wait, cancel := context.WithTimeout(ctx, identityLook)
-		msg, err := messages.Next(jetstream.NextContext(wait))
-		cancel()
-		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return msg, err
-		}
-		log, err := p.js.Stream(ctx, p.names.EventStream())
-		if err != nil {
-			return nil, err
-		}
-		if log.CachedInfo().Created.UnixNano() != p.made.Load() {
-			return nil, errRemade
-		}
-	}
-}
-
-// identityLook is how often a quiet log is looked at.
-const identityLook = 30 * time.Second

@@ -143,6 +143,9 @@ func (p *Publisher) Horizon() uint64 {
 	return p.known.horizon
 }
 
+// Epoch changes when all that was known here was forgotten, because the log is another one or has lost its end.
+func (p *Publisher) Epoch() uint64 { return p.epoch.Load() }
+
 // Resources returns the last event of every resource of a kind and project by its token, as far as it is
 // known here.
 func (p *Publisher) Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {

@@ -51,5 +51,18 @@ func (p *Publisher) Collectors() []prometheus.Collector {
 		Name: "mkio_bridge_resources_known",
 		Help: "Resources whose last event is remembered.",
 	}, func() float64 { return float64(p.known.size()) })
-	return []prometheus.Collector{p.metrics.observed, p.metrics.unapplied, p.metrics.conflicts, p.metrics.failed, p.metrics.ackSeconds, p.ledger, known}
+	missing := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "mkio_bridge_log_missing_events",
+		Help: "Events in the middle of the log that it has no more: its store was damaged.",
+	}, func() float64 { return float64(p.missing.Load()) })
+	shut := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "mkio_bridge_store_troubled",
+		Help: "1 while JetStream cannot store: deliveries are answered 503 at once, and polling pauses.",
+	}, func() float64 {
+		if p.Trouble() != nil {
+			return 1
+		}
+		return 0
+	})
+	return []prometheus.Collector{missing, shut, p.metrics.observed, p.metrics.unapplied, p.metrics.conflicts, p.metrics.failed, p.metrics.ackSeconds, p.ledger, known}
 }

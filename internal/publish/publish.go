@@ -19,7 +19,7 @@ import (
 // Limits of one observation. A webhook's sender waits meanwhile.
 const (
 	patience  = 8 * time.Second       // for all of it
-	ackWait   = 3 * time.Second       // for one acknowledgement
+	ackWait   = 3 * time.Second       // for one acknowledgement; a stream that elects a leader drops what it is sent, so to wait longer is in vain
 	readWait  = 2 * time.Second       // for one look at the stream
 	retryWait = 10 * time.Millisecond // until a replicated stream shows the write that won
 	maxWait   = 250 * time.Millisecond
@@ -42,6 +42,8 @@ type Config struct {
 	// MK.IO.
 	ByArrival bool
 	Log       *slog.Logger
+	Streams   Streams       // as [Ensure] made them: [Publisher.Follow] makes again what somebody deletes
+	Look      time.Duration // between two looks at them while all is well; 0: half a minute
 }
 
 // A Publisher writes events. Its methods may be called from any number of goroutines.
@@ -56,11 +58,22 @@ type Publisher struct {
 	turns     turns
 	loaded    atomic.Uint64 // the sequence of the log up to which the memory is true
 	behind    atomic.Bool   // the state bucket had not caught up with the log when it was read
-	made      atomic.Int64  // when the log that is remembered was made
+	made      atomic.Int64  // when the log that is remembered was made; 0: none is
+	epoch     atomic.Uint64 // how often all was forgotten
+	missing   atomic.Int64  // events in the middle of the log that it has no more
 	trims     atomic.Bool   // the log has forgotten something, or may
 	byArrival bool
 	metrics   *metrics
 	ledger    *ledger
+
+	streams   Streams
+	lookEvery time.Duration
+	gate      *gate // of the log
+	aside     *gate // of what becomes no event
+	health    health
+	wake      chan struct{}                           // holds a token when the guard is to look
+	told      string                                  // what it last logged; its own
+	reading   atomic.Pointer[context.CancelCauseFunc] // ends the tail, so that all is read again
 }
 
 // New returns a publisher on streams that [Ensure] has seen. [Publisher.Load] fills its memory.
@@ -77,26 +90,43 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		byArrival: c.ByArrival,
 		metrics:   newMetrics(),
 		ledger:    newLedger(),
+		streams:   c.Streams,
+		lookEvery: c.Look,
+		health:    health{turn: make(chan struct{}, 1)},
+		wake:      make(chan struct{}, 1),
 	}
+	p.streams.Names = c.Names
+	if p.lookEvery == 0 {
+		p.lookEvery = quietLook
+	}
+	p.gate, p.aside = newGate(c.Names.EventStream(), c.Log, p.wake), newGate(c.Names.UnappliedStream(), c.Log, p.wake)
 	p.trims.Store(true) // until the log was seen to keep everything
 	return p
 }
 
 // Observe makes of an observation the resource's next event, or none, and says which. Observations of
 // one resource are taken one after the other; those of different resources do not wait for each
-// other. It returns within a few seconds; every error wraps [ErrUnavailable].
+// other. It returns within a few seconds, and at once while it is known that JetStream cannot store; every
+// error wraps [ErrUnavailable].
 func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	resource := p.names.Resource(o.Key)
-	leave, err := p.turns.take(ctx, resource)
+	through, err := p.gate.pass()
 	if err != nil {
+		p.metrics.failed.Inc()
+		return lifecycle.Verdict{}, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
+	}
+	leave, err := p.turns.take(ctx, resource, through.shutting)
+	if err != nil {
+		p.metrics.failed.Inc()
 		return lifecycle.Verdict{}, fmt.Errorf("%w: %s: waiting for its turn: %w", ErrUnavailable, o.Key, err)
 	}
 	defer leave()
 	before := p.known.get(resource).fact
 	verdict, err := p.observe(ctx, resource, o)
 	if err != nil {
+		p.gate.shut(through, err)
 		p.metrics.failed.Inc()
 		return verdict, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
 	}
@@ -108,7 +138,7 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifec
 
 // observe decides and writes until both rest on what the stream holds.
 func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Observation) (lifecycle.Verdict, error) {
-	at, fresh := p.known.get(resource), false
+	at, fresh, failed := p.known.get(resource), false, false
 	for wait := retryWait; ; wait = min(2*wait, maxWait) {
 		var verdict lifecycle.Verdict
 		var err error
@@ -132,13 +162,14 @@ func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Ob
 			if o.Basis != nil {
 				o.Basis = &stored.fact.Sequence
 			}
-		case permanent(err):
+		case permanent(err), unanswered(err), troubled(err) && failed:
 			return verdict, err
 		case wait > retryWait:
 			if err := pause(ctx, wait); err != nil {
 				return verdict, err
 			}
 		}
+		failed = troubled(err)
 		if at, err = p.lookAfter(ctx, resource, err); err != nil {
 			return verdict, err
 		}
@@ -195,13 +226,13 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 		return place{}, encodeError{err}
 	}
 	msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload}
-	ctx, cancel := context.WithTimeout(ctx, ackWait)
+	publishing, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	asked := time.Now()
 	// THE COMMIT POINT. Before the acknowledgement nothing has happened: whoever told us tells again,
 	// or the next poll shows it. After it the event is real: a crash here loses our answer
 	// and our memory of it, and the same observation then reads as a repeat.
-	ack, err := p.js.PublishMsg(ctx, msg,
+	ack, err := p.js.PublishMsg(publishing, msg,
 		jetstream.WithExpectLastSequenceForSubject(at.expect, p.names.Filter(resource)),
 		jetstream.WithExpectStream(p.names.EventStream()), // stored with the event: no other stream takes a copy of it
 		jetstream.WithRetryAttempts(0))
@@ -209,8 +240,9 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 		if conflicted(err) {
 			p.metrics.conflicts.Inc()
 		}
-		return place{}, fmt.Errorf("publish to %s: %w", m.Subject, err)
+		return place{}, troubleOf(ctx, fmt.Errorf("publish to %s: %w", m.Subject, err))
 	}
+	p.gate.worked()
 	p.metrics.ackSeconds.Observe(time.Since(asked).Seconds())
 	m.Fact.Sequence = ack.Sequence
 	stored := place{fact: &m.Fact, expect: ack.Sequence}
@@ -234,6 +266,10 @@ func (p *Publisher) look(ctx context.Context, resource string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
+	if at.fact != nil && at.expect == 0 && !p.trims.Load() {
+		// It cannot have aged out: nothing may be written behind what the log does not have.
+		return place{}, trouble{fmt.Errorf("%s has event %d of %s, and the log, which keeps everything, does not: the log is another one, or has lost it", p.names.StateStream(), at.fact.Sequence, resource)}
+	}
 	p.known.put(resource, at)
 	if here := p.known.get(resource); here.fact != nil && at.fact != nil && here.fact.Sequence == at.fact.Sequence {
 		at.again = here.again // which the stream does not hold
@@ -254,6 +290,16 @@ func permanent(err error) bool {
 	}
 	_, answered := errors.AsType[*jetstream.APIError](err)
 	return answered && !conflicted(err)
+}
+
+// unanswered says whether JetStream let a write wait until the end. Nobody waits for it again: whoever told us
+// tells again, and finds out what became of it.
+func unanswered(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
+
+// troubled says whether an error is JetStream's trouble.
+func troubled(err error) bool {
+	_, ok := errors.AsType[trouble](err)
+	return ok
 }
 
 // conflicted says whether JetStream refused the expected sequence.

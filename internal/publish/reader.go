@@ -139,15 +139,15 @@ func earlierOf(resource string, h nats.Header, sequence uint64) (earlier, error)
 
 // get asks the stream's leader for one message; nil when there is none.
 func (r reader) get(ctx context.Context, stream string, request map[string]any) (*stored, error) {
-	ctx, cancel := context.WithTimeout(ctx, readWait)
+	reading, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()
 	body, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
-	reply, err := r.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, body)
+	reply, err := r.nc.RequestWithContext(reading, "$JS.API.STREAM.MSG.GET."+stream, body)
 	if err != nil {
-		return nil, err
+		return nil, troubleOf(ctx, err)
 	}
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
@@ -160,7 +160,7 @@ func (r reader) get(ctx context.Context, stream string, request map[string]any) 
 		if answer.Error.ErrorCode == codeNoMessage {
 			return nil, nil
 		}
-		return nil, answer.Error
+		return nil, troubleOf(ctx, answer.Error)
 	}
 	return answer.Message, nil
 }

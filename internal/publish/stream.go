@@ -149,14 +149,20 @@ const (
 // there is never changed: one that would break the bridge's promise is explained and refused.
 func Ensure(ctx context.Context, js jetstream.JetStream, s Streams) error {
 	for _, want := range s.all() {
-		if err := ensure(ctx, js, want, s.Create); err != nil {
+		if _, err := ensure(ctx, js, want, s.Create); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, create bool) error {
+// unfit is for a stream that is there and is not as the bridge needs it.
+type unfit struct{ error }
+
+func (u unfit) Unwrap() error { return u.error }
+
+// ensure returns a stream as it was found or made, also when it is unfit; nil when it is not there.
+func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, create bool) (*jetstream.StreamInfo, error) {
 	stream, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && create {
 		stream, err = js.CreateStream(ctx, want)
@@ -164,23 +170,30 @@ func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamCo
 			stream, err = js.Stream(ctx, want.Name)
 		}
 	}
+	if err != nil {
+		return nil, explain(want, err)
+	}
+	info := stream.CachedInfo()
+	if wrong := differences(want, info.Config); len(wrong) > 0 {
+		return info, unfit{fmt.Errorf("stream %s is not as the bridge needs it, and the bridge does not change a stream that exists: %s",
+			want.Name, strings.Join(wrong, "; "))}
+	}
+	return info, nil
+}
+
+// explain says what to do about a stream that is not there or could not be made.
+func explain(want jetstream.StreamConfig, err error) error {
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return fmt.Errorf("stream %s does not exist: create it, or start the bridge with BRIDGE_STREAM_MANAGE=create, which makes it", want.Name)
+		return fmt.Errorf("stream %s does not exist: create it, or start the bridge with BRIDGE_STREAM_MANAGE=create, which makes it: %w", want.Name, err)
 	case refused(err, codeNoStorage):
 		return fmt.Errorf("stream %s: %w: make room where JetStream stores (BRIDGE_STORE_DIR, or the servers' max_file_store); the bridge asks for %d MiB beside the log", want.Name, err, maxUnapplied>>20)
 	case refused(err, codeReplicas), refused(err, codeNoPeers):
 		return fmt.Errorf("stream %s: %w: BRIDGE_STREAM_REPLICAS is %d; set it to no more than the servers of the cluster", want.Name, err, want.Replicas)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return fmt.Errorf("stream %s: %w: enable JetStream on the NATS servers, and for the account that the bridge uses", want.Name, err)
-	case err != nil:
-		return fmt.Errorf("stream %s: %w", want.Name, err)
 	}
-	if wrong := differences(want, stream.CachedInfo().Config); len(wrong) > 0 {
-		return fmt.Errorf("stream %s is not as the bridge needs it, and the bridge does not change a stream that exists: %s",
-			want.Name, strings.Join(wrong, "; "))
-	}
-	return nil
+	return fmt.Errorf("stream %s: %w", want.Name, err)
 }
 
 // differences lists what of a stream would break the bridge's promise. Limits of size and age,

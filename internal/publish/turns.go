@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -17,8 +18,11 @@ type queue struct {
 	waiting int           // who has the turn or waits for it; guarded by turns.mu
 }
 
-// take waits for the resource's turn; the caller gives it back by calling leave.
-func (t *turns) take(ctx context.Context, resource string) (leave func(), err error) {
+// errShut is for who waited when the gate was shut.
+var errShut = errors.New("JetStream stopped to answer meanwhile")
+
+// take waits for the resource's turn, or until the gate shuts; the caller gives it back by calling leave.
+func (t *turns) take(ctx context.Context, resource string, shutting <-chan struct{}) (leave func(), err error) {
 	t.mu.Lock()
 	q := t.queues[resource]
 	if q == nil {
@@ -35,6 +39,9 @@ func (t *turns) take(ctx context.Context, resource string) (leave func(), err er
 	case <-ctx.Done():
 		t.drop(resource, q)
 		return nil, ctx.Err()
+	case <-shutting:
+		t.drop(resource, q)
+		return nil, errShut
 	}
 }
 

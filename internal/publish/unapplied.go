@@ -17,20 +17,43 @@ import (
 // Keep stores a delivery that became no event, once: a body that is kept already is not kept
 // again. Every error wraps [ErrUnavailable]; nothing is dropped to make room.
 func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	if err := p.Trouble(); err != nil {
+		p.metrics.failed.Inc()
+		return err
+	}
+	through, err := p.aside.pass()
+	if err != nil {
+		p.metrics.failed.Inc()
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, p.names.UnappliedStream(), err)
+	}
+	publishing, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	msg := p.unappliedMessage(u)
-	_, err := p.js.PublishMsg(ctx, msg,
+	_, err = p.js.PublishMsg(publishing, msg,
 		jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithExpectStream(p.names.UnappliedStream()), jetstream.WithRetryAttempts(0))
 	// Only "another sequence" says that it is stored. On a replicated stream "in flight" says that
 	// somebody tries to: the sender comes again and finds out.
-	if err != nil && !refused(err, codeWrongLastSequence) {
+	switch {
+	case err == nil:
+		p.aside.worked()
+	case refused(err, codeNotStored):
+		// It is full, as a rule: that is no news to wait for, and room is made by whoever reads it.
+		p.metrics.failed.Inc()
+		return fmt.Errorf("%w: keep a delivery on %s: %w: when %s is full, look through it and purge it, or raise its max_bytes", ErrUnavailable, msg.Subject, err, p.names.UnappliedStream())
+	case !refused(err, codeWrongLastSequence):
+		if unanswered(err) {
+			p.aside.shut(through, troubleOf(ctx, err))
+		}
+		rouse(p.wake) // the stream may be gone
 		p.metrics.failed.Inc()
 		return fmt.Errorf("%w: keep a delivery on %s: %w", ErrUnavailable, msg.Subject, err)
 	}
 	p.metrics.unapplied.WithLabelValues(string(u.Reason)).Inc()
 	return nil
 }
+
+// codeNotStored is JetStream's code for a message that a stream did not take, with the reason in words.
+const codeNotStored jetstream.ErrorCode = 10077
 
 // unappliedMessage puts the body's digest into the subject, so that the stream itself knows repeats.
 func (p *Publisher) unappliedMessage(u lifecycle.Unapplied) *nats.Msg {

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
 )
 
 // A StreamState says how a stream was found.
@@ -21,26 +24,32 @@ func Verify(ctx context.Context, js jetstream.JetStream, s Streams) []StreamStat
 	var all []StreamState
 	for _, want := range s.all() {
 		state := StreamState{Name: want.Name}
-		_, err := js.Stream(ctx, want.Name)
-		state.Missing = errors.Is(err, jetstream.ErrStreamNotFound)
-		state.Err = ensure(ctx, js, want, false)
+		_, state.Err = ensure(ctx, js, want, false)
+		state.Missing = errors.Is(state.Err, jetstream.ErrStreamNotFound)
 		all = append(all, state)
 	}
 	return all
 }
 
-// TryPublish says whether this connection may write to the log. It asks for what JetStream must refuse, an
-// expected sequence that no log reaches, so that nothing is written: only who may write is refused for that. Those who subscribe without JetStream see an
-// empty message of no kind.
+// probeSubject is what a try to write is published on, below a stream's prefix.
+const probeSubject = "doctor.none.none.none"
+
+// TryPublish says whether this connection may write to the log, and whether the log has a leader. Nothing is
+// written. Those who subscribe to the log's subjects without JetStream see an empty message of no kind, with the header Mkio-Probe.
 func TryPublish(ctx context.Context, js jetstream.JetStream, s Streams) error {
-	subject := s.Names.Prefix() + ".doctor.none.none.none"
-	_, err := js.Publish(ctx, subject, nil,
-		jetstream.WithExpectStream(s.Names.EventStream()), jetstream.WithExpectLastSequencePerSubject(math.MaxInt64))
+	return tryPublish(ctx, js, s.Names.EventStream(), s.Names.Prefix()+"."+probeSubject)
+}
+
+// tryPublish asks a stream for what it must refuse, an expected sequence that none reaches: only who may write is
+// refused for that, and only by a leader.
+func tryPublish(ctx context.Context, js jetstream.JetStream, stream, subject string) error {
+	_, err := js.PublishMsg(ctx, &nats.Msg{Subject: subject, Header: nats.Header{event.HeaderProbe: {"write"}}},
+		jetstream.WithExpectStream(stream), jetstream.WithExpectLastSequencePerSubject(math.MaxInt64), jetstream.WithRetryAttempts(0))
 	switch {
-	case refused(err, jetstream.JSErrCodeStreamWrongLastSequence):
+	case conflicted(err):
 		return nil
 	case err == nil:
-		return fmt.Errorf("stream %s does not check the sequence that a write expects", s.Names.EventStream())
+		return fmt.Errorf("stream %s does not check the sequence that a write expects", stream)
 	}
-	return fmt.Errorf("publish to %s: %w", s.Names.EventSubjects(), err)
+	return fmt.Errorf("try to write to %s: %w: the stream has no leader, or the bridge's user may not publish to its subjects", stream, err)
 }

@@ -1,0 +1,251 @@
+package publish_test
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/publish"
+)
+
+// guarded returns publishers as bridges have them, which look after the streams, and what they log.
+func (f *fixture) guarded(n int, create bool) ([]*publish.Publisher, *logged) {
+	f.t.Helper()
+	var all []*publish.Publisher
+	var lines logged
+	for range n {
+		nc, js := f.server.Connect()
+		p := publish.New(nc, js, publish.Config{
+			Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.NewTextHandler(&lines, nil)),
+			Streams: publish.Streams{Replicas: 1, Create: create}, Look: 5 * time.Second,
+		})
+		if err := p.Load(f.t.Context()); err != nil {
+			f.t.Fatal(err)
+		}
+		follow(f.t, p)
+		all = append(all, p)
+	}
+	return all, &lines
+}
+
+type logged struct {
+	mu    sync.Mutex
+	lines strings.Builder
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lines.Write(b)
+}
+
+func (l *logged) has(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.lines.String(), text)
+}
+
+func (f *fixture) delete(streams ...string) {
+	f.t.Helper()
+	for _, name := range streams {
+		if err := f.js.DeleteStream(f.t.Context(), name); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+func (f *fixture) notReady(p *publish.Publisher, want string) {
+	f.t.Helper()
+	if err := p.Ready(f.t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		f.t.Errorf("Ready: %v, want %q", err, want)
+	}
+}
+
+func (f *fixture) ready(p *publish.Publisher) {
+	f.t.Helper()
+	if err := p.Ready(f.t.Context()); err != nil {
+		f.t.Errorf("not ready: %v", err)
+	}
+}
+
+// Every stream that somebody deletes is there again within seconds, made by one of any number of bridges, and
+// nothing is written from what was remembered of a log that is no more.
+func TestDeletedStreamsAreMadeAgain(t *testing.T) {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
+		f := setUp(t)
+		bridges, lines := f.guarded(2, true)
+		a, b := bridges[0], bridges[1]
+		job := key(t, lifecycle.Job, "t", "n")
+		f.want(a, told(job, "Queued", 1), lifecycle.Changed)
+		f.want(b, told(job, "Processing", 2), lifecycle.Changed)
+		for _, name := range []string{names.UnappliedStream(), "KV_mkio_lease", "KV_mkio_bridge", names.StateStream()} {
+			f.delete(name)
+			time.Sleep(15 * time.Second)
+			f.ready(a)
+			f.ready(b)
+		}
+		f.wantStates("Queued", "Processing")
+		if got := publish.New(f.connected(), f.js, publish.Config{Names: names, Log: slog.New(slog.DiscardHandler)}); got.Load(t.Context()) != nil || got.Count(lifecycle.Job, "aurora-vod") != 1 {
+			t.Error("the state bucket is not filled again")
+		}
+
+		epoch := a.Epoch()
+		f.delete(names.StateStream(), names.EventStream())
+		f.told = nil
+		if _, err := f.observe(a, told(job, "Finished", 3)); err == nil {
+			t.Error("an event was acknowledged without a log")
+		}
+		time.Sleep(15 * time.Second)
+		f.ready(a)
+		f.ready(b)
+		if a.Epoch() == epoch || !lines.has("the log begins anew") {
+			t.Error("nobody is told that the log is another one")
+		}
+		for _, p := range bridges {
+			if fact, known := p.Recorded(job); known {
+				t.Errorf("%+v is remembered of a log that is no more", fact)
+			}
+		}
+		f.want(b, told(job, "Finished", 3), lifecycle.Changed)
+		f.want(a, told(job, "Finished", 3), lifecycle.Repeat)
+		f.wantStates("Finished")
+	})
+}
+
+// A bridge that only verifies waits for its operator.
+func TestStreamsThatAreOnlyVerifiedAreWaitedFor(t *testing.T) {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
+		f := setUp(t)
+		bridges, _ := f.guarded(1, false)
+		p := bridges[0]
+		job := key(t, lifecycle.Job, "t", "n")
+		f.want(p, told(job, "Queued", 1), lifecycle.Changed)
+		f.delete(names.StateStream(), names.EventStream())
+		time.Sleep(time.Minute)
+		f.notReady(p, "BRIDGE_STREAM_MANAGE=create")
+		if _, err := f.observe(p, told(job, "Processing", 2)); err == nil {
+			t.Error("an event was acknowledged without a log")
+		}
+		f.remake()
+		time.Sleep(15 * time.Second)
+		f.ready(p)
+		f.want(p, told(job, "Processing", 2), lifecycle.Changed)
+		f.wantStates("Processing")
+	})
+}
+
+// When the log alone was made again, nothing is written behind what the state bucket has of the other one, until
+// somebody deletes that.
+func TestALogThatAloneWasMadeAgainWaitsForTheStateBucketToGo(t *testing.T) {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
+		f := setUp(t)
+		bridges, _ := f.guarded(1, true)
+		p := bridges[0]
+		job := key(t, lifecycle.Job, "t", "n")
+		f.want(p, told(job, "Queued", 1), lifecycle.Changed)
+		f.want(p, told(job, "Processing", 2), lifecycle.Changed)
+		time.Sleep(10 * time.Second)
+		f.remake(names.EventStream())
+		if _, err := f.observe(p, told(job, "Finished", 3)); err == nil {
+			t.Error("an event was written behind one that is not in the log")
+		}
+		time.Sleep(15 * time.Second)
+		f.notReady(p, "delete KV_mkio_state")
+		if _, err := f.observe(p, told(job, "Finished", 3)); err == nil {
+			t.Error("an event was written behind one that is not in the log")
+		}
+		f.delete(names.StateStream())
+		time.Sleep(15 * time.Second)
+		f.ready(p)
+		f.told = nil
+		f.want(p, told(job, "Finished", 3), lifecycle.Changed)
+		f.wantStates("Finished")
+	})
+}
+
+// What somebody changes of a stream is told, and is forgotten when it is as it was. What JetStream refuses meanwhile
+// is not acknowledged.
+func TestAStreamThatIsChangedMeanwhile(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*jetstream.StreamConfig)
+		want   string
+		stored bool
+	}{
+		{"other subjects", func(c *jetstream.StreamConfig) { c.Subjects = []string{"else.>"} }, "subjects is [else.>]", false},
+		{"no acknowledgements", func(c *jetstream.StreamConfig) { c.NoAck = true }, "no_ack is true", false},
+		{"full, and new events refused", func(c *jetstream.StreamConfig) { c.Discard, c.MaxMsgs = jetstream.DiscardNew, 1 }, "discard is DiscardNew", false},
+		{"rollups", func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 5 }, "max_msgs_per_subject is 5", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			defer broker.HoldClock()()
+			synctest.Test(t, func(t *testing.T) {
+				f := setUp(t)
+				bridges, _ := f.guarded(1, true)
+				p := bridges[0]
+				job := key(t, lifecycle.Job, "t", "n")
+				f.want(p, told(job, "Queued", 1), lifecycle.Changed)
+				stream, err := f.js.Stream(t.Context(), names.EventStream())
+				if err != nil {
+					t.Fatal(err)
+				}
+				was := stream.CachedInfo().Config
+				other := was
+				tt.change(&other)
+				if _, err := f.js.UpdateStream(t.Context(), other); err != nil {
+					t.Fatal(err)
+				}
+				processing := told(job, "Processing", 2)
+				if _, err := f.observe(p, processing); (err == nil) != tt.stored {
+					t.Errorf("a delivery: %v", err)
+				}
+				time.Sleep(time.Minute)
+				f.notReady(p, tt.want)
+				if _, err := f.js.UpdateStream(t.Context(), was); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				f.ready(p)
+				if _, err := f.observe(p, processing); err != nil {
+					t.Error(err)
+				}
+				f.wantStates("Queued", "Processing")
+			})
+		})
+	}
+}
+
+// Whoever asks whether the bridge is ready has little stored for it.
+func TestToAskWhetherItIsReadyStoresLittle(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	for range 200 {
+		f.ready(p)
+	}
+	for name, most := range map[string]uint64{"KV_mkio_bridge": 10, names.EventStream(): 0} {
+		stream, err := f.js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state := stream.CachedInfo().State; state.LastSeq > most || state.Msgs > 1 {
+			t.Errorf("%s: %+v", name, state)
+		}
+	}
+}
+
+func (f *fixture) connected() *nats.Conn {
+	nc, _ := f.server.Connect()
+	return nc
+}
