@@ -174,7 +174,7 @@ func (s *jetstreamServer) InProcessConn() (net.Conn, error) {
 }
 
 // leaseTime is that of the fleet's leases. A renewal is a write, and a day has many.
-const leaseTime = 30 * time.Second
+const leaseTime = time.Minute
 
 // endLeases ends leases that were not renewed. It stands in for the server, which would go by a clock outside of the
 // bubble.
@@ -343,7 +343,7 @@ func (f *fleet) nextConfig(allKinds bool) config {
 	c.Resource = draw(f, pick("redacted", "none"))
 	c.PollActive = draw(f, pick(2*time.Minute, 4*time.Minute, 6*time.Minute))
 	c.PollSweep = draw(f, pick(8*time.Minute, 15*time.Minute))
-	c.PollFull = draw(f, pick(time.Hour, longestFull))
+	c.PollFull = draw(f, pick(30*time.Minute, longestFull))
 	if !allKinds && draw(f, pick(true, false)) {
 		c.Kinds = kinds{lifecycle.Job, lifecycle.Asset, lifecycle.LiveEvent, lifecycle.LiveOutput}
 	}
@@ -351,7 +351,7 @@ func (f *fleet) nextConfig(allKinds bool) config {
 }
 
 // longestFull is the longest pause between two full sweeps of the fleet.
-const longestFull = 2 * time.Hour
+const longestFull = time.Hour
 
 func pick[T any](from ...T) func(*rand.Rand) T {
 	return func(rng *rand.Rand) T { return from[rng.IntN(len(from))] }

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // An instance is one run of a bridge, from its start to its stop or crash. It reaches NATS by its cable and MK.IO by
@@ -50,6 +52,7 @@ func (i *instance) run() {
 			}
 			continue
 		}
+		b.poller.Leases = patient{b.poller.Leases}
 		i.parts.Go(func() { b.publisher.Follow(i.life, b.told) })
 		i.parts.Go(func() { b.poll(i.life) })
 		i.change(func() { i.bridge = b })
@@ -60,6 +63,18 @@ func (i *instance) run() {
 		b.close()
 	}
 	i.cable.cut() // if it was not: nothing of it is left
+}
+
+// patient tries less often to take a lease that another holds: most of what a day costs would be that.
+type patient struct{ jetstream.KeyValue }
+
+// Create takes the lease.
+func (p patient) Create(ctx context.Context, key string, value []byte, o ...jetstream.KVCreateOpt) (uint64, error) {
+	revision, err := p.KeyValue.Create(ctx, key, value, o...)
+	if errors.Is(err, jetstream.ErrKeyExists) {
+		pauseFor(ctx, leaseTime/4)
+	}
+	return revision, err
 }
 
 func (i *instance) change(what func()) {
