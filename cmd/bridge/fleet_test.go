@@ -244,7 +244,7 @@ func (f *fleet) askMKIO(r *http.Request) (*http.Response, error) {
 }
 
 // twins is the chance that a delivery is sent to two bridges at once.
-const twins = 0.15
+const twins = 0.4
 
 // RoundTrip sends a delivery to the bridges in turn, and some to two of them.
 func (f *fleet) RoundTrip(r *http.Request) (*http.Response, error) {
