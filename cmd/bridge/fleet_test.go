@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -103,7 +98,7 @@ func (f *fleet) close() {
 }
 
 // jobsADay is how many jobs MK.IO has in a day; the rest grows with them.
-const jobsADay = 24
+const jobsADay = 40
 
 // play lets so many hours of MK.IO begin.
 func (f *fleet) play(hours int) {
@@ -126,75 +121,6 @@ func (f *fleet) settle() {
 	<-f.fake.Idle()
 	f.fake.SetFaults(mkiofake.Faults{})
 	time.Sleep(2 * longestFull)
-}
-
-// A jetstreamServer can be stopped and started again on its store.
-type jetstreamServer struct {
-	dir string
-
-	mu      sync.Mutex
-	running *server.Server // nil while it is stopped
-}
-
-func (s *jetstreamServer) start() error {
-	next, err := server.NewServer(&server.Options{
-		ServerName: "simulated", DontListen: true, NoSigs: true, NoLog: true, JetStream: true, StoreDir: s.dir,
-		SyncInterval: 24 * time.Hour, // the disk is real: no need to wear it out
-	})
-	if err != nil {
-		return err
-	}
-	next.Start()
-	if !next.ReadyForConnections(time.Minute) {
-		return errors.New("the server is not ready")
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.running = next
-	return nil
-}
-
-func (s *jetstreamServer) stop() {
-	s.mu.Lock()
-	last := s.running
-	s.running = nil
-	s.mu.Unlock()
-	last.Shutdown()
-	last.WaitForShutdown()
-}
-
-// InProcessConn connects somebody.
-func (s *jetstreamServer) InProcessConn() (net.Conn, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.running == nil {
-		return nil, errors.New("connection refused")
-	}
-	return s.running.InProcessConn()
-}
-
-// leaseTime is that of the fleet's leases. A renewal is a write, and a day has many.
-const leaseTime = time.Minute
-
-// endLeases ends leases that were not renewed. It stands in for the server, which would go by a clock outside of the
-// bubble.
-func (f *fleet) endLeases() {
-	bucket, err := f.js.CreateKeyValue(f.life, jetstream.KeyValueConfig{Bucket: f.names.LeaseBucket(), TTL: leaseTime})
-	if err != nil {
-		f.t.Error(err)
-		return
-	}
-	f.work.Go(func() {
-		for pauseFor(f.life, leaseTime/6); f.life.Err() == nil; pauseFor(f.life, leaseTime/6) {
-			for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
-				entry, err := bucket.Get(f.life, event.NameToken(project))
-				if err == nil && time.Since(entry.Created()) >= leaseTime &&
-					bucket.Delete(f.life, entry.Key(), jetstream.LastRevision(entry.Revision())) == nil {
-					f.count("lease ended")
-				}
-			}
-		}
-	})
 }
 
 func (f *fleet) count(what string) {
@@ -241,67 +167,6 @@ func (f *fleet) askMKIO(r *http.Request) (*http.Response, error) {
 	}
 	f.count("request to MK.IO failed")
 	return away.RoundTrip(r)
-}
-
-// twins is the chance that a delivery is sent to two bridges at once.
-const twins = 0.4
-
-// RoundTrip sends a delivery to the bridges in turn, and some to two of them.
-func (f *fleet) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	f.mu.Lock()
-	f.turn++
-	to, twin := f.turn, f.rng.Float64() < twins
-	f.recent = append(f.recent, r)[max(0, len(f.recent)+1-stormSize):]
-	f.mu.Unlock()
-	if twin {
-		f.count("delivery sent to two bridges")
-		f.work.Go(func() { _, _ = f.send(r, to+1) })
-	}
-	return f.send(r, to)
-}
-
-type recipient struct{}
-
-// send sends a delivery to one bridge, by way of the witness.
-func (f *fleet) send(r *http.Request, to int) (*http.Response, error) {
-	f.mu.Lock()
-	i := f.instances[to%len(f.instances)]
-	f.mu.Unlock()
-	copied := r.Clone(context.WithValue(r.Context(), recipient{}, i))
-	copied.Body, _ = r.GetBody() // it cannot fail
-	return f.told.RoundTrip(copied)
-}
-
-// passOn is what comes behind the witness.
-type passOn struct{}
-
-func (passOn) RoundTrip(r *http.Request) (*http.Response, error) {
-	i, _ := r.Context().Value(recipient{}).(*instance)
-	return i.deliver(r)
-}
-
-// stormSize is how many deliveries come at once in a storm.
-const stormSize = 40
-
-// storm sends the latest deliveries again, all to all bridges at once.
-func (f *fleet) storm() {
-	f.mu.Lock()
-	recent := f.recent
-	f.mu.Unlock()
-	for _, r := range recent {
-		for to := range f.instances {
-			f.work.Go(func() {
-				ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
-				defer cancel()
-				_, _ = f.send(r.WithContext(ctx), to)
-			})
-		}
-	}
 }
 
 // check judges the log, and every event of it by its schema.

@@ -28,11 +28,11 @@ var faults = []fault{
 	{"bridge crashes", 6, time.Minute, 10 * time.Minute, func(f *fleet, lasts time.Duration) bool {
 		return f.crash(f.anybody(), lasts)
 	}},
-	{"bridge crashes before a commit", 10, time.Minute, 10 * time.Minute, func(f *fleet, lasts time.Duration) bool {
+	{"bridge crashes before a commit", 12, time.Minute, 10 * time.Minute, func(f *fleet, lasts time.Duration) bool {
 		i := f.anybody()
 		return i.cable.atNextEvent(trapTime, i.cable.cut) && f.crash(i, lasts)
 	}},
-	{"bridge crashes after a commit", 10, time.Minute, 10 * time.Minute, func(f *fleet, lasts time.Duration) bool {
+	{"bridge crashes after a commit", 12, time.Minute, 10 * time.Minute, func(f *fleet, lasts time.Duration) bool {
 		i := f.anybody()
 		if !i.cable.atNextEvent(trapTime, i.cable.deafen) {
 			return false
@@ -42,21 +42,21 @@ var faults = []fault{
 	}},
 	{"bridge is frozen", 10, 30 * time.Second, 8 * time.Minute, during(
 		func(i *instance) { i.freeze() }, func(i *instance) { i.thaw() })},
-	{"bridge is frozen in a commit", 10, 30 * time.Second, 8 * time.Minute, atEvent(
+	{"bridge is frozen in a commit", 20, 30 * time.Second, 8 * time.Minute, atEvent(
 		func(i *instance) { i.freeze() }, func(i *instance) { i.thaw() })},
 	{"NATS is held", 10, time.Second, 4 * time.Minute, during(
 		func(i *instance) { i.cable.hold() }, func(i *instance) { i.cable.release() })},
-	{"NATS is held in a commit", 15, time.Second, 4 * time.Minute, atEvent(
+	{"NATS is held in a commit", 30, time.Second, 4 * time.Minute, atEvent(
 		func(i *instance) { i.cable.hold() }, func(i *instance) { i.cable.release() })},
 	{"NATS is cut off", 10, time.Millisecond, 4 * time.Minute, during(
 		func(i *instance) { i.cable.cut() }, func(i *instance) { i.cable.mend() })},
-	{"NATS is cut off in a commit", 10, time.Millisecond, time.Minute, atEvent(
+	{"NATS is cut off in a commit", 40, time.Millisecond, time.Minute, atEvent(
 		func(i *instance) { i.cable.cut() }, func(i *instance) { i.cable.mend() })},
-	{"acks are lost", 30, 10 * time.Millisecond, 10 * time.Second, atEvent(
+	{"acks are lost", 40, 10 * time.Millisecond, 10 * time.Second, atEvent(
 		func(i *instance) { i.cable.deafen() }, func(i *instance) { i.cable.cut(); i.cable.listen(); i.cable.mend() })},
 	{"senders are cut off", 20, time.Minute, 10 * time.Minute, during(
 		func(i *instance) { i.change(func() { i.cutOff++ }) }, func(i *instance) { i.change(func() { i.cutOff-- }) })},
-	{"answers are lost", 20, time.Minute, 10 * time.Minute, during(
+	{"answers are lost", 60, time.Minute, 10 * time.Minute, during(
 		func(i *instance) { i.change(func() { i.mute++ }) }, func(i *instance) { i.change(func() { i.mute-- }) })},
 	{"JetStream restarts", 6, time.Second, 4 * time.Minute, func(f *fleet, lasts time.Duration) bool {
 		f.server.stop()
@@ -151,11 +151,15 @@ func forbid(kind lifecycle.Kind) func(*mkiofake.MKIO, string, bool) {
 	return func(m *mkiofake.MKIO, project string, on bool) { m.Forbid(project, kind, on) }
 }
 
-// anybody is any of the bridges.
+// anybody is any of the bridges, one that runs if there is one.
 func (f *fleet) anybody() *instance {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.instances[f.rng.IntN(len(f.instances))]
+	alive := slices.DeleteFunc(slices.Clone(f.instances), (*instance).isDead)
+	if len(alive) == 0 {
+		alive = f.instances
+	}
+	return alive[f.rng.IntN(len(alive))]
 }
 
 // crash kills a bridge; after a while another runs in its place, with an empty memory and other settings.
