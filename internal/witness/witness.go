@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -77,11 +78,7 @@ func (w *Witness) note(t invariant.Told) {
 func (w *Witness) Answers() map[int]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	counts := make(map[int]int, len(w.answers))
-	for status, n := range w.answers {
-		counts[status] = n
-	}
-	return counts
+	return maps.Clone(w.answers)
 }
 
 // Told returns what was told and answered, each fact and answer once.
