@@ -12,10 +12,10 @@ import (
 // none of them.
 var arrows = map[string][]string{
 	"internal/event":         {"internal/lifecycle"},
-	"internal/eventlog":      {"internal/event", "internal/lifecycle"},
+	"internal/eventlog":      {"internal/event", "internal/lifecycle", "internal/tail"},
 	"internal/mkio":          {"internal/lifecycle"},
 	"internal/ingest":        {"internal/lifecycle", "internal/mkio", "internal/problem"},
-	"internal/publish":       {"internal/event", "internal/lifecycle"},
+	"internal/publish":       {"internal/event", "internal/lifecycle", "internal/tail"},
 	"internal/poll":          {"internal/event", "internal/lifecycle", "internal/mkio"},
 	"internal/rule":          {"internal/event", "internal/mkio"},
 	"internal/invariant":     {"internal/event", "internal/eventlog", "internal/lifecycle"},
@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"internal/lifecycle":     {},
 	"internal/broker":        {},
 	"internal/problem":       {},
+	"internal/tail":          {},
 	"internal/mkio/mkiofake": {"internal/lifecycle"},
 	"schemas":                {},
 }

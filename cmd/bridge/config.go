@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
+	"github.com/nats-io/nats.go"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
@@ -69,7 +70,9 @@ type config struct {
 	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
 	LogFormat string     `split_words:"true" desc:"text or json; empty: text on a terminal, else json"`
 
-	transport http.RoundTripper // to MK.IO; nil: the network. It is no setting, and stands last
+	// The ways out, nil: the network. They are no settings, and stand last.
+	transport http.RoundTripper // to MK.IO
+	dialer    nats.CustomDialer // to NATS
 }
 
 // loadConfig reads the environment. Every mistake is reported, each with its variable; values of

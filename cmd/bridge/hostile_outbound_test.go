@@ -15,8 +15,8 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// A trap is an address that nobody may call.
-func trap(t *testing.T) string {
+// A tripwire is an address that nobody may call.
+func tripwire(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -87,7 +87,7 @@ func (w *watchedAPI) await(t *testing.T, path string) {
 
 // Whatever host a delivery names, BRIDGE_MKIO_URL alone is asked about it, and at the address that the name has there.
 func TestADeliveryCannotHaveAnotherHostAsked(t *testing.T) {
-	elsewhere := trap(t)
+	elsewhere := tripwire(t)
 	api := watchAPI(t, mkiofake.New(mkiofake.Config{Token: demoToken, Projects: []string{mkiofake.VOD}, Start: demoStart.Add(10 * time.Hour)}))
 	p := startBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), secretEnv, "BRIDGE_MKIO_URL="+api.URL, "BRIDGE_MKIO_TOKEN="+demoToken,
 		"BRIDGE_KINDS=job", "BRIDGE_POLL_ACTIVE=100ms")
@@ -132,7 +132,7 @@ func TestADeliveryCannotHaveAnotherHostAsked(t *testing.T) {
 
 // An API that sends on to another host, or calls it the next page, does not get the token there.
 func TestTheAPICannotHaveAnotherHostAsked(t *testing.T) {
-	elsewhere := trap(t)
+	elsewhere := tripwire(t)
 	api := watchAPI(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "jobs") {
 			http.Redirect(w, r, "http://"+elsewhere+r.URL.Path, http.StatusTemporaryRedirect)

@@ -90,6 +90,7 @@ func natsConfig(c config, log *slog.Logger) broker.Config {
 		TLSCert:  c.NatsTLSCert,
 		TLSKey:   c.NatsTLSKey,
 		Name:     "mkio-bridge",
+		Dialer:   c.dialer,
 		Log:      log,
 	}
 }

@@ -27,13 +27,14 @@ import (
 
 // Config is how to get into someone else's NATS. Empty fields are not used.
 type Config struct {
-	URL                    string        // servers, comma-separated
-	Creds                  string        // credentials file
-	NKey                   string        // nkey seed file
-	User                   string        // with Password
-	Password, Token        func() string // asked at each connect, so that a rotated secret is used
-	TLSCA, TLSCert, TLSKey string        // files
-	Name                   string        // of the connection, for the server's operator
+	URL                    string            // servers, comma-separated
+	Creds                  string            // credentials file
+	NKey                   string            // nkey seed file
+	User                   string            // with Password
+	Password, Token        func() string     // asked at each connect, so that a rotated secret is used
+	TLSCA, TLSCert, TLSKey string            // files
+	Name                   string            // of the connection, for the server's operator
+	Dialer                 nats.CustomDialer // the way to the servers; nil: the network
 	Log                    *slog.Logger
 }
 
@@ -128,6 +129,9 @@ func (c Config) access() ([]nats.Option, error) {
 	}
 	if c.TLSCert != "" || c.TLSKey != "" {
 		options = append(options, nats.ClientCert(c.TLSCert, c.TLSKey))
+	}
+	if c.Dialer != nil {
+		options = append(options, nats.SetCustomDialer(c.Dialer))
 	}
 	return options, nil
 }

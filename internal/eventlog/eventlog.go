@@ -18,6 +18,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/tail"
 )
 
 // A Log reads the events under one prefix.
@@ -146,9 +147,11 @@ type message struct {
 	meta *jetstream.MsgMetadata
 }
 
-// messages runs an ordered consumer until nothing is pending, or, to follow, until the context ends.
+// messages reads a stream until nothing is pending, or, to follow, until the context ends. Who follows goes on where
+// it was, whatever becomes of the connection and of the consumer.
 func (l *Log) messages(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig, follow bool) iter.Seq2[message, error] {
 	return func(yield func(message, error) bool) {
+		config.MaxResetAttempts = tail.Attempts
 		consumer, err := l.js.OrderedConsumer(ctx, stream, config)
 		if err != nil {
 			yield(message{}, l.explain(stream, err))
@@ -157,29 +160,62 @@ func (l *Log) messages(ctx context.Context, stream string, config jetstream.Orde
 		if !follow && consumer.CachedInfo().NumPending == 0 {
 			return
 		}
-		messages, err := consumer.Messages(jetstream.PullMaxMessages(pullBatch))
-		if err != nil {
-			yield(message{}, fmt.Errorf("read %s: %w", stream, err))
-			return
+		for last := consumer.CachedInfo().Delivered.Stream; ; {
+			read, err := pass(ctx, consumer, yield, follow)
+			last = max(last, read)
+			switch {
+			case err == nil, follow && ctx.Err() != nil:
+				return
+			case !follow:
+				yield(message{}, fmt.Errorf("read %s: %w", stream, err))
+				return
+			}
+			config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartSequencePolicy, last+1, nil
+			if consumer = l.again(ctx, stream, config); consumer == nil {
+				return
+			}
 		}
-		defer messages.Stop()
-		for {
-			m, err := messages.Next(jetstream.NextContext(ctx))
-			if follow && ctx.Err() != nil {
-				return
-			}
-			if err != nil {
-				yield(message{}, fmt.Errorf("read %s: %w", stream, err))
-				return
-			}
-			meta, err := m.Metadata()
-			if err != nil {
-				yield(message{}, fmt.Errorf("read %s: %w", stream, err))
-				return
-			}
-			if !yield(message{m, meta}, nil) || (!follow && meta.NumPending == 0) {
-				return
-			}
+	}
+}
+
+// pass yields what a consumer reads until it breaks, or (without an error) until there is no more to read or no more is
+// wanted. It returns the sequence of the last message.
+func pass(ctx context.Context, consumer jetstream.Consumer, yield func(message, error) bool, follow bool) (last uint64, err error) {
+	iterator, err := consumer.Messages(jetstream.PullMaxMessages(pullBatch))
+	if err != nil {
+		return 0, err
+	}
+	messages := tail.Of(iterator)
+	defer messages.Stop()
+	for {
+		m, err := messages.Next(ctx, ctx)
+		if err != nil {
+			return last, err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return last, err
+		}
+		last = meta.Sequence.Stream
+		if !yield(message{m, meta}, nil) || (!follow && meta.NumPending == 0) {
+			return last, nil
+		}
+	}
+}
+
+// againEvery is the pause before a consumer that broke is made again.
+const againEvery = time.Second
+
+// again makes a consumer again as soon as that can be done; nil when the context ends first.
+func (l *Log) again(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig) jetstream.Consumer {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(againEvery):
+		}
+		if consumer, err := l.js.OrderedConsumer(ctx, stream, config); err == nil {
+			return consumer
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/tail"
 )
 
 // Load fills the memory with the last event of every resource, from the headers of the state
@@ -25,18 +26,19 @@ func (p *Publisher) Load(ctx context.Context) error {
 		p.loaded.Store(upTo)
 		return nil
 	}
-	consumer, err := p.js.OrderedConsumer(ctx, p.names.StateStream(), jetstream.OrderedConsumerConfig{HeadersOnly: true})
+	consumer, err := p.js.OrderedConsumer(ctx, p.names.StateStream(), jetstream.OrderedConsumerConfig{HeadersOnly: true, MaxResetAttempts: tail.Attempts})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(scanBatch))
+	iterator, err := consumer.Messages(jetstream.PullMaxMessages(scanBatch))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
 	}
+	messages := tail.Of(iterator)
 	defer messages.Stop()
 	prefix := p.names.StateSubject("")
 	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
+		msg, err := messages.Next(ctx, ctx)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
 		}
@@ -233,18 +235,20 @@ func (p *Publisher) follow(ctx context.Context, told Told) error {
 	seen := p.loaded.Load()
 	consumer, err := p.js.OrderedConsumer(ctx, p.names.EventStream(), jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: seen + 1, HeadersOnly: true,
+		MaxResetAttempts: tail.Attempts,
 	})
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(scanBatch))
+	iterator, err := consumer.Messages(jetstream.PullMaxMessages(scanBatch))
 	if err != nil {
 		return err
 	}
+	messages := tail.Of(iterator)
 	defer messages.Stop()
 	prefix := len(p.names.Prefix()) + 1
 	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
+		msg, err := messages.Next(ctx, ctx)
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// A jetstreamServer can be stopped and started again on its store.
+type jetstreamServer struct {
+	dir string
+
+	mu      sync.Mutex
+	running *server.Server // nil while it is stopped
+}
+
+func (s *jetstreamServer) start() error {
+	next, err := server.NewServer(&server.Options{
+		ServerName: "simulated", DontListen: true, NoSigs: true, NoLog: true, JetStream: true, StoreDir: s.dir,
+		SyncInterval: 24 * time.Hour, // the disk is real: no need to wear it out
+	})
+	if err != nil {
+		return err
+	}
+	next.Start()
+	if !next.ReadyForConnections(time.Minute) {
+		return errors.New("the server is not ready")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = next
+	return nil
+}
+
+func (s *jetstreamServer) stop() {
+	s.mu.Lock()
+	last := s.running
+	s.running = nil
+	s.mu.Unlock()
+	last.Shutdown()
+	last.WaitForShutdown()
+}
+
+// InProcessConn connects somebody.
+func (s *jetstreamServer) InProcessConn() (net.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		return nil, errors.New("connection refused")
+	}
+	return s.running.InProcessConn()
+}
+
+// leaseTime is that of the fleet's leases. A renewal is a write, and a day has many.
+const leaseTime = time.Minute
+
+// endLeases ends leases that were not renewed. It stands in for the server, which would go by a clock outside of the
+// bubble.
+func (f *fleet) endLeases() {
+	bucket, err := f.js.CreateKeyValue(f.life, jetstream.KeyValueConfig{Bucket: f.names.LeaseBucket(), TTL: leaseTime})
+	if err != nil {
+		f.t.Error(err)
+		return
+	}
+	f.work.Go(func() {
+		for pauseFor(f.life, leaseTime/6); f.life.Err() == nil; pauseFor(f.life, leaseTime/6) {
+			for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
+				entry, err := bucket.Get(f.life, event.NameToken(project))
+				if err == nil && time.Since(entry.Created()) >= leaseTime &&
+					bucket.Delete(f.life, entry.Key(), jetstream.LastRevision(entry.Revision())) == nil {
+					f.count("lease ended")
+				}
+			}
+		}
+	})
+}

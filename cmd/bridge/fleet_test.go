@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/mkio/mkiofake"
+	"mkio-bridge/internal/schematest"
+	"mkio-bridge/internal/witness"
+)
+
+// A fleet is some bridges on one JetStream, a rude MK.IO, and all that is between them, in a bubble of virtual time.
+type fleet struct {
+	t      *testing.T
+	fake   *mkiofake.MKIO
+	told   *witness.Witness
+	server *jetstreamServer
+	nats   *nats.Conn // of the test: it has a way of its own
+	js     jetstream.JetStream
+	names  event.Names
+	log    *slog.Logger
+	logs   strings.Builder
+	life   context.Context
+	stop   context.CancelFunc
+	work   sync.WaitGroup // all that was begun
+
+	mu        sync.Mutex
+	rng       *rand.Rand
+	instances []*instance
+	away      http.RoundTripper // instead of MK.IO, while that is away
+	turn      int               // whom the next delivery goes to
+	recent    []*http.Request   // the latest deliveries
+	counts    map[string]int
+}
+
+// newFleet runs a bridge for each name, in a bubble.
+func newFleet(t *testing.T, store string, names ...string) *fleet {
+	t.Helper()
+	// The server ends what is old by a clock outside of the bubble: nothing is old when the bubble is ahead of it.
+	time.Sleep(time.Until(time.Date(2100, time.March, 4, 0, 0, 0, 0, time.UTC)))
+	f := &fleet{
+		t: t, server: &jetstreamServer{dir: store}, names: event.NewNames(event.DefaultPrefix),
+		rng: rand.New(rand.NewPCG(4, 17)), counts: map[string]int{},
+	}
+	f.life, f.stop = context.WithCancel(t.Context())
+	f.log = slog.New(slog.NewTextHandler(&f.logs, nil))
+	f.told = witness.New(passOn{})
+	f.fake = mkiofake.New(mkiofake.Config{Seed: 42, Token: demoToken, Faults: mkiofake.Rude, Transport: f})
+	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
+		f.fake.PutRule(project, "mkio-bridge", mkiofake.Rule{
+			URL: "https://bridge.test" + webhookPath, Events: mkio.Types(), SecretHeaders: map[string]string{"X-Webhook-Secret": demoSecret},
+		})
+	}
+	if err := f.server.start(); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if f.nats, err = nats.Connect("", nats.InProcessServer(f.server), nats.MaxReconnects(-1)); err != nil {
+		t.Fatal(err)
+	}
+	if f.js, err = jetstream.New(f.nats); err != nil {
+		t.Fatal(err)
+	}
+	f.endLeases()
+	for _, name := range names {
+		i := newInstance(f, name, f.nextConfig(false))
+		f.instances = append(f.instances, i)
+		f.work.Go(i.run)
+	}
+	return f
+}
+
+// close ends all of it.
+func (f *fleet) close() {
+	f.stop()
+	f.mu.Lock()
+	for _, i := range f.instances {
+		i.end()
+	}
+	f.mu.Unlock()
+	f.work.Wait()
+	f.nats.Close()
+	f.server.stop()
+}
+
+// jobsADay is how many jobs MK.IO has in a day; the rest grows with them.
+const jobsADay = 40
+
+// play lets so many hours of MK.IO begin.
+func (f *fleet) play(hours int) {
+	now := time.Now()
+	end := now.Add(time.Duration(hours) * time.Hour)
+	day := draw(f, func(rng *rand.Rand) []mkiofake.Step { return mkiofake.Day(rng, now, jobsADay) })
+	f.fake.Play(slices.DeleteFunc(day, func(s mkiofake.Step) bool { return s.At.After(end) }))
+	f.work.Go(func() { _ = f.fake.Run(f.life) })
+}
+
+// settle lets bridges that poll every kind go on until MK.IO is quiet and everything was compared once more.
+func (f *fleet) settle() {
+	f.mu.Lock()
+	last := slices.Clone(f.instances)
+	f.mu.Unlock()
+	for _, i := range last {
+		i.end()
+		f.replace(i, f.nextConfig(true))
+	}
+	<-f.fake.Idle()
+	f.fake.SetFaults(mkiofake.Faults{})
+	time.Sleep(2 * longestFull)
+}
+
+func (f *fleet) count(what string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.counts[what]++
+}
+
+// draw gives the generator of chances to one at a time.
+func draw[T any](f *fleet, from func(*rand.Rand) T) T {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return from(f.rng)
+}
+
+// between is a random while.
+func (f *fleet) between(least, most time.Duration) time.Duration {
+	return draw(f, func(rng *rand.Rand) time.Duration { return least + time.Duration(rng.Int64N(int64(most-least))) })
+}
+
+// gather adds up what the instance counted, when its run is over.
+func (f *fleet) gather(i *instance, b *bridge) {
+	families, err := b.metrics.Gather()
+	if err != nil {
+		f.t.Error(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, family := range families {
+		if family.GetName() == "mkio_bridge_publish_conflicts_total" {
+			f.counts["write refused"] += int(family.GetMetric()[0].GetCounter().GetValue())
+		}
+	}
+	f.counts["acknowledgement lost"] += i.cable.takeLostAcks()
+}
+
+// askMKIO is a request that MK.IO answers, unless it is away.
+func (f *fleet) askMKIO(r *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	away := f.away
+	f.mu.Unlock()
+	if away == nil {
+		return f.fake.RoundTrip(r)
+	}
+	f.count("request to MK.IO failed")
+	return away.RoundTrip(r)
+}
+
+// check judges the log, and every event of it by its schema.
+func (f *fleet) check() {
+	f.t.Helper()
+	log := eventlog.New(f.js, f.names)
+	if err := f.told.Judge(f.t.Context(), f.js, f.names, f.fake); err != nil {
+		f.t.Error(err)
+	}
+	if err := witness.Converged(f.t.Context(), log, f.fake); err != nil {
+		f.t.Error(err)
+	}
+	events := 0
+	for e, err := range log.Events(f.t.Context(), eventlog.Query{}) {
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		events++
+		schematest.Event(f.t, e.Payload)
+		for _, secret := range secrets {
+			if strings.Contains(string(e.Payload), secret) {
+				f.t.Errorf("%q is in event %d", secret, e.Sequence)
+			}
+		}
+	}
+	for _, secret := range secrets {
+		if strings.Contains(f.logs.String(), secret) {
+			f.t.Errorf("%q is in the log", secret)
+		}
+	}
+	f.t.Logf("%d changes, %d events, deliveries by answer %v", len(f.fake.Changes()), events, f.told.Answers())
+}
+
+// nextConfig is what the next bridge of the fleet is told: no two need agree.
+func (f *fleet) nextConfig(allKinds bool) config {
+	c := demoConfig("")
+	c.NatsURL = "nats://127.0.0.1:4222" // the cable leads there
+	c.PollRate = 1000
+	c.Resource = draw(f, pick("redacted", "none"))
+	c.PollActive = draw(f, pick(2*time.Minute, 4*time.Minute, 6*time.Minute))
+	c.PollSweep = draw(f, pick(8*time.Minute, 15*time.Minute))
+	c.PollFull = draw(f, pick(30*time.Minute, longestFull))
+	if !allKinds && draw(f, pick(true, false)) {
+		c.Kinds = kinds{lifecycle.Job, lifecycle.Asset, lifecycle.LiveEvent, lifecycle.LiveOutput}
+	}
+	return c
+}
+
+// longestFull is the longest pause between two full sweeps of the fleet.
+const longestFull = time.Hour
+
+func pick[T any](from ...T) func(*rand.Rand) T {
+	return func(rng *rand.Rand) T { return from[rng.IntN(len(from))] }
+}

@@ -1,0 +1,42 @@
+package publish_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// A bridge that is told to end while the log cannot be read has no time to wait for it.
+func TestToFollowEndsThoughTheLogIsAway(t *testing.T) {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
+		f := setUp(t)
+		p := f.publisher(false, nil)
+		if err := p.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); p.Follow(ctx, func(string, lifecycle.Fact) {}) }()
+		time.Sleep(time.Second)
+		if err := f.js.DeleteStream(t.Context(), names.EventStream()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		stop()
+		told := time.Now()
+		select {
+		case <-done:
+		case <-time.After(time.Minute):
+			t.Error("it goes on for a minute and more")
+		}
+		if took := time.Since(told); took > time.Second {
+			t.Errorf("it ended after %s", took)
+		}
+		time.Sleep(time.Minute) // for what was left behind
+	})
+}
