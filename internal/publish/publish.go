@@ -84,7 +84,7 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		log:       c.Log,
 		names:     c.Names,
 		baseURL:   strings.TrimRight(c.BaseURL, "/"),
-		reader:    reader{nc: nc, names: c.Names, recent: newRecent()},
+		reader:    newReader(nc, c.Names),
 		known:     newKnown(),
 		turns:     turns{queues: map[string]*queue{}},
 		byArrival: c.ByArrival,

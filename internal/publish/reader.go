@@ -16,9 +16,15 @@ import (
 // A reader looks up single events. It asks the stream's leader: a direct get may be answered by a
 // replica that lags, and a decision to write nothing must not rest on that.
 type reader struct {
-	nc     *nats.Conn
 	names  event.Names
 	recent *recent
+	get    func(ctx context.Context, stream string, request map[string]any) (*stored, error) // [askLeader]
+}
+
+func newReader(nc *nats.Conn, names event.Names) reader {
+	return reader{names, newRecent(), func(ctx context.Context, stream string, request map[string]any) (*stored, error) {
+		return askLeader(ctx, nc, stream, request)
+	}}
 }
 
 // codeNoMessage is JetStream's code for "no message found".
@@ -35,23 +41,39 @@ type stored struct {
 // last returns where a resource stands: at its last event in the log, or at the one the state bucket
 // still has when that aged out.
 func (r reader) last(ctx context.Context, resource string) (place, error) {
+	at, err := r.inLog(ctx, resource)
+	if err != nil || at.fact != nil {
+		return at, err
+	}
+	if at, err = r.agedOut(ctx, resource); err != nil || at.fact == nil {
+		return at, err
+	}
+	// What the log did not have may have come since, and be in the state bucket for that.
+	if now, err := r.inLog(ctx, resource); err != nil || now.fact != nil {
+		return now, err
+	}
+	return at, nil
+}
+
+// inLog returns the place at the resource's last event in the log; one without an event where there is none.
+func (r reader) inLog(ctx context.Context, resource string) (place, error) {
 	filter := r.names.Filter(resource)
 	m, err := r.get(ctx, r.names.EventStream(), map[string]any{"last_by_subj": filter})
 	if err != nil {
 		return place{}, fmt.Errorf("read the last event on %s: %w", filter, err)
 	}
-	if m != nil {
-		h, err := m.header()
-		if err != nil {
-			return place{}, err
-		}
-		fact, err := event.FactOf(h, m.Sequence)
-		if err != nil {
-			return place{}, fmt.Errorf("%s on %s, which only the bridge may publish to: %w", r.names.EventStream(), m.Subject, err)
-		}
-		return place{fact: &fact, expect: fact.Sequence}, nil
+	if m == nil {
+		return place{}, nil
 	}
-	return r.agedOut(ctx, resource)
+	h, err := m.header()
+	if err != nil {
+		return place{}, err
+	}
+	fact, err := event.FactOf(h, m.Sequence)
+	if err != nil {
+		return place{}, fmt.Errorf("%s on %s, which only the bridge may publish to: %w", r.names.EventStream(), m.Subject, err)
+	}
+	return place{fact: &fact, expect: fact.Sequence}, nil
 }
 
 // agedOut returns the place of a resource that the log no longer has.
@@ -137,15 +159,15 @@ func earlierOf(resource string, h nats.Header, sequence uint64) (earlier, error)
 	return earlier{resource, fact, before}, nil
 }
 
-// get asks the stream's leader for one message; nil when there is none.
-func (r reader) get(ctx context.Context, stream string, request map[string]any) (*stored, error) {
+// askLeader asks the stream's leader for one message; nil when there is none.
+func askLeader(ctx context.Context, nc *nats.Conn, stream string, request map[string]any) (*stored, error) {
 	reading, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()
 	body, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
-	reply, err := r.nc.RequestWithContext(reading, "$JS.API.STREAM.MSG.GET."+stream, body)
+	reply, err := nc.RequestWithContext(reading, "$JS.API.STREAM.MSG.GET."+stream, body)
 	if err != nil {
 		return nil, troubleOf(ctx, err)
 	}

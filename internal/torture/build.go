@@ -19,10 +19,19 @@ const (
 // An overlay is a set of source files to build with instead of those on disk, by path.
 type overlay map[string]string
 
-// build compiles a program into a directory.
-func build(ctx context.Context, dir, pkg string, o overlay) (string, error) {
+// build compiles a program into a directory; with clocks, its wall clock can be stepped.
+func build(ctx context.Context, dir, pkg string, o overlay, clocks bool) (string, error) {
 	path := filepath.Join(dir, filepath.Base(strings.TrimSuffix(pkg, "/v2")))
-	args := []string{"build", "-o", path}
+	args, what := []string{"build", "-o", path}, []string{pkg}
+	if clocks {
+		if err := o.steppable(ctx); err != nil {
+			return "", err
+		}
+		var err error
+		if what, err = o.withClockReader(ctx, path+"-source", pkg); err != nil {
+			return "", err
+		}
+	}
 	if len(o) > 0 {
 		file, err := o.write(dir)
 		if err != nil {
@@ -30,10 +39,46 @@ func build(ctx context.Context, dir, pkg string, o overlay) (string, error) {
 		}
 		args = append(args, "-overlay", file)
 	}
-	if out, err := exec.CommandContext(ctx, "go", append(args, pkg)...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", append(args, what...)...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}
 	return path, nil
+}
+
+// withClockReader adds a file to a program and returns what is to be built. A program of another module cannot be
+// overlaid: its files are copied.
+func (o overlay) withClockReader(ctx context.Context, dir, pkg string) ([]string, error) {
+	from, err := goCommand(ctx, "list", "-f", "{{.Dir}}", pkg)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(pkg, "mkio-bridge/") {
+		o[filepath.Join(from, "clock_step.go")] = clockReader
+		return []string{pkg}, nil
+	}
+	names, err := goCommand(ctx, "list", "-f", `{{join .GoFiles " "}}`, pkg)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	files := []string{filepath.Join(dir, "clock_step.go")}
+	if err := os.WriteFile(files[0], []byte(clockReader), 0o600); err != nil {
+		return nil, err
+	}
+	for name := range strings.FieldsSeq(names) {
+		content, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			return nil, err
+		}
+		to := filepath.Join(dir, name)
+		if err := os.WriteFile(to, content, 0o600); err != nil {
+			return nil, err
+		}
+		files = append(files, to)
+	}
+	return files, nil
 }
 
 // write puts the files where the compiler finds them.

@@ -115,17 +115,12 @@ func (w *world) open(ctx context.Context) error {
 
 func (w *world) build(ctx context.Context, pkg string) (string, error) {
 	o := overlay{}
-	if w.config.Clocks {
-		if err := o.steppable(ctx, pkg); err != nil {
-			return "", err
-		}
-	}
 	if w.config.Sabotage != "" && pkg == bridgePackage {
 		if err := o.sabotage(ctx, w.config.Sabotage); err != nil {
 			return "", err
 		}
 	}
-	return build(ctx, w.config.Dir, pkg, o)
+	return build(ctx, w.config.Dir, pkg, o, w.config.Clocks)
 }
 
 // openMKIO starts the simulated MK.IO and its API. Two rules of each project tell the same bridges: one was forgotten.
