@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
 	"mkio-bridge/internal/problem"
@@ -63,6 +65,7 @@ func (b *bridge) serve(ctx context.Context, l listeners, certificate *certificat
 	if b.embedded != nil {
 		group.Go(func() error { return b.watchStore(ctx) })
 	}
+	group.Go(func() error { return b.watchConnection(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		return errors.Join(shutdown(publicServer, drainTime), shutdown(adminServer, shutdownTime))
@@ -85,6 +88,21 @@ func (b *bridge) watchStore(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
+}
+
+// watchConnection returns an error when the connection to NATS is closed for good, as it is after errors that connecting
+// again would not mend, such as a message over a limit that was lowered meanwhile.
+func (b *bridge) watchConnection(ctx context.Context) error {
+	closed := b.nats.StatusChanged(nats.CLOSED)
+	defer b.nats.RemoveStatusListener(closed)
+	if !b.nats.IsClosed() { // it may have been before anybody listened
+		select {
+		case <-closed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return fmt.Errorf("the connection to NATS was closed for good: %w: see the NATS servers' log, and start the bridge again", cmp.Or(b.nats.LastError(), nats.ErrConnectionClosed))
 }
 
 // warn names what is open to whoever can reach it.

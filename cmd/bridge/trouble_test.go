@@ -325,3 +325,18 @@ func TestTheLineOfDurabilityIsTrue(t *testing.T) {
 		t.Errorf("someone else's: %s", line)
 	}
 }
+
+// After some errors the client does not connect again: a bridge that went on would refuse everything for ever.
+func TestAConnectionThatIsClosedForGoodEndsTheBridge(t *testing.T) {
+	b := openForTest(t)
+	l, err := listen(t.Context(), b.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- b.serve(t.Context(), l, nil) }()
+	b.nats.Close()
+	if err := <-served; err == nil || !strings.Contains(err.Error(), "closed for good") {
+		t.Errorf("it ended with %v", err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
 
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
@@ -56,6 +57,7 @@ type Handler struct {
 	c        Config
 	requests *semaphore.Weighted
 	bytes    *semaphore.Weighted
+	refusals rate.Sometimes // to be logged
 	metrics  *metrics
 }
 
@@ -65,6 +67,7 @@ func New(c Config) *Handler {
 		c:        c,
 		requests: semaphore.NewWeighted(maxRequests),
 		bytes:    semaphore.NewWeighted(max(bodyRoom, c.MaxBody+1)),
+		refusals: rate.Sometimes{First: 10, Interval: time.Second},
 		metrics:  newMetrics(),
 	}
 }
@@ -106,8 +109,8 @@ const allowed = "POST, OPTIONS"
 func (h *Handler) log(r *http.Request, a answer) {
 	level := slog.LevelDebug
 	switch {
-	case a.status >= 500:
-		level = slog.LevelError
+	case a.status >= 500: // all of them may be, for a while; the metric counts each
+		h.refusals.Do(func() { level = slog.LevelError })
 	case a.stranger: // who could fill the log
 	case a.status >= 400 || a.status == http.StatusAccepted:
 		level = slog.LevelWarn

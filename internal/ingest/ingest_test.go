@@ -374,6 +374,21 @@ func TestWhatCannotBeStoredIsNotAcknowledged(t *testing.T) {
 	}
 }
 
+// What JetStream cannot store is refused for as long as that lasts, a thousand times a second: the log must not fill
+// with it.
+func TestRefusalsDoNotFillTheLog(t *testing.T) {
+	f := setUp(t, func(c *ingest.Config) { c.Observer, c.Keeper = failing{}, failing{} })
+	const posts = 200
+	began := time.Now()
+	for range posts {
+		f.post("no JSON", nil)
+	}
+	most := 10 + 1 + int(time.Since(began)/time.Second)
+	if lines := strings.Count(f.logs.String(), "level=ERROR"); lines == 0 || lines > most {
+		t.Errorf("%d lines of errors for %d refusals, want at most %d", lines, posts, most)
+	}
+}
+
 // waiting is a store that takes its time.
 type waiting struct {
 	entered chan struct{}

@@ -78,7 +78,11 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 	want := info.State
 	p.noteMissing(want)
 	p.trims.Store(info.Config.MaxAge > 0 || info.Config.MaxBytes > 0 || info.Config.MaxMsgs > 0 || want.FirstSeq > 1 || want.NumDeleted > 0)
-	if made := info.Created.UnixNano(); p.made.Swap(made) != made || want.LastSeq < horizon {
+	shorter, err := p.lostEnd(ctx, want.LastSeq, horizon)
+	if err != nil {
+		return state, 0, err
+	}
+	if made := info.Created.UnixNano(); p.made.Swap(made) != made || shorter {
 		p.known.forget() // another log, or one that lost its end: what is remembered is not in it
 		p.reader.recent.forget()
 		p.epoch.Add(1)
@@ -179,6 +183,34 @@ func (p *Publisher) noteMissing(log jetstream.StreamState) {
 		p.log.Error("events in the middle of the log are gone: its store was damaged; restore it from a backup if they matter, what comes now is stored all the same",
 			"stream", p.names.EventStream(), "events", missing)
 	}
+}
+
+// How often, and how far apart, a log that ends too early is asked for its end.
+const (
+	endLooks = 6
+	endLook  = 200 * time.Millisecond
+)
+
+// lostEnd says whether the log, whose end was told, ends before what was in it already. A server of a cluster that
+// was just chosen to lead may not have come to the end again: it is asked until it has.
+func (p *Publisher) lostEnd(ctx context.Context, end, horizon uint64) (bool, error) {
+	for looks := 0; end < horizon; looks++ {
+		if looks == endLooks {
+			return true, nil
+		}
+		if err := pause(ctx, endLook); err != nil {
+			return false, err
+		}
+		log, err := p.js.Stream(ctx, p.names.EventStream())
+		if err != nil {
+			return false, err
+		}
+		if log.CachedInfo().Created.UnixNano() != p.made.Load() {
+			return false, nil // it is another one, and has another end
+		}
+		end = log.CachedInfo().State.LastSeq
+	}
+	return false, nil
 }
 
 // scanBatch is how many headers a scan asks for at once.

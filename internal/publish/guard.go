@@ -16,7 +16,7 @@ const (
 	quietLook  = 30 * time.Second       // between two looks, where the configuration says nothing else
 	wakePause  = 50 * time.Millisecond  // many wake it at once
 	shutLook   = 500 * time.Millisecond // between two tries to open a gate
-	lookWait   = 2 * time.Second        // for one look; who probes /readyz waits meanwhile
+	lookWait   = ackWait                // for one look; who probes /readyz waits meanwhile
 	remakeWait = time.Second            // before a missing stream is made again
 )
 
@@ -63,6 +63,9 @@ func (p *Publisher) tend(ctx context.Context) error {
 			return err
 		}
 		c = p.examine(ctx, true)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	p.tell(c.err())
 	return c.err()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -115,8 +116,15 @@ func (p *Publisher) conclude(ctx context.Context, through ticket, c condition, w
 func (p *Publisher) survey(ctx context.Context) (map[string]*jetstream.StreamInfo, condition) {
 	infos := map[string]*jetstream.StreamInfo{}
 	var c condition
-	for _, want := range p.streams.all() {
-		info, err := ensure(ctx, p.js, want, false)
+	wanted := p.streams.all()
+	found, errs := make([]*jetstream.StreamInfo, len(wanted)), make([]error, len(wanted))
+	var looking sync.WaitGroup
+	for i, want := range wanted { // at the same time: who is asked may be busy
+		looking.Go(func() { found[i], errs[i] = ensure(ctx, p.js, want, false) })
+	}
+	looking.Wait()
+	for i, want := range wanted {
+		info, err := found[i], errs[i]
 		if info != nil {
 			infos[want.Name] = info
 		}
@@ -142,9 +150,15 @@ func (p *Publisher) survey(ctx context.Context) (map[string]*jetstream.StreamInf
 func (p *Publisher) sameLog(ctx context.Context, infos map[string]*jetstream.StreamInfo, horizon uint64) error {
 	log := infos[p.names.EventStream()]
 	p.noteMissing(log.State)
-	if made := p.made.Load(); made != 0 && (made != log.Created.UnixNano() || log.State.LastSeq < horizon) {
-		p.readAgain()
-		return errRemade
+	if made := p.made.Load(); made != 0 {
+		shorter, err := p.lostEnd(ctx, log.State.LastSeq, horizon)
+		if err != nil {
+			return err
+		}
+		if shorter || made != log.Created.UnixNano() {
+			p.readAgain()
+			return errRemade
+		}
 	}
 	_, err := p.viewOf(ctx, log.State.LastSeq, infos[p.names.StateStream()])
 	return err

@@ -27,6 +27,9 @@ const maxUnapplied = 256 << 20
 
 // events is the event log. Deletes and purges are denied for good, so that a hole in its sequence
 // means damage. There is no deduplication window: the expected sequence does that for ever.
+//
+// Nothing is compressed: a server of a cluster that was killed cuts its streams back to its last snapshot when it
+// starts again, and nats-server 2.15.2 fails to do so within a compressed block and leaves the stream out from then on.
 func (s Streams) events() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:               s.Names.EventStream(),
@@ -45,7 +48,6 @@ func (s Streams) events() jetstream.StreamConfig {
 		DenyPurge:          true,
 		AllowDirect:        true,
 		AllowAtomicPublish: true,
-		Compression:        jetstream.S2Compression,
 	}
 }
 
@@ -65,7 +67,6 @@ func (s Streams) state() jetstream.StreamConfig {
 		MaxMsgsPerSubject: 1,
 		DenyDelete:        true,
 		AllowDirect:       true,
-		Compression:       jetstream.S2Compression,
 		Sources: []*jetstream.StreamSource{{
 			Name: s.Names.EventStream(),
 			SubjectTransforms: []jetstream.SubjectTransformConfig{
@@ -92,7 +93,6 @@ func (s Streams) unapplied() jetstream.StreamConfig {
 		MaxMsgSize:        -1,
 		MaxMsgsPerSubject: -1,
 		AllowDirect:       true,
-		Compression:       jetstream.S2Compression,
 	}
 }
 

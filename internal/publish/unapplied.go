@@ -29,10 +29,15 @@ func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) error {
 	publishing, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	msg := p.unappliedMessage(u)
-	_, err = p.js.PublishMsg(publishing, msg,
-		jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithExpectStream(p.names.UnappliedStream()), jetstream.WithRetryAttempts(0))
-	// Only "another sequence" says that it is stored. On a replicated stream "in flight" says that
-	// somebody tries to: the sender comes again and finds out.
+	// Only "another sequence" says that it is stored. On a replicated stream "in flight" says that somebody else is
+	// about to: what becomes of that is awaited.
+	for wait := retryWait; ; wait = min(2*wait, maxWait) {
+		_, err = p.js.PublishMsg(publishing, msg,
+			jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithExpectStream(p.names.UnappliedStream()), jetstream.WithRetryAttempts(0))
+		if !refused(err, codeWrongLastSequenceInFlight) || pause(publishing, wait) != nil {
+			break
+		}
+	}
 	switch {
 	case err == nil:
 		p.aside.worked()

@@ -34,7 +34,7 @@ type bridge struct {
 // versions are configurations that differ in what need not be the same everywhere. The first is the standard one.
 var versions = [][]string{
 	{},
-	{"BRIDGE_RESOURCE=none", "BRIDGE_POLL_ACTIVE=2s", "BRIDGE_POLL_SWEEP=4s", "BRIDGE_POLL_FULL=12s"},
+	{"BRIDGE_RESOURCE=none", "BRIDGE_POLL_ACTIVE=1s", "BRIDGE_POLL_SWEEP=4s", "BRIDGE_POLL_FULL=15s"},
 	{"BRIDGE_RESOURCE=full", "BRIDGE_STREAM_MANAGE=verify", "BRIDGE_STREAM_REPLICAS=1", "BRIDGE_MAX_BODY=1MiB"},
 }
 
@@ -55,7 +55,7 @@ func newBridge(ctx context.Context, dir, program, name, api string) (*bridge, er
 	b.base = []string{
 		"BRIDGE_LISTEN=" + listen, "BRIDGE_ADMIN_LISTEN=" + b.admin, "BRIDGE_WEBHOOK_SECRETS=" + webhookSecret,
 		"BRIDGE_MKIO_URL=http://" + api, "BRIDGE_MKIO_TOKEN=" + apiToken, "BRIDGE_POLL_RATE=60000",
-		"BRIDGE_POLL_ACTIVE=1s", "BRIDGE_POLL_SWEEP=3s", "BRIDGE_POLL_FULL=15s",
+		"BRIDGE_POLL_ACTIVE=2s", "BRIDGE_POLL_SWEEP=5s", "BRIDGE_POLL_FULL=20s",
 		"BRIDGE_LOG_FORMAT=json", clockVariable + "=" + b.clock,
 	}
 	return b, nil

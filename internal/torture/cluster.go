@@ -20,7 +20,7 @@ type server struct {
 	client, route string // addresses
 	store         string
 	clock         string // file
-	disk          *disk  // nil: its store is on the machine's
+	disk          *disk  // its own; nil: its store is on the machine's
 }
 
 // A cluster is NATS servers that reach each other through links.
@@ -50,12 +50,10 @@ func newCluster(ctx context.Context, dir, program string, size int) (*cluster, e
 		config := filepath.Join(dir, fmt.Sprint("n", i+1, ".conf"))
 		s.process = newProcess(dir, fmt.Sprint("n", i+1), program, "-c", config)
 		s.setEnv([]string{clockVariable + "=" + s.clock})
+		if s.disk, err = mountDisk(s.store); err != nil {
+			s.disk = nil
+		}
 		c.servers = append(c.servers, s)
-	}
-	// One of them has a disk of its own, which can be filled and written protected.
-	last := c.servers[size-1]
-	if last.disk, err = mountDisk(last.store); err != nil {
-		last.disk = nil
 	}
 	if err := c.connectServers(ctx); err != nil {
 		return c, err

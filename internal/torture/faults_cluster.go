@@ -84,7 +84,7 @@ var clusterFaults = []fault{
 }
 
 func hasDisk(w *world) bool {
-	return w.cluster == nil && w.disk != nil || w.cluster != nil && w.cluster.servers[len(w.cluster.servers)-1].disk != nil
+	return w.cluster == nil && w.disk != nil || w.cluster != nil && w.cluster.servers[0].disk != nil
 }
 
 // leading is the server that leads the log, or any when none does.
@@ -211,7 +211,7 @@ func deleteStream(name string) func(context.Context, *world, time.Duration) erro
 
 // fillDisk fills a server's disk for a while. A server that could not write must be started again.
 func fillDisk(ctx context.Context, w *world, lasts time.Duration) error {
-	s := w.cluster.servers[len(w.cluster.servers)-1]
+	s := w.cluster.servers[w.draw(len(w.cluster.servers))]
 	if err := s.disk.fill(); err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func fillDisk(ctx context.Context, w *world, lasts time.Duration) error {
 
 // protectDisk has a server start, in vain, on a disk that cannot be written, and then on one that can.
 func protectDisk(ctx context.Context, w *world, lasts time.Duration) error {
-	s := w.cluster.servers[len(w.cluster.servers)-1]
+	s := w.cluster.servers[w.draw(len(w.cluster.servers))]
 	s.kill()
 	if err := s.disk.readOnly(true); err != nil {
 		return err

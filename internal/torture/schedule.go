@@ -100,6 +100,9 @@ func (w *world) make(ctx context.Context, faults []fault) error {
 	for _, f := range faults {
 		w.report.recovered(f.name, took)
 	}
+	if took > 15*time.Second {
+		w.config.Log.Warn("it took long until all bridges were ready", "took", took.Round(time.Second), "why", w.unready.Load())
+	}
 	if err != nil {
 		w.report.bad("not ready within %s after %s: %v", recovery, faults[0].name, err)
 	}

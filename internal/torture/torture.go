@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -57,6 +58,7 @@ type world struct {
 	rng     *rand.Rand
 	report  *Report
 	playing sync.WaitGroup // MK.IO
+	unready atomic.Value   // why a bridge was not ready when it was last asked and was not
 }
 
 // Run breaks what Config says and judges what is left. The error says that the harness failed; what the bridges did
@@ -210,6 +212,7 @@ func (w *world) green(ctx context.Context, within time.Duration) error {
 	return eventually(ctx, within, func(ctx context.Context) error {
 		for _, b := range w.bridges {
 			if err := b.ready(ctx); err != nil {
+				w.unready.Store(err.Error())
 				return err
 			}
 		}
