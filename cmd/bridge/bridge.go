@@ -33,12 +33,13 @@ type bridge struct {
 	events    *eventlog.Log
 	metrics   *prometheus.Registry
 	stopping  context.Context // ends when serve begins to stop: streams of events must not hold it up
+	farewell  *farewell
 }
 
 // open builds a bridge that is ready to serve: NATS is there, the streams are as they must be, and
 // every known resource is remembered.
 func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
-	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix)}
+	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), stopping: context.Background(), farewell: newFarewell()}
 	if err := b.open(ctx); err != nil {
 		b.close()
 		return nil, err

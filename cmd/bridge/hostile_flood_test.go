@@ -101,10 +101,7 @@ func TestTenThousandIdleConnections(t *testing.T) {
 // Connections may take all their places and not the files that the store needs.
 func TestConnectionsLeaveFilesToTheStore(t *testing.T) {
 	t.Parallel()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := program(t)
 	limited := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -n 300 && exec "$0" run`, path)
 	p := startProcess(t, limited, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), secretEnv)
 	kept, err := net.Dial("tcp", p.addr()) // by a sender that was there before

@@ -27,6 +27,20 @@ import (
 // binary builds the program once.
 var binary = sync.OnceValues(func() (string, error) { return build("mkio-bridge/cmd/bridge") })
 
+// program is the path of the program. The race detector does not see into processes of their own: they are left out
+// where it is run, with the rest of what takes long.
+func program(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a process of its own")
+	}
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // natsServer builds the server that other people run.
 var natsServer = sync.OnceValues(func() (string, error) { return build("github.com/nats-io/nats-server/v2") })
 
@@ -75,10 +89,7 @@ type process struct {
 // startBridge runs `bridge run` on free ports and waits until it listens.
 func startBridge(t *testing.T, env ...string) *process {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := program(t)
 	return startProcess(t, exec.CommandContext(t.Context(), path, "run"), env...)
 }
 
@@ -190,15 +201,12 @@ func (p *process) deliver(body []byte) int {
 // command runs another command of the program and returns what it prints and its exit code.
 func runCommand(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := program(t)
 	command := exec.CommandContext(t.Context(), path, args...)
 	command.Env = append(os.Environ(), env...)
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
-	err = command.Run()
+	err := command.Run()
 	if command.ProcessState == nil {
 		t.Fatal(err)
 	}

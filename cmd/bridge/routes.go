@@ -57,6 +57,12 @@ func schema(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *bridge) readyz(w http.ResponseWriter, r *http.Request) {
+	stops := b.stopping.Err() != nil
+	b.farewell.ask(stops)
+	if stops {
+		problem.Write(w, http.StatusServiceUnavailable, "the bridge stops")
+		return
+	}
 	if err := b.ready(r.Context()); err != nil {
 		problem.Write(w, http.StatusServiceUnavailable, err.Error())
 	}

@@ -19,8 +19,8 @@ import (
 
 // Times a stop may take.
 const (
-	drainTime    = 9 * time.Second // for the requests in hand; supervisors kill after ten
-	shutdownTime = time.Second     // for the admin listener
+	drainTime    = 9*time.Second - noticeTime // for the requests in hand; supervisors kill after ten
+	shutdownTime = time.Second                // for the admin listener
 )
 
 // listeners are the two addresses of a bridge.
@@ -44,17 +44,18 @@ func (l listeners) close() {
 	_ = l.admin.Close()
 }
 
-// serve runs until the context ends or a part fails. It stops in this order: webhooks (those in hand
-// are answered), then the admin listener, so that health can be seen until the end. NATS goes
+// serve runs until the context ends or a part fails. It stops in this order: polling at once; webhooks, when
+// load balancers know ([farewell]) and those in hand are answered; then the admin listener, so that health can be seen until the end. NATS goes
 // last, in close.
 func (b *bridge) serve(ctx context.Context, l listeners, certificate *certificate) error {
-	publicServer := b.server(b.publicRoutes())
-	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)))
 	public := newDoor(l.public, certificate.config(), placesOf(publicShare), b.log)
 	admin := newDoor(l.admin, nil, placesOf(adminShare), b.log)
 
+	told := ctx // to stop
 	group, ctx := errgroup.WithContext(ctx)
 	b.stopping = ctx
+	publicServer := b.server(sendElsewhere(ctx, b.publicRoutes()))
+	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)))
 	group.Go(func() error { return serveHTTP(publicServer, public) })
 	group.Go(func() error { return serveHTTP(adminServer, admin) })
 	group.Go(func() error { b.watchFiles(ctx, certificate); return nil })
@@ -68,6 +69,9 @@ func (b *bridge) serve(ctx context.Context, l listeners, certificate *certificat
 	group.Go(func() error { return b.watchConnection(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
+		if told.Err() != nil { // and nothing is broken
+			b.farewell.wait()
+		}
 		return errors.Join(shutdown(publicServer, drainTime), shutdown(adminServer, shutdownTime))
 	})
 	b.log.Info("listening", "for", "webhooks", "addr", l.public.Addr().String(), "path", webhookPath, "tls", certificate != nil)

@@ -26,7 +26,7 @@ type proof struct {
 
 const (
 	readyFor = time.Second     // how long a look answers for: anybody may ask
-	provenBy = 5 * time.Second // how long the right to write is taken for granted on one connection
+	provenBy = readyFor        // how long the right to write is taken for granted on one connection
 )
 
 // Ready says why the bridge could not store a delivery now, or why it could not do so lastingly; nil when it can.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -112,7 +113,21 @@ func (w *world) open(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.green(ctx, 2*time.Minute)
+	if err := w.green(ctx, 2*time.Minute); err != nil {
+		return err
+	}
+	return w.giveRoom(ctx)
+}
+
+// giveRoom lets what becomes no event take more room than a bridge gives it: half an hour of this is a year elsewhere.
+func (w *world) giveRoom(ctx context.Context) error {
+	s, err := w.js.Stream(ctx, unappliedStream)
+	if err != nil {
+		return err
+	}
+	c := s.CachedInfo().Config
+	c.MaxBytes = 8 << 30
+	return w.updateStream(ctx, c)
 }
 
 func (w *world) build(ctx context.Context, pkg string) (string, error) {
@@ -223,9 +238,12 @@ func (w *world) green(ctx context.Context, within time.Duration) error {
 // judge heals everything, waits until MK.IO is silent and the log is as it is, and reads the whole log.
 func (w *world) judge(ctx context.Context) error {
 	w.config.Log.Info("healed; waiting until MK.IO is silent", "deliveries", w.sender.deliveries())
+	if w.config.Sabotage != "" { // it may never come to be right
+		return w.holdAgainst(ctx)
+	}
 	w.fake.SetFaults(mkiofake.Faults{})
 	for _, b := range w.bridges {
-		if err := w.without(b, func() { _ = b.stop(15, 30*time.Second); b.configure(0) }); err != nil {
+		if err := w.without(b, func() { _ = b.stop(syscall.SIGTERM, 30*time.Second); b.configure(0) }); err != nil {
 			return err
 		}
 	}
@@ -238,21 +256,22 @@ func (w *world) judge(ctx context.Context) error {
 		return ctx.Err()
 	}
 	log := eventlog.New(w.js, w.names)
-	patience := 3 * time.Minute
-	if w.config.Sabotage != "" {
-		patience = 10 * time.Second // it may never come to be right
-	}
-	if err := eventually(ctx, patience, func(ctx context.Context) error {
+	if err := eventually(ctx, 3*time.Minute, func(ctx context.Context) error {
 		return errors.Join(w.green(ctx, time.Second), witness.Converged(ctx, log, w.fake))
 	}); err != nil {
 		w.report.bad("%v", err)
 	}
 	w.report.Converged = time.Since(began).Round(100 * time.Millisecond)
 	w.config.Log.Info("converged; judging the log", "after", w.report.Converged)
+	return w.holdAgainst(ctx)
+}
+
+// holdAgainst holds the log against the truth.
+func (w *world) holdAgainst(ctx context.Context) error {
 	if err := w.sender.witness.Judge(ctx, w.js, w.names, w.fake); err != nil {
 		w.report.bad("%v", err)
 	}
-	return w.account(ctx, log)
+	return w.account(ctx, eventlog.New(w.js, w.names))
 }
 
 // account fills in the report.
