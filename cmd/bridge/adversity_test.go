@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -75,6 +76,37 @@ func TestAFullDiskEndsTheBridge(t *testing.T) {
 	}
 	if log := readLog(t, []string{"BRIDGE_NATS_LISTEN=" + p.nats}); len(log) != 2 {
 		t.Errorf("the log holds %v", log)
+	}
+	p.stop()
+}
+
+// A bridge that was started when the disk was all but full stores on when there is room.
+func TestABridgeStartedOnAFullDiskHasTheRoomThatComes(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=600m"); err != nil {
+		t.Skipf("no file system of a limited size can be made here: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	store := "BRIDGE_STORE_DIR=" + filepath.Join(dir, "store")
+	startBridge(t, store).stop()
+	var room syscall.Statfs_t
+	if err := syscall.Statfs(dir, &room); err != nil {
+		t.Fatal(err)
+	}
+	filler := filepath.Join(dir, "filler")
+	if err := os.WriteFile(filler, make([]byte, int64(room.Bavail)*room.Bsize-2<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := startBridge(t, store)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	large := []byte(`"resource": {"note": "` + strings.Repeat("x", 400_000) + `",`)
+	body := bytes.Replace(fixture(t, "job-started.json"), []byte(`"resource": {`), large, 1)
+	for i := range 10 { // twice the room that there was
+		if status := p.deliver(bytes.ReplaceAll(body, []byte("ep-0417"), fmt.Appendf(nil, "ep-%d", i))); status != http.StatusNoContent {
+			t.Fatalf("status %d of delivery %d", status, i)
+		}
 	}
 	p.stop()
 }

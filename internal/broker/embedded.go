@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"strconv"
@@ -112,7 +113,10 @@ func (e *Embedded) options(c EmbeddedConfig) (*server.Options, error) {
 	o.NoSigs = true // or it would end our process
 	o.JetStream = true
 	o.StoreDir = c.StoreDir
-	o.JetStreamMaxMemory = maxMemory // of disk it may have its default, three quarters of what is free beside the log
+	o.JetStreamMaxMemory = maxMemory
+	// The disk is the limit. The server's own would be a share of what is free when it starts: of a disk that was full just
+	// then, nothing, for ever.
+	o.JetStreamMaxStore = math.MaxInt64
 	o.SyncAlways = c.SyncAlways
 	o.SyncInterval = c.SyncInterval
 	o.DontListen = c.Listen == ""

@@ -25,8 +25,8 @@ type proof struct {
 }
 
 const (
-	readyFor = time.Second     // how long a look answers for: anybody may ask
-	provenBy = readyFor        // how long the right to write is taken for granted on one connection
+	readyFor = time.Second // how long a look answers for: anybody may ask
+	provenBy = readyFor    // how long the right to write is taken for granted on one connection
 )
 
 // Ready says why the bridge could not store a delivery now, or why it could not do so lastingly; nil when it can.
