@@ -59,14 +59,16 @@ func (p *Publisher) Load(ctx context.Context) error {
 	}
 }
 
-// Patience with the server that fills the state bucket: right after a start it takes a moment.
+// Patience with the server that fills the state bucket. Right after a start it takes a moment, and ten seconds where the
+// server opened the bucket before the log.
 const (
 	viewPatience = 30 * time.Second
+	tailPatience = time.Second // where the log itself tells what the bucket does not have yet
 	viewLook     = 50 * time.Millisecond
 )
 
 // awaitView waits until the state bucket holds what the log holds now. One that does not get there is
-// used as it is: what it lacks costs a round trip, but for resources that have aged out of the log. upTo
+// used as it is: the tail of the log tells the rest, but for resources that have aged out of the log. upTo
 // is the sequence of the log up to which it is filled.
 func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState, upTo uint64, err error) {
 	horizon := p.Horizon()
@@ -102,6 +104,11 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 		if want.Msgs == 0 || upTo >= want.LastSeq {
 			p.behind.Store(false)
 			return info.State, want.LastSeq, nil
+		}
+		whole := want.FirstSeq <= upTo+1 && want.NumDeleted == 0
+		if whole && waited >= tailPatience {
+			p.behind.Store(false)
+			return info.State, upTo, nil
 		}
 		if waited >= viewPatience {
 			p.behind.Store(true)
