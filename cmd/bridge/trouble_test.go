@@ -61,6 +61,21 @@ func (n *natsProcess) signal(s syscall.Signal) {
 	}
 }
 
+// freeze stops the server, and returns when it has stopped.
+func (n *natsProcess) freeze() {
+	n.t.Helper()
+	n.signal(syscall.SIGSTOP)
+	for n.t.Context().Err() == nil {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.command.Process.Pid))
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		if strings.Contains(string(stat), ") T ") {
+			return
+		}
+	}
+}
+
 // An attempt is one delivery and its answer.
 type attempt struct {
 	status int
@@ -150,7 +165,7 @@ func TestASilentNATSIsRefusedAtOnce(t *testing.T) {
 	}
 	p.readOn()
 	quiet := p.measure("go_goroutines")
-	server.signal(syscall.SIGSTOP)
+	server.freeze()
 
 	const senders, each = 100, 8
 	var (

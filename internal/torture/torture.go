@@ -235,6 +235,9 @@ func (w *world) green(ctx context.Context, within time.Duration) error {
 	})
 }
 
+// silence is how long MK.IO may take to have told all that is left, after the last fault.
+const silence = 20 * time.Minute
+
 // judge heals everything, waits until MK.IO is silent and the log is as it is, and reads the whole log.
 func (w *world) judge(ctx context.Context) error {
 	w.config.Log.Info("healed; waiting until MK.IO is silent", "deliveries", w.sender.deliveries())
@@ -250,8 +253,8 @@ func (w *world) judge(ctx context.Context) error {
 	began := time.Now()
 	select {
 	case <-w.fake.Idle():
-	case <-time.After(5 * time.Minute):
-		w.report.bad("deliveries are still under way five minutes after the last fault")
+	case <-time.After(silence):
+		return fmt.Errorf("deliveries are still under way %s after the last fault: have fewer resources", silence)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -76,6 +76,7 @@ func (m *MKIO) tell(e *entry, v *version) {
 		e.pending++
 		if rng.Float64() < m.faults.Silent {
 			m.finish(d, historySent, false)
+			d.forget()
 			continue
 		}
 		d.doomed = rng.Float64() < m.faults.Failed
@@ -123,6 +124,7 @@ func (m *MKIO) attempt(ctx context.Context, d *delivery) {
 	case ok:
 		m.finish(d, historySent, true)
 		m.sendAgain(d)
+		d.forget()
 	case ctx.Err() != nil && alive: // the next Run tries anew
 		d.tries--
 		m.agenda.push(task{due: m.clock.now(), delivery: d})
@@ -133,8 +135,12 @@ func (m *MKIO) attempt(ctx context.Context, d *delivery) {
 		m.agenda.push(task{due: m.clock.now().Add(firstPause << (d.tries - 1)), delivery: d})
 	case !d.repeat:
 		m.finish(d, historyFailed, false)
+		d.forget()
 	}
 }
+
+// forget lets go of what is not sent any more; the history does without.
+func (d *delivery) forget() { d.record, d.rng = nil, nil }
 
 // sendAgain repeats a delivery that succeeded, for MK.IO does not promise to tell once.
 func (m *MKIO) sendAgain(d *delivery) {
