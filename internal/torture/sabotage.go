@@ -20,10 +20,10 @@ var sabotages = map[string]sabotage{
 	},
 	"answer-before-ack": {
 		"internal/publish/publish.go",
-		"ack, err := p.js.PublishMsg(ctx, msg,",
-		"ack, err := answerEarly(p.js, msg,",
+		"ack, err := p.js.PublishMsg(publishing, msg,",
+		"ack, err := answerEarly(publishing, p.js, msg,",
 		`
-func answerEarly(js jetstream.JetStream, msg *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+func answerEarly(_ context.Context, js jetstream.JetStream, msg *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	_, err := js.PublishMsgAsync(msg, options...)
 	return &jetstream.PubAck{}, err
 }
