@@ -33,13 +33,15 @@ type bridge struct {
 	events    *eventlog.Log
 	metrics   *prometheus.Registry
 	stopping  context.Context // ends when serve begins to stop: streams of events must not hold it up
+	stop      func()          // ends stopping
 	farewell  *farewell
 }
 
 // open builds a bridge that is ready to serve: NATS is there, the streams are as they must be, and
 // every known resource is remembered.
 func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
-	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), stopping: context.Background(), farewell: newFarewell()}
+	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), farewell: newFarewell()}
+	b.stopping, b.stop = context.WithCancel(context.Background())
 	if err := b.open(ctx); err != nil {
 		b.close()
 		return nil, err
@@ -158,6 +160,7 @@ func (b *bridge) ready(ctx context.Context) error {
 
 // close ends NATS: what was published is flushed, and our own server is shut down.
 func (b *bridge) close() {
+	b.stop()
 	if b.nats != nil {
 		b.nats.Close()
 	}

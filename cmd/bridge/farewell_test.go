@@ -9,9 +9,6 @@ import (
 // A load balancer sends deliveries to a bridge that stops until it has asked whether it is ready: they are taken, and
 // their connections end with them.
 func TestABridgeThatStopsTakesDeliveriesUntilThatIsKnown(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it looks into the bridge while it begins to serve, which the race detector minds")
-	}
 	b, addr, stop := serveForTest(t, nil)
 	routes := b.adminRoutes(true)
 	if answer := ask(routes, http.MethodGet, "/readyz", nil); answer.Code != http.StatusOK {

@@ -53,8 +53,8 @@ func (b *bridge) serve(ctx context.Context, l listeners, certificate *certificat
 
 	told := ctx // to stop
 	group, ctx := errgroup.WithContext(ctx)
-	b.stopping = ctx
-	publicServer := b.server(sendElsewhere(ctx, b.publicRoutes()))
+	defer context.AfterFunc(ctx, b.stop)()
+	publicServer := b.server(sendElsewhere(b.stopping, b.publicRoutes()))
 	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)))
 	group.Go(func() error { return serveHTTP(publicServer, public) })
 	group.Go(func() error { return serveHTTP(adminServer, admin) })
