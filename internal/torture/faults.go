@@ -2,7 +2,6 @@ package torture
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,9 +36,7 @@ var commonFaults = []fault{
 	}},
 	{name: "bridges restarted one after the other", do: func(_ context.Context, w *world, _ time.Duration) error {
 		for _, b := range w.bridges {
-			var stopErr error
-			startErr := w.without(b, func() { stopErr = b.stop(syscall.SIGTERM, 20*time.Second); w.reconfigure(b) })
-			if err := errors.Join(stopErr, startErr); err != nil {
+			if err := w.without(b, func() { w.stopWell(b); w.reconfigure(b) }); err != nil {
 				return err
 			}
 		}
@@ -116,6 +113,16 @@ func (w *world) without(b *bridge, do func()) error {
 		return fmt.Errorf("%s runs, though it was ended", b.name)
 	}
 	return b.start(w.living)
+}
+
+// stopTime is how long a bridge may take to stop when it is told to.
+const stopTime = 20 * time.Second
+
+// stopWell tells a bridge to stop. One that does not is killed, and has failed.
+func (w *world) stopWell(b *bridge) {
+	if err := b.stop(syscall.SIGTERM, stopTime); err != nil {
+		w.report.bad("%v", err)
+	}
 }
 
 // reconfigure gives a bridge one of the configurations, the standard one included.

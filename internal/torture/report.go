@@ -60,18 +60,17 @@ func (r *Report) fault(name string) *faultReport {
 	return r.faults[name]
 }
 
-func (r *Report) recovered(name string, took time.Duration) {
+// made notes a fault, whether it was made as it was meant, and how long the bridges took to recover from it.
+func (r *Report) made(name string, asMeant bool, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f := r.fault(name)
-	f.times++
 	f.worst = max(f.worst, took)
-}
-
-func (r *Report) failed(name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.fault(name).failed++
+	if asMeant {
+		f.times++
+	} else {
+		f.failed++
+	}
 }
 
 // Deliveries is how many were sent.
@@ -83,7 +82,7 @@ func (r *Report) Deliveries() int {
 	return all
 }
 
-// Made returns how many faults were made.
+// Made returns how many faults were made as they were meant.
 func (r *Report) Made() int {
 	all := 0
 	for _, f := range r.faults {
@@ -117,13 +116,13 @@ func (r *Report) String() string {
 	for _, b := range r.Bridges {
 		line("| %s | ended: %s; at most %d MiB; %.0f goroutines at the end |", b.name, counts(b.exits, func(how string) string { return how }), b.peak>>20, b.goroutines)
 	}
-	line("\n| fault | times | worst recovery |\n|---|---:|---:|")
+	line("\n| fault | times | not as meant | worst recovery |\n|---|---:|---:|---:|")
 	for _, name := range slices.Sorted(maps.Keys(r.faults)) {
 		f := r.faults[name]
-		line("| %s | %d | %s |", name, f.times, f.worst.Round(10*time.Millisecond))
+		line("| %s | %d | %d | %s |", name, f.times, f.failed, f.worst.Round(10*time.Millisecond))
 	}
 	for _, name := range r.Impossible {
-		line("| %s | cannot be made here | |", name)
+		line("| %s | cannot be made here | | |", name)
 	}
 	line("")
 	if len(r.Violations) == 0 {

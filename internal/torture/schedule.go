@@ -89,7 +89,6 @@ func (w *world) make(ctx context.Context, faults []fault) error {
 	for i, f := range faults {
 		if errs[i] != nil && ctx.Err() == nil {
 			w.config.Log.Warn("the fault could not be made as it was meant", "name", f.name, "error", errs[i])
-			w.report.failed(f.name)
 		}
 	}
 	err := w.green(ctx, recovery)
@@ -97,8 +96,8 @@ func (w *world) make(ctx context.Context, faults []fault) error {
 		return ctx.Err()
 	}
 	took := time.Since(healed)
-	for _, f := range faults {
-		w.report.recovered(f.name, took)
+	for i, f := range faults {
+		w.report.made(f.name, errs[i] == nil, took)
 	}
 	if took > 15*time.Second {
 		w.config.Log.Warn("it took long until all bridges were ready", "took", took.Round(time.Second), "why", w.unready.Load())

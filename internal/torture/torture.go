@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -246,7 +245,7 @@ func (w *world) judge(ctx context.Context) error {
 	}
 	w.fake.SetFaults(mkiofake.Faults{})
 	for _, b := range w.bridges {
-		if err := w.without(b, func() { _ = b.stop(syscall.SIGTERM, 30*time.Second); b.configure(0) }); err != nil {
+		if err := w.without(b, func() { w.stopWell(b); b.configure(0) }); err != nil {
 			return err
 		}
 	}
