@@ -17,6 +17,10 @@ const (
 	writeLead = 20 * time.Second // of MK.IO's script, on our clock
 )
 
+// plenty is how many deliveries may be under way before MK.IO's resources rest: more than bridges and machine carry would
+// pile up until the end.
+const plenty = 1024
+
 // torture makes faults, one after another and some of them two at a time, while MK.IO's traffic goes on.
 func (w *world) torture(ctx context.Context) error {
 	faults := w.possible()
@@ -112,7 +116,11 @@ func (w *world) make(ctx context.Context, faults []fault) error {
 func (w *world) write(ctx context.Context) {
 	writer := newWriter(w.config.Seed, w.config.Slots, w.fake.Now())
 	for ctx.Err() == nil {
-		w.fake.Play(writer.write(w.fake.Now().Add(speed * writeLead)))
+		until := w.fake.Now().Add(speed * writeLead)
+		if w.fake.Sending() > plenty {
+			writer.rest(until)
+		}
+		w.fake.Play(writer.write(until))
 		pause(ctx, writeLead/4)
 	}
 }

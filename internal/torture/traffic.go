@@ -59,6 +59,15 @@ func (w *writer) write(until time.Time) []mkiofake.Step {
 	return steps
 }
 
+// rest lets no life begin before a time.
+func (w *writer) rest(until time.Time) {
+	for _, s := range w.slots {
+		if s.free.Before(until) {
+			s.free = until
+		}
+	}
+}
+
 // live writes one life, or one round of a resource that lives on.
 func (w *writer) live(s *slot) []mkiofake.Step {
 	if !w.chance(3) {

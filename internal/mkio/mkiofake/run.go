@@ -65,3 +65,10 @@ func (m *MKIO) Idle() <-chan struct{} {
 	defer m.mu.Unlock()
 	return m.agenda.finished
 }
+
+// Sending is how many deliveries are due and not answered.
+func (m *MKIO) Sending() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.agenda.inHand
+}
