@@ -3,6 +3,8 @@ package event
 import (
 	"regexp"
 	"strings"
+
+	"mkio-bridge/internal/lifecycle"
 )
 
 // Names derives every name on NATS from one prefix, the first token of all subjects.
@@ -33,6 +35,17 @@ func (n Names) UnappliedStream() string { return strings.ToUpper(n.prefix) + "_U
 
 // UnappliedPrefix is the first token of the subjects of [Names.UnappliedStream].
 func (n Names) UnappliedPrefix() string { return n.prefix + "-unapplied" }
+
+// AuditStream keeps what is proven of each kind of resource, and from when to when: [Coverage].
+func (n Names) AuditStream() string { return strings.ToUpper(n.prefix) + "_AUDIT" }
+
+// AuditPrefix is the first token of the subjects of [Names.AuditStream].
+func (n Names) AuditPrefix() string { return n.prefix + "-audit" }
+
+// AuditSubject is the subject of the records of a kind of a project.
+func (n Names) AuditSubject(project string, kind lifecycle.Kind) string {
+	return n.AuditPrefix() + "." + NameToken(project) + "." + string(kind)
+}
 
 // StateBucket is the key-value bucket with the last event of each resource.
 func (n Names) StateBucket() string { return strings.ToLower(n.prefix) + "_state" }
