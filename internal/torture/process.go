@@ -66,9 +66,6 @@ func (p *process) wait(command *exec.Cmd, ended chan struct{}) {
 		how = exit.String()
 	}
 	p.exits[how]++
-	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		p.peak = max(p.peak, usage.Maxrss<<10)
-	}
 	close(ended)
 }
 
@@ -77,7 +74,26 @@ func (p *process) signal(s syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.command != nil {
+		p.measure()
 		_ = p.command.Process.Signal(s) // it may have ended
+	}
+}
+
+// measure notes how much memory the command has held so far. What the system tells of one that has ended is no use: it
+// counts what its parent held when it was started. The caller holds the lock.
+func (p *process) measure() {
+	if p.command == nil {
+		return
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if err != nil {
+		return // it has ended, or this is no Linux
+	}
+	for line := range strings.Lines(string(status)) {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
+			p.peak = max(p.peak, kib<<10)
+		}
 	}
 }
 
@@ -131,6 +147,7 @@ func (p *process) setEnv(env []string) {
 func (p *process) told() (exits map[string]int, peak int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.measure()
 	return maps.Clone(p.exits), p.peak
 }
 

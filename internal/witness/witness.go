@@ -49,7 +49,7 @@ func (w *Witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	answer, err := w.to.RoundTrip(r)
-	o, decodeErr := mkio.Decoder{}.Decode(body, time.Now())
+	o, decodeErr := mkio.Decoder{Resource: mkio.ResourceNone}.Decode(body, time.Now())
 	if err != nil || decodeErr != nil {
 		w.note(invariant.Told{Observation: o})
 		return answer, errors.Join(err, decodeErr)
