@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"iter"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -62,24 +62,69 @@ type selection struct {
 
 // add defines the flags that events and state share.
 func (s *selection) add(set *flag.FlagSet) {
-	set.Func("kind", "only this kind, e.g. job", func(v string) error {
-		s.query.Kind = lifecycle.Kind(v)
-		if s.query.Kind.Depth() == 0 {
+	s.addFilters(set)
+	outputFlag(set, &s.output)
+}
+
+// addFilters defines the flags that choose resources and states.
+func (s *selection) addFilters(set *flag.FlagSet) {
+	set.Func("kind", "only this kind, e.g. job", kindFlag(&s.query.Kind))
+	set.StringVar(&s.query.Project, "project", "", "only this project")
+	set.StringVar(&s.query.Name, "name", "", "only resources of this name")
+	set.StringVar(&s.query.State, "state", "", "only this state, without regard to case; unset is the empty one")
+}
+
+// addRange defines the flags that choose a part of the log.
+func (s *selection) addRange(set *flag.FlagSet) {
+	set.Func("since", "from this time on: how long ago, or RFC 3339", moment(&s.query.Since))
+	set.Func("until", "up to this time", moment(&s.query.Until))
+	set.Uint64Var(&s.query.From, "seq", 0, "from this sequence on")
+}
+
+func (s *selection) checkRange() error {
+	if s.query.From > 0 && !s.query.Since.IsZero() {
+		return usageError{errors.New("--seq and --since exclude each other")}
+	}
+	return nil
+}
+
+// moment reads a point in time: how long ago, or RFC 3339.
+func moment(into *time.Time) func(string) error {
+	return func(v string) error {
+		if d, err := time.ParseDuration(v); err == nil {
+			*into = time.Now().Add(-d)
+			return nil
+		}
+		t, err := time.Parse(time.RFC3339Nano, v)
+		if err != nil {
+			return fmt.Errorf("%q is neither a duration such as 2h nor a time such as 2031-03-04T10:00:00Z", v)
+		}
+		*into = t
+		return nil
+	}
+}
+
+// outputFlag defines how events are printed.
+func outputFlag(set *flag.FlagSet, output *string) {
+	*output = "text"
+	set.Func("output", "text (the default), or json for one CloudEvent a line", func(v string) error {
+		if v != "text" && v != "json" {
+			return fmt.Errorf("%q must be text or json", v)
+		}
+		*output = v
+		return nil
+	})
+}
+
+// kindFlag reads a kind.
+func kindFlag(into *lifecycle.Kind) func(string) error {
+	return func(v string) error {
+		*into = lifecycle.Kind(v)
+		if into.Depth() == 0 {
 			return fmt.Errorf("there is no kind %q; kinds are %s", v, kindList())
 		}
 		return nil
-	})
-	set.StringVar(&s.query.Project, "project", "", "only this project")
-	set.StringVar(&s.query.Name, "name", "", "only resources of this name")
-	set.StringVar(&s.query.State, "state", "", "only this state, without regard to case")
-	set.StringVar(&s.output, "output", "text", "text, or json for one CloudEvent a line")
-}
-
-func (s *selection) check() error {
-	if s.output != "text" && s.output != "json" {
-		return usageError{fmt.Errorf("--output %q must be text or json", s.output)}
 	}
-	return nil
 }
 
 func kindList() string {
@@ -88,49 +133,4 @@ func kindList() string {
 		names = append(names, string(k))
 	}
 	return strings.Join(names, ", ")
-}
-
-// printAll writes events until there are no more, or one cannot be read.
-func (s *selection) printAll(w io.Writer, entries iter.Seq2[eventlog.Entry, error]) error {
-	for e, err := range entries {
-		if err != nil {
-			return err
-		}
-		if err := s.print(w, e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// print writes one event: its payload on a line, or a line for people.
-func (s *selection) print(w io.Writer, e eventlog.Entry) error {
-	if s.output == "json" {
-		_, err := fmt.Fprintf(w, "%s\n", e.Payload)
-		return err
-	}
-	_, err := fmt.Fprintln(w, eventLine(e))
-	return err
-}
-
-// eventLine is an event in a line: place, time, resource, change, way.
-func eventLine(e eventlog.Entry) string {
-	d := e.Event.Data
-	change := printable(d.State)
-	if d.PreviousState != nil {
-		change = printable(*d.PreviousState) + " → " + change
-	}
-	if lifecycle.ProvisioningFailed(d.ProvisioningState) {
-		change += " (provisioning failed)"
-	}
-	resource := fmt.Sprintf("%s %s/%s", d.Kind, printable(d.Project), printable(strings.Join(d.Path, "/")))
-	return fmt.Sprintf("%6d  %s  %-58s  %s  [%s]", e.Sequence, e.Event.Time.Format("2006-01-02 15:04:05.000"), resource, change, d.Via)
-}
-
-// printable shows a name or state as it is where that is safe on a terminal, and quoted elsewhere.
-func printable(s string) string {
-	if quoted := fmt.Sprintf("%q", s); s == "" || quoted != `"`+s+`"` {
-		return quoted
-	}
-	return s
 }

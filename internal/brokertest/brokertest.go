@@ -26,7 +26,19 @@ func Start(t testing.TB) Server {
 // StartIn starts a server without a client port on a store that may hold something already.
 func StartIn(t testing.TB, dir string) Server {
 	t.Helper()
-	embedded, err := broker.Start(broker.EmbeddedConfig{StoreDir: dir, Log: slog.New(slog.DiscardHandler)})
+	return start(t, broker.EmbeddedConfig{StoreDir: dir})
+}
+
+// Listen starts a server with a client port for readers.
+func Listen(t testing.TB) Server {
+	t.Helper()
+	return start(t, broker.EmbeddedConfig{StoreDir: t.TempDir(), Listen: "127.0.0.1:0"})
+}
+
+func start(t testing.TB, c broker.EmbeddedConfig) Server {
+	t.Helper()
+	c.Log = slog.New(slog.DiscardHandler)
+	embedded, err := broker.Start(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,7 @@
 //
 // It reads NATS alone and never MK.IO. Filters work on the server, by subject; a name too long to
 // stand in a subject is compared here. Reading is by pull, in batches, and in order; a reader that
-// loses its connection goes on where it was.
+// loses its connection goes on where it was. Nothing is held but the batch under way.
 package eventlog
 
 import (
@@ -14,11 +14,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
-	"mkio-bridge/internal/tail"
 )
 
 // A Log reads the events under one prefix.
@@ -30,36 +30,38 @@ type Log struct {
 // New returns a reader. Streams are looked up when they are read.
 func New(js jetstream.JetStream, names event.Names) *Log { return &Log{js: js, names: names} }
 
-// A Query chooses events. Zero fields choose everything.
-type Query struct {
-	Kind    lifecycle.Kind
-	Project string
-	Name    string // the resource's own name, the last of its path
-	State   string // without regard to case
-
-	From   uint64    // first sequence
-	Since  time.Time // when the log took it; not together with From
-	Until  time.Time
-	Follow bool // go on with what comes, until the context ends
+// A Raw is one event as it lies in the log, with its place there. To take it apart costs more than to read it.
+type Raw struct {
+	Sequence uint64
+	Stored   time.Time
+	Subject  string
+	Pending  uint64 // how many follow that the query may choose
+	Header   nats.Header
+	Payload  []byte
 }
 
 // An Entry is one event with its place in the log.
 type Entry struct {
-	Sequence uint64
-	Stored   time.Time
-	Subject  string
-	Fact     lifecycle.Fact
-	Event    event.Event
-	Payload  []byte
+	Raw
+	Fact  lifecycle.Fact
+	Event event.Event
 }
 
-// notFound explains a log that nobody has made yet.
-func notFound(stream string) error {
-	return fmt.Errorf("stream %s does not exist: has a bridge with this BRIDGE_SUBJECT_PREFIX run on this NATS?", stream)
+// Decode takes an event apart.
+func (r Raw) Decode() (Entry, error) {
+	e := Entry{Raw: r}
+	var err error
+	if e.Fact, err = event.FactOf(r.Header, r.Sequence); err != nil {
+		return e, err
+	}
+	if e.Event, err = event.Decode(r.Payload); err != nil {
+		return e, fmt.Errorf("message %d on %s: %w", r.Sequence, r.Subject, err)
+	}
+	return e, nil
 }
 
-// Events returns the events that a query chooses, oldest first. The sequence ends after an error.
-func (l *Log) Events(ctx context.Context, q Query) iter.Seq2[Entry, error] {
+// Raw returns the events that a query chooses, oldest first, as they are. The sequence ends after an error.
+func (l *Log) Raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, true)}
 	switch {
 	case q.From > 0:
@@ -67,210 +69,88 @@ func (l *Log) Events(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 	case !q.Since.IsZero():
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
 	}
-	return l.read(ctx, l.names.EventStream(), config, q, func(m message) (Entry, error) {
-		fact, err := event.FactOf(m.Headers(), m.meta.Sequence.Stream)
-		return Entry{Sequence: fact.Sequence, Stored: m.meta.Timestamp, Subject: m.Subject(), Fact: fact, Payload: m.Data()}, err
+	return l.read(ctx, l.names.EventStream(), config, q, func(m message) (Raw, error) {
+		return Raw{m.meta.Sequence.Stream, m.meta.Timestamp, m.Subject(), m.meta.NumPending, m.Headers(), m.Data()}, nil
 	})
 }
 
-// State returns the last event of each resource that a query chooses. From, Since, Until and Follow
+// Events returns the events that a query chooses, oldest first. The sequence ends after an error.
+func (l *Log) Events(ctx context.Context, q Query) iter.Seq2[Entry, error] {
+	return decoded(l.Raw(ctx, q))
+}
+
+// RawState returns the last event of each resource that a query chooses, as it is. From, Since, Until and Follow
 // do not apply; State chooses among the last events.
-func (l *Log) State(ctx context.Context, q Query) iter.Seq2[Entry, error] {
+func (l *Log) RawState(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, false)}
-	now := Query{Kind: q.Kind, Project: q.Project, Name: q.Name, State: q.State}
-	return l.read(ctx, l.names.StateStream(), config, now, func(m message) (Entry, error) {
-		fact, err := event.FactOfState(m.Headers())
-		subject := l.names.Subject(strings.TrimPrefix(m.Subject(), l.names.StateSubject("")), fact.State)
-		return Entry{Sequence: fact.Sequence, Stored: m.meta.Timestamp, Subject: subject, Fact: fact, Payload: m.Data()}, err
+	q.From, q.Since, q.Until, q.Follow = 0, time.Time{}, time.Time{}, false
+	return l.read(ctx, l.names.StateStream(), config, q, func(m message) (Raw, error) {
+		return l.ofState(m.Subject(), m.Headers(), m.Data(), m.meta.Timestamp, m.meta.NumPending)
 	})
+}
+
+// State returns the last event of each resource that a query chooses, as [Log.RawState] does.
+func (l *Log) State(ctx context.Context, q Query) iter.Seq2[Entry, error] {
+	return decoded(l.RawState(ctx, q))
+}
+
+// ofState is an event as the state bucket has it, with its place in the log.
+func (l *Log) ofState(key string, header nats.Header, payload []byte, stored time.Time, pending uint64) (Raw, error) {
+	fact, err := event.FactOfState(header)
+	if err != nil {
+		return Raw{}, fmt.Errorf("%s: %w", key, err)
+	}
+	resource := strings.TrimPrefix(key, l.names.StateSubject(""))
+	return Raw{fact.Sequence, stored, l.names.Subject(resource, fact.State), pending, header, payload}, nil
 }
 
 // Current returns the last event of one resource; ok is false when it has none.
 func (l *Log) Current(ctx context.Context, key lifecycle.Key) (entry Entry, ok bool, err error) {
 	stream, err := l.js.Stream(ctx, l.names.StateStream())
 	if err != nil {
-		return Entry{}, false, l.explain(l.names.StateStream(), err)
+		return Entry{}, false, explain(l.names.StateStream(), err)
 	}
-	resource := l.names.Resource(key)
-	m, err := stream.GetLastMsgForSubject(ctx, l.names.StateSubject(resource))
+	m, err := stream.GetLastMsgForSubject(ctx, l.names.StateSubject(l.names.Resource(key)))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return Entry{}, false, nil
 	}
 	if err != nil {
 		return Entry{}, false, fmt.Errorf("read %s: %w", l.names.StateStream(), err)
 	}
-	fact, err := event.FactOfState(m.Header)
-	if err != nil {
-		return Entry{}, false, fmt.Errorf("%s: %w", m.Subject, err)
+	raw, err := l.ofState(m.Subject, m.Header, m.Data, m.Time, 0)
+	if err == nil {
+		entry, err = raw.Decode()
 	}
-	entry = Entry{Sequence: fact.Sequence, Stored: m.Time, Subject: l.names.Subject(resource, fact.State), Fact: fact, Payload: m.Data}
-	entry.Event, err = event.Decode(m.Data)
 	return entry, err == nil, err
 }
 
-type parser func(message) (Entry, error)
-
-// read yields the entries that a query chooses of a stream.
-func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig, q Query, parse parser) iter.Seq2[Entry, error] {
+// Watch returns the last event of a resource, where there is one, and then each that comes, until the context ends.
+// Nothing between the two is missed.
+func (l *Log) Watch(ctx context.Context, key lifecycle.Key) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		reading := ctx
-		if q.Follow && !q.Until.IsZero() {
-			var cancel context.CancelFunc
-			reading, cancel = context.WithDeadline(ctx, q.Until)
-			defer cancel()
+		entry, ok, err := l.Current(ctx, key)
+		if (ok || err != nil) && !yield(entry, err) || err != nil {
+			return
 		}
-		for m, err := range l.messages(reading, stream, config, q.Follow) {
-			if err != nil {
-				yield(Entry{}, err)
+		for e, err := range l.Events(ctx, Query{Resource: &key, From: entry.Sequence + 1, Follow: true}) {
+			if !yield(e, err) {
 				return
 			}
-			if !q.Until.IsZero() && m.meta.Timestamp.After(q.Until) {
-				return
-			}
-			entry, err := parse(m)
+		}
+	}
+}
+
+// decoded takes events apart.
+func decoded(raws iter.Seq2[Raw, error]) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for r, err := range raws {
+			e := Entry{Raw: r}
 			if err == nil {
-				entry.Event, err = event.Decode(entry.Payload)
+				e, err = r.Decode()
 			}
-			if err != nil {
-				err = fmt.Errorf("%s, message %d on %s: %w", stream, m.meta.Sequence.Stream, m.Subject(), err)
-			}
-			if (err != nil || q.matches(entry.Event)) && !yield(entry, err) {
+			if !yield(e, err) {
 				return
 			}
 		}
 	}
-}
-
-// A message is one of a stream, with its place there.
-type message struct {
-	jetstream.Msg
-	meta *jetstream.MsgMetadata
-}
-
-// messages reads a stream until nothing is pending, or, to follow, until the context ends. Who follows goes on where
-// it was, whatever becomes of the connection and of the consumer.
-func (l *Log) messages(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig, follow bool) iter.Seq2[message, error] {
-	return func(yield func(message, error) bool) {
-		config.MaxResetAttempts = tail.Attempts
-		consumer, err := l.js.OrderedConsumer(ctx, stream, config)
-		if err != nil {
-			yield(message{}, l.explain(stream, err))
-			return
-		}
-		if !follow && consumer.CachedInfo().NumPending == 0 {
-			return
-		}
-		for last := consumer.CachedInfo().Delivered.Stream; ; {
-			read, err := pass(ctx, consumer, yield, follow)
-			last = max(last, read)
-			switch {
-			case err == nil, follow && ctx.Err() != nil:
-				return
-			case !follow:
-				yield(message{}, fmt.Errorf("read %s: %w", stream, err))
-				return
-			}
-			config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartSequencePolicy, last+1, nil
-			if consumer = l.again(ctx, stream, config); consumer == nil {
-				return
-			}
-		}
-	}
-}
-
-// pass yields what a consumer reads until it breaks, or (without an error) until there is no more to read or no more is
-// wanted. It returns the sequence of the last message.
-func pass(ctx context.Context, consumer jetstream.Consumer, yield func(message, error) bool, follow bool) (last uint64, err error) {
-	iterator, err := consumer.Messages(jetstream.PullMaxMessages(pullBatch))
-	if err != nil {
-		return 0, err
-	}
-	messages := tail.Of(iterator)
-	defer messages.Stop()
-	for {
-		m, err := messages.Next(ctx, ctx)
-		if err != nil {
-			return last, err
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return last, err
-		}
-		last = meta.Sequence.Stream
-		if !yield(message{m, meta}, nil) || (!follow && meta.NumPending == 0) {
-			return last, nil
-		}
-	}
-}
-
-// againEvery is the pause before a consumer that broke is made again.
-const againEvery = time.Second
-
-// again makes a consumer again as soon as that can be done; nil when the context ends first.
-func (l *Log) again(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig) jetstream.Consumer {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(againEvery):
-		}
-		if consumer, err := l.js.OrderedConsumer(ctx, stream, config); err == nil {
-			return consumer
-		}
-	}
-}
-
-// pullBatch is how many messages are asked for ahead.
-const pullBatch = 500
-
-func (l *Log) explain(stream string, err error) error {
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return notFound(stream)
-	}
-	return fmt.Errorf("read %s: %w", stream, err)
-}
-
-// matches compares what subjects may not say exactly.
-func (q Query) matches(e event.Event) bool {
-	return (q.Kind == "" || e.Data.Kind == q.Kind) &&
-		(q.Project == "" || e.Data.Project == q.Project) &&
-		(q.Name == "" || e.Data.Name == q.Name) &&
-		(q.State == "" || lifecycle.SameState(e.Data.State, q.State))
-}
-
-// filters returns the subjects that a query's events can be on: one for each depth of names.
-func (l *Log) filters(q Query, events bool) []string {
-	depths := []int{1, 2, 3}
-	if q.Kind != "" {
-		depths = []int{q.Kind.Depth()}
-	}
-	var filters []string
-	for _, depth := range depths {
-		tokens := []string{token(string(q.Kind)), token(q.Project)}
-		for range depth - 1 {
-			tokens = append(tokens, "*")
-		}
-		resource := strings.Join(append(tokens, token(q.Name)), ".")
-		if !events {
-			filters = append(filters, l.names.StateSubject(resource))
-			continue
-		}
-		state := "*"
-		if q.State != "" {
-			state = event.StateToken(q.State)
-		}
-		filters = append(filters, l.names.Prefix()+"."+resource+"."+state)
-	}
-	return filters
-}
-
-// longToken is the length from which a token may be cut in subjects; then any is taken and the event
-// itself is compared.
-const longToken = 80
-
-func token(name string) string {
-	if t := event.NameToken(name); name != "" && len(t) <= longToken {
-		return t
-	}
-	return "*"
 }

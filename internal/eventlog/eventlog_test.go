@@ -81,11 +81,11 @@ func TestEvents(t *testing.T) {
 		t.Errorf("an empty log has %s", got)
 	}
 	long := strings.Repeat("é", 300)
-	f.publish(lifecycle.Job, "vod", "Processing", "ladder", "a.b")                        // 1
+	job := f.publish(lifecycle.Job, "vod", "Processing", "ladder", "a.b")                 // 1
 	f.publish(lifecycle.Job, "vod", "Finished", "ladder", "a.b")                          // 2
 	f.publish(lifecycle.Asset, "vod", "Ready", "a.b")                                     // 3
 	f.publish(lifecycle.Asset, "live", "", long)                                          // 4
-	f.publish(lifecycle.ScheduledOperation, "live", "Accepted", "live-event", "e", "a.b") // 5
+	operation := f.publish(lifecycle.ScheduledOperation, "live", "Accepted", "live-event", "e", "a.b") // 5
 	f.publish(lifecycle.LiveChannel, "live", "StandBy", "finished")                       // 6
 	tests := []struct {
 		name  string
@@ -108,6 +108,10 @@ func TestEvents(t *testing.T) {
 		{"since later", eventlog.Query{Since: time.Now().Add(time.Hour)}, ""},
 		{"until long ago", eventlog.Query{Until: time.Now().Add(-time.Hour)}, ""},
 		{"until later", eventlog.Query{Until: time.Now().Add(time.Hour)}, "1 2 3 4 5 6"},
+		{"up to a sequence", eventlog.Query{From: 2, To: 4}, "2 3 4"},
+		{"up to a sequence, of a kind", eventlog.Query{To: 5, Kind: lifecycle.Job}, "1 2"},
+		{"one resource", eventlog.Query{Resource: &operation}, "5"},
+		{"one resource and state", eventlog.Query{Resource: &job, State: "finished"}, "2"},
 	}
 	for _, tt := range tests {
 		if got := f.events(tt.query); got != tt.want {
@@ -136,6 +140,51 @@ func TestFollow(t *testing.T) {
 	}
 	if got := fmt.Sprint(states); got != "[Pending Ready]" {
 		t.Errorf("followed %s", got)
+	}
+}
+
+// Who watches a resource is told what is, and then what comes, whether there was something or not.
+func TestWatch(t *testing.T) {
+	f := setUp(t)
+	f.publish(lifecycle.Asset, "vod", "Pending", "other")
+	a := f.publish(lifecycle.Asset, "vod", "Pending", "a")
+	f.publish(lifecycle.Asset, "vod", "Ready", "a")
+	if err := f.publisher.Load(t.Context()); err != nil { // waits for the server to fill the bucket
+		t.Fatal(err)
+	}
+	watch := func(key lifecycle.Key, count int, then func(n int)) string {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var states []string
+		for e, err := range f.log.Watch(ctx, key) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			states = append(states, e.Event.Data.State)
+			if len(states) == count {
+				cancel()
+			} else {
+				then(len(states))
+			}
+		}
+		return strings.Join(states, " ")
+	}
+	got := watch(a, 3, func(n int) {
+		f.publish(lifecycle.Asset, "vod", []string{"Deleting", "Deleted"}[n-1], "a")
+		f.publish(lifecycle.Asset, "vod", []string{"Ready", "Deleting"}[n-1], "other")
+	})
+	if got != "Ready Deleting Deleted" {
+		t.Errorf("watched %s", got)
+	}
+	b, err := lifecycle.NewKey(lifecycle.Asset, "vod", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan string)
+	go func() { told <- watch(b, 1, nil) }()
+	f.publish(lifecycle.Asset, "vod", "Pending", "b")
+	if got := <-told; got != "Pending" {
+		t.Errorf("watched %s", got)
 	}
 }
 

@@ -38,7 +38,7 @@ func (p *Publisher) Load(ctx context.Context) error {
 	defer messages.Stop()
 	prefix := p.names.StateSubject("")
 	for {
-		msg, err := messages.Next(ctx, ctx)
+		msg, err := messages.Next(ctx)
 		if err != nil {
 			return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
 		}
@@ -287,7 +287,7 @@ func (p *Publisher) follow(ctx context.Context, told Told) error {
 	defer messages.Stop()
 	prefix := len(p.names.Prefix()) + 1
 	for {
-		msg, err := messages.Next(ctx, ctx)
+		msg, err := messages.Next(ctx)
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}

@@ -2,7 +2,8 @@
 //
 // nats.go's own iterator looks at the reader's context while messages come. When it has lost its consumer it makes
 // another, for as long as that takes, and neither a context nor Stop gets through to it: a bridge that was told to end
-// while NATS does not answer would not. Here it tries once, and whoever reads begins anew where it was.
+// while NATS does not answer would not. Here it tries once, and whoever reads begins anew where it was. Messages are
+// fetched ahead while their reader works, which also is faster than to take them one by one.
 package tail
 
 import (
@@ -14,40 +15,58 @@ import (
 // Attempts is how often a consumer may try to make itself anew: its MaxResetAttempts.
 const Attempts = 1
 
+// ahead is how many messages may be fetched before their reader asks for them.
+const ahead = 256
+
 // Messages are those of an ordered consumer. They are for one goroutine.
 type Messages struct {
-	from jetstream.MessagesContext
-	left bool // while the iterator was busy: it is stopped when it is not
+	came  chan outcome
+	leave context.CancelFunc
 }
 
-// Of returns the messages of an iterator.
-func Of(from jetstream.MessagesContext) *Messages { return &Messages{from: from} }
+type outcome struct {
+	msg jetstream.Msg
+	err error
+}
 
-// Next returns the next message, or an error: at once when ctx ends, after which there is no other; and when wait ends,
-// after which it may be called again. wait is ctx, or ends before it.
-func (m *Messages) Next(ctx, wait context.Context) (jetstream.Msg, error) {
-	type outcome struct {
-		msg jetstream.Msg
-		err error
+// Of returns the messages of an iterator, which is its own from now on.
+func Of(from jetstream.MessagesContext) *Messages {
+	ctx, leave := context.WithCancel(context.Background())
+	m := &Messages{came: make(chan outcome, ahead), leave: leave}
+	go m.fetch(ctx, from)
+	return m
+}
+
+// fetch ends with the first error, or soon after Stop: the iterator may be where nothing gets through to it.
+func (m *Messages) fetch(ctx context.Context, from jetstream.MessagesContext) {
+	defer from.Stop()
+	defer close(m.came)
+	for {
+		msg, err := from.Next(jetstream.NextContext(ctx))
+		select {
+		case m.came <- outcome{msg, err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
 	}
-	done := make(chan outcome, 1)
-	go func() {
-		msg, err := m.from.Next(jetstream.NextContext(wait))
-		done <- outcome{msg, err}
-	}()
+}
+
+// Next returns the next message, or an error: at once when the context ends. After an error of the iterator there is
+// no other message.
+func (m *Messages) Next(ctx context.Context) (jetstream.Msg, error) {
 	select {
-	case o := <-done:
+	case o, more := <-m.came:
+		if !more {
+			return nil, jetstream.ErrMsgIteratorClosed
+		}
 		return o.msg, o.err
 	case <-ctx.Done():
-		m.left = true
-		go func() { <-done; m.from.Stop() }()
 		return nil, ctx.Err()
 	}
 }
 
 // Stop ends the messages.
-func (m *Messages) Stop() {
-	if !m.left {
-		m.from.Stop()
-	}
-}
+func (m *Messages) Stop() { m.leave() }

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"iter"
+	"strings"
+
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// A printer writes events out as they come, and tells on a terminal how far a long reading is.
+type printer struct {
+	out      *bufio.Writer
+	progress *progress
+}
+
+func (c *call) printer() *printer {
+	return &printer{out: bufio.NewWriterSize(c.stdout, 64<<10), progress: c.progress("events")}
+}
+
+// json writes events as they are stored, one a line.
+func (p *printer) json(raws iter.Seq2[eventlog.Raw, error]) error {
+	for r, err := range raws {
+		if err != nil {
+			return p.end(err)
+		}
+		_, _ = p.out.Write(r.Payload) // an error stays, and Flush returns it
+		_ = p.out.WriteByte('\n')
+		if err := p.step(r.Pending); err != nil {
+			return err
+		}
+	}
+	return p.end(nil)
+}
+
+// text writes events as lines for people.
+func (p *printer) text(entries iter.Seq2[eventlog.Entry, error], line func(eventlog.Entry) string) error {
+	for e, err := range entries {
+		if err != nil {
+			return p.end(err)
+		}
+		_, _ = p.out.WriteString(line(e))
+		_ = p.out.WriteByte('\n')
+		if err := p.step(e.Pending); err != nil {
+			return err
+		}
+	}
+	return p.end(nil)
+}
+
+// step ends an event. What nothing follows at once is shown at once.
+func (p *printer) step(pending uint64) error {
+	p.progress.step(pending)
+	if pending > 0 {
+		return nil
+	}
+	p.progress.clear()
+	return p.out.Flush()
+}
+
+// end shows what is left, and returns the first error.
+func (p *printer) end(err error) error {
+	p.progress.clear()
+	if flushed := p.out.Flush(); err == nil {
+		err = flushed
+	}
+	return err
+}
+
+// eventLine is an event in a line: place, time, resource, change, way.
+func eventLine(e eventlog.Entry) string {
+	d := e.Event.Data
+	change := stateOf(e)
+	if d.PreviousState != nil {
+		change = printable(*d.PreviousState) + " → " + change
+	}
+	return fmt.Sprintf("%6d  %s  %-58s  %s  [%s]", e.Sequence, e.Event.Time.Format("2006-01-02 15:04:05.000"), resourceName(e), change, d.Via)
+}
+
+// stateLine is what is, in a line: resource, state, phase, since when, place.
+func stateLine(e eventlog.Entry) string {
+	return fmt.Sprintf("%-58s  %-24s  %-12s  %s  %6d", resourceName(e), stateOf(e), e.Event.Data.Phase, e.Event.Time.Format("2006-01-02 15:04:05.000"), e.Sequence)
+}
+
+func resourceName(e eventlog.Entry) string {
+	d := e.Event.Data
+	return fmt.Sprintf("%s %s/%s", d.Kind, printable(d.Project), printable(strings.Join(d.Path, "/")))
+}
+
+func stateOf(e eventlog.Entry) string {
+	if lifecycle.ProvisioningFailed(e.Event.Data.ProvisioningState) {
+		return printable(e.Event.Data.State) + " (provisioning failed)"
+	}
+	return printable(e.Event.Data.State)
+}
+
+// printable shows a name or state as it is where that is safe on a terminal, and quoted elsewhere.
+func printable(s string) string {
+	if quoted := fmt.Sprintf("%q", s); s == "" || quoted != `"`+s+`"` {
+		return quoted
+	}
+	return s
+}
+
+// header is the first line of a table, for people alone.
+func (c *call) header(format string, columns ...any) {
+	if terminal(c.stdout) {
+		fmt.Fprintf(c.stdout, format+"\n", columns...)
+	}
+}

@@ -1,0 +1,126 @@
+package eventlog_test
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/publish"
+)
+
+var benchEvents = flag.Int("events", 100_000, "how many events the log of a benchmark has")
+
+// filled returns a log of jobs, half of whose events say that they finished, on a server that a client reaches as it
+// reaches any other: through a socket.
+func filled(b *testing.B) (*nats.Conn, jetstream.JetStream) {
+	b.Helper()
+	server := brokertest.Listen(b)
+	_, own := server.Connect()
+	if err := publish.Ensure(b.Context(), own, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+		b.Fatal(err)
+	}
+	for n := range *benchEvents {
+		if _, err := own.PublishMsgAsync(benchMessage(b, n)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	<-own.PublishAsyncComplete()
+	nc, err := nats.Connect("nats://" + server.Addr())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return nc, js
+}
+
+// benchMessage is an event of about 1.5 KiB.
+func benchMessage(b *testing.B, n int) *nats.Msg {
+	b.Helper()
+	key, err := lifecycle.NewKey(lifecycle.Job, "aurora-vod", "ladder-hd", fmt.Sprint("ep-", n/2))
+	if err != nil {
+		b.Fatal(err)
+	}
+	o := lifecycle.Observation{
+		Key: key, State: []string{"Processing", "Finished"}[n%2], At: noon, Via: lifecycle.Webhook, Life: "b7d5e4f3", Resource: benchRecord,
+		Delivery: &lifecycle.Delivery{ID: fmt.Sprint(n), Type: "MediaKind.JobFinished", Received: noon},
+		Source:   "/api/v1/projects/aurora-vod/media/transforms/ladder-hd/jobs/ep-" + fmt.Sprint(n/2), Subject: "transforms/ladder-hd/jobs/ep",
+	}
+	m, err := (event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}).Encode(o, nil, noon)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload}
+}
+
+var benchRecord = []byte(`{"name":"ep","properties":{"state":"Finished","outputs":[{"label":"out","progress":100}],"description":"` + fmt.Sprintf("%0600d", 0) + `"}}`)
+
+// Reading finished jobs back: as a bare ordered consumer does, as bridge events does for programs and for people.
+func BenchmarkRead(b *testing.B) {
+	_, js := filled(b)
+	read := func(name string, pass func() int) {
+		b.Run(name, func(b *testing.B) {
+			n, began := 0, time.Now()
+			for b.Loop() {
+				if n = pass(); n != *benchEvents/2 {
+					b.Fatalf("%d events", n)
+				}
+			}
+			b.ReportMetric(float64(n)*float64(b.N)/time.Since(began).Seconds(), "events/s")
+		})
+	}
+	log, query := eventlog.New(js, names), eventlog.Query{Kind: lifecycle.Job, State: "finished"}
+	read("bare", func() (n int) {
+		consumer, err := js.OrderedConsumer(b.Context(), names.EventStream(), jetstream.OrderedConsumerConfig{FilterSubjects: []string{"mkio.job.*.*.*.finished"}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		messages, err := consumer.Messages()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer messages.Stop()
+		for {
+			m, err := messages.Next()
+			if err != nil {
+				b.Fatal(err)
+			}
+			_, _ = io.Discard.Write(m.Data())
+			n++
+			if meta, err := m.Metadata(); err != nil || meta.NumPending == 0 {
+				return n
+			}
+		}
+	})
+	read("raw", func() (n int) {
+		for r, err := range log.Raw(b.Context(), query) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			_, _ = io.Discard.Write(r.Payload)
+			n++
+		}
+		return n
+	})
+	read("decoded", func() (n int) {
+		for _, err := range log.Events(b.Context(), query) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		return n
+	})
+}
