@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/replay"
+)
+
+func runReplay(ctx context.Context, c *call) error {
+	var s selection
+	var live bool
+	conf := replay.Config{}
+	set := c.flags()
+	s.addFilters(set)
+	s.addRange(set)
+	set.Uint64Var(&s.query.To, "to-seq", 0, "up to this sequence")
+	set.Float64Var(&conf.Rate, "rate", 1000, "events a second at the most; 0: as fast as they are taken")
+	set.BoolVar(&live, "live", false, "publish to whoever listens now, instead of into a stream")
+	arguments, err := c.parse(set, 1)
+	if err == nil {
+		err = s.checkRange()
+	}
+	if err != nil {
+		return err
+	}
+	if len(arguments) != 1 {
+		return usageError{errors.New("name the prefix to publish under, e.g. replay")}
+	}
+	if conf.Rate < 0 {
+		return usageError{fmt.Errorf("--rate %v must not be negative", conf.Rate)}
+	}
+	settings, err := loadConfig()
+	if err != nil {
+		return usageError{err}
+	}
+	nc, js, err := c.connect(ctx, settings, c.logger(settings))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	progress := c.progress("events")
+	conf.Query, conf.Prefix, conf.Step = s.query, arguments[0], progress.step
+	names := event.NewNames(settings.SubjectPrefix)
+	var result replay.Result
+	if live {
+		result, err = replay.Live(ctx, nc, js, names, conf)
+	} else {
+		result, err = replay.Stored(ctx, js, names, conf)
+	}
+	progress.clear()
+	c.tellReplay(result, arguments[0])
+	return err
+}
+
+// tellReplay says what was published, also when it was not all.
+func (c *call) tellReplay(r replay.Result, prefix string) {
+	switch {
+	case r.Count > 0:
+		fmt.Fprintf(c.stdout, "%d events, %d to %d, were published under %s\n", r.Count, r.From, r.Last, prefix)
+	case r.Last > 0:
+		fmt.Fprintf(c.stdout, "nothing to publish: %s has all up to event %d\n", prefix, r.Last)
+	default:
+		fmt.Fprintf(c.stdout, "nothing to publish: no event was chosen\n")
+	}
+}
