@@ -108,7 +108,7 @@ func (b *bridge) connect(ctx context.Context) error {
 		SyncAlways:   c.Sync == 0,
 		SyncInterval: time.Duration(c.Sync),
 		Unseen:       event.HeaderProbe,
-		ReadSubjects: []string{b.names.EventSubjects(), b.names.UnappliedPrefix() + ".>"},
+		ReadSubjects: []string{b.names.EventSubjects(), b.names.UnappliedPrefix() + ".>", b.names.AuditPrefix() + ".>"},
 		Log:          b.log,
 	})
 	if err != nil {

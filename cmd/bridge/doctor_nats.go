@@ -97,5 +97,5 @@ func (d *doctor) checkPublish(ctx context.Context, nc *nats.Conn, js jetstream.J
 	if last := nc.LastError(); errors.Is(last, nats.ErrPermissionViolation) {
 		err = last
 	}
-	d.fail("publishing", reason(err), "let the user publish to "+streams.Names.EventSubjects()+", "+streams.Names.UnappliedPrefix()+".>, $KV.> and $JS.API.>, and subscribe to _INBOX.>")
+	d.fail("publishing", reason(err), "let the user publish to "+streams.Names.EventSubjects()+", "+streams.Names.UnappliedPrefix()+".>, "+streams.Names.AuditPrefix()+".>, $KV.> and $JS.API.>, and subscribe to _INBOX.>")
 }

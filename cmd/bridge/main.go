@@ -23,6 +23,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitTimedOut    = 3
 	exitUnreachable = 4 // NATS cannot be reached
 )
 
@@ -55,6 +56,10 @@ func commands() []command {
 		{"mkio-fake", "", "a simulated MK.IO: its API and its webhooks, with faults", runMkioFake},
 		{"events", "", "read the log", runEvents},
 		{"state", "", "the current state of resources", runState},
+		{"wait", "KIND PROJECT NAME…", "wait until a resource is in a state or phase", runWait},
+		{"replay", "PREFIX", "publish events again, in order, under another subject prefix", runReplay},
+		{"verify", "", "prove that the log's chains are whole, and print a root over them", runVerify},
+		{"audit", "", "tell what is proven complete, and what is not", runAudit},
 		{"webhook", "register|show|history|delete", "the bridge's webhook rule in MK.IO's projects", runWebhook},
 		{"doctor", "", "check an installation, and say what to do", runDoctor},
 		{"schema", "[NAME]", "print a JSON Schema, or the names of all", runSchema},
@@ -95,6 +100,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if _, ok := errors.AsType[unreachableError](err); ok {
 		return exitUnreachable
+	}
+	if errors.Is(err, errTimedOut) {
+		return exitTimedOut
 	}
 	return exitFailed
 }

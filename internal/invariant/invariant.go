@@ -20,6 +20,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/audit"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
@@ -71,20 +72,11 @@ type history struct {
 	implied *eventlog.Entry          // a last event Deleted that nobody told: another life must follow
 }
 
-// A link is what the next event of a resource is held against.
+// A link is what the next event of a resource is held against, beside its chain.
 type link struct {
-	sequence   uint64
-	transition uint64
-	state      string
-	hash       string // of the payload
-	pair       pair
-	life       string
-	at         time.Time
-}
-
-func linkOf(e eventlog.Entry) link {
-	d := e.Event.Data
-	return link{e.Sequence, d.Transition, d.State, event.Hash(e.Payload), pairOf(d), e.Fact.Life, e.Fact.At}
+	sequence uint64
+	life     string
+	at       time.Time
 }
 
 // A claim is a state of a resource that somebody told, or that is in the log.
@@ -109,6 +101,7 @@ func (j *judge) claim(told []Told) {
 
 // read judges the events in stream order.
 func (j *judge) read(ctx context.Context, js jetstream.JetStream, names event.Names) error {
+	var chain *audit.Chain
 	for entry, err := range eventlog.New(js, names).Events(ctx, eventlog.Query{}) {
 		if err != nil {
 			return err
@@ -117,20 +110,25 @@ func (j *judge) read(ctx context.Context, js jetstream.JetStream, names event.Na
 		if err != nil {
 			return err
 		}
+		if chain == nil {
+			chain = audit.NewChain(names, entry.Sequence)
+		}
+		for _, err := range chain.Add(entry) {
+			j.errs = append(j.errs, fmt.Errorf("I1: %w", err))
+		}
 		h := j.resources[key]
 		if h == nil {
 			h = &history{facts: map[claim]lifecycle.Fact{}}
 			j.resources[key] = h
 		}
-		j.entry(key, entry)
 		if h.last.sequence > 0 {
-			j.chain(key, h.last, entry)
 			j.backwards(key, h.last, entry)
-		} else if d := entry.Event.Data; d.Transition == 1 && (d.PreviousState != nil || d.PreviousHash != "") {
-			j.bad("I1", key, ", event %d: the first event has a predecessor", entry.Sequence)
+			if before := entry.Event.Data.Evidence.PreviousSequence; before != h.last.sequence {
+				j.bad("I1", key, ", event %d: previousSequence is %d, not %d", entry.Sequence, before, h.last.sequence)
+			}
 		}
 		j.invented(key, h, entry)
-		h.last = linkOf(entry)
+		h.last = link{entry.Sequence, entry.Fact.Life, entry.Fact.At}
 		h.facts[claim{key, event.StateToken(entry.Fact.State), entry.Fact.Life, entry.Fact.Provisioning}] = entry.Fact
 	}
 	for key, h := range j.resources {
@@ -139,45 +137,6 @@ func (j *judge) read(ctx context.Context, js jetstream.JetStream, names event.Na
 		}
 	}
 	return nil
-}
-
-// entry judges what an event says of itself.
-func (j *judge) entry(key lifecycle.Key, e eventlog.Entry) {
-	if e.Fact.Hash != event.Hash(e.Payload) {
-		j.bad("I1", key, ", event %d: its header does not have the hash of its payload", e.Sequence)
-	}
-	if d := e.Event.Data; e.Fact.Transition != d.Transition || e.Fact.State != d.State || e.Fact.Life != d.Evidence.Life {
-		j.bad("I1", key, ", event %d: its headers and its payload disagree", e.Sequence)
-	}
-}
-
-// chain judges I1 for two neighbours.
-func (j *judge) chain(key lifecycle.Key, before link, e eventlog.Entry) {
-	d := e.Event.Data
-	if d.PreviousState == nil || !lifecycle.SameState(*d.PreviousState, before.state) {
-		j.bad("I1", key, ", event %d: previousState is not the state before it, %q", e.Sequence, before.state)
-	}
-	if d.Transition != before.transition+1 {
-		j.bad("I1", key, ", event %d: transition %d follows %d", e.Sequence, d.Transition, before.transition)
-	}
-	if d.PreviousHash != before.hash {
-		j.bad("I1", key, ", event %d: previousHash is not the hash of the payload before it", e.Sequence)
-	}
-	if d.Evidence.PreviousSequence != before.sequence {
-		j.bad("I1", key, ", event %d: previousSequence is %d, not %d", e.Sequence, d.Evidence.PreviousSequence, before.sequence)
-	}
-	if pairOf(d) == before.pair {
-		j.bad("I1", key, ", event %d: it repeats state and provisioning failure of the event before it", e.Sequence)
-	}
-}
-
-type pair struct {
-	state  string
-	failed bool
-}
-
-func pairOf(d event.Data) pair {
-	return pair{event.StateToken(d.State), lifecycle.ProvisioningFailed(d.ProvisioningState)}
 }
 
 // backwards judges I5 for two neighbours.

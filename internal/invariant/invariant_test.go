@@ -132,7 +132,7 @@ func TestCheckFindsAnAlteredPayload(t *testing.T) {
 	if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: m.Subject, Header: m.Header, Data: payload}); err != nil {
 		t.Fatal(err)
 	}
-	if err := invariant.Check(t.Context(), js, names, []invariant.Told{{Observation: o}}); err == nil || !strings.Contains(err.Error(), "hash of its payload") {
+	if err := invariant.Check(t.Context(), js, names, []invariant.Told{{Observation: o}}); err == nil || !strings.Contains(err.Error(), "its payload is not the one") {
 		t.Errorf("found %v", err)
 	}
 }

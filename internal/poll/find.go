@@ -91,7 +91,7 @@ func (p *project) movingOn(l *list) (moving []*motion, due time.Time) {
 // the lock.
 func (p *project) findParents() {
 	parents := map[lifecycle.Key]bool{}
-	for _, child := range []lifecycle.Kind{lifecycle.LiveOutput, lifecycle.ScheduledOperation} {
+	for _, child := range belowKinds {
 		if slices.Contains(p.Kinds, child) {
 			p.addParents(parents, child)
 		}

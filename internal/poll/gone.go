@@ -21,14 +21,16 @@ const maxContradictions = 20
 // confirmGone visits what was recorded before a sweep and is not on the list. What is not there either is
 // Deleted, if then the project itself still answers. What is wrong with one kind does not hold up the others of
 // the list.
-func (p *project) confirmGone(ctx context.Context, l *list, seen map[string]bool, horizon uint64) error {
+func (p *project) confirmGone(ctx context.Context, l *list, seen map[string]bool, horizon uint64, t *tally) error {
 	var errs []error
 	for _, kind := range l.Kinds {
 		missing, err := p.missing(ctx, l, kind, seen, horizon)
 		if err == nil {
-			c := confirmation{project: p, list: l, missing: missing}
+			t.resources(kind, len(missing))
+			c := confirmation{project: p, list: l, missing: missing, tally: t}
 			err = c.run(ctx)
 			p.tellTroubles(l, sweeping, &c.troubles)
+			t.fail(c.troubles.err())
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -42,6 +44,7 @@ type confirmation struct {
 	project        *project
 	list           *list
 	missing        map[lifecycle.Key]lifecycle.Fact
+	tally          *tally
 	contradictions atomic.Int64 // how many of them exist
 	troubles       troubles
 }
@@ -89,7 +92,7 @@ func (c *confirmation) visitOne(ctx context.Context, key lifecycle.Key) (gone bo
 	if c.contradictions.Load() > maxContradictions {
 		return false, fmt.Errorf("%w: it lacks %s and %d others at the least that MK.IO shows by their own addresses", errIncomplete, key, maxContradictions)
 	}
-	a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll}
+	a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: c.tally}
 	sight, err := p.Client.Get(ctx, mkio.Changes, key)
 	switch {
 	case mkio.IsNotFound(err):
@@ -113,12 +116,12 @@ func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key) error {
 	if err != nil {
 		return fmt.Errorf("%d resources of it answer 404, and so does not their project: %w", len(gone), err)
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxStates)
 	for _, key := range gone {
-		if err := c.project.showGone(ctx, c.list, key, c.missing[key], moment); err != nil {
-			return err
-		}
+		group.Go(func() error { return c.project.showGone(ctx, c.list, key, c.missing[key], moment, c.tally) })
 	}
-	return nil
+	return group.Wait()
 }
 
 var errIncomplete = errors.New("the list is not believed")
@@ -163,8 +166,8 @@ func (p *project) answers(ctx context.Context, l *list) (mkio.Moment, error) {
 }
 
 // showGone records the end of a resource.
-func (p *project) showGone(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment) error {
+func (p *project) showGone(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment, t *tally) error {
 	path, inside, _ := mkio.Path(key)
 	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life, Source: path, Subject: inside}
-	return p.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll})
+	return p.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t})
 }

@@ -31,6 +31,7 @@ type list struct {
 	swept   swept     // the last sweep that got to its end
 	idle    int       // sweeps in a row that found nothing new, of lists below a parent
 	changed bool      // something on it was recorded since its last sweep began
+	proof   *tally    // of the last sweep that compared everything; nil: there was none
 }
 
 // swept is a sweep that got to its end.

@@ -17,6 +17,7 @@ type metrics struct {
 	failures *prometheus.CounterVec
 	trouble  *prometheus.GaugeVec
 	history  *prometheus.CounterVec
+	gaps     *prometheus.GaugeVec
 
 	mu     sync.Mutex
 	sweeps map[sweptKind]time.Time // when each was last swept to its end
@@ -45,12 +46,16 @@ func newMetrics() *metrics {
 			Name: "mkio_bridge_history_deliveries_total",
 			Help: "Rows of the delivery history that were looked up, by their status.",
 		}, []string{"project", "status"}),
+		gaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "mkio_bridge_coverage_gap",
+			Help: "1 while it is not proven that the log has all of a kind: a sweep failed or is overdue.",
+		}, []string{"project", "kind"}),
 		sweeps: map[sweptKind]time.Time{},
 	}
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.rows, m.failures, m.trouble, m.history}
+	return []prometheus.Collector{m.rows, m.failures, m.trouble, m.history, m.gaps}
 }
 
 func (m *metrics) seen(o lifecycle.Observation, v lifecycle.Verdict) {
@@ -67,6 +72,14 @@ func (m *metrics) troubled(project string, yes bool) {
 		value = 1
 	}
 	m.trouble.WithLabelValues(project).Set(value)
+}
+
+func (m *metrics) gap(project string, kind lifecycle.Kind, open bool) {
+	value := 0.0
+	if open {
+		value = 1
+	}
+	m.gaps.WithLabelValues(project, string(kind)).Set(value)
 }
 
 func (m *metrics) swept(project string, kind lifecycle.Kind, at time.Time) {

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 )
@@ -41,6 +42,9 @@ type Log interface {
 	// Token returns a resource's token, KeyOf the resource of a token.
 	Token(key lifecycle.Key) string
 	KeyOf(ctx context.Context, resource string) (lifecycle.Key, error)
+	// Prove keeps a record of what was compared with MK.IO, Proven returns the last one of a kind; false where there is none.
+	Prove(ctx context.Context, c event.Coverage) error
+	Proven(ctx context.Context, project string, kind lifecycle.Kind) (event.Coverage, bool, error)
 }
 
 // A RuleKeeper makes the webhook rule of a project what it must be, where it is not. It is called again and again.
@@ -186,6 +190,7 @@ func (p *Poller) leave(project *project) {
 	defer p.mu.Unlock()
 	delete(p.projects, project.name)
 	p.metrics.trouble.DeleteLabelValues(project.name) // it is another's to tell now
+	p.metrics.gaps.DeletePartialMatch(prometheus.Labels{"project": project.name})
 }
 
 // advice says what to do about an error of MK.IO's API.

@@ -15,12 +15,13 @@ import (
 // goroutine of its own, which run waits for.
 type project struct {
 	*Poller
-	name    string
-	log     *slog.Logger
-	pace    pace
-	first   firstSweeps
-	errands sync.WaitGroup
-	wake    chan struct{} // holds one token when the loop has something new to look at
+	name     string
+	log      *slog.Logger
+	pace     pace
+	first    firstSweeps
+	coverage coverage
+	errands  sync.WaitGroup
+	wake     chan struct{} // holds one token when the loop has something new to look at
 
 	mu        sync.Mutex
 	lists     []*list
@@ -47,6 +48,7 @@ func newProject(p *Poller, name string) *project {
 		motions:   map[string]*motion{},
 		asks:      map[lifecycle.Key]*ask{},
 		finishing: map[lifecycle.Kind]bool{},
+		coverage:  coverage{kinds: map[lifecycle.Kind]*standing{}},
 		epoch:     p.Log.Epoch(),
 	}
 	for _, l := range mkio.Lists(name, p.Kinds) {
@@ -68,6 +70,8 @@ func (p *project) run(ctx context.Context) {
 			return
 		}
 	}
+	p.loadCoverage(ctx)
+	p.errands.Go(func() { p.watchCoverage(ctx) })
 	if p.KeepRule != nil {
 		p.errands.Go(func() { p.keepRule(ctx) })
 	}
@@ -139,7 +143,7 @@ func (p *project) beginAgain() {
 	p.epoch, p.looked = epoch, 0
 	p.motions, p.below = map[string]*motion{}, map[lifecycle.Key]*list{}
 	for _, l := range p.lists {
-		l.next, l.base, l.swept = [errands]time.Time{}, time.Time{}, swept{}
+		l.next, l.base, l.swept, l.proof = [errands]time.Time{}, time.Time{}, swept{}, nil
 	}
 }
 

@@ -53,6 +53,16 @@ func ofOne(err error) bool {
 	return true
 }
 
+// err is what there was, in one error; nil: nothing.
+func (t *troubles) err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.count == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d resources could not be read, the first: %w", t.count, t.first)
+}
+
 // tellTroubles counts and logs those of an errand, and says whether there were any. They are likely to last: one
 // warning in each Full will do.
 func (p *project) tellTroubles(l *list, e errand, t *troubles) bool {
@@ -84,6 +94,7 @@ type rowShower struct {
 	project *project
 	list    *list
 	class   mkio.Class
+	tally   *tally // of a sweep
 
 	ctx      context.Context
 	group    *errgroup.Group
@@ -113,6 +124,7 @@ func (s *rowShower) show(row mkio.Row, a asked) error {
 	p := s.project
 	switch {
 	case row.Shows && p.isBack(row):
+		s.tally.differs(row.Key.Kind, false)
 		p.ask(row.Key, lifecycle.Poll)
 		return nil
 	case row.Shows:
@@ -120,6 +132,7 @@ func (s *rowShower) show(row mkio.Row, a asked) error {
 	case !s.list.Stateless():
 		return s.troubles.note(fmt.Errorf("the record of %s shows no state", row.Key))
 	case !p.needsState(row):
+		s.tally.rests(row.Key.Kind)
 		return nil
 	}
 	select {
@@ -138,7 +151,7 @@ func (s *rowShower) show(row mkio.Row, a asked) error {
 
 func (s *rowShower) askState(row mkio.Row) error {
 	p := s.project
-	a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll}
+	a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: s.tally}
 	state, moment, err := p.Client.State(s.ctx, s.class, row.Key)
 	if mkio.IsNotFound(err) {
 		return nil // it went meanwhile: the next sweep finds out

@@ -14,6 +14,7 @@ type asked struct {
 	horizon uint64
 	moment  mkio.Moment
 	via     lifecycle.Via
+	tally   *tally // of the sweep that asked; nil: none did
 }
 
 // logError is for a log that cannot take an observation now.
@@ -41,6 +42,9 @@ func (p *project) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.O
 	if !verdict.News() {
 		p.metrics.seen(o, verdict)
 		p.shown(row.Key, fact, a.moment)
+		if verdict.Outcome == lifecycle.Late || verdict.Outcome == lifecycle.Conflict {
+			a.tally.differs(row.Key.Kind, false)
+		}
 		return nil
 	}
 	if o.State != lifecycle.StateDeleted {
@@ -54,6 +58,7 @@ func (p *project) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.O
 		return logError{err}
 	}
 	p.metrics.seen(o, verdict)
+	a.tally.differs(row.Key.Kind, verdict.News())
 	if verdict.Outcome == lifecycle.Late {
 		p.overtaken(row.Key)
 	}

@@ -11,26 +11,34 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// sweep asks for a whole list, and then for what is recorded and not on it.
+// sweep asks for a whole list, and then for what is recorded and not on it, and notes what that proves.
 func (p *project) sweep(ctx context.Context, l *list, class mkio.Class) error {
+	t := newTally(l, p.Log.Horizon())
+	err := p.compare(ctx, l, class, t)
+	p.prove(ctx, l, t, err)
+	return err
+}
+
+func (p *project) compare(ctx context.Context, l *list, class mkio.Class, t *tally) error {
 	p.mu.Lock()
 	l.changed = false
 	p.mu.Unlock()
 	epoch := p.Log.Epoch()
-	done := swept{local: time.Now(), horizon: p.Log.Horizon()}
-	seen, at, err := p.sweepPages(ctx, l, class)
+	done := swept{local: time.Now(), horizon: t.horizon}
+	seen, at, err := p.sweepPages(ctx, l, class, t)
 	if err != nil {
 		return err
 	}
 	if done.at = at; at.IsZero() {
 		done.at = done.local.UTC()
 	}
-	if err := p.confirmGone(ctx, l, seen, done.horizon); err != nil {
+	if err := p.confirmGone(ctx, l, seen, done.horizon, t); err != nil {
 		return err
 	}
 	if p.Log.Epoch() != epoch {
 		return errAnotherLog
 	}
+	t.from, t.to = done.at, done.at.Add(time.Since(done.local))
 	p.mu.Lock()
 	p.sweptNow(l, done)
 	p.mu.Unlock()
@@ -49,7 +57,7 @@ var errAnotherLog = errors.New("the log became another one meanwhile")
 // finishBelow notes that the first sweep of what lies below parents is over, when all parents were swept for
 // the first time and so was each list below one. The caller holds the lock.
 func (p *project) finishBelow(ctx context.Context) {
-	for _, child := range []lifecycle.Kind{lifecycle.LiveOutput, lifecycle.ScheduledOperation} {
+	for _, child := range belowKinds {
 		if !slices.Contains(p.Kinds, child) || p.finishing[child] || p.first.done(child) || !p.sweptBelow(child) {
 			continue
 		}
@@ -81,7 +89,7 @@ func (p *project) sweptBelow(child lifecycle.Kind) bool {
 }
 
 // sweepPages shows every row of a list, and returns whom it saw and when it began on MK.IO's clock.
-func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class) (seen map[string]bool, began time.Time, err error) {
+func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *tally) (seen map[string]bool, began time.Time, err error) {
 	seen = map[string]bool{}
 	unreadable := 0
 	pages, ok := p.Client.Pages(l.List, mkio.Filter{})
@@ -89,8 +97,9 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class) (se
 		return nil, began, fmt.Errorf("no path leads to the list of %s", l)
 	}
 	shower := p.newShower(ctx, l, class)
+	shower.tally = t
 	for pages.More() {
-		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll}
+		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: t}
 		page, err := pages.Next(ctx, class, l.List)
 		if mkio.IsNotFound(err) && l.below() && began.IsZero() {
 			err = p.parentGone(ctx, l, err)
@@ -116,6 +125,7 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class) (se
 		unreadable += page.Unreadable
 		for _, row := range page.Rows {
 			seen[p.Log.Token(row.Key)] = true
+			t.resources(row.Key.Kind, 1)
 			if err := shower.show(row, a); err != nil {
 				return nil, began, shower.wait(err)
 			}
@@ -125,6 +135,7 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class) (se
 		return nil, began, err
 	}
 	p.tellTroubles(l, sweeping, &shower.troubles)
+	t.fail(shower.troubles.err())
 	if unreadable > 0 {
 		return nil, began, fmt.Errorf("%d rows of the list cannot be read, so nothing is concluded from what is not on it", unreadable)
 	}
@@ -148,7 +159,7 @@ func (p *project) parentGone(ctx context.Context, l *list, err error) error {
 // and nothing to sweep.
 func withChildren(kinds []lifecycle.Kind) []lifecycle.Kind {
 	all := slices.Clone(kinds)
-	for _, child := range []lifecycle.Kind{lifecycle.LiveOutput, lifecycle.ScheduledOperation} {
+	for _, child := range belowKinds {
 		if slices.ContainsFunc(parentKinds(child), func(k lifecycle.Kind) bool { return slices.Contains(kinds, k) }) {
 			all = append(all, child)
 		}

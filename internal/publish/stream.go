@@ -96,6 +96,30 @@ func (s Streams) unapplied() jetstream.StreamConfig {
 	}
 }
 
+// auditAge bounds the records of coverage, a few megabytes a day and project: long enough to be looked at each quarter.
+const auditAge = 100 * 24 * time.Hour
+
+// audit keeps what was proven of each kind of resource.
+func (s Streams) audit() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              s.Names.AuditStream(),
+		Description:       "From when to when each kind of MK.IO's resources was compared with the log, and when not",
+		Subjects:          []string{s.Names.AuditPrefix() + ".>"},
+		Retention:         jetstream.LimitsPolicy,
+		Discard:           jetstream.DiscardOld,
+		Storage:           jetstream.FileStorage,
+		Replicas:          s.Replicas,
+		MaxAge:            auditAge,
+		MaxMsgs:           -1,
+		MaxBytes:          -1,
+		MaxMsgSize:        -1,
+		MaxMsgsPerSubject: -1,
+		DenyDelete:        true,
+		DenyPurge:         true,
+		AllowDirect:       true,
+	}
+}
+
 // LeaseTime is how long a bridge that has died keeps others from polling its projects.
 const LeaseTime = 6 * time.Second
 
@@ -135,7 +159,7 @@ func (s Streams) bucket(name, description string) jetstream.StreamConfig {
 
 // all are the streams in the order in which they are made: a source must be there before what draws on it.
 func (s Streams) all() []jetstream.StreamConfig {
-	return []jetstream.StreamConfig{s.events(), s.state(), s.unapplied(), s.lease(), s.notes()}
+	return []jetstream.StreamConfig{s.events(), s.state(), s.unapplied(), s.audit(), s.lease(), s.notes()}
 }
 
 // Codes with which JetStream refuses to make a stream.

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"mkio-bridge/internal/audit"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// An auditQuery is a period, and what it is asked of.
+type auditQuery struct {
+	selection
+	now time.Time
+}
+
+func runAudit(ctx context.Context, c *call) error {
+	q := auditQuery{now: time.Now()}
+	set := c.flags()
+	q.add(set)
+	if _, err := c.parse(set, 0); err != nil {
+		return err
+	}
+	if q.query.Until.IsZero() {
+		q.query.Until = q.now
+	}
+	if !q.query.Since.Before(q.query.Until) {
+		return usageError{errors.New("--since must be before --until")}
+	}
+	log, done, err := c.openLog(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	covers, err := q.cover(ctx, log)
+	if err != nil {
+		return err
+	}
+	if len(covers) == 0 {
+		return errors.New("there is no record of any sweep: does a bridge with an API token (BRIDGE_MKIO_TOKEN) run, and for how long?")
+	}
+	if q.output == "json" {
+		err = printCoversJSON(c.stdout, covers)
+	} else {
+		c.header("%-40s  %8s  %-20s  %6s  %9s  %8s  %8s", "KIND", "PROVEN", "UP TO", "SWEEPS", "RESOURCES", "DIFFERED", "REPAIRED")
+		err = printCovers(c.stdout, covers)
+	}
+	incomplete := func(c audit.Coverage) bool { return !c.Complete() }
+	if err == nil && slices.ContainsFunc(covers, incomplete) {
+		err = errors.New("not all of the period is proven complete")
+	}
+	return err
+}
+
+func (q *auditQuery) add(set *flag.FlagSet) {
+	set.Func("kind", "only this kind, e.g. job", kindFlag(&q.query.Kind))
+	set.StringVar(&q.query.Project, "project", "", "only this project")
+	set.Func("since", "from this time on: how long ago, or RFC 3339 (default: the first record)", moment(&q.query.Since))
+	set.Func("until", "up to this time (default: now)", moment(&q.query.Until))
+	outputFlag(set, &q.output)
+}
+
+// lookBack is how long before a period the sweep may have begun that proves its beginning.
+const lookBack = 14 * 24 * time.Hour
+
+// cover reads the records and tells what they prove, for each project and kind.
+func (q *auditQuery) cover(ctx context.Context, log *eventlog.Log) ([]audit.Coverage, error) {
+	from := q.query.Since
+	if !from.IsZero() {
+		from = from.Add(-lookBack)
+	}
+	type of struct {
+		project string
+		kind    lifecycle.Kind
+	}
+	records := map[of][]event.Coverage{}
+	for r, err := range log.Coverage(ctx, q.query.Project, q.query.Kind, from) {
+		if err != nil {
+			return nil, err
+		}
+		records[of{r.Project, r.Kind}] = append(records[of{r.Project, r.Kind}], r)
+	}
+	var covers []audit.Coverage
+	for _, rows := range records {
+		since := q.query.Since
+		if since.IsZero() {
+			since = rows[0].From
+		}
+		covers = append(covers, audit.Cover(rows, since, q.query.Until, q.now))
+	}
+	slices.SortFunc(covers, func(a, b audit.Coverage) int {
+		return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(a.Kind, b.Kind))
+	})
+	return covers, nil
+}
+
+func printCoversJSON(w io.Writer, covers []audit.Coverage) error {
+	encoder := json.NewEncoder(w)
+	for _, c := range covers {
+		if err := encoder.Encode(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printCovers(w io.Writer, covers []audit.Coverage) error {
+	for _, c := range covers {
+		share := 100 * float64(c.Share) / float64(c.To.Sub(c.From))
+		if _, err := fmt.Fprintf(w, "%-40s  %6.2f %%  %-20s  %6d  %9d  %8d  %8d\n", printable(c.Project)+" "+string(c.Kind), share,
+			c.Proven.UTC().Format(time.RFC3339), c.Sweeps, c.Resources, c.Differed, c.Repaired); err != nil {
+			return err
+		}
+		for _, g := range c.Gaps {
+			if _, err := fmt.Fprintf(w, "  not proven from %s to %s (%s): %s\n", g.From.UTC().Format(time.RFC3339), g.To.UTC().Format(time.RFC3339),
+				g.To.Sub(g.From).Round(time.Second), printable(g.Reason)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,228 @@
+package poll
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// A coverage writes down what sweeps of a project prove of each kind: that every resource was compared with MK.IO, or
+// since when that failed or is overdue. What could not be written down is tried again with the next record.
+type coverage struct {
+	mu    sync.Mutex
+	kinds map[lifecycle.Kind]*standing
+}
+
+// A standing is what is on record of a kind.
+type standing struct {
+	covered time.Time       // when the last comparison on record began; zero: there is none
+	due     time.Time       // when the next is to be over
+	gap     *event.Coverage // that is open; nil: none is
+	noted   bool            // the gap is on record
+}
+
+// overdueAfter is how long after a sweep of a kind the next must be over: a whole round, and half of one for what makes
+// it slow.
+func (p pace) overdueAfter() time.Duration { return p.full + p.full/2 }
+
+// loadCoverage reads what is on record. Where nobody has swept for long, a gap is open. What cannot be read holds up nothing:
+// records say when the next was due, so that who reads them sees the gap all the same.
+func (p *project) loadCoverage(ctx context.Context) {
+	now := time.Now()
+	for _, kind := range p.Kinds {
+		s := &standing{due: now.Add(p.pace.overdueAfter())}
+		last, ok, err := p.Log.Proven(ctx, p.name, kind)
+		switch {
+		case err != nil:
+			p.log.Warn("what was compared before cannot be read", "kind", kind, "error", err)
+		case !ok:
+		case last.Record == event.GapOpened:
+			s.gap, s.noted = &last, true
+		default:
+			s.covered = last.From
+			if last.Due != nil {
+				s.due = *last.Due
+			}
+		}
+		p.coverage.mu.Lock()
+		p.coverage.kinds[kind] = s
+		p.coverage.mu.Unlock()
+		p.metrics.gap(p.name, kind, s.gap != nil)
+		if s.gap == nil && s.due.Before(now) {
+			p.openGap(ctx, kind, "nobody polled")
+		}
+	}
+}
+
+// prove notes what a sweep of a list proves, or that it failed.
+func (p *project) prove(ctx context.Context, l *list, t *tally, err error) {
+	if err == nil {
+		err = t.failed
+	}
+	switch {
+	case ctx.Err() != nil: // somebody else goes on
+	case err != nil:
+		for _, kind := range l.Kinds {
+			p.openGap(ctx, kind, err.Error())
+		}
+	case l.below():
+		p.mu.Lock()
+		l.proof = t
+		p.mu.Unlock()
+		p.proveBelow(ctx, l.Kinds[0])
+	default:
+		p.mu.Lock()
+		l.proof = t
+		p.mu.Unlock()
+		for _, kind := range l.Kinds {
+			p.proveKind(ctx, kind, t.from, t.to, t.horizon, t.counts[kind])
+		}
+		for _, child := range belowKinds {
+			if slices.ContainsFunc(parentKinds(child), func(k lifecycle.Kind) bool { return slices.Contains(l.Kinds, k) }) {
+				p.proveBelow(ctx, child)
+			}
+		}
+	}
+}
+
+// belowKinds are the kinds that lie below resources of others.
+var belowKinds = []lifecycle.Kind{lifecycle.LiveOutput, lifecycle.ScheduledOperation}
+
+// proveBelow notes that all of a kind was compared that lies below others: each list of it, and each list of what it
+// lies below, since the last record.
+func (p *project) proveBelow(ctx context.Context, child lifecycle.Kind) {
+	if !slices.Contains(p.Kinds, child) {
+		return
+	}
+	p.coverage.mu.Lock()
+	since := p.coverage.kinds[child].covered
+	p.coverage.mu.Unlock()
+	from, to, horizon, sum, ok := p.sumBelow(child, since)
+	if ok {
+		p.proveKind(ctx, child, from, to, horizon, sum)
+	}
+}
+
+// sumBelow adds up the last sweeps of all lists of a kind that lies below others; false when one of them began before
+// a time.
+func (p *project) sumBelow(child lifecycle.Kind, since time.Time) (from, to time.Time, horizon uint64, sum counts, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.findParents()
+	var lists []*list
+	for _, l := range p.lists {
+		if slices.ContainsFunc(parentKinds(child), func(k lifecycle.Kind) bool { return slices.Contains(l.Kinds, k) }) {
+			lists = append(lists, l)
+		}
+	}
+	for _, l := range p.below {
+		if l.Kinds[0] == child {
+			lists = append(lists, l)
+		}
+	}
+	for _, l := range lists {
+		t := l.proof
+		if t == nil || !t.from.After(since) {
+			return from, to, 0, sum, false
+		}
+		if from.IsZero() || t.from.Before(from) {
+			from, horizon = t.from, t.horizon
+		}
+		to = later(to, t.to)
+		if l.below() {
+			sum = sum.plus(t.counts[child])
+		}
+	}
+	return from, to, horizon, sum, len(lists) > 0
+}
+
+// proveKind writes down that all of a kind was compared. A gap that was open ends with it.
+func (p *project) proveKind(ctx context.Context, kind lifecycle.Kind, from, to time.Time, horizon uint64, c counts) {
+	p.coverage.mu.Lock()
+	defer p.coverage.mu.Unlock()
+	s := p.coverage.kinds[kind]
+	due := to.Add(p.pace.overdueAfter())
+	record := event.Coverage{
+		Record: event.Covered, Project: p.name, Kind: kind, From: from, To: &to, Due: &due, Horizon: horizon,
+		Resources: c.resources, Rested: c.rested, Differed: c.differed, Repaired: c.repaired, RecordedTime: time.Now().UTC(),
+	}
+	err := p.noteGap(ctx, s)
+	if err == nil && s.gap != nil {
+		closed := *s.gap
+		closed.Record, closed.To, closed.RecordedTime = event.GapClosed, &from, record.RecordedTime
+		err = p.Log.Prove(ctx, closed)
+	}
+	if err == nil {
+		err = p.Log.Prove(ctx, record)
+	}
+	if err != nil {
+		p.unproven(ctx, kind, err)
+		return
+	}
+	if s.gap != nil {
+		p.log.Info("all of a kind was compared with MK.IO again", "kind", kind, "gap", from.Sub(s.gap.From).Round(time.Second))
+	}
+	*s = standing{covered: from, due: due}
+	p.metrics.gap(p.name, kind, false)
+}
+
+// openGap writes down that nothing is proven of a kind until the next sweep.
+func (p *project) openGap(ctx context.Context, kind lifecycle.Kind, reason string) {
+	p.coverage.mu.Lock()
+	defer p.coverage.mu.Unlock()
+	s := p.coverage.kinds[kind]
+	if s.gap == nil {
+		now := time.Now().UTC()
+		s.gap = &event.Coverage{Record: event.GapOpened, Project: p.name, Kind: kind, From: s.covered, Reason: reason, RecordedTime: now}
+		if s.covered.IsZero() {
+			s.gap.From = now
+		}
+		p.metrics.gap(p.name, kind, true)
+	}
+	if err := p.noteGap(ctx, s); err != nil {
+		p.unproven(ctx, kind, err)
+	}
+}
+
+// noteGap writes down a gap that is not on record yet. The caller holds the lock.
+func (p *project) noteGap(ctx context.Context, s *standing) error {
+	if s.gap == nil || s.noted {
+		return nil
+	}
+	err := p.Log.Prove(ctx, *s.gap)
+	s.noted = err == nil
+	return err
+}
+
+// unproven tells that a record could not be written.
+func (p *project) unproven(ctx context.Context, kind lifecycle.Kind, err error) {
+	if ctx.Err() == nil {
+		p.log.Warn("what was compared with MK.IO could not be put on record, so it proves nothing later", "kind", kind, "error", err)
+	}
+}
+
+// findOverdue opens a gap where a sweep should have been over by now.
+func (p *project) findOverdue(ctx context.Context, now time.Time) {
+	p.coverage.mu.Lock()
+	var overdue []lifecycle.Kind
+	for kind, s := range p.coverage.kinds {
+		if s.gap == nil && now.After(s.due) {
+			overdue = append(overdue, kind)
+		}
+	}
+	p.coverage.mu.Unlock()
+	for _, kind := range overdue {
+		p.openGap(ctx, kind, "a sweep is overdue")
+	}
+}
+
+// watchCoverage looks for what is overdue, until the context ends.
+func (p *project) watchCoverage(ctx context.Context) {
+	for pause(ctx, p.pace.sweep) == nil {
+		p.findOverdue(ctx, time.Now())
+	}
+}

@@ -1,0 +1,143 @@
+package poll_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/audit"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// records returns what is on record of a kind.
+func (w *world) records(kind lifecycle.Kind) []event.Coverage {
+	w.t.Helper()
+	var found []event.Coverage
+	for r, err := range eventlog.New(w.js, names).Coverage(w.t.Context(), project, kind, time.Time{}) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		found = append(found, r)
+	}
+	return found
+}
+
+// proven tells what is proven of a kind from a time to now.
+func (w *world) proven(kind lifecycle.Kind, since time.Time) audit.Coverage {
+	w.t.Helper()
+	return audit.Cover(w.records(kind), since, time.Now(), time.Now())
+}
+
+func TestEverySweepIsOnRecord(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		for key, states := range w.lives() {
+			w.mkio.Create(key, states[0])
+		}
+		asset := w.key(lifecycle.Asset, "ep 1.ä")
+		w.mkio.Move(asset, "Ready")
+		b := w.start()
+		time.Sleep(3 * full)
+		began := time.Now()
+		job := w.key(lifecycle.Job, "t", "ep-1")
+		w.mkio.Move(job, "Finished")
+		time.Sleep(3 * full)
+		b.stop()
+		for key := range w.lives() {
+			c := w.proven(key.Kind, began)
+			if !c.Complete() || c.Sweeps < 3 || c.Resources != 1 {
+				t.Errorf("%s: %+v", key.Kind, c)
+			}
+			repaired := 0
+			for i, r := range w.records(key.Kind) {
+				repaired += r.Repaired
+				if r.Record != event.Covered || r.To.Before(r.From) || !r.To.Before(*r.Due) {
+					t.Fatalf("%s: record %d is %+v", key.Kind, i, r)
+				}
+			}
+			if first := w.records(key.Kind)[0]; key.Kind != lifecycle.LiveOutput && key.Kind != lifecycle.ScheduledOperation && first.Repaired != 1 {
+				t.Errorf("%s: the first sweep recorded %d of 1", key.Kind, first.Repaired)
+			}
+		}
+		if c := w.proven(lifecycle.Asset, began); c.Rested != 1 {
+			t.Errorf("an asset that rests was not asked for again, and that is not on record: %+v", c)
+		}
+	})
+}
+
+func TestAGapIsOpenedAndClosed(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		w.mkio.Create(w.key(lifecycle.Job, "t", "ep-1"), "Processing")
+		w.mkio.Create(w.key(lifecycle.LiveEvent, "cam-1"), "Running")
+		w.mkio.Create(w.key(lifecycle.LiveOutput, "cam-1", "dvr"), "Running")
+		w.start()
+		time.Sleep(full)
+		began := time.Now()
+		w.way.set(func(w *way) {
+			w.instead = func(path string) (int, string) {
+				if strings.Contains(path, "/jobs") || strings.Contains(path, "/liveOutputs") {
+					return http.StatusBadGateway, "<html>"
+				}
+				return 0, ""
+			}
+		})
+		time.Sleep(2 * full)
+		for _, kind := range []lifecycle.Kind{lifecycle.Job, lifecycle.LiveOutput} {
+			records := w.records(kind)
+			if last := records[len(records)-1]; last.Record != event.GapOpened || !strings.Contains(last.Reason, "502") || last.To != nil {
+				t.Errorf("%s: the last record of what cannot be asked for is %+v", kind, last)
+			}
+			if c := w.proven(kind, began); c.Complete() || c.Gaps[0].Reason == "" {
+				t.Errorf("%s is proven: %+v", kind, c)
+			}
+		}
+		if c := w.proven(lifecycle.LiveEvent, began); !c.Complete() {
+			t.Errorf("live events could be asked for: %+v", c)
+		}
+		w.way.set(func(w *way) { w.instead = nil })
+		time.Sleep(full)
+		since := time.Now()
+		time.Sleep(full)
+		for _, kind := range []lifecycle.Kind{lifecycle.Job, lifecycle.LiveOutput} {
+			closed := false
+			for _, r := range w.records(kind) {
+				closed = closed || r.Record == event.GapClosed && r.To.Sub(r.From) > time.Hour
+			}
+			if !closed {
+				t.Errorf("%s: the gap is not closed: %+v", kind, w.records(kind))
+			}
+			if c := w.proven(kind, since); !c.Complete() {
+				t.Errorf("%s is not proven again: %+v", kind, c)
+			}
+			if c := w.proven(kind, began); c.Complete() {
+				t.Errorf("%s: a gap that was closed proves nothing of what was before: %+v", kind, c)
+			}
+		}
+	})
+}
+
+// While no bridge runs, nothing is proven; what is found afterwards is repaired, and on record.
+func TestNobodyPolled(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		job := w.key(lifecycle.Job, "t", "ep-1")
+		w.mkio.Create(job, "Processing")
+		b := w.start(lifecycle.Job)
+		time.Sleep(full)
+		b.stop()
+		away := time.Now()
+		w.mkio.Move(job, "Finished")
+		time.Sleep(5 * full)
+		if c := w.proven(lifecycle.Job, away); c.Complete() || c.Share > 0 {
+			t.Errorf("nobody polled, and it is proven: %+v", c)
+		}
+		w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		c := w.proven(lifecycle.Job, away)
+		if len(c.Gaps) != 1 || c.Gaps[0].Reason != "nobody polled" || c.Repaired != 1 {
+			t.Errorf("after it is polled again: %+v", c)
+		}
+	})
+}

@@ -1,0 +1,66 @@
+package poll
+
+import (
+	"sync"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// A tally counts what a sweep of a list compared. A nil one counts nothing.
+type tally struct {
+	kinds    []lifecycle.Kind
+	horizon  uint64    // of the log when the sweep began
+	from, to time.Time // of the sweep, on MK.IO's clock
+
+	mu     sync.Mutex
+	counts map[lifecycle.Kind]counts
+	failed error // why it did not compare everything, though it got to its end
+}
+
+// counts are those of one kind.
+type counts struct{ resources, rested, differed, repaired int }
+
+func (c counts) plus(d counts) counts {
+	return counts{c.resources + d.resources, c.rested + d.rested, c.differed + d.differed, c.repaired + d.repaired}
+}
+
+func newTally(l *list, horizon uint64) *tally {
+	return &tally{kinds: l.Kinds, horizon: horizon, counts: map[lifecycle.Kind]counts{}}
+}
+
+func (t *tally) add(kind lifecycle.Kind, c counts) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts[kind] = t.counts[kind].plus(c)
+}
+
+// resources counts what MK.IO listed, or the log knew.
+func (t *tally) resources(kind lifecycle.Kind, n int) { t.add(kind, counts{resources: n}) }
+
+// rests counts one whose state was not asked for again.
+func (t *tally) rests(kind lifecycle.Kind) { t.add(kind, counts{rested: 1}) }
+
+// differs counts one that is not in MK.IO as it is in the log, and whether that was recorded.
+func (t *tally) differs(kind lifecycle.Kind, repaired bool) {
+	c := counts{differed: 1}
+	if repaired {
+		c.repaired = 1
+	}
+	t.add(kind, c)
+}
+
+// fail notes why not everything could be compared.
+func (t *tally) fail(err error) {
+	if t == nil || err == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed == nil {
+		t.failed = err
+	}
+}

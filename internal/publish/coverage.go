@@ -1,0 +1,50 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// Prove keeps a record of what was compared with MK.IO. Nothing rests on it but what an audit can prove: one that is not
+// kept proves nothing.
+func (p *Publisher) Prove(ctx context.Context, c event.Coverage) error {
+	payload, err := c.Encode()
+	if err != nil {
+		return err
+	}
+	msg := nats.NewMsg(p.names.AuditSubject(c.Project, c.Kind))
+	msg.Header.Set(event.HeaderContentType, "application/json")
+	msg.Data = payload
+	publishing, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	if _, err := p.js.PublishMsg(publishing, msg, jetstream.WithExpectStream(p.names.AuditStream()), jetstream.WithRetryAttempts(0)); err != nil {
+		rouse(p.wake) // the stream may be gone
+		return fmt.Errorf("keep a record on %s: %w", msg.Subject, err)
+	}
+	return nil
+}
+
+// Proven returns the last record of a kind of a project; false where there is none.
+func (p *Publisher) Proven(ctx context.Context, project string, kind lifecycle.Kind) (event.Coverage, bool, error) {
+	looking, cancel := context.WithTimeout(ctx, readWait)
+	defer cancel()
+	subject := p.names.AuditSubject(project, kind)
+	m, err := p.reader.get(looking, p.names.AuditStream(), map[string]any{"last_by_subj": subject})
+	if err != nil {
+		return event.Coverage{}, false, fmt.Errorf("read the last record on %s: %w", subject, err)
+	}
+	if m == nil {
+		return event.Coverage{}, false, nil
+	}
+	c, err := event.DecodeCoverage(m.Data)
+	if err != nil {
+		return c, false, nil //nolint:nilerr // what is no record proves nothing
+	}
+	return c, true, nil
+}
