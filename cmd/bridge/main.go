@@ -57,7 +57,7 @@ func commands() []command {
 		{"state", "", "the current state of resources", runState},
 		{"webhook", "register|show|history|delete", "the bridge's webhook rule in MK.IO's projects", runWebhook},
 		{"doctor", "", "check an installation, and say what to do", runDoctor},
-		{"schema", "[NAME]", "print a JSON Schema, or the names of all", runSchema},
+		{"schema", "[NAME]", "print a JSON Schema or the AsyncAPI document, or the names of all", runSchema},
 		{"config", "", "print the configuration in force, secrets masked", runConfig},
 		{"healthcheck", "", "probe /readyz of a bridge on this machine", runHealthcheck},
 		{"version", "", "print the build", runVersion},
