@@ -62,7 +62,7 @@ func commands() []command {
 		{"audit", "", "tell what is proven complete, and what is not", runAudit},
 		{"webhook", "register|show|history|delete", "the bridge's webhook rule in MK.IO's projects", runWebhook},
 		{"doctor", "", "check an installation, and say what to do", runDoctor},
-		{"schema", "[NAME]", "print a JSON Schema, or the names of all", runSchema},
+		{"schema", "[NAME]", "print a JSON Schema or the AsyncAPI document, or the names of all", runSchema},
 		{"config", "", "print the configuration in force, secrets masked", runConfig},
 		{"healthcheck", "", "probe /readyz of a bridge on this machine", runHealthcheck},
 		{"version", "", "print the build", runVersion},

@@ -32,11 +32,15 @@ func TestREADMETablesAreGenerated(t *testing.T) {
 	}
 	text := string(content)
 	for name, table := range map[string]string{
-		"configuration": configurationTable(),
-		"commands":      commandsTable(),
-		"rights":        rightsTable(),
-		"metrics":       metricsTable(t),
-		"phases":        phasesTable(),
+		"configuration":     configurationTable(),
+		"commands":          commandsTable(),
+		"rights":            rightsTable(),
+		"metrics":           metricsTable(t),
+		"phases":            phasesTable(),
+		"event-fields":      eventTable(t),
+		"event-headers":     headersTable(t, "event-headers.schema.json"),
+		"unapplied-headers": headersTable(t, "unapplied.schema.json"),
+		"coverage-fields":   coverageTable(t),
 	} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
 		before, rest, ok := strings.Cut(text, begin)

@@ -45,14 +45,14 @@ func notFound(w http.ResponseWriter, _ *http.Request) {
 	problem.Write(w, http.StatusNotFound, "there is nothing at this address")
 }
 
-// schema serves a JSON Schema by its file name.
+// schema serves a file of the public contract by its name.
 func schema(w http.ResponseWriter, r *http.Request) {
 	content, err := schemas.Read(r.PathValue("name"))
 	if err != nil {
-		problem.Write(w, http.StatusNotFound, "there is no such schema: they are "+strings.Join(schemas.Names(), ", "))
+		problem.Write(w, http.StatusNotFound, "there is no such file: they are "+strings.Join(schemas.Names(), ", "))
 		return
 	}
-	w.Header().Set("Content-Type", "application/schema+json")
+	w.Header().Set("Content-Type", schemas.MediaType(r.PathValue("name")))
 	_, _ = w.Write(content) // the reader may be gone
 }
 

@@ -58,7 +58,9 @@ func TestAdminRoutes(t *testing.T) {
 		{http.MethodGet, "/readyz", 200, ""},
 		{http.MethodGet, "/metrics", 200, "mkio_bridge_observations_total"},
 		{http.MethodGet, "/schemas/event.schema.json", 200, "urn:mkio-bridge:schema:event:1"},
+		{http.MethodGet, "/schemas/asyncapi.yaml", 200, "asyncapi: 3.1.0"},
 		{http.MethodGet, "/schemas/schemas.go", 404, "event.schema.json"},
+		{http.MethodGet, "/schemas/published.sum", 404, "asyncapi.yaml"},
 		{http.MethodGet, "/v1/resources/job/aurora-vod/ladder-hd/nobody", 404, "no event"},
 		{http.MethodGet, "/v1/resources/job/aurora-vod/ladder-hd", 404, "2 names"},
 		{http.MethodGet, "/v1/resources/cassette/aurora-vod/x", 404, "no resource kind"},
@@ -74,8 +76,13 @@ func TestAdminRoutes(t *testing.T) {
 			t.Errorf("%s %s: status %d, want %d and %q: %s", tt.method, tt.target, answer.Code, tt.status, tt.want, answer.Body)
 		}
 	}
-	if contentType := ask(routes, http.MethodGet, "/schemas/event.schema.json", nil).Header().Get("Content-Type"); contentType != "application/schema+json" {
-		t.Errorf("a schema is %s", contentType)
+	for target, want := range map[string]string{
+		"/schemas/event.schema.json": "application/schema+json",
+		"/schemas/asyncapi.yaml":     "application/vnd.aai.asyncapi+yaml;version=3.1.0",
+	} {
+		if contentType := ask(routes, http.MethodGet, target, nil).Header().Get("Content-Type"); contentType != want {
+			t.Errorf("%s is %s, want %s", target, contentType, want)
+		}
 	}
 }
 

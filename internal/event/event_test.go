@@ -46,6 +46,7 @@ func TestEncode(t *testing.T) {
 		t.Fatal(err)
 	}
 	schematest.Event(t, m.Payload)
+	schematest.EventHeaders(t, m.Header)
 	if m.Subject != "mkio.job.aurora-vod.ladder-hd.ep-0417.finished" {
 		t.Errorf("subject %s", m.Subject)
 	}
@@ -88,6 +89,7 @@ func TestTheSameTransitionHasTheSameID(t *testing.T) {
 			t.Fatal(err)
 		}
 		schematest.Event(t, m.Payload)
+		schematest.EventHeaders(t, m.Header)
 		e, err := event.Decode(m.Payload)
 		if err != nil {
 			t.Fatal(err)
@@ -118,6 +120,7 @@ func TestHeadersAloneTellTheFact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	schematest.EventHeaders(t, m.Header)
 	got, err := event.FactOf(m.Header, 42)
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +160,7 @@ func TestTimeWithoutMKIOTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		schematest.Event(t, m.Payload)
+		schematest.EventHeaders(t, m.Header)
 		e, err := event.Decode(m.Payload)
 		if err != nil || e.Data.Evidence.TimeFrom != tt.from || e.Time.IsZero() {
 			t.Errorf("%s: time %s from %s, %v", tt.name, e.Time, e.Data.Evidence.TimeFrom, err)
@@ -174,6 +178,7 @@ func TestWhatIsTooLargeIsLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	schematest.Event(t, m.Payload)
+	schematest.EventHeaders(t, m.Header)
 	e, _ := event.Decode(m.Payload)
 	if e.Data.Resource != nil || !strings.Contains(e.Data.ResourceOmitted, "over the 4096") || e.Data.CorrelationData == nil {
 		t.Errorf("resource %s, omitted %q, correlation %s", e.Data.Resource, e.Data.ResourceOmitted, e.Data.CorrelationData)
@@ -184,6 +189,7 @@ func TestWhatIsTooLargeIsLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	schematest.Event(t, m.Payload)
+	schematest.EventHeaders(t, m.Header)
 	if e, _ = event.Decode(m.Payload); e.Data.CorrelationData != nil {
 		t.Error("correlation data stays though the event is too large")
 	}

@@ -117,6 +117,15 @@ func (f *fixture) reasons() []lifecycle.Reason {
 			f.t.Fatal(err)
 		}
 		reasons = append(reasons, k.Reason)
+		stream, err := f.js.Stream(f.t.Context(), names.UnappliedStream())
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		m, err := stream.GetMsg(f.t.Context(), k.Sequence)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		schematest.Unapplied(f.t, m.Header)
 	}
 	return reasons
 }

@@ -92,6 +92,7 @@ func (f *fixture) states() []string {
 			f.t.Fatal(err)
 		}
 		schematest.Event(f.t, e.Payload)
+		schematest.EventHeaders(f.t, headerOf(f.t, f.js, names.EventStream(), e.Sequence))
 		states = append(states, e.Event.Data.State)
 	}
 	return states

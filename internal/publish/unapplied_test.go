@@ -15,6 +15,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/schematest"
 )
 
 func unapplied(body string) lifecycle.Unapplied {
@@ -32,8 +33,23 @@ func kept(t *testing.T, f *fixture) []eventlog.Kept {
 			t.Fatal(err)
 		}
 		all = append(all, k)
+		schematest.Unapplied(t, headerOf(t, f.js, names.UnappliedStream(), k.Sequence))
 	}
 	return all
+}
+
+// headerOf returns the headers of a stored message.
+func headerOf(t *testing.T, js jetstream.JetStream, stream string, sequence uint64) nats.Header {
+	t.Helper()
+	s, err := js.Stream(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.GetMsg(t.Context(), sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Header
 }
 
 func TestRepeatsOfOneBodyAreKeptOnce(t *testing.T) {

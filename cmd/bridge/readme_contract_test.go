@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"mkio-bridge/schemas"
+)
+
+// A fieldSchema is as much of a JSON Schema as a table of its fields tells.
+type fieldSchema struct {
+	never bool // the schema false
+
+	ID          string `json:"$id"`
+	Ref         string `json:"$ref"`
+	Description string
+	Type        string
+	Format      string
+	Const       any
+	Enum        []any
+	Properties  fields
+	Required    []string
+	Items       *fieldSchema
+	If          *fieldSchema
+	Then        *fieldSchema
+	Else        *fieldSchema
+	AllOf       []fieldSchema
+	Defs        map[string]fieldSchema `json:"$defs"`
+}
+
+func (s *fieldSchema) UnmarshalJSON(content []byte) error {
+	if string(content) == "false" {
+		s.never = true
+		return nil
+	}
+	type plain fieldSchema // without this method
+	return json.Unmarshal(content, (*plain)(s))
+}
+
+// fields are properties in the order of the file.
+type fields []field
+
+type field struct {
+	name   string
+	schema fieldSchema
+}
+
+func (f *fields) UnmarshalJSON(content []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	if _, err := decoder.Token(); err != nil {
+		return err
+	}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		var s fieldSchema
+		if err := decoder.Decode(&s); err != nil {
+			return err
+		}
+		text, ok := name.(string)
+		if !ok {
+			return errors.New("a member without a name")
+		}
+		*f = append(*f, field{text, s})
+	}
+	return nil
+}
+
+func (f fields) get(name string) (fieldSchema, bool) {
+	for _, one := range f {
+		if one.name == name {
+			return one.schema, true
+		}
+	}
+	return fieldSchema{}, false
+}
+
+func readSchema(t *testing.T, name string) fieldSchema {
+	t.Helper()
+	content, err := schemas.Read(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s fieldSchema
+	if err := json.Unmarshal(content, &s); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return s
+}
+
+// A fieldCase is a sort of document that has other fields than the rest: where a field has the value.
+type fieldCase struct {
+	name  string
+	field string
+	value any
+}
+
+func (c fieldCase) fits(condition fieldSchema) bool {
+	s, ok := condition.Properties.get(c.field)
+	return ok && s.Const == c.value
+}
+
+// presence says whether a document of a case has a field.
+func (s fieldSchema) presence(name string, c fieldCase) (required, allowed bool) {
+	required, allowed = slices.Contains(s.Required, name), true
+	if p, ok := s.Properties.get(name); ok {
+		allowed = !p.never
+	}
+	parts := slices.Clone(s.AllOf)
+	if s.If != nil {
+		if branch := s.Else; c.fits(*s.If) {
+			parts = append(parts, *s.Then)
+		} else if branch != nil {
+			parts = append(parts, *branch)
+		}
+	}
+	for _, part := range parts {
+		r, a := part.presence(name, c)
+		required, allowed = required || r, allowed && a
+	}
+	return required, allowed
+}
+
+// presentIn says in words when a field is there.
+func (s fieldSchema) presentIn(name string, cases []fieldCase) string {
+	if len(cases) == 0 {
+		cases = []fieldCase{{}}
+	}
+	var always, may []string
+	for _, c := range cases {
+		switch required, allowed := s.presence(name, c); {
+		case required:
+			always = append(always, c.name)
+		case allowed:
+			may = append(may, c.name)
+		}
+	}
+	switch {
+	case len(always) == len(cases):
+		return "always"
+	case len(may) == len(cases):
+		return "at times"
+	case len(may) == 0:
+		return strings.Join(always, ", ")
+	case len(always) == 0:
+		return "at times " + strings.Join(may, ", ")
+	}
+	return strings.Join(always, ", ") + "; at times " + strings.Join(may, ", ")
+}
+
+// kindOf says in a word what a field holds.
+func (s fieldSchema) kindOf() string {
+	switch {
+	case s.Const != nil:
+		return fmt.Sprintf("`%v`", s.Const)
+	case len(s.Enum) > 0 && len(s.Enum) <= 4:
+		words := make([]string, len(s.Enum))
+		for i, word := range s.Enum {
+			words[i] = fmt.Sprintf("`%v`", word)
+		}
+		return strings.Join(words, ", ")
+	case s.Format == "date-time":
+		return "time"
+	case s.Format == "uri":
+		return "URI"
+	case s.Type == "array" && s.Items.Type == "string":
+		return "strings"
+	case s.Type == "array":
+		return "objects"
+	case s.Type == "":
+		return "string"
+	}
+	return s.Type
+}
+
+// rows writes a row for each field, and for each field within it.
+func (s fieldSchema) rows(t *testing.T, prefix string, resolve func(ref string) fieldSchema, cases []fieldCase) string {
+	t.Helper()
+	var b strings.Builder
+	for _, f := range s.Properties {
+		is := f.schema
+		if is.Ref != "" {
+			described := is.Description
+			is = resolve(is.Ref)
+			is.Description = described
+		}
+		if is.Description == "" {
+			t.Errorf("nothing says what %s%s is", prefix, f.name)
+		}
+		fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s |\n", prefix, f.name, is.kindOf(), s.presentIn(f.name, cases), strings.ReplaceAll(is.Description, "<", `\<`))
+		switch {
+		case is.ID != "": // a document of its own
+			continue
+		case is.Items != nil:
+			b.WriteString(is.Items.rows(t, prefix+f.name+"[].", resolve, nil))
+		default:
+			b.WriteString(is.rows(t, prefix+f.name+".", resolve, nil))
+		}
+	}
+	return b.String()
+}
+
+const fieldsHead = "| field | holds | when | meaning |\n|---|---|---|---|\n"
+
+// eventTable lists the attributes of an event and what its data has.
+func eventTable(t *testing.T) string {
+	t.Helper()
+	data := readSchema(t, "state-changed.schema.json")
+	resolve := func(ref string) fieldSchema {
+		if ref == data.ID {
+			return data
+		}
+		return data.Defs[strings.TrimPrefix(ref, "#/$defs/")]
+	}
+	return fieldsHead + readSchema(t, "event.schema.json").rows(t, "", resolve, nil) +
+		data.rows(t, "data.", resolve, []fieldCase{{"the first", "transition", 1.0}, {"all but the first", "transition", 2.0}})
+}
+
+// coverageTable lists the fields of a record of coverage.
+func coverageTable(t *testing.T) string {
+	t.Helper()
+	s := readSchema(t, "coverage.schema.json")
+	record, _ := s.Properties.get("record")
+	var cases []fieldCase
+	for _, word := range record.Enum {
+		cases = append(cases, fieldCase{fmt.Sprintf("`%v`", word), "record", word})
+	}
+	return fieldsHead + s.rows(t, "", nil, cases)
+}
+
+// headersTable lists the headers that a schema names.
+func headersTable(t *testing.T, name string) string {
+	t.Helper()
+	return strings.Replace(fieldsHead, "field", "header", 1) + readSchema(t, name).rows(t, "", nil, nil)
+}

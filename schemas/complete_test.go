@@ -1,0 +1,141 @@
+package schemas_test
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/publish"
+	"mkio-bridge/schemas"
+)
+
+// The schemas name the members that the code writes, and the words that it knows.
+func TestSchemasNameWhatTheCodeHas(t *testing.T) {
+	data, coverage := jsonSchema(t, "state-changed.schema.json"), jsonSchema(t, "coverage.schema.json")
+	for what, c := range map[string]struct {
+		schema object
+		of     any
+	}{
+		"event":    {jsonSchema(t, "event.schema.json"), event.Event{}},
+		"data":     {data, event.Data{}},
+		"evidence": {in(data, "properties", "evidence"), event.Evidence{}},
+		"delivery": {in(data, "properties", "delivery"), event.Delivery{}},
+		"error":    {in(data, "properties", "errors", "items"), event.Problem{}},
+		"coverage": {coverage, event.Coverage{}},
+	} {
+		same(t, what, slices.Collect(maps.Keys(in(c.schema, "properties"))), members(c.of))
+	}
+	words := func(schema object, path ...string) []string { return texts(in(schema, path...)["enum"]) }
+	same(t, "kinds", words(data, "properties", "kind"), strs(lifecycle.Kinds()))
+	same(t, "phases", words(data, "$defs", "phase"), strs(lifecycle.Phases()))
+	same(t, "via", words(data, "properties", "via"), strs([]lifecycle.Via{lifecycle.Webhook, lifecycle.Poll, lifecycle.History}))
+	same(t, "timeFrom", words(data, "properties", "evidence", "properties", "timeFrom"), []string{event.TimeFromMKIO, event.TimeFromObserved})
+	same(t, "reasons", words(jsonSchema(t, "unapplied.schema.json"), "properties", "Mkio-Reason"), strs(lifecycle.Reasons()))
+	same(t, "records", words(coverage, "properties", "record"), strs([]event.CoverageRecord{event.Covered, event.GapOpened, event.GapClosed}))
+	polled := slices.DeleteFunc(lifecycle.Kinds(), func(k lifecycle.Kind) bool { return k == lifecycle.ChannelInstance })
+	same(t, "kinds that are compared", words(coverage, "properties", "kind"), strs(polled))
+}
+
+func strs[S ~string](list []S) (all []string) {
+	for _, s := range list {
+		all = append(all, string(s))
+	}
+	return all
+}
+
+// members returns what the members of a struct are called in JSON.
+func members(of any) (all []string) {
+	for field := range reflect.TypeOf(of).Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		all = append(all, name)
+	}
+	return all
+}
+
+func TestSchemasNameEachHeader(t *testing.T) {
+	content, err := schemas.Read(schemas.AsyncAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := slices.Collect(maps.Keys(in(jsonSchema(t, "event-headers.schema.json"), "properties")))
+	named = append(named, slices.Collect(maps.Keys(in(jsonSchema(t, "unapplied.schema.json"), "properties")))...)
+	if strings.Contains(string(content), "`"+event.HeaderProbe+"`") { // it is on no message that is stored, so no schema has it
+		named = append(named, event.HeaderProbe)
+	}
+	same(t, "headers", named, headersInCode(t))
+}
+
+// headersInCode returns the values of the constants Header… of internal/event.
+func headersInCode(t *testing.T) (values []string) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../internal/event/header.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Header") {
+			return true
+		}
+		value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values = append(values, value)
+		return true
+	})
+	return values
+}
+
+// What the document says of a stream is how the bridge makes it. A stream that it does not make is not compared.
+func TestTheDocumentKnowsTheStreams(t *testing.T) {
+	_, js := brokertest.Start(t).Connect()
+	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+		t.Fatal(err)
+	}
+	document := asyncAPI(t)
+	told := in(document, "x-jetstream", "streams")
+	same(t, "streams", slices.Collect(maps.Keys(told)), []string{names.EventStream(), names.UnappliedStream(), names.AuditStream(), names.StateStream()})
+	compared := 0
+	for name := range told {
+		stream, err := js.Stream(t.Context(), name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		compared++
+		content, err := json.Marshal(stream.CachedInfo().Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is := parse(t, content)
+		for setting, value := range in(told, name, "config") {
+			if !reflect.DeepEqual(is[setting], value) {
+				t.Errorf("%s: %s is %v, and the document says %v", name, setting, is[setting], value)
+			}
+		}
+	}
+	if compared < 3 {
+		t.Errorf("only %d streams were compared", compared)
+	}
+	for name, channel := range in(document, "channels") {
+		if stream := in(channel.(object), "x-jetstream")["stream"]; told[stream.(string)] == nil {
+			t.Errorf("the channel %s is on a stream %s that is not described", name, stream)
+		}
+	}
+}
