@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -228,6 +229,30 @@ func TestEventsAreStreamed(t *testing.T) {
 		t.Error(err)
 	}
 	<-live // or the stream holds up the stop
+}
+
+// A stream on which nothing happens says that it is there, in the midst of nothing else.
+func TestAStreamIsKeptAlive(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		stream := eventStream{w: w}
+		_ = stream.beat(ctx, time.Millisecond)
+	}))
+	defer server.Close()
+	defer stop()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	said := make([]byte, len(":\n\n:\n\n"))
+	if _, err := io.ReadFull(response.Body, said); err != nil || string(said) != ":\n\n:\n\n" {
+		t.Errorf("it said %q, %v", said, err)
+	}
 }
 
 // SIGTERM ends the context: what is in hand is answered, and what was answered is in the log.

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -88,42 +86,6 @@ func (b *bridge) getResource(w http.ResponseWriter, r *http.Request) {
 		encoder := json.NewEncoder(w)
 		encoder.SetEscapeHTML(false)          // the payload as it is stored, so that its hash can be checked
 		_ = encoder.Encode(resourceOf(entry)) // the reader may be gone
-	}
-}
-
-// streamEvents answers with server-sent events: from a sequence (from, or Last-Event-ID) or a time
-// (since), and then live. Without either it begins with what comes.
-func (b *bridge) streamEvents(w http.ResponseWriter, r *http.Request) {
-	query, err := queryOf(r.URL.Query())
-	if err == nil {
-		err = startOf(&query, r)
-	}
-	if err != nil {
-		problem.Write(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	unlimited(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusOK)
-	flush := http.NewResponseController(w)
-	if flush.Flush() != nil {
-		return
-	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	defer context.AfterFunc(b.stopping, func() { cancel(errors.New("the bridge stops")) })()
-	for e, err := range b.events.Events(ctx, query) {
-		if err != nil {
-			b.log.Warn("a stream of events was cut short", "error", err)
-			return
-		}
-		if _, err := fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, e.Event.Type, e.Payload); err != nil {
-			return
-		}
-		if flush.Flush() != nil {
-			return
-		}
 	}
 }
 

@@ -44,7 +44,12 @@ func (n Names) AuditPrefix() string { return n.prefix + "-audit" }
 
 // AuditSubject is the subject of the records of a kind of a project.
 func (n Names) AuditSubject(project string, kind lifecycle.Kind) string {
-	return n.AuditPrefix() + "." + NameToken(project) + "." + string(kind)
+	subject := func(token string) string { return n.AuditPrefix() + "." + token + "." + string(kind) }
+	token := NameToken(project)
+	if len(subject(token)) > maxSubject {
+		token = cut(token, project)
+	}
+	return subject(token)
 }
 
 // StateBucket is the key-value bucket with the last event of each resource.

@@ -81,12 +81,12 @@ func TestEvents(t *testing.T) {
 		t.Errorf("an empty log has %s", got)
 	}
 	long := strings.Repeat("é", 300)
-	job := f.publish(lifecycle.Job, "vod", "Processing", "ladder", "a.b")                 // 1
-	f.publish(lifecycle.Job, "vod", "Finished", "ladder", "a.b")                          // 2
-	f.publish(lifecycle.Asset, "vod", "Ready", "a.b")                                     // 3
-	f.publish(lifecycle.Asset, "live", "", long)                                          // 4
+	job := f.publish(lifecycle.Job, "vod", "Processing", "ladder", "a.b")                              // 1
+	f.publish(lifecycle.Job, "vod", "Finished", "ladder", "a.b")                                       // 2
+	f.publish(lifecycle.Asset, "vod", "Ready", "a.b")                                                  // 3
+	f.publish(lifecycle.Asset, "live", "", long)                                                       // 4
 	operation := f.publish(lifecycle.ScheduledOperation, "live", "Accepted", "live-event", "e", "a.b") // 5
-	f.publish(lifecycle.LiveChannel, "live", "StandBy", "finished")                       // 6
+	f.publish(lifecycle.LiveChannel, "live", "StandBy", "finished")                                    // 6
 	tests := []struct {
 		name  string
 		query eventlog.Query

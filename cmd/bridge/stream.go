@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"mkio-bridge/internal/problem"
+)
+
+// streamEvents answers with server-sent events: from a sequence (from, or Last-Event-ID) or a time
+// (since), and then live. Without either it begins with what comes.
+func (b *bridge) streamEvents(w http.ResponseWriter, r *http.Request) {
+	query, err := queryOf(r.URL.Query())
+	if err == nil {
+		err = startOf(&query, r)
+	}
+	if err != nil {
+		problem.Write(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	unlimited(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	stream := eventStream{w: w}
+	if stream.flush() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer context.AfterFunc(b.stopping, func() { cancel(errors.New("the bridge stops")) })()
+	var beating sync.WaitGroup
+	defer beating.Wait()
+	defer cancel(nil)
+	beating.Go(func() { cancel(stream.beat(ctx, keepAlive)) })
+	for e, err := range b.events.Events(ctx, query) {
+		if err != nil {
+			b.log.Warn("a stream of events was cut short", "error", err)
+			return
+		}
+		if stream.send("id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, e.Event.Type, e.Payload) != nil {
+			return
+		}
+		if e.Pending == 0 && stream.flush() != nil {
+			return
+		}
+	}
+}
+
+// keepAlive is how often a stream says that it is there, so that nobody between takes it for dead.
+const keepAlive = 15 * time.Second
+
+// An eventStream is an answer of server-sent events.
+type eventStream struct {
+	mu sync.Mutex
+	w  http.ResponseWriter
+}
+
+func (s *eventStream) send(format string, args ...any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := fmt.Fprintf(s.w, format, args...)
+	return err
+}
+
+func (s *eventStream) flush() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return http.NewResponseController(s.w).Flush()
+}
+
+// beat sends a comment now and then, which readers pass over, until the context ends or the reader is gone.
+func (s *eventStream) beat(ctx context.Context, every time.Duration) error {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		if err := errors.Join(s.send(":\n\n"), s.flush()); err != nil {
+			return err
+		}
+	}
+}
