@@ -211,7 +211,8 @@ func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Obse
 			return lifecycle.Verdict{Outcome: lifecycle.Repeat, Why: "an earlier event tells it"}, at, nil
 		}
 	}
-	if p.byArrival || o.Key.Kind == lifecycle.ChannelInstance { // which has no address to ask
+	// A channel instance has no address to ask. What is retried does not arrive: it came long ago.
+	if !o.Retried && (p.byArrival || o.Key.Kind == lifecycle.ChannelInstance) {
 		verdict = verdict.ByArrival()
 	}
 	return verdict, at, nil
