@@ -55,6 +55,7 @@ func commands() []command {
 		{"mkio-fake", "", "a simulated MK.IO: its API and its webhooks, with faults", runMkioFake},
 		{"events", "", "read the log", runEvents},
 		{"state", "", "the current state of resources", runState},
+		{"unapplied", "list|show|retry", "the deliveries that became no event", runUnapplied},
 		{"webhook", "register|show|history|delete", "the bridge's webhook rule in MK.IO's projects", runWebhook},
 		{"doctor", "", "check an installation, and say what to do", runDoctor},
 		{"schema", "[NAME]", "print a JSON Schema, or the names of all", runSchema},

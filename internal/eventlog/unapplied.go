@@ -33,6 +33,9 @@ type Kept struct {
 	Body     []byte
 }
 
+// ErrNotKept is for a message that somebody else put among them.
+var ErrNotKept = errors.New("it is no delivery that a bridge kept")
+
 // Delivery is the same without its place.
 func (k Kept) Delivery() lifecycle.Unapplied {
 	return lifecycle.Unapplied{Reason: k.Reason, Detail: k.Detail, Body: k.Body, Digest: k.Digest, Length: k.Length, Received: k.Received}
@@ -179,7 +182,7 @@ func (l *Log) parseKept(subject string, h nats.Header, body []byte, sequence uin
 	kept.Length, errs[1] = strconv.Atoi(h.Get(event.HeaderLength))
 	kept.Received, errs[2] = time.Parse(time.RFC3339Nano, h.Get(event.HeaderReceived))
 	if err := cmp.Or(errs[:]...); err != nil {
-		return kept, fmt.Errorf("%s, message %d is no delivery that a bridge kept: %w", l.names.UnappliedStream(), sequence, err)
+		return kept, fmt.Errorf("%s, message %d: %w: %w", l.names.UnappliedStream(), sequence, ErrNotKept, err)
 	}
 	return kept, nil
 }

@@ -110,7 +110,7 @@ func TestWhatNoBridgeKeptIsToldAndPassedOver(t *testing.T) {
 	}
 	var wrong []string
 	for k, err := range eventlog.New(js, names).Kept(t.Context(), eventlog.KeptQuery{}) {
-		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("MKIO_UNAPPLIED, message %d is no delivery", k.Sequence)) {
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("MKIO_UNAPPLIED, message %d: it is no delivery", k.Sequence)) {
 			t.Errorf("kept %+v, %v", k, err)
 		}
 		wrong = append(wrong, fmt.Sprint(k.Sequence))

@@ -3,7 +3,6 @@ package ingest_test
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ import (
 
 // retrier is the handler of a bridge that was started again on what a fixture holds.
 func (f *fixture) retrier(decoder mkio.Decoder, byArrival bool) *ingest.Handler {
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	publisher := publish.New(f.js.Conn(), f.js, publish.Config{Names: names, BaseURL: "https://app.mk.io", ByArrival: byArrival, Log: log})
 	return ingest.New(ingest.Config{Observer: publisher, Keeper: publisher, Weigher: publisher, Decoder: decoder, Log: log})
 }
