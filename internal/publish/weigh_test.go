@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 )
@@ -115,5 +117,35 @@ func TestDroppingWhatIsKept(t *testing.T) {
 	f.server.Shutdown()
 	if err := p.Drop(t.Context(), 1); !errors.Is(err, publish.ErrUnavailable) {
 		t.Errorf("without JetStream: %v", err)
+	}
+}
+
+// How long a delivery trailed behind a poll says nothing when it came before now.
+func TestARetryIsNoLag(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	job := key(t, lifecycle.Job, "t", "n")
+	f.want(p, told(job, "Processing", 1), lifecycle.Changed)
+	shown := told(job, "Finished", 2)
+	basis := uint64(1)
+	shown.Via, shown.Delivery, shown.Basis = lifecycle.Poll, nil, &basis
+	f.want(p, shown, lifecycle.Changed)
+	for _, retried := range []bool{true, false} {
+		o := told(job, "Finished", 2)
+		o.Retried = retried
+		f.want(p, o, lifecycle.Repeat)
+	}
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(p.Collectors()...)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "mkio_bridge_webhook_lag_seconds" {
+			if n := family.GetMetric()[0].GetHistogram().GetSampleCount(); n != 0 {
+				t.Errorf("%d lags were measured", n)
+			}
+		}
 	}
 }
