@@ -149,3 +149,18 @@ func TestARetryIsNoLag(t *testing.T) {
 		}
 	}
 }
+
+// A life that follows the recorded one ends it. That the Deleted has no time, where MK.IO does not tell when the next life
+// began, is no reason to stop there: nobody would ask MK.IO what came after it.
+func TestALifeThatEndsAnotherFollowsIt(t *testing.T) {
+	for _, retried := range []bool{true, false} {
+		f := setUp(t)
+		p := f.publisher(false, nil)
+		channel := key(t, lifecycle.LiveChannel, "c")
+		f.want(p, told(channel, "Running", 1), lifecycle.Changed)
+		next := told(channel, "Starting", 5)
+		next.Life, next.Retried = "life-2", retried
+		f.want(p, next, lifecycle.Changed)
+		f.wantStates("Running", "Deleted", "Starting")
+	}
+}
