@@ -139,6 +139,7 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 	return ingest.New(ingest.Config{
 		Observer: b.publisher,
 		Keeper:   b.publisher,
+		Weigher:  b.publisher,
 		Decoder:  mkio.Decoder{Projects: b.config.Projects, Resource: policy},
 		Secrets:  b.config.WebhookSecrets.all,
 		Origins:  []string{base.Hostname()},

@@ -60,6 +60,7 @@ func commands() []command {
 		{"replay", "PREFIX", "publish events again, in order, under another subject prefix", runReplay},
 		{"verify", "", "prove that the log's chains are whole, and print a root over them", runVerify},
 		{"audit", "", "tell what is proven complete, and what is not", runAudit},
+		{"unapplied", "list|show|retry", "the deliveries that became no event", runUnapplied},
 		{"webhook", "register|show|history|delete", "the bridge's webhook rule in MK.IO's projects", runWebhook},
 		{"doctor", "", "check an installation, and say what to do", runDoctor},
 		{"schema", "[NAME]", "print a JSON Schema or the AsyncAPI document, or the names of all", runSchema},

@@ -36,6 +36,7 @@ func (b *bridge) adminRoutes(loopback bool) http.Handler {
 		mux.Handle("GET /v1/resources", b.authorized(b.listResources))
 		mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", b.authorized(b.getResource))
 		mux.Handle("GET /v1/events", b.authorized(b.streamEvents))
+		mux.Handle("POST /v1/unapplied/{sequence}/retry", sameOrigin(b.authorized(b.retryUnapplied)))
 	}
 	mux.HandleFunc("/", notFound)
 	return mux

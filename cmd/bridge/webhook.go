@@ -7,8 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"mkio-bridge/internal/mkio"
 )
@@ -23,31 +21,7 @@ func webhookCommands() []command {
 	}
 }
 
-func runWebhook(ctx context.Context, c *call) error {
-	var names []string
-	for _, sub := range webhookCommands() {
-		names = append(names, sub.name)
-	}
-	if len(c.args) == 0 || strings.HasPrefix(c.args[0], "-") {
-		if _, err := c.parse(c.flags(), 0); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				for _, sub := range webhookCommands() {
-					fmt.Fprintf(c.stdout, "  %-10s %s\n", sub.name, sub.summary)
-				}
-			}
-			return err
-		}
-		return usageError{fmt.Errorf("say what to do: %s", strings.Join(names, ", "))}
-	}
-	i := slices.Index(names, c.args[0])
-	if i < 0 {
-		return usageError{fmt.Errorf("there is no %q: it is %s", c.args[0], strings.Join(names, ", "))}
-	}
-	sub := webhookCommands()[i]
-	run := sub.run
-	sub.name = c.command.name + " " + sub.name
-	return run(ctx, &call{sub, c.args[1:], c.stdout, c.stderr})
-}
+func runWebhook(ctx context.Context, c *call) error { return c.dispatch(ctx, webhookCommands()) }
 
 // ruleFlags are those that all webhook commands have.
 type ruleFlags struct {

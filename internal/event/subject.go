@@ -94,6 +94,20 @@ func StateToken(state string) string {
 // NameToken is a project or resource name as subjects spell it.
 func NameToken(name string) string { return escape(name) }
 
+// NameTokens returns the tokens that a project or resource name can have in subjects: as it is, and cut where it
+// is long.
+func NameTokens(name string) []string {
+	token := escape(name)
+	short := cut(token, name)
+	switch {
+	case short == token:
+		return []string{token}
+	case len(token) > maxSubject:
+		return []string{short}
+	}
+	return []string{token, short}
+}
+
 // Parse takes an event's subject apart. It is the inverse of [Names.Subject], but that the state
 // comes lower-case. Names that were cut give [ErrCutToken].
 func (n Names) Parse(subject string) (key lifecycle.Key, state string, err error) {

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -15,7 +16,10 @@ import (
 // Coverage returns the records of what was proven of a project and kind ("": any), since a time (zero: all), oldest first.
 func (l *Log) Coverage(ctx context.Context, project string, kind lifecycle.Kind, since time.Time) iter.Seq2[event.Coverage, error] {
 	stream := l.names.AuditStream()
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{l.names.AuditPrefix() + "." + token(project) + "." + token(string(kind))}}
+	var config jetstream.OrderedConsumerConfig
+	for _, p := range spellings(project) {
+		config.FilterSubjects = append(config.FilterSubjects, l.names.AuditPrefix()+"."+p+"."+cmp.Or(string(kind), "*"))
+	}
 	if !since.IsZero() {
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
 	}
@@ -29,7 +33,7 @@ func (l *Log) Coverage(ctx context.Context, project string, kind lifecycle.Kind,
 			if err != nil {
 				err = fmt.Errorf("%s, message %d: %w", stream, m.meta.Sequence.Stream, err)
 			}
-			if (err != nil || project == "" || record.Project == project) && !yield(record, err) {
+			if !yield(record, err) {
 				return
 			}
 		}

@@ -28,21 +28,6 @@ func (q Query) over(r Raw) bool {
 	return !q.Until.IsZero() && r.Stored.After(q.Until) || q.To > 0 && r.Sequence > q.To
 }
 
-// exact says whether subjects alone choose the events.
-func (q Query) exact() bool {
-	for _, name := range []string{q.Project, q.Name} {
-		if len(event.NameToken(name)) > longToken {
-			return false
-		}
-	}
-	return true
-}
-
-// matches compares what subjects may not say exactly.
-func (q Query) matches(e event.Event) bool {
-	return (q.Project == "" || e.Data.Project == q.Project) && (q.Name == "" || e.Data.Name == q.Name)
-}
-
 // filters returns the subjects that a query's events can be on: one for each depth of names.
 func (l *Log) filters(q Query, events bool) []string {
 	var filters []string
@@ -60,33 +45,35 @@ func (l *Log) filters(q Query, events bool) []string {
 	return filters
 }
 
-// resources returns patterns of resource tokens.
+// resources returns patterns of the resource tokens that a query chooses.
 func (l *Log) resources(q Query) []string {
 	if q.Resource != nil {
 		return []string{l.names.Resource(*q.Resource)}
 	}
-	depths := []int{1, 2, 3}
-	if q.Kind != "" {
-		depths = []int{q.Kind.Depth()}
-	}
-	var patterns []string
-	for _, depth := range depths {
-		tokens := []string{token(string(q.Kind)), token(q.Project)}
-		for range depth - 1 {
-			tokens = append(tokens, "*")
-		}
-		patterns = append(patterns, strings.Join(append(tokens, token(q.Name)), "."))
-	}
-	return patterns
+	return patterns(q.Kind, q.Project, q.Name)
 }
 
-// longToken is the length from which a token may be cut in subjects; then any is taken and the event
-// itself is compared.
-const longToken = 80
-
-func token(name string) string {
-	if t := event.NameToken(name); name != "" && len(t) <= longToken {
-		return t
+// patterns returns patterns of resource tokens, one for each depth and spelling; what is empty is any. They do not overlap.
+func patterns(kind lifecycle.Kind, project, name string) []string {
+	depths, token := []int{1, 2, 3}, "*"
+	if kind != "" {
+		depths, token = []int{kind.Depth()}, string(kind)
 	}
-	return "*"
+	var found []string
+	for _, depth := range depths {
+		for _, p := range spellings(project) {
+			for _, n := range spellings(name) {
+				found = append(found, token+"."+p+"."+strings.Repeat("*.", depth-1)+n)
+			}
+		}
+	}
+	return found
+}
+
+// spellings returns the tokens that a name can have in subjects; any for none.
+func spellings(name string) []string {
+	if name == "" {
+		return []string{"*"}
+	}
+	return event.NameTokens(name)
 }

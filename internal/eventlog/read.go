@@ -23,7 +23,6 @@ func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedC
 			reading, cancel = context.WithDeadline(ctx, q.Until)
 			defer cancel()
 		}
-		exact := q.exact()
 		for m, err := range l.messages(reading, stream, config, q.Follow) {
 			if err != nil {
 				yield(Raw{}, err)
@@ -33,14 +32,10 @@ func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedC
 			if err == nil && q.over(raw) {
 				return
 			}
-			chosen := true
-			if err == nil {
-				chosen, err = q.choose(raw, exact)
-			}
 			if err != nil {
 				err = fmt.Errorf("%s, message %d on %s: %w", stream, m.meta.Sequence.Stream, m.Subject(), err)
 			}
-			if (err != nil || chosen) && !yield(raw, err) {
+			if (err != nil || q.inState(raw)) && !yield(raw, err) {
 				return
 			}
 			if q.To > 0 && raw.Sequence >= q.To {
@@ -50,16 +45,9 @@ func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedC
 	}
 }
 
-// choose says whether a query chooses an event that its filters let through.
-func (q Query) choose(r Raw, exact bool) (bool, error) {
-	if q.State != "" && r.Subject[strings.LastIndexByte(r.Subject, '.')+1:] != event.StateToken(q.State) {
-		return false, nil // of the state bucket, whose subjects do without
-	}
-	if exact {
-		return true, nil
-	}
-	e, err := event.Decode(r.Payload)
-	return err == nil && q.matches(e), err
+// inState says whether an event is of the state that is asked for: the subjects of the state bucket do not tell.
+func (q Query) inState(r Raw) bool {
+	return q.State == "" || r.Subject[strings.LastIndexByte(r.Subject, '.')+1:] == event.StateToken(q.State)
 }
 
 // message is one of a stream, with its place there.

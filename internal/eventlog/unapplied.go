@@ -1,13 +1,18 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/event"
@@ -17,7 +22,9 @@ import (
 // A Kept is a delivery that became no event.
 type Kept struct {
 	Sequence uint64
+	Stored   time.Time
 	Subject  string
+	Resource string // token; "" when the delivery names none
 	Reason   lifecycle.Reason
 	Detail   string
 	Received time.Time
@@ -26,24 +33,101 @@ type Kept struct {
 	Body     []byte
 }
 
+// ErrNotKept is for a message that somebody else put among them.
+var ErrNotKept = errors.New("it is no delivery that a bridge kept")
+
+// Delivery is the same without its place.
+func (k Kept) Delivery() lifecycle.Unapplied {
+	return lifecycle.Unapplied{Reason: k.Reason, Detail: k.Detail, Body: k.Body, Digest: k.Digest, Length: k.Length, Received: k.Received}
+}
+
+// A KeptQuery chooses deliveries that became no event. Zero fields choose everything; with a kind, project or name
+// those are left out that name no resource.
+type KeptQuery struct {
+	Reasons []lifecycle.Reason
+	Kind    lifecycle.Kind
+	Project string
+	Name    string    // the resource's own name, the last of its path
+	Since   time.Time // when it was kept
+	Until   time.Time
+	NoBody  bool
+}
+
 // Unapplied returns the deliveries that became no event, oldest first.
-func (l *Log) Unapplied(ctx context.Context) iter.Seq2[Kept, error] {
+func (l *Log) Unapplied(ctx context.Context) iter.Seq2[Kept, error] { return l.Kept(ctx, KeptQuery{}) }
+
+// Kept returns the deliveries that became no event and that a query chooses, oldest first. One that cannot be read
+// comes with an error, and what can be read of it; others follow.
+func (l *Log) Kept(ctx context.Context, q KeptQuery) iter.Seq2[Kept, error] {
 	stream := l.names.UnappliedStream()
+	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.keptFilters(q), HeadersOnly: q.NoBody}
+	if !q.Since.IsZero() {
+		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
+	}
 	return func(yield func(Kept, error) bool) {
-		for m, err := range l.messages(ctx, stream, jetstream.OrderedConsumerConfig{}, false) {
+		for m, err := range l.messages(ctx, stream, config, false) {
 			if err != nil {
 				yield(Kept{}, err)
 				return
 			}
-			kept, err := parseKept(m)
-			if err != nil {
-				err = fmt.Errorf("%s, message %d: %w", stream, m.meta.Sequence.Stream, err)
+			if !q.Until.IsZero() && m.meta.Timestamp.After(q.Until) {
+				return
 			}
+			kept, err := l.parseKept(m.Subject(), m.Headers(), m.Data(), m.meta.Sequence.Stream, m.meta.Timestamp)
 			if !yield(kept, err) {
 				return
 			}
 		}
 	}
+}
+
+// KeptAt returns the delivery at a sequence; ok is false when there is none.
+func (l *Log) KeptAt(ctx context.Context, sequence uint64) (kept Kept, ok bool, err error) {
+	stream, err := l.js.Stream(ctx, l.names.UnappliedStream())
+	if err != nil {
+		return Kept{}, false, explain(l.names.UnappliedStream(), err)
+	}
+	m, err := stream.GetMsg(ctx, sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Kept{}, false, nil
+	}
+	if err != nil {
+		return Kept{}, false, fmt.Errorf("read %s: %w", l.names.UnappliedStream(), err)
+	}
+	kept, err = l.parseKept(m.Subject, m.Header, m.Data, m.Sequence, m.Time)
+	return kept, err == nil, err
+}
+
+// keptFilters returns the subjects that a query's deliveries can be on; they do not overlap.
+func (l *Log) keptFilters(q KeptQuery) []string {
+	reasons := []string{"*"}
+	if len(q.Reasons) > 0 {
+		reasons = nil
+	}
+	for _, r := range q.Reasons {
+		if !slices.Contains(reasons, string(r)) {
+			reasons = append(reasons, string(r))
+		}
+	}
+	var filters []string
+	for _, reason := range reasons {
+		for _, tail := range keptTails(q) {
+			filters = append(filters, l.names.UnappliedPrefix()+"."+reason+"."+tail)
+		}
+	}
+	return filters
+}
+
+// keptTails returns what follows the reason: a resource of each depth and spelling, and the digest.
+func keptTails(q KeptQuery) []string {
+	if q.Kind == "" && q.Project == "" && q.Name == "" {
+		return []string{">"}
+	}
+	tails := patterns(q.Kind, q.Project, q.Name)
+	for i := range tails {
+		tails[i] += ".*"
+	}
+	return tails
 }
 
 // Conflicts returns, from now on, the token of each resource of which two facts could not be ordered,
@@ -66,22 +150,23 @@ func (l *Log) Conflicts(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-func parseKept(m message) (Kept, error) {
-	h := m.Headers()
+// parseKept reads a message. What follows the reason in its subject is a resource, when there is one, and the digest.
+func (l *Log) parseKept(subject string, h nats.Header, body []byte, sequence uint64, stored time.Time) (Kept, error) {
 	kept := Kept{
-		Sequence: m.meta.Sequence.Stream,
-		Subject:  m.Subject(),
+		Sequence: sequence,
+		Stored:   stored,
+		Subject:  subject,
 		Reason:   lifecycle.Reason(h.Get(event.HeaderReason)),
 		Digest:   h.Get(event.HeaderDigest),
-		Body:     m.Data(),
+		Body:     body,
 	}
-	var err error
-	if kept.Detail, err = url.PathUnescape(h.Get(event.HeaderDetail)); err != nil {
-		return kept, err
+	kept.Resource = event.ResourceOf(strings.TrimPrefix(subject, l.names.UnappliedPrefix()+"."+string(kept.Reason)+"."))
+	var errs [3]error
+	kept.Detail, errs[0] = url.PathUnescape(h.Get(event.HeaderDetail))
+	kept.Length, errs[1] = strconv.Atoi(h.Get(event.HeaderLength))
+	kept.Received, errs[2] = time.Parse(time.RFC3339Nano, h.Get(event.HeaderReceived))
+	if err := cmp.Or(errs[:]...); err != nil {
+		return kept, fmt.Errorf("%s, message %d: %w: %w", l.names.UnappliedStream(), sequence, ErrNotKept, err)
 	}
-	if kept.Length, err = strconv.Atoi(h.Get(event.HeaderLength)); err != nil {
-		return kept, err
-	}
-	kept.Received, err = time.Parse(time.RFC3339Nano, h.Get(event.HeaderReceived))
-	return kept, err
+	return kept, nil
 }

@@ -13,6 +13,9 @@
 // A batch is taken item by item, in its order, and answers as its worst item. The first item that
 // cannot be stored ends it: the sender repeats the whole, and what was stored reads as a repeat.
 //
+// What was kept aside can be given to the same decision again ([Handler.Retry]). It is then old: that it comes now
+// is no evidence.
+//
 // A sender that hangs up does not stop the commit. What was stored and not answered is told again and
 // reads as a repeat.
 package ingest

@@ -38,9 +38,15 @@ type Keeper interface {
 	Keep(ctx context.Context, u lifecycle.Unapplied) error
 }
 
+// A Weigher says what an Observer would make of an observation now, and writes nothing.
+type Weigher interface {
+	Weigh(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error)
+}
+
 // Config is what a handler needs.
 type Config struct {
 	Observer Observer
+	Weigher  Weigher
 	Keeper   Keeper
 	Decoder  mkio.Decoder
 	// Secrets returns the secrets that authenticate a delivery; none: every delivery is accepted.

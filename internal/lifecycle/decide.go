@@ -23,12 +23,15 @@ func Decide(recorded *Fact, seen Observation) Verdict {
 		if order(recorded.At, seen.At) == newer {
 			return Verdict{Outcome: Flap, Why: "the recorded state again, at a newer time"}
 		}
+		if seen.Retried && compareTimes(*recorded, seen) == older {
+			return late("the recorded state was reached again after it") // to call it a repeat would lose it
+		}
 		return repeat("the recorded state again")
 	}
 	if v, ok := decideEnded(*recorded, seen, life); ok {
 		return v
 	}
-	return decideByEvidence(*recorded, seen)
+	return decideByEvidence(*recorded, seen, life)
 }
 
 // decideReborn judges an observation of another life than the recorded one.
@@ -103,7 +106,7 @@ func decideEnded(recorded Fact, seen Observation, life lives) (v Verdict, ok boo
 }
 
 // decideByEvidence orders two facts of a life that goes on.
-func decideByEvidence(recorded Fact, seen Observation) Verdict {
+func decideByEvidence(recorded Fact, seen Observation, life lives) Verdict {
 	switch compareTimes(recorded, seen) {
 	case newer:
 		return changed("newer by MK.IO's times")
@@ -113,6 +116,10 @@ func decideByEvidence(recorded Fact, seen Observation) Verdict {
 	}
 	if seen.Basis != nil {
 		return changed("shown by MK.IO after the recorded state")
+	}
+	if seen.Retried && life != sameLife {
+		// What follows trusts that who tells speaks of the life that is recorded. It may be of one before it.
+		return conflict(Changed, "it was told some time ago, and nothing tells of which life")
 	}
 	if SameState(seen.State, StateDeleted) {
 		return changed("Deleted ends a life")

@@ -27,6 +27,13 @@
 // for as long as it runs; after that a state from before a Flap may follow the recorded one, until a poll shows
 // better.
 //
+// # Told again
+//
+// A delivery that was put aside may be looked at again much later ([Observation.Retried]). Then only evidence
+// counts that does not rest on when it came: MK.IO's times, or the order of one life that both facts name. Without any
+// it is a Conflict, and it is never taken in order of arrival. An earlier visit to the recorded state is Late: it is
+// not in the log.
+//
 // # How two facts are ordered
 //
 // Names are re-used after deletion, so the first question is whether both facts speak of the

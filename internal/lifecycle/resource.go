@@ -144,6 +144,10 @@ type Observation struct {
 	// none). nil for a webhook, which was not asked for.
 	Basis *uint64
 
+	// Retried is for a delivery that was put aside and is looked at again: that it comes now says
+	// nothing of when it was true.
+	Retried bool
+
 	// Discovered is for a resource that was there before anybody looked: its first event is a fact for
 	// the log and no news.
 	Discovered bool

@@ -1,6 +1,12 @@
 package lifecycle
 
-import "time"
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+)
 
 // A Reason says why an authenticated delivery became no event.
 type Reason string
@@ -28,4 +34,15 @@ type Unapplied struct {
 	Digest   string // lower-case hex SHA-256 of the body as it came, by which repeats are known
 	Length   int    // bytes of the body as it came
 	Received time.Time
+}
+
+// Cut says whether the end of the body was not kept, for want of room. What is kept as it came has its digest; what
+// was redacted is JSON without blanks; a beginning is neither.
+func (u Unapplied) Cut() bool {
+	digest := sha256.Sum256(u.Body)
+	if hex.EncodeToString(digest[:]) == u.Digest {
+		return false
+	}
+	var compact bytes.Buffer
+	return json.Compact(&compact, u.Body) != nil || !bytes.Equal(compact.Bytes(), u.Body)
 }

@@ -139,10 +139,14 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifec
 // observe decides and writes until both rest on what the stream holds.
 func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Observation) (lifecycle.Verdict, error) {
 	at, fresh, failed := p.known.get(resource), false, false
+	ended := uint64(0) // the sequence of the Deleted that this very observation implied
 	for wait := retryWait; ; wait = min(2*wait, maxWait) {
 		var verdict lifecycle.Verdict
 		var err error
 		verdict, at, err = p.judge(ctx, resource, o, at, fresh)
+		if ended > 0 && at.fact != nil && at.fact.Sequence == ended {
+			verdict = verdict.ByArrival() // it follows the life that it ended, whether or not that end has a time
+		}
 		if err == nil && verdict.Outcome == lifecycle.Flap {
 			p.known.flapped(resource, at, o.At)
 		}
@@ -159,6 +163,7 @@ func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Ob
 			return verdict, nil
 		case err == nil:
 			// The end of the former life is recorded; what was seen comes behind it.
+			ended = stored.fact.Sequence
 			if o.Basis != nil {
 				o.Basis = &stored.fact.Sequence
 			}
@@ -211,7 +216,8 @@ func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Obse
 			return lifecycle.Verdict{Outcome: lifecycle.Repeat, Why: "an earlier event tells it"}, at, nil
 		}
 	}
-	if p.byArrival || o.Key.Kind == lifecycle.ChannelInstance { // which has no address to ask
+	// A channel instance has no address to ask. What is retried does not arrive: it came long ago.
+	if !o.Retried && (p.byArrival || o.Key.Kind == lifecycle.ChannelInstance) {
 		verdict = verdict.ByArrival()
 	}
 	return verdict, at, nil

@@ -60,7 +60,9 @@ func (l *ledger) note(resource string, recorded *lifecycle.Fact, o lifecycle.Obs
 	}
 	if o.Via == lifecycle.Webhook {
 		if before, ok := l.awaited[at]; ok {
-			l.lag.Observe(now.Sub(before.since).Seconds())
+			if !o.Retried { // it came before now
+				l.lag.Observe(now.Sub(before.since).Seconds())
+			}
 			delete(l.awaited, at)
 		}
 		return

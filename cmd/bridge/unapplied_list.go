@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// A shownKept is a kept delivery as an object. A body that is a JSON object or array stands in it as such, text as a
+// string, and what is neither as bodyBase64.
+type shownKept struct {
+	Sequence   uint64           `json:"sequence"`
+	Subject    string           `json:"subject"`
+	Reason     lifecycle.Reason `json:"reason"`
+	Detail     string           `json:"detail"`
+	Received   time.Time        `json:"received"`
+	Digest     string           `json:"digest"` // of the body as it came
+	Length     int              `json:"length"` // the same
+	Cut        bool             `json:"cut"`
+	Body       any              `json:"body,omitempty"`
+	BodyBase64 []byte           `json:"bodyBase64,omitempty"`
+}
+
+func shown(k eventlog.Kept) shownKept {
+	s := shownKept{
+		Sequence: k.Sequence, Subject: k.Subject, Reason: k.Reason, Detail: k.Detail, Received: k.Received,
+		Digest: k.Digest, Length: k.Length, Cut: k.Delivery().Cut(),
+	}
+	switch {
+	case !utf8.Valid(k.Body):
+		s.BodyBase64 = k.Body
+	case structured(k.Body):
+		s.Body = json.RawMessage(k.Body)
+	default:
+		s.Body = string(k.Body)
+	}
+	return s
+}
+
+// structured says whether a body is a JSON object or array.
+func structured(body []byte) bool {
+	trimmed := bytes.TrimSpace(body)
+	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') && json.Valid(trimmed)
+}
+
+func runListUnapplied(ctx context.Context, c *call) error {
+	var f keptFlags
+	set := c.flags()
+	f.add(set, 0)
+	output := set.String("output", "text", "text, or json for one object a line, with the body")
+	if _, err := c.parse(set, 0); err != nil {
+		return err
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	if err := checkOutput(*output); err != nil {
+		return err
+	}
+	conf, err := loadConfig()
+	if err != nil {
+		return usageError{err}
+	}
+	log, done, err := c.openLog(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	names := event.NewNames(conf.SubjectPrefix)
+	f.query.NoBody = *output == "text"
+	more, err := f.each(ctx, log, func(k eventlog.Kept) error {
+		if *output == "json" {
+			return printJSON(c.stdout, shown(k))
+		}
+		_, err := fmt.Fprintf(c.stdout, "%6d  %s  %-12s  %-58s  %s\n", k.Sequence, k.Received.UTC().Format(time.DateTime),
+			printable(string(k.Reason)), keptOf(names, k), readable(k.Detail))
+		return err
+	})
+	if more {
+		fmt.Fprintf(c.stderr, "there are more than --limit %d\n", f.limit)
+	}
+	return err
+}

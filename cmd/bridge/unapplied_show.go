@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+)
+
+func runShowUnapplied(ctx context.Context, c *call) error {
+	set := c.flags()
+	raw := set.Bool("raw", false, "only the body, exactly as it is kept")
+	output := set.String("output", "text", "text, or json for one object")
+	arguments, err := c.parse(set, 1)
+	if err != nil {
+		return err
+	}
+	if len(arguments) == 0 {
+		return usageError{errors.New("say which: bridge unapplied list tells the sequences")}
+	}
+	sequence, err := sequenceOf(arguments[0])
+	if err != nil {
+		return err
+	}
+	if err := checkOutput(*output); err != nil {
+		return err
+	}
+	conf, err := loadConfig()
+	if err != nil {
+		return usageError{err}
+	}
+	log, done, err := c.openLog(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	names := event.NewNames(conf.SubjectPrefix)
+	k, ok, err := log.KeptAt(ctx, sequence)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return fmt.Errorf("%s has no message %d: bridge unapplied list tells what it has", names.UnappliedStream(), sequence)
+	case *raw:
+		_, err = c.stdout.Write(k.Body)
+		return err
+	case *output == "json":
+		return printJSON(c.stdout, shown(k))
+	}
+	return printKept(c.stdout, names, k)
+}
+
+// printKept writes all of a kept delivery, for people.
+func printKept(w io.Writer, names event.Names, k eventlog.Kept) error {
+	length := fmt.Sprintf("%d bytes as it came, %d as it is kept", k.Length, len(k.Body))
+	if k.Delivery().Cut() {
+		length += "; the end was cut off"
+	}
+	for _, line := range [][2]string{
+		{"sequence", strconv.FormatUint(k.Sequence, 10)},
+		{"reason", printable(string(k.Reason))},
+		{"detail", readable(k.Detail)},
+		{"resource", keptOf(names, k)},
+		{"received", k.Received.UTC().Format(time.RFC3339Nano)},
+		{"subject", printable(k.Subject)},
+		{"digest", printable(k.Digest)},
+		{"length", length},
+	} {
+		fmt.Fprintf(w, "%-9s  %s\n", line[0], line[1])
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", bodyText(k.Body))
+	return err
+}
+
+// bodyText is a body as it is safe on a terminal: JSON on lines of its own, anything else quoted.
+func bodyText(body []byte) string {
+	var pretty bytes.Buffer
+	if !utf8.Valid(body) || json.Indent(&pretty, bytes.TrimSpace(body), "", "  ") != nil {
+		return strconv.Quote(string(body))
+	}
+	var b strings.Builder
+	for _, r := range pretty.String() {
+		switch {
+		case r == '\n' || strconv.IsPrint(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default: // it stands in a string, where JSON spells it so
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}

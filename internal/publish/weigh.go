@@ -1,0 +1,25 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// Weigh says what [Publisher.Observe] would make of an observation now, by what the log holds, and writes nothing.
+// Every error wraps [ErrUnavailable].
+func (p *Publisher) Weigh(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	resource := p.names.Resource(o.Key)
+	at, err := p.look(ctx, resource)
+	if err != nil {
+		return lifecycle.Verdict{}, fmt.Errorf("%w: weigh %s: %w", ErrUnavailable, o.Key, err)
+	}
+	verdict, _, err := p.judge(ctx, resource, o, at, true)
+	if err != nil {
+		return verdict, fmt.Errorf("%w: weigh %s: %w", ErrUnavailable, o.Key, err)
+	}
+	return verdict, nil
+}

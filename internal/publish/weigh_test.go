@@ -1,0 +1,166 @@
+package publish_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/publish"
+)
+
+// lastOf is where a stream ends, and how much it holds.
+func (f *fixture) lastOf(name string) (last, held uint64) {
+	f.t.Helper()
+	stream, err := f.js.Stream(f.t.Context(), name)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return stream.CachedInfo().State.LastSeq, stream.CachedInfo().State.Msgs
+}
+
+func TestWeighingSaysWhatObservingWouldMakeOfIt(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	job, channel := key(t, lifecycle.Job, "t", "n"), key(t, lifecycle.LiveChannel, "c")
+	started := told(job, "Processing", 1)
+	f.want(p, started, lifecycle.Changed)
+	f.want(p, told(job, "Finished", 3), lifecycle.Changed)
+	f.want(p, told(channel, "Running", 5), lifecycle.Changed)
+	other := told(channel, "Stopped", 9)
+	other.Life = "life-2"
+	again := told(channel, "Stopped", 5) // as its time is, it comes before nothing and after nothing
+	for name, tt := range map[string]struct {
+		seen lifecycle.Observation
+		want lifecycle.Outcome
+	}{
+		"nothing recorded":      {told(key(t, lifecycle.Asset, "a"), "Ready", 1), lifecycle.Changed},
+		"newer":                 {told(channel, "Stopped", 6), lifecycle.Changed},
+		"another life":          {other, lifecycle.Reborn},
+		"an earlier event":      {started, lifecycle.Repeat},
+		"the recorded state":    {told(channel, "Running", 7), lifecycle.Flap},
+		"older, never recorded": {told(job, "Queued", 0), lifecycle.Late},
+		"no evidence":           {again, lifecycle.Conflict},
+	} {
+		for range 2 { // a flap that was weighed is not remembered
+			if v, err := p.Weigh(t.Context(), tt.seen); err != nil || v.Outcome != tt.want {
+				t.Errorf("%s: %s (%s), %v, want %s", name, v.Outcome, v.Why, err, tt.want)
+			}
+		}
+	}
+	if last, _ := f.lastOf("MKIO_EVENTS"); last != 3 {
+		t.Errorf("the log ends at %d", last)
+	}
+	if last, _ := f.lastOf("MKIO_UNAPPLIED"); last != 0 {
+		t.Errorf("%d deliveries were kept", last)
+	}
+	f.want(p, told(channel, "Stopped", 6), lifecycle.Changed) // which would be late after the flap at 7
+}
+
+func TestWeighingSeesWhatAnotherBridgeWrote(t *testing.T) {
+	f := setUp(t)
+	p, other := f.publisher(false, nil), f.publisher(false, nil)
+	channel := key(t, lifecycle.LiveChannel, "c")
+	f.want(p, told(channel, "Running", 1), lifecycle.Changed)
+	f.want(other, told(channel, "Stopped", 5), lifecycle.Changed)
+	if v, err := p.Weigh(t.Context(), told(channel, "Starting", 3)); err != nil || v.Outcome != lifecycle.Late {
+		t.Errorf("%s (%s), %v", v.Outcome, v.Why, err)
+	}
+}
+
+// A bridge that cannot ask takes what comes in order of arrival. What is retried came long ago.
+func TestWhatIsRetriedIsNotTakenInOrderOfArrival(t *testing.T) {
+	for _, kind := range []lifecycle.Kind{lifecycle.LiveChannel, lifecycle.ChannelInstance} {
+		f := setUp(t)
+		p := f.publisher(kind == lifecycle.LiveChannel, nil)
+		k := key(t, kind, "c")
+		f.want(p, told(k, "Running", 5), lifecycle.Changed)
+		retried := told(k, "Stopped", 5)
+		retried.Retried = true
+		f.want(p, retried, lifecycle.Conflict)
+		if v, err := p.Weigh(t.Context(), retried); err != nil || v.Outcome != lifecycle.Conflict {
+			t.Errorf("%s: weighed as %s (%s), %v", kind, v.Outcome, v.Why, err)
+		}
+		f.wantStates("Running")
+		retried.Retried = false
+		f.want(p, retried, lifecycle.Changed)
+		f.wantStates("Running", "Stopped")
+	}
+}
+
+func TestDroppingWhatIsKept(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	for _, body := range []string{"one", "two", "three"} {
+		if err := p.Keep(t.Context(), unapplied(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // another bridge may have been first
+		if err := p.Drop(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Drop(t.Context(), 99); err != nil {
+		t.Errorf("one that never was: %v", err)
+	}
+	if all := kept(t, f); len(all) != 2 || string(all[0].Body) != "one" || string(all[1].Body) != "three" {
+		t.Errorf("kept %+v", all)
+	}
+	if err := p.Keep(t.Context(), unapplied("two")); err != nil { // it is told again
+		t.Fatal(err)
+	}
+	if _, held := f.lastOf("MKIO_UNAPPLIED"); held != 3 {
+		t.Errorf("%d are kept", held)
+	}
+	f.server.Shutdown()
+	if err := p.Drop(t.Context(), 1); !errors.Is(err, publish.ErrUnavailable) {
+		t.Errorf("without JetStream: %v", err)
+	}
+}
+
+// How long a delivery trailed behind a poll says nothing when it came before now.
+func TestARetryIsNoLag(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	job := key(t, lifecycle.Job, "t", "n")
+	f.want(p, told(job, "Processing", 1), lifecycle.Changed)
+	shown := told(job, "Finished", 2)
+	basis := uint64(1)
+	shown.Via, shown.Delivery, shown.Basis = lifecycle.Poll, nil, &basis
+	f.want(p, shown, lifecycle.Changed)
+	for _, retried := range []bool{true, false} {
+		o := told(job, "Finished", 2)
+		o.Retried = retried
+		f.want(p, o, lifecycle.Repeat)
+	}
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(p.Collectors()...)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == "mkio_bridge_webhook_lag_seconds" {
+			if n := family.GetMetric()[0].GetHistogram().GetSampleCount(); n != 0 {
+				t.Errorf("%d lags were measured", n)
+			}
+		}
+	}
+}
+
+// A life that follows the recorded one ends it. That the Deleted has no time, where MK.IO does not tell when the next life
+// began, is no reason to stop there: nobody would ask MK.IO what came after it.
+func TestALifeThatEndsAnotherFollowsIt(t *testing.T) {
+	for _, retried := range []bool{true, false} {
+		f := setUp(t)
+		p := f.publisher(false, nil)
+		channel := key(t, lifecycle.LiveChannel, "c")
+		f.want(p, told(channel, "Running", 1), lifecycle.Changed)
+		next := told(channel, "Starting", 5)
+		next.Life, next.Retried = "life-2", retried
+		f.want(p, next, lifecycle.Changed)
+		f.wantStates("Running", "Deleted", "Starting")
+	}
+}
