@@ -43,7 +43,7 @@ func consumerOf(ctx context.Context, js jetstream.JetStream, s settings) (jetstr
 }
 
 // ackWait is the time for a try: asking the receiver, storing a dead letter, telling NATS.
-func (s settings) ackWait() time.Duration { return s.timeout + 20*time.Second }
+func (s settings) ackWait() time.Duration { return s.timeout + 10*time.Second }
 
 // A notifier tells a receiver of events.
 type notifier struct {
