@@ -63,9 +63,9 @@ func run(ctx context.Context) error {
 	for {
 		m, err := messages.Next()
 		switch {
-		case errors.Is(err, jetstream.ErrNoHeartbeat): // NATS is away; the client connects again
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed) && ctx.Err() != nil:
+		case err != nil && ctx.Err() != nil:
 			return nil
+		case errors.Is(err, jetstream.ErrNoHeartbeat): // NATS is away; the client connects again
 		case err != nil:
 			return err
 		default:
