@@ -1,0 +1,90 @@
+// Notify tells a webhook, or a Slack channel, of changes of state.
+//
+// It is an example to copy: a durable consumer of the bridge's log that posts each event and acknowledges it when the
+// receiver has taken it. NATS keeps what is still to be told and how often each event was tried, so there is no state
+// here to lose: whatever ends this program, the next one goes on where it was.
+//
+// Each event is told at least once. A receiver that must not act twice compares the header Idempotency-Key, the event's
+// id. What the receiver refuses for good, or has not taken after the last try, becomes a dead letter, and is given up
+// only when that is stored.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "notify:", err)
+		os.Exit(1)
+	}
+}
+
+// run tells events until the context ends or NATS takes the consumer away.
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	s, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	nc, err := nats.Connect(s.server, s.access(log)...)
+	if err != nil {
+		return fmt.Errorf("NATS at %s cannot be reached: %w (-nats says where it is, -creds how to get in)", s.server, err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	dead, err := openDeadLetters(ctx, js, s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dead.Close() }() // what it keeps is kept already
+	consumer, err := consumerOf(ctx, js, s)
+	if err != nil {
+		return fmt.Errorf("consumer %s of stream %s: %w", s.durable, s.stream, err)
+	}
+	n := notifier{settings: s, receiver: newReceiver(s), dead: dead, log: log}
+	log.Info("telling", "subjects", s.subjects, "consumer", s.durable, "waiting", consumer.CachedInfo().NumPending)
+	return n.consume(ctx, consumer)
+}
+
+// access is how to get into NATS, and back in for as long as this runs.
+func (s settings) access(log *slog.Logger) []nats.Option {
+	options := []nats.Option{
+		nats.Name("notify " + s.durable),
+		nats.MaxReconnects(-1),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Error("NATS is disconnected; connecting again", "error", err)
+			}
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if !errors.Is(err, nats.ErrConnectionClosed) {
+				log.Warn("NATS reported an error", "error", err)
+			}
+		}),
+	}
+	if s.creds != "" {
+		options = append(options, nats.UserCredentials(s.creds))
+	}
+	return options
+}
