@@ -109,6 +109,8 @@ func TestVerifyAndReplay(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 	verify(exitUsage, "--root", "2")
+	verify(exitUsage, "--erased", "7-5")
+	verify(exitOK, "--erased", "7,40-44")
 
 	reader, err := nats.Connect("nats://" + p.nats)
 	if err != nil {

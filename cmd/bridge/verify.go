@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"mkio-bridge/internal/audit"
 	"mkio-bridge/internal/event"
@@ -12,6 +15,7 @@ import (
 
 func runVerify(ctx context.Context, c *call) error {
 	var root *audit.Root
+	var erased sequences
 	var output string
 	set := c.flags()
 	set.Func("root", "prove as well that nothing was changed or cut off since this root was printed", func(v string) error {
@@ -19,6 +23,7 @@ func runVerify(ctx context.Context, c *call) error {
 		root = &r
 		return err
 	})
+	set.Func("erased", "events that were taken out on purpose, e.g. 12,40-44", erased.parse)
 	outputFlag(set, &output)
 	if _, err := c.parse(set, 0); err != nil {
 		return err
@@ -33,7 +38,7 @@ func runVerify(ctx context.Context, c *call) error {
 	}
 	defer nc.Close()
 	progress := c.progress("events")
-	report, err := audit.Verify(ctx, js, event.NewNames(conf.SubjectPrefix), root, progress.step)
+	report, err := audit.Verify(ctx, js, event.NewNames(conf.SubjectPrefix), audit.Options{Root: root, Erased: erased.has, Step: progress.step})
 	progress.clear()
 	if err != nil {
 		return err
@@ -76,4 +81,28 @@ func (c *call) verifyJSON(r *audit.Report) error {
 		Errors []string `json:"errors"`
 		Root   string   `json:"root"`
 	}{r, wrong, r.Root.String()})
+}
+
+// sequences are ranges of places in the log.
+type sequences [][2]uint64
+
+// parse reads places and ranges of them, comma-separated.
+func (s *sequences) parse(v string) error {
+	for _, part := range splitList(v) {
+		first, last, ranged := strings.Cut(part, "-")
+		if !ranged {
+			last = first
+		}
+		from, err1 := strconv.ParseUint(first, 10, 64)
+		to, err2 := strconv.ParseUint(last, 10, 64)
+		if err1 != nil || err2 != nil || from > to {
+			return fmt.Errorf("%q is neither a sequence nor a range of them such as 40-44", part)
+		}
+		*s = append(*s, [2]uint64{from, to})
+	}
+	return nil
+}
+
+func (s *sequences) has(sequence uint64) bool {
+	return slices.ContainsFunc(*s, func(r [2]uint64) bool { return r[0] <= sequence && sequence <= r[1] })
 }

@@ -29,6 +29,9 @@ type Chain struct {
 	first uint64          // sequence of the first event that the log still has
 	last  uint64          // sequence of the last event that was taken
 	past  *past           // the heads of an earlier time; nil: nobody asked
+
+	// Erased says which events somebody took out on purpose. It is called with the sequences of a hole.
+	Erased func(sequence uint64) bool
 }
 
 // NewChain begins with a log whose first event has a sequence.
@@ -42,13 +45,11 @@ func (c *Chain) Add(e eventlog.Entry) []error {
 	bad := func(format string, args ...any) {
 		wrong = append(wrong, fmt.Errorf("event %d on %s: "+format, append([]any{e.Sequence, e.Subject}, args...)...))
 	}
-	switch {
-	case e.Sequence <= c.last:
+	if e.Sequence <= c.last {
 		bad("it comes behind event %d", c.last)
-	case e.Sequence == c.last+2:
-		bad("event %d before it is gone", c.last+1)
-	case e.Sequence > c.last+1:
-		bad("events %d to %d before it are gone", c.last+1, e.Sequence-1)
+	}
+	for _, hole := range c.holes(e.Sequence) {
+		bad("%s before it are gone", hole)
 	}
 	c.past.reach(c, e.Sequence)
 	c.last = e.Sequence
@@ -81,6 +82,23 @@ func (c *Chain) Add(e eventlog.Entry) []error {
 	}
 	c.heads[resource] = now
 	return wrong
+}
+
+// holes are the events between the last one and another that are not there, and were not taken out on purpose.
+func (c *Chain) holes(next uint64) []string {
+	var holes []string
+	for from := c.last + 1; from < next; from++ {
+		if c.Erased != nil && c.Erased(from) {
+			continue
+		}
+		to := from
+		for to+1 < next && (c.Erased == nil || !c.Erased(to+1)) {
+			to++
+		}
+		holes = append(holes, fmt.Sprintf("events %d to %d", from, to))
+		from = to
+	}
+	return holes
 }
 
 // link holds an event against the one before it of its resource.

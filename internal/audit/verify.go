@@ -31,10 +31,16 @@ func (r *Report) bad(err error) {
 	}
 }
 
-// Verify reads a log to its present end. Against an earlier root, when there is one, it proves that nothing up to it was
-// changed or cut off. step is called after each event with how many are left. The error says that the log could not be read; what is
-// wrong with it is in the report.
-func Verify(ctx context.Context, js jetstream.JetStream, names event.Names, root *Root, step func(pending uint64)) (*Report, error) {
+// Options say what a log is held against.
+type Options struct {
+	Root   *Root                      // an earlier one: nothing up to it was changed or cut off; nil: there is none
+	Erased func(sequence uint64) bool // the events that somebody took out on purpose; nil: none
+	Step   func(pending uint64)       // is called after each event with how many are left; nil: nobody asks
+}
+
+// Verify reads a log to its present end. The error says that it could not be read; what is wrong with it is in the report.
+func Verify(ctx context.Context, js jetstream.JetStream, names event.Names, o Options) (*Report, error) {
+	root := o.Root
 	stream, err := js.Stream(ctx, names.EventStream())
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, fmt.Errorf("stream %s does not exist", names.EventStream())
@@ -44,8 +50,11 @@ func Verify(ctx context.Context, js jetstream.JetStream, names event.Names, root
 	}
 	config, state, log := stream.CachedInfo().Config, stream.CachedInfo().State, eventlog.New(js, names)
 	r := &Report{First: state.FirstSeq, Last: state.LastSeq}
-	if keeps := config.MaxAge == 0 && config.MaxBytes <= 0 && config.MaxMsgs <= 0; keeps && state.FirstSeq > 1 {
-		r.bad(fmt.Errorf("the log begins with event %d, though it has no limit that would have it forget any", state.FirstSeq))
+	if keeps := config.MaxAge == 0 && config.MaxBytes <= 0 && config.MaxMsgs <= 0; keeps {
+		beginning := Chain{Erased: o.Erased}
+		for _, hole := range beginning.holes(state.FirstSeq) {
+			r.bad(fmt.Errorf("%s at the beginning of the log are gone, though it has no limit that would have it forget any", hole))
+		}
 	}
 	if root != nil && root.Sequence > state.LastSeq {
 		r.bad(fmt.Errorf("the log ends at event %d, and the root is of event %d: its end was cut off, or it is another log", state.LastSeq, root.Sequence))
@@ -60,19 +69,20 @@ func Verify(ctx context.Context, js jetstream.JetStream, names event.Names, root
 		return nil, err
 	}
 	chain := NewChain(names, state.FirstSeq)
+	chain.Erased = o.Erased
 	if root != nil {
 		chain.Recall(root.Sequence)
 	}
 	if state.Msgs > 0 {
-		if err := r.read(ctx, log, chain, state.LastSeq, step); err != nil {
+		if err := r.read(ctx, log, chain, state.LastSeq, o.Step); err != nil {
 			return nil, err
 		}
 	}
 	r.Resources = chain.Resources() + len(left)
-	if chain.last < state.LastSeq {
-		r.bad(fmt.Errorf("events %d to %d at the end of the log are gone", chain.last+1, state.LastSeq))
-		chain.last = state.LastSeq
+	for _, hole := range chain.holes(state.LastSeq + 1) {
+		r.bad(fmt.Errorf("%s at the end of the log are gone", hole))
 	}
+	chain.last = state.LastSeq
 	if root != nil {
 		if then := chain.Then(left); then != *root {
 			r.bad(fmt.Errorf("up to event %d the log is not what it was when the root %s was taken: now it gives %s", root.Sequence, root, then))

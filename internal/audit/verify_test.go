@@ -30,6 +30,8 @@ type log struct {
 	nc *nats.Conn
 	js jetstream.JetStream
 	n  int
+
+	erased func(uint64) bool
 }
 
 func newLog(t *testing.T, server brokertest.Server) *log {
@@ -70,7 +72,7 @@ func (l *log) tell(p *publish.Publisher, name, state string) {
 
 func (l *log) verify(root *audit.Root) *audit.Report {
 	l.t.Helper()
-	r, err := audit.Verify(l.t.Context(), l.js, names, root, nil)
+	r, err := audit.Verify(l.t.Context(), l.js, names, audit.Options{Root: root, Erased: l.erased})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -127,6 +129,14 @@ type message struct {
 // copyOf puts the messages of a log into another store, edited.
 func (l *log) copyOf(edit func([]message) []message) *log {
 	l.t.Helper()
+	to := newLog(l.t, brokertest.Start(l.t))
+	to.put(edit(l.all()))
+	return to
+}
+
+// all returns the messages of a log.
+func (l *log) all() []message {
+	l.t.Helper()
 	var all []message
 	for r, err := range eventlog.New(l.js, names).Raw(l.t.Context(), eventlog.Query{}) {
 		if err != nil {
@@ -140,13 +150,17 @@ func (l *log) copyOf(edit func([]message) []message) *log {
 		}
 		all = append(all, message{r.Subject, header, r.Payload})
 	}
-	to := newLog(l.t, brokertest.Start(l.t))
-	for _, m := range edit(all) {
-		if _, err := to.js.PublishMsg(l.t.Context(), &nats.Msg{Subject: m.subject, Header: m.header, Data: m.data}); err != nil {
+	return all
+}
+
+// put publishes messages as they are.
+func (l *log) put(all []message) {
+	l.t.Helper()
+	for _, m := range all {
+		if _, err := l.js.PublishMsg(l.t.Context(), &nats.Msg{Subject: m.subject, Header: m.header, Data: m.data}); err != nil {
 			l.t.Fatal(err)
 		}
 	}
-	return to
 }
 
 // alter changes a payload, and with forge its header as well, so that the two agree.
@@ -239,6 +253,41 @@ func TestALogThatForgets(t *testing.T) {
 	}
 	root.Digest = strings.Repeat("0", 64)
 	l.want(&root, "is not what it was")
+}
+
+// A hole that somebody declares is none: what is left must be whole all the same.
+func TestWhatWasErasedIsNoHole(t *testing.T) {
+	whole := newLog(t, brokertest.Start(t))
+	whole.states(4)
+	nc, js := brokertest.Start(t).Connect()
+	c := jetstream.StreamConfig{Name: names.EventStream(), Subjects: []string{names.EventSubjects()}} // which lets events be deleted
+	if _, err := js.CreateStream(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: names.StateBucket()}); err != nil {
+		t.Fatal(err)
+	}
+	l := &log{t: t, nc: nc, js: js}
+	l.put(whole.all())
+	stream, err := js.Stream(t.Context(), names.EventStream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sequence := range []uint64{1, 4, 7, 10} { // all of news
+		if err := stream.DeleteMsg(t.Context(), sequence); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.want(nil, "events 1 to 1 at the beginning of the log are gone")
+	l.want(nil, "events 7 to 7 before it are gone")
+	l.erased = func(sequence uint64) bool { return sequence%3 == 1 && sequence > 1 }
+	l.want(nil, "at the beginning")
+	l.erased = func(sequence uint64) bool { return sequence%3 == 1 }
+	l.want(nil, "")
+	if err := stream.DeleteMsg(t.Context(), 12); err != nil {
+		t.Fatal(err)
+	}
+	l.want(nil, "events 12 to 12 at the end of the log are gone")
 }
 
 // A byte that is another one on the disk costs events, and that is found.
