@@ -62,6 +62,9 @@ func (l *Log) messages(ctx context.Context, stream string, config jetstream.Orde
 	return func(yield func(message, error) bool) {
 		config.MaxResetAttempts = tail.Attempts
 		consumer, err := l.js.OrderedConsumer(ctx, stream, config)
+		if follow && ctx.Err() != nil {
+			return // it ended before there was anything to follow
+		}
 		if err != nil {
 			yield(message{}, explain(stream, err))
 			return
