@@ -3,7 +3,6 @@ package poll
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"mkio-bridge/internal/event"
@@ -13,9 +12,16 @@ import (
 // A coverage writes down what sweeps of a project prove of each kind: that every resource was compared with MK.IO, or
 // since when that failed or is overdue. What could not be written down is tried again with the next record.
 type coverage struct {
-	mu    sync.Mutex
+	turn  chan struct{} // holds a token while somebody reads or writes, which may take as long as NATS does
 	kinds map[lifecycle.Kind]*standing
 }
+
+func newCoverage() coverage {
+	return coverage{turn: make(chan struct{}, 1), kinds: map[lifecycle.Kind]*standing{}}
+}
+
+func (c *coverage) lock()   { c.turn <- struct{}{} }
+func (c *coverage) unlock() { <-c.turn }
 
 // A standing is what is on record of a kind.
 type standing struct {
@@ -48,9 +54,9 @@ func (p *project) loadCoverage(ctx context.Context) {
 				s.due = *last.Due
 			}
 		}
-		p.coverage.mu.Lock()
+		p.coverage.lock()
 		p.coverage.kinds[kind] = s
-		p.coverage.mu.Unlock()
+		p.coverage.unlock()
 		p.metrics.gap(p.name, kind, s.gap != nil)
 		if s.gap == nil && s.due.Before(now) {
 			p.openGap(ctx, kind, "nobody polled")
@@ -98,9 +104,9 @@ func (p *project) proveBelow(ctx context.Context, child lifecycle.Kind) {
 	if !slices.Contains(p.Kinds, child) {
 		return
 	}
-	p.coverage.mu.Lock()
+	p.coverage.lock()
 	since := p.coverage.kinds[child].covered
-	p.coverage.mu.Unlock()
+	p.coverage.unlock()
 	from, to, horizon, sum, ok := p.sumBelow(child, since)
 	if ok {
 		p.proveKind(ctx, child, from, to, horizon, sum)
@@ -146,8 +152,8 @@ const recordsARound = 4
 
 // proveKind writes down that all of a kind was compared. A gap that was open ends with it.
 func (p *project) proveKind(ctx context.Context, kind lifecycle.Kind, from, to time.Time, horizon uint64, c counts) {
-	p.coverage.mu.Lock()
-	defer p.coverage.mu.Unlock()
+	p.coverage.lock()
+	defer p.coverage.unlock()
 	s := p.coverage.kinds[kind]
 	if s.gap == nil && c.differed == 0 && from.Sub(s.covered) < p.pace.full/recordsARound {
 		return // it would say what the last one says
@@ -179,8 +185,8 @@ func (p *project) proveKind(ctx context.Context, kind lifecycle.Kind, from, to t
 
 // openGap writes down that nothing is proven of a kind until the next sweep.
 func (p *project) openGap(ctx context.Context, kind lifecycle.Kind, reason string) {
-	p.coverage.mu.Lock()
-	defer p.coverage.mu.Unlock()
+	p.coverage.lock()
+	defer p.coverage.unlock()
 	s := p.coverage.kinds[kind]
 	if s.gap == nil {
 		now := time.Now().UTC()
@@ -195,7 +201,7 @@ func (p *project) openGap(ctx context.Context, kind lifecycle.Kind, reason strin
 	}
 }
 
-// noteGap writes down a gap that is not on record yet. The caller holds the lock.
+// noteGap writes down a gap that is not on record yet. The caller has the turn.
 func (p *project) noteGap(ctx context.Context, s *standing) error {
 	if s.gap == nil || s.noted {
 		return nil
@@ -214,14 +220,14 @@ func (p *project) unproven(ctx context.Context, kind lifecycle.Kind, err error) 
 
 // findOverdue opens a gap where a sweep should have been over by now.
 func (p *project) findOverdue(ctx context.Context, now time.Time) {
-	p.coverage.mu.Lock()
+	p.coverage.lock()
 	var overdue []lifecycle.Kind
 	for kind, s := range p.coverage.kinds {
 		if s.gap == nil && now.After(s.due) {
 			overdue = append(overdue, kind)
 		}
 	}
-	p.coverage.mu.Unlock()
+	p.coverage.unlock()
 	for _, kind := range overdue {
 		p.openGap(ctx, kind, "a sweep is overdue")
 	}

@@ -48,7 +48,7 @@ func newProject(p *Poller, name string) *project {
 		motions:   map[string]*motion{},
 		asks:      map[lifecycle.Key]*ask{},
 		finishing: map[lifecycle.Kind]bool{},
-		coverage:  coverage{kinds: map[lifecycle.Kind]*standing{}},
+		coverage:  newCoverage(),
 		epoch:     p.Log.Epoch(),
 	}
 	for _, l := range mkio.Lists(name, p.Kinds) {
