@@ -179,16 +179,20 @@ func (s *simulation) check() {
 	s.t.Logf("%d changes, deliveries by answer %v, %d refused while the bridge was away, %d events", len(s.fake.Changes()), s.told.Answers(), s.away, events)
 }
 
+// simulated is how long a simulation is: so many days, and one where the race detector makes each take long.
+func simulated(n int) int {
+	if testing.Short() {
+		return 1
+	}
+	return n
+}
+
 // TestAWeekWithLostDeliveries loses three deliveries in ten for a week, and repeats and delays the others.
 func TestAWeekWithLostDeliveries(t *testing.T) {
 	faults := mkiofake.Rude
 	faults.Failed, faults.Silent = 0.15, 0.15
 	faults.LateBy = 5 * time.Minute // with all tries: what comes later than fifteen counts as lost
-	days := 7
-	if testing.Short() {
-		days = 2
-	}
-	simulate(t, days, faults, func(s *simulation) {
+	simulate(t, simulated(7), faults, func(s *simulation) {
 		s.settle()
 		s.check()
 		s.checkRecovered()
@@ -228,7 +232,7 @@ func (s *simulation) checkRecovered() {
 // TestDaysWithRestarts stops the bridge several times a day, in the middle of what comes, and starts it again some
 // minutes later.
 func TestDaysWithRestarts(t *testing.T) {
-	simulate(t, 2, mkiofake.Rude, func(s *simulation) {
+	simulate(t, simulated(2), mkiofake.Rude, func(s *simulation) {
 		for idle := s.fake.Idle(); ; {
 			select {
 			case <-idle:
@@ -251,7 +255,7 @@ func TestDaysWithRestarts(t *testing.T) {
 func TestDaysToldByWebhookAlone(t *testing.T) {
 	faults := mkiofake.Rude
 	faults.Failed, faults.Silent = 0, 0
-	simulate(t, 3, faults, func(s *simulation) {
+	simulate(t, simulated(3), faults, func(s *simulation) {
 		s.settle()
 		s.check()
 		last := map[lifecycle.Key]mkiofake.Change{}
