@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ var benchEvents = flag.Int("events", 100_000, "how many events the log of a benc
 func filled(b *testing.B) (*nats.Conn, jetstream.JetStream) {
 	b.Helper()
 	server := brokertest.Listen(b)
-	_, own := server.Connect()
+	direct, own := server.Connect()
 	if err := publish.Ensure(b.Context(), own, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
 		b.Fatal(err)
 	}
@@ -32,8 +33,15 @@ func filled(b *testing.B) (*nats.Conn, jetstream.JetStream) {
 		if _, err := own.PublishMsgAsync(benchMessage(b, n)); err != nil {
 			b.Fatal(err)
 		}
+		if n%2000 == 0 { // no more than the server is given at a time
+			<-own.PublishAsyncComplete()
+		}
 	}
 	<-own.PublishAsyncComplete()
+	p := publish.New(direct, own, publish.Config{Names: names, Log: slog.New(slog.DiscardHandler)})
+	if err := p.Load(b.Context()); err != nil { // waits for the server to fill the bucket
+		b.Fatal(err)
+	}
 	nc, err := nats.Connect("nats://" + server.Addr())
 	if err != nil {
 		b.Fatal(err)
@@ -67,7 +75,8 @@ func benchMessage(b *testing.B, n int) *nats.Msg {
 
 var benchRecord = []byte(`{"name":"ep","properties":{"state":"Finished","outputs":[{"label":"out","progress":100}],"description":"` + fmt.Sprintf("%0600d", 0) + `"}}`)
 
-// Reading finished jobs back: as a bare ordered consumer does, as bridge events does for programs and for people.
+// Reading finished jobs back, as a bare ordered consumer does, and as bridge events does for programs and for people; and
+// what is, of half as many resources as there are events.
 func BenchmarkRead(b *testing.B) {
 	_, js := filled(b)
 	read := func(name string, pass func() int) {
@@ -116,6 +125,15 @@ func BenchmarkRead(b *testing.B) {
 	})
 	read("decoded", func() (n int) {
 		for _, err := range log.Events(b.Context(), query) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		return n
+	})
+	read("state", func() (n int) {
+		for _, err := range log.State(b.Context(), eventlog.Query{}) {
 			if err != nil {
 				b.Fatal(err)
 			}
