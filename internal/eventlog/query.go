@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -28,21 +29,44 @@ func (q Query) over(r Raw) bool {
 	return !q.Until.IsZero() && r.Stored.After(q.Until) || q.To > 0 && r.Sequence > q.To
 }
 
-// filters returns the subjects that a query's events can be on: one for each depth of names.
+// filters returns the subjects that a query's events can be on. Where names and states are left open there is one alone:
+// a server that has to hold a large stream against several takes many times as long.
 func (l *Log) filters(q Query, events bool) []string {
-	var filters []string
-	for _, resource := range l.resources(q) {
-		if !events {
-			filters = append(filters, l.names.StateSubject(resource))
-			continue
+	open := q.Resource == nil && q.Name == "" && (q.State == "" || !events)
+	subject := func(resource string) string {
+		switch {
+		case !events:
+			return l.names.StateSubject(resource)
+		case open:
+			return l.names.Prefix() + "." + resource
 		}
 		state := "*"
 		if q.State != "" {
 			state = event.StateToken(q.State)
 		}
-		filters = append(filters, l.names.Prefix()+"."+resource+"."+state)
+		return l.names.Prefix() + "." + resource + "." + state
+	}
+	resources := l.resources(q)
+	if open {
+		resources = beginnings(q.Kind, q.Project)
+	}
+	filters := make([]string, len(resources))
+	for i, resource := range resources {
+		filters[i] = subject(resource)
 	}
 	return filters
+}
+
+// beginnings returns patterns of the resource tokens of a kind and project, whatever their depth.
+func beginnings(kind lifecycle.Kind, project string) []string {
+	if kind == "" && project == "" {
+		return []string{">"}
+	}
+	var found []string
+	for _, p := range spellings(project) {
+		found = append(found, cmp.Or(string(kind), "*")+"."+p+".>")
+	}
+	return found
 }
 
 // resources returns patterns of the resource tokens that a query chooses.
