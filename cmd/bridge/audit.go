@@ -95,6 +95,9 @@ func (q *auditQuery) cover(ctx context.Context, log *eventlog.Log) ([]audit.Cove
 		if since.IsZero() {
 			since = rows[0].From
 		}
+		if !since.Before(q.query.Until) {
+			continue // all of it is of later
+		}
 		covers = append(covers, audit.Cover(rows, since, q.query.Until, q.now))
 	}
 	slices.SortFunc(covers, func(a, b audit.Coverage) int {

@@ -26,7 +26,7 @@ type Coverage struct {
 	Record  CoverageRecord `json:"record"`
 	Project string         `json:"project"`
 	Kind    lifecycle.Kind `json:"kind"`
-	// From and To are, of a sweep, when its first and its last comparison were made, on MK.IO's clock where it tells one;
+	// From and To are, of a sweep, when its first and its last comparison were made, on the bridge's clock;
 	// of a gap, when the last comparison before it was made and, once it is closed, when the first behind it was.
 	From time.Time  `json:"from"`
 	To   *time.Time `json:"to,omitempty"`

@@ -38,7 +38,7 @@ func (p *project) compare(ctx context.Context, l *list, class mkio.Class, t *tal
 	if p.Log.Epoch() != epoch {
 		return errAnotherLog
 	}
-	t.from, t.to = done.at, done.at.Add(time.Since(done.local))
+	t.from, t.to = done.local.UTC(), time.Now().UTC()
 	p.mu.Lock()
 	p.sweptNow(l, done)
 	p.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 type tally struct {
 	kinds    []lifecycle.Kind
 	horizon  uint64    // of the log when the sweep began
-	from, to time.Time // of the sweep, on MK.IO's clock
+	from, to time.Time // of the sweep, on our clock, as are those of records
 
 	mu     sync.Mutex
 	counts map[lifecycle.Kind]counts
