@@ -2,6 +2,7 @@ package publish_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -172,5 +173,42 @@ func TestWhatHasNoRoomIsRefusedAndNothingIsDropped(t *testing.T) {
 	}
 	if all := kept(t, f); len(all) != 1 || string(all[0].Body) != "one" {
 		t.Errorf("kept %+v", all)
+	}
+}
+
+// overtaken is a JetStream to which somebody else brings the same message first. As long as that is under way a
+// replicated stream refuses the second with a code of its own.
+type overtaken struct {
+	jetstream.JetStream
+	lands  bool // what the other brings is stored in the end
+	writes int
+}
+
+const refusals = 3
+
+func (o *overtaken) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	if o.writes++; o.writes > refusals {
+		return o.JetStream.PublishMsg(ctx, m, opts...)
+	}
+	if o.writes == refusals && o.lands {
+		if _, err := o.JetStream.PublishMsg(ctx, m, opts...); err != nil {
+			return nil, err
+		}
+	}
+	return nil, &jetstream.APIError{Code: 400, ErrorCode: 10164, Description: "wrong last sequence"}
+}
+
+// Of two bridges that keep one delivery at once, the second awaits what becomes of the first's write: it is kept once,
+// and both senders are told so, whether or not that write came to be stored.
+func TestTwoBridgesKeepOneDeliveryAtOnce(t *testing.T) {
+	for _, lands := range []bool{true, false} {
+		f := setUp(t)
+		second := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream { return &overtaken{JetStream: js, lands: lands} })
+		if err := second.Keep(t.Context(), unapplied("one")); err != nil {
+			t.Errorf("the other's write is stored %t: %v", lands, err)
+		}
+		if all := kept(t, f); len(all) != 1 {
+			t.Errorf("the other's write is stored %t: %d are kept", lands, len(all))
+		}
 	}
 }
