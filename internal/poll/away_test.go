@@ -15,8 +15,10 @@ func TestNothingIsAskedWhileTheLogIsAwayAndAllWhenItIsAnother(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "ep-1"), "Processing")
 		w.mkio.Create(w.key(lifecycle.StreamingEndpoint, "edge"), "Running") // at rest: only a sweep looks at it
+		began := time.Now()
 		w.start()
 		time.Sleep(2 * sweep)
+		began = began.Add(sweep)
 		w.converged()
 
 		for _, stream := range []string{names.EventStream(), names.StateStream()} {
@@ -36,5 +38,35 @@ func TestNothingIsAskedWhileTheLogIsAwayAndAllWhenItIsAnother(t *testing.T) {
 		}
 		time.Sleep(3 * sweep)
 		w.converged()
+		if c := w.proven(lifecycle.Job, began); c.Complete() {
+			w.t.Errorf("the log lost what it held, and it is proven all the time: %+v", c)
+		}
+	})
+}
+
+// The same, while no bridge runs: records of what was compared tell how long the log was.
+func TestALogThatIsAnotherAfterwardsIsNotProven(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		w.mkio.Create(w.key(lifecycle.Job, "t", "ep-1"), "Processing")
+		w.mkio.Create(w.key(lifecycle.Job, "t", "ep-2"), "Processing")
+		b := w.start(lifecycle.Job)
+		time.Sleep(full)
+		b.stop()
+		began := time.Now()
+		for _, stream := range []string{names.EventStream(), names.StateStream()} {
+			if err := w.js.DeleteStream(w.t.Context(), stream); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		w.mkio.Delete(w.key(lifecycle.Job, "t", "ep-1"))
+		time.Sleep(sweep)
+		if err := publish.Ensure(w.t.Context(), w.js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+			w.t.Fatal(err)
+		}
+		w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		if c := w.proven(lifecycle.Job, began); len(c.Gaps) != 1 || c.Gaps[0].Reason != "the log became another one, or lost its end" {
+			w.t.Errorf("%+v", c)
+		}
 	})
 }

@@ -2,7 +2,10 @@ package poll
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"mkio-bridge/internal/event"
@@ -29,6 +32,7 @@ type standing struct {
 	due     time.Time       // when the next is to be over
 	gap     *event.Coverage // that is open; nil: none is
 	noted   bool            // the gap is on record
+	epoch   uint64          // of the log that was compared
 }
 
 // overdueAfter is how long after a sweep of a kind the next must be over: a whole round, and half of one for what makes
@@ -40,7 +44,7 @@ func (p pace) overdueAfter() time.Duration { return p.full + p.full/2 }
 func (p *project) loadCoverage(ctx context.Context) {
 	now := time.Now()
 	for _, kind := range p.Kinds {
-		s := &standing{due: now.Add(p.pace.overdueAfter())}
+		s := &standing{due: now.Add(p.pace.overdueAfter()), epoch: p.Log.Epoch()}
 		last, ok, err := p.Log.Proven(ctx, p.name, kind)
 		switch {
 		case err != nil:
@@ -58,8 +62,14 @@ func (p *project) loadCoverage(ctx context.Context) {
 		p.coverage.kinds[kind] = s
 		p.coverage.unlock()
 		p.metrics.gap(p.name, kind, s.gap != nil)
-		if s.gap == nil && s.due.Before(now) {
+		if s.due.Before(now) {
 			p.openGap(ctx, kind, "nobody polled")
+		}
+		if last.Horizon > p.Log.Horizon() {
+			p.openGap(ctx, kind, anotherLog)
+		}
+		if left := p.unpolledParents(kind); len(left) > 0 {
+			p.openGap(ctx, kind, fmt.Sprintf("BRIDGE_KINDS leaves out %s, which it lies below", strings.Join(left, ", ")))
 		}
 	}
 }
@@ -69,28 +79,26 @@ func (p *project) prove(ctx context.Context, l *list, t *tally, err error) {
 	if err == nil {
 		err = t.failed
 	}
-	switch {
-	case ctx.Err() != nil: // somebody else goes on
-	case err != nil:
+	if ctx.Err() != nil {
+		return // somebody else goes on
+	}
+	if err != nil {
 		for _, kind := range l.Kinds {
 			p.openGap(ctx, kind, err.Error())
 		}
-	case l.below():
-		p.mu.Lock()
-		l.proof = t
-		p.mu.Unlock()
-		p.proveBelow(ctx, l.Kinds[0])
-	default:
-		p.mu.Lock()
-		l.proof = t
-		p.mu.Unlock()
-		for _, kind := range l.Kinds {
-			p.proveKind(ctx, kind, t.from, t.to, t.horizon, t.counts[kind])
+		return
+	}
+	p.mu.Lock()
+	l.proof = t
+	p.mu.Unlock()
+	for _, kind := range l.Kinds {
+		if !l.below() {
+			p.proveKind(ctx, kind, t.span, t.counts[kind])
 		}
-		for _, child := range belowKinds {
-			if slices.ContainsFunc(parentKinds(child), func(k lifecycle.Kind) bool { return slices.Contains(l.Kinds, k) }) {
-				p.proveBelow(ctx, child)
-			}
+	}
+	for _, child := range belowKinds {
+		if slices.Contains(l.Kinds, child) || l.hasParentsOf(child) {
+			p.proveBelow(ctx, child)
 		}
 	}
 }
@@ -98,75 +106,92 @@ func (p *project) prove(ctx context.Context, l *list, t *tally, err error) {
 // belowKinds are the kinds that lie below resources of others.
 var belowKinds = []lifecycle.Kind{lifecycle.LiveOutput, lifecycle.ScheduledOperation}
 
+// hasParentsOf says whether resources of a kind lie below those of the list.
+func (l *list) hasParentsOf(child lifecycle.Kind) bool {
+	return slices.ContainsFunc(parentKinds(child), func(k lifecycle.Kind) bool { return slices.Contains(l.Kinds, k) })
+}
+
+// unpolledParents are the kinds that a kind lies below and that are not polled: what is new below new ones of those is
+// found by chance alone.
+func (p *project) unpolledParents(child lifecycle.Kind) []string {
+	if !slices.Contains(belowKinds, child) {
+		return nil
+	}
+	var left []string
+	for _, kind := range parentKinds(child) {
+		if !slices.Contains(p.Kinds, kind) {
+			left = append(left, string(kind))
+		}
+	}
+	return left
+}
+
 // proveBelow notes that all of a kind was compared that lies below others: each list of it, and each list of what it
 // lies below, since the last record.
 func (p *project) proveBelow(ctx context.Context, child lifecycle.Kind) {
-	if !slices.Contains(p.Kinds, child) {
+	if !slices.Contains(p.Kinds, child) || len(p.unpolledParents(child)) > 0 {
 		return
 	}
 	p.coverage.lock()
 	since := p.coverage.kinds[child].covered
 	p.coverage.unlock()
-	from, to, horizon, sum, ok := p.sumBelow(child, since)
-	if ok {
-		p.proveKind(ctx, child, from, to, horizon, sum)
+	if all, sum, ok := p.sumBelow(child, since); ok {
+		p.proveKind(ctx, child, all, sum)
 	}
 }
 
 // sumBelow adds up the last sweeps of all lists of a kind that lies below others; false when one of them began before
 // a time.
-func (p *project) sumBelow(child lifecycle.Kind, since time.Time) (from, to time.Time, horizon uint64, sum counts, ok bool) {
+func (p *project) sumBelow(child lifecycle.Kind, since time.Time) (all span, sum counts, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.findParents()
-	var lists []*list
-	for _, l := range p.lists {
-		if slices.ContainsFunc(parentKinds(child), func(k lifecycle.Kind) bool { return slices.Contains(l.Kinds, k) }) {
-			lists = append(lists, l)
-		}
-	}
-	for _, l := range p.below {
-		if l.Kinds[0] == child {
-			lists = append(lists, l)
-		}
-	}
+	lists := slices.Collect(maps.Values(p.below))
+	lists = slices.DeleteFunc(append(lists, p.lists...), func(l *list) bool { return l.Kinds[0] != child && !l.hasParentsOf(child) })
 	for _, l := range lists {
 		t := l.proof
 		if t == nil || !t.from.After(since) {
-			return from, to, 0, sum, false
+			return all, sum, false
 		}
-		if from.IsZero() || t.from.Before(from) {
-			from, horizon = t.from, t.horizon
+		end := later(all.to, t.to)
+		if all.from.IsZero() || t.from.Before(all.from) {
+			all = t.span
 		}
-		to = later(to, t.to)
+		all.to = end
 		if l.below() {
 			sum = sum.plus(t.counts[child])
 		}
 	}
-	return from, to, horizon, sum, len(lists) > 0
+	return all, sum, len(lists) > 0
 }
+
+// anotherLog is why nothing is proven of a log that was compared, and is no more.
+const anotherLog = "the log became another one, or lost its end"
 
 // recordsARound is how many records a kind leaves in the time of a full sweep while nothing differs. A short list is read
 // as a whole every minute, and a record of each would be far more than the log itself.
 const recordsARound = 4
 
 // proveKind writes down that all of a kind was compared. A gap that was open ends with it.
-func (p *project) proveKind(ctx context.Context, kind lifecycle.Kind, from, to time.Time, horizon uint64, c counts) {
+func (p *project) proveKind(ctx context.Context, kind lifecycle.Kind, at span, c counts) {
 	p.coverage.lock()
 	defer p.coverage.unlock()
 	s := p.coverage.kinds[kind]
-	if s.gap == nil && c.differed == 0 && from.Sub(s.covered) < p.pace.full/recordsARound {
+	if at.epoch != s.epoch {
+		p.open(s, kind, anotherLog)
+	}
+	if s.gap == nil && c.differed == 0 && at.from.Sub(s.covered) < p.pace.full/recordsARound {
 		return // it would say what the last one says
 	}
-	due := to.Add(p.pace.overdueAfter())
+	due := at.to.Add(p.pace.overdueAfter())
 	record := event.Coverage{
-		Record: event.Covered, Project: p.name, Kind: kind, From: from, To: &to, Due: &due, Horizon: horizon,
+		Record: event.Covered, Project: p.name, Kind: kind, From: at.from, To: &at.to, Due: &due, Horizon: at.horizon,
 		Resources: c.resources, Rested: c.rested, Differed: c.differed, Repaired: c.repaired, RecordedTime: time.Now().UTC(),
 	}
 	err := p.noteGap(ctx, s)
 	if err == nil && s.gap != nil {
 		closed := *s.gap
-		closed.Record, closed.To, closed.RecordedTime = event.GapClosed, &from, record.RecordedTime
+		closed.Record, closed.To, closed.RecordedTime = event.GapClosed, &at.from, record.RecordedTime
 		err = p.Log.Prove(ctx, closed)
 	}
 	if err == nil {
@@ -177,9 +202,9 @@ func (p *project) proveKind(ctx context.Context, kind lifecycle.Kind, from, to t
 		return
 	}
 	if s.gap != nil {
-		p.log.Info("all of a kind was compared with MK.IO again", "kind", kind, "gap", from.Sub(s.gap.From).Round(time.Second))
+		p.log.Info("all of a kind was compared with MK.IO again", "kind", kind, "gap", at.from.Sub(s.gap.From).Round(time.Second))
 	}
-	*s = standing{covered: from, due: due}
+	*s = standing{covered: at.from, due: due, epoch: at.epoch}
 	p.metrics.gap(p.name, kind, false)
 }
 
@@ -188,17 +213,23 @@ func (p *project) openGap(ctx context.Context, kind lifecycle.Kind, reason strin
 	p.coverage.lock()
 	defer p.coverage.unlock()
 	s := p.coverage.kinds[kind]
-	if s.gap == nil {
-		now := time.Now().UTC()
-		s.gap = &event.Coverage{Record: event.GapOpened, Project: p.name, Kind: kind, From: s.covered, Reason: reason, RecordedTime: now}
-		if s.covered.IsZero() {
-			s.gap.From = now
-		}
-		p.metrics.gap(p.name, kind, true)
-	}
+	p.open(s, kind, reason)
 	if err := p.noteGap(ctx, s); err != nil {
 		p.unproven(ctx, kind, err)
 	}
+}
+
+// open opens a gap, unless one is open. The caller has the turn.
+func (p *project) open(s *standing, kind lifecycle.Kind, reason string) {
+	if s.gap != nil {
+		return
+	}
+	now := time.Now().UTC()
+	s.gap = &event.Coverage{Record: event.GapOpened, Project: p.name, Kind: kind, From: s.covered, Reason: reason, RecordedTime: now}
+	if s.covered.IsZero() {
+		s.gap.From = now
+	}
+	p.metrics.gap(p.name, kind, true)
 }
 
 // noteGap writes down a gap that is not on record yet. The caller has the turn.

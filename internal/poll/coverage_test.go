@@ -146,3 +146,21 @@ func TestNobodyPolled(t *testing.T) {
 		}
 	})
 }
+
+// What lies below resources that are not polled is not all known: new ones of those would not be found.
+func TestWhatLiesBelowWhatIsNotPolledIsNotProven(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		w.mkio.Create(w.key(lifecycle.LiveEvent, "cam-1"), "Running")
+		w.mkio.Create(w.key(lifecycle.LiveOutput, "cam-1", "dvr"), "Running")
+		b := w.start()
+		time.Sleep(full)
+		b.stop()
+		w.start(lifecycle.LiveOutput)
+		time.Sleep(full)
+		records := w.records(lifecycle.LiveOutput)
+		last := records[len(records)-1]
+		if last.Record != event.GapOpened || !strings.Contains(last.Reason, "BRIDGE_KINDS") || !strings.Contains(last.Reason, "live-event") {
+			t.Errorf("the last record is %+v", last)
+		}
+	})
+}

@@ -13,7 +13,7 @@ import (
 
 // sweep asks for a whole list, and then for what is recorded and not on it, and notes what that proves.
 func (p *project) sweep(ctx context.Context, l *list, class mkio.Class) error {
-	t := newTally(l, p.Log.Horizon())
+	t := newTally(p.Log)
 	err := p.compare(ctx, l, class, t)
 	p.prove(ctx, l, t, err)
 	return err
@@ -23,7 +23,6 @@ func (p *project) compare(ctx context.Context, l *list, class mkio.Class, t *tal
 	p.mu.Lock()
 	l.changed = false
 	p.mu.Unlock()
-	epoch := p.Log.Epoch()
 	done := swept{local: time.Now(), horizon: t.horizon}
 	seen, at, err := p.sweepPages(ctx, l, class, t)
 	if err != nil {
@@ -35,7 +34,7 @@ func (p *project) compare(ctx context.Context, l *list, class mkio.Class, t *tal
 	if err := p.confirmGone(ctx, l, seen, done.horizon, t); err != nil {
 		return err
 	}
-	if p.Log.Epoch() != epoch {
+	if p.Log.Epoch() != t.epoch {
 		return errAnotherLog
 	}
 	t.from, t.to = done.local.UTC(), time.Now().UTC()

@@ -9,13 +9,18 @@ import (
 
 // A tally counts what a sweep of a list compared. A nil one counts nothing.
 type tally struct {
-	kinds    []lifecycle.Kind
-	horizon  uint64    // of the log when the sweep began
-	from, to time.Time // of the sweep, on our clock, as are those of records
+	span
 
 	mu     sync.Mutex
 	counts map[lifecycle.Kind]counts
 	failed error // why it did not compare everything, though it got to its end
+}
+
+// A span is when something was compared, and with what.
+type span struct {
+	from, to time.Time // on our clock, as are those of records
+	horizon  uint64    // of the log when it began
+	epoch    uint64    // the same
 }
 
 // counts are those of one kind.
@@ -25,8 +30,9 @@ func (c counts) plus(d counts) counts {
 	return counts{c.resources + d.resources, c.rested + d.rested, c.differed + d.differed, c.repaired + d.repaired}
 }
 
-func newTally(l *list, horizon uint64) *tally {
-	return &tally{kinds: l.Kinds, horizon: horizon, counts: map[lifecycle.Kind]counts{}}
+func newTally(log Log) *tally {
+	epoch := log.Epoch() // before the horizon, which is then that of this log or of one behind it
+	return &tally{span: span{horizon: log.Horizon(), epoch: epoch}, counts: map[lifecycle.Kind]counts{}}
 }
 
 func (t *tally) add(kind lifecycle.Kind, c counts) {

@@ -96,7 +96,7 @@ func (s Streams) unapplied() jetstream.StreamConfig {
 	}
 }
 
-// auditAge bounds the records of coverage, a few megabytes a day and project: long enough to be looked at each quarter.
+// auditAge bounds the records of coverage, about a megabyte a day and project: long enough to be looked at each quarter.
 const auditAge = 100 * 24 * time.Hour
 
 // audit keeps what was proven of each kind of resource.
