@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -66,7 +65,7 @@ func (q *auditQuery) add(set *flag.FlagSet) {
 	set.StringVar(&q.query.Project, "project", "", "only this project")
 	set.Func("since", "from this time on: how long ago, or RFC 3339 (default: the first record)", moment(&q.query.Since))
 	set.Func("until", "up to this time (default: now)", moment(&q.query.Until))
-	outputFlag(set, &q.output)
+	outputFlag(set, &q.output, "one object a line")
 }
 
 // lookBack is how long before a period the sweep may have begun that proves its beginning.
@@ -107,9 +106,8 @@ func (q *auditQuery) cover(ctx context.Context, log *eventlog.Log) ([]audit.Cove
 }
 
 func printCoversJSON(w io.Writer, covers []audit.Coverage) error {
-	encoder := json.NewEncoder(w)
 	for _, c := range covers {
-		if err := encoder.Encode(c); err != nil {
+		if err := printJSON(w, c); err != nil {
 			return err
 		}
 	}
@@ -125,7 +123,7 @@ func printCovers(w io.Writer, covers []audit.Coverage) error {
 		}
 		for _, g := range c.Gaps {
 			if _, err := fmt.Fprintf(w, "  not proven from %s to %s (%s): %s\n", g.From.UTC().Format(time.RFC3339), g.To.UTC().Format(time.RFC3339),
-				g.To.Sub(g.From).Round(time.Second), printable(g.Reason)); err != nil {
+				g.To.Sub(g.From).Round(time.Second), readable(g.Reason)); err != nil {
 				return err
 			}
 		}

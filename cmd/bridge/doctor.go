@@ -47,12 +47,9 @@ type doctor struct {
 func runDoctor(ctx context.Context, c *call) error {
 	d := &doctor{call: c}
 	set := c.flags()
-	set.StringVar(&d.output, "output", "text", "text, or json for one object a line")
+	outputFlag(set, &d.output, "one object a line")
 	if _, err := c.parse(set, 0); err != nil {
 		return err
-	}
-	if d.output != "text" && d.output != "json" {
-		return usageError{fmt.Errorf("--output %q must be text or json", d.output)}
 	}
 	d.examine(ctx)
 	switch {

@@ -2,9 +2,13 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
@@ -102,6 +106,21 @@ func printable(s string) string {
 		return quoted
 	}
 	return s
+}
+
+// readable shows a sentence as it is where that is safe on a terminal, which quotes within it are, and quoted elsewhere.
+func readable(s string) string {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// printJSON writes one object on a line.
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
 }
 
 // header is the first line of a table, for people alone.

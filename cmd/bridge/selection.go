@@ -63,7 +63,7 @@ type selection struct {
 // add defines the flags that events and state share.
 func (s *selection) add(set *flag.FlagSet) {
 	s.addFilters(set)
-	outputFlag(set, &s.output)
+	outputFlag(set, &s.output, "one CloudEvent a line")
 }
 
 // addFilters defines the flags that choose resources and states.
@@ -104,10 +104,10 @@ func moment(into *time.Time) func(string) error {
 	}
 }
 
-// outputFlag defines how events are printed.
-func outputFlag(set *flag.FlagSet, output *string) {
+// outputFlag defines how something is printed, and says what json is for.
+func outputFlag(set *flag.FlagSet, output *string, json string) {
 	*output = "text"
-	set.Func("output", "text (the default), or json for one CloudEvent a line", func(v string) error {
+	set.Func("output", "text (the default), or json for "+json, func(v string) error {
 		if v != "text" && v != "json" {
 			return fmt.Errorf("%q must be text or json", v)
 		}

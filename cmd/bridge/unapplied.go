@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
@@ -52,13 +49,7 @@ func (f *keptFlags) add(set *flag.FlagSet, limit int) {
 		}
 		return nil
 	})
-	set.Func("kind", "only of resources of this kind; what is malformed or unrecognised names none", func(v string) error {
-		f.query.Kind = lifecycle.Kind(v)
-		if f.query.Kind.Depth() == 0 {
-			return fmt.Errorf("there is no kind %q; kinds are %s", v, kindList())
-		}
-		return nil
-	})
+	set.Func("kind", "only of resources of this kind; what is malformed or unrecognised names none", kindFlag(&f.query.Kind))
 	set.StringVar(&f.query.Project, "project", "", "only of resources of this project")
 	set.StringVar(&f.query.Name, "name", "", "only of resources of this name")
 	set.Func("since", "kept from this time on: how long ago, or RFC 3339", moment(&f.query.Since))
@@ -111,21 +102,6 @@ func sequenceOf(argument string) (uint64, error) {
 	return n, nil
 }
 
-// checkOutput checks the flag of that name.
-func checkOutput(output string) error {
-	if output != "text" && output != "json" {
-		return usageError{fmt.Errorf("--output %q must be text or json", output)}
-	}
-	return nil
-}
-
-// printJSON writes one object on a line.
-func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
-}
-
 // keptOf is the resource that a kept delivery names, for people.
 func keptOf(names event.Names, k eventlog.Kept) string {
 	if k.Resource == "" {
@@ -136,12 +112,4 @@ func keptOf(names event.Names, k eventlog.Kept) string {
 		return printable(k.Resource) // a name in it is cut
 	}
 	return fmt.Sprintf("%s %s/%s", key.Kind, printable(key.Project), printable(strings.Join(key.Names(), "/")))
-}
-
-// readable shows a sentence as it is where that is safe on a terminal, which quotes within it are, and quoted elsewhere.
-func readable(s string) string {
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return strconv.Quote(s)
-	}
-	return s
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 )
@@ -54,33 +53,29 @@ func runListUnapplied(ctx context.Context, c *call) error {
 	var f keptFlags
 	set := c.flags()
 	f.add(set, 0)
-	output := set.String("output", "text", "text, or json for one object a line, with the body")
+	var output string
+	outputFlag(set, &output, "one object a line, with the body")
 	if _, err := c.parse(set, 0); err != nil {
 		return err
 	}
 	if err := f.check(); err != nil {
 		return err
 	}
-	if err := checkOutput(*output); err != nil {
-		return err
-	}
-	conf, err := loadConfig()
-	if err != nil {
-		return usageError{err}
-	}
 	log, done, err := c.openLog(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	names := event.NewNames(conf.SubjectPrefix)
-	f.query.NoBody = *output == "text"
+	f.query.NoBody = output == "text"
+	if output == "text" {
+		c.header("%6s  %-19s  %-12s  %-58s  %s", "NUMBER", "RECEIVED", "REASON", "RESOURCE", "DETAIL")
+	}
 	more, err := f.each(ctx, log, func(k eventlog.Kept) error {
-		if *output == "json" {
+		if output == "json" {
 			return printJSON(c.stdout, shown(k))
 		}
 		_, err := fmt.Fprintf(c.stdout, "%6d  %s  %-12s  %-58s  %s\n", k.Sequence, k.Received.UTC().Format(time.DateTime),
-			printable(string(k.Reason)), keptOf(names, k), readable(k.Detail))
+			printable(string(k.Reason)), keptOf(log.Names(), k), readable(k.Detail))
 		return err
 	})
 	if more {

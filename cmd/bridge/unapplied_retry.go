@@ -40,7 +40,7 @@ func runRetryUnapplied(ctx context.Context, c *call) error {
 	f.add(set, retryLimit)
 	set.BoolVar(&r.flags.dryRun, "dry-run", false, "say what would become of them, and write nothing")
 	set.BoolVar(&r.flags.keep, "keep", false, "remove none")
-	set.StringVar(&r.output, "output", "text", "text, or json for one object a line")
+	outputFlag(set, &r.output, "one object a line")
 	bridge := set.String("bridge", "", "address of the bridge's admin listener (default http://BRIDGE_ADMIN_LISTEN)")
 	arguments, err := c.parse(set, len(c.args))
 	if err != nil {
@@ -49,9 +49,6 @@ func runRetryUnapplied(ctx context.Context, c *call) error {
 	sequences, err := sequencesOf(arguments, set)
 	if err == nil {
 		err = f.check()
-	}
-	if err == nil {
-		err = checkOutput(r.output)
 	}
 	if err != nil {
 		return err

@@ -20,7 +20,8 @@ import (
 func runShowUnapplied(ctx context.Context, c *call) error {
 	set := c.flags()
 	raw := set.Bool("raw", false, "only the body, exactly as it is kept")
-	output := set.String("output", "text", "text, or json for one object")
+	var output string
+	outputFlag(set, &output, "one object")
 	arguments, err := c.parse(set, 1)
 	if err != nil {
 		return err
@@ -32,19 +33,12 @@ func runShowUnapplied(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := checkOutput(*output); err != nil {
-		return err
-	}
-	conf, err := loadConfig()
-	if err != nil {
-		return usageError{err}
-	}
 	log, done, err := c.openLog(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	names := event.NewNames(conf.SubjectPrefix)
+	names := log.Names()
 	k, ok, err := log.KeptAt(ctx, sequence)
 	switch {
 	case err != nil:
@@ -54,7 +48,7 @@ func runShowUnapplied(ctx context.Context, c *call) error {
 	case *raw:
 		_, err = c.stdout.Write(k.Body)
 		return err
-	case *output == "json":
+	case output == "json":
 		return printJSON(c.stdout, shown(k))
 	}
 	return printKept(c.stdout, names, k)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,7 +23,7 @@ func runVerify(ctx context.Context, c *call) error {
 		return err
 	})
 	set.Func("erased", "events that were taken out on purpose, e.g. 12,40-44", erased.parse)
-	outputFlag(set, &output)
+	outputFlag(set, &output, "one object")
 	if _, err := c.parse(set, 0); err != nil {
 		return err
 	}
@@ -76,7 +75,7 @@ func (c *call) verifyJSON(r *audit.Report) error {
 	for i, err := range r.Errors {
 		wrong[i] = err.Error()
 	}
-	return json.NewEncoder(c.stdout).Encode(struct {
+	return printJSON(c.stdout, struct {
 		*audit.Report
 		Errors []string `json:"errors"`
 		Root   string   `json:"root"`

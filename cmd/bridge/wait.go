@@ -48,7 +48,7 @@ func runWait(ctx context.Context, c *call) error {
 		return nil
 	})
 	set.DurationVar(&timeout, "timeout", 0, "wait no longer than this (default: for ever)")
-	outputFlag(set, &output)
+	outputFlag(set, &output, "the CloudEvent")
 	arguments, err := c.parse(set, maxNames+2)
 	if err != nil {
 		return err

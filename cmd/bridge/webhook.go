@@ -34,7 +34,7 @@ func (f *ruleFlags) add(set *flag.FlagSet) {
 		f.projects = append(f.projects, splitList(v)...)
 		return nil
 	})
-	set.StringVar(&f.output, "output", "text", "text, or json for one object a line")
+	outputFlag(set, &f.output, "one object a line")
 }
 
 // A ruleCall is a webhook command with all that it needs of MK.IO.
@@ -50,9 +50,6 @@ func (f ruleFlags) open(c *call, set *flag.FlagSet) (*ruleCall, error) {
 	f.add(set)
 	if _, err := c.parse(set, 0); err != nil {
 		return nil, err
-	}
-	if f.output != "text" && f.output != "json" {
-		return nil, usageError{fmt.Errorf("--output %q must be text or json", f.output)}
 	}
 	conf, err := loadConfig()
 	if err != nil {

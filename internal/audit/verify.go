@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -41,14 +40,12 @@ type Options struct {
 // Verify reads a log to its present end. The error says that it could not be read; what is wrong with it is in the report.
 func Verify(ctx context.Context, js jetstream.JetStream, names event.Names, o Options) (*Report, error) {
 	root := o.Root
-	stream, err := js.Stream(ctx, names.EventStream())
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, fmt.Errorf("stream %s does not exist", names.EventStream())
-	}
+	log := eventlog.New(js, names)
+	info, err := log.Stream(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("look up %s: %w", names.EventStream(), err)
+		return nil, err
 	}
-	config, state, log := stream.CachedInfo().Config, stream.CachedInfo().State, eventlog.New(js, names)
+	config, state := info.Config, info.State
 	r := &Report{First: state.FirstSeq, Last: state.LastSeq}
 	if keeps := config.MaxAge == 0 && config.MaxBytes <= 0 && config.MaxMsgs <= 0; keeps {
 		beginning := Chain{Erased: o.Erased}

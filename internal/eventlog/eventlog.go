@@ -30,6 +30,18 @@ type Log struct {
 // New returns a reader. Streams are looked up when they are read.
 func New(js jetstream.JetStream, names event.Names) *Log { return &Log{js: js, names: names} }
 
+// Names are those of all that it reads.
+func (l *Log) Names() event.Names { return l.names }
+
+// Stream looks the event log itself up, as it is now.
+func (l *Log) Stream(ctx context.Context) (*jetstream.StreamInfo, error) {
+	stream, err := l.js.Stream(ctx, l.names.EventStream())
+	if err != nil {
+		return nil, explain(l.names.EventStream(), err)
+	}
+	return stream.CachedInfo(), nil
+}
+
 // A Raw is one event as it lies in the log, with its place there. To take it apart costs more than to read it.
 type Raw struct {
 	Sequence uint64

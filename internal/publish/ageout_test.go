@@ -23,6 +23,7 @@ func TestAResourceThatAgedOutGoesOn(t *testing.T) {
 		a, b := f.publisher(false, nil), f.publisher(false, nil)
 		channel := key(t, lifecycle.LiveChannel, "news-247")
 		f.want(a, told(channel, "Running", 1), lifecycle.Changed)
+		first, _ := a.Recorded(channel)
 
 		time.Sleep(2 * time.Hour)
 		if err := b.Load(t.Context()); err != nil {
@@ -43,7 +44,7 @@ func TestAResourceThatAgedOutGoesOn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := e.Event.Data; d.State == "Stopped" && (d.Transition != 2 || *d.PreviousState != "Running" || d.PreviousHash == "") {
+			if d := e.Event.Data; d.State == "Stopped" && (d.Transition != 2 || *d.PreviousState != "Running" || d.PreviousHash != first.Hash) {
 				t.Errorf("the chain does not go on: %+v", d)
 			}
 		}

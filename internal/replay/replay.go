@@ -149,12 +149,12 @@ func again(r eventlog.Raw, prefix string, names event.Names) *nats.Msg {
 // identity tells replays apart that would publish different events of a log. Where they begin and end is not part of it:
 // "since 2h" is another moment in each call.
 func identity(ctx context.Context, js jetstream.JetStream, names event.Names, q eventlog.Query) (string, error) {
-	log, err := js.Stream(ctx, names.EventStream())
+	log, err := eventlog.New(js, names).Stream(ctx)
 	if err != nil {
-		return "", fmt.Errorf("look up %s: %w", names.EventStream(), err)
+		return "", err
 	}
 	digest := sha256.Sum256(fmt.Appendf(nil, "%q", []string{
-		names.EventStream(), log.CachedInfo().Created.UTC().Format(time.RFC3339Nano), string(q.Kind), q.Project, q.Name, strings.ToLower(q.State),
+		names.EventStream(), log.Created.UTC().Format(time.RFC3339Nano), string(q.Kind), q.Project, q.Name, strings.ToLower(q.State),
 	}))
 	return hex.EncodeToString(digest[:8]), nil
 }

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// What takes long says how far it is, now and then, and takes that away again; what is quick says nothing, and neither
+// does what nobody watches.
+func TestProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := newProgress(&out, "events")
+		read := func(count int, each time.Duration) {
+			for n := range count {
+				time.Sleep(each)
+				p.step(uint64(count - n - 1))
+			}
+		}
+		read(5000, time.Microsecond)
+		p.clear()
+		if out.Len() > 0 {
+			t.Errorf("a quick reading says %q", out.String())
+		}
+		read(8192, time.Millisecond)
+		lines := strings.Split(out.String(), "\r")
+		if len(lines) < 10 || len(lines) > 40 || !strings.Contains(lines[len(lines)-1], " events, 0s left") {
+			t.Errorf("a long one says %q", lines)
+		}
+		p.clear()
+		if !strings.HasSuffix(out.String(), "\r\x1b[K") {
+			t.Error("the line stays")
+		}
+	})
+	var out bytes.Buffer
+	c := call{stdout: &out, stderr: &out}
+	if p := c.progress("events"); p != nil {
+		t.Error("it is told to what is no terminal")
+	}
+	var nobody *progress
+	nobody.step(1)
+	nobody.clear()
+}
