@@ -21,7 +21,7 @@ type printer struct {
 }
 
 func (c *call) printer() *printer {
-	return &printer{out: bufio.NewWriterSize(c.stdout, 64<<10), progress: c.progress("events")}
+	return &printer{out: bufio.NewWriterSize(c.stdout, 64<<10), progress: c.progress()}
 }
 
 // json writes events as they are stored, one a line.

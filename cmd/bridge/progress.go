@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// A progress tells on a terminal how far something long is, in a line that is written over. A nil one tells nothing.
+// A progress tells on a terminal how far a long reading of events is, in a line that is written over. A nil one tells nothing.
 type progress struct {
 	out   io.Writer
-	of    string // what is counted
 	began time.Time
 	next  time.Time // when it tells again
 	done  uint64
@@ -23,16 +22,16 @@ const (
 )
 
 // progress is nil where nobody reads standard error, and where the data itself comes to the terminal.
-func (c *call) progress(of string) *progress {
+func (c *call) progress() *progress {
 	if !terminal(c.stderr) || terminal(c.stdout) {
 		return nil
 	}
-	return newProgress(c.stderr, of)
+	return newProgress(c.stderr)
 }
 
-func newProgress(out io.Writer, of string) *progress {
+func newProgress(out io.Writer) *progress {
 	now := time.Now()
-	return &progress{out: out, of: of, began: now, next: now.Add(longReading)}
+	return &progress{out: out, began: now, next: now.Add(longReading)}
 }
 
 // step counts one; so many follow.
@@ -51,7 +50,7 @@ func (p *progress) step(pending uint64) {
 	p.next = now.Add(progressEvery)
 	p.shown = true
 	left := time.Duration(float64(now.Sub(p.began)) / float64(p.done) * float64(pending))
-	fmt.Fprintf(p.out, "\r%d of %d %s, %s left\x1b[K", p.done, p.done+pending, p.of, left.Round(time.Second))
+	fmt.Fprintf(p.out, "\r%d of %d events, %s left\x1b[K", p.done, p.done+pending, left.Round(time.Second))
 }
 
 // clear takes the line away.

@@ -13,7 +13,7 @@ import (
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		p := newProgress(&out, "events")
+		p := newProgress(&out)
 		read := func(count int, each time.Duration) {
 			for n := range count {
 				time.Sleep(each)
@@ -37,7 +37,7 @@ func TestProgress(t *testing.T) {
 	})
 	var out bytes.Buffer
 	c := call{stdout: &out, stderr: &out}
-	if p := c.progress("events"); p != nil {
+	if p := c.progress(); p != nil {
 		t.Error("it is told to what is no terminal")
 	}
 	var nobody *progress

@@ -41,7 +41,7 @@ func runReplay(ctx context.Context, c *call) error {
 		return err
 	}
 	defer nc.Close()
-	progress := c.progress("events")
+	progress := c.progress()
 	conf.Query, conf.Prefix, conf.Step = s.query, arguments[0], progress.step
 	names := event.NewNames(settings.SubjectPrefix)
 	var result replay.Result

@@ -36,7 +36,7 @@ func runVerify(ctx context.Context, c *call) error {
 		return err
 	}
 	defer nc.Close()
-	progress := c.progress("events")
+	progress := c.progress()
 	report, err := audit.Verify(ctx, js, event.NewNames(conf.SubjectPrefix), audit.Options{Root: root, Erased: erased.has, Step: progress.step})
 	progress.clear()
 	if err != nil {
