@@ -42,9 +42,7 @@ func (p *project) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.O
 	if !verdict.News() {
 		p.metrics.seen(o, verdict)
 		p.shown(row.Key, fact, a.moment)
-		if verdict.Outcome == lifecycle.Late || verdict.Outcome == lifecycle.Conflict {
-			a.tally.differs(row.Key.Kind, false)
-		}
+		a.tally.judged(row.Key.Kind, verdict)
 		return nil
 	}
 	if o.State != lifecycle.StateDeleted {
@@ -58,9 +56,10 @@ func (p *project) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.O
 		return logError{err}
 	}
 	p.metrics.seen(o, verdict)
-	a.tally.differs(row.Key.Kind, verdict.News())
-	if verdict.Outcome == lifecycle.Late {
+	if verdict.Outcome == lifecycle.Late { // somebody else recorded what is there, or more, since it was asked for
 		p.overtaken(row.Key)
+	} else {
+		a.tally.judged(row.Key.Kind, verdict)
 	}
 	if verdict.News() {
 		p.noteChange(l)

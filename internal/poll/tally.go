@@ -50,6 +50,14 @@ func (t *tally) resources(kind lifecycle.Kind, n int) { t.add(kind, counts{resou
 // rests counts one whose state was not asked for again.
 func (t *tally) rests(kind lifecycle.Kind) { t.add(kind, counts{rested: 1}) }
 
+// judged counts one by what became of the sight of it. A repeat is as the log has it: somebody else may have recorded it
+// while it was asked for.
+func (t *tally) judged(kind lifecycle.Kind, v lifecycle.Verdict) {
+	if v.News() || v.Outcome == lifecycle.Late || v.Outcome == lifecycle.Conflict {
+		t.differs(kind, v.News())
+	}
+}
+
 // differs counts one that is not in MK.IO as it is in the log, and whether that was recorded.
 func (t *tally) differs(kind lifecycle.Kind, repaired bool) {
 	c := counts{differed: 1}
