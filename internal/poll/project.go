@@ -282,7 +282,7 @@ func (p *project) silent(err error, now time.Time, wait time.Duration) bool {
 	refused := mkio.StatusOf(err) == 401
 	if refused {
 		// What is accepted elsewhere is refused here: that is a matter of this address.
-		alone := !p.refused.IsZero() && p.succeeded.After(p.refused)
+		alone := !p.refused.IsZero() && !p.succeeded.Before(p.refused)
 		p.refused = now
 		refused = !alone
 	}
