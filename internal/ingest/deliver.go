@@ -46,8 +46,8 @@ func severity(a answer) int {
 }
 
 // takeOne commits one delivery.
-func (h *Handler) takeOne(ctx context.Context, item []byte, received time.Time) answer {
-	o, err := h.c.Decoder.Decode(item, received)
+func (h *Handler) takeOne(ctx context.Context, item mkio.Delivery, received time.Time) answer {
+	o, err := h.c.Decoder.Read(item, received)
 	if err != nil {
 		return h.refuse(ctx, item, err, received)
 	}

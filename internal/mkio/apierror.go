@@ -59,21 +59,22 @@ const maxDetail = 300
 // gateway's.
 func newAPIError(method, path string, status int, header http.Header, body []byte) *APIError {
 	e := &APIError{Method: method, Path: path, Status: status, RetryAfter: retryAfter(header)}
-	top := parseObject(body)
-	if top == nil {
+	whole, err := parse(body)
+	top := whole.object()
+	if err != nil || top == nil {
 		e.Detail = "the answer is not JSON"
 		return e
 	}
-	e.Ref, _ = plainText(top["ref"])
-	e.Genuine = top.has("error")
-	if inner := parseObject(top["error"]); inner != nil {
-		e.Code, _ = plainText(inner["code"])
-		e.Detail, _ = longText(inner["detail"])
+	e.Ref, _ = plainText(top.at("ref"))
+	e.Genuine = !top.at("error").null()
+	if inner := top.at("error").object(); inner != nil {
+		e.Code, _ = plainText(inner.at("code"))
+		e.Detail, _ = longText(inner.at("detail"))
 	} else {
-		e.Detail, _ = longText(top["error"])
+		e.Detail, _ = longText(top.at("error"))
 	}
 	var claimed int
-	if json.Unmarshal(top["status"], &claimed) == nil && claimed != 0 && claimed != status {
+	if json.Unmarshal(top.at("status"), &claimed) == nil && claimed != 0 && claimed != status {
 		e.Genuine = false // it speaks of another answer
 	}
 	e.Code, e.Detail, e.Ref = oneLine(e.Code), oneLine(e.Detail), oneLine(e.Ref)

@@ -236,16 +236,16 @@ func momentOf(h http.Header, asked time.Time) Moment {
 }
 
 // get asks for a JSON object.
-func (c *Client) get(ctx context.Context, class Class, project, path string, query url.Values) (object, answer, error) {
+func (c *Client) get(ctx context.Context, class Class, project, path string, query url.Values) (value, answer, error) {
 	a, err := c.do(ctx, request{class: class, project: project, method: http.MethodGet, path: path, query: query})
 	if err != nil {
 		return nil, a, err
 	}
-	o := parseObject(a.body)
-	if o == nil {
+	v, err := parse(a.body)
+	if err != nil || !v.isObject() {
 		return nil, a, fmt.Errorf("GET %s: the answer is no JSON object", path)
 	}
-	return o, a, nil
+	return v, a, nil
 }
 
 // A Sight is a resource as MK.IO showed it.
@@ -260,11 +260,11 @@ func (c *Client) Get(ctx context.Context, class Class, key lifecycle.Key) (Sight
 	if !ok {
 		return Sight{}, fmt.Errorf("no path leads to %s", key)
 	}
-	_, a, err := c.get(ctx, class, key.Project, path, nil)
+	v, a, err := c.get(ctx, class, key.Project, path, nil)
 	if err != nil {
 		return Sight{}, err
 	}
-	return Sight{c.rowOf(key, a.body), a.moment}, nil
+	return Sight{c.row(key, recordOf(v.object()), v), a.moment}, nil
 }
 
 // State asks for the state of a resource whose record does not show it, and tells when that was.
@@ -273,11 +273,11 @@ func (c *Client) State(ctx context.Context, class Class, key lifecycle.Key) (str
 	if !ok {
 		return "", Moment{}, fmt.Errorf("no path leads to %s", key)
 	}
-	o, a, err := c.get(ctx, class, key.Project, path+"/state", nil)
+	v, a, err := c.get(ctx, class, key.Project, path+"/state", nil)
 	if err != nil {
 		return "", Moment{}, err
 	}
-	state, ok := plainText(parseObject(o["status"])["state"])
+	state, ok := plainText(v.object().at("status").object().at("state"))
 	if !ok {
 		return "", Moment{}, fmt.Errorf("GET %s/state: the answer has no status.state", path)
 	}
@@ -300,7 +300,7 @@ func (c *Client) Projects(ctx context.Context) ([]Project, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range items {
+		for item := range items.elements() {
 			all = append(all, projectOf(item))
 		}
 	}
@@ -309,18 +309,17 @@ func (c *Client) Projects(ctx context.Context) ([]Project, error) {
 
 // Project asks for one project.
 func (c *Client) Project(ctx context.Context, class Class, name string) (Project, error) {
-	_, a, err := c.get(ctx, class, name, "/api/v1/projects/"+url.PathEscape(name), nil)
-	return projectOf(a.body), err
+	v, _, err := c.get(ctx, class, name, "/api/v1/projects/"+url.PathEscape(name), nil)
+	return projectOf(v), err
 }
 
-func projectOf(raw json.RawMessage) Project {
-	top := parseObject(raw)
-	metadata, spec := parseObject(top["metadata"]), parseObject(top["spec"])
+func projectOf(v value) Project {
+	top := v.object()
 	p := Project{Active: true}
-	p.Name, _, _ = metadata.text("name")
-	p.ID, _, _ = metadata.text("id")
+	p.Name, _ = top.at("metadata").object().text("name")
+	p.ID, _ = top.at("metadata").object().text("id")
 	var active *bool
-	if json.Unmarshal(spec["isActive"], &active) == nil && active != nil {
+	if json.Unmarshal(top.at("spec").object().at("isActive"), &active) == nil && active != nil {
 		p.Active = *active
 	}
 	return p

@@ -2,7 +2,6 @@ package mkio
 
 import (
 	"context"
-	"encoding/json"
 	"net/url"
 	"strconv"
 	"time"
@@ -30,7 +29,7 @@ type PastDelivery struct {
 
 // Key returns the resource that the delivery was of; false where the source names none that is known.
 func (d PastDelivery) Key() (lifecycle.Key, bool) {
-	key, err := Decoder{}.keyOf(envelope{source: d.Source, typ: d.Type, project: d.project})
+	key, err := Decoder{}.keyOf(&envelope{source: d.Source, typ: d.Type, project: d.project})
 	return key, err == nil
 }
 
@@ -58,21 +57,21 @@ func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, e
 	}
 	rows, a, err := p.next(ctx, class)
 	page := HistoryPage{Start: start, Moment: a.moment}
-	for _, raw := range rows {
-		if d, ok := pastDelivery(p.project, raw); ok {
+	for v := range rows.elements() {
+		if d, ok := pastDelivery(p.project, v); ok {
 			page.Deliveries = append(page.Deliveries, d)
 		}
 	}
 	return page, err
 }
 
-func pastDelivery(project string, raw json.RawMessage) (PastDelivery, bool) {
-	o := parseObject(raw)
+func pastDelivery(project string, v value) (PastDelivery, bool) {
+	o := v.object()
 	d := PastDelivery{project: project}
-	created, _, _ := o.text("created")
-	d.Source, _, _ = o.text("source")
-	d.Status, _, _ = o.text("status")
-	d.Type, _, _ = o.text("type")
+	created, _ := o.text("created")
+	d.Source, _ = o.text("source")
+	d.Status, _ = o.text("status")
+	d.Type, _ = o.text("type")
 	var ok bool
 	if d.Created, ok = parseTime(created); !ok || d.Source == "" {
 		return d, false

@@ -1,10 +1,8 @@
 package mkio
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // maxText is the longest string, in bytes, that is taken from a delivery as an id, a state or a name.
@@ -17,23 +15,17 @@ type envelope struct {
 	project         string    // as data claims; "" where it does not
 	state           *string
 	previous        *string
-	record          record          // nil where there is none
-	rawRecord       json.RawMessage // the same as it came
+	record          record
+	whole           value // the record as it came
 }
 
-// parseEnvelope reads the attributes; every error is malformed.
-func parseEnvelope(item []byte) (envelope, error) {
-	if !utf8.Valid(item) {
-		return envelope{}, malformed("the delivery is not UTF-8")
-	}
-	if err := checkJSON(item); err != nil {
-		return envelope{}, malformed("the delivery is not JSON: %v", err)
-	}
-	top := parseObject(item)
+// readEnvelope reads the attributes; every error is malformed.
+func readEnvelope(item value) (envelope, error) {
+	top := item.object()
 	if top == nil {
 		return envelope{}, malformed("the delivery is not a JSON object")
 	}
-	data := parseObject(top["data"])
+	data := top.at("data").object()
 	if data == nil {
 		return envelope{}, malformed(`"data" is missing or not an object`)
 	}
@@ -46,10 +38,9 @@ func parseEnvelope(item []byte) (envelope, error) {
 		time:     p.time(top, "time"),
 		state:    p.optional(data, "state"),
 		previous: p.optional(data, "previousState"),
-		record:   parseRecord(data["resource"]),
-
-		rawRecord: data["resource"],
+		whole:    data.at("resource"),
 	}
+	e.record = recordOf(e.whole.object())
 	if project := p.text(data, "projectName"); project != nil {
 		e.project = *project
 	}
@@ -70,14 +61,15 @@ func (p *attributes) fail(err error) {
 
 // text reads a string of any length; nil where it is missing or null.
 func (p *attributes) text(o object, name string) *string {
-	value, ok, err := o.text(name)
-	if err != nil {
-		p.fail(malformed("%q is %v", name, err))
+	v := o.at(name)
+	text, ok := v.text()
+	if !ok && !v.null() {
+		p.fail(malformed("%q is not a string", name))
 	}
 	if !ok {
 		return nil
 	}
-	return &value
+	return &text
 }
 
 // optional reads a string that is kept, and therefore bounded.

@@ -156,8 +156,8 @@ type Page struct {
 func (p *Pages) Next(ctx context.Context, class Class, l List) (Page, error) {
 	rows, a, err := p.next(ctx, class)
 	page := Page{Moment: a.moment}
-	for _, raw := range rows {
-		row, ok := p.client.listed(l, raw)
+	for v := range rows.elements() {
+		row, ok := p.client.listed(l, v)
 		switch {
 		case !ok:
 			page.Unreadable++

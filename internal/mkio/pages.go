@@ -32,31 +32,31 @@ func (c *Client) pages(project, path string, query url.Values) *Pages {
 // no page failed.
 func (p *Pages) More() bool { return p.more }
 
-// next asks for the next page and returns its rows.
-func (p *Pages) next(ctx context.Context, class Class) ([]json.RawMessage, answer, error) {
+// next asks for the next page and returns the array of its rows.
+func (p *Pages) next(ctx context.Context, class Class) (rows value, a answer, err error) {
 	here := p.path + "?" + p.query.Encode()
 	if slices.Contains(p.asked, here) || len(p.asked) == maxPages {
 		p.more = false
 		return nil, answer{}, fmt.Errorf("GET %s: the links from page to page do not end", p.path)
 	}
-	o, a, err := p.client.get(ctx, class, p.project, p.path, p.query)
+	v, a, err := p.client.get(ctx, class, p.project, p.path, p.query)
 	if err != nil {
 		return nil, a, err
 	}
 	p.asked = append(p.asked, here)
-	var rows []json.RawMessage
-	if json.Unmarshal(o["value"], &rows) != nil || !o.has("value") {
+	o := v.object()
+	if rows = o.at("value"); !rows.isArray() {
 		return nil, a, fmt.Errorf("GET %s: the answer has no list of values", p.path)
 	}
-	link, more, err := o.text("@odata.nextLink")
-	if err != nil {
-		return nil, a, fmt.Errorf("GET %s: @odata.nextLink is %w", p.path, err)
+	link, more := o.text("@odata.nextLink")
+	if !more && !o.at("@odata.nextLink").null() {
+		return nil, a, fmt.Errorf("GET %s: @odata.nextLink is not a string", p.path)
 	}
-	p.more = more && link != ""
+	p.more = link != ""
 	if !p.more {
 		return rows, a, nil
 	}
-	return rows, a, p.follow(link, parseObject(parseObject(o["supplemental"])["pagination"]))
+	return rows, a, p.follow(link, o.at("supplemental").object().at("pagination").object())
 }
 
 // follow turns to the page that a link leads to. The link's path is not followed: what follows a page is of the same
@@ -91,7 +91,7 @@ func (p *Pages) follow(link string, pagination object) error {
 
 func (p *Pages) skip(pagination object) error {
 	var end int
-	if json.Unmarshal(pagination["end"], &end) != nil || end <= 0 {
+	if json.Unmarshal(pagination.at("end"), &end) != nil || end <= 0 {
 		return fmt.Errorf("GET %s: there is another page, and neither its link nor its offset can be read", p.path)
 	}
 	query := url.Values{}

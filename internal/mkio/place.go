@@ -23,9 +23,9 @@ const (
 )
 
 var (
-	jobState   = field{"properties", "state"}
-	mediaState = field{"properties", "resourceState"}
-	liveState  = field{"status", "state"}
+	jobState   = field{properties, "state"}
+	mediaState = field{properties, "resourceState"}
+	liveState  = field{status, "state"}
 )
 
 // places says where each kind lives: parsing a source and building a path both read it. The last has

@@ -7,78 +7,84 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A field is where a record has something: a member of one of its sections.
-type field struct{ section, name string }
+// A field is where a record has something: a member of one of its sections. The zero field is nowhere.
+type field struct {
+	section section
+	name    string
+}
 
-// sections are the members of a record that hold what is read of it.
-var sections = []string{"properties", "systemData", "metadata", "spec", "status"}
+// A section is a member of a record that holds what is read of it.
+type section uint8
 
-// A record is a resource as MK.IO's API shows it, by its sections; nil where a delivery brought none.
-// Whatever is read from it goes through the rules of redaction, so that a redacted record reads the
-// same.
-type record map[string]object
+const (
+	nowhere section = iota
+	properties
+	systemData
+	metadata
+	spec
+	status
+	sectionCount
+)
 
-func parseRecord(raw json.RawMessage) record { return recordOf(parseObject(raw)) }
+var sectionNames = [sectionCount]string{
+	properties: "properties", systemData: "systemData", metadata: "metadata", spec: "spec", status: "status",
+}
+
+// A record is a resource as MK.IO's API shows it, by its sections. Whatever is read from it goes through the rules of
+// redaction, so that a redacted record reads the same.
+type record struct {
+	found    bool // false where a delivery brought none
+	sections [sectionCount]object
+}
 
 func recordOf(o object) record {
-	if o == nil {
-		return nil
-	}
-	r := record{}
-	for _, name := range sections {
-		if section := parseObject(o[name]); section != nil {
-			r[name] = section
-		}
+	r := record{found: o != nil}
+	for s := nowhere + 1; s < sectionCount; s++ {
+		r.sections[s] = o.at(sectionNames[s]).object()
 	}
 	return r
 }
 
-func (r record) at(f field) json.RawMessage { return r[f.section][f.name] }
+func (r *record) at(f field) value { return r.sections[f.section].at(f.name) }
 
 // text returns a string; "" where there is none, or one too long to be kept.
-func (r record) text(f field) string {
-	value, _ := plainText(r.at(f))
-	return value
+func (r *record) text(f field) string {
+	text, _ := plainText(r.at(f))
+	return text
 }
 
-func plainText(raw json.RawMessage) (value string, ok bool) {
-	value, ok = longText(raw)
-	if !ok || len(value) > maxText {
+func plainText(v value) (text string, ok bool) {
+	text, ok = longText(v)
+	if !ok || len(text) > maxText {
 		return "", false
 	}
-	return value, true
+	return text, true
 }
 
-func longText(raw json.RawMessage) (value string, ok bool) {
-	var text *string
-	if json.Unmarshal(raw, &text) != nil || text == nil {
-		return "", false
-	}
-	return redactText(*text), true
+func longText(v value) (text string, ok bool) {
+	text, ok = v.text()
+	return redactText(text), ok
 }
 
 // state returns the state that the record of a resource shows, where its kind shows one.
-func (r record) state(key lifecycle.Key) (state string, ok bool) {
+func (r *record) state(key lifecycle.Key) (state string, ok bool) {
 	p, _ := placeOf(key)
 	return plainText(r.at(p.state))
 }
 
 // created is when this life of the resource began; zero where the record does not say.
-func (r record) created() time.Time {
-	return r.firstTime(field{"properties", "created"}, field{"systemData", "createdAt"}, field{"metadata", "created"})
+func (r *record) created() time.Time {
+	return r.firstTime(field{properties, "created"}, field{systemData, "createdAt"}, field{metadata, "created"})
 }
 
 // modified is when the record was last changed; zero where it does not say.
-func (r record) modified() time.Time {
-	return r.firstTime(field{"properties", "lastModified"}, field{"systemData", "lastModifiedAt"}, field{"metadata", "updated"})
+func (r *record) modified() time.Time {
+	return r.firstTime(field{properties, "lastModified"}, field{systemData, "lastModifiedAt"}, field{metadata, "updated"})
 }
 
-func (r record) firstTime(fields ...field) time.Time {
+func (r *record) firstTime(fields ...field) time.Time {
 	for _, f := range fields {
-		var text string
-		if json.Unmarshal(r.at(f), &text) != nil {
-			continue
-		}
+		text, _ := r.at(f).text()
 		if t, ok := parseTime(text); ok {
 			return t
 		}
@@ -87,8 +93,8 @@ func (r record) firstTime(fields ...field) time.Time {
 }
 
 // life tells this life of the resource's name from others: MK.IO's own id, else the creation time.
-func (r record) life() string {
-	for _, f := range []field{{"systemData", "internalId"}, {"metadata", "id"}} {
+func (r *record) life() string {
+	for _, f := range []field{{systemData, "internalId"}, {metadata, "id"}} {
 		if id := r.text(f); id != "" {
 			return id
 		}
@@ -100,13 +106,13 @@ func (r record) life() string {
 }
 
 // correlation returns the customer's own data, redacted; nil where it is no object.
-func (r record) correlation() (json.RawMessage, error) {
-	for _, f := range []field{{"properties", "correlationData"}, {"spec", "correlationData"}} {
-		if raw := r.at(f); parseObject(raw) != nil {
-			return Redact(raw)
+func (r *record) correlation() json.RawMessage {
+	for _, f := range []field{{properties, "correlationData"}, {spec, "correlationData"}} {
+		if v := r.at(f); v.isObject() {
+			return redact(withinRecord, v)
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // Bounds of the problems of one observation: they sum up, the record has all.
@@ -116,39 +122,31 @@ const (
 )
 
 // problems sums up what the record says went wrong.
-func (r record) problems() []lifecycle.Problem {
+func (r *record) problems() []lifecycle.Problem {
 	var found []lifecycle.Problem
 	add := func(code, message string) {
 		if len(found) < maxProblems && code+message != "" {
 			found = append(found, lifecycle.Problem{Code: code, Message: cut(message, maxMessage)})
 		}
 	}
-	for _, output := range list(r.at(field{"properties", "outputs"})) {
-		add(problem(parseObject(output)["error"]))
+	for output := range r.at(field{properties, "outputs"}).elements() {
+		add(problem(output.object().at("error")))
 	}
-	for _, e := range list(r.at(field{"status", "errors"})) {
+	for e := range r.at(field{status, "errors"}).elements() {
 		add(problem(e))
 	}
-	info, _ := longText(r.at(field{"status", "info"}))
+	info, _ := longText(r.at(field{status, "info"}))
 	add("", info)
 	return found
 }
 
 // problem reads an error that is an object, or a message alone.
-func problem(raw json.RawMessage) (code, message string) {
-	if message, ok := longText(raw); ok {
+func problem(v value) (code, message string) {
+	if message, ok := longText(v); ok {
 		return "", message
 	}
-	o := parseObject(raw)
-	code, _ = plainText(o["code"])
-	message, _ = longText(o["message"])
+	o := v.object()
+	code, _ = plainText(o.at("code"))
+	message, _ = longText(o.at("message"))
 	return code, message
-}
-
-func list(raw json.RawMessage) []json.RawMessage {
-	var items []json.RawMessage
-	if json.Unmarshal(raw, &items) != nil {
-		return nil
-	}
-	return items
 }

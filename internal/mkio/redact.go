@@ -1,10 +1,11 @@
 package mkio
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Redact returns a JSON value without what must not leave: the values of members whose names say that
@@ -26,147 +27,155 @@ const (
 	withinData
 )
 
-var attributesOf = map[scope][]string{
+var attributesOf = [...][]string{
+	withinRecord:   nil,
 	withinEnvelope: {"specversion", "id", "type", "source", "time", "datacontenttype"},
 	withinData:     {"projectName", "previousState", "state"},
 }
 
 func redactAs(in scope, raw []byte) (json.RawMessage, error) {
-	if err := checkJSON(raw); err != nil { // bounds the nesting too, which the walk does not
+	v, err := parse(raw)
+	if err != nil {
 		return nil, fmt.Errorf("redact: %w", err)
 	}
-	r := redactor{in: json.NewDecoder(bytes.NewReader(raw))}
-	r.in.UseNumber() // keeps a number as it is spelt
-	r.strings = json.NewEncoder(&r.out)
-	r.strings.SetEscapeHTML(false)
-	if err := r.value(in, ""); err != nil {
-		return nil, fmt.Errorf("redact: %w", err)
-	}
-	return r.out.Bytes(), nil
+	return redact(in, v), nil
 }
 
-// A redactor copies JSON token by token.
+func redact(in scope, v value) json.RawMessage {
+	r := redactor{in: v, out: make([]byte, 0, len(v))}
+	r.value(in, "")
+	return r.out
+}
+
+// A redactor copies a value in one pass: what is nested deep is not looked at once a level.
 type redactor struct {
-	in      *json.Decoder
-	out     bytes.Buffer
-	strings *json.Encoder // writes to out
+	in  value
+	at  int // where the next token begins
+	out []byte
 }
 
 // value copies the next value. parent is the name of the member that it belongs to.
-func (r *redactor) value(in scope, parent string) error {
-	token, err := r.in.Token()
-	if err != nil {
-		return err
+func (r *redactor) value(in scope, parent string) {
+	switch r.in[r.at] {
+	case '{':
+		r.object(in, parent)
+	case '[':
+		r.array(in, parent)
+	case '"':
+		r.text(r.token())
+	default:
+		r.out = append(r.out, r.token()...)
 	}
-	switch t := token.(type) {
-	case json.Delim:
-		if t == '[' {
-			return r.array(in, parent)
-		}
-		return r.object(in, parent)
-	case string:
-		return r.text(redactText(t))
-	case json.Number:
-		r.out.WriteString(t.String())
-	case bool:
-		fmt.Fprint(&r.out, t)
-	case nil:
-		r.out.WriteString("null")
-	}
-	return nil
 }
 
-// array copies the rest of an array. A batch holds deliveries; no other array holds attributes.
-func (r *redactor) array(in scope, parent string) error {
+// token passes over the next token, or whole value, and returns it.
+func (r *redactor) token() value {
+	from := r.at
+	r.at = end(r.in, from)
+	return r.in[from:r.at]
+}
+
+// array copies an array. A batch holds deliveries; no other array holds attributes.
+func (r *redactor) array(in scope, parent string) {
 	if in == withinData {
 		in = withinRecord
 	}
-	return r.elements('[', ']', func() error { return r.value(in, parent) })
+	r.elements(']', func() { r.value(in, parent) })
 }
 
-func (r *redactor) object(in scope, parent string) error {
-	return r.elements('{', '}', func() error {
-		token, err := r.in.Token()
-		if err != nil {
-			return err
-		}
-		key := token.(string)                           // the decoder gives nothing else here
-		if err := r.text(redactText(key)); err != nil { // people put addresses there too
-			return err
-		}
-		r.out.WriteByte(':')
-		return r.member(in, parent, key)
+func (r *redactor) object(in scope, parent string) {
+	r.elements('}', func() {
+		name := r.token()
+		r.text(name) // people put addresses there too
+		r.out = append(r.out, ':')
+		r.at = next(r.in, r.at)
+		r.member(name, in, parent)
 	})
 }
 
-// elements copies what is left of an array or object, each element by the given function.
-func (r *redactor) elements(opening, closing byte, copyOne func() error) error {
-	r.out.WriteByte(opening)
-	for first := true; r.in.More(); first = false {
+// elements copies an array or object, each element by the given function.
+func (r *redactor) elements(closing byte, copyOne func()) {
+	r.out = append(r.out, r.in[r.at])
+	r.at = next(r.in, r.at+1)
+	for first := true; r.in[r.at] != closing; first = false {
 		if !first {
-			r.out.WriteByte(',')
+			r.out = append(r.out, ',')
 		}
-		if err := copyOne(); err != nil {
-			return err
-		}
+		copyOne()
+		r.at = next(r.in, r.at)
 	}
-	if _, err := r.in.Token(); err != nil {
-		return err
-	}
-	r.out.WriteByte(closing)
-	return nil
+	r.out = append(r.out, closing)
+	r.at++
 }
 
 // member copies the value of a member, or hides it.
-func (r *redactor) member(in scope, parent, key string) error {
-	name := nameOf(key)
-	switch {
-	case in == withinEnvelope && key == "data":
-		return r.value(withinData, name)
-	case slices.Contains(attributesOf[in], key):
-		return r.attribute(key)
-	case secretMember(parent, name):
-		return r.hide()
+func (r *redactor) member(name value, in scope, parent string) {
+	rule := rules.of(name)
+	if in != withinRecord {
+		key, _ := name.text() // a name is one
+		switch {
+		case in == withinEnvelope && key == "data":
+			r.value(withinData, rule.name)
+			return
+		case slices.Contains(attributesOf[in], key):
+			r.attribute(key)
+			return
+		}
 	}
-	return r.value(withinRecord, name)
+	if rule.hides(parent) {
+		r.hide()
+		return
+	}
+	r.value(withinRecord, rule.name)
 }
+
+// hide writes a mark for the next value, whatever it is. Where nothing is, nothing is hidden.
+func (r *redactor) hide() {
+	v := r.token()
+	if v.null() || string(v) == `""` {
+		r.out = append(r.out, v...)
+		return
+	}
+	r.out = append(r.out, hidden...)
+}
+
+// hidden stands for a value that is hidden.
+const hidden = `"` + redacted + `"`
 
 // attribute copies an attribute of a delivery as it is. One that is no string goes by the rules and
 // stays no string, or a malformed delivery would become one.
-func (r *redactor) attribute(key string) error {
-	var raw json.RawMessage
-	if err := r.in.Decode(&raw); err != nil {
-		return err
+func (r *redactor) attribute(key string) {
+	if r.in[r.at] != '"' {
+		r.value(withinRecord, "")
+		return
 	}
-	var text *string
-	if json.Unmarshal(raw, &text) != nil || text == nil {
-		hidden, err := Redact(raw)
-		r.out.Write(hidden)
-		return err
-	}
+	text, _ := r.token().text() // it is one
 	if key == "source" {
-		*text = redactSource(*text)
+		text = redactSource(text)
 	}
-	return r.text(*text)
+	r.quote(text)
 }
 
-// hide writes a mark for the next value, whatever it is.
-func (r *redactor) hide() error {
-	var raw json.RawMessage
-	if err := r.in.Decode(&raw); err != nil {
-		return err
+// text copies a string, or a name, without what must not leave.
+func (r *redactor) text(v value) {
+	if inside := v[1 : len(v)-1]; plainASCII(inside) && !mayHide(inside) {
+		r.out = append(r.out, v...)
+		return
 	}
-	if s := string(raw); s == "null" || s == `""` {
-		r.out.WriteString(s)
-		return nil
-	}
-	return r.text(redacted)
+	text, _ := v.text() // it is one
+	r.quote(redactText(text))
 }
 
-func (r *redactor) text(s string) error {
-	if err := r.strings.Encode(s); err != nil {
-		return err
+func (r *redactor) quote(s string) {
+	r.out, _ = jsontext.AppendQuote(r.out, s) // it is valid UTF-8, as value.text returns it
+}
+
+// plainASCII says whether a string stands in JSON as it is.
+func plainASCII(inside []byte) bool {
+	for _, c := range inside {
+		if c == '\\' || c >= 0x7f {
+			return false
+		}
 	}
-	r.out.Truncate(r.out.Len() - 1) // Encode ends with a newline
-	return nil
+	return true
 }

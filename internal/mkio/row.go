@@ -1,7 +1,6 @@
 package mkio
 
 import (
-	"encoding/json"
 	"net/url"
 	"strings"
 	"time"
@@ -20,30 +19,26 @@ type Row struct {
 	Modified     time.Time
 
 	record record
-	raw    json.RawMessage
+	whole  value
 	policy ResourcePolicy
 }
 
-// rowOf reads the record of a known resource.
-func (c *Client) rowOf(key lifecycle.Key, raw json.RawMessage) Row {
-	return c.row(key, parseRecord(raw), raw)
-}
-
-func (c *Client) row(key lifecycle.Key, r record, raw json.RawMessage) Row {
+// row reads the record of a known resource.
+func (c *Client) row(key lifecycle.Key, r record, whole value) Row {
 	row := Row{
 		Key: key, Life: r.life(), Created: r.created(), Modified: r.modified(),
-		Provisioning: r.text(field{"properties", "provisioningState"}),
-		record:       r, raw: raw, policy: c.resource,
+		Provisioning: r.text(field{properties, "provisioningState"}),
+		record:       r, whole: whole, policy: c.resource,
 	}
 	row.State, row.Shows = r.state(key)
 	return row
 }
 
 // listed reads a row of a list; false where it tells no resource. One of a kind that nobody listed has no key.
-func (c *Client) listed(l List, raw json.RawMessage) (Row, bool) {
-	top := parseObject(raw)
+func (c *Client) listed(l List, v value) (Row, bool) {
+	top := v.object()
 	r := recordOf(top)
-	kind, names, ok := l.namesOf(top, r)
+	kind, names, ok := l.namesOf(top, &r)
 	if !ok || kind == "" {
 		return Row{}, ok
 	}
@@ -54,14 +49,14 @@ func (c *Client) listed(l List, raw json.RawMessage) (Row, bool) {
 	if _, _, ok := Path(key); !ok {
 		return Row{}, false
 	}
-	return c.row(key, r, raw), true
+	return c.row(key, r, v), true
 }
 
 // namesOf says which resource a row of the list is.
-func (l List) namesOf(top object, r record) (kind lifecycle.Kind, names []string, ok bool) {
-	name, ok, err := top.text("name")
-	if err != nil || !ok {
-		if name, ok, err = r["metadata"].text("name"); err != nil || !ok {
+func (l List) namesOf(top object, r *record) (kind lifecycle.Kind, names []string, ok bool) {
+	name, ok := top.text("name")
+	if !ok {
+		if name, ok = r.at(field{metadata, "name"}).text(); !ok {
 			return "", nil, false
 		}
 	}
@@ -83,7 +78,7 @@ func (l List) namesOf(top object, r record) (kind lifecycle.Kind, names []string
 
 // transformOf finds a job's transform, which only its id names: …/transforms/{t}/jobs/{j}.
 func transformOf(top object, job string) (string, bool) {
-	id, _, _ := top.text("id")
+	id, _ := top.text("id")
 	segments := strings.Split(id, "/")
 	for i := len(segments) - 4; i >= 0; i-- {
 		if !strings.EqualFold(segments[i], "transforms") || !strings.EqualFold(segments[i+2], "jobs") {
@@ -102,10 +97,10 @@ func transformOf(top object, job string) (string, bool) {
 
 // liveKindOf tells the kinds of the Live API apart: by the transform, else by the record's own kind. The kind is ""
 // for a word that nobody listed.
-func liveKindOf(top object, r record) (lifecycle.Kind, bool) {
-	word, _ := plainText(parseObject(r["spec"]["transform"])["type"])
+func liveKindOf(top object, r *record) (lifecycle.Kind, bool) {
+	word, _ := plainText(r.at(field{spec, "transform"}).object().at("type"))
 	if word == "" {
-		word, _, _ = top.text("kind")
+		word, _ = top.text("kind")
 	}
 	switch strings.ToLower(word) {
 	case "livechannel":
@@ -135,12 +130,8 @@ func (r Row) Observation() lifecycle.Observation {
 }
 
 // AddRecord gives an observation the record and what it sums up, redacted.
-func (r Row) AddRecord(o *lifecycle.Observation) error {
+func (r Row) AddRecord(o *lifecycle.Observation) {
 	o.Problems = r.record.problems()
-	var err error
-	if o.Correlation, err = r.record.correlation(); err != nil {
-		return err
-	}
-	o.Resource, err = r.policy.apply(r.raw)
-	return err
+	o.Correlation = r.record.correlation()
+	o.Resource = r.policy.apply(r.whole)
 }

@@ -56,11 +56,11 @@ func (c *Client) Rule(ctx context.Context, project, name string) (Rule, error) {
 		return Rule{}, err
 	}
 	path := rulePath(project, name)
-	_, a, err := c.get(ctx, Urgent, project, path, nil)
+	v, _, err := c.get(ctx, Urgent, project, path, nil)
 	if err != nil {
 		return Rule{}, err
 	}
-	r, ok := ruleOf(a.body)
+	r, ok := ruleOf(v)
 	if !ok {
 		return Rule{}, fmt.Errorf("GET %s: the answer is no webhook rule", path)
 	}
@@ -76,7 +76,7 @@ func (c *Client) Rules(ctx context.Context, project string) ([]Rule, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, item := range items {
+		for item := range items.elements() {
 			if r, ok := ruleOf(item); ok {
 				all = append(all, r)
 			}
@@ -99,8 +99,10 @@ func (c *Client) PutRule(ctx context.Context, project, name string, spec RuleSpe
 	if err != nil {
 		return Rule{}, spec.hideIn(err)
 	}
-	if r, ok := ruleOf(a.body); ok {
-		return r, nil
+	if v, err := parse(a.body); err == nil {
+		if r, ok := ruleOf(v); ok {
+			return r, nil
+		}
 	}
 	return c.Rule(ctx, project, name) // the answer does not show it
 }
@@ -127,31 +129,30 @@ func rulesPath(project string) string {
 }
 
 // ruleOf reads a rule; false for what is none.
-func ruleOf(raw json.RawMessage) (Rule, bool) {
-	top := parseObject(raw)
-	metadata, spec := parseObject(top["metadata"]), parseObject(top["spec"])
+func ruleOf(v value) (Rule, bool) {
+	top := v.object()
+	metadata, spec := top.at("metadata").object(), top.at("spec").object()
 	var r Rule
 	var named, addressed bool
-	r.Name, named, _ = metadata.text("name")
-	r.ID, _, _ = metadata.text("id")
-	r.URL, addressed, _ = spec.text("url")
-	if !named || !addressed || json.Unmarshal(spec["enabled"], &r.Enabled) != nil || json.Unmarshal(spec["events"], &r.Events) != nil {
+	r.Name, named = metadata.text("name")
+	r.ID, _ = metadata.text("id")
+	r.URL, addressed = spec.text("url")
+	if !named || !addressed || json.Unmarshal(spec.at("enabled"), &r.Enabled) != nil || json.Unmarshal(spec.at("events"), &r.Events) != nil {
 		return Rule{}, false
 	}
-	r.Headers, r.QueryParams = texts(spec["headers"]), texts(spec["queryParams"])
-	authentication := parseObject(spec["authentication"])
-	r.SecretHeaders = slices.Sorted(maps.Keys(parseObject(authentication["headers"])))
-	r.SecretQueryParams = slices.Sorted(maps.Keys(parseObject(authentication["queryParams"])))
+	r.Headers, r.QueryParams = texts(spec.at("headers")), texts(spec.at("queryParams"))
+	authentication := spec.at("authentication").object()
+	r.SecretHeaders = authentication.at("headers").object().names()
+	r.SecretQueryParams = authentication.at("queryParams").object().names()
 	return r, true
 }
 
 // texts reads an object's members that are strings.
-func texts(raw json.RawMessage) map[string]string {
+func texts(v value) map[string]string {
 	found := map[string]string{}
-	o := parseObject(raw)
-	for name := range o {
-		if value, ok, err := o.text(name); ok && err == nil {
-			found[name] = value
+	for _, m := range v.object() {
+		if text, ok := m.text(); ok {
+			found[m.name] = text
 		}
 	}
 	return found

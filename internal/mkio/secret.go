@@ -2,7 +2,9 @@ package mkio
 
 import (
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // redacted stands where something was hidden.
@@ -28,28 +30,60 @@ var secretBelow = map[string]string{"contentkeys": "value", "properties": "optio
 
 var plainName = strings.NewReplacer("_", "", "-", "")
 
-// nameOf is a member's name as the rules compare it.
-func nameOf(key string) string { return plainName.Replace(strings.ToLower(key)) }
+// A nameRule is what the rules make of a member's name.
+type nameRule struct {
+	name   string // as they compare it
+	secret bool   // wherever it stands
+}
 
-// secretMember says whether the value of a member must be hidden whole. parent is the name of the
-// member that holds the object, through arrays.
-func secretMember(parent, name string) bool {
-	if below, ok := secretBelow[parent]; ok && below == name {
-		return true
+func ruleOfName(key string) nameRule {
+	name := plainName.Replace(strings.ToLower(key))
+	secret := slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) }) ||
+		endsIn(name, secretEndings) || endsIn(name, addressEndings)
+	return nameRule{name, secret}
+}
+
+func endsIn(name string, endings []string) bool {
+	return slices.ContainsFunc(endings, func(ending string) bool { return strings.HasSuffix(name, ending) })
+}
+
+// hides says whether the value of a member must be hidden whole. parent is the name of the member that holds the
+// object, through arrays.
+func (r nameRule) hides(parent string) bool {
+	below, ok := secretBelow[parent]
+	return r.secret || ok && below == r.name
+}
+
+// nameRules remembers what the rules make of names: records have the same few again and again.
+type nameRules struct {
+	mu    sync.RWMutex
+	known map[string]nameRule // by the name as it is spelt in JSON
+}
+
+// Bounds of the memory of names, which customers choose too.
+const (
+	maxNames = 4096
+	maxName  = 64 // bytes
+)
+
+var rules = nameRules{known: map[string]nameRule{}}
+
+// of returns the rule for a name, as it is spelt in JSON.
+func (n *nameRules) of(name value) nameRule {
+	n.mu.RLock()
+	rule, ok := n.known[string(name)]
+	n.mu.RUnlock()
+	if ok {
+		return rule
 	}
-	for _, word := range secretWords {
-		if strings.Contains(name, word) {
-			return true
-		}
+	text, _ := name.text() // a name is one
+	rule = ruleOfName(text)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.known) < maxNames && len(name) <= maxName {
+		n.known[string(name)] = rule
 	}
-	for _, endings := range [][]string{secretEndings, addressEndings} {
-		for _, ending := range endings {
-			if strings.HasSuffix(name, ending) {
-				return true
-			}
-		}
-	}
-	return false
+	return rule
 }
 
 var (
@@ -66,6 +100,14 @@ var (
 // redactText hides what must not leave in text that is not secret as a whole. Where a URL's path, a
 // query or a secret's value begins, everything to the end is hidden: where it ends cannot be known.
 func redactText(s string) string {
+	if !mayHide(s) {
+		return s
+	}
+	return hideIn(s)
+}
+
+// hideIn is redactText without the glance.
+func hideIn(s string) string {
 	if strings.Contains(s, "@") {
 		s = emailAddress.ReplaceAllLiteralString(s, redacted)
 	}
@@ -85,11 +127,57 @@ func redactText(s string) string {
 	return scheme + "://" + host
 }
 
+// mayHide says whether redactText may have to hide something of a text: most say at a glance that it has not. Beyond
+// ASCII other letters match too.
+func mayHide[T string | ~[]byte](s T) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 0x80, c == '?':
+			return true
+		case c == '@' && i > 0:
+			return true
+		case c == ':' || c == '=':
+			if i+2 < len(s) && s[i+1] == '/' && s[i+2] == '/' || endsInSecret(s[:i]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// endsInSecret says whether what stands before a colon or an equals sign names a secret.
+func endsInSecret[T string | ~[]byte](s T) bool {
+	to := len(s)
+	for to > 0 && strings.IndexByte(" \t\n\v\f\r", s[to-1]) >= 0 {
+		to--
+	}
+	if to > 0 && (s[to-1] == '"' || s[to-1] == '\'') {
+		to--
+	}
+	from, letters := to, 0
+	for ; from > 0 && wordByte(s[from-1]); from-- {
+		if s[from-1] > '9' {
+			letters++
+		}
+	}
+	if letters < shortestSecret { // as in a time of day
+		return false
+	}
+	name := strings.ToLower(string(s[from:to]))
+	return slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) }) || endsIn(name, secretEndings)
+}
+
+// shortestSecret is how many letters the shortest of the secret words and endings has.
+const shortestSecret = 3
+
+func wordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
+}
+
 // redactSource leaves of a delivery's source what names the resource: the query and the user that an
 // absolute URL may carry are not needed for that.
 func redactSource(source string) string {
-	parts := sourceParts.FindStringSubmatch(source)
-	scheme, authority, path := parts[1], parts[2], parts[3]
+	scheme, authority, path := sourceParts(source)
 	if i := strings.LastIndex(authority, "@"); i >= 0 {
 		authority = "//" + authority[i+1:]
 	}

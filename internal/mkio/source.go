@@ -2,7 +2,6 @@ package mkio
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,10 +11,40 @@ import (
 
 // sourceParts takes a URI reference apart into scheme, authority and path; query and fragment are left
 // out. Package net/url would refuse some that name a resource all the same.
-var sourceParts = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*:)?(//[^/?#]*)?([^?#]*)`)
+func sourceParts(source string) (scheme, authority, path string) {
+	rest := source
+	if at := strings.IndexAny(rest, "?#"); at >= 0 {
+		rest = rest[:at]
+	}
+	if at := strings.IndexByte(rest, ':'); at > 0 && isScheme(rest[:at]) {
+		scheme, rest = rest[:at+1], rest[at+1:]
+	}
+	if strings.HasPrefix(rest, "//") {
+		at := strings.IndexByte(rest[2:], '/')
+		if at < 0 {
+			return scheme, rest, ""
+		}
+		authority, rest = rest[:at+2], rest[at+2:]
+	}
+	return scheme, authority, rest
+}
+
+// isScheme says whether a text that is not empty can be a URI's scheme.
+func isScheme(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20 // lower-case, where it is a letter
+		if letter := c >= 'a' && c <= 'z'; !letter && (i == 0 || !strings.ContainsRune("0123456789+.-", rune(s[i]))) {
+			return false
+		}
+	}
+	return true
+}
 
 // pathOf returns the path of a source, still percent-encoded.
-func pathOf(source string) string { return sourceParts.FindStringSubmatch(source)[3] }
+func pathOf(source string) string {
+	_, _, path := sourceParts(source)
+	return path
+}
 
 // usable says whether a name may stand in a path: it is one segment and stays one.
 func usable(name string) bool {
@@ -54,7 +83,7 @@ func inProject(segments []string) (project string, rest []string) {
 
 // inArea returns the areas that the segments may be of, and what follows the area's own segment. A live
 // event exists in both; its record tells which, for only those of the Live API have metadata.
-func inArea(segments []string, r record) (areas, rest []string) {
+func inArea(segments []string, r *record) (areas, rest []string) {
 	if len(segments) > 0 {
 		for _, area := range []string{media, live} {
 			if strings.EqualFold(segments[0], area) {
@@ -62,14 +91,14 @@ func inArea(segments []string, r record) (areas, rest []string) {
 			}
 		}
 	}
-	if _, ok := r["metadata"]; ok {
+	if r.sections[metadata] != nil {
 		return []string{live, media}, segments
 	}
 	return []string{media, live}, segments
 }
 
 // keyOf says which resource a delivery is of.
-func (d Decoder) keyOf(e envelope) (lifecycle.Key, error) {
+func (d Decoder) keyOf(e *envelope) (lifecycle.Key, error) {
 	segments, err := segmentsOf(e.source)
 	if err != nil {
 		return lifecycle.Key{}, err
@@ -79,7 +108,7 @@ func (d Decoder) keyOf(e envelope) (lifecycle.Key, error) {
 	if err != nil {
 		return lifecycle.Key{}, err
 	}
-	areas, rest := inArea(rest, e.record)
+	areas, rest := inArea(rest, &e.record)
 	kind, names, ok := findPlace(areas, rest)
 	if !ok || named == "" {
 		kind, names, ok = channelInstance(e.typ, rest)

@@ -14,33 +14,28 @@ import (
 // maxBatch bounds the deliveries of one body: they are committed one by one while the sender waits.
 const maxBatch = 1000
 
+// A Delivery is the JSON of one delivery.
+type Delivery value
+
 // SplitBatch returns the deliveries of an HTTP body, in their order: the body itself, or the items of a
 // CloudEvents batch. The error is a [*Rejection] for a body that holds none.
-func SplitBatch(body []byte) ([]json.RawMessage, error) {
+func SplitBatch(body []byte) ([]Delivery, error) {
 	if !utf8.Valid(body) {
 		return nil, malformed("the body is not UTF-8")
 	}
-	if err := checkJSON(body); err != nil {
+	whole, err := parse(body)
+	if err != nil {
 		return nil, malformed("the body is not JSON: %v", err)
 	}
-	body = bytes.TrimSpace(body)
-	if body[0] != '[' {
-		return []json.RawMessage{body}, nil
+	if !whole.isArray() {
+		return []Delivery{Delivery(whole)}, nil
 	}
-	var items []json.RawMessage
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if _, err := dec.Token(); err != nil {
-		return nil, malformed("the batch cannot be read: %v", err)
-	}
-	for dec.More() { // one by one: an array of small values would need many times its size
+	var items []Delivery
+	for item := range whole.elements() {
 		if len(items) == maxBatch {
 			return nil, malformed("the batch has more than %d deliveries", maxBatch)
 		}
-		var item json.RawMessage
-		if err := dec.Decode(&item); err != nil {
-			return nil, malformed("the batch cannot be read: %v", err)
-		}
-		items = append(items, item)
+		items = append(items, Delivery(item))
 	}
 	if len(items) == 0 {
 		return nil, malformed("the batch is empty")
@@ -71,16 +66,16 @@ func ParseResourcePolicy(s string) (ResourcePolicy, error) {
 	return 0, fmt.Errorf("%q is none of full, redacted and none", s)
 }
 
-func (p ResourcePolicy) apply(raw json.RawMessage) (json.RawMessage, error) {
+func (p ResourcePolicy) apply(record value) json.RawMessage {
 	switch p {
 	case ResourceNone:
-		return nil, nil
+		return nil
 	case ResourceFull:
 		var b bytes.Buffer
-		err := json.Compact(&b, raw)
-		return b.Bytes(), err
+		_ = json.Compact(&b, record) // it is valid
+		return b.Bytes()
 	}
-	return Redact(raw)
+	return redact(withinRecord, record)
 }
 
 // A Decoder reads deliveries. The zero Decoder takes every project's and redacts.
@@ -89,24 +84,36 @@ type Decoder struct {
 	Resource ResourcePolicy
 }
 
-// Decode returns what a delivery tells. The error is a [*Rejection] where it tells nothing.
-func (d Decoder) Decode(item []byte, received time.Time) (lifecycle.Observation, error) {
-	e, err := parseEnvelope(item)
+// Decode returns what the one delivery of a body tells. The error is a [*Rejection] where it tells nothing.
+func (d Decoder) Decode(body []byte, received time.Time) (lifecycle.Observation, error) {
+	if !utf8.Valid(body) {
+		return lifecycle.Observation{}, malformed("the delivery is not UTF-8")
+	}
+	whole, err := parse(body)
+	if err != nil {
+		return lifecycle.Observation{}, malformed("the delivery is not JSON: %v", err)
+	}
+	return d.Read(Delivery(whole), received)
+}
+
+// Read is Decode for what [SplitBatch] returned.
+func (d Decoder) Read(item Delivery, received time.Time) (lifecycle.Observation, error) {
+	e, err := readEnvelope(value(item))
 	if err != nil {
 		return lifecycle.Observation{}, err
 	}
 	if !strings.HasPrefix(e.typ, anyType) {
 		return lifecycle.Observation{}, unrecognised("%q is %s, not of MK.IO", "type", quote(e.typ))
 	}
-	key, err := d.keyOf(e)
+	key, err := d.keyOf(&e)
 	if err != nil {
 		return lifecycle.Observation{}, err
 	}
-	return d.observe(e, key, received)
+	return d.observe(&e, key, received)
 }
 
 // observe puts together what envelope and record say of a resource.
-func (d Decoder) observe(e envelope, key lifecycle.Key, received time.Time) (lifecycle.Observation, error) {
+func (d Decoder) observe(e *envelope, key lifecycle.Key, received time.Time) (lifecycle.Observation, error) {
 	path, inside, ok := Path(key)
 	if !ok {
 		return lifecycle.Observation{}, unrecognised("no path leads to a %s of these names", key.Kind)
@@ -127,23 +134,11 @@ func (d Decoder) observe(e envelope, key lifecycle.Key, received time.Time) (lif
 	}
 	if shows && lifecycle.SameState(shown, o.State) {
 		o.Modified = e.record.modified()
-		o.Provisioning = e.record.text(field{"properties", "provisioningState"})
+		o.Provisioning = e.record.text(field{properties, "provisioningState"})
 	}
-	return d.addRecord(o, e)
-}
-
-// addRecord adds what a record says of the resource in whatever state.
-func (d Decoder) addRecord(o lifecycle.Observation, e envelope) (lifecycle.Observation, error) {
-	if e.record == nil {
-		return o, nil
-	}
-	o.Life, o.Created, o.Problems = e.record.life(), e.record.created(), e.record.problems()
-	var err error
-	if o.Correlation, err = e.record.correlation(); err != nil {
-		return lifecycle.Observation{}, malformed("correlation data: %v", err)
-	}
-	if o.Resource, err = d.Resource.apply(e.rawRecord); err != nil {
-		return lifecycle.Observation{}, malformed("record: %v", err)
+	if e.record.found { // it says this of the resource in whatever state
+		o.Life, o.Created, o.Problems = e.record.life(), e.record.created(), e.record.problems()
+		o.Correlation, o.Resource = e.record.correlation(), d.Resource.apply(e.whole)
 	}
 	return o, nil
 }

@@ -113,6 +113,9 @@ func FuzzRedact(f *testing.F) {
 		if text := redactText(string(raw)); redactText(text) != text {
 			t.Fatalf("redacted twice, %q is %q", text, redactText(text))
 		}
+		if text := string(raw); !mayHide(text) && hideIn(text) != text {
+			t.Fatalf("%q became %q, and did not look so", text, hideIn(text))
+		}
 		for _, redact := range []func([]byte) (json.RawMessage, error){
 			func(raw []byte) (json.RawMessage, error) { return Redact(raw) },
 			RedactDelivery,

@@ -47,9 +47,7 @@ func (p *project) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.O
 	}
 	if o.State != lifecycle.StateDeleted {
 		o.Discovered = !known && p.first.before(row.Key.Kind, o.Created)
-		if err := row.AddRecord(&o); err != nil {
-			return fmt.Errorf("record of %s: %w", row.Key, err)
-		}
+		row.AddRecord(&o)
 	}
 	verdict, err := p.Log.Observe(ctx, o)
 	if err != nil {

@@ -1,0 +1,193 @@
+package mkio
+
+import (
+	"bytes"
+	"encoding/json"
+	"iter"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A value is one JSON value, without space around it, that was found valid. What is cut out of it needs no second
+// look, so a body is checked once, however often it is read.
+type value []byte
+
+// anyJSON takes what encoding/json takes. Both bound the nesting.
+var anyJSON = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
+// parse returns the value that raw is.
+func parse(raw []byte) (value, error) {
+	if !jsontext.Value(raw).IsValid(anyJSON...) {
+		var whole json.RawMessage
+		if err := json.Unmarshal(raw, &whole); err != nil { // it says what is wrong
+			return nil, err
+		}
+	}
+	return bytes.Trim(raw, space), nil
+}
+
+// space is what JSON lets stand between its tokens.
+const space = " \t\r\n"
+
+// null says whether nothing is there: no value, or null.
+func (v value) null() bool { return len(v) == 0 || v[0] == 'n' }
+
+// text returns a string; false for any other value.
+func (v value) text() (string, bool) {
+	if len(v) == 0 || v[0] != '"' {
+		return "", false
+	}
+	if inside := v[1 : len(v)-1]; bytes.IndexByte(inside, '\\') < 0 && utf8.Valid(inside) {
+		return string(inside), true
+	}
+	var s string
+	err := json.Unmarshal(v, &s)
+	return s, err == nil
+}
+
+func (v value) isObject() bool { return len(v) > 0 && v[0] == '{' }
+
+func (v value) isArray() bool { return len(v) > 0 && v[0] == '[' }
+
+// An object is a JSON object by its members' exact names. Decoding to structs would match names without regard to
+// case.
+type object []member
+
+type member struct {
+	name string
+	value
+}
+
+// object returns an object's members; nil for any other value.
+func (v value) object() object {
+	if !v.isObject() {
+		return nil
+	}
+	o := make(object, 0, 8)
+	for name, element := range v.members() {
+		text, _ := name.text() // it is one
+		o = append(o, member{text, element})
+	}
+	return o
+}
+
+// at returns a member; nil where it is missing. Of two with one name the last counts.
+func (o object) at(name string) value {
+	for i := len(o) - 1; i >= 0; i-- {
+		if o[i].name == name {
+			return o[i].value
+		}
+	}
+	return nil
+}
+
+// names returns the members' names in their order, each once.
+func (o object) names() []string {
+	var names []string
+	for _, m := range o {
+		names = append(names, m.name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// text returns a member that is a string; ok is false where it is missing or no string.
+func (o object) text(name string) (text string, ok bool) { return o.at(name).text() }
+
+// members walks through an object: each member's name, as it is spelt, and its value.
+func (v value) members() iter.Seq2[value, value] {
+	return func(yield func(name, element value) bool) {
+		if !v.isObject() {
+			return
+		}
+		for i := next(v, 1); v[i] != '}'; i = next(v, i) {
+			name := v[i:end(v, i)]
+			i = next(v, i+len(name)) // behind the colon
+			element := v[i:end(v, i)]
+			if !yield(name, element) {
+				return
+			}
+			i += len(element)
+		}
+	}
+}
+
+// elements walks through an array.
+func (v value) elements() iter.Seq[value] {
+	return func(yield func(element value) bool) {
+		if !v.isArray() {
+			return
+		}
+		for i := next(v, 1); v[i] != ']'; {
+			element := v[i:end(v, i)]
+			if !yield(element) {
+				return
+			}
+			i = next(v, i+len(element))
+		}
+	}
+}
+
+// next returns where the next token begins that is no comma and no colon. In valid JSON there is one within an object
+// or array.
+func next(v value, i int) int {
+	for {
+		switch v[i] {
+		case ' ', '\t', '\r', '\n', ',', ':':
+			i++
+		default:
+			return i
+		}
+	}
+}
+
+// end returns where the token or value that begins at i ends.
+func end(v value, i int) int {
+	switch v[i] {
+	case '"':
+		return endOfString(v, i)
+	case '{', '[':
+		return endOfNested(v, i)
+	}
+	for i < len(v) {
+		switch v[i] {
+		case ',', '}', ']', ' ', '\t', '\r', '\n':
+			return i
+		}
+		i++
+	}
+	return i
+}
+
+func endOfString(v value, i int) int {
+	for i++; ; i++ {
+		i += bytes.IndexByte(v[i:], '"')
+		slashes := 0
+		for v[i-1-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return i + 1
+		}
+	}
+}
+
+func endOfNested(v value, i int) int {
+	for depth := 0; ; {
+		switch v[i] {
+		case '"':
+			i = endOfString(v, i)
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		i++
+		if depth == 0 {
+			return i
+		}
+	}
+}
