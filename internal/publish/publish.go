@@ -56,6 +56,7 @@ type Publisher struct {
 	reader    reader
 	known     known
 	turns     turns
+	committer *committer
 	loaded    atomic.Uint64 // the sequence of the log up to which the memory is true
 	behind    atomic.Bool   // the state bucket had not caught up with the log when it was read
 	made      atomic.Int64  // when the log that is remembered was made; 0: none is
@@ -87,6 +88,7 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		reader:    newReader(nc, c.Names),
 		known:     newKnown(),
 		turns:     turns{queues: map[string]*queue{}},
+		committer: newCommitter(nc, js, c.Names.EventStream()),
 		byArrival: c.ByArrival,
 		metrics:   newMetrics(),
 		ledger:    newLedger(),
@@ -238,10 +240,7 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	// THE COMMIT POINT. Before the acknowledgement nothing has happened: whoever told us tells again,
 	// or the next poll shows it. After it the event is real: a crash here loses our answer
 	// and our memory of it, and the same observation then reads as a repeat.
-	ack, err := p.js.PublishMsg(publishing, msg,
-		jetstream.WithExpectLastSequenceForSubject(at.expect, p.names.Filter(resource)),
-		jetstream.WithExpectStream(p.names.EventStream()), // stored with the event: no other stream takes a copy of it
-		jetstream.WithRetryAttempts(0))
+	sequence, err := p.committer.commit(publishing, write{msg, at.expect, p.names.Filter(resource)})
 	if err != nil {
 		if conflicted(err) {
 			p.metrics.conflicts.Inc()
@@ -250,8 +249,8 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	}
 	p.gate.worked()
 	p.metrics.ackSeconds.Observe(time.Since(asked).Seconds())
-	m.Fact.Sequence = ack.Sequence
-	stored := place{fact: &m.Fact, expect: ack.Sequence}
+	m.Fact.Sequence = sequence
+	stored := place{fact: &m.Fact, expect: sequence}
 	p.known.put(resource, stored)
 	p.reader.recent.put(earlier{resource, m.Fact, at.expect})
 	return stored, nil

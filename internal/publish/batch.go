@@ -1,0 +1,269 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+)
+
+// A write is an event on its way into the log.
+type write struct {
+	msg    *nats.Msg
+	expect uint64 // the last sequence that the log holds for filter
+	filter string
+}
+
+// A committer puts writes into the log, each behind its expected sequence.
+//
+// A log that syncs its disk once a message takes a few thousand messages a second, whoever sends them and however many
+// are on their way. Of an atomic batch it syncs the whole. So where acknowledgements come as slowly as syncs do, writes
+// go in rounds: one round is under way, and who comes meanwhile is of the next. A round of few goes one by one, a round
+// of more as one batch. Where acknowledgements come faster everybody writes at once, for a batch costs the server more
+// than its messages. Nobody ever waits for a round to fill.
+//
+// The server refuses a batch as a whole, and does not say for which message. Its writes are then tried one by one:
+// nothing was stored, and a conflict is of one resource alone.
+type committer struct {
+	js     jetstream.JetStream
+	nc     *nats.Conn
+	stream string
+
+	mu      sync.Mutex
+	waiting []*waiter // of the next round
+	rounds  bool      // one is under way
+	count   int       // rounds so far
+	pace    pace
+}
+
+// A waiter is a write of a round, and where its end is told.
+type waiter struct {
+	ctx context.Context
+	write
+	done chan written // has room for one
+}
+
+// written is what became of a write.
+type written struct {
+	sequence uint64
+	err      error
+}
+
+// Bounds of a batch.
+const (
+	leastBatch  = 16       // the messages that are worth its cost
+	mostBatch   = 256      // NATS takes 1000
+	mostInBatch = 64 << 10 // bytes of a message: what is larger gains little, and would need room for a batch's headers
+	remeasure   = 128      // of so many rounds one goes one by one, to see how fast that is now
+)
+
+func newCommitter(nc *nats.Conn, js jetstream.JetStream, stream string) *committer {
+	return &committer{nc: nc, js: js, stream: stream}
+}
+
+// commit returns the sequence of a write when JetStream has acknowledged it. Two writes of one resource must not be on
+// their way at once.
+func (c *committer) commit(ctx context.Context, w write) (uint64, error) {
+	c.mu.Lock()
+	if !c.pace.slow() || w.msg.Size() > mostInBatch {
+		c.pace.began()
+		c.mu.Unlock()
+		sequence, err := c.one(ctx, w)
+		c.mu.Lock()
+		c.pace.ended(time.Now(), err == nil)
+		c.mu.Unlock()
+		return sequence, err
+	}
+	me := &waiter{ctx, w, make(chan written, 1)}
+	c.waiting = append(c.waiting, me)
+	if !c.rounds {
+		c.rounds = true
+		go c.run() // until nobody waits: it ends before the last of those who wait for it
+	}
+	c.mu.Unlock()
+	select {
+	case end := <-me.done:
+		return end.sequence, end.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// run makes rounds while somebody waits.
+func (c *committer) run() {
+	for {
+		c.mu.Lock()
+		round := c.next()
+		c.rounds = len(round) > 0
+		c.count++
+		single := len(round) < leastBatch || c.count%remeasure == 0
+		c.mu.Unlock()
+		switch {
+		case len(round) == 0:
+			return
+		case single:
+			c.oneByOne(round)
+		default:
+			c.batch(round)
+		}
+	}
+}
+
+// next takes the writes of a round, but those that nobody waits for any longer; the caller holds the lock.
+func (c *committer) next() []*waiter {
+	var round []*waiter
+	for len(c.waiting) > 0 && len(round) < mostBatch {
+		if w := c.waiting[0]; w.ctx.Err() == nil {
+			round = append(round, w)
+		}
+		c.waiting = c.waiting[1:]
+	}
+	return round
+}
+
+// oneByOne makes a round of single writes, which are on their way together.
+func (c *committer) oneByOne(round []*waiter) {
+	began := time.Now()
+	var group sync.WaitGroup
+	for _, w := range round {
+		group.Go(func() {
+			sequence, err := c.one(w.ctx, w.write)
+			w.done <- written{sequence, err}
+		})
+	}
+	group.Wait()
+	if len(round) >= crowd {
+		c.mu.Lock()
+		c.pace.measure(time.Since(began) / time.Duration(len(round)))
+		c.mu.Unlock()
+	}
+}
+
+// one makes a single write.
+func (c *committer) one(ctx context.Context, w write) (uint64, error) {
+	ack, err := c.js.PublishMsg(ctx, w.msg,
+		jetstream.WithExpectLastSequenceForSubject(w.expect, w.filter),
+		jetstream.WithExpectStream(c.stream), // stored with the event: no other stream takes a copy of it
+		jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
+}
+
+// batch makes a round of one atomic batch.
+func (c *committer) batch(round []*waiter) {
+	ctx, cancel := context.WithTimeout(context.Background(), ackWait)
+	defer cancel()
+	last, err := c.sendBatch(ctx, round)
+	if _, answered := errors.AsType[*jetstream.APIError](err); answered {
+		for _, w := range round {
+			for _, name := range []string{batchID, batchSequence, batchCommit} {
+				w.msg.Header.Del(name)
+			}
+		}
+		c.oneByOne(round)
+		return
+	}
+	for i, w := range round {
+		if err != nil {
+			w.done <- written{err: err}
+			continue
+		}
+		w.done <- written{sequence: last - uint64(len(round)-1-i)}
+	}
+}
+
+// The headers of a batch, as ADR-50 names them.
+const (
+	batchID       = "Nats-Batch-Id"
+	batchSequence = "Nats-Batch-Sequence"
+	batchCommit   = "Nats-Batch-Commit"
+)
+
+// sendBatch sends the writes of a round, and returns the sequence of the last when the server has stored all of them. An
+// [*jetstream.APIError] says that it has stored none.
+func (c *committer) sendBatch(ctx context.Context, round []*waiter) (last uint64, err error) {
+	id := nuid.Next()
+	for i, w := range round {
+		h := w.msg.Header
+		h.Set(batchID, id)
+		h.Set(batchSequence, strconv.Itoa(i+1))
+		h.Set(jetstream.ExpectedStreamHeader, c.stream)
+		h.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(w.expect, 10))
+		h.Set(jetstream.ExpectedLastSubjSeqSubjHeader, w.filter)
+		if i < len(round)-1 {
+			if err := c.nc.PublishMsg(w.msg); err != nil {
+				return 0, err
+			}
+		}
+	}
+	end := round[len(round)-1].msg
+	end.Header.Set(batchCommit, "1")
+	reply, err := c.nc.RequestMsgWithContext(ctx, end)
+	if err != nil {
+		return 0, err
+	}
+	var ack struct {
+		Error    *jetstream.APIError `json:"error"`
+		Sequence uint64              `json:"seq"`
+		Count    int                 `json:"count"`
+	}
+	switch err := json.Unmarshal(reply.Data, &ack); {
+	case err != nil:
+		return 0, jetstream.ErrInvalidJSAck
+	case ack.Error != nil:
+		return 0, ack.Error
+	case ack.Count != len(round):
+		return 0, jetstream.ErrInvalidJSAck
+	}
+	return ack.Sequence, nil
+}
+
+// A pace is how long the server takes for one message of many that are on their way.
+type pace struct {
+	inFlight int
+	last     time.Time     // when one was last acknowledged while many were on their way
+	each     time.Duration // smoothed, from 0
+}
+
+const (
+	crowd     = 8                      // so many on their way are many
+	syncPace  = 125 * time.Microsecond // a server that syncs each message takes longer, one that does not is faster
+	smoothing = 32
+)
+
+// slow says whether the server takes as long as if it synced each message.
+func (p *pace) slow() bool { return p.each > syncPace }
+
+// began notes a write that is on its way.
+func (p *pace) began() {
+	p.inFlight++
+	if p.inFlight == crowd {
+		p.last = time.Time{} // what was before was no crowd
+	}
+}
+
+// ended notes the end of a write.
+func (p *pace) ended(now time.Time, stored bool) {
+	if p.inFlight >= crowd && stored {
+		if !p.last.IsZero() {
+			p.smooth(now.Sub(p.last))
+		}
+		p.last = now
+	}
+	p.inFlight--
+}
+
+func (p *pace) smooth(each time.Duration) {
+	p.each += (each - p.each) / smoothing
+}
+
+// measure takes the pace of a whole round.
+func (p *pace) measure(each time.Duration) { p.each = each }

@@ -1,0 +1,176 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// slowed returns a publisher that takes its log for one that syncs each message, and the log.
+func slowed(t *testing.T) (*Publisher, jetstream.JetStream) {
+	t.Helper()
+	nc, js := brokertest.Start(t).Connect()
+	names := event.NewNames(event.DefaultPrefix)
+	if err := Ensure(t.Context(), js, Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+		t.Fatal(err)
+	}
+	p := New(nc, js, Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)})
+	p.committer.pace.measure(time.Hour)
+	return p, js
+}
+
+// finished is a delivery that says that a job has finished.
+func finished(name string) lifecycle.Observation {
+	key, _ := lifecycle.NewKey(lifecycle.Job, "p", "t", name)
+	at := time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)
+	return lifecycle.Observation{
+		Key: key, State: "Finished", At: at, Via: lifecycle.Webhook, Source: "/s", Subject: "s",
+		Delivery: &lifecycle.Delivery{ID: name, Type: "MediaKind.JobFinished", Time: at, Received: at},
+	}
+}
+
+// observeAll tells of many jobs at once, and returns what became of each.
+func observeAll(p *Publisher, count int) []error {
+	errs := make([]error, count)
+	var group sync.WaitGroup
+	for i := range count {
+		group.Go(func() {
+			_, errs[i] = p.Observe(context.Background(), finished(fmt.Sprint("job-", i)))
+		})
+	}
+	group.Wait()
+	return errs
+}
+
+// stored returns how many messages the log has, and how many of them came in a batch.
+func storedIn(t *testing.T, js jetstream.JetStream, p *Publisher) (all, batched int) {
+	t.Helper()
+	stream, err := js.Stream(t.Context(), p.names.EventStream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sequence := uint64(1); sequence <= stream.CachedInfo().State.LastSeq; sequence++ {
+		m, err := stream.GetMsg(t.Context(), sequence)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all++
+		if m.Header.Get(batchID) != "" {
+			batched++
+		}
+		at := p.known.get(event.ResourceOf(m.Subject[len(p.names.Prefix())+1:]))
+		if at.fact == nil || at.fact.Sequence != sequence {
+			t.Errorf("event %d of %s is remembered as %+v", sequence, m.Subject, at.fact)
+		}
+	}
+	return all, batched
+}
+
+func TestWritesGoInBatchesWhereEachIsSynced(t *testing.T) {
+	p, js := slowed(t)
+	for i, err := range observeAll(p, 300) {
+		if err != nil {
+			t.Errorf("job %d: %v", i, err)
+		}
+	}
+	if all, batched := storedIn(t, js, p); all != 300 || batched < 200 {
+		t.Errorf("%d events, %d of them in batches", all, batched)
+	}
+}
+
+func TestAConflictInABatchHarmsNoNeighbour(t *testing.T) {
+	p, js := slowed(t)
+	other := New(p.nc, js, Config{Names: p.names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)})
+	if _, err := other.Observe(t.Context(), finished("job-7")); err != nil { // p knows nothing of it
+		t.Fatal(err)
+	}
+	for i, err := range observeAll(p, 100) {
+		if err != nil {
+			t.Errorf("job %d: %v", i, err)
+		}
+	}
+	if all, _ := storedIn(t, js, p); all != 100 {
+		t.Errorf("%d events, want one of each job", all)
+	}
+}
+
+// TestALostAnswerOfABatch takes the answer away: everybody is told that nothing is promised, and who tells again finds
+// that it is stored.
+func TestALostAnswerOfABatch(t *testing.T) {
+	p, js := slowed(t)
+	round := make([]*waiter, 20)
+	for i := range round {
+		o := finished(fmt.Sprint("job-", i))
+		encoder := event.Encoder{Names: p.names, BaseURL: p.baseURL, MaxPayload: 1 << 20}
+		m, err := encoder.Encode(o, nil, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload}
+		round[i] = &waiter{t.Context(), write{msg, 0, p.names.Filter(p.names.Resource(o.Key))}, make(chan written, 1)}
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel() // nobody waits for the answer
+	if _, err := p.committer.sendBatch(gone, round); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	for i, err := range observeAll(p, len(round)) {
+		if err != nil {
+			t.Errorf("job %d: %v", i, err)
+		}
+	}
+	if all, _ := storedIn(t, js, p); all != len(round) {
+		t.Errorf("%d events, want %d", all, len(round))
+	}
+}
+
+// TestWhoLeavesIsNotWaitedFor has somebody leave before its round: the others' writes are made.
+func TestWhoLeavesIsNotWaitedFor(t *testing.T) {
+	c := &committer{}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	stays := &waiter{ctx: t.Context()}
+	c.waiting = []*waiter{{ctx: gone}, stays, {ctx: gone}}
+	if round := c.next(); len(round) != 1 || round[0] != stays || len(c.waiting) != 0 {
+		t.Errorf("the round is %v, and %v wait still", round, c.waiting)
+	}
+}
+
+func TestPace(t *testing.T) {
+	tests := []struct {
+		name     string
+		inFlight int
+		gap      time.Duration
+		slow     bool
+	}{
+		{"a sync for each of many", 64, 240 * time.Microsecond, true},
+		{"no syncs", 64, 26 * time.Microsecond, false},
+		{"few: the way there and back is what takes the time", 3, time.Millisecond, false},
+	}
+	for _, test := range tests {
+		var p pace
+		now := time.Now()
+		for range test.inFlight {
+			p.began()
+		}
+		for range 200 {
+			now = now.Add(test.gap)
+			p.began()
+			p.ended(now, true)
+		}
+		if p.slow() != test.slow {
+			t.Errorf("%s: slow is %v at %s a message", test.name, p.slow(), p.each)
+		}
+	}
+}
