@@ -1,16 +1,12 @@
 package event
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/nats-io/nats.go"
 
 	"mkio-bridge/internal/lifecycle"
@@ -35,104 +31,101 @@ type Message struct {
 // when there is none; recorded is the moment the bridge makes it. Where the event would pass the
 // payload limit the resource is left out, then the correlation data and the errors.
 func (enc Encoder) Encode(o lifecycle.Observation, previous *lifecycle.Fact, recorded time.Time) (Message, error) {
-	data := dataOf(o, previous)
-	m, size, err := enc.message(o, data, recorded)
-	if err != nil || size <= enc.MaxPayload {
-		return m, err
+	subject, resource := enc.Names.place(o.Key, o.State)
+	at, from := timeOf(&o)
+	transition := uint64(1)
+	if previous != nil {
+		transition = previous.Transition + 1
 	}
-	data.ResourceOmitted = fmt.Sprintf("with the resource the event has %d bytes, over the %d that NATS takes", size, enc.MaxPayload)
-	data.Resource = nil
-	m, size, err = enc.message(o, data, recorded)
-	if err != nil || size <= enc.MaxPayload {
-		return m, err
-	}
-	data.ResourceOmitted += "; correlation data and errors are left out too"
-	data.CorrelationData, data.Errors = nil, nil
-	m, size, err = enc.message(o, data, recorded)
-	if err == nil && size > enc.MaxPayload {
-		err = fmt.Errorf("event of %s has %d bytes without its resource, over the %d that NATS takes: raise the server's max_payload", o.Key, size, enc.MaxPayload)
-	}
-	return m, err
-}
-
-// message encodes data as it is and tells the size of the whole.
-func (enc Encoder) message(o lifecycle.Observation, data Data, recorded time.Time) (Message, int, error) {
-	resource := enc.Names.Resource(o.Key)
-	payload, err := enc.payload(o, data, resource, recorded)
-	if err != nil {
-		return Message{}, 0, fmt.Errorf("encode event of %s: %w", o.Key, err)
-	}
-	fact := factOf(o, data.Transition, payload)
-	m := Message{Subject: enc.Names.Subject(resource, o.State), Header: headerOf(fact), Payload: payload, Fact: fact}
-	return m, len(payload) + headerSize(m.Header) + expectHeaderSize + len(enc.Names.Filter(resource)) + len(enc.Names.EventStream()), nil
-}
-
-func (enc Encoder) payload(o lifecycle.Observation, data Data, resource string, recorded time.Time) ([]byte, error) {
-	encoded, err := marshal(data)
-	if err != nil {
-		return nil, err
-	}
-	at, _ := timeOf(o)
-	e := cloudevents.New()
-	e.SetID(idOf(resource, data.Transition, data.State))
-	e.SetSource(enc.BaseURL + o.Source)
-	e.SetType(TypeOf(o.Key.Kind, o.Discovered && data.Transition == 1))
-	e.SetSubject(o.Subject)
-	e.SetTime(at)
-	e.SetDataContentType(cloudevents.ApplicationJSON)
-	e.SetDataSchema(DataSchema)
-	e.SetExtension("partitionkey", resource)
-	e.SetExtension("recordedtime", recorded.UTC().Truncate(time.Millisecond))
-	e.DataEncoded = encoded // SetData would encode bytes as base64
-	if err := e.Validate(); err != nil {
-		return nil, err
-	}
-	return e.MarshalJSON()
-}
-
-func dataOf(o lifecycle.Observation, previous *lifecycle.Fact) Data {
-	_, from := timeOf(o)
-	d := Data{
-		Kind:              o.Key.Kind,
-		Project:           o.Key.Project,
-		Name:              o.Key.Name(),
-		Path:              o.Key.Names(),
-		Transition:        1,
-		State:             o.State,
-		Phase:             lifecycle.PhaseOf(o.Key.Kind, o.State, o.Provisioning),
-		ProvisioningState: o.Provisioning,
-		Evidence: Evidence{
-			Life:       o.Life,
-			Modified:   optional(o.Modified),
-			SeenAfter:  optional(o.SeenAfter),
-			SeenBefore: optional(o.SeenBefore),
-			TimeFrom:   from,
+	var (
+		id    [idDigits]byte
+		names [lifecycle.MaxDepth]string
+	)
+	e := Event{
+		SpecVersion:     specVersion,
+		ID:              string(appendID(id[:0], resource, transition, o.State)),
+		Source:          o.Source,
+		Type:            TypeOf(o.Key.Kind, o.Discovered && transition == 1),
+		Subject:         o.Subject,
+		Time:            at,
+		DataContentType: dataContentType,
+		DataSchema:      DataSchema,
+		PartitionKey:    resource,
+		RecordedTime:    recorded.UTC().Truncate(time.Millisecond),
+		Data: Data{
+			Kind:              o.Key.Kind,
+			Project:           o.Key.Project,
+			Name:              o.Key.Name(),
+			Path:              o.Key.AppendNames(names[:0]),
+			Transition:        transition,
+			State:             o.State,
+			Phase:             lifecycle.PhaseOf(o.Key.Kind, o.State, o.Provisioning),
+			ProvisioningState: o.Provisioning,
+			Evidence: Evidence{
+				Life:       o.Life,
+				Modified:   optional(&o.Modified),
+				SeenAfter:  optional(&o.SeenAfter),
+				SeenBefore: optional(&o.SeenBefore),
+				TimeFrom:   from,
+			},
+			Via:                   o.Via,
+			ReportedPreviousState: o.ReportedPrevious,
+			CorrelationData:       o.Correlation,
+			Resource:              o.Resource,
 		},
-		Via:                   o.Via,
-		ReportedPreviousState: o.ReportedPrevious,
-		CorrelationData:       o.Correlation,
-		Resource:              o.Resource,
 	}
 	for _, p := range o.Problems {
-		d.Errors = append(d.Errors, Problem{Code: p.Code, Message: p.Message})
+		e.Data.Errors = append(e.Data.Errors, Problem{Code: p.Code, Message: p.Message})
 	}
 	if o.Delivery != nil {
-		d.Delivery = &Delivery{
+		e.Data.Delivery = &Delivery{
 			ID: o.Delivery.ID, Type: o.Delivery.Type,
-			Time: optional(o.Delivery.Time), ReceivedTime: o.Delivery.Received.UTC(),
+			Time: optional(&o.Delivery.Time), ReceivedTime: o.Delivery.Received,
 		}
 	}
 	if previous != nil {
-		d.Transition = previous.Transition + 1
-		d.PreviousHash = previous.Hash
-		d.PreviousState = &previous.State
-		d.PreviousPhase = lifecycle.PhaseOf(o.Key.Kind, previous.State, previous.Provisioning)
-		d.Evidence.PreviousSequence = previous.Sequence
+		e.Data.PreviousHash = previous.Hash
+		e.Data.PreviousState = &previous.State
+		e.Data.PreviousPhase = lifecycle.PhaseOf(o.Key.Kind, previous.State, previous.Provisioning)
+		e.Data.Evidence.PreviousSequence = previous.Sequence
 	}
-	return d
+	return enc.fit(subject, &e, &o)
 }
 
-func factOf(o lifecycle.Observation, transition uint64, payload []byte) lifecycle.Fact {
+// fit writes an event, with less of it where it would be too large.
+func (enc Encoder) fit(subject string, e *Event, o *lifecycle.Observation) (Message, error) {
+	m, size := enc.message(subject, e, o)
+	if size <= enc.MaxPayload {
+		return m, nil
+	}
+	e.Data.ResourceOmitted = fmt.Sprintf("with the resource the event has %d bytes, over the %d that NATS takes", size, enc.MaxPayload)
+	e.Data.Resource = nil
+	if m, size = enc.message(subject, e, o); size <= enc.MaxPayload {
+		return m, nil
+	}
+	e.Data.ResourceOmitted += "; correlation data and errors are left out too"
+	e.Data.CorrelationData, e.Data.Errors = nil, nil
+	if m, size = enc.message(subject, e, o); size <= enc.MaxPayload {
+		return m, nil
+	}
+	return Message{}, fmt.Errorf("event of %s has %d bytes without its resource, over the %d that NATS takes: raise the server's max_payload", o.Key, size, enc.MaxPayload)
+}
+
+// message writes an event as it is, and tells the size of the whole.
+func (enc Encoder) message(subject string, e *Event, o *lifecycle.Observation) (Message, int) {
+	m := Message{
+		Subject: subject,
+		Payload: e.append(make([]byte, 0, eventRoom+len(e.Data.Resource)+len(e.Data.CorrelationData)), enc.BaseURL),
+	}
+	m.Fact = factOf(o, e.Data.Transition, m.Payload)
+	m.Header = headerOf(&m.Fact)
+	return m, len(m.Payload) + headerSize(m.Header) + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream())
+}
+
+// eventRoom is how many bytes most events have beside the resource and correlation data.
+const eventRoom = 1536
+
+func factOf(o *lifecycle.Observation, transition uint64, payload []byte) lifecycle.Fact {
 	f := lifecycle.Fact{
 		Transition: transition, State: o.State, Provisioning: o.Provisioning, Life: o.Life,
 		At: o.At, Modified: o.Modified, SeenAfter: o.SeenAfter, SeenBefore: o.SeenBefore,
@@ -147,18 +140,26 @@ func factOf(o lifecycle.Observation, transition uint64, payload []byte) lifecycl
 // Hash is the lower-case hex SHA-256 by which an event names the one before it.
 func Hash(payload []byte) string {
 	sum := sha256.Sum256(payload)
-	return hex.EncodeToString(sum[:])
+	var digits [2 * sha256.Size]byte
+	return string(hex.AppendEncode(digits[:0], sum[:]))
 }
 
-// idOf derives an event's id from its place, so that every bridge gives one event one id.
-func idOf(resource string, transition uint64, state string) string {
-	return Hash([]byte(resource + "\n" + strconv.FormatUint(transition, 10) + "\n" + strings.ToLower(state)))[:32]
+// idDigits is how many digits an event's id has.
+const idDigits = 32
+
+// appendID derives an event's id from its place, so that every bridge gives one event one id.
+func appendID(b []byte, resource string, transition uint64, state string) []byte {
+	var room [256]byte
+	place := append(append(room[:0], resource...), '\n')
+	place = append(strconv.AppendUint(place, transition, 10), '\n')
+	sum := sha256.Sum256(appendLower(place, state))
+	return hex.AppendEncode(b, sum[:idDigits/2])
 }
 
 // timeOf is the event's time and where it comes from: MK.IO's time of the change, else the time
 // MK.IO last modified the record (unless the state before was still shown after it), else the moment
 // the bridge saw it.
-func timeOf(o lifecycle.Observation) (at time.Time, from string) {
+func timeOf(o *lifecycle.Observation) (at time.Time, from string) {
 	switch {
 	case !o.At.IsZero():
 		return o.At.UTC(), TimeFromMKIO
@@ -172,22 +173,12 @@ func timeOf(o lifecycle.Observation) (at time.Time, from string) {
 	return time.Time{}, TimeFromObserved
 }
 
-func optional(t time.Time) *time.Time {
+// optional is a time, where there is one.
+func optional(t *time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	t = t.UTC()
-	return &t
-}
-
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // "<" in a name is no danger here, and \u003c is hard to read
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
+	return t
 }
 
 // expectHeaderSize is what the headers of the expected sequence and stream add, but for the filter

@@ -8,6 +8,12 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
+// Attributes that are the same of every event.
+const (
+	specVersion     = "1.0"
+	dataContentType = "application/json"
+)
+
 // DataSchema identifies the JSON Schema of [Data]; the schemas package holds it.
 const DataSchema = "urn:mkio-bridge:schema:state-changed:1"
 

@@ -43,33 +43,38 @@ const (
 	HeaderDigest   = "Mkio-Body-Sha256" // of the body as it came, lower-case hex
 )
 
+// mostHeaders is how many headers an event can have, those of its write included.
+const mostHeaders = 16
+
 // headerOf writes down a fact; its sequence is given by the stream.
-func headerOf(f lifecycle.Fact) nats.Header {
-	h := nats.Header{
-		HeaderContentType: {ContentType},
-		HeaderState:       {url.PathEscape(f.State)},
-		HeaderTransition:  {strconv.FormatUint(f.Transition, 10)},
-		HeaderHash:        {f.Hash},
+func headerOf(f *lifecycle.Fact) nats.Header {
+	h := make(nats.Header, mostHeaders)
+	values := make([]string, 0, mostHeaders) // of all headers: one by one they would be as many allocations
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
 	}
-	for name, value := range map[string]string{
-		HeaderProvisioning: f.Provisioning,
-		HeaderLife:         f.Life,
-		HeaderDelivery:     f.Delivery,
-	} {
+	text := func(name, value string) {
 		if value != "" {
-			h[name] = []string{url.PathEscape(value)}
+			set(name, url.PathEscape(value))
 		}
 	}
-	for name, t := range map[string]time.Time{
-		HeaderTime:       f.At,
-		HeaderModified:   f.Modified,
-		HeaderSeenAfter:  f.SeenAfter,
-		HeaderSeenBefore: f.SeenBefore,
-	} {
+	moment := func(name string, t time.Time) {
 		if !t.IsZero() {
-			h[name] = []string{t.UTC().Format(time.RFC3339Nano)}
+			set(name, t.UTC().Format(time.RFC3339Nano))
 		}
 	}
+	set(HeaderContentType, ContentType)
+	set(HeaderTransition, strconv.FormatUint(f.Transition, 10))
+	set(HeaderHash, f.Hash)
+	set(HeaderState, url.PathEscape(f.State))
+	text(HeaderProvisioning, f.Provisioning)
+	text(HeaderLife, f.Life)
+	text(HeaderDelivery, f.Delivery)
+	moment(HeaderTime, f.At)
+	moment(HeaderModified, f.Modified)
+	moment(HeaderSeenAfter, f.SeenAfter)
+	moment(HeaderSeenBefore, f.SeenBefore)
 	return h
 }
 
@@ -80,31 +85,28 @@ func FactOf(h nats.Header, sequence uint64) (lifecycle.Fact, error) {
 	if f.Transition, err = strconv.ParseUint(h.Get(HeaderTransition), 10, 64); err != nil {
 		return f, fmt.Errorf("message %d is no event of the bridge: header %s is %q", sequence, HeaderTransition, h.Get(HeaderTransition))
 	}
-	for name, value := range map[string]*string{
-		HeaderState:        &f.State,
-		HeaderProvisioning: &f.Provisioning,
-		HeaderLife:         &f.Life,
-		HeaderDelivery:     &f.Delivery,
-	} {
-		if *value, err = url.PathUnescape(h.Get(name)); err != nil {
-			return f, fmt.Errorf("event %d: header %s: %w", sequence, name, err)
+	text := func(name string) string {
+		value, wrong := url.PathUnescape(h.Get(name))
+		if wrong != nil && err == nil {
+			err = fmt.Errorf("event %d: header %s: %w", sequence, name, wrong)
 		}
+		return value
 	}
-	for name, t := range map[string]*time.Time{
-		HeaderTime:       &f.At,
-		HeaderModified:   &f.Modified,
-		HeaderSeenAfter:  &f.SeenAfter,
-		HeaderSeenBefore: &f.SeenBefore,
-	} {
+	moment := func(name string) time.Time {
 		value := h.Get(name)
 		if value == "" {
-			continue
+			return time.Time{}
 		}
-		if *t, err = time.Parse(time.RFC3339Nano, value); err != nil {
-			return f, fmt.Errorf("event %d: header %s: %w", sequence, name, err)
+		t, wrong := time.Parse(time.RFC3339Nano, value)
+		if wrong != nil && err == nil {
+			err = fmt.Errorf("event %d: header %s: %w", sequence, name, wrong)
 		}
+		return t
 	}
-	return f, nil
+	f.State, f.Provisioning, f.Life, f.Delivery = text(HeaderState), text(HeaderProvisioning), text(HeaderLife), text(HeaderDelivery)
+	f.At, f.Modified = moment(HeaderTime), moment(HeaderModified)
+	f.SeenAfter, f.SeenBefore = moment(HeaderSeenAfter), moment(HeaderSeenBefore)
+	return f, err
 }
 
 // headerSource marks a message that the server copied from another stream: "<stream> <sequence> …".

@@ -8,7 +8,10 @@ import (
 )
 
 // Names derives every name on NATS from one prefix, the first token of all subjects.
-type Names struct{ prefix string }
+type Names struct {
+	prefix string
+	events string // the event log
+}
 
 // DefaultPrefix is the first subject token where nobody chose another.
 const DefaultPrefix = "mkio"
@@ -19,13 +22,15 @@ var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 func ValidPrefix(prefix string) bool { return prefixPattern.MatchString(prefix) }
 
 // NewNames returns the names under a valid prefix.
-func NewNames(prefix string) Names { return Names{prefix: prefix} }
+func NewNames(prefix string) Names {
+	return Names{prefix: prefix, events: strings.ToUpper(prefix) + "_EVENTS"}
+}
 
 // Prefix is the first token of every event's subject.
 func (n Names) Prefix() string { return n.prefix }
 
 // EventStream is the event log, the single source of truth.
-func (n Names) EventStream() string { return strings.ToUpper(n.prefix) + "_EVENTS" }
+func (n Names) EventStream() string { return n.events }
 
 // EventSubjects is every subject of the event log.
 func (n Names) EventSubjects() string { return n.prefix + ".>" }

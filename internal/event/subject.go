@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"mkio-bridge/internal/lifecycle"
 )
@@ -30,19 +31,29 @@ var ErrCutToken = errors.New("a name in the subject is cut, the event has it in 
 // Whether long names are cut must not depend on the state, or the states of one resource would
 // not share one filter. So room is kept for the longest state token there can be.
 func (n Names) Resource(k lifecycle.Key) string {
-	names := append([]string{k.Project}, k.Names()...)
-	tokens := make([]string, len(names))
-	size := len(n.prefix) + 1 + len(k.Kind) + 1 + maxToken
-	for i, name := range names {
-		tokens[i] = escape(name)
-		size += len(tokens[i]) + 1
+	var room [tokenRoom]byte
+	return string(n.appendResource(room[:0], k))
+}
+
+// tokenRoom is how many bytes most tokens and subjects fit into: they are made on the path of every delivery.
+const tokenRoom = 256
+
+func (n Names) appendResource(b []byte, k lifecycle.Key) []byte {
+	var room [1 + lifecycle.MaxDepth]string
+	names := k.AppendNames(append(room[:0], k.Project))
+	start := len(b)
+	b = append(b, k.Kind...)
+	for _, name := range names {
+		b = appendEscaped(append(b, '.'), name)
 	}
-	if size > maxSubject {
-		for i, name := range names {
-			tokens[i] = cut(tokens[i], name)
-		}
+	if len(n.prefix)+1+len(b)-start+1+maxToken <= maxSubject {
+		return b
 	}
-	return string(k.Kind) + "." + strings.Join(tokens, ".")
+	b = append(b[:start], k.Kind...)
+	for _, name := range names {
+		b = append(append(b, '.'), cut(escape(name), name)...)
+	}
+	return b
 }
 
 // Groups returns what resource tokens of a kind and project begin with, up to their second dot. Where
@@ -73,22 +84,65 @@ func ResourceOf(unprefixed string) string {
 // Filter matches every event of the resource with the given token, and no other.
 func (n Names) Filter(resource string) string { return n.prefix + "." + resource + ".*" }
 
+// filterSize is how many bytes [Names.Filter] has.
+func (n Names) filterSize(resource string) int {
+	return len(n.prefix) + len(".") + len(resource) + len(".*")
+}
+
 // Subject is the subject of an event of the resource with the given token.
 func (n Names) Subject(resource, state string) string {
-	token := StateToken(state)
-	subject := n.prefix + "." + resource + "." + token
+	var room [tokenRoom]byte
+	b := append(append(room[:0], n.prefix...), '.')
+	return string(appendState(append(b, resource...), state))
+}
+
+// place is [Names.Subject] and [Names.Resource] at once.
+func (n Names) place(k lifecycle.Key, state string) (subject, resource string) {
+	var room [tokenRoom]byte
+	b := n.appendResource(append(append(room[:0], n.prefix...), '.'), k)
+	end := len(b)
+	subject = string(appendState(b, state))
+	return subject, subject[len(n.prefix)+1 : end]
+}
+
+// appendState ends a subject.
+func appendState(subject []byte, state string) []byte {
+	subject = append(subject, '.')
+	end := len(subject)
+	subject = appendStateToken(subject, state)
 	if len(subject) > maxSubject {
-		subject = n.prefix + "." + resource + "." + cut(token, strings.ToLower(state))
+		subject = append(subject[:end], cut(StateToken(state), strings.ToLower(state))...)
 	}
 	return subject
 }
 
 // StateToken is a state as subjects spell it: lower-case and escaped.
 func StateToken(state string) string {
+	var room [maxToken]byte
+	return string(appendStateToken(room[:0], state))
+}
+
+func appendStateToken(b []byte, state string) []byte {
 	if state == "" {
-		return unsetState
+		return append(b, unsetState...)
 	}
-	return escape(strings.ToLower(state))
+	var room [maxToken]byte
+	return appendEscaped(b, appendLower(room[:0], state))
+}
+
+// appendLower is strings.ToLower.
+func appendLower(b []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			return append(b[:len(b)-i], strings.ToLower(s)...)
+		}
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 // NameToken is a project or resource name as subjects spell it.
@@ -136,15 +190,24 @@ func (n Names) Parse(subject string) (key lifecycle.Key, state string, err error
 
 // escape writes every byte that a subject token or a bucket key cannot hold as =XX.
 func escape(name string) string {
-	var b strings.Builder
 	for i := range len(name) {
-		if c := name[i]; plain(c) {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%c%02X", escapeStart, c)
+		if !plain(name[i]) {
+			return string(appendEscaped(nil, name))
 		}
 	}
-	return b.String()
+	return name
+}
+
+func appendEscaped[S string | []byte](b []byte, name S) []byte {
+	const digits = "0123456789ABCDEF"
+	for i := range len(name) {
+		if c := name[i]; plain(c) {
+			b = append(b, c)
+		} else {
+			b = append(b, escapeStart, digits[c>>4], digits[c&15])
+		}
+	}
+	return b
 }
 
 // unescape is the inverse of escape and takes nothing that escape does not give.

@@ -39,8 +39,8 @@ func Kinds() []Kind {
 	}
 }
 
-// maxDepth is the largest number of names that any kind's key has.
-const maxDepth = 3
+// MaxDepth is the largest number of names that any kind's key has.
+const MaxDepth = 3
 
 // Depth is how many names tell two resources of a kind and project apart: a job needs its
 // transform, a scheduled operation the kind and the name of its parent. It is 0 for a kind
@@ -63,7 +63,7 @@ func (k Kind) Depth() int {
 type Key struct {
 	Kind    Kind
 	Project string
-	names   [maxDepth]string
+	names   [MaxDepth]string
 }
 
 // NewKey returns the key of a resource. names are the kind's name tokens, outermost first:
@@ -89,7 +89,10 @@ func NewKey(kind Kind, project string, names ...string) (Key, error) {
 }
 
 // Names returns the kind's name tokens, outermost first.
-func (k Key) Names() []string { return append([]string(nil), k.names[:k.Kind.Depth()]...) }
+func (k Key) Names() []string { return k.AppendNames(nil) }
+
+// AppendNames appends the kind's name tokens, outermost first.
+func (k Key) AppendNames(names []string) []string { return append(names, k.names[:k.Kind.Depth()]...) }
 
 // Name is the resource's own name, the innermost of its names.
 func (k Key) Name() string { return k.names[k.Kind.Depth()-1] }

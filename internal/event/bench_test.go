@@ -1,0 +1,41 @@
+package event_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// deciding is all that is done for a delivery between reading its JSON and publishing.
+func deciding(tb testing.TB) func() {
+	o, encoder := observation(tb), encoder()
+	o.Problems, o.Delivery.ID = nil, "3b0c77aa-7c53-4b0a-9c7e-0f2a3d1e5b66" // a job that finished well
+	o.Resource = []byte(`{"name":"` + strings.Repeat("x", 1100) + `"}`)
+	before := lifecycle.Fact{Sequence: 4711, Transition: 2, State: "Processing", Hash: strings.Repeat("ab", 32), Life: o.Life, At: o.At.Add(-time.Minute)}
+	recorded := time.Now()
+	return func() {
+		if v := lifecycle.Decide(&before, o); v.Outcome != lifecycle.Changed {
+			tb.Fatal(v)
+		}
+		if _, err := encoder.Encode(o, &before, recorded); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecideAndEncode(b *testing.B) {
+	decide := deciding(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		decide()
+	}
+}
+
+func TestADeliveryIsDecidedAndEncodedInFewAllocations(t *testing.T) {
+	const most = 10
+	if got := testing.AllocsPerRun(100, deciding(t)); got > most {
+		t.Errorf("%v allocations, want at most %d", got, most)
+	}
+}
