@@ -72,7 +72,7 @@ func (enc Encoder) payload(o lifecycle.Observation, data Data, resource string, 
 	if err != nil {
 		return nil, err
 	}
-	at, _ := timeOf(o)
+	at, _ := TimeOf(o)
 	e := cloudevents.New()
 	e.SetID(idOf(resource, data.Transition, data.State))
 	e.SetSource(enc.BaseURL + o.Source)
@@ -91,7 +91,7 @@ func (enc Encoder) payload(o lifecycle.Observation, data Data, resource string, 
 }
 
 func dataOf(o lifecycle.Observation, previous *lifecycle.Fact) Data {
-	_, from := timeOf(o)
+	_, from := TimeOf(o)
 	d := Data{
 		Kind:              o.Key.Kind,
 		Project:           o.Key.Project,
@@ -155,10 +155,10 @@ func idOf(resource string, transition uint64, state string) string {
 	return Hash([]byte(resource + "\n" + strconv.FormatUint(transition, 10) + "\n" + strings.ToLower(state)))[:32]
 }
 
-// timeOf is the event's time and where it comes from: MK.IO's time of the change, else the time
+// TimeOf is the event's time and where it comes from: MK.IO's time of the change, else the time
 // MK.IO last modified the record (unless the state before was still shown after it), else the moment
 // the bridge saw it.
-func timeOf(o lifecycle.Observation) (at time.Time, from string) {
+func TimeOf(o lifecycle.Observation) (at time.Time, from string) {
 	switch {
 	case !o.At.IsZero():
 		return o.At.UTC(), TimeFromMKIO

@@ -131,7 +131,7 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifec
 		return verdict, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
 	}
 	p.ledger.note(resource, before, o, verdict)
-	p.metrics.observed.WithLabelValues(string(o.Key.Kind), string(o.Via), verdict.Outcome.String()).Inc()
+	p.metrics.became(o, verdict.Outcome)
 	p.log.Debug("observed", "resource", resource, "state", o.State, "via", o.Via, "outcome", verdict.Outcome.String(), "why", verdict.Why)
 	return verdict, nil
 }
@@ -243,13 +243,11 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 		jetstream.WithExpectStream(p.names.EventStream()), // stored with the event: no other stream takes a copy of it
 		jetstream.WithRetryAttempts(0))
 	if err != nil {
-		if conflicted(err) {
-			p.metrics.conflicts.Inc()
-		}
+		p.metrics.unacked(o, err)
 		return place{}, troubleOf(ctx, fmt.Errorf("publish to %s: %w", m.Subject, err))
 	}
 	p.gate.worked()
-	p.metrics.ackSeconds.Observe(time.Since(asked).Seconds())
+	p.metrics.acked(o, asked)
 	m.Fact.Sequence = ack.Sequence
 	stored := place{fact: &m.Fact, expect: ack.Sequence}
 	p.known.put(resource, stored)
