@@ -55,17 +55,25 @@ type panel struct {
 	Panels                   []panel
 }
 
-func dashboardPanels(t *testing.T) []panel {
+// A dashboard has panels, and variables that are asked for.
+type dashboard struct {
+	Panels     []panel
+	Templating struct {
+		List []struct{ Name, Definition string }
+	}
+}
+
+func readDashboard(t *testing.T) (d dashboard) {
 	t.Helper()
-	var board panel
-	if err := json.Unmarshal(readFile(t, dashboardFile), &board); err != nil {
+	if err := json.Unmarshal(readFile(t, dashboardFile), &d); err != nil {
 		t.Fatal(err)
 	}
 	var all []panel
-	for _, p := range board.Panels {
+	for _, p := range d.Panels {
 		all = append(append(all, p), p.Panels...)
 	}
-	return slices.DeleteFunc(all, func(p panel) bool { return p.Type == "row" })
+	d.Panels = slices.DeleteFunc(all, func(p panel) bool { return p.Type == "row" })
+	return d
 }
 
 // expressions are all of the alerts and of the dashboard, by where they are.
@@ -75,7 +83,7 @@ func expressions(t *testing.T) map[string]string {
 	for _, r := range alertRules(t) {
 		found["alert "+r.Alert+" "+r.Labels["severity"]] = r.Expr
 	}
-	for _, p := range dashboardPanels(t) {
+	for _, p := range readDashboard(t).Panels {
 		for i, target := range p.Targets {
 			found["panel "+p.Title+" "+strconv.Itoa(i)] = target.Expr
 		}
@@ -106,7 +114,11 @@ func TestAlertsAndPanelsAskForMetricsThatAre(t *testing.T) {
 	documented := readFile(t, readme)
 	histogram := regexp.MustCompile(`_(bucket|sum|count)$`)
 	used := map[string]bool{}
-	for place, expr := range expressions(t) {
+	asked := expressions(t)
+	for _, v := range readDashboard(t).Templating.List {
+		asked["variable "+v.Name] = v.Definition
+	}
+	for place, expr := range asked {
 		for _, name := range metricName.FindAllString(expr, -1) {
 			base := histogram.ReplaceAllString(name, "")
 			used[name], used[base] = true, true
@@ -155,7 +167,7 @@ func TestEveryAlertIsExplainedAndTested(t *testing.T) {
 
 func TestEveryPanelSaysWhatItShows(t *testing.T) {
 	titles := map[string]bool{}
-	for _, p := range dashboardPanels(t) {
+	for _, p := range readDashboard(t).Panels {
 		if p.Description == "" || p.FieldConfig.Defaults.Unit == "" || len(p.Targets) == 0 {
 			t.Errorf("panel %q lacks a description, a unit or a question", p.Title)
 		}
