@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -59,7 +60,10 @@ type panel struct {
 type dashboard struct {
 	Panels     []panel
 	Templating struct {
-		List []struct{ Name, Definition string }
+		List []struct {
+			Name  string
+			Query any
+		}
 	}
 }
 
@@ -116,7 +120,7 @@ func TestAlertsAndPanelsAskForMetricsThatAre(t *testing.T) {
 	used := map[string]bool{}
 	asked := expressions(t)
 	for _, v := range readDashboard(t).Templating.List {
-		asked["variable "+v.Name] = v.Definition
+		asked["variable "+v.Name] = fmt.Sprint(v.Query)
 	}
 	for place, expr := range asked {
 		for _, name := range metricName.FindAllString(expr, -1) {

@@ -35,7 +35,7 @@ func TestWhoWaitsIsCountedWithoutLookingAtAll(t *testing.T) {
 		case 0:
 			k.put(resource, place{})
 		case 1:
-			k.flapped(resource, place{fact: f, expect: sequence}, reached.Add(30*time.Minute))
+			k.flapped(resource, place{fact: f, expect: sequence}, now)
 		default:
 			k.learn(resource, place{fact: f, expect: sequence})
 		}
