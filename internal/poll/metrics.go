@@ -2,6 +2,7 @@ package poll
 
 import (
 	"errors"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -102,6 +103,16 @@ func (m *metrics) swept(project string, kind lifecycle.Kind, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sweeps[sweptKind{project, kind}] = at
+}
+
+// left takes back what is told of a project: it is another's to tell now.
+func (m *metrics) left(project string) {
+	for _, gauge := range []*prometheus.GaugeVec{m.trouble, m.gaps, m.newest} {
+		gauge.DeletePartialMatch(prometheus.Labels{"project": project})
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.sweeps, func(k sweptKind, _ time.Time) bool { return k.project == project })
 }
 
 // reasonOf puts an error into one of a few classes.

@@ -189,9 +189,7 @@ func (p *Poller) leave(project *project) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.projects, project.name)
-	p.metrics.trouble.DeleteLabelValues(project.name) // it is another's to tell now
-	p.metrics.gaps.DeletePartialMatch(prometheus.Labels{"project": project.name})
-	p.metrics.newest.DeletePartialMatch(prometheus.Labels{"project": project.name})
+	p.metrics.left(project.name)
 }
 
 // advice says what to do about an error of MK.IO's API.
