@@ -150,8 +150,10 @@ func (f *fleet) gather(i *instance, b *bridge) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, family := range families {
-		if family.GetName() == "mkio_bridge_publish_conflicts_total" {
-			f.counts["write refused"] += int(family.GetMetric()[0].GetCounter().GetValue())
+		for _, m := range family.GetMetric() {
+			if family.GetName() == "mkio_bridge_publishes_total" && m.GetLabel()[1].GetValue() == "conflict" {
+				f.counts["write refused"] += int(m.GetCounter().GetValue())
+			}
 		}
 	}
 	f.counts["acknowledgement lost"] += i.cable.takeLostAcks()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -98,10 +99,21 @@ func natsConfig(c config, log *slog.Logger) broker.Config {
 // newRegistry gathers the metrics of all parts with those of the process.
 func newRegistry(parts ...[]prometheus.Collector) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
+	registry.MustRegister(buildInfo(), collectors.NewBuildInfoCollector(),
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.MetricsGC, collectors.MetricsScheduler)),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, part := range parts {
 		registry.MustRegister(part...)
 	}
 	return registry
+}
+
+// buildInfo tells which build runs. Alerts that a bridge is down go by it.
+func buildInfo() prometheus.Collector {
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "mkio_bridge_build_info",
+		Help: "1, with the version of the bridge and that of Go.",
+	}, []string{"version", "goversion"})
+	info.WithLabelValues(version(), runtime.Version()).Set(1)
+	return info
 }

@@ -217,7 +217,7 @@ func (s *simulation) checkRecovered() {
 		for _, m := range family.GetMetric() {
 			if family.GetName() == "mkio_bridge_changes_recovered_total" {
 				for _, l := range m.GetLabel() {
-					if l.GetName() == "kind" {
+					if l.GetName() == "kind" && m.GetCounter().GetValue() > 0 {
 						got[l.GetValue()] += m.GetCounter().GetValue()
 					}
 				}

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/schematest"
 )
@@ -178,15 +176,32 @@ func TestABodyIsSafeToLookAt(t *testing.T) {
 	}
 }
 
+// webhookRequests is how many requests to the webhook's address were counted.
+func webhookRequests(t *testing.T, b *bridge) (sum float64) {
+	t.Helper()
+	families, err := b.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == "mkio_bridge_webhook_requests_total" {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
 func TestARetryAppliesWhatIsKnownByNow(t *testing.T) {
 	w := putAside(t)
 	wantSaid(t, exitOK, []string{"1  changed       nothing is recorded [nothing was written]", "2  malformed", "3  late"}, "unapplied", "retry", "--dry-run")
 	w.holds("Finished", "1 2 3")
-	before := testutil.CollectAndCount(w.metrics, "mkio_bridge_webhook_requests_total")
+	before := webhookRequests(t, w.bridge)
 	wantSaid(t, exitOK, []string{"1  changed       nothing is recorded [it is an event now, removed]", "2  malformed     the delivery is not JSON", "[it stays]", "3  late"}, "unapplied", "retry")
 	w.holds("Finished Processing", "2 3")
-	if after := testutil.CollectAndCount(w.metrics, "mkio_bridge_webhook_requests_total"); after != before {
-		t.Errorf("a retry counts as a request of the webhook: %d, %d before", after, before)
+	if after := webhookRequests(t, w.bridge); after != before || before == 0 {
+		t.Errorf("a retry counts as a request of the webhook: %.0f, %.0f before", after, before)
 	}
 	metrics := ask(w.adminRoutes(true), http.MethodGet, "/metrics", nil).Body.String()
 	if want := `mkio_bridge_observations_total{kind="job",outcome="changed",via="webhook"} 2`; !strings.Contains(metrics, want) {

@@ -32,7 +32,7 @@ type Message struct {
 // payload limit the resource is left out, then the correlation data and the errors.
 func (enc Encoder) Encode(o lifecycle.Observation, previous *lifecycle.Fact, recorded time.Time) (Message, error) {
 	subject, resource := enc.Names.place(o.Key, o.State)
-	at, from := timeOf(&o)
+	at, from := TimeOf(o)
 	transition := uint64(1)
 	if previous != nil {
 		transition = previous.Transition + 1
@@ -156,10 +156,10 @@ func appendID(b []byte, resource string, transition uint64, state string) []byte
 	return hex.AppendEncode(b, sum[:idDigits/2])
 }
 
-// timeOf is the event's time and where it comes from: MK.IO's time of the change, else the time
+// TimeOf is the event's time and where it comes from: MK.IO's time of the change, else the time
 // MK.IO last modified the record (unless the state before was still shown after it), else the moment
 // the bridge saw it.
-func timeOf(o *lifecycle.Observation) (at time.Time, from string) {
+func TimeOf(o lifecycle.Observation) (at time.Time, from string) {
 	switch {
 	case !o.At.IsZero():
 		return o.At.UTC(), TimeFromMKIO

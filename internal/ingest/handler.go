@@ -89,6 +89,8 @@ type answer struct {
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
+	h.metrics.inHand.Inc()
+	defer h.metrics.inHand.Dec()
 	var a answer
 	switch r.Method {
 	case http.MethodPost:
@@ -134,6 +136,7 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="mkio-bridge"`)
 		return answer{status: http.StatusUnauthorized, stranger: true, detail: "the webhook secret is missing or wrong: send it as X-Webhook-Secret, Authorization: Bearer or access_token"}
 	}
+	h.metrics.last.SetToCurrentTime()
 	if !jsonContent(r.Header) {
 		return answer{status: http.StatusUnsupportedMediaType, detail: "a delivery is JSON, not compressed: send Content-Type application/json or application/cloudevents+json"}
 	}
@@ -142,7 +145,7 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 		return tooLarge
 	}
 	body, room, err := h.read(http.MaxBytesReader(w, r.Body, h.c.MaxBody))
-	defer h.bytes.Release(room)
+	defer h.release(room)
 	_, large := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case large:
@@ -172,6 +175,7 @@ func (h *Handler) read(body io.Reader) (content []byte, room int64, err error) {
 			if !h.bytes.TryAcquire(step) {
 				return nil, room, errNoRoom
 			}
+			h.metrics.bytes.Add(float64(step))
 			room += step
 			content = append(make([]byte, 0, room), content...)
 		}
@@ -184,6 +188,12 @@ func (h *Handler) read(body io.Reader) (content []byte, room int64, err error) {
 			return nil, room, err
 		}
 	}
+}
+
+// release gives back the room of a body.
+func (h *Handler) release(room int64) {
+	h.bytes.Release(room)
+	h.metrics.bytes.Sub(float64(room))
 }
 
 var (

@@ -3,10 +3,17 @@ package mkio
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mkio-bridge/internal/lifecycle"
 )
 
 func TestBudgetIsKeptInAnyMinute(t *testing.T) {
@@ -105,6 +112,56 @@ func TestWhoGivesUpTakesNothing(t *testing.T) {
 		began := time.Now()
 		if err := b.Take(t.Context(), Sweeps); err != nil || time.Since(began) > 4*time.Second {
 			t.Errorf("the next waited %s, %v", time.Since(began), err)
+		}
+	})
+}
+
+// What a project takes of its budget, and how long its requests waited for it, is counted.
+func TestWhatIsTakenOfTheBudgetIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, assetPage("a", "")) })
+		const requests = 5
+		for range requests {
+			if _, err := walk(t, c, lifecycle.Asset); err != nil {
+				t.Fatal(err)
+			}
+		}
+		registry := prometheus.NewPedanticRegistry()
+		registry.MustRegister(c.Collectors()...)
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, family := range families {
+			m := family.GetMetric()[0]
+			found++
+			switch family.GetName() {
+			case "mkio_bridge_api_budget_granted_total":
+				if m.GetLabel()[0].GetValue() != "aurora-vod" || m.GetCounter().GetValue() != requests {
+					t.Errorf("granted: %v", m)
+				}
+			case "mkio_bridge_api_budget_limit":
+				if m.GetGauge().GetValue() != 1000 {
+					t.Errorf("limit: %v", m)
+				}
+			case "mkio_bridge_api_budget_wait_seconds":
+				// The first is granted at once, the others when 950 a minute allow them.
+				for _, m := range family.GetMetric() {
+					if waited := m.GetHistogram().GetSampleSum(); m.GetLabel()[0].GetValue() == "sweeps" && math.Abs(waited-(requests-1)*60/950.0) > 0.01 {
+						t.Errorf("waited: %v", m)
+					}
+				}
+			case "mkio_bridge_api_request_duration_seconds":
+				if m.GetHistogram().GetSampleCount() != requests {
+					t.Errorf("durations: %v", m)
+				}
+			default:
+				found--
+			}
+		}
+		if found != 4 {
+			t.Errorf("%d of the four are there", found)
 		}
 	})
 }

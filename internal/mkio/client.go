@@ -66,7 +66,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		},
 		perMinute: c.PerMinute,
 		resource:  c.Resource,
-		metrics:   newClientMetrics(),
+		metrics:   newClientMetrics(c.PerMinute),
 		budgets:   map[string]*Budget{},
 	}, nil
 }
@@ -114,9 +114,11 @@ type answer struct {
 func (c *Client) do(ctx context.Context, r request) (answer, error) {
 	budget := c.Budget(r.project)
 	for try := 1; ; try++ {
+		came := time.Now()
 		if err := budget.Take(ctx, r.class); err != nil {
 			return answer{}, fmt.Errorf("%s %s: waiting for the request budget: %w", r.method, r.path, err)
 		}
+		c.metrics.granted(r, time.Since(came))
 		a, err := c.try(ctx, r)
 		if err == nil || ctx.Err() != nil || !retriable(err) {
 			return a, err
@@ -185,12 +187,12 @@ func (c *Client) try(ctx context.Context, r request) (answer, error) {
 	asked := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		c.metrics.asked(r, 0)
+		c.metrics.asked(r, 0, time.Since(asked))
 		return answer{}, networkError{fmt.Errorf("%s %s: %w", r.method, r.path, withoutAddress(err))}
 	}
 	defer resp.Body.Close()
-	c.metrics.asked(r, resp.StatusCode)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	c.metrics.asked(r, resp.StatusCode, time.Since(asked))
 	if err != nil {
 		return answer{}, networkError{fmt.Errorf("%s %s: reading the answer: %w", r.method, r.path, err)}
 	}

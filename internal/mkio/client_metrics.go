@@ -2,21 +2,62 @@ package mkio
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-type clientMetrics struct{ requests *prometheus.CounterVec }
+type clientMetrics struct {
+	requests *prometheus.CounterVec
+	seconds  prometheus.Histogram
+	grants   *prometheus.CounterVec
+	limit    prometheus.Gauge
+	waits    *prometheus.HistogramVec
+}
 
-func newClientMetrics() *clientMetrics {
-	return &clientMetrics{requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "mkio_bridge_api_requests_total",
-		Help: "Requests to MK.IO's API by method and status; code is none where no answer came.",
-	}, []string{"method", "code", "class"})}
+func newClientMetrics(perMinute int) *clientMetrics {
+	m := &clientMetrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "mkio_bridge_api_requests_total",
+			Help: "Requests to MK.IO's API by method and status; code is none where no answer came.",
+		}, []string{"method", "code", "class"}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:                        "mkio_bridge_api_request_duration_seconds",
+			Help:                        "Time from a request to MK.IO's API to the end of its answer.",
+			Buckets:                     prometheus.ExponentialBuckets(0.01, 2.5, 10),
+			NativeHistogramBucketFactor: 1.1,
+		}),
+		grants: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "mkio_bridge_api_budget_granted_total",
+			Help: "Requests that a project's budget granted; project is empty for those of none.",
+		}, []string{"project"}),
+		limit: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "mkio_bridge_api_budget_limit",
+			Help: "Most requests a minute, of each project: BRIDGE_POLL_RATE. A twentieth is kept for bursts.",
+		}),
+		waits: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:                        "mkio_bridge_api_budget_wait_seconds",
+			Help:                        "How long requests waited for the budget, by their class: urgent (in motion, or asked for), changes, sweeps.",
+			Buckets:                     prometheus.ExponentialBuckets(0.01, 4, 9),
+			NativeHistogramBucketFactor: 1.1,
+		}, []string{"class"}),
+	}
+	m.limit.Set(float64(perMinute))
+	for class := range classes {
+		m.waits.WithLabelValues(class.String())
+	}
+	return m
+}
+
+// granted counts a request that waited for its budget.
+func (m *clientMetrics) granted(r request, waited time.Duration) {
+	m.grants.WithLabelValues(r.project).Inc()
+	m.waits.WithLabelValues(r.class.String()).Observe(waited.Seconds())
 }
 
 // asked counts a request; status is 0 where no answer came.
-func (m *clientMetrics) asked(r request, status int) {
+func (m *clientMetrics) asked(r request, status int, took time.Duration) {
+	m.seconds.Observe(took.Seconds())
 	code := "none"
 	if status != 0 {
 		code = strconv.Itoa(status)
@@ -37,7 +78,8 @@ func (c Class) String() string {
 
 // Collectors returns the client's metrics.
 func (c *Client) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{c.metrics.requests, tokenEnd{c}}
+	m := c.metrics
+	return []prometheus.Collector{m.requests, m.seconds, m.grants, m.limit, m.waits, tokenEnd{c}}
 }
 
 // tokenEnd tells when the token ends, where it says so.

@@ -66,6 +66,8 @@ type history struct {
 	settled time.Time // rows created before are read no more; it is noted, so that it counts through restarts
 	asked   map[pastDelivery]string
 	reverse bool // the newest rows come first
+
+	sent, unsent time.Time // when the newest delivery was made that arrived, and that did not; zero: none was seen
 }
 
 // How far back rows are read. What was lost longer ago, the first sweep has shown.
@@ -136,6 +138,7 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 		h.offset = 0
 		return p.readHistory(ctx, h)
 	}
+	p.metrics.delivered(p.name, h.sent, h.unsent)
 	switch {
 	case h.reverse:
 		h.offset = 0
@@ -153,6 +156,12 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 // readDelivery has the resource of a delivery that did not arrive looked at, once, and says whether the row
 // may still change.
 func (p *project) readDelivery(h *history, d mkio.PastDelivery, now time.Time) (pending bool) {
+	switch d.Status {
+	case mkio.StatusSent:
+		h.sent = later(h.sent, d.Created)
+	case mkio.StatusFailed, mkio.StatusRetrying:
+		h.unsent = later(h.unsent, d.Created)
+	}
 	if d.Created.Before(h.settled) {
 		return false
 	}

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"errors"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ type metrics struct {
 	failures *prometheus.CounterVec
 	trouble  *prometheus.GaugeVec
 	history  *prometheus.CounterVec
+	newest   *prometheus.GaugeVec
 	gaps     *prometheus.GaugeVec
 
 	mu     sync.Mutex
@@ -46,6 +48,10 @@ func newMetrics() *metrics {
 			Name: "mkio_bridge_history_deliveries_total",
 			Help: "Rows of the delivery history that were looked up, by their status.",
 		}, []string{"project", "status"}),
+		newest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "mkio_bridge_history_newest_timestamp_seconds",
+			Help: "When the newest row of the delivery history with a status was made, in seconds since 1970: sent, or unsent (failed or tried again); 0 where there was none.",
+		}, []string{"project", "status"}),
 		gaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_coverage_gap",
 			Help: "1 while it is not proven that the log has all of a kind: a sweep failed or is overdue.",
@@ -55,7 +61,7 @@ func newMetrics() *metrics {
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.rows, m.failures, m.trouble, m.history, m.gaps}
+	return []prometheus.Collector{m.rows, m.failures, m.trouble, m.history, m.newest, m.gaps}
 }
 
 func (m *metrics) seen(o lifecycle.Observation, v lifecycle.Verdict) {
@@ -82,10 +88,31 @@ func (m *metrics) gap(project string, kind lifecycle.Kind, open bool) {
 	m.gaps.WithLabelValues(project, string(kind)).Set(value)
 }
 
+// delivered tells when the newest rows of the delivery history were made (zero: there was none).
+func (m *metrics) delivered(project string, sent, unsent time.Time) {
+	for status, at := range map[string]time.Time{"sent": sent, "unsent": unsent} {
+		seconds := 0.0
+		if !at.IsZero() {
+			seconds = float64(at.UnixMilli()) / 1000
+		}
+		m.newest.WithLabelValues(project, status).Set(seconds)
+	}
+}
+
 func (m *metrics) swept(project string, kind lifecycle.Kind, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sweeps[sweptKind{project, kind}] = at
+}
+
+// left takes back what is told of a project: it is another's to tell now.
+func (m *metrics) left(project string) {
+	for _, gauge := range []*prometheus.GaugeVec{m.trouble, m.gaps, m.newest} {
+		gauge.DeletePartialMatch(prometheus.Labels{"project": project})
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.sweeps, func(k sweptKind, _ time.Time) bool { return k.project == project })
 }
 
 // reasonOf puts an error into one of a few classes.
@@ -103,6 +130,14 @@ func reasonOf(err error) string {
 		return "network"
 	}
 	return "answer"
+}
+
+// sweepInterval tells how often everything is compared, which is what the ages are held against.
+func (p *Poller) sweepInterval() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "mkio_bridge_sweep_interval_seconds",
+		Help: "Time between two full sweeps: BRIDGE_POLL_FULL.",
+	}, func() float64 { return p.Full.Seconds() })
 }
 
 // sweepAges tells how long ago each kind was swept to its end.

@@ -82,7 +82,7 @@ func New(c Config) *Poller {
 
 // Collectors returns the poller's metrics.
 func (p *Poller) Collectors() []prometheus.Collector {
-	return append(p.metrics.collectors(), sweepAges{p}, leasesHeld{p})
+	return append(p.metrics.collectors(), sweepAges{p}, leasesHeld{p}, p.sweepInterval())
 }
 
 // Run polls until the context ends, and waits for what is under way.
@@ -189,8 +189,7 @@ func (p *Poller) leave(project *project) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.projects, project.name)
-	p.metrics.trouble.DeleteLabelValues(project.name) // it is another's to tell now
-	p.metrics.gaps.DeletePartialMatch(prometheus.Labels{"project": project.name})
+	p.metrics.left(project.name)
 }
 
 // advice says what to do about an error of MK.IO's API.

@@ -5,17 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// health is what the last looks found. It belongs to who has the turn.
+// health is what the last looks found. It belongs to who has the turn, but for what is atomic.
 type health struct {
 	turn   chan struct{} // holds a token while somebody looks
 	found  condition
 	at     time.Time // when the last whole look ended
 	proven proof
+
+	unapplied         atomic.Uint64 // deliveries that became no event
+	unappliedPermille atomic.Uint64 // of the room for them that is taken
 }
 
 // A proof says when, and on which connection, JetStream last checked a write to the log.
@@ -128,6 +132,9 @@ func (p *Publisher) survey(ctx context.Context) (map[string]*jetstream.StreamInf
 		if info != nil {
 			infos[want.Name] = info
 		}
+		if info != nil && want.Name == p.names.UnappliedStream() {
+			p.health.noteUnapplied(info)
+		}
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			c.missing = append(c.missing, want.Name)
 		}
@@ -143,6 +150,16 @@ func (p *Publisher) survey(ctx context.Context) (map[string]*jetstream.StreamInf
 		}
 	}
 	return infos, c
+}
+
+// noteUnapplied notes how many deliveries became no event, and how full their stream is.
+func (h *health) noteUnapplied(info *jetstream.StreamInfo) {
+	h.unapplied.Store(info.State.Msgs)
+	permille := uint64(0)
+	if limit := info.Config.MaxBytes; limit > 0 {
+		permille = info.State.Bytes * 1000 / uint64(limit)
+	}
+	h.unappliedPermille.Store(permille)
 }
 
 // sameLog says whether the log is the one that is remembered, which it had up to the horizon before it was looked

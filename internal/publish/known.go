@@ -36,16 +36,17 @@ func (at place) asTold() *lifecycle.Fact {
 type known struct {
 	mu      sync.RWMutex
 	groups  map[string]group // by kind and project, the first two tokens of a resource
+	waiting waiting          // those of them that should not stay as they are
 	horizon uint64           // the highest sequence of the log that is known here
 }
 
 // A group holds the resources of one kind and project by their tokens.
 type group struct {
 	places map[string]place
-	moving map[string]bool // those that move on by themselves
+	moving map[string]minute // those that move on by themselves, and since when they should
 }
 
-func newKnown() known { return known{groups: map[string]group{}} }
+func newKnown() known { return known{groups: map[string]group{}, waiting: waiting{}} }
 
 func (k *known) get(resource string) place {
 	k.mu.RLock()
@@ -63,9 +64,22 @@ func (k *known) put(resource string, at place) {
 		}
 		return
 	}
-	g := k.groups[event.GroupOf(resource)]
-	delete(g.places, resource)
+	name := event.GroupOf(resource)
+	delete(k.groups[name].places, resource)
+	k.rest(name, resource)
+}
+
+// rest notes that a resource moves on no longer; the caller holds the lock.
+func (k *known) rest(name, resource string) {
+	g := k.groups[name]
+	k.waiting.add(kindOf(name), g.moving[resource], -1)
 	delete(g.moving, resource)
+}
+
+// kindOf is the kind of a group's resources.
+func kindOf(name string) lifecycle.Kind {
+	kind, _, _ := strings.Cut(name, ".")
+	return lifecycle.Kind(kind)
 }
 
 // learn puts a place that a scan or the log's tail found, unless something newer is known already.
@@ -82,18 +96,18 @@ func (k *known) set(resource string, at place) {
 	name := event.GroupOf(resource)
 	g, ok := k.groups[name]
 	if !ok {
-		g = group{places: map[string]place{}, moving: map[string]bool{}}
+		g = group{places: map[string]place{}, moving: map[string]minute{}}
 		k.groups[name] = g
 	}
 	if old := g.places[resource]; old.fact != nil && old.fact.Sequence == at.fact.Sequence && old.again.After(at.again) {
 		at.again = old.again
 	}
 	g.places[resource] = at
-	kind, _, _ := strings.Cut(name, ".")
-	if lifecycle.Moving(lifecycle.Kind(kind), at.fact.State, at.fact.Provisioning) {
-		g.moving[resource] = true
-	} else {
-		delete(g.moving, resource)
+	k.rest(name, resource)
+	if kind := kindOf(name); lifecycle.Moving(kind, at.fact.State, at.fact.Provisioning) {
+		since := minuteOf(kind, at.asTold())
+		g.moving[resource] = since
+		k.waiting.add(kind, since, 1)
 	}
 	k.horizon = max(k.horizon, at.fact.Sequence)
 }
@@ -112,16 +126,16 @@ func (k *known) flapped(resource string, at place, again time.Time) {
 func (k *known) forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.groups, k.horizon = map[string]group{}, 0
+	k.groups, k.waiting, k.horizon = map[string]group{}, waiting{}, 0
 }
 
-// size is how many resources are known.
-func (k *known) size() int {
+// sizes is how many resources of each kind are known.
+func (k *known) sizes() map[lifecycle.Kind]int {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	n := 0
-	for _, g := range k.groups {
-		n += len(g.places)
+	n := map[lifecycle.Kind]int{}
+	for name, g := range k.groups {
+		n[kindOf(name)] += len(g.places)
 	}
 	return n
 }

@@ -133,7 +133,7 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifec
 		return verdict, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
 	}
 	p.ledger.note(resource, before, o, verdict)
-	p.metrics.observed.WithLabelValues(string(o.Key.Kind), string(o.Via), verdict.Outcome.String()).Inc()
+	p.metrics.became(o, verdict.Outcome)
 	p.log.Debug("observed", "resource", resource, "state", o.State, "via", o.Via, "outcome", verdict.Outcome.String(), "why", verdict.Why)
 	return verdict, nil
 }
@@ -242,13 +242,11 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	// and our memory of it, and the same observation then reads as a repeat.
 	sequence, err := p.committer.commit(publishing, write{msg, at.expect, p.names.Filter(resource)})
 	if err != nil {
-		if conflicted(err) {
-			p.metrics.conflicts.Inc()
-		}
+		p.metrics.unacked(o, err)
 		return place{}, troubleOf(ctx, fmt.Errorf("publish to %s: %w", m.Subject, err))
 	}
 	p.gate.worked()
-	p.metrics.ackSeconds.Observe(time.Since(asked).Seconds())
+	p.metrics.acked(o, asked)
 	m.Fact.Sequence = sequence
 	stored := place{fact: &m.Fact, expect: sequence}
 	p.known.put(resource, stored)

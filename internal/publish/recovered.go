@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -35,18 +36,33 @@ type awaited struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{
+	l := &ledger{
 		awaited: map[change]awaited{},
 		recovered: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mkio_bridge_changes_recovered_total",
 			Help: "Changes that a poll recorded and that no webhook has told within 15 minutes, though MK.IO documents that it tells them.",
 		}, []string{"kind", "via"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "mkio_bridge_webhook_lag_seconds",
-			Help:    "How long after a poll had recorded a change its webhook came.",
-			Buckets: prometheus.ExponentialBuckets(0.1, 3, 9),
+			Name:                        "mkio_bridge_webhook_lag_seconds",
+			Help:                        "How long after a poll had recorded a change its webhook came.",
+			Buckets:                     prometheus.ExponentialBuckets(0.1, 3, 9),
+			NativeHistogramBucketFactor: 1.1,
 		}),
 	}
+	for _, kind := range lifecycle.Kinds() {
+		if everTold(kind) { // what is lost first is not to be missed because nothing was before
+			l.recovered.WithLabelValues(string(kind), string(lifecycle.Poll))
+			l.recovered.WithLabelValues(string(kind), string(lifecycle.History))
+		}
+	}
+	return l
+}
+
+// everTold says whether MK.IO tells any change of a kind.
+func everTold(kind lifecycle.Kind) bool {
+	return slices.ContainsFunc(lifecycle.States(kind), func(s lifecycle.StateInfo) bool {
+		return lifecycle.Told(&lifecycle.Fact{}, lifecycle.Observation{Key: lifecycle.Key{Kind: kind}, State: s.State})
+	})
 }
 
 // note takes down what became of an observation of a resource whose last event was recorded (nil: none).

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	alertsFile    = "../../deploy/helm/mkio-bridge/files/alerts.yaml"
+	alertsTests   = "../../deploy/prometheus/alerts_test.yaml"
+	alertsManual  = "../../docs/alerts.md"
+	dashboardFile = "../../deploy/helm/mkio-bridge/files/dashboard.json"
+)
+
+// An alertRule is one of the file of alerts.
+type alertRule struct {
+	Alert, Expr         string
+	Labels, Annotations map[string]string
+}
+
+func alertRules(t *testing.T) []alertRule {
+	t.Helper()
+	var file struct {
+		Groups []struct{ Rules []alertRule }
+	}
+	if err := yaml.Unmarshal(readFile(t, alertsFile), &file); err != nil {
+		t.Fatal(err)
+	}
+	var all []alertRule
+	for _, g := range file.Groups {
+		all = append(all, g.Rules...)
+	}
+	return all
+}
+
+// A panel is as much of a dashboard's as is checked. Collapsed rows have panels of their own.
+type panel struct {
+	Title, Type, Description string
+	Targets                  []struct{ Expr string }
+	FieldConfig              struct{ Defaults struct{ Unit string } }
+	Panels                   []panel
+}
+
+// A dashboard has panels, and variables that are asked for.
+type dashboard struct {
+	Panels     []panel
+	Templating struct {
+		List []struct {
+			Name  string
+			Query any
+		}
+	}
+}
+
+func readDashboard(t *testing.T) (d dashboard) {
+	t.Helper()
+	if err := json.Unmarshal(readFile(t, dashboardFile), &d); err != nil {
+		t.Fatal(err)
+	}
+	var all []panel
+	for _, p := range d.Panels {
+		all = append(append(all, p), p.Panels...)
+	}
+	d.Panels = slices.DeleteFunc(all, func(p panel) bool { return p.Type == "row" })
+	return d
+}
+
+// expressions are all of the alerts and of the dashboard, by where they are.
+func expressions(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, r := range alertRules(t) {
+		found["alert "+r.Alert+" "+r.Labels["severity"]] = r.Expr
+	}
+	for _, p := range readDashboard(t).Panels {
+		for i, target := range p.Targets {
+			found["panel "+p.Title+" "+strconv.Itoa(i)] = target.Expr
+		}
+	}
+	return found
+}
+
+var metricName = regexp.MustCompile(`\b(?:mkio_bridge|go|process)_[a-z_]+`)
+
+// Alerts and panels that ask for a metric which is not there would be quiet for ever.
+func TestAlertsAndPanelsAskForMetricsThatAre(t *testing.T) {
+	b := openForTest(t)
+	there := map[string]bool{}
+	descriptions := make(chan *prometheus.Desc)
+	go func() { defer close(descriptions); b.metrics.Describe(descriptions) }()
+	for d := range descriptions {
+		_, rest, _ := strings.Cut(d.String(), `fqName: "`)
+		name, _, _ := strings.Cut(rest, `"`)
+		there[name] = true
+	}
+	families, err := b.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families { // that of the process describes none
+		there[f.GetName()] = true
+	}
+	documented := readFile(t, readme)
+	histogram := regexp.MustCompile(`_(bucket|sum|count)$`)
+	used := map[string]bool{}
+	asked := expressions(t)
+	for _, v := range readDashboard(t).Templating.List {
+		asked["variable "+v.Name] = fmt.Sprint(v.Query)
+	}
+	for place, expr := range asked {
+		for _, name := range metricName.FindAllString(expr, -1) {
+			base := histogram.ReplaceAllString(name, "")
+			used[name], used[base] = true, true
+			switch {
+			case !there[name] && !there[base]:
+				t.Errorf("%s: there is no metric %s", place, name)
+			case strings.HasPrefix(name, "mkio_") && !bytes.Contains(documented, []byte("| `"+name+"` |")) && !bytes.Contains(documented, []byte("| `"+base+"` |")):
+				t.Errorf("%s: README.md does not have %s", place, name)
+			}
+		}
+	}
+	for name := range there {
+		if strings.HasPrefix(name, "mkio_bridge_") && !used[name] {
+			t.Errorf("neither an alert nor a panel shows %s", name)
+		}
+	}
+}
+
+func TestEveryAlertIsExplainedAndTested(t *testing.T) {
+	headings := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^## (MkioBridge\w+)$`).FindAllStringSubmatch(string(readFile(t, alertsManual)), -1) {
+		headings[m[1]] = true
+	}
+	tests := string(readFile(t, alertsTests))
+	names := map[string]bool{}
+	for _, r := range alertRules(t) {
+		names[r.Alert] = true
+		if s := r.Labels["severity"]; s != "warning" && s != "critical" {
+			t.Errorf("%s has the severity %q", r.Alert, s)
+		}
+		if r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
+			t.Errorf("%s does not say what it means", r.Alert)
+		}
+		if want := "docs/alerts.md#" + strings.ToLower(r.Alert); r.Annotations["runbook"] != want {
+			t.Errorf("%s refers to %q, want %q", r.Alert, r.Annotations["runbook"], want)
+		}
+		fires := regexp.MustCompile(`labels: 'ALERTS\{alertname="` + r.Alert + `", [^}]*severity="` + r.Labels["severity"] + `"`)
+		if !fires.MatchString(tests) {
+			t.Errorf("no test has %s %s fire", r.Alert, r.Labels["severity"])
+		}
+	}
+	if !maps.Equal(headings, names) {
+		t.Errorf("docs/alerts.md explains %v, there are %v", slices.Sorted(maps.Keys(headings)), slices.Sorted(maps.Keys(names)))
+	}
+}
+
+func TestEveryPanelSaysWhatItShows(t *testing.T) {
+	titles := map[string]bool{}
+	for _, p := range readDashboard(t).Panels {
+		if p.Description == "" || p.FieldConfig.Defaults.Unit == "" || len(p.Targets) == 0 {
+			t.Errorf("panel %q lacks a description, a unit or a question", p.Title)
+		}
+		if titles[p.Title] {
+			t.Errorf("two panels are called %q", p.Title)
+		}
+		titles[p.Title] = true
+	}
+}
+
+// promtool runs promtool where deploy/prometheus/check.sh has found one.
+func promtool(t *testing.T, stdin io.Reader, args ...string) {
+	t.Helper()
+	program := os.Getenv("PROMTOOL")
+	if program == "" {
+		t.Skip("PROMTOOL names no promtool: deploy/prometheus/check.sh finds one")
+	}
+	command := exec.CommandContext(t.Context(), program, args...)
+	command.Stdin = stdin
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+func TestPromtoolReadsEveryExpression(t *testing.T) {
+	type rule struct {
+		Record string `json:"record"`
+		Expr   string `json:"expr"`
+	}
+	variables := strings.NewReplacer("$__rate_interval", "5m")
+	var rules []rule
+	for _, expr := range expressions(t) {
+		rules = append(rules, rule{"e" + strconv.Itoa(len(rules)), variables.Replace(expr)})
+	}
+	content, err := json.Marshal(map[string]any{"groups": []any{map[string]any{"name": "all", "rules": rules}}}) // which YAML can read
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	promtool(t, nil, "check", "rules", "--lint=all", "--lint-fatal", file)
+}
+
+func TestPromtoolLikesTheMetrics(t *testing.T) {
+	metrics := ask(openForTest(t).adminRoutes(true), http.MethodGet, "/metrics", nil).Body
+	promtool(t, metrics, "check", "metrics")
+}
+
+func readFile(t *testing.T, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}

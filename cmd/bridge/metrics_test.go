@@ -1,0 +1,92 @@
+package main
+
+import (
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// After a day of rude MK.IO the metrics are well named, and no label has a value of its own making: a name of a
+// resource there would make a series for each.
+func TestMetricsOfADay(t *testing.T) {
+	simulate(t, 1, mkiofake.Rude, func(s *simulation) {
+		s.settle()
+		problems, err := testutil.GatherAndLint(s.bridge.metrics)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range problems {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+		families, err := s.bridge.metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed := closedLabels()
+		series := 0
+		for _, family := range families {
+			if !strings.HasPrefix(family.GetName(), "mkio_bridge_") {
+				continue
+			}
+			for _, m := range family.GetMetric() {
+				series++
+				for _, l := range m.GetLabel() {
+					if values, ok := closed[l.GetName()]; !ok || !values.MatchString(l.GetValue()) {
+						t.Errorf("%s has %s=%q, which is none of %s", family.GetName(), l.GetName(), l.GetValue(), values)
+					}
+				}
+			}
+		}
+		if most := 1500; series > most {
+			t.Errorf("%d series of two projects, more than %d", series, most)
+		}
+	})
+}
+
+// closedLabels are the values that labels may have.
+func closedLabels() map[string]*regexp.Regexp {
+	one := func(words ...string) *regexp.Regexp {
+		for i, w := range words {
+			words[i] = regexp.QuoteMeta(w)
+		}
+		return regexp.MustCompile("^(" + strings.Join(words, "|") + ")$")
+	}
+	kinds := texts(lifecycle.Kinds())
+	lists := []string{"resource", "history", "rule", "projects"}
+	for _, l := range mkio.Lists("p", lifecycle.Kinds()) {
+		lists = append(lists, l.String())
+	}
+	code := regexp.MustCompile(`^([1-5][0-9][0-9]|none)$`)
+	return map[string]*regexp.Regexp{
+		"kind":      one(kinds...),
+		"project":   one("", mkiofake.VOD, mkiofake.Live),
+		"via":       one(texts([]lifecycle.Via{lifecycle.Webhook, lifecycle.Poll, lifecycle.History})...),
+		"outcome":   one("changed", "repeat", "flap", "late", "conflict"),
+		"result":    one("stored", "conflict", "failed"),
+		"age":       one("0s", "5m", "1h", "6h", "1d"),
+		"method":    one("GET", "POST", "PUT", "DELETE", "OPTIONS", "other"),
+		"code":      code,
+		"class":     one("urgent", "changes", "sweeps"),
+		"list":      one(slices.Concat(kinds, lists)...),
+		"reason":    regexp.MustCompile(`^([1-5][0-9][0-9]|network|log|incomplete|answer|late|conflict|malformed|unrecognised)$`),
+		"status":    one("sent", "unsent", mkio.StatusFailed, mkio.StatusRetrying, mkio.StatusPending),
+		"version":   one(version()),
+		"goversion": one(runtime.Version()),
+	}
+}
+
+func texts[S ~string](words []S) []string {
+	all := make([]string, len(words))
+	for i, w := range words {
+		all[i] = string(w)
+	}
+	return all
+}

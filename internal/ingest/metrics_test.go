@@ -1,0 +1,58 @@
+package ingest_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mkio-bridge/internal/ingest"
+	"mkio-bridge/internal/mkio"
+)
+
+// What is in hand is told while it is, and no longer; a stranger is no delivery.
+func TestWhatIsInHandIsTold(t *testing.T) {
+	w := waiting{entered: make(chan struct{}), release: make(chan struct{})}
+	h := ingest.New(ingest.Config{
+		Observer: w, Decoder: mkio.Decoder{}, Secrets: func() []string { return []string{"current"} }, MaxBody: 64 << 10, Log: slog.New(slog.DiscardHandler),
+	})
+	body := delivery("1", "c", "Running", 1)
+	post := func(secret string) {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+		request.Header.Set("X-Webhook-Secret", secret)
+		h.ServeHTTP(httptest.NewRecorder(), request)
+	}
+	tell := func() (requests, bytes, last float64) {
+		registry := prometheus.NewPedanticRegistry()
+		registry.MustRegister(h.Collectors()...)
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := map[string]float64{}
+		for _, family := range families {
+			told[family.GetName()] = family.GetMetric()[0].GetGauge().GetValue()
+		}
+		return told["mkio_bridge_webhook_requests_in_flight"], told["mkio_bridge_webhook_in_flight_bytes"], told["mkio_bridge_webhook_last_delivery_timestamp_seconds"]
+	}
+	post("wrong")
+	if requests, bytes, last := tell(); requests != 0 || bytes != 0 || last != 0 {
+		t.Errorf("after a stranger %.0f requests and %.0f bytes are in hand, the last delivery came at %.0f", requests, bytes, last)
+	}
+	began := time.Now()
+	done := make(chan struct{})
+	go func() { defer close(done); post("current") }()
+	<-w.entered
+	if requests, bytes, last := tell(); requests != 1 || bytes < float64(len(body)) || last < float64(began.UnixNano())/1e9-1 {
+		t.Errorf("%.0f requests and %.0f bytes are in hand, the last delivery came at %.0f", requests, bytes, last)
+	}
+	close(w.release)
+	<-done
+	if requests, bytes, _ := tell(); requests != 0 || bytes != 0 {
+		t.Errorf("%.0f requests and %.0f bytes are still in hand", requests, bytes)
+	}
+}

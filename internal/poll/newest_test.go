@@ -1,0 +1,45 @@
+package poll_test
+
+import (
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// When deliveries last arrived, and last did not, is told of the project that is polled, and by who polls it alone.
+func TestTheNewestDeliveriesAreTold(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		h := &historyOf{}
+		w.way.set(func(w *way) { w.instead = h.answer })
+		b := w.start(lifecycle.Job)
+		newest := func(status string) time.Time {
+			seconds := metric(t, b.metrics, "mkio_bridge_history_newest_timestamp_seconds", "status", status)
+			return time.UnixMilli(int64(seconds * 1000)).UTC()
+		}
+		want := func(sent, unsent time.Time) {
+			t.Helper()
+			time.Sleep(2 * sweep)
+			if got := newest("sent"); !got.Equal(sent.UTC()) {
+				t.Errorf("the newest that arrived is of %s, want %s", got, sent.UTC())
+			}
+			if got := newest("unsent"); !got.Equal(unsent.UTC()) {
+				t.Errorf("the newest that did not is of %s, want %s", got, unsent.UTC())
+			}
+		}
+		never := time.UnixMilli(0)
+		want(never, never)
+		first := time.Now()
+		w.way.set(func(*way) { h.add(first, "Sent", "one"); h.add(first, "Pending", "two") })
+		want(first, never)
+		second := time.Now()
+		w.way.set(func(*way) { h.add(second, "Retrying", "three") })
+		want(first, second)
+		third := time.Now()
+		w.way.set(func(*way) { h.add(third, "Sent", "four") })
+		want(third, second)
+		b.stop()
+		want(never, never)
+	})
+}

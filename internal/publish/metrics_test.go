@@ -1,0 +1,103 @@
+package publish_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/publish"
+)
+
+// find returns a counter or gauge of a publisher with some label values, or the sum of a histogram and its count.
+func find(t *testing.T, p *publish.Publisher, name string, values ...string) (value float64, count uint64) {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(p.Collectors()...)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			var has []string
+			for _, l := range m.GetLabel() { // by name
+				has = append(has, l.GetValue())
+			}
+			if family.GetName() == name && slices.Equal(has, values) {
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetHistogram().GetSampleSum(), m.GetHistogram().GetSampleCount()
+			}
+		}
+	}
+	t.Fatalf("there is no %s of %v", name, values)
+	return 0, 0
+}
+
+// Writes are counted by their result, and what was there before anybody looked has no age.
+func TestWritesAreCountedByTheirResult(t *testing.T) {
+	f := setUp(t)
+	one, other := f.publisher(false, nil), f.publisher(false, nil)
+	if err := other.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	job := key(t, lifecycle.Job, "t", "n")
+	started := told(job, "Processing", 1)
+	started.At = time.Now().Add(-time.Hour)
+	f.want(one, started, lifecycle.Changed)
+	f.want(other, told(job, "Finished", 2), lifecycle.Changed) // which did not know of the first
+	found := told(key(t, lifecycle.Job, "t", "old"), "Finished", 1)
+	found.Via, found.Delivery, found.Basis, found.Discovered = lifecycle.Poll, nil, new(uint64), true
+	f.want(one, found, lifecycle.Changed)
+
+	for _, c := range []struct {
+		p    *publish.Publisher
+		via  string
+		what string
+		want float64
+	}{
+		{one, "webhook", "stored", 1},
+		{one, "webhook", "conflict", 0},
+		{one, "webhook", "failed", 0},
+		{one, "poll", "stored", 1},
+		{other, "webhook", "stored", 1},
+		{other, "webhook", "conflict", 1},
+	} {
+		if got, _ := find(t, c.p, "mkio_bridge_publishes_total", "job", c.what, c.via); got != c.want {
+			t.Errorf("%s by %s: %.0f, want %.0f", c.what, c.via, got, c.want)
+		}
+	}
+	if _, n := find(t, one, "mkio_bridge_event_age_seconds", "poll"); n != 0 {
+		t.Errorf("%d ages of what was there before", n)
+	}
+	if age, n := find(t, one, "mkio_bridge_event_age_seconds", "webhook"); n != 1 || age < time.Hour.Seconds() {
+		t.Errorf("%d ages, together %.0f s, want one of an hour", n, age)
+	}
+	if n, _ := find(t, one, "mkio_bridge_resources_known", "job"); n != 2 {
+		t.Errorf("%.0f jobs are known", n)
+	}
+	if n, _ := find(t, other, "mkio_bridge_resources_transitional", "0s", "job"); n != 0 {
+		t.Errorf("%.0f jobs are in motion, all are over", n)
+	}
+}
+
+// How many deliveries became no event is known from the looks at the streams.
+func TestWhatBecameNoEventIsCounted(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	for _, body := range []string{"one", "two", "two"} {
+		if err := p.Keep(t.Context(), unapplied(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := find(t, p, "mkio_bridge_unapplied_stored"); n != 2 {
+		t.Errorf("%.0f are kept, want 2", n)
+	}
+	if connected, _ := find(t, p, "mkio_bridge_nats_connected"); connected != 1 {
+		t.Errorf("connected: %.0f", connected)
+	}
+}

@@ -1,0 +1,94 @@
+package publish
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// However resources come, move and go, those that wait are counted as if all were looked at.
+func TestWhoWaitsIsCountedWithoutLookingAtAll(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	now := time.Now()
+	words := map[lifecycle.Kind][]string{
+		lifecycle.Job:         {"Queued", "Processing", "Finished"},
+		lifecycle.LiveChannel: {"Pending", "Starting", "Running", "Deleting", "Deleted"},
+	}
+	k := newKnown()
+	for sequence := uint64(1); sequence < 3000; sequence++ {
+		kind := []lifecycle.Kind{lifecycle.Job, lifecycle.LiveChannel}[rng.IntN(2)]
+		resource := fmt.Sprintf("%s.p%d.%d", kind, rng.IntN(2), rng.IntN(20))
+		reached := now.Add(-time.Duration(rng.IntN(2000)) * time.Minute)
+		f := &lifecycle.Fact{Sequence: sequence, State: words[kind][rng.IntN(len(words[kind]))]}
+		switch rng.IntN(3) {
+		case 0:
+			f.At = reached
+		case 1:
+			f.Modified = reached
+		case 2:
+			f.SeenBefore = reached
+		}
+		switch rng.IntN(10) {
+		case 0:
+			k.put(resource, place{})
+		case 1:
+			k.flapped(resource, place{fact: f, expect: sequence}, now)
+		default:
+			k.learn(resource, place{fact: f, expect: sequence})
+		}
+	}
+	for kind, want := range recount(&k, now) {
+		for _, a := range atLeast {
+			if got := k.waiting.longer(kind, a.age, now); got != want[a.label] || got == 0 {
+				t.Errorf("%d of kind %s wait for %s, want %d", got, kind, a.label, want[a.label])
+			}
+		}
+	}
+	if n := len(k.waiting[lifecycle.LiveChannel]); n > 40 {
+		t.Errorf("%d minutes are remembered for 40 channels", n)
+	}
+	k.forget()
+	if n := k.waiting.longer(lifecycle.Job, 0, now); n != 0 {
+		t.Errorf("%d jobs wait though none is known", n)
+	}
+}
+
+// recount looks at all that is known.
+func recount(k *known, now time.Time) map[lifecycle.Kind]map[string]int {
+	found := map[lifecycle.Kind]map[string]int{lifecycle.Job: {}, lifecycle.LiveChannel: {}}
+	for name, g := range k.groups {
+		for _, at := range g.places {
+			since := minuteOf(kindOf(name), at.asTold())
+			for _, a := range atLeast {
+				if since != 0 && (a.age == 0 || since <= minute(now.Add(-a.age).Unix()/60)) {
+					found[kindOf(name)][a.label]++
+				}
+			}
+		}
+	}
+	return found
+}
+
+// What may stay as it is for as long as somebody likes is not stuck; a job in a queue is.
+func TestWhoMayStayDoesNotWait(t *testing.T) {
+	for _, c := range []struct {
+		kind  lifecycle.Kind
+		state string
+		waits bool
+	}{
+		{lifecycle.Job, "Queued", true},
+		{lifecycle.Job, "Finished", false},
+		{lifecycle.Asset, "Pending", false},
+		{lifecycle.LiveChannel, "Pending", false},
+		{lifecycle.LiveChannel, "Starting", true},
+		{lifecycle.LiveChannel, "Deleting", true},
+		{lifecycle.LiveChannel, "Deleted", false},
+	} {
+		if waits := minuteOf(c.kind, &lifecycle.Fact{State: c.state}) != 0; waits != c.waits {
+			t.Errorf("%s %s: waits %v, want %v", c.kind, c.state, waits, c.waits)
+		}
+	}
+}
