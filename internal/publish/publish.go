@@ -250,10 +250,11 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	}
 	p.gate.worked()
 	p.metrics.ackSeconds.Observe(time.Since(asked).Seconds())
-	m.Fact.Sequence = ack.Sequence
-	stored := place{fact: &m.Fact, expect: ack.Sequence}
+	fact := m.Fact // by itself: a pointer into the message would keep its payload for as long as the resource is known
+	fact.Sequence = ack.Sequence
+	stored := place{fact: &fact, expect: ack.Sequence}
 	p.known.put(resource, stored)
-	p.reader.recent.put(earlier{resource, m.Fact, at.expect})
+	p.reader.recent.put(earlier{resource, fact, at.expect})
 	return stored, nil
 }
 
