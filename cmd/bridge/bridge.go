@@ -148,6 +148,7 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 		Origins:  []string{base.Hostname()},
 		MaxBody:  int64(b.config.MaxBody),
 		Log:      b.log,
+		Token:    b.publisher.Token,
 	}), nil
 }
 

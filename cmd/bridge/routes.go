@@ -2,7 +2,7 @@ package main
 
 import (
 	"net/http"
-	"net/http/pprof" //nolint:gosec // it also registers with a mux of net/http's that nobody serves
+	"net/http/pprof" // it also registers with a mux of net/http's that nobody serves
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"

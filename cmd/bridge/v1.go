@@ -77,7 +77,7 @@ func (b *bridge) getResource(w http.ResponseWriter, r *http.Request) {
 	entry, ok, err := b.events.Current(r.Context(), key)
 	switch {
 	case err != nil:
-		b.log.Error("a resource could not be read", "resource", key.String(), "error", err)
+		b.log.Error("a resource could not be read", "project", key.Project, "kind", string(key.Kind), "resource", b.names.Resource(key), "error", err)
 		problem.Write(w, http.StatusServiceUnavailable, "the log could not be read: come again")
 	case !ok:
 		problem.Write(w, http.StatusNotFound, "the log has no event of "+key.String())

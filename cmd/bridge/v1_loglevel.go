@@ -37,9 +37,9 @@ func (b *bridge) setLogLevel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b.config.LogLevel.set(wanted.Level, wanted.For, func() {
-		b.log.Info("the log level is as at the start again", "level", b.config.LogLevel.String())
+		b.log.Info("the log level is as at the start again", "now", b.config.LogLevel.String())
 	})
-	b.log.Info("the log level was changed", "level", b.config.LogLevel.String(), "for", wanted.For)
+	b.log.Info("the log level was changed", "now", b.config.LogLevel.String(), "lasts", wanted.For)
 	b.showLogLevel(w)
 }
 

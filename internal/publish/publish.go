@@ -132,7 +132,7 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifec
 	}
 	p.ledger.note(resource, before, o, verdict)
 	p.metrics.observed.WithLabelValues(string(o.Key.Kind), string(o.Via), verdict.Outcome.String()).Inc()
-	p.log.Debug("observed", "resource", resource, "state", o.State, "via", o.Via, "outcome", verdict.Outcome.String(), "why", verdict.Why)
+	p.logged(ctx, resource, o, verdict)
 	return verdict, nil
 }
 
