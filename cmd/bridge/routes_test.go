@@ -16,9 +16,12 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
+// localAdmin is an admin listener on loopback.
+const localAdmin = "127.0.0.1:9090"
+
 // ask makes a request to routes without a network.
 func ask(routes http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(method, target, nil)
+	request := httptest.NewRequest(method, "http://"+localAdmin+target, nil)
 	request.Header = header
 	answer := httptest.NewRecorder()
 	routes.ServeHTTP(answer, request)
@@ -109,6 +112,23 @@ func TestV1NeedsTheTokenOrLoopback(t *testing.T) {
 			if answer := ask(routes, http.MethodGet, target, http.Header{"Authorization": {header}}); answer.Code != want {
 				t.Errorf("Authorization %q, loopback %t: status %d, want %d", header, loopback, answer.Code, want)
 			}
+		}
+	}
+}
+
+// A page of elsewhere can have its own name resolve to loopback; a browser takes all that answers there for the page's own.
+func TestV1WithoutATokenIsForThisMachine(t *testing.T) {
+	routes := openForTest(t).adminRoutes(true)
+	for host, want := range map[string]int{
+		"localhost": 200, "localhost:9090": 200, "127.0.0.1": 200, "127.0.0.1:9090": 200, "[::1]": 200, "[::1]:9090": 200,
+		"page.test": 403, "page.test:9090": 403, "127.0.0.1.page.test:9090": 403, "localhost.page.test": 403, "": 403,
+	} {
+		request := httptest.NewRequest(http.MethodGet, "/v1/resources?kind=job", nil)
+		request.Host = host
+		answer := httptest.NewRecorder()
+		routes.ServeHTTP(answer, request)
+		if answer.Code != want {
+			t.Errorf("host %q: status %d, want %d", host, answer.Code, want)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // put asks routes to change something.
 func put(routes http.Handler, target, body string, header http.Header) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(http.MethodPut, target, strings.NewReader(body))
+	request := httptest.NewRequest(http.MethodPut, "http://"+localAdmin+target, strings.NewReader(body))
 	request.Header = header
 	answer := httptest.NewRecorder()
 	routes.ServeHTTP(answer, request)
