@@ -36,10 +36,10 @@ func (b *bridge) setLogLevel(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	b.log.Info("the log level changes", "to", wanted.Level.String(), "lasts", wanted.For)
 	b.config.LogLevel.set(wanted.Level, wanted.For, func() {
 		b.log.Info("the log level is as at the start again", "now", b.config.LogLevel.String())
 	})
-	b.log.Info("the log level was changed", "now", b.config.LogLevel.String(), "lasts", wanted.For)
 	b.showLogLevel(w)
 }
 

@@ -58,6 +58,9 @@ func TestTheLogLevelChangesWhileTheBridgeRuns(t *testing.T) {
 	send("after")
 	p.stop()
 	said := strings.Join(p.said, "\n")
+	if strings.Count(said, "the log level changes") != 2 {
+		t.Errorf("that the level changed is not in the log: %s", said)
+	}
 	for name, want := range map[string]bool{"before": false, "meanwhile": true, "after": false} {
 		if strings.Contains(said, "ladder-hd."+name) != want {
 			t.Errorf("what came %s is in the log: %t", name, !want)
