@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -120,7 +119,7 @@ func (b *bridge) askAfterConflicts(ctx context.Context) {
 	for ctx.Err() == nil {
 		for resource, err := range b.events.Conflicts(ctx) {
 			if err != nil {
-				b.log.Log(ctx, slog.LevelDebug, "conflicts cannot be followed; it is tried again", "error", err)
+				b.log.Debug("conflicts cannot be followed; it is tried again", "error", err)
 				break
 			}
 			if key, err := b.publisher.KeyOf(ctx, resource); err == nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -21,9 +22,9 @@ func runService(ctx context.Context, c *call) error {
 		return usageError{err}
 	}
 	log := c.logger(conf)
-	certificate, err := loadCertificate(conf.TLSCert, conf.TLSKey)
+	memory, err := limitMemory(memlimit.FromCgroup)
 	if err != nil {
-		return usageError{err}
+		log.Warn("the container's memory limit cannot be read; going on without", "error", err)
 	}
 	l, b, err := begin(ctx, conf, log)
 	if err != nil && ctx.Err() != nil { // it was told to stop before it had begun
@@ -35,8 +36,9 @@ func runService(ctx context.Context, c *call) error {
 	}
 	defer l.close()
 	defer b.close()
-	b.log.Info("bridge", "version", version(), "durability", b.durability(ctx), "nats", b.nats.ConnectedServerVersion())
-	err = b.serve(ctx, l, certificate)
+	b.log.Info("bridge", "version", version(), "durability", b.durability(ctx), "nats", b.nats.ConnectedServerVersion(),
+		"memory_limit", memory)
+	err = b.serve(ctx, l)
 	if err == nil {
 		b.log.Info("stopped")
 	}

@@ -75,7 +75,7 @@ func headerOf(f lifecycle.Fact) nats.Header {
 
 // FactOf reads what an event's headers say of it. sequence is the event's place in the log.
 func FactOf(h nats.Header, sequence uint64) (lifecycle.Fact, error) {
-	f := lifecycle.Fact{Sequence: sequence, Hash: h.Get(HeaderHash)}
+	f := lifecycle.Fact{Sequence: sequence, Hash: strings.Clone(h.Get(HeaderHash))}
 	var err error
 	if f.Transition, err = strconv.ParseUint(h.Get(HeaderTransition), 10, 64); err != nil {
 		return f, fmt.Errorf("message %d is no event of the bridge: header %s is %q", sequence, HeaderTransition, h.Get(HeaderTransition))
@@ -86,9 +86,11 @@ func FactOf(h nats.Header, sequence uint64) (lifecycle.Fact, error) {
 		HeaderLife:         &f.Life,
 		HeaderDelivery:     &f.Delivery,
 	} {
-		if *value, err = url.PathUnescape(h.Get(name)); err != nil {
+		plain, err := url.PathUnescape(h.Get(name))
+		if err != nil {
 			return f, fmt.Errorf("event %d: header %s: %w", sequence, name, err)
 		}
+		*value = strings.Clone(plain)
 	}
 	for name, t := range map[string]*time.Time{
 		HeaderTime:       &f.At,

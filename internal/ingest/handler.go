@@ -56,6 +56,7 @@ type Config struct {
 	Origins []string
 	MaxBody int64 // bytes
 	Log     *slog.Logger
+	Token   func(lifecycle.Key) string // names a resource in the log's lines
 }
 
 // A Handler answers POST and OPTIONS of the webhook's address.
@@ -85,6 +86,8 @@ type answer struct {
 	retryAfter string // seconds
 	cause      error  // told to the log alone
 	stranger   bool   // nothing says that the sender is MK.IO
+
+	about *lifecycle.Observation // what the delivery told, where it could be read; of a batch the worst item's; told to the log alone
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -106,15 +109,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close") // for two minutes it would keep a place from a sender
 	}
 	a.write(w)
-	h.metrics.observe(r.Method, a.status, time.Since(began))
-	h.log(r, a)
+	took := time.Since(began)
+	h.metrics.observe(r.Method, a.status, took)
+	h.log(r, a, took)
 }
 
 // allowed are the methods of the webhook's address.
 const allowed = "POST, OPTIONS"
 
-// log writes one line for an answer that somebody may have to look into.
-func (h *Handler) log(r *http.Request, a answer) {
+// log writes the line of a request. All of them are there at debug, others where somebody may have to look into it.
+// What the request brought as a query or header is not: secrets are among it.
+func (h *Handler) log(r *http.Request, a answer, took time.Duration) {
 	level := slog.LevelDebug
 	switch {
 	case a.status >= 500: // all of them may be, for a while; the metric counts each
@@ -123,7 +128,17 @@ func (h *Handler) log(r *http.Request, a answer) {
 	case a.status >= 400 || a.status == http.StatusAccepted:
 		level = slog.LevelWarn
 	}
-	attributes := []slog.Attr{slog.Int("status", a.status), slog.String("detail", a.detail), slog.String("remote", r.RemoteAddr)}
+	if !h.c.Log.Enabled(r.Context(), level) {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.String("remote", r.RemoteAddr),
+		slog.Int("status", a.status), slog.String("detail", a.detail), slog.Int64("bytes", r.ContentLength), slog.Duration("took", took),
+	}
+	if o := a.about; o != nil {
+		attributes = append(attributes, slog.String("project", o.Key.Project), slog.String("kind", string(o.Key.Kind)),
+			slog.String("resource", h.c.Token(o.Key)), slog.String("delivery", o.Delivery.ID))
+	}
 	if a.cause != nil {
 		attributes = append(attributes, slog.Any("error", a.cause))
 	}

@@ -63,7 +63,6 @@ func (p *project) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.O
 	}
 	if verdict.News() {
 		p.noteChange(l)
-		p.log.Debug("a poll showed news", "resource", p.Log.Token(row.Key), "state", o.State, "via", o.Via)
 	}
 	return nil
 }

@@ -132,7 +132,7 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifec
 	}
 	p.ledger.note(resource, before, o, verdict)
 	p.metrics.became(o, verdict.Outcome)
-	p.log.Debug("observed", "resource", resource, "state", o.State, "via", o.Via, "outcome", verdict.Outcome.String(), "why", verdict.Why)
+	p.logged(ctx, resource, o, verdict)
 	return verdict, nil
 }
 
@@ -248,10 +248,11 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	}
 	p.gate.worked()
 	p.metrics.acked(o, asked)
-	m.Fact.Sequence = ack.Sequence
-	stored := place{fact: &m.Fact, expect: ack.Sequence}
+	fact := m.Fact // by itself: a pointer into the message would keep its payload for as long as the resource is known
+	fact.Sequence = ack.Sequence
+	stored := place{fact: &fact, expect: ack.Sequence}
 	p.known.put(resource, stored)
-	p.reader.recent.put(earlier{resource, m.Fact, at.expect})
+	p.reader.recent.put(earlier{resource, fact, at.expect})
 	return stored, nil
 }
 
