@@ -66,6 +66,7 @@ func (b *bridge) open(ctx context.Context) error {
 		BaseURL:   b.config.MkioURL,
 		ByArrival: !b.config.polls(),
 		Log:       b.log,
+		Tracer:    b.config.tracer,
 		Streams:   b.streams(),
 		Look:      max(b.config.PollActive, leastLook),
 	})
@@ -145,6 +146,7 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 		Origins:  []string{base.Hostname()},
 		MaxBody:  int64(b.config.MaxBody),
 		Log:      b.log,
+		Tracer:   b.config.tracer,
 	}), nil
 }
 
