@@ -44,10 +44,12 @@ const (
 	stateHeader  = "Tracestate"
 )
 
-func write(place trace.SpanContext) (c Context) {
-	if place.IsValid() {
-		propagation.TraceContext{}.Inject(trace.ContextWithSpanContext(context.Background(), place), &c)
+func write(place trace.SpanContext) Context {
+	if !place.IsValid() {
+		return Context{}
 	}
+	var c Context
+	propagation.TraceContext{}.Inject(trace.ContextWithSpanContext(context.Background(), place), &c)
 	return c
 }
 

@@ -45,7 +45,7 @@ func (t Tracer) Root(ctx context.Context, name string) (context.Context, trace.S
 
 // Start begins a span below the one of the context.
 func (t Tracer) Start(ctx context.Context, name string) (context.Context, trace.Span) {
-	return t.start(ctx, name)
+	return t.start(ctx, name, internalSpan)
 }
 
 // Produce begins the span of a message that is published.
@@ -56,17 +56,18 @@ func (t Tracer) Produce(ctx context.Context, name string) (context.Context, trac
 var (
 	newRoot      = trace.WithNewRoot()
 	serverSpan   = trace.WithSpanKind(trace.SpanKindServer)
+	internalSpan = trace.WithSpanKind(trace.SpanKindInternal)
 	producerSpan = trace.WithSpanKind(trace.SpanKindProducer)
 )
 
 // noSpan takes nothing.
 var noSpan = trace.SpanFromContext(context.Background())
 
-func (t Tracer) start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+func (t Tracer) start(ctx context.Context, name string, sort trace.SpanStartOption) (context.Context, trace.Span) {
 	if t.spans == nil {
 		return ctx, noSpan
 	}
-	return t.spans.Start(ctx, name, options...)
+	return t.spans.Start(ctx, name, sort)
 }
 
 // End ends a span that may have failed. attributes is asked for only where somebody looks.
