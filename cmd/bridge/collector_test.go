@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -51,9 +52,7 @@ func (c *collector) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	defer c.mu.Unlock()
 	c.key = r.Header.Get("X-Key")
 	for _, resource := range told.ResourceSpans {
-		for name, value := range attributesOf(resource.Resource.Attributes) {
-			c.resource[name] = value
-		}
+		maps.Copy(c.resource, attributesOf(resource.Resource.Attributes))
 		for _, scope := range resource.ScopeSpans {
 			c.spans = append(c.spans, scope.Spans...)
 		}
