@@ -69,6 +69,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 		BaseURL:   b.config.MkioURL,
 		ByArrival: !b.config.polls(),
 		Log:       b.log,
+		Tracer:    b.config.tracer,
 		Streams:   b.streams(),
 		Look:      max(b.config.PollActive, leastLook),
 	})
@@ -149,6 +150,7 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 		MaxBody:  int64(b.config.MaxBody),
 		Log:      b.log,
 		Token:    b.publisher.Token,
+		Tracer:   b.config.tracer,
 	}), nil
 }
 

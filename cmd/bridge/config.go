@@ -17,6 +17,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/rule"
+	"mkio-bridge/internal/tracing"
 )
 
 // prefix is the first word of every variable of the bridge.
@@ -74,6 +75,8 @@ type config struct {
 	// The ways out, nil: the network. They are no settings, and stand last.
 	transport http.RoundTripper // to MK.IO
 	dialer    nats.CustomDialer // to NATS
+
+	tracer tracing.Tracer // as OpenTelemetry's own variables say
 }
 
 // loadConfig reads the environment. Every mistake is reported, each with its variable; values of

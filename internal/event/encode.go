@@ -21,6 +21,8 @@ type Encoder struct {
 	Names      Names
 	BaseURL    string // of MK.IO's API, without a trailing slash; events' sources lie below it
 	MaxPayload int    // bytes of headers and payload that NATS takes in one message
+	Origin     Trace  // where the trace began that the event is written in; zero: in none
+	Span       Trace  // that publishes it
 }
 
 // A Message is an event that is ready to be published.
@@ -64,6 +66,7 @@ func (enc Encoder) message(o lifecycle.Observation, data Data, recorded time.Tim
 	}
 	fact := factOf(o, data.Transition, payload)
 	m := Message{Subject: enc.Names.Subject(resource, o.State), Header: headerOf(fact), Payload: payload, Fact: fact}
+	enc.Span.AddTo(m.Header)
 	return m, len(payload) + headerSize(m.Header) + expectHeaderSize + len(enc.Names.Filter(resource)) + len(enc.Names.EventStream()), nil
 }
 
@@ -83,6 +86,12 @@ func (enc Encoder) payload(o lifecycle.Observation, data Data, resource string, 
 	e.SetDataSchema(DataSchema)
 	e.SetExtension("partitionkey", resource)
 	e.SetExtension("recordedtime", recorded.UTC().Truncate(time.Millisecond))
+	if enc.Origin.Parent != "" {
+		e.SetExtension(HeaderTraceParent, enc.Origin.Parent)
+	}
+	if enc.Origin.State != "" {
+		e.SetExtension(HeaderTraceState, enc.Origin.State)
+	}
 	e.DataEncoded = encoded // SetData would encode bytes as base64
 	if err := e.Validate(); err != nil {
 		return nil, err
@@ -149,6 +158,9 @@ func Hash(payload []byte) string {
 	sum := sha256.Sum256(payload)
 	return hex.EncodeToString(sum[:])
 }
+
+// IDOf is the id of the event of a resource that is, or becomes, a fact.
+func IDOf(resource string, f lifecycle.Fact) string { return idOf(resource, f.Transition, f.State) }
 
 // idOf derives an event's id from its place, so that every bridge gives one event one id.
 func idOf(resource string, transition uint64, state string) string {

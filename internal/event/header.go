@@ -31,6 +31,29 @@ const (
 	HeaderHash         = "Mkio-Hash" // SHA-256 of the payload, lower-case hex
 )
 
+// The headers of a message that was written in somebody's trace, spelt and written as W3C Trace Context has them. They
+// name the span that published it; the attributes of the same names say where the trace began.
+const (
+	HeaderTraceParent = "traceparent"
+	HeaderTraceState  = "tracestate"
+)
+
+// A Trace is a place in a trace. Both are empty where nobody traces.
+type Trace struct {
+	Parent string // of the form of traceparent
+	State  string // of tracestate
+}
+
+// AddTo writes it into the headers of a message.
+func (t Trace) AddTo(h nats.Header) {
+	if t.Parent != "" {
+		h[HeaderTraceParent] = []string{t.Parent}
+	}
+	if t.State != "" {
+		h[HeaderTraceState] = []string{t.State}
+	}
+}
+
 // HeaderProbe is on an empty message that asks whether a stream could be written. None stores it.
 const HeaderProbe = "Mkio-Probe"
 

@@ -15,6 +15,7 @@ import (
 
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/tracing"
 )
 
 // Limits of the requests in hand. What does not fit is answered 429 at once and comes again.
@@ -57,6 +58,7 @@ type Config struct {
 	MaxBody int64 // bytes
 	Log     *slog.Logger
 	Token   func(lifecycle.Key) string // names a resource in the log's lines
+	Tracer  tracing.Tracer
 }
 
 // A Handler answers POST and OPTIONS of the webhook's address.
@@ -145,13 +147,21 @@ func (h *Handler) log(r *http.Request, a answer, took time.Duration) {
 	h.c.Log.LogAttrs(r.Context(), level, "delivery answered", attributes...)
 }
 
-// deliver takes one POST: everything up to its body.
+// deliver takes one POST. A stranger's leaves no trace.
 func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 	if !authentic(r, h.c.Secrets()) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="mkio-bridge"`)
 		return answer{status: http.StatusUnauthorized, stranger: true, detail: "the webhook secret is missing or wrong: send it as X-Webhook-Secret, Authorization: Bearer or access_token"}
 	}
 	h.metrics.last.SetToCurrentTime()
+	ctx, span := h.c.Tracer.Receive(r.Context(), "POST /webhooks/mkio", r.Header)
+	a := h.accept(ctx, w, r)
+	endDelivery(span, a)
+	return a
+}
+
+// accept takes a delivery of one who may deliver: everything up to its body.
+func (h *Handler) accept(ctx context.Context, w http.ResponseWriter, r *http.Request) answer {
 	if !jsonContent(r.Header) {
 		return answer{status: http.StatusUnsupportedMediaType, detail: "a delivery is JSON, not compressed: send Content-Type application/json or application/cloudevents+json"}
 	}
@@ -175,7 +185,7 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 	}
 	defer h.requests.Release(1)
 	// A sender that does not wait for its answer comes again: what it told is best committed by then.
-	return h.take(context.WithoutCancel(r.Context()), body, time.Now())
+	return h.take(context.WithoutCancel(ctx), body, time.Now())
 }
 
 // errNoRoom is for a body that does not fit beside those in hand.

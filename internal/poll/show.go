@@ -128,7 +128,7 @@ func (p *project) answer(ctx context.Context, key lifecycle.Key, a ask) {
 	p.mu.Lock()
 	l := p.listOf(key)
 	p.mu.Unlock()
-	err := p.visit(ctx, l, key, a.via, mkio.Urgent)
+	err := p.tracedVisit(ctx, l, key, a.via)
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
