@@ -14,9 +14,9 @@ var arrows = map[string][]string{
 	"internal/event":         {"internal/lifecycle"},
 	"internal/eventlog":      {"internal/event", "internal/lifecycle", "internal/tail"},
 	"internal/mkio":          {"internal/lifecycle"},
-	"internal/ingest":        {"internal/lifecycle", "internal/mkio", "internal/problem"},
-	"internal/publish":       {"internal/event", "internal/lifecycle", "internal/tail"},
-	"internal/poll":          {"internal/event", "internal/lifecycle", "internal/mkio"},
+	"internal/ingest":        {"internal/lifecycle", "internal/mkio", "internal/problem", "internal/tracing"},
+	"internal/publish":       {"internal/event", "internal/lifecycle", "internal/tail", "internal/tracing"},
+	"internal/poll":          {"internal/event", "internal/lifecycle", "internal/mkio", "internal/tracing"},
 	"internal/rule":          {"internal/event", "internal/mkio"},
 	"internal/audit":         {"internal/event", "internal/eventlog", "internal/lifecycle"},
 	"internal/replay":        {"internal/event", "internal/eventlog"},
@@ -29,9 +29,13 @@ var arrows = map[string][]string{
 	"internal/broker":        {},
 	"internal/problem":       {},
 	"internal/tail":          {},
+	"internal/tracing":       {},
 	"internal/mkio/mkiofake": {"internal/lifecycle"},
 	"schemas":                {},
 }
+
+// sdkOfTraces is what makes spans real. All others know their interface alone.
+var sdkOfTraces = []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters"}
 
 func TestImportsFollowTheArrows(t *testing.T) {
 	const module = "mkio-bridge/"
@@ -63,6 +67,9 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			}
 			if strings.HasPrefix(i, "github.com/nats-io/nats-server/") && name != "internal/broker" {
 				t.Errorf("%s imports %s: only internal/broker knows the server", name, i)
+			}
+			if slices.ContainsFunc(sdkOfTraces, func(p string) bool { return strings.HasPrefix(i, p) }) && name != "internal/tracing" {
+				t.Errorf("%s imports %s: only internal/tracing knows how traces are exported", name, i)
 			}
 		}
 	}

@@ -32,6 +32,7 @@ type bridge struct {
 	ingest    *ingest.Handler
 	events    *eventlog.Log
 	metrics   *prometheus.Registry
+	tls       *certificate    // of the webhook listener; nil: no TLS
 	stopping  context.Context // ends when serve begins to stop: streams of events must not hold it up
 	stop      func()          // ends stopping
 	farewell  *farewell
@@ -49,11 +50,13 @@ func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
 	return b, nil
 }
 
-func (b *bridge) open(ctx context.Context) error {
+func (b *bridge) open(ctx context.Context) (err error) {
+	if b.tls, err = loadCertificate(b.config); err != nil {
+		return usageError{err}
+	}
 	if err := b.connect(ctx); err != nil {
 		return err
 	}
-	var err error
 	if b.js, err = jetstream.New(b.nats); err != nil {
 		return err
 	}
@@ -66,6 +69,7 @@ func (b *bridge) open(ctx context.Context) error {
 		BaseURL:   b.config.MkioURL,
 		ByArrival: !b.config.polls(),
 		Log:       b.log,
+		Tracer:    b.config.tracer,
 		Streams:   b.streams(),
 		Look:      max(b.config.PollActive, leastLook),
 	})
@@ -75,7 +79,7 @@ func (b *bridge) open(ctx context.Context) error {
 	if b.ingest, err = b.newIngest(); err != nil {
 		return err
 	}
-	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors()}
+	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors(), {certificateEnd{b.tls}}}
 	if b.config.polls() {
 		client, err := b.config.client()
 		if err != nil {
@@ -145,6 +149,8 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 		Origins:  []string{base.Hostname()},
 		MaxBody:  int64(b.config.MaxBody),
 		Log:      b.log,
+		Token:    b.publisher.Token,
+		Tracer:   b.config.tracer,
 	}), nil
 }
 

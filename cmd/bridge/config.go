@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,6 +17,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/rule"
+	"mkio-bridge/internal/tracing"
 )
 
 // prefix is the first word of every variable of the bridge.
@@ -31,6 +31,7 @@ type config struct {
 	AdminListen    string `split_words:"true" default:"127.0.0.1:9090" desc:"admin listener: health, metrics, schemas, /v1"`
 	TLSCert        string `split_words:"true" desc:"certificate file of the webhook listener, read again when it changes"`
 	TLSKey         string `split_words:"true" desc:"key file of the webhook listener"`
+	TLSClientCA    string `split_words:"true" desc:"file with certificates, read again when it changes: who connects to the webhook listener needs one that they signed, besides the secret"`
 	WebhookSecrets secret `split_words:"true" desc:"secrets that authenticate deliveries, comma-separated; the first is current"`
 	AdminToken     secret `split_words:"true" desc:"bearer token of /v1; without one /v1 exists on loopback alone"`
 
@@ -67,12 +68,15 @@ type config struct {
 	Resource string   `default:"redacted" desc:"the record in an event: full, redacted or none"`
 	MaxBody  byteSize `split_words:"true" default:"4MiB" desc:"largest body of a webhook request"`
 
-	LogLevel  slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error"`
-	LogFormat string     `split_words:"true" desc:"text or json; empty: text on a terminal, else json"`
+	LogLevel  logLevel `split_words:"true" default:"info" desc:"debug, info, warn or error, at the start; PUT /v1/log-level changes it"`
+	LogFormat string   `split_words:"true" desc:"text or json; empty: text on a terminal, else json"`
+	Pprof     bool     `default:"false" desc:"profiles of the process under /debug/pprof/ of the admin listener, for who may read /v1"`
 
 	// The ways out, nil: the network. They are no settings, and stand last.
 	transport http.RoundTripper // to MK.IO
 	dialer    nats.CustomDialer // to NATS
+
+	tracer tracing.Tracer // as OpenTelemetry's own variables say
 }
 
 // loadConfig reads the environment. Every mistake is reported, each with its variable; values of
@@ -126,6 +130,9 @@ func (c config) validate() error {
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		bad("TLS_CERT", "certificate and key go together: set both %s_TLS_CERT and %s_TLS_KEY", prefix, prefix)
+	}
+	if c.TLSClientCA != "" && c.TLSCert == "" {
+		bad("TLS_CLIENT_CA", "certificates are asked for within TLS alone: set %s_TLS_CERT and %s_TLS_KEY too", prefix, prefix)
 	}
 	if u, err := url.Parse(c.MkioURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		bad("MKIO_URL", "it must be an http or https address without user, query and fragment, e.g. https://app.mk.io")

@@ -16,7 +16,7 @@ func TestConfigWithoutEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Listen != "127.0.0.1:8080" || c.AdminListen != "127.0.0.1:9090" || c.NatsListen != "127.0.0.1:4222" || c.Sync != 0 ||
-		c.MaxBody != 4<<20 || c.LogLevel != slog.LevelInfo || c.MaxAge != 0 || c.StoreDir != "./data" || c.MkioURL != "https://app.mk.io" {
+		c.MaxBody != 4<<20 || c.LogLevel.Level() != slog.LevelInfo || c.MaxAge != 0 || c.StoreDir != "./data" || c.MkioURL != "https://app.mk.io" {
 		t.Errorf("config %+v", c)
 	}
 }
@@ -34,7 +34,7 @@ func TestConfigFromEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	if fmt.Sprint(c.WebhookSecrets.all()) != "[one two]" || fmt.Sprint([]string(c.Projects)) != "[a b]" || time.Duration(c.Sync) != 2*time.Second ||
-		c.MaxBody != 512<<10 || c.MaxAge != 400*time.Hour || c.LogLevel != slog.LevelDebug || c.NatsListen != "" ||
+		c.MaxBody != 512<<10 || c.MaxAge != 400*time.Hour || c.LogLevel.Level() != slog.LevelDebug || c.NatsListen != "" ||
 		c.NatsTLSCa != "ca.pem" || c.NatsTLSCert != "c.pem" || c.NatsURL != "nats://a,nats://b" {
 		t.Errorf("config %+v", c)
 	}
@@ -54,6 +54,7 @@ func TestWrongConfigIsExplained(t *testing.T) {
 		{"no address", map[string]string{"BRIDGE_LISTEN": "8080"}, []string{"BRIDGE_LISTEN", "host:port"}},
 		{"an empty address", map[string]string{"BRIDGE_ADMIN_LISTEN": ""}, []string{"BRIDGE_ADMIN_LISTEN"}},
 		{"half a key pair", map[string]string{"BRIDGE_TLS_CERT": "x"}, []string{"BRIDGE_TLS_KEY"}},
+		{"client certificates without TLS", map[string]string{"BRIDGE_TLS_CLIENT_CA": "x"}, []string{"BRIDGE_TLS_CLIENT_CA", "BRIDGE_TLS_CERT"}},
 		{"no base address", map[string]string{"BRIDGE_MKIO_URL": "app.mk.io"}, []string{"BRIDGE_MKIO_URL"}},
 		{"a public URL with a password", map[string]string{"BRIDGE_WEBHOOK_URL": "https://u:hunter2@b.test", "BRIDGE_WEBHOOK_SECRETS": "s"}, []string{"BRIDGE_WEBHOOK_URL", "without user"}},
 		{"a public URL without a secret", map[string]string{"BRIDGE_WEBHOOK_URL": "https://b.test"}, []string{"BRIDGE_WEBHOOK_URL", "BRIDGE_WEBHOOK_SECRETS"}},

@@ -45,7 +45,7 @@ func runDemo(ctx context.Context, c *call) error {
 	defer os.RemoveAll(store)
 	conf := demoConfig(store)
 	conf.transport = fake
-	b, err := open(ctx, conf, slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	b, err := open(ctx, conf, slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: conf.LogLevel})))
 	if err != nil {
 		return err
 	}
@@ -77,6 +77,7 @@ func demoConfig(store string) config {
 	}
 	_ = c.WebhookSecrets.Decode(demoSecret) // they cannot fail
 	_ = c.MkioToken.Decode(demoToken)
+	_ = c.LogLevel.Decode("error")
 	return c
 }
 
@@ -121,7 +122,7 @@ func (d demo) run(ctx context.Context, l listeners) error {
 	following, unfollow := context.WithCancel(ctx)
 	defer unfollow()
 	go func() { played <- d.fake.Run(serving) }()
-	go func() { served <- d.bridge.serve(serving, l, nil) }()
+	go func() { served <- d.bridge.serve(serving, l) }()
 	var printed uint64
 	go func() {
 		var err error

@@ -8,8 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"syscall"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // A door is a listener that lets in so many connections at a time; the others wait until one leaves. Without it,
@@ -19,13 +23,14 @@ type door struct {
 	net.Listener
 	tls    *tls.Config // nil: none
 	log    *slog.Logger
+	warn   rate.Sometimes // of TLS that does not come about
 	places chan struct{}
 	closed chan struct{}
 	once   sync.Once
 }
 
 func newDoor(l net.Listener, config *tls.Config, places int, log *slog.Logger) *door {
-	return &door{Listener: l, tls: config, log: log, places: make(chan struct{}, places), closed: make(chan struct{})}
+	return &door{Listener: l, tls: config, log: log, warn: rate.Sometimes{Interval: time.Minute}, places: make(chan struct{}, places), closed: make(chan struct{})}
 }
 
 // Accept waits for a connection and for a place for it.
@@ -41,9 +46,19 @@ func (d *door) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	if d.tls != nil {
-		conn = &tlsConn{Conn: tls.Server(conn, d.tls), log: d.log}
+		conn = &tlsConn{Conn: tls.Server(conn, d.tls), failed: d.tlsFailed}
 	}
 	return &visitor{framedConn: framedConn{Conn: conn}, leave: sync.OnceFunc(func() { <-d.places })}, nil
+}
+
+// tlsFailed says why somebody does not come in: MK.IO or a proxy may be among them, when a certificate has ended or is
+// another. Strangers can cause it too, so that a line a minute is a warning. Who leaves at once is a probe.
+func (d *door) tlsFailed(remote net.Addr, err error) {
+	level := slog.LevelDebug
+	if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, syscall.ECONNRESET) {
+		d.warn.Do(func() { level = slog.LevelWarn })
+	}
+	d.log.Log(context.Background(), level, "no TLS connection came about", "remote", remote.String(), "error", err)
 }
 
 // Close ends the waiting too.
@@ -68,15 +83,15 @@ func (v *visitor) Close() error {
 // connections that are looked at inside TLS ([framedConn]).
 type tlsConn struct {
 	*tls.Conn
-	log   *slog.Logger
-	begun bool
+	failed func(remote net.Addr, err error)
+	begun  bool
 }
 
 func (c *tlsConn) Read(p []byte) (int, error) {
 	if !c.begun {
 		c.begun = true
 		if err := c.HandshakeContext(context.Background()); err != nil { // every read and write says so again
-			c.log.Debug("no TLS connection came about", "remote", c.RemoteAddr().String(), "error", err)
+			c.failed(c.RemoteAddr(), err)
 			explainTLS(err)
 		}
 	}

@@ -2,10 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"fmt"
-	"os"
-	"sync/atomic"
 	"time"
 )
 
@@ -13,9 +9,9 @@ import (
 // files are looked at rather than watched.
 const watchEvery = 2 * time.Second
 
-// watchFiles reads secrets and certificate again when their files change, until the context ends. A file
+// watchFiles reads secrets and certificates again when their files change, until the context ends. A file
 // that cannot be read leaves the former content in force.
-func (b *bridge) watchFiles(ctx context.Context, cert *certificate) {
+func (b *bridge) watchFiles(ctx context.Context) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	failing := map[string]bool{}
@@ -38,65 +34,13 @@ func (b *bridge) watchFiles(ctx context.Context, cert *certificate) {
 			changed, err := s.reload()
 			report(name+fileSuffix, changed, err)
 		}
-		changed, err := cert.reload()
-		report(prefix+"_TLS_CERT", changed, err)
-	}
-}
-
-// A certificate is a key pair that can be exchanged while it serves. nil: no TLS.
-type certificate struct {
-	certFile, keyFile string
-	modified          time.Time // of the newer file when the pair was read; owned by the one who reloads
-	pair              atomic.Pointer[tls.Certificate]
-}
-
-// loadCertificate reads a key pair; nil when no files are named.
-func loadCertificate(certFile, keyFile string) (*certificate, error) {
-	if certFile == "" {
-		return nil, nil
-	}
-	c := &certificate{certFile: certFile, keyFile: keyFile}
-	if _, err := c.reload(); err != nil {
-		return nil, fmt.Errorf("%s_TLS_CERT and %s_TLS_KEY: %w", prefix, prefix, err)
-	}
-	return c, nil
-}
-
-// reload reads the pair when one of its files is newer, and says whether it was.
-func (c *certificate) reload() (changed bool, err error) {
-	if c == nil {
-		return false, nil
-	}
-	var newest time.Time
-	for _, file := range []string{c.certFile, c.keyFile} {
-		info, err := os.Stat(file)
-		if err != nil {
-			return false, err
+		if cert := b.tls; cert != nil {
+			changed, err := cert.reload()
+			report(prefix+"_TLS_CERT", changed, err)
+			if cert.clients != nil {
+				changed, err := cert.clients.reload()
+				report(prefix+"_TLS_CLIENT_CA", changed, err)
+			}
 		}
-		if info.ModTime().After(newest) {
-			newest = info.ModTime()
-		}
-	}
-	if newest.Equal(c.modified) {
-		return false, nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
-	if err != nil {
-		return false, err // perhaps half exchanged: the next look will tell
-	}
-	c.pair.Store(&pair)
-	c.modified = newest
-	return true, nil
-}
-
-// config returns the TLS configuration of a server; nil without a certificate.
-func (c *certificate) config() *tls.Config {
-	if c == nil {
-		return nil
-	}
-	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"http/1.1"}, // and not h2: see server
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.pair.Load(), nil },
 	}
 }

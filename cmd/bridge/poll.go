@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -82,7 +81,7 @@ func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poll
 		Client: client, Log: b.publisher, Leases: leases, Notes: notes,
 		Projects: b.config.Projects, Kinds: b.config.kindsToPoll(),
 		Active: b.config.PollActive, Sweep: b.config.PollSweep, Full: b.config.PollFull,
-		Rule: b.config.WebhookRule, KeepRule: b.ruleKeeper(client, notes), Logger: b.log,
+		Rule: b.config.WebhookRule, KeepRule: b.ruleKeeper(client, notes), Logger: b.log, Tracer: b.config.tracer,
 	}), nil
 }
 
@@ -120,7 +119,7 @@ func (b *bridge) askAfterConflicts(ctx context.Context) {
 	for ctx.Err() == nil {
 		for resource, err := range b.events.Conflicts(ctx) {
 			if err != nil {
-				b.log.Log(ctx, slog.LevelDebug, "conflicts cannot be followed; it is tried again", "error", err)
+				b.log.Debug("conflicts cannot be followed; it is tried again", "error", err)
 				break
 			}
 			if key, err := b.publisher.KeyOf(ctx, resource); err == nil {

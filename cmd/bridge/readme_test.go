@@ -164,7 +164,17 @@ func phasesTable() string {
 // openForTest opens a bridge on a store of its own, without serving, that has told of everything once.
 func openForTest(t *testing.T) *bridge {
 	t.Helper()
-	b, err := open(t.Context(), demoConfig(t.TempDir()), slog.New(slog.DiscardHandler))
+	return openWith(t, nil)
+}
+
+// openWith opens such a bridge with other settings; nil: the demo's.
+func openWith(t *testing.T, change func(*config)) *bridge {
+	t.Helper()
+	conf := demoConfig(t.TempDir())
+	if change != nil {
+		change(&conf)
+	}
+	b, err := open(t.Context(), conf, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/http/pprof" // it also registers with a mux of net/http's that nobody serves
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -37,9 +38,22 @@ func (b *bridge) adminRoutes(loopback bool) http.Handler {
 		mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", b.authorized(b.getResource))
 		mux.Handle("GET /v1/events", b.authorized(b.streamEvents))
 		mux.Handle("POST /v1/unapplied/{sequence}/retry", sameOrigin(b.authorized(b.retryUnapplied)))
+		mux.Handle("GET /v1/log-level", b.authorized(b.getLogLevel))
+		mux.Handle("PUT /v1/log-level", sameOrigin(b.authorized(b.setLogLevel)))
+		if b.config.Pprof {
+			b.profileRoutes(mux)
+		}
 	}
 	mux.HandleFunc("/", notFound)
 	return mux
+}
+
+// profileRoutes are those of Go's profiles. A profile may take longer than other answers: pprof itself moves the
+// server's deadline.
+func (b *bridge) profileRoutes(mux *http.ServeMux) {
+	mux.Handle("GET /debug/pprof/", b.authorized(pprof.Index))
+	mux.Handle("GET /debug/pprof/profile", b.authorized(pprof.Profile))
+	mux.Handle("GET /debug/pprof/trace", b.authorized(pprof.Trace))
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {

@@ -3,22 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,9 +16,12 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
+// localAdmin is an admin listener on loopback.
+const localAdmin = "127.0.0.1:9090"
+
 // ask makes a request to routes without a network.
 func ask(routes http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(method, target, nil)
+	request := httptest.NewRequest(method, "http://"+localAdmin+target, nil)
 	request.Header = header
 	answer := httptest.NewRecorder()
 	routes.ServeHTTP(answer, request)
@@ -123,6 +116,23 @@ func TestV1NeedsTheTokenOrLoopback(t *testing.T) {
 	}
 }
 
+// A page of elsewhere can have its own name resolve to loopback; a browser takes all that answers there for the page's own.
+func TestV1WithoutATokenIsForThisMachine(t *testing.T) {
+	routes := openForTest(t).adminRoutes(true)
+	for host, want := range map[string]int{
+		"localhost": 200, "localhost:9090": 200, "127.0.0.1": 200, "127.0.0.1:9090": 200, "[::1]": 200, "[::1]:9090": 200,
+		"page.test": 403, "page.test:9090": 403, "127.0.0.1.page.test:9090": 403, "localhost.page.test": 403, "": 403,
+	} {
+		request := httptest.NewRequest(http.MethodGet, "/v1/resources?kind=job", nil)
+		request.Host = host
+		answer := httptest.NewRecorder()
+		routes.ServeHTTP(answer, request)
+		if answer.Code != want {
+			t.Errorf("host %q: status %d, want %d", host, answer.Code, want)
+		}
+	}
+}
+
 func TestListOfResources(t *testing.T) {
 	b := openForTest(t)
 	if status := deliver(t, b, fixture(t, "streaming-locator-created.json")); status != 204 {
@@ -154,21 +164,14 @@ func TestListOfResources(t *testing.T) {
 // serveForTest runs a bridge until the test ends, and returns it with its context's end.
 func serveForTest(t *testing.T, change func(*config)) (b *bridge, addr string, stop func() error) {
 	t.Helper()
-	b = openForTest(t)
-	if change != nil {
-		change(&b.config)
-	}
+	b = openWith(t, change)
 	l, err := listen(t.Context(), b.config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	certificate, err := loadCertificate(b.config.TLSCert, b.config.TLSKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { served <- b.serve(ctx, l, certificate) }()
+	go func() { served <- b.serve(ctx, l) }()
 	stop = func() error { cancel(); err := <-served; served <- err; return err }
 	t.Cleanup(func() { _ = stop() })
 	return b, l.public.Addr().String(), stop
@@ -322,58 +325,5 @@ func TestABodyThatNeverComesHoldsUpNothing(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestTLSWithACertificateThatChanges(t *testing.T) {
-	dir := t.TempDir()
-	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
-	writeCertificate(t, cert, key, 1)
-	_, addr, _ := serveForTest(t, func(c *config) { c.TLSCert, c.TLSKey = cert, key })
-	serial := func() int64 {
-		t.Helper()
-		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
-		conn, err := dialer.DialContext(t.Context(), "tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64()
-	}
-	if got := serial(); got != 1 {
-		t.Errorf("serial number %d", got)
-	}
-	writeCertificate(t, cert, key, 2)
-	deadline, cancel := context.WithTimeout(t.Context(), 10*watchEvery)
-	defer cancel()
-	for serial() != 2 {
-		if deadline.Err() != nil {
-			t.Fatal("the new certificate is not used")
-		}
-	}
-	if _, err := loadCertificate(cert, filepath.Join(dir, "gone")); err == nil || !strings.Contains(err.Error(), "BRIDGE_TLS_CERT") {
-		t.Errorf("a missing key: %v", err)
-	}
-}
-
-func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "bridge"}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "EC PRIVATE KEY", Bytes: keyDER}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 }

@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/tracing"
 )
 
 func runService(ctx context.Context, c *call) error {
@@ -21,10 +24,16 @@ func runService(ctx context.Context, c *call) error {
 		return usageError{err}
 	}
 	log := c.logger(conf)
-	certificate, err := loadCertificate(conf.TLSCert, conf.TLSKey)
+	memory, err := limitMemory(memlimit.FromCgroup)
+	if err != nil {
+		log.Warn("the container's memory limit cannot be read; going on without", "error", err)
+	}
+	traces, err := tracing.FromEnvironment(ctx, version(), log)
 	if err != nil {
 		return usageError{err}
 	}
+	defer traces.Close() // when nothing makes spans any more
+	conf.tracer = traces.Tracer()
 	l, b, err := begin(ctx, conf, log)
 	if err != nil && ctx.Err() != nil { // it was told to stop before it had begun
 		log.Info("stopped")
@@ -35,8 +44,9 @@ func runService(ctx context.Context, c *call) error {
 	}
 	defer l.close()
 	defer b.close()
-	b.log.Info("bridge", "version", version(), "durability", b.durability(ctx), "nats", b.nats.ConnectedServerVersion())
-	err = b.serve(ctx, l, certificate)
+	b.log.Info("bridge", "version", version(), "durability", b.durability(ctx), "nats", b.nats.ConnectedServerVersion(),
+		"memory_limit", memory, "traces", cmp.Or(traces.To(), "off"))
+	err = b.serve(ctx, l)
 	if err == nil {
 		b.log.Info("stopped")
 	}

@@ -47,8 +47,8 @@ func (l listeners) close() {
 // serve runs until the context ends or a part fails. It stops in this order: polling at once; webhooks, when
 // load balancers know ([farewell]) and those in hand are answered; then the admin listener, so that health can be seen until the end. NATS goes
 // last, in close.
-func (b *bridge) serve(ctx context.Context, l listeners, certificate *certificate) error {
-	public := newDoor(l.public, certificate.config(), placesOf(publicShare), b.log)
+func (b *bridge) serve(ctx context.Context, l listeners) error {
+	public := newDoor(l.public, b.tls.config(), placesOf(publicShare), b.log)
 	admin := newDoor(l.admin, nil, placesOf(adminShare), b.log)
 
 	told := ctx // to stop
@@ -58,7 +58,7 @@ func (b *bridge) serve(ctx context.Context, l listeners, certificate *certificat
 	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)))
 	group.Go(func() error { return serveHTTP(publicServer, public) })
 	group.Go(func() error { return serveHTTP(adminServer, admin) })
-	group.Go(func() error { b.watchFiles(ctx, certificate); return nil })
+	group.Go(func() error { b.watchFiles(ctx); return nil })
 	group.Go(func() error { b.publisher.Follow(ctx, b.told); return nil })
 	if b.poller != nil {
 		group.Go(func() error { b.poll(ctx); return nil })
@@ -74,7 +74,7 @@ func (b *bridge) serve(ctx context.Context, l listeners, certificate *certificat
 		}
 		return errors.Join(shutdown(publicServer, drainTime), shutdown(adminServer, shutdownTime))
 	})
-	b.log.Info("listening", "for", "webhooks", "addr", l.public.Addr().String(), "path", webhookPath, "tls", certificate != nil)
+	b.log.Info("listening", "for", "webhooks", "addr", l.public.Addr().String(), "path", webhookPath, "tls", b.tls != nil, "client_certificates", b.tls != nil && b.tls.clients != nil)
 	b.log.Info("listening", "for", "admin", "addr", l.admin.Addr().String())
 	if b.embedded != nil && b.embedded.Addr() != "" {
 		b.log.Info("listening", "for", "nats", "addr", b.embedded.Addr())

@@ -349,7 +349,7 @@ func TestAConnectionThatIsClosedForGoodEndsTheBridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- b.serve(t.Context(), l, nil) }()
+	go func() { served <- b.serve(t.Context(), l) }()
 	b.nats.Close()
 	if err := <-served; err == nil || !strings.Contains(err.Error(), "closed for good") {
 		t.Errorf("it ended with %v", err)

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,7 +20,12 @@ import (
 // authorized lets requests with the admin token pass; on loopback without a token, every request.
 func (b *bridge) authorized(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if want := b.config.AdminToken.value(); want != "" {
+		want := b.config.AdminToken.value()
+		if want == "" && !localHost(r.Host) {
+			problem.Write(w, http.StatusForbidden, "without an admin token this is for localhost and loopback addresses alone")
+			return
+		}
+		if want != "" {
 			scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 			g, t := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(want))
 			if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(g[:], t[:]) != 1 {
@@ -30,6 +36,16 @@ func (b *bridge) authorized(next http.HandlerFunc) http.Handler {
 		}
 		next(w, r)
 	})
+}
+
+// localHost says whether a request was addressed to this machine. A page of elsewhere, whose name is made to resolve to
+// loopback, has its own name there.
+func localHost(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	}
+	return loopback(net.JoinHostPort(name, "0"))
 }
 
 // A resource is one resource as /v1 shows it: its last event and that event's place.
@@ -77,7 +93,7 @@ func (b *bridge) getResource(w http.ResponseWriter, r *http.Request) {
 	entry, ok, err := b.events.Current(r.Context(), key)
 	switch {
 	case err != nil:
-		b.log.Error("a resource could not be read", "resource", key.String(), "error", err)
+		b.log.Error("a resource could not be read", "project", key.Project, "kind", string(key.Kind), "resource", b.names.Resource(key), "error", err)
 		problem.Write(w, http.StatusServiceUnavailable, "the log could not be read: come again")
 	case !ok:
 		problem.Write(w, http.StatusNotFound, "the log has no event of "+key.String())

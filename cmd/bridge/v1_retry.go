@@ -83,7 +83,7 @@ func (b *bridge) retry(w http.ResponseWriter, r *http.Request, kept eventlog.Kep
 	}
 	answer := retried{kept.Sequence, became.Outcome, became.Why, became.Event, became.Told && !flags.keep}
 	b.log.Info("a kept delivery was retried", "sequence", answer.Sequence, "outcome", answer.Outcome, "why", answer.Why,
-		"applied", answer.Applied, "removed", answer.Removed, "dryRun", flags.dryRun)
+		"applied", answer.Applied, "removed", answer.Removed, "dry_run", flags.dryRun)
 	w.Header().Set("Content-Type", "application/json")
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

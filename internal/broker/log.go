@@ -20,17 +20,20 @@ type serverLog struct {
 // started again, whatever becomes of the disk.
 const criticalError = "Critical write error"
 
+// serverSays is the message of its lines; what it said is an attribute.
+const serverSays = "nats-server"
+
 func (l *serverLog) Noticef(format string, v ...any) {
-	l.log.Debug("nats-server: " + fmt.Sprintf(format, v...))
+	l.log.Debug(serverSays, "said", fmt.Sprintf(format, v...))
 }
 
 func (l *serverLog) Warnf(format string, v ...any) {
-	l.log.Warn("nats-server: " + fmt.Sprintf(format, v...))
+	l.log.Warn(serverSays, "said", fmt.Sprintf(format, v...))
 }
 
 func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
-	l.log.Error("nats-server: " + text)
+	l.log.Error(serverSays, "said", text)
 	if !strings.Contains(text, criticalError) {
 		return
 	}
@@ -42,7 +45,7 @@ func (l *serverLog) Errorf(format string, v ...any) {
 
 func (l *serverLog) Fatalf(format string, v ...any) {
 	reason := fmt.Sprintf(format, v...)
-	l.log.Error("nats-server: " + reason)
+	l.log.Error(serverSays, "said", reason)
 	l.failed.CompareAndSwap(nil, &reason)
 }
 

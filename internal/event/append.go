@@ -26,6 +26,8 @@ func (e *Event) append(b []byte, base string) []byte {
 	b = append(b, ',')
 	b = member(b, "partitionkey", e.PartitionKey)
 	b = timeMember(b, "recordedtime", &e.RecordedTime)
+	b = known(b, "traceparent", e.TraceParent)
+	b = known(b, "tracestate", e.TraceState)
 	return closed(b)
 }
 

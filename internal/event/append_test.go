@@ -20,7 +20,6 @@ func TestEventsAreWrittenAsLibrariesWouldWriteThem(t *testing.T) {
 			Time: moment(t), DataContentType: "application/json", DataSchema: DataSchema, PartitionKey: attribute(t),
 			RecordedTime: moment(t), Data: drawData(t),
 		}
-		got := e.append(nil, "https://app.mk.io")
 		sdk := cloudevents.New()
 		sdk.SetID(e.ID)
 		sdk.SetSource("https://app.mk.io" + e.Source)
@@ -31,6 +30,12 @@ func TestEventsAreWrittenAsLibrariesWouldWriteThem(t *testing.T) {
 		sdk.SetDataSchema(e.DataSchema)
 		sdk.SetExtension("partitionkey", e.PartitionKey)
 		sdk.SetExtension("recordedtime", e.RecordedTime)
+		if rapid.Bool().Draw(t, "traced") {
+			e.TraceParent, e.TraceState = attribute(t), attribute(t)
+			sdk.SetExtension("traceparent", e.TraceParent)
+			sdk.SetExtension("tracestate", e.TraceState)
+		}
+		got := e.append(nil, "https://app.mk.io")
 		sdk.DataEncoded = marshal(t, e.Data)
 		if err := sdk.Validate(); err != nil {
 			t.Fatal(err)

@@ -17,6 +17,8 @@ type Encoder struct {
 	Names      Names
 	BaseURL    string // of MK.IO's API, without a trailing slash; events' sources lie below it
 	MaxPayload int    // bytes of headers and payload that NATS takes in one message
+	Origin     Trace  // where the trace began that the event is written in; zero: in none
+	Span       Trace  // that publishes it
 }
 
 // A Message is an event that is ready to be published.
@@ -52,6 +54,8 @@ func (enc Encoder) Encode(o lifecycle.Observation, previous *lifecycle.Fact, rec
 		DataSchema:      DataSchema,
 		PartitionKey:    resource,
 		RecordedTime:    recorded.UTC().Truncate(time.Millisecond),
+		TraceParent:     enc.Origin.Parent,
+		TraceState:      enc.Origin.State,
 		Data: Data{
 			Kind:              o.Key.Kind,
 			Project:           o.Key.Project,
@@ -119,6 +123,7 @@ func (enc Encoder) message(subject string, e *Event, o *lifecycle.Observation) (
 	}
 	m.Fact = factOf(o, e.Data.Transition, m.Payload)
 	m.Header = headerOf(&m.Fact)
+	enc.Span.AddTo(m.Header)
 	return m, len(m.Payload) + headerSize(m.Header) + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream())
 }
 
@@ -146,6 +151,12 @@ func Hash(payload []byte) string {
 
 // idDigits is how many digits an event's id has.
 const idDigits = 32
+
+// IDOf is the id of the event of a resource that is, or becomes, a fact.
+func IDOf(resource string, f lifecycle.Fact) string {
+	var id [idDigits]byte
+	return string(appendID(id[:0], resource, f.Transition, f.State))
+}
 
 // appendID derives an event's id from its place, so that every bridge gives one event one id.
 func appendID(b []byte, resource string, transition uint64, state string) []byte {

@@ -29,6 +29,8 @@ type Event struct {
 	DataSchema      string    `json:"dataschema"`
 	PartitionKey    string    `json:"partitionkey"`
 	RecordedTime    time.Time `json:"recordedtime"`
+	TraceParent     string    `json:"traceparent,omitempty"`
+	TraceState      string    `json:"tracestate,omitempty"`
 	Data            Data      `json:"data"`
 }
 

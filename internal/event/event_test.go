@@ -81,6 +81,53 @@ func TestEncode(t *testing.T) {
 	}
 }
 
+// A trace changes neither what an event is nor how large it may be.
+func TestEncodeInATrace(t *testing.T) {
+	untraced, err := encoder().Encode(observation(t), nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc := encoder()
+	enc.Origin = event.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", State: "rojo=" + strings.Repeat("<", 200)}
+	enc.Span = event.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-b7ad6b7169203331-00", State: "rojo=1"}
+	m, err := enc.Encode(observation(t), nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	schematest.Event(t, m.Payload)
+	schematest.EventHeaders(t, m.Header)
+	var plain event.Event
+	if err := json.Unmarshal(untraced.Payload, &plain); err != nil {
+		t.Fatal(err)
+	}
+	e, err := event.Decode(m.Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.ID != plain.ID || e.ID != event.IDOf(e.PartitionKey, m.Fact) || m.Subject != untraced.Subject {
+		t.Errorf("id %s on %s, without a trace %s on %s", e.ID, m.Subject, plain.ID, untraced.Subject)
+	}
+	if is := (event.Trace{Parent: e.TraceParent, State: e.TraceState}); is != enc.Origin {
+		t.Errorf("it began at %v, want %v", is, enc.Origin)
+	}
+	if is := (event.Trace{Parent: m.Header.Get("traceparent"), State: m.Header.Get("tracestate")}); is != enc.Span {
+		t.Errorf("it was published at %v, want %v", is, enc.Span)
+	}
+
+	large := observation(t)
+	large.Resource = json.RawMessage(`"` + strings.Repeat("x", 1000) + `"`)
+	enc.Span = event.Trace{}
+	for enc.MaxPayload = 1; ; enc.MaxPayload++ { // the least with which nothing is left out
+		if m, err := enc.Encode(large, nil, time.Now()); err == nil && !strings.Contains(string(m.Payload), "resourceOmitted") {
+			break
+		}
+	}
+	enc.Span = event.Trace{Parent: enc.Origin.Parent}
+	if m, err = enc.Encode(large, nil, time.Now()); err != nil || !strings.Contains(string(m.Payload), "resourceOmitted") {
+		t.Errorf("with a header more nothing is left out, %v", err)
+	}
+}
+
 func TestTheSameTransitionHasTheSameID(t *testing.T) {
 	o := observation(t)
 	id := func(o lifecycle.Observation, before *lifecycle.Fact) string {

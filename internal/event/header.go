@@ -31,6 +31,29 @@ const (
 	HeaderHash         = "Mkio-Hash" // SHA-256 of the payload, lower-case hex
 )
 
+// The headers of a message that was written in somebody's trace, spelt and written as W3C Trace Context has them. They
+// name the span that published it; the attributes of the same names say where the trace began.
+const (
+	HeaderTraceParent = "traceparent"
+	HeaderTraceState  = "tracestate"
+)
+
+// A Trace is a place in a trace. Both are empty where nobody traces.
+type Trace struct {
+	Parent string // of the form of traceparent
+	State  string // of tracestate
+}
+
+// AddTo writes it into the headers of a message.
+func (t Trace) AddTo(h nats.Header) {
+	if t.Parent != "" {
+		h[HeaderTraceParent] = []string{t.Parent}
+	}
+	if t.State != "" {
+		h[HeaderTraceState] = []string{t.State}
+	}
+}
+
 // HeaderProbe is on an empty message that asks whether a stream could be written. None stores it.
 const HeaderProbe = "Mkio-Probe"
 
@@ -80,7 +103,7 @@ func headerOf(f *lifecycle.Fact) nats.Header {
 
 // FactOf reads what an event's headers say of it. sequence is the event's place in the log.
 func FactOf(h nats.Header, sequence uint64) (lifecycle.Fact, error) {
-	f := lifecycle.Fact{Sequence: sequence, Hash: h.Get(HeaderHash)}
+	f := lifecycle.Fact{Sequence: sequence, Hash: strings.Clone(h.Get(HeaderHash))}
 	var err error
 	if f.Transition, err = strconv.ParseUint(h.Get(HeaderTransition), 10, 64); err != nil {
 		return f, fmt.Errorf("message %d is no event of the bridge: header %s is %q", sequence, HeaderTransition, h.Get(HeaderTransition))
@@ -90,7 +113,7 @@ func FactOf(h nats.Header, sequence uint64) (lifecycle.Fact, error) {
 		if wrong != nil && err == nil {
 			err = fmt.Errorf("event %d: header %s: %w", sequence, name, wrong)
 		}
-		return value
+		return strings.Clone(value) // by itself: it would keep the whole message for as long as the resource is known
 	}
 	moment := func(name string) time.Time {
 		value := h.Get(name)

@@ -19,9 +19,9 @@ func (h *Handler) take(ctx context.Context, body []byte, received time.Time) ans
 		return h.refuse(ctx, body, err, received)
 	}
 	worst := answer{status: http.StatusNoContent}
-	for _, item := range items {
+	for i, item := range items {
 		a := h.takeOne(ctx, item, received)
-		if severity(a) > severity(worst) {
+		if i == 0 || severity(a) > severity(worst) {
 			worst = a
 		}
 		if a.status >= 500 {
@@ -51,6 +51,13 @@ func (h *Handler) takeOne(ctx context.Context, item mkio.Delivery, received time
 	if err != nil {
 		return h.refuse(ctx, item, err, received)
 	}
+	a := h.commit(ctx, item, o, received)
+	a.about = &o
+	return a
+}
+
+// commit commits what a delivery told.
+func (h *Handler) commit(ctx context.Context, item []byte, o lifecycle.Observation, received time.Time) answer {
 	verdict, err := h.c.Observer.Observe(ctx, o)
 	if err != nil {
 		return unavailable(err)

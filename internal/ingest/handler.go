@@ -15,6 +15,7 @@ import (
 
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/tracing"
 )
 
 // Limits of the requests in hand. What does not fit is answered 429 at once and comes again.
@@ -56,6 +57,8 @@ type Config struct {
 	Origins []string
 	MaxBody int64 // bytes
 	Log     *slog.Logger
+	Token   func(lifecycle.Key) string // names a resource in the log's lines
+	Tracer  tracing.Tracer
 }
 
 // A Handler answers POST and OPTIONS of the webhook's address.
@@ -85,6 +88,8 @@ type answer struct {
 	retryAfter string // seconds
 	cause      error  // told to the log alone
 	stranger   bool   // nothing says that the sender is MK.IO
+
+	about *lifecycle.Observation // what the delivery told, where it could be read; of a batch the worst item's; told to the log alone
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -106,15 +111,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close") // for two minutes it would keep a place from a sender
 	}
 	a.write(w)
-	h.metrics.observe(r.Method, a.status, time.Since(began))
-	h.log(r, a)
+	took := time.Since(began)
+	h.metrics.observe(r.Method, a.status, took)
+	h.log(r, a, took)
 }
 
 // allowed are the methods of the webhook's address.
 const allowed = "POST, OPTIONS"
 
-// log writes one line for an answer that somebody may have to look into.
-func (h *Handler) log(r *http.Request, a answer) {
+// log writes the line of a request. All of them are there at debug, others where somebody may have to look into it.
+// What the request brought as a query or header is not: secrets are among it.
+func (h *Handler) log(r *http.Request, a answer, took time.Duration) {
 	level := slog.LevelDebug
 	switch {
 	case a.status >= 500: // all of them may be, for a while; the metric counts each
@@ -123,20 +130,38 @@ func (h *Handler) log(r *http.Request, a answer) {
 	case a.status >= 400 || a.status == http.StatusAccepted:
 		level = slog.LevelWarn
 	}
-	attributes := []slog.Attr{slog.Int("status", a.status), slog.String("detail", a.detail), slog.String("remote", r.RemoteAddr)}
+	if !h.c.Log.Enabled(r.Context(), level) {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.String("remote", r.RemoteAddr),
+		slog.Int("status", a.status), slog.String("detail", a.detail), slog.Int64("bytes", r.ContentLength), slog.Duration("took", took),
+	}
+	if o := a.about; o != nil {
+		attributes = append(attributes, slog.String("project", o.Key.Project), slog.String("kind", string(o.Key.Kind)),
+			slog.String("resource", h.c.Token(o.Key)), slog.String("delivery", o.Delivery.ID))
+	}
 	if a.cause != nil {
 		attributes = append(attributes, slog.Any("error", a.cause))
 	}
 	h.c.Log.LogAttrs(r.Context(), level, "delivery answered", attributes...)
 }
 
-// deliver takes one POST: everything up to its body.
+// deliver takes one POST. A stranger's leaves no trace.
 func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 	if !authentic(r, h.c.Secrets()) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="mkio-bridge"`)
 		return answer{status: http.StatusUnauthorized, stranger: true, detail: "the webhook secret is missing or wrong: send it as X-Webhook-Secret, Authorization: Bearer or access_token"}
 	}
 	h.metrics.last.SetToCurrentTime()
+	ctx, span := h.c.Tracer.Receive(r.Context(), "POST /webhooks/mkio", r.Header)
+	a := h.accept(ctx, w, r)
+	endDelivery(span, a)
+	return a
+}
+
+// accept takes a delivery of one who may deliver: everything up to its body.
+func (h *Handler) accept(ctx context.Context, w http.ResponseWriter, r *http.Request) answer {
 	if !jsonContent(r.Header) {
 		return answer{status: http.StatusUnsupportedMediaType, detail: "a delivery is JSON, not compressed: send Content-Type application/json or application/cloudevents+json"}
 	}
@@ -160,7 +185,7 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 	}
 	defer h.requests.Release(1)
 	// A sender that does not wait for its answer comes again: what it told is best committed by then.
-	return h.take(context.WithoutCancel(r.Context()), body, time.Now())
+	return h.take(context.WithoutCancel(ctx), body, time.Now())
 }
 
 // errNoRoom is for a body that does not fit beside those in hand.

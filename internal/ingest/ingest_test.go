@@ -51,7 +51,7 @@ func setUp(t *testing.T, change func(*ingest.Config)) *fixture {
 	publisher := publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: log})
 	c := ingest.Config{
 		Observer: publisher, Keeper: publisher, Decoder: mkio.Decoder{Resource: mkio.ResourceRedacted},
-		Secrets: func() []string { return []string{"current", "former"} }, Origins: []string{"app.mk.io"}, MaxBody: 64 << 10, Log: log,
+		Secrets: func() []string { return []string{"current", "former"} }, Origins: []string{"app.mk.io"}, MaxBody: 64 << 10, Log: log, Token: publisher.Token,
 	}
 	if change != nil {
 		change(&c)

@@ -25,7 +25,9 @@ const outcomeCut = "cut"
 //
 // When it returns without an error, the event is in the log, or Retried says why there is none. After an error it may
 // be retried again.
-func (h *Handler) Retry(ctx context.Context, u lifecycle.Unapplied, dry bool) (Retried, error) {
+func (h *Handler) Retry(ctx context.Context, u lifecycle.Unapplied, dry bool) (became Retried, err error) {
+	ctx, span := h.c.Tracer.Root(ctx, "retry")
+	defer func() { endRetry(span, became, err) }()
 	if u.Cut() {
 		return Retried{Outcome: outcomeCut, Why: "the body was too large to be kept whole"}, nil
 	}

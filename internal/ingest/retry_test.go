@@ -18,7 +18,7 @@ import (
 func (f *fixture) retrier(decoder mkio.Decoder, byArrival bool) *ingest.Handler {
 	log := slog.New(slog.DiscardHandler)
 	publisher := publish.New(f.js.Conn(), f.js, publish.Config{Names: names, BaseURL: "https://app.mk.io", ByArrival: byArrival, Log: log})
-	return ingest.New(ingest.Config{Observer: publisher, Keeper: publisher, Weigher: publisher, Decoder: decoder, Log: log})
+	return ingest.New(ingest.Config{Observer: publisher, Keeper: publisher, Weigher: publisher, Decoder: decoder, Log: log, Token: publisher.Token})
 }
 
 // kept returns the only delivery that was put aside.

@@ -272,3 +272,31 @@ func TestDeletionIsNewsOnceAndBeforeTheNextLife(t *testing.T) {
 		t.Errorf("the next life after its deletion: %s (%s), want changed", got.Outcome, got.Why)
 	}
 }
+
+// A time that MK.IO cannot have told yet must not keep what MK.IO shows out of the log until it comes. One that is a
+// little ahead may be a look at a stale copy.
+func TestARecordedTimeAheadOfMKIOsClock(t *testing.T) {
+	job, channel := key(t, Job, "ladder-hd", "ep-0417"), key(t, LiveChannel, "news-247")
+	poll := func(k Key, state string) Observation {
+		return with(shown(k, state, 7), func(o *Observation) { o.Life, o.Modified, o.SeenBefore = "life-1", at(5), at(10) })
+	}
+	for _, tt := range []struct {
+		name     string
+		recorded string
+		ahead    int // minutes
+		seen     Observation
+		want     Outcome
+	}{
+		{"years", "Stopped", 60 * 24 * 365 * 60, poll(channel, "Running"), Changed},
+		{"years, of an end", "Error", 60 * 24 * 365 * 60, poll(job, "Finished"), Changed},
+		{"years, of a deletion", StateDeleted, 60 * 24 * 365 * 60, poll(channel, "Running"), Changed},
+		{"half an hour", "Stopped", 30, poll(channel, "Running"), Late},
+		{"a webhook is no look at MK.IO's clock", "Stopped", 60 * 24, with(told(channel, "Running", 12), life("life-1")), Late},
+	} {
+		recorded := fact(tt.recorded, 0)
+		recorded.At, recorded.Modified = at(10+tt.ahead), at(10+tt.ahead)
+		if got := Decide(&recorded, tt.seen); got.Outcome != tt.want {
+			t.Errorf("%s: %s (%s), want %s", tt.name, got.Outcome, got.Why, tt.want)
+		}
+	}
+}

@@ -56,7 +56,8 @@
 //     showed the state before it is older. Inside the window nothing is known.
 //  4. A poll asks for the present. It carries the sequence that was recorded before it asked
 //     ([Observation.Basis]); if nothing was recorded meanwhile, what it saw is newer than the
-//     record, unless its own modification time says that it was read from a stale copy.
+//     record, unless its own modification time says that it was read from a stale copy. A recorded time that
+//     lies ahead of MK.IO's clock is no evidence against it.
 //  5. A job's usual order: Queued, Scheduled, Processing, Canceling, the end.
 //
 // Where all are silent the verdict is Conflict: asking MK.IO is cheaper than guessing.

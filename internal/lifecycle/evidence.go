@@ -87,6 +87,9 @@ const (
 // compareTimes orders an observation against a recorded fact by MK.IO's times: like with like
 // first, then the time of a webhook against the window of a poll.
 func compareTimes(recorded Fact, seen Observation) ordering {
+	if seen.Basis != nil && ahead(recorded, seen.SeenBefore) {
+		return newer
+	}
 	modified, at := order(recorded.Modified, seen.Modified), order(recorded.At, seen.At)
 	if seen.Basis == nil && at == older {
 		return older // a retry may bring a record of now: the fact that it tells stays old
@@ -107,6 +110,15 @@ func compareTimes(recorded Fact, seen Observation) ordering {
 		return older
 	}
 	return silent
+}
+
+// mostAhead is how far a fact's time may be ahead of MK.IO's clock.
+const mostAhead = time.Hour
+
+// ahead says whether a fact has a time that MK.IO's clock had not reached when it was asked. MK.IO did not tell it, or
+// by mistake, and without this nothing that MK.IO shows would be newer until that time comes.
+func ahead(recorded Fact, asked time.Time) bool {
+	return !asked.IsZero() && latest(recorded.At, recorded.Modified).After(asked.Add(mostAhead))
 }
 
 // order says whether the second of two times is newer or older; a missing time says nothing.

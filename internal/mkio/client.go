@@ -178,7 +178,8 @@ func (c *Client) try(ctx context.Context, r request) (answer, error) {
 	if err := setPath(req.URL, c.base.Path+r.path); err != nil {
 		return answer{}, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token())
+	token := c.token()
+	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "mkio-bridge")
 	if r.body != nil {
@@ -200,6 +201,9 @@ func (c *Client) try(ctx context.Context, r request) (answer, error) {
 		return answer{}, fmt.Errorf("%s %s: the answer has more than %d bytes", r.method, r.path, maxAnswer)
 	}
 	if resp.StatusCode/100 != 2 {
+		if token != "" { // what stands before MK.IO may repeat in an error what it was sent
+			body = bytes.ReplaceAll(body, []byte(token), []byte(redacted))
+		}
 		return answer{}, newAPIError(r.method, r.path, resp.StatusCode, resp.Header, body)
 	}
 	return answer{resp.StatusCode, momentOf(resp.Header, asked), body}, nil

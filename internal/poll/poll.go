@@ -14,6 +14,7 @@ import (
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/tracing"
 )
 
 // An Observer makes of an observation the resource's next event, or none. An error says that the log cannot
@@ -64,6 +65,7 @@ type Config struct {
 	Rule     string           // the webhook rule whose delivery history is looked through
 	KeepRule RuleKeeper       // nil: the rule is somebody else's business
 	Logger   *slog.Logger
+	Tracer   tracing.Tracer
 }
 
 // A Poller polls the projects whose lease it gets.

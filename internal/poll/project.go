@@ -232,7 +232,7 @@ func later(a, b time.Time) time.Time {
 func (p *project) begin(ctx context.Context, l *list, e errand, do func(context.Context) error) {
 	l.busy[e] = true
 	p.errands.Go(func() {
-		err := do(ctx)
+		err := p.traced(ctx, l, e, do)
 		p.ended(ctx, l, e, err)
 		p.rouse()
 	})

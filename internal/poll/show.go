@@ -61,7 +61,6 @@ func (p *project) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.O
 	}
 	if verdict.News() {
 		p.noteChange(l)
-		p.log.Debug("a poll showed news", "resource", p.Log.Token(row.Key), "state", o.State, "via", o.Via)
 	}
 	return nil
 }
@@ -127,7 +126,7 @@ func (p *project) answer(ctx context.Context, key lifecycle.Key, a ask) {
 	p.mu.Lock()
 	l := p.listOf(key)
 	p.mu.Unlock()
-	err := p.visit(ctx, l, key, a.via, mkio.Urgent)
+	err := p.tracedVisit(ctx, l, key, a.via)
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -80,11 +79,11 @@ func (p *Publisher) remake(ctx context.Context, missing []string) error {
 		return err
 	}
 	for _, name := range missing {
-		text := "a stream was missing and was made again"
 		if name == p.names.EventStream() {
-			text = "the event log was missing and was made again: the log begins anew, and what it held is lost"
+			p.log.Error("the event log was missing and was made again: the log begins anew, and what it held is lost", "stream", name)
+			continue
 		}
-		p.log.Error(text, "stream", name)
+		p.log.Error("a stream was missing and was made again", "stream", name)
 	}
 	return nil
 }
@@ -106,7 +105,7 @@ func (p *Publisher) tell(found error) {
 		p.log.Info("JetStream is as the bridge needs it again")
 		return
 	}
-	p.log.Log(context.Background(), slog.LevelError, "JetStream is not as the bridge needs it; /readyz tells", "error", found)
+	p.log.Error("JetStream is not as the bridge needs it; /readyz tells", "error", found)
 }
 
 // A condition is how JetStream was found.

@@ -14,6 +14,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/tracing"
 )
 
 // Limits of one observation. A webhook's sender waits meanwhile.
@@ -42,6 +43,7 @@ type Config struct {
 	// MK.IO.
 	ByArrival bool
 	Log       *slog.Logger
+	Tracer    tracing.Tracer
 	Streams   Streams       // as [Ensure] made them: [Publisher.Follow] makes again what somebody deletes
 	Look      time.Duration // between two looks at them while all is well; 0: half a minute
 }
@@ -51,6 +53,7 @@ type Publisher struct {
 	nc        *nats.Conn
 	js        jetstream.JetStream
 	log       *slog.Logger
+	tracer    tracing.Tracer
 	names     event.Names
 	baseURL   string
 	reader    reader
@@ -83,6 +86,7 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		nc:        nc,
 		js:        js,
 		log:       c.Log,
+		tracer:    c.Tracer,
 		names:     c.Names,
 		baseURL:   strings.TrimRight(c.BaseURL, "/"),
 		reader:    newReader(nc, c.Names),
@@ -110,7 +114,9 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 // one resource are taken one after the other; those of different resources do not wait for each
 // other. It returns within a few seconds, and at once while it is known that JetStream cannot store; every
 // error wraps [ErrUnavailable].
-func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error) {
+func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (verdict lifecycle.Verdict, err error) {
+	ctx, span := p.tracer.Start(ctx, "observe")
+	defer func() { endObserve(span, o, verdict, err) }()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	resource := p.names.Resource(o.Key)
@@ -126,7 +132,7 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifec
 	}
 	defer leave()
 	before := p.known.get(resource).fact
-	verdict, err := p.observe(ctx, resource, o)
+	verdict, err = p.observe(ctx, resource, o)
 	if err != nil {
 		p.gate.shut(through, err)
 		p.metrics.failed.Inc()
@@ -134,7 +140,7 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (lifec
 	}
 	p.ledger.note(resource, before, o, verdict)
 	p.metrics.became(o, verdict.Outcome)
-	p.log.Debug("observed", "resource", resource, "state", o.State, "via", o.Via, "outcome", verdict.Outcome.String(), "why", verdict.Why)
+	p.logged(ctx, resource, o, verdict)
 	return verdict, nil
 }
 
@@ -226,9 +232,12 @@ func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Obse
 }
 
 // commit writes the resource's next event behind the place it is known to be at.
-func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Observation, at place) (place, error) {
+func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Observation, at place) (stored place, err error) {
+	ctx, span := p.tracer.Produce(ctx, "publish")
+	defer func() { p.endPublish(span, resource, o, stored, err) }()
 	// The payload limit is asked for each time: another server of a cluster may have another.
 	encoder := event.Encoder{Names: p.names, BaseURL: p.baseURL, MaxPayload: int(p.nc.MaxPayload())}
+	encoder.Origin, encoder.Span = event.Trace(tracing.Origin(ctx)), event.Trace(tracing.Here(ctx))
 	m, err := encoder.Encode(o, at.fact, time.Now())
 	if err != nil {
 		return place{}, encodeError{err}
@@ -247,10 +256,11 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	}
 	p.gate.worked()
 	p.metrics.acked(o, asked)
-	m.Fact.Sequence = sequence
-	stored := place{fact: &m.Fact, expect: sequence}
+	fact := m.Fact // by itself: a pointer into the message would keep its payload for as long as the resource is known
+	fact.Sequence = sequence
+	stored = place{fact: &fact, expect: sequence}
 	p.known.put(resource, stored)
-	p.reader.recent.put(earlier{resource, m.Fact, at.expect})
+	p.reader.recent.put(earlier{resource, fact, at.expect})
 	return stored, nil
 }
 

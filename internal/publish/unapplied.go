@@ -12,11 +12,14 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/tracing"
 )
 
 // Keep stores a delivery that became no event, once: a body that is kept already is not kept
 // again. Every error wraps [ErrUnavailable]; nothing is dropped to make room.
-func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) error {
+func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) (err error) {
+	ctx, span := p.tracer.Produce(ctx, "keep")
+	defer func() { p.endKeep(span, u, err) }()
 	if err := p.Trouble(); err != nil {
 		p.metrics.failed.Inc()
 		return err
@@ -29,6 +32,7 @@ func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) error {
 	publishing, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	msg := p.unappliedMessage(u)
+	event.Trace(tracing.Here(ctx)).AddTo(msg.Header)
 	// Only "another sequence" says that it is stored. On a replicated stream "in flight" says that somebody else is
 	// about to: what becomes of that is awaited.
 	for wait := retryWait; ; wait = min(2*wait, maxWait) {

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTLSWithACertificateThatChanges(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	writeCertificate(t, cert, key, 1)
+	b, addr, _ := serveForTest(t, func(c *config) { c.TLSCert, c.TLSKey = cert, key })
+	serial := func() int64 {
+		t.Helper()
+		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
+		conn, err := dialer.DialContext(t.Context(), "tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+	}
+	if got := serial(); got != 1 {
+		t.Errorf("serial number %d", got)
+	}
+	ends := fmt.Sprintf("mkio_bridge_tls_certificate_expiry_timestamp_seconds %g\n", float64(b.tls.pair.Load().Leaf.NotAfter.Unix()))
+	if answer := ask(b.adminRoutes(true), http.MethodGet, "/metrics", nil); !strings.Contains(answer.Body.String(), ends) {
+		t.Errorf("the metrics do not tell when the certificate ends: %s", ends)
+	}
+	writeCertificate(t, cert, key, 2)
+	within(t, "the new certificate is used", func() bool { return serial() == 2 })
+	if _, err := loadCertificate(config{TLSCert: cert, TLSKey: filepath.Join(dir, "gone")}); err == nil || !strings.Contains(err.Error(), "BRIDGE_TLS_CERT") {
+		t.Errorf("a missing key: %v", err)
+	}
+}
+
+// within waits for what a look at the files brings about.
+func within(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	deadline, cancel := context.WithTimeout(t.Context(), 10*watchEvery)
+	defer cancel()
+	for !is() {
+		if deadline.Err() != nil {
+			t.Fatalf("it does not come about that %s", what)
+		}
+	}
+}
+
+// With a BRIDGE_TLS_CLIENT_CA a delivery needs a certificate that it signed, and the secret besides.
+func TestClientCertificates(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	writeCertificate(t, file("tls.crt"), file("tls.key"), 1)
+	ours, others := newAuthority(t, "ours"), newAuthority(t, "others")
+	ours.write(t, file("ca.crt"))
+	_, addr, _ := serveForTest(t, func(c *config) {
+		c.TLSCert, c.TLSKey, c.TLSClientCA = file("tls.crt"), file("tls.key"), file("ca.crt")
+	})
+	nobody, stranger, known := newSender(t, addr, nil), newSender(t, addr, others), newSender(t, addr, ours)
+	check := func(who string, s *sender, secret string, want int) {
+		t.Helper()
+		if status := s.deliver(secret); status != want {
+			t.Errorf("%s is answered %d, want %d", who, status, want)
+		}
+	}
+	check("no certificate", nobody, demoSecret, 0)
+	check("a certificate that others signed", stranger, demoSecret, 0)
+	check("a certificate and no secret", known, "", http.StatusUnauthorized)
+	check("a certificate and the secret", known, demoSecret, http.StatusNoContent)
+
+	others.write(t, file("ca.crt"))
+	within(t, "another authority is in force", func() bool { return stranger.deliver(demoSecret) == http.StatusNoContent })
+	check("a certificate of before, and the session of its last connection", known, demoSecret, 0)
+}
+
+func TestWhatIsNoClientCA(t *testing.T) {
+	dir := t.TempDir()
+	cert, key, ca := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), filepath.Join(dir, "ca.crt")
+	writeCertificate(t, cert, key, 1)
+	private, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := os.ReadFile(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range [][]byte{nil, []byte("no PEM"), private, append(bytes.Clone(public), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"...)} {
+		if err := os.WriteFile(ca, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := loadCertificate(config{TLSCert: cert, TLSKey: key, TLSClientCA: ca}); err == nil || !strings.Contains(err.Error(), "BRIDGE_TLS_CLIENT_CA") {
+			t.Errorf("%q is taken for certificates: %v", content, err)
+		}
+	}
+}
+
+// A sender makes deliveries over TLS, each on a connection of its own that resumes the session of the one before.
+type sender struct {
+	t      *testing.T
+	client *http.Client
+	url    string
+}
+
+// newSender returns a sender with a certificate of an authority; nil: without one.
+func newSender(t *testing.T, addr string, a *authority) *sender {
+	t.Helper()
+	conf := &tls.Config{InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+	if a != nil {
+		own := a.sign(t)
+		// It is shown whomever the server asks for.
+		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
+	}
+	return &sender{t, &http.Client{Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true}}, "https://" + addr + webhookPath}
+}
+
+// deliver returns the status of the answer; 0 when no TLS connection came about.
+func (s *sender) deliver(secret string) int {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url, bytes.NewReader(fixture(s.t, "streaming-locator-created.json")))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("X-Webhook-Secret", secret)
+	response, err := s.client.Do(request)
+	if err != nil {
+		return 0
+	}
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+// An authority signs certificates of clients.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T, name string) *authority {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	key := newKey(t)
+	return &authority{sign(t, template, template, &key.PublicKey, key), key}
+}
+
+// write makes a file of its certificate.
+func (a *authority) write(t *testing.T, file string) {
+	t.Helper()
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sign makes a certificate of a client.
+func (a *authority) sign(t *testing.T) *tls.Certificate {
+	t.Helper()
+	key := newKey(t)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "client"}, NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	cert := sign(t, template, a.cert, &key.PublicKey, a.key)
+	return &tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
+}
+
+func newKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func sign(t *testing.T, template, parent *x509.Certificate, public *ecdsa.PublicKey, by *ecdsa.PrivateKey) *x509.Certificate {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+// writeCertificate makes a key pair that signs itself.
+func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
+	t.Helper()
+	key := newKey(t)
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "bridge"}, NotAfter: time.Now().Add(time.Hour)}
+	cert := sign(t, template, template, &key.PublicKey, key)
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: cert.Raw}, keyFile: {Type: "EC PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// That somebody is kept out by TLS is a warning, and not one for each stranger; who only looks whether the port is open
+// causes none.
+func TestTLSThatFailsIsAWarningNowAndThen(t *testing.T) {
+	var log bytes.Buffer
+	d := newDoor(nil, nil, 1, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	for _, err := range []error{io.EOF, os.ErrDeadlineExceeded, errors.New("bad certificate"), errors.New("another")} {
+		d.tlsFailed(&net.TCPAddr{}, fmt.Errorf("handshake: %w", err))
+	}
+	var levels []string
+	for line := range strings.Lines(log.String()) {
+		levels = append(levels, parseLog(strings.TrimSpace(line))["level"].(string))
+	}
+	if got := strings.Join(levels, " "); got != "DEBUG DEBUG WARN DEBUG" {
+		t.Errorf("levels %s", got)
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+func TestATraceGoesFromAPollToItsEvent(t *testing.T) {
+	c := newCollector(t)
+	traces := exportHere(t, c)
+	fake := mkiofake.New(mkiofake.Config{Token: demoToken, Projects: []string{mkiofake.VOD}})
+	job, err := lifecycle.NewKey(lifecycle.Job, mkiofake.VOD, "ladder-hd", "ep-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake.Create(job, "Processing")
+	w := newWorkshop(t, func(conf *config) {
+		conf.tracer, conf.transport, conf.Kinds = traces.Tracer(), fake, kinds{lifecycle.Job}
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	polling := make(chan struct{})
+	go func() { defer close(polling); w.poll(ctx) }()
+	awaitEvents(t, w.js, 1)
+	stop()
+	<-polling
+	is := tracedAt(t, w.js, 1)
+	traces.Close()
+
+	published := c.named("publish")
+	if len(published) != 1 {
+		t.Fatalf("published: %v", published)
+	}
+	observed := spanBehind(t, c, published[0], "observe")
+	poll := spanBehind(t, c, observed, "poll sweep")
+	if len(poll.ParentSpanId) > 0 {
+		t.Errorf("the poll is in somebody's trace: %v", poll)
+	}
+	if want := (traced{origin: parentOf(poll), parent: parentOf(published[0])}); is != want {
+		t.Errorf("the message has %v, want %v", is, want)
+	}
+	holdsAttributes(t, poll, map[string]string{"mkio.project": mkiofake.VOD})
+	holdsAttributes(t, observed, map[string]string{"mkio.via": "poll"})
+}
+
+// spanBehind returns the parent of a span, which must have a name.
+func spanBehind(t *testing.T, c *collector, child *tracepb.Span, name string) *tracepb.Span {
+	t.Helper()
+	for _, s := range c.named(name) {
+		if string(s.SpanId) == string(child.ParentSpanId) {
+			below(t, child, s)
+			return s
+		}
+	}
+	t.Fatalf("behind %s is no %s: %v", child.Name, name, c.spans)
+	return nil
+}
+
+// awaitEvents waits until the log has so many events.
+func awaitEvents(t *testing.T, js jetstream.JetStream, n int) {
+	t.Helper()
+	consumer, err := js.OrderedConsumer(t.Context(), event.NewNames(event.DefaultPrefix).EventStream(), jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer messages.Stop()
+	for range n {
+		if _, err := messages.Next(jetstream.NextContext(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

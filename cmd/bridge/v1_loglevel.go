@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"mkio-bridge/internal/problem"
+)
+
+// A levelShown is the answer of /v1/log-level.
+type levelShown struct {
+	Level string     `json:"level"`
+	Until *time.Time `json:"until,omitempty"` // then it is BRIDGE_LOG_LEVEL again
+}
+
+// A levelWanted is what a PUT of /v1/log-level asks for.
+type levelWanted struct {
+	Level slog.Level
+	For   time.Duration // 0: until it is changed again
+}
+
+// maxWanted is the largest body of such a PUT, in bytes.
+const maxWanted = 1 << 10
+
+func (b *bridge) getLogLevel(w http.ResponseWriter, _ *http.Request) { b.showLogLevel(w) }
+
+// setLogLevel changes how much is logged. Nothing else is touched by it, and a restart undoes it.
+func (b *bridge) setLogLevel(w http.ResponseWriter, r *http.Request) {
+	wanted, err := levelWantedOf(http.MaxBytesReader(w, r.Body, maxWanted))
+	if err != nil {
+		problem.Write(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	b.log.Info("the log level changes", "to", wanted.Level.String(), "lasts", wanted.For)
+	b.config.LogLevel.set(wanted.Level, wanted.For, func() {
+		b.log.Info("the log level is as at the start again", "now", b.config.LogLevel.String())
+	})
+	b.showLogLevel(w)
+}
+
+func (b *bridge) showLogLevel(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(b.config.LogLevel.shown()) // the reader may be gone
+}
+
+// levelWantedOf reads {"level": "debug", "for": "10m"}. What is misspelt must not leave debug on for ever.
+func levelWantedOf(body io.Reader) (wanted levelWanted, err error) {
+	var given struct {
+		Level *slog.Level
+		For   *string
+	}
+	decoder := json.NewDecoder(body)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&given); err != nil {
+		return wanted, fmt.Errorf(`send {"level": "debug", "for": "10m"}: %w`, err)
+	}
+	if given.Level == nil {
+		return wanted, errors.New("level is missing: say debug, info, warn or error")
+	}
+	wanted.Level = *given.Level
+	if given.For == nil {
+		return wanted, nil
+	}
+	if wanted.For, err = time.ParseDuration(*given.For); err != nil || wanted.For <= 0 {
+		return wanted, fmt.Errorf("for %q is no time above zero, such as 10m", *given.For)
+	}
+	return wanted, nil
+}

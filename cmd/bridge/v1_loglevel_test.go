@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// put asks routes to change something.
+func put(routes http.Handler, target, body string, header http.Header) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(http.MethodPut, "http://"+localAdmin+target, strings.NewReader(body))
+	request.Header = header
+	answer := httptest.NewRecorder()
+	routes.ServeHTTP(answer, request)
+	return answer
+}
+
+const logLevelPath = "/v1/log-level"
+
+// What happened is in the log from the moment of the change on, and not before.
+func TestTheLogLevelChangesWhileTheBridgeRuns(t *testing.T) {
+	p := startBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), secretEnv)
+	go p.drain()
+	url := "http://" + p.admin + logLevelPath
+	if got := get(t, url, http.StatusOK); got != "{\"level\":\"info\"}\n" {
+		t.Errorf("at the start it is %s", got)
+	}
+	send := func(name string) {
+		t.Helper()
+		checkDelivers(t, p.addr(), jobDelivery(t, name, "Finished", nil))
+	}
+	change := func(body string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			t.Fatalf("%s: status %d", body, response.StatusCode)
+		}
+	}
+	send("before")
+	change(`{"level": "debug"}`)
+	send("meanwhile")
+	change(`{"level": "info"}`)
+	send("after")
+	p.stop()
+	said := strings.Join(p.said, "\n")
+	if strings.Count(said, "the log level changes") != 2 {
+		t.Errorf("that the level changed is not in the log: %s", said)
+	}
+	for name, want := range map[string]bool{"before": false, "meanwhile": true, "after": false} {
+		if strings.Contains(said, "ladder-hd."+name) != want {
+			t.Errorf("what came %s is in the log: %t", name, !want)
+		}
+	}
+}
+
+func TestALogLevelEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bridge{config: demoConfig(""), log: slog.New(slog.DiscardHandler)}
+		want := func(is string, left time.Duration) {
+			t.Helper()
+			got := levelShownBy(t, ask(http.HandlerFunc(b.getLogLevel), http.MethodGet, logLevelPath, nil))
+			if got.Level != is || (left == 0) != (got.Until == nil) || left > 0 && !got.Until.Equal(time.Now().Add(left)) {
+				t.Errorf("the level is %+v, want %s for %s", got, is, left)
+			}
+		}
+		change := func(body string) {
+			t.Helper()
+			if answer := put(http.HandlerFunc(b.setLogLevel), logLevelPath, body, nil); answer.Code != http.StatusOK {
+				t.Fatalf("%s: status %d: %s", body, answer.Code, answer.Body)
+			}
+		}
+		want("error", 0)
+		change(`{"level": "debug", "for": "10m"}`)
+		want("debug", 10*time.Minute)
+		time.Sleep(9 * time.Minute)
+		change(`{"level": "warn", "for": "10m"}`) // the one before ends nothing any more
+		time.Sleep(9 * time.Minute)
+		want("warn", time.Minute)
+		time.Sleep(2 * time.Minute)
+		want("error", 0)
+		change(`{"level": "debug", "for": "10m"}`)
+		change(`{"level": "info"}`)
+		time.Sleep(time.Hour)
+		want("info", 0)
+	})
+}
+
+func TestALogLevelThatIsNone(t *testing.T) {
+	b := openForTest(t)
+	for body, want := range map[string]string{
+		"":                                 "EOF",
+		"debug":                            "invalid",
+		`{}`:                               "level is missing",
+		`{"level": "loud"}`:                "loud",
+		`{"level": "debug", "fro": "10m"}`: "fro",
+		`{"level": "debug", "for": "ten"}`: "ten",
+		`{"level": "debug", "for": "-1m"}`: "-1m",
+		`{"level": "debug", "for": "0s"}`:  "0s",
+		`{"level": "` + strings.Repeat("x", maxWanted) + `"}`: "too large",
+	} {
+		answer := put(b.adminRoutes(true), logLevelPath, body, nil)
+		if answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), want) {
+			t.Errorf("%.60s: status %d, want 400 and %q: %s", body, answer.Code, want, answer.Body)
+		}
+	}
+	if b.config.LogLevel.String() != "error" {
+		t.Errorf("the level is %s now", b.config.LogLevel)
+	}
+}
+
+// Who may not read /v1 changes no level and sees no profile; nor does a page of elsewhere.
+func TestLevelsAndProfilesAreGuarded(t *testing.T) {
+	b := openWith(t, func(c *config) { c.Pprof = true })
+	const profile = "/debug/pprof/heap"
+	debug := func(routes http.Handler, header http.Header) int {
+		return put(routes, logLevelPath, `{"level": "debug"}`, header).Code
+	}
+	if elsewhere := b.adminRoutes(false); debug(elsewhere, nil) != 404 || ask(elsewhere, http.MethodGet, profile, nil).Code != 404 {
+		t.Error("without a token they are there, not on loopback alone")
+	}
+	if status := debug(b.adminRoutes(true), http.Header{"Sec-Fetch-Site": {"cross-site"}}); status != http.StatusForbidden {
+		t.Errorf("a page of elsewhere: status %d", status)
+	}
+	if err := b.config.AdminToken.Decode("hunter2"); err != nil {
+		t.Fatal(err)
+	}
+	routes := b.adminRoutes(true)
+	for header, want := range map[string]int{"": 401, "Bearer hunter": 401, "Bearer hunter2": 200} {
+		given := http.Header{"Authorization": {header}}
+		if status := ask(routes, http.MethodGet, profile, given).Code; status != want {
+			t.Errorf("Authorization %q: a profile is answered %d, want %d", header, status, want)
+		}
+		if status := debug(routes, given); status != want {
+			t.Errorf("Authorization %q: a level is answered %d, want %d", header, status, want)
+		}
+	}
+}
+
+func TestProfilesAreAnOption(t *testing.T) {
+	if answer := ask(openForTest(t).adminRoutes(true), http.MethodGet, "/debug/pprof/", nil); answer.Code != http.StatusNotFound {
+		t.Errorf("they are there without being asked for: status %d", answer.Code)
+	}
+}
+
+// A profile may take longer than the server gives other answers.
+func TestAProfileIsNotCutShort(t *testing.T) {
+	b := openWith(t, func(c *config) { c.Pprof = true })
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = b.server(b.adminRoutes(true))
+	server.Config.WriteTimeout = 200 * time.Millisecond
+	server.Start()
+	defer server.Close()
+	for _, target := range []string{"/debug/pprof/profile?seconds=1", "/debug/pprof/trace?seconds=1"} {
+		if got := get(t, server.URL+target, http.StatusOK); len(got) == 0 {
+			t.Errorf("%s is empty", target)
+		}
+	}
+	for _, name := range []string{"", "goroutine?debug=1", "allocs", "heap?gc=1"} {
+		if got := get(t, server.URL+"/debug/pprof/"+name, http.StatusOK); len(got) == 0 {
+			t.Errorf("%s is empty", name)
+		}
+	}
+}
+
+func levelShownBy(t *testing.T, answer *httptest.ResponseRecorder) (shown levelShown) {
+	t.Helper()
+	if err := json.Unmarshal(answer.Body.Bytes(), &shown); err != nil {
+		t.Fatal(fmt.Errorf("%s: %w", answer.Body, err))
+	}
+	return shown
+}

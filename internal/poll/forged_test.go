@@ -1,0 +1,54 @@
+package poll_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// Whoever has the webhook secret can tell of anything. What MK.IO shows follows it within a full sweep, also
+// when the time was made up to lie far ahead, and of kinds whose state is not asked for again once they are at rest.
+func TestWhatWasMadeUpIsCorrected(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		is := map[lifecycle.Key]string{
+			w.key(lifecycle.Asset, "ep"): "Ready", w.key(lifecycle.ContentKeyPolicy, "drm"): "Created",
+			w.key(lifecycle.StreamingEndpoint, "edge"): "Running", w.key(lifecycle.Job, "t", "ep"): "Processing",
+		}
+		for key, state := range is {
+			w.mkio.Create(key, state)
+		}
+		b := w.start()
+		time.Sleep(2 * sweep)
+		w.converged()
+		n := 0
+		ahead := time.Now().AddDate(70, 0, 0)
+		for _, when := range []struct{ at, modified time.Time }{{at: time.Now()}, {ahead, ahead}} {
+			for key := range is {
+				n++
+				w.forge(b, key, fmt.Sprint("made-up-", n), when.at, when.modified)
+			}
+			w.forge(b, w.key(lifecycle.Asset, fmt.Sprint("never-was-", n)), "Ready", when.at, when.modified)
+			time.Sleep(full + 2*sweep)
+			w.converged()
+		}
+		for key, state := range is {
+			w.want(key, state, w.events()[key][1].Data.State, state, w.events()[key][3].Data.State, state)
+		}
+	})
+}
+
+// forge tells a bridge of a state as a delivery with the right secret would.
+func (w *world) forge(b *bridge, key lifecycle.Key, state string, at, modified time.Time) {
+	w.t.Helper()
+	v, err := b.publisher.Observe(w.t.Context(), lifecycle.Observation{
+		Key: key, State: state, At: at, Modified: modified, Via: lifecycle.Webhook,
+		Delivery: &lifecycle.Delivery{ID: fmt.Sprint(key, state), Type: "MediaKind.Forged", Received: time.Now()},
+		Source:   "/api/v1/projects/" + project + "/" + key.Name(), Subject: key.Name(),
+	})
+	if err != nil || !v.News() {
+		w.t.Errorf("%s %s: %s (%s), %v", key, state, v.Outcome, v.Why, err)
+	}
+}

@@ -1,0 +1,28 @@
+package publish
+
+import (
+	"context"
+	"log/slog"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// logged writes the line of an observation: what it was of, what became of it, and where the resource stands now. There
+// may be thousands a second, so it is written at debug alone.
+func (p *Publisher) logged(ctx context.Context, resource string, o lifecycle.Observation, verdict lifecycle.Verdict) {
+	if !p.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("project", o.Key.Project), slog.String("kind", string(o.Key.Kind)), slog.String("resource", resource),
+		slog.String("state", o.State), slog.String("via", string(o.Via)),
+		slog.String("outcome", verdict.Outcome.String()), slog.String("why", verdict.Why),
+	}
+	if fact := p.known.get(resource).fact; fact != nil {
+		attributes = append(attributes, slog.Uint64("transition", fact.Transition), slog.Uint64("sequence", fact.Sequence))
+	}
+	if o.Delivery != nil {
+		attributes = append(attributes, slog.String("delivery", o.Delivery.ID))
+	}
+	p.log.LogAttrs(ctx, slog.LevelDebug, "observed", attributes...)
+}
