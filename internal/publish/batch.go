@@ -23,10 +23,10 @@ type write struct {
 // A committer puts writes into the log, each behind its expected sequence.
 //
 // A log that syncs its disk once a message takes a few thousand messages a second, whoever sends them and however many
-// are on their way. Of an atomic batch it syncs the whole. So where acknowledgements come as slowly as syncs do, writes
-// go in rounds: one round is under way, and who comes meanwhile is of the next. A round of few goes one by one, a round
-// of more as one batch. Where acknowledgements come faster everybody writes at once, for a batch costs the server more
-// than its messages. Nobody ever waits for a round to fill.
+// are on their way. Of an atomic batch it syncs the whole. So where batches are faster ([pace]), writes go in rounds: one
+// round is under way, and who comes meanwhile is of the next. A round of few goes one by one, a round of more as one
+// batch. Where they are not everybody writes at once, for a batch costs the server more than its messages. Nobody ever
+// waits for a round to fill.
 //
 // The server refuses a batch as a whole, and does not say for which message. Its writes are then tried one by one:
 // nothing was stored, and a conflict is of one resource alone.
@@ -38,7 +38,6 @@ type committer struct {
 	mu      sync.Mutex
 	waiting []*waiter // of the next round
 	rounds  bool      // one is under way
-	count   int       // rounds so far
 	pace    pace
 }
 
@@ -60,7 +59,6 @@ const (
 	leastBatch  = 16       // the messages that are worth its cost
 	mostBatch   = 256      // NATS takes 1000
 	mostInBatch = 64 << 10 // bytes of a message: what is larger gains little, and would need room for a batch's headers
-	remeasure   = 128      // of so many rounds one goes one by one, to see how fast that is now
 )
 
 func newCommitter(nc *nats.Conn, js jetstream.JetStream, stream string) *committer {
@@ -71,7 +69,7 @@ func newCommitter(nc *nats.Conn, js jetstream.JetStream, stream string) *committ
 // their way at once.
 func (c *committer) commit(ctx context.Context, w write) (uint64, error) {
 	c.mu.Lock()
-	if !c.pace.slow() || w.msg.Size() > mostInBatch {
+	if !c.pace.batches(time.Now()) || w.msg.Size() > mostInBatch {
 		c.pace.began()
 		c.mu.Unlock()
 		sequence, err := c.one(ctx, w)
@@ -101,8 +99,7 @@ func (c *committer) run() {
 		c.mu.Lock()
 		round := c.next()
 		c.rounds = len(round) > 0
-		c.count++
-		single := len(round) < leastBatch || c.count%remeasure == 0
+		single := len(round) < leastBatch || c.pace.compares()
 		c.mu.Unlock()
 		switch {
 		case len(round) == 0:
@@ -138,10 +135,10 @@ func (c *committer) oneByOne(round []*waiter) {
 		})
 	}
 	group.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if len(round) >= crowd {
-		c.mu.Lock()
-		c.pace.measure(time.Since(began) / time.Duration(len(round)))
-		c.mu.Unlock()
+		c.pace.single = time.Since(began) / time.Duration(len(round))
 	}
 }
 
@@ -161,7 +158,11 @@ func (c *committer) one(ctx context.Context, w write) (uint64, error) {
 func (c *committer) batch(round []*waiter) {
 	ctx, cancel := context.WithTimeout(context.Background(), ackWait)
 	defer cancel()
+	began := time.Now()
 	last, err := c.sendBatch(ctx, round)
+	c.mu.Lock()
+	c.pace.batched(len(round), time.Since(began), time.Now())
+	c.mu.Unlock()
 	if _, answered := errors.AsType[*jetstream.APIError](err); answered {
 		for _, w := range round {
 			for _, name := range []string{batchID, batchSequence, batchCommit} {
@@ -225,45 +226,3 @@ func (c *committer) sendBatch(ctx context.Context, round []*waiter) (last uint64
 	}
 	return ack.Sequence, nil
 }
-
-// A pace is how long the server takes for one message of many that are on their way.
-type pace struct {
-	inFlight int
-	last     time.Time     // when one was last acknowledged while many were on their way
-	each     time.Duration // smoothed, from 0
-}
-
-const (
-	crowd     = 8                      // so many on their way are many
-	syncPace  = 125 * time.Microsecond // a server that syncs each message takes longer, one that does not is faster
-	smoothing = 32
-)
-
-// slow says whether the server takes as long as if it synced each message.
-func (p *pace) slow() bool { return p.each > syncPace }
-
-// began notes a write that is on its way.
-func (p *pace) began() {
-	p.inFlight++
-	if p.inFlight == crowd {
-		p.last = time.Time{} // what was before was no crowd
-	}
-}
-
-// ended notes the end of a write.
-func (p *pace) ended(now time.Time, stored bool) {
-	if p.inFlight >= crowd && stored {
-		if !p.last.IsZero() {
-			p.smooth(now.Sub(p.last))
-		}
-		p.last = now
-	}
-	p.inFlight--
-}
-
-func (p *pace) smooth(each time.Duration) {
-	p.each += (each - p.each) / smoothing
-}
-
-// measure takes the pace of a whole round.
-func (p *pace) measure(each time.Duration) { p.each = each }

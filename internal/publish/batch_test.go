@@ -26,7 +26,7 @@ func slowed(t *testing.T) (*Publisher, jetstream.JetStream) {
 		t.Fatal(err)
 	}
 	p := New(nc, js, Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)})
-	p.committer.pace.measure(time.Hour)
+	p.committer.pace = pace{batching: true, single: time.Hour}
 	return p, js
 }
 
@@ -147,30 +147,70 @@ func TestWhoLeavesIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-func TestPace(t *testing.T) {
-	tests := []struct {
-		name     string
-		inFlight int
-		gap      time.Duration
-		slow     bool
+func TestPaceFindsOutWhatIsFaster(t *testing.T) {
+	const us = time.Microsecond
+	for _, test := range []struct {
+		name          string
+		inFlight      int
+		single, batch time.Duration // a message
+		want          bool
 	}{
-		{"a sync for each of many", 64, 240 * time.Microsecond, true},
-		{"no syncs", 64, 26 * time.Microsecond, false},
-		{"few: the way there and back is what takes the time", 3, time.Millisecond, false},
-	}
-	for _, test := range tests {
-		var p pace
-		now := time.Now()
+		{"a sync for each message", 64, 240 * us, 80 * us, true},
+		{"no syncs", 64, 26 * us, 20 * us, false},
+		{"no syncs, on a machine that is busy", 64, 200 * us, 400 * us, false},
+		{"few writes at a time", 4, 240 * us, 80 * us, false},
+	} {
+		p, now := pace{}, time.Now()
 		for range test.inFlight {
 			p.began()
 		}
-		for range 200 {
-			now = now.Add(test.gap)
+		for range 1000 {
+			if p.batches(now) {
+				now = now.Add(32 * test.batch)
+				p.compares()
+				p.batched(32, 32*test.batch, now)
+				continue
+			}
+			now = now.Add(test.single)
 			p.began()
 			p.ended(now, true)
 		}
-		if p.slow() != test.slow {
-			t.Errorf("%s: slow is %v at %s a message", test.name, p.slow(), p.each)
+		if p.batching != test.want {
+			t.Errorf("%s: batching is %v, %s a single message, %s in a batch", test.name, p.batching, p.single, p.batch)
 		}
+	}
+}
+
+// TestPaceEndsATrialThatComesToNothing has too few writes to make a batch of.
+func TestPaceEndsATrialThatComesToNothing(t *testing.T) {
+	now := time.Now()
+	p := pace{single: time.Millisecond, inFlight: 64}
+	if !p.batches(now) {
+		t.Fatal("nothing was tried")
+	}
+	if now = now.Add(2 * trialTime); p.batches(now) {
+		t.Error("the trial goes on")
+	}
+	if now = now.Add(trialRest / 2); p.batches(now) {
+		t.Error("it is tried again at once")
+	}
+	if now = now.Add(trialRest); !p.batches(now) {
+		t.Error("it is never tried again")
+	}
+}
+
+// TestPaceGoesBackToSingleWrites has a server that syncs no more.
+func TestPaceGoesBackToSingleWrites(t *testing.T) {
+	p, now := pace{batching: true, single: 240 * time.Microsecond, batch: 80 * time.Microsecond}, time.Now()
+	for p.rounds = 1; !p.compares(); {
+		p.batched(32, 32*80*time.Microsecond, now)
+	}
+	if !p.batching {
+		t.Fatal("batches ended while they were faster")
+	}
+	p.single = 26 * time.Microsecond
+	p.batched(32, 32*80*time.Microsecond, now)
+	if p.batching {
+		t.Error("batches go on, though single writes are faster")
 	}
 }
