@@ -29,6 +29,9 @@ func (d *doctor) checkNATS(ctx context.Context) (*nats.Conn, jetstream.JetStream
 		do := "see that it runs, and that the BRIDGE_NATS_… settings say the way in"
 		if d.conf.NatsURL == "" {
 			do = "start the bridge, whose embedded server this is, or set BRIDGE_NATS_URL"
+			if errors.Is(err, nats.ErrAuthorization) {
+				do = "set BRIDGE_NATS_READER_TOKEN as the bridge has it"
+			}
 		}
 		d.fail("NATS", reason(err), do)
 		return nil, nil

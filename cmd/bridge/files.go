@@ -37,9 +37,25 @@ func (b *bridge) watchFiles(ctx context.Context, cert *certificate) {
 		for name, s := range b.config.secrets() {
 			changed, err := s.reload()
 			report(name+fileSuffix, changed, err)
+			if changed && name == readerTokenName {
+				b.dropReaders()
+			}
 		}
 		changed, err := cert.reload()
 		report(prefix+"_TLS_CERT", changed, err)
+	}
+}
+
+// readerTokenName is the variable of the readers' token.
+const readerTokenName = prefix + "_NATS_READER_TOKEN"
+
+// dropReaders has readers of the embedded server show the token that is in force now.
+func (b *bridge) dropReaders() {
+	if b.embedded == nil {
+		return
+	}
+	if err := b.embedded.DropReaders(); err != nil {
+		b.log.Error("readers with the former token could not be disconnected", "error", err)
 	}
 }
 
