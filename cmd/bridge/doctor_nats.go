@@ -75,9 +75,7 @@ func (d *doctor) checkStreams(ctx context.Context, nc *nats.Conn, js jetstream.J
 		default:
 			d.ok(check, "it is as the bridge needs it")
 		}
-		if s.Name == streams.Names.EventStream() && s.Err != nil {
-			writable = false
-		}
+		writable = writable && s.Err == nil
 	}
 	if d.conf.NatsURL == "" {
 		d.ok("publishing", "the server is the bridge's own, and nobody else may")
@@ -92,13 +90,15 @@ const publishTime = 3 * time.Second
 func (d *doctor) checkPublish(ctx context.Context, nc *nats.Conn, js jetstream.JetStream, streams publish.Streams) {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
-	err := publish.TryPublish(ctx, js, streams)
+	err := publish.TryWrites(ctx, js, streams)
 	if err == nil {
-		d.ok("publishing", "the bridge may write to the log")
+		d.ok("publishing", "the bridge may write to the log and what is beside it, and remove what it retries")
 		return
 	}
 	if last := nc.LastError(); errors.Is(last, nats.ErrPermissionViolation) {
 		err = last
 	}
-	d.fail("publishing", reason(err), "let the user publish to "+streams.Names.EventSubjects()+", "+streams.Names.UnappliedPrefix()+".>, "+streams.Names.AuditPrefix()+".>, $KV.> and $JS.API.>, and subscribe to _INBOX.>")
+	n := streams.Names
+	d.fail("publishing", reason(err), fmt.Sprintf("let the user publish to %s, %s.>, %s.>, $KV.%s.>, $KV.%s.> and $JS.API.>, and subscribe to _INBOX.>; deploy/nats/accounts.conf names the parts of $JS.API.> that a bridge needs, such as $JS.API.STREAM.MSG.DELETE.%s for retries",
+		n.EventSubjects(), n.UnappliedPrefix(), n.AuditPrefix(), n.LeaseBucket(), n.NotesBucket(), n.UnappliedStream()))
 }
