@@ -145,7 +145,9 @@ func rights(t *testing.T, user string) (may []string) {
 	account := parsed["accounts"].(map[string]any)["MKIO"].(map[string]any)
 	if user == "" { // readers: what is exported to them
 		for _, e := range account["exports"].([]any) {
-			may = append(may, e.(map[string]any)["service"].(string))
+			if service, ok := e.(map[string]any)["service"].(string); ok && !strings.HasPrefix(service, "$JS.FC.") { // which a slow reader needs
+				may = append(may, service)
+			}
 		}
 		return may
 	}
@@ -173,11 +175,12 @@ func matches(pattern, subject string) bool {
 	return len(p) == len(s)
 }
 
-// wantUsed fails the test for each right that nobody made use of.
+// wantUsed fails the test for each right that nobody made use of. Clients delete their consumers when they go, or leave
+// it to the server: whether they get to it is chance.
 func wantUsed(t *testing.T, may, used []string) {
 	t.Helper()
 	for _, pattern := range may {
-		found := false
+		found := strings.Contains(pattern, ".CONSUMER.DELETE.")
 		for _, subject := range used {
 			found = found || matches(pattern, subject)
 		}
@@ -278,7 +281,9 @@ func awaitBucket(t *testing.T, js jetstream.JetStream, bucket, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	watcher, err := kv.Watch(t.Context(), key)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	watcher, err := kv.Watch(ctx, key)
 	if err != nil {
 		t.Fatal(err)
 	}
