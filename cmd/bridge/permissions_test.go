@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -316,7 +317,7 @@ func (g *guardedNATS) whatIsRare() {
 // With streams that somebody else makes, the rights without those to make them are enough.
 func TestTheRightsOfABridgeThatVerifies(t *testing.T) {
 	g := startGuarded(t, asItIs)
-	makeStreams(t, g.url, nats.UserInfo("mkio-admin", "admin-REDACT-ME"))
+	g.makeStreamsOfTheManifests()
 	p := startBridge(t, g.env("mkio-bridge-verify", "bridge", append(watchedMKIO(t), "BRIDGE_STREAM_MANAGE=verify")...)...)
 	p.wantStatus(http.StatusNoContent, "job-started.json")
 	g.await("mkio-audit.>")
@@ -330,6 +331,29 @@ func TestTheRightsOfABridgeThatVerifies(t *testing.T) {
 	}
 	if got := rights(t, "mkio-bridge-verify"); fmt.Sprint(got) != fmt.Sprint(without) {
 		t.Errorf("it may %v, and would be alike with %v", got, without)
+	}
+}
+
+// makeStreamsOfTheManifests makes the streams of the files that operators are given.
+func (g *guardedNATS) makeStreamsOfTheManifests() {
+	g.t.Helper()
+	js, err := jetstream.New(g.admin)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for _, name := range []string{"MKIO_EVENTS", "KV_mkio_state", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_lease", "KV_mkio_bridge"} {
+		content, err := os.ReadFile("../../deploy/streams/" + name + ".json")
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		var stream jetstream.StreamConfig
+		if err := json.Unmarshal(content, &stream); err != nil {
+			g.t.Fatal(err)
+		}
+		stream.Replicas = 1 // this is one server
+		if _, err := js.CreateStream(g.t.Context(), stream); err != nil {
+			g.t.Fatalf("%s: %v", name, err)
+		}
 	}
 }
 
