@@ -177,11 +177,38 @@ func TestAReaderCannotWrite(t *testing.T) {
 			}
 		}
 	}
+	pushAnywhere(t, nc)
 	if _, err := js.AccountInfo(t.Context()); err != nil { // it is answered after all that
 		t.Fatal(err)
 	}
 	if after := g.state(); after != before {
 		t.Errorf("the streams hold %s, and held %s", after, before)
+	}
+}
+
+// pushAnywhere creates consumers that push to subjects that streams and the server listen to, and awaits one that pushes
+// to an inbox: by then they would have pushed as well.
+func pushAnywhere(t *testing.T, nc *nats.Conn) {
+	t.Helper()
+	inbox := "_INBOX_READER." + nats.NewInbox()
+	pushed, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, subject := range []string{"mkio.job.a.b.c.pushed", "mkio-unapplied.evil.pushed", "$KV.mkio_bridge.pushed", "$JS.API.STREAM.PURGE.MKIO_UNAPPLIED", inbox} {
+		request := fmt.Sprintf(`{"stream_name":"MKIO_UNAPPLIED","config":{"name":"push%d","deliver_subject":%q,"ack_policy":"none","inactive_threshold":60000000000}}`, i, subject)
+		reply, err := nc.RequestWithContext(t.Context(), fmt.Sprintf("$JS.API.CONSUMER.CREATE.MKIO_UNAPPLIED.push%d", i), []byte(request))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if refused := strings.Contains(string(reply.Data), `"error"`); refused && subject == inbox {
+			t.Fatalf("%s", reply.Data)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, err := pushed.NextMsgWithContext(ctx); err != nil {
+		t.Fatalf("nothing is pushed: %v", err)
 	}
 }
 
