@@ -33,6 +33,11 @@ func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
 	if out, errs, code := runCommand(t, env, "doctor"); strings.Contains(out, "FAILED   stream") || !strings.Contains(out, "ok       publishing") {
 		t.Errorf("doctor: exit %d: %s%s", code, out, errs)
 	}
+	for _, command := range []string{"events", "state", "verify", "audit", "unapplied list"} { // as whoever is beside the bridge
+		if out, errs, code := runCommand(t, env, strings.Fields(command)...); code != exitOK && command != "audit" || !strings.Contains(out, "aurora-vod") && command != "verify" && command != "unapplied list" {
+			t.Errorf("%s: exit %d: %s%s", command, code, out, errs)
+		}
+	}
 	used = append(used, g.rest()...)
 
 	js, err := jetstream.New(g.admin)
