@@ -109,6 +109,7 @@ func (b *bridge) connect(ctx context.Context) error {
 	b.embedded, err = broker.Start(broker.EmbeddedConfig{
 		StoreDir:     c.StoreDir,
 		Listen:       c.NatsListen,
+		ReaderToken:  c.readerToken(),
 		SyncAlways:   c.Sync == 0,
 		SyncInterval: time.Duration(c.Sync),
 		Unseen:       event.HeaderProbe,
@@ -120,6 +121,14 @@ func (b *bridge) connect(ctx context.Context) error {
 	}
 	b.nats, err = b.embedded.Connect()
 	return err
+}
+
+// readerToken is what readers of the embedded server bring; nil when they need nothing.
+func (c config) readerToken() func() string {
+	if c.NatsReaderToken.value() == "" {
+		return nil
+	}
+	return c.NatsReaderToken.value
 }
 
 func (b *bridge) streams() publish.Streams {

@@ -56,9 +56,10 @@ type config struct {
 	NatsTLSCert  string  `split_words:"true" desc:"client certificate file for NATS"`
 	NatsTLSKey   string  `split_words:"true" desc:"client key file for NATS"`
 
-	NatsListen string   `split_words:"true" default:"127.0.0.1:4222" desc:"embedded server: client port for readers; empty: none"`
-	StoreDir   string   `split_words:"true" default:"./data" desc:"embedded server: directory of the store"`
-	Sync       syncMode `default:"always" desc:"embedded server: always (an acknowledged event is on disk) or an interval such as 2s"`
+	NatsListen      string   `split_words:"true" default:"127.0.0.1:4222" desc:"embedded server: client port for readers; empty: none"`
+	NatsReaderToken secret   `split_words:"true" desc:"embedded server: token that readers bring; without one whoever reaches the port may read"`
+	StoreDir        string   `split_words:"true" default:"./data" desc:"embedded server: directory of the store"`
+	Sync            syncMode `default:"always" desc:"embedded server: always (an acknowledged event is on disk) or an interval such as 2s"`
 
 	StreamReplicas int           `split_words:"true" default:"1" desc:"replicas of the streams that the bridge creates"`
 	StreamManage   string        `split_words:"true" default:"create" desc:"create the streams that are missing, or only verify"`

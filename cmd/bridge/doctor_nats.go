@@ -29,6 +29,9 @@ func (d *doctor) checkNATS(ctx context.Context) (*nats.Conn, jetstream.JetStream
 		do := "see that it runs, and that the BRIDGE_NATS_… settings say the way in"
 		if d.conf.NatsURL == "" {
 			do = "start the bridge, whose embedded server this is, or set BRIDGE_NATS_URL"
+			if errors.Is(err, nats.ErrAuthorization) {
+				do = "set BRIDGE_NATS_READER_TOKEN as the bridge has it"
+			}
 		}
 		d.fail("NATS", reason(err), do)
 		return nil, nil
@@ -72,9 +75,7 @@ func (d *doctor) checkStreams(ctx context.Context, nc *nats.Conn, js jetstream.J
 		default:
 			d.ok(check, "it is as the bridge needs it")
 		}
-		if s.Name == streams.Names.EventStream() && s.Err != nil {
-			writable = false
-		}
+		writable = writable && s.Err == nil
 	}
 	if d.conf.NatsURL == "" {
 		d.ok("publishing", "the server is the bridge's own, and nobody else may")
@@ -89,13 +90,15 @@ const publishTime = 3 * time.Second
 func (d *doctor) checkPublish(ctx context.Context, nc *nats.Conn, js jetstream.JetStream, streams publish.Streams) {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
-	err := publish.TryPublish(ctx, js, streams)
+	err := publish.TryWrites(ctx, js, streams)
 	if err == nil {
-		d.ok("publishing", "the bridge may write to the log")
+		d.ok("publishing", "the bridge may write to the log and what is beside it, and remove what it retries")
 		return
 	}
 	if last := nc.LastError(); errors.Is(last, nats.ErrPermissionViolation) {
 		err = last
 	}
-	d.fail("publishing", reason(err), "let the user publish to "+streams.Names.EventSubjects()+", "+streams.Names.UnappliedPrefix()+".>, "+streams.Names.AuditPrefix()+".>, $KV.> and $JS.API.>, and subscribe to _INBOX.>")
+	n := streams.Names
+	d.fail("publishing", reason(err), fmt.Sprintf("let the user publish to %s, %s.>, %s.>, $KV.%s.>, $KV.%s.> and $JS.API.>, and subscribe to _INBOX.>; deploy/nats/accounts.conf names the parts of $JS.API.> that a bridge needs, such as $JS.API.STREAM.MSG.DELETE.%s for retries",
+		n.EventSubjects(), n.UnappliedPrefix(), n.AuditPrefix(), n.LeaseBucket(), n.NotesBucket(), n.UnappliedStream()))
 }

@@ -33,6 +33,9 @@ func (b *bridge) watchFiles(ctx context.Context) {
 		for name, s := range b.config.secrets() {
 			changed, err := s.reload()
 			report(name+fileSuffix, changed, err)
+			if changed && name == readerTokenName {
+				b.dropReaders()
+			}
 		}
 		if cert := b.tls; cert != nil {
 			changed, err := cert.reload()
@@ -42,5 +45,18 @@ func (b *bridge) watchFiles(ctx context.Context) {
 				report(prefix+"_TLS_CLIENT_CA", changed, err)
 			}
 		}
+	}
+}
+
+// readerTokenName is the variable of the readers' token.
+const readerTokenName = prefix + "_NATS_READER_TOKEN"
+
+// dropReaders has readers of the embedded server show the token that is in force now.
+func (b *bridge) dropReaders() {
+	if b.embedded == nil {
+		return
+	}
+	if err := b.embedded.DropReaders(); err != nil {
+		b.log.Error("readers with the former token could not be disconnected", "error", err)
 	}
 }

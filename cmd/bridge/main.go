@@ -129,6 +129,8 @@ type usageError struct{ error }
 // unreachableError is for a NATS that does not answer.
 type unreachableError struct{ error }
 
+func (e unreachableError) Unwrap() error { return e.error }
+
 // connectError tells a NATS that does not answer from settings with which it was not even asked.
 func connectError(err error) error {
 	if _, ok := errors.AsType[broker.SettingError](err); ok {

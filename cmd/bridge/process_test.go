@@ -427,7 +427,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"events"}, []string{"BRIDGE_NATS_URL=,"}, exitUsage, "BRIDGE_NATS_URL names no server"},
 		{[]string{"run"}, []string{"BRIDGE_TLS_CERT=/gone", "BRIDGE_TLS_KEY=/gone"}, exitUsage, "BRIDGE_TLS_CERT"},
 		{[]string{"run"}, []string{"BRIDGE_LISTEN=:0"}, exitUsage, "BRIDGE_WEBHOOK_SECRETS"},
-		{[]string{"config"}, []string{"BRIDGE_WEBHOOK_SECRETS=hunter2"}, exitOK, "BRIDGE_WEBHOOK_SECRETS  [masked]"},
+		{[]string{"config"}, []string{"BRIDGE_WEBHOOK_SECRETS=hunter2"}, exitOK, " [masked]\n"},
 		{[]string{"config"}, []string{"BRIDGE_LOG_LEVL=info"}, exitUsage, "BRIDGE_LOG_LEVEL"},
 		{[]string{"schema"}, nil, exitOK, "asyncapi.yaml\ncoverage.schema.json\nevent-headers.schema.json\nevent.schema.json\nstate-changed.schema.json\nunapplied.schema.json\n"},
 		{[]string{"schema", "event.schema.json"}, nil, exitOK, "urn:mkio-bridge:schema:event:1"},

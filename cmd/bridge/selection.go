@@ -41,6 +41,7 @@ func (c *call) connect(ctx context.Context, conf config, log *slog.Logger) (*nat
 			return nil, nil, usageError{fmt.Errorf("%s_NATS_URL and %s_NATS_LISTEN are both empty: there is no NATS to connect to", prefix, prefix)}
 		}
 		way.URL = "nats://" + conf.NatsListen
+		way.Token = conf.NatsReaderToken.value
 	}
 	nc, err := broker.Connect(ctx, way)
 	if err != nil {

@@ -117,8 +117,8 @@ func (b *bridge) warn() {
 	if b.poller == nil {
 		b.log.Warn("no API token is set: nothing is polled, and what no webhook tells stays unknown", "set", prefix+"_MKIO_TOKEN")
 	}
-	if b.embedded != nil && b.config.NatsListen != "" && !loopback(b.config.NatsListen) {
-		b.log.Warn("the embedded NATS server can be reached from outside, and readers need no password", "set", prefix+"_NATS_LISTEN")
+	if b.embedded != nil && b.config.NatsListen != "" && !loopback(b.config.NatsListen) && b.config.readerToken() == nil {
+		b.log.Warn("the embedded NATS server can be reached from outside, and readers need no token", "set", readerTokenName)
 	}
 }
 

@@ -22,6 +22,8 @@ func newPass() (pass, error) {
 	return pass{key, public}, err
 }
 
+const readersAccount = "READERS"
+
 // accounts is the server's configuration of who may do what. Streams belong to BRIDGE; READERS get
 // the services that read them, and nothing that writes. The carrier brings them what is published
 // (tap.go); that readers may not publish there themselves spares them each other's forgeries. Who brings
@@ -51,7 +53,7 @@ accounts {
       {stream: "_INBOX.>"}
 %s    ]
   }
-  READERS: {
+  %s: {
     users: [
       {nkey: %q, permissions: {publish: {deny: [
 %s      ]}}}
@@ -62,6 +64,5 @@ accounts {
 %s    ]
   }
 }
-no_auth_user: %q
-`, owner.public, exports.String(), reader.public, tapped.String(), carrier.public, imports.String(), reader.public)
+`, owner.public, exports.String(), readersAccount, reader.public, tapped.String(), carrier.public, imports.String())
 }

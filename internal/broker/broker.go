@@ -63,7 +63,7 @@ func Connect(ctx context.Context, c Config) (*nats.Conn, error) {
 	}
 	nc, err := dial(ctx, c.URL, append(append(resilience(c.Log), nats.Name(c.Name)), access...))
 	if err != nil {
-		return nil, fmt.Errorf("NATS at %s cannot be reached: %w (BRIDGE_NATS_URL says where it is, BRIDGE_NATS_CREDS, _NKEY, _USER and _PASSWORD, _TOKEN, _TLS_CA, _TLS_CERT and _TLS_KEY how to get in)", servers, err)
+		return nil, fmt.Errorf("NATS at %s cannot be reached: %w (BRIDGE_NATS_URL says where it is, BRIDGE_NATS_CREDS, _NKEY, _USER and _PASSWORD, _TOKEN, _TLS_CA, _TLS_CERT and _TLS_KEY how to get in, BRIDGE_NATS_READER_TOKEN how to read from an embedded server)", servers, err)
 	}
 	return nc, nil
 }

@@ -24,8 +24,9 @@ type EmbeddedConfig struct {
 	Listen       string // host:port of the readers' port; "": none; port 0: any that is free
 	SyncAlways   bool   // an acknowledged message is on disk
 	SyncInterval time.Duration
-	ReadSubjects []string // what readers may subscribe to
-	Unseen       string   // a header of messages that readers need not see as they are published; "": they see all
+	ReaderToken  func() string // lets readers in, asked at each connect; nil: they need none
+	ReadSubjects []string      // what readers may subscribe to
+	Unseen       string        // a header of messages that readers need not see as they are published; "": they see all
 	Log          *slog.Logger
 }
 
@@ -119,11 +120,24 @@ func (e *Embedded) options(c EmbeddedConfig) (*server.Options, error) {
 	o.JetStreamMaxStore = math.MaxInt64
 	o.SyncAlways = c.SyncAlways
 	o.SyncInterval = c.SyncInterval
+	e.letIn(o, reader, c.ReaderToken)
 	o.DontListen = c.Listen == ""
 	if o.DontListen {
 		return o, nil
 	}
 	return o, listen(o, c.Listen)
+}
+
+// letIn says how connections come in as the reader: with the token, or else with nothing.
+func (e *Embedded) letIn(o *server.Options, reader pass, token func() string) {
+	if token == nil {
+		o.NoAuthUser = reader.public
+		return
+	}
+	gate := newAdmission(o.Nkeys, reader, token)
+	gate.account = func(name string) (*server.Account, error) { return e.server.LookupAccount(name) }
+	o.CustomClientAuthentication = gate
+	o.AlwaysEnableNonce = true // the bridge's own connections sign it
 }
 
 // listen sets the port, and asks first whether it is free: the server would start all else before it finds out.

@@ -286,6 +286,10 @@ func TestReadersCannotWrite(t *testing.T) {
 			}
 			return err
 		},
+		"have a backup delivered into the log": func() error {
+			_, err := nc.RequestWithContext(short(), "$JS.API.STREAM.SNAPSHOT.MKIO_UNAPPLIED", []byte(`{"deliver_subject":"mkio.a.b"}`))
+			return err
+		},
 		"delete a message": func() error {
 			s, err := js.Stream(short(), "MKIO_EVENTS")
 			if err == nil {

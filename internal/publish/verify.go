@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -33,6 +34,36 @@ func Verify(ctx context.Context, js jetstream.JetStream, s Streams) []StreamStat
 
 // probeSubject is what a try to write is published on, below a stream's prefix.
 const probeSubject = "doctor.none.none.none"
+
+// TryWrites says whether this connection may write all that a bridge writes, and remove what it retries. Nothing is
+// written, and nothing removed.
+func TryWrites(ctx context.Context, js jetstream.JetStream, s Streams) error {
+	n := s.Names
+	for _, try := range []struct{ stream, subject string }{
+		{n.EventStream(), n.Prefix() + "." + probeSubject},
+		{n.UnappliedStream(), n.UnappliedPrefix() + "." + probeSubject},
+		{n.AuditStream(), n.AuditPrefix() + "." + probeSubject},
+		{"KV_" + n.LeaseBucket(), "$KV." + n.LeaseBucket() + "." + probeSubject},
+		{"KV_" + n.NotesBucket(), "$KV." + n.NotesBucket() + "." + probeSubject},
+	} {
+		if err := tryPublish(ctx, js, try.stream, try.subject); err != nil {
+			return err
+		}
+	}
+	return tryDrop(ctx, js, n.UnappliedStream())
+}
+
+// tryDrop asks a stream to delete what it cannot have: only who may delete is told so.
+func tryDrop(ctx context.Context, js jetstream.JetStream, name string) error {
+	stream, err := js.Stream(ctx, name)
+	if err == nil {
+		err = stream.DeleteMsg(ctx, math.MaxInt64)
+	}
+	if errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) && !strings.Contains(err.Error(), "not permitted") {
+		return nil
+	}
+	return fmt.Errorf("try to delete from %s, as a retry does: %w", name, err)
+}
 
 // TryPublish says whether this connection may write to the log, and whether the log has a leader. Nothing is
 // written. Those who subscribe to the log's subjects without JetStream see an empty message of no kind, with the header Mkio-Probe.

@@ -1,11 +1,13 @@
 package publish_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 )
 
@@ -56,5 +58,35 @@ func TestTryPublishWritesNothing(t *testing.T) {
 	stream, err := js.Stream(t.Context(), "MKIO_EVENTS")
 	if err != nil || stream.CachedInfo().State.LastSeq != 0 {
 		t.Errorf("the log was written to: %+v, %v", stream, err)
+	}
+}
+
+// To remove what a retry found is tried as well, and nothing is removed; a stream that forbids it is told.
+func TestTryWritesChangesNothing(t *testing.T) {
+	f := setUp(t)
+	streams := publish.Streams{Names: names, Replicas: 1}
+	kept := lifecycle.Unapplied{Reason: lifecycle.ReasonMalformed, Body: []byte("{}"), Digest: strings.Repeat("0", 64), Length: 2}
+	if err := f.publisher(false, nil).Keep(t.Context(), kept); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish.TryWrites(t.Context(), f.js, streams); err != nil {
+		t.Error(err)
+	}
+	for name, want := range map[string]uint64{"MKIO_EVENTS": 0, "MKIO_UNAPPLIED": 1, "MKIO_AUDIT": 0, "KV_mkio_lease": 0} {
+		if stream, err := f.js.Stream(t.Context(), name); err != nil || stream.CachedInfo().State.Msgs != want || stream.CachedInfo().State.LastSeq != want {
+			t.Errorf("%s has changed: %+v, %v", name, stream, err)
+		}
+	}
+	stream, err := f.js.Stream(t.Context(), "MKIO_UNAPPLIED")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := stream.CachedInfo().Config
+	config.DenyDelete = true
+	if _, err := f.js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish.TryWrites(t.Context(), f.js, streams); err == nil || !strings.Contains(err.Error(), "MKIO_UNAPPLIED") {
+		t.Errorf("a stream that forbids deletes: %v", err)
 	}
 }

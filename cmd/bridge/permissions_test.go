@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/publish"
+)
+
+// The rights of the accounts file are enough for all that a bridge does in its life, and each of them is needed.
+func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
+	g := startGuarded(t, asItIs)
+	env := g.env("mkio-bridge", "bridge", watchedMKIO(t)...)
+	p := startBridge(t, slices.Concat(env, []string{"BRIDGE_PROJECTS=aurora-live"})...) // so that a delivery of aurora-vod is put aside
+	p.wantStatus(http.StatusAccepted, "job-finished.finished.json")
+	p.stop()
+
+	p = startBridge(t, env...)
+	used := g.await("$JS.API.STREAM.INFO.MKIO_EVENTS")
+	p.wantStatus(http.StatusNoContent, "job-started.json")
+	used = append(used, g.await("mkio-audit.>")...) // a sweep is done
+	if out, errs, code := runCommand(t, slices.Concat(env, []string{"BRIDGE_ADMIN_LISTEN=" + p.admin}), "unapplied", "retry"); code != exitOK || !strings.Contains(out, "it is an event now, removed") {
+		t.Errorf("retry: exit %d: %s%s", code, out, errs)
+	}
+	if out, errs, code := runCommand(t, env, "doctor"); strings.Contains(out, "FAILED   stream") || !strings.Contains(out, "ok       publishing") {
+		t.Errorf("doctor: exit %d: %s%s", code, out, errs)
+	}
+	for _, command := range []string{"events", "state", "verify", "audit", "unapplied list"} { // as whoever is beside the bridge
+		if out, errs, code := runCommand(t, env, strings.Fields(command)...); code != exitOK && command != "audit" || !strings.Contains(out, "aurora-vod") && command != "verify" && command != "unapplied list" {
+			t.Errorf("%s: exit %d: %s%s", command, code, out, errs)
+		}
+	}
+	used = append(used, g.rest()...)
+
+	js, err := jetstream.New(g.admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"KV_mkio_state", "MKIO_EVENTS", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_bridge", "KV_mkio_lease"} {
+		if err := js.DeleteStream(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		used = append(used, g.await("$JS.API.STREAM.CREATE."+name)...)
+	}
+	used = append(used, g.await("mkio.live-event.aurora-vod.e1.running")...) // recorded anew
+	p.wantStatus(http.StatusNoContent, "job-started.json")
+	p.wantStatus(http.StatusNoContent, "job-finished.finished.json")
+	p.stop()
+
+	awaitBucket(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")
+	p = startBridge(t, env...)
+	second := startBridge(t, env...)
+	p.wantStatus(http.StatusNoContent, "job-started.json") // which is not its last event
+	get(t, "http://"+p.admin+"/v1/resources/job/aurora-vod/ladder-hd/ep-0417", http.StatusOK)
+	used = append(used, g.await("$JS.API.DIRECT.GET.KV_mkio_lease.>")...) // the lease is held by one of them
+	g.whatIsRare()
+	p.stop()
+	second.stop()
+	wantUsed(t, rights(t, "mkio-bridge"), append(used, g.rest()...))
+	g.unhindered()
+}
+
+// whatIsRare asks as a bridge does when two retry one delivery, and for a name that is too long for a subject.
+func (g *guardedNATS) whatIsRare() {
+	g.t.Helper()
+	nc := g.connect("mkio-bridge", "bridge")
+	js, err := jetstream.New(nc)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	p := publish.New(nc, js, publish.Config{Names: event.NewNames("mkio"), Log: slog.New(slog.DiscardHandler)})
+	if err := p.Drop(g.t.Context(), 4711); err != nil {
+		g.t.Errorf("remove what is not there any more: %v", err)
+	}
+	if _, err := p.KeyOf(g.t.Context(), "asset.aurora-vod."+strings.Repeat("a", 40)+"=H"+strings.Repeat("0", 32)); err == nil || !strings.Contains(err.Error(), "does not have it") {
+		g.t.Errorf("look a cut name up: %v", err)
+	}
+}
+
+// With streams that somebody else makes, the rights without those to make them are enough.
+func TestTheRightsOfABridgeThatVerifies(t *testing.T) {
+	g := startGuarded(t, asItIs)
+	g.makeStreamsOfTheManifests()
+	p := startBridge(t, g.env("mkio-bridge-verify", "bridge", append(watchedMKIO(t), "BRIDGE_STREAM_MANAGE=verify")...)...)
+	p.wantStatus(http.StatusNoContent, "job-started.json")
+	g.await("mkio-audit.>")
+	p.stop()
+	g.unhindered()
+	var without []string
+	for _, subject := range rights(t, "mkio-bridge") {
+		if !strings.HasPrefix(subject, "$JS.API.STREAM.CREATE.") {
+			without = append(without, subject)
+		}
+	}
+	if got := rights(t, "mkio-bridge-verify"); fmt.Sprint(got) != fmt.Sprint(without) {
+		t.Errorf("it may %v, and would be alike with %v", got, without)
+	}
+}
+
+// What the doctor says when a right is missing.
+func TestDoctorFindsTheRightThatIsMissing(t *testing.T) {
+	for _, right := range []string{"mkio.>", "mkio-audit.>", "$KV.mkio_lease.>", "$JS.API.STREAM.MSG.DELETE.MKIO_UNAPPLIED"} {
+		g := startGuarded(t, func(s string) string { return strings.ReplaceAll(s, `"`+right+`"`, `"nothing"`) })
+		makeStreams(t, g.url, nats.UserInfo("mkio-admin", "admin-REDACT-ME"))
+		out, errs, code := runCommand(t, g.env("mkio-bridge", "bridge"), "doctor")
+		if code != exitFailed || !strings.Contains(out, "FAILED   publishing:") || !strings.Contains(out, strings.TrimSuffix(right, ">")) || !strings.Contains(out, "accounts.conf") {
+			t.Errorf("without %s: exit %d: %s%s", right, code, out, errs)
+		}
+	}
+}

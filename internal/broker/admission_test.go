@@ -1,0 +1,174 @@
+package broker_test
+
+import (
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
+
+	"mkio-bridge/internal/broker"
+)
+
+// guarded starts a server whose readers need a token.
+func guarded(t *testing.T, token *atomic.Value) *broker.Embedded {
+	t.Helper()
+	c := config(t.TempDir())
+	c.ReaderToken = func() string { return token.Load().(string) }
+	return start(t, c)
+}
+
+func tokenOf(s string) *atomic.Value {
+	var v atomic.Value
+	v.Store(s)
+	return &v
+}
+
+func TestStrangersAreNotLetIn(t *testing.T) {
+	e := guarded(t, tokenOf("right"))
+	key, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := key.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, way := range map[string]nats.Option{
+		"nothing":            nats.Name("nobody"),
+		"another token":      nats.Token("wrong"),
+		"an empty token":     nats.Token(""),
+		"a part of it":       nats.Token("righ"),
+		"a user":             nats.UserInfo("right", "right"),
+		"a key of their own": nats.Nkey(public, key.Sign),
+	} {
+		if nc, err := nats.Connect("nats://"+e.Addr(), way); !errors.Is(err, nats.ErrAuthorization) {
+			t.Errorf("with %s: %v", name, err)
+			if err == nil {
+				nc.Close()
+			}
+		}
+	}
+}
+
+// A token that is empty is none that anybody could bring.
+func TestAnEmptyTokenLetsNobodyIn(t *testing.T) {
+	e := guarded(t, tokenOf(""))
+	if nc, err := nats.Connect("nats://" + e.Addr()); !errors.Is(err, nats.ErrAuthorization) {
+		t.Errorf("connect: %v", err)
+		if err == nil {
+			nc.Close()
+		}
+	}
+}
+
+// To know the public half of the bridge's key is not enough.
+func TestTheBridgesKeyMustSign(t *testing.T) {
+	e := guarded(t, tokenOf("right"))
+	own, err := e.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	public := own.Opts.Nkey
+	other, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if nc, err := nats.Connect("nats://"+e.Addr(), nats.Nkey(public, other.Sign)); !errors.Is(err, nats.ErrAuthorization) {
+		t.Errorf("who cannot sign is let in: %v", err)
+		if err == nil {
+			nc.Close()
+		}
+	}
+}
+
+func TestWhoHasTheTokenReadsAndDoesNotWrite(t *testing.T) {
+	e := guarded(t, tokenOf("right"))
+	own := owner(t, e)
+	log, err := own.CreateStream(t.Context(), jetstream.StreamConfig{Name: "MKIO_EVENTS", Subjects: []string{"mkio.>"}, AllowDirect: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan error, 1)
+	nc, err := nats.Connect("nats://right@"+e.Addr(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { told <- err }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	live := subscribe(t, nc, "mkio.>")[0]
+	if _, err := own.Publish(t.Context(), "mkio.a.b", []byte("hi")); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := live.NextMsgWithContext(t.Context()); err != nil || string(m.Data) != "hi" {
+		t.Errorf("live: %v", err)
+	}
+	read, err := stream(t, nc).Stream(t.Context(), "MKIO_EVENTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := read.GetMsg(t.Context(), 1); err != nil || string(m.Data) != "hi" {
+		t.Errorf("read: %v", err)
+	}
+	if err := nc.Publish("mkio.a.evil", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; !errors.Is(err, nats.ErrPermissionViolation) {
+		t.Errorf("the reader is told %v", err)
+	}
+	if info, err := log.Info(t.Context()); err != nil || info.State.Msgs != 1 {
+		t.Errorf("the log: %+v, %v", info, err)
+	}
+}
+
+func TestAReaderWithTheFormerTokenIsDropped(t *testing.T) {
+	token := tokenOf("old")
+	e := guarded(t, token)
+	own := owner(t, e)
+	if _, err := own.CreateStream(t.Context(), jetstream.StreamConfig{Name: "MKIO_EVENTS", Subjects: []string{"mkio.>"}}); err != nil {
+		t.Fatal(err)
+	}
+	connect := func(way nats.Option) (nc *nats.Conn, closed chan error) {
+		closed = make(chan error, 1)
+		nc, err := nats.Connect("nats://"+e.Addr(), way, nats.ReconnectWait(1), nats.MaxReconnects(-1),
+			nats.ClosedHandler(func(nc *nats.Conn) { closed <- nc.LastError() }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		return nc, closed
+	}
+	_, closed := connect(nats.Token("old"))
+	renewed, _ := connect(nats.TokenHandler(func() string { return token.Load().(string) }))
+	back := renewed.StatusChanged(nats.RECONNECTING)
+
+	token.Store("new")
+	if err := e.DropReaders(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-closed; err == nil || !strings.Contains(strings.ToLower(err.Error()), "authorization violation") {
+		t.Errorf("the reader with the former token ends with %v", err)
+	}
+	<-back
+	live := awaitSubscription(t, renewed, "mkio.>")
+	if _, err := own.Publish(t.Context(), "mkio.a.b", nil); err != nil { // by way of the tap, which was not dropped
+		t.Fatal(err)
+	}
+	if _, err := live.NextMsgWithContext(t.Context()); err != nil {
+		t.Errorf("the reader with the new one: %v", err)
+	}
+}
+
+// awaitSubscription subscribes when the connection is back.
+func awaitSubscription(t *testing.T, nc *nats.Conn, subject string) *nats.Subscription {
+	t.Helper()
+	connected := nc.StatusChanged(nats.CONNECTED)
+	defer nc.RemoveStatusListener(connected)
+	if !nc.IsConnected() {
+		<-connected
+	}
+	return subscribe(t, nc, subject)[0]
+}
