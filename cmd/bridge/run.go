@@ -26,10 +26,7 @@ func runService(ctx context.Context, c *call) error {
 	if err != nil {
 		return usageError{err}
 	}
-	traces, err := tracing.FromEnvironment(ctx, version(), log)
-	if err != nil {
-		return usageError{err}
-	}
+	traces := tracing.FromEnvironment(ctx, version(), log)
 	defer traces.Close() // when nothing makes spans any more
 	conf.tracer = traces.Tracer()
 	l, b, err := begin(ctx, conf, log)
