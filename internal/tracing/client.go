@@ -73,8 +73,8 @@ func (c *client) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 	deadline, _ := ctx.Deadline()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := c.post(ctx, body)
-		var later *laterError
-		if !errors.As(err, &later) {
+		later, ok := errors.AsType[*laterError](err)
+		if !ok {
 			return err
 		}
 		wait := max(later.after, pause/2+rand.N(pause))
@@ -138,8 +138,7 @@ func (c *client) post(ctx context.Context, body []byte) error {
 
 // withoutAddress is an error of net/http's without the address asked, which may hold credentials.
 func withoutAddress(err error) error {
-	var asked *url.Error
-	if errors.As(err, &asked) {
+	if asked, ok := errors.AsType[*url.Error](err); ok {
 		return asked.Err
 	}
 	return err

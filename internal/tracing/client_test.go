@@ -202,11 +202,14 @@ func TestWhatDoesNotPassIsNotTriedAgain(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"text":      {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no key", http.StatusUnauthorized) }, `401 Unauthorized: "no key"`},
-		"refused":   {refused, `400 Bad Request: "no such tenant"`},
-		"partial":   {partial, `rejected 7 spans: "too old"`},
-		"redirect":  {answer(http.StatusTemporaryRedirect, "Location", elsewhere.URL), "307"},
-		"much":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); _, _ = w.Write(make([]byte, 1<<20)) }, "500"},
+		"text":     {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no key", http.StatusUnauthorized) }, `401 Unauthorized: "no key"`},
+		"refused":  {refused, `400 Bad Request: "no such tenant"`},
+		"partial":  {partial, `rejected 7 spans: "too old"`},
+		"redirect": {answer(http.StatusTemporaryRedirect, "Location", elsewhere.URL), "307"},
+		"much": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = w.Write(make([]byte, 1<<20))
+		}, "500"},
 		"too late":  {answer(http.StatusServiceUnavailable, "Retry-After", "3600"), "503"},
 		"that late": {answer(http.StatusServiceUnavailable, "Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)), "503"},
 	} {
@@ -248,12 +251,12 @@ func TestARefusedConnectionIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestTheTimeoutIsOfAllAttempts(t *testing.T) {
-	c, _ := collect(t, answer(http.StatusServiceUnavailable))
+func TestNothingIsTriedAgainWhenTheTimeIsUp(t *testing.T) {
+	c, asked := collect(t, answer(http.StatusServiceUnavailable, "Retry-After", "2"), answer(http.StatusOK))
 	c.Start()
 	err := connect(t, map[string]string{"ENDPOINT": c.URL, "TIMEOUT": "3600000", "TRACES_TIMEOUT": "1000"}).UploadTraces(t.Context(), spans)
-	if err == nil {
-		t.Error("exported")
+	if all := asked(); err == nil || len(all) != 1 {
+		t.Errorf("%v, asked %d times", err, len(all))
 	}
 }
 
