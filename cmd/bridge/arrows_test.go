@@ -39,14 +39,14 @@ var sdkOfTraces = []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/
 
 func TestImportsFollowTheArrows(t *testing.T) {
 	const module = "mkio-bridge/"
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Deps", module+"...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
 		var p struct {
-			ImportPath string
-			Imports    []string
+			ImportPath    string
+			Imports, Deps []string
 		}
 		if err := dec.Decode(&p); err != nil {
 			t.Fatal(err)
@@ -56,6 +56,9 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		example := strings.HasPrefix(name+"/", "examples/")
 		if !listed && !example && !strings.HasPrefix(name, "cmd/") {
 			t.Errorf("%s is not in the list of arrows", name)
+		}
+		if slices.ContainsFunc(p.Deps, func(p string) bool { return strings.HasPrefix(p, "google.golang.org/grpc") }) {
+			t.Errorf("%s brings gRPC, which is a tenth of the bridge", name)
 		}
 		for _, i := range p.Imports {
 			to, own := strings.CutPrefix(i, module)

@@ -84,7 +84,7 @@ type config struct {
 // secrets are not.
 func loadConfig() (config, error) {
 	var c config
-	if err := checkNames(os.Environ(), variables(&c)); err != nil {
+	if err := checkNames(os.Environ(), variables()); err != nil {
 		return c, err
 	}
 	if err := envconfig.Process(prefix, &c); err != nil {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kelseyhightower/envconfig"
 )
 
 func TestConfigWithoutEnvironment(t *testing.T) {
@@ -18,6 +20,21 @@ func TestConfigWithoutEnvironment(t *testing.T) {
 	if c.Listen != "127.0.0.1:8080" || c.AdminListen != "127.0.0.1:9090" || c.NatsListen != "127.0.0.1:4222" || c.Sync != 0 ||
 		c.MaxBody != 4<<20 || c.LogLevel.Level() != slog.LevelInfo || c.MaxAge != 0 || c.StoreDir != "./data" || c.MkioURL != "https://app.mk.io" {
 		t.Errorf("config %+v", c)
+	}
+}
+
+// envconfig reads the settings, and must look for the names that the manual tells.
+func TestTheManualIsOfWhatIsRead(t *testing.T) {
+	var c config
+	var want, is strings.Builder
+	if err := envconfig.Usagef(prefix, &c, &want, "{{range .}}{{usage_key .}}|{{usage_default .}}|{{usage_description .}}\n{{end}}"); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range manual() {
+		fmt.Fprintf(&is, "%s|%s|%s\n", v.name, v.byDefault, v.meaning)
+	}
+	if is.String() != want.String() {
+		t.Errorf("the manual is\n%s\nwant\n%s", is.String(), want.String())
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -12,13 +11,34 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/kelseyhightower/envconfig"
 )
 
-// variables returns the names of all settings, in the order of their fields.
-func variables(c *config) []string {
-	return strings.Fields(usage(c, `{{range .}}{{usage_key .}} {{end}}`))
+// A variable is what sets a field of the configuration.
+type variable struct{ name, byDefault, meaning string }
+
+// manual lists all settings, in the order of their fields. envconfig would list them with text/template, for which the
+// linker keeps every method of every type, a seventh of the bridge.
+func manual() []variable {
+	var all []variable
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[config]()) {
+		if f.IsExported() {
+			name := prefix + "_" + strings.ToUpper(between.ReplaceAllString(f.Name, "${1}${3}_${2}${4}"))
+			all = append(all, variable{name, f.Tag.Get("default"), f.Tag.Get("desc")})
+		}
+	}
+	return all
+}
+
+// between matches where a word of a field's name ends.
+var between = regexp.MustCompile(`([^A-Z])([A-Z])|([A-Z])([A-Z][^A-Z])`)
+
+// variables returns the names of all settings.
+func variables() []string {
+	var names []string
+	for _, v := range manual() {
+		names = append(names, v.name)
+	}
+	return names
 }
 
 func secretNames() []string {
@@ -29,15 +49,6 @@ func secretNames() []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// usage fills a template of envconfig's.
-func usage(c *config, format string) string {
-	var b bytes.Buffer
-	if err := envconfig.Usagef(prefix, c, &b, format); err != nil {
-		panic(err) // the template is ours
-	}
-	return b.String()
 }
 
 // injected matches what Kubernetes puts into a pod's environment for a Service named bridge.
@@ -103,9 +114,10 @@ func runConfig(_ context.Context, c *call) error {
 
 // printManual writes what each setting means, and its default.
 func printManual(w io.Writer) {
-	var c config
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, usage(&c, "{{range .}}{{usage_key .}}\t{{usage_default .}}\t{{usage_description .}}\n{{end}}"))
+	for _, v := range manual() {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", v.name, v.byDefault, v.meaning)
+	}
 	_ = table.Flush() // nobody is left to tell
 	fmt.Fprintf(w, "\nWith %s added to its name, a secret's variable names a file to read it from.\n", fileSuffix)
 }
@@ -114,7 +126,7 @@ func printManual(w io.Writer) {
 func printConfig(w io.Writer, c config) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	v := reflect.ValueOf(c)
-	for i, name := range variables(&c) {
+	for i, name := range variables() {
 		fmt.Fprintf(table, "%s\t%v\n", name, v.Field(i).Interface())
 	}
 	return table.Flush()

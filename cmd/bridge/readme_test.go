@@ -78,10 +78,20 @@ func rightsTable() string {
 
 // configurationTable is the manual of all settings.
 func configurationTable() string {
-	var c config
-	return "| variable | default | meaning |\n|---|---|---|\n" +
-		usage(&c, "{{range .}}| `{{usage_key .}}` | {{with usage_default .}}`{{.}}`{{end}} | {{usage_description .}} |\n{{end}}") +
-		"\nEach secret (" + strings.Join(secretNames(), ", ") + ") can stand in a file instead: add `_FILE` to its name. The file is read again when it changes.\n"
+	var b strings.Builder
+	b.WriteString("| variable | default | meaning |\n|---|---|---|\n")
+	for _, v := range manual() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.name, quoted(v.byDefault), v.meaning)
+	}
+	b.WriteString("\nEach secret (" + strings.Join(secretNames(), ", ") + ") can stand in a file instead: add `_FILE` to its name. The file is read again when it changes.\n")
+	return b.String()
+}
+
+func quoted(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
 }
 
 var description = regexp.MustCompile(`^Desc\{fqName: "(mkio_bridge_[^"]+)", help: "(.*?)"(?:, unit: "[^"]*")?, constLabels: \{\}, variableLabels: \{(.*)\}\}$`)

@@ -28,10 +28,7 @@ func runService(ctx context.Context, c *call) error {
 	if err != nil {
 		log.Warn("the container's memory limit cannot be read; going on without", "error", err)
 	}
-	traces, err := tracing.FromEnvironment(ctx, version(), log)
-	if err != nil {
-		return usageError{err}
-	}
+	traces := tracing.FromEnvironment(ctx, version(), log)
 	defer traces.Close() // when nothing makes spans any more
 	conf.tracer = traces.Tracer()
 	l, b, err := begin(ctx, conf, log)

@@ -111,7 +111,7 @@ const fileSuffix = "_FILE"
 func (c *config) secrets() map[string]*secret {
 	found := map[string]*secret{}
 	v := reflect.ValueOf(c).Elem()
-	for i, name := range variables(c) {
+	for i, name := range variables() {
 		if s, ok := reflect.TypeAssert[*secret](v.Field(i).Addr()); ok {
 			found[name] = s
 		}

@@ -68,7 +68,8 @@ func TestACollectorThatHangsHoldsUpNothing(t *testing.T) {
 func TestACollectorThatIsAwayIsToldOfOnce(t *testing.T) {
 	away := newCollector(t)
 	away.Close()
-	p := startBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), "OTEL_EXPORTER_OTLP_ENDPOINT="+away.URL, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1")
+	p := startBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), "OTEL_EXPORTER_OTLP_ENDPOINT="+away.URL,
+		"OTEL_EXPORTER_OTLP_TIMEOUT=100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1")
 	for i := range 50 {
 		if status := p.deliver(other(fixture(t, "job-started.json"), fmt.Sprint("ep-", i))); status != http.StatusNoContent {
 			t.Errorf("status %d", status)
@@ -80,9 +81,27 @@ func TestACollectorThatIsAwayIsToldOfOnce(t *testing.T) {
 	}
 }
 
-func TestATraceThatCannotBeExportedIsAWrongSetting(t *testing.T) {
-	_, stderr, code := runCommand(t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=collector", "BRIDGE_STORE_DIR=" + t.TempDir()}, "run")
-	if code != exitUsage || !strings.Contains(stderr, "OTEL_EXPORTER_OTLP_ENDPOINT") {
-		t.Errorf("exit %d: %s", code, stderr)
+// Platforms name collectors of their own: one that cannot be used is no reason to be without events.
+func TestABridgeRunsWithoutTracesWhereTheirSettingsCannotBeUsed(t *testing.T) {
+	p := startBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc")
+	if status := p.deliver(fixture(t, "job-started.json")); status != http.StatusNoContent {
+		t.Errorf("status %d", status)
+	}
+	p.stop()
+	said := strings.Join(p.said, "\n")
+	if strings.Count(said, "OTEL_EXPORTER_OTLP_PROTOCOL") != 1 || !strings.Contains(said, `"traces":"off"`) {
+		t.Errorf("the bridge said: %s", said)
+	}
+}
+
+func TestACollectorIsReachedThroughAProxy(t *testing.T) {
+	c := newCollector(t) // is asked as a proxy is
+	p := startBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.invalid:4318", "HTTP_PROXY="+c.URL)
+	if status := p.deliver(fixture(t, "job-started.json")); status != http.StatusNoContent {
+		t.Errorf("status %d", status)
+	}
+	p.stop()
+	if len(c.named("publish")) != 1 {
+		t.Errorf("exported: %v", c.spans)
 	}
 }

@@ -25,9 +25,9 @@ func run(t *testing.T, c torture.Config) *torture.Report {
 	return report
 }
 
-// The minute of torture that every change must survive. See docs/torture.md for longer ones.
-func TestAMinuteOnACluster(t *testing.T) {
-	report := run(t, torture.Config{Seed: 1, For: time.Minute, Bridges: 3, Slots: 150})
+// The half minute of torture that every change must survive. See docs/torture.md for longer ones.
+func TestHalfAMinuteOnACluster(t *testing.T) {
+	report := run(t, torture.Config{Seed: 1, For: 30 * time.Second, Bridges: 3, Slots: 150})
 	if len(report.Violations) > 0 || report.Deliveries() == 0 || report.Made() < 3 {
 		t.Errorf("%d violations, %d deliveries, %d faults", len(report.Violations), report.Deliveries(), report.Made())
 	}
