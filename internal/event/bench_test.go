@@ -10,6 +10,7 @@ import (
 
 // deciding is all that is done for a delivery between reading its JSON and publishing.
 func deciding(tb testing.TB) func() {
+	tb.Helper()
 	o, encoder := observation(tb), encoder()
 	o.Problems, o.Delivery.ID = nil, "3b0c77aa-7c53-4b0a-9c7e-0f2a3d1e5b66" // a job that finished well
 	o.Resource = []byte(`{"name":"` + strings.Repeat("x", 1100) + `"}`)

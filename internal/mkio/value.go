@@ -75,9 +75,9 @@ func (v value) object() object {
 
 // at returns a member; nil where it is missing. Of two with one name the last counts.
 func (o object) at(name string) value {
-	for i := len(o) - 1; i >= 0; i-- {
-		if o[i].name == name {
-			return o[i].value
+	for _, m := range slices.Backward(o) {
+		if m.name == name {
+			return m.value
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -172,12 +173,9 @@ func (c *committer) batch(round []*waiter) {
 		c.oneByOne(round)
 		return
 	}
-	for i, w := range round {
-		if err != nil {
-			w.done <- written{err: err}
-			continue
-		}
-		w.done <- written{sequence: last - uint64(len(round)-1-i)}
+	for _, w := range slices.Backward(round) {
+		w.done <- written{last, err}
+		last-- // they follow each other in the log
 	}
 }
 

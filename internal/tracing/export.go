@@ -28,7 +28,7 @@ type Export struct {
 func FromEnvironment(ctx context.Context, version string, log *slog.Logger) *Export {
 	s, wrong := fromEnvironment(log)
 	if wrong != nil {
-		wrong.warn(log, "traces are off, for a setting cannot be used; events are written all the same")
+		log.Warn("traces are off, for a setting cannot be used; events are written all the same", wrong.attributes()...)
 		return nil
 	}
 	if s == nil {

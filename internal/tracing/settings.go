@@ -28,8 +28,8 @@ type settings struct {
 // A misuse is a setting that cannot be used. Its value may be a secret, and is not told.
 type misuse struct{ name, what, do string }
 
-func (m *misuse) warn(log *slog.Logger, what string) {
-	log.Warn(what, "setting", m.name, "error", m.what, "do", m.do)
+func (m *misuse) attributes() []any {
+	return []any{slog.String("setting", m.name), slog.String("error", m.what), slog.String("do", m.do)}
 }
 
 // setting is the value of a variable of the exporter, and the name of the variable: of the one for traces, else of the
@@ -80,7 +80,7 @@ func timeout(log *slog.Logger) time.Duration {
 	}
 	ms, err := strconv.ParseUint(value, 10, 31)
 	if err != nil || ms == 0 {
-		(&misuse{name, "it is no number of milliseconds above 0; it is 10000 now", "write it as in 10000"}).warn(log, notUsed)
+		log.Warn(notUsed, (&misuse{name, "it is no number of milliseconds above 0; it is 10000 now", "write it as in 10000"}).attributes()...)
 		return 10 * time.Second
 	}
 	return time.Duration(ms) * time.Millisecond
@@ -89,7 +89,7 @@ func timeout(log *slog.Logger) time.Duration {
 func compressed(log *slog.Logger) bool {
 	name, value := setting("COMPRESSION")
 	if value != "" && value != "gzip" && value != "none" {
-		(&misuse{name, "it is neither gzip nor none; it is none now", "set it to one of them"}).warn(log, notUsed)
+		log.Warn(notUsed, (&misuse{name, "it is neither gzip nor none; it is none now", "set it to one of them"}).attributes()...)
 	}
 	return value == "gzip"
 }
@@ -106,7 +106,7 @@ func headers(log *slog.Logger) http.Header {
 		key = strings.TrimSpace(key)
 		value, err := url.PathUnescape(strings.TrimSpace(value))
 		if err != nil || !strings.Contains(one, "=") || !isToken(key) || strings.ContainsFunc(value, unicode.IsControl) {
-			(&misuse{name, fmt.Sprintf("header %d is not of the form name=value; the others are sent", i+1), "write a comma or percent sign in a value as %2C or %25"}).warn(log, notUsed)
+			log.Warn(notUsed, (&misuse{name, fmt.Sprintf("header %d is not of the form name=value; the others are sent", i+1), "write a comma or percent sign in a value as %2C or %25"}).attributes()...)
 			continue
 		}
 		found.Set(key, value)
