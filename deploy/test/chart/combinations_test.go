@@ -99,9 +99,13 @@ func checkProbes(t *testing.T, r *rendering) {
 	t.Helper()
 	template, _ := r.workload(t)
 	c := template.Spec.Containers[0]
-	for path, probe := range map[string]*core.Probe{"/livez ": c.LivenessProbe, "/livez": c.StartupProbe, "/readyz": c.ReadinessProbe} {
-		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != strings.TrimSpace(path) || probe.HTTPGet.Port.StrVal != "admin" || probe.TimeoutSeconds < 5 {
-			t.Errorf("probe of %s: %+v", path, probe)
+	for _, want := range []struct {
+		path  string
+		probe *core.Probe
+	}{{"/livez", c.StartupProbe}, {"/livez", c.LivenessProbe}, {"/readyz", c.ReadinessProbe}} {
+		probe := want.probe
+		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != want.path || probe.HTTPGet.Port.StrVal != "admin" || probe.TimeoutSeconds < 5 {
+			t.Errorf("probe of %s: %+v", want.path, probe)
 		}
 	}
 	if grace := *template.Spec.TerminationGracePeriodSeconds; grace < 15 {

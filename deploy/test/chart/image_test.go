@@ -82,12 +82,12 @@ func sources(t *testing.T) (files []string) {
 func TestTheDockerfile(t *testing.T) {
 	text := string(file(t, root+"/Dockerfile"))
 	for want, why := range map[string]string{
-		`(?m)^USER 65532:65532$`: "runAsNonRoot can be verified of a number alone",
-		`(?m)^FROM gcr\.io/distroless/static-debian12:nonroot$`:      "there is nothing in the image but the program",
-		`(?m)^ENTRYPOINT \["/bridge"\]$`:                             "arguments are the program's, and signals reach it",
-		`(?m)^HEALTHCHECK .*CMD \["/bridge", "healthcheck"\]$`:       "there is no shell to ask with",
-		`-X main\.stamped=\$VERSION`:                                 "the context has no .git",
-		`(?m)^COPY .*--chown=65532:65532 /out/data /data$`:           "a new volume takes its owner from the image",
+		`(?m)^USER 65532:65532$`:                                "runAsNonRoot can be verified of a number alone",
+		`(?m)^FROM gcr\.io/distroless/static-debian12:nonroot$`: "there is nothing in the image but the program",
+		`(?m)^ENTRYPOINT \["/bridge"\]$`:                        "arguments are the program's, and signals reach it",
+		`(?m)^HEALTHCHECK .*CMD \["/bridge", "healthcheck"\]$`:  "there is no shell to ask with",
+		`-X main\.stamped=\$VERSION`:                            "the context has no .git",
+		`(?m)^COPY .*--chown=65532:65532 /out/data /data$`:      "a new volume takes its owner from the image",
 		`CGO_ENABLED=0`: "static",
 	} {
 		if !regexp.MustCompile(want).MatchString(text) {

@@ -163,8 +163,8 @@ func TestTheImageIsNamedByTagOrDigest(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("0", 64)
 	for values, want := range map[string]string{
 		"": "mkio-bridge:0.1.0",
-		"image: {registry: r.example.com, repository: a/b, tag: v2}":                       "r.example.com/a/b:v2",
-		"image: {repository: r.example.com/a/b, tag: v2, digest: '" + digest + "'}":        "r.example.com/a/b@" + digest,
+		"image: {registry: r.example.com, repository: a/b, tag: v2}":                "r.example.com/a/b:v2",
+		"image: {repository: r.example.com/a/b, tag: v2, digest: '" + digest + "'}": "r.example.com/a/b@" + digest,
 	} {
 		for name, pod := range mustRender(t, values).pods(t) {
 			for _, c := range pod.Containers {
