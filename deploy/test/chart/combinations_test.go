@@ -2,6 +2,7 @@ package chart
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -157,6 +158,9 @@ func checkSelectors(t *testing.T, r *rendering) {
 	}
 }
 
+// namesFile matches variables of the bridge that name a file.
+var namesFile = regexp.MustCompile(`_(FILE|CREDS|NKEY|CERT|KEY|CA)$`)
+
 // checkSecrets sees that values that are secret are in Secrets alone, and that each secret's file is there to be read.
 func checkSecrets(t *testing.T, r *rendering, values map[string]any) {
 	t.Helper()
@@ -187,7 +191,7 @@ func checkSecrets(t *testing.T, r *rendering, values map[string]any) {
 	}
 	template, _ := r.workload(t)
 	for variable, value := range r.env(t) {
-		if strings.HasPrefix(value, "/etc/mkio-bridge/") && !mounted(template.Spec, value) {
+		if namesFile.MatchString(variable) && !mounted(template.Spec, value) {
 			t.Errorf("%s names %s, where nothing is mounted", variable, value)
 		}
 	}
