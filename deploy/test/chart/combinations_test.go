@@ -118,7 +118,7 @@ func checkProbes(t *testing.T, r *rendering) {
 func checkSelectors(t *testing.T, r *rendering) {
 	t.Helper()
 	template, own := r.workload(t)
-	test := one[*core.Pod](t, r)
+	test := all[*core.Pod](r)[0]
 	selectors := map[string]*meta.LabelSelector{"workload": own}
 	ports := map[string]bool{}
 	for _, p := range template.Spec.Containers[0].Ports {

@@ -184,7 +184,14 @@ func (r *rendering) workload(t *testing.T) (core.PodTemplateSpec, *meta.LabelSel
 func (r *rendering) pods(t *testing.T) map[string]core.PodSpec {
 	t.Helper()
 	template, _ := r.workload(t)
-	return map[string]core.PodSpec{"bridge": template.Spec, "test": one[*core.Pod](t, r).Spec}
+	found := map[string]core.PodSpec{"bridge": template.Spec}
+	for _, test := range all[*core.Pod](r) {
+		found[test.Name] = test.Spec
+	}
+	if len(found) < 2 {
+		t.Error("there is no helm test")
+	}
+	return found
 }
 
 // env is the environment of the bridge, without what comes from elsewhere.

@@ -153,7 +153,7 @@ func TestTheNetworkPolicyLetsThroughWhatTheBridgeNeeds(t *testing.T) {
 	if len(p.Ingress) != 3 || len(p.Ingress[0].From) != 2 || len(p.Ingress[2].From) != 0 {
 		t.Errorf("in: %+v", p.Ingress)
 	}
-	test := labels.Set(one[*core.Pod](t, r).Labels)
+	test := labels.Set(all[*core.Pod](r)[0].Labels)
 	if peer := p.Ingress[1].From[0].PodSelector; !labels.SelectorFromSet(peer.MatchLabels).Matches(test) {
 		t.Errorf("the helm test cannot reach the admin port: %v of %v", test, peer)
 	}
