@@ -52,7 +52,9 @@ spec:
         httpGet:
           path: {{ $path }}
           port: admin
-        {{- toYaml (get $v $probe) | nindent 8 }}
+        {{- with get $v $probe }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       {{- end }}
       {{- with $v.lifecycle }}
       lifecycle:
