@@ -101,7 +101,7 @@ bridge() {
 	kubectl -n "$n" exec "$(workload "$n")" -- /bridge "$@"
 }
 
-workload() { kubectl -n "$1" get statefulset,deployment -l app.kubernetes.io/component=bridge -o name | head -1; }
+workload() { kubectl -n "$1" get statefulset,deployment -l app.kubernetes.io/component=bridge -o name; } # there is one
 
 # address is where webhooks are delivered to: address NAMESPACE
 address() { echo "http://$(kubectl -n "$1" get service bridge-mkio-bridge -o jsonpath='{.spec.clusterIP}')/webhooks/mkio"; }
@@ -164,8 +164,8 @@ pods() {
 # delete_pod deletes one pod and waits until another is ready: delete_pod NAMESPACE
 delete_pod() {
 	local pod
-	pod=$(kubectl -n "$1" get pods -l app.kubernetes.io/component=bridge -o name | head -1)
-	kubectl -n "$1" delete "$pod" >/dev/null
+	pod=$(kubectl -n "$1" get pods -l app.kubernetes.io/component=bridge -o jsonpath='{.items[0].metadata.name}')
+	kubectl -n "$1" delete pod "$pod" >/dev/null
 	kubectl -n "$1" rollout status "$(workload "$1")" --timeout 5m >/dev/null
 }
 
@@ -186,9 +186,9 @@ go build -C test -o "$load" ./load
 for crd in servicemonitors.monitoring.coreos.com prometheusrules.monitoring.coreos.com httproutes.gateway.networking.k8s.io; do
 	kubectl get crd "$crd" >/dev/null 2>&1 && continue
 	[ -n "$CRDS" ] || fail "the cluster does not know $crd: say in CRDS where it is defined"
-	file=$(grep -rlE "^  name: $crd\$" $CRDS | head -1)
-	[ -n "$file" ] || fail "$crd is not defined in $CRDS"
-	kubectl apply --server-side -f "$file" >/dev/null
+	# shellcheck disable=SC2086
+	file=$(grep -rlE "^  name: $crd\$" $CRDS) || fail "$crd is not defined in $CRDS"
+	kubectl apply --server-side -f "${file%%$'\n'*}" >/dev/null
 	kubectl wait --for condition=Established "crd/$crd" --timeout 60s >/dev/null
 done
 namespace "$NAMESPACE-render"
