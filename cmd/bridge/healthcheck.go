@@ -14,25 +14,33 @@ import (
 const probeTime = 3 * time.Second
 
 func runHealthcheck(ctx context.Context, c *call) error {
-	if _, err := c.parse(c.flags(), 0); err != nil {
+	var address string
+	var status int
+	set := c.flags()
+	set.StringVar(&address, "url", "", "address to ask instead, of a bridge elsewhere; settings do not matter then")
+	set.IntVar(&status, "status", http.StatusOK, "the status that is well")
+	if _, err := c.parse(set, 0); err != nil {
 		return err
 	}
-	conf, err := loadConfig()
-	if err != nil {
-		return usageError{err}
+	if address == "" {
+		conf, err := loadConfig()
+		if err != nil {
+			return usageError{err}
+		}
+		address = "http://" + reachable(conf.AdminListen) + "/readyz"
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(conf.AdminListen)+"/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode != status {
 		detail, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // what can be read of it
 		return fmt.Errorf("not ready: %s %s", response.Status, strings.TrimSpace(string(detail)))
 	}

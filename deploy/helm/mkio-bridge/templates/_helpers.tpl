@@ -1,0 +1,73 @@
+{{- define "mkio-bridge.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Short enough for the names that are made of it. */}}
+{{- define "mkio-bridge.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* They are never to change: selectors cannot. */}}
+{{- define "mkio-bridge.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "mkio-bridge.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: bridge
+{{- end }}
+
+{{/* Labels of an object: (list . component). */}}
+{{- define "mkio-bridge.componentLabels" -}}
+{{- $ := first . -}}
+helm.sh/chart: {{ printf "%s-%s" $.Chart.Name $.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ include "mkio-bridge.name" $ }}
+app.kubernetes.io/instance: {{ $.Release.Name }}
+app.kubernetes.io/component: {{ last . }}
+{{- with $.Chart.AppVersion }}
+app.kubernetes.io/version: {{ . | quote }}
+{{- end }}
+app.kubernetes.io/managed-by: {{ $.Release.Service }}
+{{- with $.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "mkio-bridge.labels" -}}
+{{- include "mkio-bridge.componentLabels" (list . "bridge") }}
+{{- end }}
+
+{{- define "mkio-bridge.image" -}}
+{{- with .Values.image -}}
+{{- with .registry }}{{ . }}/{{ end }}{{ .repository }}
+{{- if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "mkio-bridge.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "mkio-bridge.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{/* "true" where the bridge runs a NATS server of its own. */}}
+{{- define "mkio-bridge.embedded" -}}
+{{- if not .Values.nats.urls }}true{{ end }}
+{{- end }}
+
+{{- define "mkio-bridge.replicas" -}}
+{{- if include "mkio-bridge.embedded" . }}1{{ else if kindIs "invalid" .Values.replicaCount }}2{{ else }}{{ .Values.replicaCount }}{{ end }}
+{{- end }}
+
+{{/* The port of an address, or a default: (list address default). */}}
+{{- define "mkio-bridge.portOf" -}}
+{{- regexFind ":[0-9]+$" (urlParse (first .)).host | trimPrefix ":" | default (last .) }}
+{{- end }}

@@ -1,0 +1,84 @@
+package chart
+
+import (
+	"strings"
+	"testing"
+)
+
+// What the schema does not let pass, and what the message must name.
+func TestTyposAreRefused(t *testing.T) {
+	for values, want := range map[string]string{
+		"replicas: 3":                                           "replicas",
+		"replicaCount: 0":                                       "replicaCount",
+		"replicaCount: two":                                     "replicaCount",
+		"image: {repo: a}":                                      "repo",
+		"image: {digest: latest}":                               "digest",
+		"image: {pullPolicy: always}":                           "pullPolicy",
+		"nats: {url: nats://nats:4222}":                         "url",
+		"nats: {urls: nats://nats:4222}":                        "urls",
+		"nats: {urls: [nats:4222]}":                             "urls",
+		"nats: {urls: ['nats://me:hunter2@nats:4222']}":         "urls",
+		"embedded: {persistence: {sizes: 1Gi}}":                 "sizes",
+		"embedded: {persistence: {size: 10 GB}}":                "size",
+		"config: {pollSweeps: 1m}":                              "pollSweeps",
+		"config: {pollSweep: 60}":                               "pollSweep",
+		"config: {pollSweep: 1 minute}":                         "pollSweep",
+		"config: {kinds: [jobs]}":                               "kinds",
+		"config: {logLevel: verbose}":                           "logLevel",
+		"config: {streamManage: update}":                        "streamManage",
+		"config: {webhookSecrets: hunter2}":                     "webhookSecrets",
+		"secrets: {webhookSecret: {value: hunter2}}":            "webhookSecret",
+		"secrets: {webhookSecrets: {secretName: mine}}":         "secretName",
+		"secrets: {webhookSecrets: hunter2}":                    "webhookSecrets",
+		"tls: {secretName: bridge-tls}":                         "secretName",
+		"service: {type: Headless}":                             "type",
+		"service: {port: 80000}":                                "port",
+		"ingress: {enabled: 'yes'}":                             "enabled",
+		"ingress: {hosts: [{host: a.example.com}]}":             "hosts",
+		"networkPolicy: {from: []}":                             "from",
+		"serviceMonitor: {interval: 30}":                        "interval",
+		"otel: {sampler: sometimes}":                            "sampler",
+		"terminationGracePeriodSeconds: 5":                      "terminationGracePeriodSeconds",
+		"resources: {request: {cpu: 1}}":                        "request",
+		"livenessProbe: {path: /}":                              "path",
+		"commonLabels: {a: 1}":                                  "commonLabels",
+		"serviceAccount: {automountServiceAccountToken: false}": "automountServiceAccountToken",
+	} {
+		checkRefused(t, values, "values don't meet the specifications", want)
+	}
+}
+
+// Values that are right each and do not go together.
+func TestContradictionsAreRefused(t *testing.T) {
+	for values, want := range map[string]string{
+		"replicaCount: 2":                                        "replicaCount is 2, but the embedded NATS server belongs to one bridge",
+		"autoscaling: {enabled: true}":                           "autoscaling.enabled needs an existing NATS",
+		"config: {streamReplicas: 3}":                            "config.streamReplicas is more than 1",
+		"nats: {user: me}":                                       "set nats.urls too",
+		"nats: {tls: {ca: {existingSecret: ca}}}":                "set nats.urls too",
+		"secrets: {natsCreds: {value: c}}":                       "set nats.urls too",
+		"secrets: {natsPassword: {existingSecret: c}}":           "set nats.urls too",
+		external + "embedded: {service: {enabled: true}}":        "with nats.urls there is none",
+		external + "embedded: {persistence: {existingClaim: c}}": "with nats.urls there is none",
+		external + "secrets: {natsReaderToken: {value: t}}":      "with nats.urls there is none",
+		"secrets: {mkioToken: {value: t, existingSecret: s}}":    "secrets.mkioToken has both",
+		"tls: {clientCa: {existingSecret: ca}}":                  "set tls.existingSecret too",
+		"ingress: {enabled: true}":                               "set ingress.hosts",
+		"httpRoute: {enabled: true}":                             "set httpRoute.parentRefs",
+	} {
+		checkRefused(t, values, want, "")
+	}
+}
+
+func checkRefused(t *testing.T, values string, wants ...string) {
+	t.Helper()
+	_, err := render(parse(t, values))
+	for _, want := range wants {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", values, err, want)
+		}
+	}
+	if err != nil && strings.Contains(values, "secrets:") && strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("%s: the refusal shows the secret: %v", values, err)
+	}
+}

@@ -1,0 +1,209 @@
+// Package chart holds the tests of the Helm chart and of the image's build: what comes out of the chart is decoded
+// strictly into Kubernetes' own types and looked at there.
+package chart
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/releaseutil"
+	apps "k8s.io/api/apps/v1"
+	autoscaling "k8s.io/api/autoscaling/v2"
+	core "k8s.io/api/core/v1"
+	networking "k8s.io/api/networking/v1"
+	policy "k8s.io/api/policy/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gateway "sigs.k8s.io/gateway-api/apis/v1"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	root      = "../../.."
+	chartDir  = root + "/deploy/helm/mkio-bridge"
+	release   = "bridge"
+	namespace = "mkio"
+)
+
+// kinds are all that the chart may make, by apiVersion and kind.
+var kinds = map[string]func() meta.Object{
+	"v1/Pod":                                 func() meta.Object { return &core.Pod{} },
+	"v1/Secret":                              func() meta.Object { return &core.Secret{} },
+	"v1/ConfigMap":                           func() meta.Object { return &core.ConfigMap{} },
+	"v1/Service":                             func() meta.Object { return &core.Service{} },
+	"v1/ServiceAccount":                      func() meta.Object { return &core.ServiceAccount{} },
+	"apps/v1/Deployment":                     func() meta.Object { return &apps.Deployment{} },
+	"apps/v1/StatefulSet":                    func() meta.Object { return &apps.StatefulSet{} },
+	"policy/v1/PodDisruptionBudget":          func() meta.Object { return &policy.PodDisruptionBudget{} },
+	"autoscaling/v2/HorizontalPodAutoscaler": func() meta.Object { return &autoscaling.HorizontalPodAutoscaler{} },
+	"networking.k8s.io/v1/Ingress":           func() meta.Object { return &networking.Ingress{} },
+	"networking.k8s.io/v1/NetworkPolicy":     func() meta.Object { return &networking.NetworkPolicy{} },
+	"gateway.networking.k8s.io/v1/HTTPRoute": func() meta.Object { return &gateway.HTTPRoute{} },
+	"monitoring.coreos.com/v1/ServiceMonitor": func() meta.Object {
+		return &monitoring.ServiceMonitor{}
+	},
+	"monitoring.coreos.com/v1/PrometheusRule": func() meta.Object {
+		return &monitoring.PrometheusRule{}
+	},
+}
+
+// A rendering is what the chart makes of some values.
+type rendering struct {
+	objects []meta.Object
+	notes   string
+}
+
+// render renders the chart for values, which are held against the schema first.
+func render(values map[string]any) (*rendering, error) {
+	c, err := loader.Load(chartDir)
+	if err != nil {
+		return nil, err
+	}
+	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
+	all, err := chartutil.ToRenderValues(c, values, options, chartutil.DefaultCapabilities)
+	if err != nil {
+		return nil, err
+	}
+	files, err := engine.Render(c, all)
+	if err != nil {
+		return nil, err
+	}
+	r := &rendering{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if strings.HasSuffix(name, "NOTES.txt") {
+			r.notes = files[name]
+			continue
+		}
+		for _, manifest := range releaseutil.SplitManifests(files[name]) {
+			object, err := decode(manifest)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w\n%s", name, err, manifest)
+			}
+			r.objects = append(r.objects, object)
+		}
+	}
+	return r, nil
+}
+
+func decode(manifest string) (meta.Object, error) {
+	var kind meta.TypeMeta
+	if err := yaml.Unmarshal([]byte(manifest), &kind); err != nil {
+		return nil, err
+	}
+	empty, ok := kinds[kind.APIVersion+"/"+kind.Kind]
+	if !ok {
+		return nil, errors.New("it is of no kind that the chart is known to make")
+	}
+	object := empty()
+	return object, yaml.UnmarshalStrict([]byte(manifest), object)
+}
+
+// parse reads values as a user writes them.
+func parse(t *testing.T, text string) map[string]any {
+	t.Helper()
+	values, err := chartutil.ReadValues([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+func mustRender(t *testing.T, text string) *rendering {
+	t.Helper()
+	r, err := render(parse(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// documented are the combinations of values under ci/, by the name of their file.
+func documented(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	files, err := filepath.Glob(chartDir + "/ci/*-values.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal("there are no files under ci/", err)
+	}
+	found := map[string]map[string]any{}
+	for _, file := range files {
+		values, err := chartutil.ReadValuesFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[strings.TrimSuffix(filepath.Base(file), "-values.yaml")] = values
+	}
+	return found
+}
+
+// all returns the objects of one type.
+func all[T meta.Object](r *rendering) (found []T) {
+	for _, object := range r.objects {
+		if o, ok := object.(T); ok {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// one returns the object of a type, of which there must be one, or the one of that name.
+func one[T meta.Object](t *testing.T, r *rendering, name ...string) T {
+	t.Helper()
+	found := all[T](r)
+	if len(name) > 0 {
+		found = slices.DeleteFunc(found, func(o T) bool { return o.GetName() != name[0] })
+	}
+	if len(found) != 1 {
+		t.Fatalf("there are %d of %T %v", len(found), *new(T), name)
+	}
+	return found[0]
+}
+
+// workload is the template of the bridge's own pods, and what selects them.
+func (r *rendering) workload(t *testing.T) (core.PodTemplateSpec, *meta.LabelSelector) {
+	t.Helper()
+	if len(all[*apps.Deployment](r)) == 1 && len(all[*apps.StatefulSet](r)) == 0 {
+		d := one[*apps.Deployment](t, r)
+		return d.Spec.Template, d.Spec.Selector
+	}
+	s := one[*apps.StatefulSet](t, r)
+	if len(all[*apps.Deployment](r)) > 0 {
+		t.Fatal("both shapes at once")
+	}
+	return s.Spec.Template, s.Spec.Selector
+}
+
+// pods are all specifications of pods, the helm test's included.
+func (r *rendering) pods(t *testing.T) map[string]core.PodSpec {
+	t.Helper()
+	template, _ := r.workload(t)
+	found := map[string]core.PodSpec{"bridge": template.Spec}
+	for _, test := range all[*core.Pod](r) {
+		found[test.Name] = test.Spec
+	}
+	if len(found) < 2 {
+		t.Error("there is no helm test")
+	}
+	return found
+}
+
+// env is the environment of the bridge, without what comes from elsewhere.
+func (r *rendering) env(t *testing.T) map[string]string {
+	t.Helper()
+	template, _ := r.workload(t)
+	found := map[string]string{}
+	for _, v := range template.Spec.Containers[0].Env {
+		if _, twice := found[v.Name]; twice {
+			t.Errorf("%s is set twice", v.Name)
+		}
+		found[v.Name] = v.Value
+	}
+	return found
+}

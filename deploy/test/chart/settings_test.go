@@ -1,0 +1,68 @@
+package chart
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// setting matches a row of the table of settings in README.md, which is made of the program itself.
+var setting = regexp.MustCompile("(?m)^\\| `(BRIDGE_[A-Z0-9_]+)` \\| (?:`([^`]*)`)? \\|")
+
+// settings are the program's, with their defaults.
+func settings(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, row := range setting.FindAllStringSubmatch(string(file(t, root+"/README.md")), -1) {
+		found[row[1]] = row[2]
+	}
+	if len(found) < 30 {
+		t.Fatalf("README.md tells of %d settings", len(found))
+	}
+	return found
+}
+
+func TestEverySettingHasAValueAndNoValueIsOfNone(t *testing.T) {
+	known := settings(t)
+	set := map[string]string{}
+	for name, values := range documented(t) {
+		r, err := render(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for variable := range r.env(t) {
+			if plain, ok := strings.CutPrefix(strings.TrimSuffix(variable, "_FILE"), "BRIDGE_"); ok {
+				set["BRIDGE_"+plain] = name
+			}
+		}
+	}
+	for name := range known {
+		if set[name] == "" {
+			t.Errorf("no combination under ci/ sets %s: give it a value in values.yaml, the schema and one of them", name)
+		}
+	}
+	for name, where := range set {
+		if _, ok := known[name]; !ok {
+			t.Errorf("%s, which ci/%s-values.yaml sets, is no setting of the bridge", name, where)
+		}
+	}
+}
+
+// The defaults under config are in values.yaml to be read there: they must be the program's.
+func TestDefaultsOfSettingsAreTheProgramsOwn(t *testing.T) {
+	var values struct{ Config map[string]any }
+	if err := yaml.Unmarshal(file(t, chartDir+"/values.yaml"), &values); err != nil {
+		t.Fatal(err)
+	}
+	known := settings(t)
+	for variable, value := range mustRender(t, "").env(t) {
+		name := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(variable, "BRIDGE_")), "_", "")
+		for key := range values.Config {
+			if strings.ToLower(key) == name && value != known[variable] {
+				t.Errorf("config.%s is %q, and %s is %q by default", key, value, variable, known[variable])
+			}
+		}
+	}
+}
