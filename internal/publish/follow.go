@@ -304,17 +304,19 @@ func (p *Publisher) follow(ctx context.Context, told Told) error {
 		}
 		seen = sequence
 		p.loaded.Store(seen)
-		fact, err := event.FactOf(msg.Headers(), sequence)
+		e, own := p.reader.recent.get(sequence) // most are: they need no reading
+		if own = own && e.fact.Hash == msg.Headers().Get(event.HeaderHash); !own {
+			e, err = earlierOf(event.ResourceOf(msg.Subject()[prefix:]), msg.Headers(), sequence)
+		}
 		if err != nil {
 			p.log.Warn("an entry of the log is no event of the bridge and is passed over", "subject", msg.Subject(), "error", err)
 			continue
 		}
-		resource := event.ResourceOf(msg.Subject()[prefix:])
-		p.known.learn(resource, place{fact: &fact, expect: fact.Sequence})
-		if e, err := earlierOf(resource, msg.Headers(), sequence); err == nil {
+		if !own {
+			p.known.learn(e.resource, place{fact: &e.fact, expect: sequence})
 			p.reader.recent.put(e)
 		}
-		told(resource, fact)
+		told(e.resource, e.fact)
 	}
 }
 

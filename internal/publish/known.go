@@ -42,7 +42,7 @@ type known struct {
 
 // A group holds the resources of one kind and project by their tokens.
 type group struct {
-	places map[string]place
+	places map[string]packed
 	moving map[string]minute // those that move on by themselves, and since when they should
 }
 
@@ -51,7 +51,7 @@ func newKnown() known { return known{groups: map[string]group{}, waiting: waitin
 func (k *known) get(resource string) place {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.groups[event.GroupOf(resource)].places[resource]
+	return k.groups[event.GroupOf(resource)].places[resource].place()
 }
 
 // put remembers a place as it was just read or written; one without an event is forgotten.
@@ -59,7 +59,7 @@ func (k *known) put(resource string, at place) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if at.fact != nil {
-		if old := k.groups[event.GroupOf(resource)].places[resource]; old.fact == nil || old.fact.Sequence <= at.fact.Sequence {
+		if k.groups[event.GroupOf(resource)].places[resource].sequence() <= at.fact.Sequence {
 			k.set(resource, at) // the tail may have told something newer meanwhile
 		}
 		return
@@ -86,7 +86,7 @@ func kindOf(name string) lifecycle.Kind {
 func (k *known) learn(resource string, at place) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if old := k.groups[event.GroupOf(resource)].places[resource]; old.fact == nil || old.fact.Sequence < at.fact.Sequence {
+	if k.groups[event.GroupOf(resource)].places[resource].sequence() < at.fact.Sequence {
 		k.set(resource, at)
 	}
 }
@@ -96,13 +96,15 @@ func (k *known) set(resource string, at place) {
 	name := event.GroupOf(resource)
 	g, ok := k.groups[name]
 	if !ok {
-		g = group{places: map[string]place{}, moving: map[string]minute{}}
+		g = group{places: map[string]packed{}, moving: map[string]minute{}}
 		k.groups[name] = g
 	}
-	if old := g.places[resource]; old.fact != nil && old.fact.Sequence == at.fact.Sequence && old.again.After(at.again) {
-		at.again = old.again
+	if old := g.places[resource]; old.sequence() == at.fact.Sequence {
+		if again := old.place().again; again.After(at.again) {
+			at.again = again
+		}
 	}
-	g.places[resource] = at
+	g.places[resource] = pack(at)
 	k.rest(name, resource)
 	if kind := kindOf(name); lifecycle.Moving(kind, at.fact.State, at.fact.Provisioning) {
 		since := minuteOf(kind, at.asTold())
@@ -168,7 +170,7 @@ func (p *Publisher) Resources(kind lifecycle.Kind, project string) map[string]li
 	found := map[string]lifecycle.Fact{}
 	for _, name := range p.names.Groups(kind, project) {
 		for resource, at := range p.known.groups[name].places {
-			found[resource] = *at.fact
+			found[resource] = *at.place().fact
 		}
 	}
 	return found
@@ -182,7 +184,7 @@ func (p *Publisher) Moving(kind lifecycle.Kind, project string) map[string]lifec
 	for _, name := range p.names.Groups(kind, project) {
 		g := p.known.groups[name]
 		for resource := range g.moving {
-			found[resource] = *g.places[resource].fact
+			found[resource] = *g.places[resource].place().fact
 		}
 	}
 	return found

@@ -61,7 +61,7 @@ func recount(k *known, now time.Time) map[lifecycle.Kind]map[string]int {
 	found := map[lifecycle.Kind]map[string]int{lifecycle.Job: {}, lifecycle.LiveChannel: {}}
 	for name, g := range k.groups {
 		for _, at := range g.places {
-			since := minuteOf(kindOf(name), at.asTold())
+			since := minuteOf(kindOf(name), at.place().asTold())
 			for _, a := range atLeast {
 				if since != 0 && (a.age == 0 || since <= minute(now.Add(-a.age).Unix()/60)) {
 					found[kindOf(name)][a.label]++

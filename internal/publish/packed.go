@@ -1,0 +1,104 @@
+package publish
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// A packed is a place in as few bytes as it takes, without a pointer in it: there may be a million of them, and the
+// garbage collector need not look inside. The empty packed has no fact.
+type packed string
+
+// hashSize is how many bytes a SHA-256 has.
+const hashSize = 32
+
+// pack writes down a place that has a fact.
+func pack(at place) packed {
+	var room [512]byte
+	f := at.fact
+	b := binary.AppendUvarint(room[:0], f.Sequence)
+	b = binary.AppendUvarint(b, f.Transition)
+	b = binary.AppendUvarint(b, at.expect)
+	for _, t := range [...]time.Time{f.At, f.Modified, f.SeenAfter, f.SeenBefore, at.again} {
+		b = appendTime(b, t)
+	}
+	for _, s := range [...]string{f.State, f.Provisioning, f.Life, f.Delivery} {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	var digest [hashSize]byte
+	if len(f.Hash) == hex.EncodedLen(hashSize) && strings.ToLower(f.Hash) == f.Hash {
+		if _, err := hex.Decode(digest[:], []byte(f.Hash)); err == nil {
+			return packed(append(b, digest[:]...))
+		}
+	}
+	return packed(append(append(b, f.Hash...), make([]byte, hashSize+1)...)) // so that it is longer than a digest
+}
+
+// appendTime writes a time of any year; 0 stands for none.
+func appendTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(b, 0)
+	}
+	b = binary.AppendVarint(append(b, 1), t.Unix())
+	return binary.AppendUvarint(b, uint64(t.Nanosecond())) //nolint:gosec // it is from 0 to 999,999,999
+}
+
+// sequence is that of the fact; 0 where there is none.
+func (p packed) sequence() uint64 {
+	r := unpacking(p)
+	return r.number()
+}
+
+// place reads what was packed.
+func (p packed) place() place {
+	if p == "" {
+		return place{}
+	}
+	r := unpacking(p)
+	f := &lifecycle.Fact{Sequence: r.number(), Transition: r.number()}
+	at := place{fact: f, expect: r.number()}
+	f.At, f.Modified, f.SeenAfter, f.SeenBefore, at.again = r.time(), r.time(), r.time(), r.time(), r.time()
+	f.State, f.Provisioning, f.Life, f.Delivery = r.text(), r.text(), r.text(), r.text()
+	if len(r) == hashSize {
+		f.Hash = hex.EncodeToString([]byte(r))
+	} else {
+		f.Hash = string(r[:len(r)-hashSize-1])
+	}
+	return at
+}
+
+// unpacking is what is still to be read.
+type unpacking string
+
+func (r *unpacking) number() uint64 {
+	var n uint64
+	for i, shift := 0, 0; i < len(*r); i, shift = i+1, shift+7 {
+		c := (*r)[i]
+		n |= uint64(c&0x7f) << shift
+		if c < 0x80 {
+			*r = (*r)[i+1:]
+			break
+		}
+	}
+	return n
+}
+
+func (r *unpacking) time() time.Time {
+	if r.number() == 0 {
+		return time.Time{}
+	}
+	zigzag := r.number()
+	seconds := int64(zigzag>>1) ^ -int64(zigzag&1) //nolint:gosec // as [binary.AppendVarint] writes it
+	return time.Unix(seconds, int64(r.number())).UTC()
+}
+
+func (r *unpacking) text() string {
+	size := r.number()
+	s := string((*r)[:size])
+	*r = (*r)[size:]
+	return s
+}
