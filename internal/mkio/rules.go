@@ -152,7 +152,7 @@ func texts(v value) map[string]string {
 	found := map[string]string{}
 	for _, m := range v.object() {
 		if text, ok := m.text(); ok {
-			found[m.name] = text
+			found[string(m.name)] = text
 		}
 	}
 	return found

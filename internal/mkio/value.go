@@ -39,24 +39,29 @@ func (v value) text() (string, bool) {
 	if len(v) == 0 || v[0] != '"' {
 		return "", false
 	}
-	if inside := v[1 : len(v)-1]; bytes.IndexByte(inside, '\\') < 0 && utf8.Valid(inside) {
-		return string(inside), true
-	}
-	var s string
-	err := json.Unmarshal(v, &s)
-	return s, err == nil
+	return string(v.unquoted()), true
 }
 
 func (v value) isObject() bool { return len(v) > 0 && v[0] == '{' }
 
 func (v value) isArray() bool { return len(v) > 0 && v[0] == '[' }
 
+// unquoted is what a string holds; in most of them it stands as it is.
+func (v value) unquoted() []byte {
+	if inside := v[1 : len(v)-1]; bytes.IndexByte(inside, '\\') < 0 && utf8.Valid(inside) {
+		return inside
+	}
+	var s string
+	_ = json.Unmarshal(v, &s) // it is one
+	return []byte(s)
+}
+
 // An object is a JSON object by its members' exact names. Decoding to structs would match names without regard to
 // case.
 type object []member
 
 type member struct {
-	name string
+	name []byte
 	value
 }
 
@@ -67,8 +72,7 @@ func (v value) object() object {
 	}
 	o := make(object, 0, 8)
 	for name, element := range v.members() {
-		text, _ := name.text() // it is one
-		o = append(o, member{text, element})
+		o = append(o, member{name.unquoted(), element})
 	}
 	return o
 }
@@ -76,7 +80,7 @@ func (v value) object() object {
 // at returns a member; nil where it is missing. Of two with one name the last counts.
 func (o object) at(name string) value {
 	for _, m := range slices.Backward(o) {
-		if m.name == name {
+		if string(m.name) == name {
 			return m.value
 		}
 	}
@@ -87,7 +91,7 @@ func (o object) at(name string) value {
 func (o object) names() []string {
 	var names []string
 	for _, m := range o {
-		names = append(names, m.name)
+		names = append(names, string(m.name))
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -44,7 +44,7 @@ func plain(t *testing.T, v value) any {
 	case v.isObject():
 		found := map[string]any{}
 		for _, m := range v.object() {
-			found[m.name] = plain(t, m.value)
+			found[string(m.name)] = plain(t, m.value)
 		}
 		return found
 	case v.isArray():
