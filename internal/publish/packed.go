@@ -92,8 +92,8 @@ func (r *unpacking) time() time.Time {
 		return time.Time{}
 	}
 	zigzag := r.number()
-	seconds := int64(zigzag>>1) ^ -int64(zigzag&1) //nolint:gosec // as [binary.AppendVarint] writes it
-	return time.Unix(seconds, int64(r.number())).UTC()
+	seconds := int64(zigzag>>1) ^ -int64(zigzag&1)     // as [binary.AppendVarint] writes it
+	return time.Unix(seconds, int64(r.number())).UTC() //nolint:gosec // from 0 to 999,999,999
 }
 
 func (r *unpacking) text() string {
