@@ -162,7 +162,12 @@ func (c *committer) batch(round []*waiter) {
 	began := time.Now()
 	last, err := c.sendBatch(ctx, round)
 	c.mu.Lock()
-	c.pace.batched(len(round), time.Since(began), time.Now())
+	switch {
+	case err == nil:
+		c.pace.batched(len(round), time.Since(began), time.Now())
+	case !conflicted(err): // it takes no batches, or none now
+		c.pace.rest(time.Now())
+	}
 	c.mu.Unlock()
 	if _, answered := errors.AsType[*jetstream.APIError](err); answered {
 		for _, w := range round {

@@ -105,6 +105,31 @@ func TestAConflictInABatchHarmsNoNeighbour(t *testing.T) {
 	}
 }
 
+// TestAServerThatTakesNoBatches has the log refuse them: what was sent is written one by one, and batches are let be.
+func TestAServerThatTakesNoBatches(t *testing.T) {
+	p, js := slowed(t)
+	stream, err := js.Stream(t.Context(), p.names.EventStream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := stream.CachedInfo().Config
+	config.AllowAtomicPublish = false
+	if _, err := js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	for i, err := range observeAll(p, 100) {
+		if err != nil {
+			t.Errorf("job %d: %v", i, err)
+		}
+	}
+	if all, batched := storedIn(t, js, p); all != 100 || batched != 0 {
+		t.Errorf("%d events, %d of them in batches", all, batched)
+	}
+	if p.committer.pace.batches(time.Now()) {
+		t.Error("batches go on")
+	}
+}
+
 // TestALostAnswerOfABatch takes the answer away: everybody is told that nothing is promised, and who tells again finds
 // that it is stored.
 func TestALostAnswerOfABatch(t *testing.T) {

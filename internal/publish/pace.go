@@ -60,8 +60,13 @@ func (p *pace) batched(messages int, took time.Duration, now time.Time) {
 func (p *pace) judge(now time.Time) {
 	p.until = time.Time{}
 	if p.batch == 0 || p.batch > p.single {
-		p.batching, p.last, p.retry = false, time.Time{}, now.Add(trialRest)
+		p.rest(now)
 	}
+}
+
+// rest ends batches for a while.
+func (p *pace) rest(now time.Time) {
+	p.batching, p.until, p.last, p.retry = false, time.Time{}, time.Time{}, now.Add(trialRest)
 }
 
 // began notes a single write that is on its way.
