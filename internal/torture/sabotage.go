@@ -15,13 +15,13 @@ type sabotage struct{ file, from, to, added string }
 // sabotages are the ways to break it, by name.
 var sabotages = map[string]sabotage{
 	"no-expected-sequence": {
-		"internal/publish/publish.go",
-		"jetstream.WithExpectLastSequenceForSubject(at.expect, p.names.Filter(resource)),", "", "",
+		"internal/publish/batch.go",
+		"jetstream.WithExpectLastSequenceForSubject(w.expect, w.filter),", "", "",
 	},
 	"answer-before-ack": {
-		"internal/publish/publish.go",
-		"ack, err := p.js.PublishMsg(publishing, msg,",
-		"ack, err := answerEarly(publishing, p.js, msg,",
+		"internal/publish/batch.go",
+		"ack, err := c.js.PublishMsg(ctx, w.msg,",
+		"ack, err := answerEarly(ctx, c.js, w.msg,",
 		`
 func answerEarly(_ context.Context, js jetstream.JetStream, msg *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	_, err := js.PublishMsgAsync(msg, options...)
