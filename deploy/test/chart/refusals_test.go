@@ -9,7 +9,7 @@ import (
 func TestTyposAreRefused(t *testing.T) {
 	for values, want := range map[string]string{
 		"replicas: 3":                                           "replicas",
-		"replicaCount: 0":                                       "replicaCount",
+		"replicaCount: -1":                                      "replicaCount",
 		"replicaCount: two":                                     "replicaCount",
 		"image: {repo: a}":                                      "repo",
 		"image: {digest: latest}":                               "digest",
@@ -54,6 +54,7 @@ func TestContradictionsAreRefused(t *testing.T) {
 		"replicaCount: 2":                                        "replicaCount is 2, but the embedded NATS server belongs to one bridge",
 		"autoscaling: {enabled: true}":                           "autoscaling.enabled needs an existing NATS",
 		"config: {streamReplicas: 3}":                            "config.streamReplicas is more than 1",
+		"embedded: {persistence: {enabled: false, existingClaim: c}}": "set embedded.persistence.enabled",
 		"nats: {user: me}":                                       "set nats.urls too",
 		"nats: {tls: {ca: {existingSecret: ca}}}":                "set nats.urls too",
 		"secrets: {natsCreds: {value: c}}":                       "set nats.urls too",
