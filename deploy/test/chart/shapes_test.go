@@ -172,6 +172,31 @@ func TestTheNetworkPolicyLetsThroughWhatTheBridgeNeeds(t *testing.T) {
 	}
 }
 
+// Whoever closes the admin port and wants it scraped is told before an alert does.
+func TestTheNotesTellThatPrometheusIsKeptOut(t *testing.T) {
+	const kept = "keeps Prometheus out"
+	closed := "serviceMonitor: {enabled: true}\nnetworkPolicy: {enabled: true"
+	if r := mustRender(t, closed+"}"); !strings.Contains(r.notes, kept) {
+		t.Errorf("nobody says so:\n%s", r.notes)
+	}
+	if r := mustRender(t, closed+", adminFrom: [{namespaceSelector: {}}]}"); strings.Contains(r.notes, kept) {
+		t.Errorf("it is let in:\n%s", r.notes)
+	}
+}
+
+// Kubernetes writes the address of a Service with an IPv6 host in brackets; host and port apart make no address.
+func TestTheHelmTestAsksTheServicesWhateverTheirAddresses(t *testing.T) {
+	asked := map[string]bool{}
+	for _, pod := range all[*core.Pod](mustRender(t, "")) {
+		asked[pod.Spec.Containers[0].Args[2]] = true
+	}
+	for _, want := range []string{"$(BRIDGE_MKIO_BRIDGE_ADMIN_PORT)/readyz", "$(BRIDGE_MKIO_BRIDGE_PORT)/webhooks/mkio"} {
+		if !asked[want] {
+			t.Errorf("%s is not asked, but %v", want, asked)
+		}
+	}
+}
+
 func TestTheImageIsNamedByTagOrDigest(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("0", 64)
 	for values, want := range map[string]string{
