@@ -172,6 +172,11 @@ func TestTheNetworkPolicyLetsThroughWhatTheBridgeNeeds(t *testing.T) {
 	}
 }
 
+// A chart that depends on this one has such values for it: those of all, and that of its condition.
+func TestItCanBePartOfAnotherChart(t *testing.T) {
+	one[*apps.StatefulSet](t, mustRender(t, "{enabled: true, global: {imageRegistry: r.example.com}}"))
+}
+
 // Whoever closes the admin port and wants it scraped is told before an alert does.
 func TestTheNotesTellThatPrometheusIsKeptOut(t *testing.T) {
 	const kept = "keeps Prometheus out"
