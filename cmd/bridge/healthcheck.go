@@ -29,6 +29,9 @@ func runHealthcheck(ctx context.Context, c *call) error {
 		}
 		address = "http://" + reachable(conf.AdminListen) + "/readyz"
 	}
+	if service, ok := strings.CutPrefix(address, "tcp://"); ok { // as Kubernetes has the address of a Service in a variable
+		address = "http://" + service
+	}
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)

@@ -17,6 +17,7 @@ func TestHealthcheckOfABridgeElsewhere(t *testing.T) {
 		want string
 	}{
 		{[]string{"--url", "http://" + p.admin + "/readyz"}, exitOK, "ready\n"},
+		{[]string{"--url", "tcp://" + p.admin + "/readyz"}, exitOK, "ready\n"},
 		{[]string{"--url", p.webhook, "--status", strconv.Itoa(http.StatusMethodNotAllowed)}, exitOK, "ready\n"},
 		{[]string{"--url", p.webhook}, exitFailed, "405"},
 		{[]string{"--url", "http://" + p.admin + "/nothing"}, exitFailed, "there is nothing at this address"},

@@ -136,6 +136,7 @@ func (p *project) proveBelow(ctx context.Context, child lifecycle.Kind) {
 	since := p.coverage.kinds[child].covered
 	p.coverage.unlock()
 	if all, sum, ok := p.sumBelow(child, since); ok {
+		p.metrics.swept(p.name, child, all.from)
 		p.proveKind(ctx, child, all, sum)
 	}
 }

@@ -41,11 +41,11 @@ func (p *project) compare(ctx context.Context, l *list, class mkio.Class, t *tal
 	p.mu.Lock()
 	p.sweptNow(l, done)
 	p.mu.Unlock()
-	for _, kind := range l.Kinds {
-		p.metrics.swept(p.name, kind, time.Now())
-	}
 	if l.below() {
 		return nil // others of its kind may be left
+	}
+	for _, kind := range l.Kinds {
+		p.metrics.swept(p.name, kind, time.Now())
 	}
 	return p.first.finish(ctx, l.Kinds)
 }

@@ -9,7 +9,7 @@ import (
 func TestTyposAreRefused(t *testing.T) {
 	for values, want := range map[string]string{
 		"replicas: 3":                                           "replicas",
-		"replicaCount: 0":                                       "replicaCount",
+		"replicaCount: -1":                                      "replicaCount",
 		"replicaCount: two":                                     "replicaCount",
 		"image: {repo: a}":                                      "repo",
 		"image: {digest: latest}":                               "digest",
@@ -51,20 +51,21 @@ func TestTyposAreRefused(t *testing.T) {
 // Values that are right each and do not go together.
 func TestContradictionsAreRefused(t *testing.T) {
 	for values, want := range map[string]string{
-		"replicaCount: 2":                                        "replicaCount is 2, but the embedded NATS server belongs to one bridge",
-		"autoscaling: {enabled: true}":                           "autoscaling.enabled needs an existing NATS",
-		"config: {streamReplicas: 3}":                            "config.streamReplicas is more than 1",
-		"nats: {user: me}":                                       "set nats.urls too",
-		"nats: {tls: {ca: {existingSecret: ca}}}":                "set nats.urls too",
-		"secrets: {natsCreds: {value: c}}":                       "set nats.urls too",
-		"secrets: {natsPassword: {existingSecret: c}}":           "set nats.urls too",
-		external + "embedded: {service: {enabled: true}}":        "with nats.urls there is none",
-		external + "embedded: {persistence: {existingClaim: c}}": "with nats.urls there is none",
-		external + "secrets: {natsReaderToken: {value: t}}":      "with nats.urls there is none",
-		"secrets: {mkioToken: {value: t, existingSecret: s}}":    "secrets.mkioToken has both",
-		"tls: {clientCa: {existingSecret: ca}}":                  "set tls.existingSecret too",
-		"ingress: {enabled: true}":                               "set ingress.hosts",
-		"httpRoute: {enabled: true}":                             "set httpRoute.parentRefs",
+		"replicaCount: 2":                                             "replicaCount is 2, but the embedded NATS server belongs to one bridge",
+		"autoscaling: {enabled: true}":                                "autoscaling.enabled needs an existing NATS",
+		"config: {streamReplicas: 3}":                                 "config.streamReplicas is more than 1",
+		"embedded: {persistence: {enabled: false, existingClaim: c}}": "set embedded.persistence.enabled",
+		"nats: {user: me}":                                            "set nats.urls too",
+		"nats: {tls: {ca: {existingSecret: ca}}}":                     "set nats.urls too",
+		"secrets: {natsCreds: {value: c}}":                            "set nats.urls too",
+		"secrets: {natsPassword: {existingSecret: c}}":                "set nats.urls too",
+		external + "embedded: {service: {enabled: true}}":             "with nats.urls there is none",
+		external + "embedded: {persistence: {existingClaim: c}}":      "with nats.urls there is none",
+		external + "secrets: {natsReaderToken: {value: t}}":           "with nats.urls there is none",
+		"secrets: {mkioToken: {value: t, existingSecret: s}}":         "secrets.mkioToken has both",
+		"tls: {clientCa: {existingSecret: ca}}":                       "set tls.existingSecret too",
+		"ingress: {enabled: true}":                                    "set ingress.hosts",
+		"httpRoute: {enabled: true}":                                  "set httpRoute.parentRefs",
 	} {
 		checkRefused(t, values, want, "")
 	}

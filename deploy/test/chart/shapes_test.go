@@ -23,6 +23,9 @@ func TestWithoutNATSItIsOnePodWithAVolume(t *testing.T) {
 	if *s.Spec.Replicas != 1 || len(s.Spec.VolumeClaimTemplates) != 1 || len(all[*policy.PodDisruptionBudget](r)) > 0 {
 		t.Errorf("%d replicas, claims %v, and a budget that would hold up every drain: %v", *s.Spec.Replicas, s.Spec.VolumeClaimTemplates, all[*policy.PodDisruptionBudget](r))
 	}
+	if claim := s.Spec.VolumeClaimTemplates[0]; claim.Kind != "PersistentVolumeClaim" || claim.APIVersion != "v1" {
+		t.Errorf("the claim is of %q %q, and never as Kubernetes has it", claim.APIVersion, claim.Kind)
+	}
 	mounts := s.Spec.Template.Spec.Containers[0].VolumeMounts
 	env := r.env(t)
 	if !slices.ContainsFunc(mounts, func(m core.VolumeMount) bool { return m.Name == "data" && m.MountPath == env["BRIDGE_STORE_DIR"] }) {
@@ -33,6 +36,9 @@ func TestWithoutNATSItIsOnePodWithAVolume(t *testing.T) {
 	}
 	if len(all[*core.Service](r)) != 2 {
 		t.Error("a port for readers, which nobody asked for")
+	}
+	if s := one[*apps.StatefulSet](t, mustRender(t, "replicaCount: 0")); *s.Spec.Replicas != 0 || len(s.Spec.VolumeClaimTemplates) != 1 {
+		t.Errorf("it was to stand still and to keep its volume: %d replicas, claims %v", *s.Spec.Replicas, s.Spec.VolumeClaimTemplates)
 	}
 	r = mustRender(t, "{embedded: {service: {enabled: true, port: 4333}, persistence: {enabled: false}}}")
 	if port := one[*core.Service](t, r, "bridge-mkio-bridge-nats").Spec.Ports[0].Port; port != 4333 || r.env(t)["BRIDGE_NATS_LISTEN"] != ":4222" {
@@ -62,6 +68,9 @@ func TestOnAnExistingNATSItIsSeveralPodsThatAreReplacedWithoutAGap(t *testing.T)
 	}
 	if r := mustRender(t, external+"replicaCount: 1"); len(all[*policy.PodDisruptionBudget](r)) > 0 {
 		t.Error("a budget of one pod would hold up every drain, or mean nothing")
+	}
+	if r := mustRender(t, external+"replicaCount: 0"); *one[*apps.Deployment](t, r).Spec.Replicas != 0 || len(all[*policy.PodDisruptionBudget](r)) > 0 {
+		t.Error("it was to stand still")
 	}
 	r = mustRender(t, external+"autoscaling: {enabled: true}")
 	scaler := one[*autoscaling.HorizontalPodAutoscaler](t, r)
@@ -142,6 +151,10 @@ func TestTheNetworkPolicyLetsThroughWhatTheBridgeNeeds(t *testing.T) {
 	if is := ports(p.Egress); !slices.Equal(is, []string{"53", "53", "4222", "4333", "443", "4318"}) {
 		t.Errorf("out: %v", is)
 	}
+	web := one[*networking.NetworkPolicy](t, mustRender(t, "networkPolicy: {enabled: true}\nnats: {urls: [wss://a, ws://b, 'tls://[fd00::1]:4443', 'nats://[fd00::1]']}")).Spec
+	if is := ports(web.Egress); !slices.Equal(is, []string{"53", "53", "443", "80", "4443", "4222"}) {
+		t.Errorf("out by other ways: %v", is)
+	}
 	if len(p.Ingress) != 2 || len(p.Ingress[0].From) != 0 || len(p.Ingress[1].From) != 1 {
 		t.Errorf("in: %+v", p.Ingress)
 	}
@@ -156,6 +169,36 @@ func TestTheNetworkPolicyLetsThroughWhatTheBridgeNeeds(t *testing.T) {
 	test := labels.Set(all[*core.Pod](r)[0].Labels)
 	if peer := p.Ingress[1].From[0].PodSelector; !labels.SelectorFromSet(peer.MatchLabels).Matches(test) {
 		t.Errorf("the helm test cannot reach the admin port: %v of %v", test, peer)
+	}
+}
+
+// A chart that depends on this one has such values for it: those of all, and that of its condition.
+func TestItCanBePartOfAnotherChart(t *testing.T) {
+	one[*apps.StatefulSet](t, mustRender(t, "{enabled: true, global: {imageRegistry: r.example.com}}"))
+}
+
+// Whoever closes the admin port and wants it scraped is told before an alert does.
+func TestTheNotesTellThatPrometheusIsKeptOut(t *testing.T) {
+	const kept = "keeps Prometheus out"
+	closed := "serviceMonitor: {enabled: true}\nnetworkPolicy: {enabled: true"
+	if r := mustRender(t, closed+"}"); !strings.Contains(r.notes, kept) {
+		t.Errorf("nobody says so:\n%s", r.notes)
+	}
+	if r := mustRender(t, closed+", adminFrom: [{namespaceSelector: {}}]}"); strings.Contains(r.notes, kept) {
+		t.Errorf("it is let in:\n%s", r.notes)
+	}
+}
+
+// Kubernetes writes the address of a Service with an IPv6 host in brackets; host and port apart make no address.
+func TestTheHelmTestAsksTheServicesWhateverTheirAddresses(t *testing.T) {
+	asked := map[string]bool{}
+	for _, pod := range all[*core.Pod](mustRender(t, "")) {
+		asked[pod.Spec.Containers[0].Args[2]] = true
+	}
+	for _, want := range []string{"$(BRIDGE_MKIO_BRIDGE_ADMIN_PORT)/readyz", "$(BRIDGE_MKIO_BRIDGE_PORT)/webhooks/mkio"} {
+		if !asked[want] {
+			t.Errorf("%s is not asked, but %v", want, asked)
+		}
 	}
 }
 

@@ -13,6 +13,9 @@
 {{- if $v.autoscaling.enabled }}
 {{- fail "autoscaling.enabled needs an existing NATS: set nats.urls, for the embedded server belongs to one bridge" }}
 {{- end }}
+{{- if and $v.embedded.persistence.existingClaim (not $v.embedded.persistence.enabled) }}
+{{- fail "embedded.persistence.existingClaim is set and persistence is not enabled, so that the log would be lost with the pod: set embedded.persistence.enabled, or leave the claim out" }}
+{{- end }}
 {{- if gt (int $v.config.streamReplicas) 1 }}
 {{- fail "config.streamReplicas is more than 1, but the embedded server is one server: set nats.urls, or leave it at 1" }}
 {{- end }}

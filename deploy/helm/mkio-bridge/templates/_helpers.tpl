@@ -64,7 +64,7 @@ app.kubernetes.io/managed-by: {{ $.Release.Service }}
 {{- end }}
 
 {{- define "mkio-bridge.replicas" -}}
-{{- if include "mkio-bridge.embedded" . }}1{{ else if kindIs "invalid" .Values.replicaCount }}2{{ else }}{{ .Values.replicaCount }}{{ end }}
+{{- if not (kindIs "invalid" .Values.replicaCount) }}{{ .Values.replicaCount }}{{ else if include "mkio-bridge.embedded" . }}1{{ else }}2{{ end }}
 {{- end }}
 
 {{/* The port of an address, or a default: (list address default). */}}
