@@ -2,8 +2,10 @@ package main
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -32,4 +34,21 @@ func TestHealthcheckOfABridgeElsewhere(t *testing.T) {
 		}
 	}
 	p.stop()
+}
+
+// One that is to wait asks until the bridge is there.
+func TestHealthcheckWaits(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	if _, stderr, code := runCommand(t, nil, "healthcheck", "--url", server.URL); code != exitFailed || asked.Load() != 1 {
+		t.Errorf("without a wait: exit %d after %d questions: %s", code, asked.Load(), stderr)
+	}
+	if _, stderr, code := runCommand(t, nil, "healthcheck", "--url", server.URL, "--wait", "1m"); code != exitOK || asked.Load() != 3 {
+		t.Errorf("exit %d after %d questions: %s", code, asked.Load(), stderr)
+	}
 }
