@@ -37,8 +37,9 @@ type committer struct {
 	stream string
 
 	mu      sync.Mutex
-	waiting []*waiter // of the next round
-	rounds  bool      // one is under way
+	waiting []*waiter  // of the next round
+	rounds  bool       // one is under way
+	alone   *sync.Cond // no single write outside a round is on its way
 	pace    pace
 }
 
@@ -63,7 +64,9 @@ const (
 )
 
 func newCommitter(nc *nats.Conn, js jetstream.JetStream, stream string) *committer {
-	return &committer{nc: nc, js: js, stream: stream}
+	c := &committer{nc: nc, js: js, stream: stream}
+	c.alone = sync.NewCond(&c.mu)
+	return c
 }
 
 // commit returns the sequence of a write when JetStream has acknowledged it. Two writes of one resource must not be on
@@ -75,8 +78,11 @@ func (c *committer) commit(ctx context.Context, w write) (uint64, error) {
 		c.mu.Unlock()
 		sequence, err := c.one(ctx, w)
 		c.mu.Lock()
+		defer c.mu.Unlock()
 		c.pace.ended(time.Now(), err == nil)
-		c.mu.Unlock()
+		if c.pace.inFlight == 0 {
+			c.alone.Broadcast()
+		}
 		return sequence, err
 	}
 	me := &waiter{ctx, w, make(chan written, 1)}
@@ -94,8 +100,14 @@ func (c *committer) commit(ctx context.Context, w write) (uint64, error) {
 	}
 }
 
-// run makes rounds while somebody waits.
+// run makes rounds while somebody waits. The first comes behind the single writes that are on their way: the server
+// takes one after the other, and what waits there says nothing of what a round takes.
 func (c *committer) run() {
+	c.mu.Lock()
+	for c.pace.inFlight > 0 {
+		c.alone.Wait()
+	}
+	c.mu.Unlock()
 	for {
 		c.mu.Lock()
 		round := c.next()

@@ -2,13 +2,14 @@ package publish
 
 import "time"
 
-// A pace knows whether batches are faster than single writes. It is measured, for nothing tells how a server syncs: the
-// time between two acknowledgements while many writes are on their way, against the time of a batch by its messages.
+// A pace knows whether batches are faster than single writes. It is measured, for nothing tells how a server syncs: how
+// many writes are acknowledged in a while in which many are on their way, against the time of a batch by its messages.
 // Where single writes are slow batches are tried, and stay if they are faster.
 type pace struct {
 	inFlight int
-	last     time.Time     // when one was last acknowledged while many were on their way
-	single   time.Duration // for a message, smoothed, from 0
+	from     time.Time     // since when many were on their way, all the time; zero: they are not
+	acked    int           // since then
+	single   time.Duration // for a message; 0: not known
 	batch    time.Duration // for a message, smoothed; 0: not tried
 
 	batching bool
@@ -20,9 +21,9 @@ type pace struct {
 const (
 	crowd     = 8                      // so many on their way are many
 	slow      = 100 * time.Microsecond // for a message: a server that syncs each is slower, one that does not is faster as a rule
-	smoothing = 32
+	window    = 50 * time.Millisecond  // acknowledgements come in bursts
 	trial     = 8                      // batches
-	trialTime = 100 * time.Millisecond // at most, where there are too few writes for so many batches
+	trialTime = time.Second            // at most, where there are too few writes for so many batches
 	trialRest = 10 * time.Second       // after one that failed
 	compared  = 128                    // of so many batches one goes one by one, to see how fast that is now
 )
@@ -50,7 +51,7 @@ func (p *pace) batched(messages int, took time.Duration, now time.Time) {
 	if p.batch == 0 {
 		p.batch = each
 	}
-	p.batch += (each - p.batch) / smoothing
+	p.batch += (each - p.batch) / trial
 	if p.rounds >= trial {
 		p.judge(now)
 	}
@@ -66,7 +67,7 @@ func (p *pace) judge(now time.Time) {
 
 // rest ends batches for a while.
 func (p *pace) rest(now time.Time) {
-	p.batching, p.until, p.last, p.retry = false, time.Time{}, time.Time{}, now.Add(trialRest)
+	p.batching, p.until, p.from, p.retry = false, time.Time{}, time.Time{}, now.Add(trialRest)
 }
 
 // began notes a single write that is on its way.
@@ -76,12 +77,15 @@ func (p *pace) began() { p.inFlight++ }
 func (p *pace) ended(now time.Time, stored bool) {
 	switch {
 	case p.inFlight < crowd || !stored:
-		p.last = time.Time{} // what comes next is measured from itself
-	case p.last.IsZero():
-		p.last = now
+		p.from = time.Time{}
+	case p.from.IsZero():
+		p.from, p.acked = now, 0
 	default:
-		p.single += (now.Sub(p.last) - p.single) / smoothing
-		p.last = now
+		p.acked++
+		if took := now.Sub(p.from); took >= window {
+			p.single = took / time.Duration(p.acked)
+			p.from, p.acked = now, 0
+		}
 	}
 	p.inFlight--
 }
