@@ -126,6 +126,8 @@ func TestAServerThatTakesNoBatches(t *testing.T) {
 	if all, batched := storedIn(t, js, p); all != 100 || batched != 0 {
 		t.Errorf("%d events, %d of them in batches", all, batched)
 	}
+	p.committer.mu.Lock()
+	defer p.committer.mu.Unlock()
 	if p.committer.pace.batches(time.Now()) {
 		t.Error("batches go on")
 	}
