@@ -37,9 +37,9 @@ type committer struct {
 	stream string
 
 	mu      sync.Mutex
-	waiting []*waiter  // of the next round
-	rounds  bool       // one is under way
-	alone   *sync.Cond // no single write outside a round is on its way
+	waiting []*waiter       // of the next round
+	rounds  bool            // one is under way
+	singles *sync.WaitGroup // single writes outside rounds, but for those that rounds waited for already
 	pace    pace
 }
 
@@ -64,9 +64,7 @@ const (
 )
 
 func newCommitter(nc *nats.Conn, js jetstream.JetStream, stream string) *committer {
-	c := &committer{nc: nc, js: js, stream: stream}
-	c.alone = sync.NewCond(&c.mu)
-	return c
+	return &committer{nc: nc, js: js, stream: stream, singles: &sync.WaitGroup{}}
 }
 
 // commit returns the sequence of a write when JetStream has acknowledged it. Two writes of one resource must not be on
@@ -75,14 +73,14 @@ func (c *committer) commit(ctx context.Context, w write) (uint64, error) {
 	c.mu.Lock()
 	if !c.pace.batches(time.Now()) || w.msg.Size() > mostInBatch {
 		c.pace.began()
+		singles := c.singles
+		singles.Add(1)
+		defer singles.Done()
 		c.mu.Unlock()
 		sequence, err := c.one(ctx, w)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.pace.ended(time.Now(), err == nil)
-		if c.pace.inFlight == 0 {
-			c.alone.Broadcast()
-		}
 		return sequence, err
 	}
 	me := &waiter{ctx, w, make(chan written, 1)}
@@ -101,13 +99,14 @@ func (c *committer) commit(ctx context.Context, w write) (uint64, error) {
 }
 
 // run makes rounds while somebody waits. The first comes behind the single writes that are on their way: the server
-// takes one after the other, and what waits there says nothing of what a round takes.
+// takes one after the other, and what waits there says nothing of what a round takes. Those that begin meanwhile, for they
+// are large or batches have ended, are not waited for: there may always be one.
 func (c *committer) run() {
 	c.mu.Lock()
-	for c.pace.inFlight > 0 {
-		c.alone.Wait()
-	}
+	before := c.singles
+	c.singles = &sync.WaitGroup{}
 	c.mu.Unlock()
+	before.Wait()
 	for {
 		c.mu.Lock()
 		round := c.next()
@@ -181,7 +180,7 @@ func (c *committer) batch(round []*waiter) {
 		c.pace.rest(time.Now())
 	}
 	c.mu.Unlock()
-	if _, answered := errors.AsType[*jetstream.APIError](err); answered {
+	if _, answered := errors.AsType[*jetstream.APIError](err); answered || errors.Is(err, nats.ErrMaxPayload) {
 		for _, w := range round {
 			for _, name := range []string{batchID, batchSequence, batchCommit} {
 				w.msg.Header.Del(name)
@@ -204,7 +203,8 @@ const (
 )
 
 // sendBatch sends the writes of a round, and returns the sequence of the last when the server has stored all of them. An
-// [*jetstream.APIError] says that it has stored none.
+// [*jetstream.APIError] says that it has stored none, and so does [nats.ErrMaxPayload]: where a message is too large with
+// the headers of a batch, the last is not sent.
 func (c *committer) sendBatch(ctx context.Context, round []*waiter) (last uint64, err error) {
 	id := nuid.Next()
 	for i, w := range round {

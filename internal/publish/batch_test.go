@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -125,6 +126,8 @@ func TestAServerThatTakesNoBatches(t *testing.T) {
 	if all, batched := storedIn(t, js, p); all != 100 || batched != 0 {
 		t.Errorf("%d events, %d of them in batches", all, batched)
 	}
+	p.committer.mu.Lock()
+	defer p.committer.mu.Unlock()
 	if p.committer.pace.batches(time.Now()) {
 		t.Error("batches go on")
 	}
@@ -134,20 +137,13 @@ func TestAServerThatTakesNoBatches(t *testing.T) {
 // that it is stored.
 func TestALostAnswerOfABatch(t *testing.T) {
 	p, js := slowed(t)
-	round := make([]*waiter, 20)
-	for i := range round {
-		o := finished(fmt.Sprint("job-", i))
-		encoder := event.Encoder{Names: p.names, BaseURL: p.baseURL, MaxPayload: 1 << 20}
-		m, err := encoder.Encode(o, nil, time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload}
-		round[i] = &waiter{t.Context(), write{msg, 0, p.names.Filter(p.names.Resource(o.Key))}, make(chan written, 1)}
-	}
+	round := roundOf(t, p, 20)
 	gone, cancel := context.WithCancel(t.Context())
-	cancel() // nobody waits for the answer
+	cancel() // so that the last is not sent
 	if _, err := p.committer.sendBatch(gone, round); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if err := p.nc.PublishMsg(round[len(round)-1].msg); err != nil { // nobody waits for the answer
 		t.Fatal(err)
 	}
 	for i, err := range observeAll(p, len(round)) {
@@ -155,8 +151,8 @@ func TestALostAnswerOfABatch(t *testing.T) {
 			t.Errorf("job %d: %v", i, err)
 		}
 	}
-	if all, _ := storedIn(t, js, p); all != len(round) {
-		t.Errorf("%d events, want %d", all, len(round))
+	if all, batched := storedIn(t, js, p); all != len(round) || batched != len(round) {
+		t.Errorf("%d events, want %d; %d are of the batch", all, len(round), batched)
 	}
 }
 
@@ -238,4 +234,90 @@ func TestPaceGoesBackToSingleWrites(t *testing.T) {
 	if p.batching {
 		t.Error("batches go on, though single writes are faster")
 	}
+}
+
+// TestLargeWritesHoldNobodyUp has large writes on their way all the time: each is answered when the next has come.
+func TestLargeWritesHoldNobodyUp(t *testing.T) {
+	p, _ := slowed(t)
+	var last *nats.Msg
+	many := make(chan struct{})
+	came := 0
+	_, err := p.nc.Subscribe("large", func(m *nats.Msg) {
+		if last != nil {
+			_ = last.Respond([]byte(`{"stream":"MKIO_EVENTS","seq":1}`))
+		}
+		if last, came = m, came+1; came == 3 {
+			close(many)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	for range 2 {
+		writers.Go(func() {
+			for ctx.Err() == nil {
+				_, _ = p.committer.commit(ctx, write{msg: &nats.Msg{Subject: "large", Data: make([]byte, mostInBatch+1)}, filter: "large"})
+			}
+		})
+	}
+	<-many
+	if _, err := p.Observe(t.Context(), finished("job-1")); err != nil {
+		t.Error(err)
+	}
+	stop()
+	writers.Wait()
+}
+
+// TestAMessageWithoutRoomForABatchsHeaders takes as much as NATS takes in one message: it goes alone, and harms no
+// neighbour.
+func TestAMessageWithoutRoomForABatchsHeaders(t *testing.T) {
+	for _, large := range []int{0, 7, 19} {
+		p, js := slowed(t)
+		round := roundOf(t, p, 20)
+		msg := round[large].msg
+		room := int(p.nc.MaxPayload()) - expectedSize(p, round[large])
+		msg.Data = append(msg.Data, make([]byte, room)...)
+		p.committer.batch(round)
+		for i, w := range round {
+			if end := <-w.done; end.err != nil {
+				t.Errorf("message %d is large, message %d: %v", large, i, end.err)
+			}
+		}
+		stream, err := js.Stream(t.Context(), p.names.EventStream())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := stream.CachedInfo().State.Msgs; n != uint64(len(round)) {
+			t.Errorf("%d events, want %d", n, len(round))
+		}
+	}
+}
+
+// expectedSize is how many bytes a write has for NATS when it goes alone.
+func expectedSize(p *Publisher, w *waiter) int {
+	alone := nats.Msg{Data: w.msg.Data, Header: nats.Header{}}
+	maps.Copy(alone.Header, w.msg.Header)
+	alone.Header.Set(jetstream.ExpectedStreamHeader, p.committer.stream)
+	alone.Header.Set(jetstream.ExpectedLastSubjSeqHeader, "0")
+	alone.Header.Set(jetstream.ExpectedLastSubjSeqSubjHeader, w.filter)
+	return alone.Size()
+}
+
+// roundOf makes a round of the ends of many jobs.
+func roundOf(t *testing.T, p *Publisher, count int) []*waiter {
+	t.Helper()
+	round := make([]*waiter, count)
+	for i := range round {
+		o := finished(fmt.Sprint("job-", i))
+		encoder := event.Encoder{Names: p.names, BaseURL: p.baseURL, MaxPayload: 1 << 20}
+		m, err := encoder.Encode(o, nil, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload}
+		round[i] = &waiter{t.Context(), write{msg, 0, p.names.Filter(p.names.Resource(o.Key))}, make(chan written, 1)}
+	}
+	return round
 }

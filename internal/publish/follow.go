@@ -312,8 +312,8 @@ func (p *Publisher) follow(ctx context.Context, told Told) error {
 			p.log.Warn("an entry of the log is no event of the bridge and is passed over", "subject", msg.Subject(), "error", err)
 			continue
 		}
+		p.known.learn(e.resource, place{fact: &e.fact, expect: sequence}) // our own too: all may have been forgotten meanwhile
 		if !own {
-			p.known.learn(e.resource, place{fact: &e.fact, expect: sequence})
 			p.reader.recent.put(e)
 		}
 		told(e.resource, e.fact)

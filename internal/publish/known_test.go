@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"context"
 	"testing"
 
 	"mkio-bridge/internal/lifecycle"
@@ -25,5 +26,21 @@ func TestWhatIsReadDoesNotReplaceWhatIsNewer(t *testing.T) {
 	k.put(resource, place{}) // the stream has none
 	if got := k.get(resource); got.fact != nil {
 		t.Errorf("%+v is remembered", got.fact)
+	}
+}
+
+// Another log may be noticed while an event is written to it: what is remembered of the event is forgotten with the rest,
+// and the tail must tell it again, though it was written here.
+func TestTheTailTellsWhatWasWrittenHereAndForgotten(t *testing.T) {
+	p, _ := slowed(t)
+	o := finished("job-1")
+	if _, err := p.Observe(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	p.known.forget()
+	ctx, stop := context.WithCancel(t.Context())
+	p.Follow(ctx, func(string, lifecycle.Fact) { stop() })
+	if fact, known := p.Recorded(o.Key); !known || fact.Sequence != 1 {
+		t.Errorf("of an event in the log %+v is known", fact)
 	}
 }
