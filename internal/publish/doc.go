@@ -15,6 +15,9 @@
 // connection lost, is answered in one way: read the resource's last event and decide again.
 // If the event was stored after all, it reads as a repeat.
 //
+// Where a server takes longer to sync each message than a batch of them, writes that come together go as one atomic batch
+// (batch.go); each keeps its own expected sequence, and a batch that is refused is written one by one.
+//
 // Guaranteed on return: nil error and an event means that JetStream has acknowledged it; nil error
 // and no event means that the log holds what the verdict says. An error means that nothing is
 // promised: the observation may or may not be stored, and observing it again is safe.
