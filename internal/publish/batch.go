@@ -166,20 +166,13 @@ func (c *committer) one(ctx context.Context, w write) (uint64, error) {
 	return ack.Sequence, nil
 }
 
-// batch makes a round of one atomic batch.
+// batch makes a round of one atomic batch. What a refusal costs counts as the batch's time: where bridges are told the
+// same at the same time, most batches may be refused.
 func (c *committer) batch(round []*waiter) {
 	ctx, cancel := context.WithTimeout(context.Background(), ackWait)
 	defer cancel()
 	began := time.Now()
 	last, err := c.sendBatch(ctx, round)
-	c.mu.Lock()
-	switch {
-	case err == nil:
-		c.pace.batched(len(round), time.Since(began), time.Now())
-	case !conflicted(err): // it takes no batches, or none now
-		c.pace.rest(time.Now())
-	}
-	c.mu.Unlock()
 	if _, answered := errors.AsType[*jetstream.APIError](err); answered || errors.Is(err, nats.ErrMaxPayload) {
 		for _, w := range round {
 			for _, name := range []string{batchID, batchSequence, batchCommit} {
@@ -187,11 +180,18 @@ func (c *committer) batch(round []*waiter) {
 			}
 		}
 		c.oneByOne(round)
-		return
+	} else {
+		for _, w := range slices.Backward(round) {
+			w.done <- written{last, err}
+			last-- // they follow each other in the log
+		}
 	}
-	for _, w := range slices.Backward(round) {
-		w.done <- written{last, err}
-		last-- // they follow each other in the log
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil || conflicted(err) {
+		c.pace.batched(len(round), time.Since(began), time.Now())
+	} else { // it takes no batches, or none now
+		c.pace.rest(time.Now())
 	}
 }
 

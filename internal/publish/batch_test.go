@@ -106,6 +106,35 @@ func TestAConflictInABatchHarmsNoNeighbour(t *testing.T) {
 	}
 }
 
+// TestBatchesThatConflictAreLetBe has another bridge be told the same a moment before: each batch is refused, and costs
+// more than single writes do.
+func TestBatchesThatConflictAreLetBe(t *testing.T) {
+	p, js := slowed(t)
+	other := New(p.nc, js, Config{Names: p.names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)})
+	for i, err := range observeAll(other, leastBatch) {
+		if err != nil {
+			t.Fatalf("job %d: %v", i, err)
+		}
+	}
+	for i := range 2 * trial {
+		round := roundOf(t, p, leastBatch)
+		p.committer.mu.Lock()
+		went := p.committer.pace.batching
+		p.committer.pace.compares()
+		p.committer.mu.Unlock()
+		if !went {
+			return
+		}
+		p.committer.batch(round)
+		for _, w := range round {
+			if end := <-w.done; !conflicted(end.err) {
+				t.Fatalf("round %d: %v", i, end.err)
+			}
+		}
+	}
+	t.Errorf("batches go on: %s a message in a batch, %s by itself", p.committer.pace.batch, p.committer.pace.single)
+}
+
 // TestAServerThatTakesNoBatches has the log refuse them: what was sent is written one by one, and batches are let be.
 func TestAServerThatTakesNoBatches(t *testing.T) {
 	p, js := slowed(t)
