@@ -5,7 +5,8 @@
 //
 // MK.IO tells a change of state as a CloudEvent in JSON: data.state is the state that was reached and
 // data.resource the record, as a GET of the source would give it. [SplitBatch] takes an HTTP body
-// apart and [Decoder.Decode] reads one delivery.
+// apart and [Decoder.Read] reads one delivery of it; [Decoder.Decode] does both for a body of one. A body is checked
+// once, and from then on is a value that is known to be JSON (value.go).
 //
 // The reading is strict about shape and tolerant about content. A body that is no delivery is
 // [lifecycle.ReasonMalformed]; a delivery of something this package has no name for, or of a project

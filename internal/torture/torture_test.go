@@ -13,7 +13,7 @@ import (
 func run(t *testing.T, c torture.Config) *torture.Report {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("it takes a minute")
+		t.Skip("it takes a minute or two")
 	}
 	c.Dir = t.TempDir()
 	c.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
