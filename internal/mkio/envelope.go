@@ -19,31 +19,92 @@ type envelope struct {
 	whole           value // the record as it came
 }
 
+// parts are the values of which an envelope is made, as they stand in the delivery; nil where they are missing. Of two
+// with one name the last counts.
+type parts struct {
+	version, id, typ, source, time value
+	data                           dataParts
+}
+
+type dataParts struct {
+	found                    bool // it is there, and an object
+	project, state, previous value
+	whole                    value
+	record                   record
+}
+
+// partsOf takes a delivery apart that is an object.
+func partsOf(item value) (p parts) {
+	c := cursor{in: item}
+	for c.enter(); c.more(); {
+		switch string(c.name().unquoted()) {
+		case "specversion":
+			p.version = c.token()
+		case "id":
+			p.id = c.token()
+		case "type":
+			p.typ = c.token()
+		case "source":
+			p.source = c.token()
+		case "time":
+			p.time = c.token()
+		case "data":
+			p.data = c.data()
+		default:
+			c.token()
+		}
+	}
+	return p
+}
+
+// data passes over the next value and takes it apart, if it is an object.
+func (c *cursor) data() (d dataParts) {
+	if c.here() != '{' {
+		c.token()
+		return d
+	}
+	d.found = true
+	for c.enter(); c.more(); {
+		switch string(c.name().unquoted()) {
+		case "projectName":
+			d.project = c.token()
+		case "state":
+			d.state = c.token()
+		case "previousState":
+			d.previous = c.token()
+		case "resource":
+			from := c.at
+			d.record = c.record()
+			d.whole = c.in[from:c.at]
+		default:
+			c.token()
+		}
+	}
+	return d
+}
+
 // readEnvelope reads the attributes; every error is malformed.
 func readEnvelope(item value) (envelope, error) {
-	top := item.object()
-	if top == nil {
+	if !item.isObject() {
 		return envelope{}, malformed("the delivery is not a JSON object")
 	}
-	data := top.at("data").object()
-	if data == nil {
+	given := partsOf(item)
+	if !given.data.found {
 		return envelope{}, malformed(`"data" is missing or not an object`)
 	}
 	p := attributes{}
-	version := p.required(top, "specversion")
+	version := p.required(given.version, "specversion")
 	e := envelope{
-		id:       p.required(top, "id"),
-		typ:      p.required(top, "type"),
-		source:   p.required(top, "source"),
-		time:     p.time(top, "time"),
-		state:    p.optional(data, "state"),
-		previous: p.optional(data, "previousState"),
-		whole:    data.at("resource"),
+		id:       p.required(given.id, "id"),
+		typ:      p.required(given.typ, "type"),
+		source:   p.required(given.source, "source"),
+		time:     p.time(given.time, "time"),
+		state:    p.optional(given.data.state, "state"),
+		previous: p.optional(given.data.previous, "previousState"),
+		record:   given.data.record,
+		whole:    given.data.whole,
 	}
-	e.record = recordOf(e.whole.object())
-	if project := p.text(data, "projectName"); project != nil {
-		e.project = *project
-	}
+	e.project, _ = p.text(given.data.project, "projectName")
 	if version != "1.0" && !strings.HasPrefix(version, "1.0.") {
 		p.fail(malformed(`"specversion" is %s, not "1.0"`, quote(version)))
 	}
@@ -59,50 +120,53 @@ func (p *attributes) fail(err error) {
 	}
 }
 
-// text reads a string of any length; nil where it is missing or null.
-func (p *attributes) text(o object, name string) *string {
-	v := o.at(name)
-	text, ok := v.text()
+// text reads a string of any length; ok is false where it is missing or null.
+func (p *attributes) text(v value, name string) (text string, ok bool) {
+	text, ok = v.text()
 	if !ok && !v.null() {
 		p.fail(malformed("%q is not a string", name))
 	}
+	return text, ok
+}
+
+// optional reads a string that is kept, and therefore bounded; nil where it is missing or null.
+func (p *attributes) optional(v value, name string) *string {
+	text, ok := p.bounded(v, name)
 	if !ok {
 		return nil
 	}
 	return &text
 }
 
-// optional reads a string that is kept, and therefore bounded.
-func (p *attributes) optional(o object, name string) *string {
-	value := p.text(o, name)
-	if value != nil && len(*value) > maxText {
-		p.fail(malformed("%q has %d bytes, more than %d", name, len(*value), maxText))
+func (p *attributes) bounded(v value, name string) (text string, ok bool) {
+	text, ok = p.text(v, name)
+	if len(text) > maxText {
+		p.fail(malformed("%q has %d bytes, more than %d", name, len(text), maxText))
 	}
-	return value
+	return text, ok
 }
 
 // required reads a string that must be there. A source may be long: it carries several names.
-func (p *attributes) required(o object, name string) string {
-	read := p.optional
+func (p *attributes) required(v value, name string) string {
+	read := p.bounded
 	if name == "source" {
 		read = p.text
 	}
-	value := read(o, name)
-	if value == nil || *value == "" {
+	text, _ := read(v, name)
+	if text == "" {
 		p.fail(malformed("%q is missing or empty", name))
-		return ""
 	}
-	return *value
+	return text
 }
 
-func (p *attributes) time(o object, name string) time.Time {
-	value := p.text(o, name)
-	if value == nil {
+func (p *attributes) time(v value, name string) time.Time {
+	text, ok := p.text(v, name)
+	if !ok {
 		return time.Time{}
 	}
-	t, ok := parseTime(*value)
+	t, ok := parseTime(text)
 	if !ok {
-		p.fail(malformed("%q is no RFC 3339 time: %s", name, quote(*value)))
+		p.fail(malformed("%q is no RFC 3339 time: %s", name, quote(text)))
 	}
 	return t
 }

@@ -96,19 +96,27 @@ func Path(key lifecycle.Key) (path, inside string, ok bool) {
 	if !ok || !usable(key.Project) {
 		return "", "", false
 	}
-	names := key.Names()
+	var (
+		segments [lifecycle.MaxDepth]string
+		room     [pathRoom]byte
+	)
+	names := key.AppendNames(segments[:0])
 	names = names[len(names)-len(p.collections):]
-	segments := make([]string, 0, 2*len(names))
+	b := append(append(room[:0], "/api/v1/projects/"...), url.PathEscape(key.Project)...)
+	if p.area != "" {
+		b = append(append(b, '/'), p.area...)
+	}
+	from := len(b) + 1
 	for i, name := range names {
 		if !usable(name) {
 			return "", "", false
 		}
-		segments = append(segments, p.collections[i], url.PathEscape(name))
+		b = append(append(b, '/'), p.collections[i]...)
+		b = append(append(b, '/'), url.PathEscape(name)...)
 	}
-	inside = strings.Join(segments, "/")
-	path = "/api/v1/projects/" + url.PathEscape(key.Project) + "/"
-	if p.area != "" {
-		path += p.area + "/"
-	}
-	return path + inside, inside, true
+	path = string(b)
+	return path, path[from:], true
 }
+
+// pathRoom is how many bytes most paths fit into: one is made for each delivery and row.
+const pathRoom = 256

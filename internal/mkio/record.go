@@ -45,6 +45,33 @@ func recordOf(o object) record {
 	return r
 }
 
+// record passes over the next value and reads it as a resource.
+func (c *cursor) record() (r record) {
+	if c.here() != '{' {
+		c.token()
+		return r
+	}
+	r.found = true
+	for c.enter(); c.more(); {
+		if s := sectionOf(c.name().unquoted()); s != nowhere {
+			r.sections[s] = c.object()
+		} else {
+			c.token()
+		}
+	}
+	return r
+}
+
+// sectionOf is the section that a member of a record is; nowhere for any other.
+func sectionOf(name []byte) section {
+	for s := nowhere + 1; s < sectionCount; s++ {
+		if string(name) == sectionNames[s] {
+			return s
+		}
+	}
+	return nowhere
+}
+
 func (r *record) at(f field) value { return r.sections[f.section].at(f.name) }
 
 // text returns a string; "" where there is none, or one too long to be kept.
@@ -130,7 +157,7 @@ func (r *record) problems() []lifecycle.Problem {
 		}
 	}
 	for output := range r.at(field{properties, "outputs"}).elements() {
-		add(problem(output.object().at("error")))
+		add(problem(output.at("error")))
 	}
 	for e := range r.at(field{status, "errors"}).elements() {
 		add(problem(e))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -42,21 +43,20 @@ func redactAs(in scope, raw []byte) (json.RawMessage, error) {
 }
 
 func redact(in scope, v value) json.RawMessage {
-	r := redactor{in: v, out: make([]byte, 0, len(v))}
+	r := redactor{cursor: cursor{in: v}, out: make([]byte, 0, len(v))}
 	r.value(in, "")
 	return r.out
 }
 
 // A redactor copies a value in one pass: what is nested deep is not looked at once a level.
 type redactor struct {
-	in  value
-	at  int // where the next token begins
+	cursor
 	out []byte
 }
 
 // value copies the next value. parent is the name of the member that it belongs to.
 func (r *redactor) value(in scope, parent string) {
-	switch r.in[r.at] {
+	switch r.here() {
 	case '{':
 		r.object(in, parent)
 	case '[':
@@ -68,11 +68,15 @@ func (r *redactor) value(in scope, parent string) {
 	}
 }
 
-// token passes over the next token, or whole value, and returns it.
-func (r *redactor) token() value {
-	from := r.at
-	r.at = end(r.in, from)
-	return r.in[from:r.at]
+func (r *redactor) object(in scope, parent string) {
+	r.out = append(r.out, '{')
+	for r.enter(); r.more(); r.out = append(r.out, ',') {
+		name := r.name()
+		r.text(name) // people put addresses there too
+		r.out = append(r.out, ':')
+		r.member(name, in, parent)
+	}
+	r.close('}')
 }
 
 // array copies an array. A batch holds deliveries; no other array holds attributes.
@@ -80,32 +84,19 @@ func (r *redactor) array(in scope, parent string) {
 	if in == withinData {
 		in = withinRecord
 	}
-	r.elements(']', func() { r.value(in, parent) })
+	r.out = append(r.out, '[')
+	for r.enter(); r.more(); r.out = append(r.out, ',') {
+		r.value(in, parent)
+	}
+	r.close(']')
 }
 
-func (r *redactor) object(in scope, parent string) {
-	r.elements('}', func() {
-		name := r.token()
-		r.text(name) // people put addresses there too
-		r.out = append(r.out, ':')
-		r.at = next(r.in, r.at)
-		r.member(name, in, parent)
-	})
-}
-
-// elements copies an array or object, each element by the given function.
-func (r *redactor) elements(closing byte, copyOne func()) {
-	r.out = append(r.out, r.in[r.at])
-	r.at = next(r.in, r.at+1)
-	for first := true; r.in[r.at] != closing; first = false {
-		if !first {
-			r.out = append(r.out, ',')
-		}
-		copyOne()
-		r.at = next(r.in, r.at)
+// close ends an object or array, whose members or elements each have a comma behind them.
+func (r *redactor) close(closing byte) {
+	if last := len(r.out) - 1; r.out[last] == ',' {
+		r.out = r.out[:last]
 	}
 	r.out = append(r.out, closing)
-	r.at++
 }
 
 // member copies the value of a member, or hides it.
@@ -158,7 +149,7 @@ func (r *redactor) attribute(key string) {
 
 // text copies a string, or a name, without what must not leave.
 func (r *redactor) text(v value) {
-	if inside := v[1 : len(v)-1]; plainASCII(inside) && !mayHide(inside) {
+	if inside := v[1 : len(v)-1]; harmless(inside) || plainASCII(inside) && !mayHide(inside) {
 		r.out = append(r.out, v...)
 		return
 	}
@@ -169,6 +160,24 @@ func (r *redactor) text(v value) {
 func (r *redactor) quote(s string) {
 	r.out, _ = jsontext.AppendQuote(r.out, s) // it is valid UTF-8, as value.text returns it
 }
+
+// harmless says of most strings that they stand in JSON as they are and that mayHide has nothing to look at.
+func harmless(inside []byte) bool {
+	for _, c := range inside {
+		if suspect[c] {
+			return false
+		}
+	}
+	return true
+}
+
+// suspect are the bytes that harmless strings do not have.
+var suspect = func() (bytes [256]bool) {
+	for c := range bytes {
+		bytes[c] = c >= 0x7f || strings.IndexByte(`\?@:=`, byte(c)) >= 0 //nolint:gosec // c is a byte
+	}
+	return bytes
+}()
 
 // plainASCII says whether a string stands in JSON as it is.
 func plainASCII(inside []byte) bool {

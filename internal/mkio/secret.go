@@ -1,10 +1,12 @@
 package mkio
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // redacted stands where something was hidden.
@@ -54,36 +56,48 @@ func (r nameRule) hides(parent string) bool {
 	return r.secret || ok && below == r.name
 }
 
-// nameRules remembers what the rules make of names: records have the same few again and again.
+// nameRules remembers what the rules make of names: records have the same few again and again. Who reads takes no lock:
+// each delivery asks for dozens of names.
 type nameRules struct {
-	mu    sync.RWMutex
-	known map[string]nameRule // by the name as it is spelt in JSON
+	adding sync.Mutex
+	known  atomic.Pointer[map[string]nameRule] // by the name as it is spelt in JSON; never changed, but replaced
 }
 
 // Bounds of the memory of names, which customers choose too.
 const (
-	maxNames = 4096
+	maxNames = 1024
 	maxName  = 64 // bytes
 )
 
-var rules = nameRules{known: map[string]nameRule{}}
+var rules nameRules
 
 // of returns the rule for a name, as it is spelt in JSON.
 func (n *nameRules) of(name value) nameRule {
-	n.mu.RLock()
-	rule, ok := n.known[string(name)]
-	n.mu.RUnlock()
-	if ok {
-		return rule
+	if known := n.known.Load(); known != nil {
+		if rule, ok := (*known)[string(name)]; ok {
+			return rule
+		}
 	}
 	text, _ := name.text() // a name is one
-	rule = ruleOfName(text)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.known) < maxNames && len(name) <= maxName {
-		n.known[string(name)] = rule
+	rule := ruleOfName(text)
+	if len(name) <= maxName {
+		n.add(string(name), rule)
 	}
 	return rule
+}
+
+func (n *nameRules) add(name string, rule nameRule) {
+	n.adding.Lock()
+	defer n.adding.Unlock()
+	known := map[string]nameRule{}
+	if before := n.known.Load(); before != nil {
+		if len(*before) >= maxNames {
+			return
+		}
+		maps.Copy(known, *before)
+	}
+	known[name] = rule
+	n.known.Store(&known)
 }
 
 var (

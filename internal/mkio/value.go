@@ -56,6 +56,16 @@ func (v value) unquoted() []byte {
 	return []byte(s)
 }
 
+// at returns a member of an object; nil where it is missing. Of two with one name the last counts.
+func (v value) at(name string) (found value) {
+	for spelt, element := range v.members() {
+		if string(spelt.unquoted()) == name {
+			found = element
+		}
+	}
+	return found
+}
+
 // An object is a JSON object by its members' exact names. Decoding to structs would match names without regard to
 // case.
 type object []member
@@ -70,11 +80,8 @@ func (v value) object() object {
 	if !v.isObject() {
 		return nil
 	}
-	o := make(object, 0, 8)
-	for name, element := range v.members() {
-		o = append(o, member{name.unquoted(), element})
-	}
-	return o
+	c := cursor{in: v}
+	return c.object()
 }
 
 // at returns a member; nil where it is missing. Of two with one name the last counts.
@@ -106,14 +113,11 @@ func (v value) members() iter.Seq2[value, value] {
 		if !v.isObject() {
 			return
 		}
-		for i := next(v, 1); v[i] != '}'; i = next(v, i) {
-			name := v[i:end(v, i)]
-			i = next(v, i+len(name)) // behind the colon
-			element := v[i:end(v, i)]
-			if !yield(name, element) {
+		for c := (cursor{in: v, at: 1}); c.more(); {
+			name := c.name()
+			if !yield(name, c.token()) {
 				return
 			}
-			i += len(element)
 		}
 	}
 }
@@ -124,15 +128,66 @@ func (v value) elements() iter.Seq[value] {
 		if !v.isArray() {
 			return
 		}
-		for i := next(v, 1); v[i] != ']'; {
-			element := v[i:end(v, i)]
-			if !yield(element) {
+		for c := (cursor{in: v, at: 1}); c.more(); {
+			if !yield(c.token()) {
 				return
 			}
-			i = next(v, i+len(element))
 		}
 	}
 }
+
+// A cursor reads a value from its beginning to its end, and what is nested in it along with it: each byte once.
+type cursor struct {
+	in value
+	at int
+}
+
+// here is the first byte of the next token or value.
+func (c *cursor) here() byte { return c.in[c.at] }
+
+// enter passes over what opens an object or array.
+func (c *cursor) enter() { c.at++ }
+
+// more goes to the next member or element of what was entered; behind the last it leaves it.
+func (c *cursor) more() bool {
+	c.at = next(c.in, c.at)
+	if closing := c.here(); closing != '}' && closing != ']' {
+		return true
+	}
+	c.at++
+	return false
+}
+
+// name passes over a member's name, as it is spelt, and goes to its value.
+func (c *cursor) name() value {
+	name := c.token()
+	c.at = next(c.in, c.at)
+	return name
+}
+
+// token passes over the next token, or whole value, and returns it.
+func (c *cursor) token() value {
+	from := c.at
+	c.at = end(c.in, from)
+	return c.in[from:c.at]
+}
+
+// object passes over the next value and returns its members; nil where it is no object.
+func (c *cursor) object() object {
+	if c.here() != '{' {
+		c.token()
+		return nil
+	}
+	o := make(object, 0, usualMembers)
+	for c.enter(); c.more(); {
+		name := c.name()
+		o = append(o, member{name.unquoted(), c.token()})
+	}
+	return o
+}
+
+// usualMembers is how many members most objects have at most that are read.
+const usualMembers = 16
 
 // next returns where the next token begins that is no comma and no colon. In valid JSON there is one within an object
 // or array.
