@@ -74,8 +74,8 @@ func writeEvent(t *testing.T, o lifecycle.Observation, previous *lifecycle.Fact)
 	if o.Delivery != nil {
 		recorded = o.Delivery.Received
 	}
-	m, err := encoder.Encode(o, previous, recorded.Add(3*time.Millisecond))
-	if err != nil {
+	var m event.Message
+	if err := encoder.Encode(&m, o, previous, recorded.Add(3*time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
 	fact := m.Fact

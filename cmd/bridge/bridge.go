@@ -57,7 +57,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	if err := b.connect(ctx); err != nil {
 		return err
 	}
-	if b.js, err = jetstream.New(b.nats); err != nil {
+	if b.js, err = broker.NewJetStream(b.nats); err != nil {
 		return err
 	}
 	b.events = eventlog.New(b.js, b.names)

@@ -54,7 +54,7 @@ func (s Server) Connect() (*nats.Conn, jetstream.JetStream) {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
+	js, err := broker.NewJetStream(nc)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
 
@@ -16,11 +17,12 @@ func deciding(tb testing.TB) func() {
 	o.Resource = []byte(`{"name":"` + strings.Repeat("x", 1100) + `"}`)
 	before := lifecycle.Fact{Sequence: 4711, Transition: 2, State: "Processing", Hash: strings.Repeat("ab", 32), Life: o.Life, At: o.At.Add(-time.Minute)}
 	recorded := time.Now()
+	var m event.Message
 	return func() {
 		if v := lifecycle.Decide(&before, o); v.Outcome != lifecycle.Changed {
 			tb.Fatal(v)
 		}
-		if _, err := encoder.Encode(o, &before, recorded); err != nil {
+		if err := encoder.Encode(&m, o, &before, recorded); err != nil {
 			tb.Fatal(err)
 		}
 	}

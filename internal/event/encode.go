@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,18 +22,21 @@ type Encoder struct {
 	Span       Trace  // that publishes it
 }
 
-// A Message is an event that is ready to be published.
+// A Message is an event that is ready to be published. The zero Message has room for none; one that was used before
+// keeps its room for the next.
 type Message struct {
 	Subject string
 	Header  nats.Header
 	Payload []byte
 	Fact    lifecycle.Fact // what the log holds once it is stored; without the sequence
+
+	values []string // of all headers: one by one they would be as many allocations
 }
 
-// Encode makes the event that an observation becomes. previous is the resource's last event, nil
+// Encode makes m the event that an observation becomes. previous is the resource's last event, nil
 // when there is none; recorded is the moment the bridge makes it. Where the event would pass the
-// payload limit the resource is left out, then the correlation data and the errors.
-func (enc Encoder) Encode(o lifecycle.Observation, previous *lifecycle.Fact, recorded time.Time) (Message, error) {
+// payload limit the resource is left out, then the correlation data and the errors. What m was before is overwritten.
+func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecycle.Fact, recorded time.Time) error {
 	subject, resource := enc.Names.place(o.Key, o.State)
 	at, from := TimeOf(o)
 	transition := uint64(1)
@@ -93,38 +97,36 @@ func (enc Encoder) Encode(o lifecycle.Observation, previous *lifecycle.Fact, rec
 		e.Data.PreviousPhase = lifecycle.PhaseOf(o.Key.Kind, previous.State, previous.Provisioning)
 		e.Data.Evidence.PreviousSequence = previous.Sequence
 	}
-	return enc.fit(subject, &e, &o)
+	m.Subject = subject
+	return enc.fit(m, &e, &o)
 }
 
 // fit writes an event, with less of it where it would be too large.
-func (enc Encoder) fit(subject string, e *Event, o *lifecycle.Observation) (Message, error) {
-	m, size := enc.message(subject, e, o)
+func (enc Encoder) fit(m *Message, e *Event, o *lifecycle.Observation) error {
+	size := enc.write(m, e, o)
 	if size <= enc.MaxPayload {
-		return m, nil
+		return nil
 	}
 	e.Data.ResourceOmitted = fmt.Sprintf("with the resource the event has %d bytes, over the %d that NATS takes", size, enc.MaxPayload)
 	e.Data.Resource = nil
-	if m, size = enc.message(subject, e, o); size <= enc.MaxPayload {
-		return m, nil
+	if size = enc.write(m, e, o); size <= enc.MaxPayload {
+		return nil
 	}
 	e.Data.ResourceOmitted += "; correlation data and errors are left out too"
 	e.Data.CorrelationData, e.Data.Errors = nil, nil
-	if m, size = enc.message(subject, e, o); size <= enc.MaxPayload {
-		return m, nil
+	if size = enc.write(m, e, o); size <= enc.MaxPayload {
+		return nil
 	}
-	return Message{}, fmt.Errorf("event of %s has %d bytes without its resource, over the %d that NATS takes: raise the server's max_payload", o.Key, size, enc.MaxPayload)
+	return fmt.Errorf("event of %s has %d bytes without its resource, over the %d that NATS takes: raise the server's max_payload", o.Key, size, enc.MaxPayload)
 }
 
-// message writes an event as it is, and tells the size of the whole.
-func (enc Encoder) message(subject string, e *Event, o *lifecycle.Observation) (Message, int) {
-	m := Message{
-		Subject: subject,
-		Payload: e.append(make([]byte, 0, eventRoom+len(e.Data.Resource)+len(e.Data.CorrelationData)), enc.BaseURL),
-	}
+// write writes an event as it is, and tells the size of the whole.
+func (enc Encoder) write(m *Message, e *Event, o *lifecycle.Observation) int {
+	m.Payload = e.append(slices.Grow(m.Payload[:0], eventRoom+len(e.Data.Resource)+len(e.Data.CorrelationData)), enc.BaseURL)
 	m.Fact = factOf(o, e.Data.Transition, m.Payload)
-	m.Header = headerOf(&m.Fact)
+	m.writeHeader()
 	enc.Span.AddTo(m.Header)
-	return m, len(m.Payload) + headerSize(m.Header) + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream())
+	return len(m.Payload) + headerSize(m.Header) + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream())
 }
 
 // eventRoom is how many bytes most events have beside the resource and correlation data.

@@ -41,7 +41,7 @@ func TestEncode(t *testing.T) {
 	o := observation(t)
 	recorded := time.Date(2031, 3, 4, 10, 19, 37, 1_000_000, time.UTC)
 	before := lifecycle.Fact{Sequence: 4711, Transition: 2, State: "Processing", Hash: strings.Repeat("ab", 32)}
-	m, err := encoder().Encode(o, &before, recorded)
+	m, err := encode(encoder(), o, &before, recorded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,14 +83,14 @@ func TestEncode(t *testing.T) {
 
 // A trace changes neither what an event is nor how large it may be.
 func TestEncodeInATrace(t *testing.T) {
-	untraced, err := encoder().Encode(observation(t), nil, time.Now())
+	untraced, err := encode(encoder(), observation(t), nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	enc := encoder()
 	enc.Origin = event.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", State: "rojo=" + strings.Repeat("<", 200)}
 	enc.Span = event.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-b7ad6b7169203331-00", State: "rojo=1"}
-	m, err := enc.Encode(observation(t), nil, time.Now())
+	m, err := encode(enc, observation(t), nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,12 +118,12 @@ func TestEncodeInATrace(t *testing.T) {
 	large.Resource = json.RawMessage(`"` + strings.Repeat("x", 1000) + `"`)
 	enc.Span = event.Trace{}
 	for enc.MaxPayload = 1; ; enc.MaxPayload++ { // the least with which nothing is left out
-		if m, err := enc.Encode(large, nil, time.Now()); err == nil && !strings.Contains(string(m.Payload), "resourceOmitted") {
+		if m, err := encode(enc, large, nil, time.Now()); err == nil && !strings.Contains(string(m.Payload), "resourceOmitted") {
 			break
 		}
 	}
 	enc.Span = event.Trace{Parent: enc.Origin.Parent}
-	if m, err = enc.Encode(large, nil, time.Now()); err != nil || !strings.Contains(string(m.Payload), "resourceOmitted") {
+	if m, err = encode(enc, large, nil, time.Now()); err != nil || !strings.Contains(string(m.Payload), "resourceOmitted") {
 		t.Errorf("with a header more nothing is left out, %v", err)
 	}
 }
@@ -131,7 +131,7 @@ func TestEncodeInATrace(t *testing.T) {
 func TestTheSameTransitionHasTheSameID(t *testing.T) {
 	o := observation(t)
 	id := func(o lifecycle.Observation, before *lifecycle.Fact) string {
-		m, err := encoder().Encode(o, before, time.Now())
+		m, err := encode(encoder(), o, before, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +163,7 @@ func TestHeadersAloneTellTheFact(t *testing.T) {
 	o := observation(t)
 	o.State, o.Provisioning, o.Life = "Wär=\r\n%", "Failed", "li fe"
 	o.SeenAfter, o.SeenBefore = o.At.Add(-time.Minute), o.At.Add(time.Minute)
-	m, err := encoder().Encode(o, nil, time.Now())
+	m, err := encode(encoder(), o, nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestTimeWithoutMKIOTime(t *testing.T) {
 	for _, tt := range tests {
 		o := observation(t)
 		tt.change(&o)
-		m, err := encoder().Encode(o, nil, time.Now())
+		m, err := encode(encoder(), o, nil, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +220,7 @@ func TestWhatIsTooLargeIsLeftOut(t *testing.T) {
 	enc.MaxPayload = 4 << 10
 	o := observation(t)
 	o.Resource = json.RawMessage(`{"blob":"` + strings.Repeat("x", 8<<10) + `"}`)
-	m, err := enc.Encode(o, nil, time.Now())
+	m, err := encode(enc, o, nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestWhatIsTooLargeIsLeftOut(t *testing.T) {
 		t.Errorf("resource %s, omitted %q, correlation %s", e.Data.Resource, e.Data.ResourceOmitted, e.Data.CorrelationData)
 	}
 	o.Correlation = o.Resource
-	m, err = enc.Encode(o, nil, time.Now())
+	m, err = encode(enc, o, nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestWhatIsTooLargeIsLeftOut(t *testing.T) {
 		t.Error("correlation data stays though the event is too large")
 	}
 	enc.MaxPayload = 100
-	if _, err := enc.Encode(o, nil, time.Now()); err == nil {
+	if _, err := encode(enc, o, nil, time.Now()); err == nil {
 		t.Error("an event that NATS cannot take was made")
 	}
 }
@@ -250,4 +250,10 @@ func TestFactOfRefusesForeignMessages(t *testing.T) {
 	if f, err := event.FactOf(nil, 1); err == nil {
 		t.Errorf("a message without headers is the fact %+v", f)
 	}
+}
+
+// encode makes a message of its own.
+func encode(enc event.Encoder, o lifecycle.Observation, previous *lifecycle.Fact, recorded time.Time) (m event.Message, err error) {
+	err = enc.Encode(&m, o, previous, recorded)
+	return m, err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/lifecycle"
 )
@@ -67,38 +68,54 @@ const (
 )
 
 // mostHeaders is how many headers an event can have, those of its write included.
-const mostHeaders = 16
+const mostHeaders = 20
 
-// headerOf writes down a fact; its sequence is given by the stream.
-func headerOf(f *lifecycle.Fact) nats.Header {
-	h := make(nats.Header, mostHeaders)
-	values := make([]string, 0, mostHeaders) // of all headers: one by one they would be as many allocations
-	set := func(name, value string) {
-		values = append(values, value)
-		h[name] = values[len(values)-1 : len(values) : len(values)]
+// writeHeader writes down the message's fact; its sequence is given by the stream.
+func (m *Message) writeHeader() {
+	if m.Header == nil {
+		m.Header, m.values = make(nats.Header, mostHeaders), make([]string, 0, mostHeaders)
 	}
-	text := func(name, value string) {
-		if value != "" {
-			set(name, url.PathEscape(value))
-		}
+	clear(m.Header)
+	m.values = m.values[:0]
+	f := &m.Fact
+	m.set(HeaderContentType, ContentType)
+	m.set(HeaderTransition, strconv.FormatUint(f.Transition, 10))
+	m.set(HeaderHash, f.Hash)
+	m.set(HeaderState, url.PathEscape(f.State))
+	m.setText(HeaderProvisioning, f.Provisioning)
+	m.setText(HeaderLife, f.Life)
+	m.setText(HeaderDelivery, f.Delivery)
+	m.setTime(HeaderTime, f.At)
+	m.setTime(HeaderModified, f.Modified)
+	m.setTime(HeaderSeenAfter, f.SeenAfter)
+	m.setTime(HeaderSeenBefore, f.SeenBefore)
+}
+
+// set gives a header its one value.
+func (m *Message) set(name, value string) {
+	m.values = append(m.values, value)
+	m.Header[name] = m.values[len(m.values)-1 : len(m.values) : len(m.values)]
+}
+
+func (m *Message) setText(name, value string) {
+	if value != "" {
+		m.set(name, url.PathEscape(value))
 	}
-	moment := func(name string, t time.Time) {
-		if !t.IsZero() {
-			set(name, t.UTC().Format(time.RFC3339Nano))
-		}
+}
+
+func (m *Message) setTime(name string, t time.Time) {
+	if !t.IsZero() {
+		m.set(name, t.UTC().Format(time.RFC3339Nano))
 	}
-	set(HeaderContentType, ContentType)
-	set(HeaderTransition, strconv.FormatUint(f.Transition, 10))
-	set(HeaderHash, f.Hash)
-	set(HeaderState, url.PathEscape(f.State))
-	text(HeaderProvisioning, f.Provisioning)
-	text(HeaderLife, f.Life)
-	text(HeaderDelivery, f.Delivery)
-	moment(HeaderTime, f.At)
-	moment(HeaderModified, f.Modified)
-	moment(HeaderSeenAfter, f.SeenAfter)
-	moment(HeaderSeenBefore, f.SeenBefore)
-	return h
+}
+
+// Expect has the message stored by one stream alone, and only while the last message that it holds on the subjects of
+// filter has the given sequence; 0: while it holds none. The stream's name is stored with the event, so that no other
+// stream takes a copy of it.
+func (m *Message) Expect(stream, filter string, sequence uint64) {
+	m.set(jetstream.ExpectedStreamHeader, stream)
+	m.set(jetstream.ExpectedLastSubjSeqSubjHeader, filter)
+	m.set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(sequence, 10))
 }
 
 // FactOf reads what an event's headers say of it. sequence is the event's place in the log.

@@ -66,8 +66,9 @@ func benchMessage(b *testing.B, n int) *nats.Msg {
 		Delivery: &lifecycle.Delivery{ID: fmt.Sprint(n), Type: "MediaKind.JobFinished", Received: noon},
 		Source:   "/api/v1/projects/aurora-vod/media/transforms/ladder-hd/jobs/ep-" + fmt.Sprint(n/2), Subject: "transforms/ladder-hd/jobs/ep",
 	}
-	m, err := (event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}).Encode(o, nil, noon)
-	if err != nil {
+	var m event.Message
+	encoder := event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}
+	if err := encoder.Encode(&m, o, nil, noon); err != nil {
 		b.Fatal(err)
 	}
 	return &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload}

@@ -98,8 +98,8 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 func write(t *testing.T, js jetstream.JetStream, o lifecycle.Observation, before *lifecycle.Fact) lifecycle.Fact {
 	t.Helper()
 	enc := event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}
-	m, err := enc.Encode(o, before, noon)
-	if err != nil {
+	var m event.Message
+	if err := enc.Encode(&m, o, before, noon); err != nil {
 		t.Fatal(err)
 	}
 	ack, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload})
@@ -116,8 +116,9 @@ func TestCheckFindsAnAlteredPayload(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := observation(t, "Running", 1)
-	m, err := (event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}).Encode(o, nil, noon)
-	if err != nil {
+	var m event.Message
+	enc := event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}
+	if err := enc.Encode(&m, o, nil, noon); err != nil {
 		t.Fatal(err)
 	}
 	var altered map[string]any

@@ -14,14 +14,7 @@ import (
 	"github.com/nats-io/nuid"
 )
 
-// A write is an event on its way into the log.
-type write struct {
-	msg    *nats.Msg
-	expect uint64 // the last sequence that the log holds for filter
-	filter string
-}
-
-// A committer puts writes into the log, each behind its expected sequence.
+// A committer puts messages into the log, each behind the sequence that it expects ([event.Message.Expect]).
 //
 // A log that syncs its disk once a message takes a few thousand messages a second, whoever sends them and however many
 // are on their way. Of an atomic batch it syncs the whole. So where batches are faster ([pace]), writes go in rounds: one
@@ -32,9 +25,8 @@ type write struct {
 // The server refuses a batch as a whole, and does not say for which message. Its writes are then tried one by one:
 // nothing was stored, and a conflict is of one resource alone.
 type committer struct {
-	js     jetstream.JetStream
-	nc     *nats.Conn
-	stream string
+	js jetstream.JetStream
+	nc *nats.Conn
 
 	mu      sync.Mutex
 	waiting []*waiter       // of the next round
@@ -45,8 +37,8 @@ type committer struct {
 
 // A waiter is a write of a round, and where its end is told.
 type waiter struct {
-	ctx context.Context
-	write
+	ctx  context.Context
+	msg  *nats.Msg
 	done chan written // has room for one
 }
 
@@ -63,27 +55,27 @@ const (
 	mostInBatch = 64 << 10 // bytes of a message: what is larger gains little, and would need room for a batch's headers
 )
 
-func newCommitter(nc *nats.Conn, js jetstream.JetStream, stream string) *committer {
-	return &committer{nc: nc, js: js, stream: stream, singles: &sync.WaitGroup{}}
+func newCommitter(nc *nats.Conn, js jetstream.JetStream) *committer {
+	return &committer{nc: nc, js: js, singles: &sync.WaitGroup{}}
 }
 
-// commit returns the sequence of a write when JetStream has acknowledged it. Two writes of one resource must not be on
-// their way at once.
-func (c *committer) commit(ctx context.Context, w write) (uint64, error) {
+// commit returns the sequence of a message when JetStream has acknowledged it; then it has done with the message. Two
+// writes of one resource must not be on their way at once.
+func (c *committer) commit(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	c.mu.Lock()
-	if !c.pace.batches(time.Now()) || w.msg.Size() > mostInBatch {
+	if !c.pace.batches(time.Now()) || msg.Size() > mostInBatch {
 		c.pace.began()
 		singles := c.singles
 		singles.Add(1)
 		defer singles.Done()
 		c.mu.Unlock()
-		sequence, err := c.one(ctx, w)
+		sequence, err := c.one(ctx, msg)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.pace.ended(time.Now(), err == nil)
 		return sequence, err
 	}
-	me := &waiter{ctx, w, make(chan written, 1)}
+	me := &waiter{ctx, msg, make(chan written, 1)}
 	c.waiting = append(c.waiting, me)
 	if !c.rounds {
 		c.rounds = true
@@ -142,7 +134,7 @@ func (c *committer) oneByOne(round []*waiter) {
 	var group sync.WaitGroup
 	for _, w := range round {
 		group.Go(func() {
-			sequence, err := c.one(w.ctx, w.write)
+			sequence, err := c.one(w.ctx, w.msg)
 			w.done <- written{sequence, err}
 		})
 	}
@@ -155,11 +147,8 @@ func (c *committer) oneByOne(round []*waiter) {
 }
 
 // one makes a single write.
-func (c *committer) one(ctx context.Context, w write) (uint64, error) {
-	ack, err := c.js.PublishMsg(ctx, w.msg,
-		jetstream.WithExpectLastSequenceForSubject(w.expect, w.filter),
-		jetstream.WithExpectStream(c.stream), // stored with the event: no other stream takes a copy of it
-		jetstream.WithRetryAttempts(0))
+func (c *committer) one(ctx context.Context, msg *nats.Msg) (uint64, error) {
+	ack, err := c.js.PublishMsg(ctx, msg)
 	if err != nil {
 		return 0, err
 	}
@@ -211,9 +200,6 @@ func (c *committer) sendBatch(ctx context.Context, round []*waiter) (last uint64
 		h := w.msg.Header
 		h.Set(batchID, id)
 		h.Set(batchSequence, strconv.Itoa(i+1))
-		h.Set(jetstream.ExpectedStreamHeader, c.stream)
-		h.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(w.expect, 10))
-		h.Set(jetstream.ExpectedLastSubjSeqSubjHeader, w.filter)
 		if i < len(round)-1 {
 			if err := c.nc.PublishMsg(w.msg); err != nil {
 				return 0, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -287,7 +286,7 @@ func TestLargeWritesHoldNobodyUp(t *testing.T) {
 	for range 2 {
 		writers.Go(func() {
 			for ctx.Err() == nil {
-				_, _ = p.committer.commit(ctx, write{msg: &nats.Msg{Subject: "large", Data: make([]byte, mostInBatch+1)}, filter: "large"})
+				_, _ = p.committer.commit(ctx, &nats.Msg{Subject: "large", Data: make([]byte, mostInBatch+1)})
 			}
 		})
 	}
@@ -306,7 +305,7 @@ func TestAMessageWithoutRoomForABatchsHeaders(t *testing.T) {
 		p, js := slowed(t)
 		round := roundOf(t, p, 20)
 		msg := round[large].msg
-		room := int(p.nc.MaxPayload()) - expectedSize(p, round[large])
+		room := int(p.nc.MaxPayload()) - (&nats.Msg{Header: msg.Header, Data: msg.Data}).Size()
 		msg.Data = append(msg.Data, make([]byte, room)...)
 		p.committer.batch(round)
 		for i, w := range round {
@@ -324,16 +323,6 @@ func TestAMessageWithoutRoomForABatchsHeaders(t *testing.T) {
 	}
 }
 
-// expectedSize is how many bytes a write has for NATS when it goes alone.
-func expectedSize(p *Publisher, w *waiter) int {
-	alone := nats.Msg{Data: w.msg.Data, Header: nats.Header{}}
-	maps.Copy(alone.Header, w.msg.Header)
-	alone.Header.Set(jetstream.ExpectedStreamHeader, p.committer.stream)
-	alone.Header.Set(jetstream.ExpectedLastSubjSeqHeader, "0")
-	alone.Header.Set(jetstream.ExpectedLastSubjSeqSubjHeader, w.filter)
-	return alone.Size()
-}
-
 // roundOf makes a round of the ends of many jobs.
 func roundOf(t *testing.T, p *Publisher, count int) []*waiter {
 	t.Helper()
@@ -341,12 +330,13 @@ func roundOf(t *testing.T, p *Publisher, count int) []*waiter {
 	for i := range round {
 		o := finished(fmt.Sprint("job-", i))
 		encoder := event.Encoder{Names: p.names, BaseURL: p.baseURL, MaxPayload: 1 << 20}
-		m, err := encoder.Encode(o, nil, time.Now())
-		if err != nil {
+		var m event.Message
+		if err := encoder.Encode(&m, o, nil, time.Now()); err != nil {
 			t.Fatal(err)
 		}
+		m.Expect(p.names.EventStream(), p.names.Filter(p.names.Resource(o.Key)), 0)
 		msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload}
-		round[i] = &waiter{t.Context(), write{msg, 0, p.names.Filter(p.names.Resource(o.Key))}, make(chan written, 1)}
+		round[i] = &waiter{t.Context(), msg, make(chan written, 1)}
 	}
 	return round
 }

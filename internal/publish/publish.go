@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 
 // Limits of one observation. A webhook's sender waits meanwhile.
 const (
-	patience  = 8 * time.Second       // for all of it
+	patience  = 8 * time.Second       // for its turn, and until it is not tried again
 	ackWait   = 3 * time.Second       // for one acknowledgement; a stream that elects a leader drops what it is sent, so to wait longer is in vain
 	readWait  = 2 * time.Second       // for one look at the stream
 	retryWait = 10 * time.Millisecond // until a replicated stream shows the write that won
@@ -91,8 +92,8 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		baseURL:   strings.TrimRight(c.BaseURL, "/"),
 		reader:    newReader(nc, c.Names),
 		known:     newKnown(),
-		turns:     turns{queues: map[string]*queue{}},
-		committer: newCommitter(nc, js, c.Names.EventStream()),
+		turns:     turns{queues: map[string][]chan struct{}{}},
+		committer: newCommitter(nc, js),
 		byArrival: c.ByArrival,
 		metrics:   newMetrics(),
 		ledger:    newLedger(),
@@ -117,22 +118,20 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (verdict lifecycle.Verdict, err error) {
 	ctx, span := p.tracer.Start(ctx, "observe")
 	defer func() { endObserve(span, o, verdict, err) }()
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+	began := time.Now()
 	resource := p.names.Resource(o.Key)
 	through, err := p.gate.pass()
 	if err != nil {
 		p.metrics.failed.Inc()
 		return lifecycle.Verdict{}, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
 	}
-	leave, err := p.turns.take(ctx, resource, through.shutting)
-	if err != nil {
+	if err := p.turns.take(ctx, resource, through.shutting); err != nil {
 		p.metrics.failed.Inc()
 		return lifecycle.Verdict{}, fmt.Errorf("%w: %s: waiting for its turn: %w", ErrUnavailable, o.Key, err)
 	}
-	defer leave()
+	defer p.turns.leave(resource)
 	before := p.known.get(resource).fact
-	verdict, err = p.observe(ctx, resource, o)
+	verdict, err = p.observe(ctx, resource, o, began)
 	if err != nil {
 		p.gate.shut(through, err)
 		p.metrics.failed.Inc()
@@ -144,8 +143,8 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (verdi
 	return verdict, nil
 }
 
-// observe decides and writes until both rest on what the stream holds.
-func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Observation) (lifecycle.Verdict, error) {
+// observe decides and writes until both rest on what the stream holds, or it was tried for too long since it began.
+func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Observation, began time.Time) (lifecycle.Verdict, error) {
 	at, fresh, failed := p.known.get(resource), false, false
 	ended := uint64(0) // the sequence of the Deleted that this very observation implied
 	for wait := retryWait; ; wait = min(2*wait, maxWait) {
@@ -175,7 +174,7 @@ func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Ob
 			if o.Basis != nil {
 				o.Basis = &stored.fact.Sequence
 			}
-		case permanent(err), unanswered(err), troubled(err) && failed:
+		case permanent(err), unanswered(err), troubled(err) && failed, time.Since(began) > patience:
 			return verdict, err
 		case wait > retryWait:
 			if err := pause(ctx, wait); err != nil {
@@ -238,31 +237,35 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	// The payload limit is asked for each time: another server of a cluster may have another.
 	encoder := event.Encoder{Names: p.names, BaseURL: p.baseURL, MaxPayload: int(p.nc.MaxPayload())}
 	encoder.Origin, encoder.Span = event.Trace(tracing.Origin(ctx)), event.Trace(tracing.Here(ctx))
-	m, err := encoder.Encode(o, at.fact, time.Now())
-	if err != nil {
+	m := messages.Get().(*event.Message)
+	if err := encoder.Encode(m, o, at.fact, time.Now()); err != nil {
 		return place{}, encodeError{err}
 	}
-	msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload}
+	m.Expect(p.names.EventStream(), p.names.Filter(resource), at.expect)
 	publishing, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	asked := time.Now()
 	// THE COMMIT POINT. Before the acknowledgement nothing has happened: whoever told us tells again,
 	// or the next poll shows it. After it the event is real: a crash here loses our answer
 	// and our memory of it, and the same observation then reads as a repeat.
-	sequence, err := p.committer.commit(publishing, write{msg, at.expect, p.names.Filter(resource)})
+	sequence, err := p.committer.commit(publishing, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload})
 	if err != nil {
 		p.metrics.unacked(o, err)
 		return place{}, troubleOf(ctx, fmt.Errorf("publish to %s: %w", m.Subject, err))
 	}
 	p.gate.worked()
 	p.metrics.acked(o, asked)
-	fact := m.Fact // by itself: a pointer into the message would keep its payload for as long as the resource is known
+	fact := m.Fact
 	fact.Sequence = sequence
+	messages.Put(m)
 	stored = place{fact: &fact, expect: sequence}
 	p.known.put(resource, stored)
 	p.reader.recent.put(earlier{resource, fact, at.expect})
 	return stored, nil
 }
+
+// messages are those whose room can be used again: they were acknowledged, so nobody reads them any longer.
+var messages = sync.Pool{New: func() any { return new(event.Message) }}
 
 // lookAfter looks after a write, which failed with err or (nil) did not.
 func (p *Publisher) lookAfter(ctx context.Context, resource string, err error) (place, error) {

@@ -14,38 +14,28 @@ type earlier struct {
 }
 
 // recentEvents is how many events of the log are remembered for those who look back: some megabytes.
-const recentEvents = 1 << 14
+const recentEvents = 1 << 13
 
-// recent remembers the latest events of the log by their sequence. An event never changes, so what is remembered
-// is true; what is not is read.
+// recent remembers the latest events of the log by their sequence: each has a place that the events recentEvents before
+// and behind it share. An event never changes, so what is remembered is true; what is not is read.
 type recent struct {
 	mu     sync.RWMutex
-	events map[uint64]earlier
-	order  []uint64 // a ring of the sequences in events, in order of arrival
-	next   int
+	events []earlier
 }
 
-func newRecent() *recent {
-	return &recent{events: map[uint64]earlier{}, order: make([]uint64, recentEvents)}
-}
+func newRecent() *recent { return &recent{events: make([]earlier, recentEvents)} }
 
 func (r *recent) get(sequence uint64) (earlier, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	e, ok := r.events[sequence]
-	return e, ok
+	e := r.events[sequence%recentEvents]
+	return e, e.fact.Sequence == sequence && sequence > 0
 }
 
 func (r *recent) put(e earlier) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, ok := r.events[e.fact.Sequence]; ok {
-		return
-	}
-	delete(r.events, r.order[r.next])
-	r.order[r.next] = e.fact.Sequence
-	r.next = (r.next + 1) % len(r.order)
-	r.events[e.fact.Sequence] = e
+	r.events[e.fact.Sequence%recentEvents] = e
 }
 
 // forget empties the memory: another log has other events at the same places.
@@ -53,5 +43,4 @@ func (r *recent) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.events)
-	clear(r.order)
 }

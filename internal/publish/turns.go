@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -10,45 +11,67 @@ import (
 // different resources side by side.
 type turns struct {
 	mu     sync.Mutex
-	queues map[string]*queue // the resources in hand or waited for
-}
-
-type queue struct {
-	turn    chan struct{} // holds one token while nobody has the turn
-	waiting int           // who has the turn or waits for it; guarded by turns.mu
+	queues map[string][]chan struct{} // of the resources whose turn somebody has: who waits for it, each till its channel is closed
 }
 
 // errShut is for who waited when the gate was shut.
 var errShut = errors.New("JetStream stopped to answer meanwhile")
 
-// take waits for the resource's turn, or until the gate shuts; the caller gives it back by calling leave.
-func (t *turns) take(ctx context.Context, resource string, shutting <-chan struct{}) (leave func(), err error) {
+// take waits for the resource's turn, but not longer than patience, nor when the gate shuts. Who has it gives it back
+// by leave.
+func (t *turns) take(ctx context.Context, resource string, shutting <-chan struct{}) error {
 	t.mu.Lock()
-	q := t.queues[resource]
-	if q == nil {
-		q = &queue{turn: make(chan struct{}, 1)}
-		q.turn <- struct{}{}
-		t.queues[resource] = q
+	queue, taken := t.queues[resource]
+	if !taken {
+		t.queues[resource] = nil
+		t.mu.Unlock()
+		return nil
 	}
-	q.waiting++
+	mine := make(chan struct{})
+	t.queues[resource] = append(queue, mine)
 	t.mu.Unlock()
 
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var err error
 	select {
-	case <-q.turn:
-		return func() { q.turn <- struct{}{}; t.drop(resource, q) }, nil
+	case <-mine:
+		return nil
 	case <-ctx.Done():
-		t.drop(resource, q)
-		return nil, ctx.Err()
+		err = ctx.Err()
 	case <-shutting:
-		t.drop(resource, q)
-		return nil, errShut
+		err = errShut
 	}
+	t.abandon(resource, mine)
+	return err
 }
 
-func (t *turns) drop(resource string, q *queue) {
+// leave gives the turn to who waits longest.
+func (t *turns) leave(resource string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if q.waiting--; q.waiting == 0 {
-		delete(t.queues, resource)
+	t.next(resource)
+}
+
+// abandon takes somebody out of the queue, who does not wait any longer. A turn that came meanwhile goes to the next.
+func (t *turns) abandon(resource string, mine chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	queue := t.queues[resource]
+	if i := slices.Index(queue, mine); i >= 0 {
+		t.queues[resource] = slices.Delete(queue, i, i+1)
+		return
 	}
+	t.next(resource)
+}
+
+// next ends a turn; the caller holds the lock.
+func (t *turns) next(resource string) {
+	queue := t.queues[resource]
+	if len(queue) == 0 {
+		delete(t.queues, resource)
+		return
+	}
+	close(queue[0])
+	t.queues[resource] = queue[1:]
 }

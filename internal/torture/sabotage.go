@@ -15,16 +15,16 @@ type sabotage struct{ file, from, to, added string }
 // sabotages are the ways to break it, by name.
 var sabotages = map[string]sabotage{
 	"no-expected-sequence": {
-		"internal/publish/batch.go",
-		"jetstream.WithExpectLastSequenceForSubject(w.expect, w.filter),", "", "",
+		"internal/event/header.go",
+		"	m.set(jetstream.ExpectedLastSubjSeqSubjHeader, filter)\n	m.set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(sequence, 10))\n", "", "",
 	},
 	"answer-before-ack": {
 		"internal/publish/batch.go",
-		"ack, err := c.js.PublishMsg(ctx, w.msg,",
-		"ack, err := answerEarly(ctx, c.js, w.msg,",
+		"ack, err := c.js.PublishMsg(ctx, msg)",
+		"ack, err := answerEarly(ctx, c.js, msg)",
 		`
-func answerEarly(_ context.Context, js jetstream.JetStream, msg *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
-	_, err := js.PublishMsgAsync(msg, options...)
+func answerEarly(_ context.Context, js jetstream.JetStream, msg *nats.Msg) (*jetstream.PubAck, error) {
+	_, err := js.PublishMsgAsync(msg)
 	return &jetstream.PubAck{}, err
 }
 `,
