@@ -33,5 +33,8 @@ func credentials(r *http.Request) []string {
 			given = append(given, strings.TrimSpace(token))
 		}
 	}
+	if r.URL.RawQuery == "" {
+		return given
+	}
 	return append(given, r.URL.Query()["access_token"]...)
 }

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -169,7 +171,9 @@ func (h *Handler) accept(ctx context.Context, w http.ResponseWriter, r *http.Req
 		w.Header().Set("Connection", "close") // or the server reads what is refused
 		return tooLarge
 	}
-	body, room, err := h.read(http.MaxBytesReader(w, r.Body, h.c.MaxBody))
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	body, room, err := h.read(http.MaxBytesReader(w, r.Body, h.c.MaxBody), *buffer)
 	defer h.release(room)
 	_, large := errors.AsType[*http.MaxBytesError](err)
 	switch {
@@ -191,9 +195,14 @@ func (h *Handler) accept(ctx context.Context, w http.ResponseWriter, r *http.Req
 // errNoRoom is for a body that does not fit beside those in hand.
 var errNoRoom = errors.New("no room for the body")
 
-// read takes a body into memory, and returns the room that it takes, also after an error. It gets room as
-// it comes: a length that is only claimed takes none from others.
-func (h *Handler) read(body io.Reader) (content []byte, room int64, err error) {
+// buffers have firstRoom, which most bodies fit into. What a body told is copied from it, so that its buffer can be used
+// again when it was answered.
+var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, firstRoom)) }}
+
+// read takes a body into memory, into first as far as it fits, and returns the room that it takes, also after an error. It
+// gets room as it comes: a length that is only claimed takes none from others.
+func (h *Handler) read(body io.Reader, first []byte) (content []byte, room int64, err error) {
+	content = first
 	for {
 		if int64(len(content)) == room {
 			step := min(max(room, firstRoom), h.c.MaxBody+1-room) // 1 more, to see that a body is too large
@@ -202,9 +211,9 @@ func (h *Handler) read(body io.Reader) (content []byte, room int64, err error) {
 			}
 			h.metrics.bytes.Add(float64(step))
 			room += step
-			content = append(make([]byte, 0, room), content...)
+			content = slices.Grow(content, int(room)-len(content))
 		}
-		n, err := body.Read(content[len(content):cap(content)])
+		n, err := body.Read(content[len(content):room])
 		content = content[:len(content)+n]
 		if errors.Is(err, io.EOF) {
 			return content, room, nil
@@ -234,7 +243,10 @@ func jsonContent(h http.Header) bool {
 			return false
 		}
 	}
-	for _, value := range h.Values("Content-Type") {
+	for _, value := range h["Content-Type"] {
+		if value == "application/json" { // nearly always
+			continue
+		}
 		media, _, err := mime.ParseMediaType(value)
 		json := media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 		if value != "" && (err != nil || !json) {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -440,6 +441,45 @@ func TestWithoutRoomTheSenderIsAskedToComeAgain(t *testing.T) {
 		}
 	}
 	f.told = nil
+}
+
+// keeping remembers what it is told, as the log's memory does.
+type keeping struct {
+	ingest.Observer
+	seen []lifecycle.Observation
+}
+
+func (k *keeping) Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error) {
+	k.seen = append(k.seen, o)
+	return k.Observer.Observe(ctx, o)
+}
+
+// A body's buffer is used again for the next: nothing that outlives a request may lie in it.
+func TestWhatADeliveryToldDoesNotChangeWithTheNext(t *testing.T) {
+	for _, policy := range []mkio.ResourcePolicy{mkio.ResourceRedacted, mkio.ResourceFull, mkio.ResourceNone} {
+		var k keeping
+		decoder := mkio.Decoder{Resource: policy}
+		f := setUp(t, func(c *ingest.Config) { k.Observer, c.Observer, c.Decoder = c.Observer, &k, decoder })
+		var bodies []string
+		for i := range 20 {
+			name := fmt.Sprint("job-", i)
+			bodies = append(bodies, `{"specversion":"1.0","id":"`+name+`","type":"MediaKind.JobErrored","time":"2031-03-04T10:00:00Z",`+
+				`"source":"/api/v1/projects/p/media/transforms/t/jobs/`+name+`","data":{"state":"Error","previousState":"was `+name+`","resource":{"name":"`+name+
+				`","properties":{"state":"Error","correlationData":{"of":"`+name+`"},"outputs":[{"error":{"code":"`+name+`","message":"in `+name+`"}}]},"systemData":{"internalId":"life of `+name+`"}}}}`)
+			if response := f.post(bodies[i], nil); response.StatusCode != http.StatusNoContent {
+				t.Fatalf("status %d", response.StatusCode)
+			}
+		}
+		for i, o := range k.seen {
+			want, err := decoder.Decode([]byte(bodies[i]), o.Delivery.Received)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(o, want) {
+				t.Errorf("delivery %d told %+v, now it is %+v", i, want, o)
+			}
+		}
+	}
 }
 
 // A body whose length nobody told is given little room until it needs more.
