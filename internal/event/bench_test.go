@@ -37,7 +37,7 @@ func BenchmarkDecideAndEncode(b *testing.B) {
 }
 
 func TestADeliveryIsDecidedAndEncodedInFewAllocations(t *testing.T) {
-	const most = 10
+	const most = 5
 	if got := testing.AllocsPerRun(100, deciding(t)); got > most {
 		t.Errorf("%v allocations, want at most %d", got, most)
 	}

@@ -30,7 +30,8 @@ type Message struct {
 	Payload []byte
 	Fact    lifecycle.Fact // what the log holds once it is stored; without the sequence
 
-	values []string // of all headers: one by one they would be as many allocations
+	values     []string // of all headers: one by one they would be as many allocations
+	headerSize int      // bytes that the headers have on the wire
 }
 
 // Encode makes m the event that an observation becomes. previous is the resource's last event, nil
@@ -124,9 +125,8 @@ func (enc Encoder) fit(m *Message, e *Event, o *lifecycle.Observation) error {
 func (enc Encoder) write(m *Message, e *Event, o *lifecycle.Observation) int {
 	m.Payload = e.append(slices.Grow(m.Payload[:0], eventRoom+len(e.Data.Resource)+len(e.Data.CorrelationData)), enc.BaseURL)
 	m.Fact = factOf(o, e.Data.Transition, m.Payload)
-	m.writeHeader()
-	enc.Span.AddTo(m.Header)
-	return len(m.Payload) + headerSize(m.Header) + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream())
+	m.writeHeader(enc.Span)
+	return len(m.Payload) + m.headerSize + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream())
 }
 
 // eventRoom is how many bytes most events have beside the resource and correlation data.
@@ -198,14 +198,3 @@ func optional(t *time.Time) *time.Time {
 // and the stream's name.
 const expectHeaderSize = len("Nats-Expected-Last-Subject-Sequence: 18446744073709551615\r\n") +
 	len("Nats-Expected-Last-Subject-Sequence-Subject: \r\n") + len("Nats-Expected-Stream: \r\n")
-
-// headerSize is how many bytes a header block has on the wire.
-func headerSize(h nats.Header) int {
-	size := len("NATS/1.0\r\n") + len("\r\n")
-	for name, values := range h {
-		for _, v := range values {
-			size += len(name) + len(": ") + len(v) + len("\r\n")
-		}
-	}
-	return size
-}

@@ -70,13 +70,13 @@ const (
 // mostHeaders is how many headers an event can have, those of its write included.
 const mostHeaders = 20
 
-// writeHeader writes down the message's fact; its sequence is given by the stream.
-func (m *Message) writeHeader() {
+// writeHeader writes down the message's fact, whose sequence is given by the stream, and the span that publishes it.
+func (m *Message) writeHeader(span Trace) {
 	if m.Header == nil {
 		m.Header, m.values = make(nats.Header, mostHeaders), make([]string, 0, mostHeaders)
 	}
 	clear(m.Header)
-	m.values = m.values[:0]
+	m.values, m.headerSize = m.values[:0], len("NATS/1.0\r\n")+len("\r\n")
 	f := &m.Fact
 	m.set(HeaderContentType, ContentType)
 	m.set(HeaderTransition, strconv.FormatUint(f.Transition, 10))
@@ -89,12 +89,19 @@ func (m *Message) writeHeader() {
 	m.setTime(HeaderModified, f.Modified)
 	m.setTime(HeaderSeenAfter, f.SeenAfter)
 	m.setTime(HeaderSeenBefore, f.SeenBefore)
+	if span.Parent != "" {
+		m.set(HeaderTraceParent, span.Parent)
+	}
+	if span.State != "" {
+		m.set(HeaderTraceState, span.State)
+	}
 }
 
 // set gives a header its one value.
 func (m *Message) set(name, value string) {
 	m.values = append(m.values, value)
 	m.Header[name] = m.values[len(m.values)-1 : len(m.values) : len(m.values)]
+	m.headerSize += len(name) + len(": ") + len(value) + len("\r\n")
 }
 
 func (m *Message) setText(name, value string) {

@@ -58,13 +58,13 @@ func (k *known) get(resource string) place {
 func (k *known) put(resource string, at place) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	name := event.GroupOf(resource)
 	if at.fact != nil {
-		if k.groups[event.GroupOf(resource)].places[resource].sequence() <= at.fact.Sequence {
-			k.set(resource, at) // the tail may have told something newer meanwhile
+		if old := k.groups[name].places[resource]; old.sequence() <= at.fact.Sequence {
+			k.set(name, resource, old, at) // the tail may have told something newer meanwhile
 		}
 		return
 	}
-	name := event.GroupOf(resource)
 	delete(k.groups[name].places, resource)
 	k.rest(name, resource)
 }
@@ -86,20 +86,20 @@ func kindOf(name string) lifecycle.Kind {
 func (k *known) learn(resource string, at place) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.groups[event.GroupOf(resource)].places[resource].sequence() < at.fact.Sequence {
-		k.set(resource, at)
+	name := event.GroupOf(resource)
+	if old := k.groups[name].places[resource]; old.sequence() < at.fact.Sequence {
+		k.set(name, resource, old, at)
 	}
 }
 
-// set remembers a place; the caller holds the lock.
-func (k *known) set(resource string, at place) {
-	name := event.GroupOf(resource)
+// set remembers a place of a group's resource instead of an old one; the caller holds the lock.
+func (k *known) set(name, resource string, old packed, at place) {
 	g, ok := k.groups[name]
 	if !ok {
 		g = group{places: map[string]packed{}, moving: map[string]minute{}}
 		k.groups[name] = g
 	}
-	if old := g.places[resource]; old.sequence() == at.fact.Sequence {
+	if old.sequence() == at.fact.Sequence {
 		if again := old.place().again; again.After(at.again) {
 			at.again = again
 		}
@@ -121,7 +121,8 @@ func (k *known) flapped(resource string, at place, again time.Time) {
 	if again.After(at.again) {
 		at.again = again
 	}
-	k.set(resource, at)
+	name := event.GroupOf(resource)
+	k.set(name, resource, k.groups[name].places[resource], at)
 }
 
 // forget empties the memory.

@@ -130,22 +130,23 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (verdi
 		return lifecycle.Verdict{}, fmt.Errorf("%w: %s: waiting for its turn: %w", ErrUnavailable, o.Key, err)
 	}
 	defer p.turns.leave(resource)
-	before := p.known.get(resource).fact
-	verdict, err = p.observe(ctx, resource, o, began)
+	at := p.known.get(resource)
+	verdict, err = p.observe(ctx, resource, o, at, began)
 	if err != nil {
 		p.gate.shut(through, err)
 		p.metrics.failed.Inc()
 		return verdict, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
 	}
-	p.ledger.note(resource, before, o, verdict)
+	p.ledger.note(resource, at.fact, o, verdict)
 	p.metrics.became(o, verdict.Outcome)
 	p.logged(ctx, resource, o, verdict)
 	return verdict, nil
 }
 
-// observe decides and writes until both rest on what the stream holds, or it was tried for too long since it began.
-func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Observation, began time.Time) (lifecycle.Verdict, error) {
-	at, fresh, failed := p.known.get(resource), false, false
+// observe decides, first by where the resource is known to be, and writes until both rest on what the stream holds, or it
+// was tried for too long since it began.
+func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Observation, at place, began time.Time) (lifecycle.Verdict, error) {
+	fresh, failed := false, false
 	ended := uint64(0) // the sequence of the Deleted that this very observation implied
 	for wait := retryWait; ; wait = min(2*wait, maxWait) {
 		var verdict lifecycle.Verdict
