@@ -167,7 +167,6 @@ func (p *project) answers(ctx context.Context, l *list) (mkio.Moment, error) {
 
 // showGone records the end of a resource.
 func (p *project) showGone(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment, t *tally) error {
-	path, inside, _ := mkio.Path(key)
-	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life, Source: path, Subject: inside}
+	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life}
 	return p.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t})
 }

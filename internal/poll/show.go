@@ -45,7 +45,9 @@ func (p *project) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.O
 		a.tally.judged(row.Key.Kind, verdict)
 		return nil
 	}
-	if o.State != lifecycle.StateDeleted {
+	if o.State == lifecycle.StateDeleted {
+		o.Source, o.Subject, _ = mkio.Path(row.Key) // its record says nothing of its end
+	} else {
 		o.Discovered = !known && p.first.before(row.Key.Kind, o.Created)
 		row.AddRecord(&o)
 	}
