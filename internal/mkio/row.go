@@ -145,7 +145,7 @@ func (r *rowReader) keyOf(l List) (key lifecycle.Key, ok bool) {
 // transformOf finds a job's transform, which only its id names: …/transforms/{t}/jobs/{j}. It is "" where there is none.
 func (r *rowReader) transformOf(job string) string {
 	id := r.top.at("id")
-	if _, ok := id.text(); !ok {
+	if id.null() || id[0] != '"' {
 		return ""
 	}
 	var window [4][]byte // segments that follow each other

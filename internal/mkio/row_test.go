@@ -66,7 +66,7 @@ func TestTheTransformOfAJob(t *testing.T) {
 
 // A sweep reads every row of a list, and most of them are as they were.
 func TestARowIsReadInFewAllocations(t *testing.T) {
-	const most = 4 // name, life, and the texts of two times
+	const most = 2 // name and life
 	v, err := parse(readFile(t, "records/job.finished.json"))
 	if err != nil {
 		t.Fatal(err)

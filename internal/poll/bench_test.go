@@ -42,12 +42,12 @@ type benchList struct {
 	dir string
 }
 
-func newBenchList(b *testing.B) benchList {
+func newBenchList(b testing.TB, rows int) benchList {
 	b.Helper()
 	l := benchList{dir: b.TempDir()}
 	row := benchRow(b)
-	for first := 0; first < *benchRows; first += mkio.PageSize {
-		if err := os.WriteFile(l.page(first), benchPage(row, first), 0o600); err != nil {
+	for first := 0; first < rows; first += mkio.PageSize {
+		if err := os.WriteFile(l.page(first), benchPage(row, first, rows), 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -63,7 +63,7 @@ func newBenchList(b *testing.B) benchList {
 func (l benchList) page(first int) string { return filepath.Join(l.dir, strconv.Itoa(first)+".json") }
 
 // benchRow is a finished job as MK.IO lists it, of about 1.5 KiB.
-func benchRow(b *testing.B) string {
+func benchRow(b testing.TB) string {
 	b.Helper()
 	raw, err := os.ReadFile("../mkio/testdata/records/job.finished.json")
 	if err != nil {
@@ -85,10 +85,10 @@ func benchRow(b *testing.B) string {
 }
 
 // benchPage is the page that begins with a row: no two rows have the same name, id and times.
-func benchPage(row string, first int) []byte {
+func benchPage(row string, first, rows int) []byte {
 	var page bytes.Buffer
 	page.WriteString(`{"value":[`)
-	last := min(first+mkio.PageSize, *benchRows)
+	last := min(first+mkio.PageSize, rows)
 	for n := first; n < last; n++ {
 		if n > first {
 			page.WriteByte(',')
@@ -99,7 +99,7 @@ func benchPage(row string, first int) []byte {
 		_, _ = differing.WriteString(&page, row)
 	}
 	page.WriteString(`]`)
-	if last < *benchRows {
+	if last < rows {
 		fmt.Fprintf(&page, `,"@odata.nextLink":"/api/v1/projects/%s/media/jobs?$skiptoken=%d"`, benchProject, last)
 	}
 	page.WriteString(`}`)
@@ -107,7 +107,7 @@ func benchPage(row string, first int) []byte {
 }
 
 // benchLog is a log that has every job of the list, as a sweep would have recorded it.
-func benchLog(b *testing.B, client *mkio.Client) (*publish.Publisher, jetstream.JetStream) {
+func benchLog(b testing.TB, client *mkio.Client) (*publish.Publisher, jetstream.JetStream) {
 	b.Helper()
 	nc, js := brokertest.Start(b).Connect()
 	if err := publish.Ensure(b.Context(), js, publish.Streams{Names: benchNames, Replicas: 1, Create: true}); err != nil {
@@ -143,8 +143,12 @@ func benchLog(b *testing.B, client *mkio.Client) (*publish.Publisher, jetstream.
 }
 
 // benchSweeper returns a project whose poller sweeps the list.
-func benchSweeper(b *testing.B, client *mkio.Client) *project {
+func benchSweeper(b testing.TB, l benchList) *project {
 	b.Helper()
+	client, err := mkio.NewClient(mkio.ClientConfig{BaseURL: l.URL, Token: func() string { return "any" }, PerMinute: 1e9})
+	if err != nil {
+		b.Fatal(err)
+	}
 	log, js := benchLog(b, client)
 	notes, err := js.KeyValue(b.Context(), benchNames.NotesBucket())
 	if err != nil {
@@ -161,12 +165,8 @@ func benchSweeper(b *testing.B, client *mkio.Client) *project {
 // What a sweep of many jobs costs that are as they are recorded, and what of it is that of getting the bytes from a server
 // that is in the same process.
 func BenchmarkSweep(b *testing.B) {
-	list := newBenchList(b)
-	client, err := mkio.NewClient(mkio.ClientConfig{BaseURL: list.URL, Token: func() string { return "any" }, PerMinute: 1e9})
-	if err != nil {
-		b.Fatal(err)
-	}
-	p := benchSweeper(b, client)
+	list := newBenchList(b, *benchRows)
+	p := benchSweeper(b, list)
 	b.Run("transfer", func(b *testing.B) {
 		costs := costOf(b)
 		for b.Loop() {
@@ -195,6 +195,31 @@ func BenchmarkSweep(b *testing.B) {
 			b.Errorf("of %d rows %+v", *benchRows, compared)
 		}
 	})
+}
+
+// Most rows of a sweep are as they were.
+func TestAnUnchangedRowIsShownInFewAllocations(t *testing.T) {
+	const most = 4 // its token, its last event and its hash
+	p := benchSweeper(t, newBenchList(t, 1))
+	jobs := p.lists[0]
+	pages, _ := p.Client.Pages(jobs.List, mkio.Filter{})
+	page, err := pages.Next(t.Context(), mkio.Sweeps, jobs.List)
+	if err != nil || len(page.Rows) != 1 {
+		t.Fatal(page.Rows, err)
+	}
+	row, shower := page.Rows[0], p.newShower(t.Context(), jobs, mkio.Sweeps)
+	a := asked{horizon: p.Log.Horizon(), moment: page.Moment, via: lifecycle.Poll, tally: newTally(p.Log)}
+	show := func() {
+		if err := shower.show(row, p.entryOf(row.Key), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := testing.AllocsPerRun(100, show); got > most {
+		t.Errorf("%v allocations, want at most %d", got, most)
+	}
+	if p.Log.Horizon() != a.horizon {
+		t.Error("it was recorded again")
+	}
 }
 
 // costOf has what this process takes of the processor reported for each row.
