@@ -62,7 +62,7 @@ func newBenchList(b testing.TB, rows int) benchList {
 // page is the file of the page that begins with a row.
 func (l benchList) page(first int) string { return filepath.Join(l.dir, strconv.Itoa(first)+".json") }
 
-// benchRow is a finished job as MK.IO lists it, of about 1.5 KiB.
+// benchRow is a finished job as MK.IO lists it, of about 1.4 KiB.
 func benchRow(b testing.TB) string {
 	b.Helper()
 	raw, err := os.ReadFile("../mkio/testdata/records/job.finished.json")
