@@ -192,7 +192,7 @@ func (c *Client) try(ctx context.Context, r request) (answer, error) {
 		return answer{}, networkError{fmt.Errorf("%s %s: %w", r.method, r.path, withoutAddress(err))}
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := readAnswer(resp)
 	c.metrics.asked(r, resp.StatusCode, time.Since(asked))
 	if err != nil {
 		return answer{}, networkError{fmt.Errorf("%s %s: reading the answer: %w", r.method, r.path, err)}
@@ -207,6 +207,19 @@ func (c *Client) try(ctx context.Context, r request) (answer, error) {
 		return answer{}, newAPIError(r.method, r.path, resp.StatusCode, resp.Header, body)
 	}
 	return answer{resp.StatusCode, momentOf(resp.Header, asked), body}, nil
+}
+
+// readAnswer reads the body of an answer, up to a bit more than may be. Where its length was announced there is room for it at
+// once: that of a page is megabytes.
+func readAnswer(resp *http.Response) ([]byte, error) {
+	most := io.LimitReader(resp.Body, maxAnswer+1)
+	if resp.ContentLength <= 0 {
+		return io.ReadAll(most)
+	}
+	var body bytes.Buffer
+	body.Grow(int(min(resp.ContentLength, maxAnswer)) + bytes.MinRead)
+	_, err := body.ReadFrom(most)
+	return body.Bytes(), err
 }
 
 // setPath gives an address a path that is percent-encoded already.
@@ -270,7 +283,7 @@ func (c *Client) Get(ctx context.Context, class Class, key lifecycle.Key) (Sight
 	if err != nil {
 		return Sight{}, err
 	}
-	return Sight{c.row(key, recordOf(v.object()), v), a.moment}, nil
+	return Sight{c.single(key, v), a.moment}, nil
 }
 
 // State asks for the state of a resource whose record does not show it, and tells when that was.

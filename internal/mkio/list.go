@@ -155,9 +155,10 @@ type Page struct {
 // Next asks for the next page of a list.
 func (p *Pages) Next(ctx context.Context, class Class, l List) (Page, error) {
 	rows, a, err := p.next(ctx, class)
-	page := Page{Moment: a.moment}
+	page := Page{Moment: a.moment, Rows: make([]Row, 0, p.rows)}
+	reader := rowReader{policy: p.client.resource}
 	for v := range rows.elements() {
-		row, ok := p.client.listed(l, v)
+		row, ok := reader.listed(l, v)
 		switch {
 		case !ok:
 			page.Unreadable++
@@ -165,5 +166,6 @@ func (p *Pages) Next(ctx context.Context, class Class, l List) (Page, error) {
 			page.Rows = append(page.Rows, row)
 		}
 	}
+	p.rows = len(page.Rows)
 	return page, err
 }

@@ -19,6 +19,7 @@ type Pages struct {
 	query   url.Values
 	asked   []string // the requests so far, so that links in a circle end
 	more    bool
+	rows    int // of the last page: the next is likely to have as many
 }
 
 // maxPages bounds a walk.

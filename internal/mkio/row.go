@@ -1,7 +1,9 @@
 package mkio
 
 import (
+	"bytes"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,82 +20,160 @@ type Row struct {
 	Created      time.Time
 	Modified     time.Time
 
-	record record
 	whole  value
 	policy ResourcePolicy
 }
 
-// row reads the record of a known resource.
-func (c *Client) row(key lifecycle.Key, r record, whole value) Row {
-	row := Row{
-		Key: key, Life: r.life(), Created: r.created(), Modified: r.modified(),
-		Provisioning: r.text(field{properties, "provisioningState"}),
-		record:       r, whole: whole, policy: c.resource,
+// A rowReader reads rows, one after the other. Most rows of a sweep are as they were, and nothing is asked of them but what
+// stands in [Row]: so it makes no room for each row, and keeps the words that one row has in common with the next.
+type rowReader struct {
+	top    object
+	record record
+	policy ResourcePolicy
+
+	transform, state, provisioning word
+}
+
+// open has a record read.
+func (r *rowReader) open(v value) {
+	r.top = r.top.refilled(v)
+	for s := nowhere + 1; s < sectionCount; s++ {
+		r.record.sections[s] = r.record.sections[s].refilled(r.top.at(sectionNames[s]))
 	}
-	row.State, row.Shows = r.state(key)
+}
+
+// refilled is [value.object] in the room of an object that nobody needs any more.
+func (o object) refilled(v value) object {
+	o = o[:0]
+	for name, element := range v.members() {
+		o = append(o, member{name.unquoted(), element})
+	}
+	return o
+}
+
+// A word is a text that was read, and how it is spelt in JSON.
+type word struct {
+	spelt value
+	text  string
+	ok    bool
+}
+
+// read is [plainText], but for the word that was read before.
+func (w *word) read(v value) (text string, ok bool) {
+	if !bytes.Equal(w.spelt, v) {
+		w.spelt = v
+		w.text, w.ok = plainText(v)
+	}
+	return w.text, w.ok
+}
+
+// is returns a part of a text.
+func (w *word) is(part []byte) string {
+	if !bytes.Equal(w.spelt, part) {
+		w.spelt, w.text = part, string(part)
+	}
+	return w.text
+}
+
+// row returns the record, which is that of a known resource.
+func (r *rowReader) row(key lifecycle.Key, whole value) Row {
+	place, _ := placeOf(key)
+	row := Row{
+		Key: key, Life: r.record.life(), Created: r.record.created(), Modified: r.record.modified(),
+		whole: whole, policy: r.policy,
+	}
+	row.Provisioning, _ = r.provisioning.read(r.record.at(field{properties, "provisioningState"}))
+	row.State, row.Shows = r.state.read(r.record.at(place.state))
 	return row
 }
 
+// single returns the record of a known resource.
+func (c *Client) single(key lifecycle.Key, v value) Row {
+	r := rowReader{policy: c.resource}
+	r.open(v)
+	return r.row(key, v)
+}
+
 // listed reads a row of a list; false where it tells no resource. One of a kind that nobody listed has no key.
-func (c *Client) listed(l List, v value) (Row, bool) {
-	top := v.object()
-	r := recordOf(top)
-	kind, names, ok := l.namesOf(top, &r)
-	if !ok || kind == "" {
+func (r *rowReader) listed(l List, v value) (Row, bool) {
+	r.open(v)
+	key, ok := r.keyOf(l)
+	if !ok || key.Kind == "" {
 		return Row{}, ok
 	}
-	key, err := lifecycle.NewKey(kind, l.Project, names...)
-	if err != nil {
+	if !reachable(key) {
 		return Row{}, false
 	}
-	if _, _, ok := Path(key); !ok {
-		return Row{}, false
-	}
-	return c.row(key, r, v), true
+	return r.row(key, v), true
 }
 
-// namesOf says which resource a row of the list is.
-func (l List) namesOf(top object, r *record) (kind lifecycle.Kind, names []string, ok bool) {
-	name, ok := top.text("name")
+// reachable says whether a path leads to a resource, as [Path] does.
+func reachable(key lifecycle.Key) bool {
+	var room [lifecycle.MaxDepth]string
+	unusable := func(name string) bool { return !usable(name) }
+	_, ok := placeOf(key)
+	return ok && usable(key.Project) && !slices.ContainsFunc(key.AppendNames(room[:0]), unusable)
+}
+
+// keyOf says which resource the row of the list is.
+func (r *rowReader) keyOf(l List) (key lifecycle.Key, ok bool) {
+	name, ok := r.top.text("name")
 	if !ok {
-		if name, ok = r.at(field{metadata, "name"}).text(); !ok {
-			return "", nil, false
+		if name, ok = r.record.at(field{metadata, "name"}).text(); !ok {
+			return lifecycle.Key{}, false
 		}
 	}
-	kind = l.source.kinds[0]
-	switch kind {
+	var err error
+	switch kind := l.source.kinds[0]; kind {
 	case lifecycle.Job:
-		transform, ok := transformOf(top, name)
-		return kind, []string{transform, name}, ok
+		key, err = lifecycle.NewKey(kind, l.Project, r.transformOf(name), name)
 	case lifecycle.LiveOutput:
-		return kind, []string{l.Parent.Name(), name}, true
+		key, err = lifecycle.NewKey(kind, l.Project, l.Parent.Name(), name)
 	case lifecycle.ScheduledOperation:
-		return kind, []string{string(l.Parent.Kind), l.Parent.Name(), name}, true
+		key, err = lifecycle.NewKey(kind, l.Project, string(l.Parent.Kind), l.Parent.Name(), name)
 	case lifecycle.LiveChannel:
-		kind, ok = liveKindOf(top, r)
-		return kind, []string{name}, ok
+		if kind, ok = liveKindOf(r.top, &r.record); kind == "" {
+			return lifecycle.Key{}, ok
+		}
+		key, err = lifecycle.NewKey(kind, l.Project, name)
+	default:
+		key, err = lifecycle.NewKey(kind, l.Project, name)
 	}
-	return kind, []string{name}, true
+	return key, err == nil
 }
 
-// transformOf finds a job's transform, which only its id names: …/transforms/{t}/jobs/{j}.
-func transformOf(top object, job string) (string, bool) {
-	id, _ := top.text("id")
-	segments := strings.Split(id, "/")
-	for i := len(segments) - 4; i >= 0; i-- {
-		if !strings.EqualFold(segments[i], "transforms") || !strings.EqualFold(segments[i+2], "jobs") {
+// transformOf finds a job's transform, which only its id names: …/transforms/{t}/jobs/{j}. It is "" where there is none.
+func (r *rowReader) transformOf(job string) string {
+	id := r.top.at("id")
+	if id.null() || id[0] != '"' {
+		return ""
+	}
+	var window [4][]byte // segments that follow each other
+	rest, more := id.unquoted(), true
+	for count := 1; more; count++ {
+		segment := rest
+		if at := bytes.LastIndexByte(rest, '/'); at >= 0 {
+			segment, rest = rest[at+1:], rest[:at]
+		} else {
+			more = false
+		}
+		copy(window[1:], window[:])
+		window[0] = segment
+		if count < len(window) || !bytes.EqualFold(window[0], transforms) || !bytes.EqualFold(window[2], jobs) {
 			continue
 		}
-		transform := segments[i+1]
-		if segments[i+3] != job { // then the id is encoded
-			if decoded, err := url.PathUnescape(transform); err == nil {
-				transform = decoded
+		if string(window[3]) != job { // then the id is encoded
+			if decoded, err := url.PathUnescape(string(window[1])); err == nil {
+				return decoded
 			}
 		}
-		return transform, transform != ""
+		return r.transform.is(window[1])
 	}
-	return "", false
+	return ""
 }
+
+// The collections in the id of a job.
+var transforms, jobs = []byte("transforms"), []byte("jobs")
 
 // liveKindOf tells the kinds of the Live API apart: by the transform, else by the record's own kind. The kind is ""
 // for a word that nobody listed.
@@ -116,22 +196,21 @@ func liveKindOf(top object, r *record) (lifecycle.Kind, bool) {
 }
 
 // Observation is what the row says, in the state that it shows or, for kinds that show none, in the given
-// one. Who asked, and what was known before, is for the caller to add, and so is the record ([Row.AddRecord]).
+// one. Who asked, and what was known before, is for the caller to add, and so is what only an event needs
+// ([Row.AddRecord]).
 func (r Row) Observation() lifecycle.Observation {
-	path, inside, _ := Path(r.Key)
-	o := lifecycle.Observation{
-		Key: r.Key, State: r.State, Life: r.Life, Created: r.Created,
-		Source: path, Subject: inside,
-	}
+	o := lifecycle.Observation{Key: r.Key, State: r.State, Life: r.Life, Created: r.Created}
 	if r.Shows {
 		o.Modified, o.Provisioning = r.Modified, r.Provisioning
 	}
 	return o
 }
 
-// AddRecord gives an observation the record and what it sums up, redacted.
+// AddRecord gives an observation the resource's path, and the record and what it sums up, redacted.
 func (r Row) AddRecord(o *lifecycle.Observation) {
-	o.Problems = r.record.problems()
-	o.Correlation = r.record.correlation()
+	record := recordOf(r.whole.object())
+	o.Source, o.Subject, _ = Path(r.Key)
+	o.Problems = record.problems()
+	o.Correlation = record.correlation()
 	o.Resource = r.policy.apply(r.whole)
 }

@@ -50,7 +50,7 @@ func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.C
 		for _, row := range page.Rows {
 			seen[row.Key] = true
 			if err == nil {
-				err = shower.show(row, a)
+				err = shower.show(row, p.entryOf(row.Key), a)
 			}
 		}
 		if err != nil {

@@ -129,8 +129,12 @@ var errIncomplete = errors.New("the list is not believed")
 // missing returns what a list that was walked to its end should have shown of a kind and did not.
 func (p *project) missing(ctx context.Context, l *list, kind lifecycle.Kind, seen map[string]bool, horizon uint64) (map[lifecycle.Key]lifecycle.Fact, error) {
 	found := map[lifecycle.Key]lifecycle.Fact{}
-	for resource, fact := range p.Log.Resources(kind, p.name) {
-		if seen[resource] || fact.Sequence > horizon || lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
+	for _, resource := range p.Log.Tokens(kind, p.name) {
+		if seen[resource] {
+			continue
+		}
+		e := entry{resource, p.Log.Last(resource)}
+		if e.fact == nil || e.fact.Sequence > horizon || e.deleted() {
 			continue
 		}
 		key, err := p.Log.KeyOf(ctx, resource)
@@ -138,7 +142,7 @@ func (p *project) missing(ctx context.Context, l *list, kind lifecycle.Kind, see
 			return nil, logError{err}
 		}
 		if parent, ok := mkio.ParentOf(key); !ok || parent == l.Parent {
-			found[key] = fact
+			found[key] = *e.fact
 		}
 	}
 	return found, nil
@@ -167,7 +171,6 @@ func (p *project) answers(ctx context.Context, l *list) (mkio.Moment, error) {
 
 // showGone records the end of a resource.
 func (p *project) showGone(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment, t *tally) error {
-	path, inside, _ := mkio.Path(key)
-	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life, Source: path, Subject: inside}
+	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life}
 	return p.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t})
 }

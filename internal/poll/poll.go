@@ -26,8 +26,10 @@ type Observer interface {
 // A Log is the event log as a poller needs it: it follows what any bridge records.
 type Log interface {
 	Observer
-	// Recorded returns a resource's last event, false where there is none.
+	// Recorded returns a resource's last event, false where there is none. Last returns that of a resource token, nil
+	// where there is none.
 	Recorded(key lifecycle.Key) (lifecycle.Fact, bool)
+	Last(resource string) *lifecycle.Fact
 	// Trouble says why the log cannot take anything now; nil when it can.
 	Trouble() error
 	// Epoch changes when the log turned out to be another one, or to have lost its end: what was compared with it
@@ -36,9 +38,10 @@ type Log interface {
 	// Horizon is the highest sequence that the log is known to have.
 	Horizon() uint64
 	// Resources returns the last events of a kind and project by resource token, Moving those of
-	// resources that move on by themselves, Count how many there are.
+	// resources that move on by themselves, Tokens the tokens alone, Count how many there are.
 	Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact
 	Moving(kind lifecycle.Kind, project string) map[string]lifecycle.Fact
+	Tokens(kind lifecycle.Kind, project string) []string
 	Count(kind lifecycle.Kind, project string) int
 	// Token returns a resource's token, KeyOf the resource of a token.
 	Token(key lifecycle.Key) string

@@ -119,22 +119,27 @@ func (s *rowShower) wait(err error) error {
 	return err
 }
 
-// show shows a row, or has its state asked for where it must be. The error is one that ends the walk.
-func (s *rowShower) show(row mkio.Row, a asked) error {
+// show shows a row beside its entry in the log, or has its state asked for where it must be. The error is one that ends the walk.
+func (s *rowShower) show(row mkio.Row, e entry, a asked) error {
 	p := s.project
 	switch {
-	case row.Shows && p.isBack(row):
+	case row.Shows && isBack(row, e):
 		s.tally.differs(row.Key.Kind, false)
 		p.ask(row.Key, lifecycle.Poll)
 		return nil
 	case row.Shows:
-		return s.troubles.note(p.show(s.ctx, s.list, row, row.Observation(), a))
+		return s.troubles.note(p.showBeside(s.ctx, s.list, e, row, row.Observation(), a))
 	case !s.list.Stateless():
 		return s.troubles.note(fmt.Errorf("the record of %s shows no state", row.Key))
-	case !p.needsState(row):
+	case !p.needsState(row, e):
 		s.tally.rests(row.Key.Kind)
 		return nil
 	}
+	return s.askLater(row)
+}
+
+// askLater has the state of a row asked for beside the walk.
+func (s *rowShower) askLater(row mkio.Row) error {
 	select {
 	case s.room <- struct{}{}:
 	case <-s.ctx.Done():
@@ -166,19 +171,17 @@ func (s *rowShower) askState(row mkio.Row) error {
 
 // isBack says whether a row shows what is recorded as Deleted, and not another life of it. A list may lag behind
 // what was deleted, so that is believed of the resource's own address alone.
-func (p *project) isBack(row mkio.Row) bool {
-	fact, known := p.Log.Recorded(row.Key)
-	sameLife := fact.Life == "" || row.Life == "" || fact.Life == row.Life
-	return known && sameLife && lifecycle.SameState(fact.State, lifecycle.StateDeleted)
+func isBack(row mkio.Row, e entry) bool {
+	return e.deleted() && (e.fact.Life == "" || row.Life == "" || e.fact.Life == row.Life)
 }
 
 // needsState says whether the state of a row that does not show it must be asked for: it is new, or another
 // life, or deleted as far as is known, or told by a delivery, or in motion and was modified since it was last seen. What is in motion is
 // looked at anyway, some time, and what is at rest stays so.
-func (p *project) needsState(row mkio.Row) bool {
-	fact, known := p.Log.Recorded(row.Key)
+func (p *project) needsState(row mkio.Row, e entry) bool {
+	fact := e.fact
 	switch {
-	case !known, lifecycle.SameState(fact.State, lifecycle.StateDeleted):
+	case fact == nil, e.deleted():
 		return true
 	case fact.Life != row.Life && fact.Life != "" && row.Life != "":
 		return true
@@ -187,6 +190,6 @@ func (p *project) needsState(row mkio.Row) bool {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m := p.motions[p.Log.Token(row.Key)]
+	m := p.motions[e.resource]
 	return m != nil && row.Modified.After(later(m.shown, fact.SeenBefore))
 }

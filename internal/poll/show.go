@@ -25,28 +25,54 @@ func (e logError) Unwrap() error { return e.error }
 // maxTries bounds how often an answer that was overtaken is asked for again. The next sweep asks anyway.
 const maxTries = 5
 
+// An entry is what the log has of a resource. It is looked up once for a row: a sweep has many.
+type entry struct {
+	resource string          // its token
+	fact     *lifecycle.Fact // its last event; nil: there is none
+}
+
+func (p *project) entryOf(key lifecycle.Key) entry {
+	resource := p.Log.Token(key)
+	return entry{resource, p.Log.Last(resource)}
+}
+
+// deleted says whether the resource is recorded as gone.
+func (e entry) deleted() bool {
+	return e.fact != nil && lifecycle.SameState(e.fact.State, lifecycle.StateDeleted)
+}
+
+// basis is the sequence that a write beside the entry rests on: 0 where nothing is recorded.
+func (e entry) basis() *uint64 {
+	if e.fact == nil {
+		return new(uint64)
+	}
+	return &e.fact.Sequence
+}
+
 // show gives the log what an answer showed of a resource.
 func (p *project) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.Observation, a asked) error {
-	fact, known := p.Log.Recorded(row.Key)
-	if known && fact.Sequence > a.horizon {
+	return p.showBeside(ctx, l, p.entryOf(row.Key), row, o, a)
+}
+
+// showBeside is show for a resource whose entry was looked up since the answer was there.
+func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row, o lifecycle.Observation, a asked) error {
+	if e.fact != nil && e.fact.Sequence > a.horizon {
 		p.overtaken(row.Key)
 		return nil
 	}
-	o.Via, o.Basis = a.via, &fact.Sequence // 0 where nothing is recorded
-	o.SeenAfter, o.SeenBefore = p.seenBefore(l, row.Key, fact, a.moment), a.moment.To
-	var recorded *lifecycle.Fact
-	if known {
-		recorded = &fact
-	}
-	verdict := lifecycle.Decide(recorded, o)
+	o.Via, o.Basis = a.via, e.basis()
+	o.SeenAfter, o.SeenBefore = p.seenBefore(l, e, a.moment), a.moment.To
+	verdict := lifecycle.Decide(e.fact, o)
 	if !verdict.News() {
 		p.metrics.seen(o, verdict)
-		p.shown(row.Key, fact, a.moment)
+		p.shown(e, a.moment)
 		a.tally.judged(row.Key.Kind, verdict)
 		return nil
 	}
-	if o.State != lifecycle.StateDeleted {
-		o.Discovered = !known && p.first.before(row.Key.Kind, o.Created)
+	if o.State == lifecycle.StateDeleted {
+		o.Source, o.Subject, _ = mkio.Path(row.Key) // its record says nothing of its end
+	} else {
+		o.Discovered = e.fact == nil && p.first.before(row.Key.Kind, o.Created)
 		row.AddRecord(&o)
 	}
 	verdict, err := p.Log.Observe(ctx, o)
@@ -76,17 +102,17 @@ func (p *project) noteChange(l *list) {
 }
 
 // seenBefore is the last moment at which MK.IO still showed the recorded state; zero where it is not known.
-func (p *project) seenBefore(l *list, key lifecycle.Key, fact lifecycle.Fact, now mkio.Moment) time.Time {
-	if fact.Sequence == 0 {
+func (p *project) seenBefore(l *list, e entry, now mkio.Moment) time.Time {
+	if e.fact == nil {
 		return time.Time{}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	last := fact.SeenBefore
-	if m := p.motions[p.Log.Token(key)]; m != nil && m.fact.Sequence == fact.Sequence && m.shown.After(last) {
+	last := e.fact.SeenBefore
+	if m := p.motions[e.resource]; m != nil && m.fact.Sequence == e.fact.Sequence && m.shown.After(last) {
 		last = m.shown
 	}
-	if l != nil && fact.Sequence <= l.swept.horizon && l.swept.at.After(last) {
+	if l != nil && e.fact.Sequence <= l.swept.horizon && l.swept.at.After(last) {
 		last = l.swept.at
 	}
 	if last.After(now.From) {
@@ -96,10 +122,10 @@ func (p *project) seenBefore(l *list, key lifecycle.Key, fact lifecycle.Fact, no
 }
 
 // shown notes that a resource in motion still is as it was.
-func (p *project) shown(key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment) {
+func (p *project) shown(e entry, at mkio.Moment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if m := p.motions[p.Log.Token(key)]; m != nil && m.fact.Sequence == fact.Sequence {
+	if m := p.motions[e.resource]; m != nil && m.fact.Sequence == e.fact.Sequence {
 		m.shown = at.From
 	}
 }
@@ -163,9 +189,9 @@ func (p *project) visit(ctx context.Context, l *list, key lifecycle.Key, via lif
 		if err != nil {
 			return p.absent(l, key, err)
 		}
-		fact, known := p.Log.Recorded(key)
-		if known && fact.Sequence <= a.horizon && lifecycle.SameState(fact.State, state) {
-			p.shown(key, fact, a.moment)
+		e := p.entryOf(key)
+		if e.fact != nil && e.fact.Sequence <= a.horizon && lifecycle.SameState(e.fact.State, state) {
+			p.shown(e, a.moment)
 			return nil // its record would tell nothing
 		}
 	}
@@ -190,7 +216,7 @@ func (p *project) absent(l *list, key lifecycle.Key, err error) error {
 	if !mkio.IsNotFound(err) || l == nil {
 		return err
 	}
-	if fact, known := p.Log.Recorded(key); !known || lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
+	if e := p.entryOf(key); e.fact == nil || e.deleted() {
 		return nil
 	}
 	p.mu.Lock()

@@ -89,7 +89,7 @@ func (p *project) sweptBelow(child lifecycle.Kind) bool {
 
 // sweepPages shows every row of a list, and returns whom it saw and when it began on MK.IO's clock.
 func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *tally) (seen map[string]bool, began time.Time, err error) {
-	seen = map[string]bool{}
+	seen = p.roomForSeen(l)
 	unreadable := 0
 	pages, ok := p.Client.Pages(l.List, mkio.Filter{})
 	if !ok {
@@ -123,9 +123,10 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *
 		a.moment = page.Moment
 		unreadable += page.Unreadable
 		for _, row := range page.Rows {
-			seen[p.Log.Token(row.Key)] = true
+			e := p.entryOf(row.Key)
+			seen[e.resource] = true
 			t.resources(row.Key.Kind, 1)
-			if err := shower.show(row, a); err != nil {
+			if err := shower.show(row, e, a); err != nil {
 				return nil, began, shower.wait(err)
 			}
 		}
@@ -139,6 +140,15 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *
 		return nil, began, fmt.Errorf("%d rows of the list cannot be read, so nothing is concluded from what is not on it", unreadable)
 	}
 	return seen, began, nil
+}
+
+// roomForSeen has room for all that is known of a list; what is known of the lists below all parents is more than one of
+// them has.
+func (p *project) roomForSeen(l *list) map[string]bool {
+	if l.below() {
+		return map[string]bool{}
+	}
+	return make(map[string]bool, p.count(l))
 }
 
 // parentGone says that what a list below a parent answered with 404 is empty, if the parent is gone as well; else it

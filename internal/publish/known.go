@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -145,12 +147,15 @@ func (k *known) sizes() map[lifecycle.Kind]int {
 
 // Recorded returns a resource's last event as far as it is known here.
 func (p *Publisher) Recorded(key lifecycle.Key) (lifecycle.Fact, bool) {
-	at := p.known.get(p.names.Resource(key))
-	if at.fact == nil {
+	fact := p.Last(p.names.Resource(key))
+	if fact == nil {
 		return lifecycle.Fact{}, false
 	}
-	return *at.fact, true
+	return *fact, true
 }
+
+// Last is [Publisher.Recorded] of a resource token; nil where no event is known.
+func (p *Publisher) Last(resource string) *lifecycle.Fact { return p.known.get(resource).fact }
 
 // Horizon is the highest sequence of the log that is known here. What is asked of MK.IO now is newer
 // than everything up to it.
@@ -175,6 +180,18 @@ func (p *Publisher) Resources(kind lifecycle.Kind, project string) map[string]li
 		}
 	}
 	return found
+}
+
+// Tokens returns the tokens of all resources of a kind and project that are known here. Whoever goes through many of them
+// holds nobody up.
+func (p *Publisher) Tokens(kind lifecycle.Kind, project string) []string {
+	tokens := make([]string, 0, p.Count(kind, project))
+	p.known.mu.RLock()
+	defer p.known.mu.RUnlock()
+	for _, name := range p.names.Groups(kind, project) {
+		tokens = slices.AppendSeq(tokens, maps.Keys(p.known.groups[name].places))
+	}
+	return tokens
 }
 
 // Moving returns those of [Publisher.Resources] that move on by themselves.

@@ -2,8 +2,10 @@ package publish
 
 import (
 	"context"
+	"slices"
 	"testing"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
 
@@ -43,4 +45,39 @@ func TestTheTailTellsWhatWasWrittenHereAndForgotten(t *testing.T) {
 	if fact, known := p.Recorded(o.Key); !known || fact.Sequence != 1 {
 		t.Errorf("of an event in the log %+v is known", fact)
 	}
+}
+
+// Whoever compares all that is known asks for the tokens first: of one kind and project, whatever else is known.
+func TestWhatIsKnownIsFoundByItsTokens(t *testing.T) {
+	p := &Publisher{names: event.NewNames(event.DefaultPrefix), known: newKnown()}
+	var want []string
+	for i, name := range []string{"ep-1", "ep-2", "ep 3"} {
+		for _, other := range []lifecycle.Key{ladderKey(t, lifecycle.Job, "aurora", name), ladderKey(t, lifecycle.Job, "aurora-vod", name)} {
+			resource := p.Token(other)
+			p.known.learn(resource, place{fact: &lifecycle.Fact{Sequence: uint64(i + 1), State: "Finished"}})
+			if fact := p.Last(resource); fact == nil || fact.Sequence != uint64(i+1) {
+				t.Errorf("of %s %+v is known", resource, fact)
+			}
+		}
+		want = append(want, "job.aurora.ladder-hd."+event.NameToken(name))
+	}
+	p.known.learn(p.Token(ladderKey(t, lifecycle.LiveOutput, "aurora", "ep-1")), place{fact: &lifecycle.Fact{Sequence: 9}})
+	got := p.Tokens(lifecycle.Job, "aurora")
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the tokens are %q, want %q", got, want)
+	}
+	if fact := p.Last("job.aurora.ladder-hd.ep-4"); fact != nil {
+		t.Errorf("of a job that nobody told %+v is known", fact)
+	}
+}
+
+func ladderKey(t *testing.T, kind lifecycle.Kind, project, name string) lifecycle.Key {
+	t.Helper()
+	key, err := lifecycle.NewKey(kind, project, "ladder-hd", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
