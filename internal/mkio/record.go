@@ -37,12 +37,9 @@ type record struct {
 	sections [sectionCount]object
 }
 
-func recordOf(o object) record {
-	r := record{found: o != nil}
-	for s := nowhere + 1; s < sectionCount; s++ {
-		r.sections[s] = o.at(sectionNames[s]).object()
-	}
-	return r
+func recordOf(v value) record {
+	c := cursor{in: v}
+	return c.record()
 }
 
 // record passes over the next value and reads it as a resource.

@@ -208,7 +208,7 @@ func (r Row) Observation() lifecycle.Observation {
 
 // AddRecord gives an observation the resource's path, and the record and what it sums up, redacted.
 func (r Row) AddRecord(o *lifecycle.Observation) {
-	record := recordOf(r.whole.object())
+	record := recordOf(r.whole)
 	o.Source, o.Subject, _ = Path(r.Key)
 	o.Problems = record.problems()
 	o.Correlation = record.correlation()

@@ -125,8 +125,8 @@ func benchLog(b testing.TB, client *mkio.Client) (*publish.Publisher, jetstream.
 			o := row.Observation()
 			o.Via, o.SeenBefore = lifecycle.Poll, page.Moment.To
 			row.AddRecord(&o)
-			m, err := encoder.Encode(o, nil, time.Now())
-			if err != nil {
+			var m event.Message
+			if err := encoder.Encode(&m, o, nil, time.Now()); err != nil {
 				b.Fatal(err)
 			}
 			if _, err := js.PublishMsgAsync(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload}); err != nil {
