@@ -174,7 +174,7 @@ func harmless(inside []byte) bool {
 // suspect are the bytes that harmless strings do not have.
 var suspect = func() (bytes [256]bool) {
 	for c := range bytes {
-		bytes[c] = c >= 0x7f || strings.IndexByte(`\?@:=`, byte(c)) >= 0 //nolint:gosec // c is a byte
+		bytes[c] = c >= 0x7f || strings.IndexByte(`\?@:=`, byte(c)) >= 0
 	}
 	return bytes
 }()
