@@ -20,7 +20,7 @@ import (
 
 // Limits of one observation. A webhook's sender waits meanwhile.
 const (
-	patience  = 8 * time.Second       // for its turn, and until it is not tried again
+	patience  = 8 * time.Second       // for all of it
 	ackWait   = 3 * time.Second       // for one acknowledgement; a stream that elects a leader drops what it is sent, so to wait longer is in vain
 	readWait  = 2 * time.Second       // for one look at the stream
 	retryWait = 10 * time.Millisecond // until a replicated stream shows the write that won
@@ -118,7 +118,8 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (verdict lifecycle.Verdict, err error) {
 	ctx, span := p.tracer.Start(ctx, "observe")
 	defer func() { endObserve(span, o, verdict, err) }()
-	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	resource := p.names.Resource(o.Key)
 	through, err := p.gate.pass()
 	if err != nil {
@@ -131,7 +132,7 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (verdi
 	}
 	defer p.turns.leave(resource)
 	at := p.known.get(resource)
-	verdict, err = p.observe(ctx, resource, o, at, began)
+	verdict, err = p.observe(ctx, resource, o, at)
 	if err != nil {
 		p.gate.shut(through, err)
 		p.metrics.failed.Inc()
@@ -143,9 +144,8 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (verdi
 	return verdict, nil
 }
 
-// observe decides, first by where the resource is known to be, and writes until both rest on what the stream holds, or it
-// was tried for too long since it began.
-func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Observation, at place, began time.Time) (lifecycle.Verdict, error) {
+// observe decides, first by where the resource is known to be, and writes until both rest on what the stream holds.
+func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Observation, at place) (lifecycle.Verdict, error) {
 	fresh, failed := false, false
 	ended := uint64(0) // the sequence of the Deleted that this very observation implied
 	for wait := retryWait; ; wait = min(2*wait, maxWait) {
@@ -175,7 +175,7 @@ func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Ob
 			if o.Basis != nil {
 				o.Basis = &stored.fact.Sequence
 			}
-		case permanent(err), unanswered(err), troubled(err) && failed, time.Since(began) > patience:
+		case permanent(err), unanswered(err), troubled(err) && failed:
 			return verdict, err
 		case wait > retryWait:
 			if err := pause(ctx, wait); err != nil {

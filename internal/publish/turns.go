@@ -17,8 +17,7 @@ type turns struct {
 // errShut is for who waited when the gate was shut.
 var errShut = errors.New("JetStream stopped to answer meanwhile")
 
-// take waits for the resource's turn, but not longer than patience, nor when the gate shuts. Who has it gives it back
-// by leave.
+// take waits for the resource's turn, or until the gate shuts. Who has it gives it back by leave.
 func (t *turns) take(ctx context.Context, resource string, shutting <-chan struct{}) error {
 	t.mu.Lock()
 	queue, taken := t.queues[resource]
@@ -31,8 +30,6 @@ func (t *turns) take(ctx context.Context, resource string, shutting <-chan struc
 	t.queues[resource] = append(queue, mine)
 	t.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	var err error
 	select {
 	case <-mine:
