@@ -68,7 +68,7 @@ func plainAck(answer []byte) (ack *jetstream.PubAck, ok bool) {
 	stream, rest, ok2 := bytes.Cut(rest, []byte(`","seq":`))
 	digits, ok3 := bytes.CutSuffix(rest, []byte(`}`))
 	sequence, err := strconv.ParseUint(string(digits), 10, 64)
-	if !ok1 || !ok2 || !ok3 || err != nil || bytes.ContainsAny(stream, `"\`) {
+	if !ok1 || !ok2 || !ok3 || err != nil || len(stream) == 0 || bytes.ContainsAny(stream, `"\`) {
 		return nil, false
 	}
 	return &jetstream.PubAck{Stream: string(stream), Sequence: sequence}, true

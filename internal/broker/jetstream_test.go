@@ -32,7 +32,7 @@ func TestAcknowledgementsAreReadAsTheyAre(t *testing.T) {
 func TestWhatIsNoAcknowledgementAcknowledgesNothing(t *testing.T) {
 	for _, answer := range []string{
 		``, `{}`, `null`, `[]`, `7`, `{"stream":"MKIO_EVENTS","seq":-1}`, `{"stream":"MKIO_EVENTS","seq":}`, `{"stream":"MKIO_EVENTS","seq":1`,
-		`{"stream":"","seq":1`, `{"seq":1}`, `{"stream":"MKIO_EVENTS","seq":99999999999999999999}`,
+		`{"stream":"","seq":1}`, `{"seq":1}`, `{"stream":"MKIO_EVENTS","seq":99999999999999999999}`,
 	} {
 		if ack, err := ackOf([]byte(answer)); !errors.Is(err, jetstream.ErrInvalidJSAck) {
 			t.Errorf("%s: %+v, %v", answer, ack, err)
