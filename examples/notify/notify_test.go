@@ -155,7 +155,8 @@ func (b *bench) next() post {
 	}
 }
 
-// settled waits until nothing is left to tell, and returns what the consumer is like then.
+// settled waits until something was told and nothing is left to tell, and returns what the consumer is like then. A
+// consumer can be looked up before the server has counted what waits for it: it has nothing pending then either.
 func (b *bench) settled() *jetstream.ConsumerInfo {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
@@ -165,7 +166,7 @@ func (b *bench) settled() *jetstream.ConsumerInfo {
 		if err != nil {
 			continue // not made yet
 		}
-		if info := consumer.CachedInfo(); info.NumPending == 0 && info.NumAckPending == 0 {
+		if info := consumer.CachedInfo(); info.Delivered.Consumer > 0 && info.NumPending == 0 && info.NumAckPending == 0 {
 			return info
 		}
 	}
