@@ -45,13 +45,13 @@ type Trace struct {
 	State  string // of tracestate
 }
 
-// AddTo writes it into the headers of a message.
-func (t Trace) AddTo(h nats.Header) {
+// AddTo writes it into the headers of a message, each by set.
+func (t Trace) AddTo(set func(name, value string)) {
 	if t.Parent != "" {
-		h[HeaderTraceParent] = []string{t.Parent}
+		set(HeaderTraceParent, t.Parent)
 	}
 	if t.State != "" {
-		h[HeaderTraceState] = []string{t.State}
+		set(HeaderTraceState, t.State)
 	}
 }
 
@@ -89,12 +89,7 @@ func (m *Message) writeHeader(span Trace) {
 	m.setTime(HeaderModified, f.Modified)
 	m.setTime(HeaderSeenAfter, f.SeenAfter)
 	m.setTime(HeaderSeenBefore, f.SeenBefore)
-	if span.Parent != "" {
-		m.set(HeaderTraceParent, span.Parent)
-	}
-	if span.State != "" {
-		m.set(HeaderTraceState, span.State)
-	}
+	span.AddTo(m.set)
 }
 
 // set gives a header its one value.

@@ -67,8 +67,8 @@ func (w *word) read(v value) (text string, ok bool) {
 	return w.text, w.ok
 }
 
-// is returns a part of a text.
-func (w *word) is(part []byte) string {
+// textOf returns a part of a text by itself.
+func (w *word) textOf(part []byte) string {
 	if !bytes.Equal(w.spelt, part) {
 		w.spelt, w.text = part, string(part)
 	}
@@ -167,7 +167,7 @@ func (r *rowReader) transformOf(job string) string {
 				return decoded
 			}
 		}
-		return r.transform.is(window[1])
+		return r.transform.textOf(window[1])
 	}
 	return ""
 }

@@ -69,14 +69,18 @@ const (
 	maxName  = 64 // bytes
 )
 
-var rules nameRules
+var rules = newNameRules()
+
+func newNameRules() *nameRules {
+	n := &nameRules{}
+	n.known.Store(&map[string]nameRule{})
+	return n
+}
 
 // of returns the rule for a name, as it is spelt in JSON.
 func (n *nameRules) of(name value) nameRule {
-	if known := n.known.Load(); known != nil {
-		if rule, ok := (*known)[string(name)]; ok {
-			return rule
-		}
+	if rule, ok := (*n.known.Load())[string(name)]; ok {
+		return rule
 	}
 	text, _ := name.text() // a name is one
 	rule := ruleOfName(text)
@@ -89,13 +93,11 @@ func (n *nameRules) of(name value) nameRule {
 func (n *nameRules) add(name string, rule nameRule) {
 	n.adding.Lock()
 	defer n.adding.Unlock()
-	known := map[string]nameRule{}
-	if before := n.known.Load(); before != nil {
-		if len(*before) >= maxNames {
-			return
-		}
-		maps.Copy(known, *before)
+	known := *n.known.Load()
+	if len(known) >= maxNames {
+		return
 	}
+	known = maps.Clone(known)
 	known[name] = rule
 	n.known.Store(&known)
 }

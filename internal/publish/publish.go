@@ -81,7 +81,8 @@ type Publisher struct {
 	reading   atomic.Pointer[context.CancelCauseFunc] // ends the tail, so that all is read again
 }
 
-// New returns a publisher on streams that [Ensure] has seen. [Publisher.Load] fills its memory.
+// New returns a publisher on streams that [Ensure] has seen, by a JetStream as the broker makes it: it tries a write once.
+// [Publisher.Load] fills its memory.
 func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 	p := &Publisher{
 		nc:        nc,
@@ -256,7 +257,7 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	}
 	p.gate.worked()
 	p.metrics.acked(o, asked)
-	fact := m.Fact
+	fact := m.Fact // by itself: the message becomes another
 	fact.Sequence = sequence
 	messages.Put(m)
 	stored = place{fact: &fact, expect: sequence}

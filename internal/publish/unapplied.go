@@ -32,7 +32,7 @@ func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) (err error)
 	publishing, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	msg := p.unappliedMessage(u)
-	event.Trace(tracing.Here(ctx)).AddTo(msg.Header)
+	event.Trace(tracing.Here(ctx)).AddTo(msg.Header.Set)
 	// Only "another sequence" says that it is stored. On a replicated stream "in flight" says that somebody else is
 	// about to: what becomes of that is awaited.
 	for wait := retryWait; ; wait = min(2*wait, maxWait) {
