@@ -36,7 +36,7 @@ type Observer interface {
 }
 
 // A Keeper stores what became no event. It returns nil only when it is stored; keeping one body
-// again does nothing.
+// again does nothing. The body is lent to it until it returns.
 type Keeper interface {
 	Keep(ctx context.Context, u lifecycle.Unapplied) error
 }

@@ -56,19 +56,33 @@ func (k *known) get(resource string) place {
 	return k.groups[event.GroupOf(resource)].places[resource].place()
 }
 
-// put remembers a place as it was just read or written; one without an event is forgotten.
+// sequence is that of a resource's last event, 0 where none is known.
+func (k *known) sequence(resource string) uint64 {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.groups[event.GroupOf(resource)].places[resource].sequence()
+}
+
+// put remembers a place as it was just read or written, unless the tail has told something newer meanwhile.
 func (k *known) put(resource string, at place) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	name := event.GroupOf(resource)
-	if at.fact != nil {
-		if old := k.groups[name].places[resource]; old.sequence() <= at.fact.Sequence {
-			k.set(name, resource, old, at) // the tail may have told something newer meanwhile
-		}
-		return
+	if old := k.groups[name].places[resource]; old.sequence() <= at.fact.Sequence {
+		k.set(name, resource, old, at)
 	}
-	delete(k.groups[name].places, resource)
-	k.rest(name, resource)
+}
+
+// remove forgets a resource that the stream does not have, unless the tail has told of it since the stream was asked, when
+// its last event was known to be at asked.
+func (k *known) remove(resource string, asked uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	name := event.GroupOf(resource)
+	if k.groups[name].places[resource].sequence() == asked {
+		delete(k.groups[name].places, resource)
+		k.rest(name, resource)
+	}
 }
 
 // rest notes that a resource moves on no longer; the caller holds the lock.
@@ -118,13 +132,10 @@ func (k *known) set(name, resource string, old packed, at place) {
 
 // flapped notes that the state of a resource's last event was told once more.
 func (k *known) flapped(resource string, at place, again time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	if again.After(at.again) {
 		at.again = again
 	}
-	name := event.GroupOf(resource)
-	k.set(name, resource, k.groups[name].places[resource], at)
+	k.put(resource, at)
 }
 
 // forget empties the memory.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
@@ -25,7 +26,12 @@ func TestWhatIsReadDoesNotReplaceWhatIsNewer(t *testing.T) {
 	if len(k.groups["job.aurora-vod"].moving) != 0 {
 		t.Error("a finished job is taken for one that moves")
 	}
-	k.put(resource, place{}) // the stream has none
+	k.flapped(resource, at(5, "Processing"), time.Now())
+	k.remove(resource, 5) // the stream had none when 5 was the last
+	if got := k.get(resource); got.fact == nil || got.fact.Sequence != 9 || !got.again.IsZero() {
+		t.Errorf("%+v is remembered, want event 9", got)
+	}
+	k.remove(resource, 9)
 	if got := k.get(resource); got.fact != nil {
 		t.Errorf("%+v is remembered", got.fact)
 	}

@@ -280,6 +280,7 @@ func (p *Publisher) lookAfter(ctx context.Context, resource string, err error) (
 
 // look reads where the resource stands from the stream, and remembers it.
 func (p *Publisher) look(ctx context.Context, resource string) (place, error) {
+	asked := p.known.sequence(resource)
 	at, err := p.reader.last(ctx, resource)
 	if err != nil {
 		return place{}, err
@@ -288,8 +289,12 @@ func (p *Publisher) look(ctx context.Context, resource string) (place, error) {
 		// It cannot have aged out: nothing may be written behind what the log does not have.
 		return place{}, trouble{fmt.Errorf("%s has event %d of %s, and the log, which keeps everything, does not: the log is another one, or has lost it", p.names.StateStream(), at.fact.Sequence, resource)}
 	}
+	if at.fact == nil {
+		p.known.remove(resource, asked)
+		return at, nil
+	}
 	p.known.put(resource, at)
-	if here := p.known.get(resource); here.fact != nil && at.fact != nil && here.fact.Sequence == at.fact.Sequence {
+	if here := p.known.get(resource); here.fact != nil && here.fact.Sequence == at.fact.Sequence {
 		at.again = here.again // which the stream does not hold
 	}
 	return at, nil

@@ -33,7 +33,7 @@ func TestWhoWaitsIsCountedWithoutLookingAtAll(t *testing.T) {
 		}
 		switch rng.IntN(10) {
 		case 0:
-			k.put(resource, place{})
+			k.remove(resource, k.sequence(resource))
 		case 1:
 			k.flapped(resource, place{fact: f, expect: sequence}, now)
 		default:

@@ -1,0 +1,114 @@
+package publish
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// A watcher is a bridge's publisher that follows a log to which another bridge writes.
+type watcher struct {
+	*Publisher
+	t      *testing.T
+	other  *Publisher
+	events chan lifecycle.Fact // what its tail told
+}
+
+func watch(t *testing.T) *watcher {
+	t.Helper()
+	nc, js := brokertest.Start(t).Connect()
+	names := event.NewNames(event.DefaultPrefix)
+	streams := Streams{Names: names, Replicas: 1, Create: true}
+	if err := Ensure(t.Context(), js, streams); err != nil {
+		t.Fatal(err)
+	}
+	config := Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler), Streams: streams}
+	w := &watcher{New(nc, js, config), t, New(nc, js, config), make(chan lifecycle.Fact, 10)}
+	if err := w.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	following, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.Follow(following, func(_ string, fact lifecycle.Fact) { w.events <- fact })
+	}()
+	t.Cleanup(func() { stop(); <-ended })
+	return w
+}
+
+// whileAsking has the other bridge write an event once, between the stream's next answer and what is made of it; the tail
+// has told of that event by then.
+func (w *watcher) whileAsking(stream string, o lifecycle.Observation) {
+	ask, done := w.reader.get, false
+	w.reader.get = func(ctx context.Context, asked string, request map[string]any) (*stored, error) {
+		m, err := ask(ctx, asked, request)
+		if asked != stream || done {
+			return m, err
+		}
+		done = true
+		w.write(w.other, o)
+		return m, err
+	}
+}
+
+// write has an event written, and waits for the tail to tell of it.
+func (w *watcher) write(p *Publisher, o lifecycle.Observation) {
+	w.t.Helper()
+	if v, err := p.Observe(w.t.Context(), o); err != nil || v.Outcome != lifecycle.Changed {
+		w.t.Fatalf("%s %q: %+v, %v", o.Key, o.State, v, err)
+	}
+	select {
+	case fact := <-w.events:
+		if fact.State != o.State {
+			w.t.Fatalf("the tail told of %q, want %q", fact.State, o.State)
+		}
+	case <-time.After(30 * time.Second):
+		w.t.Fatalf("the tail tells nothing of %q", o.State)
+	}
+}
+
+// channel is a delivery that tells of a channel's state.
+func channel(state string, minute int) lifecycle.Observation {
+	key, _ := lifecycle.NewKey(lifecycle.LiveChannel, "p", "c")
+	at := time.Date(2031, 3, 4, 12, minute, 0, 0, time.UTC)
+	return lifecycle.Observation{
+		Key: key, State: state, At: at, Via: lifecycle.Webhook, Source: "/s", Subject: "s", Life: "l",
+		Delivery: &lifecycle.Delivery{ID: state + at.String(), Type: "x", Time: at, Received: at},
+	}
+}
+
+// Polls rest on memory: one that went back behind the log would take a change back to the old state for none, for good.
+func TestAStateToldAgainDoesNotReplaceWhatCameMeanwhile(t *testing.T) {
+	w := watch(t)
+	w.write(w.Publisher, channel("Running", 1))
+	w.whileAsking(w.names.EventStream(), channel("Stopped", 4))
+	if v, err := w.Observe(t.Context(), channel("Running", 3)); err != nil || v.Outcome != lifecycle.Flap {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	fact, _ := w.Recorded(channel("", 0).Key)
+	if fact.Sequence != 2 || fact.State != "Stopped" {
+		t.Errorf("event %d, %q, is remembered, and the log ends at 2, Stopped", fact.Sequence, fact.State)
+	}
+	seen := channel("Running", 5)
+	seen.Via, seen.At, seen.Delivery, seen.Basis = lifecycle.Poll, time.Time{}, nil, &fact.Sequence
+	seen.SeenAfter, seen.SeenBefore = channel("", 5).At, channel("", 6).At
+	w.write(w.Publisher, seen)
+}
+
+// What a sweep does not know it does not miss.
+func TestWhatTheStreamDidNotHaveYetIsNotForgotten(t *testing.T) {
+	w := watch(t)
+	w.whileAsking(w.names.StateStream(), channel("Stopped", 4))
+	if _, err := w.Weigh(t.Context(), channel("Running", 3)); err != nil {
+		t.Fatal(err)
+	}
+	if fact, known := w.Recorded(channel("", 0).Key); !known || fact.Sequence != 1 {
+		t.Errorf("%+v is remembered of an event that the tail told", fact)
+	}
+}
