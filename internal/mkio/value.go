@@ -10,15 +10,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A value is one JSON value, without space around it, that was found valid. What is cut out of it needs no second
+// A value is one JSON value in UTF-8, without space around it, that was found valid. What is cut out of it needs no second
 // look, so a body is checked once, however often it is read.
 type value []byte
 
 // anyJSON takes what encoding/json takes. Both bound the nesting.
 var anyJSON = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// parse returns the value that raw is.
+// parse returns the value that raw is. What is not UTF-8 in it is replaced, as encoding/json does where it reads a string:
+// a record goes into an event as it stands.
 func parse(raw []byte) (value, error) {
+	if !utf8.Valid(raw) {
+		raw = []byte(string([]rune(string(raw)))) // each byte that is of no rune becomes U+FFFD
+	}
 	if !jsontext.Value(raw).IsValid(anyJSON...) {
 		var whole json.RawMessage
 		if err := json.Unmarshal(raw, &whole); err != nil { // it says what is wrong
@@ -48,7 +52,7 @@ func (v value) isArray() bool { return len(v) > 0 && v[0] == '[' }
 
 // unquoted is what a string holds; in most of them it stands as it is.
 func (v value) unquoted() []byte {
-	if inside := v[1 : len(v)-1]; bytes.IndexByte(inside, '\\') < 0 && utf8.Valid(inside) {
+	if inside := v[1 : len(v)-1]; bytes.IndexByte(inside, '\\') < 0 {
 		return inside
 	}
 	var s string

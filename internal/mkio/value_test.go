@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+	"unicode/utf8"
 )
 
 // FuzzValue reads JSON member by member, and compares it with what encoding/json reads.
@@ -16,6 +17,7 @@ func FuzzValue(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Add([]byte(" { \"a\\\\\" : [ \"\\\"\" , [ ] , { } , -1.5e3 , true ] , \"\\u0061\":null\n}\t"))
+	f.Add([]byte("{\"\xff\xfeä\":[\"\xc3\",\"\xe2\x82\"]}"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		decoder := json.NewDecoder(bytes.NewReader(raw))
 		decoder.UseNumber()
@@ -27,6 +29,9 @@ func FuzzValue(f *testing.F) {
 		}
 		if err != nil {
 			return
+		}
+		if !utf8.Valid(v) { // events are made of it as it stands
+			t.Fatalf("%q is not UTF-8", v)
 		}
 		if err := decoder.Decode(&want); err != nil {
 			t.Fatal(err)
