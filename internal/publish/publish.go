@@ -259,7 +259,7 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	p.metrics.acked(o, asked)
 	fact := m.Fact // by itself: the message becomes another
 	fact.Sequence = sequence
-	messages.Put(m)
+	recycle(m)
 	stored = place{fact: &fact, expect: sequence}
 	p.known.put(resource, stored)
 	p.reader.recent.put(earlier{resource, fact, at.expect})
@@ -268,6 +268,17 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 
 // messages are those whose room can be used again: they were acknowledged, so nobody reads them any longer.
 var messages = sync.Pool{New: func() any { return new(event.Message) }}
+
+// mostRoom is how many bytes a payload may take up for its room to be used again. One that has grown does not shrink: in
+// time each would have the size of the largest record there was.
+const mostRoom = 64 << 10
+
+// recycle leaves the room of a message to the next.
+func recycle(m *event.Message) {
+	if cap(m.Payload) <= mostRoom {
+		messages.Put(m)
+	}
+}
 
 // lookAfter looks after a write, which failed with err or (nil) did not.
 func (p *Publisher) lookAfter(ctx context.Context, resource string, err error) (place, error) {
