@@ -17,17 +17,28 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// slowed returns a publisher that takes its log for one that syncs each message, and the log.
-func slowed(t *testing.T) (*Publisher, jetstream.JetStream) {
+// bridges returns the publishers of so many bridges on one new log.
+func bridges(t *testing.T, count int) []*Publisher {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
 	names := event.NewNames(event.DefaultPrefix)
-	if err := Ensure(t.Context(), js, Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	streams := Streams{Names: names, Replicas: 1, Create: true}
+	if err := Ensure(t.Context(), js, streams); err != nil {
 		t.Fatal(err)
 	}
-	p := New(nc, js, Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)})
+	all := make([]*Publisher, count)
+	for i := range all {
+		all[i] = New(nc, js, Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler), Streams: streams})
+	}
+	return all
+}
+
+// slowed returns a publisher that takes its log for one that syncs each message, and the log.
+func slowed(t *testing.T) (*Publisher, jetstream.JetStream) {
+	t.Helper()
+	p := bridges(t, 1)[0]
 	p.committer.pace = pace{batching: true, single: time.Hour}
-	return p, js
+	return p, p.js
 }
 
 // finished is a delivery that says that a job has finished.

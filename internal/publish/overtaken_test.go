@@ -2,33 +2,42 @@ package publish
 
 import (
 	"context"
-	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"mkio-bridge/internal/brokertest"
-	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
 
 // A watcher is a bridge's publisher that follows a log to which another bridge writes.
 type watcher struct {
 	*Publisher
-	t      *testing.T
-	other  *Publisher
-	events chan lifecycle.Fact // what its tail told
+	t         *testing.T
+	other     *Publisher
+	events    chan lifecycle.Fact // what its tail told
+	meanwhile atomic.Pointer[overtaking]
+}
+
+// An overtaking is what the other bridge is told once the stream has answered a question for the last message of a subject,
+// before anything is made of the answer.
+type overtaking struct {
+	subject string
+	o       lifecycle.Observation
 }
 
 func watch(t *testing.T) *watcher {
 	t.Helper()
-	nc, js := brokertest.Start(t).Connect()
-	names := event.NewNames(event.DefaultPrefix)
-	streams := Streams{Names: names, Replicas: 1, Create: true}
-	if err := Ensure(t.Context(), js, streams); err != nil {
-		t.Fatal(err)
+	both := bridges(t, 2)
+	w := &watcher{Publisher: both[0], t: t, other: both[1], events: make(chan lifecycle.Fact, 10)}
+	ask := w.reader.get
+	w.reader.get = func(ctx context.Context, stream string, request map[string]any) (*stored, error) {
+		m, err := ask(ctx, stream, request)
+		if next := w.meanwhile.Load(); next != nil && request["last_by_subj"] == next.subject {
+			w.meanwhile.Store(nil)
+			w.write(w.other, next.o) // and its tail tells of it
+		}
+		return m, err
 	}
-	config := Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler), Streams: streams}
-	w := &watcher{New(nc, js, config), t, New(nc, js, config), make(chan lifecycle.Fact, 10)}
 	if err := w.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -40,21 +49,6 @@ func watch(t *testing.T) *watcher {
 	}()
 	t.Cleanup(func() { stop(); <-ended })
 	return w
-}
-
-// whileAsking has the other bridge write an event once, between the stream's next answer and what is made of it; the tail
-// has told of that event by then.
-func (w *watcher) whileAsking(stream string, o lifecycle.Observation) {
-	ask, done := w.reader.get, false
-	w.reader.get = func(ctx context.Context, asked string, request map[string]any) (*stored, error) {
-		m, err := ask(ctx, asked, request)
-		if asked != stream || done {
-			return m, err
-		}
-		done = true
-		w.write(w.other, o)
-		return m, err
-	}
 }
 
 // write has an event written, and waits for the tail to tell of it.
@@ -87,11 +81,12 @@ func channel(state string, minute int) lifecycle.Observation {
 func TestAStateToldAgainDoesNotReplaceWhatCameMeanwhile(t *testing.T) {
 	w := watch(t)
 	w.write(w.Publisher, channel("Running", 1))
-	w.whileAsking(w.names.EventStream(), channel("Stopped", 4))
+	resource := w.Token(channel("", 0).Key)
+	w.meanwhile.Store(&overtaking{w.names.Filter(resource), channel("Stopped", 4)})
 	if v, err := w.Observe(t.Context(), channel("Running", 3)); err != nil || v.Outcome != lifecycle.Flap {
 		t.Fatalf("%+v, %v", v, err)
 	}
-	fact, _ := w.Recorded(channel("", 0).Key)
+	fact := w.Last(resource)
 	if fact.Sequence != 2 || fact.State != "Stopped" {
 		t.Errorf("event %d, %q, is remembered, and the log ends at 2, Stopped", fact.Sequence, fact.State)
 	}
@@ -104,11 +99,12 @@ func TestAStateToldAgainDoesNotReplaceWhatCameMeanwhile(t *testing.T) {
 // What a sweep does not know it does not miss.
 func TestWhatTheStreamDidNotHaveYetIsNotForgotten(t *testing.T) {
 	w := watch(t)
-	w.whileAsking(w.names.StateStream(), channel("Stopped", 4))
+	resource := w.Token(channel("", 0).Key)
+	w.meanwhile.Store(&overtaking{w.names.StateSubject(resource), channel("Stopped", 4)})
 	if _, err := w.Weigh(t.Context(), channel("Running", 3)); err != nil {
 		t.Fatal(err)
 	}
-	if fact, known := w.Recorded(channel("", 0).Key); !known || fact.Sequence != 1 {
+	if fact := w.Last(resource); fact == nil || fact.Sequence != 1 {
 		t.Errorf("%+v is remembered of an event that the tail told", fact)
 	}
 }

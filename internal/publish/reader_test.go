@@ -2,36 +2,27 @@ package publish
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
-	"mkio-bridge/internal/brokertest"
-	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
 
 // On a replicated stream a write may be seen in the state bucket by who has just not found it in the log: that is no
 // log which lost something, and nothing to refuse deliveries for.
 func TestWhatComesToTheLogWhileItIsLookedForIsFound(t *testing.T) {
-	nc, js := brokertest.Start(t).Connect()
-	names := event.NewNames(event.DefaultPrefix)
-	streams := Streams{Names: names, Replicas: 1, Create: true}
-	if err := Ensure(t.Context(), js, streams); err != nil {
-		t.Fatal(err)
-	}
+	both := bridges(t, 2)
+	other, p := both[0], both[1]
 	key, err := lifecycle.NewKey(lifecycle.Job, "aurora-vod", "ladder-hd", "ep-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler), Streams: streams}
-	other, p := New(nc, js, config), New(nc, js, config)
 	if err := p.Load(t.Context()); err != nil { // it knows that the log keeps everything
 		t.Fatal(err)
 	}
 	ask := p.reader.get
 	p.reader.get = func(ctx context.Context, stream string, request map[string]any) (*stored, error) {
-		if stream == names.StateStream() { // between the two questions
+		if stream == p.names.StateStream() { // between the two questions
 			if _, err := other.Observe(ctx, lifecycle.Observation{Key: key, State: "Processing", At: time.Now(), Via: lifecycle.Poll}); err != nil {
 				t.Error(err)
 			}
@@ -41,7 +32,7 @@ func TestWhatComesToTheLogWhileItIsLookedForIsFound(t *testing.T) {
 		}
 		return ask(ctx, stream, request)
 	}
-	at, err := p.look(t.Context(), names.Resource(key))
+	at, err := p.look(t.Context(), p.Token(key))
 	if err != nil || at.fact == nil || at.fact.State != "Processing" || at.expect != at.fact.Sequence {
 		t.Errorf("found %+v, %v", at, err)
 	}
@@ -50,13 +41,7 @@ func TestWhatComesToTheLogWhileItIsLookedForIsFound(t *testing.T) {
 // A server of a cluster that was just chosen to lead told of an end of the log that it had not come to again: it was taken
 // for a log that lost its end, and everything was refused and read again.
 func TestALogWhoseEndIsToldTooEarlyIsNoOther(t *testing.T) {
-	nc, js := brokertest.Start(t).Connect()
-	names := event.NewNames(event.DefaultPrefix)
-	streams := Streams{Names: names, Replicas: 1, Create: true}
-	if err := Ensure(t.Context(), js, streams); err != nil {
-		t.Fatal(err)
-	}
-	p := New(nc, js, Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler), Streams: streams})
+	p := bridges(t, 1)[0]
 	if err := p.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
