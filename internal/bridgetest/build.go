@@ -1,0 +1,84 @@
+// Package bridgetest runs the programs of this repository as processes, for tests: it builds them, starts, kills and
+// stops them, keeps what they log, and talks to a bridge as MK.IO, a probe and an operator do.
+//
+// [Process] is any program and needs no test: the torture, which is a program of its own, uses it too. [Bridge] and
+// [NATS] are the two programs that nearly every end-to-end test needs; they take a [testing.TB], fail it, and end with it.
+// [Eventually] is the one way to wait for a condition that nothing announces.
+package bridgetest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Packages of the programs that are built for tests.
+const (
+	BridgePackage = "mkio-bridge/cmd/bridge"
+	NATSPackage   = "github.com/nats-io/nats-server/v2"
+)
+
+// builds holds the programs that this test binary has built.
+var builds struct {
+	sync.Mutex
+	dir   string
+	paths map[string]string // by directory and package
+}
+
+// Build compiles a program once for each test binary and returns its path. The package is looked up in the module that
+// dir belongs to; "" is this module. [Main] removes what was built.
+func Build(ctx context.Context, dir, pkg string) (string, error) {
+	builds.Lock()
+	defer builds.Unlock()
+	key := dir + "\x00" + pkg
+	if path, ok := builds.paths[key]; ok {
+		return path, nil
+	}
+	if builds.dir == "" {
+		made, err := os.MkdirTemp("", "mkio-bridge-test-")
+		if err != nil {
+			return "", err
+		}
+		builds.dir, builds.paths = made, map[string]string{}
+	}
+	path := filepath.Join(builds.dir, fmt.Sprint(len(builds.paths), "-", programName(dir, pkg)))
+	if runtime.GOOS == "windows" {
+		path += ".exe"
+	}
+	command := exec.CommandContext(ctx, "go", "build", "-o", path, pkg)
+	command.Dir = dir
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+	}
+	builds.paths[key] = path
+	return path, nil
+}
+
+func programName(dir, pkg string) string {
+	return filepath.Base(filepath.Join(dir, strings.TrimSuffix(pkg, "/v2")))
+}
+
+// Main runs the tests of a package that calls [Build], and removes what was built.
+func Main(m *testing.M) {
+	code := m.Run()
+	if builds.dir != "" {
+		_ = os.RemoveAll(builds.dir)
+	}
+	os.Exit(code)
+}
+
+// Program is [Build] of this module's package for a test.
+func Program(t testing.TB, pkg string) string {
+	t.Helper()
+	path, err := Build(t.Context(), "", pkg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
