@@ -116,9 +116,9 @@ const (
 
 // placesOf is how many connections a share is.
 func placesOf(share float64) int {
-	var files syscall.Rlimit
-	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files) != nil {
+	files, limited := openFileLimit()
+	if !limited {
 		return mostPlaces
 	}
-	return int(max(1, min(mostPlaces, share*float64(files.Cur)))) // of no limit at all, too
+	return int(max(1, min(mostPlaces, share*float64(files)))) // of no limit at all, too
 }

@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"math"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats-server/v2/server/ats"
 	"github.com/nats-io/nats.go"
@@ -35,7 +35,7 @@ type Embedded struct {
 	server *server.Server
 	log    *slog.Logger
 	broken chan error
-	lock   *os.File
+	lock   *flock.Flock
 	stop   sync.Once
 
 	owner, carrier pass // of the bridge, and of its tap among the readers
@@ -205,7 +205,7 @@ func (e *Embedded) Shutdown() {
 			e.server.Shutdown()
 			e.server.WaitForShutdown()
 		}
-		_ = e.lock.Close() // it lets go of the lock, whatever it says
+		_ = e.lock.Close() // the lock is given up, whatever it returns
 	})
 }
 

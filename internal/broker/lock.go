@@ -1,29 +1,26 @@
 package broker
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/gofrs/flock"
 )
 
-// lockStore makes the store directory and keeps other bridges out: the server itself does not.
-func lockStore(dir string) (*os.File, error) {
+// lockStore makes the store directory and keeps other bridges out: the server itself does not. The operating system gives
+// the lock up with the process, however that ends.
+func lockStore(dir string) (*flock.Flock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("BRIDGE_STORE_DIR: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("BRIDGE_STORE_DIR %s cannot be written: %w", dir, err)
-	}
-	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil {
-		return lock, nil
-	}
-	_ = lock.Close()
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	lock := flock.New(filepath.Join(dir, "LOCK"), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("BRIDGE_STORE_DIR %s cannot be written or locked: %w", dir, err)
+	case !locked:
 		return nil, fmt.Errorf("BRIDGE_STORE_DIR %s is in use by another bridge: stop it, or choose another directory", dir)
 	}
-	return nil, fmt.Errorf("BRIDGE_STORE_DIR %s cannot be locked: %w", dir, err)
+	return lock, nil
 }
