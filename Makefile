@@ -1,0 +1,55 @@
+# make help lists what there is. Nothing here is needed to build or to test: each target is a command or two of Go's.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
+# What runs goroutines of its own: the race detector has nothing to find in the rest.
+CONCURRENT := ./cmd/bridge ./examples/notify ./internal/audit ./internal/broker ./internal/eventlog ./internal/ingest \
+	./internal/mkio/mkiofake ./internal/poll ./internal/publish ./internal/replay ./internal/rule ./internal/tail ./internal/tracing
+PLATFORMS := darwin/arm64 linux/arm64 freebsd/amd64 windows/amd64
+FUZZTIME ?= 1m
+SOAK_DIR ?= $(or $(TMPDIR),/tmp)/mkio-bridge-soak
+
+.PHONY: help build cross test e2e race lint bench fuzz soak demo
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the program as ./bridge
+	go build -trimpath -ldflags "-X main.stamped=$(VERSION)" -o bridge ./cmd/bridge
+
+cross: ## build for every other platform that is supported
+	@for platform in $(PLATFORMS); do echo "$$platform"; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -o /dev/null ./cmd/bridge; done
+
+test: ## the unit tests: Go is all they need, and two minutes
+	go test ./...
+
+e2e: ## whole processes, clusters, torture, examples, long simulations: they take the machine for themselves
+	go test -tags e2e -count=1 -p 1 -timeout 20m ./test/e2e
+	go test -tags e2e -count=1 -timeout 20m -run '^TestLong' ./cmd/bridge ./internal/...
+
+race: ## the unit tests of what is concurrent, with the race detector (needs a C compiler)
+	go test -race $(CONCURRENT)
+
+lint: ## golangci-lint, over the tests behind build tags too
+	golangci-lint run --build-tags e2e ./...
+
+bench: ## the benchmarks beside the code
+	go test -run '^$$' -bench . -benchmem ./internal/...
+
+fuzz: ## every fuzz target for FUZZTIME (1m)
+	@grep -rho '^func Fuzz[A-Za-z]*' --include='*_test.go' . | sort -u | sed 's/func //' | while read -r target; do \
+		package="$$(grep -rl "^func $$target(" --include='*_test.go' . | xargs -n 1 dirname)"; \
+		echo "$$package $$target"; go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); done
+
+soak: ## what is too long for every change, about half an hour: torture on a cluster and embedded, fuzzing, races again
+	mkdir -p $(SOAK_DIR)
+	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 200 -dir $(SOAK_DIR)/cluster
+	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 100 -embedded -dir $(SOAK_DIR)/embedded
+	$(MAKE) fuzz FUZZTIME=1m
+	go test -race -count=3 $(CONCURRENT)
+
+demo: ## a scripted day in seconds: a simulated MK.IO, the bridge, and what each source saw
+	go run ./cmd/bridge demo
