@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -72,7 +73,7 @@ func (l *Log) Find(most int, words ...string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	var found []string
 	lines := bufio.NewReader(file)
 	for len(found) < most {
@@ -107,7 +108,7 @@ func (l *Log) Await(ctx context.Context, from int64, done <-chan struct{}, match
 			}
 		}
 		if ended {
-			return from, fmt.Errorf("the program ended before it logged that")
+			return from, errors.New("the program ended before it logged that")
 		}
 		select {
 		case <-more:
@@ -132,7 +133,7 @@ func readFrom(path string, offset int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if _, err := file.Seek(offset, io.SeekStart); err != nil {
 		return nil, err
 	}
