@@ -1,0 +1,86 @@
+package bridgetest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+)
+
+// Addresses hands out addresses on which a process can listen, end, and listen again, for as long as the Addresses are
+// open. Nobody else gets one of them meanwhile.
+//
+// A port that was found free and closed again is not kept free: the system may give it to any other process that asks
+// for a port, or to an outgoing connection. So each Addresses takes a network of its own, 127.x.y.0/24, and one port:
+//
+//   - All of 127.0.0.0/8 is this machine on Linux, and whoever asks for "127.0.0.1:0" or connects somewhere on the
+//     machine gets 127.0.0.1, never an address of that network.
+//   - The port is below the ephemeral range (32768 and up, unless net.ipv4.ip_local_port_range says otherwise), so that
+//     the system does not choose it for a listener on all addresses or for a connection.
+//   - 127.x.y.1 is listened on with that port for as long as the Addresses are open. That keeps other Addresses, of this
+//     process and of others, out of the network, and it refuses the port to whoever wants it on all addresses.
+type Addresses struct {
+	reservation net.Listener
+	network     [2]byte
+	port        int
+
+	mu   sync.Mutex
+	last int
+}
+
+// The ports of Addresses: more than a machine listens on, and below the ephemeral range.
+const (
+	lowestPort  = 20000
+	highestPort = 30000
+)
+
+// NewAddresses reserves a network of addresses.
+func NewAddresses() (*Addresses, error) {
+	var err error
+	for range 100 {
+		a := &Addresses{
+			network: [2]byte{byte(1 + rand.IntN(254)), byte(rand.IntN(256))}, // not 127.0.y.0, where all others are
+			port:    lowestPort + rand.IntN(highestPort-lowestPort),
+			last:    1,
+		}
+		if a.reservation, err = net.Listen("tcp", a.address(1)); err == nil {
+			return a, nil
+		}
+	}
+	return nil, fmt.Errorf("reserve a network of loopback addresses: %w", err)
+}
+
+func (a *Addresses) address(host int) string {
+	return fmt.Sprintf("127.%d.%d.%d:%d", a.network[0], a.network[1], host, a.port)
+}
+
+// Next returns a host:port that was not handed out before.
+func (a *Addresses) Next() (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last == 254 {
+		return "", errors.New("all addresses of the network are handed out")
+	}
+	a.last++
+	return a.address(a.last), nil
+}
+
+// Close gives the network back. Whoever listens on one of its addresses must have ended.
+func (a *Addresses) Close() error { return a.reservation.Close() }
+
+// FreeAddress returns a host:port on which nobody listens and which nobody else gets until the test ends.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	addresses, err := NewAddresses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = addresses.Close() })
+	address, err := addresses.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
