@@ -24,15 +24,15 @@ const (
 	NATSPackage   = "github.com/nats-io/nats-server/v2"
 )
 
-// builds holds the programs that this test binary has built.
+// builds holds the programs that this process has built.
 var builds struct {
 	sync.Mutex
 	dir   string
 	paths map[string]string // by directory and package
 }
 
-// Build compiles a program once for each test binary and returns its path. The package is looked up in the module that
-// dir belongs to; "" is this module. [Main] removes what was built.
+// Build compiles a program once for each process and returns its path. The package is looked up in the module that dir
+// belongs to; "" is this module. [Main] or [RemoveBuilds] removes what was built.
 func Build(ctx context.Context, dir, pkg string) (string, error) {
 	builds.Lock()
 	defer builds.Unlock()
@@ -64,12 +64,20 @@ func programName(dir, pkg string) string {
 	return filepath.Base(filepath.Join(dir, strings.TrimSuffix(pkg, "/v2")))
 }
 
-// Main runs the tests of a package that calls [Build], and removes what was built.
-func Main(m *testing.M) {
-	code := m.Run()
+// RemoveBuilds removes what [Build] has built.
+func RemoveBuilds() {
+	builds.Lock()
+	defer builds.Unlock()
 	if builds.dir != "" {
 		_ = os.RemoveAll(builds.dir)
 	}
+	builds.dir, builds.paths = "", nil
+}
+
+// Main runs the tests of a package that calls [Build], and removes what was built.
+func Main(m *testing.M) {
+	code := m.Run()
+	RemoveBuilds()
 	os.Exit(code)
 }
 

@@ -15,11 +15,18 @@ import (
 )
 
 // A Process is a program that may be started again and again under one name. All it writes, on both its outputs, goes to
-// one [Log].
+// one [Log], unless [Process.SplitOutput] is called.
 type Process struct {
-	Name string
-	Log  *Log
+	Name   string
+	Log    *Log
+	Output *Log // standard output; the same as Log, unless it was split off
 
+	// Dir is the working directory; "": that of the tests. Group: signals reach what the program started too, as they do
+	// from a terminal or a supervisor. Both are set before the first start.
+	Dir   string
+	Group bool
+
+	dir     string // of the logs
 	program string
 	args    []string
 
@@ -39,7 +46,17 @@ func NewProcess(dir, name, program string, args ...string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Process{Name: name, Log: log, program: program, args: args, exits: map[string]int{}}, nil
+	return &Process{Name: name, Log: log, Output: log, dir: dir, program: program, args: args, exits: map[string]int{}}, nil
+}
+
+// SplitOutput gives standard output a log of its own, for a program whose output is a result. It is called before the
+// first start.
+func (p *Process) SplitOutput() error {
+	output, err := openLog(filepath.Join(p.dir, p.Name+".out"))
+	if err == nil {
+		p.Output = output
+	}
+	return err
 }
 
 // SetEnv sets the environment of the next start, besides that of the tests. Later settings win.
@@ -59,8 +76,11 @@ func (p *Process) Start(ctx context.Context) error {
 	}
 	p.started = info.Size()
 	p.command = exec.CommandContext(ctx, p.program, p.args...)
-	p.command.Env = append(os.Environ(), p.env...)
-	p.command.Stdout, p.command.Stderr = p.Log, p.Log
+	p.command.Dir, p.command.Env = p.Dir, append(os.Environ(), p.env...)
+	p.command.Stdout, p.command.Stderr = p.Output, p.Log
+	if p.Group {
+		ownGroup(p.command)
+	}
 	if err := p.command.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
@@ -87,7 +107,12 @@ func (p *Process) wait(command *exec.Cmd, ended chan struct{}) {
 func (p *Process) Signal(s os.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.command != nil {
+	switch {
+	case p.ended == nil || isClosed(p.ended): // it takes none
+	case p.Group:
+		p.measure()
+		_ = signalGroup(p.command.Process, s)
+	default:
 		p.measure()
 		_ = p.command.Process.Signal(s)
 	}
@@ -182,10 +207,13 @@ func (p *Process) Ended() (exits map[string]int, peak int64) {
 	return maps.Clone(p.exits), p.peak
 }
 
-// Close kills the command and closes its log, which can still be read.
+// Close kills the command and closes its logs, which can still be read.
 func (p *Process) Close() {
 	p.Kill()
 	_ = p.Log.close()
+	if p.Output != p.Log {
+		_ = p.Output.close()
+	}
 }
 
 // measure notes how much memory the command has held so far. What the system tells of one that has ended is no use: it

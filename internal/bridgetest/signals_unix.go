@@ -5,6 +5,7 @@ package bridgetest
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 )
@@ -29,3 +30,12 @@ func (n *NATS) Freeze() {
 func (n *NATS) Thaw() { n.thaw() }
 
 func (n *NATS) thaw() { n.Signal(syscall.SIGCONT) }
+
+// ownGroup makes a command, and what it starts, a process group.
+func ownGroup(command *exec.Cmd) {
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return signalGroup(command.Process, os.Kill) }
+}
+
+// signalGroup sends a signal to all of the group of a process.
+func signalGroup(p *os.Process, s os.Signal) error { return syscall.Kill(-p.Pid, s.(syscall.Signal)) }

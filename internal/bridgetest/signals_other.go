@@ -1,0 +1,15 @@
+//go:build !unix
+
+package bridgetest
+
+import (
+	"os"
+	"os/exec"
+)
+
+func (n *NATS) thaw() {} // nothing stops a server here
+
+// ownGroup does nothing: there are no process groups, and signals reach one process.
+func ownGroup(*exec.Cmd) {}
+
+func signalGroup(p *os.Process, s os.Signal) error { return p.Signal(s) }
