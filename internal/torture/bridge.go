@@ -6,9 +6,12 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"mkio-bridge/internal/bridgetest"
 )
 
 // The secrets of both ends. They must not be in any log.
@@ -19,7 +22,7 @@ const (
 
 // A bridge is a bridge process that somebody starts again whenever it ends, as a supervisor does.
 type bridge struct {
-	*process
+	*bridgetest.Process
 	inbound  *link   // from the sender
 	outbound []*link // to each NATS server; none when it has one of its own
 	admin    string  // address
@@ -38,15 +41,17 @@ var versions = [][]string{
 	{"BRIDGE_RESOURCE=full", "BRIDGE_STREAM_MANAGE=verify", "BRIDGE_STREAM_REPLICAS=1", "BRIDGE_MAX_BODY=1MiB"},
 }
 
-func newBridge(ctx context.Context, dir, program, name, api string) (*bridge, error) {
-	b := &bridge{
-		process: newProcess(dir, name, program, "run"), creds: filepath.Join(dir, name+".creds"), clock: filepath.Join(dir, "clock-"+name),
-	}
-	listen, err := freeAddr(ctx)
+func newBridge(ctx context.Context, w *world, program, name string) (*bridge, error) {
+	dir := w.config.Dir
+	b := &bridge{creds: filepath.Join(dir, name+".creds"), clock: filepath.Join(dir, "clock-"+name)}
+	listen, err := w.addresses.Next()
 	if err != nil {
 		return nil, err
 	}
-	if b.admin, err = freeAddr(ctx); err != nil {
+	if b.admin, err = w.addresses.Next(); err != nil {
+		return nil, err
+	}
+	if b.Process, err = bridgetest.NewProcess(dir, name, program, "run"); err != nil {
 		return nil, err
 	}
 	if b.inbound, err = newLink(ctx, listen); err != nil {
@@ -54,7 +59,7 @@ func newBridge(ctx context.Context, dir, program, name, api string) (*bridge, er
 	}
 	b.base = []string{
 		"BRIDGE_LISTEN=" + listen, "BRIDGE_ADMIN_LISTEN=" + b.admin, "BRIDGE_WEBHOOK_SECRETS=" + webhookSecret,
-		"BRIDGE_MKIO_URL=http://" + api, "BRIDGE_MKIO_TOKEN=" + apiToken, "BRIDGE_POLL_RATE=60000",
+		"BRIDGE_MKIO_URL=http://" + w.api.addr(), "BRIDGE_MKIO_TOKEN=" + apiToken, "BRIDGE_POLL_RATE=60000",
 		"BRIDGE_POLL_ACTIVE=2s", "BRIDGE_POLL_SWEEP=5s", "BRIDGE_POLL_FULL=20s",
 		"BRIDGE_LOG_FORMAT=json", clockVariable + "=" + b.clock,
 	}
@@ -63,11 +68,11 @@ func newBridge(ctx context.Context, dir, program, name, api string) (*bridge, er
 
 // configure sets which version of the configuration the next start has. Later settings win.
 func (b *bridge) configure(version int) {
-	b.setEnv(append(append([]string(nil), b.base...), versions[version%len(versions)]...))
+	b.SetEnv(slices.Concat(b.base, versions[version%len(versions)])...)
 }
 
 // through opens the bridge's links to the servers.
-func (b *bridge) through(ctx context.Context, servers []*server, replicas int) error {
+func (b *bridge) through(ctx context.Context, servers []*Server, replicas int) error {
 	var urls []string
 	for _, s := range servers {
 		l, err := newLink(ctx, s.client)
@@ -89,13 +94,13 @@ func (b *bridge) run(ctx context.Context) {
 	b.supervise.Go(func() {
 		for ctx.Err() == nil {
 			select {
-			case <-b.done():
+			case <-b.Done():
 			case <-ctx.Done():
 				return
 			}
 			b.down.Lock()
-			if !b.running() && ctx.Err() == nil {
-				_ = b.start(ctx) // it is tried again
+			if !b.Running() && ctx.Err() == nil {
+				_ = b.Start(ctx) // it is tried again
 			}
 			b.down.Unlock()
 			select {
@@ -125,14 +130,14 @@ func (b *bridge) ask(ctx context.Context, path string) (string, error) {
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s is %s: %s", b.name, path, answer.Status, body)
+		err = fmt.Errorf("%s: %s is %s: %s", b.Name, path, answer.Status, body)
 	}
 	return string(body), err
 }
 
 func (b *bridge) close() {
 	b.supervise.Wait()
-	b.kill()
+	b.Close()
 	b.inbound.close()
 	for _, l := range b.outbound {
 		l.close()

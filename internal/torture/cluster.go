@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,66 +11,72 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/bridgetest"
 )
 
-// A server is one of a NATS cluster.
-type server struct {
-	*process
+// A Server is one of a NATS cluster.
+type Server struct {
+	*bridgetest.Process
 	client, route string // addresses
 	store         string
 	clock         string // file
 	disk          *disk  // its own; nil: its store is on the machine's
 }
 
-// A cluster is NATS servers that reach each other through links.
-type cluster struct {
-	servers []*server
-	routes  map[[2]int]*link // from, to
-	access  *access
-	admin   *nats.Conn // not through a link
-	js      jetstream.JetStream
+// A Cluster is NATS servers that reach each other through links.
+type Cluster struct {
+	Servers []*Server
+	JS      jetstream.JetStream // not through a link
+
+	routes map[[2]int]*link // from, to
+	access *access
+	admin  *nats.Conn // of JS
 }
 
-// newCluster writes down and starts so many servers.
-func newCluster(ctx context.Context, dir, program string, size int) (*cluster, error) {
-	c := &cluster{routes: map[[2]int]*link{}}
+// NewCluster starts so many servers, with stores and logs in a directory, and waits until they can hold streams. The
+// cluster is to be closed, also when there is an error.
+func NewCluster(ctx context.Context, dir, program string, addresses *bridgetest.Addresses, size int) (*Cluster, error) {
+	c := &Cluster{routes: map[[2]int]*link{}}
 	var err error
 	if c.access, err = newAccess(); err != nil {
-		return nil, err
+		return c, err
 	}
 	for i := range size {
-		s := &server{store: filepath.Join(dir, fmt.Sprint("store-", i+1)), clock: filepath.Join(dir, fmt.Sprint("clock-n", i+1))}
-		if s.client, err = freeAddr(ctx); err != nil {
-			return nil, err
+		name := fmt.Sprint("n", i+1)
+		s := &Server{store: filepath.Join(dir, fmt.Sprint("store-", i+1)), clock: filepath.Join(dir, "clock-"+name)}
+		if s.client, err = addresses.Next(); err != nil {
+			return c, err
 		}
-		if s.route, err = freeAddr(ctx); err != nil {
-			return nil, err
+		if s.route, err = addresses.Next(); err != nil {
+			return c, err
 		}
-		config := filepath.Join(dir, fmt.Sprint("n", i+1, ".conf"))
-		s.process = newProcess(dir, fmt.Sprint("n", i+1), program, "-c", config)
-		s.setEnv([]string{clockVariable + "=" + s.clock})
+		if s.Process, err = bridgetest.NewProcess(dir, name, program, "-c", filepath.Join(dir, name+".conf")); err != nil {
+			return c, err
+		}
+		s.SetEnv(clockVariable + "=" + s.clock)
 		if s.disk, err = mountDisk(s.store); err != nil {
 			s.disk = nil
 		}
-		c.servers = append(c.servers, s)
+		c.Servers = append(c.Servers, s)
 	}
 	if err := c.connectServers(ctx); err != nil {
 		return c, err
 	}
-	for i, s := range c.servers {
-		if err := os.WriteFile(filepath.Join(dir, s.name+".conf"), []byte(c.config(i)), 0o600); err != nil {
+	for i, s := range c.Servers {
+		if err := os.WriteFile(filepath.Join(dir, s.Name+".conf"), []byte(c.config(i)), 0o600); err != nil {
 			return c, err
 		}
-		if err := s.start(ctx); err != nil {
+		if err := s.Start(ctx); err != nil {
 			return c, err
 		}
 	}
 	return c, c.open(ctx, filepath.Join(dir, "admin.creds"))
 }
 
-func (c *cluster) connectServers(ctx context.Context) error {
-	for i := range c.servers {
-		for j, to := range c.servers {
+func (c *Cluster) connectServers(ctx context.Context) error {
+	for i := range c.Servers {
+		for j, to := range c.Servers {
 			if i == j {
 				continue
 			}
@@ -86,10 +91,10 @@ func (c *cluster) connectServers(ctx context.Context) error {
 }
 
 // config is a server's. It tells nobody a true address of itself, or others would go around the links.
-func (c *cluster) config(i int) string {
-	s := c.servers[i]
+func (c *Cluster) config(i int) string {
+	s := c.Servers[i]
 	var routes []string
-	for j := range c.servers {
+	for j := range c.Servers {
 		if l := c.routes[[2]int{i, j}]; l != nil {
 			routes = append(routes, "nats-route://"+l.addr())
 		}
@@ -100,16 +105,16 @@ listen: %q
 jetstream: { store_dir: %q, sync_interval: always, max_file_store: 64G }
 cluster: { name: torture, listen: %q, advertise: "127.0.0.1:1", no_advertise: true, routes: [%s] }
 lame_duck_grace_period: 1s
-%s`, s.name, s.client, s.store, s.route, strings.Join(routes, ", "), c.access.config())
+%s`, s.Name, s.client, s.store, s.route, strings.Join(routes, ", "), c.access.config())
 }
 
 // open connects the harness itself, and waits until the cluster can hold streams.
-func (c *cluster) open(ctx context.Context, creds string) error {
+func (c *Cluster) open(ctx context.Context, creds string) error {
 	if err := c.access.credentials(creds, time.Time{}); err != nil {
 		return err
 	}
 	var urls []string
-	for _, s := range c.servers {
+	for _, s := range c.Servers {
 		urls = append(urls, "nats://"+s.client)
 	}
 	var err error
@@ -118,28 +123,28 @@ func (c *cluster) open(ctx context.Context, creds string) error {
 	if err != nil {
 		return err
 	}
-	if c.js, err = jetstream.New(c.admin); err != nil {
+	if c.JS, err = jetstream.New(c.admin); err != nil {
 		return err
 	}
-	return eventually(ctx, time.Minute, func(ctx context.Context) error {
-		_, err := c.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Replicas: len(c.servers), MaxMsgs: 1})
+	return bridgetest.Until(ctx, time.Minute, func(ctx context.Context) error {
+		_, err := c.JS.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Replicas: len(c.Servers), MaxMsgs: 1})
 		if err != nil {
 			return err
 		}
-		_, err = c.js.Publish(ctx, "probe", nil)
+		_, err = c.JS.Publish(ctx, "probe", nil)
 		return err
 	})
 }
 
-// leader returns which server leads a stream.
-func (c *cluster) leader(ctx context.Context, stream string) (int, error) {
-	s, err := c.js.Stream(ctx, stream)
+// Leader returns which server leads a stream.
+func (c *Cluster) Leader(ctx context.Context, stream string) (int, error) {
+	s, err := c.JS.Stream(ctx, stream)
 	if err != nil {
 		return 0, err
 	}
 	if info := s.CachedInfo(); info.Cluster != nil {
-		for i, s := range c.servers {
-			if s.name == info.Cluster.Leader {
+		for i, s := range c.Servers {
+			if s.Name == info.Cluster.Leader {
 				return i, nil
 			}
 		}
@@ -148,7 +153,7 @@ func (c *cluster) leader(ctx context.Context, stream string) (int, error) {
 }
 
 // isolate sets the mode of all routes between one server and the others.
-func (c *cluster) isolate(i int, m mode) {
+func (c *Cluster) isolate(i int, m mode) {
 	for pair, l := range c.routes {
 		if pair[0] == i || pair[1] == i {
 			l.set(m)
@@ -156,10 +161,10 @@ func (c *cluster) isolate(i int, m mode) {
 	}
 }
 
-// whole says why the cluster does not hold a stream on all its servers.
-func (c *cluster) whole(ctx context.Context, streams ...string) error {
+// Whole returns why the cluster does not hold the streams on all its servers; nil when it does.
+func (c *Cluster) Whole(ctx context.Context, streams ...string) error {
 	for _, name := range streams {
-		s, err := c.js.Stream(ctx, name)
+		s, err := c.JS.Stream(ctx, name)
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", name, err)
 		}
@@ -176,13 +181,14 @@ func (c *cluster) whole(ctx context.Context, streams ...string) error {
 	return nil
 }
 
-func (c *cluster) close() error {
+// Close ends the servers. Their stores are gone where each had a disk of its own.
+func (c *Cluster) Close() error {
 	if c.admin != nil {
 		c.admin.Close()
 	}
 	var errs []error
-	for _, s := range c.servers {
-		s.kill()
+	for _, s := range c.Servers {
+		s.Process.Close()
 		if s.disk != nil {
 			errs = append(errs, s.disk.unmount())
 		}
@@ -191,33 +197,4 @@ func (c *cluster) close() error {
 		l.close()
 	}
 	return errors.Join(errs...)
-}
-
-// freeAddr is an address that nobody listens on now. It is found once and used again and again.
-func freeAddr(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
-// eventually tries until it succeeds or the time is over, and returns the last error.
-func eventually(ctx context.Context, within time.Duration, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	for {
-		attempt, done := context.WithTimeout(ctx, 5*time.Second)
-		err := try(attempt)
-		done()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return err
-		}
-	}
 }

@@ -25,13 +25,13 @@ type fault struct {
 var commonFaults = []fault{
 	{name: "bridge killed", do: func(ctx context.Context, w *world, lasts time.Duration) error {
 		b := w.anyBridge()
-		return w.without(b, func() { b.kill(); w.reconfigure(b); pause(ctx, lasts/4) })
+		return w.without(b, func() { b.Kill(); w.reconfigure(b); pause(ctx, lasts/4) })
 	}},
 	{name: "bridge frozen", do: func(ctx context.Context, w *world, lasts time.Duration) error {
 		b := w.anyBridge()
-		b.signal(syscall.SIGSTOP)
+		b.Signal(syscall.SIGSTOP)
 		pause(ctx, lasts)
-		b.signal(syscall.SIGCONT)
+		b.Signal(syscall.SIGCONT)
 		return nil
 	}},
 	{name: "bridges restarted one after the other", do: func(_ context.Context, w *world, _ time.Duration) error {
@@ -109,10 +109,10 @@ func (w *world) without(b *bridge, do func()) error {
 	b.down.Lock()
 	defer b.down.Unlock()
 	do()
-	if b.running() {
-		return fmt.Errorf("%s runs, though it was ended", b.name)
+	if b.Running() {
+		return fmt.Errorf("%s runs, though it was ended", b.Name)
 	}
-	return b.start(w.living)
+	return b.Start(w.living)
 }
 
 // stopTime is how long a bridge may take to stop when it is told to.
@@ -120,7 +120,7 @@ const stopTime = 20 * time.Second
 
 // stopWell tells a bridge to stop. One that does not is killed, and has failed.
 func (w *world) stopWell(b *bridge) {
-	if err := b.stop(syscall.SIGTERM, stopTime); err != nil {
+	if err := b.Stop(syscall.SIGTERM, stopTime); err != nil {
 		w.report.bad("%v", err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/bridgetest"
 )
 
 // The streams of a bridge with the standard prefix.
@@ -61,7 +63,7 @@ var clusterFaults = []fault{
 		return w.linkFault(ctx, w.outbound(), mode{delay: 80 * time.Millisecond}, lasts)
 	}},
 	{name: "links between NATS servers slow", do: func(ctx context.Context, w *world, lasts time.Duration) error {
-		return w.isolateServer(ctx, w.draw(len(w.cluster.servers)), mode{delay: 80 * time.Millisecond}, lasts)
+		return w.isolateServer(ctx, w.draw(len(w.cluster.Servers)), mode{delay: 80 * time.Millisecond}, lasts)
 	}},
 	{name: "NATS credentials expired", do: expireCredentials},
 	{name: "stream's configuration changed: full", alone: true, do: func(ctx context.Context, w *world, lasts time.Duration) error {
@@ -79,25 +81,25 @@ var clusterFaults = []fault{
 	{name: "NATS server's disk read-only", alone: true, possible: hasDisk, do: protectDisk},
 	{name: "NATS server's store torn at its tail", alone: true, do: tearStore},
 	{name: "NATS server's clock stepped", possible: hasClocks, do: func(ctx context.Context, w *world, lasts time.Duration) error {
-		return w.stepped(ctx, w.cluster.servers[w.draw(len(w.cluster.servers))].clock, lasts)
+		return w.stepped(ctx, w.cluster.Servers[w.draw(len(w.cluster.Servers))].clock, lasts)
 	}},
 }
 
 func hasDisk(w *world) bool {
-	return w.cluster == nil && w.disk != nil || w.cluster != nil && w.cluster.servers[0].disk != nil
+	return w.cluster == nil && w.disk != nil || w.cluster != nil && w.cluster.Servers[0].disk != nil
 }
 
 // leading is the server that leads the log, or any when none does.
 func (w *world) leading(ctx context.Context) int {
-	if i, err := w.cluster.leader(ctx, eventStream); err == nil {
+	if i, err := w.cluster.Leader(ctx, eventStream); err == nil {
 		return i
 	}
-	return w.draw(len(w.cluster.servers))
+	return w.draw(len(w.cluster.Servers))
 }
 
 // following is a server that does not lead the log.
 func (w *world) following(ctx context.Context) int {
-	n := len(w.cluster.servers)
+	n := len(w.cluster.Servers)
 	return (w.leading(ctx) + 1 + w.draw(n-1)) % n
 }
 
@@ -110,17 +112,17 @@ func (w *world) outbound() []*link {
 }
 
 func (w *world) killServer(ctx context.Context, i int, lasts time.Duration) error {
-	s := w.cluster.servers[i]
-	s.kill()
+	s := w.cluster.Servers[i]
+	s.Kill()
 	pause(ctx, lasts)
-	return s.start(w.living)
+	return s.Start(w.living)
 }
 
 func (w *world) freezeServer(ctx context.Context, i int, lasts time.Duration) error {
-	s := w.cluster.servers[i]
-	s.signal(syscall.SIGSTOP)
+	s := w.cluster.Servers[i]
+	s.Signal(syscall.SIGSTOP)
 	pause(ctx, lasts)
-	s.signal(syscall.SIGCONT)
+	s.Signal(syscall.SIGCONT)
 	return nil
 }
 
@@ -133,15 +135,15 @@ func (w *world) isolateServer(ctx context.Context, i int, m mode, lasts time.Dur
 
 // rollServers restarts the servers one after the other, as an upgrade does: each sends its clients away first.
 func rollServers(ctx context.Context, w *world, _ time.Duration) error {
-	for _, s := range w.cluster.servers {
-		if err := s.stop(syscall.SIGUSR2, 60*time.Second); err != nil {
+	for _, s := range w.cluster.Servers {
+		if err := s.Stop(syscall.SIGUSR2, 60*time.Second); err != nil {
 			return err
 		}
-		if err := s.start(w.living); err != nil {
+		if err := s.Start(w.living); err != nil {
 			return err
 		}
-		if err := eventually(ctx, time.Minute, func(ctx context.Context) error { return w.cluster.whole(ctx, eventStream, unappliedStream) }); err != nil {
-			return fmt.Errorf("after the restart of %s: %w", s.name, err)
+		if err := bridgetest.Until(ctx, time.Minute, func(ctx context.Context) error { return w.cluster.Whole(ctx, eventStream, unappliedStream) }); err != nil {
+			return fmt.Errorf("after the restart of %s: %w", s.Name, err)
 		}
 	}
 	return nil
@@ -163,7 +165,7 @@ func expireCredentials(ctx context.Context, w *world, lasts time.Duration) error
 
 // changeStream has somebody change the log's configuration, and put it right again.
 func (w *world) changeStream(ctx context.Context, lasts time.Duration, change func(*jetstream.StreamConfig, jetstream.StreamState)) error {
-	s, err := w.cluster.js.Stream(ctx, eventStream)
+	s, err := w.cluster.JS.Stream(ctx, eventStream)
 	if err != nil {
 		return err
 	}
@@ -174,7 +176,7 @@ func (w *world) changeStream(ctx context.Context, lasts time.Duration, change fu
 		return err
 	}
 	pause(ctx, lasts)
-	return eventually(w.living, time.Minute, func(ctx context.Context) error { return w.updateStream(ctx, right) })
+	return bridgetest.Until(w.living, time.Minute, func(ctx context.Context) error { return w.updateStream(ctx, right) })
 }
 
 // updateStream changes a stream as its owner could; nats.go would set what the bridge left out.
@@ -201,7 +203,7 @@ func (w *world) updateStream(ctx context.Context, c jetstream.StreamConfig) erro
 
 func deleteStream(name string) func(context.Context, *world, time.Duration) error {
 	return func(ctx context.Context, w *world, _ time.Duration) error {
-		err := w.cluster.js.DeleteStream(ctx, name)
+		err := w.cluster.JS.DeleteStream(ctx, name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			return nil
 		}
@@ -211,7 +213,7 @@ func deleteStream(name string) func(context.Context, *world, time.Duration) erro
 
 // fillDisk fills a server's disk for a while. A server that could not write must be started again.
 func fillDisk(ctx context.Context, w *world, lasts time.Duration) error {
-	s := w.cluster.servers[w.draw(len(w.cluster.servers))]
+	s := w.cluster.Servers[w.draw(len(w.cluster.Servers))]
 	if err := s.disk.fill(); err != nil {
 		return err
 	}
@@ -219,35 +221,35 @@ func fillDisk(ctx context.Context, w *world, lasts time.Duration) error {
 	if err := s.disk.free(); err != nil {
 		return err
 	}
-	s.kill()
-	return s.start(w.living)
+	s.Kill()
+	return s.Start(w.living)
 }
 
 // protectDisk has a server start, in vain, on a disk that cannot be written, and then on one that can.
 func protectDisk(ctx context.Context, w *world, lasts time.Duration) error {
-	s := w.cluster.servers[w.draw(len(w.cluster.servers))]
-	s.kill()
+	s := w.cluster.Servers[w.draw(len(w.cluster.Servers))]
+	s.Kill()
 	if err := s.disk.readOnly(true); err != nil {
 		return err
 	}
-	if err := s.start(w.living); err != nil {
+	if err := s.Start(w.living); err != nil {
 		return err
 	}
 	pause(ctx, lasts)
-	s.kill()
+	s.Kill()
 	if err := s.disk.readOnly(false); err != nil {
 		return err
 	}
-	return s.start(w.living)
+	return s.Start(w.living)
 }
 
 // tearStore leaves half a record at the end of a follower's log.
 func tearStore(ctx context.Context, w *world, lasts time.Duration) error {
-	s := w.cluster.servers[w.following(ctx)]
-	s.kill()
+	s := w.cluster.Servers[w.following(ctx)]
+	s.Kill()
 	pause(ctx, lasts/4)
 	if err := tear(s.store, eventStream); err != nil {
 		return err
 	}
-	return s.start(w.living)
+	return s.Start(w.living)
 }

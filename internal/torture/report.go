@@ -84,6 +84,8 @@ func (r *Report) Deliveries() int {
 
 // Made returns how many faults were made as they were meant.
 func (r *Report) Made() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	all := 0
 	for _, f := range r.faults {
 		all += f.times
@@ -99,7 +101,11 @@ func (r *Report) String() string {
 	if r.Config.Embedded {
 		where = "one bridge with an embedded server"
 	}
-	line("%s, seed %d, %s of faults\n", where, r.Config.Seed, r.Config.For)
+	long := fmt.Sprintf("%s of faults", r.Config.For)
+	if r.Config.Enough > 0 {
+		long = fmt.Sprintf("%d faults or %s", r.Config.Enough, long)
+	}
+	line("%s, seed %d, %s\n", where, r.Config.Seed, long)
 	line("| | |\n|---|---|")
 	line("| deliveries | %d: %s |", r.Deliveries(), counts(r.Answers, func(status int) string {
 		if status == 0 {

@@ -34,7 +34,7 @@ func (w *world) torture(ctx context.Context) error {
 	background.Go(func() { w.write(writing) })
 
 	order := w.shuffled(faults)
-	for writing.Err() == nil {
+	for writing.Err() == nil && !w.enough() {
 		pause(writing, calm)
 		if len(order) == 0 {
 			order = w.shuffled(faults)
@@ -45,8 +45,11 @@ func (w *world) torture(ctx context.Context) error {
 			return err
 		}
 	}
+	finish() // before the background is waited for
 	return nil
 }
+
+func (w *world) enough() bool { return w.config.Enough > 0 && w.report.Made() >= w.config.Enough }
 
 // possible are the faults that were chosen and can be made here.
 func (w *world) possible() []fault {

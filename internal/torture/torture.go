@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/mkio"
@@ -28,6 +29,7 @@ import (
 type Config struct {
 	Seed     uint64
 	For      time.Duration // how long faults are made; healing and judging come on top
+	Enough   int           // faults made as they were meant end it before that; 0: no number does
 	Embedded bool          // one bridge with a server of its own, instead of a cluster
 	Bridges  int           // on a cluster
 	Slots    int           // how many resources there are at a time, about
@@ -46,12 +48,14 @@ type world struct {
 	server  *http.Server
 	sender  *sender
 	bridges []*bridge
-	cluster *cluster // nil when the bridge has a server of its own
+	cluster *Cluster // nil when the bridge has a server of its own
 	store   string   // of the embedded server
 	disk    *disk    // it lies on; nil: the machine's
 	reader  *nats.Conn
 	js      jetstream.JetStream
 	names   event.Names
+	// addresses are those of the processes, which listen on them again whenever they are started again.
+	addresses *bridgetest.Addresses
 
 	living  context.Context // of processes
 	mu      sync.Mutex
@@ -89,7 +93,11 @@ func (w *world) open(ctx context.Context) error {
 	if err := os.MkdirAll(w.config.Dir, 0o700); err != nil {
 		return err
 	}
-	bridgeProgram, err := w.build(ctx, bridgePackage)
+	var err error
+	if w.addresses, err = bridgetest.NewAddresses(); err != nil {
+		return err
+	}
+	bridgeProgram, err := w.build(ctx, bridgetest.BridgePackage)
 	if err != nil {
 		return err
 	}
@@ -99,14 +107,14 @@ func (w *world) open(ctx context.Context) error {
 	if w.config.Embedded {
 		return w.openEmbedded(ctx, bridgeProgram)
 	}
-	serverProgram, err := w.build(ctx, serverPackage)
+	serverProgram, err := w.build(ctx, bridgetest.NATSPackage)
 	if err != nil {
 		return err
 	}
-	if w.cluster, err = newCluster(ctx, w.config.Dir, serverProgram, 3); err != nil {
+	if w.cluster, err = NewCluster(ctx, w.config.Dir, serverProgram, w.addresses, 3); err != nil {
 		return err
 	}
-	w.js = w.cluster.js
+	w.js = w.cluster.JS
 	for i := range w.config.Bridges {
 		if err := w.openBridge(ctx, bridgeProgram, fmt.Sprint("b", i+1)); err != nil {
 			return err
@@ -131,7 +139,7 @@ func (w *world) giveRoom(ctx context.Context) error {
 
 func (w *world) build(ctx context.Context, pkg string) (string, error) {
 	o := overlay{}
-	if w.config.Sabotage != "" && pkg == bridgePackage {
+	if w.config.Sabotage != "" && pkg == bridgetest.BridgePackage {
 		if err := o.sabotage(ctx, w.config.Sabotage); err != nil {
 			return "", err
 		}
@@ -168,7 +176,7 @@ func (w *world) openMKIO(ctx context.Context) error {
 
 // openBridge starts a bridge on the cluster.
 func (w *world) openBridge(ctx context.Context, program, name string) error {
-	b, err := newBridge(ctx, w.config.Dir, program, name, w.api.addr())
+	b, err := newBridge(ctx, w, program, name)
 	if err != nil {
 		return err
 	}
@@ -177,11 +185,11 @@ func (w *world) openBridge(ctx context.Context, program, name string) error {
 	if err := w.cluster.access.credentials(b.creds, time.Time{}); err != nil {
 		return err
 	}
-	if err := b.through(ctx, w.cluster.servers, len(w.cluster.servers)); err != nil {
+	if err := b.through(ctx, w.cluster.Servers, len(w.cluster.Servers)); err != nil {
 		return err
 	}
 	b.configure(0)
-	if err := b.start(w.living); err != nil {
+	if err := b.Start(w.living); err != nil {
 		return err
 	}
 	b.run(w.living)
@@ -190,7 +198,7 @@ func (w *world) openBridge(ctx context.Context, program, name string) error {
 
 // openEmbedded starts one bridge with a server of its own, on a disk of its own where one can be had.
 func (w *world) openEmbedded(ctx context.Context, program string) error {
-	b, err := newBridge(ctx, w.config.Dir, program, "b1", w.api.addr())
+	b, err := newBridge(ctx, w, program, "b1")
 	if err != nil {
 		return err
 	}
@@ -200,13 +208,13 @@ func (w *world) openEmbedded(ctx context.Context, program string) error {
 	if w.disk, err = mountDisk(volume); err != nil {
 		w.disk = nil
 	}
-	readers, err := freeAddr(ctx)
+	readers, err := w.addresses.Next()
 	if err != nil {
 		return err
 	}
 	b.base = append(b.base, "BRIDGE_STORE_DIR="+w.store, "BRIDGE_NATS_LISTEN="+readers)
 	b.configure(0)
-	if err := b.start(w.living); err != nil {
+	if err := b.Start(w.living); err != nil {
 		return err
 	}
 	b.run(w.living)
@@ -223,7 +231,7 @@ func (w *world) openEmbedded(ctx context.Context, program string) error {
 
 // green waits until every bridge says that it is ready.
 func (w *world) green(ctx context.Context, within time.Duration) error {
-	return eventually(ctx, within, func(ctx context.Context) error {
+	return bridgetest.Until(ctx, within, func(ctx context.Context) error {
 		for _, b := range w.bridges {
 			if err := b.ready(ctx); err != nil {
 				w.unready.Store(err.Error())
@@ -315,7 +323,7 @@ func (w *world) account(ctx context.Context, log *eventlog.Log) error {
 		for _, l := range w.outbound() {
 			r.LostBytes += l.lost.Load()
 		}
-		if err := eventually(ctx, time.Minute, func(ctx context.Context) error { return w.cluster.whole(ctx, eventStream, unappliedStream) }); err != nil {
+		if err := bridgetest.Until(ctx, time.Minute, func(ctx context.Context) error { return w.cluster.Whole(ctx, eventStream, unappliedStream) }); err != nil {
 			r.bad("%v", err)
 		}
 	}
@@ -333,14 +341,14 @@ func (w *world) inspect(ctx context.Context, b *bridge) error {
 	if err != nil {
 		return err
 	}
-	exits, peak := b.told()
-	w.report.Bridges = append(w.report.Bridges, bridgeReport{b.name, exits, peak, gauge(metrics, "go_goroutines")})
+	exits, peak := b.Ended()
+	w.report.Bridges = append(w.report.Bridges, bridgeReport{b.Name, exits, peak, gauge(metrics, "go_goroutines")})
 	if exits["exit status 2"] > 0 {
-		w.report.bad("%s ended with exit status 2", b.name)
+		w.report.bad("%s ended with exit status 2", b.Name)
 	}
-	found, err := b.find(5, "panic:", "fatal error:", "DATA RACE", webhookSecret, apiToken)
+	found, err := b.Log.Find(5, "panic:", "fatal error:", "DATA RACE", webhookSecret, apiToken)
 	for _, line := range found {
-		w.report.bad("%s said: %s", b.name, line)
+		w.report.bad("%s said: %s", b.Name, line)
 	}
 	return err
 }
@@ -355,7 +363,7 @@ func (w *world) close(end func()) {
 		b.close()
 	}
 	if w.cluster != nil {
-		if err := w.cluster.close(); err != nil {
+		if err := w.cluster.Close(); err != nil {
 			w.config.Log.Warn("the cluster could not be cleared away", "error", err)
 		}
 	}
@@ -368,6 +376,9 @@ func (w *world) close(end func()) {
 	w.playing.Wait()
 	if w.api != nil {
 		w.api.close()
+	}
+	if w.addresses != nil {
+		_ = w.addresses.Close()
 	}
 }
 

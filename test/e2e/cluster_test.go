@@ -1,4 +1,6 @@
-package torture
+//go:build e2e
+
+package e2e
 
 import (
 	"bytes"
@@ -10,45 +12,45 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/torture"
 )
 
 // A server that was killed cuts its streams back to what the others have; nats-server 2.15.2 cannot cut a compressed
 // block, and leaves the stream out from then on.
 func TestAKilledServerComesBackWithItsStreams(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the servers are processes, which the race detector does not see into")
-	}
-	ctx, dir := t.Context(), t.TempDir()
-	program, err := build(ctx, dir, serverPackage, overlay{}, false)
+	ctx := t.Context()
+	addresses, err := bridgetest.NewAddresses()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newCluster(ctx, dir, program, 3)
-	t.Cleanup(func() { _ = c.close() })
+	t.Cleanup(func() { _ = addresses.Close() })
+	c, err := torture.NewCluster(ctx, t.TempDir(), bridgetest.Program(t, bridgetest.NATSPackage), addresses, 3)
+	t.Cleanup(func() { _ = c.Close() })
 	if err != nil {
 		t.Fatal(err)
 	}
 	names := event.NewNames(event.DefaultPrefix)
-	if err := publish.Ensure(ctx, c.js, publish.Streams{Names: names, Replicas: 3, Create: true}); err != nil {
+	if err := publish.Ensure(ctx, c.JS, publish.Streams{Names: names, Replicas: 3, Create: true}); err != nil {
 		t.Fatal(err)
 	}
-	fill(t, c.js, 12<<20)
-	leader, err := c.leader(ctx, eventStream)
+	fill(t, c.JS, 12<<20)
+	leader, err := c.Leader(ctx, "MKIO_EVENTS")
 	if err != nil {
 		t.Fatal(err)
 	}
-	killed := c.servers[(leader+1)%len(c.servers)]
-	killed.kill()
-	fill(t, c.js, 1<<20)
-	if err := killed.start(ctx); err != nil {
+	killed := c.Servers[(leader+1)%len(c.Servers)]
+	killed.Kill()
+	fill(t, c.JS, 1<<20)
+	if err := killed.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := eventually(ctx, 30*time.Second, func(ctx context.Context) error { return c.whole(ctx, eventStream, stateStream) }); err != nil {
+	if err := bridgetest.Until(ctx, 2*time.Minute, func(ctx context.Context) error { return c.Whole(ctx, "MKIO_EVENTS", "KV_mkio_state") }); err != nil {
 		t.Error(err)
 	}
-	if broken, err := killed.find(3, "Critical write error"); err != nil || len(broken) > 0 {
+	if broken, err := killed.Log.Find(3, "Critical write error"); err != nil || len(broken) > 0 {
 		t.Errorf("%v, %q", err, broken)
 	}
 }
