@@ -137,8 +137,12 @@ func (r *Report) String() string {
 	shown := 0
 	for _, v := range r.Violations {
 		for l := range strings.Lines(v) { // a judge joins what it finds
+			what := "VIOLATION: "
+			if strings.HasPrefix(l, " ") || strings.HasPrefix(l, "history") { // it explains the one before
+				what = ""
+			}
 			if shown++; shown <= mostShown {
-				line("VIOLATION: %s", strings.TrimSpace(l))
+				line("%s%s", what, strings.TrimRight(l, "\n"))
 			}
 		}
 	}
@@ -148,8 +152,8 @@ func (r *Report) String() string {
 	return s.String()
 }
 
-// mostShown is how many violations a report shows.
-const mostShown = 40
+// mostShown is how many lines of violations a report shows.
+const mostShown = 100
 
 // counts writes numbers down, each with what it counts.
 func counts[K interface{ int | ~string }](m map[K]int, name func(K) string) string {

@@ -14,7 +14,7 @@ const (
 	longest   = 8 * time.Second
 	calm      = 2 * time.Second // between faults, for what comes to pile up
 	recovery  = 90 * time.Second
-	writeLead = 20 * time.Second // of MK.IO's script, on our clock
+	writeLead = 5 * time.Second // of MK.IO's script, on our clock
 )
 
 // plenty is how many deliveries may be under way before MK.IO's resources rest: more than bridges and machine carry would

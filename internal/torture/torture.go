@@ -252,10 +252,8 @@ func (w *world) judge(ctx context.Context) error {
 		return w.holdAgainst(ctx)
 	}
 	w.fake.SetFaults(mkiofake.Faults{})
-	for _, b := range w.bridges {
-		if err := w.without(b, func() { w.stopWell(b); b.configure(0) }); err != nil {
-			return err
-		}
+	if err := w.standard(); err != nil {
+		return err
 	}
 	began := time.Now()
 	select {
@@ -271,6 +269,17 @@ func (w *world) judge(ctx context.Context) error {
 	w.report.Converged = time.Since(began).Round(100 * time.Millisecond)
 	w.config.Log.Info("judging the log", "after", w.report.Converged)
 	return w.holdAgainst(ctx)
+}
+
+// standard starts all bridges again with the standard configuration.
+func (w *world) standard() error {
+	errs := make([]error, len(w.bridges))
+	var all sync.WaitGroup
+	for i, b := range w.bridges {
+		all.Go(func() { errs[i] = w.without(b, func() { w.stopWell(b); b.configure(0) }) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // convergence is how long the log may take to be as MK.IO is. Each resource that was deleted while sweeps failed is asked

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -40,6 +42,7 @@ func AsItWas(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error 
 		was[of] = append(was[of], c)
 	}
 	var errs []error
+	var convicted []lifecycle.Key
 	for e, err := range log.Events(ctx, eventlog.Query{}) {
 		if err != nil {
 			return err
@@ -52,11 +55,60 @@ func AsItWas(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error 
 		at := slices.IndexFunc(was[of], func(c mkiofake.Change) bool { return lifecycle.SameState(c.State, e.Fact.State) })
 		if at < 0 {
 			errs = append(errs, fmt.Errorf("I5: %s, event %d: it was not %q any more, or never", key, e.Sequence, e.Fact.State))
+			if len(convicted) < mostHistories && !slices.Contains(convicted, key) {
+				convicted = append(convicted, key)
+			}
 			continue
 		}
 		was[of] = was[of][at:] // the same state with another provisioning may follow
 	}
+	return errors.Join(append(errs, histories(ctx, log, fake, convicted))...)
+}
+
+// mostHistories is how many histories are told of what is not as it was.
+const mostHistories = 3
+
+// histories returns, as an error, all that the log has of some resources and all that they truly were; nil for none.
+func histories(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, keys []lifecycle.Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	told := map[lifecycle.Key]*strings.Builder{}
+	for _, key := range keys {
+		told[key] = &strings.Builder{}
+		fmt.Fprintf(told[key], "history of %s", key)
+	}
+	for e, err := range log.Events(ctx, eventlog.Query{}) {
+		if err != nil {
+			return err
+		}
+		key, err := e.Event.Data.Key()
+		if err != nil {
+			return err
+		}
+		if b, ok := told[key]; ok {
+			f := e.Fact
+			fmt.Fprintf(b, "\n  log: event %d, transition %d: %q %q, life %q, by %s, at %s, modified %s, seen after %s and before %s, recorded %s", e.Sequence, f.Transition,
+				f.State, f.Provisioning, f.Life, e.Event.Data.Via, moment(f.At), moment(f.Modified), moment(f.SeenAfter), moment(f.SeenBefore), e.Event.RecordedTime)
+		}
+	}
+	for _, c := range fake.Changes() {
+		if b, ok := told[c.Key]; ok {
+			fmt.Fprintf(b, "\n  MK.IO: %q %q, life %q, at %s, delivery %q %v, shown by %d answers", c.State, c.Provisioning, c.Life, moment(c.At), c.Type, c.Delivery, c.Shown)
+		}
+	}
+	var errs []error
+	for _, key := range keys {
+		errs = append(errs, errors.New(told[key].String()))
+	}
 	return errors.Join(errs...)
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "an unknown time"
+	}
+	return t.Format(time.RFC3339Nano)
 }
 
 // Converged checks, when a simulated MK.IO is quiet, that the last event of everything is what MK.IO has: I3.

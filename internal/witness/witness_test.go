@@ -36,7 +36,8 @@ func TestTheWitnessFindsWhatWasNot(t *testing.T) {
 	}
 	fake := mkiofake.New(mkiofake.Config{})
 	log := eventlog.New(js, names)
-	if err := witness.AsItWas(t.Context(), log, fake); err == nil || !strings.Contains(err.Error(), "I5: job aurora-vod/ladder-hd/never") {
+	if err := witness.AsItWas(t.Context(), log, fake); err == nil || !strings.Contains(err.Error(), "I5: job aurora-vod/ladder-hd/never") ||
+		!strings.Contains(err.Error(), "history of job aurora-vod/ladder-hd/never\n  log: event 1, transition 1: \"Processing\"") {
 		t.Errorf("found %v", err)
 	}
 	fake.Create(job("else"), "Queued")

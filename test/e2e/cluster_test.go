@@ -21,6 +21,7 @@ import (
 // A server that was killed cuts its streams back to what the others have; nats-server 2.15.2 cannot cut a compressed
 // block, and leaves the stream out from then on.
 func TestAKilledServerComesBackWithItsStreams(t *testing.T) {
+	t.Parallel() // it mostly waits
 	ctx := t.Context()
 	addresses, err := bridgetest.NewAddresses()
 	if err != nil {
