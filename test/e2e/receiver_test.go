@@ -1,17 +1,22 @@
-package examples_test
+//go:build e2e
+
+package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"mkio-bridge/internal/bridgetest"
 )
 
-// A receiver is a webhook that is down, then overloaded, then up; and that refuses one job for good.
+// A receiver is a webhook receiver that is down, then overloaded, then up; and that refuses one job for good.
 type receiver struct {
 	t       *testing.T
 	addr    string
@@ -20,27 +25,12 @@ type receiver struct {
 	mu   sync.Mutex
 	busy int               // how many requests it still turns away
 	took map[string]string // messages by their idempotency key
-	more chan struct{}     // something came
 }
 
-// newReceiver chooses an address at which nobody listens yet.
+// newReceiver chooses an address, at which nobody listens yet.
 func newReceiver(t *testing.T, refused string) *receiver {
 	t.Helper()
-	l := listen(t, "127.0.0.1:0")
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return &receiver{t: t, addr: addr, refused: refused, took: map[string]string{}, more: make(chan struct{}, 1)}
-}
-
-func listen(t *testing.T, addr string) net.Listener {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
+	return &receiver{t: t, addr: bridgetest.FreeAddress(t), refused: refused, took: map[string]string{}}
 }
 
 func (r *receiver) url() string { return "http://" + r.addr + "/services/hunter2" }
@@ -49,8 +39,11 @@ func (r *receiver) url() string { return "http://" + r.addr + "/services/hunter2
 func (r *receiver) open(busy int) {
 	r.t.Helper()
 	r.busy = busy
-	server := &http.Server{Handler: r, ReadHeaderTimeout: within}
-	l := listen(r.t, r.addr)
+	l, err := (&net.ListenConfig{}).Listen(r.t.Context(), "tcp", r.addr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	server := &http.Server{Handler: r, ReadHeaderTimeout: time.Minute}
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = server.Serve(l) }()
 	r.t.Cleanup(func() { _ = server.Close(); <-ended })
@@ -60,12 +53,6 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	body, err := io.ReadAll(request.Body)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	defer func() {
-		select {
-		case r.more <- struct{}{}:
-		default:
-		}
-	}()
 	var message struct{ Text string }
 	key := request.Header.Get("Idempotency-Key")
 	switch {
@@ -83,22 +70,9 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// await waits until something is so.
-func (r *receiver) await(what string, is func() bool) {
-	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), within)
-	defer cancel()
-	for {
-		r.mu.Lock()
-		so := is()
-		r.mu.Unlock()
-		if so {
-			return
-		}
-		select {
-		case <-r.more:
-		case <-ctx.Done():
-			r.t.Fatalf("the receiver waits for %s in vain; it took %v", what, r.took)
-		}
-	}
+// state returns how many requests it still turns away, and the messages that it took by their idempotency key.
+func (r *receiver) state() (busy int, took map[string]string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.busy, maps.Clone(r.took)
 }

@@ -1,0 +1,144 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/bridgetest"
+)
+
+const finishedJobs = "mkio.job.*.*.*.finished"
+
+func TestNotifyThroughAnOutage(t *testing.T) {
+	path := bridgetest.Program(t, "mkio-bridge/examples/notify")
+	throughAnOutage(t, "notify", func(b exampleBridge, dead string) []string {
+		return []string{path, "-nats", b.url(), "-all", "-subject", finishedJobs, "-waits", "1s,1s,2s,4s,8s,16s,32s", "-timeout", "1s", "-dead-letter-file", dead}
+	})
+}
+
+func TestRedpandaConnectThroughAnOutage(t *testing.T) {
+	runner := redpandaConnect(t)
+	throughAnOutage(t, "notify-connect", func(b exampleBridge, _ string) []string {
+		_, err := b.js.CreateConsumer(t.Context(), "MKIO_EVENTS", jetstream.ConsumerConfig{
+			Durable: "notify-connect", FilterSubject: finishedJobs, AckPolicy: jetstream.AckExplicitPolicy, AckWait: 10 * time.Second,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []string{runner, "run", bridgetest.Repository("examples/redpanda-connect/notify.yaml")}
+	})
+}
+
+// redpandaConnect returns the program that runs pipelines: the one that REDPANDA_CONNECT names or that is installed, or
+// else one that is built, in minutes, with the components that the pipeline uses.
+func redpandaConnect(t *testing.T) string {
+	t.Helper()
+	needs(t, "redpanda-connect")
+	if path := os.Getenv("REDPANDA_CONNECT"); path != "" {
+		return path
+	}
+	return findOrBuild(t, "redpanda-connect", "examples/redpanda-connect/testdata/runner", ".")
+}
+
+// throughAnOutage runs a program that posts finished jobs to a receiver: while nobody listens, while the program is killed
+// and started again, while the receiver is overloaded, and when all is well. It checks that each job is posted, with the
+// id of its event, and that the one that the receiver refuses for good is in the dead letters.
+func throughAnOutage(t *testing.T, name string, argv func(b exampleBridge, dead string) []string) {
+	t.Helper()
+	b := startExampleBridge(t)
+	r := newReceiver(t, "ep-refused")
+	dead := filepath.Join(t.TempDir(), "dead-letters.jsonl")
+	p := newExample(t, name, argv(b, dead), "NATS_URL="+b.url(), "NOTIFY_URL="+r.url(), "NOTIFY_DEAD_LETTER_FILE="+dead)
+	start := func() {
+		t.Helper()
+		if err := p.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.AwaitLine(t.Context(), func(line string) bool { return strings.Contains(line, "connection refused") }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	jobs := []string{"ep-1", "ep-refused", "ep-2", "ep-3"}
+	b.deliver("job-started.json", "ep-1") // does not match
+	for _, job := range jobs[:2] {
+		b.deliver("job-finished.finished.json", job)
+	}
+
+	start()
+	b.deliver("job-finished.finished.json", jobs[2])
+	p.Kill()
+	start()
+	r.open(3)
+	bridgetest.Eventually(t, "the receiver has turned requests away", func() bool { busy, _ := r.state(); return busy == 0 })
+	b.deliver("job-finished.finished.json", jobs[3])
+	bridgetest.Eventually(t, "the receiver has each job", func() bool { _, took := r.state(); return len(took) >= len(jobs)-1 })
+	b.awaitConsumer(name, "nothing left", func(*jetstream.ConsumerInfo) bool { return true })
+	if err := p.Terminate(); err != nil {
+		t.Errorf("%s did not stop well: %v", name, err)
+	}
+
+	ids := b.finished()
+	_, took := r.state()
+	for _, job := range jobs {
+		text, posted := took[ids[job]]
+		if posted == (job == "ep-refused") || posted && !strings.Contains(text, "job aurora-vod/ladder-hd/"+job+" is Finished") {
+			t.Errorf("%s: posted %v: %q", job, posted, text)
+		}
+	}
+	if len(took) != len(jobs)-1 {
+		t.Errorf("posted %v", took)
+	}
+	content, err := os.ReadFile(dead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(content) {
+		var l struct {
+			ID, Reason string
+			Event      struct{ ID string }
+		}
+		if err := json.Unmarshal(line, &l); err != nil || l.ID != ids["ep-refused"] || l.Event.ID != l.ID || !strings.Contains(l.Reason, "400") {
+			t.Errorf("dead letter %s: %v", line, err)
+		}
+	}
+	if len(content) == 0 {
+		t.Error("the job that is refused is no dead letter")
+	}
+	if strings.Contains(string(content), "hunter2") {
+		t.Errorf("the dead letter shows the receiver's address: %s", content)
+	}
+}
+
+// finished returns the ids of the events that are to be posted, by job.
+func (b exampleBridge) finished() map[string]string {
+	b.t.Helper()
+	consumer, err := b.js.OrderedConsumer(b.t.Context(), "MKIO_EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{finishedJobs}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ids := map[string]string{}
+	for range consumer.CachedInfo().NumPending {
+		m, err := consumer.Next()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		var e struct {
+			ID   string
+			Data struct{ Name string }
+		}
+		if err := json.Unmarshal(m.Data(), &e); err != nil {
+			b.t.Fatal(err)
+		}
+		ids[e.Data.Name] = e.ID
+	}
+	return ids
+}
