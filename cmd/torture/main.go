@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/torture"
 )
 
@@ -32,7 +33,7 @@ func run(ctx context.Context) int {
 	flag.IntVar(&c.Slots, "resources", 500, "how many resources there are at a time, about; deliveries grow with them")
 	flag.BoolVar(&c.Clocks, "clocks", true, "step clocks too; programs are built anew for that")
 	flag.StringVar(&c.Sabotage, "sabotage", "", "break the bridge on purpose: "+strings.Join(torture.Sabotages(), ", "))
-	flag.StringVar(&c.Dir, "dir", "", "a directory for stores and logs, which is kept; none: a temporary one")
+	flag.StringVar(&c.Dir, "dir", "", "a directory for stores and logs, which is kept; stores on disks of their own are copied there when something is violated; none: a temporary one")
 	faults := flag.String("faults", "", "only the faults with one of these words in their names, comma-separated")
 	flag.Parse()
 	if *faults != "" {
@@ -47,6 +48,7 @@ func run(ctx context.Context) int {
 		defer remove()
 		c.Dir = dir
 	}
+	defer bridgetest.RemoveBuilds()
 	report, err := torture.Run(ctx, c)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "torture:", err)

@@ -15,7 +15,10 @@ import (
 const diskSize = "size=6g"
 
 // A disk is a file system of its own, in memory.
-type disk struct{ dir string }
+type disk struct {
+	dir  string
+	keep bool // what is on it is copied before it goes, to a directory beside its own
+}
 
 // mountDisk makes a directory a disk of its own. It needs the right to mount.
 func mountDisk(dir string) (*disk, error) {
@@ -25,10 +28,18 @@ func mountDisk(dir string) (*disk, error) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, diskSize); err != nil {
 		return nil, fmt.Errorf("mount a disk: %w", err)
 	}
-	return &disk{dir}, nil
+	return &disk{dir: dir}, nil
 }
 
-func (d *disk) unmount() error { return syscall.Unmount(d.dir, syscall.MNT_DETACH) }
+// unmount ends the disk. What is on it is gone with the memory, unless it is to be kept.
+func (d *disk) unmount() error {
+	var err error
+	if d.keep {
+		_ = d.free() // there is none as a rule
+		err = os.CopyFS(d.dir+"-kept", os.DirFS(d.dir))
+	}
+	return errors.Join(err, syscall.Unmount(d.dir, syscall.MNT_DETACH))
+}
 
 // readOnly protects the disk from writes, or no longer. Nobody may have a file open to write it.
 func (d *disk) readOnly(on bool) error {

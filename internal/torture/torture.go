@@ -362,9 +362,27 @@ func (w *world) inspect(ctx context.Context, b *bridge) error {
 	return err
 }
 
+// keepStores has the stores survive their disks where they are evidence.
+func (w *world) keepStores() {
+	if len(w.report.Violations) == 0 || w.config.Sabotage != "" {
+		return
+	}
+	if w.disk != nil {
+		w.disk.keep = true
+	}
+	if w.cluster != nil {
+		for _, s := range w.cluster.Servers {
+			if s.disk != nil {
+				s.disk.keep = true
+			}
+		}
+	}
+}
+
 // close ends all processes and links.
 func (w *world) close(end func()) {
 	end()
+	w.keepStores()
 	if w.reader != nil {
 		w.reader.Close()
 	}
@@ -377,7 +395,9 @@ func (w *world) close(end func()) {
 		}
 	}
 	if w.disk != nil {
-		_ = w.disk.unmount() // it is in memory, and nobody needs it
+		if err := w.disk.unmount(); err != nil {
+			w.config.Log.Warn("the disk could not be cleared away", "error", err)
+		}
 	}
 	if w.server != nil {
 		_ = w.server.Close()
