@@ -1,6 +1,7 @@
 package bridgetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -23,7 +24,7 @@ import (
 //     process and of others, out of the network, and it refuses the port to whoever wants it on all addresses.
 type Addresses struct {
 	reservation net.Listener
-	network     [2]byte
+	network     [2]int
 	port        int
 
 	mu   sync.Mutex
@@ -41,11 +42,11 @@ func NewAddresses() (*Addresses, error) {
 	var err error
 	for range 100 {
 		a := &Addresses{
-			network: [2]byte{byte(1 + rand.IntN(254)), byte(rand.IntN(256))}, // not 127.0.y.0, where all others are
+			network: [2]int{1 + rand.IntN(254), rand.IntN(256)}, // not 127.0.y.0, where all others are
 			port:    lowestPort + rand.IntN(highestPort-lowestPort),
 			last:    1,
 		}
-		if a.reservation, err = net.Listen("tcp", a.address(1)); err == nil {
+		if a.reservation, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", a.address(1)); err == nil {
 			return a, nil
 		}
 	}

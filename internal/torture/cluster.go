@@ -188,7 +188,7 @@ func (c *Cluster) Close() error {
 	}
 	var errs []error
 	for _, s := range c.Servers {
-		s.Process.Close()
+		s.Close()
 		if s.disk != nil {
 			errs = append(errs, s.disk.unmount())
 		}
