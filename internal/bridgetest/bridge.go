@@ -71,7 +71,7 @@ func (b *Bridge) Restart() {
 		addr, _ := line["addr"].(string)
 		switch {
 		case line["msg"] == "listening" && line["for"] == "webhooks":
-			b.Webhook = "http://" + addr + "/webhooks/mkio"
+			b.Webhook = "http://" + addr + webhookPath
 		case line["msg"] == "listening" && line["for"] == "admin":
 			b.Admin = addr
 		case line["msg"] == "listening" && line["for"] == "nats":
@@ -129,13 +129,16 @@ type Answer struct {
 	Body       string
 }
 
-// Post posts a delivery.
-func (b *Bridge) Post(body []byte) (Answer, error) {
+// Post posts a delivery. Headers are names, each before its value.
+func (b *Bridge) Post(body []byte, headers ...string) (Answer, error) {
 	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.Webhook, bytes.NewReader(body))
 	if err != nil {
 		return Answer{}, err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	for header := range slices.Chunk(headers, 2) {
+		request.Header.Set(header[0], header[1])
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return Answer{}, err
@@ -145,10 +148,10 @@ func (b *Bridge) Post(body []byte) (Answer, error) {
 	return Answer{response.StatusCode, response.Header.Get("Retry-After"), string(text)}, err
 }
 
-// Deliver posts a delivery and returns the status of the answer.
-func (b *Bridge) Deliver(body []byte) int {
+// Deliver is [Bridge.Post] that must be answered; it returns the status.
+func (b *Bridge) Deliver(body []byte, headers ...string) int {
 	b.t.Helper()
-	answer, err := b.Post(body)
+	answer, err := b.Post(body, headers...)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -206,7 +209,12 @@ func (b *Bridge) AwaitReadiness(want int) (why string) {
 	return why
 }
 
-// Metric reads a metric without labels.
+// WebhookAddr is the host:port that takes deliveries.
+func (b *Bridge) WebhookAddr() string {
+	return strings.TrimSuffix(strings.TrimPrefix(b.Webhook, "http://"), webhookPath)
+}
+
+// Metric reads a metric by its name, with its labels as /metrics has them.
 func (b *Bridge) Metric(name string) float64 {
 	b.t.Helper()
 	for line := range strings.Lines(b.MustGet("/metrics")) {
@@ -220,6 +228,11 @@ func (b *Bridge) Metric(name string) float64 {
 	}
 	b.t.Fatalf("there is no metric %s", name)
 	return 0
+}
+
+// Env has a command find this bridge: its embedded NATS server, and its admin listener.
+func (b *Bridge) Env() []string {
+	return []string{"BRIDGE_NATS_LISTEN=" + b.NATS, "BRIDGE_ADMIN_LISTEN=" + b.Admin}
 }
 
 // Run runs another command of the program to its end and returns what it prints and its exit code.
@@ -240,21 +253,4 @@ func Run(t testing.TB, env []string, args ...string) (stdout, stderr string, cod
 func Repository(path string) string {
 	_, here, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(here), "..", "..", path)
-}
-
-// Delivery is the body of one of MK.IO's deliveries, from a file of internal/mkio/testdata/webhooks.
-func Delivery(t testing.TB, file string) []byte {
-	t.Helper()
-	body, err := os.ReadFile(Repository(filepath.Join("internal/mkio/testdata/webhooks", file)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return body
-}
-
-// DeliveryOf is [Delivery] of a job of another name; its id is another too.
-func DeliveryOf(t testing.TB, file, job string) []byte {
-	t.Helper()
-	body := bytes.ReplaceAll(Delivery(t, file), []byte("ep-0417"), []byte(job))
-	return bytes.ReplaceAll(body, []byte("fcaab4a4-433f-591d-baeb-a98c8b9d503a"), []byte("delivery-of-"+job))
 }

@@ -1,0 +1,140 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/bridgetest"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// tripwire returns an address that nobody may connect to.
+func tripwire(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Errorf("%s was connected to", l.Addr())
+			conn.Close()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return l.Addr().String()
+}
+
+// A watchedAPI is a MK.IO that records the paths it is asked for.
+type watchedAPI struct {
+	*httptest.Server
+	mu    sync.Mutex
+	asked []string
+}
+
+func watchAPI(t *testing.T, api http.Handler) *watchedAPI {
+	t.Helper()
+	w := &watchedAPI{}
+	w.Server = httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/api/v1/projects") || slices.Contains(strings.Split(r.URL.Path, "/"), "..") || r.Header.Get("Authorization") != "Bearer "+token {
+			t.Errorf("MK.IO is asked %s %s with %q", r.Method, r.RequestURI, r.Header.Get("Authorization"))
+		}
+		w.mu.Lock()
+		w.asked = append(w.asked, r.URL.Path)
+		w.mu.Unlock()
+		api.ServeHTTP(answer, r)
+	}))
+	t.Cleanup(w.Close)
+	return w
+}
+
+// await waits until a path was asked for.
+func (w *watchedAPI) await(t *testing.T, path string) {
+	t.Helper()
+	bridgetest.Eventually(t, "MK.IO is asked for "+path, func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return slices.Contains(w.asked, path)
+	})
+}
+
+// Whatever host a delivery names, the bridge asks BRIDGE_MKIO_URL alone about it, at the address that the name has there.
+func TestADeliveryCannotHaveAnotherHostAsked(t *testing.T) {
+	elsewhere := tripwire(t)
+	api := watchAPI(t, mkiofake.New(mkiofake.Config{Token: token, Projects: []string{mkiofake.VOD}, Start: time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)}))
+	p := bridgetest.StartBridge(t, secretEnv, "BRIDGE_MKIO_URL="+api.URL, "BRIDGE_MKIO_TOKEN="+token,
+		"BRIDGE_KINDS=job", "BRIDGE_POLL_ACTIVE=100ms")
+	const jobs = "/api/v1/projects/aurora-vod/media/transforms/ladder-hd/jobs/"
+	send := func(source, state string) int {
+		body := bridgetest.JobDelivery(t, "x", state, func(d map[string]any) { d["source"], d["id"] = source, source+state })
+		answer := bridgetest.SendRaw(t, p.WebhookAddr(), bridgetest.RawDelivery(secret, "Connection: close\r\nWebHook-Request-Callback: http://"+elsewhere+"/\r\n", body))
+		return bridgetest.StatusOf(answer)
+	}
+	named := map[string]string{} // by source, what is asked for
+	for i, format := range []string{"http://%s", "https://%s", "//%s", "ftp://%s", "http://me:pw@%s", "http://app.mk.io@%s", "http://%s/base", "http://%s:80", "HTTP://%s"} {
+		name := fmt.Sprint("ep-", i)
+		named[fmt.Sprintf(format, elsewhere)+jobs+name] = jobs + name
+	}
+	for _, name := range []string{"@" + elsewhere, "http:%5C%5C" + elsewhere, "%252e%252e%252f", `..%5C..%5Ca`} {
+		named[jobs+name] = jobs + strings.NewReplacer("%5C", `\`, "%25", "%").Replace(name)
+	}
+	for source := range named {
+		if first, second := send(source, "Finished"), send(source, "Canceled"); first != http.StatusNoContent || second != http.StatusAccepted {
+			t.Errorf("%s: status %d, and of a conflict %d", source, first, second)
+		}
+	}
+	for _, source := range []string{
+		"http://" + elsewhere + "/", "http://" + elsewhere, "http://" + elsewhere + "/a/.." + jobs + "x", "http://" + elsewhere + jobs + "..", jobs + "..%2f..%2fassets%2fa",
+		"/api/v1/projects/..%2f..%2f/media/assets/a", "/api/v1/projects/http:%2f%2f" + elsewhere + "/media/assets/a", "/api/v1/projects/%2e%2e/media/assets/a",
+	} {
+		if status := send(source, "Processing"); status != http.StatusAccepted {
+			t.Errorf("%s: status %d", source, status)
+		}
+	}
+	for _, path := range named {
+		api.await(t, path)
+	}
+	for _, source := range readLog(t, p.Env()) {
+		if !strings.HasPrefix(source, api.URL+jobs) {
+			t.Errorf("an event is of %s", source)
+		}
+	}
+	p.StopWell()
+}
+
+// An API that redirects to another host, or names it for the next page, does not get the token sent there.
+func TestTheAPICannotHaveAnotherHostAsked(t *testing.T) {
+	elsewhere := tripwire(t)
+	api := watchAPI(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "jobs") {
+			http.Redirect(w, r, "http://"+elsewhere+r.URL.Path, http.StatusTemporaryRedirect)
+			return
+		}
+		fmt.Fprintf(w, `{"value": [], "@odata.nextLink": "http://%s%s?$skiptoken=1"}`, elsewhere, r.URL.Path)
+	}))
+	p := bridgetest.StartBridge(t, secretEnv, "BRIDGE_MKIO_URL="+api.URL, "BRIDGE_MKIO_TOKEN="+token,
+		"BRIDGE_PROJECTS=aurora-vod", "BRIDGE_KINDS=job,asset", "BRIDGE_WEBHOOK_URL=https://bridge.example")
+	for _, path := range []string{"/media/jobs", "/media/assets", "/webhook/rules/mkio-bridge"} {
+		api.await(t, "/api/v1/projects/aurora-vod"+path)
+	}
+	bridgetest.CheckDelivers(t, p.WebhookAddr(), secret, bridgetest.JobDelivery(t, "meanwhile", "Finished", nil))
+	p.StopWell()
+	if log := p.Log.String(); strings.Contains(log, token) || !strings.Contains(log, elsewhere) {
+		t.Errorf("the bridge logged: %s", log)
+	}
+}
