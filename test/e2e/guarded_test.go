@@ -69,19 +69,21 @@ func (g *guardedNATS) env(user, password string, more ...string) []string {
 	return append([]string{"BRIDGE_NATS_URL=" + g.URL, "BRIDGE_NATS_USER=" + user, "BRIDGE_NATS_PASSWORD=" + password + "-REDACT-ME"}, more...)
 }
 
-// await waits until something is published on the subject, and returns all subjects that were published on up to there.
-func (g *guardedNATS) await(subject string) (subjects []string) {
+// await waits until something is published on each of the subjects, in any order, and returns all subjects that were
+// published on up to there.
+func (g *guardedNATS) await(subjects ...string) (seen []string) {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(g.t.Context(), time.Minute)
 	defer cancel()
 	for {
 		m, err := g.seen.NextMsgWithContext(ctx)
 		if err != nil {
-			g.t.Fatalf("nothing is published on %s: %v", subject, err)
+			g.t.Fatalf("nothing is published on %s: %v", subjects, err)
 		}
-		subjects = append(subjects, m.Subject)
-		if matches(subject, m.Subject) {
-			return subjects
+		seen = append(seen, m.Subject)
+		subjects = slices.DeleteFunc(subjects, func(pattern string) bool { return matches(pattern, m.Subject) })
+		if len(subjects) == 0 {
+			return seen
 		}
 	}
 }
@@ -161,7 +163,8 @@ func checkUsed(t *testing.T, may, used []string) {
 	}
 }
 
-// watchedMKIO starts a MK.IO of one project with one live event, and returns the settings of a bridge that polls it.
+// watchedMKIO starts a MK.IO of one project with one live event, and returns the settings of a bridge that polls it. Jobs,
+// which the project has none of, are not polled: they come by webhook alone.
 func watchedMKIO(t *testing.T) []string {
 	t.Helper()
 	fake := mkiofake.New(mkiofake.Config{Token: token, Projects: []string{mkiofake.VOD}, ReadLimit: -1})
@@ -174,7 +177,7 @@ func watchedMKIO(t *testing.T) []string {
 	t.Cleanup(api.Close)
 	return []string{
 		"BRIDGE_MKIO_URL=" + api.URL, "BRIDGE_MKIO_TOKEN=" + token, "BRIDGE_POLL_RATE=100000",
-		"BRIDGE_POLL_ACTIVE=1s", "BRIDGE_POLL_SWEEP=1s", "BRIDGE_POLL_FULL=1s",
+		"BRIDGE_KINDS=live-event,live-output,asset", "BRIDGE_POLL_ACTIVE=1s", "BRIDGE_POLL_SWEEP=1s", "BRIDGE_POLL_FULL=1s",
 		"BRIDGE_WEBHOOK_URL=https://bridge.example.com", secretEnv,
 	}
 }

@@ -47,12 +47,14 @@ func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
 	}
 	used = append(used, g.rest()...)
 
+	var created []string
 	for _, name := range []string{"KV_mkio_state", "MKIO_EVENTS", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_bridge", "KV_mkio_lease"} {
 		if err := js.DeleteStream(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
-		used = append(used, g.await("$JS.API.STREAM.CREATE."+name)...)
+		created = append(created, "$JS.API.STREAM.CREATE."+name)
 	}
+	used = append(used, g.await(created...)...)
 	used = append(used, g.await("mkio.live-event.aurora-vod.e1.running")...) // recorded anew
 	checkStatus(t, p, http.StatusNoContent, "job-started.json")
 	checkStatus(t, p, http.StatusNoContent, "job-finished.finished.json")
