@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -26,9 +27,13 @@ type Bridge struct {
 	Admin   string // host:port
 	NATS    string // host:port of the readers' port of the embedded server; "" when it has none
 
-	t    testing.TB
-	read int64 // how far its log was awaited
+	t      testing.TB
+	read   int64 // how far its log was awaited
+	probed bool  // it was asked for /readyz since its start
 }
+
+// readyPath is where a bridge tells whether it is ready.
+const readyPath = "/readyz"
 
 // StartBridge runs `bridge run` with the environment and waits until it listens. Ports are free ones and the store is the
 // test's own, unless the environment says otherwise.
@@ -114,10 +119,25 @@ func (b *Bridge) AwaitLog(message string) (found map[string]any) {
 	return found
 }
 
-// StopWell ends the bridge as an operator would; anything but exit 0 fails the test.
+// StopWell ends the bridge as an operator would; anything but exit 0 fails the test. A bridge that was asked for /readyz
+// takes deliveries until it is asked again, by what is taken for a load balancer: so it is asked.
 func (b *Bridge) StopWell() {
 	b.t.Helper()
-	if err := b.Terminate(); err != nil {
+	var asking sync.WaitGroup
+	if b.probed {
+		asking.Go(func() {
+			_ = Until(b.t.Context(), time.Minute, func(ctx context.Context) error { // whether it stops is for Terminate to say
+				if status, _, err := b.get(ctx, readyPath); err == nil && status == http.StatusOK {
+					return errors.New("the bridge does not stop yet")
+				}
+				return nil
+			})
+		})
+	}
+	err := b.Terminate()
+	asking.Wait()
+	b.probed = false
+	if err != nil {
 		b.t.Errorf("the bridge did not stop well: %v", err)
 	}
 }
@@ -161,22 +181,28 @@ func (b *Bridge) Deliver(body []byte, headers ...string) int {
 // Get asks the admin listener and returns the answer's status and body.
 func (b *Bridge) Get(path string) (status int, body string) {
 	b.t.Helper()
+	b.probed = b.probed || path == readyPath
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.Admin+path, nil)
+	status, body, err := b.get(ctx, path)
 	if err != nil {
 		b.t.Fatal(err)
+	}
+	return status, body
+}
+
+func (b *Bridge) get(ctx context.Context, path string) (status int, body string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.Admin+path, nil)
+	if err != nil {
+		return 0, "", err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		b.t.Fatal(err)
+		return 0, "", err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return response.StatusCode, string(text)
+	return response.StatusCode, string(text), err
 }
 
 // MustGet is [Bridge.Get] where the status is to be 200.
@@ -192,7 +218,7 @@ func (b *Bridge) MustGet(path string) string {
 // Readiness is what /readyz answers: its status, and why where it is not 200.
 func (b *Bridge) Readiness() (status int, why string) {
 	b.t.Helper()
-	status, body := b.Get("/readyz")
+	status, body := b.Get(readyPath)
 	var problem struct{ Detail string }
 	_ = json.Unmarshal([]byte(body), &problem) // it is none where the bridge is ready
 	return status, problem.Detail

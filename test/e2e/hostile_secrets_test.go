@@ -55,6 +55,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 	}
 	server.Kill()
 	p.AwaitLog("NATS is disconnected; connecting again")
+	p.AwaitReadiness(http.StatusServiceUnavailable)
 	p.StopWell()
 	lines := strings.Split(strings.TrimSpace(p.Log.String()), "\n")
 	if len(lines) < 20 {

@@ -35,6 +35,9 @@ func TestRunDeliverRestart(t *testing.T) {
 		if stdout, stderr, code := bridgetest.Run(t, b.Env(), "healthcheck"); code != exitOK || stdout != "ready\n" {
 			t.Errorf("healthcheck: exit %d: %s%s", code, stdout, stderr)
 		}
+		if status, why := b.Readiness(); status != http.StatusOK {
+			t.Errorf("/readyz is %d: %s", status, why)
+		}
 		resource := b.MustGet("/v1/resources/job/aurora-vod/ladder-hd/ep-0417")
 		if !strings.Contains(resource, "mkio.job.aurora-vod.ladder-hd.ep-0417.finished") {
 			t.Errorf("resource %s", resource)
