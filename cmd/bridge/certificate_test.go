@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,6 +21,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mkio-bridge/internal/bridgetest"
 )
 
 func TestTLSWithACertificateThatChanges(t *testing.T) {
@@ -47,21 +48,9 @@ func TestTLSWithACertificateThatChanges(t *testing.T) {
 		t.Errorf("the metrics do not tell when the certificate ends: %s", ends)
 	}
 	writeCertificate(t, cert, key, 2)
-	within(t, "the new certificate is used", func() bool { return serial() == 2 })
+	bridgetest.Eventually(t, "the new certificate is used", func() bool { return serial() == 2 })
 	if _, err := loadCertificate(config{TLSCert: cert, TLSKey: filepath.Join(dir, "gone")}); err == nil || !strings.Contains(err.Error(), "BRIDGE_TLS_CERT") {
 		t.Errorf("a missing key: %v", err)
-	}
-}
-
-// within waits for what a look at the files brings about.
-func within(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	deadline, cancel := context.WithTimeout(t.Context(), 10*watchEvery)
-	defer cancel()
-	for !is() {
-		if deadline.Err() != nil {
-			t.Fatalf("it does not come about that %s", what)
-		}
 	}
 }
 
@@ -88,7 +77,7 @@ func TestClientCertificates(t *testing.T) {
 	check("a certificate and the secret", known, demoSecret, http.StatusNoContent)
 
 	others.write(t, file("ca.crt"))
-	within(t, "another authority is in force", func() bool { return stranger.deliver(demoSecret) == http.StatusNoContent })
+	bridgetest.Eventually(t, "another authority is in force", func() bool { return stranger.deliver(demoSecret) == http.StatusNoContent })
 	check("a certificate of before, and the session of its last connection", known, demoSecret, 0)
 }
 
@@ -136,7 +125,7 @@ func newSender(t *testing.T, addr string, a *authority) *sender {
 // deliver returns the status of the answer; 0 when no TLS connection came about.
 func (s *sender) deliver(secret string) int {
 	s.t.Helper()
-	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url, bytes.NewReader(fixture(s.t, "streaming-locator-created.json")))
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url, bytes.NewReader(bridgetest.Delivery(s.t, "streaming-locator-created.json")))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -234,7 +223,7 @@ func TestTLSThatFailsIsAWarningNowAndThen(t *testing.T) {
 	}
 	var levels []string
 	for line := range strings.Lines(log.String()) {
-		levels = append(levels, parseLog(strings.TrimSpace(line))["level"].(string))
+		levels = append(levels, bridgetest.ParseLine(strings.TrimSpace(line))["level"].(string))
 	}
 	if got := strings.Join(levels, " "); got != "DEBUG DEBUG WARN DEBUG" {
 		t.Errorf("levels %s", got)

@@ -84,19 +84,27 @@ func (d *doctor) checkStreams(ctx context.Context, nc *nats.Conn, js jetstream.J
 	}
 }
 
-// publishTime is how long the doctor waits for JetStream: a server that forbids a write does not answer it.
+// publishTime is how long the doctor waits for JetStream: a server that forbids a write does not answer it, and tells the
+// connection.
 const publishTime = 3 * time.Second
 
 func (d *doctor) checkPublish(ctx context.Context, nc *nats.Conn, js jetstream.JetStream, streams publish.Streams) {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
+	ctx, forbid := context.WithCancelCause(ctx)
+	defer forbid(nil)
+	nc.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+		if errors.Is(err, nats.ErrPermissionViolation) {
+			forbid(err)
+		}
+	})
 	err := publish.TryWrites(ctx, js, streams)
 	if err == nil {
 		d.ok("publishing", "the bridge may write to the log and what is beside it, and remove what it retries")
 		return
 	}
-	if last := nc.LastError(); errors.Is(last, nats.ErrPermissionViolation) {
-		err = last
+	if cause := context.Cause(ctx); errors.Is(cause, nats.ErrPermissionViolation) {
+		err = cause
 	}
 	n := streams.Names
 	d.fail("publishing", reason(err), fmt.Sprintf("let the user publish to %s, %s.>, %s.>, $KV.%s.>, $KV.%s.> and $JS.API.>, and subscribe to _INBOX.>; deploy/nats/accounts.conf names the parts of $JS.API.> that a bridge needs, such as $JS.API.STREAM.MSG.DELETE.%s for retries",

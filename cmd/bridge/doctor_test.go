@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"mkio-bridge/internal/brokertest"
 )
 
 func TestDoctorFindsNothingWrong(t *testing.T) {
@@ -198,7 +200,7 @@ func TestDoctorWithTheEmbeddedServer(t *testing.T) {
 
 func TestDoctorFindsThatItMayNotPublish(t *testing.T) {
 	installed(t)
-	server := startNATS(t, `authorization {users: [{user: me, password: "REDACT-ME", permissions: {publish: {deny: ["mkio.>"]}}}]}`)
+	server := brokertest.StartNATS(t, `authorization {users: [{user: me, password: "REDACT-ME", permissions: {publish: {deny: ["mkio.>"]}}}]}`)
 	makeStreams(t, server, nats.UserInfo("me", "REDACT-ME"))
 	t.Setenv("BRIDGE_NATS_URL", server)
 	t.Setenv("BRIDGE_NATS_USER", "me")

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/http"
 	"testing"
+
+	"mkio-bridge/internal/bridgetest"
 )
 
 // A load balancer sends deliveries to a bridge that stops until it has asked whether it is ready: they are taken, and
@@ -17,7 +19,7 @@ func TestABridgeThatStopsTakesDeliveriesUntilThatIsKnown(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- stop() }()
 	<-b.stopping.Done()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+webhookPath, bytes.NewReader(fixture(t, "streaming-locator-created.json")))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+webhookPath, bytes.NewReader(bridgetest.Delivery(t, "streaming-locator-created.json")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 )
@@ -189,7 +190,7 @@ func openWith(t *testing.T, change func(*config)) *bridge {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.close)
-	if status := deliver(t, b, fixture(t, "job-started.json")); status != 204 {
+	if status := deliver(t, b, bridgetest.Delivery(t, "job-started.json")); status != 204 {
 		t.Fatalf("status %d", status)
 	}
 	return b

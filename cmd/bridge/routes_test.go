@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/schematest"
 )
 
@@ -26,6 +27,25 @@ func ask(routes http.Handler, method, target string, header http.Header) *httpte
 	answer := httptest.NewRecorder()
 	routes.ServeHTTP(answer, request)
 	return answer
+}
+
+// get asks for a URL, whose answer is to have a status, and returns its body.
+func get(t *testing.T, url string, want int) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != want {
+		t.Errorf("%s: status %d, want %d, %v: %s", url, response.StatusCode, want, err, body)
+	}
+	return string(body)
 }
 
 func TestThePublicListenerHasTheWebhookAndNothingElse(t *testing.T) {
@@ -135,7 +155,7 @@ func TestV1WithoutATokenIsForThisMachine(t *testing.T) {
 
 func TestListOfResources(t *testing.T) {
 	b := openForTest(t)
-	if status := deliver(t, b, fixture(t, "streaming-locator-created.json")); status != 204 {
+	if status := deliver(t, b, bridgetest.Delivery(t, "streaming-locator-created.json")); status != 204 {
 		t.Fatalf("status %d", status)
 	}
 	if err := b.publisher.Load(t.Context()); err != nil { // waits for the server to fill the bucket
@@ -207,7 +227,7 @@ func TestEventsAreStreamed(t *testing.T) {
 		}
 		return ids
 	}
-	if status := deliver(t, b, fixture(t, "job-finished.finished.json")); status != 204 {
+	if status := deliver(t, b, bridgetest.Delivery(t, "job-finished.finished.json")); status != 204 {
 		t.Fatalf("status %d", status)
 	}
 	if got := fmt.Sprint(read("?from=1", "", 2)); got != "[1 2]" {
@@ -218,10 +238,10 @@ func TestEventsAreStreamed(t *testing.T) {
 	}
 	live := make(chan []string)
 	go func() { live <- read("", "2", 2) }()
-	if status := deliver(t, b, fixture(t, "streaming-locator-created.json")); status != 204 {
+	if status := deliver(t, b, bridgetest.Delivery(t, "streaming-locator-created.json")); status != 204 {
 		t.Fatalf("status %d", status)
 	}
-	if status := deliver(t, b, fixture(t, "scheduled-operation-accepted.json")); status != 204 {
+	if status := deliver(t, b, bridgetest.Delivery(t, "scheduled-operation-accepted.json")); status != 204 {
 		t.Fatalf("status %d", status)
 	}
 	if got := fmt.Sprint(<-live); got != "[3 4]" {
@@ -261,7 +281,7 @@ func TestAStreamIsKeptAlive(t *testing.T) {
 // SIGTERM ends the context: what is in hand is answered, and what was answered is in the log.
 func TestAStopAnswersWhatIsInHand(t *testing.T) {
 	b, addr, stop := serveForTest(t, nil)
-	body := fixture(t, "streaming-locator-created.json")
+	body := bridgetest.Delivery(t, "streaming-locator-created.json")
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)

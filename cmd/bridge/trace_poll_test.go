@@ -10,10 +10,11 @@ import (
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
+	"mkio-bridge/internal/tracingtest"
 )
 
 func TestATraceGoesFromAPollToItsEvent(t *testing.T) {
-	c := newCollector(t)
+	c := tracingtest.NewCollector(t)
 	traces := exportHere(t, c)
 	fake := mkiofake.New(mkiofake.Config{Token: demoToken, Projects: []string{mkiofake.VOD}})
 	job, err := lifecycle.NewKey(lifecycle.Job, mkiofake.VOD, "ladder-hd", "ep-1")
@@ -30,10 +31,10 @@ func TestATraceGoesFromAPollToItsEvent(t *testing.T) {
 	awaitEvents(t, w.js, 1)
 	stop()
 	<-polling
-	is := tracedAt(t, w.js, 1)
+	is := tracingtest.TracedAt(t, w.js, 1)
 	traces.Close()
 
-	published := c.named("publish")
+	published := c.Named("publish")
 	if len(published) != 1 {
 		t.Fatalf("published: %v", published)
 	}
@@ -42,23 +43,23 @@ func TestATraceGoesFromAPollToItsEvent(t *testing.T) {
 	if len(poll.ParentSpanId) > 0 {
 		t.Errorf("the poll is in somebody's trace: %v", poll)
 	}
-	if want := (traced{origin: parentOf(poll), parent: parentOf(published[0])}); is != want {
+	if want := (tracingtest.Traced{Origin: tracingtest.TraceParent(poll), Parent: tracingtest.TraceParent(published[0])}); is != want {
 		t.Errorf("the message has %v, want %v", is, want)
 	}
-	holdsAttributes(t, poll, map[string]string{"mkio.project": mkiofake.VOD})
-	holdsAttributes(t, observed, map[string]string{"mkio.via": "poll"})
+	tracingtest.CheckAttributes(t, poll, map[string]string{"mkio.project": mkiofake.VOD})
+	tracingtest.CheckAttributes(t, observed, map[string]string{"mkio.via": "poll"})
 }
 
 // spanBehind returns the parent of a span, which must have a name.
-func spanBehind(t *testing.T, c *collector, child *tracepb.Span, name string) *tracepb.Span {
+func spanBehind(t *testing.T, c *tracingtest.Collector, child *tracepb.Span, name string) *tracepb.Span {
 	t.Helper()
-	for _, s := range c.named(name) {
+	for _, s := range c.Named(name) {
 		if string(s.SpanId) == string(child.ParentSpanId) {
-			below(t, child, s)
+			tracingtest.CheckParent(t, child, s)
 			return s
 		}
 	}
-	t.Fatalf("behind %s is no %s: %v", child.Name, name, c.spans)
+	t.Fatalf("behind %s is no %s: %v", child.Name, name, c.Spans())
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/schematest"
 )
@@ -95,7 +96,7 @@ func onlyAnother(c *config) { c.Projects = list{"another"} }
 func putAside(t *testing.T) *workshop {
 	t.Helper()
 	w := newWorkshop(t, onlyAnother)
-	w.deliver(fixture(t, "job-started.json"), http.StatusAccepted)
+	w.deliver(bridgetest.Delivery(t, "job-started.json"), http.StatusAccepted)
 	w.deliver([]byte("no JSON \x1b[2J"), http.StatusBadRequest)
 	w.restart(nil)
 	w.deliver(jobDelivery(t, "a%1bb", "Finished", nil), http.StatusNoContent)

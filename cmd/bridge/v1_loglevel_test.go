@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -23,50 +22,6 @@ func put(routes http.Handler, target, body string, header http.Header) *httptest
 }
 
 const logLevelPath = "/v1/log-level"
-
-// What happened is in the log from the moment of the change on, and not before.
-func TestTheLogLevelChangesWhileTheBridgeRuns(t *testing.T) {
-	p := startBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), secretEnv)
-	go p.drain()
-	url := "http://" + p.admin + logLevelPath
-	if got := get(t, url, http.StatusOK); got != "{\"level\":\"info\"}\n" {
-		t.Errorf("at the start it is %s", got)
-	}
-	send := func(name string) {
-		t.Helper()
-		checkDelivers(t, p.addr(), jobDelivery(t, name, "Finished", nil))
-	}
-	change := func(body string) {
-		t.Helper()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			t.Fatalf("%s: status %d", body, response.StatusCode)
-		}
-	}
-	send("before")
-	change(`{"level": "debug"}`)
-	send("meanwhile")
-	change(`{"level": "info"}`)
-	send("after")
-	p.stop()
-	said := strings.Join(p.said, "\n")
-	if strings.Count(said, "the log level changes") != 2 {
-		t.Errorf("that the level changed is not in the log: %s", said)
-	}
-	for name, want := range map[string]bool{"before": false, "meanwhile": true, "after": false} {
-		if strings.Contains(said, "ladder-hd."+name) != want {
-			t.Errorf("what came %s is in the log: %t", name, !want)
-		}
-	}
-}
 
 func TestALogLevelEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

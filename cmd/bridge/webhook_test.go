@@ -8,9 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/publish"
 )
@@ -102,26 +100,6 @@ func (m *tinyMKIO) shown(name string) any {
 	return map[string]any{"metadata": map[string]string{"id": "id-" + name, "name": name}, "spec": spec}
 }
 
-// startNATS runs the server that other people run, with further configuration, and returns its address.
-func startNATS(t *testing.T, more string) string {
-	t.Helper()
-	path, err := natsServer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "nats.conf")
-	if err := os.WriteFile(file, []byte(more), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := exec.CommandContext(t.Context(), path, "-c", file, "-js", "-sd", filepath.Join(dir, "js"), "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", dir)
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	return awaitPorts(t, dir)
-}
-
 // makeStreams makes the streams as a bridge does.
 func makeStreams(t *testing.T, url string, way ...nats.Option) {
 	t.Helper()
@@ -143,7 +121,7 @@ func makeStreams(t *testing.T, url string, way ...nats.Option) {
 // streams are made.
 func installed(t *testing.T) *tinyMKIO {
 	t.Helper()
-	url := startNATS(t, "")
+	url := brokertest.StartNATS(t, "")
 	makeStreams(t, url)
 	m := &tinyMKIO{t: t, rules: map[string]map[string]any{}}
 	api := httptest.NewServer(m)

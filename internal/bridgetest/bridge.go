@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -26,9 +27,13 @@ type Bridge struct {
 	Admin   string // host:port
 	NATS    string // host:port of the readers' port of the embedded server; "" when it has none
 
-	t    testing.TB
-	read int64 // how far its log was awaited
+	t      testing.TB
+	read   int64 // how far its log was awaited
+	probed bool  // it was asked for /readyz since its start
 }
+
+// readyPath is where a bridge tells whether it is ready.
+const readyPath = "/readyz"
 
 // StartBridge runs `bridge run` with the environment and waits until it listens. Ports are free ones and the store is the
 // test's own, unless the environment says otherwise.
@@ -71,7 +76,7 @@ func (b *Bridge) Restart() {
 		addr, _ := line["addr"].(string)
 		switch {
 		case line["msg"] == "listening" && line["for"] == "webhooks":
-			b.Webhook = "http://" + addr + "/webhooks/mkio"
+			b.Webhook = "http://" + addr + webhookPath
 		case line["msg"] == "listening" && line["for"] == "admin":
 			b.Admin = addr
 		case line["msg"] == "listening" && line["for"] == "nats":
@@ -114,10 +119,25 @@ func (b *Bridge) AwaitLog(message string) (found map[string]any) {
 	return found
 }
 
-// StopWell ends the bridge as an operator would; anything but exit 0 fails the test.
+// StopWell ends the bridge as an operator would; anything but exit 0 fails the test. A bridge that was asked for /readyz
+// takes deliveries until it is asked again, by what is taken for a load balancer: so it is asked.
 func (b *Bridge) StopWell() {
 	b.t.Helper()
-	if err := b.Terminate(); err != nil {
+	var asking sync.WaitGroup
+	if b.probed {
+		asking.Go(func() {
+			_ = Until(b.t.Context(), time.Minute, func(ctx context.Context) error { // whether it stops is for Terminate to say
+				if status, _, err := b.get(ctx, readyPath); err == nil && status == http.StatusOK {
+					return errors.New("the bridge does not stop yet")
+				}
+				return nil
+			})
+		})
+	}
+	err := b.Terminate()
+	asking.Wait()
+	b.probed = false
+	if err != nil {
 		b.t.Errorf("the bridge did not stop well: %v", err)
 	}
 }
@@ -129,13 +149,16 @@ type Answer struct {
 	Body       string
 }
 
-// Post posts a delivery.
-func (b *Bridge) Post(body []byte) (Answer, error) {
+// Post posts a delivery. Headers are names, each before its value.
+func (b *Bridge) Post(body []byte, headers ...string) (Answer, error) {
 	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.Webhook, bytes.NewReader(body))
 	if err != nil {
 		return Answer{}, err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	for header := range slices.Chunk(headers, 2) {
+		request.Header.Set(header[0], header[1])
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return Answer{}, err
@@ -145,10 +168,10 @@ func (b *Bridge) Post(body []byte) (Answer, error) {
 	return Answer{response.StatusCode, response.Header.Get("Retry-After"), string(text)}, err
 }
 
-// Deliver posts a delivery and returns the status of the answer.
-func (b *Bridge) Deliver(body []byte) int {
+// Deliver is [Bridge.Post] that must be answered; it returns the status.
+func (b *Bridge) Deliver(body []byte, headers ...string) int {
 	b.t.Helper()
-	answer, err := b.Post(body)
+	answer, err := b.Post(body, headers...)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -158,22 +181,28 @@ func (b *Bridge) Deliver(body []byte) int {
 // Get asks the admin listener and returns the answer's status and body.
 func (b *Bridge) Get(path string) (status int, body string) {
 	b.t.Helper()
+	b.probed = b.probed || path == readyPath
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.Admin+path, nil)
+	status, body, err := b.get(ctx, path)
 	if err != nil {
 		b.t.Fatal(err)
+	}
+	return status, body
+}
+
+func (b *Bridge) get(ctx context.Context, path string) (status int, body string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.Admin+path, nil)
+	if err != nil {
+		return 0, "", err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		b.t.Fatal(err)
+		return 0, "", err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return response.StatusCode, string(text)
+	return response.StatusCode, string(text), err
 }
 
 // MustGet is [Bridge.Get] where the status is to be 200.
@@ -189,7 +218,7 @@ func (b *Bridge) MustGet(path string) string {
 // Readiness is what /readyz answers: its status, and why where it is not 200.
 func (b *Bridge) Readiness() (status int, why string) {
 	b.t.Helper()
-	status, body := b.Get("/readyz")
+	status, body := b.Get(readyPath)
 	var problem struct{ Detail string }
 	_ = json.Unmarshal([]byte(body), &problem) // it is none where the bridge is ready
 	return status, problem.Detail
@@ -206,7 +235,12 @@ func (b *Bridge) AwaitReadiness(want int) (why string) {
 	return why
 }
 
-// Metric reads a metric without labels.
+// WebhookAddr is the host:port that takes deliveries.
+func (b *Bridge) WebhookAddr() string {
+	return strings.TrimSuffix(strings.TrimPrefix(b.Webhook, "http://"), webhookPath)
+}
+
+// Metric reads a metric by its name, with its labels as /metrics has them.
 func (b *Bridge) Metric(name string) float64 {
 	b.t.Helper()
 	for line := range strings.Lines(b.MustGet("/metrics")) {
@@ -220,6 +254,11 @@ func (b *Bridge) Metric(name string) float64 {
 	}
 	b.t.Fatalf("there is no metric %s", name)
 	return 0
+}
+
+// Env has a command find this bridge: its embedded NATS server, and its admin listener.
+func (b *Bridge) Env() []string {
+	return []string{"BRIDGE_NATS_LISTEN=" + b.NATS, "BRIDGE_ADMIN_LISTEN=" + b.Admin}
 }
 
 // Run runs another command of the program to its end and returns what it prints and its exit code.
@@ -240,21 +279,4 @@ func Run(t testing.TB, env []string, args ...string) (stdout, stderr string, cod
 func Repository(path string) string {
 	_, here, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(here), "..", "..", path)
-}
-
-// Delivery is the body of one of MK.IO's deliveries, from a file of internal/mkio/testdata/webhooks.
-func Delivery(t testing.TB, file string) []byte {
-	t.Helper()
-	body, err := os.ReadFile(Repository(filepath.Join("internal/mkio/testdata/webhooks", file)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return body
-}
-
-// DeliveryOf is [Delivery] of a job of another name; its id is another too.
-func DeliveryOf(t testing.TB, file, job string) []byte {
-	t.Helper()
-	body := bytes.ReplaceAll(Delivery(t, file), []byte("ep-0417"), []byte(job))
-	return bytes.ReplaceAll(body, []byte("fcaab4a4-433f-591d-baeb-a98c8b9d503a"), []byte("delivery-of-"+job))
 }

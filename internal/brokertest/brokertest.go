@@ -1,4 +1,4 @@
-// Package brokertest gives tests a real NATS server with JetStream of their own.
+// Package brokertest runs real NATS servers with JetStream inside of a test: the embedded one, and one of somebody else.
 package brokertest
 
 import (

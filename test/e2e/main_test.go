@@ -2,6 +2,8 @@
 
 // Package e2e tests mkio-bridge from outside: as processes, against NATS servers, clusters, browsers and the runtimes of
 // the examples. Its tests take the whole machine and run one after another: go test -tags e2e -p 1 ./test/e2e
+//
+// Tests that call [testing.T.Parallel] do little but wait; two of them run beside each other after all others.
 package e2e
 
 import (
@@ -11,3 +13,20 @@ import (
 )
 
 func TestMain(m *testing.M) { bridgetest.Main(m) }
+
+// The token is that of MK.IO's API, the secret that of deliveries to webhookPath.
+const (
+	webhookPath = "/webhooks/mkio"
+	token       = "demo-token"
+	secret      = "demo-secret"
+	secretEnv   = "BRIDGE_WEBHOOK_SECRETS=" + secret
+)
+
+// Exit codes of commands.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitTimedOut    = 3
+	exitUnreachable = 4
+)

@@ -1,59 +1,52 @@
-package main
+//go:build e2e
+
+package e2e
 
 import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 )
 
-// drain lets a bridge say more than anybody awaits.
-func (p *process) drain() {
-	for range p.lines { // said has them too
-	}
-}
-
-// forgery would be lines of a log of their own, in either format, and would clear a terminal.
+// forgery would add lines of its own to a log of either format, and would clear a terminal.
 const forgery = "x\n{\"time\":\"2031-03-04T10:00:00Z\",\"level\":\"ERROR\",\"msg\":\"forged\"}\r\n" +
 	"time=2031-03-04T10:00:00Z level=ERROR msg=forged\r\x1b[2J\x1b]0;forged\x07\u2028\x00\",\"msg\":\"forged\" msg=forged"
 
-// forgeries are requests that carry it wherever a request can.
+// forgeries are requests that carry the forgery wherever a request can.
 func forgeries(t *testing.T) []string {
 	t.Helper()
 	encoded := url.QueryEscape(forgery)
 	line := strings.NewReplacer("\r", "", "\n", "", "\x00", "").Replace(forgery)
 	const end = "Connection: close\r\n"
 	in := func(place string) []byte {
-		return jobDelivery(t, "forged", "Finished", func(d map[string]any) { d[place] = forgery })
+		return bridgetest.JobDelivery(t, "forged", "Finished", func(d map[string]any) { d[place] = forgery })
 	}
-	text := rawDelivery(end, []byte(forgery))
+	text := bridgetest.RawDelivery(secret, end, []byte(forgery))
 	raw := []string{
 		text,
-		rawDelivery(end, in("id")), rawDelivery(end, in("type")), rawDelivery(end, in("source")), rawDelivery(end, in("time")), rawDelivery(end, in("specversion")),
-		rawDelivery(end, jobDelivery(t, url.PathEscape("a"+strings.ReplaceAll(forgery, "/", "")), forgery, nil)),
-		rawDelivery(end, jobDelivery(t, "b", "Finished", func(d map[string]any) { d["data"].(map[string]any)["projectName"] = forgery })),
-		rawDelivery(end+"X-Forged: "+line+"\r\n", []byte("{}")), rawDelivery(end+"X-Forged: a\r\n"+forgery+"\r\n", []byte("{}")),
-		rawDelivery(end+"Content-Encoding: "+encoded+"\r\n", nil),
+		bridgetest.RawDelivery(secret, end, in("id")), bridgetest.RawDelivery(secret, end, in("type")), bridgetest.RawDelivery(secret, end, in("source")), bridgetest.RawDelivery(secret, end, in("time")), bridgetest.RawDelivery(secret, end, in("specversion")),
+		bridgetest.RawDelivery(secret, end, bridgetest.JobDelivery(t, url.PathEscape("a"+strings.ReplaceAll(forgery, "/", "")), forgery, nil)),
+		bridgetest.RawDelivery(secret, end, bridgetest.JobDelivery(t, "b", "Finished", func(d map[string]any) { d["data"].(map[string]any)["projectName"] = forgery })),
+		bridgetest.RawDelivery(secret, end+"X-Forged: "+line+"\r\n", []byte("{}")), bridgetest.RawDelivery(secret, end+"X-Forged: a\r\n"+forgery+"\r\n", []byte("{}")),
+		bridgetest.RawDelivery(secret, end+"Content-Encoding: "+encoded+"\r\n", nil),
 		strings.Replace(text, "application/json", encoded, 1), strings.Replace(text, "application/json", line, 1),
 		strings.Replace(text, webhookPath, "/"+encoded, 1), strings.Replace(text, webhookPath, webhookPath+"?"+encoded, 1), strings.Replace(text, webhookPath, webhookPath+"?"+line, 1),
 		strings.Replace(text, "POST", encoded, 1), strings.Replace(text, "POST", line, 1), strings.Replace(text, "HTTP/1.1", line, 1),
-		strings.Replace(text, "Host: bridge", "Host: "+encoded, 1), strings.Replace(text, demoSecret, encoded, 1),
+		strings.Replace(text, "Host: bridge", "Host: "+encoded, 1), strings.Replace(text, secret, encoded, 1),
 		"OPTIONS " + webhookPath + " HTTP/1.1\r\nHost: x\r\n" + end + "WebHook-Request-Origin: " + encoded + "\r\n\r\n",
 		forgery + "\r\n\r\n",
 	}
 	for _, r := range raw[:8] { // a batch takes another way
 		_, body, _ := strings.Cut(r, "\r\n\r\n")
-		raw = append(raw, rawDelivery(end, []byte("["+body+"]")))
+		raw = append(raw, bridgetest.RawDelivery(secret, end, []byte("["+body+"]")))
 	}
 	return raw
 }
@@ -72,18 +65,18 @@ func refusingAPI(t *testing.T) string {
 func TestALineOfTheLogIsOneLine(t *testing.T) {
 	for _, format := range []string{"json", "text"} {
 		t.Run(format, func(t *testing.T) {
-			p := startBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), secretEnv, "BRIDGE_LOG_LEVEL=debug", "BRIDGE_LOG_FORMAT="+format,
-				"BRIDGE_MKIO_URL="+refusingAPI(t), "BRIDGE_MKIO_TOKEN="+demoToken, "BRIDGE_PROJECTS=aurora-vod")
-			go p.drain()
+			p := bridgetest.StartBridge(t, secretEnv, "BRIDGE_LOG_LEVEL=debug", "BRIDGE_LOG_FORMAT="+format,
+				"BRIDGE_MKIO_URL="+refusingAPI(t), "BRIDGE_MKIO_TOKEN="+token, "BRIDGE_PROJECTS=aurora-vod")
 			for _, raw := range forgeries(t) {
-				if answers := sendRaw(t, p.addr(), raw); statusOf(answers) == 0 {
+				if answers := bridgetest.SendRaw(t, p.WebhookAddr(), raw); bridgetest.StatusOf(answers) == 0 {
 					t.Errorf("%.100q is answered %q", raw, answers)
 				}
 			}
-			p.stop()
-			said := 0
-			for _, line := range p.said {
-				parsed := parseLog(line)
+			p.StopWell()
+			mentions := 0
+			lines := strings.Split(strings.TrimSuffix(p.Log.String(), "\n"), "\n")
+			for _, line := range lines {
+				parsed := bridgetest.ParseLine(line)
 				if parsed == nil || (format == "json") != (line[0] == '{') || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == '\u2028' }) {
 					t.Errorf("a line of the log is %q", line)
 				}
@@ -91,21 +84,20 @@ func TestALineOfTheLogIsOneLine(t *testing.T) {
 					t.Errorf("a line is forged: %s", line)
 				}
 				if strings.Contains(line, "forged") {
-					said++
+					mentions++
 				}
 			}
-			if said < 5 {
-				t.Errorf("%d lines of %d tell of it at all", said, len(p.said))
+			if mentions < 5 {
+				t.Errorf("%d lines of %d mention a forgery at all", mentions, len(lines))
 			}
 		})
 	}
 }
 
-// Secrets stand in addresses of requests, and nowhere else after them.
+// A secret in the address of a request is shown nowhere after that.
 func TestSecretsInAddressesAreNotRepeated(t *testing.T) {
 	const right, wrong, inSource = "hunter2-right", "hunter2-wrong", "hunter2-source"
-	p := startBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), "BRIDGE_WEBHOOK_SECRETS="+right, "BRIDGE_LOG_LEVEL=debug", "BRIDGE_LOG_FORMAT=json")
-	go p.drain()
+	p := bridgetest.StartBridge(t, "BRIDGE_WEBHOOK_SECRETS="+right, "BRIDGE_LOG_LEVEL=debug")
 	source := func(path string) func(map[string]any) {
 		return func(d map[string]any) {
 			d["source"] = "https://me:" + inSource + "@app.mk.io" + path + "?access_token=" + inSource + "#" + inSource
@@ -114,9 +106,9 @@ func TestSecretsInAddressesAreNotRepeated(t *testing.T) {
 		}
 	}
 	bodies := []string{
-		string(jobDelivery(t, "a", "Finished", source("/api/v1/projects/aurora-vod/media/transforms/t/jobs/a"))),
-		string(jobDelivery(t, "b", "Finished", source("/api/v1/projects/aurora-vod/fridges/b"))),
-		string(jobDelivery(t, "c", "Finished", source("/%zz"))),
+		string(bridgetest.JobDelivery(t, "a", "Finished", source("/api/v1/projects/aurora-vod/media/transforms/t/jobs/a"))),
+		string(bridgetest.JobDelivery(t, "b", "Finished", source("/api/v1/projects/aurora-vod/fridges/b"))),
+		string(bridgetest.JobDelivery(t, "c", "Finished", source("/%zz"))),
 		`{"access_token":"` + inSource + `"}`, "no JSON",
 	}
 	var shown []string
@@ -125,53 +117,44 @@ func TestSecretsInAddressesAreNotRepeated(t *testing.T) {
 			for _, body := range bodies {
 				raw := fmt.Sprintf("POST %s%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nReferer: https://x/%s\r\nContent-Length: %d\r\n\r\n%s", target, query, query, len(body), body)
 				for _, r := range []string{raw, strings.Replace(raw, "POST", "GET", 1), strings.Replace(raw, "POST", "OPTIONS", 1)} {
-					shown = append(shown, sendRaw(t, p.addr(), r))
+					shown = append(shown, bridgetest.SendRaw(t, p.WebhookAddr(), r))
 				}
 			}
 		}
 	}
-	shown = append(shown, get(t, "http://"+p.admin+"/metrics", http.StatusOK), get(t, "http://"+p.admin+"/v1/resources", http.StatusOK))
+	shown = append(shown, p.MustGet("/metrics"), p.MustGet("/v1/resources"))
 	shown = append(shown, stored(t, p)...)
 	if !slices.ContainsFunc(shown, func(s string) bool { return strings.Contains(s, `"name":"a"`) }) {
 		t.Error("no delivery was taken")
 	}
-	p.stop()
-	for _, text := range append(shown, p.said...) {
+	p.StopWell()
+	for _, text := range append(shown, strings.Split(p.Log.String(), "\n")...) {
 		if strings.Contains(text, "hunter2") {
 			t.Errorf("a secret is shown: %s", text)
 		}
 	}
 }
 
-// stored returns the log and what was put aside, headers and all.
-func stored(t *testing.T, p *process) (all []string) {
+// stored returns the log and the unapplied deliveries, with their headers.
+func stored(t *testing.T, p *bridgetest.Bridge) (all []string) {
 	t.Helper()
-	nc, err := nats.Connect("nats://" + p.nats)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := eventlog.New(js, event.NewNames(event.DefaultPrefix))
+	log := eventlog.New(jetStream(t, p), event.NewNames(event.DefaultPrefix))
 	for e, err := range log.Events(t.Context(), eventlog.Query{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, e.Subject+string(e.Payload)+fmt.Sprint(e.Fact))
 	}
-	kept := 0
+	unapplied := 0
 	for k, err := range log.Unapplied(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, fmt.Sprintf("%+v %s", k, k.Body))
-		kept++
+		unapplied++
 	}
-	if kept < 3 {
-		t.Errorf("%d deliveries are kept", kept)
+	if unapplied < 3 {
+		t.Errorf("%d deliveries are unapplied", unapplied)
 	}
 	return all
 }

@@ -1,4 +1,6 @@
-package main
+//go:build e2e
+
+package e2e
 
 import (
 	"fmt"
@@ -8,69 +10,71 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/publish"
 )
 
 // The rights of the accounts file are enough for all that a bridge does in its life, and each of them is needed.
 func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
-	g := startGuarded(t, asItIs)
+	g := startGuarded(t)
 	env := g.env("mkio-bridge", "bridge", watchedMKIO(t)...)
-	p := startBridge(t, slices.Concat(env, []string{"BRIDGE_PROJECTS=aurora-live"})...) // so that a delivery of aurora-vod is put aside
-	p.wantStatus(http.StatusAccepted, "job-finished.finished.json")
-	p.stop()
+	p := bridgetest.StartBridge(t, append(slices.Clone(env), "BRIDGE_PROJECTS=aurora-live")...) // so that a delivery of aurora-vod is unapplied
+	checkStatus(t, p, http.StatusAccepted, "job-finished.finished.json")
+	p.StopWell()
 
-	p = startBridge(t, env...)
+	p = bridgetest.StartBridge(t, env...)
 	used := g.await("$JS.API.STREAM.INFO.MKIO_EVENTS")
-	p.wantStatus(http.StatusNoContent, "job-started.json")
+	checkStatus(t, p, http.StatusNoContent, "job-started.json")
 	used = append(used, g.await("mkio-audit.>")...) // a sweep is done
-	if out, errs, code := runCommand(t, slices.Concat(env, []string{"BRIDGE_ADMIN_LISTEN=" + p.admin}), "unapplied", "retry"); code != exitOK || !strings.Contains(out, "it is an event now, removed") {
+	if out, errs, code := bridgetest.Run(t, append(slices.Clone(env), "BRIDGE_ADMIN_LISTEN="+p.Admin), "unapplied", "retry"); code != exitOK || !strings.Contains(out, "it is an event now, removed") {
 		t.Errorf("retry: exit %d: %s%s", code, out, errs)
 	}
-	if out, errs, code := runCommand(t, env, "doctor"); strings.Contains(out, "FAILED   stream") || !strings.Contains(out, "ok       publishing") {
+	if out, errs, code := bridgetest.Run(t, env, "doctor"); strings.Contains(out, "FAILED   stream") || !strings.Contains(out, "ok       publishing") {
 		t.Errorf("doctor: exit %d: %s%s", code, out, errs)
 	}
 	js, err := jetstream.New(g.admin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	awaitBucket(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")                       // the server fills it in its own time
+	awaitKey(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")                          // the server fills it in its own time
 	for _, command := range []string{"events", "state", "verify", "audit", "unapplied list"} { // as whoever is beside the bridge
-		if out, errs, code := runCommand(t, env, strings.Fields(command)...); code != exitOK && command != "audit" || !strings.Contains(out, "aurora-vod") && command != "verify" && command != "unapplied list" {
+		if out, errs, code := bridgetest.Run(t, env, strings.Fields(command)...); code != exitOK && command != "audit" || !strings.Contains(out, "aurora-vod") && command != "verify" && command != "unapplied list" {
 			t.Errorf("%s: exit %d: %s%s", command, code, out, errs)
 		}
 	}
 	used = append(used, g.rest()...)
 
+	var created []string
 	for _, name := range []string{"KV_mkio_state", "MKIO_EVENTS", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_bridge", "KV_mkio_lease"} {
 		if err := js.DeleteStream(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
-		used = append(used, g.await("$JS.API.STREAM.CREATE."+name)...)
+		created = append(created, "$JS.API.STREAM.CREATE."+name)
 	}
+	used = append(used, g.await(created...)...)
 	used = append(used, g.await("mkio.live-event.aurora-vod.e1.running")...) // recorded anew
-	p.wantStatus(http.StatusNoContent, "job-started.json")
-	p.wantStatus(http.StatusNoContent, "job-finished.finished.json")
-	p.stop()
+	checkStatus(t, p, http.StatusNoContent, "job-started.json")
+	checkStatus(t, p, http.StatusNoContent, "job-finished.finished.json")
+	p.StopWell()
 
-	awaitBucket(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")
-	p = startBridge(t, env...)
-	second := startBridge(t, env...)
-	p.wantStatus(http.StatusNoContent, "job-started.json") // which is not its last event
-	get(t, "http://"+p.admin+"/v1/resources/job/aurora-vod/ladder-hd/ep-0417", http.StatusOK)
+	awaitKey(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")
+	p = bridgetest.StartBridge(t, env...)
+	second := bridgetest.StartBridge(t, env...)
+	checkStatus(t, p, http.StatusNoContent, "job-started.json") // which is not its last event
+	p.MustGet("/v1/resources/job/aurora-vod/ladder-hd/ep-0417")
 	used = append(used, g.await("$JS.API.DIRECT.GET.KV_mkio_lease.>")...) // the lease is held by one of them
-	g.whatIsRare()
-	p.stop()
-	second.stop()
-	wantUsed(t, rights(t, "mkio-bridge"), append(used, g.rest()...))
-	g.unhindered()
+	g.useRareRights()
+	p.StopWell()
+	second.StopWell()
+	checkUsed(t, rights(t, "mkio-bridge"), append(used, g.rest()...))
+	g.checkNothingRefused()
 }
 
-// whatIsRare asks as a bridge does when two retry one delivery, and for a name that is too long for a subject.
-func (g *guardedNATS) whatIsRare() {
+// useRareRights asks as a bridge does when two retry one delivery, and for a name that is too long for a subject.
+func (g *guardedNATS) useRareRights() {
 	g.t.Helper()
 	nc := g.connect("mkio-bridge", "bridge")
 	js, err := jetstream.New(nc)
@@ -88,13 +92,13 @@ func (g *guardedNATS) whatIsRare() {
 
 // With streams that somebody else makes, the rights without those to make them are enough.
 func TestTheRightsOfABridgeThatVerifies(t *testing.T) {
-	g := startGuarded(t, asItIs)
+	g := startGuarded(t)
 	g.makeStreamsOfTheManifests()
-	p := startBridge(t, g.env("mkio-bridge-verify", "bridge", append(watchedMKIO(t), "BRIDGE_STREAM_MANAGE=verify")...)...)
-	p.wantStatus(http.StatusNoContent, "job-started.json")
+	p := bridgetest.StartBridge(t, g.env("mkio-bridge-verify", "bridge", append(watchedMKIO(t), "BRIDGE_STREAM_MANAGE=verify")...)...)
+	checkStatus(t, p, http.StatusNoContent, "job-started.json")
 	g.await("mkio-audit.>")
-	p.stop()
-	g.unhindered()
+	p.StopWell()
+	g.checkNothingRefused()
 	var without []string
 	for _, subject := range rights(t, "mkio-bridge") {
 		if !strings.HasPrefix(subject, "$JS.API.STREAM.CREATE.") {
@@ -109,9 +113,9 @@ func TestTheRightsOfABridgeThatVerifies(t *testing.T) {
 // What the doctor says when a right is missing.
 func TestDoctorFindsTheRightThatIsMissing(t *testing.T) {
 	for _, right := range []string{"mkio.>", "mkio-audit.>", "$KV.mkio_lease.>", "$JS.API.STREAM.MSG.DELETE.MKIO_UNAPPLIED"} {
-		g := startGuarded(t, func(s string) string { return strings.ReplaceAll(s, `"`+right+`"`, `"nothing"`) })
-		makeStreams(t, g.url, nats.UserInfo("mkio-admin", "admin-REDACT-ME"))
-		out, errs, code := runCommand(t, g.env("mkio-bridge", "bridge"), "doctor")
+		g := startGuarded(t, `"`+right+`"`, `"nothing"`)
+		g.makeStreamsOfTheManifests()
+		out, errs, code := bridgetest.Run(t, g.env("mkio-bridge", "bridge"), "doctor")
 		if code != exitFailed || !strings.Contains(out, "FAILED   publishing:") || !strings.Contains(out, strings.TrimSuffix(right, ">")) || !strings.Contains(out, "accounts.conf") {
 			t.Errorf("without %s: exit %d: %s%s", right, code, out, errs)
 		}

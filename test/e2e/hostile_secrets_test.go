@@ -1,4 +1,6 @@
-package main
+//go:build e2e
+
+package e2e
 
 import (
 	"fmt"
@@ -7,9 +9,11 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"mkio-bridge/internal/bridgetest"
 )
 
-// Each secret of a bridge has this in it, and nothing else has.
+// giveaway is part of each secret of the bridge, and of nothing else.
 const giveaway = "hunter2"
 
 // echoingAPI is a MK.IO, or a proxy before it, that repeats in its errors all that it was sent.
@@ -24,51 +28,40 @@ func echoingAPI(t *testing.T) string {
 	return api.URL
 }
 
-// Whoever sees the log learns none of the bridge's secrets, whatever goes wrong with them.
+// The log has none of the bridge's secrets, whatever goes wrong with them.
 func TestNoSecretIsLogged(t *testing.T) {
-	server := runNATS(t, `authorization { users: [ {user: me, password: "hunter2-nats"} ] }`)
-	withPassword := strings.Replace(server.url, "nats://", "nats://me:hunter2-nats@", 1)
-	p := startBridge(t, "BRIDGE_NATS_URL="+withPassword, "BRIDGE_LOG_LEVEL=debug", "BRIDGE_LOG_FORMAT=json", "BRIDGE_PROJECTS=aurora-vod",
+	server := bridgetest.StartNATS(t, `authorization { users: [ {user: me, password: "hunter2-nats"} ] }`)
+	withPassword := strings.Replace(server.URL, "nats://", "nats://me:hunter2-nats@", 1)
+	p := bridgetest.StartBridge(t, "BRIDGE_NATS_URL="+withPassword, "BRIDGE_LOG_LEVEL=debug", "BRIDGE_PROJECTS=aurora-vod",
 		"BRIDGE_WEBHOOK_SECRETS=hunter2-now,hunter2-before", "BRIDGE_WEBHOOK_URL=https://bridge.test", "BRIDGE_ADMIN_TOKEN=hunter2-admin",
 		"BRIDGE_MKIO_URL="+echoingAPI(t), "BRIDGE_MKIO_TOKEN=hunter2-token", "BRIDGE_PPROF=true", "BRIDGE_POLL_SWEEP=5s")
-	for line := range p.lines { // the API echoed
-		if text := fmt.Sprint(line["error"]); strings.Contains(text, "echoed") {
-			break
-		}
+	if err := p.AwaitLine(t.Context(), func(line string) bool {
+		return strings.Contains(fmt.Sprint(bridgetest.ParseLine(line)["error"]), "echoed")
+	}); err != nil {
+		t.Fatal(err)
 	}
-	parsed := make(chan struct{})
-	disconnected := make(chan struct{})
-	go func() {
-		defer close(parsed)
-		for line := range p.lines {
-			if line["msg"] == "NATS is disconnected; connecting again" {
-				close(disconnected)
-			}
-		}
-	}()
 	for _, secret := range []string{"X-Webhook-Secret: hunter2-now", "Authorization: Bearer hunter2-before", "Authorization: Basic hunter2-wrong", "X-Webhook-Secret: hunter2-wrong", "Cookie: hunter2-cookie"} {
 		for _, query := range []string{"", "?access_token=hunter2-now", "?access_token=hunter2-wrong"} {
-			body := jobDelivery(t, "a", "Finished", nil)
-			sendRaw(t, p.addr(), fmt.Sprintf("POST %s%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\nTraceparent: 00-%s\r\nContent-Length: %d\r\n\r\n%s", webhookPath, query, secret, giveaway, len(body), body))
+			body := bridgetest.JobDelivery(t, "a", "Finished", nil)
+			bridgetest.SendRaw(t, p.WebhookAddr(), fmt.Sprintf("POST %s%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\nTraceparent: 00-%s\r\nContent-Length: %d\r\n\r\n%s", webhookPath, query, secret, giveaway, len(body), body))
 		}
 	}
 	for _, target := range []string{"/v1/resources", "/v1/log-level", "/debug/pprof/cmdline", "/metrics", "/readyz", "/else"} {
 		for _, secret := range []string{"Bearer hunter2-admin", "Bearer hunter2-wrong", "hunter2-admin"} {
 			for _, method := range []string{"GET", "PUT", "POST"} {
-				sendRaw(t, p.admin, fmt.Sprintf("%s %s?access_token=hunter2-admin&token=hunter2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: %s\r\nContent-Length: 2\r\n\r\n{}", method, target, secret))
+				bridgetest.SendRaw(t, p.Admin, fmt.Sprintf("%s %s?access_token=hunter2-admin&token=hunter2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: %s\r\nContent-Length: 2\r\n\r\n{}", method, target, secret))
 			}
 		}
 	}
-	if err := server.command.Process.Kill(); err != nil {
-		t.Fatal(err)
+	server.Kill()
+	p.AwaitLog("NATS is disconnected; connecting again")
+	p.AwaitReadiness(http.StatusServiceUnavailable)
+	p.StopWell()
+	lines := strings.Split(strings.TrimSpace(p.Log.String()), "\n")
+	if len(lines) < 20 {
+		t.Errorf("the log has %d lines", len(lines))
 	}
-	<-disconnected
-	p.stop()
-	<-parsed
-	if len(p.said) < 20 {
-		t.Errorf("the log has %d lines", len(p.said))
-	}
-	for _, line := range p.said {
+	for _, line := range lines {
 		if strings.Contains(line, giveaway) {
 			t.Errorf("a secret is in the log: %s", line)
 		}

@@ -1,21 +1,23 @@
-package main
+//go:build e2e
+
+package e2e
 
 import (
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// A tripwire is an address that nobody may call.
+// tripwire returns an address that nobody may connect to.
 func tripwire(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -30,7 +32,7 @@ func tripwire(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			t.Errorf("%s was called", l.Addr())
+			t.Errorf("%s was connected to", l.Addr())
 			conn.Close()
 		}
 	}()
@@ -38,65 +40,50 @@ func tripwire(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// watchedAPI is a MK.IO that remembers what it was asked.
+// A watchedAPI is a MK.IO that records the paths it is asked for.
 type watchedAPI struct {
 	*httptest.Server
 	mu    sync.Mutex
 	asked []string
-	news  chan struct{}
 }
 
 func watchAPI(t *testing.T, api http.Handler) *watchedAPI {
 	t.Helper()
-	w := &watchedAPI{news: make(chan struct{}, 1)}
+	w := &watchedAPI{}
 	w.Server = httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, "/api/v1/projects") || slices.Contains(strings.Split(r.URL.Path, "/"), "..") || r.Header.Get("Authorization") != "Bearer "+demoToken {
+		if !strings.HasPrefix(r.URL.Path, "/api/v1/projects") || slices.Contains(strings.Split(r.URL.Path, "/"), "..") || r.Header.Get("Authorization") != "Bearer "+token {
 			t.Errorf("MK.IO is asked %s %s with %q", r.Method, r.RequestURI, r.Header.Get("Authorization"))
 		}
 		w.mu.Lock()
 		w.asked = append(w.asked, r.URL.Path)
 		w.mu.Unlock()
-		select {
-		case w.news <- struct{}{}:
-		default:
-		}
 		api.ServeHTTP(answer, r)
 	}))
 	t.Cleanup(w.Close)
 	return w
 }
 
-// await waits until an address was asked for.
+// await waits until a path was asked for.
 func (w *watchedAPI) await(t *testing.T, path string) {
 	t.Helper()
-	timeout := time.After(time.Minute)
-	for {
+	bridgetest.Eventually(t, "MK.IO is asked for "+path, func() bool {
 		w.mu.Lock()
-		found := slices.Contains(w.asked, path)
-		w.mu.Unlock()
-		if found {
-			return
-		}
-		select {
-		case <-w.news:
-		case <-timeout:
-			t.Fatalf("MK.IO was never asked for %s", path)
-		}
-	}
+		defer w.mu.Unlock()
+		return slices.Contains(w.asked, path)
+	})
 }
 
-// Whatever host a delivery names, BRIDGE_MKIO_URL alone is asked about it, and at the address that the name has there.
+// Whatever host a delivery names, the bridge asks BRIDGE_MKIO_URL alone about it, at the address that the name has there.
 func TestADeliveryCannotHaveAnotherHostAsked(t *testing.T) {
 	elsewhere := tripwire(t)
-	api := watchAPI(t, mkiofake.New(mkiofake.Config{Token: demoToken, Projects: []string{mkiofake.VOD}, Start: demoStart.Add(10 * time.Hour)}))
-	p := startBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), secretEnv, "BRIDGE_MKIO_URL="+api.URL, "BRIDGE_MKIO_TOKEN="+demoToken,
+	api := watchAPI(t, mkiofake.New(mkiofake.Config{Token: token, Projects: []string{mkiofake.VOD}, Start: time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)}))
+	p := bridgetest.StartBridge(t, secretEnv, "BRIDGE_MKIO_URL="+api.URL, "BRIDGE_MKIO_TOKEN="+token,
 		"BRIDGE_KINDS=job", "BRIDGE_POLL_ACTIVE=100ms")
-	go p.drain()
 	const jobs = "/api/v1/projects/aurora-vod/media/transforms/ladder-hd/jobs/"
 	send := func(source, state string) int {
-		body := jobDelivery(t, "x", state, func(d map[string]any) { d["source"], d["id"] = source, source+state })
-		answer := sendRaw(t, p.addr(), rawDelivery("Connection: close\r\nWebHook-Request-Callback: http://"+elsewhere+"/\r\n", body))
-		return statusOf(answer)
+		body := bridgetest.JobDelivery(t, "x", state, func(d map[string]any) { d["source"], d["id"] = source, source+state })
+		answer := bridgetest.SendRaw(t, p.WebhookAddr(), bridgetest.RawDelivery(secret, "Connection: close\r\nWebHook-Request-Callback: http://"+elsewhere+"/\r\n", body))
+		return bridgetest.StatusOf(answer)
 	}
 	named := map[string]string{} // by source, what is asked for
 	for i, format := range []string{"http://%s", "https://%s", "//%s", "ftp://%s", "http://me:pw@%s", "http://app.mk.io@%s", "http://%s/base", "http://%s:80", "HTTP://%s"} {
@@ -122,15 +109,15 @@ func TestADeliveryCannotHaveAnotherHostAsked(t *testing.T) {
 	for _, path := range named {
 		api.await(t, path)
 	}
-	for _, source := range readLog(t, []string{"BRIDGE_NATS_LISTEN=" + p.nats}) {
+	for _, source := range readLog(t, p.Env()) {
 		if !strings.HasPrefix(source, api.URL+jobs) {
 			t.Errorf("an event is of %s", source)
 		}
 	}
-	p.stop()
+	p.StopWell()
 }
 
-// An API that sends on to another host, or calls it the next page, does not get the token there.
+// An API that redirects to another host, or names it for the next page, does not get the token sent there.
 func TestTheAPICannotHaveAnotherHostAsked(t *testing.T) {
 	elsewhere := tripwire(t)
 	api := watchAPI(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -140,15 +127,14 @@ func TestTheAPICannotHaveAnotherHostAsked(t *testing.T) {
 		}
 		fmt.Fprintf(w, `{"value": [], "@odata.nextLink": "http://%s%s?$skiptoken=1"}`, elsewhere, r.URL.Path)
 	}))
-	p := startBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(t.TempDir(), "store"), secretEnv, "BRIDGE_MKIO_URL="+api.URL, "BRIDGE_MKIO_TOKEN="+demoToken,
+	p := bridgetest.StartBridge(t, secretEnv, "BRIDGE_MKIO_URL="+api.URL, "BRIDGE_MKIO_TOKEN="+token,
 		"BRIDGE_PROJECTS=aurora-vod", "BRIDGE_KINDS=job,asset", "BRIDGE_WEBHOOK_URL=https://bridge.example")
-	go p.drain()
 	for _, path := range []string{"/media/jobs", "/media/assets", "/webhook/rules/mkio-bridge"} {
 		api.await(t, "/api/v1/projects/aurora-vod"+path)
 	}
-	checkDelivers(t, p.addr(), jobDelivery(t, "meanwhile", "Finished", nil))
-	p.stop()
-	if said := strings.Join(p.said, "\n"); strings.Contains(said, demoToken) || !strings.Contains(said, elsewhere) {
-		t.Errorf("the log says %s", said)
+	bridgetest.CheckDelivers(t, p.WebhookAddr(), secret, bridgetest.JobDelivery(t, "meanwhile", "Finished", nil))
+	p.StopWell()
+	if log := p.Log.String(); strings.Contains(log, token) || !strings.Contains(log, elsewhere) {
+		t.Errorf("the bridge logged: %s", log)
 	}
 }

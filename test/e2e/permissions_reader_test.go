@@ -1,4 +1,6 @@
-package main
+//go:build e2e
+
+package e2e
 
 import (
 	"context"
@@ -11,27 +13,29 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/bridgetest"
 )
 
-// filled is a server whose streams a bridge made and wrote to. The bridge has ended: what is seen from here on is of
-// others.
+// filled starts a server whose streams a bridge made and wrote to. The bridge has ended: what is published from here on
+// others publish.
 func filled(t *testing.T) *guardedNATS {
 	t.Helper()
-	g := startGuarded(t, asItIs)
+	g := startGuarded(t)
 	env := g.env("mkio-bridge", "bridge", watchedMKIO(t)...)
-	p := startBridge(t, env...)
-	p.wantStatus(http.StatusNoContent, "job-started.json")
-	p.wantStatus(http.StatusNoContent, "job-finished.finished.json")
-	if status := p.deliverAs("REDACT-ME", []byte("{}")); status != http.StatusBadRequest { // kept as malformed
+	p := bridgetest.StartBridge(t, env...)
+	checkStatus(t, p, http.StatusNoContent, "job-started.json")
+	checkStatus(t, p, http.StatusNoContent, "job-finished.finished.json")
+	if status := p.Deliver([]byte("{}"), "X-Webhook-Secret", secret); status != http.StatusBadRequest { // stored as malformed
 		t.Fatalf("status %d", status)
 	}
 	g.await("mkio-audit.>")
-	p.stop()
+	p.StopWell()
 	js, err := jetstream.New(g.admin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	awaitBucket(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")
+	awaitKey(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")
 	g.rest()
 	return g
 }
@@ -49,7 +53,7 @@ func TestAReadersRightsAreEnoughAndNeeded(t *testing.T) {
 		"unapplied show 1":  "malformed",
 		"wait job aurora-vod ladder-hd ep-0417 --for Finished": "",
 	} {
-		out, errs, code := runCommand(t, env, strings.Fields(command)...)
+		out, errs, code := bridgetest.Run(t, env, strings.Fields(command)...)
 		if code != exitOK && !strings.HasPrefix(command, "audit") || !strings.Contains(out, want) {
 			t.Errorf("%s: exit %d: %s%s", command, code, out, errs)
 		}
@@ -59,8 +63,8 @@ func TestAReadersRightsAreEnoughAndNeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	readAll(t, js)
-	wantUsed(t, rights(t, ""), g.rest())
-	g.unhindered()
+	checkUsed(t, rights(t, ""), g.rest())
+	g.checkNothingRefused()
 }
 
 // readAll reads as services do.
@@ -115,7 +119,7 @@ func readAll(t *testing.T, js jetstream.JetStream) {
 	if _, err := state.Get(t.Context(), "job.aurora-vod.ladder-hd.ep-0417"); err != nil {
 		t.Error(err)
 	}
-	awaitBucket(t, js, "mkio_state", "job.aurora-vod.>")
+	awaitKey(t, js, "mkio_state", "job.aurora-vod.>")
 }
 
 // Whatever a reader tries, the streams stay as they are.
@@ -245,12 +249,12 @@ func TestTheRightsOfAReplayAreEnoughAndNeeded(t *testing.T) {
 	g.rest()
 	env := g.env("mkio-replay", "replay")
 	for _, want := range []string{"2 events", "nothing to publish"} {
-		if out, errs, code := runCommand(t, env, "replay", "again", "--kind", "job"); code != exitOK || !strings.Contains(out, want) {
+		if out, errs, code := bridgetest.Run(t, env, "replay", "again", "--kind", "job"); code != exitOK || !strings.Contains(out, want) {
 			t.Errorf("exit %d: %s%s", code, out, errs)
 		}
 	}
-	wantUsed(t, rights(t, "mkio-replay"), g.rest())
-	g.unhindered()
+	checkUsed(t, rights(t, "mkio-replay"), g.rest())
+	g.checkNothingRefused()
 	nc := g.connect("mkio-replay", "replay", nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err := errors.Join(nc.Publish("mkio.job.a.b.c.finished", nil), nc.Flush()); err != nil {
 		t.Fatal(err)

@@ -1,10 +1,11 @@
-package main
+// Package tracingtest is what traces are sent to and looked up in, for tests: an OpenTelemetry collector, and the places of
+// an event's message that name its trace.
+package tracingtest
 
 import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -15,34 +16,33 @@ import (
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
-
-	"mkio-bridge/internal/tracing"
 )
 
-// A collector takes spans as OTLP over HTTP.
-type collector struct {
+// A Collector takes spans as OTLP over HTTP.
+type Collector struct {
 	*httptest.Server
-	t *testing.T
+	t testing.TB
 
 	mu       sync.Mutex
 	spans    []*tracepb.Span
 	resource map[string]string
-	key      string // that it was sent
+	key      string
 }
 
-func newCollector(t *testing.T) *collector {
+// NewCollector starts a collector, which ends with the test.
+func NewCollector(t testing.TB) *Collector {
 	t.Helper()
-	c := &collector{t: t, resource: map[string]string{}}
+	c := &Collector{t: t, resource: map[string]string{}}
 	c.Server = httptest.NewServer(c)
 	t.Cleanup(c.Close)
 	return c
 }
 
-func (c *collector) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+func (c *Collector) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
-	var told tracepb.TracesData
+	var sent tracepb.TracesData
 	if err == nil {
-		err = proto.Unmarshal(body, &told)
+		err = proto.Unmarshal(body, &sent)
 	}
 	if err != nil || r.URL.Path != "/v1/traces" {
 		c.t.Errorf("%s: %v", r.URL, err)
@@ -50,7 +50,7 @@ func (c *collector) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.key = r.Header.Get("X-Key")
-	for _, resource := range told.ResourceSpans {
+	for _, resource := range sent.ResourceSpans {
 		maps.Copy(c.resource, attributesOf(resource.Resource.Attributes))
 		for _, scope := range resource.ScopeSpans {
 			c.spans = append(c.spans, scope.Spans...)
@@ -73,34 +73,42 @@ func attributesOf(all []*commonpb.KeyValue) map[string]string {
 	return found
 }
 
-// named returns the spans of a name, oldest first.
-func (c *collector) named(name string) (found []*tracepb.Span) {
+// Spans returns all spans that were sent.
+func (c *Collector) Spans() []*tracepb.Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.spans {
-		if s.Name == name {
-			found = append(found, s)
-		}
-	}
+	return slices.Clone(c.spans)
+}
+
+// Named returns the spans of a name, the oldest first.
+func (c *Collector) Named(name string) []*tracepb.Span {
+	found := slices.DeleteFunc(c.Spans(), func(s *tracepb.Span) bool { return s.Name != name })
 	slices.SortFunc(found, func(a, b *tracepb.Span) int { return int(a.StartTimeUnixNano) - int(b.StartTimeUnixNano) })
 	return found
 }
 
-// parentOf is a span as traceparent has it.
-func parentOf(s *tracepb.Span) string {
+// Sender returns the attributes of the resource that sent the spans, and the header X-Key of its last request.
+func (c *Collector) Sender() (resource map[string]string, key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.resource), c.key
+}
+
+// TraceParent is the value of the header traceparent that names a span.
+func TraceParent(s *tracepb.Span) string {
 	return "00-" + hex.EncodeToString(s.TraceId) + "-" + hex.EncodeToString(s.SpanId) + "-01"
 }
 
-// below checks that a span is a child of another.
-func below(t *testing.T, child, parent *tracepb.Span) {
+// CheckParent checks that a span is a child of another.
+func CheckParent(t testing.TB, child, parent *tracepb.Span) {
 	t.Helper()
 	if string(child.TraceId) != string(parent.TraceId) || string(child.ParentSpanId) != string(parent.SpanId) {
-		t.Errorf("%s is not below %s: %v, %v", child.Name, parent.Name, child, parent)
+		t.Errorf("%s is no child of %s: %v, %v", child.Name, parent.Name, child, parent)
 	}
 }
 
-// holdsAttributes checks what a span tells.
-func holdsAttributes(t *testing.T, s *tracepb.Span, want map[string]string) {
+// CheckAttributes checks some attributes of a span.
+func CheckAttributes(t testing.TB, s *tracepb.Span, want map[string]string) {
 	t.Helper()
 	is := attributesOf(s.Attributes)
 	for name, value := range want {
@@ -108,13 +116,4 @@ func holdsAttributes(t *testing.T, s *tracepb.Span, want map[string]string) {
 			t.Errorf("%s: %s is %q, want %q", s.Name, name, is[name], value)
 		}
 	}
-}
-
-// exportHere has bridges of this process export.
-func exportHere(t *testing.T, c *collector) *tracing.Export {
-	t.Helper()
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.URL)
-	traces := tracing.FromEnvironment(t.Context(), "1.2.3", slog.New(slog.DiscardHandler))
-	t.Cleanup(traces.Close)
-	return traces
 }

@@ -1,7 +1,8 @@
-package main
+//go:build e2e
+
+package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/brokertest"
 )
 
@@ -85,59 +87,42 @@ func (b streamBackup) restore(t *testing.T, nc *nats.Conn, stream string) {
 // What an embedded server stored is restored on somebody else's NATS: the same root, and the bridge goes on behind it.
 func TestTheLogMovesFromTheEmbeddedServer(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "store")
-	p := startBridge(t, "BRIDGE_STORE_DIR="+store)
+	p := bridgetest.StartBridge(t, "BRIDGE_STORE_DIR="+store)
 	for _, name := range []string{"a", "b", "c"} {
-		if status := p.deliver(jobStarted(t, name)); status != http.StatusNoContent {
-			t.Fatalf("status %d", status)
-		}
+		mustDeliver(t, p, jobStarted(t, name))
 	}
-	if status := p.deliver([]byte("{}")); status != http.StatusBadRequest {
+	if status := p.Deliver([]byte("{}")); status != http.StatusBadRequest {
 		t.Fatalf("status %d", status)
 	}
-	awaitResource(t, p, "c")
-	root, _ := p.root()
-	p.stop()
+	awaitState(t, p, "c")
+	root, _ := verifyRoot(t, p)
+	p.StopWell()
 
 	old, _ := brokertest.StartIn(t, store).Connect()
-	g := startGuarded(t, asItIs)
+	g := startGuarded(t)
 	for _, stream := range []string{"MKIO_EVENTS", "KV_mkio_state", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_bridge"} {
 		backUp(t, old, stream).restore(t, g.admin, stream)
 	}
 	env, reader := g.env("mkio-bridge", "bridge"), g.env("mkio-reader", "reader")
-	if out, errs, code := runCommand(t, reader, "verify", "--root", root); code != exitOK {
+	if out, errs, code := bridgetest.Run(t, reader, "verify", "--root", root); code != exitOK {
 		t.Errorf("the root is another: exit %d: %s%s", code, out, errs)
 	}
-	q := startBridge(t, env...)
-	finished := bytes.ReplaceAll(fixture(t, "job-finished.finished.json"), []byte("ep-0417"), []byte("a"))
-	for _, body := range [][]byte{jobStarted(t, "a"), finished} { // what it has, and what comes next
-		if status := q.deliver(body); status != http.StatusNoContent {
+	q := bridgetest.StartBridge(t, env...)
+	for _, body := range [][]byte{jobStarted(t, "a"), bridgetest.DeliveryOf(t, "job-finished.finished.json", "a")} { // a duplicate, and the next state
+		if status := q.Deliver(body); status != http.StatusNoContent {
 			t.Errorf("status %d", status)
 		}
 	}
-	if status := q.deliver([]byte("{}")); status != http.StatusBadRequest { // which is kept already
+	if status := q.Deliver([]byte("{}")); status != http.StatusBadRequest { // which is stored already
 		t.Errorf("status %d", status)
 	}
-	if out, errs, code := runCommand(t, reader, "verify", "--root", root); code != exitOK {
+	if out, errs, code := bridgetest.Run(t, reader, "verify", "--root", root); code != exitOK {
 		t.Errorf("what was added does not go on from there: exit %d: %s%s", code, out, errs)
 	}
 	if log := readLog(t, reader); len(log) != 4 {
 		t.Errorf("the log holds %v", log)
 	}
-	awaitFinished(t, g)
-	q.stop()
-	g.unhindered()
-}
-
-// awaitFinished returns when the state bucket, which was restored as well, follows the log again.
-func awaitFinished(t *testing.T, g *guardedNATS) {
-	t.Helper()
-	for g.t.Context().Err() == nil {
-		out, errs, code := runCommand(t, g.env("mkio-reader", "reader"), "state", "--name", "a", "--state", "finished")
-		if code != exitOK {
-			t.Fatalf("state: exit %d: %s", code, errs)
-		}
-		if out != "" {
-			return
-		}
-	}
+	awaitStateOutput(t, reader, "--name", "a", "--state", "finished") // the bucket was restored too, and follows the log again
+	q.StopWell()
+	g.checkNothingRefused()
 }

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestCommandLine(t *testing.T) {
+	tests := []struct {
+		args []string
+		env  []string
+		code int
+		want string
+	}{
+		{[]string{"help"}, nil, exitOK, "healthcheck"},
+		{[]string{"-h"}, nil, exitOK, "Usage: bridge"},
+		{[]string{"events", "-h"}, nil, exitOK, "-follow"},
+		{[]string{"help", "events"}, nil, exitOK, "-follow"},
+		{[]string{"help", "help"}, nil, exitOK, "Usage: bridge"},
+		{[]string{"help", "dance"}, nil, exitUsage, "no command \"dance\""},
+		{[]string{"config", "-h"}, nil, exitOK, "BRIDGE_WEBHOOK_SECRETS"},
+		{[]string{"dance"}, nil, exitUsage, "no command \"dance\""},
+		{[]string{"events", "--kind", "cassette"}, nil, exitUsage, "streaming-locator"},
+		{[]string{"events", "--output", "xml"}, nil, exitUsage, "text or json"},
+		{[]string{"events", "extra"}, nil, exitUsage, "extra"},
+		{[]string{"events", "--since", "yesterday"}, nil, exitUsage, "2031-03-04T10:00:00Z"},
+		{[]string{"events", "--seq", "1", "--since", "1h"}, nil, exitUsage, "exclude"},
+		{[]string{"events"}, []string{"BRIDGE_NATS_LISTEN=127.0.0.1:1"}, exitUnreachable, "127.0.0.1:1"},
+		{[]string{"state"}, []string{"BRIDGE_NATS_URL=nats://me:hunter2@127.0.0.1:1"}, exitUnreachable, "127.0.0.1:1"},
+		{[]string{"run"}, []string{"BRIDGE_NATS_URL=nats://127.0.0.1:1"}, exitUnreachable, "BRIDGE_NATS_URL"},
+		{[]string{"run"}, []string{"BRIDGE_NATS_URL=nats://127.0.0.1:1", "BRIDGE_NATS_CREDS=/gone"}, exitUsage, "BRIDGE_NATS_CREDS: open /gone"},
+		{[]string{"events"}, []string{"BRIDGE_NATS_URL=,"}, exitUsage, "BRIDGE_NATS_URL names no server"},
+		{[]string{"run"}, []string{"BRIDGE_TLS_CERT=/gone", "BRIDGE_TLS_KEY=/gone"}, exitUsage, "BRIDGE_TLS_CERT"},
+		{[]string{"run"}, []string{"BRIDGE_LISTEN=:0"}, exitUsage, "BRIDGE_WEBHOOK_SECRETS"},
+		{[]string{"config"}, []string{"BRIDGE_WEBHOOK_SECRETS=hunter2"}, exitOK, " [masked]\n"},
+		{[]string{"config"}, []string{"BRIDGE_LOG_LEVL=info"}, exitUsage, "BRIDGE_LOG_LEVEL"},
+		{[]string{"schema"}, nil, exitOK, "asyncapi.yaml\ncoverage.schema.json\nevent-headers.schema.json\nevent.schema.json\nstate-changed.schema.json\nunapplied.schema.json\n"},
+		{[]string{"schema", "event.schema.json"}, nil, exitOK, "urn:mkio-bridge:schema:event:1"},
+		{[]string{"schema", "asyncapi.yaml"}, nil, exitOK, "asyncapi: 3.1.0"},
+		{[]string{"schema", "../go.mod"}, nil, exitUsage, "there is no schema"},
+		{[]string{"version"}, nil, exitOK, "bridge "},
+		{[]string{"healthcheck"}, []string{"BRIDGE_ADMIN_LISTEN=127.0.0.1:1"}, exitFailed, "127.0.0.1:1"},
+	}
+	for _, tt := range tests {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			for _, setting := range tt.env {
+				name, value, _ := strings.Cut(setting, "=")
+				t.Setenv(name, value)
+			}
+			var out, errs bytes.Buffer
+			code := run(t.Context(), tt.args, &out, &errs)
+			stdout, stderr := out.String(), errs.String()
+			if code != tt.code || !strings.Contains(stdout+stderr, tt.want) {
+				t.Errorf("exit %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
+			}
+			if strings.Contains(stdout+stderr, "hunter2") {
+				t.Error("a secret is shown")
+			}
+		})
+	}
+}

@@ -1,0 +1,35 @@
+package tracingtest
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/schematest"
+)
+
+// A Traced is what a message of the log says of traces: in its event, where the change was first seen, and in its headers,
+// what published it.
+type Traced struct{ Origin, OriginState, Parent, State string }
+
+// TracedAt reads a message of the log, which must fit the schemas.
+func TracedAt(t testing.TB, js jetstream.JetStream, sequence uint64) Traced {
+	t.Helper()
+	stream, err := js.Stream(t.Context(), event.NewNames(event.DefaultPrefix).EventStream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := stream.GetMsg(t.Context(), sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schematest.Event(t, m.Data)
+	schematest.EventHeaders(t, m.Header)
+	var e event.Event
+	if err := json.Unmarshal(m.Data, &e); err != nil {
+		t.Fatal(err)
+	}
+	return Traced{e.TraceParent, e.TraceState, m.Header.Get(event.HeaderTraceParent), m.Header.Get(event.HeaderTraceState)}
+}

@@ -1,0 +1,214 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/conf"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/bridgetest"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// accountsFile is what operators are given.
+var accountsFile = bridgetest.Repository("deploy/nats/accounts.conf")
+
+// A guardedNATS is a server with the accounts that operators are given.
+type guardedNATS struct {
+	*bridgetest.NATS
+	t     *testing.T
+	admin *nats.Conn
+	seen  *nats.Subscription // of all that is published in the streams' account
+}
+
+// startGuarded starts the server with the accounts file, in which each old string of some pairs is replaced by the new one.
+func startGuarded(t *testing.T, oldnew ...string) *guardedNATS {
+	t.Helper()
+	accounts, err := os.ReadFile(accountsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"bridge", "replay", "admin", "reader"} {
+		t.Setenv("MKIO_"+strings.ToUpper(user)+"_PASSWORD", user+"-REDACT-ME")
+	}
+	g := &guardedNATS{NATS: bridgetest.StartNATS(t, strings.NewReplacer(oldnew...).Replace(string(accounts))), t: t}
+	g.admin = g.connect("mkio-admin", "admin")
+	if g.seen, err = g.admin.SubscribeSync(">"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(g.seen.SetPendingLimits(-1, -1), g.admin.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func (g *guardedNATS) connect(user, password string, more ...nats.Option) *nats.Conn {
+	g.t.Helper()
+	nc, err := nats.Connect(g.URL, append(more, nats.UserInfo(user, password+"-REDACT-ME"))...)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(nc.Close)
+	return nc
+}
+
+// env has a bridge or a command come in as a user.
+func (g *guardedNATS) env(user, password string, more ...string) []string {
+	return append([]string{"BRIDGE_NATS_URL=" + g.URL, "BRIDGE_NATS_USER=" + user, "BRIDGE_NATS_PASSWORD=" + password + "-REDACT-ME"}, more...)
+}
+
+// await waits until something is published on each of the subjects, in any order, and returns all subjects that were
+// published on up to there.
+func (g *guardedNATS) await(subjects ...string) (seen []string) {
+	g.t.Helper()
+	ctx, cancel := context.WithTimeout(g.t.Context(), time.Minute)
+	defer cancel()
+	for {
+		m, err := g.seen.NextMsgWithContext(ctx)
+		if err != nil {
+			g.t.Fatalf("nothing is published on %s: %v", subjects, err)
+		}
+		seen = append(seen, m.Subject)
+		subjects = slices.DeleteFunc(subjects, func(pattern string) bool { return matches(pattern, m.Subject) })
+		if len(subjects) == 0 {
+			return seen
+		}
+	}
+}
+
+// rest returns the subjects that were published on up to now.
+func (g *guardedNATS) rest() []string {
+	g.t.Helper()
+	end := nats.NewInbox()
+	if err := g.admin.Publish(end, nil); err != nil {
+		g.t.Fatal(err)
+	}
+	return g.await(end)
+}
+
+// checkNothingRefused fails the test when the server refused somebody something.
+func (g *guardedNATS) checkNothingRefused() {
+	g.t.Helper()
+	for line := range strings.Lines(g.Log.String()) {
+		if strings.Contains(line, "[ERR]") || strings.Contains(line, "iolation") {
+			g.t.Error(line)
+		}
+	}
+}
+
+// rights are the subjects that a user of the accounts file may publish to; of "", a reader.
+func rights(t *testing.T, user string) (may []string) {
+	t.Helper()
+	for _, name := range []string{"MKIO_BRIDGE_PASSWORD", "MKIO_REPLAY_PASSWORD", "MKIO_ADMIN_PASSWORD", "MKIO_READER_PASSWORD"} {
+		t.Setenv(name, "x")
+	}
+	parsed, err := conf.ParseFile(accountsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := parsed["accounts"].(map[string]any)["MKIO"].(map[string]any)
+	if user == "" { // what is exported to readers
+		for _, e := range account["exports"].([]any) {
+			if service, ok := e.(map[string]any)["service"].(string); ok && !strings.HasPrefix(service, "$JS.FC.") { // which a slow reader needs
+				may = append(may, service)
+			}
+		}
+		return may
+	}
+	for _, u := range account["users"].([]any) {
+		if u := u.(map[string]any); u["user"] == user {
+			for _, subject := range u["permissions"].(map[string]any)["publish"].(map[string]any)["allow"].([]any) {
+				may = append(may, subject.(string))
+			}
+		}
+	}
+	return may
+}
+
+// matches says whether a subject fits a pattern.
+func matches(pattern, subject string) bool {
+	p, s := strings.Split(pattern, "."), strings.Split(subject, ".")
+	for i := range p {
+		if p[i] == ">" {
+			return len(s) > i
+		}
+		if i >= len(s) || p[i] != "*" && p[i] != s[i] {
+			return false
+		}
+	}
+	return len(p) == len(s)
+}
+
+// checkUsed fails the test for each right that nobody used. Clients delete their consumers when they go, or leave it to the
+// server: whether they get to it is chance.
+func checkUsed(t *testing.T, may, used []string) {
+	t.Helper()
+	for _, pattern := range may {
+		found := strings.Contains(pattern, ".CONSUMER.DELETE.") || slices.ContainsFunc(used, func(subject string) bool { return matches(pattern, subject) })
+		if !found {
+			t.Errorf("%s is allowed, and was not needed", pattern)
+		}
+	}
+}
+
+// watchedMKIO starts a MK.IO of one project with one live event, and returns the settings of a bridge that polls it. Jobs,
+// which the project has none of, are not polled: they come by webhook alone.
+func watchedMKIO(t *testing.T) []string {
+	t.Helper()
+	fake := mkiofake.New(mkiofake.Config{Token: token, Projects: []string{mkiofake.VOD}, ReadLimit: -1})
+	live, err := lifecycle.NewKey(lifecycle.LiveEvent, mkiofake.VOD, "e1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake.Create(live, "Running")
+	api := httptest.NewServer(fake)
+	t.Cleanup(api.Close)
+	return []string{
+		"BRIDGE_MKIO_URL=" + api.URL, "BRIDGE_MKIO_TOKEN=" + token, "BRIDGE_POLL_RATE=100000",
+		"BRIDGE_KINDS=live-event,live-output,asset", "BRIDGE_POLL_ACTIVE=1s", "BRIDGE_POLL_SWEEP=1s", "BRIDGE_POLL_FULL=1s",
+		"BRIDGE_WEBHOOK_URL=https://bridge.example.com", secretEnv,
+	}
+}
+
+// checkStatus makes a delivery from a file with the secret of [watchedMKIO].
+func checkStatus(t *testing.T, b *bridgetest.Bridge, want int, file string) {
+	t.Helper()
+	if status := b.Deliver(bridgetest.Delivery(t, file), "X-Webhook-Secret", secret); status != want {
+		t.Errorf("%s is answered %d, want %d", file, status, want)
+	}
+}
+
+// makeStreamsOfTheManifests makes the streams of the files that operators are given.
+func (g *guardedNATS) makeStreamsOfTheManifests() {
+	g.t.Helper()
+	js, err := jetstream.New(g.admin)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for _, name := range []string{"MKIO_EVENTS", "KV_mkio_state", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_lease", "KV_mkio_bridge"} {
+		content, err := os.ReadFile(bridgetest.Repository("deploy/streams/" + name + ".json"))
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		var stream jetstream.StreamConfig
+		if err := json.Unmarshal(content, &stream); err != nil {
+			g.t.Fatal(err)
+		}
+		stream.Replicas = 1 // this is one server
+		if _, err := js.CreateStream(g.t.Context(), stream); err != nil {
+			g.t.Fatalf("%s: %v", name, err)
+		}
+	}
+}

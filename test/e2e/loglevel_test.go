@@ -1,0 +1,54 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"mkio-bridge/internal/bridgetest"
+)
+
+// A change of the log level counts from the moment of the change on.
+func TestTheLogLevelChangesWhileTheBridgeRuns(t *testing.T) {
+	const path = "/v1/log-level"
+	b := bridgetest.StartBridge(t, secretEnv)
+	if got := b.MustGet(path); got != "{\"level\":\"info\"}\n" {
+		t.Errorf("at the start it is %s", got)
+	}
+	send := func(name string) {
+		t.Helper()
+		bridgetest.CheckDelivers(t, b.WebhookAddr(), secret, bridgetest.JobDelivery(t, name, "Finished", nil))
+	}
+	change := func(body string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+b.Admin+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			t.Fatalf("%s: status %d", body, response.StatusCode)
+		}
+	}
+	send("before")
+	change(`{"level": "debug"}`)
+	send("meanwhile")
+	change(`{"level": "info"}`)
+	send("after")
+	b.StopWell()
+	log := b.Log.String()
+	if strings.Count(log, "the log level changes") != 2 {
+		t.Errorf("the log does not have both changes: %s", log)
+	}
+	for name, want := range map[string]bool{"before": false, "meanwhile": true, "after": false} {
+		if strings.Contains(log, "ladder-hd."+name) != want {
+			t.Errorf("the delivery of %s is in the log: %t", name, !want)
+		}
+	}
+}
