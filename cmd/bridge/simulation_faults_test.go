@@ -201,13 +201,12 @@ func (f *fleet) befall(hours int) {
 	striking.Wait()
 }
 
-// TestADayOfMixedFaults has three bridges write one log for a day, while everything around them fails, alone and
-// together: what they promise holds all the same.
-func TestADayOfMixedFaults(t *testing.T) {
-	hours := 24
-	if testing.Short() {
-		hours = 6
-	}
+// TestHoursOfMixedFaults has three bridges write one log for six hours, while everything around them fails, alone and
+// together: every promise holds all the same.
+func TestHoursOfMixedFaults(t *testing.T) { mixFaults(t, 6) }
+
+func mixFaults(t *testing.T, hours int) {
+	t.Helper()
 	defer broker.HoldClock()()
 	store := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {

@@ -179,20 +179,15 @@ func (s *simulation) check() {
 	s.t.Logf("%d changes, deliveries by answer %v, %d refused while the bridge was away, %d events", len(s.fake.Changes()), s.told.Answers(), s.away, events)
 }
 
-// simulated is how long a simulation is: so many days, and one where the race detector makes each take long.
-func simulated(n int) int {
-	if testing.Short() {
-		return 1
-	}
-	return n
-}
+// TestADayWithLostDeliveries loses three deliveries in ten for a day, and repeats and delays the others.
+func TestADayWithLostDeliveries(t *testing.T) { loseDeliveries(t, 1) }
 
-// TestAWeekWithLostDeliveries loses three deliveries in ten for a week, and repeats and delays the others.
-func TestAWeekWithLostDeliveries(t *testing.T) {
+func loseDeliveries(t *testing.T, days int) {
+	t.Helper()
 	faults := mkiofake.Rude
 	faults.Failed, faults.Silent = 0.15, 0.15
-	faults.LateBy = 5 * time.Minute // with all tries: what comes later than fifteen counts as lost
-	simulate(t, simulated(7), faults, func(s *simulation) {
+	faults.LateBy = 5 * time.Minute // with all tries: a delivery that comes later than fifteen minutes counts as lost
+	simulate(t, days, faults, func(s *simulation) {
 		s.settle()
 		s.check()
 		s.checkRecovered()
@@ -229,10 +224,13 @@ func (s *simulation) checkRecovered() {
 	}
 }
 
-// TestDaysWithRestarts stops the bridge several times a day, in the middle of what comes, and starts it again some
-// minutes later.
-func TestDaysWithRestarts(t *testing.T) {
-	simulate(t, simulated(2), mkiofake.Rude, func(s *simulation) {
+// TestADayWithRestarts stops the bridge several times a day, while deliveries and polls are in flight, and starts it
+// again some minutes later.
+func TestADayWithRestarts(t *testing.T) { restartOften(t, 1) }
+
+func restartOften(t *testing.T, days int) {
+	t.Helper()
+	simulate(t, days, mkiofake.Rude, func(s *simulation) {
 		for idle := s.fake.Idle(); ; {
 			select {
 			case <-idle:
@@ -250,12 +248,15 @@ func TestDaysWithRestarts(t *testing.T) {
 	})
 }
 
-// TestDaysToldByWebhookAlone has no token to poll with: every state that is told is in the log, unless a later one
-// was told before it.
-func TestDaysToldByWebhookAlone(t *testing.T) {
+// TestADayByWebhookAlone has no token to poll with: every delivered state is in the log, unless a later one was
+// delivered before it.
+func TestADayByWebhookAlone(t *testing.T) { deliverByWebhookAlone(t, 1) }
+
+func deliverByWebhookAlone(t *testing.T, days int) {
+	t.Helper()
 	faults := mkiofake.Rude
 	faults.Failed, faults.Silent = 0, 0
-	simulate(t, simulated(3), faults, func(s *simulation) {
+	simulate(t, days, faults, func(s *simulation) {
 		s.settle()
 		s.check()
 		last := map[lifecycle.Key]mkiofake.Change{}

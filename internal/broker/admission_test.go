@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/broker"
 )
 
@@ -153,22 +154,12 @@ func TestAReaderWithTheFormerTokenIsDropped(t *testing.T) {
 		t.Errorf("the reader with the former token ends with %v", err)
 	}
 	<-back
-	live := awaitSubscription(t, renewed, "mkio.>")
+	bridgetest.Eventually(t, "the reader with the new token is connected", renewed.IsConnected)
+	live := subscribe(t, renewed, "mkio.>")[0]
 	if _, err := own.Publish(t.Context(), "mkio.a.b", nil); err != nil { // by way of the tap, which was not dropped
 		t.Fatal(err)
 	}
 	if _, err := live.NextMsgWithContext(t.Context()); err != nil {
 		t.Errorf("the reader with the new one: %v", err)
 	}
-}
-
-// awaitSubscription subscribes when the connection is back.
-func awaitSubscription(t *testing.T, nc *nats.Conn, subject string) *nats.Subscription {
-	t.Helper()
-	connected := nc.StatusChanged(nats.CONNECTED)
-	defer nc.RemoveStatusListener(connected)
-	if !nc.IsConnected() {
-		<-connected
-	}
-	return subscribe(t, nc, subject)[0]
 }

@@ -16,7 +16,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +26,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/broker"
 )
 
@@ -201,6 +201,7 @@ func TestARotatedPasswordIsUsed(t *testing.T) {
 // Credentials that end while they are in use are noticed at once, however often they are refused, and new ones in the
 // same file are used.
 func TestCredentialsThatEndAreReplaced(t *testing.T) {
+	t.Parallel() // it waits for the credentials to end
 	issue, trusts := authority(t)
 	file := filepath.Join(t.TempDir(), "creds")
 	s := foreign(t, trusts)
@@ -215,12 +216,12 @@ func TestCredentialsThatEndAreReplaced(t *testing.T) {
 	if err := nc.Publish("x", nil); err == nil {
 		t.Error("what is published goes into a buffer")
 	}
-	for logged.count("NATS reported an error") < 4 { // after two that are equal a client gives up, if it is let
+	bridgetest.Eventually(t, "the credentials are refused often", func() bool {
 		if nc.IsClosed() {
 			t.Fatalf("the client has given up: %v", nc.LastError())
 		}
-		runtime.Gosched()
-	}
+		return logged.count("NATS reported an error") >= 4 // after two that are equal a client gives up, if it is let
+	})
 	again := nc.StatusChanged(nats.CONNECTED)
 	issue(file, time.Time{})
 	<-again

@@ -3,35 +3,40 @@ package publish_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/lifecycle"
 )
 
 // A server that opens the state bucket before the log fills it ten seconds later. A bridge was not there until then,
 // though the log itself could tell it what the bucket could not.
 func TestABucketThatLagsHoldsUpNothing(t *testing.T) {
-	f := setUp(t)
-	writer := f.publisher(false, nil)
-	job := key(t, lifecycle.Job, "ladder", "ep-1")
-	f.want(writer, told(job, "Processing", 1), lifecycle.Changed)
-	if err := f.js.DeleteStream(t.Context(), names.StateStream()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: names.StateStream()}); err != nil { // nobody fills it
-		t.Fatal(err)
-	}
-	p := f.publisher(false, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if err := p.Load(ctx); err != nil {
-		t.Fatal(err)
-	}
-	following, stop := context.WithCancel(ctx)
-	p.Follow(following, func(string, lifecycle.Fact) { stop() })
-	if fact, ok := p.Recorded(job); !ok || fact.State != "Processing" {
-		t.Errorf("recorded is %+v, %t", fact, ok)
-	}
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) { // the waits are virtual
+		f := setUp(t)
+		writer := f.publisher(false, nil)
+		job := key(t, lifecycle.Job, "ladder", "ep-1")
+		f.want(writer, told(job, "Processing", 1), lifecycle.Changed)
+		if err := f.js.DeleteStream(t.Context(), names.StateStream()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: names.StateStream()}); err != nil { // nobody fills it
+			t.Fatal(err)
+		}
+		p := f.publisher(false, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if err := p.Load(ctx); err != nil {
+			t.Fatal(err)
+		}
+		following, stop := context.WithCancel(ctx)
+		p.Follow(following, func(string, lifecycle.Fact) { stop() })
+		if fact, ok := p.Recorded(job); !ok || fact.State != "Processing" {
+			t.Errorf("recorded is %+v, %t", fact, ok)
+		}
+	})
 }

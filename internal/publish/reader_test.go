@@ -3,8 +3,10 @@ package publish
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/lifecycle"
 )
 
@@ -41,25 +43,28 @@ func TestWhatComesToTheLogWhileItIsLookedForIsFound(t *testing.T) {
 // A server of a cluster that was just chosen to lead told of an end of the log that it had not come to again: it was taken
 // for a log that lost its end, and everything was refused and read again.
 func TestALogWhoseEndIsToldTooEarlyIsNoOther(t *testing.T) {
-	p := bridges(t, 1)[0]
-	if err := p.Load(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	infos, c := p.survey(t.Context()) // an empty log
-	if err := c.err(); err != nil {
-		t.Fatal(err)
-	}
-	key, err := lifecycle.NewKey(lifecycle.Job, "aurora-vod", "ladder-hd", "ep-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.Observe(t.Context(), lifecycle.Observation{Key: key, State: "Processing", At: time.Now(), Via: lifecycle.Poll}); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.sameLog(t.Context(), infos, p.Horizon()); err != nil {
-		t.Errorf("the log with one event more than was told: %v", err)
-	}
-	if lost, err := p.lostEnd(t.Context(), 0, p.Horizon()+1); err != nil || !lost {
-		t.Errorf("a log that stays shorter: lost %t, %v", lost, err)
-	}
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) { // the waits are virtual
+		p := bridges(t, 1)[0]
+		if err := p.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		infos, c := p.survey(t.Context()) // an empty log
+		if err := c.err(); err != nil {
+			t.Fatal(err)
+		}
+		key, err := lifecycle.NewKey(lifecycle.Job, "aurora-vod", "ladder-hd", "ep-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Observe(t.Context(), lifecycle.Observation{Key: key, State: "Processing", At: time.Now(), Via: lifecycle.Poll}); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.sameLog(t.Context(), infos, p.Horizon()); err != nil {
+			t.Errorf("the log with one event more than was told: %v", err)
+		}
+		if lost, err := p.lostEnd(t.Context(), 0, p.Horizon()+1); err != nil || !lost {
+			t.Errorf("a log that stays shorter: lost %t, %v", lost, err)
+		}
+	})
 }

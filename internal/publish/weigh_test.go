@@ -3,9 +3,11 @@ package publish_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 )
@@ -90,34 +92,37 @@ func TestWhatIsRetriedIsNotTakenInOrderOfArrival(t *testing.T) {
 }
 
 func TestDroppingWhatIsKept(t *testing.T) {
-	f := setUp(t)
-	p := f.publisher(false, nil)
-	for _, body := range []string{"one", "two", "three"} {
-		if err := p.Keep(t.Context(), unapplied(body)); err != nil {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) { // the waits are virtual
+		f := setUp(t)
+		p := f.publisher(false, nil)
+		for _, body := range []string{"one", "two", "three"} {
+			if err := p.Keep(t.Context(), unapplied(body)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 { // another bridge may have been first
+			if err := p.Drop(t.Context(), 2); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.Drop(t.Context(), 99); err != nil {
+			t.Errorf("one that never was: %v", err)
+		}
+		if all := kept(t, f); len(all) != 2 || string(all[0].Body) != "one" || string(all[1].Body) != "three" {
+			t.Errorf("kept %+v", all)
+		}
+		if err := p.Keep(t.Context(), unapplied("two")); err != nil { // it is told again
 			t.Fatal(err)
 		}
-	}
-	for range 2 { // another bridge may have been first
-		if err := p.Drop(t.Context(), 2); err != nil {
-			t.Fatal(err)
+		if _, held := f.lastOf("MKIO_UNAPPLIED"); held != 3 {
+			t.Errorf("%d are kept", held)
 		}
-	}
-	if err := p.Drop(t.Context(), 99); err != nil {
-		t.Errorf("one that never was: %v", err)
-	}
-	if all := kept(t, f); len(all) != 2 || string(all[0].Body) != "one" || string(all[1].Body) != "three" {
-		t.Errorf("kept %+v", all)
-	}
-	if err := p.Keep(t.Context(), unapplied("two")); err != nil { // it is told again
-		t.Fatal(err)
-	}
-	if _, held := f.lastOf("MKIO_UNAPPLIED"); held != 3 {
-		t.Errorf("%d are kept", held)
-	}
-	f.server.Shutdown()
-	if err := p.Drop(t.Context(), 1); !errors.Is(err, publish.ErrUnavailable) {
-		t.Errorf("without JetStream: %v", err)
-	}
+		f.server.Shutdown()
+		if err := p.Drop(t.Context(), 1); !errors.Is(err, publish.ErrUnavailable) {
+			t.Errorf("without JetStream: %v", err)
+		}
+	})
 }
 
 // How long a delivery trailed behind a poll says nothing when it came before now.

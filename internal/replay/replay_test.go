@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
@@ -207,17 +209,20 @@ func TestWhatAReplayRefuses(t *testing.T) {
 
 // Two replays under one prefix do not mix.
 func TestTwoReplaysDoNotMix(t *testing.T) {
-	_, js := setUp(t, 10)
-	_, err := replay.Stored(t.Context(), js, names, replay.Config{Prefix: "replay", Step: func(pending uint64) {
-		if pending == 5 {
-			if _, err := js.Publish(t.Context(), "replay.x", nil); err != nil {
-				t.Fatal(err)
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) { // the waits are virtual
+		_, js := setUp(t, 10)
+		_, err := replay.Stored(t.Context(), js, names, replay.Config{Prefix: "replay", Step: func(pending uint64) {
+			if pending == 5 {
+				if _, err := js.Publish(t.Context(), "replay.x", nil); err != nil {
+					t.Fatal(err)
+				}
 			}
+		}})
+		if err == nil {
+			t.Error("somebody else published under the prefix, and it went on")
 		}
-	}})
-	if err == nil {
-		t.Error("somebody else published under the prefix, and it went on")
-	}
+	})
 }
 
 func TestLive(t *testing.T) {
