@@ -67,7 +67,7 @@ func SendRaw(t testing.TB, addr, raw string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close() }() // the bridge has closed it
+	defer func() { _ = conn.Close() }()              // the bridge has closed it
 	go func() { _, _ = io.WriteString(conn, raw) }() // the bridge need not read all of it
 	return ReadToEnd(t, conn)
 }
