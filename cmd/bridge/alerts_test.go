@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -180,46 +176,6 @@ func TestEveryPanelSaysWhatItShows(t *testing.T) {
 		}
 		titles[p.Title] = true
 	}
-}
-
-// promtool runs promtool where deploy/prometheus/check.sh has found one.
-func promtool(t *testing.T, stdin io.Reader, args ...string) {
-	t.Helper()
-	program := os.Getenv("PROMTOOL")
-	if program == "" {
-		t.Skip("PROMTOOL names no promtool: deploy/prometheus/check.sh finds one")
-	}
-	command := exec.CommandContext(t.Context(), program, args...)
-	command.Stdin = stdin
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-}
-
-func TestPromtoolReadsEveryExpression(t *testing.T) {
-	type rule struct {
-		Record string `json:"record"`
-		Expr   string `json:"expr"`
-	}
-	variables := strings.NewReplacer("$__rate_interval", "5m")
-	var rules []rule
-	for _, expr := range expressions(t) {
-		rules = append(rules, rule{"e" + strconv.Itoa(len(rules)), variables.Replace(expr)})
-	}
-	content, err := json.Marshal(map[string]any{"groups": []any{map[string]any{"name": "all", "rules": rules}}}) // which YAML can read
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "rules.yaml")
-	if err := os.WriteFile(file, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	promtool(t, nil, "check", "rules", "--lint=all", "--lint-fatal", file)
-}
-
-func TestPromtoolLikesTheMetrics(t *testing.T) {
-	metrics := ask(openForTest(t).adminRoutes(true), http.MethodGet, "/metrics", nil).Body
-	promtool(t, metrics, "check", "metrics")
 }
 
 func readFile(t *testing.T, name string) []byte {

@@ -26,6 +26,7 @@ import (
 )
 
 func TestTLSWithACertificateThatChanges(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	writeCertificate(t, cert, key, 1)
@@ -56,6 +57,7 @@ func TestTLSWithACertificateThatChanges(t *testing.T) {
 
 // With a BRIDGE_TLS_CLIENT_CA a delivery needs a certificate that it signed, and the secret besides.
 func TestClientCertificates(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
 	writeCertificate(t, file("tls.crt"), file("tls.key"), 1)

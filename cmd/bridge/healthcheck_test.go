@@ -11,10 +11,11 @@ import (
 
 // A check of a bridge elsewhere needs no settings, and settings do not disturb it: in an image there may be some.
 func TestHealthcheckOfABridgeElsewhere(t *testing.T) {
-	b, addr, _ := serveForTest(t, nil)
-	admin := httptest.NewServer(b.adminRoutes(true))
+	b := openForTest(t)
+	admin, public := httptest.NewServer(b.adminRoutes(true)), httptest.NewServer(b.publicRoutes())
 	defer admin.Close()
-	webhook := "http://" + addr + webhookPath
+	defer public.Close()
+	webhook := public.URL + webhookPath
 	t.Setenv("BRIDGE_LISTEN", ":0") // without a secret: settings that cannot be used
 	tests := []struct {
 		args []string

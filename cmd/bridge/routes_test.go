@@ -294,13 +294,13 @@ func TestAStopAnswersWhatIsInHand(t *testing.T) {
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- stop() }()
-	for { // until the listener is closed the stop has not begun
+	bridgetest.Eventually(t, "the listener is closed", func() bool { // until then the stop has not begun
 		probe, err := net.Dial("tcp", addr)
-		if err != nil {
-			break
+		if err == nil {
+			probe.Close()
 		}
-		probe.Close()
-	}
+		return err != nil
+	})
 	if _, err := conn.Write(body); err != nil {
 		t.Fatal(err)
 	}

@@ -114,6 +114,7 @@ func TestProfilesAreAnOption(t *testing.T) {
 
 // A profile may take longer than the server gives other answers.
 func TestAProfileIsNotCutShort(t *testing.T) {
+	t.Parallel()
 	b := openWith(t, func(c *config) { c.Pprof = true })
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = b.server(b.adminRoutes(true))

@@ -22,4 +22,4 @@ export PROMTOOL
 
 "$PROMTOOL" check rules --lint=all --lint-fatal ../helm/mkio-bridge/files/alerts.yaml
 "$PROMTOOL" test rules alerts_test.yaml
-go test -count=1 ../../cmd/bridge -run '^TestPromtool'
+go test -tags e2e -count=1 ../../cmd/bridge -run '^TestPromtool'

@@ -63,11 +63,11 @@ func RawDelivery(secret, headers string, body []byte) string {
 // the connection.
 func SendRaw(t testing.TB, addr, raw string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()              // the bridge has closed it
 	go func() { _, _ = io.WriteString(conn, raw) }() // the bridge need not read all of it
 	return ReadToEnd(t, conn)
 }

@@ -3,13 +3,14 @@
 package tracingtest
 
 import (
+	"cmp"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -65,9 +66,9 @@ func attributesOf(all []*commonpb.KeyValue) map[string]string {
 		case *commonpb.AnyValue_StringValue:
 			found[a.Key] = v.StringValue
 		case *commonpb.AnyValue_IntValue:
-			found[a.Key] = fmt.Sprint(v.IntValue)
+			found[a.Key] = strconv.FormatInt(v.IntValue, 10)
 		case *commonpb.AnyValue_BoolValue:
-			found[a.Key] = fmt.Sprint(v.BoolValue)
+			found[a.Key] = strconv.FormatBool(v.BoolValue)
 		}
 	}
 	return found
@@ -83,7 +84,7 @@ func (c *Collector) Spans() []*tracepb.Span {
 // Named returns the spans of a name, the oldest first.
 func (c *Collector) Named(name string) []*tracepb.Span {
 	found := slices.DeleteFunc(c.Spans(), func(s *tracepb.Span) bool { return s.Name != name })
-	slices.SortFunc(found, func(a, b *tracepb.Span) int { return int(a.StartTimeUnixNano) - int(b.StartTimeUnixNano) })
+	slices.SortFunc(found, func(a, b *tracepb.Span) int { return cmp.Compare(a.StartTimeUnixNano, b.StartTimeUnixNano) })
 	return found
 }
 
