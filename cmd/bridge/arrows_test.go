@@ -27,7 +27,7 @@ var arrows = map[string][]string{
 	"internal/replay":        {"internal/event", "internal/eventlog"},
 	"internal/invariant":     {"internal/audit", "internal/event", "internal/eventlog", "internal/lifecycle"},
 	"internal/witness":       {"internal/event", "internal/eventlog", "internal/invariant", "internal/lifecycle", "internal/mkio", "internal/mkio/mkiofake"},
-	"internal/torture":       {"internal/event", "internal/eventlog", "internal/lifecycle", "internal/mkio", "internal/mkio/mkiofake", "internal/witness"},
+	"internal/torture":       {"internal/event", "internal/eventlog", "internal/lifecycle", "internal/mkio", "internal/mkio/mkiofake", "internal/witness", "internal/bridgetest"},
 	"internal/bridgetest":    {},
 	"internal/brokertest":    {"internal/broker"},
 	"internal/schematest":    {"schemas"},
