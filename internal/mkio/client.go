@@ -35,6 +35,7 @@ type Client struct {
 	perMinute int
 	resource  ResourcePolicy
 	metrics   *clientMetrics
+	admit     func(token string) error
 
 	mu      sync.Mutex
 	budgets map[string]*Budget // by project; "" for requests of none
@@ -67,6 +68,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		perMinute: c.PerMinute,
 		resource:  c.Resource,
 		metrics:   newClientMetrics(c.PerMinute),
+		admit:     func(string) error { return nil },
 		budgets:   map[string]*Budget{},
 	}, nil
 }
@@ -76,6 +78,16 @@ func (c *Client) PerMinute() int { return c.perMinute }
 
 // TokenEnd is when the token as it is now ends, where it says so.
 func (c *Client) TokenEnd() (end time.Time, ok bool) { return TokenExpiry(c.token()) }
+
+// Address is the base address of the API.
+func (c *Client) Address() string { return c.base.String() }
+
+// Organisation is that of the token as it is now; "" where it does not say.
+func (c *Client) Organisation() string { return TokenOrganisation(c.token()) }
+
+// Admit has every token asked about before it is sent: a request whose token is refused fails with that error, is not sent
+// and not tried again. It is called before the first request.
+func (c *Client) Admit(admit func(token string) error) { c.admit = admit }
 
 // Budget is what a project may still be asked.
 func (c *Client) Budget(project string) *Budget {
@@ -179,6 +191,9 @@ func (c *Client) try(ctx context.Context, r request) (answer, error) {
 		return answer{}, err
 	}
 	token := c.token()
+	if err := c.admit(token); err != nil {
+		return answer{}, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "mkio-bridge")

@@ -32,7 +32,7 @@ func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.C
 	var base time.Time
 	shower := p.newShower(ctx, l, class)
 	for pages.More() {
-		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll}
+		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, identified: new(bool)}
 		page, err := pages.Next(ctx, class, l.List)
 		if mkio.IsNotFound(err) && base.IsZero() {
 			break // MK.IO answers so where nothing matches

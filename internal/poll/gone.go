@@ -53,6 +53,9 @@ type confirmation struct {
 const goneAtOnce = 100
 
 func (c *confirmation) run(ctx context.Context) error {
+	if len(c.missing) > 0 && c.project.holdsDeletions(c.tally) {
+		return nil // nothing that is found out now could be recorded
+	}
 	for keys := range slices.Chunk(slices.Collect(maps.Keys(c.missing)), goneAtOnce) {
 		gone, err := c.visit(ctx, keys)
 		if err != nil {
@@ -114,7 +117,7 @@ func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key) error {
 	}
 	moment, err := c.project.answers(ctx, c.list)
 	if err != nil {
-		return fmt.Errorf("%d resources of it answer 404, and so does not their project: %w", len(gone), err)
+		return fmt.Errorf("%d resources of it answer 404, and their project does not vouch for that: %w", len(gone), err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxStates)
@@ -148,9 +151,9 @@ func (p *project) missing(ctx context.Context, l *list, kind lifecycle.Kind, see
 	return found, nil
 }
 
-// answers says whether the project itself is there, and when.
+// answers says whether the project itself is there and is the one that the log is of, and when.
 func (p *project) answers(ctx context.Context, l *list) (mkio.Moment, error) {
-	if _, err := p.Client.Project(ctx, mkio.Changes, p.name); err != nil && mkio.StatusOf(err) != 403 {
+	if err := p.identifyAnew(ctx); err != nil {
 		return mkio.Moment{}, err
 	}
 	// Where the token may not see the project, one of its lists speaks for it; and a broken gateway
@@ -172,5 +175,5 @@ func (p *project) answers(ctx context.Context, l *list) (mkio.Moment, error) {
 // showGone records the end of a resource.
 func (p *project) showGone(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment, t *tally) error {
 	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life}
-	return p.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t})
+	return p.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t, identified: new(true)})
 }

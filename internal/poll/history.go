@@ -24,7 +24,13 @@ func (p *project) watchHistory(ctx context.Context) {
 	failures := 0
 	for {
 		wait := p.pace.sweep
-		var err error
+		err := p.identity.refused()
+		if err != nil { // it is somebody else's history
+			if pause(ctx, wait) != nil {
+				return
+			}
+			continue
+		}
 		err = p.Log.Trouble() // what is found could not be recorded
 		if err == nil && !loaded {
 			h.settled, err = p.loadSettled(ctx)

@@ -30,6 +30,7 @@ type list struct {
 	base    time.Time // on MK.IO's clock: up to here changes were asked for
 	swept   swept     // the last sweep that got to its end
 	idle    int       // sweeps in a row that found nothing new, of lists below a parent
+	again   bool      // it is to be swept once more when the sweep under way is over
 	changed bool      // something on it was recorded since its last sweep began
 	proof   *tally    // of the last sweep that compared everything; nil: there was none
 }

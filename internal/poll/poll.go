@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/tracing"
@@ -67,22 +69,34 @@ type Config struct {
 	Full     time.Duration    // between two full sweeps
 	Rule     string           // the webhook rule whose delivery history is looked through
 	KeepRule RuleKeeper       // nil: the rule is somebody else's business
-	Logger   *slog.Logger
-	Tracer   tracing.Tracer
+	Adopt    bool             // what answers first for each project is the log's own, whatever is recorded
+	// Advise says what to do about an error of package identity, in the words of whoever configured the poller; nil: nobody does.
+	Advise func(error) string
+	Logger *slog.Logger
+	Tracer tracing.Tracer
 }
 
 // A Poller polls the projects whose lease it gets.
 type Poller struct {
 	Config
-	metrics *metrics
+	metrics    *metrics
+	identities identity.Store
+	address    string                        // of the API, as identities have it
+	recorded   atomic.Pointer[identity.Note] // as it was last read; nil: it was not yet
 
 	mu       sync.Mutex
 	projects map[string]*project // those that are polled here now
+	adopted  map[string]bool     // projects that [Config.Adopt] has counted for
 }
 
 // New returns a poller. [Poller.Run] runs it.
 func New(c Config) *Poller {
-	return &Poller{Config: c, metrics: newMetrics(), projects: map[string]*project{}}
+	p := &Poller{
+		Config: c, metrics: newMetrics(), projects: map[string]*project{}, adopted: map[string]bool{},
+		identities: identity.NewStore(c.Notes), address: identity.Address(c.Client.Address()),
+	}
+	c.Client.Admit(p.admit)
+	return p
 }
 
 // Collectors returns the poller's metrics.
@@ -96,6 +110,7 @@ func (p *Poller) Run(ctx context.Context) {
 	defer running.Wait()
 	started := map[string]context.CancelFunc{}
 	var warned time.Time
+	p.loadIdentity(ctx)
 	for {
 		warned = p.warnOfToken(time.Now(), warned)
 		projects, err := p.wanted(ctx)
@@ -104,7 +119,7 @@ func (p *Poller) Run(ctx context.Context) {
 			return
 		case err != nil:
 			p.metrics.failed("", "projects", err)
-			p.Logger.Error("MK.IO does not tell its projects; those that are known are polled on", "error", err, "do", advice(err))
+			p.Logger.Error("MK.IO does not tell its projects; those that are known are polled on", "error", err, "do", p.adviceOn(err))
 		default:
 			for name, stop := range started {
 				if !slices.Contains(projects, name) {
@@ -149,6 +164,7 @@ func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 		return p.Projects, nil
 	}
 	all, err := p.Client.Projects(ctx)
+	p.compareListed(ctx, all)
 	var active []string
 	for _, project := range all {
 		if project.Active && project.Name != "" {

@@ -20,6 +20,7 @@ type project struct {
 	pace     pace
 	first    firstSweeps
 	coverage coverage
+	identity identification
 	errands  sync.WaitGroup
 	wake     chan struct{} // holds one token when the loop has something new to look at
 
@@ -60,6 +61,7 @@ func newProject(p *Poller, name string) *project {
 // run polls until the context ends.
 func (p *project) run(ctx context.Context) {
 	defer p.errands.Wait()
+	p.awaitIdentity(ctx)
 	for {
 		err := p.first.load(ctx, p.Kinds)
 		if err == nil {
@@ -72,6 +74,7 @@ func (p *project) run(ctx context.Context) {
 	}
 	p.loadCoverage(ctx)
 	p.errands.Go(func() { p.watchCoverage(ctx) })
+	p.errands.Go(func() { p.watchIdentity(ctx) })
 	if p.KeepRule != nil {
 		p.errands.Go(func() { p.keepRule(ctx) })
 	}
@@ -104,6 +107,9 @@ func (p *project) start(ctx context.Context) time.Time {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.identity.refused() != nil {
+		return now.Add(p.pace.sweep) // watchIdentity rouses the loop when that is over
+	}
 	if now.Before(p.silence) {
 		return p.silence
 	}
@@ -279,6 +285,10 @@ func (p *project) ended(ctx context.Context, l *list, e errand, err error) {
 
 // silent says whether an error stops all asking of the project for a while, and says so once.
 func (p *project) silent(err error, now time.Time, wait time.Duration) bool {
+	if isMismatch(err) {
+		p.refuse(err)
+		return true
+	}
 	refused := mkio.StatusOf(err) == 401
 	if refused {
 		// What is accepted elsewhere is refused here: that is a matter of this address.
@@ -319,6 +329,9 @@ func (p *project) sweptNow(l *list, done swept) {
 	}
 	now := time.Now()
 	l.next[sweeping] = now.Add(p.pace.full)
+	if l.again {
+		l.next[sweeping], l.again = now, false
+	}
 	l.next[changes] = now.Add(p.pace.sweep)
 	if l.Kinds[0] == lifecycle.ScheduledOperation {
 		l.next[changes] = now.Add(min(p.pace.sweep<<min(l.idle, 10), p.pace.full))

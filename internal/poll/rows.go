@@ -47,6 +47,8 @@ func ofOne(err error) bool {
 	switch status := mkio.StatusOf(err); {
 	case unwritable, mkio.IsNetwork(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
+	case ofIdentity(err):
+		return false
 	case status == 401, status == 429, errors.Is(err, errIncomplete):
 		return false
 	}

@@ -15,6 +15,9 @@ type asked struct {
 	moment  mkio.Moment
 	via     lifecycle.Via
 	tally   *tally // of the sweep that asked; nil: none did
+	// identified says that the project was compared since the answer was there; shared by the rows of one answer, which are
+	// shown one after the other. nil: an answer of its own, for which it was not.
+	identified *bool
 }
 
 // logError is for a log that cannot take an observation now.
@@ -60,6 +63,12 @@ func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row
 		p.overtaken(row.Key)
 		return nil
 	}
+	if err := p.identity.refused(); err != nil {
+		return err
+	}
+	if err := p.recognise(ctx, e, o); err != nil {
+		return err
+	}
 	o.Via, o.Basis = a.via, e.basis()
 	o.SeenAfter, o.SeenBefore = p.seenBefore(l, e, a.moment), a.moment.To
 	verdict := lifecycle.Decide(e.fact, o)
@@ -68,6 +77,11 @@ func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row
 		p.shown(e, a.moment)
 		a.tally.judged(row.Key.Kind, verdict)
 		return nil
+	}
+	if ends(e, o, verdict) {
+		if may, err := p.mayEnd(ctx, a); !may {
+			return err
+		}
 	}
 	if o.State == lifecycle.StateDeleted {
 		o.Source, o.Subject, _ = mkio.Path(row.Key) // its record says nothing of its end

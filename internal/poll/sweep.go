@@ -98,7 +98,7 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *
 	shower := p.newShower(ctx, l, class)
 	shower.tally = t
 	for pages.More() {
-		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: t}
+		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: t, identified: new(bool)}
 		page, err := pages.Next(ctx, class, l.List)
 		if mkio.IsNotFound(err) && l.below() && began.IsZero() {
 			err = p.parentGone(ctx, l, err)
