@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/rule"
@@ -35,7 +36,8 @@ type config struct {
 	WebhookSecrets secret `split_words:"true" desc:"secrets that authenticate deliveries, comma-separated; the first is current"`
 	AdminToken     secret `split_words:"true" desc:"bearer token of /v1; without one /v1 exists on loopback alone"`
 
-	MkioURL     string        `split_words:"true" default:"https://app.mk.io" desc:"base address of MK.IO's API; events' sources lie below it"`
+	MkioURL     string        `split_words:"true" default:"https://app.mk.io" desc:"base address of MK.IO's API; events' sources lie below it; another one than the log's is refused"`
+	MkioAdopt   string        `split_words:"true" desc:"go on with a log of another MK.IO: address (the same MK.IO under a new address) or all (what answers now is the one, and what it does not have becomes Deleted); remove it after the start that needed it"`
 	MkioToken   secret        `split_words:"true" desc:"API token; without it nothing is polled"`
 	Projects    list          `split_words:"true" desc:"projects to sweep and to take deliveries of, comma-separated; empty: all that the token can see"`
 	Kinds       kinds         `desc:"kinds to poll, comma-separated; empty: all but source, content, destination"`
@@ -137,6 +139,9 @@ func (c config) validate() error {
 	}
 	if u, err := url.Parse(c.MkioURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		bad("MKIO_URL", "it must be an http or https address without user, query and fragment, e.g. https://app.mk.io")
+	}
+	if a := c.claim().Adopt; a != identity.AdoptNothing && a != identity.AdoptAddress && a != identity.AdoptAll {
+		bad("MKIO_ADOPT", "%q must be address or all, or unset", c.MkioAdopt)
 	}
 	if c.WebhookURL != "" {
 		if _, err := rule.Address(c.WebhookURL); err != nil {

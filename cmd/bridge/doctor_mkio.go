@@ -16,6 +16,7 @@ import (
 // checkMKIO checks the API as a whole, and then each project. js may be nil.
 func (d *doctor) checkMKIO(ctx context.Context, js jetstream.JetStream) {
 	reached := d.checkReachable(ctx)
+	recorded := d.checkIdentity(ctx, js)
 	if !d.checkToken() || !reached {
 		return
 	}
@@ -25,6 +26,7 @@ func (d *doctor) checkMKIO(ctx context.Context, js jetstream.JetStream) {
 		return
 	}
 	for _, project := range d.checkProjects(ctx, client) {
+		d.checkProjectIdentity(ctx, client, recorded, project)
 		d.checkRights(ctx, client, project)
 		d.checkRule(ctx, client, js, project)
 	}

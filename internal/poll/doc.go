@@ -41,6 +41,13 @@
 // that lacks resources that exist is not believed at all, and one below a parent that answers 404 is empty only
 // if the parent is gone. What is recorded as Deleted comes back by its own address alone.
 //
+// # Identity
+//
+// The log is of one MK.IO (package identity). A project that answers with another id, or by a token of another organisation,
+// is not polled until the right one is back, and nothing of it is recorded. One of which nothing tells whether it is the
+// recorded one is polled, but no life ends: neither by a 404 nor by another life of a name. The first resource that shows a recorded life
+// settles it. Before the end of a life is recorded the project is compared anew, after the answer that shows the end.
+//
 // # Discovered
 //
 // The first sweep of a list finds what was there before anybody looked. When it began is noted in a
