@@ -11,6 +11,9 @@ type Note struct {
 	Address      string            `json:"address,omitempty"`      // as [Address] writes it
 	Organisation string            `json:"organisation,omitempty"` // "": no token told it
 	Projects     map[string]string `json:"projects,omitempty"`     // MK.IO's own id by name; "": the project is the log's, and MK.IO told no id
+	// Unknown has, by name, the last sequence of the log when nothing told whether a project is the log's. Only what was recorded
+	// up to it can tell: what came later may be of the very project that is in question.
+	Unknown map[string]uint64 `json:"unknown,omitempty"`
 	// MovedAt is the last sequence of the log when another address was adopted: events up to it have sources below an
 	// earlier one.
 	MovedAt uint64 `json:"movedAt,omitempty"`
@@ -18,17 +21,34 @@ type Note struct {
 
 // Equal says whether two notes say the same.
 func (n Note) Equal(other Note) bool {
-	return n.Address == other.Address && n.Organisation == other.Organisation && n.MovedAt == other.MovedAt && maps.Equal(n.Projects, other.Projects)
+	return n.Address == other.Address && n.Organisation == other.Organisation && n.MovedAt == other.MovedAt &&
+		maps.Equal(n.Projects, other.Projects) && maps.Equal(n.Unknown, other.Unknown)
 }
 
-// WithProject returns the note with the id of one more project.
+// WithProject returns the note with the id of a project that is the log's.
 func (n Note) WithProject(name, id string) Note {
-	n.Projects = maps.Clone(n.Projects)
-	if n.Projects == nil {
-		n.Projects = map[string]string{}
-	}
-	n.Projects[name] = id
+	n.Projects = with(n.Projects, name, id)
+	n.Unknown = maps.Clone(n.Unknown)
+	delete(n.Unknown, name)
 	return n
+}
+
+// WithUnknown returns the note with a project that nothing is known of, and the last sequence of the log, unless it has it.
+func (n Note) WithUnknown(name string, last uint64) Note {
+	if _, ok := n.Unknown[name]; !ok {
+		n.Unknown = with(n.Unknown, name, last)
+	}
+	return n
+}
+
+// with returns a copy of a map with one more entry.
+func with[V any](m map[string]V, name string, value V) map[string]V {
+	m = maps.Clone(m)
+	if m == nil {
+		m = map[string]V{}
+	}
+	m[name] = value
+	return m
 }
 
 // An Aspect is a part of the identity.

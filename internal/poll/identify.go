@@ -17,6 +17,7 @@ type identification struct {
 	standing identity.Standing // zero: the project has not answered yet
 	found    identity.Found    // what answered last
 	refusal  error             // why the project is not polled; nil: it is
+	upTo     uint64            // the last sequence that can tell, while it is unknown
 	waiting  bool              // a deletion waits until the project is known
 }
 
@@ -27,10 +28,12 @@ func (i *identification) refused() error {
 	return i.refusal
 }
 
-func (i *identification) unknown() bool {
+// question returns what answered, and up to where what the log has can tell whether it is the log's own; false where that is
+// no question.
+func (i *identification) question() (found identity.Found, upTo uint64, unknown bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.standing == identity.Unknown
+	return i.found, i.upTo, i.standing == identity.Unknown
 }
 
 // identifyAnew asks MK.IO for the project and compares it with the one that the log is of. It returns nil where it is the
@@ -64,7 +67,7 @@ func (p *project) identify(ctx context.Context, organisation, id string) error {
 	adopt := p.adopts(p.name)
 	standing, err := judge(note, found, adopt)
 	if standing == identity.Known {
-		err = p.learn(ctx, func(n identity.Note) (identity.Note, error) {
+		_, err = p.learn(ctx, func(n identity.Note) (identity.Note, error) {
 			if _, err := judge(n, found, adopt); err != nil {
 				return n, err
 			}
@@ -80,7 +83,14 @@ func (p *project) identify(ctx context.Context, organisation, id string) error {
 			}
 		}
 	}
-	p.conclude(found, err)
+	if standing == identity.Unknown {
+		var failed error
+		note, failed = p.learn(ctx, func(n identity.Note) (identity.Note, error) { return n.WithUnknown(p.name, p.Log.Horizon()), nil })
+		if failed != nil {
+			return failed
+		}
+	}
+	p.conclude(found, note.Unknown[p.name], err)
 	return err
 }
 
@@ -102,39 +112,41 @@ func (p *project) unrecorded() bool {
 	return true
 }
 
-// learn writes what a project that is known tells into the note.
-func (p *project) learn(ctx context.Context, to func(identity.Note) (identity.Note, error)) error {
+// learn changes the note, and returns it as it is then.
+func (p *project) learn(ctx context.Context, to func(identity.Note) (identity.Note, error)) (identity.Note, error) {
 	_, after, err := p.identities.Change(ctx, to)
 	switch {
 	case ofIdentity(err):
-		return err
+		return after, err
 	case err != nil:
-		return logError{err}
+		return after, logError{err}
 	}
 	p.recorded.Store(&after)
-	return nil
+	return after, nil
 }
 
 // recognise takes the project for the one that the log is of, because it shows a life that is recorded.
 func (p *project) recognise(ctx context.Context, e entry, o lifecycle.Observation) error {
-	if !p.identity.unknown() || e.fact == nil || e.fact.Life == "" || e.fact.Life != o.Life {
+	if e.fact == nil || e.fact.Life == "" || e.fact.Life != o.Life {
 		return nil
 	}
-	p.identity.mu.Lock()
-	found := p.identity.found
-	p.identity.mu.Unlock()
-	err := p.learn(ctx, func(n identity.Note) (identity.Note, error) {
+	found, upTo, unknown := p.identity.question()
+	if !unknown || e.fact.Sequence > upTo {
+		return nil
+	}
+	_, err := p.learn(ctx, func(n identity.Note) (identity.Note, error) {
 		if standing, err := n.Judge(found); standing == identity.Another {
 			return n, err
 		}
 		return n.With(found), nil
 	})
-	p.conclude(found, err)
+	p.conclude(found, upTo, err)
 	return err
 }
 
-// conclude notes what was found out about the project, and says it once.
-func (p *project) conclude(found identity.Found, err error) {
+// conclude notes what was found out about the project, and says it once. upTo is the last sequence that can tell more of one
+// that is unknown.
+func (p *project) conclude(found identity.Found, upTo uint64, err error) {
 	switch {
 	case isMismatch(err):
 		p.refuse(err)
@@ -145,7 +157,7 @@ func (p *project) conclude(found identity.Found, err error) {
 	i := &p.identity
 	i.mu.Lock()
 	before, refused, waited := i.standing, i.refusal != nil, i.waiting
-	i.standing, i.found, i.refusal = identity.Known, found, nil
+	i.standing, i.found, i.upTo, i.refusal = identity.Known, found, upTo, nil
 	if err != nil {
 		i.standing = identity.Unknown
 	} else {
@@ -206,7 +218,7 @@ func (p *project) waits(t *tally, err error) {
 
 // holdsDeletions says whether deletions wait until the project is known.
 func (p *project) holdsDeletions(t *tally) bool {
-	if !p.identity.unknown() {
+	if _, _, unknown := p.identity.question(); !unknown {
 		return false
 	}
 	p.waits(t, &identity.UnknownError{Project: p.name})
