@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -182,6 +183,9 @@ func (p *project) conclude(found identity.Found, upTo uint64, err error) {
 
 // refuse stops all polling of the project, for what answers is another one.
 func (p *project) refuse(err error) {
+	if mismatch, ok := errors.AsType[*identity.MismatchError](err); ok {
+		err = mismatch // whatever request found it: it is said once
+	}
 	i := &p.identity
 	i.mu.Lock()
 	said := i.refusal != nil && i.refusal.Error() == err.Error()

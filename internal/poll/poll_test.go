@@ -47,6 +47,7 @@ type world struct {
 	js     jetstream.JetStream
 	way    way // to MK.IO
 	logs   lockedBuffer
+	adopt  bool // bridges that are started adopt what answers
 }
 
 // inWorld runs a test in a bubble.
@@ -57,7 +58,7 @@ func inWorld(t *testing.T, c mkiofake.Config, test func(w *world)) {
 		c.Token = token
 		c.Projects = []string{project}
 		w := &world{t: t, mkio: mkiofake.New(c), server: brokertest.Start(t)}
-		w.way.to = w.mkio
+		w.way.to, w.way.token = w.mkio, token
 		_, w.js = w.server.Connect()
 		// The server ends entries by a clock outside of the bubble: this lease must outlast the test.
 		_, err := w.js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: names.LeaseBucket(), TTL: 10000 * time.Hour})
@@ -99,7 +100,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 		w.t.Fatal(err)
 	}
 	client, err := mkio.NewClient(mkio.ClientConfig{
-		BaseURL: "https://app.mk.io", Token: func() string { return token }, PerMinute: 1000, Transport: &w.way,
+		BaseURL: "https://app.mk.io", Token: w.way.given, PerMinute: 1000, Transport: &w.way,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -114,7 +115,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	}
 	poller := poll.New(poll.Config{
 		Client: client, Log: p, Leases: leases, Notes: notes, Kinds: kinds,
-		Active: active, Sweep: sweep, Full: full, Rule: "mkio-bridge", Logger: log,
+		Active: active, Sweep: sweep, Full: full, Rule: "mkio-bridge", Logger: log, Adopt: w.adopt,
 	})
 	b := &bridge{publisher: p, metrics: prometheus.NewRegistry()}
 	b.metrics.MustRegister(p.Collectors()...)

@@ -18,12 +18,19 @@ import (
 
 // A way to MK.IO may have answers of its own, and change those of MK.IO.
 type way struct {
-	to http.RoundTripper
-
 	mu      sync.Mutex
+	to      http.RoundTripper
+	token   string                                      // that bridges have for it
 	instead func(path string) (status int, body string) // 0: MK.IO answers
 	spoil   func(path string, row map[string]any)       // a record, on a list or by itself
 	ahead   time.Duration                               // of the clock in answers
+}
+
+// given is the token as it is now.
+func (w *way) given() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.token
 }
 
 func (w *way) set(change func(w *way)) {
