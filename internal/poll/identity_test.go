@@ -255,8 +255,8 @@ func TestDeletionsWaitWhileTheProjectIsUnknown(t *testing.T) {
 	})
 }
 
-// The first sweeps find other lives and missing resources before the one that tells: all is recorded then.
-func TestWhatWaitedIsRecordedWhenTheProjectIsKnown(t *testing.T) {
+// Other lives and missing resources are found, and nothing that tells whether they are the log's.
+func TestWhatWaitedIsRecordedWhenTheProjectIsAdopted(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		jobs := w.jobsOf(w.mkio, "ours", 30)
 		asset := w.key(lifecycle.Asset, "master")
