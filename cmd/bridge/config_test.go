@@ -73,6 +73,7 @@ func TestWrongConfigIsExplained(t *testing.T) {
 		{"half a key pair", map[string]string{"BRIDGE_TLS_CERT": "x"}, []string{"BRIDGE_TLS_KEY"}},
 		{"client certificates without TLS", map[string]string{"BRIDGE_TLS_CLIENT_CA": "x"}, []string{"BRIDGE_TLS_CLIENT_CA", "BRIDGE_TLS_CERT"}},
 		{"no base address", map[string]string{"BRIDGE_MKIO_URL": "app.mk.io"}, []string{"BRIDGE_MKIO_URL"}},
+		{"an unknown adoption", map[string]string{"BRIDGE_MKIO_ADOPT": "everything"}, []string{"BRIDGE_MKIO_ADOPT", "address or all"}},
 		{"a public URL with a password", map[string]string{"BRIDGE_WEBHOOK_URL": "https://u:hunter2@b.test", "BRIDGE_WEBHOOK_SECRETS": "s"}, []string{"BRIDGE_WEBHOOK_URL", "without user"}},
 		{"a public URL without a secret", map[string]string{"BRIDGE_WEBHOOK_URL": "https://b.test"}, []string{"BRIDGE_WEBHOOK_URL", "BRIDGE_WEBHOOK_SECRETS"}},
 		{"a bad prefix", map[string]string{"BRIDGE_SUBJECT_PREFIX": "a.b"}, []string{"BRIDGE_SUBJECT_PREFIX"}},
