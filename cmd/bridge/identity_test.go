@@ -232,7 +232,7 @@ func TestTwoBridgesOnOneNATSAreOfOneMKIO(t *testing.T) {
 
 func TestDoctorFindsAnotherMKIO(t *testing.T) {
 	installed(t)
-	b := openStore(t, "", func(c *config) { c.NatsURL = servers(settings(t).NatsURL) })
+	b := openStore(t, "", func(c *config) { c.NatsURL = settings(t).NatsURL })
 	wantSaid(t, exitFailed, []string{"FAILED   the log's MK.IO: another MK.IO: the log is of https://app.mk.io", "→ correct BRIDGE_MKIO_URL"}, "doctor")
 
 	note := identity.Note{Address: identity.Address(settings(t).MkioURL), Projects: map[string]string{"aurora-vod": "p-0"}}

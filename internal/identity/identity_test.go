@@ -68,8 +68,11 @@ func TestABridgeBeginsOnTheLogOfItsMKIOAlone(t *testing.T) {
 		"nor does it for the old address":            {other, Claim{here, "org-1", ""}, log, other, OfAddress},
 		"the address is no organisation":             {full, Claim{elsewhere, "org-2", AdoptAddress}, log, full, OfOrganisation},
 		"all is adopted": {
-			full, Claim{elsewhere, "org-2", AdoptAll}, log,
-			Note{Address: elsewhere, Organisation: "org-2", Projects: full.Projects, MovedAt: 9}, "",
+			full,
+			Claim{elsewhere, "org-2", AdoptAll},
+			log,
+			Note{Address: elsewhere, Organisation: "org-2", Projects: full.Projects, MovedAt: 9},
+			"",
 		},
 		"all is adopted without a note": {Note{}, Claim{elsewhere, "org-2", AdoptAll}, log, Note{Address: elsewhere, Organisation: "org-2", MovedAt: 9}, ""},
 		"all is what it was":            {full, Claim{here, "org-1", AdoptAll}, log, full, ""},

@@ -29,6 +29,13 @@ func (i *identification) refused() error {
 	return i.refusal
 }
 
+// settled says whether the project has answered, and is polled.
+func (i *identification) settled() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.standing == identity.Known || i.standing == identity.Unknown
+}
+
 // question returns what answered, and up to where what the log has can tell whether it is the log's own; false where that is
 // no question.
 func (i *identification) question() (found identity.Found, upTo uint64, unknown bool) {

@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"mkio-bridge/internal/identity"
@@ -87,23 +88,22 @@ func isUnknown(err error) bool {
 	return ok
 }
 
-// awaitIdentity waits until the project may be polled: it answers, and is not another one than the log's.
+// projectTries is how often a project that does not answer is asked for before its lists are.
+const projectTries = 3
+
+// awaitIdentity waits until the project may be polled: it answers, and is not another one than the log's. One that goes on not to
+// answer is polled all the same, for its lists may: nothing of it is Deleted before it answers.
 func (p *project) awaitIdentity(ctx context.Context) {
-	for failures := 1; ctx.Err() == nil; failures++ {
+	for failures := 0; ctx.Err() == nil && failures < projectTries; {
 		err := p.identifyAnew(ctx)
 		if err == nil || isUnknown(err) || ctx.Err() != nil {
 			return
 		}
 		wait := p.pace.sweep
 		if !isMismatch(err) {
+			failures++
 			wait = retryAfter(failures)
-			p.metrics.failed(p.name, "project", err)
-			p.mu.Lock()
-			said := p.silent(err, time.Now(), wait)
-			p.mu.Unlock()
-			if !said && failures == 1 {
-				p.log.Warn("the project does not answer; polling waits for it", "error", err, "do", advice(err))
-			}
+			p.noAnswer(err, wait, failures == 1)
 		}
 		if pause(ctx, wait) != nil {
 			return
@@ -111,18 +111,29 @@ func (p *project) awaitIdentity(ctx context.Context) {
 	}
 }
 
+// noAnswer notes that the project does not answer.
+func (p *project) noAnswer(err error, wait time.Duration, first bool) {
+	p.metrics.failed(p.name, "project", err)
+	level := slog.LevelDebug
+	if first {
+		level = slog.LevelWarn
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.silent(err, time.Now(), wait) {
+		p.log.Log(context.Background(), level, "the project does not answer; nothing of it is Deleted until it does", "error", err, "do", advice(err))
+	}
+}
+
 // watchIdentity compares the project now and then with the one that the log is of, until the context ends. Where MK.IO's
-// list of projects is asked for, that tells the id; where the project is refused, it is asked whether that is over.
+// list of projects is asked for, that tells the id; a project that is refused, or has not answered yet, is asked for by itself.
 func (p *project) watchIdentity(ctx context.Context) {
-	for {
-		if pause(ctx, p.pace.sweep) != nil {
-			return
+	for pause(ctx, p.pace.sweep) == nil {
+		if len(p.Projects) == 0 && p.identity.settled() {
+			continue
 		}
-		if p.identity.refused() != nil || len(p.Projects) > 0 {
-			if err := p.identifyAnew(ctx); err != nil && !ofIdentity(err) && ctx.Err() == nil {
-				p.metrics.failed(p.name, "project", err)
-				p.log.Debug("the project does not answer", "error", err)
-			}
+		if err := p.identifyAnew(ctx); err != nil && !ofIdentity(err) && ctx.Err() == nil {
+			p.noAnswer(err, p.pace.active, false)
 		}
 	}
 }

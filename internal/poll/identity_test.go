@@ -195,8 +195,11 @@ func TestAnAdoptedProjectIsTheLogsFromThenOn(t *testing.T) {
 
 func TestALostNoteCostsNothingWhereMKIOShowsWhatIsRecorded(t *testing.T) {
 	for name, lose := range map[string]func(ctx context.Context, kv jetstream.KeyValue) error{
-		"lost":    func(ctx context.Context, kv jetstream.KeyValue) error { return kv.Purge(ctx, "identity") },
-		"corrupt": func(ctx context.Context, kv jetstream.KeyValue) error { _, err := kv.PutString(ctx, "identity", "{"); return err },
+		"lost": func(ctx context.Context, kv jetstream.KeyValue) error { return kv.Purge(ctx, "identity") },
+		"corrupt": func(ctx context.Context, kv jetstream.KeyValue) error {
+			_, err := kv.PutString(ctx, "identity", "{")
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, mkiofake.Config{}, func(w *world) {
@@ -383,5 +386,29 @@ func TestABridgeOfTheFormerMKIOEndsPolling(t *testing.T) {
 		time.Sleep(2 * full)
 		w.wantDeleted(0)
 		b.wantGauge(t, refusedGauge, 1)
+	})
+}
+
+// A project that does not answer holds up no list of it; only nothing of it is Deleted.
+func TestAProjectThatDoesNotAnswerIsPolled(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		jobs := w.jobsOf(w.mkio, "ours", 30)
+		w.way.set(func(way *way) {
+			way.instead = func(path string) (int, string) {
+				if path == "/api/v1/projects/"+project {
+					return 500, "{}"
+				}
+				return 0, ""
+			}
+		})
+		w.start(lifecycle.Job)
+		time.Sleep(5 * sweep)
+		w.want(jobs[1], "Finished")
+		w.mkio.Delete(jobs[0])
+		time.Sleep(full)
+		w.wantDeleted(0)
+		w.way.set(func(way *way) { way.instead = nil })
+		time.Sleep(full)
+		w.want(jobs[0], "Finished", "Deleted")
 	})
 }
