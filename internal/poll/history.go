@@ -101,6 +101,7 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 	unsettled := -1
 	last := h.offset
 	var now, oldestOpen time.Time
+	defer func() { p.metrics.delivered(p.name, h.sent, h.unsent) }() // of the rows that were read, also before a page that failed
 	for pages.More() {
 		page, err := pages.NextDeliveries(ctx, mkio.Changes)
 		if err != nil {
@@ -138,7 +139,6 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 		h.offset = 0
 		return p.readHistory(ctx, h)
 	}
-	p.metrics.delivered(p.name, h.sent, h.unsent)
 	switch {
 	case h.reverse:
 		h.offset = 0
