@@ -173,3 +173,24 @@ func TestAHistoryIsReadUpToAPageThatFails(t *testing.T) {
 		}
 	})
 }
+
+// A failed delivery whose time cannot be read is looked up all the same, and once.
+func TestARowOfTheHistoryWithoutATimeIsLookedUpOnce(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
+		h := &historyOf{}
+		for n := range 25 {
+			h.add(time.Now(), "Sent", fmt.Sprint(n))
+		}
+		h.add(time.Now(), "Failed", "lost")
+		h.rows[25]["created"] = "yesterday"
+		w.way.set(func(w *way) { w.instead = h.answer })
+		w.start(lifecycle.Job)
+		time.Sleep(full)
+		w.way.set(func(*way) {
+			if h.lookups != 1 || h.pages > 100 {
+				t.Errorf("%d look-ups, %d pages", h.lookups, h.pages)
+			}
+		})
+	})
+}
