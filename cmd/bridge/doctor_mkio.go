@@ -97,7 +97,7 @@ func (d *doctor) checkProjects(ctx context.Context, client *mkio.Client) []strin
 		found, err := projectsOf(ctx, d.conf, client)
 		if err != nil {
 			d.fail("projects", reason(err), adviceOn(err, "name them in BRIDGE_PROJECTS, or give the token the right to see them"))
-			return nil
+			return found
 		}
 		d.ok("projects", "MK.IO accepts the token, which sees "+printable(strings.Join(found, ", ")))
 		return found

@@ -325,14 +325,14 @@ type Project struct {
 	Active bool
 }
 
-// Projects asks for all projects that the token can see.
+// Projects asks for all projects that the token can see. Those that it returns with an error exist; others may be missing.
 func (c *Client) Projects(ctx context.Context) ([]Project, error) {
 	var all []Project
 	pages := c.pages("", "/api/v1/projects", nil)
 	for pages.More() {
 		items, _, err := pages.next(ctx, Changes)
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		for item := range items.elements() {
 			all = append(all, projectOf(item))

@@ -44,7 +44,7 @@ func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.C
 			base = page.Moment.From
 		}
 		if page.Unreadable > 0 {
-			err = shower.troubles.note(fmt.Errorf("%d rows tell no resource", page.Unreadable))
+			shower.troubles.add(fmt.Errorf("%d rows tell no resource", page.Unreadable))
 		}
 		a.moment = page.Moment
 		for _, row := range page.Rows {

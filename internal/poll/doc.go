@@ -30,8 +30,9 @@
 // # Trouble
 //
 // A resource that cannot be read (its record shows no state, its address fails) holds up no other: the rest of
-// its list is shown, it is counted, said once in each Full, and asked for again. Where too many are in trouble
-// it is the list's, which is asked for less and less often. A token that is refused, or a log that cannot be
+// its list is shown, it is counted, said once in each Full, and asked for again. Where too many fail that were asked for
+// by their own addresses, it is the list's trouble, and the list is asked for less and less often. A page that fails keeps
+// what the pages before it showed; nothing is concluded from what a list that was not read to its end lacks. A token that is refused, or a log that cannot be
 // written, is everybody's: then all asking of the project pauses.
 //
 // # Deleted

@@ -114,13 +114,13 @@ func (p *Poller) Run(ctx context.Context) {
 	for {
 		warned = p.warnOfToken(time.Now(), warned)
 		projects, err := p.wanted(ctx)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case err != nil:
+		}
+		if err != nil {
 			p.metrics.failed("", "projects", err)
-			p.Logger.Error("MK.IO does not tell its projects; those that are known are polled on", "error", err, "do", p.adviceOn(err))
-		default:
+			p.Logger.Error("MK.IO does not tell all its projects; those that are known are polled on", "error", err, "do", p.adviceOn(err))
+		} else {
 			for name, stop := range started {
 				if !slices.Contains(projects, name) {
 					p.Logger.Warn("the project is not among MK.IO's active projects any more and is polled no longer", "project", name)
@@ -128,12 +128,12 @@ func (p *Poller) Run(ctx context.Context) {
 					delete(started, name)
 				}
 			}
-			for _, name := range projects {
-				if started[name] == nil {
-					within, stop := context.WithCancel(ctx)
-					started[name] = stop
-					running.Go(func() { p.hold(within, name) })
-				}
+		}
+		for _, name := range projects {
+			if started[name] == nil {
+				within, stop := context.WithCancel(ctx)
+				started[name] = stop
+				running.Go(func() { p.hold(within, name) })
 			}
 		}
 		if pause(ctx, p.Sweep) != nil {
@@ -158,7 +158,7 @@ func (p *Poller) warnOfToken(now, warned time.Time) time.Time {
 	return now
 }
 
-// wanted returns the projects to poll.
+// wanted returns the projects to poll; with an error, those that are known to be wanted.
 func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 	if len(p.Projects) > 0 {
 		return p.Projects, nil

@@ -23,6 +23,7 @@ type way struct {
 	token   string                                      // that bridges have for it
 	instead func(path string) (status int, body string) // 0: MK.IO answers
 	spoil   func(path string, row map[string]any)       // a record, on a list or by itself
+	page    func(path string, top map[string]any)       // a whole answer
 	ahead   time.Duration                               // of the clock in answers
 }
 
@@ -57,7 +58,7 @@ func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
 	if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
 		answer.Header.Set("Date", date.Add(w.ahead).Format(http.TimeFormat))
 	}
-	if w.spoil != nil {
+	if w.spoil != nil || w.page != nil {
 		w.rewrite(r.URL.Path, answer)
 	}
 	return answer, nil
@@ -73,7 +74,12 @@ func (w *way) rewrite(path string, answer *http.Response) {
 			rows = []any{top}
 		}
 		for _, row := range rows {
-			w.spoil(path, row.(map[string]any))
+			if w.spoil != nil {
+				w.spoil(path, row.(map[string]any))
+			}
+		}
+		if w.page != nil {
+			w.page(path, top)
 		}
 		body, _ = json.Marshal(top)
 	}
