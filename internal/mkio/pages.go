@@ -72,7 +72,7 @@ func (p *Pages) visited(query url.Values) bool { return slices.Contains(p.asked,
 func (p *Pages) turn(page object, empty bool) {
 	link := page.at("@odata.nextLink")
 	text, readable := link.text()
-	if p.more = !empty && !link.null() && !(readable && text == ""); !p.more {
+	if p.more = !empty && !link.null() && (!readable || text != ""); !p.more {
 		return
 	}
 	query, ok := p.linked(text)

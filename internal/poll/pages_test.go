@@ -41,7 +41,7 @@ func TestAListIsReadWhateverOriginItsLinksHave(t *testing.T) {
 		t.Run(origin, func(t *testing.T) {
 			inWorld(t, mkiofake.Config{PageSize: pageSize}, func(w *world) {
 				w.createJobs("Finished")
-				w.way.set(relink(func(link string) any { return origin + link[strings.Index(link, "/api/"):] }))
+				w.way.set(relink(func(link string) any { _, path, _ := strings.Cut(link, "/api/"); return origin + "/api/" + path }))
 				b := w.start(lifecycle.Job)
 				time.Sleep(sweep)
 				if n := b.publisher.Count(lifecycle.Job, project); n != rowsOfTwoPages {
