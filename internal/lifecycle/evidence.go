@@ -112,6 +112,13 @@ func compareTimes(recorded Fact, seen Observation) ordering {
 	return silent
 }
 
+// unmodifiedSince says whether the record that an observation rests on was last modified no later than what is recorded:
+// the change that is recorded is not in it yet. A record without that time says nothing.
+func unmodifiedSince(recorded Fact, seen Observation) bool {
+	last := latest(recorded.At, recorded.Modified)
+	return !seen.Modified.IsZero() && !last.IsZero() && !seen.Modified.After(last)
+}
+
 // mostAhead is how far a fact's time may be ahead of MK.IO's clock.
 const mostAhead = time.Hour
 
