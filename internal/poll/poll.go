@@ -65,10 +65,12 @@ type Config struct {
 	Active   time.Duration    // between two looks at a resource in motion
 	Sweep    time.Duration    // between two questions for what changed
 	Full     time.Duration    // between two full sweeps
-	Rule     string           // the webhook rule whose delivery history is looked through
-	KeepRule RuleKeeper       // nil: the rule is somebody else's business
-	Logger   *slog.Logger
-	Tracer   tracing.Tracer
+	// DeletePatience is how long deletions that are too many at once wait to be confirmed again; 0: they do not.
+	DeletePatience time.Duration
+	Rule           string     // the webhook rule whose delivery history is looked through
+	KeepRule       RuleKeeper // nil: the rule is somebody else's business
+	Logger         *slog.Logger
+	Tracer         tracing.Tracer
 }
 
 // A Poller polls the projects whose lease it gets.
@@ -162,8 +164,11 @@ func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 // that a webhook told nudges the poller: where one thing changed, others are likely to have.
 func (p *Poller) Told(key lifecycle.Key, fact lifecycle.Fact) {
 	project := p.project(key.Project)
+	if project == nil {
+		return
+	}
+	project.patience.recorded(key, fact)
 	switch {
-	case project == nil:
 	case fact.Delivery != "":
 		project.nudge(key)
 	default:
@@ -194,6 +199,7 @@ func (p *Poller) leave(project *project) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.projects, project.name)
+	project.patience.forget()
 	p.metrics.left(project.name)
 }
 

@@ -46,7 +46,9 @@ type world struct {
 	server brokertest.Server
 	js     jetstream.JetStream
 	way    way // to MK.IO
-	logs   lockedBuffer
+	// patience is the next bridge's with deletions.
+	patience time.Duration
+	logs     lockedBuffer
 }
 
 // inWorld runs a test in a bubble.
@@ -114,7 +116,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	}
 	poller := poll.New(poll.Config{
 		Client: client, Log: p, Leases: leases, Notes: notes, Kinds: kinds,
-		Active: active, Sweep: sweep, Full: full, Rule: "mkio-bridge", Logger: log,
+		Active: active, Sweep: sweep, Full: full, DeletePatience: w.patience, Rule: "mkio-bridge", Logger: log,
 	})
 	b := &bridge{publisher: p, metrics: prometheus.NewRegistry()}
 	b.metrics.MustRegister(p.Collectors()...)
