@@ -176,17 +176,22 @@ func TestManyDeletionsAreRecordedWhenTheyAreConfirmedAgain(t *testing.T) {
 // A list of many pages is swept once an hour; what waits on it is not held up for that long.
 func TestTheSweepThatConfirmsIsBroughtForward(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
-		keys := w.jobs(2500)
-		w.start(lifecycle.Job)
+		const rest, gone = 1100, 300
+		for i := range rest {
+			w.mkio.Create(w.key(lifecycle.StreamingLocator, fmt.Sprint(i)), "Created")
+		}
+		w.start(lifecycle.StreamingLocator)
 		time.Sleep(full - sweep)
-		w.delete(keys[:1000])
+		for i := range gone {
+			w.mkio.Delete(w.key(lifecycle.StreamingLocator, fmt.Sprint(i)))
+		}
 		time.Sleep(10 * time.Minute) // the full sweep finds them gone
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d are Deleted before the patience is over", n)
 		}
 		time.Sleep(patience)
-		if n := w.deletions(); n != 1000 {
-			t.Errorf("%d of 1000 are Deleted", n)
+		if n := w.deletions(); n != gone {
+			t.Errorf("%d of %d are Deleted", n, gone)
 		}
 	})
 }
@@ -282,11 +287,13 @@ func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
 	tests := map[string]struct {
 		parent, child func(w *world, i int) lifecycle.Key
 		state         string
+		kinds         []lifecycle.Kind
 	}{
 		"live outputs": {
 			func(w *world, i int) lifecycle.Key { return w.key(lifecycle.LiveEvent, fmt.Sprint(i)) },
 			func(w *world, i int) lifecycle.Key { return w.key(lifecycle.LiveOutput, fmt.Sprint(i), "dvr") },
 			"Running",
+			[]lifecycle.Kind{lifecycle.LiveEvent, lifecycle.LiveOutput},
 		},
 		"scheduled operations": {
 			func(w *world, i int) lifecycle.Key { return w.key(lifecycle.LiveChannel, fmt.Sprint(i)) },
@@ -294,21 +301,22 @@ func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
 				return w.key(lifecycle.ScheduledOperation, "live-channel", fmt.Sprint(i), "window")
 			},
 			"Accepted",
+			[]lifecycle.Kind{lifecycle.LiveChannel, lifecycle.ScheduledOperation},
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			inPatientWorld(t, func(w *world) {
-				const parents = 60
+				const parents = 40
 				for i := range parents {
 					w.mkio.Create(test.parent(w, i), "Running")
 					w.mkio.Create(test.child(w, i), test.state)
 				}
-				b := w.start()
-				time.Sleep(full)
+				b := w.start(test.kinds...)
+				time.Sleep(2 * sweep)
 				lost := func(path string) bool { return strings.Contains(path, "/liveOutputs") || strings.Contains(path, "/scheduledOperations") }
 				l := &lostBelow{lists: func(path string) bool { return lost(path) && isList(path) }, keys: lost}
-				w.way.set(func(w *way) { w.instead = l.answer })
+				w.way.set(func(w *way) { w.instead, w.takes = l.answer, 100*time.Millisecond })
 				time.Sleep(patience - 2*sweep)
 				if n := w.deletions(); n != 0 {
 					t.Errorf("%d are Deleted", n)
@@ -317,12 +325,12 @@ func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
 					t.Error("none waits")
 				}
 				w.way.set(func(*way) {
-					if l.asked > 4*parents {
+					if l.asked > 2*parents {
 						t.Errorf("%d requests for %d resources", l.asked, parents)
 					}
 				})
 				w.well()
-				time.Sleep(2 * full)
+				time.Sleep(full)
 				if n := w.deletions(); n != 0 {
 					t.Errorf("%d are Deleted after MK.IO is well", n)
 				}
@@ -389,7 +397,7 @@ func TestWhatLiesBelowAParentThatWaitsWaits(t *testing.T) {
 	})
 }
 
-// A webhook may tell that one that waits lives, or that it was deleted; and one comes back while others stay away.
+// One comes back while others stay away.
 func TestEachThatWaitsHasItsOwnEnd(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
 		keys := w.jobs(60)
@@ -399,10 +407,22 @@ func TestEachThatWaitsHasItsOwnEnd(t *testing.T) {
 		lost := func(path string) bool { return strings.Contains(path, "/jobs") && !strings.HasSuffix(path, back.Name()) }
 		l := &lostBelow{lists: func(path string) bool { return strings.HasSuffix(path, "/jobs") }, keys: lost}
 		w.delete(append(slices.Clone(keys[:31]), keys[32:]...))
-		all := w.outage()
+		w.outage()
 		time.Sleep(5 * sweep)
-		_ = all
-		w.way.set(func(w *way) { w.instead = l.answer }) // its list still lacks it
+		h := &historyOf{}
+		h.add(time.Now(), "Failed", back.Name()) // which has it looked at
+		w.way.set(func(w *way) {
+			w.instead = func(uri string) (int, string) {
+				if status, body := h.answer(uri); status != 0 {
+					return status, body
+				}
+				return l.answer(uri) // its list still lacks it
+			}
+		})
+		time.Sleep(6 * sweep) // the history could not be read before, and is tried again
+		if n := metric(t, b.metrics, waiting); n != 59 {
+			t.Errorf("%.0f wait when MK.IO shows one of 60 again", n)
+		}
 		time.Sleep(2 * patience)
 		if n := w.deletions(); n != 59 {
 			t.Errorf("%d of 59 are Deleted", n)

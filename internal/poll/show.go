@@ -228,7 +228,7 @@ func (p *project) absent(l *list, key lifecycle.Key, err error) error {
 	if !mkio.IsNotFound(err) || l == nil {
 		return err
 	}
-	if e := p.entryOf(key); e.fact == nil || e.deleted() || p.patience.waits(key) {
+	if e := p.entryOf(key); e.fact == nil || e.deleted() {
 		return nil
 	}
 	p.mu.Lock()

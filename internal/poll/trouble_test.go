@@ -24,6 +24,7 @@ type way struct {
 	instead func(path string) (status int, body string) // 0: MK.IO answers
 	spoil   func(path string, row map[string]any)       // a record, on a list or by itself
 	ahead   time.Duration                               // of the clock in answers
+	takes   time.Duration                               // each answer
 }
 
 func (w *way) set(change func(w *way)) {
@@ -33,6 +34,10 @@ func (w *way) set(change func(w *way)) {
 }
 
 func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	takes := w.takes
+	w.mu.Unlock()
+	time.Sleep(takes)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.instead != nil {
