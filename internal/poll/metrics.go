@@ -55,7 +55,7 @@ func newMetrics() *metrics {
 		}, []string{"project", "status"}),
 		gaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_coverage_gap",
-			Help: "1 while it is not proven that the log has all of a kind: a sweep failed or is overdue.",
+			Help: "1 while it is not proven that the log has all of a kind: a sweep failed or is overdue, or deletions wait.",
 		}, []string{"project", "kind"}),
 		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_poll_deletions_waiting",

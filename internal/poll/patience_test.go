@@ -314,7 +314,9 @@ func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
 				}
 				b := w.start(test.kinds...)
 				time.Sleep(2 * sweep)
-				lost := func(path string) bool { return strings.Contains(path, "/liveOutputs") || strings.Contains(path, "/scheduledOperations") }
+				lost := func(path string) bool {
+					return strings.Contains(path, "/liveOutputs") || strings.Contains(path, "/scheduledOperations")
+				}
 				l := &lostBelow{lists: func(path string) bool { return lost(path) && isList(path) }, keys: lost}
 				w.way.set(func(w *way) { w.instead, w.takes = l.answer, 100*time.Millisecond })
 				time.Sleep(patience - 2*sweep)
@@ -404,7 +406,9 @@ func TestEachThatWaitsHasItsOwnEnd(t *testing.T) {
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		back := keys[31]
-		lost := func(path string) bool { return strings.Contains(path, "/jobs") && !strings.HasSuffix(path, back.Name()) }
+		lost := func(path string) bool {
+			return strings.Contains(path, "/jobs") && !strings.HasSuffix(path, back.Name())
+		}
 		l := &lostBelow{lists: func(path string) bool { return strings.HasSuffix(path, "/jobs") }, keys: lost}
 		w.delete(append(slices.Clone(keys[:31]), keys[32:]...))
 		w.outage()
