@@ -47,6 +47,8 @@ type config struct {
 	PollFull    time.Duration `split_words:"true" default:"1h" desc:"full sweep: deletions, and whatever a question for changes cannot see"`
 	WebhookURL  string        `split_words:"true" desc:"public URL of this bridge; when set, the webhook rule is registered in each project and kept right"`
 	WebhookRule string        `split_words:"true" default:"mkio-bridge" desc:"name of the webhook rule"`
+	// So many deletions at once may be an outage of MK.IO that answers 404.
+	DeletePatience time.Duration `split_words:"true" default:"15m" desc:"when more than 20 resources of a kind are gone, and more than a fifth of those that lived, their deletions wait so long to be confirmed again; 0: they do not"`
 
 	NatsURL      servers `split_words:"true" desc:"NATS servers, comma-separated; empty: an embedded server"`
 	NatsCreds    string  `split_words:"true" desc:"NATS credentials file"`
@@ -171,6 +173,9 @@ func (c config) validate() error {
 	}
 	if c.PollActive < 100*time.Millisecond || c.PollSweep < c.PollActive || c.PollFull < c.PollSweep {
 		bad("POLL_ACTIVE", "%s, %s_POLL_SWEEP %s and %s_POLL_FULL %s must grow in this order, from 100ms", c.PollActive, prefix, c.PollSweep, prefix, c.PollFull)
+	}
+	if c.DeletePatience < 0 {
+		bad("DELETE_PATIENCE", "%s must be 0, or how long many deletions wait", c.DeletePatience)
 	}
 	for child, parents := range map[lifecycle.Kind][]lifecycle.Kind{
 		lifecycle.LiveOutput:         {lifecycle.LiveEvent},

@@ -79,8 +79,8 @@ func TestWrongConfigIsExplained(t *testing.T) {
 		{"a bad prefix", map[string]string{"BRIDGE_SUBJECT_PREFIX": "a.b"}, []string{"BRIDGE_SUBJECT_PREFIX"}},
 		{
 			"several at once",
-			map[string]string{"BRIDGE_STREAM_MANAGE": "maybe", "BRIDGE_STREAM_REPLICAS": "9", "BRIDGE_RESOURCE": "some", "BRIDGE_MAX_AGE": "1s", "BRIDGE_LOG_FORMAT": "xml", "BRIDGE_MAX_BODY": "1B"},
-			[]string{"BRIDGE_STREAM_MANAGE", "BRIDGE_STREAM_REPLICAS", "BRIDGE_RESOURCE", "BRIDGE_MAX_AGE", "BRIDGE_LOG_FORMAT", "BRIDGE_MAX_BODY"},
+			map[string]string{"BRIDGE_STREAM_MANAGE": "maybe", "BRIDGE_STREAM_REPLICAS": "9", "BRIDGE_RESOURCE": "some", "BRIDGE_MAX_AGE": "1s", "BRIDGE_LOG_FORMAT": "xml", "BRIDGE_MAX_BODY": "1B", "BRIDGE_DELETE_PATIENCE": "-1s"},
+			[]string{"BRIDGE_STREAM_MANAGE", "BRIDGE_STREAM_REPLICAS", "BRIDGE_RESOURCE", "BRIDGE_MAX_AGE", "BRIDGE_LOG_FORMAT", "BRIDGE_MAX_BODY", "BRIDGE_DELETE_PATIENCE"},
 		},
 		{"an empty number", map[string]string{"BRIDGE_STREAM_REPLICAS": ""}, []string{"BRIDGE_STREAM_REPLICAS is set, but empty"}},
 		{"no store", map[string]string{"BRIDGE_STORE_DIR": ""}, []string{"BRIDGE_STORE_DIR"}},

@@ -42,6 +42,11 @@
 // that lacks resources that exist is not believed at all, and one below a parent that answers 404 is empty only
 // if the parent is gone. What is recorded as Deleted comes back by its own address alone.
 //
+// An outage may satisfy all of that. So deletions that are many, more than 20 of a kind and more than a fifth of those that
+// live, wait: each is asked for again after DeletePatience and recorded only then. Those that were recorded without
+// waiting in the same time count with them, and where a kind lies on many short lists some of the others are asked for
+// first. While deletions of a kind wait, no sweep proves it. What waits is forgotten with the lease.
+//
 // # Identity
 //
 // The log is of one MK.IO (package identity). A project that answers with another id, or by a token of another organisation,

@@ -23,6 +23,7 @@ type metrics struct {
 	gaps     *prometheus.GaugeVec
 	refused  *prometheus.GaugeVec
 	unknown  *prometheus.GaugeVec
+	waiting  *prometheus.GaugeVec
 
 	mu     sync.Mutex
 	sweeps map[sweptKind]time.Time // when each was last swept to its end
@@ -57,7 +58,11 @@ func newMetrics() *metrics {
 		}, []string{"project", "status"}),
 		gaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_coverage_gap",
-			Help: "1 while it is not proven that the log has all of a kind: a sweep failed or is overdue.",
+			Help: "1 while it is not proven that the log has all of a kind: a sweep failed or is overdue, or deletions wait.",
+		}, []string{"project", "kind"}),
+		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "mkio_bridge_poll_deletions_waiting",
+			Help: "Deletions that wait to be confirmed again because too many resources of a kind were gone at once.",
 		}, []string{"project", "kind"}),
 		refused: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_poll_identity_refused",
@@ -72,7 +77,7 @@ func newMetrics() *metrics {
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.rows, m.failures, m.trouble, m.history, m.newest, m.gaps, m.refused, m.unknown}
+	return []prometheus.Collector{m.rows, m.failures, m.trouble, m.history, m.newest, m.gaps, m.waiting, m.refused, m.unknown}
 }
 
 func (m *metrics) seen(o lifecycle.Observation, v lifecycle.Verdict) {
@@ -110,6 +115,10 @@ func (m *metrics) gap(project string, kind lifecycle.Kind, open bool) {
 	m.gaps.WithLabelValues(project, string(kind)).Set(value)
 }
 
+func (m *metrics) waits(project string, kind lifecycle.Kind, deletions int) {
+	m.waiting.WithLabelValues(project, string(kind)).Set(float64(deletions))
+}
+
 // delivered tells when the newest rows of the delivery history were made (zero: there was none).
 func (m *metrics) delivered(project string, sent, unsent time.Time) {
 	for status, at := range map[string]time.Time{"sent": sent, "unsent": unsent} {
@@ -129,7 +138,7 @@ func (m *metrics) swept(project string, kind lifecycle.Kind, at time.Time) {
 
 // left takes back what is told of a project: it is another's to tell now.
 func (m *metrics) left(project string) {
-	for _, gauge := range []*prometheus.GaugeVec{m.trouble, m.gaps, m.newest, m.refused, m.unknown} {
+	for _, gauge := range []*prometheus.GaugeVec{m.trouble, m.gaps, m.newest, m.waiting, m.refused, m.unknown} {
 		gauge.DeletePartialMatch(prometheus.Labels{"project": project})
 	}
 	m.mu.Lock()

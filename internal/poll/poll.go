@@ -67,9 +67,11 @@ type Config struct {
 	Active   time.Duration    // between two looks at a resource in motion
 	Sweep    time.Duration    // between two questions for what changed
 	Full     time.Duration    // between two full sweeps
-	Rule     string           // the webhook rule whose delivery history is looked through
-	KeepRule RuleKeeper       // nil: the rule is somebody else's business
-	Adopt    bool             // what answers first for each project is the log's own, whatever is recorded
+	// DeletePatience is how long deletions that are too many at once wait to be confirmed again; 0: they do not.
+	DeletePatience time.Duration
+	Rule           string     // the webhook rule whose delivery history is looked through
+	KeepRule       RuleKeeper // nil: the rule is somebody else's business
+	Adopt          bool       // what answers first for each project is the log's own, whatever is recorded
 	// Advise says what to do about an error of package identity, in the words of whoever configured the poller; nil: nobody does.
 	Advise func(error) string
 	Logger *slog.Logger
@@ -178,8 +180,11 @@ func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 // that a webhook told nudges the poller: where one thing changed, others are likely to have.
 func (p *Poller) Told(key lifecycle.Key, fact lifecycle.Fact) {
 	project := p.project(key.Project)
+	if project == nil {
+		return
+	}
+	project.patience.recorded(key, fact)
 	switch {
-	case project == nil:
 	case fact.Delivery != "":
 		project.nudge(key)
 	default:
@@ -210,6 +215,7 @@ func (p *Poller) leave(project *project) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.projects, project.name)
+	project.patience.forget()
 	p.metrics.left(project.name)
 }
 

@@ -45,9 +45,11 @@ type world struct {
 	mkio   *mkiofake.MKIO
 	server brokertest.Server
 	js     jetstream.JetStream
-	way    way // to MK.IO
-	logs   lockedBuffer
+	way    way  // to MK.IO
 	adopt  bool // bridges that are started adopt what answers
+	// patience is the next bridge's with deletions.
+	patience time.Duration
+	logs     lockedBuffer
 }
 
 // inWorld runs a test in a bubble.
@@ -115,7 +117,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	}
 	poller := poll.New(poll.Config{
 		Client: client, Log: p, Leases: leases, Notes: notes, Kinds: kinds,
-		Active: active, Sweep: sweep, Full: full, Rule: "mkio-bridge", Logger: log, Adopt: w.adopt,
+		Active: active, Sweep: sweep, Full: full, DeletePatience: w.patience, Rule: "mkio-bridge", Logger: log, Adopt: w.adopt,
 	})
 	b := &bridge{publisher: p, metrics: prometheus.NewRegistry()}
 	b.metrics.MustRegister(p.Collectors()...)

@@ -21,6 +21,7 @@ type project struct {
 	first    firstSweeps
 	coverage coverage
 	identity identification
+	patience *patience
 	errands  sync.WaitGroup
 	wake     chan struct{} // holds one token when the loop has something new to look at
 
@@ -52,6 +53,7 @@ func newProject(p *Poller, name string) *project {
 		coverage:  newCoverage(),
 		epoch:     p.Log.Epoch(),
 	}
+	project.patience = newPatience(p.DeletePatience, project.log, func(kind lifecycle.Kind, n int) { p.metrics.waits(name, kind, n) }, p.Kinds)
 	for _, l := range mkio.Lists(name, p.Kinds) {
 		project.lists = append(project.lists, &list{List: l})
 	}
@@ -149,8 +151,9 @@ func (p *project) beginAgain() {
 	p.epoch, p.looked = epoch, 0
 	p.motions, p.below = map[string]*motion{}, map[lifecycle.Key]*list{}
 	for _, l := range p.lists {
-		l.next, l.base, l.swept, l.proof = [errands]time.Time{}, time.Time{}, swept{}, nil
+		l.next, l.base, l.swept, l.proof, l.tried = [errands]time.Time{}, time.Time{}, swept{}, nil, nil
 	}
+	p.patience.forget()
 }
 
 // maxAsks is how many resources that somebody wants to be looked at are asked for side by side: many deliveries
@@ -323,7 +326,7 @@ func (p *project) calm() {
 
 // sweptNow notes a sweep that got to its end, and says when the next is due. The caller holds the lock.
 func (p *project) sweptNow(l *list, done swept) {
-	l.swept, l.base = done, done.at
+	l.swept, l.base, l.tried = done, done.at, nil
 	if l.idle++; l.changed {
 		l.idle = 0
 	}

@@ -70,7 +70,10 @@ func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row
 		return err
 	}
 	o.Via, o.Basis = a.via, e.basis()
-	o.SeenAfter, o.SeenBefore = p.seenBefore(l, e, a.moment), a.moment.To
+	o.SeenAfter, o.SeenBefore = p.seenBefore(l, row.Key, e, a.moment), a.moment.To
+	if o.State != lifecycle.StateDeleted {
+		p.patience.shown(row.Key)
+	}
 	verdict := lifecycle.Decide(e.fact, o)
 	if !verdict.News() {
 		p.metrics.seen(o, verdict)
@@ -116,9 +119,21 @@ func (p *project) noteChange(l *list) {
 }
 
 // seenBefore is the last moment at which MK.IO still showed the recorded state; zero where it is not known.
-func (p *project) seenBefore(l *list, e entry, now mkio.Moment) time.Time {
+func (p *project) seenBefore(l *list, key lifecycle.Key, e entry, now mkio.Moment) time.Time {
+	last := p.lastShown(l, key, e)
+	if last.After(now.From) {
+		return time.Time{} // the clocks are too coarse to tell
+	}
+	return last
+}
+
+// lastShown is seenBefore without an answer to hold it against. What waits was not on the last sweeps of its list.
+func (p *project) lastShown(l *list, key lifecycle.Key, e entry) time.Time {
 	if e.fact == nil {
 		return time.Time{}
+	}
+	if found, waits := p.patience.find(key); waits && found.sequence == e.fact.Sequence {
+		return found.shown
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -128,9 +143,6 @@ func (p *project) seenBefore(l *list, e entry, now mkio.Moment) time.Time {
 	}
 	if l != nil && e.fact.Sequence <= l.swept.horizon && l.swept.at.After(last) {
 		last = l.swept.at
-	}
-	if last.After(now.From) {
-		return time.Time{} // the clocks are too coarse to tell
 	}
 	return last
 }

@@ -25,6 +25,7 @@ type way struct {
 	spoil   func(path string, row map[string]any)       // a record, on a list or by itself
 	page    func(path string, top map[string]any)       // a whole answer
 	ahead   time.Duration                               // of the clock in answers
+	takes   time.Duration                               // each answer
 }
 
 // given is the token as it is now.
@@ -41,6 +42,10 @@ func (w *way) set(change func(w *way)) {
 }
 
 func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	takes := w.takes
+	w.mu.Unlock()
+	time.Sleep(takes)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.instead != nil {
