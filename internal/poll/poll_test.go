@@ -359,12 +359,13 @@ func TestAListThatShowsWhatIsGoneBringsNothingBack(t *testing.T) {
 	})
 }
 
-func TestTenThousandAtRestAndTwoHundredInMotion(t *testing.T) {
+// See TestLongTenThousandAtRestAndTwoHundredInMotion for more of them.
+func TestManyAtRestAndSomeInMotion(t *testing.T) { checkInMotion(t, 1_500, 50) }
+
+// checkInMotion has a bridge know so many jobs at rest, and see so many others move, within its budget and soon.
+func checkInMotion(t *testing.T, rest, motion int) {
+	t.Helper()
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		rest, motion := 10_000, 200
-		if testing.Short() {
-			rest, motion = 1_500, 50
-		}
 		for i := range rest {
 			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprintf("rest-%d", i)), "Finished")
 		}
@@ -439,9 +440,6 @@ func TestTwoBridgesPollAProjectOnce(t *testing.T) {
 
 // Whatever is wrong with MK.IO, nothing is Deleted, and all is well when it is over.
 func TestWhatIsWrongWithMKIODeletesNothing(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes minutes with the race detector, which sees the same in the other tests")
-	}
 	tests := map[string]func(m *mkiofake.MKIO, on bool){
 		"a token that is revoked":            func(m *mkiofake.MKIO, on bool) { m.Revoke(on) },
 		"a project that vanishes":            func(m *mkiofake.MKIO, on bool) { m.Vanish(project, on) },

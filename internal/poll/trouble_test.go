@@ -250,12 +250,13 @@ func TestAClockThatIsAheadHidesNoChange(t *testing.T) {
 	})
 }
 
-func TestWhatStaysPendingKeepsNothingWaiting(t *testing.T) {
+// See TestLongAThousandThatStayPendingKeepNothingWaiting for more of them.
+func TestWhatStaysPendingKeepsNothingWaiting(t *testing.T) { checkPending(t, 200) }
+
+// checkPending has a bridge know so many assets that stay Pending, and see others beside them soon.
+func checkPending(t *testing.T, pending int) {
+	t.Helper()
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		pending := 1000
-		if testing.Short() {
-			pending = 200
-		}
 		for n := range pending {
 			w.mkio.Create(w.key(lifecycle.Asset, fmt.Sprintf("old-%04d", n)), "Pending")
 		}
