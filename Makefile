@@ -32,7 +32,7 @@ test: ## the unit tests: Go is all they need, and two minutes
 	go test ./...
 
 e2e: ## whole processes, clusters, torture, examples, long simulations: they take the machine for themselves
-	go test -tags e2e -count=1 -p 1 -timeout 20m ./test/e2e
+	go test -tags e2e -count=1 -p 1 -parallel 4 -timeout 20m ./test/e2e
 	go test -tags e2e -count=1 -timeout 20m -run '^TestLong' ./cmd/bridge ./internal/...
 
 race: ## the unit tests of what is concurrent, with the race detector (needs a C compiler)

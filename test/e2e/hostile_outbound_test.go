@@ -121,6 +121,7 @@ func TestADeliveryCannotHaveAnotherHostAsked(t *testing.T) {
 // An API that redirects to another host, or names it for the next page, does not get the token sent there: a redirect is
 // refused, and of a link to the next page only the query counts.
 func TestTheAPICannotHaveAnotherHostAsked(t *testing.T) {
+	t.Parallel()
 	elsewhere := tripwire(t)
 	var second atomic.Bool // the next page was asked for here
 	api := watchAPI(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -3,7 +3,7 @@
 // Package e2e tests mkio-bridge from outside: as processes, against NATS servers, clusters, browsers and the runtimes of
 // the examples. Its tests take the whole machine and run one after another: go test -tags e2e -p 1 ./test/e2e
 //
-// Tests that call [testing.T.Parallel] do little but wait; two of them run beside each other after all others.
+// Tests that call [testing.T.Parallel] do little but wait: after all others, they run beside each other.
 package e2e
 
 import (

@@ -19,6 +19,7 @@ import (
 const finishedJobs = "mkio.job.*.*.*.finished"
 
 func TestNotifyThroughAnOutage(t *testing.T) {
+	t.Parallel()
 	path := bridgetest.Program(t, "mkio-bridge/examples/notify")
 	throughAnOutage(t, "notify", func(b exampleBridge, dead string) []string {
 		return []string{path, "-nats", b.url(), "-all", "-subject", finishedJobs, "-waits", "1s,1s,2s,4s,8s,16s,32s", "-timeout", "1s", "-dead-letter-file", dead}

@@ -26,6 +26,7 @@ func refused(a bridgetest.Answer) bool {
 // A NATS server stays connected and does not answer. The bridge refuses deliveries while that lasts: once it has noticed it
 // tries no write for them, and nothing piles up. It goes on when the server does.
 func TestASilentNATSIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
 	server := bridgetest.StartNATS(t, "")
 	env := []string{"BRIDGE_NATS_URL=" + server.URL}
 	b := bridgetest.StartBridge(t, env...)
