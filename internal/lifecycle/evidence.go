@@ -47,13 +47,30 @@ func compareLives(recorded Fact, seen Observation) lives {
 // re-used name implied has the very time at which the next life began ([Deletion]).
 func begunAfter(recorded Fact, seen Observation) bool {
 	last := latest(recorded.At, recorded.Modified)
-	if SameState(recorded.State, StateDeleted) && !seen.Created.IsZero() && seen.Created.Equal(last) {
+	switch {
+	case last.IsZero() && !recorded.SeenBefore.IsZero():
+		return order(recorded.SeenBefore.Add(Skew), seen.Created) == newer
+	case SameState(recorded.State, StateDeleted) && !seen.Created.IsZero() && seen.Created.Equal(last):
 		return true
-	}
-	if last.Nanosecond() == 0 {
+	case last.Nanosecond() == 0:
 		return order(last, seen.Created.Truncate(time.Second)) == newer // it may have been cut to seconds
 	}
 	return order(last, seen.Created) == newer
+}
+
+// begunBefore says whether another life than the recorded one is an earlier one: it began before the recorded life was
+// seen, or seen to be gone. Where MK.IO shows it for long, it was the recorded one that was out of date.
+func begunBefore(recorded Fact, seen Observation) bool {
+	last := latest(recorded.At, recorded.SeenBefore)
+	switch {
+	case last.IsZero() || seen.Created.IsZero() || seen.SeenBefore.After(last.Add(stillThere)):
+		return false
+	case SameState(recorded.State, StateDeleted) && order(recorded.SeenAfter, seen.Created) == newer:
+		return false // the life that is gone was still there then
+	case seen.SeenBefore.Equal(recorded.SeenBefore):
+		return false // the very answer that implied the recorded end
+	}
+	return seen.Created.Add(2 * Skew).Before(last)
 }
 
 // compareIDs compares two lives by what MK.IO calls them: two ids, or two times of creation. An id
@@ -87,9 +104,6 @@ const (
 // compareTimes orders an observation against a recorded fact by MK.IO's times: like with like
 // first, then the time of a webhook against the window of a poll.
 func compareTimes(recorded Fact, seen Observation) ordering {
-	if seen.Basis != nil && ahead(recorded, seen.SeenBefore) {
-		return newer
-	}
 	modified, at := order(recorded.Modified, seen.Modified), order(recorded.At, seen.At)
 	if seen.Basis == nil && at == older {
 		return older // a retry may bring a record of now: the fact that it tells stays old
@@ -112,13 +126,63 @@ func compareTimes(recorded Fact, seen Observation) ordering {
 	return silent
 }
 
-// mostAhead is how far a fact's time may be ahead of MK.IO's clock.
-const mostAhead = time.Hour
+// Skew is how far the clocks of MK.IO's servers may be apart.
+const Skew = 5 * time.Second
 
-// ahead says whether a fact has a time that MK.IO's clock had not reached when it was asked. MK.IO did not tell it, or
-// by mistake, and without this nothing that MK.IO shows would be newer until that time comes.
-func ahead(recorded Fact, asked time.Time) bool {
-	return !asked.IsZero() && latest(recorded.At, recorded.Modified).After(asked.Add(mostAhead))
+// mostAhead is how far MK.IO's time of a change may be ahead of its clock.
+const mostAhead = 5 * time.Minute
+
+// stillThere is how long after the end of a life MK.IO must still show it for the end to have been none. No server of
+// MK.IO is expected to lag so far behind the others.
+const stillThere = 15 * time.Minute
+
+// credible is a fact without the times that MK.IO's clock has not reached (zero: nobody knows it for sure, and all
+// count). MK.IO did not tell them, or by mistake, or its clock was set back since; with them nothing that MK.IO shows
+// would be newer until those times come.
+func (f Fact) credible(clock time.Time) Fact {
+	if clock.IsZero() {
+		return f
+	}
+	for _, t := range []*time.Time{&f.At, &f.Modified} {
+		if t.After(clock.Add(mostAhead)) {
+			*t = time.Time{}
+		}
+	}
+	for _, t := range []*time.Time{&f.SeenAfter, &f.SeenBefore} {
+		if t.After(clock.Add(Skew)) {
+			*t = time.Time{}
+		}
+	}
+	return f
+}
+
+// outdated says whether MK.IO took what a poll saw before the recorded state was seen, or came about: then it decides
+// nothing, whatever else it says. Where nothing recorded has a time, no stored copy decides.
+func outdated(recorded Fact, seen Observation) bool {
+	if seen.Basis == nil || seen.SeenBefore.IsZero() {
+		return false
+	}
+	limit := seen.SeenBefore.Add(Skew)
+	changed := latest(recorded.At, recorded.Modified)
+	switch {
+	case recorded.SeenBefore.After(limit):
+		return true
+	case order(recorded.Modified, seen.Modified) == newer:
+		return false // the clock of MK.IO's records may be ahead of that of its answers
+	case changed.IsZero() && recorded.SeenBefore.IsZero():
+		return limit.Before(seen.Clock)
+	}
+	return changed.After(limit)
+}
+
+// newerThanEnd says whether MK.IO shows something newer than the recorded end to a poll: a record that was modified after
+// it, or the same record for so long that the end cannot have been one.
+func newerThanEnd(recorded Fact, seen Observation) bool {
+	end := latest(latest(recorded.At, recorded.Modified), recorded.SeenBefore)
+	return end.IsZero() || // it has no time that counts
+		order(recorded.Modified, seen.Modified) == newer ||
+		seen.Modified.After(end.Add(Skew)) ||
+		seen.SeenBefore.After(end.Add(stillThere))
 }
 
 // order says whether the second of two times is newer or older; a missing time says nothing.

@@ -113,6 +113,9 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 		}
 		if now.IsZero() {
 			now = page.Moment.From
+			if h.settled.After(now) && !page.Moment.Stored {
+				h.settled = time.Time{} // MK.IO's clock was set back
+			}
 			h.settled = later(h.settled, now.Add(-readBack))
 		}
 		if n := len(page.Deliveries); n > 1 && page.Deliveries[0].Created.After(page.Deliveries[n-1].Created) {

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,6 +17,9 @@ type asked struct {
 	via     lifecycle.Via
 	tally   *tally // of the sweep that asked; nil: none did
 }
+
+// errStored is for an answer that proves nothing of now.
+var errStored = errors.New("it is a stored copy, by its Date and Age")
 
 // logError is for a log that cannot take an observation now.
 type logError struct{ error }
@@ -61,11 +65,13 @@ func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row
 		return nil
 	}
 	o.Via, o.Basis = a.via, e.basis()
-	o.SeenAfter, o.SeenBefore = p.seenBefore(l, e, a.moment), a.moment.To
+	o.SeenAfter, o.SeenBefore, o.Clock = p.seenBefore(l, e, a.moment), a.moment.To, a.moment.Clock
 	verdict := lifecycle.Decide(e.fact, o)
 	if !verdict.News() {
 		p.metrics.seen(o, verdict)
-		p.shown(e, a.moment)
+		if verdict.Outcome == lifecycle.Repeat {
+			p.shown(e, a.moment)
+		}
 		a.tally.judged(row.Key.Kind, verdict)
 		return nil
 	}
@@ -121,8 +127,11 @@ func (p *project) seenBefore(l *list, e entry, now mkio.Moment) time.Time {
 	return last
 }
 
-// shown notes that a resource in motion still is as it was.
+// shown notes that a resource in motion still is as it was. A stored copy says nothing of now.
 func (p *project) shown(e entry, at mkio.Moment) {
+	if at.Stored {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if m := p.motions[e.resource]; m != nil && m.fact.Sequence == e.fact.Sequence {
@@ -201,7 +210,7 @@ func (p *project) visit(ctx context.Context, l *list, key lifecycle.Key, via lif
 	}
 	o := sight.Observation()
 	if stateless {
-		o.State = state
+		o.State, a.moment = state, mkio.Together(sight.Moment, a.moment)
 	} else {
 		a.moment = sight.Moment
 		if !sight.Shows {
