@@ -67,8 +67,6 @@ func begunBefore(recorded Fact, seen Observation) bool {
 		return false
 	case SameState(recorded.State, StateDeleted) && order(recorded.SeenAfter, seen.Created) == newer:
 		return false // the life that is gone was still there then
-	case seen.SeenBefore.Equal(recorded.SeenBefore):
-		return false // the very answer that implied the recorded end
 	}
 	return seen.Created.Add(2 * Skew).Before(last)
 }
