@@ -76,6 +76,9 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	if err := b.publisher.Load(ctx); err != nil {
 		return err
 	}
+	if err := b.checkIdentity(ctx); err != nil {
+		return err
+	}
 	if b.ingest, err = b.newIngest(); err != nil {
 		return err
 	}

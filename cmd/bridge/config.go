@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/rule"
@@ -35,7 +36,8 @@ type config struct {
 	WebhookSecrets secret `split_words:"true" desc:"secrets that authenticate deliveries, comma-separated; the first is current"`
 	AdminToken     secret `split_words:"true" desc:"bearer token of /v1; without one /v1 exists on loopback alone"`
 
-	MkioURL     string        `split_words:"true" default:"https://app.mk.io" desc:"base address of MK.IO's API; events' sources lie below it"`
+	MkioURL     string        `split_words:"true" default:"https://app.mk.io" desc:"base address of MK.IO's API; events' sources lie below it; another one than the log's is refused"`
+	MkioAdopt   string        `split_words:"true" desc:"go on with a log of another MK.IO: address (the same MK.IO under a new address) or all (what answers now is the one, and what it does not have becomes Deleted); remove it after the start that needed it"`
 	MkioToken   secret        `split_words:"true" desc:"API token; without it nothing is polled"`
 	Projects    list          `split_words:"true" desc:"projects to sweep and to take deliveries of, comma-separated; empty: all that the token can see"`
 	Kinds       kinds         `desc:"kinds to poll, comma-separated; empty: all but source, content, destination"`
@@ -45,6 +47,8 @@ type config struct {
 	PollFull    time.Duration `split_words:"true" default:"1h" desc:"full sweep: deletions, and whatever a question for changes cannot see"`
 	WebhookURL  string        `split_words:"true" desc:"public URL of this bridge; when set, the webhook rule is registered in each project and kept right"`
 	WebhookRule string        `split_words:"true" default:"mkio-bridge" desc:"name of the webhook rule"`
+	// So many deletions at once may be an outage of MK.IO that answers 404.
+	DeletePatience time.Duration `split_words:"true" default:"15m" desc:"when more than 20 resources of a kind are gone, and more than a fifth of those that lived, their deletions wait so long to be confirmed again; 0: they do not"`
 
 	NatsURL      servers `split_words:"true" desc:"NATS servers, comma-separated; empty: an embedded server"`
 	NatsCreds    string  `split_words:"true" desc:"NATS credentials file"`
@@ -138,6 +142,9 @@ func (c config) validate() error {
 	if u, err := url.Parse(c.MkioURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		bad("MKIO_URL", "it must be an http or https address without user, query and fragment, e.g. https://app.mk.io")
 	}
+	if a := c.claim().Adopt; a != identity.AdoptNothing && a != identity.AdoptAddress && a != identity.AdoptAll {
+		bad("MKIO_ADOPT", "%q must be address or all, or unset", c.MkioAdopt)
+	}
 	if c.WebhookURL != "" {
 		if _, err := rule.Address(c.WebhookURL); err != nil {
 			bad("WEBHOOK_URL", "%v", err)
@@ -166,6 +173,9 @@ func (c config) validate() error {
 	}
 	if c.PollActive < 100*time.Millisecond || c.PollSweep < c.PollActive || c.PollFull < c.PollSweep {
 		bad("POLL_ACTIVE", "%s, %s_POLL_SWEEP %s and %s_POLL_FULL %s must grow in this order, from 100ms", c.PollActive, prefix, c.PollSweep, prefix, c.PollFull)
+	}
+	if c.DeletePatience < 0 {
+		bad("DELETE_PATIENCE", "%s must be 0, or how long many deletions wait", c.DeletePatience)
 	}
 	for child, parents := range map[lifecycle.Kind][]lifecycle.Kind{
 		lifecycle.LiveOutput:         {lifecycle.LiveEvent},

@@ -16,6 +16,7 @@ import (
 // checkMKIO checks the API as a whole, and then each project. js may be nil.
 func (d *doctor) checkMKIO(ctx context.Context, js jetstream.JetStream) {
 	reached := d.checkReachable(ctx)
+	recorded := d.checkIdentity(ctx, js)
 	if !d.checkToken() || !reached {
 		return
 	}
@@ -25,6 +26,7 @@ func (d *doctor) checkMKIO(ctx context.Context, js jetstream.JetStream) {
 		return
 	}
 	for _, project := range d.checkProjects(ctx, client) {
+		d.checkProjectIdentity(ctx, client, recorded, project)
 		d.checkRights(ctx, client, project)
 		d.checkRule(ctx, client, js, project)
 	}
@@ -95,7 +97,7 @@ func (d *doctor) checkProjects(ctx context.Context, client *mkio.Client) []strin
 		found, err := projectsOf(ctx, d.conf, client)
 		if err != nil {
 			d.fail("projects", reason(err), adviceOn(err, "name them in BRIDGE_PROJECTS, or give the token the right to see them"))
-			return nil
+			return found
 		}
 		d.ok("projects", "MK.IO accepts the token, which sees "+printable(strings.Join(found, ", ")))
 		return found

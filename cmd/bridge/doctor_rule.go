@@ -20,11 +20,13 @@ func (d *doctor) checkRule(ctx context.Context, client *mkio.Client, js jetstrea
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	all, err := client.Rules(ctx, project)
+	i := slices.IndexFunc(all, func(r mkio.Rule) bool { return r.Name == d.conf.WebhookRule })
 	if err != nil {
 		d.warn(check, reason(err), adviceOn(err, "give the token webhooks.config.get in this project (and .create, .update, so that the bridge can keep the rule right); until then changes are found by polling"))
-		return
+		if i < 0 { // it may be among those that could not be read
+			return
+		}
 	}
-	i := slices.IndexFunc(all, func(r mkio.Rule) bool { return r.Name == d.conf.WebhookRule })
 	switch {
 	case d.conf.WebhookURL != "":
 		d.checkPlan(ctx, client, js, check, project)

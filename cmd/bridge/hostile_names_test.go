@@ -139,8 +139,8 @@ func TestHostileTextStaysText(t *testing.T) {
 	if status != http.StatusNoContent {
 		t.Fatalf("status %d", status)
 	}
-	if status := deliver(t, b, jobDelivery(t, "text", "Finished", func(d map[string]any) { d["time"] = evil })); status != http.StatusBadRequest {
-		t.Fatalf("status %d of a malformed time", status)
+	if status := deliver(t, b, jobDelivery(t, "text", "Finished", func(d map[string]any) { d["specversion"] = evil })); status != http.StatusBadRequest {
+		t.Fatalf("status %d of a malformed version", status)
 	}
 	for _, stream := range []string{b.names.EventStream(), b.names.UnappliedStream()} {
 		s, err := b.js.Stream(t.Context(), stream)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/poll"
@@ -82,7 +83,9 @@ func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poll
 		Client: client, Log: b.publisher, Leases: leases, Notes: notes,
 		Projects: b.config.Projects, Kinds: b.config.kindsToPoll(),
 		Active: b.config.PollActive, Sweep: b.config.PollSweep, Full: b.config.PollFull,
-		Rule: b.config.WebhookRule, KeepRule: b.ruleKeeper(client, notes), Logger: b.log, Tracer: b.config.tracer,
+		DeletePatience: b.config.DeletePatience,
+		Rule:           b.config.WebhookRule, KeepRule: b.ruleKeeper(client, notes), Logger: b.log, Tracer: b.config.tracer,
+		Adopt: b.config.claim().Adopt == identity.AdoptAll, Advise: identityAdvice,
 	}), nil
 }
 

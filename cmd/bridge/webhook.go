@@ -68,13 +68,13 @@ func (f ruleFlags) open(c *call, set *flag.FlagSet) (*ruleCall, error) {
 // each does something in each project. What fails in one does not keep it from the others.
 func (c *ruleCall) each(ctx context.Context, do func(project string) error) error {
 	projects := c.flags.projects
+	var errs []error
 	if len(projects) == 0 {
 		var err error
 		if projects, err = projectsOf(ctx, c.conf, c.client); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 	}
-	var errs []error
 	for _, project := range projects {
 		if err := do(project); err != nil {
 			errs = append(errs, err)
@@ -83,14 +83,15 @@ func (c *ruleCall) each(ctx context.Context, do func(project string) error) erro
 	return errors.Join(errs...)
 }
 
-// projectsOf returns the projects of the configuration, or all active ones that the token can see.
+// projectsOf returns the projects of the configuration, or all active ones that the token can see. With an error it
+// returns those that MK.IO told before it failed.
 func projectsOf(ctx context.Context, conf config, client *mkio.Client) ([]string, error) {
 	if len(conf.Projects) > 0 {
 		return conf.Projects, nil
 	}
 	all, err := client.Projects(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("MK.IO does not tell its projects: %w", err)
+		err = fmt.Errorf("MK.IO does not tell all its projects: %w", err)
 	}
 	var active []string
 	for _, p := range all {
@@ -98,10 +99,10 @@ func projectsOf(ctx context.Context, conf config, client *mkio.Client) ([]string
 			active = append(active, p.Name)
 		}
 	}
-	if len(active) == 0 {
-		return nil, fmt.Errorf("the token can see no active project: name it in %s_PROJECTS, or give the token rights there", prefix)
+	if len(active) == 0 && err == nil {
+		err = fmt.Errorf("the token can see no active project: name it in %s_PROJECTS, or give the token rights there", prefix)
 	}
-	return active, nil
+	return active, err
 }
 
 // print writes a line of JSON, or what text writes.

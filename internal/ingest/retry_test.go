@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
@@ -80,6 +81,19 @@ func TestADeliveryThatIsRecognisedByNowBecomesAnEvent(t *testing.T) {
 	}
 	if got := fmt.Sprint(f.reasons()); f.events() != "Running" || got != "[unrecognised]" {
 		t.Errorf("the log holds %s, and kept is %s", f.events(), got)
+	}
+}
+
+// A bridge that did not know how to read a hint stored the delivery as malformed. A newer one makes the event of it.
+func TestADeliveryThatWasRefusedForAHintBecomesAnEvent(t *testing.T) {
+	for _, at := range []string{`"2031-03-04T10:00:00.1234567"`, `"2031-03-04 10:00:00+0000"`, `""`, `7`, `"yesterday"`} {
+		f := setUp(t, nil)
+		body := strings.Replace(delivery("1", "c", "Running", 10), `"2031-03-04T10:00:10Z"`, at, 1)
+		u := lifecycle.Unapplied{Reason: lifecycle.ReasonMalformed, Detail: `"time" is no RFC 3339 time`, Body: []byte(body), Length: len(body), Received: time.Now().UTC()}
+		f.wantRetried(f.retrier(mkio.Decoder{}, true), u, false, "changed true true")
+		if got := f.events(); got != "Running" {
+			t.Errorf("of time %s the log holds %q", at, got)
+		}
 	}
 }
 

@@ -146,6 +146,11 @@ func decideByEvidence(recorded Fact, seen Observation, life lives) Verdict {
 		return late("older by MK.IO's times")
 	case silent:
 	}
+	before, ok1 := rank(seen.Key.Kind, recorded.State)
+	after, ok2 := rank(seen.Key.Kind, seen.State)
+	if seen.Basis != nil && ok1 && ok2 && before > after && unmodifiedSince(recorded, seen) {
+		return late("earlier in the order of a job, by a record not modified since")
+	}
 	if seen.Basis != nil {
 		return changed("shown by MK.IO after the recorded state")
 	}
@@ -156,8 +161,6 @@ func decideByEvidence(recorded Fact, seen Observation, life lives) Verdict {
 	if SameState(seen.State, StateDeleted) {
 		return changed("Deleted ends a life")
 	}
-	before, ok1 := rank(seen.Key.Kind, recorded.State)
-	after, ok2 := rank(seen.Key.Kind, seen.State)
 	switch {
 	case ok1 && ok2 && before < after:
 		return changed("later in the order of a job")

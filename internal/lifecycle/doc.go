@@ -58,6 +58,8 @@
 //     ([Observation.Basis]); if nothing was recorded meanwhile, what it saw is newer than the
 //     record, unless its own modification time says that it was read from a stale copy. A recorded time that
 //     lies ahead of MK.IO's clock is no evidence against it.
+//     A job that is shown in a state from before the recorded one, by a record not modified since the recorded
+//     change, was read from a replica that lags.
 //  5. A job's usual order: Queued, Scheduled, Processing, Canceling, the end.
 //
 // Where all are silent the verdict is Conflict: asking MK.IO is cheaper than guessing.

@@ -124,6 +124,13 @@ func compareTimes(recorded Fact, seen Observation) ordering {
 	return silent
 }
 
+// unmodifiedSince says whether the record that an observation rests on was last modified no later than what is recorded:
+// the change that is recorded is not in it yet. A record without that time says nothing.
+func unmodifiedSince(recorded Fact, seen Observation) bool {
+	last := latest(recorded.At, recorded.Modified)
+	return !seen.Modified.IsZero() && !last.IsZero() && !seen.Modified.After(last)
+}
+
 // Skew is how far the clocks of MK.IO's servers may be apart.
 const Skew = 5 * time.Second
 

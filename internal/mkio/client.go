@@ -38,6 +38,7 @@ type Client struct {
 	resource  ResourcePolicy
 	metrics   *clientMetrics
 	clock     clock
+	admit     func(token string) error
 
 	mu      sync.Mutex
 	budgets map[string]*Budget // by project; "" for requests of none
@@ -74,6 +75,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		resource:  c.Resource,
 		metrics:   newClientMetrics(c.PerMinute),
 		clock:     clock{log: c.Log},
+		admit:     func(string) error { return nil },
 		budgets:   map[string]*Budget{},
 	}, nil
 }
@@ -83,6 +85,16 @@ func (c *Client) PerMinute() int { return c.perMinute }
 
 // TokenEnd is when the token as it is now ends, where it says so.
 func (c *Client) TokenEnd() (end time.Time, ok bool) { return TokenExpiry(c.token()) }
+
+// Address is the base address of the API.
+func (c *Client) Address() string { return c.base.String() }
+
+// Organisation is that of the token as it is now; "" where it does not say.
+func (c *Client) Organisation() string { return TokenOrganisation(c.token()) }
+
+// Admit has every token asked about before it is sent: a request whose token is refused fails with that error, is not sent
+// and not tried again. It is called before the first request.
+func (c *Client) Admit(admit func(token string) error) { c.admit = admit }
 
 // Budget is what a project may still be asked.
 func (c *Client) Budget(project string) *Budget {
@@ -201,6 +213,9 @@ func (c *Client) try(ctx context.Context, r request) (answer, error) {
 		return answer{}, err
 	}
 	token := c.token()
+	if err := c.admit(token); err != nil {
+		return answer{}, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Cache-Control", "no-cache")
@@ -319,20 +334,20 @@ type Project struct {
 	Name   string
 	ID     string
 	Active bool
-	Moment Moment // of the answer that showed it alone; zero for one of a list
+	Moment Moment // of the answer that showed it
 }
 
-// Projects asks for all projects that the token can see.
+// Projects asks for all projects that the token can see. Those that it returns with an error exist; others may be missing.
 func (c *Client) Projects(ctx context.Context) ([]Project, error) {
 	var all []Project
 	pages := c.pages("", "/api/v1/projects", nil)
 	for pages.More() {
-		items, _, err := pages.next(ctx, Changes)
+		items, a, err := pages.next(ctx, Changes)
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		for item := range items.elements() {
-			all = append(all, projectOf(item))
+			all = append(all, projectOf(item, a.moment))
 		}
 	}
 	return all, nil
@@ -341,14 +356,12 @@ func (c *Client) Projects(ctx context.Context) ([]Project, error) {
 // Project asks for one project.
 func (c *Client) Project(ctx context.Context, class Class, name string) (Project, error) {
 	v, a, err := c.get(ctx, class, name, "/api/v1/projects/"+url.PathEscape(name), nil)
-	p := projectOf(v)
-	p.Moment = a.moment
-	return p, err
+	return projectOf(v, a.moment), err
 }
 
-func projectOf(v value) Project {
+func projectOf(v value, at Moment) Project {
 	top := v.object()
-	p := Project{Active: true}
+	p := Project{Active: true, Moment: at}
 	p.Name, _ = top.at("metadata").object().text("name")
 	p.ID, _ = top.at("metadata").object().text("id")
 	var active *bool

@@ -68,30 +68,33 @@ func assetPage(name, link string) string {
 
 func TestLinksFromPageToPage(t *testing.T) {
 	const path = "/base/api/v1/projects/aurora-vod/media/assets"
-	tests := []struct {
-		name, link string
-		want       string // in the error; "": two pages
-	}{
-		{"relative", "/api/v1/projects/aurora-vod/media/assets?%24skiptoken=1", ""},
-		{"relative, with the base path", path + "?$skiptoken=1", ""},
-		{"query alone", "?$skiptoken=1", ""},
-		{"absolute", "https://mkio.test" + path + "?$skiptoken=1", ""},
-		{"encoded as a whole", "%2Fapi%2Fv1%2Fprojects%2Faurora-vod%2Fmedia%2Fassets%3F%24skiptoken%3D1", ""},
-		{"unreadable", "%zz?", ""},
-		{"of another list", "/api/v1/projects/harbor-live/live/liveEvents?$skiptoken=1", ""},
-		{"above the base path", "/base/../admin?$skiptoken=1", ""},
-		{"above it, encoded", "/base/%2e%2e/admin?$skiptoken=1", ""},
-		{"above it, by a name that only begins like it", "/basement/?$skiptoken=1", ""},
-		{"another host", "https://evil.test" + path + "?$skiptoken=1", "evil.test"},
-		{"another port", "https://mkio.test:8443" + path + "?$skiptoken=1", "mkio.test:8443"},
-		{"a host behind a user", "https://mkio.test@evil.test" + path + "?$skiptoken=1", "evil.test"},
-		{"a host behind backslashes", `\\evil.test\x?$skiptoken=1`, ""},
-		{"a file", "file:///etc/passwd?$skiptoken=1", "token"},
-		{"no hierarchy", "javascript:alert(1)?$skiptoken=1", "token"},
-		{"another host, encoded as a whole", "https%3A%2F%2Fevil.test%2Fx%3F%24skiptoken%3D1", "evil.test"},
-		{"another scheme", "http://mkio.test" + path + "?$skiptoken=1", "token"},
-		{"another host without a scheme", "//evil.test/x?$skiptoken=1", "evil.test"},
-		{"a user", "https://me@mkio.test" + path + "?$skiptoken=1", "token"},
+	tests := []struct{ name, link string }{
+		{"relative", "/api/v1/projects/aurora-vod/media/assets?%24skiptoken=1"},
+		{"relative, with the base path", path + "?$skiptoken=1"},
+		{"query alone", "?$skiptoken=1"},
+		{"absolute", "https://mkio.test" + path + "?$skiptoken=1"},
+		{"encoded as a whole", "%2Fapi%2Fv1%2Fprojects%2Faurora-vod%2Fmedia%2Fassets%3F%24skiptoken%3D1"},
+		{"unreadable", "%zz?"},
+		{"of another list", "/api/v1/projects/harbor-live/live/liveEvents?$skiptoken=1"},
+		{"above the base path", "/base/../admin?$skiptoken=1"},
+		{"above it, encoded", "/base/%2e%2e/admin?$skiptoken=1"},
+		{"above it, by a name that only begins like it", "/basement/?$skiptoken=1"},
+		{"another host", "https://evil.test" + path + "?$skiptoken=1"},
+		{"another port", "https://mkio.test:8443" + path + "?$skiptoken=1"},
+		{"a host behind a user", "https://mkio.test@evil.test" + path + "?$skiptoken=1"},
+		{"a host behind backslashes", `\\evil.test\x?$skiptoken=1`},
+		{"a file", "file:///etc/passwd?$skiptoken=1"},
+		{"no hierarchy", "javascript:alert(1)?$skiptoken=1"},
+		{"another host, encoded as a whole", "https%3A%2F%2Fevil.test%2Fx%3F%24skiptoken%3D1"},
+		{"another scheme", "http://mkio.test" + path + "?$skiptoken=1"},
+		{"another host without a scheme", "//evil.test/x?$skiptoken=1"},
+		{"another host, in capitals", "HTTPS://MKIO.TEST" + path + "?$skiptoken=1"},
+		{"the default port", "https://mkio.test:443" + path + "?$skiptoken=1"},
+		{"a port that is none", "https://mkio.test:http" + path + "?$skiptoken=1"},
+		{"a fragment", path + "?$skiptoken=1#next"},
+		{"without the offset", path + "?$top=1000"},
+		{"without a query", path},
+		{"a user", "https://me@mkio.test" + path + "?$skiptoken=1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,12 +109,6 @@ func TestLinksFromPageToPage(t *testing.T) {
 				fmt.Fprint(w, assetPage("a", tt.link))
 			})
 			names, err := walk(t, c, lifecycle.Asset)
-			if tt.want != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.want) {
-					t.Errorf("error %v, want %q", err, tt.want)
-				}
-				return
-			}
 			if err != nil || strings.Join(names, "") != "ab" {
 				t.Errorf("names %q, %v", names, err)
 			}

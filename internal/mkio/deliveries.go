@@ -19,8 +19,8 @@ const (
 
 // A PastDelivery is a row of a rule's delivery history. It has no id and no state: it tells what to ask for.
 type PastDelivery struct {
-	Created time.Time
-	Source  string // as the delivery gave it
+	Created time.Time // zero where it cannot be read
+	Source  string    // as the delivery gave it
 	Status  string
 	Type    string
 
@@ -65,18 +65,16 @@ func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, e
 	return page, err
 }
 
+// pastDelivery reads a row, which is of use where it tells its resource.
 func pastDelivery(project string, v value) (PastDelivery, bool) {
 	o := v.object()
 	d := PastDelivery{project: project}
 	created, _ := o.text("created")
+	d.Created, _ = parseTime(created)
 	d.Source, _ = o.text("source")
 	d.Status, _ = o.text("status")
 	d.Type, _ = o.text("type")
-	var ok bool
-	if d.Created, ok = parseTime(created); !ok || d.Source == "" {
-		return d, false
-	}
-	return d, true
+	return d, d.Source != ""
 }
 
 func rulePath(project, rule string) string {

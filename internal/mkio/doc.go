@@ -8,11 +8,14 @@
 // apart and [Decoder.Read] reads one delivery of it; [Decoder.Decode] does both for a body of one. A body is checked
 // once, and from then on is a value that is known to be JSON (value.go).
 //
-// The reading is strict about shape and tolerant about content. A body that is no delivery is
-// [lifecycle.ReasonMalformed]; a delivery of something this package has no name for, or of a project
+// Required is what makes a delivery a CloudEvent of MK.IO (version, type, data) and what identifies the resource and its
+// state: without it the body is [lifecycle.ReasonMalformed]. All else is evidence. Where it cannot be read (a time
+// that is none, another type, a text too long to be kept) it is as good as missing, for a change of state must not be lost
+// for a hint: the time of the event is then that of the observation, and a delivery without an id has the digest of its
+// body for one. So it is with records and with rows of the delivery history. A delivery of something this package has no name for, or of a project
 // that is not configured, is [lifecycle.ReasonUnrecognised]. Both come as a [Rejection]. Types and
 // states that nobody documented are news like any other: of the type only its first words count.
-// Attributes are found by their exact name, and of two with one name the last counts.
+// What is plainly a time is read however it is written; without a zone it is UTC. Attributes are found by their exact name, and of two with one name the last counts.
 //
 // # Who is meant
 //

@@ -1,6 +1,8 @@
 package mkio
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -11,10 +13,10 @@ const maxText = 1024
 // An envelope is a delivery as MK.IO wrapped it: the right shape, the meaning not yet looked at.
 type envelope struct {
 	id, typ, source string
-	time            time.Time // zero where there is none
+	time            time.Time // zero where there is none that can be read
 	project         string    // as data claims; "" where it does not
-	state           *string
-	previous        *string
+	state           *string   // nil likewise
+	previous        *string   // nil likewise
 	record          record
 	whole           value // the record as it came
 }
@@ -83,7 +85,8 @@ func (c *cursor) data() (d dataParts) {
 	return d
 }
 
-// readEnvelope reads the attributes; every error is malformed.
+// readEnvelope reads the attributes; every error is malformed. Required is what makes the delivery a CloudEvent of MK.IO
+// and names its resource. All else is evidence at the most: where it cannot be read it is as good as missing.
 func readEnvelope(item value) (envelope, error) {
 	if !item.isObject() {
 		return envelope{}, malformed("the delivery is not a JSON object")
@@ -92,81 +95,71 @@ func readEnvelope(item value) (envelope, error) {
 	if !given.data.found {
 		return envelope{}, malformed(`"data" is missing or not an object`)
 	}
-	p := attributes{}
-	version := p.required(given.version, "specversion")
+	r := required{}
+	version := r.bounded(given.version, "specversion")
 	e := envelope{
-		id:       p.required(given.id, "id"),
-		typ:      p.required(given.typ, "type"),
-		source:   p.required(given.source, "source"),
-		time:     p.time(given.time, "time"),
-		state:    p.optional(given.data.state, "state"),
-		previous: p.optional(given.data.previous, "previousState"),
+		id:       deliveryID(given.id, item),
+		typ:      r.bounded(given.typ, "type"),
+		source:   r.text(given.source, "source"), // it may be long: it carries several names
+		state:    optional(given.data.state),
+		previous: optional(given.data.previous),
 		record:   given.data.record,
 		whole:    given.data.whole,
 	}
-	e.project, _ = p.text(given.data.project, "projectName")
+	if project := optional(given.data.project); project != nil {
+		e.project = *project
+	}
+	if at, ok := given.time.text(); ok {
+		e.time, _ = parseTime(at)
+	}
 	if version != "1.0" && !strings.HasPrefix(version, "1.0.") {
-		p.fail(malformed(`"specversion" is %s, not "1.0"`, quote(version)))
+		r.fail(malformed(`"specversion" is %s, not "1.0"`, quote(version)))
 	}
-	return e, p.err
+	return e, r.err
 }
 
-// attributes reads the attributes of an envelope and remembers the first that is wrong.
-type attributes struct{ err error }
-
-func (p *attributes) fail(err error) {
-	if p.err == nil {
-		p.err = err
+// deliveryID is the id of a delivery. Where it has none that can be read, the digest of the whole stands in: a delivery
+// that is sent again is the same then, too.
+func deliveryID(given, item value) string {
+	if id := optional(given); id != nil && *id != "" {
+		return *id
 	}
+	return fmt.Sprintf("sha256:%x", sha256.Sum256(item))
 }
 
-// text reads a string of any length; ok is false where it is missing or null.
-func (p *attributes) text(v value, name string) (text string, ok bool) {
-	text, ok = v.text()
-	if !ok && !v.null() {
-		p.fail(malformed("%q is not a string", name))
-	}
-	return text, ok
-}
-
-// optional reads a string that is kept, and therefore bounded; nil where it is missing or null.
-func (p *attributes) optional(v value, name string) *string {
-	text, ok := p.bounded(v, name)
-	if !ok {
+// optional reads a string that is kept, and therefore bounded; nil where there is none that can be kept.
+func optional(v value) *string {
+	text, ok := v.text()
+	if !ok || len(text) > maxText {
 		return nil
 	}
 	return &text
 }
 
-func (p *attributes) bounded(v value, name string) (text string, ok bool) {
-	text, ok = p.text(v, name)
-	if len(text) > maxText {
-		p.fail(malformed("%q has %d bytes, more than %d", name, len(text), maxText))
+// required reads the strings that must be there, and remembers the first that is wrong.
+type required struct{ err error }
+
+func (r *required) fail(err error) {
+	if r.err == nil {
+		r.err = err
 	}
-	return text, ok
 }
 
-// required reads a string that must be there. A source may be long: it carries several names.
-func (p *attributes) required(v value, name string) string {
-	read := p.bounded
-	if name == "source" {
-		read = p.text
-	}
-	text, _ := read(v, name)
-	if text == "" {
-		p.fail(malformed("%q is missing or empty", name))
+func (r *required) text(v value, name string) string {
+	text, ok := v.text()
+	switch {
+	case !ok && !v.null():
+		r.fail(malformed("%q is not a string", name))
+	case text == "":
+		r.fail(malformed("%q is missing or empty", name))
 	}
 	return text
 }
 
-func (p *attributes) time(v value, name string) time.Time {
-	text, ok := p.text(v, name)
-	if !ok {
-		return time.Time{}
+func (r *required) bounded(v value, name string) string {
+	text := r.text(v, name)
+	if len(text) > maxText {
+		r.fail(malformed("%q has %d bytes, more than %d", name, len(text), maxText))
 	}
-	t, ok := parseTime(text)
-	if !ok {
-		p.fail(malformed("%q is no RFC 3339 time: %s", name, quote(text)))
-	}
-	return t
+	return text
 }

@@ -67,14 +67,14 @@ func (c *Client) Rule(ctx context.Context, project, name string) (Rule, error) {
 	return r, nil
 }
 
-// Rules asks for all webhook rules of a project.
+// Rules asks for all webhook rules of a project. Those that it returns with an error exist; others may be missing.
 func (c *Client) Rules(ctx context.Context, project string) ([]Rule, error) {
 	var all []Rule
 	pages := c.pages(project, rulesPath(project), nil)
 	for pages.More() {
 		items, _, err := pages.next(ctx, Urgent)
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		for item := range items.elements() {
 			if r, ok := ruleOf(item); ok {

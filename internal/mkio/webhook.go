@@ -120,7 +120,7 @@ func (d Decoder) observe(e *envelope, key lifecycle.Key, received time.Time) (li
 	}
 	shown, shows := e.record.state(key)
 	if e.state == nil && !shows {
-		return lifecycle.Observation{}, malformed(`"state" is missing in the data, and the record of a %s shows none`, key.Kind)
+		return lifecycle.Observation{}, malformed(`"state" is missing in the data or cannot be read, and the record of a %s shows none`, key.Kind)
 	}
 	o := lifecycle.Observation{
 		Key: key, State: shown, At: e.time,

@@ -21,6 +21,9 @@ var hostile = []string{
 	`{"specversion":"1.0","id":"\u0000","type":"MediaKind.","source":"/api/ams/%00/assets/%0d%0a","data":{"state":"\u0000"}}`,
 	`{"specversion":"1.0","id":"i","type":"MediaKind.ChannelInstance","source":"\u2028?token=x","data":{"state":"","projectName":"p"}}`,
 	`{"specversion":"1.0","id":"i","type":"MediaKind.X","source":"//u:p@h/api/v1/projects/p/liveEvents/e","time":"2031-03-04T10:00:00.1+23:59","data":{"resource":{"metadata":{"id":"a@b.cc?x","created":"https://x"},"status":{"state":"a://b?c","errors":["x",{"code":1}],"info":"token: y"}}}}`,
+	`{"specversion":"1.0","id":7,"type":"MediaKind.JobFinished","source":"/api/v1/projects/p1/transforms/t/jobs/j","time":"2031-03-04T10:00:00.1234567","data":{"projectName":[],"previousState":{},"state":"Finished"}}`,
+	`{"specversion":"1.0","id":"","type":"MediaKind.JobFinished","source":"/api/v1/projects/p1/transforms/t/jobs/j","time":"2031-03-04 10:00:00 +0000","datacontenttype":1,"data":{"state":5,"resource":{"properties":{"state":"Error","lastModified":"2031-03-04 10:00:00"}}}}`,
+	`{"specversion":"1.0","id":"e-1","type":"MediaKind.JobFinished","source":"/api/v1/projects/p1/transforms/t/jobs/j","time":"","data":{"projectName":"p1","state":"Finished"}}`,
 	`["://token:80/p?q","token=https://h/p","a@b.c@d.e","?x","key\"='v'","://[redacted]","x://a:1x"]`,
 }
 

@@ -33,7 +33,7 @@ func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.C
 	stored := false
 	shower := p.newShower(ctx, l, class)
 	for first := true; pages.More(); first = false {
-		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll}
+		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, identified: new(bool)}
 		page, err := pages.Next(ctx, class, l.List)
 		if mkio.IsNotFound(err) && first {
 			break // MK.IO answers so where nothing matches
@@ -46,7 +46,7 @@ func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.C
 		}
 		stored = stored || page.Moment.Stored
 		if page.Unreadable > 0 {
-			err = shower.troubles.note(fmt.Errorf("%d rows tell no resource", page.Unreadable))
+			shower.troubles.add(fmt.Errorf("%d rows tell no resource", page.Unreadable))
 		}
 		a.moment = page.Moment
 		for _, row := range page.Rows {

@@ -92,7 +92,9 @@ func (p *project) prove(ctx context.Context, l *list, t *tally, err error) {
 	l.proof = t
 	p.mu.Unlock()
 	for _, kind := range l.Kinds {
-		if !l.below() {
+		if n := p.patience.waitingOf(kind); n > 0 {
+			p.openGap(ctx, kind, fmt.Sprintf("%d deletions wait to be confirmed again", n))
+		} else if !l.below() {
 			p.proveKind(ctx, kind, t.span, t.counts[kind])
 		}
 	}
@@ -129,7 +131,7 @@ func (p *project) unpolledParents(child lifecycle.Kind) []string {
 // proveBelow notes that all of a kind was compared that lies below others: each list of it, and each list of what it
 // lies below, since the last record.
 func (p *project) proveBelow(ctx context.Context, child lifecycle.Kind) {
-	if !slices.Contains(p.Kinds, child) || len(p.unpolledParents(child)) > 0 {
+	if !slices.Contains(p.Kinds, child) || len(p.unpolledParents(child)) > 0 || p.patience.waitingOf(child) > 0 {
 		return
 	}
 	p.coverage.lock()

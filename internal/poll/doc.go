@@ -30,8 +30,9 @@
 // # Trouble
 //
 // A resource that cannot be read (its record shows no state, its address fails) holds up no other: the rest of
-// its list is shown, it is counted, said once in each Full, and asked for again. Where too many are in trouble
-// it is the list's, which is asked for less and less often. A token that is refused, or a log that cannot be
+// its list is shown, it is counted, said once in each Full, and asked for again. Where too many fail that were asked for
+// by their own addresses, it is the list's trouble, and the list is asked for less and less often. A page that fails keeps
+// what the pages before it showed; nothing is concluded from what a list that was not read to its end lacks. A token that is refused, or a log that cannot be
 // written, is everybody's: then all asking of the project pauses.
 //
 // # Deleted
@@ -40,6 +41,18 @@
 // it, its own address answers 404 in MK.IO's own words, and then the project itself answers. A list
 // that lacks resources that exist is not believed at all, and one below a parent that answers 404 is empty only
 // if the parent is gone. What is recorded as Deleted comes back by its own address alone.
+//
+// An outage may satisfy all of that. So deletions that are many, more than 20 of a kind and more than a fifth of those that
+// live, wait: each is asked for again after DeletePatience and recorded only then. Those that were recorded without
+// waiting in the same time count with them, and where a kind lies on many short lists some of the others are asked for
+// first. While deletions of a kind wait, no sweep proves it. What waits is forgotten with the lease.
+//
+// # Identity
+//
+// The log is of one MK.IO (package identity). A project that answers with another id, or by a token of another organisation,
+// is not polled until the right one is back, and nothing of it is recorded. One of which nothing tells whether it is the
+// recorded one is polled, but no life ends: neither by a 404 nor by another life of a name. The first resource that shows a recorded life
+// settles it. Before the end of a life is recorded the project is compared anew, after the answer that shows the end.
 //
 // # Discovered
 //

@@ -75,7 +75,7 @@ func (p *project) listOf(key lifecycle.Key) *list {
 // movingOn returns the motions of a list, and when the first of them is due. The caller holds the lock.
 func (p *project) movingOn(l *list) (moving []*motion, due time.Time) {
 	for _, m := range p.motions {
-		if m.list != l {
+		if m.list != l || p.patience.waits(m.key) { // sweeps find out what became of that
 			continue
 		}
 		if len(moving) == 0 || m.next.Before(due) {

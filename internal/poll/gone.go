@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,7 +27,7 @@ func (p *project) confirmGone(ctx context.Context, l *list, seen map[string]bool
 		missing, err := p.missing(ctx, l, kind, seen, horizon)
 		if err == nil {
 			t.resources(kind, len(missing))
-			c := confirmation{project: p, list: l, missing: missing, tally: t}
+			c := confirmation{project: p, list: l, kind: kind, missing: missing, horizon: p.triedSince(l, horizon), tally: t}
 			err = c.run(ctx)
 			p.tellTroubles(l, sweeping, &c.troubles)
 			t.fail(c.troubles.err())
@@ -44,6 +43,8 @@ func (p *project) confirmGone(ctx context.Context, l *list, seen map[string]bool
 type confirmation struct {
 	project        *project
 	list           *list
+	kind           lifecycle.Kind
+	horizon        uint64 // what was recorded when the sweep was first tried
 	missing        map[lifecycle.Key]lifecycle.Fact
 	tally          *tally
 	contradictions atomic.Int64 // how many of them exist
@@ -54,13 +55,29 @@ type confirmation struct {
 // goneAtOnce is how many are visited before those that are gone are recorded.
 const goneAtOnce = 100
 
+// run records what is gone. Where that is too much at once it waits, and is visited again after the patience.
 func (c *confirmation) run(ctx context.Context) error {
-	for keys := range slices.Chunk(slices.Collect(maps.Keys(c.missing)), goneAtOnce) {
+	if len(c.missing) > 0 && c.project.holdsDeletions(c.tally) {
+		return nil // nothing that is found out now could be recorded
+	}
+	fresh, over := c.project.patience.due(c.list, c.kind, c.missing)
+	if err := c.confirm(ctx, fresh, c.atOnce(fresh), c.withheld); err != nil {
+		return err
+	}
+	return c.confirm(ctx, over, goneAtOnce, confirmedAgain)
+}
+
+// A withholder says whether what is gone waits instead of being recorded.
+type withholder func(ctx context.Context, gone []lifecycle.Key) (waits bool, err error)
+
+// confirm visits resources, so many at once, and records the end of those that are gone and are not withheld.
+func (c *confirmation) confirm(ctx context.Context, keys []lifecycle.Key, atOnce int, withheld withholder) error {
+	for keys := range slices.Chunk(keys, atOnce) {
 		gone, err := c.visit(ctx, keys)
 		if err != nil {
 			return err
 		}
-		if err := c.record(ctx, gone); err != nil {
+		if err := c.record(ctx, gone, withheld); err != nil {
 			return err
 		}
 	}
@@ -80,13 +97,18 @@ func (c *confirmation) visit(ctx context.Context, keys []lifecycle.Key) ([]lifec
 		})
 	}
 	err := group.Wait()
-	var gone []lifecycle.Key
+	return chosen(keys, found), err
+}
+
+// chosen are those of the keys that are marked.
+func chosen(keys []lifecycle.Key, marked []bool) []lifecycle.Key {
+	var found []lifecycle.Key
 	for i, key := range keys {
-		if found[i] {
-			gone = append(gone, key)
+		if marked[i] {
+			found = append(found, key)
 		}
 	}
-	return gone, err
+	return found
 }
 
 func (c *confirmation) visitOne(ctx context.Context, key lifecycle.Key) (gone bool, err error) {
@@ -106,19 +128,23 @@ func (c *confirmation) visitOne(ctx context.Context, key lifecycle.Key) (gone bo
 		return false, err
 	}
 	c.contradictions.Add(1)
+	p.patience.shown(key)
 	if a.moment = sight.Moment; sight.Shows {
 		return false, p.show(ctx, c.list, sight.Row, sight.Observation(), a)
 	}
 	return false, nil
 }
 
-// record records the end of what is gone, if the project answers.
-func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key) error {
+// record records the end of what is gone and not withheld, if the project answers.
+func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key, withheld withholder) error {
 	if len(gone) == 0 {
 		return nil
 	}
 	if err := c.project.answers(ctx, c.list); err != nil {
-		return fmt.Errorf("%d resources of it answer 404, and their project does not answer: %w", len(gone), err)
+		return fmt.Errorf("%d resources of it answer 404, and their project does not vouch for that: %w", len(gone), err)
+	}
+	if waits, err := withheld(ctx, gone); waits || err != nil {
+		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxStates)
@@ -155,14 +181,10 @@ func (p *project) missing(ctx context.Context, l *list, kind lifecycle.Kind, see
 	return found, nil
 }
 
-// answers says whether the project itself is there now.
+// answers says whether the project itself is there now and is the one that the log is of.
 func (p *project) answers(ctx context.Context, l *list) error {
-	project, err := p.Client.Project(ctx, mkio.Changes, p.name)
-	switch {
-	case err != nil && mkio.StatusOf(err) != 403:
+	if err := p.identifyAnew(ctx); err != nil {
 		return err
-	case project.Moment.Stored:
-		return fmt.Errorf("what MK.IO shows of the project: %w", errStored)
 	}
 	// Where the token may not see the project, one of its lists speaks for it; and a broken gateway
 	// may know the project and nothing in it.
@@ -186,5 +208,9 @@ func (p *project) answers(ctx context.Context, l *list) error {
 // showGone records the end of a resource.
 func (p *project) showGone(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment, t *tally) error {
 	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life}
-	return p.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t})
+	err := p.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t, identified: new(true)})
+	if last, ok := p.Log.Recorded(key); ok {
+		p.patience.recorded(key, last)
+	}
+	return err
 }

@@ -24,7 +24,13 @@ func (p *project) watchHistory(ctx context.Context) {
 	failures := 0
 	for {
 		wait := p.pace.sweep
-		var err error
+		err := p.identity.refused()
+		if err != nil { // it is somebody else's history
+			if pause(ctx, wait) != nil {
+				return
+			}
+			continue
+		}
 		err = p.Log.Trouble() // what is found could not be recorded
 		if err == nil && !loaded {
 			h.settled, err = p.loadSettled(ctx)
@@ -56,7 +62,7 @@ func (p *project) watchHistory(ctx context.Context) {
 
 // A pastDelivery is what tells one row of the history from another: rows have no id.
 type pastDelivery struct {
-	created     time.Time
+	created     time.Time // zero where it cannot be read
 	source, typ string
 }
 
@@ -65,7 +71,8 @@ type history struct {
 	offset  int       // of the page that the next reading begins with: all rows before it are settled
 	settled time.Time // rows created before are read no more; it is noted, so that it counts through restarts
 	asked   map[pastDelivery]string
-	reverse bool // the newest rows come first
+	met     map[pastDelivery]bool // rows without a time that this reading met
+	reverse bool                  // the newest rows come first
 
 	sent, unsent time.Time // when the newest delivery was made that arrived, and that did not; zero: none was seen
 }
@@ -85,7 +92,12 @@ func (h *history) settle(now, oldestOpen time.Time) (looked bool) {
 	}
 	h.settled = later(h.settled, to)
 	for row := range h.asked {
-		if row.created.Before(h.settled) {
+		switch {
+		case row.created.IsZero():
+			if !h.met[row] { // nothing else tells that it is settled
+				delete(h.asked, row)
+			}
+		case row.created.Before(h.settled):
 			delete(h.asked, row)
 			looked = true
 		}
@@ -93,14 +105,29 @@ func (h *history) settle(now, oldestOpen time.Time) (looked bool) {
 	return looked
 }
 
+// firstAndLast returns when the first and the last row of a page were created, of those that tell it.
+func firstAndLast(rows []mkio.PastDelivery) (first, last time.Time) {
+	for _, d := range rows {
+		if d.Created.IsZero() {
+			continue
+		}
+		if last = d.Created; first.IsZero() {
+			first = d.Created
+		}
+	}
+	return first, last
+}
+
 // readHistory reads what is new. Where new rows are appended it goes on at the first page with a row that
 // was not settled; where they come first it stops at the rows that are settled.
 func (p *project) readHistory(ctx context.Context, h *history) error {
 	pages := p.Client.History(p.name, p.Rule, h.offset)
+	h.met = map[pastDelivery]bool{}
 	shrunk := false
 	unsettled := -1
 	last := h.offset
 	var now, oldestOpen time.Time
+	defer func() { p.metrics.delivered(p.name, h.sent, h.unsent) }() // of the rows that were read, also before a page that failed
 	for pages.More() {
 		page, err := pages.NextDeliveries(ctx, mkio.Changes)
 		if err != nil {
@@ -118,7 +145,8 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 			}
 			h.settled = later(h.settled, now.Add(-readBack))
 		}
-		if n := len(page.Deliveries); n > 1 && page.Deliveries[0].Created.After(page.Deliveries[n-1].Created) {
+		from, until := firstAndLast(page.Deliveries)
+		if from.After(until) {
 			h.reverse = true
 		}
 		open := false
@@ -133,7 +161,7 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 		if open && unsettled < 0 {
 			unsettled = page.Start
 		}
-		if n := len(page.Deliveries); h.reverse && n > 0 && page.Deliveries[n-1].Created.Before(h.settled) {
+		if h.reverse && !until.IsZero() && until.Before(h.settled) {
 			break
 		}
 	}
@@ -141,7 +169,6 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 		h.offset = 0
 		return p.readHistory(ctx, h)
 	}
-	p.metrics.delivered(p.name, h.sent, h.unsent)
 	switch {
 	case h.reverse:
 		h.offset = 0
@@ -165,12 +192,14 @@ func (p *project) readDelivery(h *history, d mkio.PastDelivery, now time.Time) (
 	case mkio.StatusFailed, mkio.StatusRetrying:
 		h.unsent = later(h.unsent, d.Created)
 	}
-	if d.Created.Before(h.settled) {
+	row := pastDelivery{d.Created, d.Source, d.Type}
+	if d.Created.IsZero() {
+		h.met[row] = true
+	} else if d.Created.Before(h.settled) {
 		return false
 	}
 	open := d.Status == mkio.StatusPending || d.Status == mkio.StatusRetrying
 	lost := d.Status == mkio.StatusFailed || d.Status == mkio.StatusRetrying || open && now.Sub(d.Created) > pendingFor
-	row := pastDelivery{d.Created, d.Source, d.Type}
 	pending = open && now.Sub(d.Created) < openFor
 	if !lost || h.asked[row] == d.Status {
 		return pending

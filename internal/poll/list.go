@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"slices"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
@@ -29,7 +30,9 @@ type list struct {
 
 	base    time.Time // on MK.IO's clock: up to here changes were asked for
 	swept   swept     // the last sweep that got to its end
+	tried   *uint64   // what was recorded when the next was first tried; nil: it was not yet
 	idle    int       // sweeps in a row that found nothing new, of lists below a parent
+	again   bool      // it is to be swept once more when the sweep under way is over
 	changed bool      // something on it was recorded since its last sweep began
 	proof   *tally    // of the last sweep that compared everything; nil: there was none
 }
@@ -61,6 +64,12 @@ type ask struct {
 
 // below says whether the list is one of what lies below a parent.
 func (l *list) below() bool { return l.Parent != lifecycle.Key{} }
+
+// has says whether a resource lies on the list.
+func (l *list) has(key lifecycle.Key) bool {
+	parent, _ := mkio.ParentOf(key)
+	return parent == l.Parent && slices.Contains(l.Kinds, key.Kind)
+}
 
 // soon brings an errand forward.
 func (l *list) soon(e errand, at time.Time) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 )
@@ -20,6 +21,9 @@ type metrics struct {
 	history  *prometheus.CounterVec
 	newest   *prometheus.GaugeVec
 	gaps     *prometheus.GaugeVec
+	refused  *prometheus.GaugeVec
+	unknown  *prometheus.GaugeVec
+	waiting  *prometheus.GaugeVec
 
 	mu     sync.Mutex
 	sweeps map[sweptKind]time.Time // when each was last swept to its end
@@ -38,7 +42,7 @@ func newMetrics() *metrics {
 		}, []string{"kind", "outcome"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mkio_bridge_poll_failures_total",
-			Help: "Lists and resources that could not be asked for, by the reason: a status, network, log, incomplete or answer.",
+			Help: "Lists and resources that could not be asked for, by the reason: a status, network, log, incomplete, identity or answer.",
 		}, []string{"project", "list", "reason"}),
 		trouble: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_poll_troubled",
@@ -54,14 +58,26 @@ func newMetrics() *metrics {
 		}, []string{"project", "status"}),
 		gaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_coverage_gap",
-			Help: "1 while it is not proven that the log has all of a kind: a sweep failed or is overdue.",
+			Help: "1 while it is not proven that the log has all of a kind: a sweep failed or is overdue, or deletions wait.",
 		}, []string{"project", "kind"}),
+		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "mkio_bridge_poll_deletions_waiting",
+			Help: "Deletions that wait to be confirmed again because too many resources of a kind were gone at once.",
+		}, []string{"project", "kind"}),
+		refused: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "mkio_bridge_poll_identity_refused",
+			Help: "1 while a project is not polled because what answers is not the MK.IO that the log is of: another address, organisation or project id.",
+		}, []string{"project"}),
+		unknown: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "mkio_bridge_poll_identity_unknown",
+			Help: "1 while nothing tells whether a project that answers is the one that the log is of, so that its deletions wait.",
+		}, []string{"project"}),
 		sweeps: map[sweptKind]time.Time{},
 	}
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.rows, m.failures, m.trouble, m.history, m.newest, m.gaps}
+	return []prometheus.Collector{m.rows, m.failures, m.trouble, m.history, m.newest, m.gaps, m.waiting, m.refused, m.unknown}
 }
 
 func (m *metrics) seen(o lifecycle.Observation, v lifecycle.Verdict) {
@@ -80,12 +96,27 @@ func (m *metrics) troubled(project string, yes bool) {
 	m.trouble.WithLabelValues(project).Set(value)
 }
 
+// identified tells what is known of a project's identity.
+func (m *metrics) identified(project string, s identity.Standing) {
+	for gauge, standing := range map[*prometheus.GaugeVec]identity.Standing{m.refused: identity.Another, m.unknown: identity.Unknown} {
+		value := 0.0
+		if s == standing {
+			value = 1
+		}
+		gauge.WithLabelValues(project).Set(value)
+	}
+}
+
 func (m *metrics) gap(project string, kind lifecycle.Kind, open bool) {
 	value := 0.0
 	if open {
 		value = 1
 	}
 	m.gaps.WithLabelValues(project, string(kind)).Set(value)
+}
+
+func (m *metrics) waits(project string, kind lifecycle.Kind, deletions int) {
+	m.waiting.WithLabelValues(project, string(kind)).Set(float64(deletions))
 }
 
 // delivered tells when the newest rows of the delivery history were made (zero: there was none).
@@ -107,7 +138,7 @@ func (m *metrics) swept(project string, kind lifecycle.Kind, at time.Time) {
 
 // left takes back what is told of a project: it is another's to tell now.
 func (m *metrics) left(project string) {
-	for _, gauge := range []*prometheus.GaugeVec{m.trouble, m.gaps, m.newest} {
+	for _, gauge := range []*prometheus.GaugeVec{m.trouble, m.gaps, m.newest, m.waiting, m.refused, m.unknown} {
 		gauge.DeletePartialMatch(prometheus.Labels{"project": project})
 	}
 	m.mu.Lock()
@@ -124,6 +155,8 @@ func reasonOf(err error) string {
 		return "log"
 	}
 	switch {
+	case ofIdentity(err):
+		return "identity"
 	case errors.Is(err, errIncomplete):
 		return "incomplete"
 	case mkio.IsNetwork(err):

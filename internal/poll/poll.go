@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/tracing"
@@ -65,24 +67,38 @@ type Config struct {
 	Active   time.Duration    // between two looks at a resource in motion
 	Sweep    time.Duration    // between two questions for what changed
 	Full     time.Duration    // between two full sweeps
-	Rule     string           // the webhook rule whose delivery history is looked through
-	KeepRule RuleKeeper       // nil: the rule is somebody else's business
-	Logger   *slog.Logger
-	Tracer   tracing.Tracer
+	// DeletePatience is how long deletions that are too many at once wait to be confirmed again; 0: they do not.
+	DeletePatience time.Duration
+	Rule           string     // the webhook rule whose delivery history is looked through
+	KeepRule       RuleKeeper // nil: the rule is somebody else's business
+	Adopt          bool       // what answers first for each project is the log's own, whatever is recorded
+	// Advise says what to do about an error of package identity, in the words of whoever configured the poller; nil: nobody does.
+	Advise func(error) string
+	Logger *slog.Logger
+	Tracer tracing.Tracer
 }
 
 // A Poller polls the projects whose lease it gets.
 type Poller struct {
 	Config
-	metrics *metrics
+	metrics    *metrics
+	identities identity.Store
+	address    string                        // of the API, as identities have it
+	recorded   atomic.Pointer[identity.Note] // as it was last read; nil: it was not yet
 
 	mu       sync.Mutex
 	projects map[string]*project // those that are polled here now
+	adopted  map[string]bool     // projects that [Config.Adopt] has counted for
 }
 
 // New returns a poller. [Poller.Run] runs it.
 func New(c Config) *Poller {
-	return &Poller{Config: c, metrics: newMetrics(), projects: map[string]*project{}}
+	p := &Poller{
+		Config: c, metrics: newMetrics(), projects: map[string]*project{}, adopted: map[string]bool{},
+		identities: identity.NewStore(c.Notes), address: identity.Address(c.Client.Address()),
+	}
+	c.Client.Admit(p.admit)
+	return p
 }
 
 // Collectors returns the poller's metrics.
@@ -96,16 +112,17 @@ func (p *Poller) Run(ctx context.Context) {
 	defer running.Wait()
 	started := map[string]context.CancelFunc{}
 	var warned time.Time
+	p.loadIdentity(ctx)
 	for {
 		warned = p.warnOfToken(time.Now(), warned)
 		projects, err := p.wanted(ctx)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case err != nil:
+		}
+		if err != nil {
 			p.metrics.failed("", "projects", err)
-			p.Logger.Error("MK.IO does not tell its projects; those that are known are polled on", "error", err, "do", advice(err))
-		default:
+			p.Logger.Error("MK.IO does not tell all its projects; those that are known are polled on", "error", err, "do", p.adviceOn(err))
+		} else {
 			for name, stop := range started {
 				if !slices.Contains(projects, name) {
 					p.Logger.Warn("the project is not among MK.IO's active projects any more and is polled no longer", "project", name)
@@ -113,12 +130,12 @@ func (p *Poller) Run(ctx context.Context) {
 					delete(started, name)
 				}
 			}
-			for _, name := range projects {
-				if started[name] == nil {
-					within, stop := context.WithCancel(ctx)
-					started[name] = stop
-					running.Go(func() { p.hold(within, name) })
-				}
+		}
+		for _, name := range projects {
+			if started[name] == nil {
+				within, stop := context.WithCancel(ctx)
+				started[name] = stop
+				running.Go(func() { p.hold(within, name) })
 			}
 		}
 		if pause(ctx, p.Sweep) != nil {
@@ -143,12 +160,13 @@ func (p *Poller) warnOfToken(now, warned time.Time) time.Time {
 	return now
 }
 
-// wanted returns the projects to poll.
+// wanted returns the projects to poll; with an error, those that are known to be wanted.
 func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 	if len(p.Projects) > 0 {
 		return p.Projects, nil
 	}
 	all, err := p.Client.Projects(ctx)
+	p.compareListed(ctx, all)
 	var active []string
 	for _, project := range all {
 		if project.Active && project.Name != "" {
@@ -162,8 +180,11 @@ func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 // that a webhook told nudges the poller: where one thing changed, others are likely to have.
 func (p *Poller) Told(key lifecycle.Key, fact lifecycle.Fact) {
 	project := p.project(key.Project)
+	if project == nil {
+		return
+	}
+	project.patience.recorded(key, fact)
 	switch {
-	case project == nil:
 	case fact.Delivery != "":
 		project.nudge(key)
 	default:
@@ -194,6 +215,7 @@ func (p *Poller) leave(project *project) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.projects, project.name)
+	project.patience.forget()
 	p.metrics.left(project.name)
 }
 

@@ -45,8 +45,11 @@ type world struct {
 	mkio   *mkiofake.MKIO
 	server brokertest.Server
 	js     jetstream.JetStream
-	way    way // to MK.IO
-	logs   lockedBuffer
+	way    way  // to MK.IO
+	adopt  bool // bridges that are started adopt what answers
+	// patience is the next bridge's with deletions.
+	patience time.Duration
+	logs     lockedBuffer
 }
 
 // inWorld runs a test in a bubble.
@@ -57,7 +60,7 @@ func inWorld(t *testing.T, c mkiofake.Config, test func(w *world)) {
 		c.Token = token
 		c.Projects = []string{project}
 		w := &world{t: t, mkio: mkiofake.New(c), server: brokertest.Start(t)}
-		w.way.to = w.mkio
+		w.way.to, w.way.token = w.mkio, token
 		_, w.js = w.server.Connect()
 		// The server ends entries by a clock outside of the bubble: this lease must outlast the test.
 		_, err := w.js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: names.LeaseBucket(), TTL: 10000 * time.Hour})
@@ -99,7 +102,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 		w.t.Fatal(err)
 	}
 	client, err := mkio.NewClient(mkio.ClientConfig{
-		BaseURL: "https://app.mk.io", Token: func() string { return token }, PerMinute: 1000, Transport: &w.way,
+		BaseURL: "https://app.mk.io", Token: w.way.given, PerMinute: 1000, Transport: &w.way,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -114,7 +117,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	}
 	poller := poll.New(poll.Config{
 		Client: client, Log: p, Leases: leases, Notes: notes, Kinds: kinds,
-		Active: active, Sweep: sweep, Full: full, Rule: "mkio-bridge", Logger: log,
+		Active: active, Sweep: sweep, Full: full, DeletePatience: w.patience, Rule: "mkio-bridge", Logger: log, Adopt: w.adopt,
 	})
 	b := &bridge{publisher: p, metrics: prometheus.NewRegistry()}
 	b.metrics.MustRegister(p.Collectors()...)
@@ -356,12 +359,13 @@ func TestAListThatShowsWhatIsGoneBringsNothingBack(t *testing.T) {
 	})
 }
 
-func TestTenThousandAtRestAndTwoHundredInMotion(t *testing.T) {
+// See TestLongTenThousandAtRestAndTwoHundredInMotion for more of them.
+func TestManyAtRestAndSomeInMotion(t *testing.T) { checkInMotion(t, 1_500, 50) }
+
+// checkInMotion has a bridge know so many jobs at rest, and see so many others move, within its budget and soon.
+func checkInMotion(t *testing.T, rest, motion int) {
+	t.Helper()
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		rest, motion := 10_000, 200
-		if testing.Short() {
-			rest, motion = 1_500, 50
-		}
 		for i := range rest {
 			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprintf("rest-%d", i)), "Finished")
 		}
@@ -436,9 +440,6 @@ func TestTwoBridgesPollAProjectOnce(t *testing.T) {
 
 // Whatever is wrong with MK.IO, nothing is Deleted, and all is well when it is over.
 func TestWhatIsWrongWithMKIODeletesNothing(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes minutes with the race detector, which sees the same in the other tests")
-	}
 	tests := map[string]func(m *mkiofake.MKIO, on bool){
 		"a token that is revoked":            func(m *mkiofake.MKIO, on bool) { m.Revoke(on) },
 		"a project that vanishes":            func(m *mkiofake.MKIO, on bool) { m.Vanish(project, on) },

@@ -20,6 +20,8 @@ type project struct {
 	pace     pace
 	first    firstSweeps
 	coverage coverage
+	identity identification
+	patience *patience
 	errands  sync.WaitGroup
 	wake     chan struct{} // holds one token when the loop has something new to look at
 
@@ -51,6 +53,7 @@ func newProject(p *Poller, name string) *project {
 		coverage:  newCoverage(),
 		epoch:     p.Log.Epoch(),
 	}
+	project.patience = newPatience(p.DeletePatience, project.log, func(kind lifecycle.Kind, n int) { p.metrics.waits(name, kind, n) }, p.Kinds)
 	for _, l := range mkio.Lists(name, p.Kinds) {
 		project.lists = append(project.lists, &list{List: l})
 	}
@@ -60,6 +63,7 @@ func newProject(p *Poller, name string) *project {
 // run polls until the context ends.
 func (p *project) run(ctx context.Context) {
 	defer p.errands.Wait()
+	p.awaitIdentity(ctx)
 	for {
 		err := p.first.load(ctx, p.Kinds)
 		if err == nil {
@@ -72,6 +76,7 @@ func (p *project) run(ctx context.Context) {
 	}
 	p.loadCoverage(ctx)
 	p.errands.Go(func() { p.watchCoverage(ctx) })
+	p.errands.Go(func() { p.watchIdentity(ctx) })
 	if p.KeepRule != nil {
 		p.errands.Go(func() { p.keepRule(ctx) })
 	}
@@ -104,6 +109,9 @@ func (p *project) start(ctx context.Context) time.Time {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.identity.refused() != nil {
+		return now.Add(p.pace.sweep) // watchIdentity rouses the loop when that is over
+	}
 	if now.Before(p.silence) {
 		return p.silence
 	}
@@ -143,8 +151,9 @@ func (p *project) beginAgain() {
 	p.epoch, p.looked = epoch, 0
 	p.motions, p.below = map[string]*motion{}, map[lifecycle.Key]*list{}
 	for _, l := range p.lists {
-		l.next, l.base, l.swept, l.proof = [errands]time.Time{}, time.Time{}, swept{}, nil
+		l.next, l.base, l.swept, l.proof, l.tried = [errands]time.Time{}, time.Time{}, swept{}, nil, nil
 	}
+	p.patience.forget()
 }
 
 // maxAsks is how many resources that somebody wants to be looked at are asked for side by side: many deliveries
@@ -279,6 +288,10 @@ func (p *project) ended(ctx context.Context, l *list, e errand, err error) {
 
 // silent says whether an error stops all asking of the project for a while, and says so once.
 func (p *project) silent(err error, now time.Time, wait time.Duration) bool {
+	if isMismatch(err) {
+		p.refuse(err)
+		return true
+	}
 	refused := mkio.StatusOf(err) == 401
 	if refused {
 		// What is accepted elsewhere is refused here: that is a matter of this address.
@@ -313,12 +326,15 @@ func (p *project) calm() {
 
 // sweptNow notes a sweep that got to its end, and says when the next is due. The caller holds the lock.
 func (p *project) sweptNow(l *list, done swept) {
-	l.swept, l.base = done, done.at
+	l.swept, l.base, l.tried = done, done.at, nil
 	if l.idle++; l.changed {
 		l.idle = 0
 	}
 	now := time.Now()
 	l.next[sweeping] = now.Add(p.pace.full)
+	if l.again {
+		l.next[sweeping], l.again = now, false
+	}
 	l.next[changes] = now.Add(p.pace.sweep)
 	if l.Kinds[0] == lifecycle.ScheduledOperation {
 		l.next[changes] = now.Add(min(p.pace.sweep<<min(l.idle, 10), p.pace.full))

@@ -21,7 +21,7 @@ type troubles struct {
 	first error
 }
 
-// maxTroubles is how many resources may be in trouble before it is taken for that of all.
+// maxTroubles is how many resources may fail that were asked for before it is taken for the trouble of all.
 const maxTroubles = 20
 
 // note takes down the trouble of one resource, and returns an error that is not of one alone.
@@ -29,15 +29,21 @@ func (t *troubles) note(err error) error {
 	if err == nil || !ofOne(err) {
 		return err
 	}
+	if t.add(err) > maxTroubles {
+		return fmt.Errorf("of more than %d resources: %w", maxTroubles, err)
+	}
+	return nil
+}
+
+// add takes down the trouble of one resource that costs no request, so that any number leaves the others as they are, and
+// returns how many there are.
+func (t *troubles) add(err error) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.count++; t.first == nil {
 		t.first = err
 	}
-	if t.count > maxTroubles {
-		return fmt.Errorf("of more than %d resources: %w", maxTroubles, err)
-	}
-	return nil
+	return t.count
 }
 
 // ofOne says whether an error may be of one resource alone: an answer that cannot be read, or one that this
@@ -46,6 +52,8 @@ func ofOne(err error) bool {
 	_, unwritable := errors.AsType[logError](err)
 	switch status := mkio.StatusOf(err); {
 	case unwritable, mkio.IsNetwork(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return false
+	case ofIdentity(err):
 		return false
 	case status == 401, status == 429, errors.Is(err, errIncomplete):
 		return false
@@ -130,7 +138,8 @@ func (s *rowShower) show(row mkio.Row, e entry, a asked) error {
 	case row.Shows:
 		return s.troubles.note(p.showBeside(s.ctx, s.list, e, row, row.Observation(), a))
 	case !s.list.Stateless():
-		return s.troubles.note(fmt.Errorf("the record of %s shows no state", row.Key))
+		s.troubles.add(fmt.Errorf("the record of %s shows no state", row.Key))
+		return nil
 	case !p.needsState(row, e):
 		s.tally.rests(row.Key.Kind)
 		return nil

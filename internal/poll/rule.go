@@ -9,6 +9,12 @@ import (
 // takes longer to see what a webhook would have told.
 func (p *project) keepRule(ctx context.Context) {
 	for failures := 0; ; {
+		if p.identity.refused() != nil { // the rule would be put into somebody else's project
+			if pause(ctx, p.pace.sweep) != nil {
+				return
+			}
+			continue
+		}
 		err := p.Log.Trouble() // what was put could not be noted, and would be put again
 		if err == nil {
 			err = p.KeepRule(ctx, p.name)

@@ -16,6 +16,9 @@ type asked struct {
 	moment  mkio.Moment
 	via     lifecycle.Via
 	tally   *tally // of the sweep that asked; nil: none did
+	// identified says that the project was compared since the answer was there; shared by the rows of one answer, which are
+	// shown one after the other. nil: an answer of its own, for which it was not.
+	identified *bool
 }
 
 // errStored is for an answer that proves nothing of now.
@@ -64,8 +67,17 @@ func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row
 		p.overtaken(row.Key)
 		return nil
 	}
+	if err := p.identity.refused(); err != nil {
+		return err
+	}
+	if err := p.recognise(ctx, e, o); err != nil {
+		return err
+	}
 	o.Via, o.Basis = a.via, e.basis()
-	o.SeenAfter, o.SeenBefore, o.Clock = p.seenBefore(l, e, a.moment), a.moment.To, a.moment.Clock
+	o.SeenAfter, o.SeenBefore, o.Clock = p.seenBefore(l, row.Key, e, a.moment), a.moment.To, a.moment.Clock
+	if o.State != lifecycle.StateDeleted {
+		p.patience.shown(row.Key)
+	}
 	verdict := lifecycle.Decide(e.fact, o)
 	if !verdict.News() {
 		p.metrics.seen(o, verdict)
@@ -74,6 +86,11 @@ func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row
 		}
 		a.tally.judged(row.Key.Kind, verdict)
 		return nil
+	}
+	if ends(e, o, verdict) {
+		if may, err := p.mayEnd(ctx, a); !may {
+			return err
+		}
 	}
 	if o.State == lifecycle.StateDeleted {
 		o.Source, o.Subject, _ = mkio.Path(row.Key) // its record says nothing of its end
@@ -108,9 +125,21 @@ func (p *project) noteChange(l *list) {
 }
 
 // seenBefore is the last moment at which MK.IO still showed the recorded state; zero where it is not known.
-func (p *project) seenBefore(l *list, e entry, now mkio.Moment) time.Time {
+func (p *project) seenBefore(l *list, key lifecycle.Key, e entry, now mkio.Moment) time.Time {
+	last := p.lastShown(l, key, e)
+	if last.After(now.From) {
+		return time.Time{} // the clocks are too coarse to tell
+	}
+	return last
+}
+
+// lastShown is seenBefore without an answer to hold it against. What waits was not on the last sweeps of its list.
+func (p *project) lastShown(l *list, key lifecycle.Key, e entry) time.Time {
 	if e.fact == nil {
 		return time.Time{}
+	}
+	if found, waits := p.patience.find(key); waits && found.sequence == e.fact.Sequence {
+		return found.shown
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,9 +149,6 @@ func (p *project) seenBefore(l *list, e entry, now mkio.Moment) time.Time {
 	}
 	if l != nil && e.fact.Sequence <= l.swept.horizon && l.swept.at.After(last) {
 		last = l.swept.at
-	}
-	if last.After(now.From) {
-		return time.Time{} // the clocks are too coarse to tell
 	}
 	return last
 }

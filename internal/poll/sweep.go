@@ -22,6 +22,9 @@ func (p *project) sweep(ctx context.Context, l *list, class mkio.Class) error {
 func (p *project) compare(ctx context.Context, l *list, class mkio.Class, t *tally) error {
 	p.mu.Lock()
 	l.changed = false
+	if l.tried == nil {
+		l.tried = &t.horizon
+	}
 	p.mu.Unlock()
 	done := swept{local: time.Now(), horizon: t.horizon}
 	seen, at, err := p.sweepPages(ctx, l, class, t)
@@ -38,6 +41,7 @@ func (p *project) compare(ctx context.Context, l *list, class mkio.Class, t *tal
 	t.from, t.to = done.local.UTC(), time.Now().UTC()
 	p.mu.Lock()
 	p.sweptNow(l, done)
+	p.sweepWhenDue(l)
 	p.mu.Unlock()
 	if l.below() {
 		return nil // others of its kind may be left
@@ -46,6 +50,16 @@ func (p *project) compare(ctx context.Context, l *list, class mkio.Class, t *tal
 		p.metrics.swept(p.name, kind, time.Now())
 	}
 	return p.first.finish(ctx, l.Kinds)
+}
+
+// triedSince is what was recorded when the sweep that goes on was first tried, and a given horizon where that is not known.
+func (p *project) triedSince(l *list, horizon uint64) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l.tried == nil {
+		return horizon
+	}
+	return *l.tried
 }
 
 // errAnotherLog is for a sweep that was compared with a log that is no more.
@@ -96,7 +110,7 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *
 	shower := p.newShower(ctx, l, class)
 	shower.tally = t
 	for first := true; pages.More(); first = false {
-		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: t}
+		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: t, identified: new(bool)}
 		page, err := pages.Next(ctx, class, l.List)
 		if mkio.IsNotFound(err) && l.below() && first {
 			began = mkio.MomentOf(err).From

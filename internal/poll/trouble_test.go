@@ -18,12 +18,21 @@ import (
 
 // A way to MK.IO may have answers of its own, and change those of MK.IO.
 type way struct {
-	to http.RoundTripper
-
 	mu      sync.Mutex
+	to      http.RoundTripper
+	token   string                                      // that bridges have for it
 	instead func(path string) (status int, body string) // 0: MK.IO answers
 	spoil   func(path string, row map[string]any)       // a record, on a list or by itself
+	page    func(path string, top map[string]any)       // a whole answer
 	ahead   time.Duration                               // of the clock in answers
+	takes   time.Duration                               // each answer
+}
+
+// given is the token as it is now.
+func (w *way) given() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.token
 }
 
 func (w *way) set(change func(w *way)) {
@@ -33,6 +42,10 @@ func (w *way) set(change func(w *way)) {
 }
 
 func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	takes := w.takes
+	w.mu.Unlock()
+	time.Sleep(takes)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.instead != nil {
@@ -50,7 +63,7 @@ func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
 	if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
 		answer.Header.Set("Date", date.Add(w.ahead).Format(http.TimeFormat))
 	}
-	if w.spoil != nil {
+	if w.spoil != nil || w.page != nil {
 		w.rewrite(r.URL.Path, answer)
 	}
 	return answer, nil
@@ -66,7 +79,12 @@ func (w *way) rewrite(path string, answer *http.Response) {
 			rows = []any{top}
 		}
 		for _, row := range rows {
-			w.spoil(path, row.(map[string]any))
+			if w.spoil != nil {
+				w.spoil(path, row.(map[string]any))
+			}
+		}
+		if w.page != nil {
+			w.page(path, top)
 		}
 		body, _ = json.Marshal(top)
 	}
@@ -232,12 +250,13 @@ func TestAClockThatIsAheadHidesNoChange(t *testing.T) {
 	})
 }
 
-func TestWhatStaysPendingKeepsNothingWaiting(t *testing.T) {
+// See TestLongAThousandThatStayPendingKeepNothingWaiting for more of them.
+func TestWhatStaysPendingKeepsNothingWaiting(t *testing.T) { checkPending(t, 200) }
+
+// checkPending has a bridge know so many assets that stay Pending, and see others beside them soon.
+func checkPending(t *testing.T, pending int) {
+	t.Helper()
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		pending := 1000
-		if testing.Short() {
-			pending = 200
-		}
 		for n := range pending {
 			w.mkio.Create(w.key(lifecycle.Asset, fmt.Sprintf("old-%04d", n)), "Pending")
 		}

@@ -60,7 +60,7 @@ func newBridge(ctx context.Context, w *world, program, name string) (*bridge, er
 	b.base = []string{
 		"BRIDGE_LISTEN=" + listen, "BRIDGE_ADMIN_LISTEN=" + b.admin, "BRIDGE_WEBHOOK_SECRETS=" + webhookSecret,
 		"BRIDGE_MKIO_URL=http://" + w.api.addr(), "BRIDGE_MKIO_TOKEN=" + apiToken, "BRIDGE_POLL_RATE=60000",
-		"BRIDGE_POLL_ACTIVE=2s", "BRIDGE_POLL_SWEEP=5s", "BRIDGE_POLL_FULL=20s",
+		"BRIDGE_POLL_ACTIVE=2s", "BRIDGE_POLL_SWEEP=5s", "BRIDGE_POLL_FULL=20s", "BRIDGE_DELETE_PATIENCE=10s",
 		"BRIDGE_LOG_FORMAT=json", clockVariable + "=" + b.clock,
 	}
 	return b, nil

@@ -283,7 +283,8 @@ func (w *world) standard() error {
 }
 
 // convergence is how long the log may take to be as MK.IO is. Each resource that was deleted while sweeps failed is asked
-// for by its own address before it is Deleted, and after half an hour there are tens of thousands of them.
+// for by its own address, twice where they are many, before it is Deleted, and after half an hour there are tens of thousands
+// of them.
 const convergence = 20 * time.Minute
 
 // converge waits until the log is as MK.IO is, and returns what still is otherwise when that takes too long.

@@ -46,8 +46,10 @@ func TestAFullDiskEndsTheBridge(t *testing.T) {
 	if err := filler.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if status := b.Deliver(bridgetest.Delivery(t, "job-finished.finished.json")); status/100 == 2 {
-		t.Errorf("status %d on a full disk", status)
+	// The bridge may have ended before the delivery: the server fills the state bucket in its own time, and that write meets
+	// the full disk too.
+	if answer, err := b.Post(bridgetest.Delivery(t, "job-finished.finished.json")); err == nil && answer.Status/100 == 2 {
+		t.Errorf("status %d on a full disk", answer.Status)
 	}
 	if err := b.Wait(); err == nil || !strings.Contains(err.Error(), "exit status 1") || !strings.Contains(err.Error(), "BRIDGE_STORE_DIR") || !strings.Contains(err.Error(), "has room") {
 		t.Errorf("the bridge ended with %v", err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,24 +118,31 @@ func TestADeliveryCannotHaveAnotherHostAsked(t *testing.T) {
 	p.StopWell()
 }
 
-// An API that redirects to another host, or names it for the next page, does not get the token sent there.
+// An API that redirects to another host, or names it for the next page, does not get the token sent there: a redirect is
+// refused, and of a link to the next page only the query counts.
 func TestTheAPICannotHaveAnotherHostAsked(t *testing.T) {
 	elsewhere := tripwire(t)
+	var second atomic.Bool // the next page was asked for here
 	api := watchAPI(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, "jobs") {
+		switch {
+		case !strings.HasSuffix(r.URL.Path, "jobs"):
 			http.Redirect(w, r, "http://"+elsewhere+r.URL.Path, http.StatusTemporaryRedirect)
-			return
+		case r.URL.Query().Get("$skiptoken") == "1":
+			second.Store(true)
+			fmt.Fprint(w, `{"value": []}`)
+		default:
+			fmt.Fprintf(w, `{"value": [{"name": "ep-1", "id": "/transforms/t/jobs/ep-1", "properties": {"state": "Finished"}}], "@odata.nextLink": "http://%s%s?$skiptoken=1"}`, elsewhere, r.URL.Path)
 		}
-		fmt.Fprintf(w, `{"value": [], "@odata.nextLink": "http://%s%s?$skiptoken=1"}`, elsewhere, r.URL.Path)
 	}))
 	p := bridgetest.StartBridge(t, secretEnv, "BRIDGE_MKIO_URL="+api.URL, "BRIDGE_MKIO_TOKEN="+token,
 		"BRIDGE_PROJECTS=aurora-vod", "BRIDGE_KINDS=job,asset", "BRIDGE_WEBHOOK_URL=https://bridge.example")
 	for _, path := range []string{"/media/jobs", "/media/assets", "/webhook/rules/mkio-bridge"} {
 		api.await(t, "/api/v1/projects/aurora-vod"+path)
 	}
+	bridgetest.Eventually(t, "the next page is asked for at the API's own address", second.Load)
 	bridgetest.CheckDelivers(t, p.WebhookAddr(), secret, bridgetest.JobDelivery(t, "meanwhile", "Finished", nil))
 	p.StopWell()
-	if log := p.Log.String(); strings.Contains(log, token) || !strings.Contains(log, elsewhere) {
+	if log := p.Log.String(); strings.Contains(log, token) || !strings.Contains(log, "307 Temporary Redirect") {
 		t.Errorf("the bridge logged: %s", log)
 	}
 }

@@ -1,0 +1,76 @@
+package mkio
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// A page is read whatever is wrong with its link; the walk fails behind it, and does not go on for ever.
+func TestAPageWithAnUnusableLinkIsRead(t *testing.T) {
+	for _, next := range []string{`"%zz"`, `"no query"`, `17`, `{}`, `true`} {
+		c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"value": [{"name": "a"}, {"name": "b"}], "@odata.nextLink": %s}`, next)
+		})
+		names, err := walk(t, c, lifecycle.Asset)
+		if err == nil || strings.Join(names, "") != "ab" {
+			t.Errorf("link %s: names %q, error %v", next, names, err)
+		}
+	}
+}
+
+// A link that is no text announces a page all the same, and the offset leads there.
+func TestALinkOfAnotherTypeIsReplacedByTheOffset(t *testing.T) {
+	for _, next := range []string{`17`, `{}`, `["?$skiptoken=1"]`} {
+		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("$skiptoken") == "1" {
+				fmt.Fprint(w, assetPage("b", ""))
+				return
+			}
+			fmt.Fprintf(w, `{"value": [{"name": "a"}], "supplemental": {"pagination": {"end": 1}}, "@odata.nextLink": %s}`, next)
+		})
+		if names, err := walk(t, c, lifecycle.Asset); err != nil || strings.Join(names, "") != "ab" {
+			t.Errorf("link %s: names %q, error %v", next, names, err)
+		}
+	}
+}
+
+// An exactly full last page may link to an empty one, and that one to anything.
+func TestAnEmptyPageIsTheEnd(t *testing.T) {
+	for _, next := range []string{``, `, "@odata.nextLink": "?$skiptoken=2"`, `, "@odata.nextLink": "%zz"`, `, "@odata.nextLink": 1`} {
+		asked := 0
+		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+			if asked++; r.URL.Query().Get("$skiptoken") == "" {
+				fmt.Fprint(w, assetPage("a", "?$skiptoken=1"))
+				return
+			}
+			fmt.Fprintf(w, `{"value": []%s}`, next)
+		})
+		if names, err := walk(t, c, lifecycle.Asset); err != nil || asked != 2 || strings.Join(names, "") != "a" {
+			t.Errorf("%s: %d requests, names %q, error %v", next, asked, names, err)
+		}
+	}
+}
+
+// What was read of a list of names before a page failed exists.
+func TestProjectsAndRulesBeforeAPageThatFailsAreKept(t *testing.T) {
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("$skiptoken") != "" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		row := `{"metadata": {"name": "a"}, "spec": {"url": "https://bridge.test", "enabled": true, "events": []}}`
+		fmt.Fprintf(w, `{"value": [%s], "@odata.nextLink": "?$skiptoken=1"}`, row)
+	})
+	projects, err := c.Projects(t.Context())
+	if StatusOf(err) != http.StatusForbidden || len(projects) != 1 {
+		t.Errorf("projects %+v, error %v", projects, err)
+	}
+	rules, err := c.Rules(t.Context(), "aurora-vod")
+	if StatusOf(err) != http.StatusForbidden || len(rules) != 1 {
+		t.Errorf("rules %+v, error %v", rules, err)
+	}
+}

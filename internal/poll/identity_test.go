@@ -1,0 +1,414 @@
+package poll_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/identity"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// jobsOf makes so many jobs of a name in a simulated MK.IO.
+func (w *world) jobsOf(m *mkiofake.MKIO, name string, count int) (keys []lifecycle.Key) {
+	for i := range count {
+		key := w.key(lifecycle.Job, "t", fmt.Sprintf("%s-%d", name, i))
+		m.Create(key, "Finished")
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// another is a second MK.IO with a project of the same name, another id and other resources; shared is a name that both have.
+func (w *world) another(shared ...lifecycle.Key) *mkiofake.MKIO {
+	m := mkiofake.New(mkiofake.Config{Seed: 99, Projects: []string{project}, Start: time.Now()})
+	w.jobsOf(m, "other", 5)
+	for _, key := range shared {
+		m.Create(key, "Finished")
+	}
+	return m
+}
+
+// lead has all requests answered by an MK.IO whose project has an id; "": its own.
+func (w *world) lead(to http.RoundTripper, id string) {
+	w.way.set(func(way *way) {
+		way.to, way.spoil = to, nil
+		if id != "" {
+			way.spoil = func(path string, row map[string]any) {
+				if path == "/api/v1/projects" || path == "/api/v1/projects/"+project {
+					row["metadata"].(map[string]any)["id"] = id
+				}
+			}
+		}
+	})
+}
+
+// deleted counts the resources that the log has as Deleted.
+func (w *world) deleted() (count int) {
+	w.t.Helper()
+	for _, events := range w.events() {
+		for _, e := range events {
+			if e.Data.State == lifecycle.StateDeleted {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// wantDeleted checks how many resources the log has as Deleted.
+func (w *world) wantDeleted(want int) {
+	w.t.Helper()
+	if got := w.deleted(); got != want {
+		w.t.Errorf("%d resources are Deleted, want %d", got, want)
+	}
+}
+
+// notes is the bridge's bucket.
+func (w *world) notes() jetstream.KeyValue {
+	w.t.Helper()
+	notes, err := w.js.KeyValue(w.t.Context(), names.NotesBucket())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return notes
+}
+
+// identity is what the bucket has of the log's MK.IO.
+func (w *world) identity() identity.Note {
+	w.t.Helper()
+	note, err := identity.NewStore(w.notes()).Read(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return note
+}
+
+// gauge reads a gauge of the project.
+func (b *bridge) gauge(t *testing.T, name string) float64 {
+	t.Helper()
+	families, err := b.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			for _, m := range f.GetMetric() {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	return -1
+}
+
+func (b *bridge) wantGauge(t *testing.T, name string, want float64) {
+	t.Helper()
+	if got := b.gauge(t, name); got != want {
+		t.Errorf("%s is %v, want %v", name, got, want)
+	}
+}
+
+const (
+	refusedGauge = "mkio_bridge_poll_identity_refused"
+	unknownGauge = "mkio_bridge_poll_identity_unknown"
+)
+
+func TestTheFirstStartRecordsTheProject(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		jobs := w.jobsOf(w.mkio, "ours", 3)
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		if note := w.identity(); note.Address != "https://app.mk.io" || note.Projects[project] == "" {
+			t.Errorf("recorded: %+v", note)
+		}
+		b.wantGauge(t, refusedGauge, 0)
+		b.wantGauge(t, unknownGauge, 0)
+		w.mkio.Delete(jobs[0])
+		time.Sleep(2 * sweep)
+		w.want(jobs[0], "Finished", "Deleted")
+	})
+}
+
+// A project of the same name with another id is not polled: not at a start, and not when it is made anew while polling goes on.
+func TestAnotherProjectOfTheNameDeletesNothing(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		jobs := w.jobsOf(w.mkio, "ours", 30)
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		other := w.another(jobs[3], jobs[4])
+		w.lead(other, "another-id")
+		time.Sleep(2 * sweep) // what is new in the list may be seen before the project is compared
+		recorded := len(w.events())
+		time.Sleep(2 * full)
+		b.wantGauge(t, refusedGauge, 1)
+		w.wantDeleted(0)
+		b.stop()
+
+		b = w.start(lifecycle.Job)
+		time.Sleep(2 * full)
+		b.wantGauge(t, refusedGauge, 1)
+		w.wantDeleted(0)
+		if now := len(w.events()); now != recorded {
+			t.Errorf("%d resources are recorded, %d were", now, recorded)
+		}
+		if n := strings.Count(w.logs.String(), "the project is not polled"); n != 2 {
+			t.Errorf("that was said %d times in two runs", n)
+		}
+
+		w.lead(w.mkio, "")
+		fresh := w.jobsOf(w.mkio, "fresh", 1)
+		w.mkio.Delete(jobs[0])
+		time.Sleep(3 * sweep)
+		b.wantGauge(t, refusedGauge, 0)
+		w.want(fresh[0], "Finished")
+		w.want(jobs[0], "Finished", "Deleted")
+	})
+}
+
+func TestAnAdoptedProjectIsTheLogsFromThenOn(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		jobs := w.jobsOf(w.mkio, "ours", 30)
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		b.stop()
+		w.lead(w.another(jobs[3]), "another-id")
+		w.adopt = true
+		b = w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		w.wantDeleted(30) // of which one has another life
+		w.want(jobs[3], "Finished", "Deleted", "Finished")
+		if id := w.identity().Projects[project]; id != "another-id" {
+			t.Errorf("recorded: %s", id)
+		}
+		w.lead(w.mkio, "") // what answers later is compared with what was adopted
+		time.Sleep(2 * sweep)
+		b.wantGauge(t, refusedGauge, 1)
+	})
+}
+
+func TestALostNoteCostsNothingWhereMKIOShowsWhatIsRecorded(t *testing.T) {
+	for name, lose := range map[string]func(ctx context.Context, kv jetstream.KeyValue) error{
+		"lost": func(ctx context.Context, kv jetstream.KeyValue) error { return kv.Purge(ctx, "identity") },
+		"corrupt": func(ctx context.Context, kv jetstream.KeyValue) error {
+			_, err := kv.PutString(ctx, "identity", "{")
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, mkiofake.Config{}, func(w *world) {
+				jobs := w.jobsOf(w.mkio, "ours", 30)
+				b := w.start(lifecycle.Job)
+				time.Sleep(2 * sweep)
+				b.stop()
+				w.mkio.Delete(jobs[0])
+				if err := lose(w.t.Context(), w.notes()); err != nil {
+					t.Fatal(err)
+				}
+				b = w.start(lifecycle.Job)
+				time.Sleep(2 * sweep)
+				w.want(jobs[0], "Finished", "Deleted")
+				w.wantDeleted(1)
+				b.wantGauge(t, unknownGauge, 0)
+				if w.identity().Projects[project] == "" {
+					t.Error("the project is not recorded again")
+				}
+			})
+		})
+	}
+}
+
+// With no note and nothing that is recorded, what answers may be anything. What it has itself is recorded, and does not make
+// it the log's own.
+func TestDeletionsWaitWhileTheProjectIsUnknown(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		jobs := w.jobsOf(w.mkio, "ours", 30)
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		b.stop()
+		if err := w.notes().Purge(w.t.Context(), "identity"); err != nil {
+			t.Fatal(err)
+		}
+		other := w.another(jobs[3])
+		w.lead(other, "another-id")
+		for range 2 { // a restart tells nothing new
+			b = w.start(lifecycle.Job)
+			time.Sleep(2 * full)
+			b.wantGauge(t, unknownGauge, 1)
+			w.wantDeleted(0)
+			w.want(w.key(lifecycle.Job, "t", "other-1"), "Finished")
+			w.want(jobs[3], "Finished")
+			b.stop()
+		}
+		if n := strings.Count(w.logs.String(), "the identity of the project is unknown"); n != 2 {
+			t.Errorf("that was said %d times in two runs", n)
+		}
+
+		w.lead(w.mkio, "") // and it was another MK.IO indeed
+		b = w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		b.wantGauge(t, unknownGauge, 0)
+		w.converged()
+	})
+}
+
+// Other lives and missing resources are found, and nothing that tells whether they are the log's.
+func TestWhatWaitedIsRecordedWhenTheProjectIsAdopted(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		jobs := w.jobsOf(w.mkio, "ours", 30)
+		asset := w.key(lifecycle.Asset, "master")
+		w.mkio.Create(asset, "Ready")
+		b := w.start(lifecycle.Job, lifecycle.Asset)
+		time.Sleep(2 * sweep)
+		b.stop()
+		if err := w.notes().Purge(w.t.Context(), "identity"); err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range jobs {
+			w.mkio.Delete(key)
+		}
+		w.mkio.Delete(asset)
+		time.Sleep(time.Second)
+		w.mkio.Create(jobs[0], "Finished")
+		b = w.start(lifecycle.Job, lifecycle.Asset)
+		time.Sleep(2 * sweep)
+		w.wantDeleted(0)
+		b.stop()
+		w.adopt = true // nothing else can tell
+		w.start(lifecycle.Job, lifecycle.Asset)
+		time.Sleep(2 * sweep)
+		w.want(asset, "Ready", "Deleted")
+		w.want(jobs[0], "Finished", "Deleted", "Finished")
+		w.converged()
+	})
+}
+
+// tokenOf is an API token of an organisation.
+func tokenOf(organisation string) string {
+	return secret + "." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"organizationId":%q}`, organisation)) + ".x"
+}
+
+// A token that is exchanged for one of another organisation is not used for one request.
+func TestATokenOfAnotherOrganisationIsNotUsed(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		w.mkio.SetToken("")
+		w.way.set(func(way *way) { way.token = tokenOf("org-1") })
+		jobs := w.jobsOf(w.mkio, "ours", 30)
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		if organisation := w.identity().Organisation; organisation != "org-1" {
+			t.Errorf("recorded: %q", organisation)
+		}
+		asked := 0
+		other := w.another()
+		w.way.set(func(way *way) {
+			way.token = tokenOf("org-2")
+			way.to = roundTrip(func(r *http.Request) (*http.Response, error) { asked++; return other.RoundTrip(r) })
+		})
+		time.Sleep(2 * full)
+		w.wantDeleted(0)
+		b.wantGauge(t, refusedGauge, 1)
+		if asked > 0 {
+			t.Errorf("the token of another organisation was sent %d times", asked)
+		}
+		w.mkio.Delete(jobs[0])
+		w.way.set(func(way *way) { way.token, way.to = tokenOf("ORG-1"), w.mkio })
+		time.Sleep(3 * sweep)
+		b.wantGauge(t, refusedGauge, 0)
+		w.want(jobs[0], "Finished", "Deleted")
+		if n := strings.Count(w.logs.String(), "the project is not polled"); n != 1 {
+			t.Errorf("that was said %d times", n)
+		}
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A token that may not see the project tells no id: address and organisation have to do.
+func TestWhereTheProjectIsOutOfSightTheOrganisationTells(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		jobs := w.jobsOf(w.mkio, "ours", 30)
+		w.way.set(func(way *way) {
+			way.instead = func(path string) (int, string) {
+				if path == "/api/v1/projects/"+project {
+					return 403, "{}"
+				}
+				return 0, ""
+			}
+			way.spoil = func(path string, row map[string]any) {
+				if path == "/api/v1/projects" {
+					delete(row["metadata"].(map[string]any), "id")
+				}
+			}
+		})
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		w.mkio.Delete(jobs[0])
+		time.Sleep(2 * sweep)
+		w.want(jobs[0], "Finished", "Deleted")
+		b.wantGauge(t, unknownGauge, 0)
+		if id, ok := w.identity().Projects[project]; !ok || id != "" {
+			t.Errorf("recorded: %q, %t", id, ok)
+		}
+		w.lead(w.mkio, "") // now it tells one
+		w.way.set(func(way *way) { way.instead = nil })
+		time.Sleep(2 * sweep)
+		w.mkio.Delete(jobs[1])
+		time.Sleep(2 * sweep)
+		w.want(jobs[1], "Finished", "Deleted")
+		if w.identity().Projects[project] == "" {
+			t.Error("the id is not recorded")
+		}
+	})
+}
+
+// Two bridges on one NATS: one has adopted another MK.IO, and the other ends polling the former.
+func TestABridgeOfTheFormerMKIOEndsPolling(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		jobs := w.jobsOf(w.mkio, "ours", 30)
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		_, _, err := identity.NewStore(w.notes()).Change(w.t.Context(), func(n identity.Note) (identity.Note, error) {
+			return n.Begin(identity.Claim{Address: "https://other.mk.io", Adopt: identity.AdoptAll}, identity.Tail{Last: 30})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.mkio.Delete(jobs[0])
+		time.Sleep(2 * full)
+		w.wantDeleted(0)
+		b.wantGauge(t, refusedGauge, 1)
+	})
+}
+
+// A project that does not answer holds up no list of it; only nothing of it is Deleted.
+func TestAProjectThatDoesNotAnswerIsPolled(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		jobs := w.jobsOf(w.mkio, "ours", 30)
+		w.way.set(func(way *way) {
+			way.instead = func(path string) (int, string) {
+				if path == "/api/v1/projects/"+project {
+					return 500, "{}"
+				}
+				return 0, ""
+			}
+		})
+		w.start(lifecycle.Job)
+		time.Sleep(5 * sweep)
+		w.want(jobs[1], "Finished")
+		w.mkio.Delete(jobs[0])
+		time.Sleep(full)
+		w.wantDeleted(0)
+		w.way.set(func(way *way) { way.instead = nil })
+		time.Sleep(full)
+		w.want(jobs[0], "Finished", "Deleted")
+	})
+}

@@ -1,0 +1,201 @@
+package poll_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// A list of two pages.
+const (
+	pageSize       = 20
+	rowsOfTwoPages = 30
+)
+
+// createJobs makes jobs for two pages of a list.
+func (w *world) createJobs(state string) {
+	for n := range rowsOfTwoPages {
+		w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprintf("%02d", n)), state)
+	}
+}
+
+// relink changes the links from page to page.
+func relink(to func(link string) any) func(*way) {
+	return func(w *way) {
+		w.page = func(_ string, top map[string]any) {
+			if link, ok := top["@odata.nextLink"].(string); ok {
+				top["@odata.nextLink"] = to(link)
+			}
+		}
+	}
+}
+
+// Whatever address the links from page to page have, the list is read to its end at the address of the configuration.
+func TestAListIsReadWhateverOriginItsLinksHave(t *testing.T) {
+	for _, origin := range []string{"http://app.mk.io", "https://api.mk.io", "HTTPS://APP.MK.IO", "https://app.mk.io:443", "https://me@10.0.0.7:8443/internal", ""} {
+		t.Run(origin, func(t *testing.T) {
+			inWorld(t, mkiofake.Config{PageSize: pageSize}, func(w *world) {
+				w.createJobs("Finished")
+				w.way.set(relink(func(link string) any { _, path, _ := strings.Cut(link, "/api/"); return origin + "/api/" + path }))
+				b := w.start(lifecycle.Job)
+				time.Sleep(sweep)
+				if n := b.publisher.Count(lifecycle.Job, project); n != rowsOfTwoPages {
+					t.Errorf("%d of %d jobs are recorded", n, rowsOfTwoPages)
+				}
+			})
+		})
+	}
+}
+
+// The rows before a page that fails are recorded, and nothing is concluded from those that it would have had.
+func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
+	onSecondPage := func(status int) func(*way) {
+		return func(w *way) {
+			w.instead = func(path string) (int, string) {
+				if strings.Contains(path, "skiptoken=") {
+					return status, `{"error":{"code":"x","detail":"y"}}`
+				}
+				return 0, ""
+			}
+		}
+	}
+	lost := func(w *way) {
+		w.page = func(_ string, top map[string]any) {
+			if top["@odata.nextLink"] != nil {
+				top["@odata.nextLink"] = "%zz"
+				delete(top, "supplemental")
+			}
+		}
+	}
+	tests := map[string]func(*way){
+		"500":                              onSecondPage(http.StatusInternalServerError),
+		"403":                              onSecondPage(http.StatusForbidden),
+		"404":                              onSecondPage(http.StatusNotFound),
+		"no list":                          onSecondPage(http.StatusOK),
+		"neither link nor offset leads on": lost,
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, mkiofake.Config{PageSize: pageSize}, func(w *world) {
+				w.createJobs("Processing")
+				w.way.set(spoil)
+				b := w.start(lifecycle.Job)
+				time.Sleep(2 * sweep)
+				if n := b.publisher.Count(lifecycle.Job, project); n < pageSize {
+					t.Errorf("%d jobs are recorded, want the %d of the first page", n, pageSize)
+				}
+				w.way.set(func(w *way) { w.instead, w.page = nil, nil })
+				time.Sleep(full)
+				w.converged()
+				began := time.Now()
+				w.way.set(spoil)
+				time.Sleep(2 * full)
+				w.converged() // no Deleted among them
+				if c := w.proven(lifecycle.Job, began.Add(sweep)); c.Complete() {
+					t.Error("a sweep that was not read to its end is taken for whole")
+				}
+			})
+		})
+	}
+}
+
+// However many rows of a page show no state, the others are recorded.
+func TestManyRowsWithoutAStateHoldUpNoOther(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		for n := range 60 {
+			w.mkio.Create(w.key(lifecycle.StreamingEndpoint, fmt.Sprintf("%02d", n)), "Running")
+		}
+		w.way.set(func(w *way) {
+			w.spoil = func(_ string, row map[string]any) {
+				properties, ok := row["properties"].(map[string]any)
+				if name, _ := row["name"].(string); ok && name < "30" {
+					delete(properties, "resourceState")
+				}
+			}
+		})
+		b := w.start(lifecycle.StreamingEndpoint)
+		time.Sleep(sweep)
+		if n := b.publisher.Count(lifecycle.StreamingEndpoint, project); n != 30 {
+			t.Errorf("%d of 30 endpoints are recorded", n)
+		}
+	})
+}
+
+// Projects that MK.IO tells before a page of their list fails are polled.
+func TestProjectsBeforeAPageThatFailsArePolled(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		job := w.key(lifecycle.Job, "t", "ep")
+		w.mkio.Create(job, "Finished")
+		w.way.set(func(w *way) {
+			w.instead = func(path string) (int, string) {
+				switch path, query, _ := strings.Cut(path, "?"); {
+				case path != "/api/v1/projects":
+					return 0, ""
+				case query != "":
+					return http.StatusForbidden, `{}`
+				}
+				return http.StatusOK, fmt.Sprintf(`{"value":[{"metadata":{"name":%q},"spec":{"isActive":true}}],"@odata.nextLink":"?$skiptoken=1"}`, project)
+			}
+		})
+		w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		w.want(job, "Finished")
+	})
+}
+
+// A page of the delivery history that fails leaves what the pages before it showed.
+func TestAHistoryIsReadUpToAPageThatFails(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
+		h := &historyOf{}
+		w.way.set(func(w *way) { w.instead = h.answer })
+		b := w.start(lifecycle.Job)
+		time.Sleep(sweep) // a sweep that ran at the same time would have the resource looked up again
+		w.way.set(func(w *way) {
+			began := time.Now()
+			h.add(began, "Failed", "lost")
+			for n := range 15 {
+				h.add(began, "Sent", fmt.Sprint(n))
+			}
+			w.instead = func(path string) (int, string) {
+				if strings.Contains(path, "/events?") {
+					return http.StatusInternalServerError, ""
+				}
+				return h.answer(path)
+			}
+		})
+		time.Sleep(full)
+		if h.lookups != 1 || metric(t, b.metrics, "mkio_bridge_history_newest_timestamp_seconds", "status", "unsent") == 0 {
+			t.Errorf("%d look-ups, and the newest delivery that failed is not told", h.lookups)
+		}
+	})
+}
+
+// A failed delivery whose time cannot be read is looked up all the same, and once.
+func TestARowOfTheHistoryWithoutATimeIsLookedUpOnce(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
+		h := &historyOf{}
+		w.way.set(func(w *way) { w.instead = h.answer })
+		w.start(lifecycle.Job)
+		time.Sleep(sweep) // a sweep that ran at the same time would have the resource looked up again
+		w.way.set(func(*way) {
+			for n := range 25 {
+				h.add(time.Now(), "Sent", fmt.Sprint(n))
+			}
+			h.add(time.Now(), "Failed", "lost")
+			h.rows[25]["created"] = "yesterday"
+		})
+		time.Sleep(full)
+		w.way.set(func(*way) {
+			if h.lookups != 1 || h.pages > 100 {
+				t.Errorf("%d look-ups, %d pages", h.lookups, h.pages)
+			}
+		})
+	})
+}

@@ -1,0 +1,527 @@
+package poll_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+const (
+	patience = 15 * time.Minute
+	waiting  = "mkio_bridge_poll_deletions_waiting"
+	notFound = `{"error":{"code":"NotFound","detail":"no such resource"},"status":404}`
+)
+
+// lostBelow answers as an MK.IO that lost resources of a project: its lists lack them, and their addresses are not found. It
+// counts the requests for their addresses.
+type lostBelow struct {
+	lists func(path string) bool // that are empty
+	keys  func(path string) bool // that are not found
+	asked int
+}
+
+func (l *lostBelow) answer(uri string) (int, string) {
+	path, _, _ := strings.Cut(uri, "?")
+	switch _, below, _ := strings.Cut(path, "/projects/"+project+"/"); {
+	case below == "" || strings.HasSuffix(path, "/events"):
+		return 0, ""
+	case l.lists(path):
+		return http.StatusOK, `{"value":[]}`
+	case l.keys(path):
+		l.asked++
+		return http.StatusNotFound, notFound
+	}
+	return 0, ""
+}
+
+// isList says whether a path is that of a list.
+func isList(path string) bool {
+	last := path[strings.LastIndex(path, "/")+1:]
+	return slices.Contains([]string{
+		"jobs", "assets", "search", "liveEvents", "streamingEndpoints", "streamingLocators", "contentKeyPolicies",
+		"liveOutputs", "scheduledOperations", "sources", "content", "destinations",
+	}, last)
+}
+
+// outage begins an outage in which everything below the project is lost.
+func (w *world) outage() *lostBelow {
+	l := &lostBelow{lists: isList, keys: func(string) bool { return true }}
+	w.way.set(func(w *way) { w.instead = l.answer })
+	return l
+}
+
+// well ends an outage.
+func (w *world) well() { w.way.set(func(w *way) { w.instead = nil }) }
+
+// deletions counts the events that say Deleted.
+func (w *world) deletions() (n int) {
+	w.t.Helper()
+	for _, events := range w.events() {
+		for _, e := range events {
+			if e.Data.State == lifecycle.StateDeleted {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// create makes jobs, of which half are in motion, and returns them.
+func (w *world) jobs(n int) []lifecycle.Key {
+	var keys []lifecycle.Key
+	for i := range n {
+		keys = append(keys, w.key(lifecycle.Job, "t", fmt.Sprintf("%04d", i)))
+		w.mkio.Create(keys[i], []string{"Processing", "Finished"}[i%2])
+	}
+	return keys
+}
+
+func (w *world) delete(keys []lifecycle.Key) {
+	for _, key := range keys {
+		w.mkio.Delete(key)
+	}
+}
+
+// inPatientWorld runs a test in a world whose bridges are patient with deletions.
+func inPatientWorld(t *testing.T, test func(w *world)) {
+	t.Helper()
+	inWorld(t, mkiofake.Config{}, func(w *world) { w.patience = patience; test(w) })
+}
+
+func TestAnOutageThatPassesDeletesNothing(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		w.jobs(100)
+		for i := range 30 {
+			w.mkio.Create(w.key(lifecycle.Asset, fmt.Sprint(i)), "Ready")
+			w.mkio.Create(w.key(lifecycle.LiveEvent, fmt.Sprint(i)), "Running")
+			w.mkio.Create(w.key(lifecycle.LiveOutput, fmt.Sprint(i), "dvr"), "Running")
+			w.mkio.Create(w.key(lifecycle.LiveChannel, fmt.Sprint(i)), "Running")
+			w.mkio.Create(w.key(lifecycle.ScheduledOperation, "live-channel", fmt.Sprint(i), "window"), "Accepted")
+		}
+		b := w.start()
+		time.Sleep(2 * sweep)
+		lost := w.outage()
+		time.Sleep(2 * sweep)
+		if n := metric(t, b.metrics, waiting, "kind", "job"); n != 100 {
+			t.Errorf("%.0f of 100 jobs wait", n)
+		}
+		var asked int
+		w.way.set(func(*way) { asked = lost.asked })
+		time.Sleep(3 * sweep)
+		w.way.set(func(*way) { asked = lost.asked - asked })
+		if asked > 3*30 { // parents of lists that answer 404 are asked for, and the waiting are not
+			t.Errorf("%d requests for what waits, in three minutes", asked)
+		}
+		w.well()
+		time.Sleep(full)
+		if n := w.deletions(); n != 0 {
+			t.Errorf("%d are Deleted", n)
+		}
+		if n := metric(t, b.metrics, waiting); n != 0 {
+			t.Errorf("%.0f wait and are there", n)
+		}
+		logs := w.logs.String()
+		if n := strings.Count(logs, "deletions wait: too many resources of a kind are gone at once"); n < 5 || n > 10 {
+			t.Errorf("%d warnings about five kinds", n)
+		}
+		if !strings.Contains(logs, `msg="no deletions of a kind wait any more" project=aurora-vod kind=job recorded=0 seen_again=100`) {
+			t.Error("the log does not tell that they came back")
+		}
+		w.converged()
+	})
+}
+
+func TestManyDeletionsAreRecordedWhenTheyAreConfirmedAgain(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		const jobs = 467
+		keys := w.jobs(jobs)
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		began := time.Now()
+		w.delete(keys)
+		time.Sleep(patience - sweep)
+		if n := w.deletions(); n != 0 {
+			t.Errorf("%d are Deleted before the patience is over", n)
+		}
+		if n := metric(t, b.metrics, waiting, "kind", "job"); n != jobs {
+			t.Errorf("%.0f wait", n)
+		}
+		time.Sleep(3 * sweep)
+		if n := w.deletions(); n != jobs {
+			t.Errorf("%d are Deleted after the patience is over", n)
+		}
+		for _, events := range w.events() {
+			last := events[len(events)-1]
+			if from := last.Data.Evidence.SeenAfter; from == nil || from.After(began) || last.RecordedTime.Sub(began) < patience {
+				t.Fatalf("a job that was deleted at %s was seen at %v, and is recorded as Deleted at %s", began, from, last.RecordedTime)
+			}
+		}
+		if n := metric(t, b.metrics, waiting); n != 0 {
+			t.Errorf("%.0f wait that are recorded", n)
+		}
+		if !strings.Contains(w.logs.String(), "recorded=467 seen_again=0") {
+			t.Error("the log does not tell that they are recorded")
+		}
+		w.converged()
+	})
+}
+
+// A list of many pages is swept once an hour; what waits on it is not held up for that long.
+func TestTheSweepThatConfirmsIsBroughtForward(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		const rest, gone = 1100, 300
+		for i := range rest {
+			w.mkio.Create(w.key(lifecycle.StreamingLocator, fmt.Sprint(i)), "Created")
+		}
+		w.start(lifecycle.StreamingLocator)
+		time.Sleep(full - sweep)
+		for i := range gone {
+			w.mkio.Delete(w.key(lifecycle.StreamingLocator, fmt.Sprint(i)))
+		}
+		time.Sleep(10 * time.Minute) // the full sweep finds them gone
+		if n := w.deletions(); n != 0 {
+			t.Errorf("%d are Deleted before the patience is over", n)
+		}
+		time.Sleep(patience)
+		if n := w.deletions(); n != gone {
+			t.Errorf("%d of %d are Deleted", n, gone)
+		}
+	})
+}
+
+// What a sweep finds gone is recorded at once where it is not much.
+func TestFewDeletionsDoNotWait(t *testing.T) {
+	tests := map[string]struct{ live, gone int }{
+		"twenty of a thousand":          {1000, 20},
+		"a fifth":                       {500, 100},
+		"all, where there are few":      {20, 20},
+		"a quarter, where that is five": {20, 5},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			inPatientWorld(t, func(w *world) {
+				keys := w.jobs(test.live)
+				b := w.start(lifecycle.Job)
+				time.Sleep(2 * sweep)
+				w.delete(keys[:test.gone])
+				time.Sleep(2 * sweep)
+				if n := w.deletions(); n != test.gone {
+					t.Errorf("%d of %d are Deleted", n, test.gone)
+				}
+				if n := metric(t, b.metrics, waiting); n != 0 {
+					t.Errorf("%.0f wait", n)
+				}
+			})
+		})
+	}
+}
+
+// Twenty a minute are as many as all at once.
+func TestATrickleWaitsAsWell(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		keys := w.jobs(200)
+		w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		for _, some := range slices.Collect(slices.Chunk(keys, 15)) {
+			w.delete(some)
+			time.Sleep(sweep)
+		}
+		time.Sleep(sweep)
+		if n := w.deletions(); n > 40 {
+			t.Errorf("%d of 200 are Deleted in %s", n, patience)
+		}
+		time.Sleep(patience)
+		if n := w.deletions(); n != 200 {
+			t.Errorf("%d are Deleted when all have waited", n)
+		}
+		w.mkio.Create(keys[0], "Processing")
+		time.Sleep(2 * sweep)
+		w.delete(keys[:1])
+		time.Sleep(2 * sweep)
+		if n := w.deletions(); n != 201 {
+			t.Error("what was recorded after it had waited has others wait")
+		}
+	})
+}
+
+// What a failed sweep recorded is not there to be compared with: MK.IO's lists show thousands that are new.
+func TestWhatAFailedSweepRecordedLetsNoMoreBeDeleted(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		keys := w.jobs(50)
+		w.start(lifecycle.Job)
+		time.Sleep(full - sweep)
+		w.delete(keys)
+		for i := range 1500 {
+			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprintf("new-%d", i)), "Finished")
+		}
+		w.way.set(func(w *way) {
+			w.instead = func(uri string) (int, string) {
+				if strings.Contains(uri, "/media/jobs?") && strings.Contains(uri, "skiptoken") {
+					return http.StatusBadGateway, "<html>"
+				}
+				return 0, ""
+			}
+		})
+		time.Sleep(10 * time.Minute)
+		w.well()
+		time.Sleep(10 * time.Minute)
+		if n := w.deletions(); n != 0 {
+			t.Errorf("%d of 50 are Deleted before the patience is over", n)
+		}
+		time.Sleep(patience)
+		if n := w.deletions(); n != 50 {
+			t.Errorf("%d of 50 are Deleted", n)
+		}
+	})
+}
+
+// What lies below parents is on as many lists, each too short to tell an outage by itself.
+func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
+	tests := map[string]struct {
+		parent, child func(w *world, i int) lifecycle.Key
+		state         string
+		kinds         []lifecycle.Kind
+	}{
+		"live outputs": {
+			func(w *world, i int) lifecycle.Key { return w.key(lifecycle.LiveEvent, fmt.Sprint(i)) },
+			func(w *world, i int) lifecycle.Key { return w.key(lifecycle.LiveOutput, fmt.Sprint(i), "dvr") },
+			"Running",
+			[]lifecycle.Kind{lifecycle.LiveEvent, lifecycle.LiveOutput},
+		},
+		"scheduled operations": {
+			func(w *world, i int) lifecycle.Key { return w.key(lifecycle.LiveChannel, fmt.Sprint(i)) },
+			func(w *world, i int) lifecycle.Key {
+				return w.key(lifecycle.ScheduledOperation, "live-channel", fmt.Sprint(i), "window")
+			},
+			"Accepted",
+			[]lifecycle.Kind{lifecycle.LiveChannel, lifecycle.ScheduledOperation},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			inPatientWorld(t, func(w *world) {
+				const parents = 40
+				for i := range parents {
+					w.mkio.Create(test.parent(w, i), "Running")
+					w.mkio.Create(test.child(w, i), test.state)
+				}
+				b := w.start(test.kinds...)
+				time.Sleep(2 * sweep)
+				lost := func(path string) bool {
+					return strings.Contains(path, "/liveOutputs") || strings.Contains(path, "/scheduledOperations")
+				}
+				l := &lostBelow{lists: func(path string) bool { return lost(path) && isList(path) }, keys: lost}
+				w.way.set(func(w *way) { w.instead, w.takes = l.answer, 100*time.Millisecond })
+				time.Sleep(patience - 2*sweep)
+				if n := w.deletions(); n != 0 {
+					t.Errorf("%d are Deleted", n)
+				}
+				if n := metric(t, b.metrics, waiting); n < 1 {
+					t.Error("none waits")
+				}
+				w.way.set(func(*way) {
+					if l.asked > 2*parents {
+						t.Errorf("%d requests for %d resources", l.asked, parents)
+					}
+				})
+				w.well()
+				time.Sleep(full)
+				if n := w.deletions(); n != 0 {
+					t.Errorf("%d are Deleted after MK.IO is well", n)
+				}
+				if n := metric(t, b.metrics, waiting); n != 0 {
+					t.Errorf("%.0f wait and are there", n)
+				}
+				for i := range parents {
+					w.mkio.Delete(test.child(w, i))
+				}
+				time.Sleep(full + 2*patience)
+				if n := w.deletions(); n != parents {
+					t.Errorf("%d of %d are Deleted that were", n, parents)
+				}
+				w.converged()
+			})
+		})
+	}
+}
+
+// One of many below parents is as quick as ever.
+func TestFewDeletionsBelowManyParentsDoNotWait(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		output := func(i int) lifecycle.Key { return w.key(lifecycle.LiveOutput, fmt.Sprint(i), "dvr") }
+		for i := range 30 {
+			w.mkio.Create(w.key(lifecycle.LiveEvent, fmt.Sprint(i)), "Running")
+			w.mkio.Create(output(i), "Running")
+		}
+		b := w.start(lifecycle.LiveEvent, lifecycle.LiveOutput)
+		time.Sleep(2 * sweep)
+		for i := range 7 { // more than a fifth, and few
+			w.mkio.Delete(output(i))
+		}
+		time.Sleep(2 * sweep)
+		if n := w.deletions(); n != 7 {
+			t.Errorf("%d of 7 are Deleted", n)
+		}
+		if n := metric(t, b.metrics, waiting); n != 0 {
+			t.Errorf("%.0f wait", n)
+		}
+	})
+}
+
+// What lies below a parent whose deletion waits is no more certain than that.
+func TestWhatLiesBelowAParentThatWaitsWaits(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		for i := range 30 {
+			w.mkio.Create(w.key(lifecycle.LiveEvent, fmt.Sprint(i)), "Running")
+		}
+		output := w.key(lifecycle.LiveOutput, "7", "dvr")
+		w.mkio.Create(output, "Running")
+		w.start(lifecycle.LiveEvent, lifecycle.LiveOutput)
+		time.Sleep(2 * sweep)
+		events := &lostBelow{
+			lists: func(path string) bool { return strings.HasSuffix(path, "/liveEvents") },
+			keys:  func(path string) bool { return !strings.Contains(path, "/liveOutputs") },
+		}
+		w.way.set(func(w *way) { w.instead = events.answer })
+		time.Sleep(2 * sweep)
+		w.outage()
+		time.Sleep(5 * sweep)
+		w.well()
+		time.Sleep(full)
+		w.want(output, "Running")
+	})
+}
+
+// One comes back while others stay away.
+func TestEachThatWaitsHasItsOwnEnd(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		keys := w.jobs(60)
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		back := keys[31]
+		lost := func(path string) bool {
+			return strings.Contains(path, "/jobs") && !strings.HasSuffix(path, back.Name())
+		}
+		l := &lostBelow{lists: func(path string) bool { return strings.HasSuffix(path, "/jobs") }, keys: lost}
+		w.delete(append(slices.Clone(keys[:31]), keys[32:]...))
+		w.outage()
+		time.Sleep(5 * sweep)
+		h := &historyOf{}
+		h.add(time.Now(), "Failed", back.Name()) // which has it looked at
+		w.way.set(func(w *way) {
+			w.instead = func(uri string) (int, string) {
+				if status, body := h.answer(uri); status != 0 {
+					return status, body
+				}
+				return l.answer(uri) // its list still lacks it
+			}
+		})
+		time.Sleep(6 * sweep) // the history could not be read before, and is tried again
+		if n := metric(t, b.metrics, waiting); n != 59 {
+			t.Errorf("%.0f wait when MK.IO shows one of 60 again", n)
+		}
+		time.Sleep(2 * patience)
+		if n := w.deletions(); n != 59 {
+			t.Errorf("%d of 59 are Deleted", n)
+		}
+		w.want(back, "Finished")
+		w.well()
+		time.Sleep(2 * sweep)
+		if n := metric(t, b.metrics, waiting); n != 0 {
+			t.Errorf("%.0f wait", n)
+		}
+		w.converged()
+	})
+}
+
+func TestWhatIsMadeAnewUnderTheNamesThatWaitIsNoDeletionByAbsence(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		keys := w.jobs(50)
+		w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		w.delete(keys)
+		time.Sleep(3 * sweep)
+		for _, key := range keys {
+			w.mkio.Create(key, "Queued")
+		}
+		time.Sleep(2 * sweep)
+		for i, key := range keys {
+			w.want(key, []string{"Processing", "Finished"}[i%2], "Deleted", "Queued")
+		}
+		w.converged()
+	})
+}
+
+func TestWithoutPatienceNothingWaits(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		keys := w.jobs(100)
+		w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		w.delete(keys)
+		time.Sleep(2 * sweep)
+		if n := w.deletions(); n != 100 {
+			t.Errorf("%d of 100 are Deleted", n)
+		}
+	})
+}
+
+// A bridge that starts knows nothing of what waited, and has it wait anew.
+func TestARestartBeginsThePatienceAnew(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		keys := w.jobs(100)
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		w.delete(keys)
+		time.Sleep(patience - 3*sweep)
+		b.stop()
+		if n := metric(t, b.metrics, waiting); n != 0 {
+			t.Errorf("a bridge that polls no more tells that %.0f wait", n)
+		}
+		w.start(lifecycle.Job)
+		time.Sleep(patience - 2*sweep)
+		if n := w.deletions(); n != 0 {
+			t.Errorf("%d are Deleted", n)
+		}
+		time.Sleep(4 * sweep)
+		if n := w.deletions(); n != 100 {
+			t.Errorf("%d of 100 are Deleted", n)
+		}
+	})
+}
+
+// While deletions wait it is not proven that the log has all of the kind, and of others it is.
+func TestWhileDeletionsWaitTheirKindIsNotProven(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		var channels []lifecycle.Key
+		for i := range 30 {
+			channels = append(channels, w.key(lifecycle.LiveChannel, fmt.Sprint(i)))
+			w.mkio.Create(channels[i], "Running")
+		}
+		w.mkio.Create(w.key(lifecycle.LiveAPIEvent, "match"), "Running") // which the same list shows
+		w.start(lifecycle.LiveChannel, lifecycle.LiveAPIEvent)
+		time.Sleep(2 * sweep)
+		began := time.Now()
+		w.delete(channels)
+		time.Sleep(5 * sweep)
+		records := w.records(lifecycle.LiveChannel)
+		if last := records[len(records)-1]; last.Record != event.GapOpened || last.Reason != "30 deletions wait to be confirmed again" {
+			t.Errorf("the last record is %+v", last)
+		}
+		if c := w.proven(lifecycle.LiveAPIEvent, began); !c.Complete() {
+			t.Errorf("another kind of the list is not proven: %+v", c)
+		}
+		time.Sleep(patience)
+		closed := time.Now()
+		time.Sleep(full)
+		if c := w.proven(lifecycle.LiveChannel, closed); !c.Complete() {
+			t.Errorf("when they are recorded it is not proven again: %+v", c)
+		}
+	})
+}

@@ -1,0 +1,179 @@
+package poll
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// atOnce is how many of the resources that a list lacks are visited before those that are gone are recorded: all, where
+// they may turn out to be too many.
+func (c *confirmation) atOnce(keys []lifecycle.Key) int {
+	if c.project.patience.tooMany(c.kind, keys, c.alive) {
+		return max(len(keys), goneAtOnce)
+	}
+	return goneAtOnce
+}
+
+// confirmedAgain withholds nothing: the resources have waited.
+func confirmedAgain(context.Context, []lifecycle.Key) (bool, error) { return false, nil }
+
+// withheld says whether resources that were found gone for the first time wait to be confirmed again.
+func (c *confirmation) withheld(ctx context.Context, gone []lifecycle.Key) (bool, error) {
+	w := c.project.patience
+	switch {
+	case w.after == 0:
+		return false, nil
+	case !c.list.below():
+		return w.withhold(c.kind, c.absences(gone), c.alive), nil
+	case w.waits(c.list.Parent): // what lies below it is no more certain
+		w.withholdAll(c.kind, c.absences(gone), c.alive)
+		return true, nil
+	}
+	select { // one list after the other, or each would find itself the first
+	case w.turn <- struct{}{}:
+		defer func() { <-w.turn }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	if !w.tooMany(c.kind, gone, c.alive) {
+		if err := c.askOthers(ctx, gone); err != nil {
+			return false, err
+		}
+	}
+	return w.withhold(c.kind, c.absences(gone), c.alive), nil
+}
+
+// askOthers finds out whether what lies below other parents is gone as well, before the first of a kind is recorded: each
+// list is short, and by itself has too few to tell an outage from a deletion. It asks until most are there, which is soon,
+// or the gone are too many. Then those wait, and with them what their own lists will lack.
+func (c *confirmation) askOthers(ctx context.Context, gone []lifecycle.Key) error {
+	p := c.project
+	others, err := c.others(ctx)
+	if err != nil || !p.patience.tooMany(c.kind, slices.Concat(gone, others), c.alive) {
+		return err
+	}
+	asked, all := 0, slices.Clone(gone)
+	for keys := range slices.Chunk(others, maxStates) {
+		missing, err := c.askThese(ctx, keys)
+		if err != nil {
+			return err
+		}
+		asked, all = asked+len(keys), append(all, missing...)
+		switch found := all[len(gone):]; {
+		case len(found)*partGone <= asked: // most are there
+			return nil
+		case p.patience.tooMany(c.kind, all, c.alive):
+			p.patience.withhold(c.kind, c.absences(all), c.alive)
+			p.confirmWhenDue(found)
+			return nil
+		}
+	}
+	return nil
+}
+
+// others are the resources of the kind below other parents, those that wait left out, in no order.
+func (c *confirmation) others(ctx context.Context) ([]lifecycle.Key, error) {
+	p := c.project
+	var found []lifecycle.Key
+	for _, resource := range p.Log.Tokens(c.kind, p.name) {
+		if e := (entry{resource, p.Log.Last(resource)}); e.fact == nil || e.deleted() {
+			continue
+		}
+		key, err := p.Log.KeyOf(ctx, resource)
+		if err != nil {
+			return nil, logError{err}
+		}
+		if !c.list.has(key) && !p.patience.waits(key) {
+			found = append(found, key)
+		}
+	}
+	rand.Shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })
+	return found, nil
+}
+
+// askThese returns which of the resources are gone by their own addresses. What cannot be read is not.
+func (c *confirmation) askThese(ctx context.Context, keys []lifecycle.Key) ([]lifecycle.Key, error) {
+	found := make([]bool, len(keys))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxStates)
+	for i, key := range keys {
+		group.Go(func() error {
+			_, err := c.project.Client.Get(ctx, mkio.Changes, key)
+			found[i] = mkio.IsNotFound(err)
+			if err != nil && !ofOne(err) {
+				return err
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	return chosen(keys, found), err
+}
+
+// absences are what is to be remembered of resources that were found gone.
+func (c *confirmation) absences(gone []lifecycle.Key) map[lifecycle.Key]absence {
+	p := c.project
+	found := make(map[lifecycle.Key]absence, len(gone))
+	for _, key := range gone {
+		p.mu.Lock()
+		l := p.listOf(key)
+		p.mu.Unlock()
+		if e := p.entryOf(key); e.fact != nil {
+			fact, missing := c.missing[key]
+			if !missing {
+				fact = *e.fact
+			}
+			found[key] = absence{sequence: fact.Sequence, shown: p.lastShown(l, key, e)}
+		}
+	}
+	return found
+}
+
+// alive counts the resources of the kind that lived when the sweep began, or its first try where it is tried again: what
+// a failed one recorded makes a large deletion no smaller.
+func (c *confirmation) alive(lately map[lifecycle.Key]time.Time) int {
+	p, n := c.project, 0
+	for _, resource := range p.Log.Tokens(c.kind, p.name) {
+		e := entry{resource, p.Log.Last(resource)}
+		if e.fact != nil && !e.deleted() && (e.fact.Sequence <= c.horizon || e.fact.Transition > 1) {
+			n++
+		}
+	}
+	for key := range lately {
+		if p.entryOf(key).deleted() {
+			n++
+		}
+	}
+	return n
+}
+
+// confirmWhenDue brings the next sweeps of lists forward to when what waits on them may be confirmed.
+func (p *project) confirmWhenDue(keys []lifecycle.Key) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, key := range keys {
+		if l := p.listOf(key); l != nil {
+			p.sweepWhenDue(l)
+		}
+	}
+}
+
+// sweepWhenDue is confirmWhenDue for one list. What should have been confirmed by now is tried again with the next question
+// for changes. The caller holds the lock.
+func (p *project) sweepWhenDue(l *list) {
+	at, ok := p.patience.next(l)
+	if !ok {
+		return
+	}
+	if now := time.Now(); !at.After(now) {
+		at = now.Add(p.pace.sweep)
+	}
+	l.soon(sweeping, at)
+}
