@@ -139,17 +139,17 @@ func decideShownAgain(recorded Fact, seen Observation, life lives) Verdict {
 
 // decideByEvidence orders two facts of a life that goes on.
 func decideByEvidence(recorded Fact, seen Observation, life lives) Verdict {
+	before, ok1 := rank(seen.Key.Kind, recorded.State)
+	after, ok2 := rank(seen.Key.Kind, seen.State)
+	if seen.Basis != nil && ok1 && ok2 && before > after && unmodifiedSince(recorded, seen) {
+		return late("earlier in the order of a job, by a record not modified since")
+	}
 	switch compareTimes(recorded, seen) {
 	case newer:
 		return changed("newer by MK.IO's times")
 	case older:
 		return late("older by MK.IO's times")
 	case silent:
-	}
-	before, ok1 := rank(seen.Key.Kind, recorded.State)
-	after, ok2 := rank(seen.Key.Kind, seen.State)
-	if seen.Basis != nil && ok1 && ok2 && before > after && unmodifiedSince(recorded, seen) {
-		return late("earlier in the order of a job, by a record not modified since")
 	}
 	if seen.Basis != nil {
 		return changed("shown by MK.IO after the recorded state")

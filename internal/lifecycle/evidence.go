@@ -137,11 +137,12 @@ const Skew = 5 * time.Second
 // mostAhead is how far MK.IO's time of a change may be ahead of its clock.
 const mostAhead = 5 * time.Minute
 
-// stillThere is how long after the end of a life MK.IO must still show it for the end to have been none. No server of
-// MK.IO is expected to lag so far behind the others.
+// stillThere is how long after the end of a life MK.IO must still show it for the end to have been none. A replica that
+// lags behind catches up within seconds or a few minutes. What is still shown after so long is there: the 404 that ended
+// the life was an outage, or the resource was restored, and without this it would be missing from the log for good.
 const stillThere = 15 * time.Minute
 
-// credible is a fact without the times that MK.IO's clock has not reached (zero: nobody knows it for sure, and all
+// credible is a fact without the times that MK.IO's clock has not reached (zero: it is not known for sure, and all
 // count). MK.IO did not tell them, or by mistake, or its clock was set back since; with them nothing that MK.IO shows
 // would be newer until those times come.
 func (f Fact) credible(clock time.Time) Fact {
@@ -162,32 +163,36 @@ func (f Fact) credible(clock time.Time) Fact {
 }
 
 // outdated says whether MK.IO took what a poll saw before the recorded state was seen, or came about: then it decides
-// nothing, whatever else it says. Where nothing recorded has a time, no stored copy decides.
+// nothing, whatever else it says. Two answers of now may come from servers whose clocks are apart by the [Skew]; a stored
+// copy must be newer by all means, and where nothing recorded has a time it never is.
 func outdated(recorded Fact, seen Observation) bool {
 	if seen.Basis == nil || seen.SeenBefore.IsZero() {
 		return false
 	}
-	limit := seen.SeenBefore.Add(Skew)
 	changed := latest(recorded.At, recorded.Modified)
-	switch {
-	case recorded.SeenBefore.After(limit):
+	if seen.Stored && changed.IsZero() && recorded.SeenBefore.IsZero() {
 		return true
-	case order(recorded.Modified, seen.Modified) == newer:
-		return false // the clock of MK.IO's records may be ahead of that of its answers
-	case changed.IsZero() && recorded.SeenBefore.IsZero():
-		return limit.Before(seen.Clock)
 	}
-	return changed.After(limit)
+	before := func(t time.Time) bool { return t.After(seen.SeenBefore.Add(Skew)) }
+	if seen.Stored {
+		before = func(t time.Time) bool { return !t.Before(seen.SeenBefore) }
+	}
+	switch {
+	case !recorded.SeenBefore.IsZero() && before(recorded.SeenBefore):
+		return true
+	case order(changed, seen.Modified) == newer:
+		return false // the clock of MK.IO's records may be ahead of that of its answers
+	}
+	return !changed.IsZero() && before(changed)
 }
 
 // newerThanEnd says whether MK.IO shows something newer than the recorded end to a poll: a record that was modified after
 // it, or the same record for so long that the end cannot have been one.
 func newerThanEnd(recorded Fact, seen Observation) bool {
 	end := latest(latest(recorded.At, recorded.Modified), recorded.SeenBefore)
-	return end.IsZero() || // it has no time that counts
-		order(recorded.Modified, seen.Modified) == newer ||
+	return end.IsZero() || // no time of it counts
 		seen.Modified.After(end.Add(Skew)) ||
-		seen.SeenBefore.After(end.Add(stillThere))
+		!seen.SeenBefore.Before(end.Add(stillThere))
 }
 
 // order says whether the second of two times is newer or older; a missing time says nothing.

@@ -29,6 +29,12 @@ func created(minute int) func(*Observation) {
 
 func ofLife(id string) func(*Observation) { return life(id) }
 
+func stored(o *Observation) { o.Stored = true }
+
+func seconds(minute, seconds int) func(*Observation) {
+	return func(o *Observation) { o.SeenBefore = at(minute).Add(time.Duration(seconds) * time.Second) }
+}
+
 func unsure(o *Observation) { o.Clock = time.Time{} }
 
 // What MK.IO took before the recorded state was seen, or came about, decides nothing, whatever else it says.
@@ -57,14 +63,24 @@ func TestDecideOfStoredCopies(t *testing.T) {
 		{"before it, another life", polled("Running", 10), polledAt(channel, "Running", 8, 11, ofLife("life-2"), created(7)), Late},
 		{"before it, the recorded state", polled("Running", 10), polledAt(channel, "Running", 8, 11), Repeat},
 		{"before it, another end of a job", polled("Finished", 10), polledAt(job, "Error", 8, 11), Late},
+		{"before it by less than clocks are apart", polled("Running", 10), polledAt(channel, "Stopped", 10, 10, seconds(10, -4)), Changed},
+		{"before it by more than clocks are apart", polled("Running", 10), polledAt(channel, "Stopped", 10, 10, seconds(10, -6)), Late},
+		{"a copy from some seconds before it", polled("Running", 10), polledAt(channel, "Stopped", 10, 10, seconds(10, -2), stored), Late},
+		{"a copy from the very second", polled("Running", 10), polledAt(channel, "Stopped", 10, 10, stored), Late},
+		{"a copy from some seconds after it", polled("Running", 10), polledAt(channel, "Stopped", 10, 11, seconds(10, 2), stored), Changed},
+		{"a copy from some seconds before the change that a webhook told", fact("Running", 10), polledAt(channel, "Stopped", 10, 10, seconds(10, -2), stored), Late},
 		{
-			"before it by less than clocks are apart", polled("Running", 10),
-			polledAt(channel, "Stopped", 10, 10, func(o *Observation) { o.SeenBefore = at(10).Add(-4 * time.Second) }), Changed,
+			"before the change that a webhook told, and modified later than the record that it brought",
+			Fact{Sequence: 7, State: "Running", Life: "life-1", At: at(10), Modified: at(2)}, polledAt(channel, "Stopped", 5, 11, modified(4)), Late,
 		},
 		{"before the change that a webhook told", fact("Running", 10), polledAt(channel, "Stopped", 8, 11), Late},
 		{"before it, gone, as a webhook told", fact("Running", 10), polledAt(channel, StateDeleted, 8, 11), Late},
+		{
+			"a job in an earlier state, by a record from before the change that a webhook told",
+			Fact{Sequence: 7, State: "Processing", Life: "life-1", At: at(10), Modified: at(2)}, polledAt(job, "Queued", 11, 11, modified(4)), Late,
+		},
 		{"after the change that a webhook told", fact("Running", 10), polledAt(channel, "Stopped", 11, 11), Changed},
-		{"a copy, and nothing recorded has a time", fact("Running", 0), polledAt(channel, "Stopped", 8, 11), Late},
+		{"a copy, and nothing recorded has a time", fact("Running", 0), polledAt(channel, "Stopped", 8, 11, stored), Late},
 		{"an answer of now, and nothing recorded has a time", fact("Running", 0), polledAt(channel, "Stopped", 11, 11), Changed},
 		{"a copy of after the recorded look", polled("Running", 10), polledAt(channel, "Stopped", 11, 60), Changed},
 
@@ -101,6 +117,7 @@ func TestDecideOfWhatIsShownAfterItsEnd(t *testing.T) {
 	}{
 		{"by a server that lags", gone, polledAt(channel, "Running", 11, 11, modified(5)), Late},
 		{"by a server that lags, of kinds whose record shows no time", gone, polledAt(channel, "Running", 11, 11), Late},
+		{"gone as a webhook told, by a record that was modified before that", Fact{Sequence: 7, State: StateDeleted, Life: "life-1", At: at(10), Modified: at(5)}, polledAt(channel, "Running", 11, 11, modified(7)), Late},
 		{"modified after the end", gone, polledAt(channel, "Running", 12, 12, modified(11)), Changed},
 		{"modified within what clocks are apart", gone, polledAt(channel, "Running", 12, 12, func(o *Observation) { o.Modified = at(10).Add(4 * time.Second) }), Late},
 		{"another life that began after the end", gone, polledAt(channel, "Running", 12, 12, ofLife("life-2"), created(11)), Changed},
@@ -118,7 +135,7 @@ func TestDecideOfWhatIsShownAfterItsEnd(t *testing.T) {
 		{"gone as a webhook told, for long", goneAsTold, polledAt(channel, "Running", 26, 26, modified(9)), Changed},
 		{"gone as a webhook told, modified after it", goneAsTold, polledAt(channel, "Running", 12, 12, modified(11)), Changed},
 		{"gone, and nothing tells when", fact(StateDeleted, 0), polledAt(channel, "Running", 11, 11), Changed},
-		{"gone, and nothing tells when, by a copy", fact(StateDeleted, 0), polledAt(channel, "Running", 8, 11), Late},
+		{"gone, and nothing tells when, by a copy", fact(StateDeleted, 0), polledAt(channel, "Running", 8, 11, stored), Late},
 
 		{"a job that ended, of a life nobody knows", Fact{Sequence: 7, State: "Finished", At: at(10)}, polledAt(job, "Processing", 11, 11, created(5), modified(9)), Late},
 		{"the same for long", Fact{Sequence: 7, State: "Finished", At: at(10)}, polledAt(job, "Processing", 26, 26, created(5), modified(9)), Changed},
@@ -168,7 +185,7 @@ func (p past) poll(l *log, i int, moment, clock time.Time, change func(*Observat
 	}
 	basis := uint64(len(l.events))
 	o.Via, o.Delivery, o.At, o.Basis = Poll, &Delivery{}, time.Time{}, &basis
-	o.SeenBefore, o.Clock = moment, clock
+	o.SeenBefore, o.Clock, o.Stored = moment, clock, moment.Before(clock)
 	change(&o)
 	l.observe(o)
 }

@@ -74,7 +74,8 @@ func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row
 		return err
 	}
 	o.Via, o.Basis = a.via, e.basis()
-	o.SeenAfter, o.SeenBefore, o.Clock = p.seenBefore(l, row.Key, e, a.moment), a.moment.To, a.moment.Clock
+	o.SeenAfter, o.SeenBefore = p.seenBefore(l, row.Key, e, a.moment), a.moment.To
+	o.Stored, o.Clock = a.moment.Stored, a.moment.Clock
 	if o.State != lifecycle.StateDeleted {
 		p.patience.shown(row.Key)
 	}
