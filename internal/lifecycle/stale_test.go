@@ -154,29 +154,33 @@ func TestDecideOfWhatIsShownAfterItsEnd(t *testing.T) {
 	}
 }
 
-// A past is all that was ever true of a resource, half a minute apart.
-type past []Observation
+// A past is all that was ever true of a resource, one step after the other.
+type past struct {
+	facts []Observation
+	step  time.Duration
+}
 
-func drawPast(t *rapid.T, key Key) past {
-	var p past
+func drawPast(t *rapid.T, key Key, step time.Duration) past {
+	p := past{step: step}
 	for _, o := range history(t, key) {
-		if len(p) > 0 && p[len(p)-1].Life != o.Life {
-			p = append(p, Observation{Key: key, State: StateDeleted})
+		n := len(p.facts)
+		if n > 0 && p.facts[n-1].Life != o.Life {
+			p.facts = append(p.facts, Observation{Key: key, State: StateDeleted})
 		}
-		o.Modified, o.Created = p.at(len(p)), p.at(len(p))
-		if len(p) > 0 && p[len(p)-1].Life == o.Life {
-			o.Created = p[len(p)-1].Created
+		o.Modified, o.Created = p.at(len(p.facts)), p.at(len(p.facts))
+		if n > 0 && p.facts[n-1].Life == o.Life {
+			o.Created = p.facts[n-1].Created
 		}
-		p = append(p, o)
+		p.facts = append(p.facts, o)
 	}
 	return p
 }
 
-func (past) at(i int) time.Time { return at(0).Add(time.Duration(i) * 30 * time.Second) }
+func (p past) at(i int) time.Time { return at(0).Add(time.Duration(i) * p.step) }
 
 // poll has a log observe what was true at a place, as of a moment by the answer.
 func (p past) poll(l *log, i int, moment, clock time.Time, change func(*Observation)) {
-	o := p[i]
+	o := p.facts[i]
 	if SameState(o.State, StateDeleted) {
 		if l.last() == nil {
 			return // what nobody recorded is not missed
@@ -194,15 +198,15 @@ func (p past) poll(l *log, i int, moment, clock time.Time, change func(*Observat
 // is true in the end.
 func TestStoredCopiesNeverGoBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		past := drawPast(t, drawKey(t))
-		if len(past) == 0 {
+		past := drawPast(t, drawKey(t), 2*time.Second)
+		if len(past.facts) == 0 {
 			return
 		}
 		change := drawChange(t)
 		var l log
 		now := 0
 		for range rapid.IntRange(1, 30).Draw(t, "polls") {
-			now = min(now+rapid.IntRange(0, 2).Draw(t, "goes on"), len(past)-1)
+			now = min(now+rapid.IntRange(0, 2).Draw(t, "goes on"), len(past.facts)-1)
 			shows := rapid.IntRange(0, now).Draw(t, "shows")
 			past.poll(&l, shows, past.at(shows), past.at(now), change)
 		}
@@ -219,17 +223,17 @@ func TestStoredCopiesNeverGoBack(t *testing.T) {
 // the end.
 func TestServersThatLagReviveNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		past := drawPast(t, drawKey(t))
-		if len(past) == 0 {
+		past := drawPast(t, drawKey(t), 30*time.Second) // more than clocks are apart
+		if len(past.facts) == 0 {
 			return
 		}
 		change := drawChange(t)
 		var l log
 		now := 0
 		for range rapid.IntRange(1, 30).Draw(t, "polls") {
-			now = min(now+rapid.IntRange(0, 2).Draw(t, "goes on"), len(past)-1)
+			now = min(now+rapid.IntRange(0, 2).Draw(t, "goes on"), len(past.facts)-1)
 			shows := rapid.IntRange(0, now).Draw(t, "shows")
-			if SameState(past[shows].State, StateDeleted) {
+			if SameState(past.facts[shows].State, StateDeleted) {
 				shows = now // whoever does not know of a life yet is an outage, not a record
 			}
 			past.poll(&l, shows, past.at(now), past.at(now), change)
@@ -264,10 +268,10 @@ func drawChange(t *rapid.T) func(*Observation) {
 func (p past) converges(t *rapid.T, l *log, clock time.Time, now int, change func(*Observation)) {
 	p.poll(l, now, clock, clock, change)
 	last := l.last()
-	if last == nil && SameState(p[now].State, StateDeleted) {
+	if last == nil && SameState(p.facts[now].State, StateDeleted) {
 		return
 	}
-	if !SameState(last.State, p[now].State) || p[now].Life != "" && last.Life != p[now].Life {
-		t.Fatalf("ended in %s of %s, want %s of %s", last.State, last.Life, p[now].State, p[now].Life)
+	if !SameState(last.State, p.facts[now].State) || p.facts[now].Life != "" && last.Life != p.facts[now].Life {
+		t.Fatalf("ended in %s of %s, want %s of %s", last.State, last.Life, p.facts[now].State, p.facts[now].Life)
 	}
 }
