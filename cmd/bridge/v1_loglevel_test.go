@@ -112,27 +112,6 @@ func TestProfilesAreAnOption(t *testing.T) {
 	}
 }
 
-// A profile may take longer than the server gives other answers.
-func TestAProfileIsNotCutShort(t *testing.T) {
-	t.Parallel()
-	b := openWith(t, func(c *config) { c.Pprof = true })
-	server := httptest.NewUnstartedServer(nil)
-	server.Config = b.server(b.adminRoutes(true))
-	server.Config.WriteTimeout = 200 * time.Millisecond
-	server.Start()
-	defer server.Close()
-	for _, target := range []string{"/debug/pprof/profile?seconds=1", "/debug/pprof/trace?seconds=1"} {
-		if got := get(t, server.URL+target, http.StatusOK); len(got) == 0 {
-			t.Errorf("%s is empty", target)
-		}
-	}
-	for _, name := range []string{"", "goroutine?debug=1", "allocs", "heap?gc=1"} {
-		if got := get(t, server.URL+"/debug/pprof/"+name, http.StatusOK); len(got) == 0 {
-			t.Errorf("%s is empty", name)
-		}
-	}
-}
-
 func levelShownBy(t *testing.T, answer *httptest.ResponseRecorder) (shown levelShown) {
 	t.Helper()
 	if err := json.Unmarshal(answer.Body.Bytes(), &shown); err != nil {
