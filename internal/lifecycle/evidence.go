@@ -189,7 +189,7 @@ func outdated(recorded Fact, seen Observation) bool {
 // newerThanEnd says whether MK.IO shows something newer than the recorded end to a poll: a record that was modified after
 // it, or the same record for so long that the end cannot have been one.
 func newerThanEnd(recorded Fact, seen Observation) bool {
-	end := latest(latest(recorded.At, recorded.Modified), recorded.SeenBefore)
+	end := recorded.latest()
 	return end.IsZero() || // no time of it counts
 		seen.Modified.After(end.Add(Skew)) ||
 		!seen.SeenBefore.Before(end.Add(stillThere))
@@ -204,6 +204,14 @@ func order(recorded, seen time.Time) ordering {
 		return newer
 	}
 	return older
+}
+
+// latest is when the recorded state was true at the latest, as far as is known.
+func (f Fact) latest() time.Time { return latest(latest(f.At, f.Modified), f.SeenBefore) }
+
+// StaysEnded is for how long after a moment on MK.IO's clock a recorded end stays one, whatever MK.IO shows of the life then.
+func (f Fact) StaysEnded(now time.Time) time.Duration {
+	return min(max(0, f.latest().Add(stillThere).Sub(now)), stillThere)
 }
 
 func latest(a, b time.Time) time.Time {

@@ -71,13 +71,15 @@ func TestDecideOfStoredCopies(t *testing.T) {
 		{"a copy from some seconds before the change that a webhook told", fact("Running", 10), polledAt(channel, "Stopped", 10, 10, seconds(10, -2), stored), Late},
 		{
 			"before the change that a webhook told, and modified later than the record that it brought",
-			Fact{Sequence: 7, State: "Running", Life: "life-1", At: at(10), Modified: at(2)}, polledAt(channel, "Stopped", 5, 11, modified(4)), Late,
+			Fact{Sequence: 7, State: "Running", Life: "life-1", At: at(10), Modified: at(2)},
+			polledAt(channel, "Stopped", 5, 11, modified(4)), Late,
 		},
 		{"before the change that a webhook told", fact("Running", 10), polledAt(channel, "Stopped", 8, 11), Late},
 		{"before it, gone, as a webhook told", fact("Running", 10), polledAt(channel, StateDeleted, 8, 11), Late},
 		{
 			"a job in an earlier state, by a record from before the change that a webhook told",
-			Fact{Sequence: 7, State: "Processing", Life: "life-1", At: at(10), Modified: at(2)}, polledAt(job, "Queued", 11, 11, modified(4)), Late,
+			Fact{Sequence: 7, State: "Processing", Life: "life-1", At: at(10), Modified: at(2)},
+			polledAt(job, "Queued", 11, 11, modified(4)), Late,
 		},
 		{"after the change that a webhook told", fact("Running", 10), polledAt(channel, "Stopped", 11, 11), Changed},
 		{"a copy, and nothing recorded has a time", fact("Running", 0), polledAt(channel, "Stopped", 8, 11, stored), Late},

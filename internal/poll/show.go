@@ -82,8 +82,11 @@ func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row
 	verdict := lifecycle.Decide(e.fact, o)
 	if !verdict.News() {
 		p.metrics.seen(o, verdict)
-		if verdict.Outcome == lifecycle.Repeat {
+		switch {
+		case verdict.Outcome == lifecycle.Repeat:
 			p.shown(e, a.moment)
+		case e.deleted():
+			p.shownAfterItsEnd(row.Key, e.fact.StaysEnded(a.moment.To))
 		}
 		a.tally.judged(row.Key.Kind, verdict)
 		return nil
@@ -183,6 +186,16 @@ func (p *project) overtaken(key lifecycle.Key) {
 	a.next = time.Now().Add(p.pace.active << (a.tries - 1))
 }
 
+// shownAfterItsEnd asks again for a resource that is recorded as gone and that MK.IO shows, once that would mean that its life
+// goes on. Another request for it may come before.
+func (p *project) shownAfterItsEnd(key lifecycle.Key, staysEnded time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a := p.asks[key]; staysEnded > 0 && (a == nil || a.busy || a.patient) {
+		p.asks[key] = &ask{via: lifecycle.Poll, next: time.Now().Add(max(staysEnded, p.pace.active)), patient: true}
+	}
+}
+
 // answer does what was asked for.
 func (p *project) answer(ctx context.Context, key lifecycle.Key, a ask) {
 	p.mu.Lock()
@@ -209,7 +222,7 @@ func (p *project) answer(ctx context.Context, key lifecycle.Key, a ask) {
 		}
 		current.next = now.Add(wait)
 		p.silent(err, now, wait)
-	case current.tries == a.tries: // it was not overtaken again
+	case current.tries == a.tries && !current.next.After(now): // it was not overtaken again, nor is it shown after its end
 		delete(p.asks, key)
 	}
 }

@@ -201,7 +201,7 @@ func TestAReplicaThatLagsRevivesNothing(t *testing.T) {
 				c.set(func(c *cache) { c.serves, c.stamp = everything, dateOfNow })
 				time.Sleep(10 * time.Minute)
 				w.want(key, state, "Deleted")
-				time.Sleep(2 * full)
+				w.recordedWithin(b, 10*time.Minute, key, state)
 				w.want(key, state, "Deleted", state)
 			})
 		})
@@ -258,4 +258,24 @@ func TestAClockThatIsSetBackHidesNothingForLong(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of a long list only what changed is asked for. What is on it after its recorded end is asked for again, and does not wait
+// for the next full sweep.
+func TestAnEndThatWasNoneDoesNotWaitForTheNextFullSweep(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		for n := range 1500 {
+			w.mkio.Create(w.key(lifecycle.Job, "t", strconv.Itoa(n)), "Finished")
+		}
+		job := w.key(lifecycle.Job, "t", "ep")
+		w.mkio.Create(job, "Processing")
+		b := w.start(lifecycle.Job)
+		time.Sleep(10 * time.Minute)
+		w.mkio.Edit(job)
+		time.Sleep(time.Second)
+		w.forge(b, job, lifecycle.StateDeleted, time.Now(), time.Time{})
+		time.Sleep(10 * time.Minute)
+		w.want(job, "Processing", "Deleted")
+		w.recordedWithin(b, 10*time.Minute, job, "Processing")
+	})
 }
