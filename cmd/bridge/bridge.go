@@ -84,7 +84,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	}
 	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors(), {certificateEnd{b.tls}}}
 	if b.config.polls() {
-		client, err := b.config.client()
+		client, err := b.config.client(b.log)
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func (d *doctor) checkMKIO(ctx context.Context, js jetstream.JetStream) {
 	if !d.checkToken() || !reached {
 		return
 	}
-	client, err := d.conf.client()
+	client, err := d.conf.client(nil)
 	if err != nil {
 		d.fail("MK.IO", reason(err), "correct BRIDGE_MKIO_URL")
 		return

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -57,14 +58,14 @@ func (c config) kindsToPoll() []lifecycle.Kind {
 // polls says whether there is a token to poll with.
 func (c config) polls() bool { return c.MkioToken.value() != "" }
 
-// client returns a client of MK.IO's API.
-func (c config) client() (*mkio.Client, error) {
+// client returns a client of MK.IO's API; log may be nil.
+func (c config) client(log *slog.Logger) (*mkio.Client, error) {
 	policy, err := mkio.ParseResourcePolicy(c.Resource)
 	if err != nil {
 		return nil, err
 	}
 	return mkio.NewClient(mkio.ClientConfig{
-		BaseURL: c.MkioURL, Token: c.MkioToken.value, PerMinute: c.PollRate, Resource: policy, Transport: c.transport,
+		BaseURL: c.MkioURL, Token: c.MkioToken.value, PerMinute: c.PollRate, Resource: policy, Transport: c.transport, Log: log,
 	})
 }
 

@@ -58,7 +58,7 @@ func (f ruleFlags) open(c *call, set *flag.FlagSet) (*ruleCall, error) {
 	if !conf.polls() {
 		return nil, usageError{fmt.Errorf("there is no token for MK.IO: set %s_MKIO_TOKEN", prefix)}
 	}
-	client, err := conf.client()
+	client, err := conf.client(nil)
 	if err != nil {
 		return nil, err
 	}

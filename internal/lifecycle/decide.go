@@ -11,27 +11,41 @@ func Decide(recorded *Fact, seen Observation) Verdict {
 	if seen.Basis != nil && *seen.Basis != recorded.Sequence {
 		return late("something was recorded while MK.IO was asked")
 	}
+	return decide(recorded.credible(seen.Clock), seen)
+}
+
+// decide compares an observation with what is credible of the recorded fact.
+func decide(recorded Fact, seen Observation) Verdict {
 	if recorded.Tells(seen) {
 		return repeat("it is recorded")
 	}
-	life := compareLives(*recorded, seen)
+	life := compareLives(recorded, seen)
 	gone := SameState(recorded.State, StateDeleted) && SameState(seen.State, StateDeleted)
-	if life == otherLife && !gone {
-		return decideReborn(*recorded, seen)
+	again := life == otherLife && !gone
+	if samePair(recorded, seen) && !again {
+		return decideSame(recorded, seen)
 	}
-	if samePair(*recorded, seen) {
-		if order(recorded.At, seen.At) == newer {
-			return Verdict{Outcome: Flap, Why: "the recorded state again, at a newer time"}
-		}
-		if seen.Retried && compareTimes(*recorded, seen) == older {
-			return late("the recorded state was reached again after it") // to call it a repeat would lose it
-		}
-		return repeat("the recorded state again")
+	if outdated(recorded, seen) {
+		return late("MK.IO took the answer before the recorded state was seen")
 	}
-	if v, ok := decideEnded(*recorded, seen, life); ok {
+	if again {
+		return decideReborn(recorded, seen)
+	}
+	if v, ok := decideEnded(recorded, seen, life); ok {
 		return v
 	}
-	return decideByEvidence(*recorded, seen, life)
+	return decideByEvidence(recorded, seen, life)
+}
+
+// decideSame judges an observation of the recorded state.
+func decideSame(recorded Fact, seen Observation) Verdict {
+	if order(recorded.At, seen.At) == newer {
+		return Verdict{Outcome: Flap, Why: "the recorded state again, at a newer time"}
+	}
+	if seen.Retried && compareTimes(recorded, seen) == older {
+		return late("the recorded state was reached again after it") // to call it a repeat would lose it
+	}
+	return repeat("the recorded state again")
 }
 
 // decideReborn judges an observation of another life than the recorded one.
@@ -47,7 +61,7 @@ func decideReborn(recorded Fact, seen Observation) Verdict {
 		return next
 	case evidence == newer && (seen.Basis != nil || order(latest(recorded.At, recorded.Modified), seen.Created) != older):
 		return next
-	case evidence == older:
+	case evidence == older, seen.Basis != nil && begunBefore(recorded, seen):
 		return late("it is of an earlier life of the name")
 	case seen.Basis != nil:
 		return next
@@ -59,6 +73,7 @@ func decideReborn(recorded Fact, seen Observation) Verdict {
 // at the latest when the life that was seen began. Where MK.IO's times contradict that, the deletion
 // has no time of its own.
 func Deletion(recorded Fact, seen Observation) Observation {
+	recorded = recorded.credible(seen.Clock)
 	gone := seen
 	gone.State = StateDeleted
 	gone.Provisioning = ""
@@ -88,36 +103,53 @@ func decideEnded(recorded Fact, seen Observation, life lives) (v Verdict, ok boo
 	if !deleted && !usual {
 		return Verdict{}, false // Deleting, Deleted, or a word nobody listed: it may follow the end
 	}
+	if seen.Basis != nil {
+		return decideShownAgain(recorded, seen, life), true
+	}
 	evidence := compareTimes(recorded, seen)
 	switch {
 	case evidence == older:
 		return late("the recorded end is newer"), true
-	case !deleted && jobEnded(kind, seen.State) && seen.Basis != nil:
-		return changed("MK.IO shows another end"), true
 	case !deleted && jobEnded(kind, seen.State):
 		return conflict(Changed, "two ends of one job"), true
-	case life == sameLife && (!deleted || seen.Basis == nil):
+	case life == sameLife:
 		return late("it ended, and nothing follows within one life"), true
-	case seen.Basis != nil || (deleted && evidence == newer):
+	case deleted && evidence == newer:
 		return changed("the name is in use again"), true
 	default:
 		return conflict(Changed, "it ended, and nothing tells whether this is another life"), true
 	}
 }
 
+// decideShownAgain judges what MK.IO shows to a poll of a life, or of a job, that is recorded as ended.
+func decideShownAgain(recorded Fact, seen Observation, life lives) Verdict {
+	deleted := SameState(recorded.State, StateDeleted)
+	switch {
+	case !deleted && compareTimes(recorded, seen) == older:
+		return late("the recorded end is newer")
+	case !deleted && jobEnded(seen.Key.Kind, seen.State):
+		return changed("MK.IO shows another end")
+	case !deleted && life == sameLife:
+		return late("it ended, and nothing follows within one life")
+	case newerThanEnd(recorded, seen):
+		return changed("MK.IO shows it after its end")
+	}
+	return late("it ended, and nothing that MK.IO shows is newer than its end")
+}
+
 // decideByEvidence orders two facts of a life that goes on.
 func decideByEvidence(recorded Fact, seen Observation, life lives) Verdict {
+	before, ok1 := rank(seen.Key.Kind, recorded.State)
+	after, ok2 := rank(seen.Key.Kind, seen.State)
+	if seen.Basis != nil && ok1 && ok2 && before > after && unmodifiedSince(recorded, seen) {
+		return late("earlier in the order of a job, by a record not modified since")
+	}
 	switch compareTimes(recorded, seen) {
 	case newer:
 		return changed("newer by MK.IO's times")
 	case older:
 		return late("older by MK.IO's times")
 	case silent:
-	}
-	before, ok1 := rank(seen.Key.Kind, recorded.State)
-	after, ok2 := rank(seen.Key.Kind, seen.State)
-	if seen.Basis != nil && ok1 && ok2 && before > after && unmodifiedSince(recorded, seen) {
-		return late("earlier in the order of a job, by a record not modified since")
 	}
 	if seen.Basis != nil {
 		return changed("shown by MK.IO after the recorded state")

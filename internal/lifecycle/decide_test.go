@@ -146,7 +146,7 @@ func TestDecide(t *testing.T) {
 		{"told before a first look", Fact{State: "Starting", SeenBefore: at(10)}, told(channel, "Running", 7), Conflict, Changed},
 
 		{"a poll shows the present", fact("Running", 10), shown(channel, "Stopped", 7), Changed, 0},
-		{"a poll shows a name in use again", fact("Deleted", 10), shown(channel, "Stopped", 7), Changed, 0},
+		{"a poll shows a deleted name, perhaps in use again", fact("Deleted", 10), shown(channel, "Stopped", 7), Late, 0},
 		{"a poll that was overtaken", fact("Running", 10), shown(channel, "Stopped", 6), Late, 0},
 		{"a poll of another life", fact("Running", 10), with(shown(channel, "Running", 7), life("life-2")), Reborn, 0},
 		{
@@ -161,7 +161,7 @@ func TestDecide(t *testing.T) {
 		},
 		{"a poll shows a job that ended and runs", fact("Finished", 10), with(shown(job, "Processing", 7), life("life-1")), Late, 0},
 		{"a poll shows another end of a job", fact("Finished", 10), with(shown(job, "Error", 7), life("life-1")), Changed, 0},
-		{"a poll shows a life that was taken for Deleted", fact("Deleted", 10), with(shown(channel, "Running", 7), life("life-1")), Changed, 0},
+		{"a poll shows a deleted life", fact("Deleted", 10), with(shown(channel, "Running", 7), life("life-1")), Late, 0},
 		{
 			"told late, with a record of now",
 			Fact{State: "Running", At: at(10), Modified: at(10)},
@@ -274,11 +274,13 @@ func TestDeletionIsNewsOnceAndBeforeTheNextLife(t *testing.T) {
 }
 
 // A time that MK.IO cannot have told yet must not keep what MK.IO shows out of the log until it comes. One that is a
-// little ahead may be a look at a stale copy.
+// little ahead may be that of a server whose clock is.
 func TestARecordedTimeAheadOfMKIOsClock(t *testing.T) {
 	job, channel := key(t, Job, "ladder-hd", "ep-0417"), key(t, LiveChannel, "news-247")
 	poll := func(k Key, state string) Observation {
-		return with(shown(k, state, 7), func(o *Observation) { o.Life, o.Modified, o.SeenBefore = "life-1", at(5), at(10) })
+		return with(shown(k, state, 7), func(o *Observation) {
+			o.Life, o.Modified, o.SeenBefore, o.Clock = "life-1", at(5), at(10), at(10)
+		})
 	}
 	for _, tt := range []struct {
 		name     string
@@ -290,7 +292,12 @@ func TestARecordedTimeAheadOfMKIOsClock(t *testing.T) {
 		{"years", "Stopped", 60 * 24 * 365 * 60, poll(channel, "Running"), Changed},
 		{"years, of an end", "Error", 60 * 24 * 365 * 60, poll(job, "Finished"), Changed},
 		{"years, of a deletion", StateDeleted, 60 * 24 * 365 * 60, poll(channel, "Running"), Changed},
-		{"half an hour", "Stopped", 30, poll(channel, "Running"), Late},
+		{"half an hour", "Stopped", 30, poll(channel, "Running"), Changed},
+		{"some minutes", "Stopped", 4, poll(channel, "Running"), Late},
+		{
+			"years, and the clock is not known for sure", "Stopped", 60 * 24 * 365 * 60,
+			with(poll(channel, "Running"), func(o *Observation) { o.Clock = time.Time{} }), Late,
+		},
 		{"a webhook is no look at MK.IO's clock", "Stopped", 60 * 24, with(told(channel, "Running", 12), life("life-1")), Late},
 	} {
 		recorded := fact(tt.recorded, 0)

@@ -46,21 +46,31 @@
 //
 //  1. Deleted is the end of a life, and a job that is Finished, in Error or Canceled never goes
 //     back to Queued, Scheduled, Processing or Canceling. Where the life is not known this needs
-//     the times to agree; where they do not, it is a Conflict. What MK.IO shows to a poll that knew of
-//     the end counts all the same: another end of a job, a life that was taken for Deleted.
-//  2. MK.IO's own times, like with like: the record's modification time on both sides, then the
+//     the times to agree; where they do not, it is a Conflict. A life that ended stays ended, also where MK.IO shows it
+//     to a poll that knew of the end, unless that is newer than the end: the record was modified after it, or the
+//     life is still shown a quarter of an hour later. Another end of a job counts.
+//  2. An answer that MK.IO took before the recorded state was seen, or came about, is stale and decides nothing, whatever
+//     it shows. [Observation.SeenBefore] says when MK.IO took it, by its Date and Age. Answers of now may be
+//     apart by the [Skew] of its servers' clocks; a stored copy must be newer by all means.
+//  3. MK.IO's own times, like with like: the record's modification time on both sides, then the
 //     time of the change on both sides. Equal times order nothing. A webhook whose time of the change
 //     is older is older, however new the record that it brings.
-//  3. The window of a poll against the time of a webhook: a change told to have happened after
+//  4. The window of a poll against the time of a webhook: a change told to have happened after
 //     the look that showed the recorded state is newer, one from before the look that still
 //     showed the state before it is older. Inside the window nothing is known.
-//  4. A poll asks for the present. It carries the sequence that was recorded before it asked
+//  5. A poll asks for the present. It carries the sequence that was recorded before it asked
 //     ([Observation.Basis]); if nothing was recorded meanwhile, what it saw is newer than the
-//     record, unless its own modification time says that it was read from a stale copy. A recorded time that
-//     lies ahead of MK.IO's clock is no evidence against it.
+//     record, unless its own modification time says that it was read from a stale copy.
 //     A job that is shown in a state from before the recorded one, by a record not modified since the recorded
 //     change, was read from a replica that lags.
-//  5. A job's usual order: Queued, Scheduled, Processing, Canceling, the end.
+//  6. A job's usual order: Queued, Scheduled, Processing, Canceling, the end.
+//
+// A recorded time that lies ahead of MK.IO's clock ([Observation.Clock]) is no evidence: it was made up, or the clock was
+// set back since. Where the clock is not known for sure, all recorded times count.
+//
+// What no evidence can tell: a replica that lags behind, answers with a Date of now, and shows a record that was not
+// modified by the change that it does not have yet, looks like MK.IO going back. Only ends, and the order of a job, are
+// safe from it.
 //
 // Where all are silent the verdict is Conflict: asking MK.IO is cheaper than guessing.
 //

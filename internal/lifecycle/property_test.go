@@ -25,8 +25,11 @@ func (l *log) last() *Fact {
 }
 
 func (l *log) observe(o Observation) Outcome {
-	for {
+	for reborn := false; ; reborn = true {
 		v := Decide(l.last(), o)
+		if reborn {
+			v = v.Following()
+		}
 		if v.MayBeRecorded(l.last(), o) {
 			for _, f := range l.events {
 				if f.Tells(o) {
@@ -43,6 +46,9 @@ func (l *log) observe(o Observation) Outcome {
 			return Changed
 		case Reborn:
 			l.append(Deletion(*l.last(), o))
+			if o.Basis != nil {
+				o.Basis = &l.last().Sequence
+			}
 		default:
 			if v.Outcome == Conflict {
 				l.asked++
@@ -56,7 +62,7 @@ func (l *log) append(o Observation) {
 	n := uint64(len(l.events)) + 1
 	l.events = append(l.events, Fact{
 		Sequence: n, Transition: n, State: o.State, Provisioning: o.Provisioning, Life: o.Life,
-		At: o.At, Modified: o.Modified, Delivery: o.Delivery.ID,
+		At: o.At, Modified: o.Modified, SeenAfter: o.SeenAfter, SeenBefore: o.SeenBefore, Delivery: o.Delivery.ID,
 	})
 }
 

@@ -143,6 +143,12 @@ type Observation struct {
 	// still showed the state before, and the one that showed State. Zero for a webhook.
 	SeenAfter, SeenBefore time.Time
 
+	// Stored is for a poll that was answered with a stored copy, by its Date or Age: what it shows was true at SeenBefore.
+	Stored bool
+
+	// Clock is MK.IO's clock when a poll had its answer; zero where it is not known for sure, and for a webhook.
+	Clock time.Time
+
 	// Basis is the stream sequence that was recorded for the resource before a poll asked (0 for
 	// none). nil for a webhook, which was not asked for.
 	Basis *uint64

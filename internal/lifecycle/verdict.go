@@ -49,6 +49,15 @@ func (v Verdict) ByArrival() Verdict {
 	return v
 }
 
+// Following is the verdict on an observation right behind the end that it implied ([Deletion]): it follows the life that
+// it ended, whether or not that end has a time.
+func (v Verdict) Following() Verdict {
+	if v.Outcome == Conflict || v.Outcome == Late {
+		return changed("it follows the life that it ended")
+	}
+	return v
+}
+
 // News says whether the verdict asks for an event.
 func (v Verdict) News() bool { return v.Outcome == Changed || v.Outcome == Reborn }
 

@@ -19,6 +19,15 @@ type APIError struct {
 	// Genuine is for an answer in MK.IO's own form. A gateway in front of it answers in others.
 	Genuine    bool
 	RetryAfter time.Duration // 0 where the answer does not say
+	Moment     Moment        // when MK.IO knew no better: a cache keeps such answers as well
+}
+
+// MomentOf returns the moment of the answer that an error stands for; zero where there was no answer.
+func MomentOf(err error) Moment {
+	if api, ok := errors.AsType[*APIError](err); ok {
+		return api.Moment
+	}
+	return Moment{}
 }
 
 func (e *APIError) Error() string {

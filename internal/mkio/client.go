@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -24,6 +25,7 @@ type ClientConfig struct {
 	PerMinute int               // most requests in any minute, of each project
 	Transport http.RoundTripper // nil: http.DefaultTransport
 	Resource  ResourcePolicy
+	Log       *slog.Logger // nil: nothing is logged
 }
 
 // A Client asks MK.IO. All its requests of one project share one budget. It tries again what may succeed
@@ -35,6 +37,7 @@ type Client struct {
 	perMinute int
 	resource  ResourcePolicy
 	metrics   *clientMetrics
+	clock     clock
 	admit     func(token string) error
 
 	mu      sync.Mutex
@@ -57,6 +60,9 @@ func NewClient(c ClientConfig) (*Client, error) {
 		return nil, fmt.Errorf("address of MK.IO's API: %w", err)
 	}
 	base.Path = strings.TrimRight(base.Path, "/")
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Client{
 		base:  base,
 		token: c.Token,
@@ -68,6 +74,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		perMinute: c.PerMinute,
 		resource:  c.Resource,
 		metrics:   newClientMetrics(c.PerMinute),
+		clock:     clock{log: c.Log},
 		admit:     func(string) error { return nil },
 		budgets:   map[string]*Budget{},
 	}, nil
@@ -111,9 +118,24 @@ type request struct {
 	body    []byte
 }
 
-// A Moment is when MK.IO took what an answer shows, on its own clock: not before the one, not after
-// the other.
-type Moment struct{ From, To time.Time }
+// A Moment is when MK.IO took what an answer shows, on its own clock.
+type Moment struct {
+	From, To time.Time // not before the one, not after the other
+	Clock    time.Time // MK.IO's clock when the answer was there; zero: it is not known for sure
+	// Stored is for an answer that is older than the request: a cache had kept it, or MK.IO's clock was set back just
+	// now. It shows what was true at its moment, and not what is.
+	Stored bool
+}
+
+// Together is the moment of what two answers show together: that of the first where it is a stored copy from before the
+// second, else that of the second.
+func Together(first, second Moment) Moment {
+	if first.Stored && first.To.Before(second.To) {
+		first.Clock = second.Clock
+		return first
+	}
+	return second
+}
 
 // An answer is a success.
 type answer struct {
@@ -196,19 +218,20 @@ func (c *Client) try(ctx context.Context, r request) (answer, error) {
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Cache-Control", "no-cache")
 	req.Header.Set("User-Agent", "mkio-bridge")
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	asked := time.Now()
+	asked := c.clock.ask()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		c.metrics.asked(r, 0, time.Since(asked))
+		c.metrics.asked(r, 0, time.Since(asked.local))
 		return answer{}, networkError{fmt.Errorf("%s %s: %w", r.method, r.path, withoutAddress(err))}
 	}
 	defer resp.Body.Close()
 	body, err := readAnswer(resp)
-	c.metrics.asked(r, resp.StatusCode, time.Since(asked))
+	c.metrics.asked(r, resp.StatusCode, time.Since(asked.local))
 	if err != nil {
 		return answer{}, networkError{fmt.Errorf("%s %s: reading the answer: %w", r.method, r.path, err)}
 	}
@@ -219,9 +242,11 @@ func (c *Client) try(ctx context.Context, r request) (answer, error) {
 		if token != "" { // what stands before MK.IO may repeat in an error what it was sent
 			body = bytes.ReplaceAll(body, []byte(token), []byte(redacted))
 		}
-		return answer{}, newAPIError(r.method, r.path, resp.StatusCode, resp.Header, body)
+		refusal := newAPIError(r.method, r.path, resp.StatusCode, resp.Header, body)
+		refusal.Moment = c.clock.moment(asked, resp.Header, refusal.Genuine)
+		return answer{}, refusal
 	}
-	return answer{resp.StatusCode, momentOf(resp.Header, asked), body}, nil
+	return answer{resp.StatusCode, c.clock.moment(asked, resp.Header, true), body}, nil
 }
 
 // readAnswer reads the body of an answer, up to a bit more than may be. Where its length was announced there is room for it at
@@ -253,20 +278,6 @@ func withoutAddress(err error) error {
 		return wrapped.Err
 	}
 	return err
-}
-
-// dateStep is how finely an answer's Date tells the time.
-const dateStep = time.Second
-
-// momentOf reads MK.IO's clock. What was asked is answered from a moment within the request; the Date of
-// the answer is the end of it, cut to a second.
-func momentOf(h http.Header, asked time.Time) Moment {
-	took := time.Since(asked)
-	date, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		return Moment{asked.UTC(), asked.UTC().Add(took)}
-	}
-	return Moment{date.UTC().Add(-took), date.UTC().Add(dateStep)}
 }
 
 // get asks for a JSON object.
@@ -323,6 +334,7 @@ type Project struct {
 	Name   string
 	ID     string
 	Active bool
+	Moment Moment // of the answer that showed it
 }
 
 // Projects asks for all projects that the token can see. Those that it returns with an error exist; others may be missing.
@@ -330,12 +342,12 @@ func (c *Client) Projects(ctx context.Context) ([]Project, error) {
 	var all []Project
 	pages := c.pages("", "/api/v1/projects", nil)
 	for pages.More() {
-		items, _, err := pages.next(ctx, Changes)
+		items, a, err := pages.next(ctx, Changes)
 		if err != nil {
 			return all, err
 		}
 		for item := range items.elements() {
-			all = append(all, projectOf(item))
+			all = append(all, projectOf(item, a.moment))
 		}
 	}
 	return all, nil
@@ -343,13 +355,13 @@ func (c *Client) Projects(ctx context.Context) ([]Project, error) {
 
 // Project asks for one project.
 func (c *Client) Project(ctx context.Context, class Class, name string) (Project, error) {
-	v, _, err := c.get(ctx, class, name, "/api/v1/projects/"+url.PathEscape(name), nil)
-	return projectOf(v), err
+	v, a, err := c.get(ctx, class, name, "/api/v1/projects/"+url.PathEscape(name), nil)
+	return projectOf(v, a.moment), err
 }
 
-func projectOf(v value) Project {
+func projectOf(v value, at Moment) Project {
 	top := v.object()
-	p := Project{Active: true}
+	p := Project{Active: true, Moment: at}
 	p.Name, _ = top.at("metadata").object().text("name")
 	p.ID, _ = top.at("metadata").object().text("id")
 	var active *bool

@@ -32,6 +32,11 @@
 // what does not change within a life (its id, its creation) always counts. A streaming locator's
 // startTime and endTime are the window of playback and never read.
 //
+// # When an answer was taken
+//
+// Caches and replicas are between the bridge and MK.IO. [Moment] says when MK.IO took an answer, by its Date and Age and by
+// MK.IO's clock (clock.go), and whether it is a stored copy. Errors have one as well: a cache keeps a 404 like any other answer.
+//
 // # Secrets
 //
 // Records carry ingest tokens, passphrases, keys, signed URLs and people's addresses. Whatever is taken

@@ -30,19 +30,21 @@ func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.C
 		return fmt.Errorf("no path leads to the list of %s", l)
 	}
 	var base time.Time
+	stored := false
 	shower := p.newShower(ctx, l, class)
-	for pages.More() {
+	for first := true; pages.More(); first = false {
 		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, identified: new(bool)}
 		page, err := pages.Next(ctx, class, l.List)
-		if mkio.IsNotFound(err) && base.IsZero() {
+		if mkio.IsNotFound(err) && first {
 			break // MK.IO answers so where nothing matches
 		}
 		if err != nil {
 			return shower.wait(err)
 		}
-		if base.IsZero() {
+		if first {
 			base = page.Moment.From
 		}
+		stored = stored || page.Moment.Stored
 		if page.Unreadable > 0 {
 			shower.troubles.add(fmt.Errorf("%d rows tell no resource", page.Unreadable))
 		}
@@ -64,11 +66,20 @@ func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.C
 		p.tellTroubles(l, looking, &shower.troubles)
 		return nil
 	}
-	if p.tellTroubles(l, changes, &shower.troubles) || base.IsZero() {
+	if p.tellTroubles(l, changes, &shower.troubles) || base.IsZero() || stored {
 		return nil // they are asked for again, up to the next sweep
 	}
+	p.askedUpTo(l, base)
+	return nil
+}
+
+// askedUpTo notes up to when changes were asked for. Where that is earlier than before, MK.IO's clock was set back: what
+// changed since had times that were not asked for, so all is compared.
+func (p *project) askedUpTo(l *list, base time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if base.Add(leastOverlap).Before(l.base) {
+		l.soon(sweeping, time.Now())
+	}
 	l.base = base
-	return nil
 }

@@ -40,7 +40,12 @@
 // A resource is Deleted when a list that was walked to its end, with nothing unreadable on it, does not have
 // it, its own address answers 404 in MK.IO's own words, and then the project itself answers. A list
 // that lacks resources that exist is not believed at all, and one below a parent that answers 404 is empty only
-// if the parent is gone. What is recorded as Deleted comes back by its own address alone.
+// if the parent is gone. What is recorded as Deleted comes back by its own address alone, and where that may be a replica
+// that lags it is asked for again once it cannot be (package lifecycle says when). The end is of when the address answered
+// 404.
+//
+// None of these answers may be a stored copy (package mkio says what is one). The rows of a copy are observations of their
+// moment, and what it lacks proves nothing.
 //
 // An outage may satisfy all of that. So deletions that are many, more than 20 of a kind and more than a fifth of those that
 // live, wait: each is asked for again after DeletePatience and recorded only then. Those that were recorded without

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -47,6 +48,7 @@ type confirmation struct {
 	missing        map[lifecycle.Key]lifecycle.Fact
 	tally          *tally
 	contradictions atomic.Int64 // how many of them exist
+	absent         sync.Map     // when MK.IO said of the others that they do not
 	troubles       troubles
 }
 
@@ -117,7 +119,10 @@ func (c *confirmation) visitOne(ctx context.Context, key lifecycle.Key) (gone bo
 	a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: c.tally}
 	sight, err := p.Client.Get(ctx, mkio.Changes, key)
 	switch {
+	case mkio.IsNotFound(err) && mkio.MomentOf(err).Stored:
+		return false, fmt.Errorf("%w: %w", err, errStored)
 	case mkio.IsNotFound(err):
+		c.absent.Store(key, mkio.MomentOf(err))
 		return true, nil
 	case err != nil:
 		return false, err
@@ -135,8 +140,7 @@ func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key, withhel
 	if len(gone) == 0 {
 		return nil
 	}
-	moment, err := c.project.answers(ctx, c.list)
-	if err != nil {
+	if err := c.project.answers(ctx, c.list); err != nil {
 		return fmt.Errorf("%d resources of it answer 404, and their project does not vouch for that: %w", len(gone), err)
 	}
 	if waits, err := withheld(ctx, gone); waits || err != nil {
@@ -145,7 +149,10 @@ func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key, withhel
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxStates)
 	for _, key := range gone {
-		group.Go(func() error { return c.project.showGone(ctx, c.list, key, c.missing[key], moment, c.tally) })
+		moment, _ := c.absent.Load(key) // before the project answered
+		group.Go(func() error {
+			return c.project.showGone(ctx, c.list, key, c.missing[key], moment.(mkio.Moment), c.tally)
+		})
 	}
 	return group.Wait()
 }
@@ -174,10 +181,10 @@ func (p *project) missing(ctx context.Context, l *list, kind lifecycle.Kind, see
 	return found, nil
 }
 
-// answers says whether the project itself is there and is the one that the log is of, and when.
-func (p *project) answers(ctx context.Context, l *list) (mkio.Moment, error) {
+// answers says whether the project itself is there now and is the one that the log is of.
+func (p *project) answers(ctx context.Context, l *list) error {
 	if err := p.identifyAnew(ctx); err != nil {
-		return mkio.Moment{}, err
+		return err
 	}
 	// Where the token may not see the project, one of its lists speaks for it; and a broken gateway
 	// may know the project and nothing in it.
@@ -189,10 +196,13 @@ func (p *project) answers(ctx context.Context, l *list) (mkio.Moment, error) {
 	}
 	pages, ok := p.Client.Pages(whole, mkio.Filter{})
 	if !ok {
-		return mkio.Moment{}, errors.New("no path leads to it")
+		return errors.New("no path leads to it")
 	}
 	page, err := pages.Next(ctx, mkio.Changes, whole)
-	return page.Moment, err
+	if err == nil && page.Moment.Stored {
+		return fmt.Errorf("the list of %s: %w", whole, errStored)
+	}
+	return err
 }
 
 // showGone records the end of a resource.

@@ -140,6 +140,9 @@ func (p *project) readHistory(ctx context.Context, h *history) error {
 		}
 		if now.IsZero() {
 			now = page.Moment.From
+			if h.settled.After(now) && !page.Moment.Stored {
+				h.settled = time.Time{} // MK.IO's clock was set back
+			}
 			h.settled = later(h.settled, now.Add(-readBack))
 		}
 		from, until := firstAndLast(page.Deliveries)

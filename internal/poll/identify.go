@@ -3,6 +3,7 @@ package poll
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -54,9 +55,12 @@ func (p *project) identifyAnew(ctx context.Context) error {
 		p.refuse(err)
 		return err
 	case mkio.StatusOf(err) == 403:
-		answered = mkio.Project{} // the token may not see the project, and so not its id
+		answered = mkio.Project{Moment: mkio.MomentOf(err)} // the token may not see the project, and so not its id
 	case err != nil:
 		return err
+	}
+	if answered.Moment.Stored { // it may be of another project that had the name
+		return fmt.Errorf("what MK.IO shows of the project: %w", errStored)
 	}
 	if organisation != p.Client.Organisation() {
 		organisation = "" // the token was exchanged meanwhile: whose answer it is cannot be told

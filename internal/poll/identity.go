@@ -43,11 +43,11 @@ func (p *Poller) admit(token string) error {
 	return nil
 }
 
-// compareListed compares the projects that are polled here with those that MK.IO listed.
+// compareListed compares the projects that are polled here with those that MK.IO listed. A stored copy tells nothing of now.
 func (p *Poller) compareListed(ctx context.Context, listed []mkio.Project) {
 	organisation := p.Client.Organisation()
 	for _, l := range listed {
-		if project := p.project(l.Name); project != nil && l.ID != "" {
+		if project := p.project(l.Name); project != nil && l.ID != "" && !l.Moment.Stored {
 			_ = project.identify(ctx, organisation, l.ID) // its own errands go by what it concluded
 		}
 	}

@@ -60,6 +60,8 @@ type ask struct {
 	next  time.Time
 	tries int
 	busy  bool
+	// patient is for one that waits for long, and that another replaces.
+	patient bool
 }
 
 // below says whether the list is one of what lies below a parent.

@@ -222,6 +222,8 @@ func (p *Poller) leave(project *project) {
 // advice says what to do about an error of MK.IO's API.
 func advice(err error) string {
 	switch status := mkio.StatusOf(err); {
+	case errors.Is(err, errStored):
+		return "have no cache between the bridge and MK.IO answer: it is asked with Cache-Control: no-cache"
 	case status == 401:
 		return "the token is wrong, has ended or was revoked: give BRIDGE_MKIO_TOKEN another"
 	case status == 403:

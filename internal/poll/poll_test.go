@@ -102,7 +102,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 		w.t.Fatal(err)
 	}
 	client, err := mkio.NewClient(mkio.ClientConfig{
-		BaseURL: "https://app.mk.io", Token: w.way.given, PerMinute: 1000, Transport: &w.way,
+		BaseURL: "https://app.mk.io", Token: w.way.given, PerMinute: 1000, Transport: &w.way, Log: log,
 	})
 	if err != nil {
 		w.t.Fatal(err)

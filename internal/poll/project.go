@@ -392,7 +392,7 @@ func suggests(kind lifecycle.Kind, l *list) bool {
 func (p *project) ask(key lifecycle.Key, via lifecycle.Via) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.asks[key] == nil {
+	if a := p.asks[key]; a == nil || a.patient && !a.busy {
 		p.asks[key] = &ask{via: via, next: time.Now()}
 		p.rouse()
 	}

@@ -144,11 +144,11 @@ func (s *rowShower) show(row mkio.Row, e entry, a asked) error {
 		s.tally.rests(row.Key.Kind)
 		return nil
 	}
-	return s.askLater(row)
+	return s.askLater(row, a.moment)
 }
 
-// askLater has the state of a row asked for beside the walk.
-func (s *rowShower) askLater(row mkio.Row) error {
+// askLater has the state of a row, which a page of some moment had, asked for beside the walk.
+func (s *rowShower) askLater(row mkio.Row, listed mkio.Moment) error {
 	select {
 	case s.room <- struct{}{}:
 	case <-s.ctx.Done():
@@ -158,12 +158,12 @@ func (s *rowShower) askLater(row mkio.Row) error {
 		defer func() { <-s.room }()
 		s.slots <- struct{}{}
 		defer func() { <-s.slots }()
-		return s.troubles.note(s.askState(row))
+		return s.troubles.note(s.askState(row, listed))
 	})
 	return nil
 }
 
-func (s *rowShower) askState(row mkio.Row) error {
+func (s *rowShower) askState(row mkio.Row, listed mkio.Moment) error {
 	p := s.project
 	a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: s.tally}
 	state, moment, err := p.Client.State(s.ctx, s.class, row.Key)
@@ -174,7 +174,7 @@ func (s *rowShower) askState(row mkio.Row) error {
 		return err
 	}
 	o := row.Observation()
-	o.State, a.moment = state, moment
+	o.State, a.moment = state, mkio.Together(listed, moment)
 	return p.show(s.ctx, s.list, row, o, a)
 }
 

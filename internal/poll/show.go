@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,9 @@ type asked struct {
 	// shown one after the other. nil: an answer of its own, for which it was not.
 	identified *bool
 }
+
+// errStored is for an answer that proves nothing of now.
+var errStored = errors.New("it is a stored copy, by its Date and Age")
 
 // logError is for a log that cannot take an observation now.
 type logError struct{ error }
@@ -71,13 +75,19 @@ func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row
 	}
 	o.Via, o.Basis = a.via, e.basis()
 	o.SeenAfter, o.SeenBefore = p.seenBefore(l, row.Key, e, a.moment), a.moment.To
+	o.Stored, o.Clock = a.moment.Stored, a.moment.Clock
 	if o.State != lifecycle.StateDeleted {
 		p.patience.shown(row.Key)
 	}
 	verdict := lifecycle.Decide(e.fact, o)
 	if !verdict.News() {
 		p.metrics.seen(o, verdict)
-		p.shown(e, a.moment)
+		switch {
+		case verdict.Outcome == lifecycle.Repeat:
+			p.shown(e, a.moment)
+		case e.deleted():
+			p.shownAfterItsEnd(row.Key, e.fact.StaysEnded(a.moment.To))
+		}
 		a.tally.judged(row.Key.Kind, verdict)
 		return nil
 	}
@@ -147,8 +157,11 @@ func (p *project) lastShown(l *list, key lifecycle.Key, e entry) time.Time {
 	return last
 }
 
-// shown notes that a resource in motion still is as it was.
+// shown notes that a resource in motion still is as it was. A stored copy says nothing of now.
 func (p *project) shown(e entry, at mkio.Moment) {
+	if at.Stored {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if m := p.motions[e.resource]; m != nil && m.fact.Sequence == e.fact.Sequence {
@@ -171,6 +184,16 @@ func (p *project) overtaken(key lifecycle.Key) {
 		return
 	}
 	a.next = time.Now().Add(p.pace.active << (a.tries - 1))
+}
+
+// shownAfterItsEnd asks again for a resource that is recorded as gone and that MK.IO shows, once that would mean that its life
+// goes on. Another request for it may come before.
+func (p *project) shownAfterItsEnd(key lifecycle.Key, staysEnded time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a := p.asks[key]; staysEnded > 0 && (a == nil || a.busy || a.patient) {
+		p.asks[key] = &ask{via: lifecycle.Poll, next: time.Now().Add(max(staysEnded, p.pace.active)), patient: true}
+	}
 }
 
 // answer does what was asked for.
@@ -199,7 +222,7 @@ func (p *project) answer(ctx context.Context, key lifecycle.Key, a ask) {
 		}
 		current.next = now.Add(wait)
 		p.silent(err, now, wait)
-	case current.tries == a.tries: // it was not overtaken again
+	case current.tries == a.tries && !current.next.After(now): // it was not overtaken again, nor is it shown after its end
 		delete(p.asks, key)
 	}
 }
@@ -227,7 +250,7 @@ func (p *project) visit(ctx context.Context, l *list, key lifecycle.Key, via lif
 	}
 	o := sight.Observation()
 	if stateless {
-		o.State = state
+		o.State, a.moment = state, mkio.Together(sight.Moment, a.moment)
 	} else {
 		a.moment = sight.Moment
 		if !sight.Shows {

@@ -31,9 +31,7 @@ func (p *project) compare(ctx context.Context, l *list, class mkio.Class, t *tal
 	if err != nil {
 		return err
 	}
-	if done.at = at; at.IsZero() {
-		done.at = done.local.UTC()
-	}
+	done.at = at
 	if err := p.confirmGone(ctx, l, seen, done.horizon, t); err != nil {
 		return err
 	}
@@ -104,17 +102,18 @@ func (p *project) sweptBelow(child lifecycle.Kind) bool {
 // sweepPages shows every row of a list, and returns whom it saw and when it began on MK.IO's clock.
 func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *tally) (seen map[string]bool, began time.Time, err error) {
 	seen = p.roomForSeen(l)
-	unreadable := 0
+	unreadable, stored := 0, false
 	pages, ok := p.Client.Pages(l.List, mkio.Filter{})
 	if !ok {
 		return nil, began, fmt.Errorf("no path leads to the list of %s", l)
 	}
 	shower := p.newShower(ctx, l, class)
 	shower.tally = t
-	for pages.More() {
+	for first := true; pages.More(); first = false {
 		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: t, identified: new(bool)}
 		page, err := pages.Next(ctx, class, l.List)
-		if mkio.IsNotFound(err) && l.below() && began.IsZero() {
+		if mkio.IsNotFound(err) && l.below() && first {
+			began = mkio.MomentOf(err).From
 			err = p.parentGone(ctx, l, err)
 			if err == nil {
 				break // and so is what was below it
@@ -123,7 +122,8 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *
 		if err != nil {
 			return nil, began, shower.wait(err)
 		}
-		if began.IsZero() {
+		stored = stored || page.Moment.Stored
+		if first && !stored {
 			began = page.Moment.From
 			if err := p.first.begin(ctx, withChildren(l.Kinds), began); err != nil {
 				return nil, began, shower.wait(err)
@@ -150,6 +150,9 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *
 	}
 	p.tellTroubles(l, sweeping, &shower.troubles)
 	t.fail(shower.troubles.err())
+	if stored {
+		return nil, began, fmt.Errorf("a page of the list shows what was, so nothing is concluded from what is not on it: %w", errStored)
+	}
 	if unreadable > 0 {
 		return nil, began, fmt.Errorf("%d rows of the list cannot be read, so nothing is concluded from what is not on it", unreadable)
 	}
@@ -170,6 +173,8 @@ func (p *project) roomForSeen(l *list) map[string]bool {
 func (p *project) parentGone(ctx context.Context, l *list, err error) error {
 	_, parentErr := p.Client.Get(ctx, mkio.Changes, l.Parent)
 	switch {
+	case mkio.MomentOf(err).Stored, mkio.MomentOf(parentErr).Stored:
+		return fmt.Errorf("%w: %w", err, errStored)
 	case mkio.IsNotFound(parentErr):
 		return nil
 	case parentErr != nil:

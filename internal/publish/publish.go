@@ -154,7 +154,7 @@ func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Ob
 		var err error
 		verdict, at, err = p.judge(ctx, resource, o, at, fresh)
 		if ended > 0 && at.fact != nil && at.fact.Sequence == ended {
-			verdict = verdict.ByArrival() // it follows the life that it ended, whether or not that end has a time
+			verdict = verdict.Following()
 		}
 		if err == nil && verdict.Outcome == lifecycle.Flap {
 			p.known.flapped(resource, at, o.At)

@@ -435,7 +435,7 @@ func TestAPollThatWasOvertakenIsDropped(t *testing.T) {
 	f.want(p, seen, lifecycle.Late)
 	recorded, _ = p.Recorded(channel)
 	basis = recorded.Sequence
-	seen.State = "Stopped"
+	seen.State, seen.SeenBefore = "Stopped", noon.Add(3*time.Minute)
 	f.want(p, seen, lifecycle.Changed)
 	f.told[len(f.told)-1].Observation.Life = ""
 	f.wantStates("Starting", "Running", "Stopped")
