@@ -17,7 +17,7 @@ type Encoder struct {
 	Names      Names
 	BaseURL    string    // of MK.IO's API, without a trailing slash; events' sources lie below it
 	MaxPayload int       // bytes of headers and payload that NATS takes in one message
-	Log        time.Time // when the stream of the log was made, which tells one log from another; zero: not known yet
+	Log        time.Time // identity of the log: when its stream was created; zero: not read yet
 	Origin     Trace     // where the trace began that the event is written in; zero: in none
 	Span       Trace     // that publishes it
 }
@@ -49,7 +49,7 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 		id    [idDigits]byte
 		names [lifecycle.MaxDepth]string
 	)
-	eventID := string(enc.appendID(id[:0], resource, transition, &o, at))
+	eventID := string(enc.appendID(id[:0], resource, transition, &o, recorded))
 	e := Event{
 		SpecVersion:     specVersion,
 		ID:              eventID,

@@ -12,39 +12,55 @@ import (
 // idDigits is how many digits an event's id has.
 const idDigits = 32
 
-// appendID derives the id of an event of a resource from the occurrence that it records: which transition of which life to
-// which state, and MK.IO's time of the change. So an occurrence has one id, whichever bridge writes it and also in another
-// log, such as the one that follows after a store was lost. Where MK.IO tells no such time, another occurrence could look
-// the same to a log that begins anew, or to one that was restored to what it was before: the log's own identity and the
-// time of the observation stand in, and such an event has an id that no other log gives.
+// appendID derives the id of an event from the occurrence that it records: resource, life, transition, state, and MK.IO's
+// time of the change. One occurrence therefore has one id, whichever bridge writes it, and has it again in the log that
+// follows a lost store.
 //
-// The id is stored with the event. Nothing derives it a second time.
-func (enc Encoder) appendID(b []byte, resource string, transition uint64, o *lifecycle.Observation, observed time.Time) []byte {
-	var room [512]byte
-	of := append(append(room[:0], resource...), '\n')
+// Where MK.IO gives no such time, a log that begins anew, or that was restored to an earlier sequence, may give another
+// occurrence the same transition and state. The identity of the log and the moment of the observation take the place of
+// the time: the first tells apart logs that begin at the same resource, the second what was written to one log before and
+// after it was restored. Such an id is the same for every retry of the observation, and no other log repeats it.
+//
+// An id is stored with its event and never derived a second time, so the events of earlier versions keep theirs.
+func (enc Encoder) appendID(b []byte, resource string, transition uint64, o *lifecycle.Observation, recorded time.Time) []byte {
+	var buffer [512]byte
+	of := append(append(buffer[:0], resource...), '\n')
 	of = append(strconv.AppendUint(of, transition, 10), '\n')
 	of = append(strconv.AppendQuote(of, o.Life), '\n')
 	if changed := timeOfChange(o); !changed.IsZero() {
 		of = changed.UTC().AppendFormat(append(of, "at "...), time.RFC3339Nano)
 	} else {
-		of = strconv.AppendInt(append(of, "log "...), enc.Log.UnixNano(), 10)
-		of = observed.UTC().AppendFormat(append(of, ' '), time.RFC3339Nano)
+		of = enc.Log.UTC().AppendFormat(append(of, "log "...), time.RFC3339Nano)
+		of = observedAt(o, recorded).UTC().AppendFormat(append(of, ' '), time.RFC3339Nano)
 	}
 	sum := sha256.Sum256(appendLower(append(of, '\n'), o.State))
 	return hex.AppendEncode(b, sum[:idDigits/2])
 }
 
-// timeOfChange is MK.IO's time of the very change that an observation tells; zero where it tells none for certain. The
-// record's modification time is one where the state before was still shown earlier, and for a job, whose states do not
-// come back. Of anything else the record may have been modified long before, in the same state or another.
+// timeOfChange is MK.IO's time of the change that an observation reports; zero where no time is certain to be that of the
+// change. A record's modification time counts where MK.IO still showed the state before no later than that, and for a state
+// that does not return within a life. Any other record may have been modified long before the change: MK.IO does not
+// promise that a change of state modifies the record.
 func timeOfChange(o *lifecycle.Observation) time.Time {
 	switch {
 	case !o.At.IsZero():
 		return o.At
 	case !o.SeenAfter.IsZero() && !o.Modified.Before(o.SeenAfter):
 		return o.Modified
-	case o.Key.Kind == lifecycle.Job && lifecycle.PhaseOf(lifecycle.Job, o.State, "") != lifecycle.Unknown:
+	case lifecycle.OncePerLife(o.Key.Kind, o.State):
 		return o.Modified
 	}
 	return time.Time{}
+}
+
+// observedAt is the moment of an observation: of the response that showed the state, or of the delivery; else the moment
+// the event is made.
+func observedAt(o *lifecycle.Observation, recorded time.Time) time.Time {
+	switch {
+	case !o.SeenBefore.IsZero():
+		return o.SeenBefore
+	case o.Delivery != nil && !o.Delivery.Received.IsZero():
+		return o.Delivery.Received
+	}
+	return recorded
 }
