@@ -9,19 +9,18 @@ import (
 )
 
 var (
-	logMade   = time.Date(2031, 3, 1, 8, 0, 0, 123, time.UTC)
-	remade    = logMade.Add(72 * time.Hour)
+	created   = time.Date(2031, 3, 1, 8, 0, 0, 123, time.UTC) // the log
+	recreated = created.Add(96 * time.Hour)
 	fourth    = time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)
 	ninth     = time.Date(2031, 3, 9, 10, 0, 0, 0, time.UTC)
-	delivered = &lifecycle.Delivery{ID: "d-1", Type: "MediaKind.ChannelInstanceStarted", Received: fourth}
 )
 
-// idOf is the id of an observation's event in a log that was made at some time.
-func idOf(t *testing.T, log time.Time, o lifecycle.Observation, before *lifecycle.Fact) string {
+// idOf is the id of an observation's event in a log that was created at some time.
+func idOf(t *testing.T, log time.Time, o lifecycle.Observation) string {
 	t.Helper()
 	enc := encoder()
 	enc.Log = log
-	m, err := encode(enc, o, before, time.Now())
+	m, err := encode(enc, o, nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,78 +31,105 @@ func idOf(t *testing.T, log time.Time, o lifecycle.Observation, before *lifecycl
 	return e.ID
 }
 
-func running(t *testing.T, change func(*lifecycle.Observation)) lifecycle.Observation {
+// A channel that a delivery reports as running, received at some time.
+func running(t *testing.T, received time.Time, change func(*lifecycle.Observation)) lifecycle.Observation {
 	t.Helper()
 	o := lifecycle.Observation{
-		Key: key(t, lifecycle.LiveChannel, "harbor-live", "news"), State: "Running", Via: lifecycle.Webhook, Delivery: delivered,
-		Source: "/x", Subject: "x",
+		Key: key(t, lifecycle.LiveChannel, "harbor-live", "news"), State: "Running", Via: lifecycle.Webhook,
+		Delivery: &lifecycle.Delivery{ID: "d-" + received.String(), Type: "MediaKind.ChannelInstanceStarted", Received: received},
+		Source:   "/x", Subject: "x",
 	}
 	change(&o)
 	return o
 }
 
-// MK.IO's time of a change tells the occurrence, in whatever log it is recorded and whoever records it.
+// polled makes an observation that of a poll at some time, which shows a record that was last modified on the fourth.
+func polled(at time.Time) func(*lifecycle.Observation) {
+	return func(o *lifecycle.Observation) {
+		o.Via, o.Delivery, o.SeenBefore, o.Modified = lifecycle.Poll, nil, at, fourth
+	}
+}
+
+// MK.IO's time of a change identifies the occurrence, in whatever log and by whatever observation it is recorded.
 func TestAnOccurrenceHasOneIDInEveryLog(t *testing.T) {
 	tests := map[string]func(*lifecycle.Observation){
-		"time of the change": func(o *lifecycle.Observation) { o.At = fourth },
-		"modified since the state before was shown": func(o *lifecycle.Observation) {
-			o.Modified, o.SeenAfter, o.SeenBefore = fourth, fourth.Add(-time.Minute), fourth.Add(time.Minute)
-		},
-		"modification of a job": func(o *lifecycle.Observation) {
+		"time of the change":                  func(o *lifecycle.Observation) { o.At = fourth },
+		"time of the change, in a life":       func(o *lifecycle.Observation) { o.At, o.Life = fourth, "life-1" },
+		"time of the change, in another zone": func(o *lifecycle.Observation) { o.At = fourth.In(time.FixedZone("", 3600)) },
+		"modified after the state before":     func(o *lifecycle.Observation) { o.Modified, o.SeenAfter = fourth, fourth.Add(-time.Minute) },
+		"modification of a job in a usual state": func(o *lifecycle.Observation) {
 			o.Key, o.State, o.Modified = key(t, lifecycle.Job, "p", "t", "j"), "Finished", fourth
 		},
 	}
 	for name, change := range tests {
 		t.Run(name, func(t *testing.T) {
-			one, other := running(t, change), running(t, change)
-			other.Delivery = &lifecycle.Delivery{ID: "d-2", Type: "MediaKind.Other", Received: ninth}
-			if !other.SeenBefore.IsZero() {
-				other.SeenBefore = other.SeenBefore.Add(time.Second)
-			}
-			if a, b := idOf(t, logMade, one, nil), idOf(t, remade, other, nil); a != b {
+			a, b := idOf(t, created, running(t, fourth, change)), idOf(t, recreated, running(t, ninth, change))
+			if a != b {
 				t.Errorf("ids %s and %s", a, b)
+			}
+		})
+	}
+	zoned := idOf(t, created, running(t, fourth, tests["time of the change, in another zone"]))
+	if plain := idOf(t, created, running(t, fourth, tests["time of the change"])); plain != zoned {
+		t.Errorf("ids %s, and %s with the time in another zone", plain, zoned)
+	}
+}
+
+// Occurrences that share a transition and a state, because the log between them was lost, have different ids.
+func TestTwoOccurrencesNeverShareAnID(t *testing.T) {
+	nothing := func(*lifecycle.Observation) {}
+	type seen struct {
+		log, at time.Time
+		change  func(*lifecycle.Observation)
+	}
+	tests := map[string][2]seen{
+		"another time of the change": {
+			{created, fourth, func(o *lifecycle.Observation) { o.At = fourth }},
+			{recreated, ninth, func(o *lifecycle.Observation) { o.At = ninth }},
+		},
+		"another time of the change, by a nanosecond": {
+			{created, fourth, func(o *lifecycle.Observation) { o.At = fourth }},
+			{recreated, fourth, func(o *lifecycle.Observation) { o.At = fourth.Add(1) }},
+		},
+		"another life, at the same time": {
+			{created, fourth, func(o *lifecycle.Observation) { o.At, o.Life = fourth, "life-1" }},
+			{recreated, fourth, func(o *lifecycle.Observation) { o.At, o.Life = fourth, "life-2" }},
+		},
+		"no time, in another log":                           {{created, fourth, nothing}, {recreated, fourth, nothing}},
+		"no time, in a log that was restored":               {{created, fourth, nothing}, {created, ninth, nothing}},
+		"a record not modified, in another log":             {{created, fourth, polled(ninth)}, {recreated, fourth, polled(ninth)}},
+		"a record not modified, in a log that was restored": {{created, fourth, polled(fourth)}, {created, ninth, polled(ninth)}},
+		"a job in a state that may return": {
+			{created, fourth, func(o *lifecycle.Observation) { polled(fourth)(o); o.Key = key(t, lifecycle.Job, "p", "t", "j") }},
+			{created, ninth, func(o *lifecycle.Observation) { polled(ninth)(o); o.Key = key(t, lifecycle.Job, "p", "t", "j") }},
+		},
+	}
+	for name, two := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := idOf(t, two[0].log, running(t, two[0].at, two[0].change))
+			if b := idOf(t, two[1].log, running(t, two[1].at, two[1].change)); a == b {
+				t.Errorf("both have id %s", a)
 			}
 		})
 	}
 }
 
-// Two occurrences that a log which began anew cannot tell apart by their transition and state have ids of their own.
-func TestTwoOccurrencesNeverShareAnID(t *testing.T) {
-	still := func(o *lifecycle.Observation) {}
-	type seen struct {
-		log    time.Time
-		change func(*lifecycle.Observation)
+// The end of a life that a re-used name implies, and the first event of the next life, come of one observation.
+func TestTheTwoEventsOfAReusedNameHaveDifferentIDs(t *testing.T) {
+	next := running(t, ninth, func(o *lifecycle.Observation) { o.State, o.Life = lifecycle.StateDeleted, "life-2" })
+	ended := lifecycle.Deletion(lifecycle.Fact{Transition: 4, State: "Running", Life: "life-1"}, next)
+	if a, b := idOf(t, created, ended), idOf(t, created, next); a == b {
+		t.Errorf("both have id %s", a)
 	}
-	tests := map[string][2]seen{
-		"at another time": {
-			{logMade, func(o *lifecycle.Observation) { o.At = fourth }},
-			{remade, func(o *lifecycle.Observation) { o.At = ninth }},
-		},
-		"of another life at the same time": {
-			{logMade, func(o *lifecycle.Observation) { o.At, o.Life = fourth, "life-1" }},
-			{remade, func(o *lifecycle.Observation) { o.At, o.Life = fourth, "life-2" }},
-		},
-		"without a time, in another log": {{logMade, still}, {remade, still}},
-		"without a time, in a log that was restored": {
-			{logMade, still},
-			{logMade, func(o *lifecycle.Observation) {
-				o.Delivery = &lifecycle.Delivery{ID: "d-9", Type: delivered.Type, Received: ninth}
-			}},
-		},
-		"polled in a record that its changes of state do not modify": {
-			{logMade, func(o *lifecycle.Observation) {
-				o.Modified, o.Via, o.Delivery, o.SeenBefore = fourth, lifecycle.Poll, nil, fourth
-			}},
-			{remade, func(o *lifecycle.Observation) {
-				o.Modified, o.Via, o.Delivery, o.SeenBefore = fourth, lifecycle.Poll, nil, ninth
-			}},
-		},
-	}
-	for name, two := range tests {
+}
+
+// An observation that is written again, because no acknowledgement came, makes an event of the same id.
+func TestAnObservationKeepsItsID(t *testing.T) {
+	for name, change := range map[string]func(*lifecycle.Observation){"of a delivery": func(*lifecycle.Observation) {}, "of a poll": polled(ninth)} {
 		t.Run(name, func(t *testing.T) {
-			a := idOf(t, two[0].log, running(t, two[0].change), nil)
-			if b := idOf(t, two[1].log, running(t, two[1].change), nil); a == b {
-				t.Errorf("both have id %s", a)
+			o := running(t, ninth, change)
+			if a, b := idOf(t, created, o), idOf(t, created, o); a != b {
+				t.Errorf("ids %s and %s", a, b)
 			}
 		})
 	}
