@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -44,45 +45,64 @@ func TestTheIdentityOfTheLogOutlivesARestart(t *testing.T) {
 	}
 }
 
-// A restore may keep the time at which the stream was created or not: what is written behind the backup has an id of its own
-// in both cases, and an occurrence that is recorded again has the id it had.
+// A restored log goes on from an earlier sequence, so that another occurrence may get the transition and state of one that
+// was lost. It has an id of its own, whether the log keeps its identity or not; the same occurrence has the id it had.
 func TestIDsAfterAnOlderBackupWasRestored(t *testing.T) {
 	news, clock := key(t, lifecycle.LiveChannel, "news"), key(t, lifecycle.LiveChannel, "clock")
-	f, nc := onServer(t, brokertest.Start(t))
+	store, backup := t.TempDir(), t.TempDir()
+	server := brokertest.StartIn(t, store)
+	f, nc := onServer(t, server)
 	p := f.loaded()
 	f.want(p, told(news, "Starting", 1), lifecycle.Changed)
 	f.want(p, told(clock, "Starting", 1), lifecycle.Changed)
 	identity, root := f.created(), f.verified(nil)
-	streams := []string{names.EventStream(), names.StateStream()}
-	var backups []brokertest.Backup
-	for _, stream := range streams {
-		backups = append(backups, brokertest.BackUp(t, nc, stream))
+	log, state := brokertest.BackUp(t, nc, names.EventStream()), brokertest.BackUp(t, nc, names.StateStream())
+	server.Shutdown()
+	if err := os.CopyFS(backup, os.DirFS(store)); err != nil {
+		t.Fatal(err)
 	}
+	f, _ = onServer(t, brokertest.StartIn(t, store))
+	p = f.loaded()
 	f.want(p, polledAfter(news, "Running", 2, 1), lifecycle.Changed)
 	f.want(p, told(clock, "Running", 2), lifecycle.Changed)
 	lost := f.ids()
 
-	server := brokertest.Start(t)
-	nc, _ = server.Connect()
-	for i, stream := range streams {
-		backups[i].Restore(t, nc, stream)
+	tests := []struct {
+		name    string
+		restore func(t *testing.T) brokertest.Server
+		keeps   bool // the identity of the log, as measured with nats-server 2.15.2
+	}{
+		{"a copy of the store", func(t *testing.T) brokertest.Server { return brokertest.StartIn(t, backup) }, true},
+		{"a backup over NATS, on another server", func(t *testing.T) brokertest.Server {
+			server := brokertest.Start(t)
+			nc, _ := server.Connect()
+			log.Restore(t, nc, names.EventStream())
+			state.Restore(t, nc, names.StateStream())
+			return server
+		}, false},
 	}
-	f, _ = onServer(t, server)
-	t.Logf("created %s, restored %s", identity, f.created())
-	f.verified(&root)
-	p = f.loaded()
-	f.want(p, polledAfter(news, "Running", 9, 1), lifecycle.Changed)
-	f.want(p, told(clock, "Running", 2), lifecycle.Changed)
-	f.verified(&root)
-	restored := f.ids()
-	if len(lost) != 4 || len(restored) != 4 || restored[0] != lost[0] || restored[1] != lost[1] {
-		t.Fatalf("ids %v, after the restore %v", lost, restored)
-	}
-	if restored[2] == lost[2] {
-		t.Errorf("two occurrences have id %s", lost[2])
-	}
-	if restored[3] != lost[3] {
-		t.Errorf("one occurrence had id %s and has %s", lost[3], restored[3])
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f, _ := onServer(t, tt.restore(t))
+			if is := f.created(); is.Equal(identity) != tt.keeps {
+				t.Errorf("the log was created at %s, now at %s", identity, is)
+			}
+			f.verified(&root)
+			p := f.loaded()
+			f.want(p, polledAfter(news, "Running", 9, 1), lifecycle.Changed)
+			f.want(p, told(clock, "Running", 2), lifecycle.Changed)
+			f.verified(&root)
+			restored := f.ids()
+			if len(lost) != 4 || len(restored) != 4 || restored[0] != lost[0] || restored[1] != lost[1] {
+				t.Fatalf("ids %v, after the restore %v", lost, restored)
+			}
+			if restored[2] == lost[2] {
+				t.Errorf("two occurrences have id %s", lost[2])
+			}
+			if restored[3] != lost[3] {
+				t.Errorf("one occurrence had id %s and has %s", lost[3], restored[3])
+			}
+		})
 	}
 }
 
