@@ -38,15 +38,12 @@ func (enc Encoder) appendID(b []byte, resource string, transition uint64, o *lif
 }
 
 // timeOfChange is MK.IO's time of the change that an observation reports; zero where no time is certain to be that of the
-// change. A record's modification time counts where MK.IO still showed the state before no later than that, and for a state
-// that does not return within a life. Any other record may have been modified long before the change: MK.IO does not
-// promise that a change of state modifies the record.
+// change. A record's modification time counts only for a state that does not return within a life: MK.IO does not promise
+// that a change of state modifies the record, so two changes to one state may show the same modification.
 func timeOfChange(o *lifecycle.Observation) time.Time {
 	switch {
 	case !o.At.IsZero():
 		return o.At
-	case !o.SeenAfter.IsZero() && !o.Modified.Before(o.SeenAfter):
-		return o.Modified
 	case lifecycle.OncePerLife(o.Key.Kind, o.State):
 		return o.Modified
 	}

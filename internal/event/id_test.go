@@ -56,7 +56,6 @@ func TestAnOccurrenceHasOneIDInEveryLog(t *testing.T) {
 		"time of the change":                  func(o *lifecycle.Observation) { o.At = fourth },
 		"time of the change, in a life":       func(o *lifecycle.Observation) { o.At, o.Life = fourth, "life-1" },
 		"time of the change, in another zone": func(o *lifecycle.Observation) { o.At = fourth.In(time.FixedZone("", 3600)) },
-		"modified after the state before":     func(o *lifecycle.Observation) { o.Modified, o.SeenAfter = fourth, fourth.Add(-time.Minute) },
 		"modification of a job in a usual state": func(o *lifecycle.Observation) {
 			o.Key, o.State, o.Modified = key(t, lifecycle.Job, "p", "t", "j"), "Finished", fourth
 		},
@@ -99,6 +98,13 @@ func TestTwoOccurrencesNeverShareAnID(t *testing.T) {
 		"no time, in a log that was restored":               {{created, fourth, nothing}, {created, ninth, nothing}},
 		"a record not modified, in another log":             {{created, fourth, polled(ninth)}, {recreated, fourth, polled(ninth)}},
 		"a record not modified, in a log that was restored": {{created, fourth, polled(fourth)}, {created, ninth, polled(ninth)}},
+		"a record modified after the state before, and not by the change, in a log that was restored": {
+			{created, fourth, func(o *lifecycle.Observation) { polled(ninth)(o); o.SeenAfter = fourth.Add(-time.Minute) }},
+			{created, ninth, func(o *lifecycle.Observation) {
+				polled(ninth.Add(time.Minute))(o)
+				o.SeenAfter = fourth.Add(-time.Minute)
+			}},
+		},
 		"a job in a state that may return": {
 			{created, fourth, func(o *lifecycle.Observation) { polled(fourth)(o); o.Key = key(t, lifecycle.Job, "p", "t", "j") }},
 			{created, ninth, func(o *lifecycle.Observation) { polled(ninth)(o); o.Key = key(t, lifecycle.Job, "p", "t", "j") }},
