@@ -72,8 +72,12 @@ func TestIDsAfterAnOlderBackupWasRestored(t *testing.T) {
 		restore func(t *testing.T) brokertest.Server
 		keeps   bool // the identity of the log, as measured with nats-server 2.15.2
 	}{
-		{"a copy of the store", func(t *testing.T) brokertest.Server { return brokertest.StartIn(t, backup) }, true},
+		{"a copy of the store", func(t *testing.T) brokertest.Server {
+			t.Helper()
+			return brokertest.StartIn(t, backup)
+		}, true},
 		{"a backup over NATS, on another server", func(t *testing.T) brokertest.Server {
+			t.Helper()
 			server := brokertest.Start(t)
 			nc, _ := server.Connect()
 			log.Restore(t, nc, names.EventStream())
