@@ -3,7 +3,7 @@
 //
 //   - the names of streams and buckets ([Names]),
 //   - the subject of an event and back (subject.go),
-//   - the CloudEvent in the payload ([Event], [Encoder]),
+//   - the CloudEvent in the payload ([Event], [Encoder]), and which occurrence its id stands for (id.go),
 //   - the Mkio-* headers, which repeat what the next decision needs ([FactOf]), so that a scan
 //     of headers alone rebuilds everything the bridge remembers.
 //

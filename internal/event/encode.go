@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,15 +15,17 @@ import (
 // An Encoder makes the message of a resource's next event.
 type Encoder struct {
 	Names      Names
-	BaseURL    string // of MK.IO's API, without a trailing slash; events' sources lie below it
-	MaxPayload int    // bytes of headers and payload that NATS takes in one message
-	Origin     Trace  // where the trace began that the event is written in; zero: in none
-	Span       Trace  // that publishes it
+	BaseURL    string    // of MK.IO's API, without a trailing slash; events' sources lie below it
+	MaxPayload int       // bytes of headers and payload that NATS takes in one message
+	Log        time.Time // identity of the log: when its stream was created; zero: not read yet
+	Origin     Trace     // where the trace began that the event is written in; zero: in none
+	Span       Trace     // that publishes it
 }
 
 // A Message is an event that is ready to be published. The zero Message has room for none; one that was used before
 // keeps its room for the next.
 type Message struct {
+	ID      string // of the event
 	Subject string
 	Header  nats.Header
 	Payload []byte
@@ -48,9 +49,10 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 		id    [idDigits]byte
 		names [lifecycle.MaxDepth]string
 	)
+	eventID := string(enc.appendID(id[:0], resource, transition, &o, recorded))
 	e := Event{
 		SpecVersion:     specVersion,
-		ID:              string(appendID(id[:0], resource, transition, o.State)),
+		ID:              eventID,
 		Source:          o.Source,
 		Type:            TypeOf(o.Key.Kind, o.Discovered && transition == 1),
 		Subject:         o.Subject,
@@ -98,7 +100,7 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 		e.Data.PreviousPhase = lifecycle.PhaseOf(o.Key.Kind, previous.State, previous.Provisioning)
 		e.Data.Evidence.PreviousSequence = previous.Sequence
 	}
-	m.Subject = subject
+	m.ID, m.Subject = eventID, subject
 	return enc.fit(m, &e, &o)
 }
 
@@ -149,24 +151,6 @@ func Hash(payload []byte) string {
 	sum := sha256.Sum256(payload)
 	var digits [2 * sha256.Size]byte
 	return string(hex.AppendEncode(digits[:0], sum[:]))
-}
-
-// idDigits is how many digits an event's id has.
-const idDigits = 32
-
-// IDOf is the id of the event of a resource that is, or becomes, a fact.
-func IDOf(resource string, f lifecycle.Fact) string {
-	var id [idDigits]byte
-	return string(appendID(id[:0], resource, f.Transition, f.State))
-}
-
-// appendID derives an event's id from its place, so that every bridge gives one event one id.
-func appendID(b []byte, resource string, transition uint64, state string) []byte {
-	var room [256]byte
-	place := append(append(room[:0], resource...), '\n')
-	place = append(strconv.AppendUint(place, transition, 10), '\n')
-	sum := sha256.Sum256(appendLower(place, state))
-	return hex.AppendEncode(b, sum[:idDigits/2])
 }
 
 // TimeOf is the event's time and where it comes from: MK.IO's time of the change, else the time

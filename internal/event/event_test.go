@@ -104,7 +104,7 @@ func TestEncodeInATrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.ID != plain.ID || e.ID != event.IDOf(e.PartitionKey, m.Fact) || m.Subject != untraced.Subject {
+	if e.ID != plain.ID || e.ID != m.ID || m.Subject != untraced.Subject {
 		t.Errorf("id %s on %s, without a trace %s on %s", e.ID, m.Subject, plain.ID, untraced.Subject)
 	}
 	if is := (event.Trace{Parent: e.TraceParent, State: e.TraceState}); is != enc.Origin {

@@ -174,6 +174,12 @@ func rank(kind Kind, state string) (place int, ok bool) {
 	return len(jobOrder), jobEnded(kind, state)
 }
 
+// OncePerLife says whether a resource reaches a state at most once in a life. Of the usual states of a job that is so.
+func OncePerLife(kind Kind, state string) bool {
+	_, usual := rank(kind, state)
+	return usual
+}
+
 // SortStates puts states into the order in which they usually follow each other, where the kind has one.
 func SortStates(kind Kind, states []string) {
 	slices.SortFunc(states, func(a, b string) int {

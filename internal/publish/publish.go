@@ -235,9 +235,13 @@ func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Obse
 // commit writes the resource's next event behind the place it is known to be at.
 func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Observation, at place) (stored place, err error) {
 	ctx, span := p.tracer.Produce(ctx, "publish")
-	defer func() { p.endPublish(span, resource, o, stored, err) }()
+	var id string
+	defer func() { p.endPublish(span, id, o, stored, err) }()
 	// The payload limit is asked for each time: another server of a cluster may have another.
 	encoder := event.Encoder{Names: p.names, BaseURL: p.baseURL, MaxPayload: int(p.nc.MaxPayload())}
+	if made := p.made.Load(); made != 0 {
+		encoder.Log = time.Unix(0, made)
+	}
 	encoder.Origin, encoder.Span = event.Trace(tracing.Origin(ctx)), event.Trace(tracing.Here(ctx))
 	m := messages.Get().(*event.Message)
 	if err := encoder.Encode(m, o, at.fact, time.Now()); err != nil {
@@ -257,6 +261,7 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	}
 	p.gate.worked()
 	p.metrics.acked(o, asked)
+	id = m.ID
 	fact := m.Fact // by itself: the message becomes another
 	fact.Sequence = sequence
 	recycle(m)

@@ -26,8 +26,8 @@ func endObserve(span trace.Span, o lifecycle.Observation, verdict lifecycle.Verd
 	})
 }
 
-// endPublish tells which event was written. That somebody else was first is an answer, and no error.
-func (p *Publisher) endPublish(span trace.Span, resource string, o lifecycle.Observation, stored place, err error) {
+// endPublish tells which event was written, by its id. That somebody else was first is an answer, and no error.
+func (p *Publisher) endPublish(span trace.Span, id string, o lifecycle.Observation, stored place, err error) {
 	conflict := conflicted(err)
 	if conflict {
 		err = nil
@@ -35,7 +35,6 @@ func (p *Publisher) endPublish(span trace.Span, resource string, o lifecycle.Obs
 	tracing.End(span, err, func() []attribute.KeyValue {
 		told := append(messaging(p.names.EventStream()), attribute.Bool("mkio.conflict", conflict))
 		if stored.fact != nil {
-			id := event.IDOf(resource, *stored.fact)
 			told = append(told,
 				attribute.String("messaging.message.id", id),
 				attribute.String("cloudevents.event_id", id),
