@@ -128,9 +128,6 @@ func (j *judge) ends(e *eventlog.Entry) bool {
 
 // awaitSince is [await] of what was recorded since a position.
 func awaitSince(ctx context.Context, log *eventlog.Log, key lifecycle.Key, g goal, since position) (last *eventlog.Entry, err error) {
-	if err := since.check(ctx, log); err != nil {
-		return nil, err
-	}
 	j := &judge{goal: g, since: since, earlier: true}
 	end, err := j.read(ctx, log, key)
 	switch {
@@ -146,6 +143,9 @@ func awaitSince(ctx context.Context, log *eventlog.Log, key lifecycle.Key, g goa
 
 // read returns the event that ends the wait; nil with an error, or when the context ends.
 func (j *judge) read(ctx context.Context, log *eventlog.Log, key lifecycle.Key) (*eventlog.Entry, error) {
+	if err := j.since.check(ctx, log); err != nil {
+		return nil, err
+	}
 	if end, err := j.first(log.History(ctx, key)); end != nil || err != nil {
 		return end, err
 	}

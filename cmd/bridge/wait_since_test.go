@@ -1,0 +1,286 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/publish"
+)
+
+// A waitStep is what happens in a minute of a story: a state is recorded, the position is taken, or the wait begins.
+type waitStep struct {
+	life, state string
+	ago         time.Duration // since when, by MK.IO, it is in the state
+	undated     bool          // MK.IO does not tell
+	discovered  bool
+	mark        string
+}
+
+// The steps that are no state.
+var (
+	takeSince = waitStep{mark: "since"}
+	beginWait = waitStep{mark: "wait"}
+	pass      = waitStep{mark: "pass"}
+)
+
+func is(life, state string) waitStep { return waitStep{life: life, state: state} }
+
+// recordedLate is a state of some minutes ago.
+func recordedLate(life, state string, minutes int) waitStep {
+	return waitStep{life: life, state: state, ago: time.Duration(minutes) * time.Minute}
+}
+
+// A waitStory is a log with a resource to which the steps of a story happen.
+type waitStory struct {
+	t         *testing.T
+	key       lifecycle.Key
+	log       *eventlog.Log
+	publisher *publish.Publisher
+	created   map[string]time.Time
+	since     time.Time
+	sequence  uint64 // of the log when since was taken
+}
+
+// storyOf begins a story in a bubble of package synctest.
+func storyOf(t *testing.T, key lifecycle.Key) *waitStory {
+	t.Helper()
+	nc, js := brokertest.Start(t).Connect()
+	names := event.NewNames(event.DefaultPrefix)
+	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+		t.Fatal(err)
+	}
+	return &waitStory{
+		t: t, key: key, log: eventlog.New(js, names), created: map[string]time.Time{},
+		publisher: publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)}),
+	}
+}
+
+// happen takes a minute.
+func (s *waitStory) happen(step waitStep) {
+	s.t.Helper()
+	time.Sleep(time.Minute)
+	switch step.mark {
+	case "since":
+		info, err := s.log.Stream(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.since, s.sequence = time.Now(), info.State.LastSeq
+		return
+	case "wait", "pass":
+		return
+	}
+	if s.created[step.life].IsZero() {
+		s.created[step.life] = time.Now().Add(-step.ago)
+	}
+	o := lifecycle.Observation{
+		Key: s.key, State: step.state, Life: step.life, Created: s.created[step.life], At: time.Now().Add(-step.ago),
+		Via: lifecycle.Webhook, Delivery: &lifecycle.Delivery{ID: time.Now().String(), Type: "MediaKind.Test", Received: time.Now()},
+		Discovered: step.discovered, Source: "/x", Subject: "x",
+	}
+	if step.undated {
+		o.At = time.Time{}
+	}
+	if v, err := s.publisher.Observe(s.t.Context(), o); err != nil || v.Outcome != lifecycle.Changed {
+		s.t.Fatalf("%+v: %s (%s), %v", step, v.Outcome, v.Why, err)
+	}
+}
+
+// wait is told what ended a wait: the sequence and state of the event, or that it took too long.
+func (s *waitStory) wait(g goal, p position) <-chan string {
+	ctx, cancel := context.WithTimeoutCause(s.t.Context(), time.Hour, errTimedOut)
+	ended := make(chan string, 1)
+	go func() {
+		defer cancel()
+		e, err := awaitSince(ctx, s.log, s.key, g, p)
+		switch {
+		case errors.Is(err, errTimedOut):
+			ended <- "timed out"
+		case e == nil:
+			ended <- err.Error()
+		case err != nil:
+			ended <- fmt.Sprintf("%d %s: ended otherwise", e.Sequence, e.Event.Data.State)
+		default:
+			ended <- fmt.Sprintf("%d %s", e.Sequence, e.Event.Data.State)
+		}
+	}()
+	return ended
+}
+
+var (
+	waitedJob     = mustKey(lifecycle.Job, "p1", "t", "reused")
+	waitedChannel = mustKey(lifecycle.LiveChannel, "p1", "news")
+	waitedAsset   = mustKey(lifecycle.Asset, "p1", "reel")
+)
+
+func mustKey(kind lifecycle.Kind, project string, n ...string) lifecycle.Key {
+	key, err := lifecycle.NewKey(kind, project, n...)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// What ends a wait since a time, and since a sequence. A Deleted that another life implies has a sequence too.
+func TestWhatEndsAWaitSince(t *testing.T) {
+	defer broker.HoldClock()()
+	succeeded, running, deleted := goal{phase: lifecycle.Succeeded}, goal{states: []string{"Running"}}, goal{phase: lifecycle.Gone}
+	const timedOut = "timed out"
+	for _, tt := range []struct {
+		name           string
+		key            lifecycle.Key
+		goal           goal
+		steps          []waitStep
+		time, sequence string
+	}{
+		{
+			"a job made anew fails, and the end of the life before is no success", waitedJob, succeeded,
+			[]waitStep{is("1", "Finished"), takeSince, beginWait, is("2", "Queued"), is("2", "Error")},
+			"4 Error: ended otherwise", "4 Error: ended otherwise",
+		},
+		{
+			"a job made anew succeeds", waitedJob, succeeded,
+			[]waitStep{is("1", "Error"), takeSince, beginWait, is("2", "Processing"), is("2", "Finished")},
+			"4 Finished", "4 Finished",
+		},
+		{
+			"a job made anew succeeded before the wait began", waitedJob, succeeded,
+			[]waitStep{is("1", "Finished"), takeSince, is("2", "Processing"), is("2", "Finished"), beginWait},
+			"4 Finished", "4 Finished",
+		},
+		{
+			"a job succeeded and was deleted before the wait began", waitedJob, succeeded,
+			[]waitStep{takeSince, is("1", "Finished"), is("1", "Deleted"), beginWait},
+			"1 Finished", "1 Finished",
+		},
+		{
+			"a new job", waitedJob, succeeded,
+			[]waitStep{takeSince, beginWait, is("1", "Queued"), is("1", "Finished")},
+			"2 Finished", "2 Finished",
+		},
+		{
+			"the deletion of a life from before", waitedJob, succeeded,
+			[]waitStep{is("1", "Processing"), takeSince, beginWait, is("1", "Deleted")},
+			timedOut, timedOut,
+		},
+		{
+			"the deletion of a life from before, recorded before the wait began", waitedJob, succeeded,
+			[]waitStep{is("1", "Processing"), takeSince, is("1", "Deleted"), beginWait},
+			timedOut, timedOut,
+		},
+		{
+			"the deletion of the new life", waitedJob, succeeded,
+			[]waitStep{is("1", "Finished"), takeSince, beginWait, is("2", "Queued"), is("2", "Deleted")},
+			"4 Deleted: ended otherwise", "4 Deleted: ended otherwise",
+		},
+		{
+			"a deletion that is waited for", waitedJob, deleted,
+			[]waitStep{is("1", "Finished"), takeSince, beginWait, is("1", "Deleted")},
+			"2 Deleted", "2 Deleted",
+		},
+		{
+			"a deletion that is waited for, of a name that is in use again", waitedJob, deleted,
+			[]waitStep{is("1", "Finished"), takeSince, is("2", "Queued"), beginWait},
+			"2 Deleted", "2 Deleted",
+		},
+		{
+			"nothing new", waitedJob, succeeded,
+			[]waitStep{is("1", "Finished"), takeSince, beginWait},
+			timedOut, timedOut,
+		},
+		{
+			"a job that was running already", waitedJob, succeeded,
+			[]waitStep{is("1", "Processing"), takeSince, beginWait, is("1", "Finished")},
+			"2 Finished", "2 Finished",
+		},
+		{
+			"a job that was running already ends otherwise", waitedJob, succeeded,
+			[]waitStep{is("1", "Processing"), takeSince, beginWait, is("1", "Canceled")},
+			"2 Canceled: ended otherwise", "2 Canceled: ended otherwise",
+		},
+		{
+			"a job that was running already, and had ended when the wait began", waitedJob, succeeded,
+			[]waitStep{is("1", "Processing"), takeSince, is("1", "Finished"), beginWait},
+			"2 Finished", "2 Finished",
+		},
+		{
+			"a job that was running already succeeded, and was made anew before the wait began", waitedJob, succeeded,
+			[]waitStep{is("1", "Processing"), takeSince, is("1", "Finished"), is("2", "Queued"), beginWait, is("2", "Error")},
+			"5 Error: ended otherwise", "5 Error: ended otherwise",
+		},
+		{
+			"a job that was running already was canceled and deleted before the wait began", waitedJob, succeeded,
+			[]waitStep{is("1", "Processing"), takeSince, is("1", "Canceled"), is("1", "Deleted"), beginWait, is("2", "Finished")},
+			"4 Finished", "4 Finished",
+		},
+		{
+			"the end of the life before, recorded late: a sequence is no time, and does not tell", waitedJob, succeeded,
+			[]waitStep{is("1", "Processing"), pass, takeSince, beginWait, recordedLate("1", "Finished", 3), is("2", "Queued"), is("2", "Error")},
+			"5 Error: ended otherwise", "2 Finished",
+		},
+		{
+			"an end that MK.IO does not date", waitedJob, succeeded,
+			[]waitStep{is("1", "Processing"), takeSince, beginWait, {life: "1", state: "Finished", undated: true}},
+			"2 Finished", "2 Finished",
+		},
+		{
+			"MK.IO's clock is behind: the life was recorded since, so what MK.IO dates before counts", waitedJob, succeeded,
+			[]waitStep{takeSince, beginWait, recordedLate("1", "Queued", 15), recordedLate("1", "Finished", 10)},
+			"2 Finished", "2 Finished",
+		},
+		{
+			"a job that was there before anybody looked", waitedJob, succeeded,
+			[]waitStep{takeSince, beginWait, {life: "1", state: "Finished", discovered: true, ago: time.Hour}, is("2", "Finished")},
+			"3 Finished", "1 Finished",
+		},
+		{
+			"a channel that is started again", waitedChannel, running,
+			[]waitStep{is("1", "Running"), is("1", "Stopped"), takeSince, beginWait, is("1", "Starting"), is("1", "Running")},
+			"4 Running", "4 Running",
+		},
+		{
+			"a channel that is restarted fails", waitedChannel, running,
+			[]waitStep{is("1", "Running"), takeSince, beginWait, is("1", "Stopping"), is("1", "Errored")},
+			"3 Errored: ended otherwise", "3 Errored: ended otherwise",
+		},
+		{
+			"a channel that ran again before the wait began, and stopped", waitedChannel, running,
+			[]waitStep{is("1", "Stopped"), takeSince, is("1", "Running"), is("1", "Stopping"), beginWait},
+			"2 Running", "2 Running",
+		},
+		{
+			"an asset without MK.IO's times", waitedAsset, goal{states: []string{"ready"}},
+			[]waitStep{{life: "1", state: "Ready", undated: true}, takeSince, beginWait, is("1", "Deleted"), {life: "2", state: "Ready", undated: true}},
+			"3 Ready", "3 Ready",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := storyOf(t, tt.key)
+				var byTime, bySequence <-chan string
+				for _, step := range tt.steps {
+					s.happen(step)
+					if step == beginWait {
+						byTime, bySequence = s.wait(tt.goal, position{time: s.since}), s.wait(tt.goal, position{sequence: s.sequence})
+					}
+				}
+				if got := <-byTime; got != tt.time {
+					t.Errorf("since a time: %s, want %s", got, tt.time)
+				}
+				if got := <-bySequence; got != tt.sequence {
+					t.Errorf("since a sequence: %s, want %s", got, tt.sequence)
+				}
+			})
+		})
+	}
+}
