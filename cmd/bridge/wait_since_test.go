@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/brokertest"
@@ -44,7 +48,9 @@ func recordedLate(life, state string, minutes int) waitStep {
 type waitStory struct {
 	t         *testing.T
 	key       lifecycle.Key
+	js        jetstream.JetStream
 	log       *eventlog.Log
+	reader    *nats.Conn // of the log
 	publisher *publish.Publisher
 	created   map[string]time.Time
 	since     time.Time
@@ -52,15 +58,17 @@ type waitStory struct {
 }
 
 // storyOf begins a story in a bubble of package synctest.
-func storyOf(t *testing.T, key lifecycle.Key) *waitStory {
+func storyOf(t *testing.T, key lifecycle.Key, maxAge time.Duration) *waitStory {
 	t.Helper()
-	nc, js := brokertest.Start(t).Connect()
+	server := brokertest.Start(t)
+	nc, js := server.Connect()
+	reader, reading := server.Connect()
 	names := event.NewNames(event.DefaultPrefix)
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true, MaxAge: maxAge}); err != nil {
 		t.Fatal(err)
 	}
 	return &waitStory{
-		t: t, key: key, log: eventlog.New(js, names), created: map[string]time.Time{},
+		t: t, key: key, js: js, log: eventlog.New(reading, names), reader: reader, created: map[string]time.Time{},
 		publisher: publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)}),
 	}
 }
@@ -266,7 +274,7 @@ func TestWhatEndsAWaitSince(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := storyOf(t, tt.key)
+				s := storyOf(t, tt.key, 0)
 				var byTime, bySequence <-chan string
 				for _, step := range tt.steps {
 					s.happen(step)
@@ -283,4 +291,76 @@ func TestWhatEndsAWaitSince(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A reader that loses its consumer and its connection goes on where it was.
+func TestAWaitSinceOutlivesItsConnection(t *testing.T) {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
+		s := storyOf(t, waitedJob, 0)
+		for _, step := range []waitStep{is("1", "Finished"), takeSince, beginWait} {
+			s.happen(step)
+		}
+		byTime, bySequence := s.wait(goal{phase: lifecycle.Succeeded}, position{time: s.since}), s.wait(goal{phase: lifecycle.Succeeded}, position{sequence: s.sequence})
+		s.happen(is("2", "Processing"))
+		stream, err := s.js.Stream(t.Context(), "MKIO_EVENTS")
+		if err != nil {
+			t.Fatal(err)
+		}
+		readers := 0
+		for info := range stream.ListConsumers(t.Context()).Info() {
+			if info.Config.FilterSubject != "mkio.job.p1.t.reused.*" && !slices.Contains(info.Config.FilterSubjects, "mkio.job.p1.t.reused.*") {
+				continue // the state bucket is filled by one
+			}
+			readers++
+			if err := stream.DeleteConsumer(t.Context(), info.Name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if readers < 2 {
+			t.Errorf("%d consumers were deleted", readers)
+		}
+		if err := s.reader.ForceReconnect(); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []waitStep{is("2", "Finished"), is("2", "Deleted")} {
+			s.happen(step)
+		}
+		for _, ended := range []<-chan string{byTime, bySequence} {
+			if got := <-ended; got != "4 Finished" {
+				t.Errorf("the wait ended by %s", got)
+			}
+		}
+	})
+}
+
+// What has aged out of the log cannot be read any more; the last event of a resource can, and tells when it was recorded.
+func TestAWaitSinceBeforeTheLogBegins(t *testing.T) {
+	defer broker.HoldClock()()
+	synctest.Test(t, func(t *testing.T) {
+		s := storyOf(t, waitedJob, time.Hour)
+		begun := time.Now()
+		s.happen(is("1", "Processing"))
+		s.happen(is("1", "Finished"))
+		s.happen(takeSince)
+		time.Sleep(2 * time.Hour)
+		succeeded := goal{phase: lifecycle.Succeeded}
+		for p, want := range map[position]string{
+			{time: begun}:              "2 Finished",
+			{sequence: 0}:              "2 Finished",
+			{sequence: 1}:              "2 Finished",
+			{time: s.since}:            "timed out",
+			{sequence: s.sequence}:     "timed out",
+			{sequence: s.sequence + 1}: "--since 3 is past the end of MKIO_EVENTS, whose last event is 2: give a sequence of this log (0: its beginning), or a time",
+		} {
+			if got := <-s.wait(succeeded, p); got != want {
+				t.Errorf("since %s: %s, want %s", p, got, want)
+			}
+		}
+		ended := s.wait(succeeded, position{sequence: s.sequence})
+		s.happen(is("2", "Finished"))
+		if got := <-ended; got != "4 Finished" {
+			t.Errorf("the wait for the next life ended by %s", got)
+		}
+	})
 }
