@@ -202,6 +202,11 @@ func TestWhatEndsAWaitSince(t *testing.T) {
 			"2 Deleted", "2 Deleted",
 		},
 		{
+			"a deletion that is waited for, of a name that was deleted again", waitedJob, deleted,
+			[]waitStep{is("1", "Finished"), takeSince, is("2", "Queued"), is("2", "Deleted"), beginWait},
+			"2 Deleted", "2 Deleted",
+		},
+		{
 			"nothing new", waitedJob, succeeded,
 			[]waitStep{is("1", "Finished"), takeSince, beginWait},
 			timedOut, timedOut,
@@ -363,4 +368,42 @@ func TestAWaitSinceBeforeTheLogBegins(t *testing.T) {
 			t.Errorf("the wait for the next life ended by %s", got)
 		}
 	})
+}
+
+// An event has its recordedtime in milliseconds and at times MK.IO's in seconds: what is finer in a position does not
+// leave out an event of the same moment.
+func TestAPositionIsAsFineAsATimeOfAnEvent(t *testing.T) {
+	p := position{time: time.Date(2031, 3, 4, 10, 0, 7, 123456789, time.UTC)}
+	recorded := func(at string) eventlog.Entry {
+		return eventlog.Entry{Event: event.Event{RecordedTime: parseTime(t, at)}}
+	}
+	dated := func(at, from string) eventlog.Entry {
+		return eventlog.Entry{Event: event.Event{Time: parseTime(t, at), Data: event.Data{Evidence: event.Evidence{TimeFrom: from}}}}
+	}
+	for at, want := range map[string]bool{
+		"2031-03-04T10:00:07.122Z": false, "2031-03-04T10:00:07.123Z": true, "2031-03-04T11:00:07.123+01:00": true, "2031-03-04T10:00:07.124Z": true,
+	} {
+		if p.includes(recorded(at)) != want {
+			t.Errorf("an event recorded at %s: %t", at, !want)
+		}
+	}
+	for at, want := range map[string]bool{
+		"2031-03-04T10:00:06Z": true, "2031-03-04T10:00:07Z": false, "2031-03-04T10:00:07.123Z": true, "2031-03-04T10:00:07.2Z": false,
+	} {
+		if p.outdated(dated(at, event.TimeFromMKIO)) != want {
+			t.Errorf("an event of %s: %t", at, !want)
+		}
+		if p.outdated(dated(at, event.TimeFromObserved)) {
+			t.Errorf("an event observed at %s is outdated, though MK.IO does not date it", at)
+		}
+	}
+}
+
+func parseTime(t *testing.T, text string) time.Time {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
 }
