@@ -104,7 +104,7 @@ func (s *waitStory) happen(step waitStep) {
 	}
 }
 
-// wait is told what ended a wait: the sequence and state of the event, or that it took too long.
+// wait begins a wait and returns where its end comes: the sequence and state of the event that ended it, or "timed out".
 func (s *waitStory) wait(g goal, p position) <-chan string {
 	ctx, cancel := context.WithTimeoutCause(s.t.Context(), time.Hour, errTimedOut)
 	ended := make(chan string, 1)
@@ -272,7 +272,8 @@ func TestWhatEndsAWaitSince(t *testing.T) {
 			"2 Running", "2 Running",
 		},
 		{
-			"an asset without MK.IO's times", waitedAsset, goal{states: []string{"ready"}},
+			"an asset without MK.IO's times", waitedAsset,
+			goal{states: []string{"ready"}},
 			[]waitStep{{life: "1", state: "Ready", undated: true}, takeSince, beginWait, is("1", "Deleted"), {life: "2", state: "Ready", undated: true}},
 			"3 Ready", "3 Ready",
 		},

@@ -20,7 +20,7 @@ func callWait(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), code
 }
 
-// waitedDelivery tells the state of a life of the job reused; each life is made after all that was told before.
+// waitedDelivery is a delivery of a state of the job reused, whose life with that number began and changed just now.
 func waitedDelivery(t *testing.T, life int, state string) []byte {
 	t.Helper()
 	now := time.Now().UTC().Format(time.RFC3339Nano)
@@ -38,14 +38,14 @@ func waitedDelivery(t *testing.T, life int, state string) []byte {
 func TestWaitForAJobMadeAnew(t *testing.T) {
 	b, _, _ := serveForTest(t, nil)
 	t.Setenv("BRIDGE_NATS_LISTEN", b.embedded.Addr())
-	tell := func(life int, state string) {
+	mustDeliver := func(life int, state string) {
 		t.Helper()
 		if status := deliver(t, b, waitedDelivery(t, life, state)); status != http.StatusNoContent {
 			t.Fatalf("life %d, %s: status %d", life, state, status)
 		}
 	}
 	job := []string{"job", "aurora-vod", "ladder-hd", "reused", "--for-phase", "succeeded", "--timeout"}
-	tell(1, "Finished") // event 2: the bridge has told of another job
+	mustDeliver(1, "Finished") // event 2: the first is of another job
 	before := time.Now().Add(time.Second / 500)
 	bridgetest.Eventually(t, "the time has come", func() bool { return time.Now().After(before) })
 	since := before.UTC().Format(time.RFC3339Nano)
@@ -76,8 +76,8 @@ func TestWaitForAJobMadeAnew(t *testing.T) {
 			end <- ended{out, errs, code}
 		}()
 	}
-	tell(2, "Processing")
-	tell(2, "Error")
+	mustDeliver(2, "Processing")
+	mustDeliver(2, "Error")
 	for position, end := range waits {
 		e := <-end
 		if e.code != exitFailed || !strings.Contains(e.errs, "ended otherwise: Error, phase failed") {

@@ -30,7 +30,7 @@ func submitAndPublish(t *testing.T) string {
 	return ""
 }
 
-// lifeDelivery tells of the job ep-0417, whose life began and whose state changed at a time.
+// lifeDelivery is a delivery of a state of the job ep-0417, whose life began and whose state changed at a time.
 func lifeDelivery(t *testing.T, life, state string, at time.Time) []byte {
 	t.Helper()
 	stamp := at.UTC().Format(time.RFC3339Nano)
@@ -49,13 +49,13 @@ func TestSubmitWaitPublish(t *testing.T) {
 	for state, published := range map[string]bool{"Finished": true, "Error": false} {
 		t.Run(state, func(t *testing.T) {
 			b := bridgetest.StartBridge(t)
-			tell := func(life, state string) {
+			deliver := func(life, state string) {
 				t.Helper()
 				if status := b.Deliver(lifeDelivery(t, life, state, time.Now())); status != http.StatusNoContent {
 					t.Fatalf("%s of %s: status %d", state, life, status)
 				}
 			}
-			tell("life-1", "Finished")
+			deliver("life-1", "Finished")
 			dir := t.TempDir()
 			for name, script := range map[string]string{
 				"bridge":  fmt.Sprintf("#!/bin/sh\nexec %s \"$@\"\n", bridgetest.Program(t, bridgetest.BridgePackage)),
@@ -80,11 +80,11 @@ func TestSubmitWaitPublish(t *testing.T) {
 				return err == nil
 			}
 			bridgetest.Eventually(t, "the job is submitted", func() bool { return has("submitted") || !shell.Running() })
-			tell("life-2", "Processing")
+			deliver("life-2", "Processing")
 			if has("published") {
 				t.Error("the end of the life before was published")
 			}
-			tell("life-2", state)
+			deliver("life-2", state)
 			err = shell.Wait()
 			if (err == nil) != published || has("published") != published || !strings.Contains(shell.Log.String(), "Processing → "+state) {
 				t.Errorf("%v, published %t: %s", err, has("published"), shell.Log)
