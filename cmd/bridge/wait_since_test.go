@@ -58,16 +58,15 @@ type waitStory struct {
 	sequence  uint64 // of the log when since was taken
 }
 
-// inVirtualTime runs a test in a bubble. nats.go pools timers for all of a process, and a timer of one bubble must not be
-// used outside: two collections empty the pool.
-func inVirtualTime(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	defer func() {
+// holdClock is called before a bubble, and release after it. nats.go pools timers for all of a process, and a timer of one
+// bubble must not be used outside: two collections empty the pool.
+func holdClock() (release func()) {
+	free := broker.HoldClock()
+	return func() {
+		free()
 		runtime.GC()
 		runtime.GC()
-	}()
-	defer broker.HoldClock()()
-	synctest.Test(t, test)
+	}
 }
 
 // storyOf begins a story in a bubble of package synctest.
@@ -291,7 +290,8 @@ func TestWhatEndsAWaitSince(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inVirtualTime(t, func(t *testing.T) {
+			defer holdClock()()
+			synctest.Test(t, func(t *testing.T) {
 				s := storyOf(t, tt.key, 0)
 				var byTime, bySequence <-chan string
 				for _, step := range tt.steps {
@@ -313,7 +313,8 @@ func TestWhatEndsAWaitSince(t *testing.T) {
 
 // A reader that loses its consumer and its connection goes on where it was.
 func TestAWaitSinceOutlivesItsConnection(t *testing.T) {
-	inVirtualTime(t, func(t *testing.T) {
+	defer holdClock()()
+	synctest.Test(t, func(t *testing.T) {
 		s := storyOf(t, waitedJob, 0)
 		for _, step := range []waitStep{is("1", "Finished"), takeSince, beginWait} {
 			s.happen(step)
@@ -353,7 +354,8 @@ func TestAWaitSinceOutlivesItsConnection(t *testing.T) {
 
 // What has aged out of the log cannot be read any more; the last event of a resource can, and tells when it was recorded.
 func TestAWaitSinceBeforeTheLogBegins(t *testing.T) {
-	inVirtualTime(t, func(t *testing.T) {
+	defer holdClock()()
+	synctest.Test(t, func(t *testing.T) {
 		s := storyOf(t, waitedJob, time.Hour)
 		begun := time.Now()
 		s.happen(is("1", "Processing"))
