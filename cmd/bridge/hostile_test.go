@@ -13,7 +13,6 @@ import (
 var (
 	jobDelivery = bridgetest.JobDelivery
 	sendRaw     = bridgetest.SendRaw
-	readToEnd   = bridgetest.ReadToEnd
 	statusOf    = bridgetest.StatusOf
 )
 
