@@ -31,41 +31,26 @@ func ended(phase lifecycle.Phase) bool {
 	return slices.Contains([]lifecycle.Phase{lifecycle.Succeeded, lifecycle.Failed, lifecycle.Canceled, lifecycle.Gone}, phase)
 }
 
+// A waiting is what a call of wait asks for.
+type waiting struct {
+	key     lifecycle.Key
+	goal    goal
+	since   *position // nil: the last event counts, whenever it was recorded, and all that comes
+	timeout time.Duration
+	output  string
+}
+
 func runWait(ctx context.Context, c *call) error {
-	var g goal
-	var timeout time.Duration
-	var output string
-	set := c.flags()
-	set.Func("for", "these states, comma-separated, without regard to case; unset is the empty one", func(v string) error {
-		g.states = splitList(v)
-		return nil
-	})
-	set.Func("for-phase", "this phase: "+phaseList(), func(v string) error {
-		g.phase = lifecycle.Phase(v)
-		if !slices.Contains(lifecycle.Phases(), g.phase) {
-			return fmt.Errorf("there is no phase %q; phases are %s", v, phaseList())
-		}
-		return nil
-	})
-	set.DurationVar(&timeout, "timeout", 0, "wait no longer than this (default: for ever)")
-	outputFlag(set, &output, "the CloudEvent")
-	arguments, err := c.parse(set, maxNames+2)
+	w, err := c.parseWait()
 	if err != nil {
 		return err
 	}
-	if (len(g.states) == 0) == (g.phase == "") {
-		return usageError{errors.New("give one of --for and --for-phase")}
+	if w.since != nil && w.since.time.After(time.Now()) {
+		fmt.Fprintf(c.stderr, "bridge wait: --since %s is in the future by this machine's clock: nothing recorded before it counts\n", w.since)
 	}
-	if len(arguments) < 3 {
-		return usageError{errors.New("name a resource: KIND PROJECT NAME…, e.g. job aurora-vod ladder-hd ep-0417")}
-	}
-	key, err := lifecycle.NewKey(lifecycle.Kind(arguments[0]), arguments[1], arguments[2:]...)
-	if err != nil {
-		return usageError{err}
-	}
-	if timeout > 0 {
+	if w.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimedOut)
+		ctx, cancel = context.WithTimeoutCause(ctx, w.timeout, errTimedOut)
 		defer cancel()
 	}
 	log, done, err := c.openLog(ctx)
@@ -73,10 +58,15 @@ func runWait(ctx context.Context, c *call) error {
 		return err
 	}
 	defer done()
-	last, err := await(ctx, log, key, g)
+	var last *eventlog.Entry
+	if w.since == nil {
+		last, err = await(ctx, log, w.key, w.goal)
+	} else {
+		last, err = awaitSince(ctx, log, w.key, w.goal, *w.since)
+	}
 	if last != nil && (err == nil || !errors.Is(err, errTimedOut)) {
 		p := c.printer()
-		if output == "json" {
+		if w.output == "json" {
 			_, _ = fmt.Fprintf(p.out, "%s\n", last.Payload)
 		} else {
 			_, _ = fmt.Fprintln(p.out, eventLine(*last))
@@ -84,6 +74,41 @@ func runWait(ctx context.Context, c *call) error {
 		err = errors.Join(err, p.out.Flush())
 	}
 	return err
+}
+
+// parseWait reads the flags and arguments of wait.
+func (c *call) parseWait() (waiting, error) {
+	var w waiting
+	set := c.flags()
+	set.Func("for", "these states, comma-separated, without regard to case; unset is the empty one", func(v string) error {
+		w.goal.states = splitList(v)
+		return nil
+	})
+	set.Func("for-phase", "this phase: "+phaseList(), func(v string) error {
+		w.goal.phase = lifecycle.Phase(v)
+		if !slices.Contains(lifecycle.Phases(), w.goal.phase) {
+			return fmt.Errorf("there is no phase %q; phases are %s", v, phaseList())
+		}
+		return nil
+	})
+	set.Func("since", "only what was recorded since then counts: how long ago, RFC 3339, or the sequence of the last event before.\n"+
+		"A job made anew under an old name is waited for from a moment before it was made", positionFlag(&w.since))
+	set.DurationVar(&w.timeout, "timeout", 0, "wait no longer than this (default: for ever)")
+	outputFlag(set, &w.output, "the CloudEvent")
+	arguments, err := c.parse(set, maxNames+2)
+	if err != nil {
+		return w, err
+	}
+	if (len(w.goal.states) == 0) == (w.goal.phase == "") {
+		return w, usageError{errors.New("give one of --for and --for-phase")}
+	}
+	if len(arguments) < 3 {
+		return w, usageError{errors.New("name a resource: KIND PROJECT NAME…, e.g. job aurora-vod ladder-hd ep-0417")}
+	}
+	if w.key, err = lifecycle.NewKey(lifecycle.Kind(arguments[0]), arguments[1], arguments[2:]...); err != nil {
+		return w, usageError{err}
+	}
+	return w, nil
 }
 
 // maxNames is how many names a resource has at the most.
@@ -106,13 +131,17 @@ func await(ctx context.Context, log *eventlog.Log, key lifecycle.Key, g goal) (l
 		case g.reached(e):
 			return last, nil
 		case ended(e.Event.Data.Phase):
-			return last, fmt.Errorf("%s ended otherwise: %s, phase %s", key, stateOf(e), e.Event.Data.Phase)
+			return last, endedOtherwise(key, e)
 		}
 	}
 	if last == nil {
 		return nil, fmt.Errorf("%w: the log has no event of %s", context.Cause(ctx), key)
 	}
 	return last, fmt.Errorf("%w: %s is %s", context.Cause(ctx), key, stateOf(*last))
+}
+
+func endedOtherwise(key lifecycle.Key, e eventlog.Entry) error {
+	return fmt.Errorf("%s ended otherwise: %s, phase %s", key, stateOf(e), e.Event.Data.Phase)
 }
 
 func phaseList() string {

@@ -152,6 +152,26 @@ func (l *Log) Watch(ctx context.Context, key lifecycle.Key) iter.Seq2[Entry, err
 	}
 }
 
+// History returns all that the log has of a resource, oldest first. Where its events have aged out of the log, it
+// returns the last one, from the state bucket.
+func (l *Log) History(ctx context.Context, key lifecycle.Key) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		found := false
+		for e, err := range l.Events(ctx, Query{Resource: &key}) {
+			found = true
+			if !yield(e, err) {
+				return
+			}
+		}
+		if found {
+			return
+		}
+		if e, ok, err := l.Current(ctx, key); ok || err != nil {
+			yield(e, err)
+		}
+	}
+}
+
 // decoded takes events apart.
 func decoded(raws iter.Seq2[Raw, error]) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
