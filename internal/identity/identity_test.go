@@ -146,7 +146,13 @@ func TestACorruptNoteIsAsGoodAsNone(t *testing.T) {
 
 // Two bridges of two MK.IOs begin on one empty log at the same time: one of them has it.
 func TestOfTwoClaimsOneHolds(t *testing.T) {
-	store := NewStore(bucket(t))
+	checkClaims(t, bucket(t))
+}
+
+// checkClaims has several bridges claim a log, and then each note a project of its own.
+func checkClaims(t *testing.T, bucket jetstream.KeyValue) {
+	t.Helper()
+	store := NewStore(bucket)
 	var running sync.WaitGroup
 	errs := make([]error, 4)
 	for i := range errs {
@@ -166,5 +172,15 @@ func TestOfTwoClaimsOneHolds(t *testing.T) {
 	}
 	if held != 1 {
 		t.Errorf("%d claims hold: %v", held, errs)
+	}
+	for i := range errs {
+		running.Go(func() {
+			_, _, errs[i] = store.Change(t.Context(), func(n Note) (Note, error) { return n.WithProject(fmt.Sprint("p", i), "id"), nil })
+		})
+	}
+	running.Wait()
+	note, err := store.Read(t.Context())
+	if err := errors.Join(append(errs, err)...); err != nil || len(note.Projects) != len(errs) {
+		t.Errorf("the note has %d projects of %d: %v", len(note.Projects), len(errs), err)
 	}
 }

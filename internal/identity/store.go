@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -40,13 +41,24 @@ func (s Store) read(ctx context.Context) (Note, uint64, error) {
 	return n, entry.Revision(), nil
 }
 
-// maxSwaps is how often a change is tried again that another bridge's change overtook.
-const maxSwaps = 5
+// A change that another bridge's overtook is tried again so often, after pauses that grow: a replicated bucket refuses it while
+// the other is under way, too.
+const (
+	maxSwaps   = 8
+	firstPause = 10 * time.Millisecond
+)
 
 // Change writes what to makes of the note, by compare-and-swap: where another bridge changed the note meanwhile, to decides
 // again. It returns the note before and after. An error of to is returned, and nothing is written.
 func (s Store) Change(ctx context.Context, to func(Note) (Note, error)) (before, after Note, err error) {
-	for range maxSwaps {
+	for try := range maxSwaps {
+		if try > 0 {
+			select {
+			case <-time.After(firstPause << (try - 1)):
+			case <-ctx.Done():
+				return before, before, ctx.Err()
+			}
+		}
 		var revision uint64
 		if before, revision, err = s.read(ctx); err != nil {
 			return before, before, err
@@ -54,7 +66,8 @@ func (s Store) Change(ctx context.Context, to func(Note) (Note, error)) (before,
 		if after, err = to(before); err != nil || after.Equal(before) {
 			return before, after, err
 		}
-		if err = s.write(ctx, after, revision); !errors.Is(err, jetstream.ErrKeyExists) {
+		err = s.write(ctx, after, revision)
+		if !errors.Is(err, jetstream.ErrKeyExists) && !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
 			break
 		}
 	}

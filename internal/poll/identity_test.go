@@ -224,6 +224,38 @@ func TestALostNoteCostsNothingWhereMKIOShowsWhatIsRecorded(t *testing.T) {
 	}
 }
 
+// A project that answered before anything of it was recorded is the log's, also when that could not be noted at once.
+func TestAProjectThatCouldNotBeNotedAtOnceIsTheLogs(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		const name = "KV_mkio_bridge"
+		stream, err := w.js.Stream(w.t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		room := func(bytes int64) {
+			t.Helper()
+			c := stream.CachedInfo().Config
+			c.MaxBytes = bytes
+			if _, err := w.js.UpdateStream(w.t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		room(1)
+		b := w.start(lifecycle.Job)
+		time.Sleep(sweep / 2)
+		gone := w.key(lifecycle.Job, "t", "gone")
+		w.forge(b, gone, "Finished", w.mkio.Now(), time.Time{})
+		time.Sleep(2 * sweep)
+		room(-1)
+		time.Sleep(2 * full)
+		w.want(gone, "Finished", "Deleted")
+		b.wantGauge(t, unknownGauge, 0)
+		if w.identity().Projects[project] == "" {
+			t.Error("the project is not recorded")
+		}
+	})
+}
+
 // With no note and nothing that is recorded, what answers may be anything. What it has itself is recorded, and does not make
 // it the log's own.
 func TestDeletionsWaitWhileTheProjectIsUnknown(t *testing.T) {

@@ -97,7 +97,7 @@ func (l *lease) keep(ctx context.Context) {
 		switch {
 		case err == nil:
 			l.revision, l.until = revision, asked.Add(l.ttl)
-		case errors.Is(err, jetstream.ErrKeyExists) || !time.Now().Before(l.until):
+		case errors.Is(err, jetstream.ErrKeyRevisionMismatch) || !time.Now().Before(l.until):
 			return
 		}
 	}

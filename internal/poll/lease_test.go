@@ -80,3 +80,17 @@ func TestWhoLostTheLeaseStops(t *testing.T) {
 	}
 	a.keep(t.Context()) // or the test never ends
 }
+
+// A lease that another bridge took ends at once, and not only when its time is over.
+func TestALostLeaseIsNoticed(t *testing.T) {
+	bucket := leaseBucket(t)
+	l := lease{bucket: bucket, key: "p", ttl: ttl}
+	if err := l.take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.until = l.until.Add(time.Hour)
+	if _, err := bucket.PutString(t.Context(), "p", "another bridge's"); err != nil {
+		t.Fatal(err)
+	}
+	l.keep(t.Context()) // would go on until then
+}

@@ -290,10 +290,16 @@ const convergence = 20 * time.Minute
 // converge waits until the log is as MK.IO is, and returns what still is otherwise when that takes too long.
 func (w *world) converge(ctx context.Context) error {
 	log := eventlog.New(w.js, w.names)
-	for end := time.Now().Add(convergence); ; pause(ctx, time.Second) {
+	end, report := time.Now().Add(convergence), time.Tick(30*time.Second)
+	for ; ; pause(ctx, time.Second) {
 		err := errors.Join(w.green(ctx, time.Second), witness.Converged(ctx, log, w.fake))
 		if err == nil || ctx.Err() != nil || time.Now().After(end) {
 			return err
+		}
+		select {
+		case <-report:
+			w.config.Log.Info("the log is not yet as MK.IO", "because", err)
+		default:
 		}
 	}
 }

@@ -1,0 +1,17 @@
+//go:build e2e
+
+package identity
+
+import (
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/brokertest"
+)
+
+// A replicated bucket refuses a change that another one overtook in its own way.
+func TestLongOfTwoClaimsOneHoldsOnACluster(t *testing.T) {
+	js := brokertest.ConnectToCluster(t)
+	checkClaims(t, brokertest.CreateReplicated(t, js, jetstream.KeyValueConfig{Bucket: "mkio_bridge"}))
+}
