@@ -2,6 +2,7 @@ package brokertest
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -11,8 +12,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"mkio-bridge/internal/bridgetest"
 )
 
 // ConnectToCluster runs three NATS servers of one cluster inside of this process and connects to them. A replicated stream
@@ -20,12 +19,13 @@ import (
 func ConnectToCluster(t testing.TB) jetstream.JetStream {
 	t.Helper()
 	dir := t.TempDir()
-	first, err := url.Parse("nats://" + bridgetest.FreeAddress(t)) // a cluster with JetStream needs a route to begin with
+	reserved, err := net.Listen("tcp", "127.0.0.1:0") // a cluster with JetStream needs a route to begin with
 	if err != nil {
 		t.Fatal(err)
 	}
-	routePort, err := strconv.Atoi(first.Port())
-	if err != nil {
+	first := &url.URL{Scheme: "nats", Host: reserved.Addr().String()}
+	routePort := reserved.Addr().(*net.TCPAddr).Port
+	if err := reserved.Close(); err != nil {
 		t.Fatal(err)
 	}
 	servers := make([]*server.Server, 3)
@@ -33,7 +33,7 @@ func ConnectToCluster(t testing.TB) jetstream.JetStream {
 		options := &server.Options{
 			ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
 			JetStream: true, StoreDir: filepath.Join(dir, strconv.Itoa(i)), JetStreamMaxStore: 1 << 30, JetStreamMaxMemory: 1 << 26,
-			Cluster: server.ClusterOpts{Name: "test", Host: first.Hostname(), Port: routePort},
+			Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: routePort},
 			Routes:  []*url.URL{first},
 		}
 		s, err := server.NewServer(options)
