@@ -19,7 +19,7 @@ import (
 func ConnectToCluster(t testing.TB) jetstream.JetStream {
 	t.Helper()
 	dir := t.TempDir()
-	reserved, err := net.Listen("tcp", "127.0.0.1:0") // a cluster with JetStream needs a route to begin with
+	reserved, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // a cluster with JetStream needs a route to begin with
 	if err != nil {
 		t.Fatal(err)
 	}
