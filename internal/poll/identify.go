@@ -18,7 +18,6 @@ type identification struct {
 	mu       sync.Mutex
 	standing identity.Standing // zero: the project has not answered yet
 	found    identity.Found    // what answered last
-	began    identity.Found    // what answered while the log had nothing of the project
 	refusal  error             // why the project is not polled; nil: it is
 	upTo     uint64            // the last sequence that can tell, while it is unknown
 	waiting  bool              // a deletion waits until the project is known
@@ -36,23 +35,6 @@ func (i *identification) settled() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.standing == identity.Known || i.standing == identity.Unknown
-}
-
-// remember returns what answered, as it was when the log had nothing of the project: the note of that may have failed, and a
-// delivery may have been recorded since.
-func (i *identification) remember(found identity.Found) identity.Found {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if found.Empty {
-		i.began = found
-		return found
-	}
-	begun := found
-	begun.Empty = true
-	if begun == i.began {
-		return begun
-	}
-	return found
 }
 
 // question returns what answered, and up to where what the log has can tell whether it is the log's own; false where that is
@@ -93,7 +75,10 @@ func (p *project) identify(ctx context.Context, organisation, id string) error {
 	if err != nil {
 		return err
 	}
-	found := p.identity.remember(identity.Found{Address: p.address, Organisation: organisation, Project: p.name, ID: id, Empty: p.unrecorded()})
+	found := p.recall(identity.Found{Address: p.address, Organisation: organisation, Project: p.name, ID: id, Empty: p.unrecorded()})
+	if found.Empty {
+		p.remember(found)
+	}
 	adopt := p.adopts(p.name)
 	standing, err := judge(note, found, adopt)
 	if standing == identity.Known {
@@ -195,6 +180,9 @@ func (p *project) conclude(found identity.Found, upTo uint64, err error) {
 	}
 	after := i.standing
 	i.mu.Unlock()
+	if after == identity.Known {
+		p.remember(found)
+	}
 	p.metrics.identified(p.name, after)
 	switch {
 	case refused:

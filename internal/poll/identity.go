@@ -67,6 +67,25 @@ func (p *Poller) adoptedNow(project string) {
 	p.adopted[project] = true
 }
 
+// remember keeps what answered as the log's own: the note of it may fail, or be lost while this bridge runs.
+func (p *Poller) remember(found identity.Found) {
+	found.Empty = false
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known[found.Project] = found
+}
+
+// recall returns what answered. What this bridge knows to be the log's own counts as it did when the log had nothing of the
+// project.
+func (p *Poller) recall(found identity.Found) identity.Found {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known, ok := p.known[found.Project]; ok && known == found {
+		found.Empty = true
+	}
+	return found
+}
+
 // adviceOn says what to do about an error.
 func (p *Poller) adviceOn(err error) string {
 	if ofIdentity(err) && p.Advise != nil {

@@ -256,6 +256,27 @@ func TestAProjectThatCouldNotBeNotedAtOnceIsTheLogs(t *testing.T) {
 	})
 }
 
+// A note that is lost while a bridge runs is written again, also when nothing that is recorded is shown any more.
+func TestANoteThatIsLostMeanwhileIsWrittenAgain(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		jobs := w.jobsOf(w.mkio, "ours", 3)
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		if err := w.notes().Purge(w.t.Context(), "identity"); err != nil {
+			t.Fatal(err)
+		}
+		for _, job := range jobs {
+			w.mkio.Delete(job)
+		}
+		time.Sleep(2 * full)
+		w.wantDeleted(3)
+		b.wantGauge(t, unknownGauge, 0)
+		if w.identity().Projects[project] == "" {
+			t.Error("the project is not recorded again")
+		}
+	})
+}
+
 // With no note and nothing that is recorded, what answers may be anything. What it has itself is recorded, and does not make
 // it the log's own.
 func TestDeletionsWaitWhileTheProjectIsUnknown(t *testing.T) {

@@ -87,14 +87,15 @@ type Poller struct {
 	recorded   atomic.Pointer[identity.Note] // as it was last read; nil: it was not yet
 
 	mu       sync.Mutex
-	projects map[string]*project // those that are polled here now
-	adopted  map[string]bool     // projects that [Config.Adopt] has counted for
+	projects map[string]*project       // those that are polled here now
+	adopted  map[string]bool           // projects that [Config.Adopt] has counted for
+	known    map[string]identity.Found // by name, what answered and is the log's own
 }
 
 // New returns a poller. [Poller.Run] runs it.
 func New(c Config) *Poller {
 	p := &Poller{
-		Config: c, metrics: newMetrics(), projects: map[string]*project{}, adopted: map[string]bool{},
+		Config: c, metrics: newMetrics(), projects: map[string]*project{}, adopted: map[string]bool{}, known: map[string]identity.Found{},
 		identities: identity.NewStore(c.Notes), address: identity.Address(c.Client.Address()),
 	}
 	c.Client.Admit(p.admit)

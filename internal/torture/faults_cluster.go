@@ -76,7 +76,7 @@ var clusterFaults = []fault{
 	}},
 	{name: "bucket of states deleted", alone: true, do: deleteStream(stateStream)},
 	{name: "bucket of leases deleted", alone: true, do: deleteStream(leaseStream)},
-	{name: "bucket of notes deleted", alone: true, do: deleteStream(notesStream)},
+	{name: "bucket of notes deleted", alone: true, do: deleteNotes},
 	{name: "NATS server's disk full", alone: true, possible: hasDisk, do: fillDisk},
 	{name: "NATS server's disk read-only", alone: true, possible: hasDisk, do: protectDisk},
 	{name: "NATS server's store torn at its tail", alone: true, do: tearStore},
@@ -209,6 +209,12 @@ func deleteStream(name string) func(context.Context, *world, time.Duration) erro
 		}
 		return err
 	}
+}
+
+// deleteNotes deletes the bucket that has which MK.IO the log is of.
+func deleteNotes(ctx context.Context, w *world, lasts time.Duration) error {
+	w.notesLost.Store(true)
+	return deleteStream(notesStream)(ctx, w, lasts)
 }
 
 // fillDisk fills a server's disk for a while. A server that could not write must be started again.

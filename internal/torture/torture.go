@@ -62,6 +62,9 @@ type world struct {
 	rng     *rand.Rand
 	report  *Report
 	playing sync.WaitGroup // MK.IO
+	// notesLost is set when the bucket of notes was deleted. A bridge that runs writes its note again; where it was killed just
+	// then, nothing tells any more which MK.IO the log is of, and an operator has to.
+	notesLost atomic.Bool
 	unready atomic.Value   // why a bridge was not ready when it was last asked and was not
 }
 
@@ -271,12 +274,21 @@ func (w *world) judge(ctx context.Context) error {
 	return w.holdAgainst(ctx)
 }
 
-// standard starts all bridges again with the standard configuration.
+// standard starts all bridges again with the standard configuration, and says once that this MK.IO is the log's where that
+// may not be known.
 func (w *world) standard() error {
 	errs := make([]error, len(w.bridges))
 	var all sync.WaitGroup
 	for i, b := range w.bridges {
-		all.Go(func() { errs[i] = w.without(b, func() { w.stopWell(b); b.configure(0) }) })
+		all.Go(func() {
+			errs[i] = w.without(b, func() {
+				w.stopWell(b)
+				if w.notesLost.Load() {
+					b.base = append(b.base, "BRIDGE_MKIO_ADOPT=all")
+				}
+				b.configure(0)
+			})
+		})
 	}
 	all.Wait()
 	return errors.Join(errs...)
