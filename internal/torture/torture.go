@@ -65,7 +65,7 @@ type world struct {
 	// notesLost is set when the bucket of notes was deleted. A bridge that runs writes its note again; where it was killed just
 	// then, nothing tells any more which MK.IO the log is of, and an operator has to.
 	notesLost atomic.Bool
-	unready atomic.Value   // why a bridge was not ready when it was last asked and was not
+	unready   atomic.Value // why a bridge was not ready when it was last asked and was not
 }
 
 // Run breaks what Config says and judges what is left. The error says that the harness failed; what the bridges did
