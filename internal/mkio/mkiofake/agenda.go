@@ -7,7 +7,7 @@ import (
 
 // A task is something to do at a time: a step of a script, or an attempt at a delivery.
 type task struct {
-	due      time.Time // on MK.IO's clock
+	due      time.Time // on MK.IO's clock, had nobody set it
 	order    uint64    // among those of one moment
 	step     *Step
 	delivery *delivery

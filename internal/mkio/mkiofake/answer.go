@@ -48,9 +48,11 @@ func gatewayPage() answer {
 	}
 }
 
-// dated gives an answer MK.IO's time.
+// dated gives an answer MK.IO's time, unless it was stored with another or with none.
 func (a answer) dated(now time.Time) answer {
-	a.header.Set("Date", now.UTC().Format(http.TimeFormat))
+	if _, stored := a.header["Date"]; !stored {
+		a.header.Set("Date", now.UTC().Format(http.TimeFormat))
+	}
 	if a.status != http.StatusNoContent {
 		a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}

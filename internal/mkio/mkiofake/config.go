@@ -7,13 +7,15 @@ import (
 
 // Config says what to simulate. The zero value is a polite MK.IO with two empty projects.
 type Config struct {
-	Seed      uint64
-	Projects  []string  // default: aurora-vod, harbor-live
-	Token     string    // the bearer token that the API takes; "": any
-	Faults    Faults    // zero: none
-	Start     time.Time // MK.IO's clock when made; zero: now
-	Speed     float64   // seconds of MK.IO's clock in one of ours; 0: 1
-	ReadLimit int       // GETs a minute of ours and project; 0: 2000, negative: no limit
+	Seed     uint64
+	Projects []string // default: aurora-vod, harbor-live
+	Token    string   // the bearer token that the API takes; "": any
+	// Organization is whose the projects are; "" is one too. No two have an id in common.
+	Organization string
+	Faults       Faults    // zero: none
+	Start        time.Time // MK.IO's clock when made; zero: now
+	Speed        float64   // seconds of MK.IO's clock in one of ours; 0: 1
+	ReadLimit    int       // GETs a minute of ours and project; 0: 2000, negative: no limit
 	// WriteLimit is the same of all other methods; 0: 1000.
 	WriteLimit int
 	AtOnce     int               // deliveries under way at the same time; 0: 64

@@ -67,7 +67,8 @@ func (m *MKIO) tell(e *entry, v *version) {
 		}
 		m.told++
 		rng := rand.New(rand.NewPCG(m.config.Seed^0xde1, m.told))
-		at := e.At.Add(upTo(rng, m.faults.Lag))
+		lag := upTo(rng, m.faults.Lag)
+		at := e.At.Add(lag)
 		d := &delivery{
 			entry: e, rule: r, id: newID(rng), source: v.of.place.source(e.Key), created: at, claimed: claimed, time: at,
 			record: v.single(p), status: historyPending, rng: rng,
@@ -80,7 +81,7 @@ func (m *MKIO) tell(e *entry, v *version) {
 			continue
 		}
 		d.doomed = rng.Float64() < m.faults.Failed
-		due := at.Add(upTo(rng, m.faults.Jitter))
+		due := v.from.Add(lag + upTo(rng, m.faults.Jitter))
 		if rng.Float64() < m.faults.Late {
 			due = due.Add(upTo(rng, m.faults.LateBy))
 		}
@@ -127,12 +128,12 @@ func (m *MKIO) attempt(ctx context.Context, d *delivery) {
 		d.forget()
 	case ctx.Err() != nil && alive: // the next Run tries anew
 		d.tries--
-		m.agenda.push(task{due: m.clock.now(), delivery: d})
+		m.agenda.push(task{due: m.clock.steady(), delivery: d})
 	case d.tries < maxTries && alive:
 		if !d.repeat {
 			d.status = historyRetrying
 		}
-		m.agenda.push(task{due: m.clock.now().Add(firstPause << (d.tries - 1)), delivery: d})
+		m.agenda.push(task{due: m.clock.steady().Add(firstPause << (d.tries - 1)), delivery: d})
 	case !d.repeat:
 		m.finish(d, historyFailed, false)
 		d.forget()
@@ -152,7 +153,7 @@ func (m *MKIO) sendAgain(d *delivery) {
 	if d.rng.Float64() < m.faults.NewID {
 		again.id = newID(d.rng)
 	}
-	m.agenda.push(task{due: m.clock.now().Add(upTo(d.rng, m.faults.RepeatBy)), delivery: &again})
+	m.agenda.push(task{due: m.clock.steady().Add(upTo(d.rng, m.faults.RepeatBy)), delivery: &again})
 }
 
 // post makes one request; true when it was answered with success.

@@ -7,7 +7,9 @@
 // reads MK.IO: what both sides took from one table could be wrong on both sides.
 //
 // It is rude where the documentation allows it ([Faults]): deliveries come late, twice, out of order or never;
-// answers fail, break off, show what was a moment ago. And it remembers what was true ([MKIO.Changes]), what it
+// answers fail, break off, show what was a moment ago, or come from a cache or a lagging replica. Its clock may be
+// set, a second organisation may answer at the same address, a project may be made anew, and all below a project may
+// be answered 404 for a while. And it remembers what was true ([MKIO.Changes]), what it
 // told and what it showed, so that a checker can say which changes a bridge must have found.
 //
 // One mutex guards all state, and an answer is made in one hold of it: what a page shows was so at the moment

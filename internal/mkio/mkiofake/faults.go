@@ -36,6 +36,18 @@ type Faults struct {
 	Empty    float64       // a list is empty and looks well
 	Bare     float64       // a list has no supplemental
 
+	OtherOrigin float64 // a next link is absolute, with another scheme, host or port, or in capitals
+
+	// Of a cache between, and of replicas behind: times are on MK.IO's clock.
+	Cached      float64       // a list or a resource is a copy that a cache has, with the Date and the Age of that
+	CachedBy    time.Duration // the oldest copy that it has
+	Ageless     float64       // such a copy does not tell its Age
+	Dateless    float64       // it has lost its Date
+	CacheObeys  bool          // it lets requests pass that ask not to be answered from a cache
+	ReplicaList float64       // a list comes from a replica that lags, with the Date of now
+	ReplicaOne  float64       // so does a single resource
+	ReplicaBy   time.Duration // at most
+
 	NotModified float64 // a change of state leaves the time of modification as it was
 }
 
@@ -62,6 +74,10 @@ func (m *MKIO) Vanish(project string, on bool) { m.locked(func() { m.projects[pr
 
 // Hollow makes all lists of a project empty, or full again.
 func (m *MKIO) Hollow(project string, on bool) { m.locked(func() { m.projects[project].hollow = on }) }
+
+// Outage has everything below a project answered 404, in the words for what does not exist, though the project
+// itself answers; or ends that. Lists of a hollow project are empty all the same.
+func (m *MKIO) Outage(project string, on bool) { m.locked(func() { m.projects[project].lost = on }) }
 
 // Forbid takes from the token the right to see a kind, or gives it back.
 func (m *MKIO) Forbid(project string, kind lifecycle.Kind, on bool) {
@@ -95,10 +111,14 @@ type fate struct {
 	before, after time.Duration
 	instead       *answer // an answer that has nothing to do with the request
 	cut           bool
-	asOf          time.Duration // rows are shown as so long ago
+	list, single  lag // of when a list, and a single resource, is shown
 	shift         int
 	pageFail      bool
 	empty, bare   bool
+	origin        int // of next links, counted from 1; 0: none
+	cached        bool
+	ageless       bool
+	dateless      bool
 }
 
 // fateOf draws what happens to the next request.
@@ -116,12 +136,25 @@ func (m *MKIO) fateOf() fate {
 	out.instead = failure(rng, f)
 	out.cut = drawn(f.Cut)
 	if drawn(f.Stale) {
-		out.asOf = upTo(rng, f.StaleBy)
+		out.list = lag{by: upTo(rng, f.StaleBy)}
+		out.single = out.list
 	}
 	if drawn(f.Shift) {
 		out.shift = 1 - 2*rng.IntN(2)
 	}
 	out.pageFail, out.empty, out.bare = drawn(f.PageFail), drawn(f.Empty), drawn(f.Bare)
+	if drawn(f.OtherOrigin) {
+		out.origin = 1 + rng.IntN(len(origins))
+	}
+	out.cached, out.ageless, out.dateless = drawn(f.Cached), drawn(f.Ageless), drawn(f.Dateless)
+	if behind := (lag{upTo(rng, f.ReplicaBy), true}); behind.by > 0 {
+		if drawn(f.ReplicaList) {
+			out.list = behind
+		}
+		if drawn(f.ReplicaOne) {
+			out.single = behind
+		}
+	}
 	return out
 }
 

@@ -69,7 +69,7 @@ func parseFilter(filter string, fields []string) ([]condition, error) {
 			return nil, fmt.Errorf("filter operator '%s' is not supported", c.operator)
 		}
 		value := found[3]
-		_, _, isMoment := (&version{of: &resource{key: anyJob, place: places[2]}}).field(c.field)
+		_, _, isMoment := (&version{of: &resource{key: anyJob, in: &project{}, place: places[2]}}).field(c.field)
 		quoted := strings.HasPrefix(value, "'")
 		if isMoment == quoted {
 			return nil, fmt.Errorf("filter field '%s' does not take %s", c.field, value)

@@ -19,5 +19,5 @@ func idOf(words ...string) string {
 	return fmt.Sprintf("%x-%x-5%03x-8%03x-%x", h[:4], h[4:6], (int(h[6])<<8|int(h[7]))&0xfff, (int(h[8])<<8|int(h[9]))&0xfff, h[10:16])
 }
 
-// organization is who all projects belong to.
-var organization = idOf("organization")
+// OrganizationID is the id of an organisation.
+func OrganizationID(name string) string { return idOf("organization", name) }

@@ -23,6 +23,9 @@ type listing struct {
 
 // list answers for a list of resources.
 func (m *MKIO) list(p *project, l listing, u *url.URL, f fate) answer {
+	if p.lost && !p.hollow {
+		return refuse(http.StatusNotFound, "There is no such resource.")
+	}
 	query := u.Query()
 	conditions, err := parseFilter(query.Get("$filter"), l.fields)
 	if err != nil {
@@ -33,14 +36,14 @@ func (m *MKIO) list(p *project, l listing, u *url.URL, f fate) answer {
 		return badRequest(err)
 	}
 	var rows []*version
-	total := 0
+	total, look := 0, m.lookAt(f.list)
 	for _, kind := range l.kinds {
-		for _, r := range append(m.lately(p.removed[kind], f), p.kinds[kind]...) {
-			if l.within != nil && !l.within(r) || p.forbidden[kind] {
+		for _, r := range append(look.lately(p.removed[kind]), p.kinds[kind]...) {
+			v := look.seen(r)
+			if v == nil || l.within != nil && !l.within(r) || p.forbidden[kind] {
 				continue
 			}
 			total++
-			v := m.seen(r, f)
 			if !slices.ContainsFunc(conditions, func(c condition) bool { return !c.holds(v) }) {
 				rows = append(rows, v)
 			}
@@ -63,25 +66,6 @@ func (m *MKIO) list(p *project, l listing, u *url.URL, f fate) answer {
 			return rows[i].json(), nil
 		},
 	}, f)
-}
-
-// seen is the version of a resource that a request is shown.
-func (m *MKIO) seen(r *resource, f fate) *version {
-	if f.asOf > 0 && r.was != nil && r.now.since.After(m.clock.now().Add(-f.asOf)) {
-		return r.was
-	}
-	return r.now
-}
-
-// lately returns those of removed resources that a request is still shown.
-func (m *MKIO) lately(removed []*resource, f fate) []*resource {
-	var shown []*resource
-	for _, r := range removed {
-		if f.asOf > 0 && r.ended.After(m.clock.now().Add(-f.asOf)) {
-			shown = append(shown, r)
-		}
-	}
-	return shown
 }
 
 // A pageOf is what a page is cut from.
@@ -141,7 +125,7 @@ func (m *MKIO) page(u *url.URL, of pageOf, f fate) answer {
 	}
 	if until < of.count && until > from {
 		body.WriteString(`,"@odata.nextLink":`)
-		body.Write(encode(nextLink(u, until)))
+		body.Write(encode(nextLink(u, until, f.origin)))
 	}
 	body.WriteByte('}')
 	return jsonAnswer(http.StatusOK, body.Bytes(), shows...)
@@ -159,9 +143,27 @@ func number(query url.Values, name string, otherwise int) (int, error) {
 	return n, nil
 }
 
-// nextLink is the address of the next page: a path, with everything in its query percent-encoded.
-func nextLink(u *url.URL, offset int) string {
+// nextLink is the address of the next page: a path, with everything in its query percent-encoded, or the same
+// below another origin.
+func nextLink(u *url.URL, offset, origin int) string {
 	query := u.Query()
 	query.Set("$skiptoken", strconv.Itoa(offset))
-	return u.EscapedPath() + "?" + strings.ReplaceAll(query.Encode(), "+", "%20")
+	link := u.EscapedPath() + "?" + strings.ReplaceAll(query.Encode(), "+", "%20")
+	if origin > 0 {
+		link = origins[origin-1](u) + link
+	}
+	return link
 }
+
+// origins are those of next links that somebody between MK.IO and its users gave them.
+var origins = []func(*url.URL) string{
+	func(u *url.URL) string { // TLS ended in front of who wrote the link
+		return map[string]string{"http": "https", "https": "http"}[u.Scheme] + "://" + u.Host
+	},
+	func(u *url.URL) string { return u.Scheme + "://api-7.northmoor.internal:8080" },
+	func(u *url.URL) string { return u.Scheme + "://" + u.Hostname() + ":8443" },
+	func(u *url.URL) string { return u.Scheme + "://" + u.Hostname() + ":" + defaultPorts[u.Scheme] },
+	func(u *url.URL) string { return strings.ToUpper(u.Scheme + "://" + u.Host) },
+}
+
+var defaultPorts = map[string]string{"http": "80", "https": "443"}

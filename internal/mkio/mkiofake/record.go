@@ -86,7 +86,7 @@ const bot = "ops.bot@fixtures.invalid"
 
 // armID is the id of a media resource. It is no path: names stand in it as they are.
 func (v *version) armID() string {
-	return "/subscriptions/" + organization + "/resourceGroups/default/providers/Microsoft.Media/mediaservices/" +
+	return "/subscriptions/" + v.of.in.organization + "/resourceGroups/default/providers/Microsoft.Media/mediaservices/" +
 		v.of.key.Project + "/" + v.of.place.below(v.of.key, func(name string) string { return name })
 }
 

@@ -17,6 +17,7 @@ type call struct {
 	body     []byte
 	segments []string // below /api/v1/projects, decoded
 	token    string
+	noCache  bool // the request asks caches not to answer it
 	fate     fate
 }
 
@@ -108,6 +109,11 @@ func (m *MKIO) inProject(p *project, c call) answer {
 	if c.method != http.MethodGet {
 		return refuse(http.StatusMethodNotAllowed, "The simulation does not change resources.")
 	}
+	return m.through(c, func() answer { return m.shown(p, segments, c) })
+}
+
+// shown answers a GET of a project and of what is in it.
+func (m *MKIO) shown(p *project, segments []string, c call) answer {
 	switch path := strings.Join(segments, "/"); path {
 	case "":
 		return jsonAnswer(http.StatusOK, p.json())
@@ -161,12 +167,14 @@ func (m *MKIO) inPlace(p *project, place *place, segments []string, c call) (ans
 	if place.parent != "" {
 		names = append([]string{string(place.parent)}, names...)
 	}
-	key, err := lifecycle.NewKey(place.kind, p.name, names...)
-	r := m.resources[key]
-	if err != nil || r == nil {
+	var v *version
+	if key, err := lifecycle.NewKey(place.kind, p.name, names...); err == nil && !p.lost {
+		v = m.lookAt(c.fate.single).resource(m, p, key)
+	}
+	if v == nil {
 		return refuse(http.StatusNotFound, fmt.Sprintf("%s '%s' was not found.", upperFirst(place.label), names[len(names)-1])), true
 	}
-	return m.single(p, m.seen(r, c.fate), asksState), true
+	return m.single(p, v, asksState), true
 }
 
 // listOf answers for the list of a kind: of the project, or below one parent.
@@ -184,7 +192,7 @@ func (m *MKIO) listOf(p *project, place *place, names []string, c call) answer {
 		kind = place.parent
 	}
 	parent, err := lifecycle.NewKey(kind, p.name, names[0])
-	if err != nil || m.resources[parent] == nil {
+	if err != nil || m.resources[parent] == nil || p.lost {
 		return refuse(http.StatusNotFound, fmt.Sprintf("The parent '%s' was not found.", names[0]))
 	}
 	l.within = func(r *resource) bool { return r.below(parent) }
@@ -199,7 +207,7 @@ func (m *MKIO) single(p *project, v *version, asksState bool) answer {
 	} else {
 		a.body = v.single(p)
 	}
-	if asksState == v.of.place.stateless && v == v.of.now {
+	if asksState == v.of.place.stateless && v == v.of.now && v.of.ended.IsZero() {
 		a.shows = []*entry{v.entry}
 	}
 	return a

@@ -113,6 +113,8 @@ func (m *MKIO) ruleRoutes(p *project, segments []string, c call) answer {
 	switch {
 	case p.noRules:
 		return refuse(http.StatusForbidden, "Missing capability webhooks.config on this project.")
+	case p.lost:
+		return refuse(http.StatusNotFound, "There is no such resource.")
 	case len(segments) == 0 && c.method == http.MethodGet:
 		all := []json.RawMessage{}
 		for _, name := range slices.Sorted(maps.Keys(p.rules)) {

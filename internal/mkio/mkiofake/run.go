@@ -37,7 +37,7 @@ func (m *MKIO) Run(ctx context.Context) error {
 func (m *MKIO) take(ctx context.Context) (task, bool) {
 	for {
 		m.mu.Lock()
-		t, wait, ok := m.agenda.pop(m.clock.now())
+		t, wait, ok := m.agenda.pop(m.clock.steady())
 		wait = m.clock.real(wait)
 		changed := m.agenda.changed
 		m.mu.Unlock()

@@ -20,7 +20,7 @@ const (
 
 // A Step is one change of a script.
 type Step struct {
-	At    time.Time // on MK.IO's clock
+	At    time.Time // on MK.IO's clock, had nobody set it
 	Do    Action
 	Key   lifecycle.Key
 	State string

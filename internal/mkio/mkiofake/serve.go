@@ -7,15 +7,23 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 )
 
 // maxBody is how much of a request's body is read.
 const maxBody = 1 << 20
 
-// handle answers a request, and takes its time where the faults say so.
+// handle answers a request in the name of the organisation that it belongs to.
 func (m *MKIO) handle(r *http.Request) (answer, error) {
-	c := call{method: r.Method, url: r.URL, token: r.Header.Get("Authorization"), fate: m.fateOf()}
+	return m.answering(r.Header.Get("Authorization")).respond(r)
+}
+
+// respond answers a request, and takes its time where the faults say so.
+func (m *MKIO) respond(r *http.Request) (answer, error) {
+	c := call{method: r.Method, url: addressOf(r), token: r.Header.Get("Authorization"), fate: m.fateOf()}
+	c.noCache = strings.Contains(r.Header.Get("Cache-Control"), "no-cache")
 	if r.Body != nil {
 		var err error
 		if c.body, err = io.ReadAll(io.LimitReader(r.Body, maxBody)); err != nil {
@@ -43,6 +51,15 @@ func (m *MKIO) handle(r *http.Request) (answer, error) {
 		}
 	})
 	return a, nil
+}
+
+// addressOf is the address that a request was sent to, its origin included.
+func addressOf(r *http.Request) *url.URL {
+	u := *r.URL
+	if u.Host == "" {
+		u.Scheme, u.Host = "http", r.Host
+	}
+	return &u
 }
 
 func pause(ctx context.Context, d time.Duration) error {

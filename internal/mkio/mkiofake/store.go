@@ -2,8 +2,10 @@ package mkiofake
 
 import (
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -29,30 +31,37 @@ type MKIO struct {
 	told      uint64               // how many deliveries were prepared
 	refused   map[string]bool      // event types that the organisation does not have
 	agenda    agenda
+	cache     cache
+	beside    map[string]*MKIO // other organisations at the same address, by id
 }
 
 // A project is one of MK.IO's.
 type project struct {
-	name, id  string
-	created   time.Time
-	kinds     map[lifecycle.Kind][]*resource // in the order of their creation
-	removed   map[lifecycle.Kind][]*resource // not longer ago than stale reads show
-	rules     map[string]*rule
-	gone      bool
-	hollow    bool // its lists are empty
-	forbidden map[lifecycle.Kind]bool
-	noRules   bool // the token may not see rules
+	name, id     string
+	nth          int    // of its name
+	organization string // its id
+	created      time.Time
+	kinds        map[lifecycle.Kind][]*resource // in the order of their creation
+	removed      map[lifecycle.Kind][]*resource // not longer ago than stale reads and replicas show
+	rules        map[string]*rule
+	gone         bool
+	hollow       bool // its lists are empty
+	lost         bool // what is below it is answered 404
+	forbidden    map[lifecycle.Kind]bool
+	noRules      bool // the token may not see rules
 }
 
 // A resource is one life of one name.
 type resource struct {
-	key      lifecycle.Key
-	place    *place
-	life     string
-	created  time.Time
-	order    uint64
-	now, was *version // was: before the latest change; nil for a new one
-	ended    time.Time
+	key     lifecycle.Key
+	in      *project
+	place   *place
+	life    string
+	created time.Time // as MK.IO's clock showed
+	began   time.Time // the same moment, steady
+	ended   time.Time // steady
+	order   uint64
+	now     *version
 }
 
 // A version is a resource between two changes. But for what is cached of it, it stays as it is.
@@ -60,32 +69,39 @@ type version struct {
 	of           *resource
 	state        string
 	provisioning string
-	since        time.Time
+	from         time.Time // steady
+	since        time.Time // the same moment, as MK.IO's clock showed
 	modified     time.Time
 	began, ended time.Time // of a job: when it was first Processing, and at its end
 	ran          bool      // it was Running before
 	entry        *entry    // the change that brought the state
 	row          []byte    // its JSON in a list; nil until asked for
+	before       *version  // nil for the first, and where that is longer ago than anybody is shown
 }
 
 // New makes a simulated MK.IO. Nothing is told before [MKIO.Run].
 func New(c Config) *MKIO {
 	c = c.withDefaults()
 	m := &MKIO{
-		config: c, clock: newClock(c.Start, c.Speed), ids: rand.New(rand.NewPCG(c.Seed, 1)), faults: c.Faults, token: c.Token,
+		config: c, clock: newClock(c.Start, c.Speed), ids: rand.New(rand.NewPCG(c.Seed, 1+uint64(crc32.ChecksumIEEE([]byte(c.Organization))))), faults: c.Faults, token: c.Token,
 		projects: map[string]*project{}, resources: map[lifecycle.Key]*resource{}, asked: map[string]*askedLog{},
-		refused: map[string]bool{}, agenda: newAgenda(),
+		refused: map[string]bool{}, agenda: newAgenda(), beside: map[string]*MKIO{},
 	}
 	for _, name := range c.Projects {
-		m.projects[name] = &project{
-			name: name, id: idOf("project", name), created: m.clock.start.AddDate(0, -2, 0),
-			kinds: map[lifecycle.Kind][]*resource{}, removed: map[lifecycle.Kind][]*resource{}, rules: map[string]*rule{}, forbidden: map[lifecycle.Kind]bool{},
-		}
+		m.projects[name] = newProject(OrganizationID(c.Organization), name, 1, m.clock.start.AddDate(0, -2, 0))
 	}
 	return m
 }
 
-// Now is the time on MK.IO's clock.
+// newProject makes the project that is the nth of its name in an organisation.
+func newProject(organization, name string, nth int, created time.Time) *project {
+	return &project{
+		name: name, id: idOf("project", organization, name, strconv.Itoa(nth)), nth: nth, organization: organization, created: created,
+		kinds: map[lifecycle.Kind][]*resource{}, removed: map[lifecycle.Kind][]*resource{}, rules: map[string]*rule{}, forbidden: map[lifecycle.Kind]bool{},
+	}
+}
+
+// Now is what MK.IO's clock shows.
 func (m *MKIO) Now() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -135,7 +151,7 @@ func (m *MKIO) apply(s Step) bool {
 		m.provision(r, s.State)
 	case Edit:
 		v := *r.now
-		v.row, v.modified = nil, m.clock.stamp()
+		v.row, v.modified = nil, m.clock.shown(m.clock.stamp())
 		r.now = &v // no change of state: what a stale read shows stays the same
 	case Delete:
 		m.remove(r)
@@ -151,10 +167,11 @@ func (m *MKIO) create(key lifecycle.Key, state string) bool {
 	if !ok || in == nil {
 		return false
 	}
-	at := m.clock.stamp()
+	from := m.clock.stamp()
+	at := m.clock.shown(from)
 	m.order++
-	r := &resource{key: key, place: p, life: newID(m.ids), created: at, order: m.order}
-	v := &version{of: r, state: state, provisioning: p.provisioning(state), since: at, modified: at}
+	r := &resource{key: key, in: in, place: p, life: newID(m.ids), created: at, began: from, order: m.order}
+	v := &version{of: r, state: state, provisioning: p.provisioning(state), from: from, since: at, modified: at}
 	m.resources[key] = r
 	in.kinds[key.Kind] = append(in.kinds[key.Kind], r)
 	m.become(r, v, "")
@@ -185,7 +202,8 @@ func (m *MKIO) provision(r *resource, provisioning string) {
 // others not always: nothing documents that they do.
 func (m *MKIO) next(r *resource) *version {
 	v := *r.now
-	v.row, v.since = nil, m.clock.stamp()
+	v.row, v.from, v.before = nil, m.clock.stamp(), r.now
+	v.since = m.clock.shown(v.from)
 	if r.key.Kind != lifecycle.ContentKeyPolicy && m.ids.Float64() >= m.faults.NotModified {
 		v.modified = v.since
 	}
@@ -204,9 +222,9 @@ func (m *MKIO) become(r *resource, v *version, previous string) {
 			v.ended = v.since
 		}
 	}
-	r.was, r.now = r.now, v
-	moved := r.was == nil || r.was.state != v.state
-	v.entry = m.note(v, previous, moved)
+	r.now = v
+	v.entry = m.note(v, previous, v.before == nil || v.before.state != v.state)
+	v.forgetBefore(v.from.Add(-m.faults.longestAgo()))
 	m.tell(v.entry, v)
 }
 
@@ -216,12 +234,12 @@ func (m *MKIO) remove(r *resource) {
 		m.remove(child)
 	}
 	delete(m.resources, r.key)
-	in := m.projects[r.key.Project]
+	in := r.in
 	in.kinds[r.key.Kind] = slices.DeleteFunc(in.kinds[r.key.Kind], func(o *resource) bool { return o == r })
-	gone := &version{of: r, state: lifecycle.StateDeleted, since: m.clock.stamp()}
-	r.ended = gone.since
+	r.ended = m.clock.stamp()
+	gone := &version{of: r, state: lifecycle.StateDeleted, from: r.ended, since: m.clock.shown(r.ended)}
 	in.removed[r.key.Kind] = append(slices.DeleteFunc(in.removed[r.key.Kind], func(o *resource) bool {
-		return r.ended.Sub(o.ended) > m.faults.StaleBy
+		return r.ended.Sub(o.ended) > m.faults.longestAgo()
 	}), r)
 	m.note(gone, r.now.state, false)
 }
@@ -229,7 +247,7 @@ func (m *MKIO) remove(r *resource) {
 func (m *MKIO) childrenOf(r *resource) []*resource {
 	var found []*resource
 	for _, kind := range []lifecycle.Kind{lifecycle.LiveOutput, lifecycle.ScheduledOperation} {
-		for _, child := range m.projects[r.key.Project].kinds[kind] {
+		for _, child := range r.in.kinds[kind] {
 			if child.below(r.key) {
 				found = append(found, child)
 			}

@@ -22,8 +22,9 @@ type Change struct {
 	Key                           lifecycle.Key
 	Life                          string
 	State, Previous, Provisioning string
-	At                            time.Time
-	Type                          string // of the webhook that tells it; "" where none does
+	At                            time.Time // on MK.IO's clock, as it was set
+	Moment                        time.Time // the same on ours
+	Type                          string    // of the webhook that tells it; "" where none does
 	Delivery                      Status
 	Shown                         int // answers that showed it while it was current, where the kind truly shows its state
 }
@@ -53,7 +54,7 @@ func (e *entry) change() Change {
 func (m *MKIO) note(v *version, previous string, moved bool) *entry {
 	r := v.of
 	e := &entry{Change: Change{
-		Key: r.key, Life: r.life, State: v.state, Previous: previous, Provisioning: v.provisioning, At: v.since,
+		Key: r.key, Life: r.life, State: v.state, Previous: previous, Provisioning: v.provisioning, At: v.since, Moment: time.Now(),
 	}}
 	if moved {
 		e.Type, _ = r.place.told(previous, v.state, !v.began.IsZero())
