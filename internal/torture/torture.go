@@ -156,6 +156,7 @@ func (w *world) openMKIO(ctx context.Context) error {
 	faults.Repeat, faults.RepeatBy = 1, 2*time.Minute
 	faults.Late, faults.LateBy = 0.03, 2*time.Minute
 	w.sender = newSender(w.config.Seed, 0.3)
+	w.sender.witness.OtherClocks = w.config.Clocks
 	w.fake = mkiofake.New(mkiofake.Config{
 		Seed: w.config.Seed, Token: apiToken, Faults: faults, Speed: speed, ReadLimit: -1, AtOnce: 256, Transport: w.sender,
 	})

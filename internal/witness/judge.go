@@ -24,7 +24,11 @@ func (w *Witness) Judge(ctx context.Context, js jetstream.JetStream, names event
 	for _, c := range fake.Changes() {
 		told = append(told, invariant.Told{Observation: lifecycle.Observation{Key: c.Key, State: c.State, Life: c.Life}})
 	}
-	return errors.Join(invariant.Check(ctx, js, names, told), AsItWas(ctx, eventlog.New(js, names), fake))
+	asItWas := InTime
+	if w.OtherClocks {
+		asItWas = AsItWas
+	}
+	return errors.Join(invariant.Check(ctx, js, names, told), asItWas(ctx, eventlog.New(js, names), fake))
 }
 
 // A life is one of a resource's.
@@ -36,6 +40,19 @@ type life struct {
 // AsItWas checks I5 against what truly was: the states that the log has of a life came in that order, those that
 // nobody was shown left out.
 func AsItWas(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error {
+	return inOrder(ctx, log, fake, func(mkiofake.Change, eventlog.Entry) bool { return true })
+}
+
+// InTime checks the same of bridges on the simulation's clock, and that nothing was recorded before it was so. A state
+// that comes again is not excused by its next time, nor a Deleted by an end that is still to come.
+func InTime(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error {
+	return inOrder(ctx, log, fake, func(c mkiofake.Change, e eventlog.Entry) bool {
+		return !c.Moment.Truncate(time.Millisecond).After(e.Event.RecordedTime) // that is cut to milliseconds
+	})
+}
+
+// inOrder finds for each event the change that it is of, after that of the event before it.
+func inOrder(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, may func(mkiofake.Change, eventlog.Entry) bool) error {
 	was := map[life][]mkiofake.Change{}
 	for _, c := range fake.Changes() {
 		of := life{c.Key, c.Life}
@@ -52,9 +69,11 @@ func AsItWas(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error 
 			return err
 		}
 		of := life{key, e.Fact.Life}
-		at := slices.IndexFunc(was[of], func(c mkiofake.Change) bool { return lifecycle.SameState(c.State, e.Fact.State) })
+		at := slices.IndexFunc(was[of], func(c mkiofake.Change) bool {
+			return lifecycle.SameState(c.State, e.Fact.State) && may(c, e)
+		})
 		if at < 0 {
-			errs = append(errs, fmt.Errorf("I5: %s, event %d: it was not %q any more, or never", key, e.Sequence, e.Fact.State))
+			errs = append(errs, fmt.Errorf("I5: %s, event %d: it was not %q any more, or not yet, or never", key, e.Sequence, e.Fact.State))
 			if len(convicted) < mostHistories && !slices.Contains(convicted, key) {
 				convicted = append(convicted, key)
 			}
@@ -94,7 +113,7 @@ func histories(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, keys
 	}
 	for _, c := range fake.Changes() {
 		if b, ok := told[c.Key]; ok {
-			fmt.Fprintf(b, "\n  MK.IO: %q %q, life %q, at %s, delivery %q %v, shown by %d answers", c.State, c.Provisioning, c.Life, moment(c.At), c.Type, c.Delivery, c.Shown)
+			fmt.Fprintf(b, "\n  MK.IO: %q %q, life %q, at %s, on our clock %s, delivery %q %v, shown by %d answers", c.State, c.Provisioning, c.Life, moment(c.At), moment(c.Moment), c.Type, c.Delivery, c.Shown)
 		}
 	}
 	var errs []error

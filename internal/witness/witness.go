@@ -21,6 +21,10 @@ import (
 // A Witness is a transport of a simulated MK.IO's deliveries that remembers what was told, and how it was answered.
 // What was told and answered alike many times is remembered once.
 type Witness struct {
+	// OtherClocks says that bridges may run on other clocks than the simulation: when they recorded an event proves
+	// nothing then.
+	OtherClocks bool
+
 	to http.RoundTripper
 
 	mu      sync.Mutex

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
@@ -42,6 +43,59 @@ func TestTheWitnessFindsWhatWasNot(t *testing.T) {
 	}
 	fake.Create(job("else"), "Queued")
 	if err := witness.Converged(t.Context(), log, fake); err == nil || !strings.Contains(err.Error(), "the log does not have it") {
+		t.Errorf("found %v", err)
+	}
+}
+
+// A stale answer that became an event is convicted also where the state comes again later, and a Deleted that MK.IO did
+// not mean also where the resource was deleted afterwards.
+func TestTheWitnessFindsWhatCameTooEarly(t *testing.T) {
+	nc, js := brokertest.Start(t).Connect()
+	names := event.NewNames(event.DefaultPrefix)
+	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+		t.Fatal(err)
+	}
+	live := func(name string) lifecycle.Key {
+		key, err := lifecycle.NewKey(lifecycle.LiveEvent, mkiofake.Live, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	fake := mkiofake.New(mkiofake.Config{})
+	log := eventlog.New(js, names)
+	publisher := publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)})
+	record := func(key lifecycle.Key, state string, at time.Time) {
+		o := lifecycle.Observation{Key: key, State: state, Life: fake.Changes()[0].Life, At: at, Via: lifecycle.Poll}
+		if key == live("deleted") {
+			o.Life = fake.Changes()[1].Life
+		}
+		if _, err := publisher.Observe(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fake.Create(live("round"), "Stopped")
+	fake.Create(live("deleted"), "Stopped")
+	record(live("round"), "Stopped", time.Now())
+	record(live("deleted"), "Stopped", time.Now())
+	fake.Move(live("round"), "Starting")
+	fake.Move(live("round"), "Running")
+	record(live("round"), "Running", time.Now())
+	if err := witness.InTime(t.Context(), log, fake); err != nil {
+		t.Fatal(err)
+	}
+	record(live("round"), "Starting", time.Now().Add(time.Second)) // from a copy
+	record(live("deleted"), lifecycle.StateDeleted, time.Now())    // from an outage
+	recorded := time.Now()
+	bridgetest.Eventually(t, "another millisecond", func() bool { return time.Since(recorded) > 2*time.Millisecond }) // events tell no less
+	fake.Move(live("round"), "Stopped")
+	fake.Move(live("round"), "Starting")
+	fake.Delete(live("deleted"))
+	if err := witness.AsItWas(t.Context(), log, fake); err != nil {
+		t.Errorf("the order alone shows %v", err)
+	}
+	err := witness.InTime(t.Context(), log, fake)
+	if err == nil || strings.Count(err.Error(), "I5: ") != 2 || !strings.Contains(err.Error(), "live-event harbor-live/round, event 4") || !strings.Contains(err.Error(), "live-event harbor-live/deleted, event 5") {
 		t.Errorf("found %v", err)
 	}
 }
