@@ -6,7 +6,11 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
+
+	"mkio-bridge/internal/bridgetest"
 )
 
 func TestMkioFakeServesUntilItIsStopped(t *testing.T) {
@@ -46,5 +50,84 @@ func TestMkioFakeServesUntilItIsStopped(t *testing.T) {
 	cancel()
 	if code := <-ended; code != exitOK {
 		t.Errorf("exit %d", code)
+	}
+}
+
+// TestMkioFakeSwitchesFaultsOn asks a simulation with every fault of its flags as its users would meet them.
+func TestMkioFakeSwitchesFaultsOn(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	log, stderr := io.Pipe()
+	said, stdout := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{
+			"mkio-fake", "--listen", "127.0.0.1:0", "--polite", "--speed", "1000", "--other-origin", "--cache", "1m", "--replica", "2m",
+			"--second-organization", "--after", "1s", "--set-clock", "-48h", "--anew", "aurora-vod", "--outage", "100h",
+		}, stdout, stderr)
+		stderr.Close()
+		stdout.Close()
+	}()
+	told := bufio.NewScanner(said)
+	told.Scan()
+	_, second, ok := strings.Cut(told.Text(), "token of the second organisation: ")
+	if !ok {
+		t.Fatalf("said %q", told.Text())
+	}
+	lines := bufio.NewScanner(log)
+	lines.Scan()
+	var line struct{ Msg, Addr string }
+	if err := json.Unmarshal(lines.Bytes(), &line); err != nil || line.Msg != "listening" {
+		t.Fatalf("%s: %v", lines.Bytes(), err)
+	}
+	go func() {
+		for lines.Scan() {
+		}
+	}()
+	ask := func(token, path string) (*http.Response, string) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+line.Addr+"/api/v1/projects/aurora-vod"+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response, string(body)
+	}
+	bridgetest.Eventually(t, "an outage", func() bool {
+		response, _ := ask("any", "/media/jobs")
+		return response.StatusCode == http.StatusNotFound
+	})
+	_, first := ask("any", "")
+	response, other := ask(second, "")
+	if response.StatusCode != http.StatusOK || first == other {
+		t.Errorf("the second organisation's project is %s", other)
+	}
+	response, _ = ask("any", "/media/assets?now")
+	if date, err := http.ParseTime(response.Header.Get("Date")); err != nil || time.Until(date) > -24*time.Hour {
+		t.Errorf("the clock shows %s", response.Header.Get("Date"))
+	}
+	bridgetest.Eventually(t, "a copy, and a next link of another origin", func() bool {
+		response, body := ask(second, "/media/assets?$top=1")
+		return response.Header.Get("Age") != "" && strings.Contains(body, `"@odata.nextLink":"http`)
+	})
+	cancel()
+	if code := <-ended; code != exitOK {
+		t.Errorf("exit %d", code)
+	}
+}
+
+func TestMkioFakeRefusesWhatCannotBe(t *testing.T) {
+	for _, flags := range [][]string{{"--anew", "no-such"}, {"--cache", "-1s"}, {"--jobs", "0"}} {
+		if code := run(t.Context(), append([]string{"mkio-fake"}, flags...), io.Discard, io.Discard); code != exitUsage {
+			t.Errorf("%v: exit %d", flags, code)
+		}
 	}
 }
