@@ -66,6 +66,9 @@ func (m *MKIO) SetFaults(f Faults) { m.locked(func() { m.faults = f }) }
 // SetToken changes the token that the API takes; "": any.
 func (m *MKIO) SetToken(token string) { m.locked(func() { m.token = token }) }
 
+// SetPageSize changes how many rows a page has at most.
+func (m *MKIO) SetPageSize(rows int) { m.locked(func() { m.config.PageSize = rows }) }
+
 // Revoke makes every token wrong, or as right as it was.
 func (m *MKIO) Revoke(on bool) { m.locked(func() { m.revoked = on }) }
 

@@ -1,0 +1,33 @@
+//go:build e2e
+
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+// TestLongAWeekOfFaultsFromTheField has a week of MK.IO in which all that was met in the field happens, some of it
+// while the bridge restarts, some of it together.
+func TestLongAWeekOfFaultsFromTheField(t *testing.T) {
+	const day = 24 * time.Hour
+	testField(t, 7, []episode{
+		{"a stale cache", 12 * time.Hour, staleCache},
+		{"a lagging replica", day + 10*time.Hour, laggingReplica},
+		{"a clock set back", 2*day + 9*time.Hour, clockSet(-2 * time.Hour)},
+		{"a stale cache on a clock that was set back", 2*day + 20*time.Hour, staleCache},
+		{"an outage of 404", 3*day + 8*time.Hour, func(f *fieldTest) { f.outage(8*time.Minute, false) }},
+		{"an outage of 404 with empty lists", 3*day + 16*time.Hour, func(f *fieldTest) { f.outage(8*time.Minute, true) }},
+		{"the token of another organisation", 4*day + 11*time.Hour, otherToken},
+		{"a clock set forward", 5*day + 10*time.Hour, clockSet(2 * time.Hour)},
+		{"an outage of 404 behind a cache", 5*day + 18*time.Hour, func(f *fieldTest) {
+			faults := f.faults
+			faults.Cached, faults.CachedBy = 0.5, 10*time.Minute
+			f.fake.SetFaults(faults)
+			f.outage(8*time.Minute, true)
+			time.Sleep(15 * time.Minute)
+			f.fake.SetFaults(f.faults)
+		}},
+		{"a lagging replica again", 6*day + 10*time.Hour, laggingReplica},
+	}, (*fieldTest).anew)
+}

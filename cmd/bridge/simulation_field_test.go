@@ -1,0 +1,305 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/mkiofake"
+)
+
+// An episode is something that befalls MK.IO, or the way to it, from a time on.
+type episode struct {
+	name  string
+	after time.Duration // since the test began
+	do    func(f *fieldTest)
+}
+
+// A fieldTest is a simulation in which episodes befall MK.IO one after another.
+type fieldTest struct {
+	*simulation
+	began  time.Time
+	faults mkiofake.Faults // those of every day
+	mine   string          // the token of the organisation that the log is of
+	theirs string          // that of another
+}
+
+// fieldFaults are those of every day of a field test: a rude MK.IO behind caches and replicas.
+func fieldFaults() mkiofake.Faults {
+	faults := mkiofake.Rude
+	faults.OtherOrigin = 1
+	faults.Cached, faults.CachedBy, faults.Ageless, faults.Dateless = 0.02, 5*time.Minute, 0.3, 0.1
+	faults.ReplicaList, faults.ReplicaBy = 0.02, 2*time.Minute
+	return faults
+}
+
+// testField lets episodes befall days of MK.IO, and judges what the bridge made of them.
+func testField(t *testing.T, days int, episodes []episode, last func(f *fieldTest)) {
+	t.Helper()
+	faults := fieldFaults()
+	simulate(t, days, faults, func(s *simulation) {
+		f := &fieldTest{
+			simulation: s, began: time.Now(), faults: faults,
+			mine: mkiofake.NewToken("", time.Time{}), theirs: mkiofake.NewToken("theirs", time.Time{}),
+		}
+		s.fake.SetPageSize(20)
+		f.populate()
+		stop := f.addOrganization()
+		defer stop()
+		f.restart(0, func() { s.fake.SetToken(f.mine); f.exchange(f.mine) })
+		for _, e := range episodes {
+			time.Sleep(time.Until(f.began.Add(e.after)))
+			t.Logf("%s: %s", e.after, e.name)
+			e.do(f)
+			f.judge(e.name)
+		}
+		s.settle()
+		s.check()
+		f.judge("the end")
+		f.checkDeleted()
+		if last != nil {
+			last(f)
+		}
+		for _, token := range []string{f.mine, f.theirs} {
+			if strings.Contains(s.logs.String(), token) {
+				t.Error("a token is in the log")
+			}
+		}
+	}, func(c *config) { c.PollFull = time.Hour })
+}
+
+// manyOfAKind is more than so few that their deletions do not wait.
+const manyOfAKind = 25
+
+// populate makes so many resources of each kind that an outage which hides them hides many.
+func (f *fieldTest) populate() {
+	create := func(state string, kind lifecycle.Kind, project string, names ...string) {
+		key, err := lifecycle.NewKey(kind, project, names...)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		f.fake.Create(key, state)
+	}
+	for i := range manyOfAKind {
+		name := fmt.Sprintf("kept-%d", i+1)
+		for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
+			create("Ready", lifecycle.Asset, project, name)
+			create("Created", lifecycle.ContentKeyPolicy, project, name)
+			create("Finished", lifecycle.Job, project, "ladder-hd", name)
+			create("Created", lifecycle.StreamingLocator, project, name)
+			create("Stopped", lifecycle.StreamingEndpoint, project, name)
+			create("Stopped", lifecycle.LiveEvent, project, name)
+			create("Running", lifecycle.LiveOutput, project, name, "out")
+			for _, kind := range []lifecycle.Kind{lifecycle.Source, lifecycle.Content, lifecycle.Destination} {
+				create("Inactive", kind, project, name)
+			}
+			for _, kind := range []lifecycle.Kind{
+				lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent,
+			} {
+				create("Stopped", kind, project, name)
+			}
+			create("Pending", lifecycle.ScheduledOperation, project, string(lifecycle.LiveChannel), name, "weekly")
+		}
+	}
+}
+
+// addOrganization puts another organisation at MK.IO's address, whose projects have the same names.
+func (f *fieldTest) addOrganization() (stop func()) {
+	other := mkiofake.New(mkiofake.Config{Seed: 43, Organization: "theirs", Token: f.theirs, Faults: f.faults})
+	for day := range 7 {
+		other.Play(mkiofake.Day(rand.New(rand.NewPCG(5, uint64(day))), time.Now().AddDate(0, 0, day), 4))
+	}
+	f.fake.Beside(other)
+	ctx, cancel := context.WithCancel(f.t.Context())
+	var playing sync.WaitGroup
+	playing.Go(func() { _ = other.Run(ctx) })
+	return func() { cancel(); playing.Wait() }
+}
+
+// exchange gives the bridge another token, whether it runs or not.
+func (f *fieldTest) exchange(token string) {
+	source := f.config.MkioToken.source
+	source.mu.Lock()
+	defer source.mu.Unlock()
+	source.value = token
+}
+
+// restart stops the bridge for a while, and does something while it is away.
+func (f *fieldTest) restart(away time.Duration, meanwhile func()) {
+	f.close()
+	if meanwhile != nil {
+		meanwhile()
+	}
+	time.Sleep(away)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open()
+}
+
+// with lasts for a while with other faults, and has the bridge restart in the middle.
+func (f *fieldTest) with(lasts time.Duration, change func(*mkiofake.Faults)) {
+	faults := f.faults
+	change(&faults)
+	f.fake.SetFaults(faults)
+	time.Sleep(lasts / 2)
+	f.restart(lasts/20, nil)
+	time.Sleep(lasts / 2)
+	f.fake.SetFaults(f.faults)
+}
+
+// outage has everything below both projects answered 404 for a while, and lists empty where hollow. The bridge restarts
+// in it, so that it compares all of it.
+func (f *fieldTest) outage(lasts time.Duration, hollow bool) {
+	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
+		f.fake.Outage(project, true)
+		f.fake.Hollow(project, hollow)
+	}
+	time.Sleep(lasts / 4)
+	f.restart(time.Second, nil)
+	time.Sleep(lasts*3/4 - time.Second)
+	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
+		f.fake.Outage(project, false)
+		f.fake.Hollow(project, false)
+	}
+}
+
+// judge judges the log as it is, so that the first episode that breaks a promise is known. It says each violation once.
+func (f *fieldTest) judge(when string) {
+	f.t.Helper()
+	if f.bridge == nil {
+		f.t.Fatalf("%s: the bridge does not run", when)
+	}
+	if f.t.Failed() {
+		return
+	}
+	if err := f.told.Judge(f.t.Context(), f.bridge.js, f.bridge.names, f.fake); err != nil {
+		f.t.Errorf("after %s: %v", when, err)
+	}
+}
+
+// deletions are the lives that the log has Deleted.
+func (f *fieldTest) deletions() map[string]lifecycle.Key {
+	lives := map[string]lifecycle.Key{}
+	for e, err := range f.bridge.events.Events(f.t.Context(), eventlog.Query{}) {
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		key, err := e.Event.Data.Key()
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if lifecycle.SameState(e.Fact.State, lifecycle.StateDeleted) {
+			lives[e.Fact.Life] = key
+		}
+	}
+	return lives
+}
+
+// checkDeleted compares what the log has Deleted with what MK.IO deleted: no life more.
+func (f *fieldTest) checkDeleted() {
+	f.t.Helper()
+	meant := map[string]bool{}
+	for _, c := range f.fake.Changes() {
+		if c.State == lifecycle.StateDeleted {
+			meant[c.Life] = true
+		}
+	}
+	recorded := f.deletions()
+	for life, key := range recorded {
+		if !meant[life] {
+			f.t.Errorf("%s is Deleted in the log, and MK.IO did not mean it", key)
+		}
+	}
+	f.t.Logf("MK.IO deleted %d lives, the log has %d of them", len(meant), len(recorded))
+	if len(recorded) == 0 {
+		f.t.Error("nothing was deleted: the test shows less than it says")
+	}
+}
+
+// anew makes a project anew, and checks that the bridge takes nothing from it.
+func (f *fieldTest) anew() {
+	f.t.Helper()
+	entries := func() (all int) {
+		for _, err := range f.bridge.events.Events(f.t.Context(), eventlog.Query{Project: mkiofake.VOD}) {
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			all++
+		}
+		return all
+	}
+	f.fake.SetFaults(f.faults)
+	before := entries()
+	f.fake.Anew(mkiofake.VOD)
+	for i := range 5 {
+		key, err := lifecycle.NewKey(lifecycle.Job, mkiofake.VOD, "ladder-hd", fmt.Sprintf("kept-%d", i+1))
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		f.fake.Create(key, "Processing")
+	}
+	time.Sleep(2 * time.Hour)
+	f.restart(time.Minute, nil)
+	asked := f.fake.Requests(mkiofake.VOD).ByRoute
+	time.Sleep(4 * time.Hour)
+	if after := entries(); after != before {
+		f.t.Errorf("the log has %d events more of a project that was made anew", after-before)
+	}
+	for route, n := range f.fake.Requests(mkiofake.VOD).ByRoute {
+		if n > asked[route] && !strings.HasPrefix(route, "GET projects") {
+			f.t.Errorf("%s was asked %d times of a project that was made anew", route, n-asked[route])
+		}
+	}
+	if err := f.told.Judge(f.t.Context(), f.bridge.js, f.bridge.names, f.fake); err != nil {
+		f.t.Error(err)
+	}
+	f.checkDeleted()
+}
+
+// Episodes.
+
+func staleCache(f *fieldTest) {
+	f.with(20*time.Minute, func(faults *mkiofake.Faults) {
+		faults.Cached, faults.CachedBy = 1, 20*time.Minute
+	})
+}
+
+func laggingReplica(f *fieldTest) {
+	f.with(time.Hour, func(faults *mkiofake.Faults) {
+		faults.ReplicaList, faults.ReplicaOne = 0.5, 0.5
+	})
+}
+
+func otherToken(f *fieldTest) {
+	f.exchange(f.theirs)
+	time.Sleep(10 * time.Minute)
+	f.exchange(f.mine)
+}
+
+func clockSet(by time.Duration) func(*fieldTest) {
+	return func(f *fieldTest) {
+		f.fake.SetClock(by)
+		time.Sleep(90 * time.Second) // while it may still be taken for a copy
+		f.restart(time.Second, nil)
+		time.Sleep(time.Hour)
+	}
+}
+
+// TestHoursOfFaultsFromTheField is a morning in which one thing follows another.
+func TestHoursOfFaultsFromTheField(t *testing.T) {
+	testField(t, 1, []episode{
+		{"a stale cache", 3 * time.Hour, staleCache},
+		{"a lagging replica", 4 * time.Hour, laggingReplica},
+		{"an outage of 404", 6 * time.Hour, func(f *fieldTest) { f.outage(8*time.Minute, false) }},
+		{"an outage of 404 with empty lists", 7 * time.Hour, func(f *fieldTest) { f.outage(8*time.Minute, true) }},
+		{"the token of another organisation", 9 * time.Hour, otherToken},
+		{"a clock set back", 11 * time.Hour, clockSet(-2 * time.Hour)},
+		{"a clock set forward", 15 * time.Hour, clockSet(2 * time.Hour)},
+	}, (*fieldTest).anew)
+}
