@@ -34,7 +34,6 @@ type fieldTest struct {
 func fieldFaults() mkiofake.Faults {
 	faults := mkiofake.Rude
 	faults.OtherOrigin = 1
-	faults.Cached, faults.CachedBy, faults.Ageless, faults.Dateless = 0.02, 5*time.Minute, 0.3, 0.1
 	faults.ReplicaList, faults.ReplicaBy = 0.02, 2*time.Minute
 	return faults
 }

@@ -54,6 +54,7 @@ func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simul
 		s.config.Sync = syncMode(24 * time.Hour) // the disk is real: no need to wear it out
 		s.config.PollActive, s.config.PollSweep, s.config.PollFull = 2*time.Minute, 10*time.Minute, 2*time.Hour
 		s.config.PollRate = 1000
+		s.config.DeletePatience = 15 * time.Minute // that of a service; a demo has none
 		for _, set := range settings {
 			set(&s.config)
 		}

@@ -57,6 +57,7 @@ var Rude = Faults{
 	Repeat: 0.2, RepeatBy: 10 * time.Minute, NewID: 0.3, Failed: 0.02, Silent: 0.02,
 	TooMany: 0.01, Broken: 0.01, Gateway: 0.005, Slow: 0.02, SlowBy: 3 * time.Second, Cut: 0.005,
 	Stale: 0.02, StaleBy: 5 * time.Second, Shift: 0.02, PageFail: 0.01, Empty: 0.002, Bare: 0.01,
+	OtherOrigin: 0.1, Cached: 0.02, CachedBy: 5 * time.Minute, Ageless: 0.3, Dateless: 0.1,
 	NotModified: 0.1,
 }
 
