@@ -11,7 +11,7 @@ import (
 // while the bridge restarts, some of it together.
 func TestLongAWeekOfFaultsFromTheField(t *testing.T) {
 	const day = 24 * time.Hour
-	testField(t, 7, []episode{
+	testField(t, 7*day, []episode{
 		{"a stale cache", 12 * time.Hour, staleCache},
 		{"a lagging replica", day + 10*time.Hour, laggingReplica},
 		{"a clock set back", 2*day + 9*time.Hour, clockSet(-2 * time.Hour)},
