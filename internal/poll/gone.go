@@ -49,6 +49,7 @@ type confirmation struct {
 	tally          *tally
 	contradictions atomic.Int64 // how many of them exist
 	absent         sync.Map     // when MK.IO said of the others that they do not
+	unclear        sync.Map     // those of which no answer tells whether they exist now
 	troubles       troubles
 }
 
@@ -92,7 +93,9 @@ func (c *confirmation) visit(ctx context.Context, keys []lifecycle.Key) ([]lifec
 	for i, key := range keys {
 		group.Go(func() error {
 			gone, err := c.visitOne(ctx, key)
-			found[i] = gone
+			if found[i] = gone; err != nil {
+				c.unclear.Store(key, true)
+			}
 			return c.troubles.note(err)
 		})
 	}
@@ -111,6 +114,15 @@ func chosen(keys []lifecycle.Key, marked []bool) []lifecycle.Key {
 	return found
 }
 
+// suspects are those that are gone, and those that may be.
+func (c *confirmation) suspects(gone []lifecycle.Key) []lifecycle.Key {
+	all := slices.Clone(gone)
+	for key := range c.unclear.Range {
+		all = append(all, key.(lifecycle.Key))
+	}
+	return all
+}
+
 func (c *confirmation) visitOne(ctx context.Context, key lifecycle.Key) (gone bool, err error) {
 	p := c.project
 	if c.contradictions.Load() > maxContradictions {
@@ -127,8 +139,12 @@ func (c *confirmation) visitOne(ctx context.Context, key lifecycle.Key) (gone bo
 	case err != nil:
 		return false, err
 	}
-	c.contradictions.Add(1)
-	p.patience.shown(key)
+	if sight.Moment.Stored {
+		c.unclear.Store(key, true)
+	} else {
+		c.contradictions.Add(1)
+		p.patience.shown(key)
+	}
 	if a.moment = sight.Moment; sight.Shows {
 		return false, p.show(ctx, c.list, sight.Row, sight.Observation(), a)
 	}

@@ -59,7 +59,7 @@ func newPatience(after time.Duration, log *slog.Logger, gauge func(lifecycle.Kin
 // A living counts the resources of a kind that live, those included that were recorded as Deleted lately.
 type living func(lately map[lifecycle.Key]time.Time) int
 
-// tooMany says whether resources of a kind, with those that wait and those recorded lately, are too many to be recorded
+// tooMany says whether so many resources of a kind, with those that wait and those recorded lately, are too many to be recorded
 // without waiting.
 func (w *patience) tooMany(kind lifecycle.Kind, gone []lifecycle.Key, alive living) bool {
 	if w.after == 0 {
@@ -94,16 +94,12 @@ func (w *patience) count(kind lifecycle.Kind, gone []lifecycle.Key, alive living
 	return n*partGone > lives, lives
 }
 
-// withhold has resources that were found gone wait where they are too many, and says whether it did. Otherwise it
-// counts them as recorded, and the caller records them.
-func (w *patience) withhold(kind lifecycle.Kind, gone map[lifecycle.Key]absence, alive living) bool {
+// withhold has resources that were found gone wait where the suspects, which are they and those of which it is unclear, are
+// too many, and says whether it did. Otherwise it counts them as recorded, and the caller records them.
+func (w *patience) withhold(kind lifecycle.Kind, gone map[lifecycle.Key]absence, suspects []lifecycle.Key, alive living) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	keys := make([]lifecycle.Key, 0, len(gone))
-	for key := range gone {
-		keys = append(keys, key)
-	}
-	many, lives := w.count(kind, keys, alive)
+	many, lives := w.count(kind, suspects, alive)
 	if many {
 		w.hold(kind, gone, lives)
 		return true

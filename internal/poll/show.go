@@ -76,7 +76,7 @@ func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row
 	o.Via, o.Basis = a.via, e.basis()
 	o.SeenAfter, o.SeenBefore = p.seenBefore(l, row.Key, e, a.moment), a.moment.To
 	o.Stored, o.Clock = a.moment.Stored, a.moment.Clock
-	if o.State != lifecycle.StateDeleted {
+	if o.State != lifecycle.StateDeleted && !o.Stored {
 		p.patience.shown(row.Key)
 	}
 	verdict := lifecycle.Decide(e.fact, o)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,7 +32,7 @@ func (c *confirmation) withheld(ctx context.Context, gone []lifecycle.Key) (bool
 	case w.after == 0:
 		return false, nil
 	case !c.list.below():
-		return w.withhold(c.kind, c.absences(gone), c.alive), nil
+		return w.withhold(c.kind, c.absences(gone), c.suspects(gone), c.alive), nil
 	case w.waits(c.list.Parent): // what lies below it is no more certain
 		w.withholdAll(c.kind, c.absences(gone), c.alive)
 		return true, nil
@@ -42,12 +43,12 @@ func (c *confirmation) withheld(ctx context.Context, gone []lifecycle.Key) (bool
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	if !w.tooMany(c.kind, gone, c.alive) {
+	if !w.tooMany(c.kind, c.suspects(gone), c.alive) {
 		if err := c.askOthers(ctx, gone); err != nil {
 			return false, err
 		}
 	}
-	return w.withhold(c.kind, c.absences(gone), c.alive), nil
+	return w.withhold(c.kind, c.absences(gone), c.suspects(gone), c.alive), nil
 }
 
 // askOthers finds out whether what lies below other parents is gone as well, before the first of a kind is recorded: each
@@ -59,19 +60,20 @@ func (c *confirmation) askOthers(ctx context.Context, gone []lifecycle.Key) erro
 	if err != nil || !p.patience.tooMany(c.kind, slices.Concat(gone, others), c.alive) {
 		return err
 	}
-	asked, all := 0, slices.Clone(gone)
+	there, asked, all := 0, 0, slices.Clone(gone)
 	for keys := range slices.Chunk(others, maxStates) {
-		missing, err := c.askThese(ctx, keys)
+		missing, shown, err := c.askThese(ctx, keys)
 		if err != nil {
 			return err
 		}
-		asked, all = asked+len(keys), append(all, missing...)
-		switch found := all[len(gone):]; {
-		case len(found)*partGone <= asked: // most are there
+		there, asked, all = there+shown, asked+len(keys), append(all, missing...)
+		suspects := c.suspects(all)
+		switch {
+		case (asked-there)*partGone <= asked: // most are there
 			return nil
-		case p.patience.tooMany(c.kind, all, c.alive):
-			p.patience.withhold(c.kind, c.absences(all), c.alive)
-			p.confirmWhenDue(found)
+		case p.patience.tooMany(c.kind, suspects, c.alive):
+			p.patience.withhold(c.kind, c.absences(all), suspects, c.alive)
+			p.confirmWhenDue(all[len(gone):])
 			return nil
 		}
 	}
@@ -98,23 +100,30 @@ func (c *confirmation) others(ctx context.Context) ([]lifecycle.Key, error) {
 	return found, nil
 }
 
-// askThese returns which of the resources are gone by their own addresses. What cannot be read is not.
-func (c *confirmation) askThese(ctx context.Context, keys []lifecycle.Key) ([]lifecycle.Key, error) {
-	found := make([]bool, len(keys))
+// askThese returns which of the resources are gone by their own addresses, and how many are there. Where the answer cannot be
+// read, or is a stored copy, it is unclear.
+func (c *confirmation) askThese(ctx context.Context, keys []lifecycle.Key) (gone []lifecycle.Key, there int, err error) {
+	missing, shown := make([]bool, len(keys)), atomic.Int64{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxStates)
 	for i, key := range keys {
 		group.Go(func() error {
-			_, err := c.project.Client.Get(ctx, mkio.Changes, key)
-			found[i] = mkio.IsNotFound(err)
-			if err != nil && !ofOne(err) {
+			sight, err := c.project.Client.Get(ctx, mkio.Changes, key)
+			switch {
+			case err == nil && !sight.Moment.Stored:
+				shown.Add(1)
+			case mkio.IsNotFound(err) && !mkio.MomentOf(err).Stored:
+				missing[i] = true
+			case err != nil && !ofOne(err):
 				return err
+			default:
+				c.unclear.Store(key, true)
 			}
 			return nil
 		})
 	}
-	err := group.Wait()
-	return chosen(keys, found), err
+	err = group.Wait()
+	return chosen(keys, missing), int(shown.Load()), err
 }
 
 // absences are what is to be remembered of resources that were found gone.
