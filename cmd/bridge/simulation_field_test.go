@@ -84,10 +84,11 @@ func play(fake *mkiofake.MKIO, rng *rand.Rand, lasts time.Duration) {
 }
 
 // manyOfAKind is more than so few that their deletions do not wait.
-const manyOfAKind = 21
+const manyOfAKind = 25
 
-// populate makes so many resources of each kind that an outage which hides them hides many: the fewer ones of a kind that has
-// few would be Deleted, as the contract has it.
+// populate makes so many resources of each kind that an outage can hide that it hides many. Where a kind has few of them,
+// nothing tells an outage that hides them from their end, and the contract has them Deleted at once. An outage of 404
+// hides what lies below parents, and one of empty lists everything, so that one is of the project with fewer kinds.
 func (f *fieldTest) populate() {
 	create := func(state string, kind lifecycle.Kind, project string, names ...string) {
 		key, err := lifecycle.NewKey(kind, project, names...)
@@ -105,14 +106,7 @@ func (f *fieldTest) populate() {
 		create("Stopped", lifecycle.StreamingEndpoint, mkiofake.VOD, name)
 		create("Running", lifecycle.LiveEvent, mkiofake.Live, name)
 		create("Running", lifecycle.LiveOutput, mkiofake.Live, name, "out")
-		for _, kind := range []lifecycle.Kind{lifecycle.Source, lifecycle.Content, lifecycle.Destination} {
-			create("Inactive", kind, mkiofake.Live, name)
-		}
-		for _, kind := range []lifecycle.Kind{
-			lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent,
-		} {
-			create("Stopped", kind, mkiofake.Live, name)
-		}
+		create("Stopped", lifecycle.LiveChannel, mkiofake.Live, name)
 		create("Completed", lifecycle.ScheduledOperation, mkiofake.Live, string(lifecycle.LiveChannel), name, "weekly")
 	}
 }
@@ -159,20 +153,20 @@ func (f *fieldTest) with(lasts time.Duration, change func(*mkiofake.Faults)) {
 	f.fake.SetFaults(f.faults)
 }
 
-// outage has everything below both projects answered 404 for a while, and lists empty where hollow. The bridge restarts
-// in it, so that it compares all of it.
+// outage has everything below both projects answered 404 for a while, and the lists of one empty where hollow. The bridge
+// restarts in it, so that it compares all of it.
 func (f *fieldTest) outage(lasts time.Duration, hollow bool) {
 	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 		f.fake.Outage(project, true)
-		f.fake.Hollow(project, hollow)
 	}
+	f.fake.Hollow(mkiofake.VOD, hollow)
 	time.Sleep(lasts / 4)
 	f.restart(time.Second, nil)
 	time.Sleep(lasts*3/4 - time.Second)
 	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 		f.fake.Outage(project, false)
-		f.fake.Hollow(project, false)
 	}
+	f.fake.Hollow(mkiofake.VOD, false)
 }
 
 // judge judges the log as it is, so that the first episode that breaks a promise is known. It says each violation once.
