@@ -71,7 +71,7 @@ func testField(t *testing.T, lasts time.Duration, episodes []episode, last func(
 				t.Error("a token is in the log")
 			}
 		}
-	}, func(c *config) { c.PollFull = time.Hour })
+	}, func(c *config) { c.PollSweep, c.PollFull = 15*time.Minute, time.Hour })
 }
 
 // play scripts so much of MK.IO's days.
@@ -279,7 +279,7 @@ func laggingReplica(f *fieldTest) {
 
 func otherToken(f *fieldTest) {
 	f.exchange(f.theirs)
-	time.Sleep(10 * time.Minute)
+	time.Sleep(20 * time.Minute)
 	f.exchange(f.mine)
 }
 
