@@ -283,11 +283,14 @@ func otherToken(f *fieldTest) {
 	f.exchange(f.mine)
 }
 
-func clockSet(by time.Duration) func(*fieldTest) {
+// clockSet sets MK.IO's clock for good. A bridge that runs on has to find out, and one that begins does not know another.
+func clockSet(by time.Duration, restart bool) func(*fieldTest) {
 	return func(f *fieldTest) {
 		f.fake.SetClock(by)
 		time.Sleep(90 * time.Second) // while it may still be taken for a copy
-		f.restart(time.Second, nil)
+		if restart {
+			f.restart(time.Second, nil)
+		}
 		time.Sleep(time.Hour)
 	}
 }
@@ -300,7 +303,7 @@ func TestHoursOfFaultsFromTheField(t *testing.T) {
 		{"an outage of 404", 210 * time.Minute, func(f *fieldTest) { f.outage(8*time.Minute, false) }},
 		{"an outage of 404 with empty lists", 270 * time.Minute, func(f *fieldTest) { f.outage(8*time.Minute, true) }},
 		{"the token of another organisation", 330 * time.Minute, otherToken},
-		{"a clock set back", 6 * time.Hour, clockSet(-2 * time.Hour)},
-		{"a clock set forward", 8 * time.Hour, clockSet(2 * time.Hour)},
+		{"a clock set forward", 6 * time.Hour, clockSet(3*time.Hour, true)},
+		{"a clock set back", 8 * time.Hour, clockSet(-4*time.Hour, false)},
 	}, (*fieldTest).anew)
 }
