@@ -24,11 +24,18 @@ func (w *Witness) Judge(ctx context.Context, js jetstream.JetStream, names event
 	for _, c := range fake.Changes() {
 		told = append(told, invariant.Told{Observation: lifecycle.Observation{Key: c.Key, State: c.State, Life: c.Life}})
 	}
-	asItWas := InTime
-	if w.OtherClocks {
-		asItWas = AsItWas
+	var excuses []Excuse
+	var wrong error
+	if log := eventlog.New(js, names); w.OtherClocks {
+		wrong = AsItWas(ctx, log, fake)
+	} else {
+		excuses, wrong = InTime(ctx, log, fake)
 	}
-	return errors.Join(invariant.Check(ctx, js, names, told), asItWas(ctx, eventlog.New(js, names), fake))
+	w.excuse(excuses)
+	for _, e := range excuses {
+		told = append(told, invariant.Told{Observation: lifecycle.Observation{Key: e.Key, State: e.State, Life: e.Life}})
+	}
+	return errors.Join(invariant.Check(ctx, js, names, told), wrong)
 }
 
 // A life is one of a resource's.
@@ -40,19 +47,24 @@ type life struct {
 // AsItWas checks I5 against what truly was: the states that the log has of a life came in that order, those that
 // nobody was shown left out.
 func AsItWas(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error {
-	return inOrder(ctx, log, fake, func(mkiofake.Change, eventlog.Entry) bool { return true })
+	_, err := inOrder(ctx, log, fake, nil, func(mkiofake.Change, eventlog.Entry) bool { return true })
+	return err
 }
 
 // InTime checks the same of bridges on the simulation's clock, and that nothing was recorded before it was so. A state
-// that comes again is not excused by its next time, nor a Deleted by an end that is still to come.
-func InTime(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error {
-	return inOrder(ctx, log, fake, func(c mkiofake.Change, e eventlog.Entry) bool {
+// that comes again is not excused by its next time, nor a Deleted by an end that is still to come. What nothing could tell
+// the bridge is no violation, and is returned.
+func InTime(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) ([]Excuse, error) {
+	return inOrder(ctx, log, fake, fake.Misled(), func(c mkiofake.Change, e eventlog.Entry) bool {
 		return !c.Moment.Truncate(time.Millisecond).After(e.Event.RecordedTime) // that is cut to milliseconds
 	})
 }
 
 // inOrder finds for each event the change that it is of, after that of the event before it.
-func inOrder(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, may func(mkiofake.Change, eventlog.Entry) bool) error {
+func inOrder(
+	ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, misled []mkiofake.Misleading, may func(mkiofake.Change, eventlog.Entry) bool,
+) (excuses []Excuse, err error) {
+	last := map[life]eventlog.Entry{}
 	was := map[life][]mkiofake.Change{}
 	for _, c := range fake.Changes() {
 		of := life{c.Key, c.Life}
@@ -62,17 +74,23 @@ func inOrder(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, may fu
 	var convicted []lifecycle.Key
 	for e, err := range log.Events(ctx, eventlog.Query{}) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		key, err := e.Event.Data.Key()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		of := life{key, e.Fact.Life}
+		before := last[of]
+		last[of] = e
 		at := slices.IndexFunc(was[of], func(c mkiofake.Change) bool {
 			return lifecycle.SameState(c.State, e.Fact.State) && may(c, e)
 		})
 		if at < 0 {
+			if excuse, ok := excused(misled, before, e, key); ok {
+				excuses = append(excuses, excuse)
+				continue
+			}
 			errs = append(errs, fmt.Errorf("I5: %s, event %d: it was not %q any more, or not yet, or never", key, e.Sequence, e.Fact.State))
 			if len(convicted) < mostHistories && !slices.Contains(convicted, key) {
 				convicted = append(convicted, key)
@@ -81,7 +99,7 @@ func inOrder(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, may fu
 		}
 		was[of] = was[of][at:] // the same state with another provisioning may follow
 	}
-	return errors.Join(append(errs, histories(ctx, log, fake, convicted))...)
+	return excuses, errors.Join(append(errs, histories(ctx, log, fake, convicted))...)
 }
 
 // mostHistories is how many histories are told of what is not as it was.

@@ -30,6 +30,7 @@ type Witness struct {
 	mu      sync.Mutex
 	told    map[said]invariant.Told
 	answers map[int]int
+	excuses []Excuse
 }
 
 // said is what two deliveries share that mean the same to the judge.

@@ -81,7 +81,7 @@ func TestTheWitnessFindsWhatCameTooEarly(t *testing.T) {
 	fake.Move(live("round"), "Starting")
 	fake.Move(live("round"), "Running")
 	record(live("round"), "Running", time.Now())
-	if err := witness.InTime(t.Context(), log, fake); err != nil {
+	if _, err := witness.InTime(t.Context(), log, fake); err != nil {
 		t.Fatal(err)
 	}
 	record(live("round"), "Starting", time.Now().Add(time.Second)) // from a copy
@@ -94,7 +94,7 @@ func TestTheWitnessFindsWhatCameTooEarly(t *testing.T) {
 	if err := witness.AsItWas(t.Context(), log, fake); err != nil {
 		t.Errorf("the order alone shows %v", err)
 	}
-	err := witness.InTime(t.Context(), log, fake)
+	_, err := witness.InTime(t.Context(), log, fake)
 	if err == nil || strings.Count(err.Error(), "I5: ") != 2 || !strings.Contains(err.Error(), "live-event harbor-live/round, event 4") || !strings.Contains(err.Error(), "live-event harbor-live/deleted, event 5") {
 		t.Errorf("found %v", err)
 	}

@@ -62,11 +62,12 @@ func (old copied) again(now time.Time, f fate) answer {
 	a := old.answer
 	a.header = old.header.Clone()
 	a.header.Set("Date", old.shown.UTC().Format(http.TimeFormat))
+	if f.ageless {
+		return a
+	}
+	a.header.Set("Age", strconv.Itoa(int(now.Sub(old.at)/time.Second)))
 	if f.dateless {
 		a.header["Date"] = nil
-	}
-	if !f.ageless {
-		a.header.Set("Age", strconv.Itoa(int(now.Sub(old.at)/time.Second)))
 	}
 	return a
 }

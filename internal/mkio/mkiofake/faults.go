@@ -42,7 +42,7 @@ type Faults struct {
 	Cached      float64       // a list or a resource is a copy that a cache has, with the Date and the Age of that
 	CachedBy    time.Duration // the oldest copy that it has
 	Ageless     float64       // such a copy does not tell its Age
-	Dateless    float64       // it has lost its Date
+	Dateless    float64       // one that tells its Age has lost its Date; with neither nothing would tell it from an answer of now
 	CacheObeys  bool          // it lets requests pass that ask not to be answered from a cache
 	ReplicaList float64       // a list comes from a replica that lags, with the Date of now
 	ReplicaOne  float64       // so does a single resource

@@ -60,10 +60,15 @@ func (m *MKIO) list(p *project, l listing, u *url.URL, f fate) answer {
 	return m.page(u, pageOf{
 		label: l.label, project: p, count: len(rows), total: total,
 		row: func(i int) ([]byte, *entry) {
-			if l.shows && rows[i] == rows[i].of.now && rows[i].of.ended.IsZero() {
-				return rows[i].json(), rows[i].entry
+			v := rows[i]
+			switch {
+			case !l.shows || !v.of.ended.IsZero():
+			case v == v.of.now:
+				return v.json(), v.entry
+			case look.whole:
+				m.mislead(v.of, v.state)
 			}
-			return rows[i].json(), nil
+			return v.json(), nil
 		},
 	}, f)
 }

@@ -169,12 +169,26 @@ func (m *MKIO) inPlace(p *project, place *place, segments []string, c call) (ans
 	}
 	var v *version
 	if key, err := lifecycle.NewKey(place.kind, p.name, names...); err == nil && !p.lost {
-		v = m.lookAt(c.fate.single).resource(m, p, key)
+		v = m.one(p, key, asksState, c.fate)
 	}
 	if v == nil {
 		return refuse(http.StatusNotFound, fmt.Sprintf("%s '%s' was not found.", upperFirst(place.label), names[len(names)-1])), true
 	}
 	return m.single(p, v, asksState), true
+}
+
+// one is what a request for one resource is shown of it; nil: nothing.
+func (m *MKIO) one(p *project, key lifecycle.Key, asksState bool, f fate) *version {
+	l := m.lookAt(f.single)
+	v, r := l.resource(m, p, key), m.resources[key]
+	switch {
+	case !l.whole || r == nil:
+	case v == nil:
+		m.mislead(r, lifecycle.StateDeleted)
+	case v.of == r && v != r.now && asksState == r.place.stateless:
+		m.mislead(r, v.state)
+	}
+	return v
 }
 
 // listOf answers for the list of a kind: of the project, or below one parent.

@@ -32,6 +32,7 @@ type MKIO struct {
 	refused   map[string]bool      // event types that the organisation does not have
 	agenda    agenda
 	cache     cache
+	misled    []Misleading
 	beside    map[string]*MKIO // other organisations at the same address, by id
 }
 

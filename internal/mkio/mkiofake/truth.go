@@ -1,6 +1,7 @@
 package mkiofake
 
 import (
+	"slices"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
@@ -27,6 +28,26 @@ type Change struct {
 	Type                          string    // of the webhook that tells it; "" where none does
 	Delivery                      Status
 	Shown                         int // answers that showed it while it was current, where the kind truly shows its state
+}
+
+// A Misleading is an answer of a replica that lags: it shows what was, or that there is nothing yet, with the Date of now.
+type Misleading struct {
+	Key   lifecycle.Key
+	Life  string // the one that there is
+	State string
+	At    time.Time // on our clock
+}
+
+// mislead notes that a replica shows a life in a state that is none of now.
+func (m *MKIO) mislead(r *resource, state string) {
+	m.misled = append(m.misled, Misleading{r.key, r.life, state, time.Now()})
+}
+
+// Misled returns what replicas that lag showed of lives that went on.
+func (m *MKIO) Misled() []Misleading {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.misled)
 }
 
 // An entry is a change and what is under way about it.
