@@ -285,7 +285,7 @@ func (f *fieldTest) anew() {
 
 func staleCache(f *fieldTest) {
 	f.with(func(faults *mkiofake.Faults) {
-		faults.Cached, faults.CachedBy = 1, 20*time.Minute
+		faults.Cached, faults.CachedBy = 1, 40*time.Minute
 	}, f.onAndOffAir)
 }
 
