@@ -27,7 +27,7 @@ func (m *MKIO) through(c call, ask func() answer) answer {
 	}
 	now, of := m.clock.steady(), c.token+" "+c.url.RequestURI()
 	m.cache.forgetBefore(now.Add(-m.faults.CachedBy))
-	if c.fate.cached && !(c.noCache && m.faults.CacheObeys) {
+	if c.fate.cached && (!c.noCache || !m.faults.CacheObeys) {
 		if old, ok := m.cache.copies[of]; ok {
 			return old.again(now, c.fate)
 		}
