@@ -164,6 +164,33 @@ func (f *fieldTest) onAndOffAir() {
 	move("Stopped")
 }
 
+// brief makes a resource on each of some lists, and end deletes them: the bridge begins several times soon after that, and each
+// time compares everything.
+func (f *fieldTest) brief() (end func()) {
+	name := fmt.Sprintf("brief-%d", time.Now().Unix())
+	states := map[lifecycle.Key]string{
+		f.key(lifecycle.Asset, mkiofake.VOD, name):            "Ready",
+		f.key(lifecycle.Job, mkiofake.VOD, "ladder-hd", name): "Finished",
+		f.key(lifecycle.StreamingLocator, mkiofake.VOD, name): "Created",
+		f.key(lifecycle.LiveEvent, mkiofake.Live, name):       "Stopped",
+		f.key(lifecycle.LiveChannel, mkiofake.Live, name):     "Stopped",
+	}
+	for key, state := range states {
+		f.fake.Create(key, state)
+	}
+	time.Sleep(f.config.PollSweep)
+	return func() {
+		for key := range states {
+			f.fake.Delete(key)
+		}
+		for range 5 {
+			f.restart(time.Second, nil)
+			time.Sleep(2 * time.Minute)
+		}
+		time.Sleep(f.config.PollSweep)
+	}
+}
+
 func (f *fieldTest) key(kind lifecycle.Kind, project string, names ...string) lifecycle.Key {
 	key, err := lifecycle.NewKey(kind, project, names...)
 	if err != nil {
@@ -290,11 +317,12 @@ func staleCache(f *fieldTest) {
 }
 
 func laggingReplica(f *fieldTest) {
+	end := f.brief()
 	f.with(func(faults *mkiofake.Faults) {
-		faults.ReplicaList, faults.ReplicaOne = 0.5, 0.5
+		faults.ReplicaList, faults.ReplicaOne, faults.ReplicaBy = 0.5, 0.5, 10*time.Minute
 	}, func() {
 		f.onAndOffAir()
-		time.Sleep(30 * time.Minute)
+		end()
 	})
 }
 
