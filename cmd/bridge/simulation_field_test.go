@@ -164,8 +164,8 @@ func (f *fieldTest) onAndOffAir() {
 	move("Stopped")
 }
 
-// brief makes a resource on each of some lists, and end deletes them: the bridge begins several times soon after that, and each
-// time compares everything.
+// brief makes a resource on each of some lists, and end deletes them, so that the bridge records it at once: it begins then, and
+// compares everything.
 func (f *fieldTest) brief() (end func()) {
 	name := fmt.Sprintf("brief-%d", time.Now().Unix())
 	states := map[lifecycle.Key]string{
@@ -183,11 +183,8 @@ func (f *fieldTest) brief() (end func()) {
 		for key := range states {
 			f.fake.Delete(key)
 		}
-		for range 5 {
-			f.restart(time.Second, nil)
-			time.Sleep(2 * time.Minute)
-		}
-		time.Sleep(f.config.PollSweep)
+		f.restart(time.Second, nil)
+		time.Sleep(time.Minute)
 	}
 }
 
@@ -258,7 +255,9 @@ func (f *fieldTest) checkDeleted() {
 	}
 	for _, e := range f.told.Excuses() {
 		f.t.Log(e)
-		meant[e.Life] = meant[e.Life] || lifecycle.SameState(e.State, lifecycle.StateDeleted)
+		if lifecycle.SameState(e.State, lifecycle.StateDeleted) {
+			meant[e.Life] = true
+		}
 	}
 	recorded := f.deletions()
 	for life, key := range recorded {
@@ -317,12 +316,18 @@ func staleCache(f *fieldTest) {
 }
 
 func laggingReplica(f *fieldTest) {
-	end := f.brief()
 	f.with(func(faults *mkiofake.Faults) {
 		faults.ReplicaList, faults.ReplicaOne, faults.ReplicaBy = 0.5, 0.5, 10*time.Minute
+	}, f.onAndOffAir)
+	end := f.brief()
+	f.with(func(faults *mkiofake.Faults) { faults.ReplicaBy = 10 * time.Minute }, end) // from now on it has what was
+	f.with(func(faults *mkiofake.Faults) {
+		faults.ReplicaList, faults.ReplicaOne, faults.ReplicaBy = 1, 1, 10*time.Minute
 	}, func() {
-		f.onAndOffAir()
-		end()
+		for range 4 {
+			f.restart(time.Second, nil)
+			time.Sleep(time.Minute)
+		}
 	})
 }
 
