@@ -41,7 +41,7 @@ type Faults struct {
 	// Of a cache between, and of replicas behind: times are on MK.IO's clock.
 	Cached      float64       // a list or a resource is a copy that a cache has, with the Date and the Age of that
 	CachedBy    time.Duration // the oldest copy that it has
-	Ageless     float64       // such a copy does not tell its Age
+	Ageless     float64       // such a copy does not tell its Age; not where MK.IO's clock runs faster than ours, for then its Date tells nothing
 	Dateless    float64       // one that tells its Age has lost its Date; with neither nothing would tell it from an answer of now
 	CacheObeys  bool          // it lets requests pass that ask not to be answered from a cache
 	ReplicaList float64       // a list comes from a replica that lags, with the Date of now
@@ -150,7 +150,8 @@ func (m *MKIO) fateOf() fate {
 	if drawn(f.OtherOrigin) {
 		out.origin = 1 + rng.IntN(len(origins))
 	}
-	out.cached, out.ageless, out.dateless = drawn(f.Cached), drawn(f.Ageless), drawn(f.Dateless)
+	out.cached, out.dateless = drawn(f.Cached), drawn(f.Dateless)
+	out.ageless = drawn(f.Ageless) && m.clock.speed <= 1
 	if behind := (lag{upTo(rng, f.ReplicaBy), true}); behind.by > 0 {
 		if drawn(f.ReplicaList) {
 			out.list = behind

@@ -212,6 +212,23 @@ func TestALaggingReplicaShowsWhatWas(t *testing.T) {
 		if list, one := stateIn(get(t, m, jobs)), stateOf(get(t, m, oneJob)); list != "Queued" || one != "Processing" {
 			t.Errorf("list %q, one %q", list, one)
 		}
+
+		misled := map[string]bool{}
+		for _, shown := range m.Misled() {
+			if shown.Key != job {
+				t.Errorf("%s misled", shown.Key)
+			}
+			misled[shown.Life+" "+shown.State] = true
+		}
+		second := get(t, m, oneJob)["systemData"].(map[string]any)["internalId"].(string)
+		for said, want := range map[string]bool{
+			first + " Deleted": true, first + " Queued": true, first + " Processing": true, first + " Finished": false,
+			second + " Queued": true, second + " Processing": false,
+		} {
+			if misled[said] != want {
+				t.Errorf("a replica misled by %q: %v", said, !want)
+			}
+		}
 	})
 }
 
