@@ -11,7 +11,7 @@ CONCURRENT := ./cmd/bridge ./examples/notify ./internal/audit ./internal/broker 
 LONG_WITH_RACE := ^Test(WhatIsWrongWithMKIODeletesNothing|RowsBeforeAPageThatFailsAreRecorded|AllKindsThroughTheirLivesByPollAlone$\
 	|ManyDeletionsBelowManyParentsWait|WhatAFailedSweepRecordedLetsNoMoreBeDeleted|AnOutageThatPassesDeletesNothing$\
 	|TheAgeOfASweepBelowParentsIsThatOfTheOldestList|WhatStaysPendingKeepsNothingWaiting|FewDeletionsDoNotWait|SweepsAreOnRecord$\
-	|MetricsOfADay|ADayByWebhookAlone|ADayWithRestarts|HoursOfMixedFaults)$$
+	|MetricsOfADay|HoursOfFaultsFromTheField|ADayByWebhookAlone|ADayWithRestarts|HoursOfMixedFaults)$$
 PLATFORMS := darwin/arm64 linux/arm64 freebsd/amd64 windows/amd64
 FUZZTIME ?= 1m
 SOAK_DIR ?= $(or $(TMPDIR),/tmp)/mkio-bridge-soak
