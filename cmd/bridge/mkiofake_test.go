@@ -58,7 +58,7 @@ func TestMkioFakeSwitchesFaultsOn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	log, stderr := io.Pipe()
-	said, stdout := io.Pipe()
+	output, stdout := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
 		ended <- run(ctx, []string{
@@ -68,11 +68,11 @@ func TestMkioFakeSwitchesFaultsOn(t *testing.T) {
 		stderr.Close()
 		stdout.Close()
 	}()
-	told := bufio.NewScanner(said)
-	told.Scan()
-	_, second, ok := strings.Cut(told.Text(), "token of the second organisation: ")
+	printed := bufio.NewScanner(output)
+	printed.Scan()
+	_, second, ok := strings.Cut(printed.Text(), "token of the second organisation: ")
 	if !ok {
-		t.Fatalf("said %q", told.Text())
+		t.Fatalf("the output begins with %q", printed.Text())
 	}
 	lines := bufio.NewScanner(log)
 	lines.Scan()

@@ -88,7 +88,7 @@ func play(fake *mkiofake.MKIO, rng *rand.Rand, lasts time.Duration) {
 const manyOfAKind = 25
 
 // populate makes so many resources of each kind that an outage can hide that it hides many. Where a kind has few of them,
-// nothing tells an outage that hides them from their end, and the contract has them Deleted at once. An outage of 404
+// there is no evidence that tells an outage that hides them from their end, and they are Deleted at once. An outage of 404
 // hides what lies below parents, and one of empty lists everything, so that one is of the project with fewer kinds.
 func (f *fieldTest) populate() {
 	create := func(state string, kind lifecycle.Kind, project string, names ...string) {

@@ -48,10 +48,10 @@
 // moment, and what it lacks proves nothing.
 //
 // An outage may satisfy all of that. So deletions that are many, more than 20 of a kind and more than a fifth of those that
-// live, wait: each is asked for again after DeletePatience and recorded only then. Those whose addresses tell nothing certain,
-// because the answer cannot be read or is a stored copy, count with the ones that answer 404, but do not wait. Those that were recorded without
-// waiting in the same time count with them, and where a kind lies on many short lists some of the others are asked for
-// first. While deletions of a kind wait, no sweep proves it. What waits is forgotten with the lease.
+// live, wait: each is asked for again after DeletePatience and recorded only then. Those whose addresses give no certain answer,
+// because it cannot be read or is a stored copy, count with the ones that answer 404, but do not wait. Those that were
+// recorded without waiting in the same time count with them, and where a kind lies on many short lists some of the others are
+// asked for first. While deletions of a kind wait, no sweep proves it. What waits is forgotten with the lease.
 //
 // # Identity
 //

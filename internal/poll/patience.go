@@ -59,8 +59,8 @@ func newPatience(after time.Duration, log *slog.Logger, gauge func(lifecycle.Kin
 // A living counts the resources of a kind that live, those included that were recorded as Deleted lately.
 type living func(lately map[lifecycle.Key]time.Time) int
 
-// tooMany says whether so many resources of a kind, with those that wait and those recorded lately, are too many to be recorded
-// without waiting.
+// tooMany says whether resources of a kind, with those that wait and those recorded lately, are too many to be recorded without
+// waiting.
 func (w *patience) tooMany(kind lifecycle.Kind, gone []lifecycle.Key, alive living) bool {
 	if w.after == 0 {
 		return false

@@ -1,0 +1,127 @@
+package poll_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// What lies below parents is on as many lists, each too short to tell an outage by itself.
+func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
+	tests := map[string]struct {
+		parent, child func(w *world, i int) lifecycle.Key
+		state         string
+		kinds         []lifecycle.Kind
+	}{
+		"live outputs": {
+			func(w *world, i int) lifecycle.Key { return w.key(lifecycle.LiveEvent, fmt.Sprint(i)) },
+			func(w *world, i int) lifecycle.Key { return w.key(lifecycle.LiveOutput, fmt.Sprint(i), "dvr") },
+			"Running",
+			[]lifecycle.Kind{lifecycle.LiveEvent, lifecycle.LiveOutput},
+		},
+		"scheduled operations": {
+			func(w *world, i int) lifecycle.Key { return w.key(lifecycle.LiveChannel, fmt.Sprint(i)) },
+			func(w *world, i int) lifecycle.Key {
+				return w.key(lifecycle.ScheduledOperation, "live-channel", fmt.Sprint(i), "window")
+			},
+			"Accepted",
+			[]lifecycle.Kind{lifecycle.LiveChannel, lifecycle.ScheduledOperation},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			inPatientWorld(t, func(w *world) {
+				const parents = 40
+				for i := range parents {
+					w.mkio.Create(test.parent(w, i), "Running")
+					w.mkio.Create(test.child(w, i), test.state)
+				}
+				b := w.start(test.kinds...)
+				time.Sleep(2 * sweep)
+				lost := func(path string) bool {
+					return strings.Contains(path, "/liveOutputs") || strings.Contains(path, "/scheduledOperations")
+				}
+				l := &lostBelow{lists: func(path string) bool { return lost(path) && isList(path) }, keys: lost}
+				w.way.set(func(w *way) { w.instead, w.takes = l.answer, 100*time.Millisecond })
+				time.Sleep(patience - 2*sweep)
+				if n := w.deletions(); n != 0 {
+					t.Errorf("%d are Deleted", n)
+				}
+				if n := metric(t, b.metrics, waiting); n < 1 {
+					t.Error("none waits")
+				}
+				w.way.set(func(*way) {
+					if l.asked > 2*parents {
+						t.Errorf("%d requests for %d resources", l.asked, parents)
+					}
+				})
+				w.well()
+				time.Sleep(full)
+				if n := w.deletions(); n != 0 {
+					t.Errorf("%d are Deleted after MK.IO is well", n)
+				}
+				if n := metric(t, b.metrics, waiting); n != 0 {
+					t.Errorf("%.0f wait and are there", n)
+				}
+				for i := range parents {
+					w.mkio.Delete(test.child(w, i))
+				}
+				time.Sleep(full + 2*patience)
+				if n := w.deletions(); n != parents {
+					t.Errorf("%d of %d are Deleted that were", n, parents)
+				}
+				w.converged()
+			})
+		})
+	}
+}
+
+// One of many below parents is as quick as ever.
+func TestFewDeletionsBelowManyParentsDoNotWait(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		output := func(i int) lifecycle.Key { return w.key(lifecycle.LiveOutput, fmt.Sprint(i), "dvr") }
+		for i := range 30 {
+			w.mkio.Create(w.key(lifecycle.LiveEvent, fmt.Sprint(i)), "Running")
+			w.mkio.Create(output(i), "Running")
+		}
+		b := w.start(lifecycle.LiveEvent, lifecycle.LiveOutput)
+		time.Sleep(2 * sweep)
+		for i := range 7 { // more than a fifth, and few
+			w.mkio.Delete(output(i))
+		}
+		time.Sleep(2 * sweep)
+		if n := w.deletions(); n != 7 {
+			t.Errorf("%d of 7 are Deleted", n)
+		}
+		if n := metric(t, b.metrics, waiting); n != 0 {
+			t.Errorf("%.0f wait", n)
+		}
+	})
+}
+
+// What lies below a parent whose deletion waits is no more certain than that.
+func TestWhatLiesBelowAParentThatWaitsWaits(t *testing.T) {
+	inPatientWorld(t, func(w *world) {
+		for i := range 30 {
+			w.mkio.Create(w.key(lifecycle.LiveEvent, fmt.Sprint(i)), "Running")
+		}
+		output := w.key(lifecycle.LiveOutput, "7", "dvr")
+		w.mkio.Create(output, "Running")
+		w.start(lifecycle.LiveEvent, lifecycle.LiveOutput)
+		time.Sleep(2 * sweep)
+		events := &lostBelow{
+			lists: func(path string) bool { return strings.HasSuffix(path, "/liveEvents") },
+			keys:  func(path string) bool { return !strings.Contains(path, "/liveOutputs") },
+		}
+		w.way.set(func(w *way) { w.instead = events.answer })
+		time.Sleep(2 * sweep)
+		w.outage()
+		time.Sleep(5 * sweep)
+		w.well()
+		time.Sleep(full)
+		w.want(output, "Running")
+	})
+}
