@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nkeys"
@@ -22,7 +23,10 @@ func newPass() (pass, error) {
 	return pass{key, public}, err
 }
 
-const readersAccount = "READERS"
+const (
+	ownerAccount   = "BRIDGE"
+	readersAccount = "READERS"
+)
 
 // accounts is the server's configuration of who may do what. Streams belong to BRIDGE; READERS get
 // the services that read them, and nothing that writes. The carrier brings them what is published
@@ -30,15 +34,18 @@ const readersAccount = "READERS"
 // nothing is let in as the reader.
 func accounts(owner, carrier, reader pass, subjects []string) string {
 	services := []string{
-		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
-		"$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.CREATE.>", "$JS.API.CONSUMER.DURABLE.CREATE.>", "$JS.API.CONSUMER.DELETE.>",
-		"$JS.API.CONSUMER.INFO.>", "$JS.API.CONSUMER.LIST.*", "$JS.API.CONSUMER.NAMES.*", "$JS.API.CONSUMER.MSG.NEXT.>",
+		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.DELETE.>",
+		"$JS.API.CONSUMER.INFO.>", "$JS.API.CONSUMER.LIST.*", "$JS.API.CONSUMER.NAMES.*",
 		"$JS.ACK.>", "$JS.FC.>",
 	}
 	var exports, imports, tapped strings.Builder
 	for _, s := range services {
 		fmt.Fprintf(&exports, "      {service: %q, response: stream}\n", s)
 		fmt.Fprintf(&imports, "      {service: {account: BRIDGE, subject: %q}}\n", s)
+	}
+	for _, s := range slices.Concat(lookRequests, makeRequests, nextRequests) { // by the porter
+		fmt.Fprintf(&exports, "      {service: %q, response: stream}\n", porterPrefix+s)
+		fmt.Fprintf(&imports, "      {service: {account: BRIDGE, subject: %q}, to: %q}\n", porterPrefix+s, s)
 	}
 	for _, s := range subjects {
 		fmt.Fprintf(&tapped, "        %q\n", s)

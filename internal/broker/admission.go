@@ -3,8 +3,6 @@ package broker
 import (
 	"crypto/subtle"
 	"encoding/base64"
-	"fmt"
-	"math"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
@@ -76,20 +74,12 @@ func signed(public string, nonce []byte, signature string) bool {
 
 // DropReaders ends the connections of all readers, after their token was changed: those who have the new one come back.
 func (e *Embedded) DropReaders() error {
-	found, err := e.server.Connz(&server.ConnzOptions{Account: readersAccount, Limit: math.MaxInt})
+	found, err := e.readers()
 	if err != nil {
-		return fmt.Errorf("embedded NATS server: list the readers: %w", err)
+		return err
 	}
-	own := map[uint64]bool{}
-	for _, nc := range e.tap {
-		if id, err := nc.GetClientID(); err == nil {
-			own[id] = true
-		}
-	}
-	for _, c := range found.Conns {
-		if !own[c.Cid] {
-			_ = e.server.DisconnectClientByID(c.Cid) // else it is gone already
-		}
+	for _, c := range found {
+		_ = e.server.DisconnectClientByID(c.Cid) // else it is gone already
 	}
 	return nil
 }

@@ -1,14 +1,12 @@
 package broker
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"net"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +24,7 @@ type EmbeddedConfig struct {
 	SyncInterval time.Duration
 	ReaderToken  func() string // lets readers in, asked at each connect; nil: they need none
 	ReadSubjects []string      // what readers may subscribe to
+	Readers      int           // how many may be connected, and how many consumers they may have; 0: [MostReaders]
 	Unseen       string        // a header of messages that readers need not see as they are published; "": they see all
 	Log          *slog.Logger
 }
@@ -40,9 +39,14 @@ type Embedded struct {
 
 	owner, carrier pass // of the bridge, and of its tap among the readers
 	tap            []*nats.Conn
+	port           *readersPort // nil: none
+	porter         *porter      // of the readers
+	watching       sync.WaitGroup
+	unwatch        context.CancelFunc
 }
 
 const (
+	serverName  = "mkio-bridge"
 	ownerInbox  = "_INBOX_BRIDGE" // readers see _INBOX
 	readyWithin = 5 * time.Second // after its start has returned
 	maxMemory   = 64 << 20        // bytes for streams in memory: the bridge has none
@@ -86,17 +90,32 @@ func (e *Embedded) start(c EmbeddedConfig) (err error) {
 	if !e.server.ReadyForConnections(readyWithin) {
 		return fmt.Errorf("embedded NATS server was not ready within %s", readyWithin)
 	}
-	if options.DontListen {
+	if c.Listen == "" {
 		return nil
 	}
-	return e.openTap(c.ReadSubjects, c.Unseen)
+	return e.letReaders(c)
+}
+
+// letReaders opens all that readers have.
+func (e *Embedded) letReaders(c EmbeddedConfig) (err error) {
+	most := min(cmp.Or(c.Readers, MostReaders), MostReaders)
+	if err := e.openTap(c.ReadSubjects, c.Unseen); err != nil {
+		return err
+	}
+	if e.porter, err = e.openPorter(most); err != nil {
+		return err
+	}
+	if e.port, err = openPort(e.server, c.Listen, most, c.Log); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	e.unwatch = cancel
+	e.watching.Go(func() { e.watchReaders(ctx) })
+	return nil
 }
 
 // whyNot says which setting a server that gave up cannot live with.
 func whyNot(c EmbeddedConfig, reason string) error {
-	if strings.Contains(reason, "listening on port") {
-		return portInUse(c.Listen, errors.New(reason))
-	}
 	return fmt.Errorf("embedded NATS server did not start on BRIDGE_STORE_DIR %s: %s", c.StoreDir, reason)
 }
 
@@ -110,7 +129,7 @@ func (e *Embedded) options(c EmbeddedConfig) (*server.Options, error) {
 	if err := o.ProcessConfigString(accounts(e.owner, e.carrier, reader, c.ReadSubjects)); err != nil {
 		return nil, fmt.Errorf("embedded NATS server: %w", err)
 	}
-	o.ServerName = "mkio-bridge"
+	o.ServerName = serverName
 	o.NoSigs = true // or it would end our process
 	o.JetStream = true
 	o.StoreDir = c.StoreDir
@@ -120,12 +139,11 @@ func (e *Embedded) options(c EmbeddedConfig) (*server.Options, error) {
 	o.JetStreamMaxStore = math.MaxInt64
 	o.SyncAlways = c.SyncAlways
 	o.SyncInterval = c.SyncInterval
+	o.MaxPending = maxPending
+	o.MaxSubs = maxSubscriptions
+	o.DontListen = true // [readersPort] does
 	e.letIn(o, reader, c.ReaderToken)
-	o.DontListen = c.Listen == ""
-	if o.DontListen {
-		return o, nil
-	}
-	return o, listen(o, c.Listen)
+	return o, checkListen(c.Listen)
 }
 
 // letIn says how connections come in as the reader: with the token, or else with nothing.
@@ -140,19 +158,13 @@ func (e *Embedded) letIn(o *server.Options, reader pass, token func() string) {
 	o.AlwaysEnableNonce = true // the bridge's own connections sign it
 }
 
-// listen sets the port, and asks first whether it is free: the server would start all else before it finds out.
-func listen(o *server.Options, addr string) error {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("BRIDGE_NATS_LISTEN %q: %w", addr, err)
-	}
-	o.Host = host
-	if o.Port, err = strconv.Atoi(port); err != nil {
-		return fmt.Errorf("BRIDGE_NATS_LISTEN %q: %w", addr, err)
-	}
-	if o.Port == 0 {
-		o.Port = server.RANDOM_PORT
+// checkListen asks whether the port is free, before all else is started.
+func checkListen(addr string) error {
+	if addr == "" {
 		return nil
+	}
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return fmt.Errorf("BRIDGE_NATS_LISTEN %q: %w", addr, err)
 	}
 	probe, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
@@ -181,10 +193,10 @@ func (e *Embedded) connect(as pass, more ...nats.Option) (*nats.Conn, error) {
 
 // Addr is the address of the readers' port; "" when there is none.
 func (e *Embedded) Addr() string {
-	if addr := e.server.Addr(); addr != nil {
-		return addr.String()
+	if e.port == nil {
+		return ""
 	}
-	return ""
+	return e.port.Addr().String()
 }
 
 // Sync is what the running server does: whether it puts each message on disk before it acknowledges it, or how
@@ -200,13 +212,28 @@ func (e *Embedded) Broken() <-chan error { return e.broken }
 // Shutdown stops the server, waits for it and lets go of the store. It may be called again.
 func (e *Embedded) Shutdown() {
 	e.stop.Do(func() {
-		e.closeTap()
+		e.leaveReaders()
 		if e.server != nil {
 			e.server.Shutdown()
 			e.server.WaitForShutdown()
 		}
 		_ = e.lock.Close() // the lock is given up, whatever it returns
 	})
+}
+
+// leaveReaders ends all that readers have.
+func (e *Embedded) leaveReaders() {
+	if e.unwatch != nil {
+		e.unwatch()
+		e.watching.Wait()
+	}
+	if e.port != nil {
+		_ = e.port.Close() // it is given up, whatever it returns
+	}
+	if e.porter != nil {
+		e.porter.close()
+	}
+	e.closeTap()
 }
 
 // HoldClock keeps a goroutine that all servers of a process share out of a testing/synctest bubble: it
