@@ -30,8 +30,8 @@ const (
 
 // accounts is the server's configuration of who may do what. Streams belong to BRIDGE; READERS get
 // the services that read them, and nothing that writes. The carrier brings them what is published
-// (tap.go); that readers may not publish there themselves spares them each other's forgeries. Who brings
-// nothing is let in as the reader.
+// (tap.go); that readers may not publish there themselves spares them each other's forgeries. It passes on as well, below
+// a prefix of its own, what readers ask of the streams (porter.go). Who brings nothing is let in as the reader.
 func accounts(owner, carrier, reader pass, subjects []string) string {
 	services := []string{
 		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.DELETE.>",
@@ -43,11 +43,13 @@ func accounts(owner, carrier, reader pass, subjects []string) string {
 		fmt.Fprintf(&exports, "      {service: %q, response: stream}\n", s)
 		fmt.Fprintf(&imports, "      {service: {account: BRIDGE, subject: %q}}\n", s)
 	}
-	for _, s := range slices.Concat(lookRequests, makeRequests, nextRequests) { // by the porter
-		fmt.Fprintf(&exports, "      {service: %q, response: stream}\n", porterPrefix+s)
-		fmt.Fprintf(&imports, "      {service: {account: BRIDGE, subject: %q}, to: %q}\n", porterPrefix+s, s)
+	for _, s := range slices.Concat(lookRequests, makeRequests, nextRequests, []string{infoRequest + ">"}) {
+		fmt.Fprintf(&imports, "      {service: {account: BRIDGE, subject: %q}, to: %q}\n", s, porterPrefix+s)
 	}
-	for _, s := range subjects {
+	for _, s := range slices.Concat(lookRequests, makeRequests, nextRequests) {
+		fmt.Fprintf(&exports, "      {service: %q, response: stream}\n", s)
+	}
+	for _, s := range slices.Concat(subjects, []string{porterPrefix + ">"}) {
 		fmt.Fprintf(&tapped, "        %q\n", s)
 	}
 	// Push consumers deliver to a reader's inbox, hence the one stream that is exported.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -88,12 +89,7 @@ func (e *Embedded) readers() ([]*server.ConnInfo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS server: list the readers: %w", err)
 	}
-	own := map[uint64]bool{}
-	for _, nc := range e.tap {
-		if id, err := nc.GetClientID(); err == nil {
-			own[id] = true
-		}
-	}
+	own := e.ownAmongReaders()
 	var others []*server.ConnInfo
 	for _, c := range found.Conns {
 		if !own[c.Cid] {
@@ -101,4 +97,20 @@ func (e *Embedded) readers() ([]*server.ConnInfo, error) {
 		}
 	}
 	return others, nil
+}
+
+// ownAmongReaders are the ids of the bridge's own connections to the readers' account.
+func (e *Embedded) ownAmongReaders() map[uint64]bool {
+	own := map[uint64]bool{}
+	conns := e.tap
+	if e.porter != nil {
+		conns = append(slices.Clone(conns), e.porter.nc)
+		own[e.porter.refusal.id] = true
+	}
+	for _, nc := range conns {
+		if id, err := nc.GetClientID(); err == nil {
+			own[id] = true
+		}
+	}
+	return own
 }

@@ -19,6 +19,7 @@ type refusal struct {
 	mu   sync.Mutex
 	conn net.Conn
 	done chan struct{}
+	id   uint64 // of the connection
 }
 
 func openRefusal(s *server.Server, as pass) (*refusal, error) {
@@ -44,10 +45,12 @@ func (r *refusal) enter(lines *bufio.Reader, as pass) error {
 	}
 	var info struct {
 		Nonce string `json:"nonce"`
+		ID    uint64 `json:"client_id"`
 	}
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(line, "INFO ")), &info); err != nil {
 		return fmt.Errorf("the server's first line: %w", err)
 	}
+	r.id = info.ID
 	signature, err := as.key.Sign([]byte(info.Nonce))
 	if err != nil {
 		return err

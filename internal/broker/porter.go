@@ -18,7 +18,8 @@ import (
 )
 
 // A porter takes readers' requests for what the streams hold, and passes them on no faster than the streams answer with
-// writes in between. A request that is passed on keeps the reader's reply subject, so that answers go past the porter.
+// writes in between. It is one of the readers' account, and a request that is passed on keeps its reply subject, so that
+// answers go past the porter.
 //
 // A stream answers gets and sends what its consumers have found by the same loop that stores what is written to it, and
 // the loop's queues have no end. So after each request the porter has the stream answer one of its own, which is
@@ -41,8 +42,12 @@ type porter struct {
 	sized time.Time
 }
 
-// porterPrefix is of the subjects on which readers' requests come to the porter, before the server's own.
-const porterPrefix = "_READERS."
+// Subjects of the porter, to which readers may not publish.
+const (
+	porterPrefix = "_PORTER." // before what is passed on
+	porterInbox  = "_PORTER.INBOX"
+	infoRequest  = "$JS.API.CONSUMER.INFO."
+)
 
 // Requests that the porter takes.
 var (
@@ -61,15 +66,15 @@ func (e *Embedded) openPorter(places int) (*porter, error) {
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	var err error
 	// Requests that find no room are dropped, as readers notice.
-	if p.nc, err = e.connect(e.owner, nats.CustomInboxPrefix(ownerInbox), nats.ErrorHandler(p.dropped)); err != nil {
+	if p.nc, err = e.connect(e.carrier, nats.CustomInboxPrefix(porterInbox), nats.ErrorHandler(p.dropped)); err != nil {
 		return p, err
 	}
-	if p.refusal, err = openRefusal(e.server, e.owner); err != nil {
+	if p.refusal, err = openRefusal(e.server, e.carrier); err != nil {
 		return p, fmt.Errorf("embedded NATS server: %w", err)
 	}
 	for _, sort := range []struct {
 		subjects []string
-		pass     func(subject string, m *nats.Msg)
+		pass     func(m *nats.Msg)
 	}{{lookRequests, p.look}, {makeRequests, p.makeConsumer}, {nextRequests, p.next}} {
 		for _, subject := range sort.subjects {
 			if err := p.take(subject, sort.pass); err != nil {
@@ -80,10 +85,10 @@ func (e *Embedded) openPorter(places int) (*porter, error) {
 	return p, p.nc.Flush()
 }
 
-func (p *porter) take(subject string, pass func(string, *nats.Msg)) error {
-	sub, err := p.nc.Subscribe(porterPrefix+subject, func(m *nats.Msg) {
+func (p *porter) take(subject string, pass func(*nats.Msg)) error {
+	sub, err := p.nc.Subscribe(subject, func(m *nats.Msg) {
 		if p.ctx.Err() == nil && m.Reply != "" {
-			pass(strings.TrimPrefix(m.Subject, porterPrefix), m)
+			pass(m)
 		}
 	})
 	if err != nil {
@@ -106,13 +111,13 @@ func token(subject string, n int) string {
 }
 
 // look passes a get on.
-func (p *porter) look(subject string, m *nats.Msg) {
+func (p *porter) look(m *nats.Msg) {
 	began := time.Now()
-	stream := token(subject, 4) // $JS.API.DIRECT.GET.STREAM and $JS.API.STREAM.MSG.GET.STREAM
+	stream := token(m.Subject, 4) // $JS.API.DIRECT.GET.STREAM and $JS.API.STREAM.MSG.GET.STREAM
 	if stream == "GET" {
-		stream = token(subject, 5)
+		stream = token(m.Subject, 5)
 	}
-	p.pass(subject, m.Reply, m.Header, lookLess(m.Data))
+	p.pass(m, lookLess(m.Data))
 	if p.settle(stream) {
 		p.refusal.tell(m.Reply)
 	}
@@ -146,10 +151,10 @@ func remade(request []byte, fields any) []byte {
 }
 
 // next passes a request for a consumer's next messages on, when readers may read as much as it can bring.
-func (p *porter) next(subject string, m *nats.Msg) {
+func (p *porter) next(m *nats.Msg) {
 	began := time.Now()
-	stream, consumer := token(subject, 5), token(subject, 6)
-	info, err := p.request("$JS.API.CONSUMER.INFO."+stream+"."+consumer, nil)
+	stream, consumer := token(m.Subject, 5), token(m.Subject, 6)
+	info, err := p.request(infoRequest+stream+"."+consumer, nil, nil)
 	if err != nil {
 		return // the server is not itself
 	}
@@ -170,7 +175,7 @@ func (p *porter) next(subject string, m *nats.Msg) {
 		return
 	}
 	began = time.Now()
-	p.pass(subject, m.Reply, m.Header, m.Data)
+	p.pass(m, m.Data)
 	p.settle(stream)
 	p.rest(time.Since(began))
 }
@@ -188,14 +193,15 @@ func batchOf(request []byte) int {
 }
 
 // pass passes a request on, with the reply subject that it came with.
-func (p *porter) pass(subject, reply string, header nats.Header, data []byte) {
-	_ = p.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Header: header, Data: data}) // the server stops
+func (p *porter) pass(m *nats.Msg, data []byte) {
+	_ = p.nc.PublishMsg(&nats.Msg{Subject: porterPrefix + m.Subject, Reply: m.Reply, Header: m.Header, Data: data}) // the server stops
 }
 
-func (p *porter) request(subject string, data []byte) (*nats.Msg, error) {
+// request asks the server something itself.
+func (p *porter) request(subject string, header nats.Header, data []byte) (*nats.Msg, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, porterWait)
 	defer cancel()
-	return p.nc.RequestWithContext(ctx, subject, data)
+	return p.nc.RequestMsgWithContext(ctx, &nats.Msg{Subject: porterPrefix + subject, Header: header, Data: data})
 }
 
 // Times of the porter.
@@ -208,7 +214,7 @@ const (
 
 // settle waits until a stream has sent what it had found before. It says whether there is nobody who answers.
 func (p *porter) settle(stream string) (nobody bool) {
-	_, err := p.request("$JS.API.DIRECT.GET."+stream, nil) // it is refused, without a look into the store
+	_, err := p.request("$JS.API.DIRECT.GET."+stream, nil, nil) // it is refused, without a look into the store
 	return errors.Is(err, nats.ErrNoResponders)
 }
 

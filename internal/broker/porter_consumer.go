@@ -13,7 +13,7 @@ const tooManyConsumers = `{"type":"io.nats.jetstream.api.v1.consumer_create_resp
 
 // makeConsumer has a consumer made, with its limits. Those of the bridge and of readers are counted together, and
 // the bridge may have more: so it finds room when readers have taken all of theirs.
-func (p *porter) makeConsumer(subject string, m *nats.Msg) {
+func (p *porter) makeConsumer(m *nats.Msg) {
 	began := time.Now()
 	if p.consumers() >= p.places {
 		_ = p.nc.Publish(m.Reply, []byte(tooManyConsumers)) // the server stops
@@ -25,7 +25,7 @@ func (p *porter) makeConsumer(subject string, m *nats.Msg) {
 		return
 	}
 	began = time.Now()
-	answer, err := p.nc.RequestMsgWithContext(p.ctx, &nats.Msg{Subject: subject, Header: m.Header, Data: request})
+	answer, err := p.request(m.Subject, m.Header, request)
 	if err == nil {
 		_ = p.nc.PublishMsg(&nats.Msg{Subject: m.Reply, Header: answer.Header, Data: answer.Data}) // the server stops
 	}
