@@ -19,11 +19,11 @@ const (
 
 	maxSubscriptions = 512      // of one connection; the bridge's own needs one for each that reads /v1
 	maxPending       = 32 << 20 // bytes that wait for any one connection
-	readerPending    = 8 << 20  // … for a reader
-	readersPending   = 64 << 20 // … for all readers together
+	readerPending    = 4 << 20  // … for a reader
+	readersPending   = 24 << 20 // … for all readers together
 	watchPending     = 50 * time.Millisecond
 
-	readerWrite  = 5 * time.Second // for a part of at most readerChunk
+	readerWrite  = 3 * time.Second // for a part of at most readerChunk
 	readerChunk  = 32 << 10
 	readerBuffer = 128 << 10 // of the kernel, which keeps twice as much
 
@@ -33,10 +33,10 @@ const (
 
 	readRate    = 128 << 20 // bytes of the streams that all readers together may ask for in a second
 	readBurst   = 16 << 20
-	plainPush   = 4 << 20  // bytes a second of a consumer that pushes, whether its reader keeps up or not
+	plainPush   = 2 << 20  // bytes a second of a consumer that pushes, whether its reader keeps up or not
 	flowPush    = 64 << 20 // … and waits for its reader
-	pushesEvery = 50 * time.Millisecond
-	pushBurst   = 20
+	pushesEvery = 100 * time.Millisecond
+	pushBurst   = 10
 	maxGetBytes = 1 << 20 // of the answer to one get of several messages
 	maxInQueue  = 1024    // requests of a sort that wait
 )
