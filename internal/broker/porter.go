@@ -38,6 +38,7 @@ type porter struct {
 	stop context.CancelFunc
 
 	mu    sync.Mutex
+	owed  time.Duration // rest
 	sizes map[string]int // of the messages of a stream, on average
 	sized time.Time
 }
@@ -169,15 +170,12 @@ func (p *porter) next(m *nats.Msg) {
 		p.rest(time.Since(began))
 		return
 	}
-	p.rest(time.Since(began))
 	bytes := min(batchOf(m.Data), found.Pending+found.Waiting) * p.size(stream)
 	if p.reading.WaitN(p.ctx, min(bytes, readBurst)) != nil {
 		return
 	}
-	began = time.Now()
 	p.pass(m, m.Data)
 	p.settle(stream)
-	p.rest(time.Since(began))
 }
 
 // batchOf is how many messages are asked for.
@@ -208,7 +206,7 @@ func (p *porter) request(subject string, header nats.Header, data []byte) (*nats
 const (
 	porterWait = 30 * time.Second // for an answer of the server
 	mostRest   = time.Second
-	leastRest  = time.Millisecond // what is shorter is rested together
+	leastRest  = time.Millisecond // what is shorter is rested together: a clock is no finer
 	sizedFor   = 10 * time.Second
 )
 
@@ -220,8 +218,18 @@ func (p *porter) settle(stream string) (nobody bool) {
 
 // rest leaves the streams to others for as long as readers had them.
 func (p *porter) rest(had time.Duration) {
+	p.mu.Lock()
+	p.owed += had
+	owed := p.owed
+	if owed >= leastRest {
+		p.owed = 0
+	}
+	p.mu.Unlock()
+	if owed < leastRest {
+		return
+	}
 	select {
-	case <-time.After(min(had, mostRest)):
+	case <-time.After(min(owed, mostRest)):
 	case <-p.ctx.Done():
 	}
 }
