@@ -31,6 +31,7 @@ type bridge struct {
 	poller    *poll.Poller // nil without a token
 	ingest    *ingest.Handler
 	events    *eventlog.Log
+	readings  *readings // of events, by /v1
 	metrics   *prometheus.Registry
 	tls       *certificate    // of the webhook listener; nil: no TLS
 	stopping  context.Context // ends when serve begins to stop: streams of events must not hold it up
@@ -41,7 +42,7 @@ type bridge struct {
 // open builds a bridge that is ready to serve: NATS is there, the streams are as they must be, and
 // every known resource is remembered.
 func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
-	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), farewell: newFarewell()}
+	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), farewell: newFarewell(), readings: newReadings()}
 	b.stopping, b.stop = context.WithCancel(context.Background())
 	if err := b.open(ctx); err != nil {
 		b.close()
@@ -113,6 +114,7 @@ func (b *bridge) connect(ctx context.Context) error {
 		StoreDir:     c.StoreDir,
 		Listen:       c.NatsListen,
 		ReaderToken:  c.readerToken(),
+		Readers:      placesOf(readerShare),
 		SyncAlways:   c.Sync == 0,
 		SyncInterval: time.Duration(c.Sync),
 		Unseen:       event.HeaderProbe,

@@ -40,13 +40,17 @@ func (d *door) Accept() (net.Conn, error) {
 	case <-d.closed:
 		return nil, net.ErrClosed
 	}
-	conn, err := d.Listener.Accept()
+	raw, err := d.Listener.Accept()
 	if err != nil {
 		<-d.places
 		return nil, err
 	}
+	conn := raw
 	if d.tls != nil {
 		conn = &tlsConn{Conn: tls.Server(conn, d.tls), failed: d.tlsFailed}
+	}
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(kernelBuffer)
 	}
 	return &visitor{framedConn: framedConn{Conn: conn}, leave: sync.OnceFunc(func() { <-d.places })}, nil
 }
@@ -107,10 +111,14 @@ func explainTLS(err error) {
 	_, _ = io.WriteString(record.Conn, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nspeak https here\n")
 }
 
+// kernelBuffer is for what a visitor has not read yet: the kernel keeps twice as much, of the container's memory.
+const kernelBuffer = 128 << 10
+
 // Shares of the files that the process may open; what is left is for the store, NATS and MK.IO.
 const (
-	publicShare = 0.75
+	publicShare = 0.625
 	adminShare  = 0.125
+	readerShare = 0.125 // of NATS, at most [broker.MostReaders]
 	mostPlaces  = 1 << 14 // a connection takes some eight KiB, and files may have no limit
 )
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,7 +23,6 @@ func (b *bridge) streamEvents(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	unlimited(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
@@ -36,12 +36,18 @@ func (b *bridge) streamEvents(w http.ResponseWriter, r *http.Request) {
 	defer beating.Wait()
 	defer cancel(nil)
 	beating.Go(func() { cancel(stream.beat(ctx, keepAlive)) })
-	for e, err := range b.events.Events(ctx, query) {
+	for e, err := range b.events.Sparing().Raw(ctx, query) {
+		var head struct {
+			Type string `json:"type"`
+		}
+		if err == nil {
+			err = json.Unmarshal(e.Payload, &head)
+		}
 		if err != nil {
 			b.log.Warn("a stream of events was cut short", "error", err)
 			return
 		}
-		if stream.send("id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, e.Event.Type, e.Payload) != nil {
+		if stream.send("id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, head.Type, e.Payload) != nil {
 			return
 		}
 		if e.Pending == 0 && stream.flush() != nil {

@@ -55,7 +55,7 @@ type resource struct {
 	Event    json.RawMessage `json:"event"`
 }
 
-func resourceOf(e eventlog.Entry) resource {
+func resourceOf(e eventlog.Raw) resource {
 	return resource{Sequence: e.Sequence, Subject: e.Subject, Event: e.Payload}
 }
 
@@ -67,16 +67,16 @@ func (b *bridge) listResources(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	unlimited(w)
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	for e, err := range b.events.State(r.Context(), query) {
-		if err == nil {
-			err = encoder.Encode(resourceOf(e))
-		}
+	for e, err := range b.events.Sparing().RawState(r.Context(), query) {
 		if err != nil {
 			b.log.Warn("a list of resources was cut short", "error", err)
+		} else if err = encoder.Encode(resourceOf(e)); err != nil {
+			b.log.Debug("a reader of a list of resources has left, or took nothing", "error", err)
+		}
+		if err != nil {
 			panic(http.ErrAbortHandler) // the reader must not take it for whole
 		}
 	}
@@ -101,7 +101,7 @@ func (b *bridge) getResource(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		encoder := json.NewEncoder(w)
 		encoder.SetEscapeHTML(false)          // the payload as it is stored, so that its hash can be checked
-		_ = encoder.Encode(resourceOf(entry)) // the reader may be gone
+		_ = encoder.Encode(resourceOf(entry.Raw)) // the reader may be gone
 	}
 }
 
@@ -144,10 +144,4 @@ func queryOf(values url.Values) (eventlog.Query, error) {
 		return query, fmt.Errorf("there is no kind %q; kinds are %s", query.Kind, kindList())
 	}
 	return query, nil
-}
-
-// unlimited lifts the time limit of an answer that is as long as the log.
-func unlimited(w http.ResponseWriter) {
-	// A writer without deadlines has none to lift.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 }

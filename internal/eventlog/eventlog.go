@@ -25,10 +25,24 @@ import (
 type Log struct {
 	js    jetstream.JetStream
 	names event.Names
+	ahead ahead
 }
 
+// ahead is how many messages are fetched before they are read: asked for, and waiting.
+type ahead struct{ pull, wait int }
+
+var (
+	fast    = ahead{500, 256}
+	sparing = ahead{32, 8}
+)
+
 // New returns a reader. Streams are looked up when they are read.
-func New(js jetstream.JetStream, names event.Names) *Log { return &Log{js: js, names: names} }
+func New(js jetstream.JetStream, names event.Names) *Log {
+	return &Log{js: js, names: names, ahead: fast}
+}
+
+// Sparing returns a reader of the same for where many may read at a time, and slowly: it fetches less ahead.
+func (l *Log) Sparing() *Log { return &Log{js: l.js, names: l.names, ahead: sparing} }
 
 // Names are those of all that it reads.
 func (l *Log) Names() event.Names { return l.names }

@@ -73,7 +73,7 @@ func (l *Log) messages(ctx context.Context, stream string, config jetstream.Orde
 			return
 		}
 		for last := consumer.CachedInfo().Delivered.Stream; ; {
-			read, err := pass(ctx, consumer, yield, follow)
+			read, err := l.pass(ctx, consumer, yield, follow)
 			last = max(last, read)
 			switch {
 			case err == nil, follow && ctx.Err() != nil:
@@ -92,12 +92,12 @@ func (l *Log) messages(ctx context.Context, stream string, config jetstream.Orde
 
 // pass yields what a consumer reads until it breaks, or (without an error) until there is no more to read or no more is
 // wanted. It returns the sequence of the last message.
-func pass(ctx context.Context, consumer jetstream.Consumer, yield func(message, error) bool, follow bool) (last uint64, err error) {
-	iterator, err := consumer.Messages(jetstream.PullMaxMessages(pullBatch))
+func (l *Log) pass(ctx context.Context, consumer jetstream.Consumer, yield func(message, error) bool, follow bool) (last uint64, err error) {
+	iterator, err := consumer.Messages(jetstream.PullMaxMessages(l.ahead.pull))
 	if err != nil {
 		return 0, err
 	}
-	messages := tail.Of(iterator)
+	messages := tail.Ahead(iterator, l.ahead.wait)
 	defer messages.Stop()
 	for {
 		m, err := messages.Next(ctx)
@@ -131,9 +131,6 @@ func (l *Log) again(ctx context.Context, stream string, config jetstream.Ordered
 		}
 	}
 }
-
-// pullBatch is how many messages are asked for ahead.
-const pullBatch = 500
 
 // explain says what it means that a stream cannot be read.
 func explain(stream string, err error) error {

@@ -30,9 +30,12 @@ type outcome struct {
 }
 
 // Of returns the messages of an iterator, which is its own from now on.
-func Of(from jetstream.MessagesContext) *Messages {
+func Of(from jetstream.MessagesContext) *Messages { return Ahead(from, ahead) }
+
+// Ahead is [Of] with no more messages fetched before their reader asks for them than so many.
+func Ahead(from jetstream.MessagesContext, most int) *Messages {
 	ctx, leave := context.WithCancel(context.Background())
-	m := &Messages{came: make(chan outcome, ahead), leave: leave}
+	m := &Messages{came: make(chan outcome, most), leave: leave}
 	go m.fetch(ctx, from)
 	return m
 }
