@@ -118,7 +118,7 @@ const kernelBuffer = 128 << 10
 const (
 	publicShare = 0.625
 	adminShare  = 0.125
-	readerShare = 0.125 // of NATS, at most [broker.MostReaders]
+	readerShare = 0.125   // of NATS, at most [broker.MostReaders]
 	mostPlaces  = 1 << 14 // a connection takes some eight KiB, and files may have no limit
 )
 

@@ -100,7 +100,7 @@ func (b *bridge) getResource(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		encoder := json.NewEncoder(w)
-		encoder.SetEscapeHTML(false)          // the payload as it is stored, so that its hash can be checked
+		encoder.SetEscapeHTML(false)              // the payload as it is stored, so that its hash can be checked
 		_ = encoder.Encode(resourceOf(entry.Raw)) // the reader may be gone
 	}
 }

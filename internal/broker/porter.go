@@ -38,7 +38,7 @@ type porter struct {
 	stop context.CancelFunc
 
 	mu    sync.Mutex
-	owed  time.Duration // rest
+	owed  time.Duration  // rest
 	sizes map[string]int // of the messages of a stream, on average
 	sized time.Time
 }

@@ -29,10 +29,14 @@ func (q Query) over(r Raw) bool {
 	return !q.Until.IsZero() && r.Stored.After(q.Until) || q.To > 0 && r.Sequence > q.To
 }
 
-// filters returns the subjects that a query's events can be on. Where names and states are left open there is one alone:
+// filters returns the subjects that a query's events can be on; none where those are all of the stream, for the server
+// holds each message against a filter, and all subjects when it makes a consumer with one. Where names and states are left open there is one alone:
 // a server that has to hold a large stream against several takes many times as long.
 func (l *Log) filters(q Query, events bool) []string {
 	open := q.Resource == nil && q.Name == "" && (q.State == "" || !events)
+	if open && q.Kind == "" && q.Project == "" {
+		return nil
+	}
 	subject := func(resource string) string {
 		switch {
 		case !events:
@@ -59,9 +63,6 @@ func (l *Log) filters(q Query, events bool) []string {
 
 // beginnings returns patterns of the resource tokens of a kind and project, whatever their depth.
 func beginnings(kind lifecycle.Kind, project string) []string {
-	if kind == "" && project == "" {
-		return []string{">"}
-	}
 	var found []string
 	for _, p := range spellings(project) {
 		found = append(found, cmp.Or(string(kind), "*")+"."+p+".>")
