@@ -15,7 +15,8 @@ import (
 // writes, however long that grows. So readers are kept back where they come in: their bytes at the port
 // ([readersPort]), and their requests before they reach the streams ([porter]).
 const (
-	MostReaders = 256 // connections at a time, and consumers that they may have on all streams together
+	MostReaders   = 256 // connections at a time
+	MostConsumers = 384 // from which on readers make no more, of all streams together; the bridge's own and those of /v1 count
 
 	maxSubscriptions = 512      // of one connection; the bridge's own needs one for each that reads /v1
 	maxPending       = 32 << 20 // bytes that wait for any one connection

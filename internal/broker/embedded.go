@@ -24,7 +24,7 @@ type EmbeddedConfig struct {
 	SyncInterval time.Duration
 	ReaderToken  func() string // lets readers in, asked at each connect; nil: they need none
 	ReadSubjects []string      // what readers may subscribe to
-	Readers      int           // how many may be connected, and how many consumers they may have; 0: [MostReaders]
+	Readers      int           // how many may be connected; 0: [MostReaders]
 	Unseen       string        // a header of messages that readers need not see as they are published; "": they see all
 	Log          *slog.Logger
 }
@@ -102,7 +102,7 @@ func (e *Embedded) letReaders(c EmbeddedConfig) (err error) {
 	if err := e.openTap(c.ReadSubjects, c.Unseen); err != nil {
 		return err
 	}
-	if e.porter, err = e.openPorter(most); err != nil {
+	if e.porter, err = e.openPorter(); err != nil {
 		return err
 	}
 	if e.port, err = openPort(e.server, c.Listen, most, c.Log); err != nil {
@@ -198,6 +198,9 @@ func (e *Embedded) Addr() string {
 	}
 	return e.port.Addr().String()
 }
+
+// Readers is how many are connected.
+func (e *Embedded) Readers() int { return e.port.open() }
 
 // Sync is what the running server does: whether it puts each message on disk before it acknowledges it, or how
 // often it does so.

@@ -26,6 +26,8 @@ type readersPort struct {
 	inbound *rate.Limiter // of all readers together
 	places  int
 
+	refusing chan struct{}
+
 	ctx   context.Context
 	stop  context.CancelFunc
 	going sync.WaitGroup
@@ -42,7 +44,7 @@ func openPort(s *server.Server, addr string, places int, log *slog.Logger) (*rea
 	}
 	p := &readersPort{
 		Listener: l, server: s, log: log, warn: rate.Sometimes{Interval: time.Minute}, places: places,
-		inbound: rate.NewLimiter(readersInbound, readersInbound), conns: map[net.Conn]bool{},
+		inbound: rate.NewLimiter(readersInbound, readersInbound), conns: map[net.Conn]bool{}, refusing: make(chan struct{}, mostRefusals),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.going.Go(p.accept)
@@ -93,16 +95,31 @@ func (p *readersPort) open() int {
 	return len(p.conns)
 }
 
-// refuse says why, as a NATS server does, and waits for nobody.
+// refuse says why, as a NATS server does, and gives a few at a time the moment to hear it.
 func (p *readersPort) refuse(conn net.Conn) {
 	p.warn.Do(func() {
 		p.log.Warn("as many readers are connected as may be; another one was refused", "most", p.places, "remote", conn.RemoteAddr().String())
 	})
-	_ = conn.SetDeadline(time.Now())
-	_ = conn.SetWriteDeadline(time.Now().Add(acceptPause))
-	_, _ = fmt.Fprintf(conn, "INFO {\"server_name\":%q,\"version\":%q,\"max_payload\":0}\r\n-ERR 'maximum connections exceeded'\r\n", serverName, server.VERSION)
-	_ = conn.Close() // it may be gone already
+	select {
+	case p.refusing <- struct{}{}:
+	default:
+		_ = conn.Close() // it may be gone already
+		return
+	}
+	p.going.Go(func() {
+		defer func() { <-p.refusing }()
+		defer func() { _ = conn.Close() }()
+		_ = conn.SetDeadline(time.Now().Add(refuseTime))
+		_, _ = fmt.Fprintf(conn, "INFO {\"server_name\":%q,\"version\":%q,\"max_payload\":0}\r\n-ERR 'maximum connections exceeded'\r\n", serverName, server.VERSION)
+		_, _ = conn.Read(make([]byte, 1<<10)) // a client listens when it has said who it is
+	})
 }
+
+// Limits of refusing.
+const (
+	mostRefusals = 8
+	refuseTime   = 500 * time.Millisecond
+)
 
 // carry carries what a connection and the server say to each other, until one of them ends it.
 func (p *readersPort) carry(conn net.Conn) {

@@ -29,7 +29,6 @@ type porter struct {
 	log     *slog.Logger
 	nc      *nats.Conn
 	refusal *refusal
-	places  int // how many consumers readers may have
 
 	reading *rate.Limiter // bytes
 	pushes  *rate.Limiter // consumers that push
@@ -58,9 +57,9 @@ var (
 )
 
 // openPorter takes requests until it is closed.
-func (e *Embedded) openPorter(places int) (*porter, error) {
+func (e *Embedded) openPorter() (*porter, error) {
 	p := &porter{
-		server: e.server, log: e.log, places: places,
+		server: e.server, log: e.log,
 		reading: rate.NewLimiter(readRate, readBurst),
 		pushes:  rate.NewLimiter(rate.Every(pushesEvery), pushBurst),
 	}

@@ -15,7 +15,7 @@ const tooManyConsumers = `{"type":"io.nats.jetstream.api.v1.consumer_create_resp
 // the bridge may have more: so it finds room when readers have taken all of theirs.
 func (p *porter) makeConsumer(m *nats.Msg) {
 	began := time.Now()
-	if p.consumers() >= p.places {
+	if p.consumers() >= MostConsumers {
 		_ = p.nc.Publish(m.Reply, []byte(tooManyConsumers)) // the server stops
 		p.rest(time.Since(began))
 		return
