@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -139,30 +138,5 @@ func TestAReaderWhoDoesNotReadIsDisconnected(t *testing.T) {
 	bridgetest.Eventually(t, "the reader is disconnected", func() bool { return e.Readers() == 0 })
 	if n, _ := io.Copy(io.Discard, conn); n > 20<<20 {
 		t.Errorf("%d bytes were sent to it", n)
-	}
-}
-
-// A reader who asks faster than the stream answers holds up no write.
-func TestWritesDoNotWaitBehindGets(t *testing.T) {
-	e := start(t, config(t.TempDir()))
-	js := owner(t, e)
-	filled(t, js, 1000, 4<<10)
-	nc := reader(t, e)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	asked := make(chan struct{})
-	go func() {
-		for i := 0; ctx.Err() == nil; i++ {
-			_ = nc.PublishRequest("$JS.API.DIRECT.GET.S", "_INBOX.nobody", fmt.Appendf(nil, `{"seq":%d}`, 1+i%1000)) // it may be disconnected
-			if i == 50_000 {
-				close(asked)
-			}
-		}
-	}()
-	<-asked
-	for range 20 { // each within the time of a request
-		if _, err := js.Publish(ctx, "s.written", nil); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
