@@ -15,7 +15,7 @@ const (
 	mostReadings = 64               // at a time; others are answered 429
 	stallTime    = 10 * time.Second // for each part of an answer: who takes nothing for so long is disconnected
 	readingRate  = 8 << 20          // bytes a second of all together: deliveries share the processor
-	readingBurst = 1 << 20
+	readingGrain = 64 << 10 // that wait for their turn together
 )
 
 // readings are the long answers of /v1 that are under way.
@@ -25,7 +25,7 @@ type readings struct {
 }
 
 func newReadings() *readings {
-	return &readings{make(chan struct{}, mostReadings), rate.NewLimiter(readingRate, readingBurst)}
+	return &readings{make(chan struct{}, mostReadings), rate.NewLimiter(readingRate, 2*readingGrain)}
 }
 
 // long lets a request in that reads the log, if there is a place for it, and has its answer go no faster than may be.
@@ -39,7 +39,7 @@ func (r *readings) long(next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		defer func() { <-r.places }()
-		paced := &pacedWriter{w, request.Context(), r.pace}
+		paced := &pacedWriter{ResponseWriter: w, ctx: request.Context(), pace: r.pace}
 		defer paced.extend() // for what is left when the answer ends
 		next(paced, request)
 	}
@@ -50,14 +50,18 @@ type pacedWriter struct {
 	http.ResponseWriter
 	ctx  context.Context
 	pace *rate.Limiter
+	owed int // bytes that have not had their turn
 }
 
-// Write waits for its turn.
+// Write waits for its turn, once for many small parts.
 func (w *pacedWriter) Write(p []byte) (written int, err error) {
 	for len(p) > 0 {
-		part := p[:min(len(p), readingBurst)]
-		if err := w.pace.WaitN(w.ctx, len(part)); err != nil {
-			return written, err
+		part := p[:min(len(p), readingGrain)]
+		if w.owed += len(part); w.owed >= readingGrain {
+			if err := w.pace.WaitN(w.ctx, w.owed); err != nil {
+				return written, err
+			}
+			w.owed = 0
 		}
 		w.extend()
 		n, err := w.ResponseWriter.Write(part)

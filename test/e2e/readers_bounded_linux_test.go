@@ -18,18 +18,20 @@ const smallMemory = "GOMEMLIMIT=460MiB"
 // chartMemory is the chart's limit, in MiB.
 const chartMemory = 512
 
-// share is how much of the undisturbed rate of deliveries is left beside readers.
+// share is how much of the undisturbed rate of deliveries, which is measured before and after, is left beside readers.
 func share(t *testing.T, l *load, sort, addr string, readers int, during time.Duration) float64 {
 	t.Helper()
 	before := l.during(3 * time.Second)
 	stop := startReaders(t, sort, addr, readers)
 	beside := l.during(during)
 	stop()
-	t.Logf("%s: %.0f deliveries a second before, %.0f beside %d readers, %.2f; %d failed; at most %d MiB", sort, before, beside, readers, beside/before, l.failed.Load(), peakMemory(t, l.to.PID()))
-	if before == 0 || l.failed.Load() > 0 {
-		t.Errorf("%d deliveries failed", l.failed.Load())
+	if failed := l.failed.Load(); failed > 0 {
+		t.Errorf("%d deliveries failed", failed)
 	}
-	return beside / before
+	after := l.during(3 * time.Second)
+	left := 2 * beside / (before + after)
+	t.Logf("%s: %.0f deliveries a second before, %.0f beside %d readers, %.0f after, so %.2f is left; at most %d MiB", sort, before, beside, readers, after, left, peakMemory(t, l.to.PID()))
+	return left
 }
 
 // Two hundred readers of a log of some 150 MB who do not read leave the writer its memory and most of its rate.
