@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -87,6 +88,9 @@ func TestIdleReadersLeaveFilesToDeliveries(t *testing.T) {
 			break // it has no file for it
 		}
 		defer conn.Close()
+		_, _ = io.WriteString(conn, "CONNECT {\"verbose\":false}\r\nPING\r\n") // or it would have to leave soon
+		_ = conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		_, _ = io.ReadFull(conn, make([]byte, 200)) // that it is in, or refused, or that nobody has a file for it
 		idle = append(idle, conn)
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
