@@ -1,0 +1,70 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// deadlines is a writer that notes until when it may write.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	until []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(until time.Time) error {
+	d.until = append(d.until, until)
+	return nil
+}
+
+func TestLongAnswersHaveSoManyPlaces(t *testing.T) {
+	r := newReadings()
+	request := httptest.NewRequest(http.MethodGet, "/v1/events", nil)
+	ask := func(answer http.HandlerFunc) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r.long(answer)(w, request)
+		return w
+	}
+	var nest func(depth int) http.HandlerFunc
+	nest = func(depth int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			inner := ask(nest(depth + 1))
+			if full := depth == mostReadings; full != (inner.Code == http.StatusTooManyRequests) || full != (inner.Header().Get("Retry-After") != "") {
+				t.Errorf("beside %d answers another request is answered %d", depth, inner.Code)
+			}
+			w.WriteHeader(http.StatusOK)
+		}
+	}
+	for range 2 { // the places are given back
+		if w := ask(nest(1)); w.Code != http.StatusOK {
+			t.Errorf("with all places free: status %d", w.Code)
+		}
+	}
+}
+
+func TestLongAnswersAreWrittenInTheirTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReadings()
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		began := time.Now()
+		r.long(func(w http.ResponseWriter, _ *http.Request) {
+			for range 10 {
+				if _, err := w.Write(make([]byte, 4*readingGrain)); err != nil {
+					t.Error(err)
+				}
+			}
+		})(w, httptest.NewRequest(http.MethodGet, "/v1/events", nil))
+		const size = 40 * readingGrain
+		if w.Body.Len() != size {
+			t.Errorf("%d bytes came of %d", w.Body.Len(), size)
+		}
+		if took, least := time.Since(began), time.Second*(size-2*readingGrain)/readingRate; took < least || took > 2*least {
+			t.Errorf("it took %s, not %s", took, least)
+		}
+		if last := w.until[len(w.until)-1]; !last.Equal(time.Now().Add(stallTime)) || len(w.until) < 40 {
+			t.Errorf("the time to write was put off %d times, at last until %s", len(w.until), last)
+		}
+	})
+}
