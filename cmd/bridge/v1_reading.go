@@ -15,7 +15,7 @@ const (
 	mostReadings = 64               // at a time; others are answered 429
 	stallTime    = 10 * time.Second // for each part of an answer: who takes nothing for so long is disconnected
 	readingRate  = 8 << 20          // bytes a second of all together: deliveries share the processor
-	readingGrain = 64 << 10 // that wait for their turn together
+	readingGrain = 64 << 10         // that wait for their turn together
 )
 
 // readings are the long answers of /v1 that are under way.

@@ -240,7 +240,7 @@ func (p *porter) size(stream string) int {
 	if time.Since(p.sized) > sizedFor {
 		p.sizes, p.sized = map[string]int{}, time.Now()
 		for _, s := range p.streams() {
-			p.sizes[s.Name] = int(s.State.Bytes / max(s.State.Msgs, 1))
+			p.sizes[s.Name] = int(min(s.State.Bytes/max(s.State.Msgs, 1), readBurst))
 		}
 	}
 	return p.sizes[stream]

@@ -31,6 +31,7 @@ type load struct {
 const senders = 16
 
 func newLoad(t *testing.T, to *bridgetest.Bridge, padding int) *load {
+	t.Helper()
 	return &load{
 		t: t, to: to, padded: strings.Repeat("p", padding),
 		client: http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}, Timeout: 10 * time.Second},

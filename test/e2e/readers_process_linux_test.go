@@ -130,7 +130,7 @@ func deafV1(t *testing.T, addr string, i int) {
 // loopV1 reads everything, again and again.
 func loopV1(addr string) {
 	for {
-		response, err := http.Get("http://" + addr + "/v1/resources") //nolint:noctx // until the process ends
+		response, err := http.Get("http://" + addr + "/v1/resources")
 		if err != nil {
 			time.Sleep(10 * time.Millisecond) // it was refused
 			continue
