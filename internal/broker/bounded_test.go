@@ -69,6 +69,27 @@ func TestNobodyAnswersForWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// A stream that allows no direct gets answers the other kind, and so does the server for a stream that is not there.
+func TestGetsByTheApiAreAnsweredByIt(t *testing.T) {
+	e := start(t, config(t.TempDir()))
+	js := owner(t, e)
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "PLAIN", Subjects: []string{"p.>"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), "p.a", []byte("here")); err != nil {
+		t.Fatal(err)
+	}
+	nc := reader(t, e)
+	for stream, want := range map[string]string{"PLAIN": `"message"`, "NONE": `"error"`} {
+		for range 20 { // whichever comes first
+			m, err := nc.Request("$JS.API.STREAM.MSG.GET."+stream, []byte(`{"seq":1}`), 10*time.Second)
+			if err != nil || !strings.Contains(string(m.Data), want) {
+				t.Fatalf("%s: %v, %v", stream, m, err)
+			}
+		}
+	}
+}
+
 // Readers may have no more consumers than leave the bridge room for its own.
 func TestReadersDoNotTakeAllConsumers(t *testing.T) {
 	e := start(t, config(t.TempDir()))

@@ -47,11 +47,13 @@ const (
 	porterPrefix = "_PORTER." // before what is passed on
 	porterInbox  = "_PORTER.INBOX"
 	infoRequest  = "$JS.API.CONSUMER.INFO."
+
+	directRequest = "$JS.API.DIRECT.GET."
 )
 
 // Requests that the porter takes.
 var (
-	lookRequests = []string{"$JS.API.DIRECT.GET.>", "$JS.API.STREAM.MSG.GET.*"}
+	lookRequests = []string{directRequest + ">", "$JS.API.STREAM.MSG.GET.*"}
 	makeRequests = []string{"$JS.API.CONSUMER.CREATE.>", "$JS.API.CONSUMER.DURABLE.CREATE.>"}
 	nextRequests = []string{"$JS.API.CONSUMER.MSG.NEXT.>"}
 )
@@ -113,12 +115,12 @@ func token(subject string, n int) string {
 // look passes a get on.
 func (p *porter) look(m *nats.Msg) {
 	began := time.Now()
-	stream := token(m.Subject, 4) // $JS.API.DIRECT.GET.STREAM and $JS.API.STREAM.MSG.GET.STREAM
-	if stream == "GET" {
-		stream = token(m.Subject, 5)
+	rest, direct := strings.CutPrefix(m.Subject, directRequest)
+	if !direct { // it is $JS.API.STREAM.MSG.GET.STREAM
+		rest = token(m.Subject, 5)
 	}
 	p.pass(m, lookLess(m.Data))
-	if p.settle(stream) {
+	if p.settle(token(rest, 0)) && direct { // the other is answered by who knows that the stream is not there
 		p.refusal.tell(m.Reply)
 	}
 	p.rest(time.Since(began))
@@ -211,7 +213,7 @@ const (
 
 // settle waits until a stream has sent what it had found before. It says whether there is nobody who answers.
 func (p *porter) settle(stream string) (nobody bool) {
-	_, err := p.request("$JS.API.DIRECT.GET."+stream, nil, nil) // it is refused, without a look into the store
+	_, err := p.request(directRequest+stream, nil, nil) // it is refused, without a look into the store
 	return errors.Is(err, nats.ErrNoResponders)
 }
 
