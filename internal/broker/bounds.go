@@ -34,7 +34,7 @@ const (
 
 	readRate    = 128 << 20 // bytes of the streams that all readers together may ask for in a second
 	readBurst   = 16 << 20
-	plainPush   = 2 << 20  // bytes a second of a consumer that pushes, whether its reader keeps up or not
+	plainPush   = 1 << 20  // bytes a second of a consumer that pushes, whether its reader keeps up or not
 	flowPush    = 64 << 20 // … and waits for its reader
 	pushesEvery = 100 * time.Millisecond
 	pushBurst   = 10
