@@ -32,10 +32,12 @@ const (
 // the services that read them, and nothing that writes. The carrier brings them what is published
 // (tap.go); that readers may not publish there themselves spares them each other's forgeries. It passes on as well, below
 // a prefix of its own, what readers ask of the streams (porter.go). Who brings nothing is let in as the reader.
+// CONSUMER.LIST and CONSUMER.NAMES are not among the services: whoever knows the name of another's consumer can change
+// or delete it.
 func accounts(owner, carrier, reader pass, subjects []string) string {
 	services := []string{
 		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.DELETE.>",
-		"$JS.API.CONSUMER.INFO.>", "$JS.API.CONSUMER.LIST.*", "$JS.API.CONSUMER.NAMES.*",
+		"$JS.API.CONSUMER.INFO.>",
 		"$JS.ACK.>", "$JS.FC.>",
 	}
 	var exports, imports, tapped strings.Builder

@@ -50,6 +50,7 @@ const (
 	ownerInbox  = "_INBOX_BRIDGE" // readers see _INBOX
 	readyWithin = 5 * time.Second // after its start has returned
 	maxMemory   = 64 << 20        // bytes for streams in memory: the bridge has none
+	infoQueue   = 256             // requests that only inform and wait: one may take tens of milliseconds, and readers send as many as they like
 )
 
 // Start starts a server on a store directory, which it makes or reopens. When it returns, the server
@@ -81,7 +82,7 @@ func (e *Embedded) start(c EmbeddedConfig) (err error) {
 	if e.server, err = server.NewServer(options); err != nil {
 		return fmt.Errorf("embedded NATS server: %w", err)
 	}
-	log := &serverLog{log: c.Log, broken: e.broken}
+	log := newServerLog(c.Log, e.broken)
 	e.server.SetLoggerV2(log, false, false, false)
 	e.server.Start() // as long as it takes to recover the streams
 	if reason := log.failed.Load(); reason != nil {
@@ -134,6 +135,7 @@ func (e *Embedded) options(c EmbeddedConfig) (*server.Options, error) {
 	o.JetStream = true
 	o.StoreDir = c.StoreDir
 	o.JetStreamMaxMemory = maxMemory
+	o.JetStreamInfoQueueLimit = infoQueue
 	// The disk is the limit. The server's own would be a share of what is free when it starts: of a disk that was full just
 	// then, nothing, for ever.
 	o.JetStreamMaxStore = math.MaxInt64

@@ -60,8 +60,7 @@ type message struct {
 // it was, whatever becomes of the connection and of the consumer.
 func (l *Log) messages(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig, follow bool) iter.Seq2[message, error] {
 	return func(yield func(message, error) bool) {
-		config.MaxResetAttempts = tail.Attempts
-		consumer, err := l.js.OrderedConsumer(ctx, stream, config)
+		consumer, err := l.js.OrderedConsumer(ctx, stream, tail.Ordered(config))
 		if follow && ctx.Err() != nil {
 			return // it ended before there was anything to follow
 		}
@@ -126,7 +125,7 @@ func (l *Log) again(ctx context.Context, stream string, config jetstream.Ordered
 			return nil
 		case <-time.After(againEvery):
 		}
-		if consumer, err := l.js.OrderedConsumer(ctx, stream, config); err == nil {
+		if consumer, err := l.js.OrderedConsumer(ctx, stream, tail.Ordered(config)); err == nil {
 			return consumer
 		}
 	}

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 )
 
 // A committer puts messages into the log, each behind the sequence that it expects ([event.Message.Expect]).
@@ -195,7 +195,7 @@ const (
 // [*jetstream.APIError] says that it has stored none, and so does [nats.ErrMaxPayload]: where a message is too large with
 // the headers of a batch, the last is not sent.
 func (c *committer) sendBatch(ctx context.Context, round []*waiter) (last uint64, err error) {
-	id := nuid.Next()
+	id := rand.Text() // it is stored with the messages, and must not tell what else this process names
 	for i, w := range round {
 		h := w.msg.Header
 		h.Set(batchID, id)

@@ -26,7 +26,7 @@ func (p *Publisher) Load(ctx context.Context) error {
 		p.loaded.Store(upTo)
 		return nil
 	}
-	consumer, err := p.js.OrderedConsumer(ctx, p.names.StateStream(), jetstream.OrderedConsumerConfig{HeadersOnly: true, MaxResetAttempts: tail.Attempts})
+	consumer, err := p.js.OrderedConsumer(ctx, p.names.StateStream(), tail.Ordered(jetstream.OrderedConsumerConfig{HeadersOnly: true}))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
 	}
@@ -272,10 +272,9 @@ func (p *Publisher) follow(ctx context.Context, told Told) error {
 	defer end(nil)
 	p.reading.Store(&end)
 	seen := p.loaded.Load()
-	consumer, err := p.js.OrderedConsumer(ctx, p.names.EventStream(), jetstream.OrderedConsumerConfig{
+	consumer, err := p.js.OrderedConsumer(ctx, p.names.EventStream(), tail.Ordered(jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: seen + 1, HeadersOnly: true,
-		MaxResetAttempts: tail.Attempts,
-	})
+	}))
 	if err != nil {
 		return err
 	}

@@ -8,12 +8,22 @@ package tail
 
 import (
 	"context"
+	"crypto/rand"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Attempts is how often a consumer may try to make itself anew: its MaxResetAttempts.
 const Attempts = 1
+
+// Ordered returns the configuration of an ordered consumer as [Of] needs it, with a name that nobody can guess. Whoever
+// knows the name of a consumer can change or delete it, and the client's own names can be computed from others that it
+// has made up, such as those that readers see.
+func Ordered(config jetstream.OrderedConsumerConfig) jetstream.OrderedConsumerConfig {
+	config.MaxResetAttempts = Attempts
+	config.NamePrefix = rand.Text()
+	return config
+}
 
 // ahead is how many messages may be fetched before their reader asks for them.
 const ahead = 256

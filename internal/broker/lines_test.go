@@ -1,0 +1,86 @@
+package broker_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"mkio-bridge/internal/bridgetest"
+)
+
+// written is a log that tests read while it is written.
+type written struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (w *written) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(b)
+}
+
+func (w *written) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// A reader who tries what is forbidden thousands of times fills no disk with it: lines are few and short, and one says
+// how many were left out.
+func TestErrorLinesThatReadersCauseAreFew(t *testing.T) {
+	var log written
+	c := config(t.TempDir())
+	c.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	nc := reader(t, start(t, c))
+	for i := range 5000 {
+		if err := nc.Publish(fmt.Sprintf("mkio.%d.%s", i, strings.Repeat("x", 3000)), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.FlushTimeout(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	bridgetest.Eventually(t, "a line says how many were left out", func() bool {
+		if err := nc.Publish("mkio.last", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := nc.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(log.String(), "lines were left out")
+	})
+	text := log.String()
+	if n := strings.Count(text, "\n"); n > 100 || len(text) > 200<<10 {
+		t.Errorf("%d lines of %d bytes", n, len(text))
+	}
+}
+
+// The bridge stops when its server says that a stream takes no more writes. A stranger whose name reads like that stops
+// nothing.
+func TestANameThatReadsLikeABrokenStoreStopsNothing(t *testing.T) {
+	var log written
+	c := config(t.TempDir())
+	c.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	c.ReaderToken = func() string { return "hunter2" }
+	e := start(t, c)
+	const name = "Filestore [MKIO_EVENTS] Critical write error: %v"
+	if nc, err := nats.Connect("nats://"+e.Addr(), nats.UserInfo(name, "x"), nats.Name(name)); err == nil {
+		nc.Close()
+		t.Error("a stranger was let in")
+	}
+	select {
+	case err := <-e.Broken():
+		t.Errorf("a stranger broke the server: %v", err)
+	case <-time.After(100 * time.Millisecond): // real: the line was written before the stranger was refused
+	}
+	if !strings.Contains(log.String(), "Critical write error") {
+		t.Errorf("the test is void, the server did not log the name: %s", log.String())
+	}
+}
