@@ -92,6 +92,7 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 	if want.LastSeq, err = p.lastEvent(ctx, want); err != nil {
 		return state, 0, err
 	}
+	p.end.Store(want.LastSeq) // it may be less than what was seen: the log lost its end, or is another one
 	for waited := time.Duration(0); ; waited += viewLook {
 		view, err := p.js.Stream(ctx, p.names.StateStream())
 		if err != nil {
@@ -160,9 +161,9 @@ func (p *Publisher) viewOf(ctx context.Context, last uint64, view *jetstream.Str
 	if last = log.CachedInfo().State.LastSeq; upTo <= last {
 		return upTo, nil
 	}
-	return upTo, fmt.Errorf("%s was filled up to %d from a log that is not this one, which ends at %d: either %s was deleted and made again, or it lost its end (a damaged disk, a store or a backup of an earlier time). "+
+	return upTo, otherLog{fmt.Errorf("%s was filled up to %d from a log that is not this one, which ends at %d: either %s was deleted and made again, or it lost its end (a damaged disk, a store or a backup of an earlier time). "+
 		"Bring the whole store back if there is a better copy; else delete %[1]s (nats stream rm %[1]s): the bridge makes it again, the server fills it from the log, and polling finds what the log lacks",
-		p.names.StateStream(), upTo, last, p.names.EventStream())
+		p.names.StateStream(), upTo, last, p.names.EventStream())}
 }
 
 // lastEvent is the sequence of the last event that the log has. It is not the log's last sequence where damage took
@@ -284,6 +285,10 @@ func (p *Publisher) follow(ctx context.Context, told Told) error {
 	}
 	messages := tail.Of(iterator)
 	defer messages.Stop()
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer end(nil)
+	watching.Go(func() { p.watchTail(ctx, end) })
 	prefix := len(p.names.Prefix()) + 1
 	for {
 		msg, err := messages.Next(ctx)

@@ -3,8 +3,7 @@ package publish
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -12,62 +11,98 @@ import (
 
 // Times of the guard.
 const (
-	quietLook  = 30 * time.Second       // between two looks, where the configuration says nothing else
+	quietLook  = 30 * time.Second       // between two surveys, where the configuration says nothing else
 	wakePause  = 50 * time.Millisecond  // many wake it at once
 	shutLook   = 500 * time.Millisecond // between two tries to open a gate
-	lookWait   = ackWait                // for one look; who probes /readyz waits meanwhile
+	lookWait   = ackWait                // for one probe; who probes /readyz waits meanwhile
+	surveyWait = 10 * time.Second       // for one survey: JetStream's API may be busy with others
+	hastyLook  = 2 * time.Second        // between two surveys while something is wrong
 	remakeWait = time.Second            // before a missing stream is made again
 )
 
 // guard sees to it, until the context ends, that gates open again, that streams which somebody deleted are made
-// again, and that another log is noticed.
+// again, and that another log is noticed. It probes with writes, and only where something is wrong; beside it the streams
+// are asked for, which may take long.
 func (p *Publisher) guard(ctx context.Context) {
+	var surveying sync.WaitGroup
+	defer surveying.Wait()
+	surveying.Go(func() { p.survey(ctx) })
 	status := p.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.DISCONNECTED)
 	defer p.nc.RemoveStatusListener(status)
-	wait := time.Duration(0)
 	for {
-		timer := time.NewTimer(wait)
+		var again <-chan time.Time
+		if p.Trouble() != nil {
+			again = time.After(max(shutLook, p.gate.respite()))
+		} else if _, err := p.aside.pass(); err != nil {
+			again = time.After(max(shutLook, p.aside.respite()))
+		}
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return
 		case <-status:
 		case <-p.wake:
 			if pause(ctx, max(wakePause, p.gate.respite(), p.aside.respite())) != nil {
 				return
 			}
-		case <-timer.C:
+		case <-again:
 		}
-		timer.Stop()
-		found := p.tend(ctx)
-		wait = p.lookEvery
-		if found != nil {
-			wait = max(shutLook, p.gate.respite(), p.aside.respite())
+		rouse(p.resurvey)
+		_ = p.probe(ctx)
+		if ctx.Err() != nil {
+			return
 		}
+		p.tell()
 	}
 }
 
-// tend looks once, and puts right what it may.
-func (p *Publisher) tend(ctx context.Context) error {
-	shut := p.Trouble() != nil
-	c := p.examine(ctx, shut)
-	if len(c.missing) > 0 && p.streams.Create {
-		// Who deleted a stream in order to make it otherwise gets the moment to; and the server clears away a
-		// deleted stream in the background, and must not find the new one there.
-		if pause(ctx, remakeWait) != nil {
-			return ctx.Err()
+// survey looks at the streams until the context ends, soon again where somebody has reason to ask, and puts right what it
+// may.
+func (p *Publisher) survey(ctx context.Context) {
+	for told := true; ctx.Err() == nil; p.awaitSurvey(ctx) {
+		answered := p.lookAtStreams(ctx, surveyWait)
+		if missing := p.health.survey.condition(p.streams).missing; len(missing) > 0 && p.streams.Create && ctx.Err() == nil {
+			p.remakeMissing(ctx, missing)
 		}
-		if err := p.remake(ctx, c.missing); err != nil {
-			p.log.Error("a stream is missing and cannot be made again; it is tried again", "error", err)
-			return err
+		if ctx.Err() != nil {
+			return
 		}
-		c = p.examine(ctx, true)
+		if !answered || p.health.survey.condition(p.streams).with(nil) != nil {
+			_ = p.probe(ctx) // whether events can be stored, a write tells
+		}
+		if answered != told {
+			told = answered
+			p.tellAnswered(answered)
+		}
+		p.tell()
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+}
+
+// awaitSurvey waits until the streams are looked at again: for a while, or until somebody asks for it.
+func (p *Publisher) awaitSurvey(ctx context.Context) {
+	if pause(ctx, min(hastyLook, p.lookEvery)) != nil {
+		return
 	}
-	p.tell(c.err())
-	return c.err()
+	timer := time.NewTimer(p.lookEvery)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-p.resurvey:
+	case <-timer.C:
+	}
+}
+
+// remakeMissing makes the streams that are missing, and looks at all of them again.
+func (p *Publisher) remakeMissing(ctx context.Context, missing []string) {
+	// Who deleted a stream in order to make it otherwise gets the moment to; and the server clears away a
+	// deleted stream in the background, and must not find the new one there.
+	if pause(ctx, remakeWait) != nil {
+		return
+	}
+	if err := p.remake(ctx, missing); err != nil {
+		p.log.Error("a stream is missing and cannot be made again; it is tried again", "error", err)
+		return
+	}
+	p.lookAtStreams(ctx, surveyWait)
 }
 
 // remake makes the streams that are missing. Other bridges may do so at the same time: one of them is first.
@@ -91,9 +126,11 @@ func (p *Publisher) remake(ctx context.Context, missing []string) error {
 // remakeTime is for making all of them.
 const remakeTime = 20 * time.Second
 
-// tell logs what was found, when it is not what was found before.
-func (p *Publisher) tell(found error) {
-	text := ""
+// tell logs what is wrong, when it is not what was wrong before.
+func (p *Publisher) tell() {
+	p.health.turn <- struct{}{} // and so one at a time
+	defer func() { <-p.health.turn }()
+	found, text := p.health.survey.condition(p.streams).with(p.health.stuck), ""
 	if found != nil {
 		text = found.Error()
 	}
@@ -108,28 +145,11 @@ func (p *Publisher) tell(found error) {
 	p.log.Error("JetStream is not as the bridge needs it; /readyz tells", "error", found)
 }
 
-// A condition is how JetStream was found.
-type condition struct {
-	missing []string // streams
-	unfit   []error  // what of the streams is not as it must be
-	stuck   error    // why the log cannot be written
-}
-
-// err says all that is wrong; nil: nothing.
-func (c condition) err() error {
-	all := c.unfit
-	if c.stuck != nil {
-		all = append(all, c.stuck)
+// tellAnswered logs that JetStream's API does not answer, or answers again.
+func (p *Publisher) tellAnswered(answered bool) {
+	if answered {
+		p.log.Info("JetStream's API answers again about the streams")
+		return
 	}
-	switch len(all) {
-	case 0:
-		return nil
-	case 1:
-		return all[0]
-	}
-	words := make([]string, len(all))
-	for i, err := range all {
-		words[i] = err.Error()
-	}
-	return fmt.Errorf("%s", strings.Join(words, "; besides, "))
+	p.log.Warn("JetStream's API does not answer about the streams, its queue may be full of other requests; whether events are stored, writes tell", "waited", surveyWait)
 }

@@ -4,19 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// health is what the last looks found. It belongs to who has the turn, but for what is atomic.
+// health is what the last probes and surveys found. It belongs to who has the turn, but for what is atomic and for the
+// survey, which has a lock of its own.
 type health struct {
-	turn   chan struct{} // holds a token while somebody looks
-	found  condition
-	at     time.Time // when the last whole look ended
+	turn   chan struct{} // holds a token while somebody probes
+	stuck  error         // why the last whole probe could not write; nil: it could
+	at     time.Time     // when it ended
 	proven proof
+	survey survey
 
 	unapplied         atomic.Uint64 // deliveries that became no event
 	unappliedPermille atomic.Uint64 // of the room for them that is taken
@@ -46,12 +47,15 @@ func (p *Publisher) Ready(ctx context.Context) error {
 		return ctx.Err()
 	}
 	recent := time.Since(p.health.at) < readyFor
-	found := p.health.found
+	stuck := p.health.stuck
 	<-p.health.turn
-	if !recent {
-		found = p.examine(context.WithoutCancel(ctx), true)
+	if p.health.survey.never() {
+		p.lookAtStreams(context.WithoutCancel(ctx), lookWait)
 	}
-	if err := found.err(); err != nil {
+	if !recent {
+		stuck = p.probe(context.WithoutCancel(ctx))
+	}
+	if err := p.health.survey.condition(p.streams).with(stuck); err != nil {
 		rouse(p.wake)
 		return err
 	}
@@ -66,90 +70,48 @@ func (p *Publisher) Trouble() error {
 	return nil
 }
 
-// examine looks at the streams, one caller at a time; with write it also has JetStream store something. What it
-// finds opens and shuts the gates.
-func (p *Publisher) examine(ctx context.Context, write bool) condition {
+// probe has JetStream store something, one caller at a time, and says why it could not store an event. What it finds
+// opens and closes the circuit breakers: what JetStream's API answers, or does not answer, says nothing about writes.
+func (p *Publisher) probe(ctx context.Context) error {
 	p.health.turn <- struct{}{}
 	defer func() { <-p.health.turn }()
-	if write && time.Since(p.health.at) < readyFor/2 { // somebody else looked meanwhile
-		return p.health.found
+	if time.Since(p.health.at) < readyFor/2 { // somebody else probed meanwhile
+		return p.health.stuck
 	}
-	looking, cancel := context.WithTimeout(ctx, lookWait)
+	probing, cancel := context.WithTimeout(ctx, lookWait)
 	defer cancel()
 	through, _ := p.gate.pass()
-	horizon := p.Horizon()
-	c := condition{}
-	if !p.nc.IsConnected() {
-		c.stuck = errors.New("NATS is not connected")
-	} else {
-		var infos map[string]*jetstream.StreamInfo
-		infos, c = p.survey(looking)
-		if c.stuck == nil {
-			c.stuck = p.sameLog(looking, infos, horizon)
-		}
-		if c.stuck == nil && write {
-			c.stuck = p.stores(looking)
-		}
-	}
+	stuck := p.writable(probing)
 	if ctx.Err() != nil {
-		return c // the bridge stops: that is nobody's trouble
+		return stuck // the bridge stops: that is nobody's trouble
 	}
-	p.conclude(looking, through, c, write)
-	if write {
-		p.health.found, p.health.at = c, time.Now()
+	if stuck != nil {
+		p.gate.shut(through, trouble{stuck})
+	} else {
+		p.gate.open()
+		if _, err := p.aside.pass(); err != nil && tryPublish(probing, p.js, p.names.UnappliedStream(), p.names.UnappliedPrefix()+"."+probeSubject) == nil {
+			p.aside.open()
+		}
 	}
-	return c
+	p.health.stuck, p.health.at = stuck, time.Now()
+	return stuck
 }
 
-// conclude opens and shuts the gates.
-func (p *Publisher) conclude(ctx context.Context, through ticket, c condition, write bool) {
-	if c.stuck != nil {
-		p.gate.shut(through, trouble{c.stuck})
-		return
+// writable says why no event may be written now; nil when one may.
+func (p *Publisher) writable(ctx context.Context) error {
+	if !p.nc.IsConnected() {
+		return errors.New("NATS is not connected")
 	}
-	if !write {
-		return
+	if err := p.stores(ctx); err != nil {
+		return err
 	}
-	p.gate.open()
-	if _, err := p.aside.pass(); err != nil && tryPublish(ctx, p.js, p.names.UnappliedStream(), p.names.UnappliedPrefix()+"."+probeSubject) == nil {
-		p.aside.open()
+	if err := p.health.survey.condition(p.streams).stuck; err != nil {
+		return err
 	}
-}
-
-// survey looks at every stream.
-func (p *Publisher) survey(ctx context.Context) (map[string]*jetstream.StreamInfo, condition) {
-	infos := map[string]*jetstream.StreamInfo{}
-	var c condition
-	wanted := p.streams.all()
-	found, errs := make([]*jetstream.StreamInfo, len(wanted)), make([]error, len(wanted))
-	var looking sync.WaitGroup
-	for i, want := range wanted { // at the same time: who is asked may be busy
-		looking.Go(func() { found[i], errs[i] = ensure(ctx, p.js, want, false) })
+	if p.Trouble() == nil {
+		return nil
 	}
-	looking.Wait()
-	for i, want := range wanted {
-		info, err := found[i], errs[i]
-		if info != nil {
-			infos[want.Name] = info
-		}
-		if info != nil && want.Name == p.names.UnappliedStream() {
-			p.health.noteUnapplied(info)
-		}
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			c.missing = append(c.missing, want.Name)
-		}
-		// What is not as it should be may still take writes: whether it does is tried. One that is not there, or that
-		// nobody answers for, does not; without the state bucket nobody knows what has aged out.
-		needed := want.Name == p.names.EventStream() || want.Name == p.names.StateStream()
-		switch {
-		case err == nil:
-		case info == nil && needed && c.stuck == nil:
-			c.stuck = err
-		default:
-			c.unfit = append(c.unfit, err)
-		}
-	}
-	return infos, c
+	return p.stillSameLog(ctx)
 }
 
 // noteUnapplied notes how many deliveries became no event, and how full their stream is.
@@ -160,25 +122,6 @@ func (h *health) noteUnapplied(info *jetstream.StreamInfo) {
 		permille = info.State.Bytes * 1000 / uint64(limit)
 	}
 	h.unappliedPermille.Store(permille)
-}
-
-// sameLog says whether the log is the one that is remembered, which it had up to the horizon before it was looked
-// at, and whether the state bucket is filled from it. Another log is read before anything is written to it.
-func (p *Publisher) sameLog(ctx context.Context, infos map[string]*jetstream.StreamInfo, horizon uint64) error {
-	log := infos[p.names.EventStream()]
-	p.noteMissing(log.State)
-	if made := p.made.Load(); made != 0 {
-		shorter, err := p.lostEnd(ctx, log.State.LastSeq, horizon)
-		if err != nil {
-			return err
-		}
-		if shorter || made != log.Created.UnixNano() {
-			p.readAgain()
-			return errRemade
-		}
-	}
-	_, err := p.viewOf(ctx, log.State.LastSeq, infos[p.names.StateStream()])
-	return err
 }
 
 // stores has JetStream store something, and says why it could not have stored an event.

@@ -22,6 +22,7 @@ type metrics struct {
 	age        *prometheus.HistogramVec
 	unapplied  *prometheus.CounterVec
 	failed     prometheus.Counter
+	behind     prometheus.Counter
 	ackSeconds prometheus.Histogram
 
 	lanes map[way]lane
@@ -63,6 +64,10 @@ func newMetrics() *metrics {
 		failed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "mkio_bridge_publish_failures_total",
 			Help: "Observations and deliveries that JetStream could not store; they were answered 503 and come again.",
+		}),
+		behind: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "mkio_bridge_tail_behind_total",
+			Help: "How often the tail of the log got no more events though the log had them, and was begun anew: its consumer had been changed, paused or lost.",
 		}),
 		ackSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:                        "mkio_bridge_publish_ack_seconds",
@@ -135,7 +140,7 @@ func (m *metrics) unacked(o lifecycle.Observation, err error) {
 // Collectors returns the publisher's metrics.
 func (p *Publisher) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		p.metrics.observed, p.metrics.publishes, p.metrics.age, p.metrics.unapplied, p.metrics.failed, p.metrics.ackSeconds,
+		p.metrics.observed, p.metrics.publishes, p.metrics.age, p.metrics.unapplied, p.metrics.failed, p.metrics.behind, p.metrics.ackSeconds,
 		p.ledger,
 		knownResources{&p.known},
 		gauge("mkio_bridge_log_missing_events", "Events in the middle of the log that it has no more: its store was damaged.",

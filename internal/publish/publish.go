@@ -62,6 +62,7 @@ type Publisher struct {
 	turns     turns
 	committer *committer
 	loaded    atomic.Uint64 // the sequence of the log up to which the memory is true
+	end       atomic.Uint64 // the highest sequence that the log was seen to have
 	behind    atomic.Bool   // the state bucket had not caught up with the log when it was read
 	made      atomic.Int64  // when the log that is remembered was made; 0: none is
 	epoch     atomic.Uint64 // how often all was forgotten
@@ -77,7 +78,8 @@ type Publisher struct {
 	aside     *gate // of what becomes no event
 	health    health
 	wake      chan struct{}                           // holds a token when the guard is to look
-	told      string                                  // what it last logged; its own
+	resurvey  chan struct{}                           // holds a token when the streams are to be looked at soon
+	told      string                                  // what was last logged of them; of who has the turn
 	reading   atomic.Pointer[context.CancelCauseFunc] // ends the tail, so that all is read again
 }
 
@@ -102,6 +104,7 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		lookEvery: c.Look,
 		health:    health{turn: make(chan struct{}, 1)},
 		wake:      make(chan struct{}, 1),
+		resurvey:  make(chan struct{}, 1),
 	}
 	p.streams.Names = c.Names
 	if p.lookEvery == 0 {
@@ -136,6 +139,9 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (verdi
 	verdict, err = p.observe(ctx, resource, o, at)
 	if err != nil {
 		p.gate.shut(through, err)
+		if unread(err) {
+			rouse(p.wake) // whether JetStream stores, a write tells
+		}
 		p.metrics.failed.Inc()
 		return verdict, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
 	}
@@ -260,6 +266,7 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 		return place{}, troubleOf(ctx, fmt.Errorf("publish to %s: %w", m.Subject, err))
 	}
 	p.gate.worked()
+	p.noteEnd(sequence)
 	p.metrics.acked(o, asked)
 	id = m.ID
 	fact := m.Fact // by itself: the message becomes another

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -25,6 +26,18 @@ func newReader(nc *nats.Conn, names event.Names) reader {
 	return reader{names, newRecent(), func(ctx context.Context, stream string, request map[string]any) (*stored, error) {
 		return askLeader(ctx, nc, stream, request)
 	}}
+}
+
+// readError is for a read that JetStream did not answer, or refused. It is no trouble of those who write: JetStream's API,
+// which reads go through, has a queue that everybody shares.
+type readError struct{ error }
+
+func (r readError) Unwrap() error { return r.error }
+
+// unread says whether an error is of a read.
+func unread(err error) bool {
+	_, ok := errors.AsType[readError](err)
+	return ok
 }
 
 // codeNoMessage is JetStream's code for "no message found".
@@ -169,7 +182,7 @@ func askLeader(ctx context.Context, nc *nats.Conn, stream string, request map[st
 	}
 	reply, err := nc.RequestWithContext(reading, "$JS.API.STREAM.MSG.GET."+stream, body)
 	if err != nil {
-		return nil, troubleOf(ctx, err)
+		return nil, readError{err}
 	}
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
@@ -182,7 +195,7 @@ func askLeader(ctx context.Context, nc *nats.Conn, stream string, request map[st
 		if answer.Error.ErrorCode == codeNoMessage {
 			return nil, nil
 		}
-		return nil, troubleOf(ctx, answer.Error)
+		return nil, readError{answer.Error}
 	}
 	return answer.Message, nil
 }

@@ -49,9 +49,11 @@ func TestALogWhoseEndIsToldTooEarlyIsNoOther(t *testing.T) {
 		if err := p.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		infos, c := p.survey(t.Context()) // an empty log
-		if err := c.err(); err != nil {
-			t.Fatal(err)
+		infos, wrong := p.askForStreams(t.Context()) // an empty log
+		for name, err := range wrong {
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
 		}
 		key, err := lifecycle.NewKey(lifecycle.Job, "aurora-vod", "ladder-hd", "ep-1")
 		if err != nil {
@@ -60,7 +62,7 @@ func TestALogWhoseEndIsToldTooEarlyIsNoOther(t *testing.T) {
 		if _, err := p.Observe(t.Context(), lifecycle.Observation{Key: key, State: "Processing", At: time.Now(), Via: lifecycle.Poll}); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.sameLog(t.Context(), infos, p.Horizon()); err != nil {
+		if err := p.sameLog(t.Context(), infos[p.names.EventStream()], infos[p.names.StateStream()], p.Horizon()); err != nil {
 			t.Errorf("the log with one event more than was told: %v", err)
 		}
 		if lost, err := p.lostEnd(t.Context(), 0, p.Horizon()+1); err != nil || !lost {
