@@ -37,6 +37,8 @@ type Embedded struct {
 	lock   *flock.Flock
 	stop   sync.Once
 
+	stopped chan struct{} // closed when the server has stopped
+
 	owner, carrier pass // of the bridge, and of its tap among the readers
 	tap            []*nats.Conn
 	port           *readersPort // nil: none
@@ -60,7 +62,7 @@ func Start(c EmbeddedConfig) (*Embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Embedded{log: c.Log, lock: lock, broken: make(chan error, 1)}
+	e := &Embedded{log: c.Log, lock: lock, broken: make(chan error, 1), stopped: make(chan struct{})}
 	if err := e.start(c); err != nil {
 		e.Shutdown()
 		return nil, err
@@ -213,18 +215,6 @@ func (e *Embedded) Sync() (always bool, interval time.Duration) {
 
 // Broken tells, once, why the store takes no more writes: the server must be started again when that is mended.
 func (e *Embedded) Broken() <-chan error { return e.broken }
-
-// Shutdown stops the server, waits for it and lets go of the store. It may be called again.
-func (e *Embedded) Shutdown() {
-	e.stop.Do(func() {
-		e.leaveReaders()
-		if e.server != nil {
-			e.server.Shutdown()
-			e.server.WaitForShutdown()
-		}
-		_ = e.lock.Close() // the lock is given up, whatever it returns
-	})
-}
 
 // leaveReaders ends all that readers have.
 func (e *Embedded) leaveReaders() {
