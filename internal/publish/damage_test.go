@@ -146,7 +146,7 @@ func TestABucketIsFilledFromALogWithoutAnEnd(t *testing.T) {
 	}
 }
 
-// gauge is the value of a metric.
+// gauge is the value of a metric, also of a counter.
 func gauge(t *testing.T, p *publish.Publisher, name string) float64 {
 	t.Helper()
 	metrics := prometheus.NewRegistry()
@@ -157,7 +157,8 @@ func gauge(t *testing.T, p *publish.Publisher, name string) float64 {
 	}
 	for _, family := range families {
 		if family.GetName() == name {
-			return family.GetMetric()[0].GetGauge().GetValue()
+			m := family.GetMetric()[0]
+			return m.GetGauge().GetValue() + m.GetCounter().GetValue()
 		}
 	}
 	t.Errorf("there is no metric %s", name)

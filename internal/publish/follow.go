@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -236,12 +237,16 @@ func (p *Publisher) Follow(ctx context.Context, told Told) {
 	var guarding sync.WaitGroup
 	defer guarding.Wait()
 	guarding.Go(func() { p.guard(ctx) })
-	for ctx.Err() == nil {
+	for repaired := uint64(math.MaxUint64); ctx.Err() == nil; {
 		err := p.follow(ctx, told)
 		if ctx.Err() != nil {
 			return
 		}
 		p.log.Warn("the log cannot be followed; it is tried again", "stream", p.names.EventStream(), "error", err)
+		if seen := p.loaded.Load(); errors.Is(err, errBehind) && seen != repaired {
+			repaired = seen
+			continue // another consumer gets what this one did not; where it does not, all is read again
+		}
 		for level := slog.LevelWarn; ; level = slog.LevelDebug { // it is said once
 			if !errors.Is(err, errRemade) && pause(ctx, followRetry) != nil {
 				return
