@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,10 @@ func (p *Publisher) Load(ctx context.Context) error {
 		p.loaded.Store(upTo)
 		return nil
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	idle := time.AfterFunc(scanWait, func() { cancel(errNoNews) })
+	defer idle.Stop()
 	consumer, err := p.js.OrderedConsumer(ctx, p.names.StateStream(), tail.Ordered(jetstream.OrderedConsumerConfig{HeadersOnly: true}))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
@@ -41,8 +46,9 @@ func (p *Publisher) Load(ctx context.Context) error {
 	for {
 		msg, err := messages.Next(ctx)
 		if err != nil {
-			return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
+			return fmt.Errorf("read %s: %w", p.names.StateStream(), cmp.Or(context.Cause(ctx), err))
 		}
+		idle.Reset(scanWait)
 		meta, err := msg.Metadata()
 		if err != nil {
 			return fmt.Errorf("read %s: %w", p.names.StateStream(), err)
@@ -59,6 +65,11 @@ func (p *Publisher) Load(ctx context.Context) error {
 		}
 	}
 }
+
+// scanWait is how long a scan waits for its next message: its consumer may have been changed.
+const scanWait = 30 * time.Second
+
+var errNoNews = fmt.Errorf("nothing came for %s though there is more", scanWait)
 
 // Patience with the server that fills the state bucket. Right after a start it takes a moment, and ten seconds where the
 // server opened the bucket before the log.
