@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"mkio-bridge/internal/lifecycle"
 )
 
@@ -32,12 +35,10 @@ func watch(t *testing.T) *watcher {
 	ask := w.reader.get
 	w.reader.get = func(ctx context.Context, stream string, request map[string]any) (*stored, error) {
 		m, err := ask(ctx, stream, request)
-		if next := w.meanwhile.Load(); next != nil && request["last_by_subj"] == next.subject {
-			w.meanwhile.Store(nil)
-			w.write(w.other, next.o) // and its tail tells of it
-		}
+		w.answered(request["last_by_subj"])
 		return m, err
 	}
+	w.js = answering{w.js, w}
 	if err := w.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +50,26 @@ func watch(t *testing.T) *watcher {
 	}()
 	t.Cleanup(func() { stop(); <-ended })
 	return w
+}
+
+// answered has the other bridge overtake, where the stream has just answered a question for that subject.
+func (w *watcher) answered(subject any) {
+	if next := w.meanwhile.Load(); next != nil && subject == next.subject {
+		w.meanwhile.Store(nil)
+		w.write(w.other, next.o) // and the tail tells of it
+	}
+}
+
+// answering is a JetStream whose refusals are answers as well: they say where a subject ends.
+type answering struct {
+	jetstream.JetStream
+	w *watcher
+}
+
+func (a answering) PublishMsg(ctx context.Context, m *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	ack, err := a.JetStream.PublishMsg(ctx, m, options...)
+	a.w.answered(m.Header.Get(jetstream.ExpectedLastSubjSeqSubjHeader))
+	return ack, err
 }
 
 // write has an event written, and waits for the tail to tell of it.

@@ -212,7 +212,7 @@ func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Obse
 	// A webhook that becomes no event must not rest on memory: nobody would tell it again. A poll may:
 	// memory follows the log, and the next look shows the same again.
 	if !verdict.News() && !fresh && o.Basis == nil {
-		at, err := p.look(ctx, resource)
+		at, err := p.fresh(ctx, resource, at)
 		if err != nil {
 			return verdict, at, err
 		}
