@@ -37,11 +37,19 @@ func (d *doctor) checkNATS(ctx context.Context) (*nats.Conn, jetstream.JetStream
 		return nil, nil
 	}
 	d.checkVersion(nc.ConnectedServerVersion())
+	asked := time.Now()
 	if _, err := js.AccountInfo(ctx); err != nil {
-		d.fail("JetStream", reason(err), "enable JetStream on the server and for this account")
+		do := "enable JetStream on the server and for this account"
+		if errors.Is(err, context.DeadlineExceeded) {
+			do += "; where it is, its API queue may be full of readers' requests: " + queueAdvice
+		}
+		d.fail("JetStream", reason(err), do)
 		return nc, nil
 	}
 	d.ok("JetStream", "it is on")
+	if d.conf.NatsURL != "" {
+		d.checkQueue(nc.ConnectedServerVersion(), time.Since(asked))
+	}
 	d.checkStreams(ctx, nc, js)
 	return nc, js
 }
