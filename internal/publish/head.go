@@ -46,7 +46,7 @@ func (p *Publisher) lastSequence(ctx context.Context, resource string) (uint64, 
 		api, _ := errors.AsType[*jetstream.APIError](err)
 		var last uint64
 		if _, err := fmt.Sscanf(api.Description, "wrong last sequence: %d", &last); err != nil {
-			return 0, nil //nolint:nilerr // it is read then
+			return 0, nil // it is read then
 		}
 		return last, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -108,9 +109,7 @@ func (s *survey) note(wrong map[string]error) {
 	if s.streams == nil {
 		s.streams = map[string]error{}
 	}
-	for name, err := range wrong {
-		s.streams[name] = err
-	}
+	maps.Copy(s.streams, wrong)
 }
 
 func (s *survey) noteLog(err error) {
