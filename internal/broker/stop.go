@@ -19,7 +19,7 @@ const (
 // than [stopWait]: the store then stays locked until the server has stopped, or the process ends. It may be called again.
 func (e *Embedded) Shutdown() {
 	e.stop.Do(func() {
-		e.closeTap()
+		e.leaveReaders()
 		var enough <-chan time.Time
 		if n := e.consumers(); n > fewConsumers {
 			e.log.Info("the embedded NATS server stops, and waits for few of its readers' consumers", "consumers", n, "most", stopWait)
