@@ -7,11 +7,6 @@ VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 # What runs goroutines of its own: the race detector has nothing to find in the rest.
 CONCURRENT := ./cmd/bridge ./examples/notify ./internal/audit ./internal/broker ./internal/eventlog ./internal/ingest \
 	./internal/mkio/mkiofake ./internal/poll ./internal/publish ./internal/replay ./internal/rule ./internal/tail ./internal/tracing
-# Long simulations: with the race detector they take minutes, and shorter ones run the same goroutines. make soak runs them.
-LONG_WITH_RACE := ^Test(WhatIsWrongWithMKIODeletesNothing|RowsBeforeAPageThatFailsAreRecorded|AllKindsThroughTheirLivesByPollAlone$\
-	|ManyDeletionsBelowManyParentsWait|WhatAFailedSweepRecordedLetsNoMoreBeDeleted|AnOutageThatPassesDeletesNothing$\
-	|TheAgeOfASweepBelowParentsIsThatOfTheOldestList|WhatStaysPendingKeepsNothingWaiting|FewDeletionsDoNotWait|SweepsAreOnRecord$\
-	|MetricsOfADay|HoursOfFaultsFromTheField|ADayByWebhookAlone|ADayWithRestarts|HoursOfMixedFaults)$$
 PLATFORMS := darwin/arm64 linux/arm64 freebsd/amd64 windows/amd64
 FUZZTIME ?= 1m
 SOAK_DIR ?= $(or $(TMPDIR),/tmp)/mkio-bridge-soak
@@ -35,8 +30,8 @@ e2e: ## whole processes, clusters, torture, examples, long simulations: they tak
 	go test -tags e2e -count=1 -p 1 -parallel 4 -timeout 20m ./test/e2e
 	go test -tags e2e -count=1 -timeout 20m -run '^TestLong' ./cmd/bridge ./internal/...
 
-race: ## the unit tests of what is concurrent, with the race detector (needs a C compiler)
-	go test -race -skip '$(LONG_WITH_RACE)' $(CONCURRENT)
+race: ## the unit tests of what is concurrent but long simulations, with the race detector (needs a C compiler)
+	go test -race -short $(CONCURRENT)
 
 lint: ## golangci-lint, over the tests behind build tags too
 	golangci-lint run --allow-parallel-runners --build-tags e2e ./...
@@ -55,7 +50,7 @@ soak: ## what is too long for every change, about half an hour: torture on a clu
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 100 -embedded -dir $(SOAK_DIR)/embedded
 	$(MAKE) fuzz FUZZTIME=1m
 	go test -race -count=1 -timeout 30m $(CONCURRENT)
-	go test -race -count=3 -skip '$(LONG_WITH_RACE)' $(CONCURRENT)
+	go test -race -short -count=3 -timeout 30m $(CONCURRENT)
 
 demo: ## a scripted day in seconds: a simulated MK.IO, the bridge, and what each source saw
 	go run ./cmd/bridge demo

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
@@ -17,6 +18,7 @@ import (
 // After a day of rude MK.IO the metrics are well named, and no label has a value of its own making: a name of a
 // resource there would make a series for each.
 func TestMetricsOfADay(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	simulate(t, 1, mkiofake.Rude, func(s *simulation) {
 		s.settle()
 		problems, err := testutil.GatherAndLint(s.bridge.metrics)

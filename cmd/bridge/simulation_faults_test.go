@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
@@ -203,7 +204,10 @@ func (f *fleet) befall(hours int) {
 
 // TestHoursOfMixedFaults has three bridges write one log for six hours, while everything around them fails, alone and
 // together: every promise holds all the same.
-func TestHoursOfMixedFaults(t *testing.T) { mixFaults(t, 6) }
+func TestHoursOfMixedFaults(t *testing.T) {
+	bridgetest.SkipIfShort(t)
+	mixFaults(t, 6)
+}
 
 func mixFaults(t *testing.T, hours int) {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
@@ -351,6 +352,7 @@ func clockSet(by time.Duration, restart bool) func(*fieldTest) {
 
 // TestHoursOfFaultsFromTheField has one thing follow another.
 func TestHoursOfFaultsFromTheField(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	testField(t, 11*time.Hour, []episode{
 		{"a stale cache", 90 * time.Minute, staleCache},
 		{"a lagging replica", 2 * time.Hour, laggingReplica},

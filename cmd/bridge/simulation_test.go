@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
@@ -227,7 +228,10 @@ func (s *simulation) checkRecovered() {
 
 // TestADayWithRestarts stops the bridge several times a day, while deliveries and polls are in flight, and starts it
 // again some minutes later.
-func TestADayWithRestarts(t *testing.T) { restartOften(t, 1) }
+func TestADayWithRestarts(t *testing.T) {
+	bridgetest.SkipIfShort(t)
+	restartOften(t, 1)
+}
 
 func restartOften(t *testing.T, days int) {
 	t.Helper()
@@ -251,7 +255,10 @@ func restartOften(t *testing.T, days int) {
 
 // TestADayByWebhookAlone has no token to poll with: every delivered state is in the log, unless a later one was
 // delivered before it.
-func TestADayByWebhookAlone(t *testing.T) { deliverByWebhookAlone(t, 1) }
+func TestADayByWebhookAlone(t *testing.T) {
+	bridgetest.SkipIfShort(t)
+	deliverByWebhookAlone(t, 1)
+}
 
 func deliverByWebhookAlone(t *testing.T, days int) {
 	t.Helper()

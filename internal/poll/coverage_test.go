@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mkio-bridge/internal/audit"
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
@@ -33,6 +34,7 @@ func (w *world) proven(kind lifecycle.Kind, since time.Time) audit.Coverage {
 }
 
 func TestSweepsAreOnRecord(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		for key, states := range w.lives() {
 			w.mkio.Create(key, states[0])
@@ -74,6 +76,7 @@ func TestSweepsAreOnRecord(t *testing.T) {
 }
 
 func TestAGapIsOpenedAndClosed(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "ep-1"), "Processing")
 		w.mkio.Create(w.key(lifecycle.LiveEvent, "cam-1"), "Running")

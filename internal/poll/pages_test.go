@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
 )
@@ -54,6 +55,7 @@ func TestAListIsReadWhateverOriginItsLinksHave(t *testing.T) {
 
 // The rows before a page that fails are recorded, and nothing is concluded from those that it would have had.
 func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	onSecondPage := func(status int) func(*way) {
 		return func(w *way) {
 			w.instead = func(path string) (int, string) {

@@ -6,11 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 )
 
 // What lies below parents is on as many lists, each too short to tell an outage by itself.
 func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	tests := map[string]struct {
 		parent, child func(w *world, i int) lifecycle.Key
 		state         string

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
@@ -96,6 +97,7 @@ func inPatientWorld(t *testing.T, test func(w *world)) {
 }
 
 func TestAnOutageThatPassesDeletesNothing(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inPatientWorld(t, func(w *world) {
 		w.jobs(100)
 		for i := range 30 {
@@ -175,6 +177,7 @@ func TestManyDeletionsAreRecordedWhenTheyAreConfirmedAgain(t *testing.T) {
 
 // A list of many pages is swept once an hour; what waits on it is not held up for that long.
 func TestTheSweepThatConfirmsIsBroughtForward(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inPatientWorld(t, func(w *world) {
 		const rest, gone = 1100, 300
 		for i := range rest {
@@ -198,6 +201,7 @@ func TestTheSweepThatConfirmsIsBroughtForward(t *testing.T) {
 
 // What a sweep finds gone is recorded at once where it is not much.
 func TestFewDeletionsDoNotWait(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	tests := map[string]struct{ live, gone int }{
 		"twenty of a thousand":          {1000, 20},
 		"a fifth":                       {500, 100},
@@ -253,6 +257,7 @@ func TestATrickleWaitsAsWell(t *testing.T) {
 
 // What a failed sweep recorded is not there to be compared with: MK.IO's lists show thousands that are new.
 func TestWhatAFailedSweepRecordedLetsNoMoreBeDeleted(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inPatientWorld(t, func(w *world) {
 		keys := w.jobs(50)
 		w.start(lifecycle.Job)
@@ -325,6 +330,7 @@ func TestEachThatWaitsHasItsOwnEnd(t *testing.T) {
 }
 
 func TestWhatIsMadeAnewUnderTheNamesThatWaitIsNoDeletionByAbsence(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inPatientWorld(t, func(w *world) {
 		keys := w.jobs(50)
 		w.start(lifecycle.Job)

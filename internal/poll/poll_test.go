@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
@@ -248,6 +249,7 @@ func (w *world) lives() map[lifecycle.Key][]string {
 }
 
 func TestAllKindsThroughTheirLivesByPollAlone(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.start()
 		time.Sleep(2 * sweep) // the first sweep finds nothing
@@ -340,6 +342,7 @@ func TestANameThatIsUsedAgainIsAnotherLife(t *testing.T) {
 
 // A list may lag behind what was deleted: what is recorded as Deleted comes back only by its own address.
 func TestAListThatShowsWhatIsGoneBringsNothingBack(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{Faults: mkiofake.Faults{StaleBy: 100 * full}}, func(w *world) {
 		keys := []lifecycle.Key{w.key(lifecycle.Job, "t", "ep"), w.key(lifecycle.Asset, "ep"), w.key(lifecycle.StreamingEndpoint, "edge")}
 		for _, key := range keys {
@@ -360,7 +363,10 @@ func TestAListThatShowsWhatIsGoneBringsNothingBack(t *testing.T) {
 }
 
 // See TestLongTenThousandAtRestAndTwoHundredInMotion for more of them.
-func TestManyAtRestAndSomeInMotion(t *testing.T) { checkInMotion(t, 1_500, 50) }
+func TestManyAtRestAndSomeInMotion(t *testing.T) {
+	bridgetest.SkipIfShort(t)
+	checkInMotion(t, 1_500, 50)
+}
 
 // checkInMotion has a bridge know so many jobs at rest, and see so many others move, within its budget and soon.
 func checkInMotion(t *testing.T, rest, motion int) {
@@ -440,6 +446,7 @@ func TestTwoBridgesPollAProjectOnce(t *testing.T) {
 
 // Whatever is wrong with MK.IO, nothing is Deleted, and all is well when it is over.
 func TestWhatIsWrongWithMKIODeletesNothing(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	tests := map[string]func(m *mkiofake.MKIO, on bool){
 		"a token that is revoked":            func(m *mkiofake.MKIO, on bool) { m.Revoke(on) },
 		"a project that vanishes":            func(m *mkiofake.MKIO, on bool) { m.Vanish(project, on) },

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
@@ -90,6 +91,7 @@ func withAge(h http.Header) {
 }
 
 func TestAStoredCopyTakesNoStateBack(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	for name, stamp := range map[string]func(http.Header){"with its Date": nil, "with its Date and Age": withAge} {
 		t.Run(name, func(t *testing.T) {
 			inCachedWorld(t, func(w *world, c *cache) {
@@ -123,6 +125,7 @@ func TestAStoredCopyTakesNoStateBack(t *testing.T) {
 
 // Copies from before a resource was made show an empty list, or one of now is, and a copy says that its address is not found.
 func TestStoredCopiesDeleteNothing(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	for name, serves := range map[string]func(path string) bool{
 		"of all that it has":         everything,
 		"of the list":                isList,
@@ -232,6 +235,7 @@ func TestADeletionIsOfWhenTheAddressWasNotFound(t *testing.T) {
 
 // MK.IO's clock is set back: what happens from then on is recorded all the same, after some minutes.
 func TestAClockThatIsSetBackHidesNothingForLong(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	for _, back := range []time.Duration{time.Minute, time.Hour, 24 * time.Hour} {
 		inWorld(t, mkiofake.Config{}, func(w *world) {
 			channel, job, gone := w.key(lifecycle.LiveChannel, "news"), w.key(lifecycle.Job, "t", "ep"), w.key(lifecycle.LiveEvent, "cam")

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
 )
@@ -12,6 +13,7 @@ import (
 // What lies below others is compared as a whole when all of its lists are, of which there may be none: an age that then
 // grew for ever would be an alert about nothing, and one list that is swept must not hide another that is not.
 func TestTheAgeOfASweepBelowParentsIsThatOfTheOldestList(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		for _, name := range []string{"cam-1", "cam-2"} {
 			w.mkio.Create(w.key(lifecycle.LiveEvent, name), "Running")

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
 )
@@ -251,7 +252,10 @@ func TestAClockThatIsAheadHidesNoChange(t *testing.T) {
 }
 
 // See TestLongAThousandThatStayPendingKeepNothingWaiting for more of them.
-func TestWhatStaysPendingKeepsNothingWaiting(t *testing.T) { checkPending(t, 200) }
+func TestWhatStaysPendingKeepsNothingWaiting(t *testing.T) {
+	bridgetest.SkipIfShort(t)
+	checkPending(t, 200)
+}
 
 // checkPending has a bridge know so many assets that stay Pending, and see others beside them soon.
 func checkPending(t *testing.T, pending int) {
