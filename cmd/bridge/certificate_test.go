@@ -218,7 +218,7 @@ func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
 // That somebody is kept out by TLS is a warning, and not one for each stranger; who only looks whether the port is open
 // causes none.
 func TestTLSThatFailsIsAWarningNowAndThen(t *testing.T) {
-	var log bytes.Buffer
+	var log bridgetest.Buffer
 	d := newDoor(nil, nil, 1, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	for _, err := range []error{io.EOF, os.ErrDeadlineExceeded, errors.New("bad certificate"), errors.New("another")} {
 		d.tlsFailed(&net.TCPAddr{}, fmt.Errorf("handshake: %w", err))

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
@@ -33,7 +34,7 @@ type fleet struct {
 	js     jetstream.JetStream
 	names  event.Names
 	log    *slog.Logger
-	logs   strings.Builder
+	logs   bridgetest.Buffer
 	life   context.Context
 	stop   context.CancelFunc
 	work   sync.WaitGroup // all that was begun

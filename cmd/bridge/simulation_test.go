@@ -33,7 +33,7 @@ type simulation struct {
 	fake   *mkiofake.MKIO
 	rng    *rand.Rand
 	told   *witness.Witness
-	logs   strings.Builder
+	logs   bridgetest.Buffer
 
 	mu     sync.RWMutex // read-locked by requests in hand: a stop waits for them
 	bridge *bridge      // nil while it is away

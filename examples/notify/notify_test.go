@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/broker"
 )
 
@@ -29,7 +30,7 @@ type bench struct {
 	js   jetstream.JetStream // as the bridge
 	addr string              // where readers come in
 	dead string
-	log  *safeBuffer
+	log  *bridgetest.Buffer
 
 	posts  chan post
 	answer func(post) int // nil: 200
@@ -38,23 +39,6 @@ type bench struct {
 type post struct {
 	key, body string
 	at        time.Time // when it came, before it was answered
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 const secret = "hunter2"
@@ -71,7 +55,7 @@ func newBench(t *testing.T, answer func(post) int) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	b := &bench{t: t, addr: embedded.Addr(), dead: filepath.Join(t.TempDir(), "dead.jsonl"), log: &safeBuffer{}, posts: make(chan post, 1000), answer: answer}
+	b := &bench{t: t, addr: embedded.Addr(), dead: filepath.Join(t.TempDir(), "dead.jsonl"), log: &bridgetest.Buffer{}, posts: make(chan post, 1000), answer: answer}
 	if b.js, err = jetstream.New(nc); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -172,7 +171,7 @@ func TestARotatedPasswordIsUsed(t *testing.T) {
 	var (
 		mu       sync.Mutex
 		password = "hunter2"
-		logged   bytes.Buffer
+		logged   bridgetest.Buffer
 	)
 	nc, err := broker.Connect(t.Context(), broker.Config{
 		URL: s.ClientURL(), User: "me", Password: func() string { mu.Lock(); defer mu.Unlock(); return password },
@@ -193,7 +192,7 @@ func TestARotatedPasswordIsUsed(t *testing.T) {
 		t.Error(err)
 	}
 	nc.Close()
-	if strings.Contains(logged.String(), "hunter") {
+	if logged.Contains("hunter") {
 		t.Errorf("a secret is in the log:\n%s", logged.String())
 	}
 }
@@ -206,7 +205,7 @@ func TestCredentialsThatEndAreReplaced(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "creds")
 	s := foreign(t, trusts)
 	issue(file, time.Now().Add(2*time.Second))
-	var logged lines
+	var logged bridgetest.Buffer
 	nc, err := broker.Connect(t.Context(), broker.Config{URL: s.ClientURL(), Creds: file, Log: slog.New(slog.NewTextHandler(&logged, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +219,7 @@ func TestCredentialsThatEndAreReplaced(t *testing.T) {
 		if nc.IsClosed() {
 			t.Fatalf("the client has given up: %v", nc.LastError())
 		}
-		return logged.count("NATS reported an error") >= 4 // after two that are equal a client gives up, if it is let
+		return strings.Count(logged.String(), "NATS reported an error") >= 4 // after two that are equal a client gives up, if it is let
 	})
 	again := nc.StatusChanged(nats.CONNECTED)
 	issue(file, time.Time{})
@@ -228,24 +227,6 @@ func TestCredentialsThatEndAreReplaced(t *testing.T) {
 	if err := nc.Flush(); err != nil {
 		t.Error(err)
 	}
-}
-
-// lines is a log that may be read while it is written.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lines) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
 }
 
 // credentials writes a credentials file, and returns the options of a server that trusts it.

@@ -1,11 +1,9 @@
 package broker_test
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,28 +12,10 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// written is a log that tests read while it is written.
-type written struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (w *written) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.Write(b)
-}
-
-func (w *written) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.String()
-}
-
 // A reader who tries what is forbidden a thousand times fills no disk with it: lines are few and short, and one says
 // how many were left out.
 func TestErrorLinesThatReadersCauseAreFew(t *testing.T) {
-	var log written
+	var log bridgetest.Buffer
 	c := config(t.TempDir())
 	c.Log = slog.New(slog.NewJSONHandler(&log, nil))
 	nc := reader(t, start(t, c))
@@ -54,7 +34,7 @@ func TestErrorLinesThatReadersCauseAreFew(t *testing.T) {
 		if err := nc.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		return strings.Contains(log.String(), "lines were left out")
+		return log.Contains("lines were left out")
 	})
 	text := log.String()
 	if n := strings.Count(text, "\n"); n > 100 || len(text) > 200<<10 {
@@ -65,7 +45,7 @@ func TestErrorLinesThatReadersCauseAreFew(t *testing.T) {
 // The bridge stops when its server says that a stream takes no more writes. A stranger whose name reads like that stops
 // nothing.
 func TestANameThatReadsLikeABrokenStoreStopsNothing(t *testing.T) {
-	var log written
+	var log bridgetest.Buffer
 	c := config(t.TempDir())
 	c.Log = slog.New(slog.NewJSONHandler(&log, nil))
 	c.ReaderToken = func() string { return "hunter2" }
@@ -80,7 +60,7 @@ func TestANameThatReadsLikeABrokenStoreStopsNothing(t *testing.T) {
 		t.Errorf("a stranger broke the server: %v", err)
 	case <-time.After(100 * time.Millisecond): // real: the line was written before the stranger was refused
 	}
-	if !strings.Contains(log.String(), "Critical write error") {
+	if !log.Contains("Critical write error") {
 		t.Errorf("the test is void, the server did not log the name: %s", log.String())
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
@@ -38,7 +39,7 @@ type fixture struct {
 	t    *testing.T
 	url  string
 	js   jetstream.JetStream
-	logs *bytes.Buffer
+	logs *bridgetest.Buffer
 	told []invariant.Told
 }
 
@@ -48,8 +49,8 @@ func setUp(t *testing.T, change func(*ingest.Config)) *fixture {
 	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, js: js, logs: &bytes.Buffer{}}
-	log := slog.New(slog.NewTextHandler(&lockedWriter{w: f.logs}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	f := &fixture{t: t, js: js, logs: &bridgetest.Buffer{}}
+	log := slog.New(slog.NewTextHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	publisher := publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: log})
 	c := ingest.Config{
 		Observer: publisher, Keeper: publisher, Decoder: mkio.Decoder{Resource: mkio.ResourceRedacted},
@@ -231,7 +232,7 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("kept %v, want %v", got, want)
 			}
 			for _, secret := range []string{"current", "former"} {
-				if strings.Contains(f.logs.String(), secret) {
+				if f.logs.Contains(secret) {
 					t.Errorf("a secret is in the log:\n%s", f.logs)
 				}
 			}

@@ -1,7 +1,6 @@
 package mkio
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 )
 
@@ -18,7 +18,7 @@ import (
 type upstream struct {
 	t      *testing.T
 	client *Client
-	logs   bytes.Buffer
+	logs   bridgetest.Buffer
 	off    time.Duration // of MK.IO's clock from that of the bridge
 	age    time.Duration // 0: no Age
 	fixed  time.Time     // Date; zero: now

@@ -50,7 +50,7 @@ type world struct {
 	adopt  bool // bridges that are started adopt what answers
 	// patience is the next bridge's with deletions.
 	patience time.Duration
-	logs     lockedBuffer
+	logs     bridgetest.Buffer
 }
 
 // inWorld runs a test in a bubble.
@@ -136,24 +136,6 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	b.stop = sync.OnceFunc(func() { cancel(); running.Wait() })
 	w.t.Cleanup(b.stop)
 	return b
-}
-
-// lockedBuffer is a buffer for several writers.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // validated is how many events are checked against their schema each time the log is read.

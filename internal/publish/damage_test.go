@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
@@ -101,13 +102,13 @@ func TestALogThatLostItsEndIsExplained(t *testing.T) {
 // them.
 func TestAHoleInTheLogIsTold(t *testing.T) {
 	f := damaged(t, 20, cut)
-	var lines logged
+	var lines bridgetest.Buffer
 	nc, js := f.server.Connect()
 	p := publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.NewTextHandler(&lines, nil))})
 	if err := p.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !lines.has("its store was damaged") {
+	if !lines.Contains("its store was damaged") {
 		t.Error("the bridge does not tell")
 	}
 	if missing := gauge(t, p, "mkio_bridge_log_missing_events"); missing < 1 || missing > 19 {

@@ -3,7 +3,6 @@ package publish_test
 import (
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,16 +10,17 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 )
 
 // guarded returns publishers as bridges have them, which look after the streams, and what they log.
-func (f *fixture) guarded(n int, create bool) ([]*publish.Publisher, *logged) {
+func (f *fixture) guarded(n int, create bool) ([]*publish.Publisher, *bridgetest.Buffer) {
 	f.t.Helper()
 	var all []*publish.Publisher
-	var lines logged
+	var lines bridgetest.Buffer
 	for range n {
 		nc, js := f.server.Connect()
 		p := publish.New(nc, js, publish.Config{
@@ -34,23 +34,6 @@ func (f *fixture) guarded(n int, create bool) ([]*publish.Publisher, *logged) {
 		all = append(all, p)
 	}
 	return all, &lines
-}
-
-type logged struct {
-	mu    sync.Mutex
-	lines strings.Builder
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.lines.Write(b)
-}
-
-func (l *logged) has(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.lines.String(), text)
 }
 
 func (f *fixture) delete(streams ...string) {
@@ -107,7 +90,7 @@ func TestDeletedStreamsAreMadeAgain(t *testing.T) {
 		time.Sleep(15 * time.Second)
 		f.ready(a)
 		f.ready(b)
-		if a.Epoch() == epoch || !lines.has("the log begins anew") {
+		if a.Epoch() == epoch || !lines.Contains("the log begins anew") {
 			t.Error("nobody is told that the log is another one")
 		}
 		for _, p := range bridges {
