@@ -26,7 +26,7 @@ type Coverage struct {
 	Proven time.Time     `json:"provenTo"`
 	Share  time.Duration `json:"-"` // how much of the period is proven
 	Gaps   []Span        `json:"gaps"`
-	// Sweeps, and what they found, in the period.
+	// Sweeps that began in the period, and what they found.
 	Sweeps    int  `json:"sweeps"`
 	Resources int  `json:"resources"` // of the last sweep
 	Rested    int  `json:"rested"`    // of the last sweep
@@ -95,7 +95,7 @@ func (c *Coverage) take(last, gap, sweep *event.Coverage) {
 		c.Gaps = append(c.Gaps, Span{last.From, sweep.From, reasonOverdue})
 	}
 	c.Proven = sweep.From
-	if !endOf(sweep).Before(c.From) && !sweep.From.After(c.To) {
+	if !sweep.From.Before(c.From) && sweep.From.Before(c.To) { // in one of two adjacent periods
 		c.Sweeps++
 		c.Differed += sweep.Differed
 		c.Repaired += sweep.Repaired
