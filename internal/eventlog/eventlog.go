@@ -61,7 +61,7 @@ type Raw struct {
 	Sequence uint64
 	Stored   time.Time
 	Subject  string
-	Pending  uint64 // how many follow that the query may choose
+	Pending  uint64 // how many follow that the query may choose; 0 to a follower, where only the payloads tell which it does
 	Header   nats.Header
 	Payload  []byte
 }
@@ -88,11 +88,19 @@ func (r Raw) Decode() (Entry, error) {
 
 // Raw returns the events that a query chooses, oldest first, as they are. The sequence ends after an error.
 func (l *Log) Raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
+	if q.Follow && !q.Until.IsZero() {
+		return l.followUntil(ctx, q)
+	}
+	return l.raw(ctx, q)
+}
+
+// raw is [Log.Raw] but for the end of a period that is followed.
+func (l *Log) raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, true)}
 	switch {
 	case q.From > 0:
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, q.From
-	case !q.Since.IsZero():
+	case !q.Since.IsZero() && q.By != ByTime:
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
 	}
 	return l.read(ctx, l.names.EventStream(), config, q, func(m message) (Raw, error) {
@@ -106,10 +114,10 @@ func (l *Log) Events(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 }
 
 // RawState returns the last event of each resource that a query chooses, as it is. From, Since, Until and Follow
-// do not apply; State chooses among the last events.
+// do not apply; State and Phase choose among the last events.
 func (l *Log) RawState(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, false)}
-	q.From, q.Since, q.Until, q.Follow = 0, time.Time{}, time.Time{}, false
+	q = Query{Kind: q.Kind, Project: q.Project, Name: q.Name, State: q.State, Phase: q.Phase, Resource: q.Resource}
 	return l.read(ctx, l.names.StateStream(), config, q, func(m message) (Raw, error) {
 		return l.ofState(m.Subject(), m.Headers(), m.Data(), m.meta.Timestamp, m.meta.NumPending)
 	})

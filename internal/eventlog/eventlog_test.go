@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
@@ -23,6 +25,7 @@ var noon = time.Date(2031, 3, 4, 12, 0, 0, 0, time.UTC)
 // A fixture is a log with a publisher to fill it.
 type fixture struct {
 	t         *testing.T
+	js        jetstream.JetStream
 	log       *eventlog.Log
 	publisher *publish.Publisher
 	n         int
@@ -35,7 +38,7 @@ func setUp(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	return &fixture{
-		t: t, log: eventlog.New(js, names),
+		t: t, js: js, log: eventlog.New(js, names),
 		publisher: publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)}),
 	}
 }

@@ -13,20 +13,17 @@ import (
 type Query struct {
 	Kind     lifecycle.Kind
 	Project  string
-	Name     string         // the resource's own name, the last of its path
-	State    string         // without regard to case
+	Name     string // the resource's own name, the last of its path
+	State    string // without regard to case
+	Phase    lifecycle.Phase
 	Resource *lifecycle.Key // of one resource alone; Kind, Project and Name are its own then
 
 	From   uint64    // first sequence
-	Since  time.Time // when the log took it; not together with From
 	To     uint64    // last sequence
-	Until  time.Time
-	Follow bool // go on with what comes, until the context ends
-}
-
-// over says whether an event, and so all that follow, comes after what is asked for.
-func (q Query) over(r Raw) bool {
-	return !q.Until.IsZero() && r.Stored.After(q.Until) || q.To > 0 && r.Sequence > q.To
+	Since  time.Time // the beginning of a period, which is part of it
+	Until  time.Time // the end of a period, which is not part of it: adjacent periods share no event
+	By     By        // which time of an event is in the period; "": ByRecorded
+	Follow bool      // go on with what comes, until the context ends, or until the clock has come to Until
 }
 
 // filters returns the subjects that a query's events can be on; none where those are all of the stream, for the server

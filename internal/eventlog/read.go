@@ -5,25 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/tail"
 )
 
 // read yields the events that a query chooses of a stream.
 func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig, q Query, parse func(message) (Raw, error)) iter.Seq2[Raw, error] {
 	return func(yield func(Raw, error) bool) {
-		reading := ctx
-		if q.Follow && !q.Until.IsZero() {
-			var cancel context.CancelFunc
-			reading, cancel = context.WithDeadline(ctx, q.Until)
-			defer cancel()
-		}
-		for m, err := range l.messages(reading, stream, config, q.Follow) {
+		for m, err := range l.messages(ctx, stream, config, q.Follow) {
 			if err != nil {
 				yield(Raw{}, err)
 				return
@@ -32,10 +24,17 @@ func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedC
 			if err == nil && q.over(raw) {
 				return
 			}
+			chosen := false
+			if err == nil {
+				chosen, err = q.chooses(raw)
+			}
+			if q.Follow && q.inPayload() {
+				raw.Pending = 0
+			}
 			if err != nil {
 				err = fmt.Errorf("%s, message %d on %s: %w", stream, m.meta.Sequence.Stream, m.Subject(), err)
 			}
-			if (err != nil || q.inState(raw)) && !yield(raw, err) {
+			if (err != nil || chosen) && !yield(raw, err) {
 				return
 			}
 			if q.To > 0 && raw.Sequence >= q.To {
@@ -43,11 +42,6 @@ func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedC
 			}
 		}
 	}
-}
-
-// inState says whether an event is of the state that is asked for: the subjects of the state bucket do not tell.
-func (q Query) inState(r Raw) bool {
-	return q.State == "" || r.Subject[strings.LastIndexByte(r.Subject, '.')+1:] == event.StateToken(q.State)
 }
 
 // message is one of a stream, with its place there.
@@ -60,6 +54,10 @@ type message struct {
 // it was, whatever becomes of the connection and of the consumer.
 func (l *Log) messages(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig, follow bool) iter.Seq2[message, error] {
 	return func(yield func(message, error) bool) {
+		at := &place{stream: stream}
+		if follow {
+			_ = l.check(ctx, at, false) // notes which stream it is
+		}
 		consumer, err := l.js.OrderedConsumer(ctx, stream, tail.Ordered(config))
 		if follow && ctx.Err() != nil {
 			return // it ended before there was anything to follow
@@ -71,18 +69,26 @@ func (l *Log) messages(ctx context.Context, stream string, config jetstream.Orde
 		if !follow && consumer.CachedInfo().NumPending == 0 {
 			return
 		}
-		for last := consumer.CachedInfo().Delivered.Stream; ; {
-			read, err := l.pass(ctx, consumer, yield, follow)
-			last = max(last, read)
+		at.last = consumer.CachedInfo().Delivered.Stream
+		for {
+			err := l.pass(ctx, consumer, at, yield, follow)
+			_, restored := errors.AsType[*restoredError](err)
 			switch {
 			case err == nil, follow && ctx.Err() != nil:
+				return
+			case restored:
+				yield(message{}, err)
 				return
 			case !follow:
 				yield(message{}, fmt.Errorf("read %s: %w", stream, err))
 				return
 			}
-			config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartSequencePolicy, last+1, nil
+			config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartSequencePolicy, at.last+1, nil
 			if consumer = l.again(ctx, stream, config); consumer == nil {
+				return
+			}
+			if err := l.check(ctx, at, false); err != nil {
+				yield(message{}, err)
 				return
 			}
 		}
@@ -90,26 +96,55 @@ func (l *Log) messages(ctx context.Context, stream string, config jetstream.Orde
 }
 
 // pass yields what a consumer reads until it breaks, or (without an error) until there is no more to read or no more is
-// wanted. It returns the sequence of the last message.
-func (l *Log) pass(ctx context.Context, consumer jetstream.Consumer, yield func(message, error) bool, follow bool) (last uint64, err error) {
+// wanted, and notes how far it is.
+func (l *Log) pass(ctx context.Context, consumer jetstream.Consumer, at *place, yield func(message, error) bool, follow bool) error {
 	iterator, err := consumer.Messages(jetstream.PullMaxMessages(l.ahead.pull))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	messages := tail.Ahead(iterator, l.ahead.wait)
 	defer messages.Stop()
+	name := consumer.CachedInfo().Name
 	for {
-		m, err := messages.Next(ctx)
+		m, err := l.next(ctx, messages, at, follow)
 		if err != nil {
-			return last, err
+			return err
 		}
 		meta, err := m.Metadata()
 		if err != nil {
-			return last, err
+			return err
 		}
-		last = meta.Sequence.Stream
+		if follow && meta.Consumer != name { // nats.go has made another, perhaps in another stream
+			if err := l.check(ctx, at, false); err != nil {
+				return err
+			}
+			name = meta.Consumer
+		}
+		at.last = meta.Sequence.Stream
 		if !yield(message{m, meta}, nil) || (!follow && meta.NumPending == 0) {
-			return last, nil
+			return nil
+		}
+	}
+}
+
+// checkEvery is how long a follower waits for a message before it asks whether the stream still has its place.
+const checkEvery = 30 * time.Second
+
+// next returns the next message. nats.go makes a lost consumer anew behind the last message, also in a stream that ends
+// before it: a follower that waits is to notice that.
+func (l *Log) next(ctx context.Context, messages *tail.Messages, at *place, follow bool) (jetstream.Msg, error) {
+	if !follow {
+		return messages.Next(ctx)
+	}
+	for {
+		waiting, cancel := context.WithTimeout(ctx, checkEvery)
+		m, err := messages.Next(waiting)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return m, err
+		}
+		if err := l.check(ctx, at, true); err != nil {
+			return nil, err
 		}
 	}
 }

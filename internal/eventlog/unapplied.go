@@ -48,8 +48,8 @@ type KeptQuery struct {
 	Kind    lifecycle.Kind
 	Project string
 	Name    string    // the resource's own name, the last of its path
-	Since   time.Time // when it was kept
-	Until   time.Time
+	Since   time.Time // when it was stored: the beginning of a period, which is part of it
+	Until   time.Time // its end, which is not
 	NoBody  bool
 }
 
@@ -70,7 +70,7 @@ func (l *Log) Kept(ctx context.Context, q KeptQuery) iter.Seq2[Kept, error] {
 				yield(Kept{}, err)
 				return
 			}
-			if !q.Until.IsZero() && m.meta.Timestamp.After(q.Until) {
+			if !q.Until.IsZero() && !m.meta.Timestamp.Before(q.Until) {
 				return
 			}
 			kept, err := l.parseKept(m.Subject(), m.Headers(), m.Data(), m.meta.Sequence.Stream, m.meta.Timestamp)
