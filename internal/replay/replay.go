@@ -106,13 +106,25 @@ func run(ctx context.Context, js jetstream.JetStream, names event.Names, c Confi
 	result.Last = last
 	q := c.Query
 	if last > 0 {
-		q.From, q.Since = max(q.From, last+1), time.Time{}
+		if q.From = max(q.From, last+1); q.By != eventlog.ByTime {
+			q.Since = time.Time{}
+		}
+	}
+	log := eventlog.New(js, names)
+	if q.From > 0 {
+		bounds, err := log.Bounds(ctx)
+		if err == nil {
+			err = bounds.CheckFrom(q.From)
+		}
+		if err != nil {
+			return result, err
+		}
 	}
 	limit := rate.NewLimiter(rate.Inf, 1)
 	if c.Rate > 0 {
 		limit = rate.NewLimiter(rate.Limit(c.Rate), max(1, int(c.Rate/10)))
 	}
-	for r, err := range eventlog.New(js, names).Raw(ctx, q) {
+	for r, err := range log.Raw(ctx, q) {
 		if err == nil {
 			err = limit.Wait(ctx)
 		}
@@ -147,15 +159,23 @@ func again(r eventlog.Raw, prefix string, names event.Names) *nats.Msg {
 }
 
 // identity tells replays apart that would publish different events of a log. Where they begin and end is not part of it:
-// "since 2h" is another moment in each call.
+// "since 2h" is another moment in each call. By the events' own time a period is no part of the log from one place to
+// another, but a choice among all events: that one is part of it.
 func identity(ctx context.Context, js jetstream.JetStream, names event.Names, q eventlog.Query) (string, error) {
 	log, err := eventlog.New(js, names).Stream(ctx)
 	if err != nil {
 		return "", err
 	}
-	digest := sha256.Sum256(fmt.Appendf(nil, "%q", []string{
+	choice := []string{
 		names.EventStream(), log.Created.UTC().Format(time.RFC3339Nano), string(q.Kind), q.Project, q.Name, strings.ToLower(q.State),
-	}))
+	}
+	if q.Phase != "" {
+		choice = append(choice, "phase", string(q.Phase))
+	}
+	if q.By == eventlog.ByTime {
+		choice = append(choice, "time", q.Since.UTC().Format(time.RFC3339Nano), q.Until.UTC().Format(time.RFC3339Nano))
+	}
+	digest := sha256.Sum256(fmt.Appendf(nil, "%q", choice))
 	return hex.EncodeToString(digest[:8]), nil
 }
 
