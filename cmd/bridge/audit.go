@@ -63,8 +63,8 @@ func runAudit(ctx context.Context, c *call) error {
 func (q *auditQuery) add(set *flag.FlagSet) {
 	set.Func("kind", "only this kind, e.g. job", kindFlag(&q.query.Kind))
 	set.StringVar(&q.query.Project, "project", "", "only this project")
-	set.Func("since", "from this time on: how long ago, or RFC 3339 (default: the first record)", moment(&q.query.Since))
-	set.Func("until", "up to this time (default: now)", moment(&q.query.Until))
+	set.Func("since", "from this time on: "+momentForms+" (default: the first record)", moment(&q.query.Since))
+	set.Func("until", "before this time, which is not part of the period: the same forms (default: now)", moment(&q.query.Until))
 	outputFlag(set, &q.output, "one object a line")
 }
 

@@ -20,6 +20,9 @@ func runEvents(ctx context.Context, c *call) error {
 		return err
 	}
 	defer done()
+	if err := s.checkPosition(ctx, log); err != nil {
+		return err
+	}
 	if s.output == "json" {
 		return c.printer().json(log.Raw(ctx, s.query))
 	}

@@ -34,12 +34,12 @@ func (b *bridge) adminRoutes(loopback bool) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(b.metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	mux.HandleFunc("GET /schemas/{name}", schema)
 	if b.config.AdminToken.value() != "" || loopback {
-		mux.Handle("GET /v1/resources", b.authorized(b.readings.long(b.listResources)))
-		mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", b.authorized(b.getResource))
-		mux.Handle("GET /v1/events", b.authorized(b.readings.long(b.streamEvents)))
-		mux.Handle("POST /v1/unapplied/{sequence}/retry", sameOrigin(b.authorized(b.retryUnapplied)))
-		mux.Handle("GET /v1/log-level", b.authorized(b.getLogLevel))
-		mux.Handle("PUT /v1/log-level", sameOrigin(b.authorized(b.setLogLevel)))
+		mux.Handle("GET /v1/resources", b.authorized(known(resourceParameters, b.readings.long(b.listResources))))
+		mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", b.authorized(known(nil, b.getResource)))
+		mux.Handle("GET /v1/events", b.authorized(known(eventParameters, b.readings.long(b.streamEvents))))
+		mux.Handle("POST /v1/unapplied/{sequence}/retry", sameOrigin(b.authorized(known(retryParameters, b.retryUnapplied))))
+		mux.Handle("GET /v1/log-level", b.authorized(known(nil, b.getLogLevel)))
+		mux.Handle("PUT /v1/log-level", sameOrigin(b.authorized(known(nil, b.setLogLevel))))
 		if b.config.Pprof {
 			b.profileRoutes(mux)
 		}

@@ -6,8 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -73,13 +73,16 @@ func (s *selection) addFilters(set *flag.FlagSet) {
 	set.StringVar(&s.query.Project, "project", "", "only this project")
 	set.StringVar(&s.query.Name, "name", "", "only resources of this name")
 	set.StringVar(&s.query.State, "state", "", "only this state, without regard to case; unset is the empty one")
+	set.Func("phase", "only this phase: "+phaseList(), phaseFlag(&s.query.Phase))
 }
 
 // addRange defines the flags that choose a part of the log.
 func (s *selection) addRange(set *flag.FlagSet) {
-	set.Func("since", "from this time on: how long ago, or RFC 3339", moment(&s.query.Since))
-	set.Func("until", "up to this time", moment(&s.query.Until))
-	set.Uint64Var(&s.query.From, "seq", 0, "from this sequence on")
+	set.Func("since", "from this time on: "+momentForms, moment(&s.query.Since))
+	set.Func("until", "before this time, which is not part of the period: the same forms", moment(&s.query.Until))
+	set.Func("by", "the time that --since and --until are compared with: recorded, when the log stored the event (the default), or\n"+
+		"time, the event's own, which is of the change as MK.IO gave it, or of the observation; the whole log is read then", byFlag(&s.query.By))
+	set.Uint64Var(&s.query.From, "seq", 0, "from this sequence on; one that the log does not have is an error")
 }
 
 func (s *selection) checkRange() error {
@@ -89,20 +92,16 @@ func (s *selection) checkRange() error {
 	return nil
 }
 
-// moment reads a point in time: how long ago, or RFC 3339.
-func moment(into *time.Time) func(string) error {
-	return func(v string) error {
-		if d, err := time.ParseDuration(v); err == nil {
-			*into = time.Now().Add(-d)
-			return nil
-		}
-		t, err := time.Parse(time.RFC3339Nano, v)
-		if err != nil {
-			return fmt.Errorf("%q is neither a duration such as 2h nor a time such as 2031-03-04T10:00:00Z", v)
-		}
-		*into = t
+// checkPosition returns an error when the log does not have the sequence that reading is to begin at.
+func (s *selection) checkPosition(ctx context.Context, log *eventlog.Log) error {
+	if s.query.From == 0 {
 		return nil
 	}
+	bounds, err := log.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	return bounds.CheckFrom(s.query.From)
 }
 
 // outputFlag defines how something is printed, and says what json is for.
@@ -123,6 +122,28 @@ func kindFlag(into *lifecycle.Kind) func(string) error {
 		*into = lifecycle.Kind(v)
 		if into.Depth() == 0 {
 			return fmt.Errorf("there is no kind %q; kinds are %s", v, kindList())
+		}
+		return nil
+	}
+}
+
+// phaseFlag reads a phase.
+func phaseFlag(into *lifecycle.Phase) func(string) error {
+	return func(v string) error {
+		*into = lifecycle.Phase(v)
+		if !slices.Contains(lifecycle.Phases(), *into) {
+			return fmt.Errorf("there is no phase %q; phases are %s", v, phaseList())
+		}
+		return nil
+	}
+}
+
+// byFlag reads which time of an event a period is compared with.
+func byFlag(into *eventlog.By) func(string) error {
+	return func(v string) error {
+		*into = eventlog.By(v)
+		if !slices.Contains(eventlog.Bys(), *into) {
+			return fmt.Errorf("%q must be recorded or time", v)
 		}
 		return nil
 	}

@@ -9,25 +9,34 @@ import (
 	"sync"
 	"time"
 
+	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/problem"
 )
 
 // streamEvents answers with server-sent events: from a sequence (from, or Last-Event-ID) or a time
-// (since), and then live. Without either it begins with what comes.
+// (since), and then live. Without either it begins with what comes. The first message says which log it is.
 func (b *bridge) streamEvents(w http.ResponseWriter, r *http.Request) {
-	query, err := queryOf(r.URL.Query())
-	if err == nil {
-		err = startOf(&query, r)
-	}
+	asked, err := streamRequestOf(r)
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	bounds, err := b.events.Bounds(r.Context())
+	if err != nil {
+		b.log.Warn("a stream of events cannot begin: the log does not answer", "error", err)
+		w.Header().Set("Retry-After", "5")
+		problem.Write(w, http.StatusServiceUnavailable, "the log could not be read: come again")
+		return
+	}
+	if outside, ok := errors.AsType[*eventlog.OutsideError](asked.within(bounds)); ok {
+		refuseStream(w, outside)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
 	stream := eventStream{w: w}
-	if stream.flush() != nil {
+	if stream.introduce(bounds) != nil {
 		return
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
@@ -36,7 +45,7 @@ func (b *bridge) streamEvents(w http.ResponseWriter, r *http.Request) {
 	defer beating.Wait()
 	defer cancel(nil)
 	beating.Go(func() { cancel(stream.beat(ctx, keepAlive)) })
-	for e, err := range b.events.Sparing().Raw(ctx, query) {
+	for e, err := range b.events.Sparing().Raw(ctx, asked.query) {
 		var head struct {
 			Type string `json:"type"`
 		}
@@ -70,6 +79,15 @@ func (s *eventStream) send(format string, args ...any) error {
 	defer s.mu.Unlock()
 	_, err := fmt.Fprintf(s.w, format, args...)
 	return err
+}
+
+// introduce says which log the events are of. It has no id, so that Last-Event-ID stays that of an event.
+func (s *eventStream) introduce(bounds eventlog.Bounds) error {
+	log, err := json.Marshal(shownLog(bounds))
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.send("event: log\ndata: %s\n\n", log), s.flush())
 }
 
 func (s *eventStream) flush() error {

@@ -52,8 +52,8 @@ func (f *keptFlags) add(set *flag.FlagSet, limit int) {
 	set.Func("kind", "only of resources of this kind; what is malformed or unrecognised names none", kindFlag(&f.query.Kind))
 	set.StringVar(&f.query.Project, "project", "", "only of resources of this project")
 	set.StringVar(&f.query.Name, "name", "", "only of resources of this name")
-	set.Func("since", "kept from this time on: how long ago, or RFC 3339", moment(&f.query.Since))
-	set.Func("until", "kept up to this time", moment(&f.query.Until))
+	set.Func("since", "stored from this time on: "+momentForms, moment(&f.query.Since))
+	set.Func("until", "stored before this time, which is not part of the period: the same forms", moment(&f.query.Until))
 	set.IntVar(&f.limit, "limit", limit, "at most so many, the oldest first; 0: all")
 }
 

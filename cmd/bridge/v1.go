@@ -4,13 +4,9 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
@@ -103,45 +99,4 @@ func (b *bridge) getResource(w http.ResponseWriter, r *http.Request) {
 		encoder.SetEscapeHTML(false)              // the payload as it is stored, so that its hash can be checked
 		_ = encoder.Encode(resourceOf(entry.Raw)) // the reader may be gone
 	}
-}
-
-// startOf says where a stream of events begins.
-func startOf(query *eventlog.Query, r *http.Request) error {
-	query.Follow = true
-	from := r.URL.Query().Get("from")
-	if last := r.Header.Get("Last-Event-ID"); last != "" {
-		n, err := strconv.ParseUint(last, 10, 64)
-		if err != nil {
-			return fmt.Errorf("Last-Event-ID %q is no sequence", last)
-		}
-		query.From = n + 1
-		return nil
-	}
-	if from != "" {
-		n, err := strconv.ParseUint(from, 10, 64)
-		if err != nil || n == 0 {
-			return fmt.Errorf("from %q is no sequence", from)
-		}
-		query.From = n
-		return nil
-	}
-	query.Since = time.Now()
-	if since := r.URL.Query().Get("since"); since != "" {
-		return moment(&query.Since)(since)
-	}
-	return nil
-}
-
-// queryOf reads the filters of a request.
-func queryOf(values url.Values) (eventlog.Query, error) {
-	query := eventlog.Query{
-		Kind:    lifecycle.Kind(values.Get("kind")),
-		Project: values.Get("project"),
-		Name:    values.Get("name"),
-		State:   values.Get("state"),
-	}
-	if query.Kind != "" && query.Kind.Depth() == 0 {
-		return query, fmt.Errorf("there is no kind %q; kinds are %s", query.Kind, kindList())
-	}
-	return query, nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -96,15 +95,18 @@ func (b *bridge) refuseRetry(w http.ResponseWriter, sequence uint64, err error) 
 	problem.Write(w, http.StatusServiceUnavailable, fmt.Sprintf("message %d could not be retried, or not be removed after it: retry it again", sequence))
 }
 
-// retryFlagsOf reads the parameters. One that is misspelt must not turn a dry run into another.
-func retryFlagsOf(values url.Values) (retryFlags, error) {
-	var f retryFlags
-	for name, given := range values {
-		into, known := map[string]*bool{"dryRun": &f.dryRun, "keep": &f.keep}[name]
-		if !known || len(given) != 1 || !slices.Contains([]string{"true", "false"}, given[0]) {
-			return f, fmt.Errorf("parameter %q: the parameters are dryRun and keep, true or false", name)
+// retryFlagsOf reads the parameters.
+func retryFlagsOf(values url.Values) (f retryFlags, err error) {
+	err = readParameters(values, map[string]func(string) error{"dryRun": boolParameter(&f.dryRun), "keep": boolParameter(&f.keep)})
+	return f, err
+}
+
+func boolParameter(into *bool) func(string) error {
+	return func(v string) error {
+		if v != "true" && v != "false" {
+			return fmt.Errorf("%q must be true or false", v)
 		}
-		*into = given[0] == "true"
+		*into = v == "true"
+		return nil
 	}
-	return f, nil
 }

@@ -84,14 +84,8 @@ func (c *call) parseWait() (waiting, error) {
 		w.goal.states = splitList(v)
 		return nil
 	})
-	set.Func("for-phase", "this phase: "+phaseList(), func(v string) error {
-		w.goal.phase = lifecycle.Phase(v)
-		if !slices.Contains(lifecycle.Phases(), w.goal.phase) {
-			return fmt.Errorf("there is no phase %q; phases are %s", v, phaseList())
-		}
-		return nil
-	})
-	set.Func("since", "only what was recorded since then counts: how long ago, RFC 3339, or the sequence of the last event before.\n"+
+	set.Func("for-phase", "this phase: "+phaseList(), phaseFlag(&w.goal.phase))
+	set.Func("since", "only what was recorded since then counts: "+momentForms+",\nor the sequence of the last event before.\n"+
 		"A job made anew under an old name is waited for from a moment before it was made", positionFlag(&w.since))
 	set.DurationVar(&w.timeout, "timeout", 0, "wait no longer than this (default: for ever)")
 	outputFlag(set, &w.output, "the CloudEvent")

@@ -34,7 +34,7 @@ func runRuleHistory(ctx context.Context, c *call) error {
 		return nil
 	})
 	var since time.Time
-	set.Func("since", "from this time on: how long ago, or RFC 3339", moment(&since))
+	set.Func("since", "from this time on: "+momentForms, moment(&since))
 	r, err := ruleFlags{}.open(c, set)
 	if err != nil {
 		return err
