@@ -120,8 +120,12 @@ func TestAStreamOfALogThatLostItsBeginning(t *testing.T) {
 		status      int
 		ids         string
 	}{
-		{"?from=2", "", 416, ""}, {"", "1", 416, ""}, {"", "0", 416, ""},
-		{"?from=3", "", 200, "3 4"}, {"", "2", 200, "3 4"}, {"?since=2000-01-01", "", 200, "3 4"},
+		{"?from=2", "", 416, ""},
+		{"", "1", 416, ""},
+		{"", "0", 416, ""},
+		{"?from=3", "", 200, "3 4"},
+		{"", "2", 200, "3 4"},
+		{"?since=2000-01-01", "", 200, "3 4"},
 	} {
 		s := stream(t, server, tt.query, tt.last, len(strings.Fields(tt.ids)))
 		if s.status != tt.status || s.ids != tt.ids {

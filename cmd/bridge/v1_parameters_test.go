@@ -39,6 +39,7 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 
 // askFor is [ask] with an end, for an answer that goes on.
 func askFor(t *testing.T, routes http.Handler, method, target string) *httptest.ResponseRecorder {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	answer := httptest.NewRecorder()

@@ -51,7 +51,7 @@ func (q Query) chooses(r Raw) (bool, error) {
 
 // inPayload says whether only an event's payload tells if it is chosen.
 func (q Query) inPayload() bool {
-	return q.Phase != "" || q.By == ByTime && !(q.Since.IsZero() && q.Until.IsZero())
+	return q.Phase != "" || q.By == ByTime && (!q.Since.IsZero() || !q.Until.IsZero())
 }
 
 // inState says whether an event is of the state that is asked for: the subjects of the state bucket do not tell.

@@ -85,6 +85,7 @@ func TestAFollowerIsToldThatItsLogWasMadeAnew(t *testing.T) {
 
 // followAnew follows a log of five events, which is then replaced by one of so many.
 func followAnew(t *testing.T, restored int) {
+	t.Helper()
 	f := setUp(t)
 	f.states()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
