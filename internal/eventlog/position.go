@@ -57,10 +57,10 @@ func (e *OutsideError) Error() string {
 	b := e.Bounds
 	if e.Sequence > b.Last {
 		return fmt.Sprintf("sequence %d is past the end of %s, which %s: it was restored from a backup or made anew, or the sequence is of another log: "+
-			"compare what you have with the log, and begin at a sequence from %d to %d", e.Sequence, b.Stream, b.holds(), b.First, b.Last+1)
+			"compare what you have with the log, and begin at %s", e.Sequence, b.Stream, b.holds(), b.inside())
 	}
 	return fmt.Sprintf("sequence %d is before the beginning of %s, which %s: events that followed it aged out or were removed: "+
-		"begin at a sequence from %d to %d", e.Sequence, b.Stream, b.holds(), b.First, b.Last+1)
+		"begin at %s", e.Sequence, b.Stream, b.holds(), b.inside())
 }
 
 func (b Bounds) holds() string {
@@ -68,6 +68,14 @@ func (b Bounds) holds() string {
 		return fmt.Sprintf("is empty and goes on with %d", b.Last+1)
 	}
 	return fmt.Sprintf("holds %d to %d", b.First, b.Last)
+}
+
+// inside says in words where reading can begin.
+func (b Bounds) inside() string {
+	if b.First > b.Last {
+		return fmt.Sprintf("sequence %d", b.Last+1)
+	}
+	return fmt.Sprintf("a sequence from %d to %d", b.First, b.Last+1)
 }
 
 // A place is how far a follower of a stream is.
