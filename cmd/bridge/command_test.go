@@ -44,6 +44,10 @@ func TestCommandLine(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			if tt.args[0] == "run" { // the default addresses may be in use here
+				t.Setenv("BRIDGE_LISTEN", "127.0.0.1:0")
+				t.Setenv("BRIDGE_ADMIN_LISTEN", "127.0.0.1:0")
+			}
 			for _, setting := range tt.env {
 				name, value, _ := strings.Cut(setting, "=")
 				t.Setenv(name, value)
