@@ -41,7 +41,8 @@ type Config struct {
 // Times of a connection.
 const (
 	connectTime  = 5 * time.Second
-	pingEvery    = 20 * time.Second // with two pings outstanding a dead peer is noticed within a minute
+	pingEvery    = 7 * time.Second // with two pings outstanding a dead peer is noticed within 21 s
+	writeTime    = 7 * time.Second // without which a peer that takes nothing would hold the lock that pings need
 	reconnectMax = 5 * time.Second
 )
 
@@ -152,6 +153,8 @@ func resilience(log *slog.Logger) []nats.Option {
 		nats.Timeout(connectTime),
 		nats.PingInterval(pingEvery),
 		nats.MaxPingsOutstanding(2),
+		nats.FlusherTimeout(writeTime),
+		nats.ReconnectOnFlusherError(),
 		nats.CustomReconnectDelay(func(attempts int) time.Duration {
 			wait := min(time.Duration(attempts)*250*time.Millisecond, reconnectMax)
 			return wait/2 + rand.N(wait/2) // so that bridges which lost one server spread

@@ -23,9 +23,10 @@ type ClientConfig struct {
 	BaseURL   string            // of the API, e.g. https://app.mk.io
 	Token     func() string     // the bearer token as it is now
 	PerMinute int               // most requests in any minute, of each project
-	Transport http.RoundTripper // nil: http.DefaultTransport
+	Transport http.RoundTripper // nil: one of [NewTransport]
 	Resource  ResourcePolicy
-	Log       *slog.Logger // nil: nothing is logged
+	Log       *slog.Logger       // nil: nothing is logged
+	Advise    func(error) string // says what to do where MK.IO does not answer; nil: nobody does
 }
 
 // A Client asks MK.IO. All its requests of one project share one budget. It tries again what may succeed
@@ -38,6 +39,7 @@ type Client struct {
 	resource  ResourcePolicy
 	metrics   *clientMetrics
 	clock     clock
+	silence   *silence
 	admit     func(token string) error
 
 	mu      sync.Mutex
@@ -46,8 +48,8 @@ type Client struct {
 
 // Limits of one request.
 const (
-	requestTime = 30 * time.Second
-	maxAnswer   = 64 << 20 // bytes; a page of a thousand records has a few million
+	requestTime = 25 * time.Second // after it, and the pause, the next try begins within 30 s of the first
+	maxAnswer   = 64 << 20         // bytes; a page of a thousand records has a few million
 	maxTries    = 4
 	firstWait   = time.Second // before the second try; it doubles
 	longestWait = time.Minute
@@ -63,18 +65,21 @@ func NewClient(c ClientConfig) (*Client, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Transport == nil {
+		c.Transport = NewTransport(nil)
+	}
 	return &Client{
 		base:  base,
 		token: c.Token,
 		http: &http.Client{
 			Transport:     c.Transport,
-			Timeout:       requestTime,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for one host
 		},
 		perMinute: c.PerMinute,
 		resource:  c.Resource,
 		metrics:   newClientMetrics(c.PerMinute),
 		clock:     clock{log: c.Log},
+		silence:   &silence{log: c.Log, advise: c.Advise},
 		admit:     func(string) error { return nil },
 		budgets:   map[string]*Budget{},
 	}, nil
@@ -201,6 +206,19 @@ func backoff(try int) time.Duration {
 
 // try makes a request once.
 func (c *Client) try(ctx context.Context, r request) (answer, error) {
+	began := time.Now()
+	a, err := c.ask(ctx, r)
+	switch {
+	case IsNetwork(err) && ctx.Err() == nil: // nobody has given it up
+		c.silence.lose(ctx, began, err)
+	case err == nil || StatusOf(err) != 0:
+		c.silence.answer()
+	}
+	return a, err
+}
+
+// ask makes a request once.
+func (c *Client) ask(ctx context.Context, r request) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
 	target := *c.base

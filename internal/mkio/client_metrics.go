@@ -79,7 +79,7 @@ func (c Class) String() string {
 // Collectors returns the client's metrics.
 func (c *Client) Collectors() []prometheus.Collector {
 	m := c.metrics
-	return []prometheus.Collector{m.requests, m.seconds, m.grants, m.limit, m.waits, tokenEnd{c}}
+	return []prometheus.Collector{m.requests, m.seconds, m.grants, m.limit, m.waits, tokenEnd{c}, c.silence}
 }
 
 // tokenEnd tells when the token ends, where it says so.

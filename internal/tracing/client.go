@@ -28,9 +28,16 @@ type client struct {
 	end   context.CancelFunc
 }
 
+// Times after which a connection over HTTP/2 that went silent is given up. All exports share it.
+const (
+	pingAfter = 10 * time.Second // without a frame from the collector
+	pingTime  = 5 * time.Second  // for the answer to a ping, and for each part of a request to be taken
+)
+
 func newClient(s *settings, version string) *client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = s.tls
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTime, WriteByteTimeout: pingTime}
 	ended, end := context.WithCancel(context.Background())
 	return &client{
 		settings: s,
