@@ -3,10 +3,14 @@
 package e2e
 
 import (
+	"context"
+	"encoding/pem"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -123,24 +127,38 @@ func TestASilentConnectionToNATSHoldsUpDeliveriesForHalfAMinute(t *testing.T) {
 	b.StopWell()
 }
 
+// Over HTTP/2 all requests share a connection, and another is made only when that one is given up.
 func TestASilentConnectionToMKIOHoldsUpPollingForHalfAMinute(t *testing.T) {
 	t.Parallel()
+	var made, inUse atomic.Int64 // connections, and the number of the one that was last asked over
+	type number struct{}
 	api := mkiofake.New(mkiofake.Config{Token: token, Projects: []string{mkiofake.VOD}, ReadLimit: -1})
-	var asked atomic.Int64
-	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
+	fake := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := r.Context().Value(number{}).(int64)
+		inUse.Store(n)
 		api.ServeHTTP(w, r)
 	}))
+	fake.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, number{}, made.Add(1))
+	}
+	fake.EnableHTTP2 = true
+	fake.StartTLS()
 	defer fake.Close()
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: fake.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	way := newForgetfulWay(t, fake.Listener.Addr().String())
-	b := bridgetest.StartBridge(t, "BRIDGE_MKIO_URL=http://"+way.Addr().String(), "BRIDGE_MKIO_TOKEN="+token, "BRIDGE_POLL_SWEEP=1s", "BRIDGE_POLL_ACTIVE=1s")
-	bridgetest.Eventually(t, "MK.IO is polled", func() bool { return asked.Load() > 0 })
+	b := bridgetest.StartBridge(t, "BRIDGE_MKIO_URL=https://"+way.Addr().String(), "BRIDGE_MKIO_CA="+authority,
+		"BRIDGE_MKIO_TOKEN="+token, "BRIDGE_POLL_SWEEP=1s", "BRIDGE_POLL_ACTIVE=1s")
+	bridgetest.Eventually(t, "MK.IO is polled", func() bool { return inUse.Load() == 1 })
 	way.forget()
-	before, began := asked.Load(), time.Now()
-	bridgetest.Eventually(t, "MK.IO is polled again", func() bool { return asked.Load() > before })
-	if took := time.Since(began); took > lostWithin+5*time.Second { // it is polled every few seconds
+	began := time.Now()
+	bridgetest.Eventually(t, "MK.IO is polled over another connection", func() bool { return inUse.Load() > 1 })
+	if took := time.Since(began); took > lostWithin {
 		t.Errorf("MK.IO was not asked for %s", took)
 	}
+	b.AwaitLog("MK.IO answers again")
 	b.StopWell()
 }
 
