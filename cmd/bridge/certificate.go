@@ -81,24 +81,31 @@ func (c *clientCA) reload() (changed bool, err error) {
 	return true, nil
 }
 
-// poolOf reads certificates. One that is broken is an error: whom it should let in would be kept out in silence.
+// poolOf reads certificates.
 func poolOf(content []byte) (*x509.CertPool, error) {
-	pool, found := x509.NewCertPool(), false
+	pool := x509.NewCertPool()
+	return pool, addCertificates(pool, content)
+}
+
+// addCertificates reads certificates into a pool. One that is broken is an error: whom it should let in would be kept out in
+// silence.
+func addCertificates(pool *x509.CertPool, content []byte) error {
+	found := false
 	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("it holds a %s: certificates alone belong there", block.Type)
+			return fmt.Errorf("it holds a %s: certificates alone belong there", block.Type)
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		pool.AddCert(cert)
 		found = true
 	}
 	if !found {
-		return nil, errors.New("it holds no certificate in PEM")
+		return errors.New("it holds no certificate in PEM")
 	}
-	return pool, nil
+	return nil
 }
 
 // modified is when the newest of some files was changed.

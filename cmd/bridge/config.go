@@ -38,6 +38,7 @@ type config struct {
 
 	MkioURL     string        `split_words:"true" default:"https://app.mk.io" desc:"base address of MK.IO's API; events' sources lie below it; another one than the log's is refused"`
 	MkioAdopt   string        `split_words:"true" desc:"go on with a log of another MK.IO: address (the same MK.IO under a new address) or all (what answers now is the one, and what it does not have becomes Deleted); remove it after the start that needed it"`
+	MkioCA      string        `split_words:"true" desc:"file with certificates that sign MK.IO's, or those of a proxy in front of it, besides the system's; read at start"`
 	MkioToken   secret        `split_words:"true" desc:"API token; without it nothing is polled"`
 	Projects    list          `split_words:"true" desc:"projects to sweep and to take deliveries of, comma-separated; empty: all that the token can see"`
 	Kinds       kinds         `desc:"kinds to poll, comma-separated; empty: all but source, content, destination"`
@@ -72,6 +73,8 @@ type config struct {
 
 	Resource string   `default:"redacted" desc:"the record in an event: full, redacted or none"`
 	MaxBody  byteSize `split_words:"true" default:"4MiB" desc:"largest body of a webhook request"`
+
+	IdleTimeout time.Duration `split_words:"true" default:"120s" desc:"how long an idle kept-alive connection of the webhook listener stays open: more than your load balancer keeps it, or a delivery may be sent into its closing"`
 
 	LogLevel  logLevel `split_words:"true" default:"info" desc:"debug, info, warn or error, at the start; PUT /v1/log-level changes it"`
 	LogFormat string   `split_words:"true" desc:"text or json; empty: text on a terminal, else json"`
@@ -190,6 +193,9 @@ func (c config) validate() error {
 	}
 	if c.MaxBody < 1<<10 || c.MaxBody > 1<<30 {
 		bad("MAX_BODY", "%s must be from 1KiB to 1GiB", c.MaxBody)
+	}
+	if c.IdleTimeout < time.Second || c.IdleTimeout > 24*time.Hour {
+		bad("IDLE_TIMEOUT", "%s must be from 1s to 24h", c.IdleTimeout)
 	}
 	if c.LogFormat != "" && c.LogFormat != "text" && c.LogFormat != "json" {
 		bad("LOG_FORMAT", "%q must be text or json", c.LogFormat)

@@ -72,6 +72,7 @@ func (d *doctor) examine(ctx context.Context) {
 		return
 	}
 	d.checkConfiguration()
+	d.checkSecrets()
 	nc, js := d.checkNATS(ctx)
 	if nc != nil {
 		defer nc.Close()

@@ -42,8 +42,13 @@ func (d *doctor) checkReachable(ctx context.Context) bool {
 		d.fail(check, reason(err), "correct BRIDGE_MKIO_URL")
 		return false
 	}
+	way, err := d.conf.wayToMKIO()
+	if err != nil {
+		d.fail(check, reason(err), "correct BRIDGE_MKIO_CA")
+		return false
+	}
 	client := http.Client{
-		Transport:     d.conf.transport,
+		Transport:     way,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	response, err := client.Do(request)

@@ -64,8 +64,12 @@ func (c config) client(log *slog.Logger) (*mkio.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	way, err := c.wayToMKIO()
+	if err != nil {
+		return nil, err
+	}
 	return mkio.NewClient(mkio.ClientConfig{
-		BaseURL: c.MkioURL, Token: c.MkioToken.value, PerMinute: c.PollRate, Resource: policy, Transport: c.transport, Log: log,
+		BaseURL: c.MkioURL, Token: c.MkioToken.value, PerMinute: c.PollRate, Resource: policy, Transport: way, Log: log, Advise: wayAdvice,
 	})
 }
 

@@ -54,8 +54,8 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	told := ctx // to stop
 	group, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, b.stop)()
-	publicServer := b.server(sendElsewhere(b.stopping, b.publicRoutes()))
-	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)))
+	publicServer := b.server(sendElsewhere(b.stopping, b.publicRoutes()), b.config.IdleTimeout)
+	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)), idleTime)
 	group.Go(func() error { return serveHTTP(publicServer, public) })
 	group.Go(func() error { return serveHTTP(adminServer, admin) })
 	group.Go(func() error { b.watchFiles(ctx); return nil })
@@ -117,6 +117,9 @@ func (b *bridge) warn() {
 	if b.poller == nil {
 		b.log.Warn("no API token is set: nothing is polled, and what no webhook tells stays unknown", "set", prefix+"_MKIO_TOKEN")
 	}
+	for _, w := range b.config.weakSecrets() {
+		b.log.Warn("a secret is easily guessed, and its listener can be reached from outside", "setting", w.setting, "why", w.why, "do", secretAdvice)
+	}
 	if b.embedded != nil && b.config.NatsListen != "" && !loopback(b.config.NatsListen) && b.config.readerToken() == nil {
 		b.log.Warn("the embedded NATS server can be reached from outside, and readers need no token", "set", readerTokenName)
 	}
@@ -127,13 +130,13 @@ const (
 	headerTime = 5 * time.Second
 	readTime   = 15 * time.Second
 	writeTime  = 30 * time.Second
-	idleTime   = 2 * time.Minute
-	maxHeader  = 16 << 10 // bytes
+	idleTime   = 2 * time.Minute // of the admin listener
+	maxHeader  = 16 << 10        // bytes
 )
 
 // server speaks HTTP/1.1 alone. A sender of deliveries gains nothing by HTTP/2, and with it a stranger could begin
 // requests and take them back faster than they are refused.
-func (b *bridge) server(routes http.Handler) *http.Server {
+func (b *bridge) server(routes http.Handler, idle time.Duration) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Server{
@@ -142,7 +145,7 @@ func (b *bridge) server(routes http.Handler) *http.Server {
 		ReadHeaderTimeout:            headerTime,
 		ReadTimeout:                  readTime,
 		WriteTimeout:                 writeTime,
-		IdleTimeout:                  idleTime,
+		IdleTimeout:                  idle,
 		MaxHeaderBytes:               maxHeader,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is for the routes to answer
 		ErrorLog:                     slog.NewLogLogger(b.log.Handler(), slog.LevelDebug),

@@ -34,6 +34,7 @@ func (b *bridge) streamEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no") // or nginx would keep events until it has a buffer full
 	w.WriteHeader(http.StatusOK)
 	stream := eventStream{w: w}
 	if stream.introduce(bounds) != nil {

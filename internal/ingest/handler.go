@@ -247,11 +247,35 @@ func jsonContent(h http.Header) bool {
 		if value == "application/json" { // nearly always
 			continue
 		}
-		media, _, err := mime.ParseMediaType(value)
+		media, err := mediaType(value)
 		json := media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 		if value != "" && (err != nil || !json) {
 			return false
 		}
 	}
 	return true
+}
+
+// mediaType reads the media type of a Content-Type. Parameters without a value (application/json;charset), which some
+// senders write, are passed over.
+func mediaType(value string) (string, error) {
+	media, _, err := mime.ParseMediaType(value)
+	if err == nil {
+		return media, nil
+	}
+	media, parameters, _ := strings.Cut(value, ";")
+	for parameter := range strings.SplitSeq(parameters, ";") {
+		if name := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(parameter), "=")); plainName(name) {
+			continue
+		}
+		media += ";" + parameter
+	}
+	media, _, err = mime.ParseMediaType(media)
+	return media, err
+}
+
+// plainName says whether a text is the name of a parameter and nothing else.
+func plainName(text string) bool {
+	_, _, err := mime.ParseMediaType("a/b;" + text + "=c")
+	return text != "" && err == nil
 }

@@ -63,12 +63,17 @@ type rendering struct {
 
 // render renders the chart for values, which are held against the schema first.
 func render(values map[string]any) (*rendering, error) {
+	return renderOn(values, chartutil.DefaultCapabilities)
+}
+
+// renderOn renders the chart for a cluster with what it is capable of.
+func renderOn(values map[string]any, cluster *chartutil.Capabilities) (*rendering, error) {
 	c, err := loader.Load(chartDir)
 	if err != nil {
 		return nil, err
 	}
 	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
-	all, err := chartutil.ToRenderValues(c, values, options, chartutil.DefaultCapabilities)
+	all, err := chartutil.ToRenderValues(c, values, options, cluster)
 	if err != nil {
 		return nil, err
 	}

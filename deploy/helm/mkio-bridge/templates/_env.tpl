@@ -26,6 +26,7 @@
 {{- $_ := set $env "BRIDGE_TLS_CERT" "/etc/mkio-bridge/tls/tls.crt" }}
 {{- $_ := set $env "BRIDGE_TLS_KEY" "/etc/mkio-bridge/tls/tls.key" }}
 {{- end }}
+{{- with $v.mkioCa }}{{ if .existingSecret }}{{ $_ := set $env "BRIDGE_MKIO_CA" (printf "/etc/mkio-bridge/mkio-ca/%s" .key) }}{{ end }}{{ end }}
 {{- with $v.tls.clientCa }}{{ if .existingSecret }}{{ $_ := set $env "BRIDGE_TLS_CLIENT_CA" (printf "/etc/mkio-bridge/client-ca/%s" .key) }}{{ end }}{{ end }}
 {{- with $v.otel }}
 {{- with .endpoint }}{{ $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . }}{{ end }}

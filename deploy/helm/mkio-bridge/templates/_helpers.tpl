@@ -71,3 +71,14 @@ app.kubernetes.io/managed-by: {{ $.Release.Service }}
 {{- define "mkio-bridge.portOf" -}}
 {{- regexFind ":[0-9]+$" (urlParse (first .)).host | trimPrefix ":" | default (last .) }}
 {{- end }}
+
+{{/* OpenShift gives each namespace users and groups of its own, and refuses others: it is left to choose, where the values are the chart's. */}}
+{{- define "mkio-bridge.podSecurityContext" -}}
+{{- $context := deepCopy .Values.podSecurityContext }}
+{{- if .Capabilities.APIVersions.Has "security.openshift.io/v1" }}
+{{- range list "runAsUser" "runAsGroup" "fsGroup" }}
+{{- if eq (get $context . | int) 65532 }}{{ $_ := unset $context . }}{{ end }}
+{{- end }}
+{{- end }}
+{{- toYaml $context }}
+{{- end }}

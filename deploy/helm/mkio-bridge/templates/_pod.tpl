@@ -22,7 +22,7 @@ spec:
   # Otherwise Kubernetes would set variables that look like the bridge's.
   enableServiceLinks: false
   securityContext:
-    {{- toYaml $v.podSecurityContext | nindent 4 }}
+    {{- include "mkio-bridge.podSecurityContext" . | nindent 4 }}
   terminationGracePeriodSeconds: {{ $v.terminationGracePeriodSeconds }}
   {{- with $v.priorityClassName }}
   priorityClassName: {{ . }}
@@ -106,7 +106,7 @@ spec:
 {{/* Secrets with certificates that are in use, by the name of their volume. */}}
 {{- define "mkio-bridge.certificates" -}}
 {{- $used := dict }}
-{{- range $name, $secret := dict "tls" .Values.tls.existingSecret "client-ca" .Values.tls.clientCa.existingSecret "nats-ca" .Values.nats.tls.ca.existingSecret "nats-client" .Values.nats.tls.client.existingSecret }}
+{{- range $name, $secret := dict "tls" .Values.tls.existingSecret "mkio-ca" .Values.mkioCa.existingSecret "client-ca" .Values.tls.clientCa.existingSecret "nats-ca" .Values.nats.tls.ca.existingSecret "nats-client" .Values.nats.tls.client.existingSecret }}
 {{- with $secret }}{{ $_ := set $used $name . }}{{ end }}
 {{- end }}
 {{- toYaml $used }}

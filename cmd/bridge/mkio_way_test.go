@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/pem"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// privateMKIO is a MK.IO whose certificate a private authority signed, and a file with that authority's.
+func privateMKIO(t *testing.T) (url, authority string) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"value": []}`)) // the reader is there
+	}))
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // handshakes fail on purpose
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	authority = filepath.Join(t.TempDir(), "ca.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(authority, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return server.URL, authority
+}
+
+func TestAPrivateAuthorityForMKIO(t *testing.T) {
+	url, authority := privateMKIO(t)
+	ask := func(c config) error {
+		t.Helper()
+		way, err := c.wayToMKIO()
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := way.RoundTrip(request)
+		if err != nil {
+			return err
+		}
+		return response.Body.Close()
+	}
+	if err := ask(config{}); err == nil || !strings.Contains(err.Error(), "BRIDGE_MKIO_CA") || !strings.Contains(err.Error(), "unknown authority") {
+		t.Errorf("without it: %v", err)
+	}
+	if err := ask(config{MkioCA: authority}); err != nil {
+		t.Errorf("with it: %v", err)
+	}
+}
+
+func TestTheFileOfThePrivateAuthorityMustHoldCertificates(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.pem")
+	if err := os.WriteFile(empty, []byte("none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{empty, filepath.Join(t.TempDir(), "gone.pem")} {
+		_, err := config{MkioCA: file, Resource: "redacted"}.client(nil)
+		if err == nil || !strings.Contains(err.Error(), "BRIDGE_MKIO_CA") || !strings.Contains(err.Error(), filepath.Base(file)) {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
+
+func TestDoctorNamesTheSettingOfAPrivateAuthority(t *testing.T) {
+	url, authority := privateMKIO(t)
+	for file, want := range map[string]string{"": "BRIDGE_MKIO_CA", authority: "answers"} {
+		var said strings.Builder
+		d := doctor{call: &call{stdout: &said}, conf: config{MkioURL: url, MkioCA: file}}
+		d.checkReachable(t.Context())
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("with %q: %s", file, said.String())
+		}
+	}
+}
