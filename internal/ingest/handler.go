@@ -263,14 +263,14 @@ func mediaType(value string) (string, error) {
 	if err == nil {
 		return media, nil
 	}
-	media, parameters, _ := strings.Cut(value, ";")
+	kept, parameters, _ := strings.Cut(value, ";")
+	all := []string{kept}
 	for parameter := range strings.SplitSeq(parameters, ";") {
-		if name := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(parameter), "=")); plainName(name) {
-			continue
+		if !plainName(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(parameter), "="))) {
+			all = append(all, parameter)
 		}
-		media += ";" + parameter
 	}
-	media, _, err = mime.ParseMediaType(media)
+	media, _, err = mime.ParseMediaType(strings.Join(all, ";"))
 	return media, err
 }
 

@@ -178,6 +178,7 @@ func TestARequestOnASilentConnectionIsRetriedOnANewOne(t *testing.T) {
 	for alpn, protocol := range protocols {
 		t.Run(alpn, func(t *testing.T) {
 			overNetwork(t, alpn, answerProject, func(t *testing.T, c *Client, n *network) {
+				t.Helper()
 				if p, err := c.Project(t.Context(), Urgent, "aurora-vod"); err != nil || p.ID != protocol {
 					t.Fatalf("%+v, %v", p, err)
 				}
@@ -217,6 +218,7 @@ func TestAnAnswerThatStallsIsAskedForOnANewConnection(t *testing.T) {
 				<-r.Context().Done()
 			}
 			overNetwork(t, alpn, handler, func(t *testing.T, c *Client, n *network) {
+				t.Helper()
 				half = make(chan struct{})
 				go func() { <-half; n.silence() }() // the client has read the half by then, or waits for it in vain
 				began := time.Now()
@@ -241,6 +243,7 @@ func TestAConnectionThatAnswersPingsAloneIsNotUsedAgain(t *testing.T) {
 				answerProject(w, r)
 			}
 			overNetwork(t, alpn, handler, func(t *testing.T, c *Client, n *network) {
+				t.Helper()
 				if _, err := c.Project(t.Context(), Urgent, "aurora-vod"); err != nil {
 					t.Fatal(err)
 				}
