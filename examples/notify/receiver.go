@@ -19,8 +19,12 @@ type receiver struct {
 }
 
 func newReceiver(s settings) receiver {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	// Over HTTP/2 all messages share a connection, and one that was forgotten on the way takes them in silence.
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: s.timeout, PingTimeout: s.timeout, WriteByteTimeout: s.timeout}
 	return receiver{url: s.url, contentType: s.contentType, client: &http.Client{
-		Timeout: s.timeout,
+		Transport: transport,
+		Timeout:   s.timeout,
 		// A redirect could take the message, and with it the secret of the address, elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
