@@ -12,9 +12,17 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
+// EmptyBatch is the detail of the answer 400 to an empty batch with the right secret. It says that deliveries sent the same
+// way would be taken.
+const EmptyBatch = "the batch is empty: the secret is right, and nothing is stored"
+
 // take commits a whole body: one delivery, or a batch of them.
 func (h *Handler) take(ctx context.Context, body []byte, received time.Time) answer {
 	items, err := mkio.SplitBatch(body)
+	if errors.Is(err, mkio.ErrEmptyBatch) {
+		return answer{status: http.StatusBadRequest, detail: EmptyBatch, probe: true}
+	}
+	h.metrics.last.SetToCurrentTime()
 	if err != nil {
 		return h.refuse(ctx, body, err, received)
 	}

@@ -68,7 +68,8 @@ type Handler struct {
 	c        Config
 	requests *semaphore.Weighted
 	bytes    *semaphore.Weighted
-	refusals rate.Sometimes // to be logged
+	failures rate.Sometimes // deliveries that could not be stored, to be logged
+	refusals refusals
 	metrics  *metrics
 }
 
@@ -78,7 +79,7 @@ func New(c Config) *Handler {
 		c:        c,
 		requests: semaphore.NewWeighted(maxRequests),
 		bytes:    semaphore.NewWeighted(max(bodyRoom, c.MaxBody+1)),
-		refusals: rate.Sometimes{First: 10, Interval: time.Second},
+		failures: rate.Sometimes{First: 10, Interval: time.Second},
 		metrics:  newMetrics(),
 	}
 }
@@ -90,6 +91,7 @@ type answer struct {
 	retryAfter string // seconds
 	cause      error  // told to the log alone
 	stranger   bool   // nothing says that the sender is MK.IO
+	probe      bool   // an empty batch: somebody tries whether deliveries arrive
 
 	about *lifecycle.Observation // what the delivery told, where it could be read; of a batch the worst item's; told to the log alone
 }
@@ -109,6 +111,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allowed)
 		a = answer{status: http.StatusMethodNotAllowed, detail: "deliveries come by POST", stranger: true}
 	}
+	h.answer(w, r, began, a)
+}
+
+// Refuse answers a request that is no delivery: one for another address of the listener, or in another protocol.
+func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, status int, detail string) {
+	h.answer(w, r, time.Now(), answer{status: status, detail: detail, stranger: true})
+}
+
+// answer writes an answer, counts it and logs it.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, began time.Time, a answer) {
 	if a.stranger {
 		w.Header().Set("Connection", "close") // for two minutes it would keep a place from a sender
 	}
@@ -121,41 +133,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // allowed are the methods of the webhook's address.
 const allowed = "POST, OPTIONS"
 
-// log writes the line of a request. All of them are there at debug, others where somebody may have to look into it.
-// What the request brought as a query or header is not: secrets are among it.
-func (h *Handler) log(r *http.Request, a answer, took time.Duration) {
-	level := slog.LevelDebug
-	switch {
-	case a.status >= 500: // all of them may be, for a while; the metric counts each
-		h.refusals.Do(func() { level = slog.LevelError })
-	case a.stranger: // who could fill the log
-	case a.status >= 400 || a.status == http.StatusAccepted:
-		level = slog.LevelWarn
-	}
-	if !h.c.Log.Enabled(r.Context(), level) {
-		return
-	}
-	attributes := []slog.Attr{
-		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.String("remote", r.RemoteAddr),
-		slog.Int("status", a.status), slog.String("detail", a.detail), slog.Int64("bytes", r.ContentLength), slog.Duration("took", took),
-	}
-	if o := a.about; o != nil {
-		attributes = append(attributes, slog.String("project", o.Key.Project), slog.String("kind", string(o.Key.Kind)),
-			slog.String("resource", h.c.Token(o.Key)), slog.String("delivery", o.Delivery.ID))
-	}
-	if a.cause != nil {
-		attributes = append(attributes, slog.Any("error", a.cause))
-	}
-	h.c.Log.LogAttrs(r.Context(), level, "delivery answered", attributes...)
-}
-
 // deliver takes one POST. A stranger's leaves no trace.
 func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 	if !authentic(r, h.c.Secrets()) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="mkio-bridge"`)
 		return answer{status: http.StatusUnauthorized, stranger: true, detail: "the webhook secret is missing or wrong: send it as X-Webhook-Secret, Authorization: Bearer or access_token"}
 	}
-	h.metrics.last.SetToCurrentTime()
 	ctx, span := h.c.Tracer.Receive(r.Context(), "POST /webhooks/mkio", r.Header)
 	a := h.accept(ctx, w, r)
 	endDelivery(span, a)

@@ -20,7 +20,7 @@ type metrics struct {
 
 // usual are the answers that a delivery may be given. They are counted from the start, with 0.
 var usual = []int{
-	http.StatusNoContent, http.StatusAccepted, http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestEntityTooLarge,
+	http.StatusNoContent, http.StatusAccepted, http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge,
 	http.StatusUnsupportedMediaType, http.StatusTooManyRequests, http.StatusServiceUnavailable,
 }
 
@@ -28,7 +28,7 @@ func newMetrics() *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mkio_bridge_webhook_requests_total",
-			Help: "Requests to the webhook's address, by method (POST, OPTIONS, other) and status.",
+			Help: "Requests to the webhook listener, by method (POST, OPTIONS, other) and status; 404 is for another path than the webhook's.",
 		}, []string{"method", "code"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:                        "mkio_bridge_webhook_request_duration_seconds",
@@ -62,10 +62,18 @@ func (m *metrics) observe(method string, status int, took time.Duration) {
 		counter.Inc()
 		return
 	}
-	if method != http.MethodPost && method != http.MethodOptions {
-		method = "other"
+	m.requests.WithLabelValues(methodClass(method), strconv.Itoa(status)).Inc()
+}
+
+// otherMethod is the label of requests whose method the webhook's address does not have.
+const otherMethod = "other"
+
+// methodClass is the label of a method, of which a sender may make up any.
+func methodClass(method string) string {
+	if method == http.MethodPost || method == http.MethodOptions {
+		return method
 	}
-	m.requests.WithLabelValues(method, strconv.Itoa(status)).Inc()
+	return otherMethod
 }
 
 // Collectors returns the handler's metrics.

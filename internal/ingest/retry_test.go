@@ -105,7 +105,7 @@ func TestWhatBecomesNoEventWhenItIsRetriedIsNotKeptTwice(t *testing.T) {
 		{"late", delivery("1", "c", "Running", 10), delivery("2", "c", "Starting", 5), "late false false"},
 		{"conflict", delivery("1", "c", "Running", 10), delivery("2", "c", "Stopped", 10), "conflict false false"},
 		{"malformed", "", "no JSON", "malformed false false"},
-		{"a batch", "", "[]", "malformed false false"},
+		{"a batch", "", "[" + strings.Repeat("1,", 1000) + "1]", "malformed false false"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := setUp(t, nil)

@@ -17,8 +17,11 @@ const maxBatch = 1000
 // A Delivery is the JSON of one delivery.
 type Delivery value
 
+// ErrEmptyBatch is for a batch without items. It is malformed, but there is nothing in it that could be lost.
+var ErrEmptyBatch = malformed("the batch is empty")
+
 // SplitBatch returns the deliveries of an HTTP body, in their order: the body itself, or the items of a
-// CloudEvents batch. The error is a [*Rejection] for a body that holds none.
+// CloudEvents batch. The error is a [*Rejection] for a body that holds none, [ErrEmptyBatch] for an empty batch.
 func SplitBatch(body []byte) ([]Delivery, error) {
 	if !utf8.Valid(body) {
 		return nil, malformed("the body is not UTF-8")
@@ -38,7 +41,7 @@ func SplitBatch(body []byte) ([]Delivery, error) {
 		items = append(items, Delivery(item))
 	}
 	if len(items) == 0 {
-		return nil, malformed("the batch is empty")
+		return nil, ErrEmptyBatch
 	}
 	return items, nil
 }
