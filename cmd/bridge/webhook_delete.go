@@ -28,7 +28,7 @@ func runDeleteRule(ctx context.Context, c *call) error {
 		if err != nil && !mkio.IsNotFound(err) {
 			return err
 		}
-		if err == nil && is.URL != ours && !*force {
+		if err == nil && !rule.Same(is.URL, ours) && !*force {
 			return fmt.Errorf("rule %s in project %s delivers to %s, which %s_WEBHOOK_URL does not name: delete it with --force", printable(name), printable(project), withoutQuery(is.URL), prefix)
 		}
 		deleted := false

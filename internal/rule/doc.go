@@ -16,8 +16,8 @@
 //
 // A PUT replaces the whole rule, and what is read back holds asterisks where secrets were. So the rule is always
 // put whole, from what is known here. Two things are left to people, unless forced: a rule of the name that
-// delivers to another address, which may be another bridge's, and one that was disabled and that
-// no note tells to be ours.
+// delivers to another address (not only with a slash at its end), which may be another bridge's, and one that was
+// disabled and that no note tells to be ours.
 //
 // # Event types that MK.IO refuses
 //

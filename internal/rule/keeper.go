@@ -91,7 +91,7 @@ func (k Keeper) plan(ctx context.Context, project string, force bool) (plan, err
 		p.want.Headers, _ = inTheOpen(is.Headers)
 		p.want.QueryParams = is.QueryParams
 		p.state = p.state.of(p.note, is.ID, p.secret)
-		if is.URL != address && !force {
+		if !Same(is.URL, address) && !force {
 			return p, &OtherURLError{Project: project, Rule: k.Name, Is: origin(is.URL), Want: origin(address)}
 		}
 		if !is.Enabled && !p.note.of(is.ID) && !force {

@@ -336,7 +336,7 @@ func TestWithoutABucketTheRuleIsPutEachTime(t *testing.T) {
 func TestAddress(t *testing.T) {
 	for public, want := range map[string]string{
 		"https://b.test": address[:8] + "b.test/webhooks/mkio", "https://b.test/": "https://b.test/webhooks/mkio",
-		"https://b.test/in/mkio": "https://b.test/in/mkio", "http://127.0.0.1:8080": "http://127.0.0.1:8080/webhooks/mkio",
+		"https://b.test/in/webhooks/mkio": "https://b.test/in/webhooks/mkio", "http://127.0.0.1:8080": "http://127.0.0.1:8080/webhooks/mkio",
 	} {
 		if got, err := Address(public); err != nil || got != want {
 			t.Errorf("%s: %s, %v", public, got, err)
