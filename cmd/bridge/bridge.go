@@ -37,6 +37,8 @@ type bridge struct {
 	stopping  context.Context // ends when serve begins to stop: streams of events must not hold it up
 	stop      func()          // ends stopping
 	farewell  *farewell
+
+	tlsFailures prometheus.Counter // at the webhook listener
 }
 
 // open builds a bridge that is ready to serve: NATS is there, the streams are as they must be, and
@@ -83,7 +85,8 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	if b.ingest, err = b.newIngest(); err != nil {
 		return err
 	}
-	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors(), {certificateEnd{b.tls}}}
+	b.tlsFailures = newTLSFailures()
+	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors(), {certificateEnd{b.tls}, b.tlsFailures}}
 	if b.config.polls() {
 		client, err := b.config.client(b.log)
 		if err != nil {

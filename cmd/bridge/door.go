@@ -8,11 +8,14 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 )
 
@@ -27,6 +30,9 @@ type door struct {
 	places chan struct{}
 	closed chan struct{}
 	once   sync.Once
+
+	tlsFailures prometheus.Counter              // nil: nobody counts them
+	unread      func(remote string, status int) // hears of requests that net/http refuses itself; nil: nobody does
 }
 
 func newDoor(l net.Listener, config *tls.Config, places int, log *slog.Logger) *door {
@@ -52,7 +58,7 @@ func (d *door) Accept() (net.Conn, error) {
 	if tcp, ok := raw.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(kernelBuffer)
 	}
-	return &visitor{framedConn: framedConn{Conn: conn}, leave: sync.OnceFunc(func() { <-d.places })}, nil
+	return &visitor{framedConn: framedConn{Conn: conn}, leave: sync.OnceFunc(func() { <-d.places }), unread: d.unread}, nil
 }
 
 // tlsFailed says why somebody does not come in: MK.IO or a proxy may be among them, when a certificate has ended or is
@@ -61,8 +67,19 @@ func (d *door) tlsFailed(remote net.Addr, err error) {
 	level := slog.LevelDebug
 	if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, syscall.ECONNRESET) {
 		d.warn.Do(func() { level = slog.LevelWarn })
+		if d.tlsFailures != nil {
+			d.tlsFailures.Inc()
+		}
 	}
 	d.log.Log(context.Background(), level, "no TLS connection came about", "remote", remote.String(), "error", err)
+}
+
+// newTLSFailures counts the connections that get no further than TLS.
+func newTLSFailures() prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "mkio_bridge_webhook_tls_failures_total",
+		Help: "Connections to the webhook listener that were refused within TLS; those that leave at once, as probes do, are not counted.",
+	})
 }
 
 // Close ends the waiting too.
@@ -74,7 +91,36 @@ func (d *door) Close() error {
 // A visitor is a connection that was let in.
 type visitor struct {
 	framedConn
-	leave func()
+	leave  func()
+	unread func(remote string, status int)
+}
+
+// Write notes the answers that net/http gives without a handler, to headers that it cannot read or that are too many. No
+// other way tells of them. Those of handlers have a date.
+func (v *visitor) Write(p []byte) (int, error) {
+	if v.unread != nil {
+		if status := statusWithoutDate(p); status >= http.StatusBadRequest {
+			v.unread(v.RemoteAddr().String(), status)
+		}
+	}
+	return v.Conn.Write(p)
+}
+
+// statusWithoutDate is the status of an answer that has no date; 0 for all else that is written.
+func statusWithoutDate(p []byte) int {
+	rest, begins := bytes.CutPrefix(p, []byte("HTTP/1.1 "))
+	if !begins || len(rest) < 3 {
+		return 0
+	}
+	header, _, _ := bytes.Cut(rest, []byte("\r\n\r\n"))
+	if bytes.Contains(header, []byte("\r\nDate: ")) {
+		return 0
+	}
+	status, err := strconv.Atoi(string(rest[:3]))
+	if err != nil {
+		return 0
+	}
+	return status
 }
 
 // Close gives the place back.

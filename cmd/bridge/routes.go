@@ -14,12 +14,12 @@ import (
 // webhookPath is the address that a rule of MK.IO delivers to.
 const webhookPath = "/webhooks/mkio"
 
-// publicRoutes is all that the public listener has.
+// publicRoutes is all that the public listener has: the webhook's path, which may end in a slash. A ServeMux would redirect
+// what is nearly it, secret in the query and all.
 func (b *bridge) publicRoutes() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != webhookPath || r.URL.RawPath != "" { // it has one spelling; a ServeMux would redirect what is nearly it, secret in the query and all
-			w.Header().Set("Connection", "close") // strangers have no place kept for them
-			notFound(w, r)
+		if strings.TrimSuffix(r.URL.Path, "/") != webhookPath || r.URL.RawPath != "" {
+			b.ingest.Refuse(w, r, http.StatusNotFound, "there is nothing at this path: deliveries are taken at "+webhookPath)
 			return
 		}
 		b.ingest.ServeHTTP(w, r)

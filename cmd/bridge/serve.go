@@ -49,13 +49,14 @@ func (l listeners) close() {
 // last, in close.
 func (b *bridge) serve(ctx context.Context, l listeners) error {
 	public := newDoor(l.public, b.tls.config(), placesOf(publicShare), b.log)
+	public.tlsFailures, public.unread = b.tlsFailures, b.ingest.RefusedUnread
 	admin := newDoor(l.admin, nil, placesOf(adminShare), b.log)
 
 	told := ctx // to stop
 	group, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, b.stop)()
-	publicServer := b.server(sendElsewhere(b.stopping, b.publicRoutes()), b.config.IdleTimeout)
-	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)), idleTime)
+	publicServer := b.server(sendElsewhere(b.stopping, b.publicRoutes()), b.ingest.Refuse, b.config.IdleTimeout)
+	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)), refuse, idleTime)
 	group.Go(func() error { return serveHTTP(publicServer, public) })
 	group.Go(func() error { return serveHTTP(adminServer, admin) })
 	group.Go(func() error { b.watchFiles(ctx); return nil })
@@ -114,6 +115,9 @@ func (b *bridge) warn() {
 	if len(b.config.WebhookSecrets.all()) == 0 {
 		b.log.Warn("no webhook secret is set: every delivery is accepted", "set", prefix+"_WEBHOOK_SECRETS")
 	}
+	if b.poller == nil && b.config.WebhookURL != "" {
+		b.log.Warn("no API token is set: the webhook rule is not registered, and delivers only where somebody made it", "set", prefix+"_MKIO_TOKEN")
+	}
 	if b.poller == nil {
 		b.log.Warn("no API token is set: nothing is polled, and what no webhook tells stays unknown", "set", prefix+"_MKIO_TOKEN")
 	}
@@ -136,11 +140,11 @@ const (
 
 // server speaks HTTP/1.1 alone. A sender of deliveries gains nothing by HTTP/2, and with it a stranger could begin
 // requests and take them back faster than they are refused.
-func (b *bridge) server(routes http.Handler, idle time.Duration) *http.Server {
+func (b *bridge) server(routes http.Handler, refuse refuser, idle time.Duration) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Server{
-		Handler:                      lastRequests(endUnread(routes)),
+		Handler:                      lastRequests(endUnread(routes), refuse),
 		Protocols:                    &protocols,
 		ReadHeaderTimeout:            headerTime,
 		ReadTimeout:                  readTime,
@@ -179,16 +183,24 @@ func (b *bodyEnd) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// A refuser answers a request that is refused.
+type refuser func(w http.ResponseWriter, r *http.Request, status int, detail string)
+
+// refuse leaves no trace of what it refuses.
+func refuse(w http.ResponseWriter, _ *http.Request, status int, detail string) {
+	problem.Write(w, status, detail)
+}
+
 // lastRequests has the connection end after a request whose own end another reader might see elsewhere: behind chunks,
 // and in HTTP/1.0. Nothing that follows is taken for a request ([framedConn]).
-func lastRequests(next http.Handler) http.Handler {
+func lastRequests(next http.Handler, refuse refuser) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
 			w.Header().Set("Connection", "close")
 		}
 		if r.ProtoMajor != 1 { // net/http lets the preface of HTTP/2 through
 			w.Header().Set("Connection", "close")
-			problem.Write(w, http.StatusHTTPVersionNotSupported, "speak HTTP/1.1")
+			refuse(w, r, http.StatusHTTPVersionNotSupported, "speak HTTP/1.1")
 			return
 		}
 		next.ServeHTTP(w, r)

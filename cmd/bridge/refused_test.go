@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mkio-bridge/internal/bridgetest"
+)
+
+// logBuffer is a log that is read while it is written.
+type logBuffer struct {
+	mu      sync.Mutex
+	content bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.content.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.content.String()
+}
+
+// serveLogged serves a bridge that logs at the default level.
+func serveLogged(t *testing.T, change func(*config)) (b *bridge, addr string, logs *logBuffer) {
+	t.Helper()
+	logs = &logBuffer{}
+	b = openWith(t, change)
+	b.log = slog.New(slog.NewTextHandler(logs, nil))
+	var err error
+	if b.ingest, err = b.newIngest(); err != nil {
+		t.Fatal(err)
+	}
+	b.metrics = newRegistry(b.ingest.Collectors(), []prometheus.Collector{b.tlsFailures})
+	addr, _ = serve(t, b)
+	return b, addr, logs
+}
+
+// counted is a metric of a bridge, added up over all labels that have a value.
+func counted(t *testing.T, b *bridge, name, label string) (sum float64) {
+	t.Helper()
+	families, err := b.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			matches := label == ""
+			for _, l := range m.GetLabel() {
+				matches = matches || l.GetValue() == label
+			}
+			if family.GetName() == name && matches {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+// The address of an earlier registration may end in a slash, and people add one.
+func TestDeliveriesAreTakenWithASlashAtTheEnd(t *testing.T) {
+	b, addr, _ := serveForTest(t, nil)
+	raw := rawDelivery("Connection: close\r\n", jobDelivery(t, "slash", "Finished", nil))
+	if answer := sendRaw(t, addr, strings.Replace(raw, webhookPath, webhookPath+"/", 1)); statusOf(answer) != http.StatusNoContent {
+		t.Errorf("it is answered %q", answer)
+	}
+	if names := jobNames(t, b); !slices.Contains(names, "slash") {
+		t.Errorf("the log holds %q", names)
+	}
+}
+
+// A delivery that comes as far as the listener and no further is counted, and logged at the default level without what may
+// be secret.
+func TestWhatTheListenerRefusesIsCountedAndLogged(t *testing.T) {
+	delivery := rawDelivery("Connection: close\r\n", jobDelivery(t, "nearly", "Finished", nil))
+	at := func(target string) string { return strings.Replace(delivery, webhookPath, target, 1) }
+	tests := []struct {
+		name, raw string
+		status    int
+		word      string // of the line
+	}{
+		{"a prefix", at("/prefix" + webhookPath + "?access_token=hunter2"), http.StatusNotFound, webhookPath},
+		{"two slashes", at(webhookPath + "//"), http.StatusNotFound, webhookPath},
+		{"no path", at("/"), http.StatusNotFound, webhookPath},
+		{"a wrong secret", strings.Replace(at(webhookPath+"?access_token=hunter2"), demoSecret, "wrong", 1), http.StatusUnauthorized, "secret"},
+		{"not JSON", strings.Replace(delivery, "application/json", "text/plain", 1), http.StatusUnsupportedMediaType, "JSON"},
+		{"a header too large", strings.Replace(delivery, "Host:", "X-Large: "+strings.Repeat("x", 2*maxHeader)+"\r\nHost:", 1), http.StatusRequestHeaderFieldsTooLarge, "header"},
+		{"two lengths", strings.Replace(delivery, "Host:", "Content-Length: 1\r\nHost:", 1), http.StatusBadRequest, "header"},
+		{"no HTTP", "hello\r\n\r\n", http.StatusBadRequest, "header"},
+		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", http.StatusHTTPVersionNotSupported, "HTTP/1.1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b, addr, logs := serveLogged(t, nil)
+			if answer := sendRaw(t, addr, tt.raw); statusOf(answer) != tt.status {
+				t.Fatalf("it is answered %q", answer)
+			}
+			bridgetest.Eventually(t, "the refusal is counted", func() bool {
+				return counted(t, b, "mkio_bridge_webhook_requests_total", fmt.Sprint(tt.status)) == 1
+			})
+			var refused []string
+			for line := range strings.Lines(logs.String()) {
+				if strings.Contains(line, "level=WARN") && strings.Contains(line, fmt.Sprintf("status=%d", tt.status)) && strings.Contains(line, tt.word) {
+					refused = append(refused, line)
+				}
+			}
+			if len(refused) != 1 || strings.Contains(logs.String(), "hunter2") {
+				t.Errorf("the log has %s", logs)
+			}
+		})
+	}
+}
+
+// A connection that gets no further than TLS is counted; one that only looks whether the port is open is not.
+func TestTLSThatFailsIsCounted(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	writeCertificate(t, cert, key, 1)
+	b, addr, logs := serveLogged(t, func(c *config) { c.TLSCert, c.TLSKey = cert, key })
+	probe, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe.Close()
+	if _, err := tls.Dial("tcp", addr, &tls.Config{ServerName: "bridge.test"}); err == nil {
+		t.Fatal("a certificate of nobody is trusted")
+	}
+	if answer := sendRaw(t, addr, rawDelivery("", []byte("{}"))); statusOf(answer) != http.StatusBadRequest {
+		t.Errorf("a request without TLS is answered %q", answer)
+	}
+	bridgetest.Eventually(t, "both failures are counted", func() bool { return counted(t, b, "mkio_bridge_webhook_tls_failures_total", "") == 2 })
+	if !strings.Contains(logs.String(), "level=WARN") {
+		t.Errorf("the log has %s", logs)
+	}
+}
