@@ -73,6 +73,7 @@ func (d *doctor) examine(ctx context.Context) {
 	}
 	d.checkConfiguration()
 	d.checkSecrets()
+	d.checkArrival(ctx)
 	nc, js := d.checkNATS(ctx)
 	if nc != nil {
 		defer nc.Close()
@@ -85,21 +86,37 @@ func (d *doctor) checkConfiguration() {
 	if len(d.conf.WebhookSecrets.all()) == 0 {
 		d.warn("webhook secret", "there is none: whoever reaches "+d.conf.Listen+" can make up events", "set BRIDGE_WEBHOOK_SECRETS")
 	}
+	d.checkWebhookURL()
+}
+
+// checkWebhookURL checks what can be seen of the webhook's address without a request.
+func (d *doctor) checkWebhookURL() {
 	const check = "webhook URL"
 	if d.conf.WebhookURL == "" {
 		d.warn(check, "there is none: no webhook rule is registered, and changes are found by polling alone", "set BRIDGE_WEBHOOK_URL to the address at which MK.IO reaches this bridge")
 		return
 	}
 	u, err := url.Parse(d.conf.WebhookURL)
-	switch {
-	case err != nil: // loadConfig has read it
-	case private(u.Hostname()):
-		d.warn(check, u.Host+" is an address of this machine or network, which MK.IO in the cloud cannot reach", "set BRIDGE_WEBHOOK_URL to a public address")
-	case u.Scheme != "https":
-		d.warn(check, "over http anybody on the way can read the secret", "put TLS in front, or set BRIDGE_TLS_CERT and BRIDGE_TLS_KEY, and give an https address")
-	default:
-		d.ok(check, u.Host+"; whether MK.IO reaches it, only its deliveries tell")
+	if err != nil { // loadConfig has read it
+		return
 	}
+	var found, do []string
+	note := func(what, advice string) { found, do = append(found, what), append(do, advice) }
+	if private(u.Hostname()) {
+		note(u.Host+" is an address of this machine or network, which MK.IO in the cloud cannot reach", "set BRIDGE_WEBHOOK_URL to a public address")
+	}
+	if u.Scheme != "https" {
+		note("over http anybody on the way can read the secret", "put TLS in front, or set BRIDGE_TLS_CERT and BRIDGE_TLS_KEY, and give an https address")
+	}
+	if !d.conf.polls() {
+		note("without an API token the webhook rule is neither registered nor checked, so that nothing is delivered to "+u.Host+" where nobody made the rule by hand",
+			"set BRIDGE_MKIO_TOKEN, or see in MK.IO that each project has a rule that delivers there")
+	}
+	if len(found) > 0 {
+		d.warn(check, strings.Join(found, "; "), strings.Join(do, "; "))
+		return
+	}
+	d.ok(check, u.Host+"; whether MK.IO reaches it, only its deliveries tell")
 }
 
 // private says whether a host can be seen not to be public.

@@ -79,7 +79,7 @@ func (d *doctor) checkTwins(all []mkio.Rule, check string) {
 		return // none is configured
 	}
 	for _, r := range all {
-		if r.Name != d.conf.WebhookRule && r.URL == ours {
+		if r.Name != d.conf.WebhookRule && rule.Same(r.URL, ours) {
 			d.warn(check, "rule "+printable(r.Name)+" delivers here too, so that everything comes twice, for nothing", "delete one of them")
 		}
 	}

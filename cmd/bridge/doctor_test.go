@@ -30,7 +30,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 		checks[f.Check] = true
 	}
 	for _, check := range []string{
-		"configuration", "webhook URL", "NATS", "JetStream", "stream MKIO_EVENTS", "stream KV_mkio_bridge", "publishing", "MK.IO", "API token", "projects",
+		"configuration", "webhook URL", "delivery to the webhook URL", "NATS", "JetStream", "stream MKIO_EVENTS", "stream KV_mkio_bridge", "publishing", "MK.IO", "API token", "projects",
 		"right to read job in aurora-vod", "right to read live-output in aurora-vod", "right to read scheduled-operation in aurora-vod",
 		"webhook rule mkio-bridge in aurora-vod", "deliveries of webhook rule mkio-bridge in aurora-vod",
 	} {

@@ -31,6 +31,8 @@ type tinyMKIO struct {
 	denied  []string // beginnings of addresses in the project
 	history []map[string]any
 	live    string // rows of media/liveEvents
+
+	public *publicAddress // of the bridge that is installed
 }
 
 const tinyProject = "/api/v1/projects/aurora-vod"
@@ -126,6 +128,7 @@ func installed(t *testing.T) *tinyMKIO {
 	m := &tinyMKIO{t: t, rules: map[string]map[string]any{}}
 	api := httptest.NewServer(m)
 	t.Cleanup(api.Close)
+	m.public = newPublicAddress(t)
 	for name, value := range map[string]string{
 		"BRIDGE_NATS_URL": url, "BRIDGE_MKIO_URL": api.URL, "BRIDGE_MKIO_TOKEN": token(time.Now().AddDate(0, 2, 0)), "BRIDGE_POLL_RATE": "100000",
 		"BRIDGE_WEBHOOK_URL": "https://bridge.example.com", "BRIDGE_WEBHOOK_SECRETS": "REDACT-ME-new,REDACT-ME-old",
