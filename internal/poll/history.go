@@ -2,7 +2,6 @@ package poll
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
@@ -47,11 +46,8 @@ func (p *project) watchHistory(ctx context.Context) {
 		default:
 			failures++
 			p.metrics.failed(p.name, "history", err)
-			level := slog.LevelDebug
-			if failures == 1 && !mkio.IsNotFound(err) { // without a rule there is no history
-				level = slog.LevelWarn
-			}
-			p.log.Log(ctx, level, "the delivery history cannot be read; it is tried again", "rule", p.Rule, "error", err, "do", advice(err))
+			first := failures == 1 && !mkio.IsNotFound(err) // without a rule there is no history
+			p.log.Log(ctx, p.outage.level(err, first), "the delivery history cannot be read; it is tried again", "rule", p.Rule, "error", err, "do", advice(err))
 			wait = max(wait, retryAfter(failures))
 		}
 		if pause(ctx, wait) != nil {

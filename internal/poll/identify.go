@@ -50,6 +50,7 @@ func (i *identification) question() (found identity.Found, upTo uint64, unknown 
 func (p *project) identifyAnew(ctx context.Context) error {
 	organisation := p.Client.Organisation()
 	answered, err := p.Client.Project(ctx, mkio.Changes, p.name)
+	p.outage.project(err)
 	switch {
 	case isMismatch(err):
 		p.refuse(err)

@@ -3,7 +3,6 @@ package poll
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"mkio-bridge/internal/identity"
@@ -133,14 +132,10 @@ func (p *project) awaitIdentity(ctx context.Context) {
 // noAnswer notes that the project does not answer.
 func (p *project) noAnswer(err error, wait time.Duration, first bool) {
 	p.metrics.failed(p.name, "project", err)
-	level := slog.LevelDebug
-	if first {
-		level = slog.LevelWarn
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.silent(err, time.Now(), wait) {
-		p.log.Log(context.Background(), level, "the project does not answer; nothing of it is Deleted until it does", "error", err, "do", advice(err))
+		p.log.Log(context.Background(), p.outage.level(err, first), "the project does not answer; nothing of it is Deleted until it does", "error", err, "do", advice(err))
 	}
 }
 

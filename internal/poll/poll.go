@@ -113,6 +113,7 @@ func (p *Poller) Run(ctx context.Context) {
 	defer running.Wait()
 	started := map[string]context.CancelFunc{}
 	var warned time.Time
+	var listing unlisted
 	p.loadIdentity(ctx)
 	for {
 		warned = p.warnOfToken(time.Now(), warned)
@@ -122,8 +123,9 @@ func (p *Poller) Run(ctx context.Context) {
 		}
 		if err != nil {
 			p.metrics.failed("", "projects", err)
-			p.Logger.Error("MK.IO does not tell all its projects; those that are known are polled on", "error", err, "do", p.adviceOn(err))
+			p.Logger.Log(ctx, listing.level(err, time.Now(), p.Full), "MK.IO does not tell all its projects; those that are known are polled on", "error", err, "do", p.adviceOn(err))
 		} else {
+			listing = unlisted{}
 			for name, stop := range started {
 				if !slices.Contains(projects, name) {
 					p.Logger.Warn("the project is not among MK.IO's active projects any more and is polled no longer", "project", name)

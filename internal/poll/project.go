@@ -22,6 +22,7 @@ type project struct {
 	coverage coverage
 	identity identification
 	patience *patience
+	outage   outage
 	errands  sync.WaitGroup
 	wake     chan struct{} // holds one token when the loop has something new to look at
 
@@ -257,6 +258,7 @@ func (p *project) ended(ctx context.Context, l *list, e errand, err error) {
 		return
 	}
 	if err == nil {
+		p.outage.answered()
 		if l.failures[e] > 0 {
 			p.log.Info("it can be asked for again", "list", l.String(), "errand", e.String())
 		}
@@ -276,14 +278,10 @@ func (p *project) ended(ctx context.Context, l *list, e errand, err error) {
 		l.next[changes] = later(l.next[changes], l.next[e])
 	}
 	p.metrics.failed(p.name, l.String(), err)
-	level := slog.LevelDebug // it was said before
-	if l.failures[e] == 1 {
-		level = slog.LevelWarn
-	}
 	if p.silent(err, now, wait) {
 		return
 	}
-	p.log.Log(ctx, level, "it cannot be asked for, and is tried again", "list", l.String(), "errand", e.String(), "error", err, "do", advice(err), "in", wait)
+	p.log.Log(ctx, p.outage.level(err, l.failures[e] == 1), "it cannot be asked for, and is tried again", "list", l.String(), "errand", e.String(), "error", err, "do", advice(err), "in", wait)
 }
 
 // silent says whether an error stops all asking of the project for a while, and says so once.

@@ -1,9 +1,6 @@
 package poll
 
-import (
-	"context"
-	"log/slog"
-)
+import "context"
 
 // keepRule keeps the project's webhook rule right until the context ends. Without a rule polling goes on: it
 // takes longer to see what a webhook would have told.
@@ -27,12 +24,8 @@ func (p *project) keepRule(ctx context.Context) {
 			failures = 0
 		default:
 			failures++
-			level := slog.LevelDebug
-			if failures == 1 {
-				level = slog.LevelWarn
-			}
 			p.metrics.failed(p.name, "rule", err)
-			p.log.Log(ctx, level, "the webhook rule cannot be kept right; polling goes on, and it is tried again", "rule", p.Rule, "error", err, "do", advice(err))
+			p.log.Log(ctx, p.outage.level(err, failures == 1), "the webhook rule cannot be kept right; polling goes on, and it is tried again", "rule", p.Rule, "error", err, "do", advice(err))
 			wait = max(wait, retryAfter(failures))
 		}
 		if pause(ctx, wait) != nil {

@@ -1,0 +1,86 @@
+package poll
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"mkio-bridge/internal/mkio"
+)
+
+// An outage is a cause for which everything that is asked of a project fails alike: MK.IO is not reached, or does not know
+// the project. It is one warning, whatever failed first, until something is answered again.
+type outage struct {
+	mu      sync.Mutex
+	unknown bool // MK.IO answered that there is no such project
+	said    map[string]bool
+}
+
+// Causes of outages.
+const (
+	unreached      = "MK.IO is not reached"
+	unknownProject = "MK.IO does not know the project"
+)
+
+// level is that of the line about an error; first says whether what failed had succeeded before.
+func (o *outage) level(err error, first bool) slog.Level {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	cause := ""
+	switch {
+	case mkio.IsNetwork(err):
+		cause = unreached
+	case o.unknown && mkio.IsNotFound(err):
+		cause = unknownProject
+	}
+	if !first || o.said[cause] {
+		return slog.LevelDebug
+	}
+	if cause != "" {
+		o.say(cause)
+	}
+	return slog.LevelWarn
+}
+
+func (o *outage) say(cause string) {
+	if o.said == nil {
+		o.said = map[string]bool{}
+	}
+	o.said[cause] = true
+}
+
+// project notes what MK.IO answered, asked for the project itself.
+func (o *outage) project(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case mkio.IsNotFound(err):
+		o.unknown = true
+	case !mkio.IsNetwork(err):
+		o.unknown = false
+		delete(o.said, unknownProject)
+	}
+}
+
+// answered notes that MK.IO answered a request with what was asked for.
+func (o *outage) answered() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.said, unreached)
+}
+
+// An unlisted is why the projects cannot be listed, as far as that was said; zero: they can.
+type unlisted struct {
+	reason string
+	said   time.Time
+}
+
+// level is that of the line about an error: one that lasts is repeated now and then.
+func (u *unlisted) level(err error, now time.Time, every time.Duration) slog.Level {
+	reason := reasonOf(err)
+	if reason == u.reason && now.Sub(u.said) < every {
+		return slog.LevelDebug
+	}
+	*u = unlisted{reason, now}
+	return slog.LevelError
+}
