@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"mkio-bridge/internal/audit"
@@ -88,21 +89,48 @@ func (q *auditQuery) cover(ctx context.Context, log *eventlog.Log) ([]audit.Cove
 		}
 		records[of{r.Project, r.Kind}] = append(records[of{r.Project, r.Kind}], r)
 	}
+	oldest := sync.OnceValues(func() (eventlog.StoredCoverage, error) { return log.FirstCoverage(ctx, "", "") })
 	var covers []audit.Coverage
 	for _, rows := range records {
-		since := q.query.Since
+		since, first := q.query.Since, rows[0].From
 		if since.IsZero() {
-			since = rows[0].From
+			since = first
+		}
+		var begun *time.Time
+		if since.Before(first) {
+			never, err := q.neverCompared(ctx, log, rows[0], oldest)
+			if err != nil {
+				return nil, err
+			}
+			if never { // so there is nothing to prove
+				since, begun = first, &first
+			}
 		}
 		if !since.Before(q.query.Until) {
 			continue // all of it is of later
 		}
-		covers = append(covers, audit.Cover(rows, since, q.query.Until, q.now))
+		c := audit.Cover(rows, since, q.query.Until, q.now)
+		c.Begun = begun
+		covers = append(covers, c)
+	}
+	if len(records) > 0 && len(covers) == 0 {
+		return nil, errors.New("the period ends before the first sweep on record began: choose a later --until")
 	}
 	slices.SortFunc(covers, func(a, b audit.Coverage) int {
 		return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(a.Kind, b.Kind))
 	})
 	return covers, nil
+}
+
+// neverCompared says whether the first record that was read of a project and kind is the first there ever was: no older
+// one of them is kept, and none can have aged out.
+func (q *auditQuery) neverCompared(ctx context.Context, log *eventlog.Log, read event.Coverage, oldest func() (eventlog.StoredCoverage, error)) (bool, error) {
+	first, err := log.FirstCoverage(ctx, read.Project, read.Kind)
+	if err != nil || first.Record.RecordedTime.Before(read.RecordedTime) {
+		return false, err
+	}
+	kept, err := oldest()
+	return err == nil && (kept.Sequence == 1 || !kept.Stored.After(q.query.Since)), err
 }
 
 func printCoversJSON(w io.Writer, covers []audit.Coverage) error {
@@ -128,5 +156,22 @@ func printCovers(w io.Writer, covers []audit.Coverage) error {
 			}
 		}
 	}
-	return nil
+	return printBegun(w, covers)
+}
+
+// printBegun says of which kinds the period begins later than was asked for.
+func printBegun(w io.Writer, covers []audit.Coverage) error {
+	var begun []time.Time
+	for _, c := range covers {
+		if c.Begun != nil {
+			begun = append(begun, c.Begun.UTC())
+		}
+	}
+	if len(begun) == 0 {
+		return nil
+	}
+	first, last := slices.MinFunc(begun, time.Time.Compare), slices.MaxFunc(begun, time.Time.Compare)
+	_, err := fmt.Fprintf(w, "%d of these begin with their first sweep (%s to %s): before it there was nothing to compare\n",
+		len(begun), first.Format(time.RFC3339), last.Format(time.RFC3339))
+	return err
 }

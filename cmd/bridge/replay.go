@@ -51,11 +51,13 @@ func runReplay(ctx context.Context, c *call) error {
 		result, err = replay.Stored(ctx, js, names, conf)
 	}
 	progress.clear()
-	c.tellReplay(result, arguments[0])
+	if err == nil || result.Count > 0 {
+		c.tellReplay(result, arguments[0])
+	}
 	return err
 }
 
-// tellReplay says what was published, also when it was not all.
+// tellReplay says what was published, also when a failure kept the rest from it.
 func (c *call) tellReplay(r replay.Result, prefix string) {
 	switch {
 	case r.Count > 0:

@@ -17,7 +17,7 @@ func runVerify(ctx context.Context, c *call) error {
 	var erased sequences
 	var output string
 	set := c.flags()
-	set.Func("root", "prove as well that nothing was changed or cut off since this root was printed", func(v string) error {
+	set.Func("root", "prove as well that nothing was changed or cut off since this root, or the line with it, was printed", func(v string) error {
 		r, err := audit.ParseRoot(v)
 		root = &r
 		return err
@@ -66,7 +66,7 @@ func (c *call) verifyText(r *audit.Report, root *audit.Root) error {
 			fmt.Fprintf(c.stdout, "nothing up to event %d was changed or cut off since the root was taken\n", root.Sequence)
 		}
 	}
-	_, err := fmt.Fprintf(c.stdout, "root %s\n", r.Root)
+	_, err := fmt.Fprintf(c.stdout, "%s %s\n", audit.RootLabel, r.Root)
 	return err
 }
 

@@ -33,6 +33,9 @@ type Coverage struct {
 	Differed  int  `json:"differed"`
 	Repaired  int  `json:"repaired"`
 	Pending   bool `json:"pending"` // the period's end waits for a sweep that is not due yet
+	// Begun is when the kind was compared for the first time ever, where that is why the period begins later than was
+	// asked for; nil: it does not.
+	Begun *time.Time `json:"begun,omitempty"`
 }
 
 // Complete says whether there is no gap: all of the period is proven, or its end waits for the next sweep.

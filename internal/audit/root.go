@@ -22,12 +22,19 @@ type Root struct {
 
 func (r Root) String() string { return fmt.Sprintf("%d:%s", r.Sequence, r.Digest) }
 
-// ParseRoot reads a root.
+// RootLabel stands before a root in the line that shows it.
+const RootLabel = "root"
+
+// ParseRoot reads a root, also with the line, or at the end of the lines, that show it.
 func ParseRoot(s string) (Root, error) {
-	number, digest, _ := strings.Cut(s, ":")
+	root := strings.TrimSpace(s)
+	if words := strings.Fields(s); len(words) > 1 && words[len(words)-2] == RootLabel {
+		root = words[len(words)-1]
+	}
+	number, digest, _ := strings.Cut(root, ":")
 	sequence, err := strconv.ParseUint(number, 10, 64)
 	if raw, hexErr := hex.DecodeString(digest); err != nil || hexErr != nil || len(raw) != sha256.Size {
-		return Root{}, fmt.Errorf("%q is no root: one reads <sequence>:<64 hex digits>, as bridge verify prints it", s)
+		return Root{}, fmt.Errorf("%q is no root: give <sequence>:<64 hex digits>, or in quotes the line in which bridge verify prints it", s)
 	}
 	return Root{sequence, strings.ToLower(digest)}, nil
 }
