@@ -46,7 +46,7 @@ type config struct {
 	PollActive  time.Duration `split_words:"true" default:"5s" desc:"look again at a resource in motion"`
 	PollSweep   time.Duration `split_words:"true" default:"1m" desc:"find what changed since the last sweep"`
 	PollFull    time.Duration `split_words:"true" default:"1h" desc:"full sweep: deletions, and whatever a question for changes cannot see"`
-	WebhookURL  string        `split_words:"true" desc:"public URL of this bridge; when set, the webhook rule is registered in each project and kept right"`
+	WebhookURL  string        `split_words:"true" desc:"public URL of this bridge, without a path or with one that ends in /webhooks/mkio; when set, the webhook rule is registered in each project and kept right"`
 	WebhookRule string        `split_words:"true" default:"mkio-bridge" desc:"name of the webhook rule"`
 	// So many deletions at once may be an outage of MK.IO that answers 404.
 	DeletePatience time.Duration `split_words:"true" default:"15m" desc:"when more than 20 resources of a kind are gone, and more than a fifth of those that lived, their deletions wait so long to be confirmed again; 0: they do not"`
