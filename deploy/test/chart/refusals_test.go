@@ -25,6 +25,8 @@ func TestTyposAreRefused(t *testing.T) {
 		"config: {pollSweep: 1 minute}":                         "pollSweep",
 		"config: {kinds: [jobs]}":                               "kinds",
 		"config: {logLevel: verbose}":                           "logLevel",
+		"config: {webhookUrl: 'https://a.example.com/prefix'}":  "webhookUrl",
+		"config: {webhookUrl: 'https://a.example.com?b=c'}":     "webhookUrl",
 		"config: {streamManage: update}":                        "streamManage",
 		"config: {webhookSecrets: hunter2}":                     "webhookSecrets",
 		"secrets: {webhookSecret: {value: hunter2}}":            "webhookSecret",

@@ -122,6 +122,26 @@ func TestWebhooksComeInByIngressAndRoute(t *testing.T) {
 	}
 }
 
+// What the bridge takes or puts right is no mistake here either.
+func TestAddressesOfTheBridgeAreTaken(t *testing.T) {
+	for _, url := range []string{"", "https://a.example.com", "https://a.example.com:8443/", "https://a.example.com/webhooks/mkio/", "https://a.example.com/in/webhooks/mkio"} {
+		mustRender(t, "config: {webhookUrl: '"+url+"'}\nsecrets: {webhookSecrets: {value: a}}")
+	}
+}
+
+// The bridge takes its path with a slash at the end as well, and what stands before it must let it through.
+func TestWebhooksComeInWithASlashAtTheEnd(t *testing.T) {
+	r := mustRender(t, "{ingress: {enabled: true, hosts: [a.example.com]}, httpRoute: {enabled: true, parentRefs: [{name: public}]}}")
+	paths := one[*networking.Ingress](t, r).Spec.Rules[0].HTTP.Paths
+	matches := one[*gateway.HTTPRoute](t, r).Spec.Rules[0].Matches
+	if len(paths) != 2 || paths[1].Path != "/webhooks/mkio/" || *paths[1].PathType != networking.PathTypeExact || *paths[1].Backend.Service != *paths[0].Backend.Service {
+		t.Errorf("the Ingress has %+v", paths)
+	}
+	if len(matches) != 2 || *matches[1].Path.Value != "/webhooks/mkio/" || *matches[1].Path.Type != *matches[0].Path.Type {
+		t.Errorf("the route has %+v", matches)
+	}
+}
+
 func TestTheMonitorFindsTheAdminServiceAlone(t *testing.T) {
 	r := mustRender(t, "serviceMonitor: {enabled: true}")
 	monitor := one[*monitoring.ServiceMonitor](t, r)
