@@ -83,6 +83,15 @@ func TestDeliveriesAreTakenWithASlashAtTheEnd(t *testing.T) {
 	}
 }
 
+// An address at which the bridge itself would answer 404 is refused before anybody registers it.
+func TestAnAddressThatTheBridgeDoesNotServeIsRefused(t *testing.T) {
+	t.Setenv("BRIDGE_WEBHOOK_SECRETS", "REDACT-ME")
+	for _, url := range []string{"https://b.test/prefix", "https://b.test/webhooks", "https://b.test/webhooks/mkio/x"} {
+		t.Setenv("BRIDGE_WEBHOOK_URL", url)
+		wantSaid(t, exitUsage, []string{"BRIDGE_WEBHOOK_URL", "404", webhookPath}, "config")
+	}
+}
+
 // A delivery that comes as far as the listener and no further is counted, and logged at the default level without what may
 // be secret.
 func TestWhatTheListenerRefusesIsCountedAndLogged(t *testing.T) {
