@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,28 +15,10 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// logBuffer is a log that is read while it is written.
-type logBuffer struct {
-	mu      sync.Mutex
-	content bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.content.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.content.String()
-}
-
 // serveLogged serves a bridge that logs at the default level.
-func serveLogged(t *testing.T, change func(*config)) (b *bridge, addr string, logs *logBuffer) {
+func serveLogged(t *testing.T, change func(*config)) (b *bridge, addr string, logs *bridgetest.Buffer) {
 	t.Helper()
-	logs = &logBuffer{}
+	logs = &bridgetest.Buffer{}
 	b = openWith(t, change)
 	b.log = slog.New(slog.NewTextHandler(logs, nil))
 	var err error
