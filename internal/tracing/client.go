@@ -78,8 +78,13 @@ func (c *client) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 	defer cancel()
 	defer context.AfterFunc(c.ended, cancel)()
 	deadline, _ := ctx.Deadline()
+	var before error // why an earlier try failed, which says more than that the time is up
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := c.post(ctx, body)
+		if ctx.Err() != nil && before != nil {
+			return before
+		}
+		before = err
 		later, ok := errors.AsType[*laterError](err)
 		if !ok {
 			return err

@@ -315,7 +315,7 @@ func TestTheCollectorAndTheBridgeShowTheirCertificates(t *testing.T) {
 			tt.environment["ENDPOINT"] = c.URL
 			tt.environment["TIMEOUT"] = "10000"
 			if tt.want != "" {
-				tt.environment["TIMEOUT"] = "400" // for it would go on trying
+				tt.environment["TIMEOUT"] = "2000" // for it would go on trying
 			}
 			err := connect(t, tt.environment).UploadTraces(t.Context(), spans)
 			all := asked()
