@@ -85,6 +85,7 @@ type Poller struct {
 	identities identity.Store
 	address    string                        // of the API, as identities have it
 	recorded   atomic.Pointer[identity.Note] // as it was last read; nil: it was not yet
+	unclaimed  unclaimed
 
 	mu       sync.Mutex
 	projects map[string]*project       // those that are polled here now
@@ -195,9 +196,15 @@ func (p *Poller) Told(key lifecycle.Key, fact lifecycle.Fact) {
 	}
 }
 
-// Ask has a resource looked at as soon as the budget allows, where its project is polled here.
+// Ask has a resource looked at as soon as the budget allows: at once where its project is polled here, else when it will be.
 func (p *Poller) Ask(key lifecycle.Key) {
-	if project := p.project(key.Project); project != nil {
+	p.mu.Lock()
+	project := p.projects[key.Project]
+	if project == nil {
+		p.unclaimed.add(key, time.Now(), p.Full) // under the lock: enter takes what was added before
+	}
+	p.mu.Unlock()
+	if project != nil {
 		project.ask(key, lifecycle.Poll)
 	}
 }
@@ -210,8 +217,12 @@ func (p *Poller) project(name string) *project {
 
 func (p *Poller) enter(project *project) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.projects[project.name] = project
+	waiting := p.unclaimed.take(project.name, time.Now(), p.Full)
+	p.mu.Unlock()
+	for _, key := range waiting {
+		project.ask(key, lifecycle.Poll)
+	}
 }
 
 func (p *Poller) leave(project *project) {

@@ -50,7 +50,9 @@ type world struct {
 	adopt  bool // bridges that are started adopt what answers
 	// patience is the next bridge's with deletions.
 	patience time.Duration
-	logs     bridgetest.Buffer
+	// asked is what the next bridge is asked for before it polls.
+	asked []lifecycle.Key
+	logs  bridgetest.Buffer
 }
 
 // inWorld runs a test in a bubble.
@@ -123,6 +125,9 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	b := &bridge{publisher: p, metrics: prometheus.NewRegistry()}
 	b.metrics.MustRegister(p.Collectors()...)
 	b.metrics.MustRegister(poller.Collectors()...)
+	for _, key := range w.asked {
+		poller.Ask(key)
+	}
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { poller.Run(ctx) })
