@@ -153,6 +153,10 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	correlation, err := mkio.ParseCorrelationPolicy(b.config.Correlation)
+	if err != nil {
+		return nil, err
+	}
 	base, err := url.Parse(b.config.MkioURL)
 	if err != nil {
 		return nil, err
@@ -161,7 +165,7 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 		Observer: b.publisher,
 		Keeper:   b.publisher,
 		Weigher:  b.publisher,
-		Decoder:  mkio.Decoder{Projects: b.config.Projects, Resource: policy},
+		Decoder:  mkio.Decoder{Projects: b.config.Projects, Resource: policy, Correlation: correlation},
 		Secrets:  b.config.WebhookSecrets.all,
 		Origins:  []string{base.Hostname()},
 		MaxBody:  int64(b.config.MaxBody),

@@ -71,8 +71,9 @@ type config struct {
 	MaxAge         time.Duration `split_words:"true" default:"0" desc:"age limit of the event log when it is created; 0: keep"`
 	SubjectPrefix  string        `split_words:"true" default:"mkio" desc:"first token of all subjects; streams and buckets take it too"`
 
-	Resource string   `default:"redacted" desc:"the record in an event: full, redacted or none"`
-	MaxBody  byteSize `split_words:"true" default:"4MiB" desc:"largest body of a webhook request"`
+	Resource    string   `default:"redacted" desc:"the record in an event: full, redacted or none"`
+	Correlation string   `default:"full" desc:"correlation data, which is yours: full, redacted or none; in the record too"`
+	MaxBody     byteSize `split_words:"true" default:"4MiB" desc:"largest body of a webhook request"`
 
 	IdleTimeout time.Duration `split_words:"true" default:"120s" desc:"how long an idle kept-alive connection of the webhook listener stays open: more than your load balancer keeps it, or a delivery may be sent into its closing"`
 
@@ -190,6 +191,9 @@ func (c config) validate() error {
 	}
 	if _, err := mkio.ParseResourcePolicy(c.Resource); err != nil {
 		bad("RESOURCE", "%q must be full, redacted or none", c.Resource)
+	}
+	if _, err := mkio.ParseCorrelationPolicy(c.Correlation); err != nil {
+		bad("CORRELATION", "%q must be full, redacted or none", c.Correlation)
 	}
 	if c.MaxBody < 1<<10 || c.MaxBody > 1<<30 {
 		bad("MAX_BODY", "%s must be from 1KiB to 1GiB", c.MaxBody)

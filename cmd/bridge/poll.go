@@ -64,12 +64,17 @@ func (c config) client(log *slog.Logger) (*mkio.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	correlation, err := mkio.ParseCorrelationPolicy(c.Correlation)
+	if err != nil {
+		return nil, err
+	}
 	way, err := c.wayToMKIO()
 	if err != nil {
 		return nil, err
 	}
 	return mkio.NewClient(mkio.ClientConfig{
-		BaseURL: c.MkioURL, Token: c.MkioToken.value, PerMinute: c.PollRate, Resource: policy, Transport: way, Log: log, Advise: wayAdvice,
+		BaseURL: c.MkioURL, Token: c.MkioToken.value, PerMinute: c.PollRate, Resource: policy, Correlation: correlation, Transport: way, Log: log,
+		Advise: wayAdvice,
 	})
 }
 

@@ -20,13 +20,14 @@ import (
 
 // ClientConfig is what a client needs to know.
 type ClientConfig struct {
-	BaseURL   string            // of the API, e.g. https://app.mk.io
-	Token     func() string     // the bearer token as it is now
-	PerMinute int               // most requests in any minute, of each project
-	Transport http.RoundTripper // nil: one of [NewTransport]
-	Resource  ResourcePolicy
-	Log       *slog.Logger       // nil: nothing is logged
-	Advise    func(error) string // says what to do where MK.IO does not answer; nil: nobody does
+	BaseURL     string            // of the API, e.g. https://app.mk.io
+	Token       func() string     // the bearer token as it is now
+	PerMinute   int               // most requests in any minute, of each project
+	Transport   http.RoundTripper // nil: one of [NewTransport]
+	Resource    ResourcePolicy
+	Correlation CorrelationPolicy
+	Log         *slog.Logger       // nil: nothing is logged
+	Advise      func(error) string // says what to do where MK.IO does not answer; nil: nobody does
 }
 
 // A Client asks MK.IO. All its requests of one project share one budget. It tries again what may succeed
@@ -36,7 +37,7 @@ type Client struct {
 	token     func() string
 	http      *http.Client
 	perMinute int
-	resource  ResourcePolicy
+	policies  policies
 	metrics   *clientMetrics
 	clock     clock
 	silence   *silence
@@ -76,7 +77,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for one host
 		},
 		perMinute: c.PerMinute,
-		resource:  c.Resource,
+		policies:  policies{c.Resource, c.Correlation},
 		metrics:   newClientMetrics(c.PerMinute),
 		clock:     clock{log: c.Log},
 		silence:   &silence{log: c.Log, advise: c.Advise},
@@ -305,6 +306,9 @@ func (c *Client) get(ctx context.Context, class Class, project, path string, que
 		return nil, a, err
 	}
 	v, err := parse(a.body)
+	if errors.Is(err, errUTF16) {
+		return nil, a, fmt.Errorf("GET %s: the answer is UTF-16, not UTF-8: see what stands between the bridge and MK.IO", path)
+	}
 	if err != nil || !v.isObject() {
 		return nil, a, fmt.Errorf("GET %s: the answer is no JSON object", path)
 	}

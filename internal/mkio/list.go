@@ -156,7 +156,7 @@ type Page struct {
 func (p *Pages) Next(ctx context.Context, class Class, l List) (Page, error) {
 	rows, a, err := p.next(ctx, class)
 	page := Page{Moment: a.moment, Rows: make([]Row, 0, p.rows)}
-	reader := rowReader{policy: p.client.resource}
+	reader := rowReader{policies: p.client.policies}
 	for v := range rows.elements() {
 		row, ok := reader.listed(l, v)
 		switch {

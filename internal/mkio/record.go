@@ -1,7 +1,6 @@
 package mkio
 
 import (
-	"encoding/json"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
@@ -129,15 +128,18 @@ func (r *record) life() string {
 	return ""
 }
 
-// correlation returns the customer's own data, redacted; nil where it is no object.
-func (r *record) correlation() json.RawMessage {
-	for _, f := range []field{{properties, "correlationData"}, {spec, "correlationData"}} {
+// correlation returns the customer's own data; nil where it is no object.
+func (r *record) correlation() value {
+	for _, f := range []field{{properties, correlationData}, {spec, correlationData}} {
 		if v := r.at(f); v.isObject() {
-			return redact(withinRecord, v)
+			return v
 		}
 	}
 	return nil
 }
+
+// correlationData is the member of a section that holds the customer's own data.
+const correlationData = "correlationData"
 
 // Bounds of the problems of one observation: they sum up, the record has all.
 const (

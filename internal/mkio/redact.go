@@ -1,9 +1,9 @@
 package mkio
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,47 +12,48 @@ import (
 // Redact returns a JSON value without what must not leave: the values of members whose names say that
 // they are secret, URLs beyond their host, queries, e-mail addresses, also where they stand in names. Everything else stays, and so do
 // the order of members and the spelling of numbers. null and the empty string hide nothing and stay.
-func Redact(raw json.RawMessage) (json.RawMessage, error) { return redactAs(withinRecord, raw) }
-
-// RedactDelivery redacts a delivery, or a batch of them, so that it still tells the same: the attributes
-// that [Decoder.Decode] reads stay, all else goes by the rules of [Redact]. Of the source only query
-// and user are taken away.
-func RedactDelivery(body []byte) (json.RawMessage, error) { return redactAs(withinEnvelope, body) }
-
-// A scope says which members of an object are a delivery's own attributes.
-type scope uint8
-
-const (
-	withinRecord scope = iota // none: the rules apply
-	withinEnvelope
-	withinData
-)
-
-var attributesOf = [...][]string{
-	withinRecord:   nil,
-	withinEnvelope: {"specversion", "id", "type", "source", "time", "datacontenttype"},
-	withinData:     {"projectName", "previousState", "state"},
-}
-
-func redactAs(in scope, raw []byte) (json.RawMessage, error) {
+func Redact(raw json.RawMessage) (json.RawMessage, error) {
 	v, err := parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("redact: %w", err)
 	}
-	return redact(in, v), nil
+	return redact(v), nil
 }
 
-func redact(in scope, v value) json.RawMessage {
-	r := redactor{cursor: cursor{in: v}, out: make([]byte, 0, len(v))}
-	r.value(in, "")
+// RedactDelivery redacts a delivery, or a batch of them, so that it still tells the same: the attributes
+// that [Decoder.Decode] reads stay, correlation data goes by its own policy, all else by the rules of [Redact]. Of the
+// source only query and user are taken away.
+func RedactDelivery(body []byte, correlation CorrelationPolicy) (json.RawMessage, error) {
+	v, err := parse(body)
+	if err != nil {
+		return nil, fmt.Errorf("redact: %w", err)
+	}
+	r := newRedactor(v, correlation)
+	r.value(withinEnvelope, "")
+	return r.out, nil
+}
+
+func redact(v value) json.RawMessage {
+	r := newRedactor(v, CorrelationRedacted)
+	r.value(withinRecord, "")
 	return r.out
 }
 
 // A redactor copies a value in one pass: what is nested deep is not looked at once a level.
 type redactor struct {
 	cursor
-	out []byte
+	out         []byte
+	names       writtenNames
+	correlation CorrelationPolicy
+	verbatim    bool // only correlation data is looked at, all else is copied as it is
 }
+
+func newRedactor(v value, correlation CorrelationPolicy) redactor {
+	return redactor{cursor: cursor{in: v}, out: make([]byte, 0, len(v)), names: make(writtenNames, 0, usualNames), correlation: correlation}
+}
+
+// usualNames is how many names most records have in objects that are open at once.
+const usualNames = 64
 
 // value copies the next value. parent is the name of the member that it belongs to.
 func (r *redactor) value(in scope, parent string) {
@@ -70,54 +71,66 @@ func (r *redactor) value(in scope, parent string) {
 
 func (r *redactor) object(in scope, parent string) {
 	r.out = append(r.out, '{')
-	for r.enter(); r.more(); r.out = append(r.out, ',') {
+	first := len(r.names)
+	var taken map[string]int
+	for r.enter(); r.more(); {
 		name := r.name()
+		inner := in.of(name)
+		if inner == correlationValue && r.correlation == CorrelationNone {
+			r.token()
+			continue
+		}
+		at := len(r.out)
 		r.text(name) // people put addresses there too
+		taken = r.distinct(taken, first, at, !bytes.Equal(r.out[at:], name))
 		r.out = append(r.out, ':')
-		r.member(name, in, parent)
+		r.member(name, inner, parent)
+		r.out = append(r.out, ',')
 	}
-	r.close('}')
+	r.names = r.names[:first]
+	r.out = closeValue(r.out, '}')
 }
 
 // array copies an array. A batch holds deliveries; no other array holds attributes.
 func (r *redactor) array(in scope, parent string) {
-	if in == withinData {
+	if in != withinEnvelope {
 		in = withinRecord
 	}
 	r.out = append(r.out, '[')
 	for r.enter(); r.more(); r.out = append(r.out, ',') {
 		r.value(in, parent)
 	}
-	r.close(']')
-}
-
-// close ends an object or array, whose members or elements each have a comma behind them.
-func (r *redactor) close(closing byte) {
-	if last := len(r.out) - 1; r.out[last] == ',' {
-		r.out = r.out[:last]
-	}
-	r.out = append(r.out, closing)
+	r.out = closeValue(r.out, ']')
 }
 
 // member copies the value of a member, or hides it.
 func (r *redactor) member(name value, in scope, parent string) {
-	rule := rules.of(name)
-	if in != withinRecord {
-		key, _ := name.text() // a name is one
-		switch {
-		case in == withinEnvelope && key == "data":
-			r.value(withinData, rule.name)
-			return
-		case slices.Contains(attributesOf[in], key):
-			r.attribute(key)
-			return
-		}
+	switch in {
+	case attributeValue:
+		r.attribute(string(name.unquoted()))
+		return
+	case correlationValue:
+		r.correlated()
+		return
 	}
-	if rule.hides(parent) {
+	rule := rules.of(name)
+	if in == withinRecord && !r.verbatim && rule.hides(parent) {
 		r.hide()
 		return
 	}
-	r.value(withinRecord, rule.name)
+	r.value(in, rule.name)
+}
+
+// correlated copies correlation data as its policy has it.
+func (r *redactor) correlated() {
+	if r.correlation == CorrelationFull {
+		r.out = append(r.out, compact(r.token())...)
+		return
+	}
+	verbatim := r.verbatim
+	r.verbatim = false
+	r.value(withinRecord, "")
+	r.verbatim = verbatim
 }
 
 // hide writes a mark for the next value, whatever it is. Where nothing is, nothing is hidden.
@@ -149,7 +162,7 @@ func (r *redactor) attribute(key string) {
 
 // text copies a string, or a name, without what must not leave.
 func (r *redactor) text(v value) {
-	if inside := v[1 : len(v)-1]; harmless(inside) || plainASCII(inside) && !mayHide(inside) {
+	if inside := v[1 : len(v)-1]; r.verbatim || harmless(inside) || plainASCII(inside) && !mayHide(inside) {
 		r.out = append(r.out, v...)
 		return
 	}

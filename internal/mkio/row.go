@@ -20,16 +20,16 @@ type Row struct {
 	Created      time.Time
 	Modified     time.Time
 
-	whole  value
-	policy ResourcePolicy
+	whole    value
+	policies policies
 }
 
 // A rowReader reads rows, one after the other. Most rows of a sweep are as they were, and nothing is asked of them but what
 // stands in [Row]: so it makes no room for each row, and keeps the words that one row has in common with the next.
 type rowReader struct {
-	top    object
-	record record
-	policy ResourcePolicy
+	top      object
+	record   record
+	policies policies
 
 	transform, state, provisioning word
 }
@@ -80,7 +80,7 @@ func (r *rowReader) row(key lifecycle.Key, whole value) Row {
 	place, _ := placeOf(key)
 	row := Row{
 		Key: key, Life: r.record.life(), Created: r.record.created(), Modified: r.record.modified(),
-		whole: whole, policy: r.policy,
+		whole: whole, policies: r.policies,
 	}
 	row.Provisioning, _ = r.provisioning.read(r.record.at(field{properties, "provisioningState"}))
 	row.State, row.Shows = r.state.read(r.record.at(place.state))
@@ -89,7 +89,7 @@ func (r *rowReader) row(key lifecycle.Key, whole value) Row {
 
 // single returns the record of a known resource.
 func (c *Client) single(key lifecycle.Key, v value) Row {
-	r := rowReader{policy: c.resource}
+	r := rowReader{policies: c.policies}
 	r.open(v)
 	return r.row(key, v)
 }
@@ -206,11 +206,11 @@ func (r Row) Observation() lifecycle.Observation {
 	return o
 }
 
-// AddRecord gives an observation the resource's path, and the record and what it sums up, redacted.
+// AddRecord gives an observation the resource's path, and the record and what it sums up, as the policies have it.
 func (r Row) AddRecord(o *lifecycle.Observation) {
 	record := recordOf(r.whole)
 	o.Source, o.Subject, _ = Path(r.Key)
 	o.Problems = record.problems()
-	o.Correlation = record.correlation()
-	o.Resource = r.policy.apply(r.whole)
+	o.Correlation = r.policies.correlation.apply(record.correlation())
+	o.Resource = r.policies.apply(r.whole)
 }

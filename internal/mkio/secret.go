@@ -3,7 +3,6 @@ package mkio
 import (
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,50 +10,6 @@ import (
 
 // redacted stands where something was hidden.
 const redacted = "[redacted]"
-
-// A member is secret when its name, without regard to case, underscores and hyphens, contains one of
-// these words …
-var secretWords = []string{
-	"token", "secret", "password", "passphrase", "passwd", "pwd", "keyvalue", "accesskey", "sharedkey",
-	"streamkey", "privatekey", "apikey", "signature", "credential", "authorization", "cookie", "bearer",
-	"connectionstring", "email", "previewlocator",
-}
-
-// … or ends in one of these. As parts of other words (assigned, keyFrameInterval) they are harmless.
-var (
-	secretEndings  = []string{"key", "sig", "sas", "pass", "auth", "jwt"}
-	addressEndings = []string{"url", "urls", "uri", "uris", "monitoring"}
-)
-
-// secretBelow are members that are secret only in one place: the values of a locator's content keys
-// and the whole configuration of a content key policy.
-var secretBelow = map[string]string{"contentkeys": "value", "properties": "options"}
-
-var plainName = strings.NewReplacer("_", "", "-", "")
-
-// A nameRule is what the rules make of a member's name.
-type nameRule struct {
-	name   string // as they compare it
-	secret bool   // wherever it stands
-}
-
-func ruleOfName(key string) nameRule {
-	name := plainName.Replace(strings.ToLower(key))
-	secret := slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) }) ||
-		endsIn(name, secretEndings) || endsIn(name, addressEndings)
-	return nameRule{name, secret}
-}
-
-func endsIn(name string, endings []string) bool {
-	return slices.ContainsFunc(endings, func(ending string) bool { return strings.HasSuffix(name, ending) })
-}
-
-// hides says whether the value of a member must be hidden whole. parent is the name of the member that holds the
-// object, through arrays.
-func (r nameRule) hides(parent string) bool {
-	below, ok := secretBelow[parent]
-	return r.secret || ok && below == r.name
-}
 
 // nameRules remembers what the rules make of names: records have the same few again and again. Who reads takes no lock:
 // each delivery asks for dozens of names.
@@ -105,11 +60,6 @@ func (n *nameRules) add(name string, rule nameRule) {
 var (
 	emailAddress = regexp.MustCompile(`[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+`)
 
-	// secretInText matches up to where a secret begins (the empty group) in free text: after a
-	// question mark, and after name=value or name: value of a secret.
-	secretInText = regexp.MustCompile(`(?is)(?:\?|(?:(?:` + strings.Join(secretWords, "|") + `)[\w-]*|` +
-		strings.Join(secretEndings, "|") + `)["']?\s*[=:]\s*)()\S`)
-
 	hostAlone = regexp.MustCompile(`^[A-Za-z0-9.-]+(?::[0-9]+)?(?:/|$)`)
 )
 
@@ -127,10 +77,8 @@ func hideIn(s string) string {
 	if strings.Contains(s, "@") {
 		s = emailAddress.ReplaceAllLiteralString(s, redacted)
 	}
-	if strings.ContainsAny(s, "?=:") {
-		if at := secretInText.FindStringSubmatchIndex(s); at != nil {
-			s = s[:at[2]] + redacted
-		}
+	if at := secretInText(s); at >= 0 {
+		s = s[:at] + redacted
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
@@ -142,6 +90,29 @@ func hideIn(s string) string {
 	}
 	return scheme + "://" + host
 }
+
+// secretInText returns where the first secret begins in free text: after a question mark, and after name=value or
+// name: value of a secret; -1 where there is none.
+func secretInText(s string) int {
+	for i := range len(s) {
+		switch from := i + 1; s[i] {
+		case '?':
+			if from < len(s) && !blank(s[from]) {
+				return from
+			}
+		case ':', '=':
+			for from < len(s) && blank(s[from]) {
+				from++
+			}
+			if from < len(s) && endsInSecret(s[:i]) {
+				return from
+			}
+		}
+	}
+	return -1
+}
+
+func blank(c byte) bool { return strings.IndexByte(" \t\n\v\f\r", c) >= 0 }
 
 // mayHide says whether redactText may have to hide something of a text: most say at a glance that it has not. Beyond
 // ASCII other letters match too.
@@ -164,7 +135,7 @@ func mayHide[T string | ~[]byte](s T) bool {
 // endsInSecret says whether what stands before a colon or an equals sign names a secret.
 func endsInSecret[T string | ~[]byte](s T) bool {
 	to := len(s)
-	for to > 0 && strings.IndexByte(" \t\n\v\f\r", s[to-1]) >= 0 {
+	for to > 0 && blank(s[to-1]) {
 		to--
 	}
 	if to > 0 && (s[to-1] == '"' || s[to-1] == '\'') {
@@ -179,11 +150,10 @@ func endsInSecret[T string | ~[]byte](s T) bool {
 	if letters < shortestSecret { // as in a time of day
 		return false
 	}
-	name := strings.ToLower(string(s[from:to]))
-	return slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) }) || endsIn(name, secretEndings)
+	return secretByName(wordsOf(string(s[from:to])))
 }
 
-// shortestSecret is how many letters the shortest of the secret words and endings has.
+// shortestSecret is how many letters the shortest of the secret words has.
 const shortestSecret = 3
 
 func wordByte(c byte) bool {

@@ -3,6 +3,7 @@ package mkio
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"iter"
 	"slices"
 	"unicode/utf8"
@@ -17,11 +18,19 @@ type value []byte
 // anyJSON takes what encoding/json takes. Both bound the nesting.
 var anyJSON = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// parse returns the value that raw is. What is not UTF-8 in it is replaced, as encoding/json does where it reads a string:
-// a record goes into an event as it stands.
+// parse returns the value that raw is, as [strict] JSON: a record goes into an event as it stands. A byte order mark
+// before it is passed over, as RFC 8259 lets a parser do. What is not UTF-8 in it is replaced, as encoding/json does
+// where it reads a string.
 func parse(raw []byte) (value, error) {
+	if isUTF16(raw) {
+		return nil, errUTF16
+	}
+	raw = bytes.TrimPrefix(raw, byteOrderMark)
 	if !utf8.Valid(raw) {
 		raw = []byte(string([]rune(string(raw)))) // each byte that is of no rune becomes U+FFFD
+	}
+	if isStrict(raw) {
+		return bytes.Trim(raw, space), nil
 	}
 	if !jsontext.Value(raw).IsValid(anyJSON...) {
 		var whole json.RawMessage
@@ -29,7 +38,23 @@ func parse(raw []byte) (value, error) {
 			return nil, err
 		}
 	}
-	return bytes.Trim(raw, space), nil
+	return strict(bytes.Trim(raw, space)), nil
+}
+
+// byteOrderMark is U+FEFF in UTF-8, which some tools write before a text.
+var byteOrderMark = []byte("\ufeff")
+
+// errUTF16 is for JSON in an encoding that it must not have between systems (RFC 8259, section 8.1).
+var errUTF16 = errors.New("it is UTF-16, not UTF-8: send it as UTF-8")
+
+// isUTF16 says whether a text is UTF-16, by its byte order mark or by the zero byte that the first character of JSON has
+// there.
+func isUTF16(raw []byte) bool {
+	if len(raw) < 2 {
+		return false
+	}
+	first, second := raw[0], raw[1]
+	return first == 0xff && second == 0xfe || first == 0xfe && second == 0xff || (first == 0) != (second == 0)
 }
 
 // space is what JSON lets stand between its tokens.

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // FuzzValue reads JSON member by member, and compares it with what encoding/json reads.
@@ -19,10 +21,8 @@ func FuzzValue(f *testing.F) {
 	f.Add([]byte(" { \"a\\\\\" : [ \"\\\"\" , [ ] , { } , -1.5e3 , true ] , \"\\u0061\":null\n}\t"))
 	f.Add([]byte("{\"\xff\xfeä\":[\"\xc3\",\"\xe2\x82\"]}"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		decoder := json.NewDecoder(bytes.NewReader(raw))
-		decoder.UseNumber()
-		var want any
-		wantErr := json.Unmarshal(raw, new(json.RawMessage))
+		text := bytes.TrimPrefix(raw, byteOrderMark)
+		wantErr := json.Unmarshal(text, new(json.RawMessage))
 		v, err := parse(raw)
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("parsed with %v, and by encoding/json with %v", err, wantErr)
@@ -33,9 +33,10 @@ func FuzzValue(f *testing.F) {
 		if !utf8.Valid(v) { // events are made of it as it stands
 			t.Fatalf("%q is not UTF-8", v)
 		}
-		if err := decoder.Decode(&want); err != nil {
-			t.Fatal(err)
-		}
+		checkStrict(t, v)
+		decoder := json.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber()
+		want := strictly(t, decoder)
 		if got := plain(t, v); !reflect.DeepEqual(got, want) {
 			t.Fatalf("read\n%#v\nnot\n%#v", got, want)
 		}
@@ -70,4 +71,57 @@ func plain(t *testing.T, v value) any {
 		return v[0] == 't'
 	}
 	return json.Number(v)
+}
+
+// strictly reads the next value as [strict] says, token by token.
+func strictly(t *testing.T, d *json.Decoder) any {
+	t.Helper()
+	token, err := d.Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch token := token.(type) {
+	case json.Delim:
+		var read any
+		if token == '[' {
+			elements := []any{}
+			for d.More() {
+				elements = append(elements, strictly(t, d))
+			}
+			read = elements
+		} else {
+			members := map[string]any{}
+			for d.More() {
+				name, err := d.Token()
+				if err != nil {
+					t.Fatal(err)
+				}
+				members[name.(string)] = strictly(t, d)
+			}
+			read = members
+		}
+		_, err = d.Token() // the end
+		if err != nil {
+			t.Fatal(err)
+		}
+		return read
+	case json.Number:
+		if _, err := token.Float64(); err != nil {
+			return token.String()
+		}
+		return token
+	}
+	return token
+}
+
+// checkStrict checks that readers of strict JSON take a value.
+func checkStrict(t *testing.T, v []byte) {
+	t.Helper()
+	if !jsontext.Value(v).IsValid() {
+		t.Fatalf("no strict JSON: %q", v)
+	}
+	var plain any
+	if err := json.Unmarshal(v, &plain); err != nil { // a number that no double holds
+		t.Fatalf("%v in %q", err, v)
+	}
 }

@@ -1,9 +1,6 @@
 package mkio
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -23,12 +20,9 @@ var ErrEmptyBatch = malformed("the batch is empty")
 // SplitBatch returns the deliveries of an HTTP body, in their order: the body itself, or the items of a
 // CloudEvents batch. The error is a [*Rejection] for a body that holds none, [ErrEmptyBatch] for an empty batch.
 func SplitBatch(body []byte) ([]Delivery, error) {
-	if !utf8.Valid(body) {
-		return nil, malformed("the body is not UTF-8")
-	}
-	whole, err := parse(body)
+	whole, err := parseDelivery(body, "the body")
 	if err != nil {
-		return nil, malformed("the body is not JSON: %v", err)
+		return nil, err
 	}
 	if !whole.isArray() {
 		return []Delivery{Delivery(whole)}, nil
@@ -46,55 +40,33 @@ func SplitBatch(body []byte) ([]Delivery, error) {
 	return items, nil
 }
 
-// A ResourcePolicy says what becomes of the record that a delivery brings.
-type ResourcePolicy uint8
-
-// The policies. Problems and correlation data are redacted under each.
-const (
-	ResourceRedacted ResourcePolicy = iota // kept without its secrets
-	ResourceFull                           // kept as MK.IO gave it
-	ResourceNone                           // left out
-)
-
-// ParseResourcePolicy reads a policy as operators spell it.
-func ParseResourcePolicy(s string) (ResourcePolicy, error) {
-	switch s {
-	case "redacted":
-		return ResourceRedacted, nil
-	case "full":
-		return ResourceFull, nil
-	case "none":
-		return ResourceNone, nil
+// parseDelivery is [parse] for what must be UTF-8; what names it in the error, a [*Rejection].
+func parseDelivery(body []byte, what string) (value, error) {
+	if isUTF16(body) {
+		return nil, malformed("%s is UTF-16: send UTF-8", what)
 	}
-	return 0, fmt.Errorf("%q is none of full, redacted and none", s)
+	if !utf8.Valid(body) {
+		return nil, malformed("%s is not UTF-8", what)
+	}
+	whole, err := parse(body)
+	if err != nil {
+		return nil, malformed("%s is not JSON: %v", what, err)
+	}
+	return whole, nil
 }
 
-func (p ResourcePolicy) apply(record value) json.RawMessage {
-	switch p {
-	case ResourceNone:
-		return nil
-	case ResourceFull:
-		var b bytes.Buffer
-		_ = json.Compact(&b, record) // it is valid
-		return b.Bytes()
-	}
-	return redact(withinRecord, record)
-}
-
-// A Decoder reads deliveries. The zero Decoder takes every project's and redacts.
+// A Decoder reads deliveries. The zero Decoder takes every project's and redacts records.
 type Decoder struct {
-	Projects []string // the only projects that are known; none: any
-	Resource ResourcePolicy
+	Projects    []string // the only projects that are known; none: any
+	Resource    ResourcePolicy
+	Correlation CorrelationPolicy
 }
 
 // Decode returns what the one delivery of a body tells. The error is a [*Rejection] where it tells nothing.
 func (d Decoder) Decode(body []byte, received time.Time) (lifecycle.Observation, error) {
-	if !utf8.Valid(body) {
-		return lifecycle.Observation{}, malformed("the delivery is not UTF-8")
-	}
-	whole, err := parse(body)
+	whole, err := parseDelivery(body, "the delivery")
 	if err != nil {
-		return lifecycle.Observation{}, malformed("the delivery is not JSON: %v", err)
+		return lifecycle.Observation{}, err
 	}
 	return d.Read(Delivery(whole), received)
 }
@@ -141,7 +113,8 @@ func (d Decoder) observe(e *envelope, key lifecycle.Key, received time.Time) (li
 	}
 	if e.record.found { // it says this of the resource in whatever state
 		o.Life, o.Created, o.Problems = e.record.life(), e.record.created(), e.record.problems()
-		o.Correlation, o.Resource = e.record.correlation(), d.Resource.apply(e.whole)
+		o.Correlation = d.Correlation.apply(e.record.correlation())
+		o.Resource = policies{d.Resource, d.Correlation}.apply(e.whole)
 	}
 	return o, nil
 }

@@ -24,6 +24,8 @@ var hostile = []string{
 	`{"specversion":"1.0","id":7,"type":"MediaKind.JobFinished","source":"/api/v1/projects/p1/transforms/t/jobs/j","time":"2031-03-04T10:00:00.1234567","data":{"projectName":[],"previousState":{},"state":"Finished"}}`,
 	`{"specversion":"1.0","id":"","type":"MediaKind.JobFinished","source":"/api/v1/projects/p1/transforms/t/jobs/j","time":"2031-03-04 10:00:00 +0000","datacontenttype":1,"data":{"state":5,"resource":{"properties":{"state":"Error","lastModified":"2031-03-04 10:00:00"}}}}`,
 	`{"specversion":"1.0","id":"e-1","type":"MediaKind.JobFinished","source":"/api/v1/projects/p1/transforms/t/jobs/j","time":"","data":{"projectName":"p1","state":"Finished"}}`,
+	`{"a":{"x":1},"\ud83d":1,"\ud83e":{"b":-1e309,"b":"\u0000"},"\u0000":2,"bob@example.com":1,"ann@example.com":2,"[redacted]":3}`,
+	"\ufeff{\"data\":{\"resource\":{\"properties\":{\"correlationData\":{\"houseKey\":\"a@b.c\"}}}}}", "{\x00\"\x00",
 	`["://token:80/p?q","token=https://h/p","a@b.c@d.e","?x","key\"='v'","://[redacted]","x://a:1x"]`,
 }
 
@@ -74,6 +76,9 @@ func checkObservation(t *testing.T, o lifecycle.Observation) {
 		if raw != nil && !json.Valid(raw) {
 			t.Fatalf("not JSON: %s", raw)
 		}
+		if raw != nil {
+			checkStrict(t, raw)
+		}
 	}
 	if _, err := json.Marshal(o); err != nil { // times out of range
 		t.Fatal(err)
@@ -91,7 +96,7 @@ func checkObservation(t *testing.T, o lifecycle.Observation) {
 // checkRedactedTwin decodes a delivery again after it was redacted.
 func checkRedactedTwin(t *testing.T, item []byte, o lifecycle.Observation) {
 	t.Helper()
-	clean, err := RedactDelivery(item)
+	clean, err := RedactDelivery(item, CorrelationFull)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,10 +126,12 @@ func FuzzRedact(f *testing.F) {
 		}
 		for _, redact := range []func([]byte) (json.RawMessage, error){
 			func(raw []byte) (json.RawMessage, error) { return Redact(raw) },
-			RedactDelivery,
+			func(raw []byte) (json.RawMessage, error) { return RedactDelivery(raw, CorrelationFull) },
+			func(raw []byte) (json.RawMessage, error) { return RedactDelivery(raw, CorrelationRedacted) },
+			func(raw []byte) (json.RawMessage, error) { return RedactDelivery(raw, CorrelationNone) },
 		} {
 			once, err := redact(raw)
-			if (err == nil) != json.Valid(raw) {
+			if (err == nil) != json.Valid(bytes.TrimPrefix(raw, byteOrderMark)) {
 				t.Fatalf("valid JSON and error disagree: %v", err)
 			}
 			if err != nil {
@@ -133,6 +140,7 @@ func FuzzRedact(f *testing.F) {
 			if !json.Valid(once) {
 				t.Fatalf("not JSON: %s", once)
 			}
+			checkStrict(t, once)
 			twice, err := redact(once)
 			if err != nil || !bytes.Equal(once, twice) {
 				t.Fatalf("redacted twice it is\n%s\nnot\n%s (%v)", twice, once, err)
