@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -53,7 +54,7 @@ func (c *certificate) reload() (changed bool, err error) {
 	if err != nil || newest.Equal(c.modified) {
 		return false, err
 	}
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	pair, err := readPair(c.certFile, c.keyFile)
 	if err != nil {
 		return false, err // perhaps half exchanged: the next look will tell
 	}
@@ -61,6 +62,22 @@ func (c *certificate) reload() (changed bool, err error) {
 	c.modified = newest
 	return true, nil
 }
+
+// readPair reads a certificate and its key.
+func readPair(certFile, keyFile string) (tls.Certificate, error) {
+	cert, err := os.ReadFile(certFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(withoutMark(cert), withoutMark(key))
+}
+
+// withoutMark takes off a byte order mark, behind which nobody would see that a block of PEM begins.
+func withoutMark(content []byte) []byte { return bytes.TrimPrefix(content, []byte(byteOrderMark)) }
 
 // reload reads the certificates when their file is newer, and says whether it was.
 func (c *clientCA) reload() (changed bool, err error) {
@@ -91,7 +108,7 @@ func poolOf(content []byte) (*x509.CertPool, error) {
 // silence.
 func addCertificates(pool *x509.CertPool, content []byte) error {
 	found := false
-	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
+	for block, rest := pem.Decode(withoutMark(content)); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			return fmt.Errorf("it holds a %s: certificates alone belong there", block.Type)
 		}

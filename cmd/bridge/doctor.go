@@ -83,6 +83,7 @@ func (d *doctor) examine(ctx context.Context) {
 
 func (d *doctor) checkConfiguration() {
 	d.ok("configuration", "it can be read, and its parts fit")
+	d.checkWrappedSecrets()
 	if len(d.conf.WebhookSecrets.all()) == 0 {
 		d.warn("webhook secret", "there is none: whoever reaches "+d.conf.Listen+" can make up events", "set BRIDGE_WEBHOOK_SECRETS")
 	}

@@ -33,6 +33,9 @@ func (b *bridge) watchFiles(ctx context.Context) {
 		for name, s := range b.config.secrets() {
 			changed, err := s.reload()
 			report(name+fileSuffix, changed, err)
+			if changed {
+				s.wrapped(name).warn(b.log)
+			}
 			if changed && name == readerTokenName {
 				b.dropReaders()
 			}

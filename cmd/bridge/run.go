@@ -24,6 +24,9 @@ func runService(ctx context.Context, c *call) error {
 		return usageError{err}
 	}
 	log := c.logger(conf)
+	for _, w := range conf.wrappedSecrets() {
+		w.warn(log)
+	}
 	memory, err := limitMemory(memlimit.FromCgroup)
 	if err != nil {
 		log.Warn("the container's memory limit cannot be read; going on without", "error", err)

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
-	"strings"
 	"sync"
 )
 
@@ -18,9 +17,11 @@ type secret struct{ source *secretSource }
 
 type secretSource struct {
 	file string // "" when it came from its variable
+	form secretForm
 
-	mu    sync.RWMutex
-	value string
+	mu     sync.RWMutex
+	value  string
+	around []string // what was left out of the text
 }
 
 // Decode takes the value of the secret's own variable. It never fails, since the failure would show it.
@@ -66,7 +67,10 @@ func (s secret) reload() (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	value := strings.TrimRight(string(content), "\r\n")
+	value, around, err := s.source.form.read(string(content))
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", s.source.file, err)
+	}
 	s.source.mu.Lock()
 	defer s.source.mu.Unlock()
 	if len(splitList(value)) == 0 && len(splitList(s.source.value)) > 0 {
@@ -74,8 +78,18 @@ func (s secret) reload() (changed bool, err error) {
 		return false, fmt.Errorf("%s is empty", s.source.file)
 	}
 	changed = value != s.source.value
-	s.source.value = value
+	s.source.value, s.source.around = value, around
 	return changed, nil
+}
+
+// unwrap reads the secret out of the text that its variable holds.
+func (s secret) unwrap(form secretForm) error {
+	value, around, err := form.read(s.source.value)
+	if err != nil {
+		return err
+	}
+	s.source.value, s.source.around = value, around
+	return nil
 }
 
 // resolveSecrets gives each secret whose _FILE variable is set the content of that file.
@@ -88,7 +102,7 @@ func (c *config) resolveSecrets(lookup func(string) (string, bool)) error {
 		if field.value() != "" {
 			return fmt.Errorf("%s and %s%s are both set: set one", name, name, fileSuffix)
 		}
-		field.source = &secretSource{file: file}
+		field.source = &secretSource{file: file, form: formOf(name)}
 		if _, err := field.reload(); err != nil {
 			return fmt.Errorf("%s%s: %w", name, fileSuffix, err)
 		}
@@ -97,6 +111,11 @@ func (c *config) resolveSecrets(lookup func(string) (string, bool)) error {
 		}
 	}
 	for name, field := range c.secrets() {
+		if field.source != nil && field.source.file == "" {
+			if err := field.unwrap(formOf(name)); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
 		if field.source != nil && len(field.all()) == 0 {
 			return fmt.Errorf("%s is set, but empty: unset it where there is to be none", name) // who set it meant to be safe
 		}

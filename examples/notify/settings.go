@@ -99,7 +99,7 @@ func secretURL() (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("NOTIFY_URL_FILE: %w", err)
 		}
-		v = strings.TrimSpace(string(content))
+		v = strings.TrimSpace(strings.TrimPrefix(string(content), "\ufeff")) // some tools write a byte order mark
 	}
 	if u, err := url.Parse(v); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return "", errors.New("NOTIFY_URL, or the file that NOTIFY_URL_FILE names, must hold an address like https://host/path")
