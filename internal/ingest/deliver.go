@@ -92,7 +92,7 @@ func (h *Handler) refuse(ctx context.Context, body []byte, err error, received t
 func (h *Handler) keep(ctx context.Context, body []byte, u lifecycle.Unapplied) answer {
 	digest := sha256.Sum256(body)
 	u.Digest, u.Length, u.Body = hex.EncodeToString(digest[:]), len(body), body
-	if redacted, err := mkio.RedactDelivery(body, h.c.Decoder.Correlation); err == nil {
+	if redacted, err := h.c.Decoder.Correlation.RedactDelivery(body); err == nil {
 		u.Body = redacted
 	}
 	if err := h.c.Keeper.Keep(ctx, u); err != nil {

@@ -37,7 +37,7 @@ func TestCorrelationDataGoesByItsOwnPolicy(t *testing.T) {
 				equal(t, "correlation", string(o.Correlation), want)
 				equal(t, "record", string(o.Resource), wantRecord)
 			}
-			kept, err := RedactDelivery([]byte(delivery), policy)
+			kept, err := policy.RedactDelivery([]byte(delivery))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +57,7 @@ func TestOnlyCorrelationDataOfARecordIsTheCustomers(t *testing.T) {
 		`{"data":{"resource":{"status":{"correlationData":{"apiKey":"k"}},"properties":[{"correlationData":{"apiKey":"k"}}]}}}`,
 		`{"data":{"resource":{"properties":{"input":{"correlationData":{"apiKey":"k"}}}}}}`,
 	} {
-		kept, err := RedactDelivery([]byte(body), CorrelationFull)
+		kept, err := RedactDelivery([]byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,15 +20,20 @@ func Redact(raw json.RawMessage) (json.RawMessage, error) {
 	return redact(v), nil
 }
 
+// RedactDelivery is [CorrelationPolicy.RedactDelivery] for correlation data that is passed on as it is.
+func RedactDelivery(body []byte) (json.RawMessage, error) {
+	return CorrelationFull.RedactDelivery(body)
+}
+
 // RedactDelivery redacts a delivery, or a batch of them, so that it still tells the same: the attributes
-// that [Decoder.Decode] reads stay, correlation data goes by its own policy, all else by the rules of [Redact]. Of the
+// that [Decoder.Decode] reads stay, correlation data goes by its policy, all else by the rules of [Redact]. Of the
 // source only query and user are taken away.
-func RedactDelivery(body []byte, correlation CorrelationPolicy) (json.RawMessage, error) {
+func (p CorrelationPolicy) RedactDelivery(body []byte) (json.RawMessage, error) {
 	v, err := parse(body)
 	if err != nil {
 		return nil, fmt.Errorf("redact: %w", err)
 	}
-	r := newRedactor(v, correlation)
+	r := newRedactor(v, p)
 	r.value(withinEnvelope, "")
 	return r.out, nil
 }

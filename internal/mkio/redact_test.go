@@ -126,7 +126,7 @@ func TestRedactRefusesWhatIsNoJSON(t *testing.T) {
 
 func TestRedactedDeliveryTellsTheSame(t *testing.T) {
 	for name, body := range readAll(t, "webhooks/*.json", "webhooks/tolerance/*.json") {
-		clean, err := RedactDelivery(body, CorrelationFull)
+		clean, err := RedactDelivery(body)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -158,7 +158,7 @@ func TestRedactDeliveryKeepsAttributesOnly(t *testing.T) {
 		if batch {
 			given, want = "["+given+","+given+"]", "["+want+","+want+"]"
 		}
-		got, err := RedactDelivery([]byte(given), CorrelationFull)
+		got, err := RedactDelivery([]byte(given))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,7 @@ func TestRedactDeliveryKeepsAttributesOnly(t *testing.T) {
 }
 
 func TestRedactDeliveryOfAnotherShape(t *testing.T) {
-	got, err := RedactDelivery([]byte(`{"data":[{"state":"https://h/s"}],"id":["x?y"]}`), CorrelationFull)
+	got, err := RedactDelivery([]byte(`{"data":[{"state":"https://h/s"}],"id":["x?y"]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func TestEveryPolicyGivesStrictJSON(t *testing.T) {
 			equal(t, "record", string(o.Resource), wantRecord)
 		}
 	}
-	kept, err := RedactDelivery([]byte(delivery), CorrelationFull)
+	kept, err := RedactDelivery([]byte(delivery))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,7 +96,7 @@ func checkObservation(t *testing.T, o lifecycle.Observation) {
 // checkRedactedTwin decodes a delivery again after it was redacted.
 func checkRedactedTwin(t *testing.T, item []byte, o lifecycle.Observation) {
 	t.Helper()
-	clean, err := RedactDelivery(item, CorrelationFull)
+	clean, err := RedactDelivery(item)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,9 +126,7 @@ func FuzzRedact(f *testing.F) {
 		}
 		for _, redact := range []func([]byte) (json.RawMessage, error){
 			func(raw []byte) (json.RawMessage, error) { return Redact(raw) },
-			func(raw []byte) (json.RawMessage, error) { return RedactDelivery(raw, CorrelationFull) },
-			func(raw []byte) (json.RawMessage, error) { return RedactDelivery(raw, CorrelationRedacted) },
-			func(raw []byte) (json.RawMessage, error) { return RedactDelivery(raw, CorrelationNone) },
+			CorrelationFull.RedactDelivery, CorrelationRedacted.RedactDelivery, CorrelationNone.RedactDelivery,
 		} {
 			once, err := redact(raw)
 			if (err == nil) != json.Valid(bytes.TrimPrefix(raw, byteOrderMark)) {
