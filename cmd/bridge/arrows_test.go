@@ -17,10 +17,10 @@ import (
 // they are what others write. What is not listed otherwise may not be there.
 var arrows = map[string][]string{
 	"internal/event":         {"internal/lifecycle"},
-	"internal/eventlog":      {"internal/event", "internal/lifecycle", "internal/tail"},
+	"internal/eventlog":      {"internal/event", "internal/lifecycle", "internal/tail", "internal/noanswer"},
 	"internal/mkio":          {"internal/lifecycle"},
 	"internal/ingest":        {"internal/lifecycle", "internal/mkio", "internal/problem", "internal/tracing"},
-	"internal/publish":       {"internal/event", "internal/lifecycle", "internal/tail", "internal/tracing"},
+	"internal/publish":       {"internal/event", "internal/lifecycle", "internal/tail", "internal/tracing", "internal/noanswer"},
 	"internal/poll":          {"internal/event", "internal/identity", "internal/lifecycle", "internal/mkio", "internal/tracing"},
 	"internal/rule":          {"internal/event", "internal/mkio"},
 	"internal/audit":         {"internal/event", "internal/eventlog", "internal/lifecycle"},
@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"internal/problem":       {},
 	"internal/tail":          {},
 	"internal/tracing":       {},
+	"internal/noanswer":      {},
 	"internal/mkio/mkiofake": {"internal/lifecycle"},
 	"schemas":                {},
 }

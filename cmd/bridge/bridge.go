@@ -15,6 +15,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/noanswer"
 	"mkio-bridge/internal/poll"
 	"mkio-bridge/internal/publish"
 )
@@ -47,6 +48,9 @@ func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
 	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), farewell: newFarewell(), readings: newReadings()}
 	b.stopping, b.stop = context.WithCancel(context.Background())
 	if err := b.open(ctx); err != nil {
+		if b.js != nil {
+			err = noanswer.Why(ctx, b.js, err, "")
+		}
 		b.close()
 		return nil, err
 	}
@@ -60,7 +64,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	if err := b.connect(ctx); err != nil {
 		return err
 	}
-	if b.js, err = broker.NewJetStream(b.nats); err != nil {
+	if b.js, err = broker.JetStreamOf(b.nats, b.config.NatsDomain); err != nil {
 		return err
 	}
 	b.events = eventlog.New(b.js, b.names)
@@ -139,12 +143,16 @@ func (c config) readerToken() func() string {
 	return c.NatsReaderToken.value
 }
 
-func (b *bridge) streams() publish.Streams {
+func (b *bridge) streams() publish.Streams { return b.config.streams() }
+
+// streams are those of the configuration.
+func (c config) streams() publish.Streams {
 	return publish.Streams{
-		Names:    b.names,
-		Replicas: b.config.StreamReplicas,
-		MaxAge:   b.config.MaxAge,
-		Create:   b.config.StreamManage == "create",
+		Names:    event.NewNames(c.SubjectPrefix),
+		Replicas: c.StreamReplicas,
+		MaxAge:   c.MaxAge,
+		MaxBytes: int64(c.StreamMaxBytes),
+		Create:   c.StreamManage == "create",
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
@@ -60,6 +61,8 @@ type config struct {
 	NatsTLSCa    string  `split_words:"true" desc:"file with the certificates that sign the NATS servers'"`
 	NatsTLSCert  string  `split_words:"true" desc:"client certificate file for NATS"`
 	NatsTLSKey   string  `split_words:"true" desc:"client key file for NATS"`
+	NatsTLSFirst bool    `split_words:"true" default:"false" desc:"TLS before the NATS protocol, as NATS servers with handshake_first want it"`
+	NatsDomain   string  `split_words:"true" desc:"JetStream domain that the streams are in; empty: that of the servers of BRIDGE_NATS_URL"`
 
 	NatsListen      string   `split_words:"true" default:"127.0.0.1:4222" desc:"embedded server: client port for readers; empty: none"`
 	NatsReaderToken secret   `split_words:"true" desc:"embedded server: token that readers bring; without one whoever reaches the port may read"`
@@ -69,6 +72,7 @@ type config struct {
 	StreamReplicas int           `split_words:"true" default:"1" desc:"replicas of the streams that the bridge creates"`
 	StreamManage   string        `split_words:"true" default:"create" desc:"create the streams that are missing, or only verify"`
 	MaxAge         time.Duration `split_words:"true" default:"0" desc:"age limit of the event log when it is created; 0: keep"`
+	StreamMaxBytes byteSize      `split_words:"true" default:"0" desc:"size limit of each stream and bucket when it is created, for accounts that require one, e.g. 1GiB; 0: none"`
 	SubjectPrefix  string        `split_words:"true" default:"mkio" desc:"first token of all subjects; streams and buckets take it too"`
 
 	Resource    string   `default:"redacted" desc:"the record in an event: full, redacted or none"`
@@ -87,6 +91,9 @@ type config struct {
 
 	tracer tracing.Tracer // as OpenTelemetry's own variables say
 }
+
+// leastStream is the least size that streams may be limited to: an event can be as large as a NATS message.
+const leastStream byteSize = 1 << 20
 
 // loadConfig reads the environment. Every mistake is reported, each with its variable; values of
 // secrets are not.
@@ -168,6 +175,18 @@ func (c config) validate() error {
 	}
 	if c.StreamReplicas < 1 || c.StreamReplicas > 5 {
 		bad("STREAM_REPLICAS", "%d must be 1 to 5", c.StreamReplicas)
+	}
+	if c.NatsURL == "" && c.NatsTLSFirst {
+		bad("NATS_TLS_FIRST", "the embedded server has no TLS: set %s_NATS_URL too, or unset it", prefix)
+	}
+	if c.NatsURL == "" && c.NatsDomain != "" {
+		bad("NATS_DOMAIN", "the embedded server is of no domain: set %s_NATS_URL too, or unset it", prefix)
+	}
+	if strings.ContainsAny(c.NatsDomain, " \t\r\n.*>") {
+		bad("NATS_DOMAIN", "%q must be the name of a domain, one token without blanks, dots, * and >", c.NatsDomain)
+	}
+	if c.StreamMaxBytes != 0 && c.StreamMaxBytes < leastStream {
+		bad("STREAM_MAX_BYTES", "%s must be 0, or %s or more", c.StreamMaxBytes, leastStream)
 	}
 	if c.MaxAge < 0 || c.MaxAge > 0 && c.MaxAge < time.Minute {
 		bad("MAX_AGE", "%s must be 0, or a minute or more", c.MaxAge)

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"mkio-bridge/internal/noanswer"
 )
 
 // checkTime is how long the doctor waits for one answer.
@@ -160,6 +162,9 @@ func (f finding) line() string {
 
 // reason words an error for a finding.
 func reason(err error) string {
+	if _, known := errors.AsType[*noanswer.Error](err); known {
+		return err.Error()
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer in time"
 	}

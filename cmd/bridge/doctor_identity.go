@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -22,16 +23,17 @@ func (d *doctor) checkIdentity(ctx context.Context, js jetstream.JetStream) (rec
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	names := event.NewNames(d.conf.SubjectPrefix)
-	if _, err := js.Stream(ctx, names.EventStream()); errors.Is(err, jetstream.ErrStreamNotFound) {
+	_, err := js.Stream(ctx, names.EventStream())
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return recorded // there is no log yet
 	}
-	recorded, err := recordedIdentity(ctx, js, names)
+	recorded, err = recordedIdentity(ctx, js, names)
 	var tail identity.Tail
 	if err == nil {
 		tail, err = tailOf(ctx, eventlog.New(js, names))
 	}
 	if err != nil {
-		d.warn(check, "it cannot be read: "+reason(err), "see to NATS first")
+		d.warn(check, "it cannot be read: "+reason(err), cmp.Or(advice(err), "see to NATS first"))
 		return recorded
 	}
 	switch _, err := recorded.Begin(d.conf.claim(), tail); {

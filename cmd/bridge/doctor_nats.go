@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/noanswer"
 	"mkio-bridge/internal/publish"
 )
 
@@ -26,32 +27,60 @@ func (d *doctor) checkNATS(ctx context.Context) (*nats.Conn, jetstream.JetStream
 	defer cancel()
 	nc, js, err := d.call.connect(ctx, d.conf, slog.New(slog.DiscardHandler))
 	if err != nil {
-		do := "see that it runs, and that the BRIDGE_NATS_… settings say the way in"
-		if d.conf.NatsURL == "" {
-			do = "start the bridge, whose embedded server this is, or set BRIDGE_NATS_URL"
-			if errors.Is(err, nats.ErrAuthorization) {
-				do = "set BRIDGE_NATS_READER_TOKEN as the bridge has it"
-			}
-		}
-		d.fail("NATS", reason(err), do)
+		d.fail("NATS", reason(err), d.connectAdvice(err))
 		return nil, nil
 	}
 	d.checkVersion(nc.ConnectedServerVersion())
 	asked := time.Now()
-	if _, err := js.AccountInfo(ctx); err != nil {
-		do := "enable JetStream on the server and for this account"
-		if errors.Is(err, context.DeadlineExceeded) {
-			do += "; where it is, its API queue may be full of readers' requests: " + queueAdvice
-		}
+	account, err := askAccount(ctx, js)
+	if err != nil {
+		do := cmp.Or(advice(err), "enable JetStream on the server and for this account; where it is, its API queue may be full of readers' requests: "+queueAdvice)
 		d.fail("JetStream", reason(err), do)
 		return nc, nil
 	}
-	d.ok("JetStream", "it is on")
+	d.checkDomain(account.Domain)
 	if d.conf.NatsURL != "" {
 		d.checkQueue(nc.ConnectedServerVersion(), time.Since(asked))
 	}
-	d.checkStreams(ctx, nc, js)
+	d.checkStreams(ctx, account, js)
 	return nc, js
+}
+
+// connectAdvice is for a NATS that cannot be reached, or refuses.
+func (d *doctor) connectAdvice(err error) string {
+	switch {
+	case d.conf.NatsURL != "":
+		return cmp.Or(advice(err), "correct the BRIDGE_NATS_… setting that it names")
+	case errors.Is(err, nats.ErrAuthorization):
+		return "set BRIDGE_NATS_READER_TOKEN as the bridge has it"
+	}
+	return "start the bridge, whose embedded server this is, or set BRIDGE_NATS_URL"
+}
+
+// askAccount asks JetStream about the account, and does not wait for an answer that the servers do not allow.
+func askAccount(ctx context.Context, js jetstream.JetStream) (*jetstream.AccountInfo, error) {
+	const about = ".INFO"
+	asking, stop := noanswer.UntilForbidden(ctx, js.Conn(), about)
+	defer stop()
+	info, err := js.AccountInfo(asking)
+	if err != nil {
+		return nil, noanswer.Why(ctx, js, err, about)
+	}
+	return info, nil
+}
+
+// checkDomain says whose JetStream it is. A leaf node may have one of its own, which is another than that of the servers it
+// is connected to.
+func (d *doctor) checkDomain(domain string) {
+	const check = "JetStream"
+	switch {
+	case domain == "":
+		d.ok(check, "it is on")
+	case d.conf.NatsDomain == "":
+		d.say(finding{check, gradeOK, "it is on, of domain " + domain + ": that of the server itself", "where the streams are to be in another domain, set BRIDGE_NATS_DOMAIN"})
+	default:
+		d.ok(check, "it is on, of domain "+domain)
+	}
 }
 
 func (d *doctor) checkVersion(version string) {
@@ -68,16 +97,20 @@ func (d *doctor) checkVersion(version string) {
 	d.ok("NATS", found)
 }
 
-func (d *doctor) checkStreams(ctx context.Context, nc *nats.Conn, js jetstream.JetStream) {
-	streams := publish.Streams{Names: event.NewNames(d.conf.SubjectPrefix), Replicas: d.conf.StreamReplicas, MaxAge: d.conf.MaxAge}
+func (d *doctor) checkStreams(ctx context.Context, account *jetstream.AccountInfo, js jetstream.JetStream) {
+	streams := d.conf.streams()
 	writable := true
 	for _, s := range publish.Verify(ctx, js, streams) {
 		check := "stream " + s.Name
 		switch {
+		case s.Missing && d.conf.StreamManage == "create" && streams.MaxBytes == 0 && limitsSizes(account):
+			d.fail(check, "it does not exist, and cannot be made without a limit of size", sizeAdvice(&publish.SizeError{Unbound: true}))
 		case s.Missing && d.conf.StreamManage == "create":
 			d.warn(check, "it does not exist", "start the bridge, which creates it")
 		case s.Missing:
 			d.fail(check, "it does not exist", "create it, or set BRIDGE_STREAM_MANAGE=create and start the bridge")
+		case s.Err != nil && !s.Unfit:
+			d.fail(check, reason(s.Err), cmp.Or(advice(s.Err), "see that the NATS servers run and have a leader, and try again"))
 		case s.Err != nil:
 			d.fail(check, reason(s.Err), "change the stream, or choose another BRIDGE_SUBJECT_PREFIX; the bridge refuses to run on it")
 		default:
@@ -88,33 +121,39 @@ func (d *doctor) checkStreams(ctx context.Context, nc *nats.Conn, js jetstream.J
 	if d.conf.NatsURL == "" {
 		d.ok("publishing", "the server is the bridge's own, and nobody else may")
 	} else if writable {
-		d.checkPublish(ctx, nc, js, streams)
+		d.checkPublish(ctx, js, streams)
 	}
 }
 
-// publishTime is how long the doctor waits for JetStream: a server that forbids a write does not answer it, and tells the
-// connection.
+// limitsSizes says whether an account requires a limit of size of each stream.
+func limitsSizes(account *jetstream.AccountInfo) bool {
+	if account.Limits.MaxBytesRequired {
+		return true
+	}
+	for _, tier := range account.Tiers {
+		if tier.Limits.MaxBytesRequired {
+			return true
+		}
+	}
+	return false
+}
+
+// publishTime is how long the doctor waits for JetStream to check all writes.
 const publishTime = 3 * time.Second
 
-func (d *doctor) checkPublish(ctx context.Context, nc *nats.Conn, js jetstream.JetStream, streams publish.Streams) {
+func (d *doctor) checkPublish(ctx context.Context, js jetstream.JetStream, streams publish.Streams) {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
-	ctx, forbid := context.WithCancelCause(ctx)
-	defer forbid(nil)
-	nc.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-		if errors.Is(err, nats.ErrPermissionViolation) {
-			forbid(err)
-		}
-	})
 	err := publish.TryWrites(ctx, js, streams)
 	if err == nil {
 		d.ok("publishing", "the bridge may write to the log and what is beside it, and remove what it retries")
 		return
 	}
-	if cause := context.Cause(ctx); errors.Is(cause, nats.ErrPermissionViolation) {
-		err = cause
-	}
 	n := streams.Names
-	d.fail("publishing", reason(err), fmt.Sprintf("let the user publish to %s, %s.>, %s.>, $KV.%s.>, $KV.%s.> and $JS.API.>, and subscribe to _INBOX.>; deploy/nats/accounts.conf names the parts of $JS.API.> that a bridge needs, such as $JS.API.STREAM.MSG.DELETE.%s for retries",
-		n.EventSubjects(), n.UnappliedPrefix(), n.AuditPrefix(), n.LeaseBucket(), n.NotesBucket(), n.UnappliedStream()))
+	api, buckets := publish.APIPrefix(js), ""
+	if d.conf.NatsDomain != "" {
+		buckets = api
+	}
+	d.fail("publishing", reason(err), fmt.Sprintf("let the user publish to %[1]s, %[2]s.>, %[3]s.>, %[4]s$KV.%[5]s.>, %[4]s$KV.%[6]s.> and %[7]s>, and subscribe to _INBOX.>; "+rightsFile+" names the parts of %[7]s> that a bridge needs, such as %[7]sSTREAM.MSG.DELETE.%[8]s for retries",
+		n.EventSubjects(), n.UnappliedPrefix(), n.AuditPrefix(), buckets, n.LeaseBucket(), n.NotesBucket(), api, n.UnappliedStream()))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func (d *doctor) checkPlan(ctx context.Context, client *mkio.Client, js jetstrea
 	if js != nil {
 		var err error
 		if keeper, err = newKeeper(ctx, js, d.conf, client); err != nil {
-			d.warn(check, "what was last put cannot be read: "+reason(err), "see to NATS first")
+			d.warn(check, "what was last put cannot be read: "+reason(err), cmp.Or(advice(err), "see to NATS first"))
 			return
 		}
 	}

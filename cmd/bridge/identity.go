@@ -11,6 +11,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/noanswer"
 )
 
 // lastSources is how many of the log's last events are asked below which address they lie.
@@ -104,12 +105,24 @@ func identityAdvice(err error) string {
 
 // recordedIdentity reads which MK.IO the log is of; the zero Note where no bridge has run on it.
 func recordedIdentity(ctx context.Context, js jetstream.JetStream, names event.Names) (identity.Note, error) {
-	notes, err := js.KeyValue(ctx, names.NotesBucket())
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return identity.Note{}, nil
-	}
-	if err != nil {
+	notes, err := notesOf(ctx, js, names)
+	if notes == nil || err != nil {
 		return identity.Note{}, err
 	}
 	return identity.NewStore(notes).Read(ctx)
+}
+
+// notesOf returns the bucket of notes for who asks JetStream for nothing else meanwhile; nil where no bridge has run.
+func notesOf(ctx context.Context, js jetstream.JetStream, names event.Names) (jetstream.KeyValue, error) {
+	bucket := names.NotesBucket()
+	asking, stop := noanswer.UntilForbidden(ctx, js.Conn(), bucket)
+	defer stop()
+	notes, err := js.KeyValue(asking, bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", bucket, noanswer.Why(ctx, js, err, bucket))
+	}
+	return notes, nil
 }

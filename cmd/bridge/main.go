@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "bridge %s: %v\n", name, err)
+	fmt.Fprintf(stderr, "bridge %s: %s\n", name, advised(err))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
@@ -131,12 +131,24 @@ type unreachableError struct{ error }
 
 func (e unreachableError) Unwrap() error { return e.error }
 
-// connectError tells a NATS that does not answer from settings with which it was not even asked.
+// connectError tells a NATS that does not answer from settings with which it was not even asked, and from one that
+// refuses the connection.
 func connectError(err error) error {
 	if _, ok := errors.AsType[broker.SettingError](err); ok {
 		return usageError{err}
 	}
+	if _, ok := errors.AsType[broker.RefusedError](err); ok {
+		return err
+	}
 	return unreachableError{err}
+}
+
+// advised is what an error says, with what can be done about it.
+func advised(err error) string {
+	if do := advice(err); do != "" {
+		return err.Error() + ": " + do
+	}
+	return err.Error()
 }
 
 // flags returns an empty flag set for the command.

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/noanswer"
 	"mkio-bridge/internal/tracing"
 )
 
@@ -45,7 +47,7 @@ func runService(ctx context.Context, c *call) error {
 	defer l.close()
 	defer b.close()
 	b.log.Info("bridge", "version", version(), "durability", b.durability(ctx), "nats", b.nats.ConnectedServerVersion(),
-		"memory_limit", memory, "traces", cmp.Or(traces.To(), "off"))
+		"domain", b.domain(ctx), "memory_limit", memory, "traces", cmp.Or(traces.To(), "off"))
 	err = b.serve(ctx, l)
 	if err == nil {
 		b.log.Info("stopped")
@@ -88,6 +90,26 @@ func (b *bridge) durability(ctx context.Context) string {
 	return fmt.Sprintf("an acknowledged event is stored on most of %d servers, and on their disks as their sync_interval says", c.Replicas)
 }
 
+// domainTime is how long JetStream is waited for to say its domain.
+const domainTime = 2 * time.Second
+
+// domain is the JetStream domain that the streams are in, as JetStream tells it: a leaf node may have a JetStream of its
+// own. "" is none; it stays unknown where the user may not ask.
+func (b *bridge) domain(ctx context.Context) string {
+	if b.embedded != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, domainTime)
+	defer cancel()
+	asking, stop := noanswer.UntilForbidden(ctx, b.nats, ".INFO")
+	defer stop()
+	info, err := b.js.AccountInfo(asking)
+	if err != nil {
+		return "unknown"
+	}
+	return info.Domain
+}
+
 // natsConfig is how the bridge, or a command that reads, gets into someone else's NATS.
 func natsConfig(c config, log *slog.Logger) broker.Config {
 	return broker.Config{
@@ -100,6 +122,7 @@ func natsConfig(c config, log *slog.Logger) broker.Config {
 		TLSCA:    c.NatsTLSCa,
 		TLSCert:  c.NatsTLSCert,
 		TLSKey:   c.NatsTLSKey,
+		TLSFirst: c.NatsTLSFirst,
 		Name:     "mkio-bridge",
 		Dialer:   c.dialer,
 		Log:      log,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -49,8 +48,8 @@ func runRegister(ctx context.Context, c *call) error {
 // newKeeper builds what keeps the rule right. Before a bridge ran for the first time there is no bucket of
 // notes, and it does without.
 func newKeeper(ctx context.Context, js jetstream.JetStream, conf config, client *mkio.Client) (rule.Keeper, error) {
-	notes, err := js.KeyValue(ctx, event.NewNames(conf.SubjectPrefix).NotesBucket())
-	if err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) {
+	notes, err := notesOf(ctx, js, event.NewNames(conf.SubjectPrefix))
+	if err != nil {
 		return rule.Keeper{}, err
 	}
 	return rule.Keeper{

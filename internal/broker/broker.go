@@ -33,6 +33,7 @@ type Config struct {
 	User                   string            // with Password
 	Password, Token        func() string     // asked at each connect, so that a rotated secret is used
 	TLSCA, TLSCert, TLSKey string            // files
+	TLSFirst               bool              // the servers want TLS before the NATS protocol
 	Name                   string            // of the connection, for the server's operator
 	Dialer                 nats.CustomDialer // the way to the servers; nil: the network
 	Log                    *slog.Logger
@@ -52,7 +53,8 @@ type SettingError struct{ error }
 func (e SettingError) Unwrap() error { return e.error }
 
 // Connect connects to someone else's NATS. It fails when no server can be reached now, so that a wrong
-// setting is seen at once; later it reconnects for ever.
+// setting is seen at once; later it reconnects for ever. A [SettingError] and a [RefusedError] come back however often it is
+// tried; any other error may not.
 func Connect(ctx context.Context, c Config) (*nats.Conn, error) {
 	servers, err := hosts(c.URL)
 	if err != nil {
@@ -63,10 +65,17 @@ func Connect(ctx context.Context, c Config) (*nats.Conn, error) {
 		return nil, SettingError{err}
 	}
 	nc, err := dial(ctx, c.URL, append(append(resilience(c.Log), nats.Name(c.Name)), access...))
-	if err != nil {
-		return nil, fmt.Errorf("NATS at %s cannot be reached: %w (BRIDGE_NATS_URL says where it is, BRIDGE_NATS_CREDS, _NKEY, _USER and _PASSWORD, _TOKEN, _TLS_CA, _TLS_CERT and _TLS_KEY how to get in, BRIDGE_NATS_READER_TOKEN how to read from an embedded server)", servers, err)
+	if err == nil {
+		return nc, nil
 	}
-	return nc, nil
+	if cause, ok := whyRefused(err); ok {
+		return nil, RefusedError{fmt.Errorf("NATS at %s refuses the connection: %w", servers, err), cause}
+	}
+	err = fmt.Errorf("NATS at %s cannot be reached: %w", servers, err)
+	if silent(err) {
+		return nil, SilentError{err}
+	}
+	return nil, err
 }
 
 // dial connects, and waits no longer than the context: the client would wait for each server in turn.
@@ -130,6 +139,9 @@ func (c Config) access() ([]nats.Option, error) {
 	}
 	if c.TLSCert != "" || c.TLSKey != "" {
 		options = append(options, nats.ClientCert(c.TLSCert, c.TLSKey))
+	}
+	if c.TLSFirst {
+		options = append(options, nats.TLSHandshakeFirst())
 	}
 	if c.Dialer != nil {
 		options = append(options, nats.SetCustomDialer(c.Dialer))

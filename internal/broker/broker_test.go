@@ -98,7 +98,7 @@ func TestEveryWayIn(t *testing.T) {
 				return
 			}
 			_, err = broker.Connect(t.Context(), broker.Config{URL: s.ClientURL(), Log: tt.config.Log})
-			if err == nil || !strings.Contains(err.Error(), "BRIDGE_NATS_") {
+			if refused, ok := errors.AsType[broker.RefusedError](err); !ok || !strings.Contains(refused.Error(), s.Addr().String()) {
 				t.Errorf("without it: %v", err)
 			}
 		})

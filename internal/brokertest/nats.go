@@ -24,6 +24,12 @@ func StartNATS(t testing.TB, settings string) (url string) {
 	}
 	options.Host, options.Port = "127.0.0.1", server.RANDOM_PORT
 	options.JetStream, options.StoreDir = true, filepath.Join(dir, "js")
+	return serve(t, options).ClientURL()
+}
+
+// serve runs a server until the test ends.
+func serve(t testing.TB, options *server.Options) *server.Server {
+	t.Helper()
 	options.NoSigs, options.NoLog = true, true
 	s, err := server.NewServer(options)
 	if err != nil {
@@ -37,5 +43,5 @@ func StartNATS(t testing.TB, settings string) (url string) {
 	if !s.ReadyForConnections(time.Minute) {
 		t.Fatal("the NATS server is not ready")
 	}
-	return s.ClientURL()
+	return s
 }

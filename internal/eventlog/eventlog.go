@@ -51,7 +51,7 @@ func (l *Log) Names() event.Names { return l.names }
 func (l *Log) Stream(ctx context.Context) (*jetstream.StreamInfo, error) {
 	stream, err := l.js.Stream(ctx, l.names.EventStream())
 	if err != nil {
-		return nil, explain(l.names.EventStream(), err)
+		return nil, l.explain(ctx, l.names.EventStream(), err)
 	}
 	return stream.CachedInfo(), nil
 }
@@ -142,7 +142,7 @@ func (l *Log) ofState(key string, header nats.Header, payload []byte, stored tim
 func (l *Log) Current(ctx context.Context, key lifecycle.Key) (entry Entry, ok bool, err error) {
 	stream, err := l.js.Stream(ctx, l.names.StateStream())
 	if err != nil {
-		return Entry{}, false, explain(l.names.StateStream(), err)
+		return Entry{}, false, l.explain(ctx, l.names.StateStream(), err)
 	}
 	m, err := stream.GetLastMsgForSubject(ctx, l.names.StateSubject(l.names.Resource(key)))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {

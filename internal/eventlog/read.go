@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/noanswer"
 	"mkio-bridge/internal/tail"
 )
 
@@ -63,7 +64,7 @@ func (l *Log) messages(ctx context.Context, stream string, config jetstream.Orde
 			return // it ended before there was anything to follow
 		}
 		if err != nil {
-			yield(message{}, explain(stream, err))
+			yield(message{}, l.explain(ctx, stream, err))
 			return
 		}
 		if !follow && consumer.CachedInfo().NumPending == 0 {
@@ -80,7 +81,7 @@ func (l *Log) messages(ctx context.Context, stream string, config jetstream.Orde
 				yield(message{}, err)
 				return
 			case !follow:
-				yield(message{}, fmt.Errorf("read %s: %w", stream, err))
+				yield(message{}, fmt.Errorf("read %s: %w", stream, noanswer.Why(ctx, l.js, err, stream)))
 				return
 			}
 			config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartSequencePolicy, at.last+1, nil
@@ -167,9 +168,9 @@ func (l *Log) again(ctx context.Context, stream string, config jetstream.Ordered
 }
 
 // explain says what it means that a stream cannot be read.
-func explain(stream string, err error) error {
+func (l *Log) explain(ctx context.Context, stream string, err error) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("stream %s does not exist: has a bridge with this BRIDGE_SUBJECT_PREFIX run on this NATS?", stream)
 	}
-	return fmt.Errorf("read %s: %w", stream, err)
+	return fmt.Errorf("read %s: %w", stream, noanswer.Why(ctx, l.js, err, stream))
 }

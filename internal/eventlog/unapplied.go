@@ -85,7 +85,7 @@ func (l *Log) Kept(ctx context.Context, q KeptQuery) iter.Seq2[Kept, error] {
 func (l *Log) KeptAt(ctx context.Context, sequence uint64) (kept Kept, ok bool, err error) {
 	stream, err := l.js.Stream(ctx, l.names.UnappliedStream())
 	if err != nil {
-		return Kept{}, false, explain(l.names.UnappliedStream(), err)
+		return Kept{}, false, l.explain(ctx, l.names.UnappliedStream(), err)
 	}
 	m, err := stream.GetMsg(ctx, sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/noanswer"
 )
 
 // health is what the last probes and surveys found. It belongs to who has the turn, but for what is atomic and for the
@@ -129,9 +131,10 @@ func (p *Publisher) stores(ctx context.Context) error {
 	bucket := p.names.NotesBucket()
 	// One key, which every bridge overwrites: it proves that the disks, the quorum and the limits of this JetStream take a write. That
 	// of the log does not have to be tried: nobody sees this one.
-	_, err := p.js.Publish(ctx, "$KV."+bucket+".ready", nil, jetstream.WithExpectStream("KV_"+bucket), jetstream.WithRetryAttempts(0))
+	key := "$KV." + bucket + ".ready"
+	_, err := p.js.Publish(ctx, key, nil, jetstream.WithExpectStream("KV_"+bucket), jetstream.WithRetryAttempts(0))
 	if err != nil {
-		return fmt.Errorf("write to bucket %s: %w", bucket, err)
+		return fmt.Errorf("write to bucket %s: %w", bucket, noanswer.Forbidden(p.nc, err, key))
 	}
 	// That the log's leader would take a write from this user is not tried while writes are acknowledged anyway, and not
 	// at every look: those who subscribe to all of the log's subjects without JetStream see the attempt.

@@ -93,7 +93,7 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		tracer:    c.Tracer,
 		names:     c.Names,
 		baseURL:   strings.TrimRight(c.BaseURL, "/"),
-		reader:    newReader(nc, c.Names),
+		reader:    newReader(js, c.Names),
 		known:     newKnown(),
 		turns:     turns{queues: map[string][]chan struct{}{}},
 		committer: newCommitter(nc, js),

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,9 +23,9 @@ type reader struct {
 	get    func(ctx context.Context, stream string, request map[string]any) (*stored, error) // [askLeader]
 }
 
-func newReader(nc *nats.Conn, names event.Names) reader {
+func newReader(js jetstream.JetStream, names event.Names) reader {
 	return reader{names, newRecent(), func(ctx context.Context, stream string, request map[string]any) (*stored, error) {
-		return askLeader(ctx, nc, stream, request)
+		return askLeader(ctx, js, stream, request)
 	}}
 }
 
@@ -43,7 +44,7 @@ func unread(err error) bool {
 // codeNoMessage is JetStream's code for "no message found".
 const codeNoMessage jetstream.ErrorCode = 10037
 
-// stored is a message as $JS.API.STREAM.MSG.GET answers it.
+// stored is a message as STREAM.MSG.GET of JetStream's API answers it.
 type stored struct {
 	Subject  string `json:"subject"`
 	Sequence uint64 `json:"seq"`
@@ -172,15 +173,20 @@ func earlierOf(resource string, h nats.Header, sequence uint64) (earlier, error)
 	return earlier{resource, fact, before}, nil
 }
 
+// APIPrefix is what the subjects of JetStream's API begin with: those of a domain have their own.
+func APIPrefix(js jetstream.JetStream) string {
+	return cmp.Or(js.Options().APIPrefix, jetstream.DefaultAPIPrefix)
+}
+
 // askLeader asks the stream's leader for one message; nil when there is none.
-func askLeader(ctx context.Context, nc *nats.Conn, stream string, request map[string]any) (*stored, error) {
+func askLeader(ctx context.Context, js jetstream.JetStream, stream string, request map[string]any) (*stored, error) {
 	reading, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()
 	body, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
-	reply, err := nc.RequestWithContext(reading, "$JS.API.STREAM.MSG.GET."+stream, body)
+	reply, err := js.Conn().RequestWithContext(reading, APIPrefix(js)+"STREAM.MSG.GET."+stream, body)
 	if err != nil {
 		return nil, readError{err}
 	}

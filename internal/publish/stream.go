@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/noanswer"
 )
 
 // Streams says how the streams are made where they are missing.
@@ -18,6 +19,7 @@ type Streams struct {
 	Names    event.Names
 	Replicas int
 	MaxAge   time.Duration // of the event log; 0 keeps everything
+	MaxBytes int64         // of each stream, for accounts that require a limit; 0: none but that of what became no event
 	Create   bool          // false: streams that are missing are an error
 }
 
@@ -159,21 +161,20 @@ func (s Streams) bucket(name, description string) jetstream.StreamConfig {
 
 // all are the streams in the order in which they are made: a source must be there before what draws on it.
 func (s Streams) all() []jetstream.StreamConfig {
-	return []jetstream.StreamConfig{s.events(), s.state(), s.unapplied(), s.audit(), s.lease(), s.notes()}
+	return s.limited([]jetstream.StreamConfig{s.events(), s.state(), s.unapplied(), s.audit(), s.lease(), s.notes()})
 }
 
 // Codes with which JetStream refuses to make a stream.
 const (
-	codeNoStorage jetstream.ErrorCode = 10047 // "insufficient storage resources available"
-	codeReplicas  jetstream.ErrorCode = 10074 // "replicas > 1 not supported in non-clustered mode"
-	codeNoPeers   jetstream.ErrorCode = 10005 // "no suitable peers for placement"
+	codeReplicas jetstream.ErrorCode = 10074 // "replicas > 1 not supported in non-clustered mode"
+	codeNoPeers  jetstream.ErrorCode = 10005 // "no suitable peers for placement"
 )
 
 // Ensure makes the streams that are missing, or (without Create) only looks at them. A stream that is
 // there is never changed: one that would break the bridge's promise is explained and refused.
 func Ensure(ctx context.Context, js jetstream.JetStream, s Streams) error {
 	for _, want := range s.all() {
-		if _, err := ensure(ctx, js, want, s.Create); err != nil {
+		if err := ensureAlone(ctx, js, want, s); err != nil {
 			return err
 		}
 	}
@@ -185,8 +186,29 @@ type unfit struct{ error }
 
 func (u unfit) Unwrap() error { return u.error }
 
+// ensureAlone finds or makes a stream while nobody else asks for any by this connection. Where there is no answer it finds
+// out why, and does not wait for one that the servers do not allow.
+func ensureAlone(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, s Streams) error {
+	asking, stop := noanswer.UntilForbidden(ctx, js.Conn(), want.Name)
+	defer stop()
+	info, err := find(asking, js, want, s.Create)
+	if err != nil {
+		return explain(want, noanswer.Why(ctx, js, err, want.Name), s)
+	}
+	return fits(want, info)
+}
+
 // ensure returns a stream as it was found or made, also when it is unfit; nil when it is not there.
-func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, create bool) (*jetstream.StreamInfo, error) {
+func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, s Streams) (*jetstream.StreamInfo, error) {
+	info, err := find(ctx, js, want, s.Create)
+	if err != nil {
+		return nil, explain(want, err, s)
+	}
+	return info, fits(want, info)
+}
+
+// find returns a stream as it was found or made.
+func find(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, create bool) (*jetstream.StreamInfo, error) {
 	stream, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && create {
 		stream, err = js.CreateStream(ctx, want)
@@ -195,27 +217,30 @@ func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamCo
 		}
 	}
 	if err != nil {
-		return nil, explain(want, err)
+		return nil, err
 	}
-	info := stream.CachedInfo()
+	return stream.CachedInfo(), nil
+}
+
+// fits returns an [unfit] error when a stream is not as the bridge needs it.
+func fits(want jetstream.StreamConfig, info *jetstream.StreamInfo) error {
 	if wrong := differences(want, info.Config); len(wrong) > 0 {
-		return info, unfit{fmt.Errorf("stream %s is not as the bridge needs it, and the bridge does not change a stream that exists: %s",
+		return unfit{fmt.Errorf("stream %s is not as the bridge needs it, and the bridge does not change a stream that exists: %s",
 			want.Name, strings.Join(wrong, "; "))}
 	}
-	return info, nil
+	return nil
 }
 
 // explain says what to do about a stream that is not there or could not be made.
-func explain(want jetstream.StreamConfig, err error) error {
+func explain(want jetstream.StreamConfig, err error, s Streams) error {
+	if size := s.sizeError(want, err); size != nil {
+		return size
+	}
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return fmt.Errorf("stream %s does not exist: create it, or start the bridge with BRIDGE_STREAM_MANAGE=create, which makes it: %w", want.Name, err)
-	case refused(err, codeNoStorage):
-		return fmt.Errorf("stream %s: %w: make room where JetStream stores (BRIDGE_STORE_DIR, or the servers' max_file_store); the bridge asks for %d MiB beside the log", want.Name, err, maxUnapplied>>20)
 	case refused(err, codeReplicas), refused(err, codeNoPeers):
 		return fmt.Errorf("stream %s: %w: BRIDGE_STREAM_REPLICAS is %d; set it to no more than the servers of the cluster", want.Name, err, want.Replicas)
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
-		return fmt.Errorf("stream %s: %w: enable JetStream on the NATS servers, and for the account that the bridge uses", want.Name, err)
 	}
 	return fmt.Errorf("stream %s: %w", want.Name, err)
 }

@@ -127,11 +127,13 @@ func (s *survey) never() bool {
 // askForStreams asks about every stream at the same time. wrong has an entry for each of which JetStream answered how it
 // is, nil where it is as it must be.
 func (p *Publisher) askForStreams(ctx context.Context) (infos map[string]*jetstream.StreamInfo, wrong map[string]error) {
-	wanted := p.streams.all()
+	asked := p.streams
+	asked.Create = false
+	wanted := asked.all()
 	found, errs := make([]*jetstream.StreamInfo, len(wanted)), make([]error, len(wanted))
 	var asking sync.WaitGroup
 	for i, want := range wanted {
-		asking.Go(func() { found[i], errs[i] = ensure(ctx, p.js, want, false) })
+		asking.Go(func() { found[i], errs[i] = ensure(ctx, p.js, want, asked) })
 	}
 	asking.Wait()
 	infos, wrong = map[string]*jetstream.StreamInfo{}, map[string]error{}

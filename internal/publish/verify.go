@@ -11,22 +11,26 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/noanswer"
 )
 
 // A StreamState says how a stream was found.
 type StreamState struct {
 	Name    string
 	Missing bool
-	Err     error // what is wrong with it; nil when it is as the bridge needs it
+	Unfit   bool  // it is there, and not as the bridge needs it
+	Err     error // what is wrong with it, or why that is not known; nil when it is as the bridge needs it
 }
 
 // Verify looks at each stream, as Ensure does, and changes nothing.
 func Verify(ctx context.Context, js jetstream.JetStream, s Streams) []StreamState {
 	var all []StreamState
+	s.Create = false
 	for _, want := range s.all() {
 		state := StreamState{Name: want.Name}
-		_, state.Err = ensure(ctx, js, want, false)
+		state.Err = ensureAlone(ctx, js, want, s)
 		state.Missing = errors.Is(state.Err, jetstream.ErrStreamNotFound)
+		_, state.Unfit = errors.AsType[unfit](state.Err)
 		all = append(all, state)
 	}
 	return all
@@ -46,7 +50,10 @@ func TryWrites(ctx context.Context, js jetstream.JetStream, s Streams) error {
 		{"KV_" + n.LeaseBucket(), "$KV." + n.LeaseBucket() + "." + probeSubject},
 		{"KV_" + n.NotesBucket(), "$KV." + n.NotesBucket() + "." + probeSubject},
 	} {
-		if err := tryPublish(ctx, js, try.stream, try.subject); err != nil {
+		trying, stop := noanswer.UntilForbidden(ctx, js.Conn(), try.subject)
+		err := tryPublish(trying, js, try.stream, try.subject)
+		stop()
+		if err != nil {
 			return err
 		}
 	}
@@ -55,14 +62,16 @@ func TryWrites(ctx context.Context, js jetstream.JetStream, s Streams) error {
 
 // tryDrop asks a stream to delete what it cannot have: only who may delete is told so.
 func tryDrop(ctx context.Context, js jetstream.JetStream, name string) error {
-	stream, err := js.Stream(ctx, name)
+	trying, stop := noanswer.UntilForbidden(ctx, js.Conn(), name)
+	defer stop()
+	stream, err := js.Stream(trying, name)
 	if err == nil {
-		err = stream.DeleteMsg(ctx, math.MaxInt64)
+		err = stream.DeleteMsg(trying, math.MaxInt64)
 	}
 	if errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) && !strings.Contains(err.Error(), "not permitted") {
 		return nil
 	}
-	return fmt.Errorf("try to delete from %s, as a retry does: %w", name, err)
+	return fmt.Errorf("try to delete from %s, as a retry does: %w", name, noanswer.Why(ctx, js, err, name))
 }
 
 // TryPublish says whether this connection may write to the log, and whether the log has a leader. Nothing is
@@ -81,6 +90,9 @@ func tryPublish(ctx context.Context, js jetstream.JetStream, stream, subject str
 		return nil
 	case err == nil:
 		return fmt.Errorf("stream %s does not check the sequence that a write expects", stream)
+	}
+	if forbidden := noanswer.Forbidden(js.Conn(), err, subject); errors.As(forbidden, new(*noanswer.Error)) {
+		return fmt.Errorf("try to write to %s: %w", stream, forbidden)
 	}
 	return fmt.Errorf("try to write to %s: %w: the stream has no leader, or the bridge's user may not publish to its subjects", stream, err)
 }

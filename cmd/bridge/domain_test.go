@@ -1,0 +1,114 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/bridgetest"
+	"mkio-bridge/internal/brokertest"
+)
+
+// inDomain has a bridge and the commands work on the JetStream of a domain, by a server at which it can be reached.
+func inDomain(t *testing.T, url, domain string) config {
+	t.Helper()
+	conf := demoConfig(t.TempDir())
+	conf.MkioURL, conf.NatsURL, conf.NatsDomain = "http://127.0.0.1:1", servers(url), domain
+	t.Setenv("BRIDGE_LISTEN", "127.0.0.1:0")
+	t.Setenv("BRIDGE_ADMIN_LISTEN", "127.0.0.1:0")
+	t.Setenv("BRIDGE_MKIO_URL", conf.MkioURL)
+	t.Setenv("BRIDGE_NATS_URL", url)
+	if domain != "" {
+		t.Setenv("BRIDGE_NATS_DOMAIN", domain)
+	}
+	return conf
+}
+
+// A bridge at a leaf node stores in the domain that it is told, wherever the leaf node has JetStream, and so do the
+// commands read.
+func TestABridgeOnALeafNodeStoresInTheDomain(t *testing.T) {
+	d := brokertest.StartDomain(t)
+	for name, url := range map[string]string{"hub": d.Hub, "leaf": d.Leaf, "leaf with JetStream": d.LeafOwn} {
+		t.Run(name, func(t *testing.T) {
+			conf := inDomain(t, url, d.Name)
+			conf.SubjectPrefix = strings.ReplaceAll(name, " ", "-")
+			t.Setenv("BRIDGE_SUBJECT_PREFIX", conf.SubjectPrefix)
+			b, err := open(t.Context(), conf, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.close()
+			for file, want := range map[string]int{"job-started.json": 204, "job-finished.finished.json": 204} {
+				if status := deliver(t, b, bridgetest.Delivery(t, file)); status != want {
+					t.Errorf("%s is answered %d", file, status)
+				}
+			}
+			if err := b.ready(t.Context()); err != nil {
+				t.Errorf("ready: %v", err)
+			}
+			if domain := b.domain(t.Context()); domain != d.Name {
+				t.Errorf("the domain is %q", domain)
+			}
+			checkStreamIn(t, d.Hub, b.names.EventStream(), true)
+			checkStreamIn(t, d.LeafOwn, b.names.EventStream(), false)
+			const job = "aurora-vod/ladder-hd/ep-0417"
+			wantSaid(t, exitOK, []string{job}, "events")
+			bridgetest.Eventually(t, "the state bucket has it", func() bool { out, _, _ := say(t, "state"); return strings.Contains(out, job) })
+			wantSaid(t, exitOK, []string{"root "}, "verify")
+			wantSaid(t, exitOK, nil, "wait", "job", "aurora-vod", "ladder-hd", "ep-0417", "--for-phase", "succeeded")
+			wantSaid(t, exitOK, nil, "unapplied", "list")
+			wantSaid(t, exitFailed, []string{"no record"}, "audit")
+			wantSaid(t, exitOK, []string{"events, 1 to"}, "replay", conf.SubjectPrefix+"-again", "--live")
+			out, _, _ := say(t, "doctor")
+			for _, want := range []string{"ok       JetStream: it is on, of domain hub\n", "ok       stream KV_" + strings.ToLower(conf.SubjectPrefix) + "_lease", "ok       publishing"} {
+				if !strings.Contains(out, want) {
+					t.Errorf("doctor lacks %q: %s", want, out)
+				}
+			}
+		})
+	}
+}
+
+// checkStreamIn checks whether a server's own JetStream has a stream.
+func checkStreamIn(t *testing.T, url, name string, want bool) {
+	t.Helper()
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Stream(t.Context(), name); (err == nil) != want {
+		t.Errorf("%s at %s: %v", name, url, err)
+	}
+}
+
+// Without the setting a leaf node's own JetStream is meant, which is said, or none answers, which comes with the setting
+// that helps.
+func TestTheDomainIsNamedWhereNoneIsSet(t *testing.T) {
+	d := brokertest.StartDomain(t)
+	inDomain(t, d.Leaf, "")
+	for _, args := range [][]string{{"run"}, {"events"}, {"state"}, {"verify"}, {"unapplied", "list"}, {"audit"}, {"wait", "job", "p", "t", "j", "--for", "Finished"}, {"doctor"}} {
+		out, errs, code := say(t, args...)
+		if said := out + errs; code != exitFailed || !strings.Contains(said, "no JetStream answers") && args[0] != "doctor" || !strings.Contains(said, "BRIDGE_NATS_DOMAIN") {
+			t.Errorf("%v: exit %d: %s", args, code, said)
+		}
+	}
+	inDomain(t, d.Leaf, "hib")
+	wantSaid(t, exitFailed, []string{"no JetStream of domain hib answers", "BRIDGE_NATS_DOMAIN"}, "events")
+	conf := inDomain(t, d.LeafOwn, "")
+	b, err := open(t.Context(), conf, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	if domain := b.domain(t.Context()); domain != "leaf" {
+		t.Errorf("the domain is %q", domain)
+	}
+}
