@@ -38,7 +38,7 @@ func TestReadersBringTheirToken(t *testing.T) {
 		if code != exitOK && command != "audit" || code == exitUnreachable || strings.Contains(stdout+stderr, "hunter2") {
 			t.Errorf("%s: exit %d: %s%s", command, code, stdout, stderr)
 		}
-		if _, stderr, code := bridgetest.Run(t, []string{listen}, strings.Fields(command)...); code != exitUnreachable {
+		if _, stderr, code := bridgetest.Run(t, []string{listen}, strings.Fields(command)...); code != exitFailed || !strings.Contains(stderr, "BRIDGE_NATS_READER_TOKEN") {
 			t.Errorf("%s without the token: exit %d: %s", command, code, stderr)
 		}
 	}

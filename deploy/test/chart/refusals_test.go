@@ -59,6 +59,8 @@ func TestContradictionsAreRefused(t *testing.T) {
 		"embedded: {persistence: {enabled: false, existingClaim: c}}": "set embedded.persistence.enabled",
 		"nats: {user: me}":                                            "set nats.urls too",
 		"nats: {tls: {ca: {existingSecret: ca}}}":                     "set nats.urls too",
+		"nats: {tls: {first: true}}":                                  "set nats.urls too",
+		"nats: {domain: hub}":                                         "set nats.urls too",
 		"secrets: {natsCreds: {value: c}}":                            "set nats.urls too",
 		"secrets: {natsPassword: {existingSecret: c}}":                "set nats.urls too",
 		external + "embedded: {service: {enabled: true}}":             "with nats.urls there is none",

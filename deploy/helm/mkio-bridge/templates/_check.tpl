@@ -19,8 +19,8 @@
 {{- if gt (int $v.config.streamReplicas) 1 }}
 {{- fail "config.streamReplicas is more than 1, but the embedded server is one server: set nats.urls, or leave it at 1" }}
 {{- end }}
-{{- if or $v.nats.user $v.nats.tls.ca.existingSecret $v.nats.tls.client.existingSecret }}
-{{- fail "nats.user and nats.tls are for an existing NATS: set nats.urls too, or leave them out" }}
+{{- if or $v.nats.user $v.nats.domain $v.nats.tls.first $v.nats.tls.ca.existingSecret $v.nats.tls.client.existingSecret }}
+{{- fail "nats.user, nats.domain and nats.tls are for an existing NATS: set nats.urls too, or leave them out" }}
 {{- end }}
 {{- range list "natsCreds" "natsNkey" "natsPassword" "natsToken" }}
 {{- with get $v.secrets . }}

@@ -13,6 +13,8 @@
 {{- else }}
 {{- $_ := set $env "BRIDGE_NATS_URL" (join "," $v.nats.urls) }}
 {{- with $v.nats.user }}{{ $_ := set $env "BRIDGE_NATS_USER" . }}{{ end }}
+{{- with $v.nats.domain }}{{ $_ := set $env "BRIDGE_NATS_DOMAIN" . }}{{ end }}
+{{- if $v.nats.tls.first }}{{ $_ := set $env "BRIDGE_NATS_TLS_FIRST" "true" }}{{ end }}
 {{- with $v.nats.tls.ca }}{{ if .existingSecret }}{{ $_ := set $env "BRIDGE_NATS_TLS_CA" (printf "/etc/mkio-bridge/nats-ca/%s" .key) }}{{ end }}{{ end }}
 {{- if $v.nats.tls.client.existingSecret }}
 {{- $_ := set $env "BRIDGE_NATS_TLS_CERT" "/etc/mkio-bridge/nats-client/tls.crt" }}
