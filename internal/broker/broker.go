@@ -68,7 +68,7 @@ func Connect(ctx context.Context, c Config) (*nats.Conn, error) {
 	if err == nil {
 		return nc, nil
 	}
-	if cause, ok := whyRefused(err); ok {
+	if refused, cause := whyRefused(err); refused {
 		return nil, RefusedError{fmt.Errorf("NATS at %s refuses the connection: %w", servers, err), cause}
 	}
 	err = fmt.Errorf("NATS at %s cannot be reached: %w", servers, err)

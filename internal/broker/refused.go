@@ -39,13 +39,13 @@ var refusals = []error{
 }
 
 // whyRefused says whether an error to connect is a refusal, and which one of the client's, if it is one of these.
-func whyRefused(err error) (cause error, refused bool) {
+func whyRefused(err error) (refused bool, cause error) {
 	for _, cause := range refusals {
 		if strings.HasPrefix(strings.ToLower(err.Error()), cause.Error()) {
-			return cause, true
+			return true, cause
 		}
 	}
-	return nil, noTLS(err)
+	return noTLS(err), nil
 }
 
 // noTLS says whether an error is that of a TLS handshake on which the two sides did not agree.

@@ -42,6 +42,7 @@ func StartDomain(t testing.TB) Domain {
 
 // domainOptions are those of a server with JetStream of a domain; of "" it has none.
 func domainOptions(t testing.TB, domain string) *server.Options {
+	t.Helper()
 	return &server.Options{
 		ServerName: "server-" + domain, Host: "127.0.0.1", Port: server.RANDOM_PORT,
 		JetStream: domain != "", JetStreamDomain: domain, StoreDir: t.TempDir(),
