@@ -60,7 +60,7 @@ func TestTheFileOfThePrivateAuthorityMustHoldCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range []string{empty, filepath.Join(t.TempDir(), "gone.pem")} {
-		_, err := config{MkioCA: file, Resource: "redacted"}.client(nil)
+		_, err := config{MkioCA: file, Resource: "redacted", Correlation: "full"}.client(nil)
 		if err == nil || !strings.Contains(err.Error(), "BRIDGE_MKIO_CA") || !strings.Contains(err.Error(), filepath.Base(file)) {
 			t.Errorf("%s: %v", file, err)
 		}
