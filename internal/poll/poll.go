@@ -19,9 +19,13 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// An Observer makes of an observation the resource's next event, or none. An error says that the log cannot
-// take it now; to observe it again is safe.
+// An Observer makes of an observation the resource's next event, or none.
 type Observer interface {
+	// Compare says what Observe would make of an observation, by memory alone: a sweep compares many, and most are no
+	// news. Its news is a question to Observe, not an answer. current is false where the recorded state of the resource
+	// token is not the one that the observation rests on.
+	Compare(resource string, o lifecycle.Observation) (verdict lifecycle.Verdict, current bool)
+	// Observe records the event. An error says that the log cannot take it now; to observe it again is safe.
 	Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error)
 }
 

@@ -79,7 +79,11 @@ func (p *project) showBeside(ctx context.Context, l *list, e entry, row mkio.Row
 	if o.State != lifecycle.StateDeleted && !o.Stored {
 		p.patience.shown(row.Key)
 	}
-	verdict := lifecycle.Decide(e.fact, o)
+	verdict, current := p.Log.Compare(e.resource, o)
+	if !current {
+		p.overtaken(row.Key)
+		return nil
+	}
 	if !verdict.News() {
 		p.metrics.seen(o, verdict)
 		switch {

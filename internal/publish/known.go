@@ -33,6 +33,11 @@ func (at place) asTold() *lifecycle.Fact {
 	return &fact
 }
 
+// decide is the one comparison of an observation with a recorded state.
+func (at place) decide(o lifecycle.Observation) lifecycle.Verdict {
+	return lifecycle.Decide(at.asTold(), o)
+}
+
 // known remembers the place of every resource. It is a cache: what it lacks or has wrong costs a
 // round trip, never a wrong event.
 type known struct {
@@ -50,10 +55,12 @@ type group struct {
 
 func newKnown() known { return known{groups: map[string]group{}, waiting: waiting{}} }
 
-func (k *known) get(resource string) place {
+func (k *known) get(resource string) place { return k.packed(resource).place() }
+
+func (k *known) packed(resource string) packed {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.groups[event.GroupOf(resource)].places[resource].place()
+	return k.groups[event.GroupOf(resource)].places[resource]
 }
 
 // sequence is that of a resource's last event, 0 where none is known.
@@ -167,6 +174,21 @@ func (p *Publisher) Recorded(key lifecycle.Key) (lifecycle.Fact, bool) {
 
 // Last is [Publisher.Recorded] of a resource token; nil where no event is known.
 func (p *Publisher) Last(resource string) *lifecycle.Fact { return p.known.get(resource).fact }
+
+// Compare says what [Publisher.Observe] would make of an observation by the cache alone: it asks the log nothing. Where it
+// returns news, Observe may still find that there is none. current is false where the recorded state is not the one that
+// the observation rests on (its Basis).
+func (p *Publisher) Compare(resource string, o lifecycle.Observation) (verdict lifecycle.Verdict, current bool) {
+	var (
+		at   place
+		fact lifecycle.Fact // without its hash, which no decision needs: polls compare a row in a few allocations
+	)
+	if head := p.known.packed(resource); head != "" {
+		at.fact = &fact
+		_, at.again, _ = head.read(&fact)
+	}
+	return at.decide(o), o.Basis == nil || *o.Basis == fact.Sequence
+}
 
 // Horizon is the highest sequence of the log that is known here. What is asked of MK.IO now is newer
 // than everything up to it.

@@ -58,17 +58,25 @@ func (p packed) place() place {
 	if p == "" {
 		return place{}
 	}
-	r := unpacking(p)
-	f := &lifecycle.Fact{Sequence: r.number(), Transition: r.number()}
-	at := place{fact: f, expect: r.number()}
-	f.At, f.Modified, f.SeenAfter, f.SeenBefore, at.again = r.time(), r.time(), r.time(), r.time(), r.time()
-	f.State, f.Provisioning, f.Life, f.Delivery = r.text(), r.text(), r.text(), r.text()
-	if len(r) == hashSize {
-		f.Hash = hex.EncodeToString([]byte(r))
+	var f lifecycle.Fact
+	expect, again, hash := p.read(&f)
+	if len(hash) == hashSize {
+		var digits [2 * hashSize]byte
+		hex.Encode(digits[:], []byte(hash))
+		f.Hash = string(digits[:])
 	} else {
-		f.Hash = string(r[:len(r)-hashSize-1])
+		f.Hash = string(hash[:len(hash)-hashSize-1])
 	}
-	return at
+	return place{fact: &f, expect: expect, again: again}
+}
+
+// read reads what was packed without the hash, which it returns as it is packed.
+func (p packed) read(f *lifecycle.Fact) (expect uint64, again time.Time, hash unpacking) {
+	r := unpacking(p)
+	f.Sequence, f.Transition, expect = r.number(), r.number(), r.number()
+	f.At, f.Modified, f.SeenAfter, f.SeenBefore, again = r.time(), r.time(), r.time(), r.time(), r.time()
+	f.State, f.Provisioning, f.Life, f.Delivery = r.text(), r.text(), r.text(), r.text()
+	return expect, again, r
 }
 
 // unpacking is what is still to be read.

@@ -208,7 +208,7 @@ func (p *Publisher) judge(ctx context.Context, resource string, o lifecycle.Obse
 		}
 		return p.judge(ctx, resource, o, at, true)
 	}
-	verdict := lifecycle.Decide(at.asTold(), o)
+	verdict := at.decide(o)
 	// A webhook that becomes no event must not rest on memory: nobody would tell it again. A poll may:
 	// memory follows the log, and the next look shows the same again.
 	if !verdict.News() && !fresh && o.Basis == nil {
