@@ -70,14 +70,6 @@ func (b *Budget) Pause(until time.Time) {
 	}
 }
 
-// Left is the part of the budget that nobody has taken, from 0 to 1.
-func (b *Budget) Left() float64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.refill(time.Now())
-	return max(0, b.grants/b.burst)
-}
-
 // dispatch gives out what there is, and comes again when there is more. The caller holds the lock.
 func (b *Budget) dispatch() {
 	now := time.Now()

@@ -375,6 +375,17 @@ func (c *Client) Projects(ctx context.Context) ([]Project, error) {
 	return all, nil
 }
 
+// ActiveProjects returns the names of those projects that are active.
+func ActiveProjects(projects []Project) []string {
+	var active []string
+	for _, p := range projects {
+		if p.Active && p.Name != "" {
+			active = append(active, p.Name)
+		}
+	}
+	return active
+}
+
 // Project asks for one project.
 func (c *Client) Project(ctx context.Context, class Class, name string) (Project, error) {
 	v, a, err := c.get(ctx, class, name, "/api/v1/projects/"+url.PathEscape(name), nil)

@@ -47,6 +47,38 @@ var liveKinds = []lifecycle.Kind{
 	lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent,
 }
 
+// parents says which kinds of resources others lie below.
+var parents = []struct {
+	child lifecycle.Kind
+	kinds []lifecycle.Kind
+}{
+	{lifecycle.LiveOutput, []lifecycle.Kind{lifecycle.LiveEvent}},
+	{lifecycle.ScheduledOperation, liveKinds},
+}
+
+// ParentKinds are the kinds that a kind lies below; none for a kind of a whole project.
+func ParentKinds(child lifecycle.Kind) []lifecycle.Kind { return slices.Clone(parentKinds(child)) }
+
+func parentKinds(child lifecycle.Kind) []lifecycle.Kind {
+	for _, p := range parents {
+		if p.child == child {
+			return p.kinds
+		}
+	}
+	return nil
+}
+
+// ChildKinds are the kinds that lie below resources of the given ones.
+func ChildKinds(of []lifecycle.Kind) []lifecycle.Kind {
+	var found []lifecycle.Kind
+	for _, p := range parents {
+		if slices.ContainsFunc(p.kinds, func(k lifecycle.Kind) bool { return slices.Contains(of, k) }) {
+			found = append(found, p.child)
+		}
+	}
+	return found
+}
+
 // Lists returns the lists that show the resources of the given kinds across a whole project. Live outputs and
 // scheduled operations have none: see [ListBelow].
 func Lists(project string, kinds []lifecycle.Kind) []List {
@@ -63,26 +95,23 @@ func Lists(project string, kinds []lifecycle.Kind) []List {
 // ListBelow returns the list of what lies below a parent: the live outputs of a live event, or the scheduled
 // operations of a resource of the Live API.
 func ListBelow(parent lifecycle.Key) (List, bool) {
-	kind := lifecycle.ScheduledOperation
-	if parent.Kind == lifecycle.LiveEvent {
-		kind = lifecycle.LiveOutput
-	} else if !slices.Contains(liveKinds, parent.Kind) {
+	children := ChildKinds([]lifecycle.Kind{parent.Kind})
+	if len(children) == 0 {
 		return List{}, false
 	}
-	i := slices.IndexFunc(sources, func(s source) bool { return s.kinds[0] == kind })
+	i := slices.IndexFunc(sources, func(s source) bool { return s.kinds[0] == children[0] })
 	return List{Project: parent.Project, Kinds: sources[i].kinds, Parent: parent, source: sources[i]}, true
 }
 
 // ParentOf returns the resource that another lies below; false for one that lies below none.
 func ParentOf(key lifecycle.Key) (lifecycle.Key, bool) {
-	names := key.Names()
-	kind := lifecycle.LiveEvent
-	switch key.Kind {
-	case lifecycle.LiveOutput:
-	case lifecycle.ScheduledOperation:
-		kind, names = lifecycle.Kind(names[0]), names[1:]
-	default:
+	kinds := parentKinds(key.Kind)
+	if len(kinds) == 0 {
 		return lifecycle.Key{}, false
+	}
+	kind, names := kinds[0], key.Names()
+	if len(kinds) > 1 { // the first name tells which
+		kind, names = lifecycle.Kind(names[0]), names[1:]
 	}
 	parent, err := lifecycle.NewKey(kind, key.Project, names[0])
 	return parent, err == nil

@@ -10,6 +10,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
 )
 
 // A coverage writes down what sweeps of a project prove of each kind: that every resource was compared with MK.IO, or
@@ -98,29 +99,23 @@ func (p *project) prove(ctx context.Context, l *list, t *tally, err error) {
 			p.proveKind(ctx, kind, t.span, t.counts[kind])
 		}
 	}
-	for _, child := range belowKinds {
+	for _, child := range childKinds(p.Kinds) {
 		if slices.Contains(l.Kinds, child) || l.hasParentsOf(child) {
 			p.proveBelow(ctx, child)
 		}
 	}
 }
 
-// belowKinds are the kinds that lie below resources of others.
-var belowKinds = []lifecycle.Kind{lifecycle.LiveOutput, lifecycle.ScheduledOperation}
-
 // hasParentsOf says whether resources of a kind lie below those of the list.
 func (l *list) hasParentsOf(child lifecycle.Kind) bool {
-	return slices.ContainsFunc(parentKinds(child), func(k lifecycle.Kind) bool { return slices.Contains(l.Kinds, k) })
+	return slices.Contains(mkio.ChildKinds(l.Kinds), child)
 }
 
 // unpolledParents are the kinds that a kind lies below and that are not polled: what is new below new ones of those is
 // found by chance alone.
 func (p *project) unpolledParents(child lifecycle.Kind) []string {
-	if !slices.Contains(belowKinds, child) {
-		return nil
-	}
 	var left []string
-	for _, kind := range parentKinds(child) {
+	for _, kind := range mkio.ParentKinds(child) {
 		if !slices.Contains(p.Kinds, kind) {
 			left = append(left, string(kind))
 		}
@@ -131,7 +126,7 @@ func (p *project) unpolledParents(child lifecycle.Kind) []string {
 // proveBelow notes that all of a kind was compared that lies below others: each list of it, and each list of what it
 // lies below, since the last record.
 func (p *project) proveBelow(ctx context.Context, child lifecycle.Kind) {
-	if !slices.Contains(p.Kinds, child) || len(p.unpolledParents(child)) > 0 || p.patience.waitingOf(child) > 0 {
+	if len(p.unpolledParents(child)) > 0 || p.patience.waitingOf(child) > 0 {
 		return
 	}
 	p.coverage.lock()

@@ -91,10 +91,8 @@ func (p *project) movingOn(l *list) (moving []*motion, due time.Time) {
 // the lock.
 func (p *project) findParents() {
 	parents := map[lifecycle.Key]bool{}
-	for _, child := range belowKinds {
-		if slices.Contains(p.Kinds, child) {
-			p.addParents(parents, child)
-		}
+	for _, child := range childKinds(p.Kinds) {
+		p.addParents(parents, child)
 	}
 	for parent := range parents {
 		if p.below[parent] != nil {
@@ -112,7 +110,7 @@ func (p *project) findParents() {
 }
 
 func (p *project) addParents(parents map[lifecycle.Key]bool, child lifecycle.Kind) {
-	for _, kind := range parentKinds(child) {
+	for _, kind := range mkio.ParentKinds(child) {
 		for resource, fact := range p.Log.Resources(kind, p.name) {
 			stopped := child == lifecycle.LiveOutput && lifecycle.SameState(fact.State, "Stopped")
 			if stopped || lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
@@ -135,10 +133,7 @@ func (p *project) addParents(parents map[lifecycle.Key]bool, child lifecycle.Kin
 	}
 }
 
-// parentKinds are the kinds that a kind lies below.
-func parentKinds(child lifecycle.Kind) []lifecycle.Kind {
-	if child == lifecycle.LiveOutput {
-		return []lifecycle.Kind{lifecycle.LiveEvent}
-	}
-	return []lifecycle.Kind{lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent}
+// childKinds are those of the kinds that lie below resources of others.
+func childKinds(kinds []lifecycle.Kind) []lifecycle.Kind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k lifecycle.Kind) bool { return len(mkio.ParentKinds(k)) == 0 })
 }

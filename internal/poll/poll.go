@@ -175,13 +175,7 @@ func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 	}
 	all, err := p.Client.Projects(ctx)
 	p.compareListed(ctx, all)
-	var active []string
-	for _, project := range all {
-		if project.Active && project.Name != "" {
-			active = append(active, project.Name)
-		}
-	}
-	return active, err
+	return mkio.ActiveProjects(all), err
 }
 
 // Told hears of each event that any bridge records. What it put in motion is looked at from now on, and one

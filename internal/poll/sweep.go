@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
@@ -68,8 +67,8 @@ var errAnotherLog = errors.New("the log became another one meanwhile")
 // finishBelow notes that the first sweep of what lies below parents is over, when all parents were swept for
 // the first time and so was each list below one. The caller holds the lock.
 func (p *project) finishBelow(ctx context.Context) {
-	for _, child := range belowKinds {
-		if !slices.Contains(p.Kinds, child) || p.finishing[child] || p.first.done(child) || !p.sweptBelow(child) {
+	for _, child := range childKinds(p.Kinds) {
+		if p.finishing[child] || p.first.done(child) || !p.sweptBelow(child) {
 			continue
 		}
 		p.finishing[child] = true
@@ -87,7 +86,7 @@ func (p *project) finishBelow(ctx context.Context) {
 
 func (p *project) sweptBelow(child lifecycle.Kind) bool {
 	for _, l := range p.lists {
-		if slices.Contains(parentKinds(child), l.Kinds[0]) && l.swept.at.IsZero() {
+		if l.hasParentsOf(child) && l.swept.at.IsZero() {
 			return false
 		}
 	}
@@ -124,8 +123,9 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *
 		}
 		stored = stored || page.Moment.Stored
 		if first && !stored {
+			// Before there are parents there is nothing below them, and nothing to sweep.
 			began = page.Moment.From
-			if err := p.first.begin(ctx, withChildren(l.Kinds), began); err != nil {
+			if err := p.first.begin(ctx, append(mkio.ChildKinds(l.Kinds), l.Kinds...), began); err != nil {
 				return nil, began, shower.wait(err)
 			}
 			p.mu.Lock()
@@ -181,16 +181,4 @@ func (p *project) parentGone(ctx context.Context, l *list, err error) error {
 		return parentErr
 	}
 	return fmt.Errorf("%s is there, and the list below it is not: %w", l.Parent, err)
-}
-
-// withChildren adds the kinds that lie below others: before there are parents there is nothing below them,
-// and nothing to sweep.
-func withChildren(kinds []lifecycle.Kind) []lifecycle.Kind {
-	all := slices.Clone(kinds)
-	for _, child := range belowKinds {
-		if slices.ContainsFunc(parentKinds(child), func(k lifecycle.Kind) bool { return slices.Contains(kinds, k) }) {
-			all = append(all, child)
-		}
-	}
-	return all
 }
