@@ -94,7 +94,7 @@ func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poll
 		Active: b.config.PollActive, Sweep: b.config.PollSweep, Full: b.config.PollFull,
 		DeletePatience: b.config.DeletePatience,
 		Rule:           b.config.WebhookRule, KeepRule: b.ruleKeeper(client, notes), Logger: b.log, Tracer: b.config.tracer,
-		Adopt: b.config.claim().Adopt == identity.AdoptAll, Advise: identityAdvice,
+		Adopt: b.config.claim().Adopt == identity.AdoptAll, Advise: pollAdvice,
 	}), nil
 }
 

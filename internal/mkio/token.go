@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// TokenSoon is how long before its end a token is said to end soon: to get another takes a person.
+const TokenSoon = 7 * 24 * time.Hour
+
 // TokenExpiry reads from a token when it ends. It is not verified: MK.IO does that. ok is false for a token
 // that does not say.
 func TokenExpiry(token string) (end time.Time, ok bool) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"mkio-bridge/internal/event"
@@ -70,7 +69,9 @@ func (p *project) loadCoverage(ctx context.Context) {
 			p.openGap(ctx, kind, anotherLog)
 		}
 		if left := p.unpolledParents(kind); len(left) > 0 {
-			p.openGap(ctx, kind, fmt.Sprintf("BRIDGE_KINDS leaves out %s, which it lies below", strings.Join(left, ", ")))
+			err := &UnpolledParentsError{Kind: kind, Parents: left}
+			p.log.Warn("nothing is proven of a kind", "kind", kind, "error", err, "do", p.advice(err))
+			p.openGap(ctx, kind, err.Error())
 		}
 	}
 }
@@ -113,11 +114,11 @@ func (l *list) hasParentsOf(child lifecycle.Kind) bool {
 
 // unpolledParents are the kinds that a kind lies below and that are not polled: what is new below new ones of those is
 // found by chance alone.
-func (p *project) unpolledParents(child lifecycle.Kind) []string {
-	var left []string
+func (p *project) unpolledParents(child lifecycle.Kind) []lifecycle.Kind {
+	var left []lifecycle.Kind
 	for _, kind := range mkio.ParentKinds(child) {
 		if !slices.Contains(p.Kinds, kind) {
-			left = append(left, string(kind))
+			left = append(left, kind)
 		}
 	}
 	return left

@@ -162,7 +162,7 @@ func TestWhatLiesBelowWhatIsNotPolledIsNotProven(t *testing.T) {
 		time.Sleep(full)
 		records := w.records(lifecycle.LiveOutput)
 		last := records[len(records)-1]
-		if last.Record != event.GapOpened || !strings.Contains(last.Reason, "BRIDGE_KINDS") || !strings.Contains(last.Reason, "live-event") {
+		if last.Record != event.GapOpened || !strings.Contains(last.Reason, "not polled") || !strings.Contains(last.Reason, "live-event") {
 			t.Errorf("the last record is %+v", last)
 		}
 	})

@@ -132,7 +132,7 @@ func (c *confirmation) visitOne(ctx context.Context, key lifecycle.Key) (gone bo
 	sight, err := p.Client.Get(ctx, mkio.Changes, key)
 	switch {
 	case mkio.IsNotFound(err) && mkio.MomentOf(err).Stored:
-		return false, fmt.Errorf("%w: %w", err, errStored)
+		return false, fmt.Errorf("%w: %w", err, ErrStored)
 	case mkio.IsNotFound(err):
 		c.absent.Store(key, mkio.MomentOf(err))
 		return true, nil
@@ -172,8 +172,6 @@ func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key, withhel
 	}
 	return group.Wait()
 }
-
-var errIncomplete = errors.New("the list is not believed")
 
 // missing returns what a list that was walked to its end should have shown of a kind and did not.
 func (p *project) missing(ctx context.Context, l *list, kind lifecycle.Kind, seen map[string]bool, horizon uint64) (map[lifecycle.Key]lifecycle.Fact, error) {
@@ -216,7 +214,7 @@ func (p *project) answers(ctx context.Context, l *list) error {
 	}
 	page, err := pages.Next(ctx, mkio.Changes, whole)
 	if err == nil && page.Moment.Stored {
-		return fmt.Errorf("the list of %s: %w", whole, errStored)
+		return fmt.Errorf("the list of %s: %w", whole, ErrStored)
 	}
 	return err
 }

@@ -47,7 +47,7 @@ func (p *project) watchHistory(ctx context.Context) {
 			failures++
 			p.metrics.failed(p.name, "history", err)
 			first := failures == 1 && !mkio.IsNotFound(err) // without a rule there is no history
-			p.log.Log(ctx, p.outage.level(err, first), "the delivery history cannot be read; it is tried again", "rule", p.Rule, "error", err, "do", advice(err))
+			p.log.Log(ctx, p.outage.level(err, first), "the delivery history cannot be read; it is tried again", "rule", p.Rule, "error", err, "do", p.advice(err))
 			wait = max(wait, retryAfter(failures))
 		}
 		if pause(ctx, wait) != nil {

@@ -61,7 +61,7 @@ func (p *project) identifyAnew(ctx context.Context) error {
 		return err
 	}
 	if answered.Moment.Stored { // it may be of another project that had the name
-		return fmt.Errorf("what MK.IO shows of the project: %w", errStored)
+		return fmt.Errorf("what MK.IO shows of the project: %w", ErrStored)
 	}
 	if organisation != p.Client.Organisation() {
 		organisation = "" // the token was exchanged meanwhile: whose answer it is cannot be told
@@ -190,7 +190,7 @@ func (p *project) conclude(found identity.Found, upTo uint64, err error) {
 		p.log.Info("the project is the one that the log is of again; polling goes on")
 		p.rouse()
 	case after == identity.Unknown && before != after:
-		p.log.Warn("the identity of the project is unknown: deletions wait until it shows a life that is recorded", "error", err, "do", p.adviceOn(err))
+		p.log.Warn("the identity of the project is unknown: deletions wait until it shows a life that is recorded", "error", err, "do", p.advice(err))
 	case after == identity.Known && before == identity.Unknown:
 		p.log.Info("the project is the one that the log is of", "id", found.ID)
 	}
@@ -211,7 +211,7 @@ func (p *project) refuse(err error) {
 	i.mu.Unlock()
 	p.metrics.identified(p.name, identity.Another)
 	if !said {
-		p.log.Error("the project is not polled: MK.IO is not the one that the log is of", "error", err, "do", p.adviceOn(err))
+		p.log.Error("the project is not polled: MK.IO is not the one that the log is of", "error", err, "do", p.advice(err))
 	}
 }
 

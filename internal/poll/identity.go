@@ -85,14 +85,6 @@ func (p *Poller) recall(found identity.Found) identity.Found {
 	return found
 }
 
-// adviceOn says what to do about an error.
-func (p *Poller) adviceOn(err error) string {
-	if ofIdentity(err) && p.Advise != nil {
-		return p.Advise(err)
-	}
-	return advice(err)
-}
-
 // ofIdentity says whether an error is that another MK.IO answers, or may.
 func ofIdentity(err error) bool { return isMismatch(err) || isUnknown(err) }
 
@@ -135,7 +127,7 @@ func (p *project) noAnswer(err error, wait time.Duration, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.silent(err, time.Now(), wait) {
-		p.log.Log(context.Background(), p.outage.level(err, first), "the project does not answer; nothing of it is Deleted until it does", "error", err, "do", advice(err))
+		p.log.Log(context.Background(), p.outage.level(err, first), "the project does not answer; nothing of it is Deleted until it does", "error", err, "do", p.advice(err))
 	}
 }
 

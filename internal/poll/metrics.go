@@ -169,7 +169,7 @@ func reasonOf(err error) string {
 func (p *Poller) sweepInterval() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "mkio_bridge_sweep_interval_seconds",
-		Help: "Time between two full sweeps: BRIDGE_POLL_FULL.",
+		Help: "Time between two full sweeps, as configured.",
 	}, func() float64 { return p.Full.Seconds() })
 }
 

@@ -28,7 +28,7 @@ func TestAProjectThatMKIODoesNotKnowIsOneWarning(t *testing.T) {
 		b := w.start()
 		time.Sleep(10 * sweep)
 		warnings := w.warnings()
-		if len(warnings) != 1 || !strings.Contains(warnings[0], "BRIDGE_PROJECTS") {
+		if len(warnings) != 1 || !strings.Contains(warnings[0], "advice on a 404") {
 			t.Errorf("%d warnings: %s", len(warnings), strings.Join(warnings, "\n"))
 		}
 		w.way.set(func(w *way) { w.instead = nil })

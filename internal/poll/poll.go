@@ -2,7 +2,6 @@ package poll
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -76,7 +75,8 @@ type Config struct {
 	Rule           string     // the webhook rule whose delivery history is looked through
 	KeepRule       RuleKeeper // nil: the rule is somebody else's business
 	Adopt          bool       // what answers first for each project is the log's own, whatever is recorded
-	// Advise says what to do about an error of package identity, in the words of whoever configured the poller; nil: nobody does.
+	// Advise says what to do about an error, in the words of whoever configured the poller; nil: nobody does. See errors.go
+	// for those of this package; others are of packages mkio, identity and of the network.
 	Advise func(error) string
 	Logger *slog.Logger
 	Tracer tracing.Tracer
@@ -128,7 +128,7 @@ func (p *Poller) Run(ctx context.Context) {
 		}
 		if err != nil {
 			p.metrics.failed("", "projects", err)
-			p.Logger.Log(ctx, listing.level(err, time.Now(), p.Full), "MK.IO does not tell all its projects; those that are known are polled on", "error", err, "do", p.adviceOn(err))
+			p.Logger.Log(ctx, listing.level(err, time.Now(), p.Full), "MK.IO does not tell all its projects; those that are known are polled on", "error", err, "do", p.advice(err))
 		} else {
 			listing = unlisted{}
 			for name, stop := range started {
@@ -152,19 +152,17 @@ func (p *Poller) Run(ctx context.Context) {
 	}
 }
 
-// When to warn of a token that ends, and how often.
-const (
-	tokenNotice = 7 * 24 * time.Hour
-	warnEvery   = 12 * time.Hour
-)
+// warnEvery is how often it is said that a token ends soon.
+const warnEvery = 12 * time.Hour
 
 // warnOfToken warns of a token that ends soon, now and then, and returns when it last did.
 func (p *Poller) warnOfToken(now, warned time.Time) time.Time {
 	end, ok := p.Client.TokenEnd()
-	if !ok || end.Sub(now) > tokenNotice || now.Sub(warned) < warnEvery {
+	if !ok || end.Sub(now) > mkio.TokenSoon || now.Sub(warned) < warnEvery {
 		return warned
 	}
-	p.Logger.Warn("the API token ends soon, or has ended", "ends", end, "do", "give BRIDGE_MKIO_TOKEN another; its file is read again without a restart")
+	err := &TokenEndsError{At: end}
+	p.Logger.Warn(err.Error(), "ends", end, "do", p.advice(err))
 	return now
 }
 
@@ -229,25 +227,6 @@ func (p *Poller) leave(project *project) {
 	delete(p.projects, project.name)
 	project.patience.forget()
 	p.metrics.left(project.name)
-}
-
-// advice says what to do about an error of MK.IO's API.
-func advice(err error) string {
-	switch status := mkio.StatusOf(err); {
-	case errors.Is(err, errStored):
-		return "have no cache between the bridge and MK.IO answer: it is asked with Cache-Control: no-cache"
-	case status == 401:
-		return "the token is wrong, has ended or was revoked: give BRIDGE_MKIO_TOKEN another"
-	case status == 403:
-		return "the token lacks a right: bridge doctor tells which"
-	case status == 404:
-		return "check the project's name in BRIDGE_PROJECTS, and BRIDGE_MKIO_URL"
-	case status == 429:
-		return "others use up the project's request limit: lower BRIDGE_POLL_RATE, or theirs"
-	case status == 0 && !errors.Is(err, context.DeadlineExceeded):
-		return "check BRIDGE_MKIO_URL and the way there"
-	}
-	return "nothing, it is tried again"
 }
 
 func pause(ctx context.Context, d time.Duration) error {

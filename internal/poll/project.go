@@ -281,7 +281,7 @@ func (p *project) ended(ctx context.Context, l *list, e errand, err error) {
 	if p.silent(err, now, wait) {
 		return
 	}
-	p.log.Log(ctx, p.outage.level(err, l.failures[e] == 1), "it cannot be asked for, and is tried again", "list", l.String(), "errand", e.String(), "error", err, "do", advice(err), "in", wait)
+	p.log.Log(ctx, p.outage.level(err, l.failures[e] == 1), "it cannot be asked for, and is tried again", "list", l.String(), "errand", e.String(), "error", err, "do", p.advice(err), "in", wait)
 }
 
 // silent says whether an error stops all asking of the project for a while, and says so once.
@@ -307,7 +307,7 @@ func (p *project) silent(err error, now time.Time, wait time.Duration) bool {
 		p.gated = true
 	}
 	if !p.troubled {
-		p.log.Error("polling pauses", "error", err, "do", advice(err))
+		p.log.Error("polling pauses", "error", err, "do", p.advice(err))
 	}
 	p.troubled = true
 	p.metrics.troubled(p.name, true)

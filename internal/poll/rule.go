@@ -25,7 +25,7 @@ func (p *project) keepRule(ctx context.Context) {
 		default:
 			failures++
 			p.metrics.failed(p.name, "rule", err)
-			p.log.Log(ctx, p.outage.level(err, failures == 1), "the webhook rule cannot be kept right; polling goes on, and it is tried again", "rule", p.Rule, "error", err, "do", advice(err))
+			p.log.Log(ctx, p.outage.level(err, failures == 1), "the webhook rule cannot be kept right; polling goes on, and it is tried again", "rule", p.Rule, "error", err, "do", p.advice(err))
 			wait = max(wait, retryAfter(failures))
 		}
 		if pause(ctx, wait) != nil {

@@ -2,7 +2,6 @@ package poll
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -20,14 +19,6 @@ type asked struct {
 	// shown one after the other. nil: an answer of its own, for which it was not.
 	identified *bool
 }
-
-// errStored is for an answer that proves nothing of now.
-var errStored = errors.New("it is a stored copy, by its Date and Age")
-
-// logError is for a log that cannot take an observation now.
-type logError struct{ error }
-
-func (e logError) Unwrap() error { return e.error }
 
 // maxTries bounds how often an answer that was overtaken is asked for again. The next sweep asks anyway.
 const maxTries = 5

@@ -2,7 +2,6 @@ package poll
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -60,9 +59,6 @@ func (p *project) triedSince(l *list, horizon uint64) uint64 {
 	}
 	return *l.tried
 }
-
-// errAnotherLog is for a sweep that was compared with a log that is no more.
-var errAnotherLog = errors.New("the log became another one meanwhile")
 
 // finishBelow notes that the first sweep of what lies below parents is over, when all parents were swept for
 // the first time and so was each list below one. The caller holds the lock.
@@ -151,7 +147,7 @@ func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *
 	p.tellTroubles(l, sweeping, &shower.troubles)
 	t.fail(shower.troubles.err())
 	if stored {
-		return nil, began, fmt.Errorf("a page of the list shows what was, so nothing is concluded from what is not on it: %w", errStored)
+		return nil, began, fmt.Errorf("a page of the list shows what was, so nothing is concluded from what is not on it: %w", ErrStored)
 	}
 	if unreadable > 0 {
 		return nil, began, fmt.Errorf("%d rows of the list cannot be read, so nothing is concluded from what is not on it", unreadable)
@@ -174,7 +170,7 @@ func (p *project) parentGone(ctx context.Context, l *list, err error) error {
 	_, parentErr := p.Client.Get(ctx, mkio.Changes, l.Parent)
 	switch {
 	case mkio.MomentOf(err).Stored, mkio.MomentOf(parentErr).Stored:
-		return fmt.Errorf("%w: %w", err, errStored)
+		return fmt.Errorf("%w: %w", err, ErrStored)
 	case mkio.IsNotFound(parentErr):
 		return nil
 	case parentErr != nil:
