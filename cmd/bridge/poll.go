@@ -89,7 +89,8 @@ func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poll
 		return nil, err
 	}
 	return poll.New(poll.Config{
-		Client: client, Log: b.publisher, Leases: leases, Notes: notes,
+		Client: client, Leases: leases, Notes: notes,
+		Observer: b.publisher, Log: b.publisher, Heads: b.publisher, Inventory: b.publisher, Proofs: b.publisher,
 		Projects: b.config.Projects, Kinds: b.config.kindsToPoll(),
 		Active: b.config.PollActive, Sweep: b.config.PollSweep, Full: b.config.PollFull,
 		DeletePatience: b.config.DeletePatience,

@@ -155,10 +155,10 @@ func benchSweeper(b testing.TB, l benchList) *project {
 		b.Fatal(err)
 	}
 	p := newProject(New(Config{
-		Client: client, Log: log, Notes: notes, Kinds: []lifecycle.Kind{lifecycle.Job},
+		Client: client, Observer: log, Log: log, Heads: log, Inventory: log, Proofs: log, Notes: notes, Kinds: []lifecycle.Kind{lifecycle.Job},
 		Active: 5 * time.Second, Sweep: time.Minute, Full: time.Hour, Logger: slog.New(slog.DiscardHandler),
 	}), benchProject)
-	p.loadCoverage(b.Context())
+	p.coverage.load(b.Context())
 	return p
 }
 
@@ -182,16 +182,16 @@ func BenchmarkSweep(b *testing.B) {
 		costs()
 	})
 	b.Run("unchanged", func(b *testing.B) {
-		before := p.Log.Horizon()
+		before := p.state.Horizon()
 		costs := costOf(b)
 		for b.Loop() {
-			if err := p.sweep(b.Context(), p.lists[0], mkio.Sweeps); err != nil {
+			if err := p.scheduler.full.sweep(b.Context(), p.lists.whole[0], mkio.Sweeps); err != nil {
 				b.Fatal(err)
 			}
 		}
 		costs()
-		compared := p.lists[0].proof.counts[lifecycle.Job]
-		if compared != (counts{resources: *benchRows}) || p.Log.Horizon() != before {
+		compared := p.lists.whole[0].progress.proven().counts[lifecycle.Job]
+		if compared != (counts{resources: *benchRows}) || p.state.Horizon() != before {
 			b.Errorf("of %d rows %+v", *benchRows, compared)
 		}
 	})
@@ -201,14 +201,14 @@ func BenchmarkSweep(b *testing.B) {
 func TestAnUnchangedRowIsShownInFewAllocations(t *testing.T) {
 	const most = 4 // its token, its last event and its hash
 	p := benchSweeper(t, newBenchList(t, 1))
-	jobs := p.lists[0]
-	pages, _ := p.Client.Pages(jobs.List, mkio.Filter{})
+	jobs := p.lists.whole[0]
+	pages, _ := p.client.Pages(jobs.List, mkio.Filter{})
 	page, err := pages.Next(t.Context(), mkio.Sweeps, jobs.List)
 	if err != nil || len(page.Rows) != 1 {
 		t.Fatal(page.Rows, err)
 	}
-	row, shower := page.Rows[0], p.newShower(t.Context(), jobs, mkio.Sweeps)
-	a := asked{horizon: p.Log.Horizon(), moment: page.Moment, via: lifecycle.Poll, tally: newTally(p.Log)}
+	row, shower := page.Rows[0], p.scheduler.full.reporter.newShower(t.Context(), jobs, mkio.Sweeps)
+	a := asked{horizon: p.state.Horizon(), moment: page.Moment, via: lifecycle.Poll, tally: newTally(p.state)}
 	show := func() {
 		if err := shower.show(row, p.entryOf(row.Key), a); err != nil {
 			t.Fatal(err)
@@ -217,7 +217,7 @@ func TestAnUnchangedRowIsShownInFewAllocations(t *testing.T) {
 	if got := testing.AllocsPerRun(100, show); got > most {
 		t.Errorf("%v allocations, want at most %d", got, most)
 	}
-	if p.Log.Horizon() != a.horizon {
+	if p.state.Horizon() != a.horizon {
 		t.Error("it was recorded again")
 	}
 }

@@ -9,11 +9,15 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// askChanges asks for what changed since the last time, with an overlap.
-func (p *project) askChanges(ctx context.Context, l *list, class mkio.Class, seen map[lifecycle.Key]bool) error {
-	p.mu.Lock()
-	base := l.base
-	p.mu.Unlock()
+// deltaSweeps ask for what changed on lists. They have no state: up to when they asked is the list's progress.
+type deltaSweeps struct {
+	*scope
+	reporter *reporter
+}
+
+// ask asks for what changed since the last time, with an overlap, and notes whom it saw.
+func (p *deltaSweeps) ask(ctx context.Context, l *list, class mkio.Class, seen map[lifecycle.Key]bool) error {
+	base := l.progress.since()
 	if seen == nil {
 		seen = map[lifecycle.Key]bool{}
 	}
@@ -24,16 +28,16 @@ func (p *project) askChanges(ctx context.Context, l *list, class mkio.Class, see
 const leastOverlap = 5 * time.Minute
 
 // walk shows all rows of a narrowed list, and notes whom it saw.
-func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.Class, seen map[lifecycle.Key]bool) error {
-	pages, ok := p.Client.Pages(l.List, f)
+func (p *deltaSweeps) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.Class, seen map[lifecycle.Key]bool) error {
+	pages, ok := p.client.Pages(l.List, f)
 	if !ok {
 		return fmt.Errorf("no path leads to the list of %s", l)
 	}
 	var base time.Time
 	stored := false
-	shower := p.newShower(ctx, l, class)
+	shower := p.reporter.newShower(ctx, l, class)
 	for first := true; pages.More(); first = false {
-		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, identified: new(bool)}
+		a := asked{horizon: p.state.Horizon(), via: lifecycle.Poll, identified: new(bool)}
 		page, err := pages.Next(ctx, class, l.List)
 		if mkio.IsNotFound(err) && first {
 			break // MK.IO answers so where nothing matches
@@ -69,17 +73,8 @@ func (p *project) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.C
 	if p.tellTroubles(l, changes, &shower.troubles) || base.IsZero() || stored {
 		return nil // they are asked for again, up to the next sweep
 	}
-	p.askedUpTo(l, base)
-	return nil
-}
-
-// askedUpTo notes up to when changes were asked for. Where that is earlier than before, MK.IO's clock was set back: what
-// changed since had times that were not asked for, so all is compared.
-func (p *project) askedUpTo(l *list, base time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if base.Add(leastOverlap).Before(l.base) {
-		l.soon(sweeping, time.Now())
+	if l.progress.askedUpTo(base) { // what changed since had times that were not asked for, so all is compared
+		l.schedule.soon(sweeping, time.Now())
 	}
-	l.base = base
+	return nil
 }

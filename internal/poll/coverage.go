@@ -3,24 +3,32 @@ package poll
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
-	"mkio-bridge/internal/mkio"
 )
 
 // A coverage writes down what sweeps of a project prove of each kind: that every resource was compared with MK.IO, or
 // since when that failed or is overdue. What could not be written down is tried again with the next record.
+//
+// turn guards standings, and is held while records are written.
 type coverage struct {
-	turn  chan struct{} // holds a token while somebody reads or writes, which may take as long as NATS does
-	kinds map[lifecycle.Kind]*standing
+	*scope
+	proofs   Proofs
+	lists    *lists
+	patience *patience
+
+	turn      chan struct{} // holds a token while somebody reads or writes, which may take as long as NATS does
+	standings map[lifecycle.Kind]*standing
 }
 
-func newCoverage() coverage {
-	return coverage{turn: make(chan struct{}, 1), kinds: map[lifecycle.Kind]*standing{}}
+func newCoverage(s *scope, proofs Proofs, lists *lists, patience *patience) *coverage {
+	return &coverage{
+		scope: s, proofs: proofs, lists: lists, patience: patience,
+		turn: make(chan struct{}, 1), standings: map[lifecycle.Kind]*standing{},
+	}
 }
 
 func (c *coverage) lock()   { c.turn <- struct{}{} }
@@ -39,16 +47,16 @@ type standing struct {
 // it slow.
 func (p pace) overdueAfter() time.Duration { return p.full + p.full/2 }
 
-// loadCoverage reads what is on record. Where nobody has swept for long, a gap is open. What cannot be read holds up nothing:
+// load reads what is on record. Where nobody has swept for long, a gap is open. What cannot be read holds up nothing:
 // records say when the next was due, so that who reads them sees the gap all the same.
-func (p *project) loadCoverage(ctx context.Context) {
+func (c *coverage) load(ctx context.Context) {
 	now := time.Now()
-	for _, kind := range p.Kinds {
-		s := &standing{due: now.Add(p.pace.overdueAfter()), epoch: p.Log.Epoch()}
-		last, ok, err := p.Log.Proven(ctx, p.name, kind)
+	for _, kind := range c.kinds {
+		s := &standing{due: now.Add(c.pace.overdueAfter()), epoch: c.state.Epoch()}
+		last, ok, err := c.proofs.Proven(ctx, c.name, kind)
 		switch {
 		case err != nil:
-			p.log.Warn("what was compared before cannot be read", "kind", kind, "error", err)
+			c.log.Warn("what was compared before cannot be read", "kind", kind, "error", err)
 		case !ok:
 		case last.Record == event.GapOpened:
 			s.gap, s.noted = &last, true
@@ -58,26 +66,26 @@ func (p *project) loadCoverage(ctx context.Context) {
 				s.due = *last.Due
 			}
 		}
-		p.coverage.lock()
-		p.coverage.kinds[kind] = s
-		p.coverage.unlock()
-		p.metrics.gap(p.name, kind, s.gap != nil)
+		c.lock()
+		c.standings[kind] = s
+		c.unlock()
+		c.metrics.gap(c.name, kind, s.gap != nil)
 		if s.due.Before(now) {
-			p.openGap(ctx, kind, "nobody polled")
+			c.openGap(ctx, kind, "nobody polled")
 		}
-		if last.Horizon > p.Log.Horizon() {
-			p.openGap(ctx, kind, anotherLog)
+		if last.Horizon > c.state.Horizon() {
+			c.openGap(ctx, kind, anotherLog)
 		}
-		if left := p.unpolledParents(kind); len(left) > 0 {
+		if left := unpolledParents(kind, c.kinds); len(left) > 0 {
 			err := &UnpolledParentsError{Kind: kind, Parents: left}
-			p.log.Warn("nothing is proven of a kind", "kind", kind, "error", err, "do", p.advice(err))
-			p.openGap(ctx, kind, err.Error())
+			c.log.Warn("nothing is proven of a kind", "kind", kind, "error", err, "do", c.advice(err))
+			c.openGap(ctx, kind, err.Error())
 		}
 	}
 }
 
 // prove notes what a sweep of a list proves, or that it failed.
-func (p *project) prove(ctx context.Context, l *list, t *tally, err error) {
+func (c *coverage) prove(ctx context.Context, l *list, t *tally, err error) {
 	if err == nil {
 		err = t.failed
 	}
@@ -86,69 +94,47 @@ func (p *project) prove(ctx context.Context, l *list, t *tally, err error) {
 	}
 	if err != nil {
 		for _, kind := range l.Kinds {
-			p.openGap(ctx, kind, err.Error())
+			c.openGap(ctx, kind, err.Error())
 		}
 		return
 	}
-	p.mu.Lock()
-	l.proof = t
-	p.mu.Unlock()
+	l.progress.prove(t)
 	for _, kind := range l.Kinds {
-		if n := p.patience.waitingOf(kind); n > 0 {
-			p.openGap(ctx, kind, fmt.Sprintf("%d deletions wait to be confirmed again", n))
+		if n := c.patience.waitingOf(kind); n > 0 {
+			c.openGap(ctx, kind, fmt.Sprintf("%d deletions wait to be confirmed again", n))
 		} else if !l.below() {
-			p.proveKind(ctx, kind, t.span, t.counts[kind])
+			c.proveKind(ctx, kind, t.span, t.counts[kind])
 		}
 	}
-	for _, child := range childKinds(p.Kinds) {
+	for _, child := range childKinds(c.kinds) {
 		if slices.Contains(l.Kinds, child) || l.hasParentsOf(child) {
-			p.proveBelow(ctx, child)
+			c.proveBelow(ctx, child)
 		}
 	}
-}
-
-// hasParentsOf says whether resources of a kind lie below those of the list.
-func (l *list) hasParentsOf(child lifecycle.Kind) bool {
-	return slices.Contains(mkio.ChildKinds(l.Kinds), child)
-}
-
-// unpolledParents are the kinds that a kind lies below and that are not polled: what is new below new ones of those is
-// found by chance alone.
-func (p *project) unpolledParents(child lifecycle.Kind) []lifecycle.Kind {
-	var left []lifecycle.Kind
-	for _, kind := range mkio.ParentKinds(child) {
-		if !slices.Contains(p.Kinds, kind) {
-			left = append(left, kind)
-		}
-	}
-	return left
 }
 
 // proveBelow notes that all of a kind was compared that lies below others: each list of it, and each list of what it
 // lies below, since the last record.
-func (p *project) proveBelow(ctx context.Context, child lifecycle.Kind) {
-	if len(p.unpolledParents(child)) > 0 || p.patience.waitingOf(child) > 0 {
+func (c *coverage) proveBelow(ctx context.Context, child lifecycle.Kind) {
+	if len(unpolledParents(child, c.kinds)) > 0 || c.patience.waitingOf(child) > 0 {
 		return
 	}
-	p.coverage.lock()
-	since := p.coverage.kinds[child].covered
-	p.coverage.unlock()
-	if all, sum, ok := p.sumBelow(child, since); ok {
-		p.metrics.swept(p.name, child, all.from)
-		p.proveKind(ctx, child, all, sum)
+	c.lock()
+	since := c.standings[child].covered
+	c.unlock()
+	if all, sum, ok := c.sumBelow(child, since); ok {
+		c.metrics.swept(c.name, child, all.from)
+		c.proveKind(ctx, child, all, sum)
 	}
 }
 
 // sumBelow adds up the last sweeps of all lists of a kind that lies below others; false when one of them began before
 // a time.
-func (p *project) sumBelow(child lifecycle.Kind, since time.Time) (all span, sum counts, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.findParents()
-	lists := slices.Collect(maps.Values(p.below))
-	lists = slices.DeleteFunc(append(lists, p.lists...), func(l *list) bool { return l.Kinds[0] != child && !l.hasParentsOf(child) })
+func (c *coverage) sumBelow(child lifecycle.Kind, since time.Time) (all span, sum counts, ok bool) {
+	c.lists.findParents()
+	lists := slices.DeleteFunc(c.lists.all(), func(l *list) bool { return l.Kinds[0] != child && !l.hasParentsOf(child) })
 	for _, l := range lists {
-		t := l.proof
+		t := l.progress.proven()
 		if t == nil || !t.from.After(since) {
 			return all, sum, false
 		}
@@ -172,100 +158,100 @@ const anotherLog = "the log became another one, or lost its end"
 const recordsARound = 4
 
 // proveKind writes down that all of a kind was compared. A gap that was open ends with it.
-func (p *project) proveKind(ctx context.Context, kind lifecycle.Kind, at span, c counts) {
-	p.coverage.lock()
-	defer p.coverage.unlock()
-	s := p.coverage.kinds[kind]
+func (c *coverage) proveKind(ctx context.Context, kind lifecycle.Kind, at span, n counts) {
+	c.lock()
+	defer c.unlock()
+	s := c.standings[kind]
 	if at.epoch != s.epoch {
-		p.open(s, kind, anotherLog)
+		c.open(s, kind, anotherLog)
 	}
-	if s.gap == nil && c.differed == 0 && at.from.Sub(s.covered) < p.pace.full/recordsARound {
+	if s.gap == nil && n.differed == 0 && at.from.Sub(s.covered) < c.pace.full/recordsARound {
 		return // it would say what the last one says
 	}
-	due := at.to.Add(p.pace.overdueAfter())
+	due := at.to.Add(c.pace.overdueAfter())
 	record := event.Coverage{
-		Record: event.Covered, Project: p.name, Kind: kind, From: at.from, To: &at.to, Due: &due, Horizon: at.horizon,
-		Resources: c.resources, Rested: c.rested, Differed: c.differed, Repaired: c.repaired, RecordedTime: time.Now().UTC(),
+		Record: event.Covered, Project: c.name, Kind: kind, From: at.from, To: &at.to, Due: &due, Horizon: at.horizon,
+		Resources: n.resources, Rested: n.rested, Differed: n.differed, Repaired: n.repaired, RecordedTime: time.Now().UTC(),
 	}
-	err := p.noteGap(ctx, s)
+	err := c.noteGap(ctx, s)
 	if err == nil && s.gap != nil {
 		closed := *s.gap
 		closed.Record, closed.To, closed.RecordedTime = event.GapClosed, &at.from, record.RecordedTime
-		err = p.Log.Prove(ctx, closed)
+		err = c.proofs.Prove(ctx, closed)
 	}
 	if err == nil {
-		err = p.Log.Prove(ctx, record)
+		err = c.proofs.Prove(ctx, record)
 	}
 	if err != nil {
-		p.unproven(ctx, kind, err)
+		c.unproven(ctx, kind, err)
 		return
 	}
 	if s.gap != nil {
-		p.log.Info("all of a kind was compared with MK.IO again", "kind", kind, "gap", at.from.Sub(s.gap.From).Round(time.Second))
+		c.log.Info("all of a kind was compared with MK.IO again", "kind", kind, "gap", at.from.Sub(s.gap.From).Round(time.Second))
 	}
 	*s = standing{covered: at.from, due: due, epoch: at.epoch}
-	p.metrics.gap(p.name, kind, false)
+	c.metrics.gap(c.name, kind, false)
 }
 
 // openGap writes down that nothing is proven of a kind until the next sweep.
-func (p *project) openGap(ctx context.Context, kind lifecycle.Kind, reason string) {
-	p.coverage.lock()
-	defer p.coverage.unlock()
-	s := p.coverage.kinds[kind]
-	p.open(s, kind, reason)
-	if err := p.noteGap(ctx, s); err != nil {
-		p.unproven(ctx, kind, err)
+func (c *coverage) openGap(ctx context.Context, kind lifecycle.Kind, reason string) {
+	c.lock()
+	defer c.unlock()
+	s := c.standings[kind]
+	c.open(s, kind, reason)
+	if err := c.noteGap(ctx, s); err != nil {
+		c.unproven(ctx, kind, err)
 	}
 }
 
 // open opens a gap, unless one is open. The caller has the turn.
-func (p *project) open(s *standing, kind lifecycle.Kind, reason string) {
+func (c *coverage) open(s *standing, kind lifecycle.Kind, reason string) {
 	if s.gap != nil {
 		return
 	}
 	now := time.Now().UTC()
-	s.gap = &event.Coverage{Record: event.GapOpened, Project: p.name, Kind: kind, From: s.covered, Reason: reason, RecordedTime: now}
+	s.gap = &event.Coverage{Record: event.GapOpened, Project: c.name, Kind: kind, From: s.covered, Reason: reason, RecordedTime: now}
 	if s.covered.IsZero() {
 		s.gap.From = now
 	}
-	p.metrics.gap(p.name, kind, true)
+	c.metrics.gap(c.name, kind, true)
 }
 
 // noteGap writes down a gap that is not on record yet. The caller has the turn.
-func (p *project) noteGap(ctx context.Context, s *standing) error {
+func (c *coverage) noteGap(ctx context.Context, s *standing) error {
 	if s.gap == nil || s.noted {
 		return nil
 	}
-	err := p.Log.Prove(ctx, *s.gap)
+	err := c.proofs.Prove(ctx, *s.gap)
 	s.noted = err == nil
 	return err
 }
 
 // unproven tells that a record could not be written.
-func (p *project) unproven(ctx context.Context, kind lifecycle.Kind, err error) {
+func (c *coverage) unproven(ctx context.Context, kind lifecycle.Kind, err error) {
 	if ctx.Err() == nil {
-		p.log.Warn("what was compared with MK.IO could not be put on record, so it proves nothing later", "kind", kind, "error", err)
+		c.log.Warn("what was compared with MK.IO could not be put on record, so it proves nothing later", "kind", kind, "error", err)
 	}
 }
 
 // findOverdue opens a gap where a sweep should have been over by now.
-func (p *project) findOverdue(ctx context.Context, now time.Time) {
-	p.coverage.lock()
+func (c *coverage) findOverdue(ctx context.Context, now time.Time) {
+	c.lock()
 	var overdue []lifecycle.Kind
-	for kind, s := range p.coverage.kinds {
+	for kind, s := range c.standings {
 		if s.gap == nil && now.After(s.due) {
 			overdue = append(overdue, kind)
 		}
 	}
-	p.coverage.unlock()
+	c.unlock()
 	for _, kind := range overdue {
-		p.openGap(ctx, kind, "a sweep is overdue")
+		c.openGap(ctx, kind, "a sweep is overdue")
 	}
 }
 
-// watchCoverage looks for what is overdue, until the context ends.
-func (p *project) watchCoverage(ctx context.Context) {
-	for pause(ctx, p.pace.sweep) == nil {
-		p.findOverdue(ctx, time.Now())
+// watch looks for what is overdue, until the context ends.
+func (c *coverage) watch(ctx context.Context) {
+	for pause(ctx, c.pace.sweep) == nil {
+		c.findOverdue(ctx, time.Now())
 	}
 }

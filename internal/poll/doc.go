@@ -1,20 +1,45 @@
-// Package poll asks MK.IO what no webhook tells and what a webhook lost.
+// Package poll asks MK.IO for the state of resources: it finds what no webhook delivers and what a webhook lost.
 //
 // # Levels, not edges
 //
-// A poll sees what is true now, never what happened. Everything it sees goes through the same
-// [Observer] as the deliveries of webhooks, which makes of it the next event or nothing. A webhook makes the
-// bridge early, the poll makes it right.
+// A poll sees what is true now, never what happened. Each observation goes through the same [Observer] as a delivery, which
+// makes of it the next event or nothing. A webhook makes the bridge early, the poll makes it right. This package decides
+// nothing about observations: it compares them with the cached heads by [Observer.Compare], and has those recorded that may
+// be news.
+//
+// # Parts
+//
+// A [Poller] holds the lease of some projects. For each it has a project, which puts these parts together and runs them:
+//
+//   - The scheduler is the loop: it starts what is due, each errand in a goroutine of its own, and waits for them.
+//   - Lists are the lists of MK.IO. Each has a schedule (when its errands are due) and a progress (what of it was compared).
+//     Lists below parents come and go with the parents that the log knows.
+//   - Motions are the resources in motion, as the log has them.
+//   - The active poll looks at the resources in motion; delta sweeps ask for what changed; full sweeps walk whole lists, and
+//     confirm by their own addresses those resources that a list lacks. These three do the errands, and have no state.
+//   - The recheck queue has the resources that are to be asked for again by their own addresses: by a visitor.
+//   - The reporter makes the observations. Everything that MK.IO shows passes through it.
+//   - The patience holds back deletions that are too many at once.
+//   - The coverage writes down what full sweeps prove, and the gaps.
+//   - The delivery history is read for deliveries that did not arrive; with the webhook rule it is a chore, done beside lists.
+//   - The identification says whether the project is the one that the log is of.
+//   - The breaker stops all requests of the project while the token is refused or the log cannot be written.
+//   - The outage makes one warning of what fails everywhere for one cause.
+//
+// Each part guards its own state, by a lock that its comment names; what they share (scope) does not change. Under a lock a
+// part looks at the log's cache at most, or at a part whose comment says that it looks at nothing else. So no two parts wait
+// for each other, and no lock is held while MK.IO is asked. The log itself is read or written under three locks only: those
+// of the lists and the motions, to name a resource, and that of the coverage.
 //
 // # What is asked
 //
 // The lists of a project (package mkio says which) are asked in three ways, the most urgent first:
 //
-//   - look: resources in motion, every Active. By their own address when they are few, by their state when
+//   - active poll ("look"): resources in motion, every Active. By their own address when they are few, by their state when
 //     the list can be asked for it, or as the whole list when that is the least.
-//   - changes: what changed since the last time, every Sweep, with an overlap. A list of one page is
+//   - delta sweep ("changes"): what changed since the last time, every Sweep, with an overlap. A list of one page is
 //     asked for as a whole instead: it costs the same and shows deletions.
-//   - sweep: everything, every Full. Only this finds deletions.
+//   - full sweep ("sweep"): everything, every Full. Only this finds deletions.
 //
 // What lies below a parent (live outputs, scheduled operations) has a list for each parent. The states of
 // assets and content key policies are asked for one by one, until they are at rest. What stays Pending is
@@ -22,18 +47,18 @@
 //
 // # What an answer means
 //
-// Before a request the log's horizon is remembered, the highest sequence that is known. A resource that
+// Before a request the log's horizon is noted, the highest sequence that is known. A resource that
 // has an event beyond it when the answer is there was recorded while MK.IO was asked: the answer is
-// dropped and asked for again. Otherwise the resource's last sequence goes along as the basis, and
+// dropped and the resource rechecked. Otherwise the sequence of the resource's head goes along as the basis, and
 // the write fails if anything came between.
 //
-// # Trouble
+// # Failures
 //
 // A resource that cannot be read (its record shows no state, its address fails) holds up no other: the rest of
-// its list is shown, it is counted, said once in each Full, and asked for again. Where too many fail that were asked for
-// by their own addresses, it is the list's trouble, and the list is asked for less and less often. A page that fails keeps
-// what the pages before it showed; nothing is concluded from what a list that was not read to its end lacks. A token that is refused, or a log that cannot be
-// written, is everybody's: then all asking of the project pauses.
+// its list is observed, it is counted, logged once in each Full, and asked for again. Where too many fail that were asked for
+// by their own addresses, it is the list that fails, and the list is asked for less and less often. A page that fails keeps
+// what the pages before it showed; nothing is concluded from what a list that was not read to its end lacks. A token that is
+// refused, or a log that cannot be written, concerns every list: the breaker opens.
 //
 // # Deleted
 //
@@ -56,7 +81,7 @@
 // # Identity
 //
 // The log is of one MK.IO (package identity). A project that answers with another id, or by a token of another organisation,
-// is not polled until the right one is back, and nothing of it is recorded. One of which nothing tells whether it is the
+// is not polled until the right one is back, and nothing of it is recorded. One of which it is unknown whether it is the
 // recorded one is polled, but no life ends: neither by a 404 nor by another life of a name. The first resource that shows a recorded life
 // settles it. Before the end of a life is recorded the project is compared anew, after the answer that shows the end.
 //

@@ -29,7 +29,7 @@ func (e *UnpolledParentsError) Error() string {
 	for i, kind := range e.Parents {
 		parents[i] = string(kind)
 	}
-	return fmt.Sprintf("%s lies below %s, which is not polled", e.Kind, strings.Join(parents, ", "))
+	return fmt.Sprintf("%s lies below kinds that are not polled: %s", e.Kind, strings.Join(parents, ", "))
 }
 
 // errIncomplete is for a list that lacks resources which exist.

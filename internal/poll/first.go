@@ -21,12 +21,19 @@ type mark struct {
 }
 
 // firstSweeps notes the first sweep of each kind of a project where every bridge finds it.
+//
+// mu guards what follows it, and is not held while the bucket is read or written.
 type firstSweeps struct {
 	notes   jetstream.KeyValue
 	project string
 
 	mu    sync.Mutex
 	marks map[lifecycle.Kind]mark
+	busy  map[lifecycle.Kind]bool // whose end is being noted
+}
+
+func newFirstSweeps(notes jetstream.KeyValue, project string) *firstSweeps {
+	return &firstSweeps{notes: notes, project: project, marks: map[lifecycle.Kind]mark{}, busy: map[lifecycle.Kind]bool{}}
 }
 
 func (f *firstSweeps) key(kind lifecycle.Kind) string {
@@ -109,4 +116,21 @@ func (f *firstSweeps) done(kind lifecycle.Kind) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.marks[kind].Done
+}
+
+// claim says whether the caller is the one to note the end of a kind's first sweep, until it calls release.
+func (f *firstSweeps) claim(kind lifecycle.Kind) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.busy[kind] {
+		return false
+	}
+	f.busy[kind] = true
+	return true
+}
+
+func (f *firstSweeps) release(kind lifecycle.Kind) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.busy, kind)
 }

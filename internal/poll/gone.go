@@ -21,15 +21,15 @@ const maxContradictions = 20
 // confirmGone visits what was recorded before a sweep and is not on the list. What is not there either is
 // Deleted, if then the project itself still answers. What is wrong with one kind does not hold up the others of
 // the list.
-func (p *project) confirmGone(ctx context.Context, l *list, seen map[string]bool, horizon uint64, t *tally) error {
+func (s *fullSweeps) confirmGone(ctx context.Context, l *list, seen map[string]bool, horizon uint64, t *tally) error {
 	var errs []error
 	for _, kind := range l.Kinds {
-		missing, err := p.missing(ctx, l, kind, seen, horizon)
+		missing, err := s.missing(ctx, l, kind, seen, horizon)
 		if err == nil {
 			t.resources(kind, len(missing))
-			c := confirmation{project: p, list: l, kind: kind, missing: missing, horizon: p.triedSince(l, horizon), tally: t}
+			c := confirmation{sweeps: s, list: l, kind: kind, missing: missing, horizon: l.progress.triedSince(horizon), tally: t}
 			err = c.run(ctx)
-			p.tellTroubles(l, sweeping, &c.troubles)
+			s.tellTroubles(l, sweeping, &c.troubles)
 			t.fail(c.troubles.err())
 		}
 		if err != nil {
@@ -41,7 +41,7 @@ func (p *project) confirmGone(ctx context.Context, l *list, seen map[string]bool
 
 // A confirmation visits what a list lacks of one kind.
 type confirmation struct {
-	project        *project
+	sweeps         *fullSweeps
 	list           *list
 	kind           lifecycle.Kind
 	horizon        uint64 // what was recorded when the sweep was first tried
@@ -58,10 +58,10 @@ const goneAtOnce = 100
 
 // run records what is gone. Where that is too much at once it waits, and is visited again after the patience.
 func (c *confirmation) run(ctx context.Context) error {
-	if len(c.missing) > 0 && c.project.holdsDeletions(c.tally) {
+	if len(c.missing) > 0 && c.sweeps.identity.holdsDeletions(c.tally) {
 		return nil // nothing that is found out now could be recorded
 	}
-	fresh, over := c.project.patience.due(c.list, c.kind, c.missing)
+	fresh, over := c.sweeps.patience.due(c.list, c.kind, c.missing)
 	if err := c.confirm(ctx, fresh, c.atOnce(fresh), c.withheld); err != nil {
 		return err
 	}
@@ -124,12 +124,12 @@ func (c *confirmation) suspects(gone []lifecycle.Key) []lifecycle.Key {
 }
 
 func (c *confirmation) visitOne(ctx context.Context, key lifecycle.Key) (gone bool, err error) {
-	p := c.project
+	s := c.sweeps
 	if c.contradictions.Load() > maxContradictions {
 		return false, fmt.Errorf("%w: it lacks %s and %d others at the least that MK.IO shows by their own addresses", errIncomplete, key, maxContradictions)
 	}
-	a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: c.tally}
-	sight, err := p.Client.Get(ctx, mkio.Changes, key)
+	a := asked{horizon: s.state.Horizon(), via: lifecycle.Poll, tally: c.tally}
+	sight, err := s.client.Get(ctx, mkio.Changes, key)
 	switch {
 	case mkio.IsNotFound(err) && mkio.MomentOf(err).Stored:
 		return false, fmt.Errorf("%w: %w", err, ErrStored)
@@ -143,10 +143,10 @@ func (c *confirmation) visitOne(ctx context.Context, key lifecycle.Key) (gone bo
 		c.unclear.Store(key, true)
 	} else {
 		c.contradictions.Add(1)
-		p.patience.shown(key)
+		s.patience.shown(key)
 	}
 	if a.moment = sight.Moment; sight.Shows {
-		return false, p.show(ctx, c.list, sight.Row, sight.Observation(), a)
+		return false, s.reporter.show(ctx, c.list, sight.Row, sight.Observation(), a)
 	}
 	return false, nil
 }
@@ -156,7 +156,7 @@ func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key, withhel
 	if len(gone) == 0 {
 		return nil
 	}
-	if err := c.project.answers(ctx, c.list); err != nil {
+	if err := c.sweeps.answers(ctx, c.list); err != nil {
 		return fmt.Errorf("%d resources of it answer 404, and their project does not vouch for that: %w", len(gone), err)
 	}
 	if waits, err := withheld(ctx, gone); waits || err != nil {
@@ -167,24 +167,24 @@ func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key, withhel
 	for _, key := range gone {
 		moment, _ := c.absent.Load(key) // before the project answered
 		group.Go(func() error {
-			return c.project.showGone(ctx, c.list, key, c.missing[key], moment.(mkio.Moment), c.tally)
+			return c.sweeps.showGone(ctx, c.list, key, c.missing[key], moment.(mkio.Moment), c.tally)
 		})
 	}
 	return group.Wait()
 }
 
 // missing returns what a list that was walked to its end should have shown of a kind and did not.
-func (p *project) missing(ctx context.Context, l *list, kind lifecycle.Kind, seen map[string]bool, horizon uint64) (map[lifecycle.Key]lifecycle.Fact, error) {
+func (s *fullSweeps) missing(ctx context.Context, l *list, kind lifecycle.Kind, seen map[string]bool, horizon uint64) (map[lifecycle.Key]lifecycle.Fact, error) {
 	found := map[lifecycle.Key]lifecycle.Fact{}
-	for _, resource := range p.Log.Tokens(kind, p.name) {
+	for _, resource := range s.held.Tokens(kind, s.name) {
 		if seen[resource] {
 			continue
 		}
-		e := entry{resource, p.Log.Last(resource)}
+		e := s.entryOfToken(resource)
 		if e.fact == nil || e.fact.Sequence > horizon || e.deleted() {
 			continue
 		}
-		key, err := p.Log.KeyOf(ctx, resource)
+		key, err := s.heads.KeyOf(ctx, resource)
 		if err != nil {
 			return nil, logError{err}
 		}
@@ -196,19 +196,19 @@ func (p *project) missing(ctx context.Context, l *list, kind lifecycle.Kind, see
 }
 
 // answers says whether the project itself is there now and is the one that the log is of.
-func (p *project) answers(ctx context.Context, l *list) error {
-	if err := p.identifyAnew(ctx); err != nil {
+func (s *fullSweeps) answers(ctx context.Context, l *list) error {
+	if err := s.identity.compareAnew(ctx); err != nil {
 		return err
 	}
 	// Where the token may not see the project, one of its lists speaks for it; and a broken gateway
 	// may know the project and nothing in it.
 	whole := l.List
 	if l.below() {
-		if whole = p.lists[0].List; p.listOf(l.Parent) != nil {
-			whole = p.listOf(l.Parent).List
+		if whole = s.lists.whole[0].List; s.lists.of(l.Parent) != nil {
+			whole = s.lists.of(l.Parent).List
 		}
 	}
-	pages, ok := p.Client.Pages(whole, mkio.Filter{})
+	pages, ok := s.client.Pages(whole, mkio.Filter{})
 	if !ok {
 		return errors.New("no path leads to it")
 	}
@@ -220,11 +220,11 @@ func (p *project) answers(ctx context.Context, l *list) error {
 }
 
 // showGone records the end of a resource.
-func (p *project) showGone(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment, t *tally) error {
+func (s *fullSweeps) showGone(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment, t *tally) error {
 	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life}
-	err := p.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t, identified: new(true)})
-	if last, ok := p.Log.Recorded(key); ok {
-		p.patience.recorded(key, last)
+	err := s.reporter.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t, identified: new(true)})
+	if last := s.entryOf(key).fact; last != nil {
+		s.patience.recorded(key, *last)
 	}
 	return err
 }

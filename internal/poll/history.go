@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 )
@@ -15,55 +17,21 @@ const (
 	openFor    = time.Hour
 )
 
-// watchHistory looks for deliveries of the bridge's own rule that did not arrive, and has what they
-// were of looked at, until the context ends.
-func (p *project) watchHistory(ctx context.Context) {
-	h := history{asked: map[pastDelivery]string{}}
-	loaded := false
-	failures := 0
-	for {
-		wait := p.pace.sweep
-		err := p.identity.refused()
-		if err != nil { // it is somebody else's history
-			if pause(ctx, wait) != nil {
-				return
-			}
-			continue
-		}
-		err = p.Log.Trouble() // what is found could not be recorded
-		if err == nil && !loaded {
-			h.settled, err = p.loadSettled(ctx)
-			loaded = err == nil
-		}
-		if err == nil {
-			err = p.readHistory(ctx, &h)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil:
-			failures = 0
-		default:
-			failures++
-			p.metrics.failed(p.name, "history", err)
-			first := failures == 1 && !mkio.IsNotFound(err) // without a rule there is no history
-			p.log.Log(ctx, p.outage.level(err, first), "the delivery history cannot be read; it is tried again", "rule", p.Rule, "error", err, "do", p.advice(err))
-			wait = max(wait, retryAfter(failures))
-		}
-		if pause(ctx, wait) != nil {
-			return
-		}
-	}
-}
-
 // A pastDelivery is what tells one row of the history from another: rows have no id.
 type pastDelivery struct {
 	created     time.Time // zero where it cannot be read
 	source, typ string
 }
 
-// history is how far the delivery history was read.
-type history struct {
+// A deliveryHistory looks for deliveries of the bridge's own rule that did not arrive, and has what they were of asked for
+// again. It has read so far; all of it belongs to the goroutine of its chore.
+type deliveryHistory struct {
+	*scope
+	rule     string
+	notes    jetstream.KeyValue
+	rechecks *recheckQueue
+
+	loaded  bool      // what was settled is known
 	offset  int       // of the page that the next reading begins with: all rows before it are settled
 	settled time.Time // rows created before are read no more; it is noted, so that it counts through restarts
 	asked   map[pastDelivery]string
@@ -71,6 +39,22 @@ type history struct {
 	reverse bool                  // the newest rows come first
 
 	sent, unsent time.Time // when the newest delivery was made that arrived, and that did not; zero: none was seen
+}
+
+func newDeliveryHistory(s *scope, rule string, notes jetstream.KeyValue, rechecks *recheckQueue) *deliveryHistory {
+	return &deliveryHistory{scope: s, rule: rule, notes: notes, rechecks: rechecks, asked: map[pastDelivery]string{}}
+}
+
+// look reads what is new.
+func (h *deliveryHistory) look(ctx context.Context) error {
+	if !h.loaded {
+		settled, err := h.loadSettled(ctx)
+		if err != nil {
+			return err
+		}
+		h.settled, h.loaded = settled, true
+	}
+	return h.read(ctx)
 }
 
 // How far back rows are read. What was lost longer ago, the first sweep has shown.
@@ -81,7 +65,7 @@ const (
 
 // settle moves on what is settled, when all was read at a moment: up to the oldest row that may still change
 // (zero: there is none). It says whether rows that were looked up are among that, which is worth noting.
-func (h *history) settle(now, oldestOpen time.Time) (looked bool) {
+func (h *deliveryHistory) settle(now, oldestOpen time.Time) (looked bool) {
 	to := now.Add(-rowOverlap)
 	if !oldestOpen.IsZero() && oldestOpen.Before(to) {
 		to = later(oldestOpen, now.Add(-readBack))
@@ -114,74 +98,98 @@ func firstAndLast(rows []mkio.PastDelivery) (first, last time.Time) {
 	return first, last
 }
 
-// readHistory reads what is new. Where new rows are appended it goes on at the first page with a row that
+// A reading is one walk through the history.
+type reading struct {
+	now        time.Time // on MK.IO's clock, when it began
+	beyond     bool      // there was nothing at the offset
+	oldestOpen time.Time // when the oldest row was created that may still change; zero: there is none
+	unsettled  int       // offset of the first page with such a row; -1: there is none
+	last       int       // offset of the last page
+}
+
+// read reads what is new. Where new rows are appended it goes on at the first page with a row that
 // was not settled; where they come first it stops at the rows that are settled.
-func (p *project) readHistory(ctx context.Context, h *history) error {
-	pages := p.Client.History(p.name, p.Rule, h.offset)
-	h.met = map[pastDelivery]bool{}
-	shrunk := false
-	unsettled := -1
-	last := h.offset
-	var now, oldestOpen time.Time
-	defer func() { p.metrics.delivered(p.name, h.sent, h.unsent) }() // of the rows that were read, also before a page that failed
-	for pages.More() {
-		page, err := pages.NextDeliveries(ctx, mkio.Changes)
-		if err != nil {
+func (h *deliveryHistory) read(ctx context.Context) error {
+	r, err := h.walk(ctx)
+	if err != nil {
+		return err
+	}
+	if r.beyond { // the rule was made anew, or rows have expired
+		h.offset = 0
+		if r, err = h.walk(ctx); err != nil {
 			return err
 		}
-		last = page.Start
-		if now.IsZero() && h.offset > 0 && len(page.Deliveries) == 0 {
-			shrunk = true // the rule was made anew, or rows have expired
-			break
-		}
-		if now.IsZero() {
-			now = page.Moment.From
-			if h.settled.After(now) && !page.Moment.Stored {
-				h.settled = time.Time{} // MK.IO's clock was set back
-			}
-			h.settled = later(h.settled, now.Add(-readBack))
-		}
-		from, until := firstAndLast(page.Deliveries)
-		if from.After(until) {
-			h.reverse = true
-		}
-		open := false
-		for _, d := range page.Deliveries {
-			if p.readDelivery(h, d, page.Moment.From) {
-				open = true
-				if oldestOpen.IsZero() || d.Created.Before(oldestOpen) {
-					oldestOpen = d.Created
-				}
-			}
-		}
-		if open && unsettled < 0 {
-			unsettled = page.Start
-		}
-		if h.reverse && !until.IsZero() && until.Before(h.settled) {
-			break
-		}
-	}
-	if shrunk {
-		h.offset = 0
-		return p.readHistory(ctx, h)
 	}
 	switch {
 	case h.reverse:
 		h.offset = 0
-	case unsettled >= 0:
-		h.offset = unsettled
+	case r.unsettled >= 0:
+		h.offset = r.unsettled
 	default:
-		h.offset = last
+		h.offset = r.last
 	}
-	if h.settle(now, oldestOpen) {
-		return p.noteSettled(ctx, h.settled)
+	if h.settle(r.now, r.oldestOpen) {
+		return h.noteSettled(ctx)
 	}
 	return nil
 }
 
-// readDelivery has the resource of a delivery that did not arrive looked at, once, and says whether the row
+// walk reads the pages from the offset on.
+func (h *deliveryHistory) walk(ctx context.Context) (reading, error) {
+	r := reading{unsettled: -1, last: h.offset}
+	h.met = map[pastDelivery]bool{}
+	defer func() { h.metrics.delivered(h.name, h.sent, h.unsent) }() // of the rows that were read, also before a page that failed
+	for pages := h.client.History(h.name, h.rule, h.offset); pages.More(); {
+		page, err := pages.NextDeliveries(ctx, mkio.Changes)
+		if err != nil {
+			return r, err
+		}
+		r.last = page.Start
+		if r.now.IsZero() {
+			if r.beyond = h.offset > 0 && len(page.Deliveries) == 0; r.beyond {
+				return r, nil
+			}
+			h.begin(&r, page.Moment)
+		}
+		if h.readPage(&r, page) {
+			break
+		}
+	}
+	return r, nil
+}
+
+// begin notes when a reading began.
+func (h *deliveryHistory) begin(r *reading, at mkio.Moment) {
+	r.now = at.From
+	if h.settled.After(r.now) && !at.Stored {
+		h.settled = time.Time{} // MK.IO's clock was set back
+	}
+	h.settled = later(h.settled, r.now.Add(-readBack))
+}
+
+// readPage reads the rows of a page, and says whether all behind them is settled.
+func (h *deliveryHistory) readPage(r *reading, page mkio.HistoryPage) (end bool) {
+	from, until := firstAndLast(page.Deliveries)
+	if from.After(until) {
+		h.reverse = true
+	}
+	for _, d := range page.Deliveries {
+		if !h.readRow(d, page.Moment.From) {
+			continue
+		}
+		if r.oldestOpen.IsZero() || d.Created.Before(r.oldestOpen) {
+			r.oldestOpen = d.Created
+		}
+		if r.unsettled < 0 {
+			r.unsettled = page.Start
+		}
+	}
+	return h.reverse && !until.IsZero() && until.Before(h.settled)
+}
+
+// readRow has the resource of a delivery that did not arrive looked at, once, and says whether the row
 // may still change.
-func (p *project) readDelivery(h *history, d mkio.PastDelivery, now time.Time) (pending bool) {
+func (h *deliveryHistory) readRow(d mkio.PastDelivery, now time.Time) (pending bool) {
 	switch d.Status {
 	case mkio.StatusSent:
 		h.sent = later(h.sent, d.Created)
@@ -202,9 +210,9 @@ func (p *project) readDelivery(h *history, d mkio.PastDelivery, now time.Time) (
 	}
 	first := h.asked[row] == ""
 	h.asked[row] = d.Status
-	p.metrics.history.WithLabelValues(p.name, d.Status).Inc()
+	h.metrics.history.WithLabelValues(h.name, d.Status).Inc()
 	if key, ok := d.Key(); first && ok && key.Kind != lifecycle.ChannelInstance {
-		p.ask(key, lifecycle.History)
+		h.rechecks.add(key, lifecycle.History)
 	}
 	return pending
 }

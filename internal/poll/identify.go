@@ -5,16 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 )
 
-// An identification is what is known of whether the project that answers is the one that the log is of. Its lock guards it,
-// and is held for no longer than a look: it may be taken while that of the project is held, never the other way round.
+// An identification is what is known of whether the project that answers is the one that the log is of.
+//
+// mu guards what follows it; nothing is called under it.
 type identification struct {
+	*scope
+	recorded *recordedIdentity
+	lists    *lists
+	outage   *outage
+
 	mu       sync.Mutex
 	standing identity.Standing // zero: the project has not answered yet
 	found    identity.Found    // what answered last
@@ -45,15 +50,15 @@ func (i *identification) question() (found identity.Found, upTo uint64, unknown 
 	return i.found, i.upTo, i.standing == identity.Unknown
 }
 
-// identifyAnew asks MK.IO for the project and compares it with the one that the log is of. It returns nil where it is the
+// compareAnew asks MK.IO for the project and compares it with the one that the log is of. It returns nil where it is the
 // same, so that what it lacks may be recorded as Deleted.
-func (p *project) identifyAnew(ctx context.Context) error {
-	organisation := p.Client.Organisation()
-	answered, err := p.Client.Project(ctx, mkio.Changes, p.name)
-	p.outage.project(err)
+func (i *identification) compareAnew(ctx context.Context) error {
+	organisation := i.client.Organisation()
+	answered, err := i.client.Project(ctx, mkio.Changes, i.name)
+	i.outage.project(err)
 	switch {
 	case isMismatch(err):
-		p.refuse(err)
+		i.refuse(err)
 		return err
 	case mkio.StatusOf(err) == 403:
 		answered = mkio.Project{Moment: mkio.MomentOf(err)} // the token may not see the project, and so not its id
@@ -63,27 +68,27 @@ func (p *project) identifyAnew(ctx context.Context) error {
 	if answered.Moment.Stored { // it may be of another project that had the name
 		return fmt.Errorf("what MK.IO shows of the project: %w", ErrStored)
 	}
-	if organisation != p.Client.Organisation() {
+	if organisation != i.client.Organisation() {
 		organisation = "" // the token was exchanged meanwhile: whose answer it is cannot be told
 	}
-	return p.identify(ctx, organisation, answered.ID)
+	return i.compare(ctx, organisation, answered.ID)
 }
 
-// identify compares what answers under the project's name with the one that the log is of. It returns nil where it is the
+// compare compares what answers under the project's name with the one that the log is of. It returns nil where it is the
 // same, else an [identity.MismatchError] or an [identity.UnknownError]; or that the note cannot be read or written.
-func (p *project) identify(ctx context.Context, organisation, id string) error {
-	note, err := p.readIdentity(ctx)
+func (i *identification) compare(ctx context.Context, organisation, id string) error {
+	note, err := i.recorded.read(ctx)
 	if err != nil {
 		return err
 	}
-	found := p.recall(identity.Found{Address: p.address, Organisation: organisation, Project: p.name, ID: id, Empty: p.unrecorded()})
+	found := i.recorded.recall(identity.Found{Address: i.recorded.address, Organisation: organisation, Project: i.name, ID: id, Empty: i.unrecorded()})
 	if found.Empty {
-		p.remember(found)
+		i.recorded.remember(found)
 	}
-	adopt := p.adopts(p.name)
+	adopt := i.recorded.adopts(i.name)
 	standing, err := judge(note, found, adopt)
 	if standing == identity.Known {
-		_, err = p.learn(ctx, func(n identity.Note) (identity.Note, error) {
+		_, err = i.recorded.learn(ctx, func(n identity.Note) (identity.Note, error) {
 			if _, err := judge(n, found, adopt); err != nil {
 				return n, err
 			}
@@ -93,20 +98,20 @@ func (p *project) identify(ctx context.Context, organisation, id string) error {
 			return n.With(found), nil
 		})
 		if err == nil && adopt {
-			p.adoptedNow(p.name)
-			if was, ok := note.Projects[p.name]; was != id || !ok && !found.Empty {
-				p.log.Warn("the project that answers was adopted: what it does not have becomes Deleted", "recorded", was, "adopted", id)
+			i.recorded.adoptedNow(i.name)
+			if was, ok := note.Projects[i.name]; was != id || !ok && !found.Empty {
+				i.log.Warn("the project that answers was adopted: what it does not have becomes Deleted", "recorded", was, "adopted", id)
 			}
 		}
 	}
 	if standing == identity.Unknown {
 		var failed error
-		note, failed = p.learn(ctx, func(n identity.Note) (identity.Note, error) { return n.WithUnknown(p.name, p.Log.Horizon()), nil })
+		note, failed = i.recorded.learn(ctx, func(n identity.Note) (identity.Note, error) { return n.WithUnknown(i.name, i.state.Horizon()), nil })
 		if failed != nil {
 			return failed
 		}
 	}
-	p.conclude(found, note.Unknown[p.name], err)
+	i.conclude(found, note.Unknown[i.name], err)
 	return err
 }
 
@@ -119,58 +124,44 @@ func judge(note identity.Note, found identity.Found, adopt bool) (identity.Stand
 }
 
 // unrecorded says whether the log has no event of the project.
-func (p *project) unrecorded() bool {
+func (i *identification) unrecorded() bool {
 	for _, kind := range lifecycle.Kinds() {
-		if p.Log.Count(kind, p.name) > 0 {
+		if i.held.Count(kind, i.name) > 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// learn changes the note, and returns it as it is then.
-func (p *project) learn(ctx context.Context, to func(identity.Note) (identity.Note, error)) (identity.Note, error) {
-	_, after, err := p.identities.Change(ctx, to)
-	switch {
-	case ofIdentity(err):
-		return after, err
-	case err != nil:
-		return after, logError{err}
-	}
-	p.recorded.Store(&after)
-	return after, nil
-}
-
 // recognise takes the project for the one that the log is of, because it shows a life that is recorded.
-func (p *project) recognise(ctx context.Context, e entry, o lifecycle.Observation) error {
+func (i *identification) recognise(ctx context.Context, e entry, o lifecycle.Observation) error {
 	if e.fact == nil || e.fact.Life == "" || e.fact.Life != o.Life {
 		return nil
 	}
-	found, upTo, unknown := p.identity.question()
+	found, upTo, unknown := i.question()
 	if !unknown || e.fact.Sequence > upTo {
 		return nil
 	}
-	_, err := p.learn(ctx, func(n identity.Note) (identity.Note, error) {
+	_, err := i.recorded.learn(ctx, func(n identity.Note) (identity.Note, error) {
 		if standing, err := n.Judge(found); standing == identity.Another {
 			return n, err
 		}
 		return n.With(found), nil
 	})
-	p.conclude(found, upTo, err)
+	i.conclude(found, upTo, err)
 	return err
 }
 
 // conclude notes what was found out about the project, and says it once. upTo is the last sequence that can tell more of one
 // that is unknown.
-func (p *project) conclude(found identity.Found, upTo uint64, err error) {
+func (i *identification) conclude(found identity.Found, upTo uint64, err error) {
 	switch {
 	case isMismatch(err):
-		p.refuse(err)
+		i.refuse(err)
 		return
 	case err != nil && !isUnknown(err):
 		return // the note cannot be read or written: nothing is found out
 	}
-	i := &p.identity
 	i.mu.Lock()
 	before, refused, waited := i.standing, i.refusal != nil, i.waiting
 	i.standing, i.found, i.upTo, i.refusal = identity.Known, found, upTo, nil
@@ -182,80 +173,64 @@ func (p *project) conclude(found identity.Found, upTo uint64, err error) {
 	after := i.standing
 	i.mu.Unlock()
 	if after == identity.Known {
-		p.remember(found)
+		i.recorded.remember(found)
 	}
-	p.metrics.identified(p.name, after)
+	i.metrics.identified(i.name, after)
 	switch {
 	case refused:
-		p.log.Info("the project is the one that the log is of again; polling goes on")
-		p.rouse()
+		i.log.Info("the project is the one that the log is of again; polling goes on")
+		i.rouse()
 	case after == identity.Unknown && before != after:
-		p.log.Warn("the identity of the project is unknown: deletions wait until it shows a life that is recorded", "error", err, "do", p.advice(err))
+		i.log.Warn("the identity of the project is unknown: deletions wait until it shows a life that is recorded", "error", err, "do", i.advice(err))
 	case after == identity.Known && before == identity.Unknown:
-		p.log.Info("the project is the one that the log is of", "id", found.ID)
+		i.log.Info("the project is the one that the log is of", "id", found.ID)
 	}
 	if waited && after == identity.Known {
-		p.sweepAgain()
+		i.lists.sweepAgain()
 	}
 }
 
 // refuse stops all polling of the project, for what answers is another one.
-func (p *project) refuse(err error) {
+func (i *identification) refuse(err error) {
 	if mismatch, ok := errors.AsType[*identity.MismatchError](err); ok {
 		err = mismatch // whatever request found it: it is said once
 	}
-	i := &p.identity
 	i.mu.Lock()
 	said := i.refusal != nil && i.refusal.Error() == err.Error()
 	i.standing, i.refusal = identity.Another, err
 	i.mu.Unlock()
-	p.metrics.identified(p.name, identity.Another)
+	i.metrics.identified(i.name, identity.Another)
 	if !said {
-		p.log.Error("the project is not polled: MK.IO is not the one that the log is of", "error", err, "do", p.advice(err))
+		i.log.Error("the project is not polled: MK.IO is not the one that the log is of", "error", err, "do", i.advice(err))
 	}
-}
-
-// sweepAgain has all lists swept at once, or again where they are being swept: deletions waited. The caller does not hold the
-// project's lock.
-func (p *project) sweepAgain() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	all := append([]*list(nil), p.lists...)
-	for _, l := range p.below {
-		all = append(all, l)
-	}
-	for _, l := range all {
-		l.next[sweeping], l.again = time.Time{}, l.busy[sweeping]
-	}
-	p.rouse()
 }
 
 // waits notes that a deletion waits until the project is known.
-func (p *project) waits(t *tally, err error) {
-	p.identity.mu.Lock()
-	p.identity.waiting = true
-	p.identity.mu.Unlock()
+func (i *identification) waits(t *tally, err error) {
+	i.mu.Lock()
+	i.waiting = true
+	i.mu.Unlock()
 	t.fail(err)
 }
 
 // holdsDeletions says whether deletions wait until the project is known.
-func (p *project) holdsDeletions(t *tally) bool {
-	if _, _, unknown := p.identity.question(); !unknown {
+func (i *identification) holdsDeletions(t *tally) bool {
+	if _, _, unknown := i.question(); !unknown {
 		return false
 	}
-	p.waits(t, &identity.UnknownError{Project: p.name})
+	i.waits(t, &identity.UnknownError{Project: i.name})
 	return true
 }
 
 // mayEnd says whether an observation that ends a recorded life may be recorded: the project was compared after MK.IO gave
 // the answer that shows it.
-func (p *project) mayEnd(ctx context.Context, a asked) (bool, error) {
+func (i *identification) mayEnd(ctx context.Context, a asked) (bool, error) {
 	if a.identified != nil && *a.identified {
 		return true, nil
 	}
-	err := p.identifyAnew(ctx)
+	err := i.compareAnew(ctx)
 	if isUnknown(err) {
-		p.waits(a.tally, err)
+		i.waits(a.tally, err)
 		return false, nil
 	}
 	if err == nil && a.identified != nil {

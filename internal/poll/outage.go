@@ -10,6 +10,8 @@ import (
 
 // An outage is a cause for which everything that is asked of a project fails alike: MK.IO is not reached, or does not know
 // the project. It is one warning, whatever failed first, until something is answered again.
+//
+// mu guards what follows it; nothing is called under it.
 type outage struct {
 	mu      sync.Mutex
 	unknown bool // MK.IO answered that there is no such project

@@ -12,7 +12,7 @@ import (
 // be confirmed again, and what was recorded without waiting in the time just past, so that many small deletions count
 // as one large one. It is lost with the lease; the next holder begins anew.
 //
-// mu guards it. Nothing is asked while it is held, and the project's lock is never taken under it, only before it.
+// mu guards what follows it. Under it only the log's cache is looked at.
 type patience struct {
 	after time.Duration // 0: nothing waits
 	log   *slog.Logger

@@ -5,64 +5,30 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"mkio-bridge/internal/event"
-	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/tracing"
 )
-
-// An Observer makes of an observation the resource's next event, or none.
-type Observer interface {
-	// Compare says what Observe would make of an observation, by memory alone: a sweep compares many, and most are no
-	// news. Its news is a question to Observe, not an answer. current is false where the recorded state of the resource
-	// token is not the one that the observation rests on.
-	Compare(resource string, o lifecycle.Observation) (verdict lifecycle.Verdict, current bool)
-	// Observe records the event. An error says that the log cannot take it now; to observe it again is safe.
-	Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error)
-}
-
-// A Log is the event log as a poller needs it: it follows what any bridge records.
-type Log interface {
-	Observer
-	// Recorded returns a resource's last event, false where there is none. Last returns that of a resource token, nil
-	// where there is none.
-	Recorded(key lifecycle.Key) (lifecycle.Fact, bool)
-	Last(resource string) *lifecycle.Fact
-	// Trouble says why the log cannot take anything now; nil when it can.
-	Trouble() error
-	// Epoch changes when the log turned out to be another one, or to have lost its end: what was compared with it
-	// before counts no more.
-	Epoch() uint64
-	// Horizon is the highest sequence that the log is known to have.
-	Horizon() uint64
-	// Resources returns the last events of a kind and project by resource token, Moving those of
-	// resources that move on by themselves, Tokens the tokens alone, Count how many there are.
-	Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact
-	Moving(kind lifecycle.Kind, project string) map[string]lifecycle.Fact
-	Tokens(kind lifecycle.Kind, project string) []string
-	Count(kind lifecycle.Kind, project string) int
-	// Token returns a resource's token, KeyOf the resource of a token.
-	Token(key lifecycle.Key) string
-	KeyOf(ctx context.Context, resource string) (lifecycle.Key, error)
-	// Prove keeps a record of what was compared with MK.IO, Proven returns the last one of a kind; false where there is none.
-	Prove(ctx context.Context, c event.Coverage) error
-	Proven(ctx context.Context, project string, kind lifecycle.Kind) (event.Coverage, bool, error)
-}
 
 // A RuleKeeper makes the webhook rule of a project what it must be, where it is not. It is called again and again.
 type RuleKeeper func(ctx context.Context, project string) error
 
 // Config is what a poller needs to know.
 type Config struct {
-	Client   *mkio.Client
-	Log      Log
+	Client *mkio.Client
+
+	// The event log. One value may be all of these.
+	Observer  Observer
+	Log       Log
+	Heads     Heads
+	Inventory Inventory
+	Proofs    Proofs
+
 	Leases   jetstream.KeyValue
 	Notes    jetstream.KeyValue
 	Projects []string         // none: every active project that the token can see
@@ -83,27 +49,22 @@ type Config struct {
 }
 
 // A Poller polls the projects whose lease it gets.
+//
+// mu guards projects; under it unclaimed is asked.
 type Poller struct {
 	Config
-	metrics    *metrics
-	identities identity.Store
-	address    string                        // of the API, as identities have it
-	recorded   atomic.Pointer[identity.Note] // as it was last read; nil: it was not yet
-	unclaimed  unclaimed
+	metrics   *metrics
+	identity  *recordedIdentity
+	unclaimed unclaimed
 
 	mu       sync.Mutex
-	projects map[string]*project       // those that are polled here now
-	adopted  map[string]bool           // projects that [Config.Adopt] has counted for
-	known    map[string]identity.Found // by name, what answered and is the log's own
+	projects map[string]*project // those that are polled here now
 }
 
 // New returns a poller. [Poller.Run] runs it.
 func New(c Config) *Poller {
-	p := &Poller{
-		Config: c, metrics: newMetrics(), projects: map[string]*project{}, adopted: map[string]bool{}, known: map[string]identity.Found{},
-		identities: identity.NewStore(c.Notes), address: identity.Address(c.Client.Address()),
-	}
-	c.Client.Admit(p.admit)
+	p := &Poller{Config: c, metrics: newMetrics(), identity: newRecordedIdentity(c), projects: map[string]*project{}}
+	c.Client.Admit(p.identity.admit)
 	return p
 }
 
@@ -162,8 +123,33 @@ func (p *Poller) warnOfToken(now, warned time.Time) time.Time {
 		return warned
 	}
 	err := &TokenEndsError{At: end}
-	p.Logger.Warn(err.Error(), "ends", end, "do", p.advice(err))
+	p.Logger.Warn("the API token ends soon, or has ended", "ends", end, "do", p.advice(err))
 	return now
+}
+
+// loadIdentity reads which MK.IO the log is of, before MK.IO is asked anything, and has tokens of another organisation refused
+// from then on: one that is exchanged is compared before the first request with it.
+func (p *Poller) loadIdentity(ctx context.Context) {
+	for ctx.Err() == nil {
+		_, err := p.identity.read(ctx)
+		if err == nil {
+			return
+		}
+		p.Logger.Warn("the identity of the log's MK.IO cannot be read; polling waits for it", "error", err)
+		if pause(ctx, p.Sweep) != nil {
+			return
+		}
+	}
+}
+
+// compareListed compares the projects that are polled here with those that MK.IO listed. A stored copy tells nothing of now.
+func (p *Poller) compareListed(ctx context.Context, listed []mkio.Project) {
+	organisation := p.Client.Organisation()
+	for _, l := range listed {
+		if project := p.project(l.Name); project != nil && l.ID != "" && !l.Moment.Stored {
+			_ = project.identity.compare(ctx, organisation, l.ID) // its own errands go by what it concluded
+		}
+	}
 }
 
 // wanted returns the projects to poll; with an error, those that are known to be wanted.
@@ -179,16 +165,8 @@ func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 // Told hears of each event that any bridge records. What it put in motion is looked at from now on, and one
 // that a webhook told nudges the poller: where one thing changed, others are likely to have.
 func (p *Poller) Told(key lifecycle.Key, fact lifecycle.Fact) {
-	project := p.project(key.Project)
-	if project == nil {
-		return
-	}
-	project.patience.recorded(key, fact)
-	switch {
-	case fact.Delivery != "":
-		project.nudge(key)
-	default:
-		project.rouse()
+	if project := p.project(key.Project); project != nil {
+		project.recorded(key, fact)
 	}
 }
 
@@ -201,7 +179,7 @@ func (p *Poller) Ask(key lifecycle.Key) {
 	}
 	p.mu.Unlock()
 	if project != nil {
-		project.ask(key, lifecycle.Poll)
+		project.rechecks.add(key, lifecycle.Poll)
 	}
 }
 
@@ -217,7 +195,7 @@ func (p *Poller) enter(project *project) {
 	waiting := p.unclaimed.take(project.name, time.Now(), p.Full)
 	p.mu.Unlock()
 	for _, key := range waiting {
-		project.ask(key, lifecycle.Poll)
+		project.rechecks.add(key, lifecycle.Poll)
 	}
 }
 
@@ -227,15 +205,4 @@ func (p *Poller) leave(project *project) {
 	delete(p.projects, project.name)
 	project.patience.forget()
 	p.metrics.left(project.name)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

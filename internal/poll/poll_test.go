@@ -119,7 +119,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 		w.t.Fatal(err)
 	}
 	poller := poll.New(poll.Config{
-		Client: client, Log: p, Leases: leases, Notes: notes, Kinds: kinds,
+		Client: client, Observer: p, Log: p, Heads: p, Inventory: p, Proofs: p, Leases: leases, Notes: notes, Kinds: kinds,
 		Active: active, Sweep: sweep, Full: full, DeletePatience: w.patience, Rule: "mkio-bridge", Logger: log, Adopt: w.adopt,
 		Advise: func(err error) string { return fmt.Sprintf("advice on a %d", mkio.StatusOf(err)) },
 	})

@@ -73,20 +73,18 @@ func (t *troubles) err() error {
 
 // tellTroubles counts and logs those of an errand, and says whether there were any. They are likely to last: one
 // warning in each Full will do.
-func (p *project) tellTroubles(l *list, e errand, t *troubles) bool {
+func (s *scope) tellTroubles(l *list, e errand, t *troubles) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if t.count == 0 {
 		return false
 	}
-	p.metrics.failed(p.name, l.String(), t.first)
-	level, now := slog.LevelDebug, time.Now()
-	if now.Sub(l.warned) >= p.pace.full {
-		level, l.warned = slog.LevelWarn, now
+	s.metrics.failed(s.name, l.String(), t.first)
+	level := slog.LevelDebug
+	if l.schedule.mayWarn(time.Now(), s.pace.full) {
+		level = slog.LevelWarn
 	}
-	p.log.Log(context.Background(), level, "resources cannot be read, and are tried again; all else goes on",
+	s.log.Log(context.Background(), level, "resources cannot be read, and are tried again; all else goes on",
 		"list", l.String(), "errand", e.String(), "count", t.count, "error", t.first)
 	return true
 }
@@ -99,10 +97,10 @@ const (
 
 // A rowShower shows the rows of a list while it is walked. Where rows do not show their states, it asks for them.
 type rowShower struct {
-	project *project
-	list    *list
-	class   mkio.Class
-	tally   *tally // of a sweep
+	reporter *reporter
+	list     *list
+	class    mkio.Class
+	tally    *tally // of a sweep
 
 	ctx      context.Context
 	group    *errgroup.Group
@@ -111,10 +109,10 @@ type rowShower struct {
 	troubles troubles
 }
 
-func (p *project) newShower(ctx context.Context, l *list, class mkio.Class) *rowShower {
+func (r *reporter) newShower(ctx context.Context, l *list, class mkio.Class) *rowShower {
 	group, ctx := errgroup.WithContext(ctx)
 	return &rowShower{
-		project: p, list: l, class: class, ctx: ctx, group: group,
+		reporter: r, list: l, class: class, ctx: ctx, group: group,
 		room: make(chan struct{}, heldRows), slots: make(chan struct{}, maxStates),
 	}
 }
@@ -129,18 +127,18 @@ func (s *rowShower) wait(err error) error {
 
 // show shows a row beside its entry in the log, or has its state asked for where it must be. The error is one that ends the walk.
 func (s *rowShower) show(row mkio.Row, e entry, a asked) error {
-	p := s.project
+	r := s.reporter
 	switch {
 	case row.Shows && isBack(row, e):
 		s.tally.differs(row.Key.Kind, false)
-		p.ask(row.Key, lifecycle.Poll)
+		r.rechecks.add(row.Key, lifecycle.Poll)
 		return nil
 	case row.Shows:
-		return s.troubles.note(p.showBeside(s.ctx, s.list, e, row, row.Observation(), a))
+		return s.troubles.note(r.showBeside(s.ctx, s.list, e, row, row.Observation(), a))
 	case !s.list.Stateless():
 		s.troubles.add(fmt.Errorf("the record of %s shows no state", row.Key))
 		return nil
-	case !p.needsState(row, e):
+	case !r.needsState(row, e):
 		s.tally.rests(row.Key.Kind)
 		return nil
 	}
@@ -164,9 +162,9 @@ func (s *rowShower) askLater(row mkio.Row, listed mkio.Moment) error {
 }
 
 func (s *rowShower) askState(row mkio.Row, listed mkio.Moment) error {
-	p := s.project
-	a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: s.tally}
-	state, moment, err := p.Client.State(s.ctx, s.class, row.Key)
+	r := s.reporter
+	a := asked{horizon: r.state.Horizon(), via: lifecycle.Poll, tally: s.tally}
+	state, moment, err := r.client.State(s.ctx, s.class, row.Key)
 	if mkio.IsNotFound(err) {
 		return nil // it went meanwhile: the next sweep finds out
 	}
@@ -175,7 +173,7 @@ func (s *rowShower) askState(row mkio.Row, listed mkio.Moment) error {
 	}
 	o := row.Observation()
 	o.State, a.moment = state, mkio.Together(listed, moment)
-	return p.show(s.ctx, s.list, row, o, a)
+	return r.show(s.ctx, s.list, row, o, a)
 }
 
 // isBack says whether a row shows what is recorded as Deleted, and not another life of it. A list may lag behind
@@ -187,7 +185,7 @@ func isBack(row mkio.Row, e entry) bool {
 // needsState says whether the state of a row that does not show it must be asked for: it is new, or another
 // life, or deleted as far as is known, or told by a delivery, or in motion and was modified since it was last seen. What is in motion is
 // looked at anyway, some time, and what is at rest stays so.
-func (p *project) needsState(row mkio.Row, e entry) bool {
+func (r *reporter) needsState(row mkio.Row, e entry) bool {
 	fact := e.fact
 	switch {
 	case fact == nil, e.deleted():
@@ -197,8 +195,5 @@ func (p *project) needsState(row mkio.Row, e entry) bool {
 	case fact.Delivery != "": // MK.IO delivers nothing of such kinds: who has the webhook secret may have made it up
 		return true
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	m := p.motions[e.resource]
-	return m != nil && row.Modified.After(later(m.shown, fact.SeenBefore))
+	return r.motions.modified(e, row.Modified)
 }

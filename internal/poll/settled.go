@@ -18,32 +18,32 @@ type settledNote struct {
 	Settled time.Time `json:"settled"`
 }
 
-func (p *project) settledKey() string { return "history." + event.NameToken(p.name) }
+func (h *deliveryHistory) settledKey() string { return "history." + event.NameToken(h.name) }
 
 // loadSettled reads how far the history was read before; zero where it was not.
-func (p *project) loadSettled(ctx context.Context) (time.Time, error) {
-	entry, err := p.Notes.Get(ctx, p.settledKey())
+func (h *deliveryHistory) loadSettled(ctx context.Context) (time.Time, error) {
+	entry, err := h.notes.Get(ctx, h.settledKey())
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return time.Time{}, nil
 	}
 	if err != nil {
-		return time.Time{}, logError{fmt.Errorf("read %s of bucket %s: %w", p.settledKey(), p.Notes.Bucket(), err)}
+		return time.Time{}, logError{fmt.Errorf("read %s of bucket %s: %w", h.settledKey(), h.notes.Bucket(), err)}
 	}
 	var note settledNote
 	readable := json.Unmarshal(entry.Value(), &note) == nil
-	if !readable || note.Rule != p.Rule {
+	if !readable || note.Rule != h.rule {
 		return time.Time{}, nil // then it is read again
 	}
 	return note.Settled, nil
 }
 
-func (p *project) noteSettled(ctx context.Context, at time.Time) error {
-	value, err := json.Marshal(settledNote{p.Rule, at})
+func (h *deliveryHistory) noteSettled(ctx context.Context) error {
+	value, err := json.Marshal(settledNote{h.rule, h.settled})
 	if err != nil {
 		return err
 	}
-	if _, err := p.Notes.Put(ctx, p.settledKey(), value); err != nil {
-		return logError{fmt.Errorf("write %s of bucket %s: %w", p.settledKey(), p.Notes.Bucket(), err)}
+	if _, err := h.notes.Put(ctx, h.settledKey(), value); err != nil {
+		return logError{fmt.Errorf("write %s of bucket %s: %w", h.settledKey(), h.notes.Bucket(), err)}
 	}
 	return nil
 }

@@ -9,165 +9,153 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// sweep asks for a whole list, and then for what is recorded and not on it, and notes what that proves.
-func (p *project) sweep(ctx context.Context, l *list, class mkio.Class) error {
-	t := newTally(p.Log)
-	err := p.compare(ctx, l, class, t)
-	p.prove(ctx, l, t, err)
+// fullSweeps ask for whole lists, and then for what is recorded and not on them. They have no state of their own: how far
+// each list is lies in its progress, the first sweeps in firstSweeps, deletions that wait in patience, what is proven in
+// coverage.
+type fullSweeps struct {
+	*scope
+	lists    *lists
+	reporter *reporter
+	identity *identification
+	patience *patience
+	first    *firstSweeps
+	coverage *coverage
+}
+
+// sweep compares a whole list with the log, and notes what that proves.
+func (s *fullSweeps) sweep(ctx context.Context, l *list, class mkio.Class) error {
+	t := newTally(s.state)
+	err := s.compare(ctx, l, class, t)
+	s.coverage.prove(ctx, l, t, err)
 	return err
 }
 
-func (p *project) compare(ctx context.Context, l *list, class mkio.Class, t *tally) error {
-	p.mu.Lock()
-	l.changed = false
-	if l.tried == nil {
-		l.tried = &t.horizon
-	}
-	p.mu.Unlock()
+func (s *fullSweeps) compare(ctx context.Context, l *list, class mkio.Class, t *tally) error {
+	l.progress.begin(t.horizon)
 	done := swept{local: time.Now(), horizon: t.horizon}
-	seen, at, err := p.sweepPages(ctx, l, class, t)
-	if err != nil {
+	walk := s.newWalk(ctx, l, class, t)
+	if err := walk.run(ctx); err != nil {
 		return err
 	}
-	done.at = at
-	if err := p.confirmGone(ctx, l, seen, done.horizon, t); err != nil {
+	done.at = walk.began
+	if err := s.confirmGone(ctx, l, walk.seen, done.horizon, t); err != nil {
 		return err
 	}
-	if p.Log.Epoch() != t.epoch {
+	if s.state.Epoch() != t.epoch {
 		return errAnotherLog
 	}
 	t.from, t.to = done.local.UTC(), time.Now().UTC()
-	p.mu.Lock()
-	p.sweptNow(l, done)
-	p.sweepWhenDue(l)
-	p.mu.Unlock()
+	l.finish(done, s.pace)
+	s.sweepWhenDue(l)
 	if l.below() {
 		return nil // others of its kind may be left
 	}
 	for _, kind := range l.Kinds {
-		p.metrics.swept(p.name, kind, time.Now())
+		s.metrics.swept(s.name, kind, time.Now())
 	}
-	return p.first.finish(ctx, l.Kinds)
+	return s.first.finish(ctx, l.Kinds)
 }
 
-// triedSince is what was recorded when the sweep that goes on was first tried, and a given horizon where that is not known.
-func (p *project) triedSince(l *list, horizon uint64) uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if l.tried == nil {
-		return horizon
-	}
-	return *l.tried
+// A sweepWalk shows every row of a list. It belongs to the goroutine of its sweep.
+type sweepWalk struct {
+	sweeps *fullSweeps
+	list   *list
+	class  mkio.Class
+	tally  *tally
+	shower *rowShower
+
+	seen       map[string]bool // the tokens of the rows
+	began      time.Time       // on MK.IO's clock; zero where nothing tells it
+	unreadable int             // rows
+	stored     bool            // a page was a stored copy
 }
 
-// finishBelow notes that the first sweep of what lies below parents is over, when all parents were swept for
-// the first time and so was each list below one. The caller holds the lock.
-func (p *project) finishBelow(ctx context.Context) {
-	for _, child := range childKinds(p.Kinds) {
-		if p.finishing[child] || p.first.done(child) || !p.sweptBelow(child) {
-			continue
-		}
-		p.finishing[child] = true
-		p.errands.Go(func() {
-			err := p.first.finish(ctx, []lifecycle.Kind{child})
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.finishing[child] = false
-			if err != nil && ctx.Err() == nil {
-				p.silent(err, time.Now(), p.pace.active)
-			}
-		})
+func (s *fullSweeps) newWalk(ctx context.Context, l *list, class mkio.Class, t *tally) *sweepWalk {
+	w := &sweepWalk{sweeps: s, list: l, class: class, tally: t, shower: s.reporter.newShower(ctx, l, class)}
+	w.shower.tally = t
+	if l.below() { // what is known of the lists below all parents is more than one of them has
+		w.seen = map[string]bool{}
+	} else {
+		w.seen = make(map[string]bool, s.count(l))
 	}
+	return w
 }
 
-func (p *project) sweptBelow(child lifecycle.Kind) bool {
-	for _, l := range p.lists {
-		if l.hasParentsOf(child) && l.swept.at.IsZero() {
-			return false
-		}
+// run walks to the end of the list. An error says that nothing is to be concluded from what was not seen.
+func (w *sweepWalk) run(ctx context.Context) error {
+	if err := w.shower.wait(w.pages(ctx)); err != nil {
+		return err
 	}
-	for _, l := range p.below {
-		if l.Kinds[0] == child && l.swept.at.IsZero() {
-			return false
-		}
+	w.sweeps.tellTroubles(w.list, sweeping, &w.shower.troubles)
+	w.tally.fail(w.shower.troubles.err())
+	switch {
+	case w.stored:
+		return fmt.Errorf("a page of the list shows what was, so nothing is concluded from what is not on it: %w", ErrStored)
+	case w.unreadable > 0:
+		return fmt.Errorf("%d rows of the list cannot be read, so nothing is concluded from what is not on it", w.unreadable)
 	}
-	return true
+	return nil
 }
 
-// sweepPages shows every row of a list, and returns whom it saw and when it began on MK.IO's clock.
-func (p *project) sweepPages(ctx context.Context, l *list, class mkio.Class, t *tally) (seen map[string]bool, began time.Time, err error) {
-	seen = p.roomForSeen(l)
-	unreadable, stored := 0, false
-	pages, ok := p.Client.Pages(l.List, mkio.Filter{})
+// pages asks for the pages one after the other.
+func (w *sweepWalk) pages(ctx context.Context) error {
+	s, l := w.sweeps, w.list
+	pages, ok := s.client.Pages(l.List, mkio.Filter{})
 	if !ok {
-		return nil, began, fmt.Errorf("no path leads to the list of %s", l)
+		return fmt.Errorf("no path leads to the list of %s", l)
 	}
-	shower := p.newShower(ctx, l, class)
-	shower.tally = t
 	for first := true; pages.More(); first = false {
-		a := asked{horizon: p.Log.Horizon(), via: lifecycle.Poll, tally: t, identified: new(bool)}
-		page, err := pages.Next(ctx, class, l.List)
+		a := asked{horizon: s.state.Horizon(), via: lifecycle.Poll, tally: w.tally, identified: new(bool)}
+		page, err := pages.Next(ctx, w.class, l.List)
 		if mkio.IsNotFound(err) && l.below() && first {
-			began = mkio.MomentOf(err).From
-			err = p.parentGone(ctx, l, err)
-			if err == nil {
-				break // and so is what was below it
-			}
+			w.began = mkio.MomentOf(err).From
+			return s.parentGone(ctx, l, err) // and so is what was below it
 		}
 		if err != nil {
-			return nil, began, shower.wait(err)
+			return err
 		}
-		stored = stored || page.Moment.Stored
-		if first && !stored {
-			// Before there are parents there is nothing below them, and nothing to sweep.
-			began = page.Moment.From
-			if err := p.first.begin(ctx, append(mkio.ChildKinds(l.Kinds), l.Kinds...), began); err != nil {
-				return nil, began, shower.wait(err)
+		if w.stored = w.stored || page.Moment.Stored; first && !w.stored {
+			if err := w.begin(ctx, page.Moment.From); err != nil {
+				return err
 			}
-			p.mu.Lock()
-			if l.base.IsZero() {
-				l.base = began // changes can be asked for while the sweep goes on
-			}
-			p.mu.Unlock()
 		}
 		a.moment = page.Moment
-		unreadable += page.Unreadable
-		for _, row := range page.Rows {
-			e := p.entryOf(row.Key)
-			seen[e.resource] = true
-			t.resources(row.Key.Kind, 1)
-			if err := shower.show(row, e, a); err != nil {
-				return nil, began, shower.wait(err)
-			}
+		if err := w.rows(page, a); err != nil {
+			return err
 		}
 	}
-	if err := shower.wait(nil); err != nil {
-		return nil, began, err
-	}
-	p.tellTroubles(l, sweeping, &shower.troubles)
-	t.fail(shower.troubles.err())
-	if stored {
-		return nil, began, fmt.Errorf("a page of the list shows what was, so nothing is concluded from what is not on it: %w", ErrStored)
-	}
-	if unreadable > 0 {
-		return nil, began, fmt.Errorf("%d rows of the list cannot be read, so nothing is concluded from what is not on it", unreadable)
-	}
-	return seen, began, nil
+	return nil
 }
 
-// roomForSeen has room for all that is known of a list; what is known of the lists below all parents is more than one of
-// them has.
-func (p *project) roomForSeen(l *list) map[string]bool {
-	if l.below() {
-		return map[string]bool{}
+// begin notes when the first page was asked for. Before there are parents there is nothing below them, and nothing to
+// sweep: the first sweep of those kinds begins with that of their parents.
+func (w *sweepWalk) begin(ctx context.Context, at time.Time) error {
+	w.began = at
+	if err := w.sweeps.first.begin(ctx, append(mkio.ChildKinds(w.list.Kinds), w.list.Kinds...), at); err != nil {
+		return err
 	}
-	return make(map[string]bool, p.count(l))
+	w.list.progress.sinceAtLeast(at) // changes can be asked for while the sweep goes on
+	return nil
+}
+
+// rows shows the rows of a page.
+func (w *sweepWalk) rows(page mkio.Page, a asked) error {
+	w.unreadable += page.Unreadable
+	for _, row := range page.Rows {
+		e := w.sweeps.entryOf(row.Key)
+		w.seen[e.resource] = true
+		w.tally.resources(row.Key.Kind, 1)
+		if err := w.shower.show(row, e, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parentGone says that what a list below a parent answered with 404 is empty, if the parent is gone as well; else it
 // returns the error.
-func (p *project) parentGone(ctx context.Context, l *list, err error) error {
-	_, parentErr := p.Client.Get(ctx, mkio.Changes, l.Parent)
+func (s *fullSweeps) parentGone(ctx context.Context, l *list, err error) error {
+	_, parentErr := s.client.Get(ctx, mkio.Changes, l.Parent)
 	switch {
 	case mkio.MomentOf(err).Stored, mkio.MomentOf(parentErr).Stored:
 		return fmt.Errorf("%w: %w", err, ErrStored)
@@ -177,4 +165,26 @@ func (p *project) parentGone(ctx context.Context, l *list, err error) error {
 		return parentErr
 	}
 	return fmt.Errorf("%s is there, and the list below it is not: %w", l.Parent, err)
+}
+
+// confirmWhenDue brings the next sweeps of lists forward to when what waits on them may be confirmed.
+func (s *fullSweeps) confirmWhenDue(keys []lifecycle.Key) {
+	for _, key := range keys {
+		if l := s.lists.of(key); l != nil {
+			s.sweepWhenDue(l)
+		}
+	}
+}
+
+// sweepWhenDue is confirmWhenDue for one list. What should have been confirmed by now is tried again with the next question
+// for changes.
+func (s *fullSweeps) sweepWhenDue(l *list) {
+	at, ok := s.patience.next(l)
+	if !ok {
+		return
+	}
+	if now := time.Now(); !at.After(now) {
+		at = now.Add(s.pace.sweep)
+	}
+	l.schedule.soon(sweeping, at)
 }

@@ -9,6 +9,8 @@ import (
 
 // unclaimed holds resources to be asked about whose project is not polled here: it is not yet, or by another bridge, which
 // may die before it asks. What is older than a full sweep is of no use, for that compares every resource.
+//
+// mu guards keys; nothing is called under it.
 type unclaimed struct {
 	mu   sync.Mutex
 	keys map[lifecycle.Key]time.Time // since when

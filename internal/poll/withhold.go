@@ -16,7 +16,7 @@ import (
 // atOnce is how many of the resources that a list lacks are visited before those that are gone are recorded: all, where
 // they may turn out to be too many.
 func (c *confirmation) atOnce(keys []lifecycle.Key) int {
-	if c.project.patience.tooMany(c.kind, keys, c.alive) {
+	if c.sweeps.patience.tooMany(c.kind, keys, c.alive) {
 		return max(len(keys), goneAtOnce)
 	}
 	return goneAtOnce
@@ -27,7 +27,7 @@ func confirmedAgain(context.Context, []lifecycle.Key) (bool, error) { return fal
 
 // withheld says whether resources that were found gone for the first time wait to be confirmed again.
 func (c *confirmation) withheld(ctx context.Context, gone []lifecycle.Key) (bool, error) {
-	w := c.project.patience
+	w := c.sweeps.patience
 	switch {
 	case w.after == 0:
 		return false, nil
@@ -55,9 +55,9 @@ func (c *confirmation) withheld(ctx context.Context, gone []lifecycle.Key) (bool
 // list is short, and by itself has too few to tell an outage from a deletion. It asks until most are there, which is soon,
 // or the gone are too many. Then those wait, and with them what their own lists will lack.
 func (c *confirmation) askOthers(ctx context.Context, gone []lifecycle.Key) error {
-	p := c.project
+	s := c.sweeps
 	others, err := c.others(ctx)
-	if err != nil || !p.patience.tooMany(c.kind, slices.Concat(gone, others), c.alive) {
+	if err != nil || !s.patience.tooMany(c.kind, slices.Concat(gone, others), c.alive) {
 		return err
 	}
 	there, asked, all := 0, 0, slices.Clone(gone)
@@ -71,9 +71,9 @@ func (c *confirmation) askOthers(ctx context.Context, gone []lifecycle.Key) erro
 		switch {
 		case (asked-there)*partGone <= asked: // most are there
 			return nil
-		case p.patience.tooMany(c.kind, suspects, c.alive):
-			p.patience.withhold(c.kind, c.absences(all), suspects, c.alive)
-			p.confirmWhenDue(all[len(gone):])
+		case s.patience.tooMany(c.kind, suspects, c.alive):
+			s.patience.withhold(c.kind, c.absences(all), suspects, c.alive)
+			s.confirmWhenDue(all[len(gone):])
 			return nil
 		}
 	}
@@ -82,17 +82,17 @@ func (c *confirmation) askOthers(ctx context.Context, gone []lifecycle.Key) erro
 
 // others are the resources of the kind below other parents, those that wait left out, in no order.
 func (c *confirmation) others(ctx context.Context) ([]lifecycle.Key, error) {
-	p := c.project
+	s := c.sweeps
 	var found []lifecycle.Key
-	for _, resource := range p.Log.Tokens(c.kind, p.name) {
-		if e := (entry{resource, p.Log.Last(resource)}); e.fact == nil || e.deleted() {
+	for _, resource := range s.held.Tokens(c.kind, s.name) {
+		if e := s.entryOfToken(resource); e.fact == nil || e.deleted() {
 			continue
 		}
-		key, err := p.Log.KeyOf(ctx, resource)
+		key, err := s.heads.KeyOf(ctx, resource)
 		if err != nil {
 			return nil, logError{err}
 		}
-		if !c.list.has(key) && !p.patience.waits(key) {
+		if !c.list.has(key) && !s.patience.waits(key) {
 			found = append(found, key)
 		}
 	}
@@ -108,7 +108,7 @@ func (c *confirmation) askThese(ctx context.Context, keys []lifecycle.Key) (gone
 	group.SetLimit(maxStates)
 	for i, key := range keys {
 		group.Go(func() error {
-			sight, err := c.project.Client.Get(ctx, mkio.Changes, key)
+			sight, err := c.sweeps.client.Get(ctx, mkio.Changes, key)
 			switch {
 			case err == nil && !sight.Moment.Stored:
 				shown.Add(1)
@@ -128,18 +128,15 @@ func (c *confirmation) askThese(ctx context.Context, keys []lifecycle.Key) (gone
 
 // absences are what is to be remembered of resources that were found gone.
 func (c *confirmation) absences(gone []lifecycle.Key) map[lifecycle.Key]absence {
-	p := c.project
+	s := c.sweeps
 	found := make(map[lifecycle.Key]absence, len(gone))
 	for _, key := range gone {
-		p.mu.Lock()
-		l := p.listOf(key)
-		p.mu.Unlock()
-		if e := p.entryOf(key); e.fact != nil {
+		if e := s.entryOf(key); e.fact != nil {
 			fact, missing := c.missing[key]
 			if !missing {
 				fact = *e.fact
 			}
-			found[key] = absence{sequence: fact.Sequence, shown: p.lastShown(l, key, e)}
+			found[key] = absence{sequence: fact.Sequence, shown: s.reporter.lastShown(s.lists.of(key), key, e)}
 		}
 	}
 	return found
@@ -148,41 +145,17 @@ func (c *confirmation) absences(gone []lifecycle.Key) map[lifecycle.Key]absence 
 // alive counts the resources of the kind that lived when the sweep began, or its first try where it is tried again: what
 // a failed one recorded makes a large deletion no smaller.
 func (c *confirmation) alive(lately map[lifecycle.Key]time.Time) int {
-	p, n := c.project, 0
-	for _, resource := range p.Log.Tokens(c.kind, p.name) {
-		e := entry{resource, p.Log.Last(resource)}
+	s, n := c.sweeps, 0
+	for _, resource := range s.held.Tokens(c.kind, s.name) {
+		e := s.entryOfToken(resource)
 		if e.fact != nil && !e.deleted() && (e.fact.Sequence <= c.horizon || e.fact.Transition > 1) {
 			n++
 		}
 	}
 	for key := range lately {
-		if p.entryOf(key).deleted() {
+		if s.entryOf(key).deleted() {
 			n++
 		}
 	}
 	return n
-}
-
-// confirmWhenDue brings the next sweeps of lists forward to when what waits on them may be confirmed.
-func (p *project) confirmWhenDue(keys []lifecycle.Key) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, key := range keys {
-		if l := p.listOf(key); l != nil {
-			p.sweepWhenDue(l)
-		}
-	}
-}
-
-// sweepWhenDue is confirmWhenDue for one list. What should have been confirmed by now is tried again with the next question
-// for changes. The caller holds the lock.
-func (p *project) sweepWhenDue(l *list) {
-	at, ok := p.patience.next(l)
-	if !ok {
-		return
-	}
-	if now := time.Now(); !at.After(now) {
-		at = now.Add(p.pace.sweep)
-	}
-	l.soon(sweeping, at)
 }

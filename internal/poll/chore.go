@@ -1,0 +1,48 @@
+package poll
+
+import (
+	"context"
+	"log/slog"
+)
+
+// A chore is work for a project beside its lists. It is done every Sweep, less often while it fails, and not while the
+// project is not the one that the log is of or the log cannot be written: what it does could not be recorded.
+type chore struct {
+	*scope
+	identity *identification
+	outage   *outage
+	label    string // in metrics
+	do       func(context.Context) error
+	usual    func(error) bool                  // errors that are no reason for a warning
+	failed   func(level slog.Level, err error) // logs one
+}
+
+// run does the chore until the context ends.
+func (c chore) run(ctx context.Context) {
+	for failures := 0; ; {
+		wait := c.pace.sweep
+		if c.identity.refused() == nil {
+			failures = c.once(ctx, failures)
+			if failures > 0 {
+				wait = max(wait, retryAfter(failures))
+			}
+		}
+		if pause(ctx, wait) != nil {
+			return
+		}
+	}
+}
+
+// once does the chore after so many failures in a row, and returns how many there are now.
+func (c chore) once(ctx context.Context, failures int) int {
+	err := c.state.Trouble()
+	if err == nil {
+		err = c.do(ctx)
+	}
+	if err == nil || ctx.Err() != nil {
+		return 0
+	}
+	c.metrics.failed(c.name, c.label, err)
+	c.failed(c.outage.level(err, failures == 0 && !c.usual(err)), err)
+	return failures + 1
+}

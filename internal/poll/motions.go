@@ -1,0 +1,176 @@
+package poll
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// A motion is a resource that moves on by itself. Its key and parent stay.
+type motion struct {
+	key    lifecycle.Key
+	parent lifecycle.Key // zero: it lies below none
+	fact   lifecycle.Fact
+	since  time.Time // since when it is in this state, as far as the log tells
+	next   time.Time // when it is looked at again
+	shown  time.Time // on MK.IO's clock: when it was last seen in this state; zero: not yet
+}
+
+// motions are the resources of a project in motion, as the log has them.
+//
+// mu guards them. It is held while the log is looked through for them; the patience may be asked under it.
+type motions struct {
+	*scope
+	patience *patience
+
+	mu      sync.Mutex
+	byToken map[string]*motion
+}
+
+func newMotions(s *scope, patience *patience) *motions {
+	return &motions{scope: s, patience: patience, byToken: map[string]*motion{}}
+}
+
+// update brings the motions up to what the log holds.
+func (ms *motions) update(now time.Time) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	found := map[string]bool{}
+	for _, kind := range ms.kinds {
+		for resource, fact := range ms.held.Moving(kind, ms.name) {
+			found[resource] = true
+			m := ms.byToken[resource]
+			if m == nil {
+				key, err := ms.keyOf(resource)
+				if err != nil {
+					continue // it is looked at by sweeps
+				}
+				m = &motion{key: key}
+				m.parent, _ = mkio.ParentOf(key)
+				ms.byToken[resource] = m
+			}
+			if m.fact.Sequence != fact.Sequence {
+				m.fact, m.since, m.shown = fact, sinceWhen(fact, now), time.Time{}
+				m.next = now.Add(ms.pace.active)
+			}
+		}
+	}
+	for resource := range ms.byToken {
+		if !found[resource] {
+			delete(ms.byToken, resource)
+		}
+	}
+}
+
+// sinceWhen is when a resource came to its state, as far as the log tells: others may have looked at it for long.
+func sinceWhen(fact lifecycle.Fact, now time.Time) time.Time {
+	at := fact.At
+	if at.IsZero() {
+		at = fact.SeenBefore
+	}
+	if at.IsZero() {
+		return now
+	}
+	return earlier(at, now)
+}
+
+// on returns the motions of a list, and when the first of them is due.
+func (ms *motions) on(l *list) (moving []*motion, due time.Time) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	for _, m := range ms.byToken {
+		if m.parent != l.Parent || !slices.Contains(l.Kinds, m.key.Kind) || ms.patience.waits(m.key) { // sweeps find out what became of that
+			continue
+		}
+		if len(moving) == 0 || m.next.Before(due) {
+			due = m.next
+		}
+		moving = append(moving, m)
+	}
+	return moving, due
+}
+
+// plan picks the cheapest way, and, where resources are visited one by one, which: those that are patient come
+// when nothing else is to be asked.
+func (ms *motions) plan(l *list, moving []*motion, now time.Time) lookPlan {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	plan := lookPlan{states: statesOf(moving), motions: moving}
+	var due []*motion
+	for _, m := range moving {
+		if ms.pace.quick(m, now) {
+			plan.quick++
+		}
+		if !now.Before(m.next) {
+			due = append(due, m)
+		}
+	}
+	plan.way = cheapest(len(due), len(plan.states), ms.count(l), l.ByState() && len(plan.states) > 0)
+	if l.Stateless() {
+		plan.way = each
+	}
+	if plan.way != each {
+		return plan
+	}
+	plan.motions = ms.pace.first(due, now)
+	for _, m := range plan.motions {
+		class := mkio.Sweeps
+		if ms.pace.quick(m, now) {
+			class = mkio.Urgent
+		}
+		plan.visits = append(plan.visits, visit{m.key, class})
+	}
+	return plan
+}
+
+// looked says when the resources that were looked at are looked at again.
+func (ms *motions) looked(plan lookPlan, now time.Time) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	for _, m := range plan.motions {
+		wait := ms.pace.interval(m.key.Kind, m.fact.State, now.Sub(m.since))
+		if plan.way == each && ms.pace.quick(m, now) {
+			wait = ms.pace.share(wait, plan.quick)
+		}
+		m.next = now.Add(wait)
+	}
+}
+
+// stillAsRecorded notes that a resource in motion still is as it was. A stored copy says nothing of now.
+func (ms *motions) stillAsRecorded(e entry, at mkio.Moment) {
+	if at.Stored {
+		return
+	}
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if m := ms.byToken[e.resource]; m != nil && m.fact.Sequence == e.sequence() {
+		m.shown = at.From
+	}
+}
+
+// lastShown is when a poll last saw the recorded state of a resource in motion; zero where none did.
+func (ms *motions) lastShown(e entry) time.Time {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if m := ms.byToken[e.resource]; m != nil && m.fact.Sequence == e.sequence() {
+		return m.shown
+	}
+	return time.Time{}
+}
+
+// modified says whether a resource is in motion and was modified since it was last seen.
+func (ms *motions) modified(e entry, at time.Time) bool {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	m := ms.byToken[e.resource]
+	return m != nil && at.After(later(m.shown, e.fact.SeenBefore))
+}
+
+func (ms *motions) forget() {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	ms.byToken = map[string]*motion{}
+}

@@ -1,0 +1,179 @@
+package poll
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// maxTries bounds how often an answer that was overtaken is asked for again. The next sweep asks anyway.
+const maxTries = 5
+
+// maxRechecks is how many resources are asked for again side by side: many deliveries may have been lost at once.
+const maxRechecks = 8
+
+// A recheck is a resource that is to be asked for by its own address.
+type recheck struct {
+	via   lifecycle.Via
+	next  time.Time
+	tries int
+	busy  bool
+	// patient is for one that waits for long, and that another replaces.
+	patient bool
+}
+
+// A recheckQueue has the resources that are to be asked for again: somebody wants it, a delivery was lost, or an answer was
+// of no use.
+//
+// mu guards the queue; nothing is called under it.
+type recheckQueue struct {
+	*scope
+
+	mu    sync.Mutex
+	queue map[lifecycle.Key]*recheck
+}
+
+func newRecheckQueue(s *scope) *recheckQueue {
+	return &recheckQueue{scope: s, queue: map[lifecycle.Key]*recheck{}}
+}
+
+// add has a resource asked for as soon as the budget allows.
+func (q *recheckQueue) add(key lifecycle.Key, via lifecycle.Via) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if r := q.queue[key]; r == nil || r.patient && !r.busy {
+		q.queue[key] = &recheck{via: via, next: time.Now()}
+		q.rouse()
+	}
+}
+
+// overtaken asks again for a resource of which something was recorded while MK.IO was asked, or of
+// which MK.IO showed an old record.
+func (q *recheckQueue) overtaken(key lifecycle.Key) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r := q.queue[key]
+	if r == nil {
+		r = &recheck{via: lifecycle.Poll}
+		q.queue[key] = r
+	}
+	if r.tries++; r.tries > maxTries {
+		delete(q.queue, key)
+		return
+	}
+	r.next = time.Now().Add(q.pace.active << (r.tries - 1))
+}
+
+// afterItsEnd asks again for a resource that is recorded as gone and that MK.IO shows, once that would mean that its life
+// goes on. Another request for it may come before.
+func (q *recheckQueue) afterItsEnd(key lifecycle.Key, staysEnded time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if r := q.queue[key]; staysEnded > 0 && (r == nil || r.busy || r.patient) {
+		q.queue[key] = &recheck{via: lifecycle.Poll, next: time.Now().Add(max(staysEnded, q.pace.active)), patient: true}
+	}
+}
+
+// take returns the rechecks that are due, as many as may run beside those under way, and when more of them are. Each must be
+// given back to done.
+func (q *recheckQueue) take(now time.Time) (due map[lifecycle.Key]recheck, next time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	due, next = map[lifecycle.Key]recheck{}, now.Add(q.pace.active)
+	busy := 0
+	for _, r := range q.queue {
+		if r.busy {
+			busy++
+		}
+	}
+	for key, r := range q.queue {
+		switch {
+		case r.busy || busy == maxRechecks: // one that ends rouses the scheduler
+		case now.Before(r.next):
+			next = earlier(next, r.next)
+		default:
+			busy++
+			r.busy = true
+			due[key] = *r
+		}
+	}
+	return due, next
+}
+
+// done takes a recheck that had an answer from the queue, unless the resource is to be asked for once more.
+func (q *recheckQueue) done(key lifecycle.Key, was recheck, now time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r := q.queue[key]
+	if r == nil {
+		return
+	}
+	r.busy = false
+	if r.tries == was.tries && !r.next.After(now) { // it was not overtaken again, nor is it shown after its end
+		delete(q.queue, key)
+	}
+}
+
+// failed has a resource that could not be asked for tried again, and says in what time (0: it is given up), where it is
+// queued still.
+func (q *recheckQueue) failed(key lifecycle.Key, now time.Time) (wait time.Duration, queued bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r := q.queue[key]
+	if r == nil {
+		return 0, false
+	}
+	r.busy = false
+	if r.tries++; r.tries > maxTries {
+		delete(q.queue, key)
+		return 0, true
+	}
+	wait = retryAfter(r.tries)
+	r.next = now.Add(wait)
+	return wait, true
+}
+
+// abort gives back a recheck that was ended before it had an answer.
+func (q *recheckQueue) abort(key lifecycle.Key) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if r := q.queue[key]; r != nil {
+		r.busy = false
+	}
+}
+
+// A rechecker asks for what is in the queue.
+type rechecker struct {
+	*scope
+	queue   *recheckQueue
+	lists   *lists
+	visitor *visitor
+	breaker *breaker
+}
+
+// recheck asks for a resource that was taken from the queue.
+func (r *rechecker) recheck(ctx context.Context, key lifecycle.Key, as recheck) {
+	defer r.rouse()
+	err := r.visitor.traced(ctx, r.lists.of(key), key, as.via)
+	now := time.Now()
+	switch {
+	case err == nil:
+		r.queue.done(key, as, now)
+		return
+	case ctx.Err() != nil:
+		r.queue.abort(key)
+		return
+	}
+	wait, queued := r.queue.failed(key, now)
+	if !queued {
+		return
+	}
+	r.metrics.failed(r.name, "resource", err)
+	if wait == 0 {
+		r.log.Warn("a resource cannot be asked for; the next sweep shows it", "resource", r.heads.Token(key), "error", err)
+		return
+	}
+	r.breaker.trip(err, now, wait)
+}

@@ -1,0 +1,91 @@
+package poll
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/tracing"
+)
+
+// A scope is what all parts of a project share: which project, whom to ask and tell, and how often. Nothing in it changes.
+type scope struct {
+	name    string
+	kinds   []lifecycle.Kind // that are polled
+	pace    pace
+	client  *mkio.Client
+	state   Log
+	heads   Heads
+	held    Inventory
+	log     *slog.Logger
+	tracer  tracing.Tracer
+	metrics *metrics
+	advice  func(error) string
+	wake    chan struct{} // holds one token when the scheduler has something new to look at
+}
+
+func newScope(p *Poller, name string) *scope {
+	return &scope{
+		name: name, kinds: p.Kinds, pace: pace{p.Active, p.Sweep, p.Full, p.Client.PerMinute()},
+		client: p.Client, state: p.Log, heads: p.Heads, held: p.Inventory,
+		log: p.Logger.With("project", name), tracer: p.Tracer, metrics: p.metrics, advice: p.advice,
+		wake: make(chan struct{}, 1),
+	}
+}
+
+// rouse has the scheduler look again.
+func (s *scope) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it will
+	}
+}
+
+// entryOf looks up a resource in the log.
+func (s *scope) entryOf(key lifecycle.Key) entry { return s.entryOfToken(s.heads.Token(key)) }
+
+func (s *scope) entryOfToken(resource string) entry { return entry{resource, s.heads.Last(resource)} }
+
+// keyOf is bounded in time: it may have to read the log.
+func (s *scope) keyOf(resource string) (lifecycle.Key, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.pace.active)
+	defer cancel()
+	return s.heads.KeyOf(ctx, resource)
+}
+
+// count is how many resources a list is known to have.
+func (s *scope) count(l *list) int {
+	n := 0
+	for _, kind := range l.Kinds {
+		n += s.held.Count(kind, s.name)
+	}
+	return n
+}
+
+// pause waits, for as long as the context allows.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
