@@ -18,10 +18,10 @@ import (
 var arrows = map[string][]string{
 	"internal/event":         {"internal/lifecycle"},
 	"internal/eventlog":      {"internal/event", "internal/lifecycle", "internal/tail", "internal/noanswer"},
-	"internal/mkio":          {"internal/lifecycle"},
+	"internal/mkio":          {"internal/lifecycle", "internal/pause"},
 	"internal/ingest":        {"internal/lifecycle", "internal/mkio", "internal/problem", "internal/tracing"},
 	"internal/publish":       {"internal/event", "internal/lifecycle", "internal/tail", "internal/tracing", "internal/noanswer"},
-	"internal/poll":          {"internal/event", "internal/identity", "internal/lifecycle", "internal/mkio", "internal/tracing"},
+	"internal/poll":          {"internal/event", "internal/identity", "internal/lifecycle", "internal/mkio", "internal/pause", "internal/tracing"},
 	"internal/rule":          {"internal/event", "internal/mkio"},
 	"internal/audit":         {"internal/event", "internal/eventlog", "internal/lifecycle"},
 	"internal/replay":        {"internal/event", "internal/eventlog"},
@@ -35,11 +35,12 @@ var arrows = map[string][]string{
 	"internal/identity":      {},
 	"internal/lifecycle":     {},
 	"internal/broker":        {},
+	"internal/pause":         {},
 	"internal/problem":       {},
 	"internal/tail":          {},
 	"internal/tracing":       {},
 	"internal/noanswer":      {},
-	"internal/mkio/mkiofake": {"internal/lifecycle"},
+	"internal/mkio/mkiofake": {"internal/lifecycle", "internal/pause"},
 	"schemas":                {},
 }
 

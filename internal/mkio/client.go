@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/pause"
 )
 
 // ClientConfig is what a client needs to know.
@@ -176,7 +177,7 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 		if tooMany {
 			continue
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return answer{}, err
 		}
 	}
@@ -402,15 +403,4 @@ func projectOf(v value, at Moment) Project {
 		p.Active = *active
 	}
 	return p
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -3,6 +3,8 @@ package poll
 import (
 	"context"
 	"log/slog"
+
+	"mkio-bridge/internal/pause"
 )
 
 // A chore is work for a project beside its lists. It is done every Sweep, less often while it fails, and not while the
@@ -27,7 +29,7 @@ func (c chore) run(ctx context.Context) {
 				wait = max(wait, retryAfter(failures))
 			}
 		}
-		if pause(ctx, wait) != nil {
+		if pause.For(ctx, wait) != nil {
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/pause"
 )
 
 // A coverage writes down what sweeps of a project prove of each kind: that every resource was compared with MK.IO, or
@@ -251,7 +252,7 @@ func (c *coverage) findOverdue(ctx context.Context, now time.Time) {
 
 // watch looks for what is overdue, until the context ends.
 func (c *coverage) watch(ctx context.Context) {
-	for pause(ctx, c.pace.sweep) == nil {
+	for pause.For(ctx, c.pace.sweep) == nil {
 		c.findOverdue(ctx, time.Now())
 	}
 }

@@ -3,6 +3,8 @@ package poll
 import (
 	"context"
 	"time"
+
+	"mkio-bridge/internal/pause"
 )
 
 // projectTries is how often a project that does not answer is asked for before its lists are.
@@ -31,7 +33,7 @@ func (w *identityWatch) await(ctx context.Context) {
 			wait = retryAfter(failures)
 			w.noAnswer(err, wait, failures == 1)
 		}
-		if pause(ctx, wait) != nil {
+		if pause.For(ctx, wait) != nil {
 			return
 		}
 	}
@@ -48,7 +50,7 @@ func (w *identityWatch) noAnswer(err error, wait time.Duration, first bool) {
 // run compares the project now and then with the one that the log is of, until the context ends. Where MK.IO's
 // list of projects is asked for, that tells the id; a project that is refused, or has not answered yet, is asked for by itself.
 func (w *identityWatch) run(ctx context.Context) {
-	for pause(ctx, w.pace.sweep) == nil {
+	for pause.For(ctx, w.pace.sweep) == nil {
 		if w.listed && w.identity.settled() {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/pause"
 )
 
 // hold polls a project whenever this bridge holds its lease, until the context ends.
@@ -16,7 +17,7 @@ func (p *Poller) hold(ctx context.Context, name string) {
 	ttl, err := p.leaseTime(ctx)
 	for err != nil {
 		p.Logger.Warn("the bucket of leases cannot be read; it is tried again", "project", name, "error", err)
-		if pause(ctx, p.Sweep) != nil {
+		if pause.For(ctx, p.Sweep) != nil {
 			return
 		}
 		ttl, err = p.leaseTime(ctx)
@@ -29,7 +30,7 @@ func (p *Poller) hold(ctx context.Context, name string) {
 			p.Logger.Info("polling ends", "project", name)
 			continue
 		}
-		if pause(ctx, min(ttl/3, takeEvery)) != nil {
+		if pause.For(ctx, min(ttl/3, takeEvery)) != nil {
 			return
 		}
 	}
@@ -89,7 +90,7 @@ func (l *lease) take(ctx context.Context) error {
 
 // keep renews the lease until the context ends or somebody else has it.
 func (l *lease) keep(ctx context.Context) {
-	for pause(ctx, l.ttl/3) == nil {
+	for pause.For(ctx, l.ttl/3) == nil {
 		asked := time.Now()
 		renewing, cancel := context.WithDeadline(ctx, l.until)
 		revision, err := l.bucket.Update(renewing, l.key, nil, l.revision)

@@ -12,6 +12,7 @@ import (
 
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/pause"
 	"mkio-bridge/internal/tracing"
 )
 
@@ -107,7 +108,7 @@ func (p *Poller) Run(ctx context.Context) {
 				running.Go(func() { p.hold(within, name) })
 			}
 		}
-		if pause(ctx, p.Sweep) != nil {
+		if pause.For(ctx, p.Sweep) != nil {
 			return
 		}
 	}
@@ -136,7 +137,7 @@ func (p *Poller) loadIdentity(ctx context.Context) {
 			return
 		}
 		p.Logger.Warn("the identity of the log's MK.IO cannot be read; polling waits for it", "error", err)
-		if pause(ctx, p.Sweep) != nil {
+		if pause.For(ctx, p.Sweep) != nil {
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/pause"
 )
 
 // A project is one project while it is polled here: its parts, each of which guards its own state, and the goroutines that
@@ -96,7 +97,7 @@ func (p *project) run(ctx context.Context) {
 			break
 		}
 		p.log.Warn("what was swept before cannot be read; polling waits for it", "error", err)
-		if pause(ctx, p.pace.sweep) != nil {
+		if pause.For(ctx, p.pace.sweep) != nil {
 			return
 		}
 	}

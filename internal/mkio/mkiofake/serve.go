@@ -2,14 +2,14 @@ package mkiofake
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
+
+	"mkio-bridge/internal/pause"
 )
 
 // maxBody is how much of a request's body is read.
@@ -30,7 +30,7 @@ func (m *MKIO) respond(r *http.Request) (answer, error) {
 			return answer{}, err
 		}
 	}
-	if err := pause(r.Context(), c.fate.before); err != nil {
+	if err := pause.For(r.Context(), c.fate.before); err != nil {
 		return answer{}, err
 	}
 	segments, ok := segmentsOf(r.URL)
@@ -42,7 +42,7 @@ func (m *MKIO) respond(r *http.Request) (answer, error) {
 	}
 	a = a.dated(m.clock.now())
 	m.mu.Unlock()
-	if err := pause(r.Context(), c.fate.after); err != nil {
+	if err := pause.For(r.Context(), c.fate.after); err != nil {
 		return answer{}, err
 	}
 	m.locked(func() {
@@ -60,18 +60,6 @@ func addressOf(r *http.Request) *url.URL {
 		u.Scheme, u.Host = "http", r.Host
 	}
 	return &u
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	if d > 0 {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-		}
-	}
-	return ctx.Err()
 }
 
 // ServeHTTP is the API.
