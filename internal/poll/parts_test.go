@@ -1,0 +1,192 @@
+package poll
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mkio-bridge/internal/bridgetest"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// stillLog is a log that nothing is recorded in.
+type stillLog struct{ trouble error }
+
+func (l *stillLog) Trouble() error { return l.trouble }
+func (*stillLog) Epoch() uint64    { return 1 }
+func (*stillLog) Horizon() uint64  { return 1 }
+
+func newTestScope(log *bridgetest.Buffer, state Log) *scope {
+	return &scope{
+		name: "p", state: state, pace: pace{active: 5 * time.Second, sweep: time.Minute, full: time.Hour, perMinute: 1000},
+		log: slog.New(slog.NewTextHandler(log, nil)), metrics: newMetrics(), advice: func(error) string { return "" },
+		wake: make(chan struct{}, 1),
+	}
+}
+
+func testKey(t *testing.T, name string) lifecycle.Key {
+	t.Helper()
+	key, err := lifecycle.NewKey(lifecycle.Asset, "p", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func TestTheBreakerOpensForWhatConcernsEveryList(t *testing.T) {
+	refused := &mkio.APIError{Status: 401}
+	for _, tt := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"a list that fails", &mkio.APIError{Status: 500}, false},
+		{"the token is refused", refused, true},
+		{"the log cannot be written", logError{errors.New("no space")}, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var lines bridgetest.Buffer
+			b := &breaker{scope: newTestScope(&lines, &stillLog{})}
+			now := time.Now()
+			if got := b.trip(tt.err, now, time.Minute); got != tt.want {
+				t.Errorf("%s: tripped %t", tt.name, got)
+			}
+			if until, open := b.holds(now); open != tt.want || open && until != now.Add(time.Minute) {
+				t.Errorf("%s: open %t until %s", tt.name, open, until)
+			}
+			if _, open := b.holds(now.Add(time.Minute)); open {
+				t.Errorf("%s: open after its time", tt.name)
+			}
+		})
+	}
+}
+
+// A token that is refused at one address and accepted at others is a matter of that address.
+func TestOneAddressThatRefusesTheTokenDoesNotOpenTheBreaker(t *testing.T) {
+	var lines bridgetest.Buffer
+	b := &breaker{scope: newTestScope(&lines, &stillLog{})}
+	refused, now := &mkio.APIError{Status: 401}, time.Now()
+	if !b.trip(refused, now, time.Minute) {
+		t.Error("the first refusal did not open it")
+	}
+	b.success(now.Add(2 * time.Minute))
+	if b.trip(refused, now.Add(3*time.Minute), time.Minute) {
+		t.Error("it opened again though other addresses accept the token")
+	}
+	if !b.trip(refused, now.Add(4*time.Minute), time.Minute) {
+		t.Error("it stayed closed though nothing was accepted since")
+	}
+}
+
+func TestTheBreakerIsOpenForAsLongAsTheLogIsAway(t *testing.T) {
+	var lines bridgetest.Buffer
+	log := &stillLog{trouble: errors.New("away")}
+	b := &breaker{scope: newTestScope(&lines, log)}
+	now := time.Now()
+	for range 3 {
+		until, open := b.holds(now)
+		if !open {
+			t.Fatal("closed while the log is away")
+		}
+		now = until
+	}
+	log.trouble = nil
+	if _, open := b.holds(now); open {
+		t.Error("open though the log is back")
+	}
+}
+
+func TestTheRecheckQueueGivesOutAFewAtATime(t *testing.T) {
+	var lines bridgetest.Buffer
+	q := newRecheckQueue(newTestScope(&lines, &stillLog{}))
+	for i := range 2 * maxRechecks {
+		q.add(testKey(t, fmt.Sprint(i)), lifecycle.History)
+	}
+	now := time.Now()
+	first, _ := q.take(now)
+	second, _ := q.take(now)
+	if len(first) != maxRechecks || len(second) != 0 {
+		t.Fatalf("%d, then %d", len(first), len(second))
+	}
+	for key, as := range first {
+		q.done(key, as, now)
+	}
+	if third, _ := q.take(now); len(third) != maxRechecks {
+		t.Errorf("%d once those were done", len(third))
+	}
+}
+
+// An answer that is overtaken again and again is asked for later and later, and at last left to the next sweep.
+func TestAResourceThatIsOvertakenAgainAndAgainIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines bridgetest.Buffer
+		q := newRecheckQueue(newTestScope(&lines, &stillLog{}))
+		key, asked, before := testKey(t, "a"), 0, time.Duration(0)
+		q.overtaken(key)
+		for began := time.Now(); time.Since(began) < time.Hour; time.Sleep(time.Second) {
+			due, _ := q.take(time.Now())
+			as, ok := due[key]
+			if !ok {
+				continue
+			}
+			asked++
+			if waited := time.Since(began); waited <= before {
+				t.Errorf("asked after %s, before that after %s", waited, before)
+			}
+			before = time.Since(began)
+			q.overtaken(key)
+			q.done(key, as, time.Now())
+		}
+		if asked != maxTries || len(q.queue) != 0 {
+			t.Errorf("asked %d times, and %d are queued", asked, len(q.queue))
+		}
+	})
+}
+
+// What may wait for long is replaced by what may not, and does not replace it.
+func TestAPatientRecheckIsReplacedByOneThatIsNot(t *testing.T) {
+	var lines bridgetest.Buffer
+	q := newRecheckQueue(newTestScope(&lines, &stillLog{}))
+	key := testKey(t, "a")
+	q.afterItsEnd(key, time.Hour)
+	if due, _ := q.take(time.Now()); len(due) != 0 {
+		t.Fatal("a patient recheck is due at once")
+	}
+	q.add(key, lifecycle.Poll)
+	q.afterItsEnd(key, time.Hour)
+	if due, _ := q.take(time.Now()); len(due) != 1 {
+		t.Error("what was asked for at once waits")
+	}
+}
+
+// A list whose parent is gone is dropped when nothing asks for it, and nothing asks for it afterwards.
+func TestADroppedListIsAskedForNoMore(t *testing.T) {
+	var s schedule
+	if !s.begin(sweeping) || s.drop() {
+		t.Error("a list that is being swept was dropped")
+	}
+	s.abort(sweeping)
+	if !s.drop() || s.begin(changes) {
+		t.Error("an errand began on a list that was dropped")
+	}
+}
+
+// A sweep that was asked for while another was under way begins when that ends.
+func TestASweepThatIsWantedMeanwhileFollowsAtOnce(t *testing.T) {
+	p, now := pace{sweep: time.Minute, full: time.Hour}, time.Now()
+	var s schedule
+	s.begin(sweeping)
+	s.sweepAgain()
+	s.finish(false, false, p, now)
+	if due := s.due().next[sweeping]; due.After(now) {
+		t.Errorf("the next sweep is due in %s", due.Sub(now))
+	}
+	s.finish(false, false, p, now)
+	if due := s.due().next[sweeping]; due != now.Add(p.full) {
+		t.Errorf("the one behind it is due in %s", due.Sub(now))
+	}
+}
