@@ -29,52 +29,62 @@ const leastOverlap = 5 * time.Minute
 
 // walk shows all rows of a narrowed list, and notes whom it saw.
 func (p *deltaSweeps) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.Class, seen map[lifecycle.Key]bool) error {
-	pages, ok := p.client.Pages(l.List, f)
-	if !ok {
-		return fmt.Errorf("no path leads to the list of %s", l)
-	}
-	var base time.Time
-	stored := false
 	shower := p.reporter.newShower(ctx, l, class)
-	for first := true; pages.More(); first = false {
-		a := asked{horizon: p.state.Horizon(), via: lifecycle.Poll, identified: new(bool)}
-		page, err := pages.Next(ctx, class, l.List)
-		if mkio.IsNotFound(err) && first {
-			break // MK.IO answers so where nothing matches
-		}
-		if err != nil {
-			return shower.wait(err)
-		}
-		if first {
-			base = page.Moment.From
-		}
-		stored = stored || page.Moment.Stored
-		if page.Unreadable > 0 {
-			shower.troubles.add(fmt.Errorf("%d rows tell no resource", page.Unreadable))
-		}
-		a.moment = page.Moment
-		for _, row := range page.Rows {
-			seen[row.Key] = true
-			if err == nil {
-				err = shower.show(row, p.entryOf(row.Key), a)
-			}
-		}
-		if err != nil {
-			return shower.wait(err)
-		}
-	}
-	if err := shower.wait(nil); err != nil {
+	began, err := p.pages(ctx, shower, f, seen)
+	if err := shower.wait(err); err != nil {
 		return err
 	}
 	if f.State != "" {
 		p.tellTroubles(l, looking, &shower.troubles)
 		return nil
 	}
-	if p.tellTroubles(l, changes, &shower.troubles) || base.IsZero() || stored {
+	if p.tellTroubles(l, changes, &shower.troubles) || began.From.IsZero() || began.Stored {
 		return nil // they are asked for again, up to the next sweep
 	}
-	if l.progress.askedUpTo(base) { // what changed since had times that were not asked for, so all is compared
+	if l.progress.askedUpTo(began.From) { // what changed since had times that were not asked for, so all is compared
 		l.schedule.soon(sweeping, time.Now())
 	}
 	return nil
+}
+
+// pages asks for the pages one after the other, and returns when the first was asked for; Stored where one was a stored copy.
+func (p *deltaSweeps) pages(ctx context.Context, shower *rowShower, f mkio.Filter, seen map[lifecycle.Key]bool) (began mkio.Moment, err error) {
+	l := shower.list
+	pages, ok := p.client.Pages(l.List, f)
+	if !ok {
+		return began, fmt.Errorf("no path leads to the list of %s", l)
+	}
+	for first := true; pages.More(); first = false {
+		a := asked{horizon: p.state.Horizon(), via: lifecycle.Poll, identified: new(bool)}
+		page, err := pages.Next(ctx, shower.class, l.List)
+		if mkio.IsNotFound(err) && first {
+			return began, nil // MK.IO answers so where nothing matches
+		}
+		if err != nil {
+			return began, err
+		}
+		if first {
+			began.From = page.Moment.From
+		}
+		began.Stored = began.Stored || page.Moment.Stored
+		if page.Unreadable > 0 {
+			shower.troubles.add(fmt.Errorf("%d rows tell no resource", page.Unreadable))
+		}
+		a.moment = page.Moment
+		if err := showAll(shower, page.Rows, a, seen); err != nil {
+			return began, err
+		}
+	}
+	return began, nil
+}
+
+// showAll shows rows, and notes whom it saw, also of those behind one at which the walk ends.
+func showAll(shower *rowShower, rows []mkio.Row, a asked, seen map[lifecycle.Key]bool) (err error) {
+	for _, row := range rows {
+		seen[row.Key] = true
+		if err == nil {
+			err = shower.show(row, shower.reporter.entryOf(row.Key), a)
+		}
+	}
+	return err
 }
