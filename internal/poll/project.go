@@ -96,6 +96,9 @@ func (p *project) run(ctx context.Context) {
 		if err == nil {
 			break
 		}
+		if ctx.Err() != nil {
+			return
+		}
 		p.log.Warn("what was swept before cannot be read; polling waits for it", "error", err)
 		if pause.For(ctx, p.pace.sweep) != nil {
 			return
