@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	"internal/brokertest":    {"internal/broker"},
 	"internal/schematest":    {"schemas"},
 	"internal/tracingtest":   {"internal/event", "internal/schematest"},
+	"internal/edge":          {},
 	"internal/identity":      {},
 	"internal/lifecycle":     {},
 	"internal/broker":        {},

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/edge"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
@@ -89,7 +90,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	if b.ingest, err = b.newIngest(); err != nil {
 		return err
 	}
-	b.tlsFailures = newTLSFailures()
+	b.tlsFailures = edge.NewTLSFailures()
 	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors(), {certificateEnd{b.tls}, b.tlsFailures}}
 	if b.config.polls() {
 		client, err := b.config.client(b.log)
@@ -121,7 +122,7 @@ func (b *bridge) connect(ctx context.Context) error {
 		StoreDir:     c.StoreDir,
 		Listen:       c.NatsListen,
 		ReaderToken:  c.readerToken(),
-		Readers:      placesOf(readerShare),
+		Readers:      edge.Slots(readerShare),
 		SyncAlways:   c.Sync == 0,
 		SyncInterval: time.Duration(c.Sync),
 		Unseen:       event.HeaderProbe,

@@ -9,12 +9,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -212,22 +208,5 @@ func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
 		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// That somebody is kept out by TLS is a warning, and not one for each stranger; who only looks whether the port is open
-// causes none.
-func TestTLSThatFailsIsAWarningNowAndThen(t *testing.T) {
-	var log bridgetest.Buffer
-	d := newDoor(nil, nil, 1, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	for _, err := range []error{io.EOF, os.ErrDeadlineExceeded, errors.New("bad certificate"), errors.New("another")} {
-		d.tlsFailed(&net.TCPAddr{}, fmt.Errorf("handshake: %w", err))
-	}
-	var levels []string
-	for line := range strings.Lines(log.String()) {
-		levels = append(levels, bridgetest.ParseLine(strings.TrimSpace(line))["level"].(string))
-	}
-	if got := strings.Join(levels, " "); got != "DEBUG DEBUG WARN DEBUG" {
-		t.Errorf("levels %s", got)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
+	"mkio-bridge/internal/edge"
 	"mkio-bridge/internal/problem"
 )
 
@@ -21,6 +22,13 @@ import (
 const (
 	drainTime    = 9*time.Second - noticeTime // for the requests in hand; supervisors kill after ten
 	shutdownTime = time.Second                // for the admin listener
+)
+
+// Shares of the files that the process may open; what is left is for the store, NATS and MK.IO.
+const (
+	publicShare = 0.625
+	adminShare  = 0.125
+	readerShare = 0.125 // of NATS, at most [broker.MostReaders]
 )
 
 // listeners are the two addresses of a bridge.
@@ -48,9 +56,10 @@ func (l listeners) close() {
 // load balancers know ([farewell]) and those in hand are answered; then the admin listener, so that health can be seen until the end. NATS goes
 // last, in close.
 func (b *bridge) serve(ctx context.Context, l listeners) error {
-	public := newDoor(l.public, b.tls.config(), placesOf(publicShare), b.log)
-	public.tlsFailures, public.unread = b.tlsFailures, b.ingest.RefusedUnread
-	admin := newDoor(l.admin, nil, placesOf(adminShare), b.log)
+	public := edge.Limit(l.public, edge.Config{
+		Slots: edge.Slots(publicShare), TLS: b.tls.config(), Log: b.log, TLSFailed: b.tlsFailures.Inc, Unread: b.ingest.RefusedUnread,
+	})
+	admin := edge.Limit(l.admin, edge.Config{Slots: edge.Slots(adminShare), Log: b.log})
 
 	told := ctx // to stop
 	group, ctx := errgroup.WithContext(ctx)

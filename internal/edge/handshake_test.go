@@ -1,0 +1,31 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"mkio-bridge/internal/bridgetest"
+)
+
+// That somebody is kept out by TLS is a warning, and not one for each stranger; who only looks whether the port is open
+// causes none.
+func TestTLSThatFailsIsAWarningNowAndThen(t *testing.T) {
+	var log bridgetest.Buffer
+	l := Limit(nil, Config{Slots: 1, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	for _, err := range []error{io.EOF, os.ErrDeadlineExceeded, errors.New("bad certificate"), errors.New("another")} {
+		l.tlsFailed(&net.TCPAddr{}, fmt.Errorf("handshake: %w", err))
+	}
+	var levels []string
+	for line := range strings.Lines(log.String()) {
+		levels = append(levels, bridgetest.ParseLine(strings.TrimSpace(line))["level"].(string))
+	}
+	if got := strings.Join(levels, " "); got != "DEBUG DEBUG WARN DEBUG" {
+		t.Errorf("levels %s", got)
+	}
+}
