@@ -35,12 +35,14 @@ type bridge struct {
 	events    *eventlog.Log
 	readings  *readings // of events, by /v1
 	metrics   *prometheus.Registry
-	tls       *certificate    // of the webhook listener; nil: no TLS
 	stopping  context.Context // ends when serve begins to stop: streams of events must not hold it up
 	stop      func()          // ends stopping
 	farewell  *farewell
 
-	tlsFailures prometheus.Counter // at the webhook listener
+	// Of the webhook listener.
+	certificate *edge.Certificate // nil: no TLS
+	clientCAs   *edge.ClientCAs   // nil: clients need no certificate
+	tlsFailures prometheus.Counter
 }
 
 // open builds a bridge that is ready to serve: NATS is there, the streams are as they must be, and
@@ -59,7 +61,7 @@ func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
 }
 
 func (b *bridge) open(ctx context.Context) (err error) {
-	if b.tls, err = loadCertificate(b.config); err != nil {
+	if b.certificate, b.clientCAs, err = loadTLS(b.config); err != nil {
 		return usageError{err}
 	}
 	if err := b.connect(ctx); err != nil {
@@ -91,7 +93,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 		return err
 	}
 	b.tlsFailures = edge.NewTLSFailures()
-	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors(), {certificateEnd{b.tls}, b.tlsFailures}}
+	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors(), {edge.Expiry{Certificate: b.certificate}, b.tlsFailures}}
 	if b.config.polls() {
 		client, err := b.config.client(b.log)
 		if err != nil {

@@ -27,28 +27,31 @@ func TestTLSWithACertificateThatChanges(t *testing.T) {
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	writeCertificate(t, cert, key, 1)
 	b, addr, _ := serveForTest(t, func(c *config) { c.TLSCert, c.TLSKey = cert, key })
-	serial := func() int64 {
-		t.Helper()
-		dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
-		conn, err := dialer.DialContext(t.Context(), "tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64()
-	}
+	serial := func() int64 { return certificateAt(t, addr).SerialNumber.Int64() }
 	if got := serial(); got != 1 {
 		t.Errorf("serial number %d", got)
 	}
-	ends := fmt.Sprintf("mkio_bridge_tls_certificate_expiry_timestamp_seconds %g\n", float64(b.tls.pair.Load().Leaf.NotAfter.Unix()))
+	ends := fmt.Sprintf("mkio_bridge_tls_certificate_expiry_timestamp_seconds %g\n", float64(certificateAt(t, addr).NotAfter.Unix()))
 	if answer := ask(b.adminRoutes(true), http.MethodGet, "/metrics", nil); !strings.Contains(answer.Body.String(), ends) {
 		t.Errorf("the metrics do not tell when the certificate ends: %s", ends)
 	}
 	writeCertificate(t, cert, key, 2)
 	bridgetest.Eventually(t, "the new certificate is used", func() bool { return serial() == 2 })
-	if _, err := loadCertificate(config{TLSCert: cert, TLSKey: filepath.Join(dir, "gone")}); err == nil || !strings.Contains(err.Error(), "BRIDGE_TLS_CERT") {
+	if _, _, err := loadTLS(config{TLSCert: cert, TLSKey: filepath.Join(dir, "gone")}); err == nil || !strings.Contains(err.Error(), "BRIDGE_TLS_CERT") {
 		t.Errorf("a missing key: %v", err)
 	}
+}
+
+// certificateAt is the certificate that a listener shows.
+func certificateAt(t *testing.T, addr string) *x509.Certificate {
+	t.Helper()
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
+	conn, err := dialer.DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
 }
 
 // With a BRIDGE_TLS_CLIENT_CA a delivery needs a certificate that it signed, and the secret besides.
@@ -95,7 +98,7 @@ func TestWhatIsNoClientCA(t *testing.T) {
 		if err := os.WriteFile(ca, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := loadCertificate(config{TLSCert: cert, TLSKey: key, TLSClientCA: ca}); err == nil || !strings.Contains(err.Error(), "BRIDGE_TLS_CLIENT_CA") {
+		if _, _, err := loadTLS(config{TLSCert: cert, TLSKey: key, TLSClientCA: ca}); err == nil || !strings.Contains(err.Error(), "BRIDGE_TLS_CLIENT_CA") {
 			t.Errorf("%q is taken for certificates: %v", content, err)
 		}
 	}

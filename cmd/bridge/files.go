@@ -2,8 +2,28 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"mkio-bridge/internal/edge"
 )
+
+// loadTLS reads what the webhook listener needs for TLS; nil where no files are named.
+func loadTLS(conf config) (certificate *edge.Certificate, clients *edge.ClientCAs, err error) {
+	if conf.TLSCert == "" {
+		return nil, nil, nil
+	}
+	if certificate, err = edge.LoadCertificate(conf.TLSCert, conf.TLSKey); err != nil {
+		return nil, nil, fmt.Errorf("%s_TLS_CERT and %s_TLS_KEY: %w", prefix, prefix, err)
+	}
+	if conf.TLSClientCA == "" {
+		return certificate, nil, nil
+	}
+	if clients, err = edge.LoadClientCAs(conf.TLSClientCA); err != nil {
+		return nil, nil, fmt.Errorf("%s_TLS_CLIENT_CA: %w", prefix, err)
+	}
+	return certificate, clients, nil
+}
 
 // watchEvery is how long a changed file can stay unread. Mounted secrets change by a symbolic link, so
 // files are looked at rather than watched.
@@ -40,13 +60,13 @@ func (b *bridge) watchFiles(ctx context.Context) {
 				b.dropReaders()
 			}
 		}
-		if cert := b.tls; cert != nil {
-			changed, err := cert.reload()
+		if b.certificate != nil {
+			changed, err := b.certificate.Reload()
 			report(prefix+"_TLS_CERT", changed, err)
-			if cert.clients != nil {
-				changed, err := cert.clients.reload()
-				report(prefix+"_TLS_CLIENT_CA", changed, err)
-			}
+		}
+		if b.clientCAs != nil {
+			changed, err := b.clientCAs.Reload()
+			report(prefix+"_TLS_CLIENT_CA", changed, err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 
+	"mkio-bridge/internal/edge"
 	"mkio-bridge/internal/mkio"
 )
 
@@ -35,7 +36,7 @@ func rootsWith(file string) (*x509.CertPool, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := addCertificates(roots, content); err != nil {
+	if err := edge.AddCertificates(roots, content); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return roots, nil

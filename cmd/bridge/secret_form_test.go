@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"mkio-bridge/internal/edge"
 )
 
 // secretFile makes a file with a secret.
@@ -162,7 +165,11 @@ func TestACertificateBehindAByteOrderMark(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := loadCertificate(config{TLSCert: cert, TLSKey: key, TLSClientCA: cert})
+	pair, authorities, err := loadTLS(config{TLSCert: cert, TLSKey: key, TLSClientCA: cert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inForce, err := edge.TLSConfig(pair, authorities).GetConfigForClient(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,8 +177,9 @@ func TestACertificateBehindAByteOrderMark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	both, err := poolOf(append(content, bytes.TrimPrefix(content, []byte("\ufeff"))...))
-	if err != nil || !both.Equal(c.clients.pool.Load()) {
+	both := x509.NewCertPool()
+	err = edge.AddCertificates(both, append(content, bytes.TrimPrefix(content, []byte("\ufeff"))...))
+	if err != nil || !both.Equal(inForce.ClientCAs) {
 		t.Errorf("the first of two certificates is passed over: %v", err)
 	}
 }

@@ -56,9 +56,11 @@ func (l listeners) close() {
 // load balancers know ([farewell]) and those in hand are answered; then the admin listener, so that health can be seen until the end. NATS goes
 // last, in close.
 func (b *bridge) serve(ctx context.Context, l listeners) error {
-	public := edge.Limit(l.public, edge.Config{
-		Slots: edge.Slots(publicShare), TLS: b.tls.config(), Log: b.log, TLSFailed: b.tlsFailures.Inc, Unread: b.ingest.RefusedUnread,
-	})
+	atEdge := edge.Config{Slots: edge.Slots(publicShare), Log: b.log, TLSFailed: b.tlsFailures.Inc, Unread: b.ingest.RefusedUnread}
+	if b.certificate != nil {
+		atEdge.TLS = edge.TLSConfig(b.certificate, b.clientCAs)
+	}
+	public := edge.Limit(l.public, atEdge)
 	admin := edge.Limit(l.admin, edge.Config{Slots: edge.Slots(adminShare), Log: b.log})
 
 	told := ctx // to stop
@@ -84,7 +86,7 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 		}
 		return errors.Join(shutdown(publicServer, drainTime), shutdown(adminServer, shutdownTime))
 	})
-	b.log.Info("listening", "for", "webhooks", "addr", l.public.Addr().String(), "path", webhookPath, "tls", b.tls != nil, "client_certificates", b.tls != nil && b.tls.clients != nil)
+	b.log.Info("listening", "for", "webhooks", "addr", l.public.Addr().String(), "path", webhookPath, "tls", b.certificate != nil, "client_certificates", b.clientCAs != nil)
 	b.log.Info("listening", "for", "admin", "addr", l.admin.Addr().String())
 	if b.embedded != nil && b.embedded.Addr() != "" {
 		b.log.Info("listening", "for", "nats", "addr", b.embedded.Addr())

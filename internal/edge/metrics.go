@@ -9,3 +9,19 @@ func NewTLSFailures() prometheus.Counter {
 		Help: "Connections to the webhook listener that were refused within TLS; those that leave at once, as probes do, are not counted.",
 	})
 }
+
+// Expiry collects when a certificate ends; nil where there is none.
+type Expiry struct{ Certificate *Certificate }
+
+var expiry = prometheus.NewDesc("mkio_bridge_tls_certificate_expiry_timestamp_seconds",
+	"When the webhook listener's certificate ends, in seconds since 1970; absent without TLS.", nil, nil)
+
+// Describe makes it a collector.
+func (e Expiry) Describe(ch chan<- *prometheus.Desc) { ch <- expiry }
+
+// Collect looks at the certificate that serves now.
+func (e Expiry) Collect(ch chan<- prometheus.Metric) {
+	if e.Certificate != nil {
+		ch <- prometheus.MustNewConstMetric(expiry, prometheus.GaugeValue, float64(e.Certificate.pair.Load().Leaf.NotAfter.Unix()))
+	}
+}
