@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"mkio-bridge/internal/edge"
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
@@ -66,11 +67,11 @@ type fakeMkio struct {
 // serve runs the API, the days of each organisation, and what befalls them.
 func (f fakeMkio) serve(ctx context.Context, l net.Listener, all []days, befall func(context.Context)) error {
 	server := &http.Server{
-		Handler: f, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime,
+		Handler: f, ReadHeaderTimeout: edge.HeaderTime, IdleTimeout: idleTime,
 		ErrorLog: slog.NewLogLogger(f.log.Handler(), slog.LevelDebug),
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serveHTTP(server, l) })
+	group.Go(func() error { return edge.Serve(server, l) })
 	for _, d := range all {
 		group.Go(func() error { return d.of.Run(ctx) })
 		group.Go(func() error { d.play(ctx); return nil })
@@ -78,7 +79,7 @@ func (f fakeMkio) serve(ctx context.Context, l net.Listener, all []days, befall 
 	group.Go(func() error { befall(ctx); return nil })
 	group.Go(func() error {
 		<-ctx.Done()
-		return shutdown(server, shutdownTime)
+		return edge.Shutdown(server, shutdownTime)
 	})
 	f.log.Info("listening", "for", "mkio-fake", "addr", l.Addr().String())
 	return group.Wait()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mkio-bridge/internal/bridgetest"
+	"mkio-bridge/internal/edge"
 	"mkio-bridge/internal/schematest"
 )
 
@@ -341,7 +342,7 @@ func TestABodyThatNeverComesHoldsUpNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		if err := conn.SetReadDeadline(time.Now().Add(readTime / 2)); err != nil { // before the server gives up on the body
+		if err := conn.SetReadDeadline(time.Now().Add(edge.ReadTime / 2)); err != nil { // before the server gives up on the body
 			t.Fatal(err)
 		}
 		fmt.Fprintf(conn, "%sHost: x\r\nContent-Length: 1000\r\n\r\n{", head)

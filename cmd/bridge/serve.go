@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -56,20 +54,20 @@ func (l listeners) close() {
 // load balancers know ([farewell]) and those in hand are answered; then the admin listener, so that health can be seen until the end. NATS goes
 // last, in close.
 func (b *bridge) serve(ctx context.Context, l listeners) error {
-	atEdge := edge.Config{Slots: edge.Slots(publicShare), Log: b.log, TLSFailed: b.tlsFailures.Inc, Unread: b.ingest.RefusedUnread}
-	if b.certificate != nil {
-		atEdge.TLS = edge.TLSConfig(b.certificate, b.clientCAs)
-	}
-	public := edge.Limit(l.public, atEdge)
+	public := b.limitPublic(l.public)
 	admin := edge.Limit(l.admin, edge.Config{Slots: edge.Slots(adminShare), Log: b.log})
 
 	told := ctx // to stop
 	group, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, b.stop)()
-	publicServer := b.server(sendElsewhere(b.stopping, b.publicRoutes()), b.ingest.Refuse, b.config.IdleTimeout)
-	adminServer := b.server(b.adminRoutes(loopback(b.config.AdminListen)), refuse, idleTime)
-	group.Go(func() error { return serveHTTP(publicServer, public) })
-	group.Go(func() error { return serveHTTP(adminServer, admin) })
+	publicServer := edge.NewServer(edge.ServerConfig{
+		Handler: sendElsewhere(b.stopping, b.publicRoutes()), Refuse: b.ingest.Refuse, IdleTimeout: b.config.IdleTimeout, Log: b.log,
+	})
+	adminServer := edge.NewServer(edge.ServerConfig{
+		Handler: b.adminRoutes(loopback(b.config.AdminListen)), Refuse: refuse, IdleTimeout: idleTime, Log: b.log,
+	})
+	group.Go(func() error { return edge.Serve(publicServer, public) })
+	group.Go(func() error { return edge.Serve(adminServer, admin) })
 	group.Go(func() error { b.watchFiles(ctx); return nil })
 	group.Go(func() error { b.publisher.Follow(ctx, b.told); return nil })
 	if b.poller != nil {
@@ -84,7 +82,7 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 		if told.Err() != nil { // and nothing is broken
 			b.farewell.wait()
 		}
-		return errors.Join(shutdown(publicServer, drainTime), shutdown(adminServer, shutdownTime))
+		return errors.Join(edge.Shutdown(publicServer, drainTime), edge.Shutdown(adminServer, shutdownTime))
 	})
 	b.log.Info("listening", "for", "webhooks", "addr", l.public.Addr().String(), "path", webhookPath, "tls", b.certificate != nil, "client_certificates", b.clientCAs != nil)
 	b.log.Info("listening", "for", "admin", "addr", l.admin.Addr().String())
@@ -93,6 +91,15 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	}
 	b.warn()
 	return group.Wait()
+}
+
+// limitPublic bounds the listener of webhooks, with TLS where there is a certificate.
+func (b *bridge) limitPublic(l net.Listener) *edge.Listener {
+	c := edge.Config{Slots: edge.Slots(publicShare), Log: b.log, TLSFailed: b.tlsFailures.Inc, Unread: b.ingest.RefusedUnread}
+	if b.certificate != nil {
+		c.TLS = edge.TLSConfig(b.certificate, b.clientCAs)
+	}
+	return edge.Limit(l, c)
 }
 
 // watchStore returns an error when the embedded server can store nothing any more. To go on would be to refuse
@@ -140,99 +147,12 @@ func (b *bridge) warn() {
 	}
 }
 
-// Limits of a server that faces the internet.
-const (
-	headerTime = 5 * time.Second
-	readTime   = 15 * time.Second
-	writeTime  = 30 * time.Second
-	idleTime   = 2 * time.Minute // of the admin listener
-	maxHeader  = 16 << 10        // bytes
-)
-
-// server speaks HTTP/1.1 alone. A sender of deliveries gains nothing by HTTP/2, and with it a stranger could begin
-// requests and take them back faster than they are refused.
-func (b *bridge) server(routes http.Handler, refuse refuser, idle time.Duration) *http.Server {
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	return &http.Server{
-		Handler:                      lastRequests(endUnread(routes), refuse),
-		Protocols:                    &protocols,
-		ReadHeaderTimeout:            headerTime,
-		ReadTimeout:                  readTime,
-		WriteTimeout:                 writeTime,
-		IdleTimeout:                  idle,
-		MaxHeaderBytes:               maxHeader,
-		DisableGeneralOptionsHandler: true, // OPTIONS * is for the routes to answer
-		ErrorLog:                     slog.NewLogLogger(b.log.Handler(), slog.LevelDebug),
-	}
-}
-
-// endUnread has the connection end, when a request was answered before its body was read: the server would wait for
-// the rest of it, which a stranger need never send.
-func endUnread(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body := &bodyEnd{ReadCloser: r.Body, ended: r.ContentLength == 0}
-		r.Body = body
-		defer func() {
-			if !body.ended {
-				_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // a writer without deadlines has no connection
-			}
-		}()
-		next.ServeHTTP(w, r)
-	})
-}
-
-// bodyEnd is a body that knows when it was read to its end.
-type bodyEnd struct {
-	io.ReadCloser
-	ended bool
-}
-
-func (b *bodyEnd) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.ended = b.ended || errors.Is(err, io.EOF)
-	return n, err
-}
-
-// A refuser answers a request that is refused.
-type refuser func(w http.ResponseWriter, r *http.Request, status int, detail string)
+// idleTime is how long an idle connection of the admin listener stays open.
+const idleTime = 2 * time.Minute
 
 // refuse leaves no trace of what it refuses.
 func refuse(w http.ResponseWriter, _ *http.Request, status int, detail string) {
 	problem.Write(w, status, detail)
-}
-
-// lastRequests has the connection end after a request whose own end another reader might see elsewhere: behind chunks,
-// and in HTTP/1.0. Nothing that follows is taken for a request ([framedConn]).
-func lastRequests(next http.Handler, refuse refuser) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
-			w.Header().Set("Connection", "close")
-		}
-		if r.ProtoMajor != 1 { // net/http lets the preface of HTTP/2 through
-			w.Header().Set("Connection", "close")
-			refuse(w, r, http.StatusHTTPVersionNotSupported, "speak HTTP/1.1")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func serveHTTP(s *http.Server, l net.Listener) error {
-	err := s.Serve(l)
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
-}
-
-func shutdown(s *http.Server, within time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	if err := s.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("requests were still in hand after %s: %w", within, err), s.Close())
-	}
-	return nil
 }
 
 func listenAt(ctx context.Context, name, addr string) (net.Listener, error) {
