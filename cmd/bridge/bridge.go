@@ -37,7 +37,7 @@ type bridge struct {
 	metrics   *prometheus.Registry
 	stopping  context.Context // ends when serve begins to stop: streams of events must not hold it up
 	stop      func()          // ends stopping
-	farewell  *farewell
+	lameDuck  *edge.LameDuck
 
 	// Of the webhook listener.
 	certificate *edge.Certificate // nil: no TLS
@@ -48,7 +48,7 @@ type bridge struct {
 // open builds a bridge that is ready to serve: NATS is there, the streams are as they must be, and
 // every known resource is remembered.
 func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
-	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), farewell: newFarewell(), readings: newReadings()}
+	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), lameDuck: edge.NewLameDuck(), readings: newReadings()}
 	b.stopping, b.stop = context.WithCancel(context.Background())
 	if err := b.open(ctx); err != nil {
 		if b.js != nil {

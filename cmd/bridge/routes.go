@@ -73,7 +73,7 @@ func schema(w http.ResponseWriter, r *http.Request) {
 
 func (b *bridge) readyz(w http.ResponseWriter, r *http.Request) {
 	stops := b.stopping.Err() != nil
-	b.farewell.ask(stops)
+	b.lameDuck.Asked(stops)
 	if stops {
 		problem.Write(w, http.StatusServiceUnavailable, "the bridge stops")
 		return

@@ -16,11 +16,8 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// Times a stop may take.
-const (
-	drainTime    = 9*time.Second - noticeTime // for the requests in hand; supervisors kill after ten
-	shutdownTime = time.Second                // for the admin listener
-)
+// shutdownTime is how long the admin listener may take to stop.
+const shutdownTime = time.Second
 
 // Shares of the files that the process may open; what is left is for the store, NATS and MK.IO.
 const (
@@ -51,8 +48,8 @@ func (l listeners) close() {
 }
 
 // serve runs until the context ends or a part fails. It stops in this order: polling at once; webhooks, when
-// load balancers know ([farewell]) and those in hand are answered; then the admin listener, so that health can be seen until the end. NATS goes
-// last, in close.
+// load balancers know ([edge.LameDuck]) and those in flight are answered; then the admin listener, so that health can be
+// seen until the end. NATS goes last, in close.
 func (b *bridge) serve(ctx context.Context, l listeners) error {
 	public := b.limitPublic(l.public)
 	admin := edge.Limit(l.admin, edge.Config{Slots: edge.Slots(adminShare), Log: b.log})
@@ -61,7 +58,7 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	group, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, b.stop)()
 	publicServer := edge.NewServer(edge.ServerConfig{
-		Handler: sendElsewhere(b.stopping, b.publicRoutes()), Refuse: b.ingest.Refuse, IdleTimeout: b.config.IdleTimeout, Log: b.log,
+		Handler: edge.SendElsewhere(b.stopping, b.publicRoutes()), Refuse: b.ingest.Refuse, IdleTimeout: b.config.IdleTimeout, Log: b.log,
 	})
 	adminServer := edge.NewServer(edge.ServerConfig{
 		Handler: b.adminRoutes(loopback(b.config.AdminListen)), Refuse: refuse, IdleTimeout: idleTime, Log: b.log,
@@ -80,9 +77,9 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	group.Go(func() error {
 		<-ctx.Done()
 		if told.Err() != nil { // and nothing is broken
-			b.farewell.wait()
+			b.lameDuck.Wait()
 		}
-		return errors.Join(edge.Shutdown(publicServer, drainTime), edge.Shutdown(adminServer, shutdownTime))
+		return errors.Join(edge.Shutdown(publicServer, edge.DrainTime), edge.Shutdown(adminServer, shutdownTime))
 	})
 	b.log.Info("listening", "for", "webhooks", "addr", l.public.Addr().String(), "path", webhookPath, "tls", b.certificate != nil, "client_certificates", b.clientCAs != nil)
 	b.log.Info("listening", "for", "admin", "addr", l.admin.Addr().String())
