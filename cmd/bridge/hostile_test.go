@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 
 	"mkio-bridge/internal/bridgetest"
@@ -37,12 +35,4 @@ func jobNames(t *testing.T, b *bridge) (names []string) {
 		names = append(names, e.Event.Data.Name)
 	}
 	return names
-}
-
-func chunked(parts ...string) string {
-	var b strings.Builder
-	for _, part := range parts {
-		fmt.Fprintf(&b, "%x\r\n%s\r\n", len(part), part)
-	}
-	return b.String() + "0\r\n\r\n"
 }

@@ -5,13 +5,18 @@ import (
 	"testing"
 )
 
+// Requests in order, one that ends the connection, and one that is refused.
+const (
+	keptAlive = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n\nX:\r\r" +
+		"GET /b HTTP/1.0\r\n\r\n" + "\r\nPOST /c HTTP/1.1\r\ncontent-length:\t0 \r\nExpect: 100-continue\r\n\r\n"
+	chunkedRequest = "POST /d HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\n \n"
+	refusedRequest = "POST /e HTTP/1.1\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+
 // What is in order is passed on, however the network cuts it.
 func TestFramingDoesNotDependOnHowBytesCome(t *testing.T) {
-	const keptAlive = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n\nX:\r\r" +
-		"GET /b HTTP/1.0\r\n\r\n" + "\r\nPOST /c HTTP/1.1\r\ncontent-length:\t0 \r\nExpect: 100-continue\r\n\r\n"
-	const requests = keptAlive + "POST /d HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\n \n"
-	const refused = "POST /e HTTP/1.1\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n"
-	const whole = keptAlive + refused
+	const requests = keptAlive + chunkedRequest
+	const whole = keptAlive + refusedRequest
 	for at := range len(requests) {
 		var f framing
 		for _, part := range []string{requests[:at], requests[at:]} {
