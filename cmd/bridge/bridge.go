@@ -175,6 +175,7 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 	return ingest.New(ingest.Config{
 		Observer: b.publisher,
 		Keeper:   b.publisher,
+		Deleter:  b.publisher,
 		Weigher:  b.publisher,
 		Decoder:  mkio.Decoder{Projects: b.config.Projects, Resource: policy, Correlation: correlation},
 		Secrets:  b.config.WebhookSecrets.all,

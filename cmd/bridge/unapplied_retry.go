@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/ingest"
 )
 
 // Limits of a retry.
@@ -131,7 +132,7 @@ func (r *retryCall) all(ctx context.Context, sequences []uint64) error {
 			if err := r.print(became); err != nil {
 				return err
 			}
-			if became.Outcome == "cut" {
+			if became.Outcome == ingest.OutcomeCut {
 				err = fmt.Errorf("message %d cannot be retried: %s", sequence, readable(became.Why))
 			}
 		}

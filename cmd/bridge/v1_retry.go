@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/problem"
 )
 
@@ -69,18 +70,14 @@ func (b *bridge) retryUnapplied(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// retry decides, and removes what the log tells. Removal comes after the commit: a crash in between leaves the
-// delivery where it is, and the next retry finds that it is a repeat.
+// retry has a kept delivery decided again, and answers what became of it.
 func (b *bridge) retry(w http.ResponseWriter, r *http.Request, kept eventlog.Kept, flags retryFlags) {
-	became, err := b.ingest.Retry(r.Context(), kept.Delivery(), flags.dryRun)
-	if err == nil && became.Told && !flags.keep {
-		err = b.publisher.Drop(context.WithoutCancel(r.Context()), kept.Sequence)
-	}
+	became, err := b.ingest.Retry(r.Context(), kept.Sequence, kept.Delivery(), ingest.RetryOptions{DryRun: flags.dryRun, Keep: flags.keep})
 	if err != nil {
 		b.refuseRetry(w, kept.Sequence, err)
 		return
 	}
-	answer := retried{kept.Sequence, became.Outcome, became.Why, became.Event, became.Told && !flags.keep}
+	answer := retried{kept.Sequence, became.Outcome, became.Why, became.Event, became.Deleted}
 	b.log.Info("a kept delivery was retried", "sequence", answer.Sequence, "outcome", answer.Outcome, "why", answer.Why,
 		"applied", answer.Applied, "removed", answer.Removed, "dry_run", flags.dryRun)
 	w.Header().Set("Content-Type", "application/json")

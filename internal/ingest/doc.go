@@ -16,7 +16,7 @@
 // cannot be stored ends it: the sender repeats the whole, and what was stored reads as a repeat.
 //
 // What was kept aside can be given to the same decision again ([Handler.Retry]). It is then old: that it comes now
-// is no evidence.
+// is no evidence. It is deleted where it was kept only when the log holds it, so that a crash never loses it.
 //
 // A sender that hangs up does not stop the commit. What was stored and not answered is told again and
 // reads as a repeat.

@@ -41,6 +41,12 @@ type Keeper interface {
 	Keep(ctx context.Context, u lifecycle.Unapplied) error
 }
 
+// A Deleter deletes a stored delivery by its sequence in MKIO_UNAPPLIED. It returns nil only when the delivery is gone,
+// whoever deleted it; it may be called again after any error.
+type Deleter interface {
+	Drop(ctx context.Context, sequence uint64) error
+}
+
 // A Weigher says what an Observer would make of an observation now, and writes nothing.
 type Weigher interface {
 	Weigh(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error)
@@ -51,6 +57,7 @@ type Config struct {
 	Observer Observer
 	Weigher  Weigher
 	Keeper   Keeper
+	Deleter  Deleter // of what was retried and is in the log
 	Decoder  mkio.Decoder
 	// Secrets returns the secrets that authenticate a delivery; none: every delivery is accepted.
 	// It is called for each request, so that secrets can be rotated.

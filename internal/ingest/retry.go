@@ -8,35 +8,56 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A Retried is what became of a delivery that had been put aside.
-type Retried struct {
-	Outcome string // an outcome of lifecycle, a reason, or "cut"
-	Why     string
-	Event   bool // it became one
-	Told    bool // the log tells it, so that it need not be kept any longer
+// RetryOptions say how far a retry goes.
+type RetryOptions struct {
+	DryRun bool // decide, and write nothing
+	Keep   bool // delete nothing, also where the log holds it by now
 }
 
-// outcomeCut is for a body whose end was not kept.
-const outcomeCut = "cut"
+// A Retried is what became of a delivery that had been put aside.
+type Retried struct {
+	Outcome string // an outcome of lifecycle, a reason, or OutcomeCut
+	Why     string
+	Event   bool // it became one
+	Deleted bool // the log holds it, as an event or the repeat of one, and it is stored no longer
+}
+
+// OutcomeCut is for a body whose end was not kept. No retry makes anything of it.
+const OutcomeCut = "cut"
 
 // Retry gives a delivery that was put aside to the same decision as one that comes, with two differences: that it
 // comes now is no evidence ([lifecycle.Observation.Retried]), and it is not kept a second time. What is kept as one
-// body is one delivery: a batch that could not be read stays what it is. With dry nothing is written.
+// body is one delivery: a batch that could not be read stays what it is.
 //
-// When it returns without an error, the event is in the log, or Retried says why there is none. After an error it may
-// be retried again.
-func (h *Handler) Retry(ctx context.Context, u lifecycle.Unapplied, dry bool) (became Retried, err error) {
+// sequence is its place in MKIO_UNAPPLIED, from where it is deleted when the log holds it. When Retry returns without an
+// error, the event is in the log, or Retried says why there is none. After an error it may be retried again.
+func (h *Handler) Retry(ctx context.Context, sequence uint64, u lifecycle.Unapplied, options RetryOptions) (Retried, error) {
+	became, recorded, err := h.decideAgain(ctx, u, options.DryRun)
+	if err != nil || !recorded || options.DryRun || options.Keep {
+		return became, err
+	}
+	// The event is committed, and only now is the delivery deleted. A crash in between leaves it where it is: the next
+	// retry finds a repeat, and deletes it. Who asked may leave; what was begun is best finished.
+	if err := h.c.Deleter.Drop(context.WithoutCancel(ctx), sequence); err != nil {
+		return Retried{}, err
+	}
+	became.Deleted = true
+	return became, nil
+}
+
+// decideAgain commits what a delivery says, or with dry only decides. recorded says whether the log holds it then.
+func (h *Handler) decideAgain(ctx context.Context, u lifecycle.Unapplied, dry bool) (became Retried, recorded bool, err error) {
 	ctx, span := h.c.Tracer.Root(ctx, "retry")
 	defer func() { endRetry(span, became, err) }()
 	if u.Cut() {
-		return Retried{Outcome: outcomeCut, Why: "the body was too large to be kept whole"}, nil
+		return Retried{Outcome: OutcomeCut, Why: "the body was too large to be kept whole"}, false, nil
 	}
 	o, err := h.c.Decoder.Decode(u.Body, u.Received)
 	if r, ok := errors.AsType[*mkio.Rejection](err); ok {
-		return Retried{Outcome: string(r.Reason), Why: r.Detail}, nil
+		return Retried{Outcome: string(r.Reason), Why: r.Detail}, false, nil
 	}
 	if err != nil {
-		return Retried{}, err
+		return Retried{}, false, err
 	}
 	o.Retried = true
 	decide := h.c.Observer.Observe
@@ -46,8 +67,8 @@ func (h *Handler) Retry(ctx context.Context, u lifecycle.Unapplied, dry bool) (b
 	// Who asked may leave; what was begun is best finished.
 	verdict, err := decide(context.WithoutCancel(ctx), o)
 	if err != nil {
-		return Retried{}, err
+		return Retried{}, false, err
 	}
-	told := verdict.Outcome != lifecycle.Late && verdict.Outcome != lifecycle.Conflict
-	return Retried{Outcome: verdict.Outcome.String(), Why: verdict.Why, Event: verdict.News() && !dry, Told: told && !dry}, nil
+	recorded = verdict.Outcome != lifecycle.Late && verdict.Outcome != lifecycle.Conflict
+	return Retried{Outcome: verdict.Outcome.String(), Why: verdict.Why, Event: verdict.News() && !dry}, recorded, nil
 }

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,8 +20,15 @@ import (
 func (f *fixture) retrier(decoder mkio.Decoder, byArrival bool) *ingest.Handler {
 	log := slog.New(slog.DiscardHandler)
 	publisher := publish.New(f.js.Conn(), f.js, publish.Config{Names: names, BaseURL: "https://app.mk.io", ByArrival: byArrival, Log: log})
-	return ingest.New(ingest.Config{Observer: publisher, Keeper: publisher, Weigher: publisher, Decoder: decoder, Log: log, Token: publisher.Token})
+	return ingest.New(ingest.Config{
+		Observer: publisher, Keeper: publisher, Deleter: lost{}, Weigher: publisher, Decoder: decoder, Log: log, Token: publisher.Token,
+	})
 }
+
+// lost is a deletion that a crash undoes.
+type lost struct{}
+
+func (lost) Drop(context.Context, uint64) error { return nil }
 
 // kept returns the only delivery that was put aside.
 func (f *fixture) kept() lifecycle.Unapplied {
@@ -40,8 +48,8 @@ func (f *fixture) kept() lifecycle.Unapplied {
 
 func (f *fixture) wantRetried(h *ingest.Handler, u lifecycle.Unapplied, dry bool, want string) {
 	f.t.Helper()
-	r, err := h.Retry(f.t.Context(), u, dry)
-	if got := fmt.Sprint(r.Outcome, " ", r.Event, " ", r.Told); err != nil || got != want || r.Why == "" {
+	r, err := h.Retry(f.t.Context(), 1, u, ingest.RetryOptions{DryRun: dry})
+	if got := fmt.Sprint(r.Outcome, " ", r.Event, " ", r.Deleted); err != nil || got != want || r.Why == "" {
 		f.t.Errorf("retried: %s (%s), %v, want %s", got, r.Why, err, want)
 	}
 }
@@ -159,7 +167,7 @@ func TestARetryThatCannotBeStoredSaysSo(t *testing.T) {
 	u, h := f.kept(), f.retrier(mkio.Decoder{}, false)
 	f.js.Conn().Close()
 	for _, dry := range []bool{false, true} {
-		if r, err := h.Retry(t.Context(), u, dry); !errors.Is(err, publish.ErrUnavailable) || r.Told {
+		if r, err := h.Retry(t.Context(), 1, u, ingest.RetryOptions{DryRun: dry}); !errors.Is(err, publish.ErrUnavailable) || r.Deleted {
 			t.Errorf("dry %t: %+v, %v", dry, r, err)
 		}
 	}
