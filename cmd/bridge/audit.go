@@ -62,10 +62,10 @@ func runAudit(ctx context.Context, c *call) error {
 }
 
 func (q *auditQuery) add(set *flag.FlagSet) {
-	set.Func("kind", "only this kind, e.g. job", kindFlag(&q.query.Kind))
+	set.Func("kind", "only this kind, e.g. job", parsed(&q.query.Kind, lifecycle.ParseKind))
 	set.StringVar(&q.query.Project, "project", "", "only this project")
-	set.Func("since", "from this time on: "+momentForms+" (default: the first record)", moment(&q.query.Since))
-	set.Func("until", "before this time, which is not part of the period: the same forms (default: now)", moment(&q.query.Until))
+	set.Func("since", "from this time on: "+eventlog.TimeForms+" (default: the first record)", parsed(&q.query.Since, eventlog.ParseTime))
+	set.Func("until", "before this time, which is not part of the period: the same forms (default: now)", parsed(&q.query.Until, eventlog.ParseTime))
 	outputFlag(set, &q.output, "one object a line")
 }
 

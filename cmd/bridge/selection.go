@@ -6,8 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -88,19 +86,19 @@ func (s *selection) add(set *flag.FlagSet) {
 
 // addFilters defines the flags that choose resources and states.
 func (s *selection) addFilters(set *flag.FlagSet) {
-	set.Func("kind", "only this kind, e.g. job", kindFlag(&s.query.Kind))
+	set.Func("kind", "only this kind, e.g. job", parsed(&s.query.Kind, lifecycle.ParseKind))
 	set.StringVar(&s.query.Project, "project", "", "only this project")
 	set.StringVar(&s.query.Name, "name", "", "only resources of this name")
 	set.StringVar(&s.query.State, "state", "", "only this state, without regard to case; unset is the empty one")
-	set.Func("phase", "only this phase: "+phaseList(), phaseFlag(&s.query.Phase))
+	set.Func("phase", "only this phase: "+phaseList(), parsed(&s.query.Phase, lifecycle.ParsePhase))
 }
 
 // addRange defines the flags that choose a part of the log.
 func (s *selection) addRange(set *flag.FlagSet) {
-	set.Func("since", "from this time on: "+momentForms, moment(&s.query.Since))
-	set.Func("until", "before this time, which is not part of the period: the same forms", moment(&s.query.Until))
+	set.Func("since", "from this time on: "+eventlog.TimeForms, parsed(&s.query.Since, eventlog.ParseTime))
+	set.Func("until", "before this time, which is not part of the period: the same forms", parsed(&s.query.Until, eventlog.ParseTime))
 	set.Func("by", "the time that --since and --until are compared with: recorded, when the log stored the event (the default), or\n"+
-		"time, the event's own, which is of the change as MK.IO gave it, or of the observation; the whole log is read then", byFlag(&s.query.By))
+		"time, the event's own, which is of the change as MK.IO gave it, or of the observation; the whole log is read then", parsed(&s.query.By, eventlog.ParseBy))
 	set.Uint64Var(&s.query.From, "seq", 0, "from this sequence on; one that the log does not have is an error")
 }
 
@@ -135,43 +133,10 @@ func outputFlag(set *flag.FlagSet, output *string, json string) {
 	})
 }
 
-// kindFlag reads a kind.
-func kindFlag(into *lifecycle.Kind) func(string) error {
-	return func(v string) error {
-		*into = lifecycle.Kind(v)
-		if into.Depth() == 0 {
-			return fmt.Errorf("there is no kind %q; kinds are %s", v, kindList())
-		}
-		return nil
+// parsed is what a flag calls to have its value read.
+func parsed[T any](into *T, parse func(string) (T, error)) func(string) error {
+	return func(v string) (err error) {
+		*into, err = parse(v)
+		return err
 	}
-}
-
-// phaseFlag reads a phase.
-func phaseFlag(into *lifecycle.Phase) func(string) error {
-	return func(v string) error {
-		*into = lifecycle.Phase(v)
-		if !slices.Contains(lifecycle.Phases(), *into) {
-			return fmt.Errorf("there is no phase %q; phases are %s", v, phaseList())
-		}
-		return nil
-	}
-}
-
-// byFlag reads which time of an event a period is compared with.
-func byFlag(into *eventlog.By) func(string) error {
-	return func(v string) error {
-		*into = eventlog.By(v)
-		if !slices.Contains(eventlog.Bys(), *into) {
-			return fmt.Errorf("%q must be recorded or time", v)
-		}
-		return nil
-	}
-}
-
-func kindList() string {
-	var names []string
-	for _, k := range lifecycle.Kinds() {
-		names = append(names, string(k))
-	}
-	return strings.Join(names, ", ")
 }

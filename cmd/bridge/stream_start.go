@@ -28,9 +28,9 @@ func streamRequestOf(r *http.Request) (streamRequest, error) {
 	asked.query.Follow = true
 	err = errors.Join(err, readParameters(values, map[string]func(string) error{
 		"from":  sequenceParameter(&asked.from),
-		"since": moment(&asked.query.Since),
-		"until": moment(&asked.query.Until),
-		"by":    byFlag(&asked.query.By),
+		"since": parsed(&asked.query.Since, eventlog.ParseTime),
+		"until": parsed(&asked.query.Until, eventlog.ParseTime),
+		"by":    parsed(&asked.query.By, eventlog.ParseBy),
 	}))
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		n, wrong := parseSequence(last)

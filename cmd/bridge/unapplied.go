@@ -49,11 +49,11 @@ func (f *keptFlags) add(set *flag.FlagSet, limit int) {
 		}
 		return nil
 	})
-	set.Func("kind", "only of resources of this kind; what is malformed or unrecognised names none", kindFlag(&f.query.Kind))
+	set.Func("kind", "only of resources of this kind; what is malformed or unrecognised names none", parsed(&f.query.Kind, lifecycle.ParseKind))
 	set.StringVar(&f.query.Project, "project", "", "only of resources of this project")
 	set.StringVar(&f.query.Name, "name", "", "only of resources of this name")
-	set.Func("since", "stored from this time on: "+momentForms, moment(&f.query.Since))
-	set.Func("until", "stored before this time, which is not part of the period: the same forms", moment(&f.query.Until))
+	set.Func("since", "stored from this time on: "+eventlog.TimeForms, parsed(&f.query.Since, eventlog.ParseTime))
+	set.Func("until", "stored before this time, which is not part of the period: the same forms", parsed(&f.query.Until, eventlog.ParseTime))
 	set.IntVar(&f.limit, "limit", limit, "at most so many, the oldest first; 0: all")
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/problem"
 )
 
@@ -66,7 +67,7 @@ func queryOf(values url.Values) (eventlog.Query, error) {
 		Name:    values.Get("name"),
 		State:   values.Get("state"),
 	}
-	err := readParameters(values, map[string]func(string) error{"kind": kindFlag(&query.Kind), "phase": phaseFlag(&query.Phase)})
+	err := readParameters(values, map[string]func(string) error{"kind": parsed(&query.Kind, lifecycle.ParseKind), "phase": parsed(&query.Phase, lifecycle.ParsePhase)})
 	return query, err
 }
 

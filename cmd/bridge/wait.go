@@ -84,8 +84,8 @@ func (c *call) parseWait() (waiting, error) {
 		w.goal.states = splitList(v)
 		return nil
 	})
-	set.Func("for-phase", "this phase: "+phaseList(), phaseFlag(&w.goal.phase))
-	set.Func("since", "only what was recorded since then counts: "+momentForms+",\nor the sequence of the last event before.\n"+
+	set.Func("for-phase", "this phase: "+phaseList(), parsed(&w.goal.phase, lifecycle.ParsePhase))
+	set.Func("since", "only what was recorded since then counts: "+eventlog.TimeForms+",\nor the sequence of the last event before.\n"+
 		"A job made anew under an old name is waited for from a moment before it was made", positionFlag(&w.since))
 	set.DurationVar(&w.timeout, "timeout", 0, "wait no longer than this (default: for ever)")
 	outputFlag(set, &w.output, "the CloudEvent")

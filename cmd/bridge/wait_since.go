@@ -19,7 +19,7 @@ type position struct {
 	time     time.Time // zero: it is a sequence
 }
 
-// positionFlag reads a position: the sequence of an event, or what [moment] reads.
+// positionFlag reads a position: the sequence of an event, or what [eventlog.ParseTime] reads.
 func positionFlag(into **position) func(string) error {
 	return func(v string) error {
 		sequence, err := strconv.ParseUint(v, 10, 64)
@@ -30,8 +30,8 @@ func positionFlag(into **position) func(string) error {
 		if errors.Is(err, strconv.ErrRange) {
 			return fmt.Errorf("%s is larger than any sequence", v)
 		}
-		var at time.Time
-		if err := moment(&at)(v); err != nil {
+		at, err := eventlog.ParseTime(v)
+		if err != nil {
 			return fmt.Errorf("%w, nor the sequence of an event such as 4711", err)
 		}
 		*into = &position{time: at}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/mkio"
 )
 
@@ -34,7 +35,7 @@ func runRuleHistory(ctx context.Context, c *call) error {
 		return nil
 	})
 	var since time.Time
-	set.Func("since", "from this time on: "+momentForms, moment(&since))
+	set.Func("since", "from this time on: "+eventlog.TimeForms, parsed(&since, eventlog.ParseTime))
 	r, err := ruleFlags{}.open(c, set)
 	if err != nil {
 		return err

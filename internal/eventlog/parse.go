@@ -1,0 +1,57 @@
+package eventlog
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ParseBy reads which time of an event a period is compared with.
+func ParseBy(text string) (By, error) {
+	if !slices.Contains(Bys(), By(text)) {
+		return "", fmt.Errorf("%q must be recorded or time", text)
+	}
+	return By(text), nil
+}
+
+// TimeForms says what [ParseTime] reads.
+const TimeForms = "how long ago (2h, 1d), RFC 3339, or a date, which is the beginning of that day (UTC)"
+
+// ParseTime reads an end of a period: how long ago, RFC 3339, or a date.
+func ParseTime(text string) (time.Time, error) {
+	if ago, err := parseDuration(text); err == nil {
+		return time.Now().Add(-ago), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is neither a duration such as 2h or 1d, nor a time such as 2031-03-04T10:00:00Z, nor a date such as 2031-03-04", text)
+}
+
+// mostDays is how many days a duration can have.
+const mostDays = 100 * 365
+
+// parseDuration is [time.ParseDuration] with days, of 24 hours, in front: 1d, 1d12h.
+func parseDuration(text string) (time.Duration, error) {
+	number, rest, hasDays := strings.Cut(text, "d")
+	if !hasDays {
+		return time.ParseDuration(text)
+	}
+	days, err := strconv.ParseUint(number, 10, 32)
+	if err != nil || days > mostDays {
+		return 0, fmt.Errorf("%q is no number of days", number)
+	}
+	ago := time.Duration(days) * 24 * time.Hour
+	if rest == "" {
+		return ago, nil
+	}
+	more, err := time.ParseDuration(rest)
+	if err != nil || more < 0 || more >= 24*time.Hour {
+		return 0, fmt.Errorf("%q is no part of a day", rest)
+	}
+	return ago + more, nil
+}
