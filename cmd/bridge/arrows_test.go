@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"internal/broker":        {},
 	"internal/pause":         {},
 	"internal/problem":       {},
+	"internal/spelling":      {},
 	"internal/tail":          {},
 	"internal/tracing":       {},
 	"internal/noanswer":      {},

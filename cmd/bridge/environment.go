@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"mkio-bridge/internal/spelling"
 )
 
 // A variable is what sets a field of the configuration.
@@ -68,34 +70,9 @@ func checkNames(environ, known []string) error {
 		if !strings.HasPrefix(name, prefix+"_") || slices.Contains(known, name) || injected.MatchString(name) {
 			continue
 		}
-		errs = append(errs, fmt.Errorf("%s is no setting of this version of the bridge; the nearest is %s (bridge config -h lists all)", name, nearest(name, known)))
+		errs = append(errs, fmt.Errorf("%s is no setting of this version of the bridge; the nearest is %s (bridge config -h lists all)", name, spelling.Nearest(name, known)))
 	}
 	return errors.Join(errs...)
-}
-
-// nearest returns the candidate with the smallest edit distance.
-func nearest(name string, candidates []string) string {
-	return slices.MinFunc(candidates, func(a, b string) int { return distance(name, a) - distance(name, b) })
-}
-
-// distance is the Levenshtein distance of two strings.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j]+1, row[j+1]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }
 
 func runConfig(_ context.Context, c *call) error {

@@ -11,6 +11,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/problem"
+	"mkio-bridge/internal/spelling"
 )
 
 // Parameters that requests of /v1 can have.
@@ -57,7 +58,7 @@ func unknownParameter(name string, parameters []string) error {
 	if len(parameters) == 0 {
 		return fmt.Errorf("there is no parameter %q: this address takes none", name)
 	}
-	return fmt.Errorf("there is no parameter %q; the nearest is %s (all are %s)", name, nearest(name, parameters), strings.Join(parameters, ", "))
+	return fmt.Errorf("there is no parameter %q; the nearest is %s (all are %s)", name, spelling.Nearest(name, parameters), strings.Join(parameters, ", "))
 }
 
 // queryOf reads the filters of a request.
