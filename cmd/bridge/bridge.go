@@ -33,7 +33,6 @@ type bridge struct {
 	poller    *poll.Poller // nil without a token
 	ingest    *ingest.Handler
 	events    *eventlog.Log
-	readings  *readings // of events, by /v1
 	metrics   *prometheus.Registry
 	stopping  context.Context // ends when serve begins to stop: streams of events must not hold it up
 	stop      func()          // ends stopping
@@ -48,7 +47,7 @@ type bridge struct {
 // open builds a bridge that is ready to serve: NATS is there, the streams are as they must be, and
 // every known resource is remembered.
 func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
-	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), lameDuck: edge.NewLameDuck(), readings: newReadings()}
+	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), lameDuck: edge.NewLameDuck()}
 	b.stopping, b.stop = context.WithCancel(context.Background())
 	if err := b.open(ctx); err != nil {
 		if b.js != nil {

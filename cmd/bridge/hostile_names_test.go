@@ -102,7 +102,7 @@ func checkV1(t *testing.T, b *bridge) {
 	defer admin.Close()
 	const jobs = "/v1/resources/job/aurora-vod/ladder-hd/"
 	for _, name := range hostileNames {
-		var r resource
+		var r struct{ Event json.RawMessage }
 		var e event.Event
 		body := get(t, admin.URL+jobs+url.PathEscape(name), http.StatusOK)
 		if json.Unmarshal([]byte(body), &r) != nil || json.Unmarshal(r.Event, &e) != nil || e.Data.Name != name {

@@ -2,11 +2,11 @@ package main
 
 import (
 	"net/http"
-	"net/http/pprof" // it also registers with a mux of net/http's that nobody serves
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"mkio-bridge/internal/admin"
 	"mkio-bridge/internal/problem"
 	"mkio-bridge/schemas"
 )
@@ -33,27 +33,18 @@ func (b *bridge) adminRoutes(loopback bool) http.Handler {
 	mux.HandleFunc("GET /readyz", b.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(b.metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	mux.HandleFunc("GET /schemas/{name}", schema)
-	if b.config.AdminToken.value() != "" || loopback {
-		mux.Handle("GET /v1/resources", b.authorized(known(resourceParameters, b.readings.long(b.listResources))))
-		mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", b.authorized(known(nil, b.getResource)))
-		mux.Handle("GET /v1/events", b.authorized(known(eventParameters, b.readings.long(b.streamEvents))))
-		mux.Handle("POST /v1/unapplied/{sequence}/retry", sameOrigin(b.authorized(known(retryParameters, b.retryUnapplied))))
-		mux.Handle("GET /v1/log-level", b.authorized(known(nil, b.getLogLevel)))
-		mux.Handle("PUT /v1/log-level", sameOrigin(b.authorized(known(nil, b.setLogLevel))))
-		if b.config.Pprof {
-			b.profileRoutes(mux)
-		}
-	}
+	admin.New(admin.Config{
+		Events:   b.events,
+		Retrier:  b.ingest,
+		LogLevel: b.config.LogLevel.now,
+		Token:    func() string { return b.config.AdminToken.value() },
+		Loopback: loopback,
+		Pprof:    b.config.Pprof,
+		Stopping: b.stopping,
+		Log:      b.log,
+	}).Register(mux)
 	mux.HandleFunc("/", notFound)
 	return mux
-}
-
-// profileRoutes are those of Go's profiles. A profile may take longer than other answers: pprof itself moves the
-// server's deadline.
-func (b *bridge) profileRoutes(mux *http.ServeMux) {
-	mux.Handle("GET /debug/pprof/", b.authorized(pprof.Index))
-	mux.Handle("GET /debug/pprof/profile", b.authorized(pprof.Profile))
-	mux.Handle("GET /debug/pprof/trace", b.authorized(pprof.Trace))
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -118,70 +117,6 @@ func TestReadyOnlyWhileADeliveryCanBeStored(t *testing.T) {
 	}
 }
 
-func TestV1NeedsTheTokenOrLoopback(t *testing.T) {
-	b := openForTest(t)
-	const target = "/v1/resources?kind=job"
-	if answer := ask(b.adminRoutes(false), http.MethodGet, target, nil); answer.Code != http.StatusNotFound {
-		t.Errorf("no token, not on loopback: status %d", answer.Code)
-	}
-	if err := b.config.AdminToken.Decode("hunter2"); err != nil {
-		t.Fatal(err)
-	}
-	for _, loopback := range []bool{true, false} {
-		routes := b.adminRoutes(loopback)
-		for header, want := range map[string]int{"": 401, "Bearer hunter": 401, "Basic hunter2": 401, "Bearer hunter2": 200} {
-			if answer := ask(routes, http.MethodGet, target, http.Header{"Authorization": {header}}); answer.Code != want {
-				t.Errorf("Authorization %q, loopback %t: status %d, want %d", header, loopback, answer.Code, want)
-			}
-		}
-	}
-}
-
-// A page of elsewhere can have its own name resolve to loopback; a browser takes all that answers there for the page's own.
-func TestV1WithoutATokenIsForThisMachine(t *testing.T) {
-	routes := openForTest(t).adminRoutes(true)
-	for host, want := range map[string]int{
-		"localhost": 200, "localhost:9090": 200, "127.0.0.1": 200, "127.0.0.1:9090": 200, "[::1]": 200, "[::1]:9090": 200,
-		"page.test": 403, "page.test:9090": 403, "127.0.0.1.page.test:9090": 403, "localhost.page.test": 403, "": 403,
-	} {
-		request := httptest.NewRequest(http.MethodGet, "/v1/resources?kind=job", nil)
-		request.Host = host
-		answer := httptest.NewRecorder()
-		routes.ServeHTTP(answer, request)
-		if answer.Code != want {
-			t.Errorf("host %q: status %d, want %d", host, answer.Code, want)
-		}
-	}
-}
-
-func TestListOfResources(t *testing.T) {
-	b := openForTest(t)
-	if status := deliver(t, b, bridgetest.Delivery(t, "streaming-locator-created.json")); status != 204 {
-		t.Fatalf("status %d", status)
-	}
-	if err := b.publisher.Load(t.Context()); err != nil { // waits for the server to fill the bucket
-		t.Fatal(err)
-	}
-	for target, want := range map[string]int{"/v1/resources": 2, "/v1/resources?kind=job": 1, "/v1/resources?project=nobody": 0, "/v1/resources?state=CREATED&name=ep-0417-pub": 1} {
-		answer := ask(b.adminRoutes(true), http.MethodGet, target, nil)
-		lines := 0
-		for scanner := bufio.NewScanner(answer.Body); scanner.Scan(); lines++ {
-			var r struct {
-				Sequence uint64
-				Subject  string
-				Event    json.RawMessage
-			}
-			if err := json.Unmarshal(scanner.Bytes(), &r); err != nil || r.Sequence == 0 || r.Subject == "" {
-				t.Errorf("%s: line %s, %v", target, scanner.Bytes(), err)
-			}
-			schematest.Event(t, r.Event)
-		}
-		if answer.Code != http.StatusOK || lines != want {
-			t.Errorf("%s: status %d, %d lines, want %d", target, answer.Code, lines, want)
-		}
-	}
-}
-
 // serveForTest runs a bridge until the test ends, and returns it with its context's end.
 func serveForTest(t *testing.T, change func(*config)) (b *bridge, addr string, stop func() error) {
 	t.Helper()
@@ -260,30 +195,6 @@ func TestEventsAreStreamed(t *testing.T) {
 		t.Error(err)
 	}
 	<-live // or the stream holds up the stop
-}
-
-// A stream on which nothing happens says that it is there, in the midst of nothing else.
-func TestAStreamIsKeptAlive(t *testing.T) {
-	ctx, stop := context.WithCancel(t.Context())
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		stream := eventStream{w: w}
-		_ = stream.beat(ctx, time.Millisecond)
-	}))
-	defer server.Close()
-	defer stop()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	said := make([]byte, len(":\n\n:\n\n"))
-	if _, err := io.ReadFull(response.Body, said); err != nil || string(said) != ":\n\n:\n\n" {
-		t.Errorf("it said %q, %v", said, err)
-	}
 }
 
 // SIGTERM ends the context: what is in hand is answered, and what was answered is in the log.

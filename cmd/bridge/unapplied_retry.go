@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"mkio-bridge/internal/admin"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 )
@@ -30,7 +31,7 @@ type retryCall struct {
 	address string // of the bridge's admin listener
 	token   string
 	client  *http.Client
-	flags   retryFlags
+	options ingest.RetryOptions
 	output  string
 }
 
@@ -39,8 +40,8 @@ func runRetryUnapplied(ctx context.Context, c *call) error {
 	r := retryCall{call: c}
 	set := c.flags()
 	f.add(set, retryLimit)
-	set.BoolVar(&r.flags.dryRun, "dry-run", false, "say what would become of them, and write nothing")
-	set.BoolVar(&r.flags.keep, "keep", false, "remove none")
+	set.BoolVar(&r.options.DryRun, "dry-run", false, "say what would become of them, and write nothing")
+	set.BoolVar(&r.options.Keep, "keep", false, "remove none")
 	outputFlag(set, &r.output, "one object a line")
 	bridge := set.String("bridge", "", "address of the bridge's admin listener (default http://BRIDGE_ADMIN_LISTEN)")
 	arguments, err := c.parse(set, len(c.args))
@@ -147,27 +148,27 @@ func (r *retryCall) all(ctx context.Context, sequences []uint64) error {
 }
 
 // one asks the bridge to retry a kept delivery.
-func (r *retryCall) one(ctx context.Context, sequence uint64) (retried, error) {
-	target := fmt.Sprintf("%s/v1/unapplied/%d/retry?dryRun=%t&keep=%t", r.address, sequence, r.flags.dryRun, r.flags.keep)
+func (r *retryCall) one(ctx context.Context, sequence uint64) (admin.Retried, error) {
+	target := fmt.Sprintf("%s/v1/unapplied/%d/retry?dryRun=%t&keep=%t", r.address, sequence, r.options.DryRun, r.options.Keep)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, http.NoBody)
 	if err != nil {
-		return retried{}, hopelessError{err}
+		return admin.Retried{}, hopelessError{err}
 	}
 	if r.token != "" {
 		request.Header.Set("Authorization", "Bearer "+r.token)
 	}
 	response, err := r.client.Do(request)
 	if err != nil {
-		return retried{}, hopelessError{fmt.Errorf("the bridge cannot be reached: %w: see that it runs, and say where with --bridge or %s_ADMIN_LISTEN", err, prefix)}
+		return admin.Retried{}, hopelessError{fmt.Errorf("the bridge cannot be reached: %w: see that it runs, and say where with --bridge or %s_ADMIN_LISTEN", err, prefix)}
 	}
 	defer response.Body.Close()
 	body := io.LimitReader(response.Body, maxAnswer)
 	if response.StatusCode != http.StatusOK {
-		return retried{}, refusal(sequence, response.StatusCode, body)
+		return admin.Retried{}, refusal(sequence, response.StatusCode, body)
 	}
-	var became retried
+	var became admin.Retried
 	if err := json.NewDecoder(body).Decode(&became); err != nil || became.Sequence != sequence {
-		return retried{}, hopelessError{fmt.Errorf("%s does not answer as a bridge", r.address)}
+		return admin.Retried{}, hopelessError{fmt.Errorf("%s does not answer as a bridge", r.address)}
 	}
 	return became, nil
 }
@@ -187,7 +188,7 @@ func refusal(sequence uint64, status int, body io.Reader) error {
 }
 
 // print writes what became of one.
-func (r *retryCall) print(became retried) error {
+func (r *retryCall) print(became admin.Retried) error {
 	if r.output == "json" {
 		return printJSON(r.stdout, became)
 	}
@@ -196,7 +197,7 @@ func (r *retryCall) print(became retried) error {
 		so = append(so, "it is an event now")
 	}
 	switch {
-	case r.flags.dryRun:
+	case r.options.DryRun:
 		so = append(so, "nothing was written")
 	case became.Removed:
 		so = append(so, "removed")

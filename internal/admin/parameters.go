@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"fmt"
@@ -70,6 +70,14 @@ func queryOf(values url.Values) (eventlog.Query, error) {
 	}
 	err := readParameters(values, map[string]func(string) error{"kind": parsed(&query.Kind, lifecycle.ParseKind), "phase": parsed(&query.Phase, lifecycle.ParsePhase)})
 	return query, err
+}
+
+// parsed is what [readParameters] calls to have a value read.
+func parsed[T any](into *T, parse func(string) (T, error)) func(string) error {
+	return func(v string) (err error) {
+		*into, err = parse(v)
+		return err
+	}
 }
 
 // readParameters reads those parameters that are given.

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"encoding/json"
@@ -21,21 +21,28 @@ func put(routes http.Handler, target, body string, header http.Header) *httptest
 	return answer
 }
 
+// withoutLog is enough for what reads no event.
+func withoutLog() Config {
+	return Config{
+		LogLevel: NewLevel(slog.LevelError), Token: func() string { return "" }, Loopback: true, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
 const logLevelPath = "/v1/log-level"
 
 func TestALogLevelEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &bridge{config: demoConfig(""), log: slog.New(slog.DiscardHandler)}
+		a := New(Config{LogLevel: NewLevel(slog.LevelError), Log: slog.New(slog.DiscardHandler)})
 		want := func(is string, left time.Duration) {
 			t.Helper()
-			got := levelShownBy(t, ask(http.HandlerFunc(b.getLogLevel), http.MethodGet, logLevelPath, nil))
+			got := levelShownBy(t, ask(http.HandlerFunc(a.getLogLevel), http.MethodGet, logLevelPath, nil))
 			if got.Level != is || (left == 0) != (got.Until == nil) || left > 0 && !got.Until.Equal(time.Now().Add(left)) {
 				t.Errorf("the level is %+v, want %s for %s", got, is, left)
 			}
 		}
 		change := func(body string) {
 			t.Helper()
-			if answer := put(http.HandlerFunc(b.setLogLevel), logLevelPath, body, nil); answer.Code != http.StatusOK {
+			if answer := put(http.HandlerFunc(a.setLogLevel), logLevelPath, body, nil); answer.Code != http.StatusOK {
 				t.Fatalf("%s: status %d: %s", body, answer.Code, answer.Body)
 			}
 		}
@@ -56,7 +63,7 @@ func TestALogLevelEndsByItself(t *testing.T) {
 }
 
 func TestALogLevelThatIsNone(t *testing.T) {
-	b := openForTest(t)
+	c := withoutLog()
 	for body, want := range map[string]string{
 		"":                                 "EOF",
 		"debug":                            "invalid",
@@ -68,33 +75,34 @@ func TestALogLevelThatIsNone(t *testing.T) {
 		`{"level": "debug", "for": "0s"}`:  "0s",
 		`{"level": "` + strings.Repeat("x", maxWanted) + `"}`: "too large",
 	} {
-		answer := put(b.adminRoutes(true), logLevelPath, body, nil)
+		answer := put(routesOf(c), logLevelPath, body, nil)
 		if answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), want) {
 			t.Errorf("%.60s: status %d, want 400 and %q: %s", body, answer.Code, want, answer.Body)
 		}
 	}
-	if b.config.LogLevel.String() != "error" {
-		t.Errorf("the level is %s now", b.config.LogLevel)
+	if c.LogLevel.String() != "error" {
+		t.Errorf("the level is %s now", c.LogLevel)
 	}
 }
 
 // Who may not read /v1 changes no level and sees no profile; nor does a page of elsewhere.
 func TestLevelsAndProfilesAreGuarded(t *testing.T) {
-	b := openWith(t, func(c *config) { c.Pprof = true })
+	c := withoutLog()
+	c.Pprof = true
 	const profile = "/debug/pprof/heap"
 	debug := func(routes http.Handler, header http.Header) int {
 		return put(routes, logLevelPath, `{"level": "debug"}`, header).Code
 	}
-	if elsewhere := b.adminRoutes(false); debug(elsewhere, nil) != 404 || ask(elsewhere, http.MethodGet, profile, nil).Code != 404 {
+	outside := c
+	outside.Loopback = false
+	if elsewhere := routesOf(outside); debug(elsewhere, nil) != 404 || ask(elsewhere, http.MethodGet, profile, nil).Code != 404 {
 		t.Error("without a token they are there, not on loopback alone")
 	}
-	if status := debug(b.adminRoutes(true), http.Header{"Sec-Fetch-Site": {"cross-site"}}); status != http.StatusForbidden {
+	if status := debug(routesOf(c), http.Header{"Sec-Fetch-Site": {"cross-site"}}); status != http.StatusForbidden {
 		t.Errorf("a page of elsewhere: status %d", status)
 	}
-	if err := b.config.AdminToken.Decode("hunter2"); err != nil {
-		t.Fatal(err)
-	}
-	routes := b.adminRoutes(true)
+	c.Token = func() string { return "hunter2" }
+	routes := routesOf(c)
 	for header, want := range map[string]int{"": 401, "Bearer hunter": 401, "Bearer hunter2": 200} {
 		given := http.Header{"Authorization": {header}}
 		if status := ask(routes, http.MethodGet, profile, given).Code; status != want {
@@ -107,7 +115,7 @@ func TestLevelsAndProfilesAreGuarded(t *testing.T) {
 }
 
 func TestProfilesAreAnOption(t *testing.T) {
-	if answer := ask(openForTest(t).adminRoutes(true), http.MethodGet, "/debug/pprof/", nil); answer.Code != http.StatusNotFound {
+	if answer := ask(routesOf(withoutLog()), http.MethodGet, "/debug/pprof/", nil); answer.Code != http.StatusNotFound {
 		t.Errorf("they are there without being asked for: status %d", answer.Code)
 	}
 }

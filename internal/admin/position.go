@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"errors"
@@ -27,7 +27,7 @@ func streamRequestOf(r *http.Request) (streamRequest, error) {
 	asked := streamRequest{query: query}
 	asked.query.Follow = true
 	err = errors.Join(err, readParameters(values, map[string]func(string) error{
-		"from":  sequenceParameter(&asked.from),
+		"from":  parsed(&asked.from, parseFrom),
 		"since": parsed(&asked.query.Since, eventlog.ParseTime),
 		"until": parsed(&asked.query.Until, eventlog.ParseTime),
 		"by":    parsed(&asked.query.By, eventlog.ParseBy),
@@ -64,14 +64,13 @@ func (s *streamRequest) within(bounds eventlog.Bounds) error {
 	return nil
 }
 
-// sequenceParameter reads a sequence of an event.
-func sequenceParameter(into *uint64) func(string) error {
-	return func(v string) (err error) {
-		if *into, err = parseSequence(v); err == nil && *into == 0 {
-			err = fmt.Errorf("%q is no sequence", v)
-		}
-		return err
+// parseFrom reads the sequence of an event.
+func parseFrom(v string) (uint64, error) {
+	n, err := parseSequence(v)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%q is no sequence", v)
 	}
+	return n, err
 }
 
 // parseSequence reads a sequence; one that is larger than any stands for the largest, which no log has.

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ import (
 // A levelShown is the answer of /v1/log-level.
 type levelShown struct {
 	Level string     `json:"level"`
-	Until *time.Time `json:"until,omitempty"` // then it is BRIDGE_LOG_LEVEL again
+	Until *time.Time `json:"until,omitempty"` // then it is as at the start again
 }
 
 // A levelWanted is what a PUT of /v1/log-level asks for.
@@ -27,25 +27,24 @@ type levelWanted struct {
 // maxWanted is the largest body of such a PUT, in bytes.
 const maxWanted = 1 << 10
 
-func (b *bridge) getLogLevel(w http.ResponseWriter, _ *http.Request) { b.showLogLevel(w) }
+func (a *API) getLogLevel(w http.ResponseWriter, _ *http.Request) { a.showLogLevel(w) }
 
 // setLogLevel changes how much is logged. Nothing else is touched by it, and a restart undoes it.
-func (b *bridge) setLogLevel(w http.ResponseWriter, r *http.Request) {
+func (a *API) setLogLevel(w http.ResponseWriter, r *http.Request) {
 	wanted, err := levelWantedOf(http.MaxBytesReader(w, r.Body, maxWanted))
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	b.log.Info("the log level changes", "to", wanted.Level.String(), "lasts", wanted.For)
-	b.config.LogLevel.set(wanted.Level, wanted.For, func() {
-		b.log.Info("the log level is as at the start again", "now", b.config.LogLevel.String())
+	a.c.Log.Info("the log level changes", "to", wanted.Level.String(), "lasts", wanted.For)
+	a.c.LogLevel.set(wanted.Level, wanted.For, func() {
+		a.c.Log.Info("the log level is as at the start again", "now", a.c.LogLevel.String())
 	})
-	b.showLogLevel(w)
+	a.showLogLevel(w)
 }
 
-func (b *bridge) showLogLevel(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(b.config.LogLevel.shown()) // the reader may be gone
+func (a *API) showLogLevel(w http.ResponseWriter) {
+	writeJSON(w, a.c.LogLevel.shown())
 }
 
 // levelWantedOf reads {"level": "debug", "for": "10m"}. What is misspelt must not leave debug on for ever.

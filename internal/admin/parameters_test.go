@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"bufio"
@@ -11,8 +11,7 @@ import (
 )
 
 func TestUnknownParametersAreRefused(t *testing.T) {
-	b := openForTest(t)
-	routes := b.adminRoutes(true)
+	routes := routesOf(withoutLog())
 	for _, tt := range []struct{ method, target, says string }{
 		{http.MethodGet, "/v1/resources?knid=job", `there is no parameter "knid"; the nearest is kind (all are kind, project, name, state, phase)`},
 		{http.MethodGet, "/v1/resources?kind=job&Project=aurora-vod", "the nearest is project"},
@@ -49,18 +48,15 @@ func askFor(t *testing.T, routes http.Handler, method, target string) *httptest.
 
 // Whoever may not read is not told which parameters there are.
 func TestParametersAreLookedAtAfterTheToken(t *testing.T) {
-	b := openForTest(t)
-	if err := b.config.AdminToken.Decode("hunter2"); err != nil {
-		t.Fatal(err)
-	}
-	if answer := ask(b.adminRoutes(true), http.MethodGet, "/v1/resources?knid=job", nil); answer.Code != http.StatusUnauthorized {
+	c := withoutLog()
+	c.Token = func() string { return "hunter2" }
+	if answer := ask(routesOf(c), http.MethodGet, "/v1/resources?knid=job", nil); answer.Code != http.StatusUnauthorized {
 		t.Errorf("status %d: %s", answer.Code, answer.Body)
 	}
 }
 
 func TestResourcesOfAPhase(t *testing.T) {
-	b, _ := filled(t)
-	routes := b.adminRoutes(true)
+	routes := filled(t).routes()
 	for target, want := range map[string]int{
 		"/v1/resources?phase=succeeded": 1, "/v1/resources?phase=transitional": 1, "/v1/resources?phase=": 3, "/v1/resources?phase=ready&kind=job": 0,
 	} {

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"bufio"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/schematest"
 )
 
@@ -69,16 +70,29 @@ func stream(t *testing.T, server, query, last string, n int) (s streamed) {
 	return s
 }
 
-func eventServer(t *testing.T, b *bridge) string {
-	t.Helper()
-	server := httptest.NewServer(b.adminRoutes(true))
-	t.Cleanup(server.Close)
+func (f *fixture) serve() (url string) {
+	f.t.Helper()
+	server := httptest.NewServer(f.routes())
+	f.t.Cleanup(server.Close)
 	return server.URL
 }
 
+// eventTime returns an event's own time.
+func (f *fixture) eventTime(sequence uint64) time.Time {
+	f.t.Helper()
+	for e, err := range f.Events.Events(f.t.Context(), eventlog.Query{From: sequence, To: sequence}) {
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		return e.Event.Time
+	}
+	f.t.Fatalf("the log has no event %d", sequence)
+	return time.Time{}
+}
+
 func TestAStreamBeginsWithinTheLog(t *testing.T) {
-	b, _ := filled(t)
-	server := eventServer(t, b)
+	f := filled(t)
+	server := f.serve()
 	largest := fmt.Sprint(uint64(math.MaxUint64))
 	check := func(query, last string, status int, ids string) {
 		t.Helper()
@@ -112,9 +126,9 @@ func TestAStreamBeginsWithinTheLog(t *testing.T) {
 }
 
 func TestAStreamOfALogThatLostItsBeginning(t *testing.T) {
-	b, _ := filled(t)
-	server := eventServer(t, b)
-	brokertest.KeepLast(t, b.js, b.names.EventStream(), 2)
+	f := filled(t)
+	server := f.serve()
+	brokertest.KeepLast(t, f.js, names.EventStream(), 2)
 	for _, tt := range []struct {
 		query, last string
 		status      int
@@ -135,9 +149,9 @@ func TestAStreamOfALogThatLostItsBeginning(t *testing.T) {
 }
 
 func TestAStreamOfAPeriod(t *testing.T) {
-	b, _ := filled(t)
-	server := eventServer(t, b)
-	finished := eventTime(t, b, 2)
+	f := filled(t)
+	server := f.serve()
+	finished := f.eventTime(2)
 	day := func(at time.Time) string { return url.QueryEscape(at.Format(time.RFC3339Nano)) }
 	const whole = -1
 	for _, tt := range []struct {
@@ -174,8 +188,8 @@ func TestAStreamOfAPeriod(t *testing.T) {
 
 // An event that a reader chooses comes at once, though others follow that it does not.
 func TestAChosenEventIsNotHeldBack(t *testing.T) {
-	b, _ := filled(t)
-	server := eventServer(t, b)
+	f := filled(t)
+	server := f.serve()
 	began := time.Now()
 	if s := stream(t, server, "?from=1&phase=succeeded", "", 1); s.ids != "2" || time.Since(began) > keepAlive {
 		t.Errorf("%+v after %s", s, time.Since(began))
@@ -183,11 +197,11 @@ func TestAChosenEventIsNotHeldBack(t *testing.T) {
 }
 
 func TestAStreamOfALogThatDoesNotAnswer(t *testing.T) {
-	b := openForTest(t)
-	if err := b.js.DeleteStream(t.Context(), b.names.EventStream()); err != nil {
+	f := setUp(t)
+	if err := f.js.DeleteStream(t.Context(), names.EventStream()); err != nil {
 		t.Fatal(err)
 	}
-	answer := ask(b.adminRoutes(true), http.MethodGet, "/v1/events", nil)
+	answer := ask(f.routes(), http.MethodGet, "/v1/events", nil)
 	if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") == "" {
 		t.Errorf("status %d: %s", answer.Code, answer.Body)
 	}

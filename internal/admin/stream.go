@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"context"
@@ -15,15 +15,15 @@ import (
 
 // streamEvents answers with server-sent events: from a sequence (from, or Last-Event-ID) or a time
 // (since), and then live. Without either it begins with what comes. The first message says which log it is.
-func (b *bridge) streamEvents(w http.ResponseWriter, r *http.Request) {
+func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 	asked, err := streamRequestOf(r)
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	bounds, err := b.events.Bounds(r.Context())
+	bounds, err := a.c.Events.Bounds(r.Context())
 	if err != nil {
-		b.log.Warn("a stream of events cannot begin: the log does not answer", "error", err)
+		a.c.Log.Warn("a stream of events cannot begin: the log does not answer", "error", err)
 		w.Header().Set("Retry-After", "5")
 		problem.Write(w, http.StatusServiceUnavailable, "the log could not be read: come again")
 		return
@@ -41,12 +41,12 @@ func (b *bridge) streamEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
-	defer context.AfterFunc(b.stopping, func() { cancel(errors.New("the bridge stops")) })()
+	defer context.AfterFunc(a.c.Stopping, func() { cancel(errors.New("the bridge stops")) })()
 	var beating sync.WaitGroup
 	defer beating.Wait()
 	defer cancel(nil)
 	beating.Go(func() { cancel(stream.beat(ctx, keepAlive)) })
-	for e, err := range b.events.Sparing().Raw(ctx, asked.query) {
+	for e, err := range a.c.Events.Sparing().Raw(ctx, asked.query) {
 		var head struct {
 			Type string `json:"type"`
 		}
@@ -54,7 +54,7 @@ func (b *bridge) streamEvents(w http.ResponseWriter, r *http.Request) {
 			err = json.Unmarshal(e.Payload, &head)
 		}
 		if err != nil {
-			b.log.Warn("a stream of events was cut short", "error", err)
+			a.c.Log.Warn("a stream of events was cut short", "error", err)
 			return
 		}
 		if stream.send("id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, head.Type, e.Payload) != nil {

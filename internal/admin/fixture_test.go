@@ -1,0 +1,99 @@
+package admin
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/bridgetest"
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/ingest"
+	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/publish"
+)
+
+var names = event.NewNames(event.DefaultPrefix)
+
+// A fixture is what an API needs of a bridge, on a real JetStream.
+type fixture struct {
+	Config
+	t         *testing.T
+	js        jetstream.JetStream
+	publisher *publish.Publisher
+	ingest    *ingest.Handler
+}
+
+// setUp is a fixture on loopback, without a token, on a log without events.
+func setUp(t *testing.T) *fixture {
+	t.Helper()
+	nc, js := brokertest.Start(t).Connect()
+	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	publisher := publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: log})
+	handler := ingest.New(ingest.Config{
+		Observer: publisher, Keeper: publisher, Deleter: publisher, Weigher: publisher, Decoder: mkio.Decoder{Resource: mkio.ResourceRedacted},
+		Secrets: func() []string { return nil }, MaxBody: 1 << 20, Log: log, Token: publisher.Token,
+	})
+	return &fixture{
+		Config: Config{
+			Events: eventlog.New(js, names), Retrier: handler, LogLevel: NewLevel(slog.LevelError),
+			Token: func() string { return "" }, Loopback: true, Stopping: t.Context(), Log: log,
+		},
+		t: t, js: js, publisher: publisher, ingest: handler,
+	}
+}
+
+// filled is a fixture whose events are a job that is Processing (1) and Finished (2), a locator that is Created (3) and an
+// operation that is Accepted (4).
+func filled(t *testing.T) *fixture {
+	t.Helper()
+	f := setUp(t)
+	for _, name := range []string{"job-started.json", "job-finished.finished.json", "streaming-locator-created.json", "scheduled-operation-accepted.json"} {
+		f.deliver(name)
+	}
+	if err := f.publisher.Load(t.Context()); err != nil { // waits for the server to fill the bucket
+		t.Fatal(err)
+	}
+	return f
+}
+
+// deliver makes a delivery that becomes an event.
+func (f *fixture) deliver(name string) {
+	f.t.Helper()
+	request := httptest.NewRequestWithContext(f.t.Context(), http.MethodPost, "/", bytes.NewReader(bridgetest.Delivery(f.t, name)))
+	request.Header.Set("Content-Type", "application/json")
+	answer := httptest.NewRecorder()
+	f.ingest.ServeHTTP(answer, request)
+	if answer.Code != http.StatusNoContent {
+		f.t.Fatalf("%s: status %d: %s", name, answer.Code, answer.Body)
+	}
+}
+
+// routesOf are the routes of an API.
+func routesOf(c Config) http.Handler {
+	mux := http.NewServeMux()
+	New(c).Register(mux)
+	return mux
+}
+
+func (f *fixture) routes() http.Handler { return routesOf(f.Config) }
+
+// localAdmin is an admin listener on loopback.
+const localAdmin = "127.0.0.1:9090"
+
+// ask makes a request to routes without a network.
+func ask(routes http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, "http://"+localAdmin+target, nil)
+	request.Header = header
+	answer := httptest.NewRecorder()
+	routes.ServeHTTP(answer, request)
+	return answer
+}
