@@ -2,6 +2,7 @@ package bridgetest
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -74,7 +75,7 @@ func Smugglings(secret, second string) map[string]string {
 		"with a bare LF in extensions": "2;a\nb\r\n{}\r\n0\r\n\r\n",
 		"with a bare CR in extensions": "2;a\rb\r\n{}\r\n0\r\n\r\n",
 		"without a size":               "2\r\n{}\r\n\r\n\r\n",
-		"with a header behind":         "2\r\n{}\r\n0\r\nContent-Length: " + fmt.Sprint(len(second)) + "\r\n\r\n",
+		"with a header behind":         "2\r\n{}\r\n0\r\nContent-Length: " + strconv.Itoa(len(second)) + "\r\n\r\n",
 		"with a folded header behind":  "2\r\n{}\r\n0\r\nX: a\r\n Transfer-Encoding: chunked\r\n\r\n",
 		"with a LF for a header":       "2\r\n{}\r\n0\r\nX: a\n\n",
 		"that are in order":            "2\r\n{}\r\n0\r\n\r\n",
