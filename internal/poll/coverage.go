@@ -56,6 +56,8 @@ func (c *coverage) load(ctx context.Context) {
 		s := &standing{due: now.Add(c.pace.overdueAfter()), epoch: c.state.Epoch()}
 		last, ok, err := c.proofs.Proven(ctx, c.name, kind)
 		switch {
+		case ctx.Err() != nil:
+			return
 		case err != nil:
 			c.log.Warn("what was compared before cannot be read", "kind", kind, "error", err)
 		case !ok:

@@ -133,7 +133,7 @@ func (p *Poller) warnOfToken(now, warned time.Time) time.Time {
 func (p *Poller) loadIdentity(ctx context.Context) {
 	for ctx.Err() == nil {
 		_, err := p.identity.read(ctx)
-		if err == nil {
+		if err == nil || ctx.Err() != nil {
 			return
 		}
 		p.Logger.Warn("the identity of the log's MK.IO cannot be read; polling waits for it", "error", err)
