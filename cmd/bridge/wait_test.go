@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +21,9 @@ func callWait(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	code = run(t.Context(), append([]string{"wait"}, args...), &out, &errs)
 	return out.String(), errs.String(), code
 }
+
+// inTime is long enough to connect on a busy machine, for a wait that is to time out.
+const inTime = "3s"
 
 // waitedDelivery is a delivery of a state of the job reused, whose life with that number began and changed just now.
 func waitedDelivery(t *testing.T, life int, state string) []byte {
@@ -50,15 +55,17 @@ func TestWaitForAJobMadeAnew(t *testing.T) {
 	bridgetest.Eventually(t, "the time has come", func() bool { return time.Now().After(before) })
 	since := before.UTC().Format(time.RFC3339Nano)
 	zone := before.In(time.FixedZone("", -5*3600)).Format(time.RFC3339Nano)
+	after := before.Add(2 * time.Millisecond)
+	bridgetest.Eventually(t, "a millisecond more has passed", func() bool { return time.Now().After(after) })
+	var waiting sync.WaitGroup
 	for _, position := range []string{since, zone, "2", "0s", "1ms"} {
-		if position == "1ms" {
-			before := time.Now().Add(2 * time.Millisecond)
-			bridgetest.Eventually(t, "a millisecond has passed", func() bool { return time.Now().After(before) })
-		}
-		if out, errs, code := callWait(t, append(job, "300ms", "--since", position)...); code != exitTimedOut || out != "" || !strings.Contains(errs, "timed out: job aurora-vod/ladder-hd/reused is Finished, and nothing was recorded since") {
-			t.Errorf("since %s, with nothing new: exit %d: %s%s", position, code, out, errs)
-		}
+		waiting.Go(func() {
+			if out, errs, code := callWait(t, append(slices.Clone(job), inTime, "--since", position)...); code != exitTimedOut || out != "" || !strings.Contains(errs, "timed out: job aurora-vod/ladder-hd/reused is Finished, and nothing was recorded since") {
+				t.Errorf("since %s, with nothing new: exit %d: %s%s", position, code, out, errs)
+			}
+		})
 	}
+	waiting.Wait()
 	for _, position := range []string{"1h", "1", "0"} {
 		if out, errs, code := callWait(t, append(job, "1m", "--since", position)...); code != exitOK || !strings.Contains(out, "Finished") {
 			t.Errorf("since %s, from before the first life: exit %d: %s%s", position, code, out, errs)
@@ -72,7 +79,7 @@ func TestWaitForAJobMadeAnew(t *testing.T) {
 	waits := map[string]chan ended{since: make(chan ended, 1), "2": make(chan ended, 1)}
 	for position, end := range waits {
 		go func() {
-			out, errs, code := callWait(t, append(job, "1m", "--output", "json", "--since", position)...)
+			out, errs, code := callWait(t, append(slices.Clone(job), "1m", "--output", "json", "--since", position)...)
 			end <- ended{out, errs, code}
 		}()
 	}
@@ -116,11 +123,11 @@ func TestWaitRefusesAPosition(t *testing.T) {
 			t.Errorf("since %q: exit %d, want %d with %q: %s%s", position, code, exitUsage, says, out, errs)
 		}
 	}
-	out, errs, code := callWait(t, "job", "aurora-vod", "ladder-hd", "ep-0417", "--for", "Processing", "--timeout", "300ms", "--since", "2931-01-01T00:00:00Z")
+	out, errs, code := callWait(t, "job", "aurora-vod", "ladder-hd", "ep-0417", "--for", "Processing", "--timeout", inTime, "--since", "2931-01-01T00:00:00Z")
 	if code != exitTimedOut || !strings.Contains(errs, "is in the future by this machine's clock") || !strings.Contains(errs, "nothing was recorded since 2931-01-01T00:00:00Z") {
 		t.Errorf("in the future: exit %d: %s%s", code, out, errs)
 	}
-	if out, errs, code := callWait(t, "job", "aurora-vod", "ladder-hd", "nobody", "--for", "x", "--timeout", "300ms", "--since", "1"); code != exitTimedOut || !strings.Contains(errs, "the log has no event of job aurora-vod/ladder-hd/nobody") {
+	if out, errs, code := callWait(t, "job", "aurora-vod", "ladder-hd", "nobody", "--for", "x", "--timeout", inTime, "--since", "1"); code != exitTimedOut || !strings.Contains(errs, "the log has no event of job aurora-vod/ladder-hd/nobody") {
 		t.Errorf("of nobody: exit %d: %s%s", code, out, errs)
 	}
 	if out, _, code := callWait(t, "-h"); code != exitOK || !strings.Contains(out, "-since") {
