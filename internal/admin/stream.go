@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"sync"
 	"time"
@@ -32,11 +33,7 @@ func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 		refuseStream(w, outside)
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no") // or nginx would keep events until it has a buffer full
-	w.WriteHeader(http.StatusOK)
-	stream := eventStream{w: w}
+	stream := begin(w)
 	if stream.introduce(bounds) != nil {
 		return
 	}
@@ -46,23 +43,8 @@ func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 	defer beating.Wait()
 	defer cancel(nil)
 	beating.Go(func() { cancel(stream.beat(ctx, keepAlive)) })
-	for e, err := range a.c.Events.Sparing().Raw(ctx, asked.query) {
-		var head struct {
-			Type string `json:"type"`
-		}
-		if err == nil {
-			err = json.Unmarshal(e.Payload, &head)
-		}
-		if err != nil {
-			a.c.Log.Warn("a stream of events was cut short", "error", err)
-			return
-		}
-		if stream.send("id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, head.Type, e.Payload) != nil {
-			return
-		}
-		if e.Pending == 0 && stream.flush() != nil {
-			return
-		}
+	if err := stream.relay(a.c.Events.Sparing().Raw(ctx, asked.query)); err != nil {
+		a.c.Log.Warn("a stream of events was cut short", "error", err)
 	}
 }
 
@@ -73,6 +55,37 @@ const keepAlive = 15 * time.Second
 type eventStream struct {
 	mu sync.Mutex
 	w  http.ResponseWriter
+}
+
+// begin begins such an answer.
+func begin(w http.ResponseWriter) *eventStream {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no") // or nginx would keep events until it has a buffer full
+	w.WriteHeader(http.StatusOK)
+	return &eventStream{w: w}
+}
+
+// relay sends events until there are no more, or the reader is gone. Its error is one of reading the log.
+func (s *eventStream) relay(events iter.Seq2[eventlog.Raw, error]) error {
+	for e, err := range events {
+		var head struct {
+			Type string `json:"type"`
+		}
+		if err == nil {
+			err = json.Unmarshal(e.Payload, &head)
+		}
+		if err != nil {
+			return err
+		}
+		if s.send("id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, head.Type, e.Payload) != nil {
+			return nil
+		}
+		if e.Pending == 0 && s.flush() != nil {
+			return nil
+		}
+	}
+	return nil
 }
 
 func (s *eventStream) send(format string, args ...any) error {
