@@ -18,7 +18,7 @@ import (
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 	"mkio-bridge/schemas"
 )
 
@@ -104,7 +104,7 @@ func headersInCode(t *testing.T) (values []string) {
 // What the document says of a stream is how the bridge makes it. A stream that it does not make is not compared.
 func TestTheDocumentKnowsTheStreams(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	document := asyncAPI(t)

@@ -18,6 +18,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 var (
@@ -146,7 +147,7 @@ func gone(k lifecycle.Key, recorded *lifecycle.Fact) lifecycle.Observation {
 func addUnapplied(t *testing.T, examples map[string]example, done *lifecycle.Fact) {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	publisher := publish.New(nc, js, publish.Config{Names: names, BaseURL: encoder.BaseURL, Log: slog.New(slog.DiscardHandler)})

@@ -8,7 +8,7 @@ import (
 
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/noanswer"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // advice says what can be done about an error, in the settings' names; "" when nothing is known that the error does not say.
@@ -25,8 +25,14 @@ func advice(err error) string {
 	if why, ok := errors.AsType[*noanswer.Error](err); ok {
 		return noAnswerAdvice(why)
 	}
-	if size, ok := errors.AsType[*publish.SizeError](err); ok {
+	if size, ok := errors.AsType[*streams.SizeError](err); ok {
 		return sizeAdvice(size)
+	}
+	if _, ok := errors.AsType[*streams.MissingError](err); ok {
+		return fmt.Sprintf("create it, or start the bridge with %s_STREAM_MANAGE=create, which makes it", prefix)
+	}
+	if replicas, ok := errors.AsType[*streams.ReplicasError](err); ok {
+		return fmt.Sprintf("%s_STREAM_REPLICAS is %d; set it to no more than the servers of the cluster", prefix, replicas.Replicas)
 	}
 	return ""
 }
@@ -60,7 +66,7 @@ func noAnswerAdvice(why *noanswer.Error) string {
 }
 
 // sizeAdvice is for streams that are too large for their account or servers, or that have no limit of size and need one.
-func sizeAdvice(size *publish.SizeError) string {
+func sizeAdvice(size *streams.SizeError) string {
 	if size.Unbound {
 		return fmt.Sprintf("the account requires a limit of size of each stream: set %s_STREAM_MAX_BYTES, such as 1GiB (docs/streams.md says what happens when a stream is full), or make the streams yourself with max_bytes", prefix)
 	}

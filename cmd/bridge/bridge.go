@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"mkio-bridge/internal/noanswer"
 	"mkio-bridge/internal/poll"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // A bridge is the whole service, wired. [open] builds it, serve runs it, close ends what is left.
@@ -70,7 +73,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 		return err
 	}
 	b.events = eventlog.New(b.js, b.names)
-	if err := publish.Ensure(ctx, b.js, b.streams()); err != nil {
+	if err := streams.Ensure(ctx, b.js, b.streams()); err != nil {
 		return err
 	}
 	b.publisher = publish.New(b.nats, b.js, publish.Config{
@@ -145,11 +148,11 @@ func (c config) readerToken() func() string {
 	return c.NatsReaderToken.value
 }
 
-func (b *bridge) streams() publish.Streams { return b.config.streams() }
+func (b *bridge) streams() streams.Config { return b.config.streams() }
 
 // streams are those of the configuration.
-func (c config) streams() publish.Streams {
-	return publish.Streams{
+func (c config) streams() streams.Config {
+	return streams.Config{
 		Names:    event.NewNames(c.SubjectPrefix),
 		Replicas: c.StreamReplicas,
 		MaxAge:   c.MaxAge,
@@ -189,9 +192,14 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 // leastLook is the least time between two looks at the streams while all is well.
 const leastLook = time.Second
 
-// ready says why the bridge cannot store a delivery now; nil when it can.
+// ready says why the bridge cannot store a delivery now; nil when it can. A missing stream comes with what to do: who looks
+// at /readyz may not see the log.
 func (b *bridge) ready(ctx context.Context) error {
-	if err := b.publisher.Ready(ctx); err != nil {
+	err := b.publisher.Ready(ctx)
+	if _, missing := errors.AsType[*streams.MissingError](err); missing {
+		return fmt.Errorf("%w: %s", err, advice(err))
+	}
+	if err != nil {
 		return err
 	}
 	return b.publisher.CaughtUp(ctx)

@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/noanswer"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // The oldest NATS server that has what the streams need.
@@ -98,13 +98,13 @@ func (d *doctor) checkVersion(version string) {
 }
 
 func (d *doctor) checkStreams(ctx context.Context, account *jetstream.AccountInfo, js jetstream.JetStream) {
-	streams := d.conf.streams()
+	config := d.conf.streams()
 	writable := true
-	for _, s := range publish.Verify(ctx, js, streams) {
+	for _, s := range streams.Verify(ctx, js, config) {
 		check := "stream " + s.Name
 		switch {
-		case s.Missing && d.conf.StreamManage == "create" && streams.MaxBytes == 0 && limitsSizes(account):
-			d.fail(check, "it does not exist, and cannot be made without a limit of size", sizeAdvice(&publish.SizeError{Unbound: true}))
+		case s.Missing && d.conf.StreamManage == "create" && config.MaxBytes == 0 && limitsSizes(account):
+			d.fail(check, "it does not exist, and cannot be made without a limit of size", sizeAdvice(&streams.SizeError{Unbound: true}))
 		case s.Missing && d.conf.StreamManage == "create":
 			d.warn(check, "it does not exist", "start the bridge, which creates it")
 		case s.Missing:
@@ -121,7 +121,7 @@ func (d *doctor) checkStreams(ctx context.Context, account *jetstream.AccountInf
 	if d.conf.NatsURL == "" {
 		d.ok("publishing", "the server is the bridge's own, and nobody else may")
 	} else if writable {
-		d.checkPublish(ctx, js, streams)
+		d.checkPublish(ctx, js, config)
 	}
 }
 
@@ -141,16 +141,16 @@ func limitsSizes(account *jetstream.AccountInfo) bool {
 // publishTime is how long the doctor waits for JetStream to check all writes.
 const publishTime = 3 * time.Second
 
-func (d *doctor) checkPublish(ctx context.Context, js jetstream.JetStream, streams publish.Streams) {
+func (d *doctor) checkPublish(ctx context.Context, js jetstream.JetStream, config streams.Config) {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
-	err := publish.TryWrites(ctx, js, streams)
+	err := streams.TryWrites(ctx, js, config)
 	if err == nil {
 		d.ok("publishing", "the bridge may write to the log and what is beside it, and remove what it retries")
 		return
 	}
-	n := streams.Names
-	api, buckets := publish.APIPrefix(js), ""
+	n := config.Names
+	api, buckets := streams.APIPrefix(js), ""
 	if d.conf.NatsDomain != "" {
 		buckets = api
 	}

@@ -20,6 +20,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // A waitStep is what happens in a minute of a story: a state is recorded, the position is taken, or the wait begins.
@@ -76,7 +77,7 @@ func storyOf(t *testing.T, key lifecycle.Key, maxAge time.Duration) *waitStory {
 	nc, js := server.Connect()
 	reader, reading := server.Connect()
 	names := event.NewNames(event.DefaultPrefix)
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true, MaxAge: maxAge}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true, MaxAge: maxAge}); err != nil {
 		t.Fatal(err)
 	}
 	return &waitStory{

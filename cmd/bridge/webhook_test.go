@@ -18,7 +18,7 @@ import (
 
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // A tinyMKIO has one project with nothing in it but webhook rules.
@@ -114,7 +114,7 @@ func makeStreams(t *testing.T, url string, way ...nats.Option) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: event.NewNames("mkio"), Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: event.NewNames("mkio"), Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 var names = event.NewNames(event.DefaultPrefix)
@@ -33,7 +34,7 @@ type fixture struct {
 func setUp(t *testing.T) *fixture {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)

@@ -9,7 +9,7 @@ import (
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/eventlog"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // A reader that follows the log ends when it is told to, though there is none.
@@ -17,7 +17,7 @@ func TestAFollowerEndsThoughTheLogIsAway(t *testing.T) {
 	defer broker.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		_, js := brokertest.Start(t).Connect()
-		if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+		if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())

@@ -16,6 +16,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 var benchEvents = flag.Int("events", 100_000, "how many events the log of a benchmark has")
@@ -26,7 +27,7 @@ func filled(b *testing.B) (*nats.Conn, jetstream.JetStream) {
 	b.Helper()
 	server := brokertest.Listen(b)
 	direct, own := server.Connect()
-	if err := publish.Ensure(b.Context(), own, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(b.Context(), own, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		b.Fatal(err)
 	}
 	for n := range *benchEvents {

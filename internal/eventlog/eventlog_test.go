@@ -16,6 +16,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/schematest"
+	"mkio-bridge/internal/streams"
 )
 
 var names = event.NewNames(event.DefaultPrefix)
@@ -34,7 +35,7 @@ type fixture struct {
 func setUp(t *testing.T) *fixture {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	return &fixture{
@@ -261,7 +262,7 @@ func TestALogThatNobodyMadeIsExplained(t *testing.T) {
 
 func TestAForeignMessageIsAnErrorNotAnEvent(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := js.Publish(t.Context(), "mkio.asset.vod.x.ready", []byte("{}")); err != nil {

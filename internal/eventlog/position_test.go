@@ -13,7 +13,7 @@ import (
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 func TestPositionsOutsideOfTheLog(t *testing.T) {
@@ -103,8 +103,8 @@ func followAnew(t *testing.T, restored int) {
 		if err := f.js.DeleteStream(t.Context(), names.EventStream()); err != nil {
 			t.Fatal(err)
 		}
-		anew := publish.Streams{Names: names, Replicas: 1, Create: true}
-		if err := publish.Ensure(t.Context(), f.js, anew); err != nil {
+		anew := streams.Config{Names: names, Replicas: 1, Create: true}
+		if err := streams.Ensure(t.Context(), f.js, anew); err != nil {
 			t.Fatal(err)
 		}
 		for n := range restored {

@@ -30,6 +30,7 @@ import (
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/schematest"
+	"mkio-bridge/internal/streams"
 )
 
 var names = event.NewNames(event.DefaultPrefix)
@@ -46,7 +47,7 @@ type fixture struct {
 func setUp(t *testing.T, change func(*ingest.Config)) *fixture {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, js: js, logs: &bridgetest.Buffer{}}

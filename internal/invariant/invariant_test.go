@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/invariant"
 	"mkio-bridge/internal/lifecycle"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 var (
@@ -72,7 +72,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, js := brokertest.Start(t).Connect()
-			if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+			if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 				t.Fatal(err)
 			}
 			running, stopped := observation(t, "Running", 1), observation(t, "Stopped", 2)
@@ -112,7 +112,7 @@ func write(t *testing.T, js jetstream.JetStream, o lifecycle.Observation, before
 
 func TestCheckFindsAnAlteredPayload(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	o := observation(t, "Running", 1)

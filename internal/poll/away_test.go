@@ -6,7 +6,7 @@ import (
 
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // What MK.IO would answer could not be recorded: it is not asked. A log that was made again knows nothing: everything is
@@ -33,7 +33,7 @@ func TestNothingIsAskedWhileTheLogIsAwayAndAllWhenItIsAnother(t *testing.T) {
 			w.t.Errorf("%d requests whose answers could not be recorded", asked)
 		}
 
-		if err := publish.Ensure(w.t.Context(), w.js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+		if err := streams.Ensure(w.t.Context(), w.js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 			w.t.Fatal(err)
 		}
 		time.Sleep(3 * sweep)
@@ -60,7 +60,7 @@ func TestALogThatIsAnotherAfterwardsIsNotProven(t *testing.T) {
 		}
 		w.mkio.Delete(w.key(lifecycle.Job, "t", "ep-1"))
 		time.Sleep(sweep)
-		if err := publish.Ensure(w.t.Context(), w.js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+		if err := streams.Ensure(w.t.Context(), w.js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 			w.t.Fatal(err)
 		}
 		w.start(lifecycle.Job)

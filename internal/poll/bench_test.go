@@ -27,6 +27,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 var benchRows = flag.Int("rows", 100_000, "how many jobs the list of a benchmark has")
@@ -110,7 +111,7 @@ func benchPage(row string, first, rows int) []byte {
 func benchLog(b testing.TB, client *mkio.Client) (*publish.Publisher, jetstream.JetStream) {
 	b.Helper()
 	nc, js := brokertest.Start(b).Connect()
-	if err := publish.Ensure(b.Context(), js, publish.Streams{Names: benchNames, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(b.Context(), js, streams.Config{Names: benchNames, Replicas: 1, Create: true}); err != nil {
 		b.Fatal(err)
 	}
 	encoder := event.Encoder{Names: benchNames, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}

@@ -27,6 +27,7 @@ import (
 	"mkio-bridge/internal/poll"
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/schematest"
+	"mkio-bridge/internal/streams"
 )
 
 var names = event.NewNames(event.DefaultPrefix)
@@ -70,7 +71,7 @@ func inWorld(t *testing.T, c mkiofake.Config, test func(w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := publish.Ensure(t.Context(), w.js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+		if err := streams.Ensure(t.Context(), w.js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())

@@ -12,6 +12,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // A resource whose last event has aged out of the log keeps its place in the state bucket, for a bridge that
@@ -19,7 +20,7 @@ import (
 func TestAResourceThatAgedOutGoesOn(t *testing.T) {
 	defer broker.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
-		f := setUpWith(t, publish.Streams{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
+		f := setUpWith(t, streams.Config{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
 		a, b := f.publisher(false, nil), f.publisher(false, nil)
 		channel := key(t, lifecycle.LiveChannel, "news-247")
 		f.want(a, told(channel, "Running", 1), lifecycle.Changed)
@@ -54,7 +55,7 @@ func TestAResourceThatAgedOutGoesOn(t *testing.T) {
 func TestFollowLearnsWhatOthersRecorded(t *testing.T) {
 	defer broker.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
-		f := setUpWith(t, publish.Streams{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
+		f := setUpWith(t, streams.Config{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
 		a, b := f.publisher(false, nil), f.publisher(false, nil)
 		channel := key(t, lifecycle.LiveChannel, "news-247")
 		follow(t, b)

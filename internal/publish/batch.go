@@ -12,6 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/streams"
 )
 
 // A committer puts messages into the log, each behind the sequence that it expects ([event.Message.Expect]).
@@ -177,7 +179,7 @@ func (c *committer) batch(round []*waiter) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err == nil || conflicted(err) {
+	if err == nil || streams.Conflicted(err) {
 		c.pace.batched(len(round), time.Since(began), time.Now())
 	} else { // it takes no batches, or none now
 		c.pace.rest(time.Now())

@@ -15,6 +15,7 @@ import (
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/streams"
 )
 
 // bridges returns the publishers of so many bridges on one new log.
@@ -22,13 +23,13 @@ func bridges(t *testing.T, count int) []*Publisher {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
 	names := event.NewNames(event.DefaultPrefix)
-	streams := Streams{Names: names, Replicas: 1, Create: true}
-	if err := Ensure(t.Context(), js, streams); err != nil {
+	config := streams.Config{Names: names, Replicas: 1, Create: true}
+	if err := streams.Ensure(t.Context(), js, config); err != nil {
 		t.Fatal(err)
 	}
 	all := make([]*Publisher, count)
 	for i := range all {
-		all[i] = New(nc, js, Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler), Streams: streams})
+		all[i] = New(nc, js, Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler), Streams: config})
 	}
 	return all
 }
@@ -137,7 +138,7 @@ func TestBatchesThatConflictAreLetBe(t *testing.T) {
 		}
 		p.committer.batch(round)
 		for _, w := range round {
-			if end := <-w.done; !conflicted(end.err) {
+			if end := <-w.done; !streams.Conflicted(end.err) {
 				t.Fatalf("round %d: %v", i, end.err)
 			}
 		}

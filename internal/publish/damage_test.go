@@ -14,6 +14,7 @@ import (
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // damaged fills a store with events, stops its server, has the log's last block spoilt and
@@ -24,7 +25,7 @@ func damaged(t *testing.T, events int, spoil func(block []byte) []byte, without 
 	f := &fixture{t: t, server: brokertest.StartIn(t, dir)}
 	nc, js := f.server.Connect()
 	f.js = js
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	p := f.publisher(false, nil)

@@ -14,6 +14,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/pause"
 	"mkio-bridge/internal/tail"
 )
 
@@ -128,7 +129,7 @@ func (p *Publisher) awaitView(ctx context.Context) (state jetstream.StreamState,
 			p.log.Warn("the state bucket lags behind the log; going on with what it has", "bucket", p.names.StateBucket(), "waited", waited)
 			return info.State, upTo, nil
 		}
-		if err := pause(ctx, viewLook); err != nil {
+		if err := pause.For(ctx, viewLook); err != nil {
 			return state, 0, err
 		}
 	}
@@ -218,7 +219,7 @@ func (p *Publisher) lostEnd(ctx context.Context, end, horizon uint64) (bool, err
 		if looks == endLooks {
 			return true, nil
 		}
-		if err := pause(ctx, endLook); err != nil {
+		if err := pause.For(ctx, endLook); err != nil {
 			return false, err
 		}
 		log, err := p.js.Stream(ctx, p.names.EventStream())
@@ -259,7 +260,7 @@ func (p *Publisher) Follow(ctx context.Context, told Told) {
 			continue // another consumer gets what this one did not; where it does not, all is read again
 		}
 		for level := slog.LevelWarn; ; level = slog.LevelDebug { // it is said once
-			if !errors.Is(err, errRemade) && pause(ctx, followRetry) != nil {
+			if !errors.Is(err, errRemade) && pause.For(ctx, followRetry) != nil {
 				return
 			}
 			if err = p.Load(ctx); err == nil {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/streams"
 )
 
 // A gate is shut while a stream cannot be written. Who comes then is refused at once: to wait for an answer that
@@ -131,7 +133,7 @@ const (
 // who asked has left, or has waited too long elsewhere, is no trouble either.
 func troubleOf(ctx context.Context, err error) error {
 	switch {
-	case err == nil, conflicted(err), refused(err, codeMessageTooLarge), refused(err, codeHeaderTooLarge),
+	case err == nil, streams.Conflicted(err), streams.Refused(err, codeMessageTooLarge), streams.Refused(err, codeHeaderTooLarge),
 		errors.Is(err, nats.ErrMaxPayload), ctx.Err() != nil:
 		return err
 	}

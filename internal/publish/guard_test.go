@@ -14,6 +14,7 @@ import (
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // guarded returns publishers as bridges have them, which look after the streams, and what they log.
@@ -25,7 +26,7 @@ func (f *fixture) guarded(n int, create bool) ([]*publish.Publisher, *bridgetest
 		nc, js := f.server.Connect()
 		p := publish.New(nc, js, publish.Config{
 			Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.NewTextHandler(&lines, nil)),
-			Streams: publish.Streams{Replicas: 1, Create: create}, Look: 5 * time.Second,
+			Streams: streams.Config{Replicas: 1, Create: create}, Look: 5 * time.Second,
 		})
 		if err := p.Load(f.t.Context()); err != nil {
 			f.t.Fatal(err)
@@ -115,7 +116,7 @@ func TestStreamsThatAreOnlyVerifiedAreWaitedFor(t *testing.T) {
 		f.want(p, told(job, "Queued", 1), lifecycle.Changed)
 		f.delete(names.StateStream(), names.EventStream())
 		time.Sleep(time.Minute)
-		f.notReady(p, "BRIDGE_STREAM_MANAGE=create")
+		f.notReady(p, "stream MKIO_EVENTS does not exist")
 		if _, err := f.observe(p, told(job, "Processing", 2)); err == nil {
 			t.Error("an event was acknowledged without a log")
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/streams"
 )
 
 // fresh returns where a resource stands now, given where it is remembered to be. What becomes no event must not rest on
@@ -36,13 +37,13 @@ func (p *Publisher) fresh(ctx context.Context, resource string, at place) (place
 func (p *Publisher) lastSequence(ctx context.Context, resource string) (uint64, error) {
 	asking, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
-	_, err := p.js.PublishMsg(asking, &nats.Msg{Subject: p.names.Prefix() + "." + probeSubject, Header: nats.Header{
+	_, err := p.js.PublishMsg(asking, &nats.Msg{Subject: streams.ProbeSubject(p.names.Prefix()), Header: nats.Header{
 		event.HeaderProbe:                       {"head"},
 		jetstream.ExpectedStreamHeader:          {p.names.EventStream()},
 		jetstream.ExpectedLastSubjSeqSubjHeader: {p.names.Filter(resource)},
 		jetstream.ExpectedLastSubjSeqHeader:     {strconv.FormatUint(math.MaxInt64, 10)},
 	}})
-	if refused(err, codeWrongLastSequence) {
+	if streams.Refused(err, streams.CodeWrongLastSequence) {
 		api, _ := errors.AsType[*jetstream.APIError](err)
 		var last uint64
 		if _, err := fmt.Sscanf(api.Description, "wrong last sequence: %d", &last); err != nil {
@@ -51,7 +52,7 @@ func (p *Publisher) lastSequence(ctx context.Context, resource string) (uint64, 
 		return last, nil
 	}
 	switch {
-	case conflicted(err): // another write is under way
+	case streams.Conflicted(err): // another write is under way
 		return 0, nil
 	case err == nil:
 		return 0, fmt.Errorf("stream %s does not check the sequence that a write expects", p.names.EventStream())

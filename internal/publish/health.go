@@ -10,16 +10,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/noanswer"
+	"mkio-bridge/internal/streams"
 )
 
-// health is what the last probes and surveys found. It belongs to who has the turn, but for what is atomic and for the
-// survey, which has a lock of its own.
+// health is what the last probes and surveys found. It belongs to who has the turn, but for what is atomic.
 type health struct {
 	turn   chan struct{} // holds a token while somebody probes
-	stuck  error         // why the last whole probe could not write; nil: it could
-	at     time.Time     // when it ended
+	at     time.Time     // when the last whole probe ended
 	proven proof
-	survey survey
 
 	unapplied         atomic.Uint64 // deliveries that became no event
 	unappliedPermille atomic.Uint64 // of the room for them that is taken
@@ -49,15 +47,16 @@ func (p *Publisher) Ready(ctx context.Context) error {
 		return ctx.Err()
 	}
 	recent := time.Since(p.health.at) < readyFor
-	stuck := p.health.stuck
 	<-p.health.turn
-	if p.health.survey.never() {
-		p.lookAtStreams(context.WithoutCancel(ctx), lookWait)
+	if !p.streams.Surveyed() {
+		surveying, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWait)
+		defer cancel()
+		p.survey(surveying)
 	}
 	if !recent {
-		stuck = p.probe(context.WithoutCancel(ctx))
+		p.probe(context.WithoutCancel(ctx))
 	}
-	if err := p.health.survey.condition(p.streams).with(stuck); err != nil {
+	if err := p.streams.Err(); err != nil {
 		rouse(p.wake)
 		return err
 	}
@@ -72,31 +71,31 @@ func (p *Publisher) Trouble() error {
 	return nil
 }
 
-// probe has JetStream store something, one caller at a time, and says why it could not store an event. What it finds
+// probe has JetStream store something, one caller at a time, and notes why it could not store an event. What it finds
 // opens and closes the circuit breakers: what JetStream's API answers, or does not answer, says nothing about writes.
-func (p *Publisher) probe(ctx context.Context) error {
+func (p *Publisher) probe(ctx context.Context) {
 	p.health.turn <- struct{}{}
 	defer func() { <-p.health.turn }()
 	if time.Since(p.health.at) < readyFor/2 { // somebody else probed meanwhile
-		return p.health.stuck
+		return
 	}
 	probing, cancel := context.WithTimeout(ctx, lookWait)
 	defer cancel()
 	through, _ := p.gate.pass()
 	stuck := p.writable(probing)
 	if ctx.Err() != nil {
-		return stuck // the bridge stops: that is nobody's trouble
+		return // the bridge stops: that is nobody's trouble
 	}
 	if stuck != nil {
 		p.gate.shut(through, trouble{stuck})
 	} else {
 		p.gate.open()
-		if _, err := p.aside.pass(); err != nil && tryPublish(probing, p.js, p.names.UnappliedStream(), p.names.UnappliedPrefix()+"."+probeSubject) == nil {
+		if _, err := p.aside.pass(); err != nil && streams.TryWrite(probing, p.js, p.names.UnappliedStream(), p.names.UnappliedPrefix()) == nil {
 			p.aside.open()
 		}
 	}
-	p.health.stuck, p.health.at = stuck, time.Now()
-	return stuck
+	p.streams.NoteWrites(stuck)
+	p.health.at = time.Now()
 }
 
 // writable says why no event may be written now; nil when one may.
@@ -107,7 +106,7 @@ func (p *Publisher) writable(ctx context.Context) error {
 	if err := p.stores(ctx); err != nil {
 		return err
 	}
-	if err := p.health.survey.condition(p.streams).stuck; err != nil {
+	if err := p.streams.LogErr(); err != nil {
 		return err
 	}
 	if p.Trouble() == nil {
@@ -146,7 +145,7 @@ func (p *Publisher) stores(ctx context.Context) error {
 	if p.Trouble() == nil && proven.reconnects == now.reconnects && now.at.Sub(proven.at) < provenBy {
 		return nil
 	}
-	if err := TryPublish(ctx, p.js, p.streams); err != nil {
+	if err := streams.TryWrite(ctx, p.js, p.names.EventStream(), p.names.Prefix()); err != nil {
 		return err
 	}
 	p.health.proven = now

@@ -10,14 +10,14 @@ import (
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // onServer is a fixture on a server whose streams are made, or are there already.
 func onServer(t *testing.T, server brokertest.Server) (*fixture, *nats.Conn) {
 	t.Helper()
 	nc, js := server.Connect()
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	return &fixture{t: t, server: server, js: js}, nc

@@ -7,6 +7,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/streams"
 )
 
 // What becomes of one write of an event.
@@ -130,7 +131,7 @@ func (m *metrics) acked(o lifecycle.Observation, asked time.Time) {
 
 // unacked counts a write that was not acknowledged.
 func (m *metrics) unacked(o lifecycle.Observation, err error) {
-	if conflicted(err) {
+	if streams.Conflicted(err) {
 		m.laneOf(o).conflict.Inc()
 		return
 	}

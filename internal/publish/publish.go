@@ -15,6 +15,8 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/pause"
+	"mkio-bridge/internal/streams"
 	"mkio-bridge/internal/tracing"
 )
 
@@ -30,12 +32,6 @@ const (
 // ErrUnavailable is for an observation that JetStream cannot store now. Observing it again is safe.
 var ErrUnavailable = errors.New("JetStream cannot store it now")
 
-// Codes with which JetStream refuses an expected sequence.
-const (
-	codeWrongLastSequence         jetstream.ErrorCode = 10071
-	codeWrongLastSequenceInFlight jetstream.ErrorCode = 10164 // on a replicated stream, while another write is under way
-)
-
 // Config is what a publisher needs to know.
 type Config struct {
 	Names   event.Names
@@ -45,8 +41,8 @@ type Config struct {
 	ByArrival bool
 	Log       *slog.Logger
 	Tracer    tracing.Tracer
-	Streams   Streams       // as [Ensure] made them: [Publisher.Follow] makes again what somebody deletes
-	Look      time.Duration // between two looks at them while all is well; 0: half a minute
+	Streams   streams.Config // as [streams.Ensure] made them: [Publisher.Follow] makes again what somebody deletes
+	Look      time.Duration  // between two looks at them while all is well; 0: half a minute
 }
 
 // A Publisher writes events. Its methods may be called from any number of goroutines.
@@ -72,18 +68,15 @@ type Publisher struct {
 	metrics   *metrics
 	ledger    *ledger
 
-	streams   Streams
-	lookEvery time.Duration
-	gate      *gate // of the log
-	aside     *gate // of what becomes no event
-	health    health
-	wake      chan struct{}                           // holds a token when the guard is to look
-	resurvey  chan struct{}                           // holds a token when the streams are to be looked at soon
-	told      string                                  // what was last logged of them; of who has the turn
-	reading   atomic.Pointer[context.CancelCauseFunc] // ends the tail, so that all is read again
+	streams *streams.Watcher
+	gate    *gate // of the log
+	aside   *gate // of what becomes no event
+	health  health
+	wake    chan struct{}                           // holds a token when the guard is to look
+	reading atomic.Pointer[context.CancelCauseFunc] // ends the tail, so that all is read again
 }
 
-// New returns a publisher on streams that [Ensure] has seen, by a JetStream as the broker makes it: it tries a write once.
+// New returns a publisher on streams that [streams.Ensure] has seen, by a JetStream as the broker makes it: it tries a write once.
 // [Publisher.Load] fills its memory.
 func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 	p := &Publisher{
@@ -100,16 +93,11 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		byArrival: c.ByArrival,
 		metrics:   newMetrics(),
 		ledger:    newLedger(),
-		streams:   c.Streams,
-		lookEvery: c.Look,
 		health:    health{turn: make(chan struct{}, 1)},
 		wake:      make(chan struct{}, 1),
-		resurvey:  make(chan struct{}, 1),
 	}
-	p.streams.Names = c.Names
-	if p.lookEvery == 0 {
-		p.lookEvery = quietLook
-	}
+	c.Streams.Names = c.Names
+	p.streams = streams.NewWatcher(js, c.Streams, c.Look, c.Log)
 	p.gate, p.aside = newGate(c.Names.EventStream(), c.Log, p.wake), newGate(c.Names.UnappliedStream(), c.Log, p.wake)
 	p.trims.Store(true) // until the log was seen to keep everything
 	return p
@@ -185,7 +173,7 @@ func (p *Publisher) observe(ctx context.Context, resource string, o lifecycle.Ob
 		case permanent(err), unanswered(err), troubled(err) && failed:
 			return verdict, err
 		case wait > retryWait:
-			if err := pause(ctx, wait); err != nil {
+			if err := pause.For(ctx, wait); err != nil {
 				return verdict, err
 			}
 		}
@@ -335,7 +323,7 @@ func permanent(err error) bool {
 		return true
 	}
 	_, answered := errors.AsType[*jetstream.APIError](err)
-	return answered && !conflicted(err)
+	return answered && !streams.Conflicted(err)
 }
 
 // unanswered says whether JetStream let a write wait until the end. Nobody waits for it again: whoever told us
@@ -346,26 +334,4 @@ func unanswered(err error) bool { return errors.Is(err, context.DeadlineExceeded
 func troubled(err error) bool {
 	_, ok := errors.AsType[trouble](err)
 	return ok
-}
-
-// conflicted says whether JetStream refused the expected sequence.
-func conflicted(err error) bool {
-	return refused(err, codeWrongLastSequence) || refused(err, codeWrongLastSequenceInFlight)
-}
-
-// refused says whether JetStream answered with a code.
-func refused(err error, code jetstream.ErrorCode) bool {
-	api, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && api.ErrorCode == code
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -20,6 +20,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/schematest"
+	"mkio-bridge/internal/streams"
 )
 
 var names = event.NewNames(event.DefaultPrefix)
@@ -36,14 +37,14 @@ type fixture struct {
 
 func setUp(t *testing.T) *fixture {
 	t.Helper()
-	return setUpWith(t, publish.Streams{Names: names, Replicas: 1, Create: true})
+	return setUpWith(t, streams.Config{Names: names, Replicas: 1, Create: true})
 }
 
-func setUpWith(t *testing.T, streams publish.Streams) *fixture {
+func setUpWith(t *testing.T, config streams.Config) *fixture {
 	t.Helper()
 	f := &fixture{t: t, server: brokertest.Start(t)}
 	_, f.js = f.server.Connect()
-	if err := publish.Ensure(t.Context(), f.js, streams); err != nil {
+	if err := streams.Ensure(t.Context(), f.js, config); err != nil {
 		t.Fatal(err)
 	}
 	return f

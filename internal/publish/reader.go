@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/streams"
 )
 
 // A reader looks up single events. It asks the stream's leader: a direct get may be answered by a
@@ -173,11 +173,6 @@ func earlierOf(resource string, h nats.Header, sequence uint64) (earlier, error)
 	return earlier{resource, fact, before}, nil
 }
 
-// APIPrefix is what the subjects of JetStream's API begin with: those of a domain have their own.
-func APIPrefix(js jetstream.JetStream) string {
-	return cmp.Or(js.Options().APIPrefix, jetstream.DefaultAPIPrefix)
-}
-
 // askLeader asks the stream's leader for one message; nil when there is none.
 func askLeader(ctx context.Context, js jetstream.JetStream, stream string, request map[string]any) (*stored, error) {
 	reading, cancel := context.WithTimeout(ctx, readWait)
@@ -186,7 +181,7 @@ func askLeader(ctx context.Context, js jetstream.JetStream, stream string, reque
 	if err != nil {
 		return nil, err
 	}
-	reply, err := js.Conn().RequestWithContext(reading, APIPrefix(js)+"STREAM.MSG.GET."+stream, body)
+	reply, err := js.Conn().RequestWithContext(reading, streams.APIPrefix(js)+"STREAM.MSG.GET."+stream, body)
 	if err != nil {
 		return nil, readError{err}
 	}

@@ -49,11 +49,10 @@ func TestALogWhoseEndIsToldTooEarlyIsNoOther(t *testing.T) {
 		if err := p.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		infos, wrong := p.askForStreams(t.Context()) // an empty log
-		for name, err := range wrong {
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
+		answers := p.ask(t.Context()) // an empty log
+		infos := answers.Infos
+		if p.streams.Note(answers); p.streams.Err() != nil {
+			t.Fatal(p.streams.Err())
 		}
 		key, err := lifecycle.NewKey(lifecycle.Job, "aurora-vod", "ladder-hd", "ep-1")
 		if err != nil {

@@ -8,18 +8,18 @@ import (
 
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/lifecycle"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 // remake deletes streams, and makes again what is missing.
-func (f *fixture) remake(streams ...string) {
+func (f *fixture) remake(deleted ...string) {
 	f.t.Helper()
-	for _, name := range streams {
+	for _, name := range deleted {
 		if err := f.js.DeleteStream(f.t.Context(), name); err != nil {
 			f.t.Fatal(err)
 		}
 	}
-	if err := publish.Ensure(f.t.Context(), f.js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(f.t.Context(), f.js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		f.t.Fatal(err)
 	}
 	f.told = nil

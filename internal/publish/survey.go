@@ -4,154 +4,47 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"strings"
-	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/streams"
 )
 
-// A survey is what JetStream last answered about the streams. Its API has one queue for all who ask, readers as well, and
-// answers late or never while that is full: an answer that does not come changes nothing here.
-type survey struct {
-	mu      sync.Mutex
-	made    bool             // at least one survey has ended
-	streams map[string]error // what is wrong with each; nil: nothing, as far as was answered
-	log     error            // why the log must not be written though it is there
-}
-
-// A condition is how the streams are, as far as JetStream has answered.
-type condition struct {
-	missing []string // streams
-	unfit   []error  // what of the streams is not as it must be
-	stuck   error    // why the log must not be written
-}
-
-// condition sums up what was answered about the streams, in their order. What is not as it should be may still take
-// writes. The log and the state bucket must be there: without the bucket nobody knows what has aged out.
-func (s *survey) condition(streams Streams) condition {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := condition{stuck: s.log}
-	for _, want := range streams.all() {
-		err := s.streams[want.Name]
-		missing := errors.Is(err, jetstream.ErrStreamNotFound)
-		if missing {
-			c.missing = append(c.missing, want.Name)
-		}
-		needed := want.Name == streams.Names.EventStream() || want.Name == streams.Names.StateStream()
-		switch {
-		case err == nil:
-		case missing && needed && c.stuck == nil:
-			c.stuck = err
-		default:
-			c.unfit = append(c.unfit, err)
-		}
-	}
-	return c
-}
-
-// with says all that is wrong, stuck included, which is why nothing can be written; nil: nothing is wrong.
-func (c condition) with(stuck error) error {
-	all := c.unfit
-	if c.stuck == nil {
-		c.stuck = stuck
-	}
-	if c.stuck != nil {
-		all = append(all, c.stuck)
-	}
-	switch len(all) {
-	case 0:
-		return nil
-	case 1:
-		return all[0]
-	}
-	words := make([]string, len(all))
-	for i, err := range all {
-		words[i] = err.Error()
-	}
-	return fmt.Errorf("%s", strings.Join(words, "; besides, "))
-}
-
-// lookAtStreams asks about every stream and notes what is answered; it returns whether all was.
-func (p *Publisher) lookAtStreams(ctx context.Context, within time.Duration) (answered bool) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
+// survey asks about every stream, judges whether the log is the one that is remembered, and notes both; it returns whether
+// JetStream answered all.
+func (p *Publisher) survey(ctx context.Context) (answered bool) {
 	through, _ := p.gate.pass()
 	horizon := p.Horizon()
-	infos, wrong := p.askForStreams(ctx)
-	answered = len(wrong) == len(p.streams.all())
-	log, view := infos[p.names.EventStream()], infos[p.names.StateStream()]
+	answers := p.ask(ctx)
+	answered = answers.All()
+	log, view := answers.Infos[p.names.EventStream()], answers.Infos[p.names.StateStream()]
 	var other error
 	if log != nil && view != nil {
 		other = p.sameLog(ctx, log, view, horizon)
 	}
-	s := &p.health.survey
-	s.note(wrong)
+	p.streams.Note(answers)
 	if _, ok := errors.AsType[otherLog](other); ok || other == nil && log != nil && view != nil {
-		s.noteLog(other)
+		p.streams.NoteLog(other)
 	} else if other != nil {
 		answered = false
 	}
-	if stuck := s.condition(p.streams).stuck; stuck != nil && ctx.Err() == nil {
+	if stuck := p.streams.LogErr(); stuck != nil && ctx.Err() == nil {
 		p.gate.shut(through, trouble{stuck})
 	}
 	return answered
 }
 
-func (s *survey) note(wrong map[string]error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.made = true
-	if s.streams == nil {
-		s.streams = map[string]error{}
-	}
-	maps.Copy(s.streams, wrong)
-}
-
-func (s *survey) noteLog(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.log = err
-}
-
-func (s *survey) never() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !s.made
-}
-
-// askForStreams asks about every stream at the same time. wrong has an entry for each of which JetStream answered how it
-// is, nil where it is as it must be.
-func (p *Publisher) askForStreams(ctx context.Context) (infos map[string]*jetstream.StreamInfo, wrong map[string]error) {
-	asked := p.streams
-	asked.Create = false
-	wanted := asked.all()
-	found, errs := make([]*jetstream.StreamInfo, len(wanted)), make([]error, len(wanted))
-	var asking sync.WaitGroup
-	for i, want := range wanted {
-		asking.Go(func() { found[i], errs[i] = ensure(ctx, p.js, want, asked) })
-	}
-	asking.Wait()
-	infos, wrong = map[string]*jetstream.StreamInfo{}, map[string]error{}
-	for i, want := range wanted {
-		if found[i] != nil {
-			infos[want.Name] = found[i]
-		}
-		if found[i] != nil || errors.Is(errs[i], jetstream.ErrStreamNotFound) {
-			wrong[want.Name] = errs[i]
-		}
-	}
-	if info := infos[p.names.UnappliedStream()]; info != nil {
+// ask asks about every stream, and notes how full what became no event is, and where the log ends.
+func (p *Publisher) ask(ctx context.Context) streams.Answers {
+	answers := p.streams.Ask(ctx)
+	if info := answers.Infos[p.names.UnappliedStream()]; info != nil {
 		p.health.noteUnapplied(info)
 	}
-	if info := infos[p.names.EventStream()]; info != nil && info.State.NumDeleted == 0 { // else the last may be gone
+	if info := answers.Infos[p.names.EventStream()]; info != nil && info.State.NumDeleted == 0 { // else the last may be gone
 		p.noteEnd(info.State.LastSeq)
 	}
-	return infos, wrong
+	return answers
 }
 
 // otherLog is for a log that is not the one that is remembered, or not the one that the state bucket is filled from.
@@ -185,8 +78,8 @@ func (p *Publisher) stillSameLog(ctx context.Context) error {
 		return nil
 	}
 	horizon := p.Horizon()
-	infos, _ := p.askForStreams(ctx)
-	log, view := infos[p.names.EventStream()], infos[p.names.StateStream()]
+	answers := p.ask(ctx)
+	log, view := answers.Infos[p.names.EventStream()], answers.Infos[p.names.StateStream()]
 	if log == nil || view == nil {
 		return fmt.Errorf("%s takes writes, and JetStream does not answer whether it is the log that was read", p.names.EventStream())
 	}

@@ -6,6 +6,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/streams"
 	"mkio-bridge/internal/tracing"
 )
 
@@ -28,7 +29,7 @@ func endObserve(span trace.Span, o lifecycle.Observation, verdict lifecycle.Verd
 
 // endPublish tells which event was written, by its id. That somebody else was first is an answer, and no error.
 func (p *Publisher) endPublish(span trace.Span, id string, o lifecycle.Observation, stored place, err error) {
-	conflict := conflicted(err)
+	conflict := streams.Conflicted(err)
 	if conflict {
 		err = nil
 	}

@@ -12,6 +12,8 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/pause"
+	"mkio-bridge/internal/streams"
 	"mkio-bridge/internal/tracing"
 )
 
@@ -38,18 +40,18 @@ func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) (err error)
 	for wait := retryWait; ; wait = min(2*wait, maxWait) {
 		_, err = p.js.PublishMsg(publishing, msg,
 			jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithExpectStream(p.names.UnappliedStream()), jetstream.WithRetryAttempts(0))
-		if !refused(err, codeWrongLastSequenceInFlight) || pause(publishing, wait) != nil {
+		if !streams.Refused(err, streams.CodeWrongLastSequenceInFlight) || pause.For(publishing, wait) != nil {
 			break
 		}
 	}
 	switch {
 	case err == nil:
 		p.aside.worked()
-	case refused(err, codeNotStored):
+	case streams.Refused(err, codeNotStored):
 		// It is full, as a rule: that is no news to wait for, and room is made by whoever reads it.
 		p.metrics.failed.Inc()
 		return fmt.Errorf("%w: keep a delivery on %s: %w: when %s is full, look through it and purge it, or raise its max_bytes", ErrUnavailable, msg.Subject, err, p.names.UnappliedStream())
-	case !refused(err, codeWrongLastSequence):
+	case !streams.Refused(err, streams.CodeWrongLastSequence):
 		if unanswered(err) {
 			p.aside.shut(through, troubleOf(ctx, err))
 		}

@@ -17,6 +17,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/schematest"
+	"mkio-bridge/internal/streams"
 )
 
 func unapplied(body string) lifecycle.Unapplied {
@@ -161,7 +162,7 @@ func TestWhatHasNoRoomIsRefusedAndNothingIsDropped(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := publish.Ensure(t.Context(), f.js, publish.Streams{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour}); err != nil {
+	if err := streams.Ensure(t.Context(), f.js, streams.Config{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	p := f.publisher(false, nil)

@@ -20,6 +20,7 @@ import (
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/replay"
 	"mkio-bridge/internal/schematest"
+	"mkio-bridge/internal/streams"
 )
 
 var names = event.NewNames(event.DefaultPrefix)
@@ -30,7 +31,7 @@ var noon = time.Date(2031, 3, 4, 12, 0, 0, 0, time.UTC)
 func setUp(t *testing.T, events int) (*nats.Conn, jetstream.JetStream) {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	p := publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)})

@@ -13,6 +13,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 	"mkio-bridge/internal/witness"
 )
 
@@ -21,7 +22,7 @@ import (
 func TestTheWitnessFindsWhatWasNot(t *testing.T) {
 	nc, js := brokertest.Start(t).Connect()
 	names := event.NewNames(event.DefaultPrefix)
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	job := func(name string) lifecycle.Key {
@@ -52,7 +53,7 @@ func TestTheWitnessFindsWhatWasNot(t *testing.T) {
 func TestTheWitnessFindsWhatCameTooEarly(t *testing.T) {
 	nc, js := brokertest.Start(t).Connect()
 	names := event.NewNames(event.DefaultPrefix)
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	live := func(name string) lifecycle.Key {

@@ -14,7 +14,7 @@ import (
 
 	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/event"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 	"mkio-bridge/internal/torture"
 )
 
@@ -34,7 +34,7 @@ func TestAKilledServerComesBackWithItsStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := event.NewNames(event.DefaultPrefix)
-	if err := publish.Ensure(ctx, c.JS, publish.Streams{Names: names, Replicas: 3, Create: true}); err != nil {
+	if err := streams.Ensure(ctx, c.JS, streams.Config{Names: names, Replicas: 3, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	fill(t, c.JS, 12<<20)

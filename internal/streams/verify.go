@@ -1,4 +1,4 @@
-package publish
+package streams
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"mkio-bridge/internal/noanswer"
 )
 
-// A StreamState says how a stream was found.
-type StreamState struct {
+// A State says how a stream was found.
+type State struct {
 	Name    string
 	Missing bool
 	Unfit   bool  // it is there, and not as the bridge needs it
@@ -23,12 +23,12 @@ type StreamState struct {
 }
 
 // Verify looks at each stream, as Ensure does, and changes nothing.
-func Verify(ctx context.Context, js jetstream.JetStream, s Streams) []StreamState {
-	var all []StreamState
-	s.Create = false
-	for _, want := range s.all() {
-		state := StreamState{Name: want.Name}
-		state.Err = ensureAlone(ctx, js, want, s)
+func Verify(ctx context.Context, js jetstream.JetStream, c Config) []State {
+	var all []State
+	c.Create = false
+	for _, want := range c.all() {
+		state := State{Name: want.Name}
+		state.Err = ensureAlone(ctx, js, want, c)
 		state.Missing = errors.Is(state.Err, jetstream.ErrStreamNotFound)
 		_, state.Unfit = errors.AsType[unfit](state.Err)
 		all = append(all, state)
@@ -36,22 +36,22 @@ func Verify(ctx context.Context, js jetstream.JetStream, s Streams) []StreamStat
 	return all
 }
 
-// probeSubject is what a try to write is published on, below a stream's prefix.
-const probeSubject = "doctor.none.none.none"
+// ProbeSubject is what a try to write is published on, below the prefix of a stream's subjects.
+func ProbeSubject(prefix string) string { return prefix + ".doctor.none.none.none" }
 
 // TryWrites says whether this connection may write all that a bridge writes, and remove what it retries. Nothing is
 // written, and nothing removed.
-func TryWrites(ctx context.Context, js jetstream.JetStream, s Streams) error {
-	n := s.Names
-	for _, try := range []struct{ stream, subject string }{
-		{n.EventStream(), n.Prefix() + "." + probeSubject},
-		{n.UnappliedStream(), n.UnappliedPrefix() + "." + probeSubject},
-		{n.AuditStream(), n.AuditPrefix() + "." + probeSubject},
-		{"KV_" + n.LeaseBucket(), "$KV." + n.LeaseBucket() + "." + probeSubject},
-		{"KV_" + n.NotesBucket(), "$KV." + n.NotesBucket() + "." + probeSubject},
+func TryWrites(ctx context.Context, js jetstream.JetStream, c Config) error {
+	n := c.Names
+	for _, try := range []struct{ stream, prefix string }{
+		{n.EventStream(), n.Prefix()},
+		{n.UnappliedStream(), n.UnappliedPrefix()},
+		{n.AuditStream(), n.AuditPrefix()},
+		{"KV_" + n.LeaseBucket(), "$KV." + n.LeaseBucket()},
+		{"KV_" + n.NotesBucket(), "$KV." + n.NotesBucket()},
 	} {
-		trying, stop := noanswer.UntilForbidden(ctx, js.Conn(), try.subject)
-		err := tryPublish(trying, js, try.stream, try.subject)
+		trying, stop := noanswer.UntilForbidden(ctx, js.Conn(), ProbeSubject(try.prefix))
+		err := TryWrite(trying, js, try.stream, try.prefix)
 		stop()
 		if err != nil {
 			return err
@@ -74,19 +74,15 @@ func tryDrop(ctx context.Context, js jetstream.JetStream, name string) error {
 	return fmt.Errorf("try to delete from %s, as a retry does: %w", name, noanswer.Why(ctx, js, err, name))
 }
 
-// TryPublish says whether this connection may write to the log, and whether the log has a leader. Nothing is
-// written. Those who subscribe to the log's subjects without JetStream see an empty message of no kind, with the header Mkio-Probe.
-func TryPublish(ctx context.Context, js jetstream.JetStream, s Streams) error {
-	return tryPublish(ctx, js, s.Names.EventStream(), s.Names.Prefix()+"."+probeSubject)
-}
-
-// tryPublish asks a stream for what it must refuse, an expected sequence that none reaches: only who may write is
-// refused for that, and only by a leader.
-func tryPublish(ctx context.Context, js jetstream.JetStream, stream, subject string) error {
+// TryWrite asks a stream for what it must refuse, an expected sequence that none reaches: only who may write to its subjects
+// is refused for that, and only by a leader. Nothing is written. Those who subscribe to the subjects without JetStream see
+// an empty message of no kind, with the header Mkio-Probe.
+func TryWrite(ctx context.Context, js jetstream.JetStream, stream, prefix string) error {
+	subject := ProbeSubject(prefix)
 	_, err := js.PublishMsg(ctx, &nats.Msg{Subject: subject, Header: nats.Header{event.HeaderProbe: {"write"}}},
 		jetstream.WithExpectStream(stream), jetstream.WithExpectLastSequencePerSubject(math.MaxInt64), jetstream.WithRetryAttempts(0))
 	switch {
-	case conflicted(err):
+	case Conflicted(err):
 		return nil
 	case err == nil:
 		return fmt.Errorf("stream %s does not check the sequence that a write expects", stream)

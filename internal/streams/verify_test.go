@@ -1,4 +1,4 @@
-package publish_test
+package streams_test
 
 import (
 	"strings"
@@ -7,14 +7,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/brokertest"
-	"mkio-bridge/internal/lifecycle"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 func TestVerifyTellsEachStream(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
-	streams := publish.Streams{Names: names, Replicas: 1, Create: true}
-	for _, s := range publish.Verify(t.Context(), js, streams) {
+	config := streams.Config{Names: names, Replicas: 1, Create: true}
+	for _, s := range streams.Verify(t.Context(), js, config) {
 		if !s.Missing || s.Err == nil {
 			t.Errorf("before: %+v", s)
 		}
@@ -22,10 +21,10 @@ func TestVerifyTellsEachStream(t *testing.T) {
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "MKIO_UNAPPLIED", Subjects: []string{"else.>"}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := publish.Ensure(t.Context(), js, streams); err == nil {
+	if err := streams.Ensure(t.Context(), js, config); err == nil {
 		t.Fatal("a wrong stream was taken")
 	}
-	for _, s := range publish.Verify(t.Context(), js, streams) {
+	for _, s := range streams.Verify(t.Context(), js, config) {
 		switch s.Name {
 		case "MKIO_EVENTS", "KV_mkio_state":
 			if s.Missing || s.Err != nil {
@@ -43,16 +42,16 @@ func TestVerifyTellsEachStream(t *testing.T) {
 	}
 }
 
-func TestTryPublishWritesNothing(t *testing.T) {
+func TestTryWriteWritesNothing(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
-	streams := publish.Streams{Names: names, Replicas: 1, Create: true}
-	if err := publish.TryPublish(t.Context(), js, streams); err == nil {
+	config := streams.Config{Names: names, Replicas: 1, Create: true}
+	if err := streams.TryWrite(t.Context(), js, names.EventStream(), names.Prefix()); err == nil {
 		t.Error("there is no log to write to")
 	}
-	if err := publish.Ensure(t.Context(), js, streams); err != nil {
+	if err := streams.Ensure(t.Context(), js, config); err != nil {
 		t.Fatal(err)
 	}
-	if err := publish.TryPublish(t.Context(), js, streams); err != nil {
+	if err := streams.TryWrite(t.Context(), js, names.EventStream(), names.Prefix()); err != nil {
 		t.Error(err)
 	}
 	stream, err := js.Stream(t.Context(), "MKIO_EVENTS")
@@ -63,30 +62,32 @@ func TestTryPublishWritesNothing(t *testing.T) {
 
 // To remove what a retry found is tried as well, and nothing is removed; a stream that forbids it is told.
 func TestTryWritesChangesNothing(t *testing.T) {
-	f := setUp(t)
-	streams := publish.Streams{Names: names, Replicas: 1}
-	kept := lifecycle.Unapplied{Reason: lifecycle.ReasonMalformed, Body: []byte("{}"), Digest: strings.Repeat("0", 64), Length: 2}
-	if err := f.publisher(false, nil).Keep(t.Context(), kept); err != nil {
+	_, js := brokertest.Start(t).Connect()
+	config := streams.Config{Names: names, Replicas: 1, Create: true}
+	if err := streams.Ensure(t.Context(), js, config); err != nil {
 		t.Fatal(err)
 	}
-	if err := publish.TryWrites(t.Context(), f.js, streams); err != nil {
+	if _, err := js.Publish(t.Context(), names.UnappliedPrefix()+".malformed.0", []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	if err := streams.TryWrites(t.Context(), js, config); err != nil {
 		t.Error(err)
 	}
 	for name, want := range map[string]uint64{"MKIO_EVENTS": 0, "MKIO_UNAPPLIED": 1, "MKIO_AUDIT": 0, "KV_mkio_lease": 0} {
-		if stream, err := f.js.Stream(t.Context(), name); err != nil || stream.CachedInfo().State.Msgs != want || stream.CachedInfo().State.LastSeq != want {
+		if stream, err := js.Stream(t.Context(), name); err != nil || stream.CachedInfo().State.Msgs != want || stream.CachedInfo().State.LastSeq != want {
 			t.Errorf("%s has changed: %+v, %v", name, stream, err)
 		}
 	}
-	stream, err := f.js.Stream(t.Context(), "MKIO_UNAPPLIED")
+	stream, err := js.Stream(t.Context(), "MKIO_UNAPPLIED")
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := stream.CachedInfo().Config
-	config.DenyDelete = true
-	if _, err := f.js.UpdateStream(t.Context(), config); err != nil {
+	denied := stream.CachedInfo().Config
+	denied.DenyDelete = true
+	if _, err := js.UpdateStream(t.Context(), denied); err != nil {
 		t.Fatal(err)
 	}
-	if err := publish.TryWrites(t.Context(), f.js, streams); err == nil || !strings.Contains(err.Error(), "MKIO_UNAPPLIED") {
+	if err := streams.TryWrites(t.Context(), js, config); err == nil || !strings.Contains(err.Error(), "MKIO_UNAPPLIED") {
 		t.Errorf("a stream that forbids deletes: %v", err)
 	}
 }

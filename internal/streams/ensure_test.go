@@ -1,6 +1,7 @@
-package publish_test
+package streams_test
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -10,17 +11,19 @@ import (
 
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
+
+var names = event.NewNames(event.DefaultPrefix)
 
 func TestStreamsAreCreatedOnceByAnyNumberOfBridges(t *testing.T) {
 	server := brokertest.Start(t)
-	streams := publish.Streams{Names: event.NewNames("Acme-1"), Replicas: 1, Create: true}
+	config := streams.Config{Names: event.NewNames("Acme-1"), Replicas: 1, Create: true}
 	var wg sync.WaitGroup
 	for range 8 {
 		_, js := server.Connect()
 		wg.Go(func() {
-			if err := publish.Ensure(t.Context(), js, streams); err != nil {
+			if err := streams.Ensure(t.Context(), js, config); err != nil {
 				t.Error(err)
 			}
 		})
@@ -35,16 +38,16 @@ func TestStreamsAreCreatedOnceByAnyNumberOfBridges(t *testing.T) {
 	if _, err := js.KeyValue(t.Context(), "acme-1_state"); err != nil {
 		t.Errorf("the state bucket is none: %v", err)
 	}
-	streams.Create = false
-	if err := publish.Ensure(t.Context(), js, streams); err != nil {
+	config.Create = false
+	if err := streams.Ensure(t.Context(), js, config); err != nil {
 		t.Errorf("verify: %v", err)
 	}
 }
 
 func TestMissingStreamsAreAnErrorWhereTheyAreOnlyVerified(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
-	err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1})
-	if err == nil || !strings.Contains(err.Error(), "MKIO_EVENTS does not exist") || !strings.Contains(err.Error(), "BRIDGE_STREAM_MANAGE=create") {
+	err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1})
+	if missing, ok := errors.AsType[*streams.MissingError](err); !ok || missing.Stream != "MKIO_EVENTS" || !strings.Contains(err.Error(), "MKIO_EVENTS does not exist") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -94,7 +97,7 @@ func TestAWrongStreamIsExplainedAndLeftAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := stream.CachedInfo().Config
-			err = publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true})
+			err = streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true})
 			for _, want := range tt.want {
 				if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), tt.is.Name) {
 					t.Errorf("error %v, want %q", err, want)
@@ -118,7 +121,15 @@ func TestLimitsAreTheOperatorsToChoose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := publish.Ensure(t.Context(), js, publish.Streams{Names: names, Replicas: 1, Create: true}); err != nil {
+	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestMoreReplicasThanServersAreAnErrorOfTheirOwn(t *testing.T) {
+	_, js := brokertest.Start(t).Connect()
+	err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 3, Create: true})
+	if replicas, ok := errors.AsType[*streams.ReplicasError](err); !ok || replicas.Stream != "MKIO_EVENTS" || replicas.Replicas != 3 {
+		t.Errorf("error %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package publish_test
+package streams_test
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/brokertest"
-	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/streams"
 )
 
 var update = flag.Bool("update", false, "write deploy/streams")
@@ -24,14 +24,14 @@ var update = flag.Bool("update", false, "write deploy/streams")
 const manifests = "../../deploy/streams"
 
 // production are the streams as the manifests have them: on a cluster.
-var production = publish.Streams{Names: names, Replicas: 3}
+var production = streams.Config{Names: names, Replicas: 3}
 
 // TestTheManifestsAreOfTheStreams keeps deploy/streams as the streams are here. With -update it writes them.
 func TestTheManifestsAreOfTheStreams(t *testing.T) {
 	var nack bytes.Buffer
 	nack.WriteString("# The streams of mkio-bridge for NACK, the JetStream controller: docs/streams.md says how they are used.\n" +
-		"# Written by go test ./internal/publish -run Manifests -update; do not edit.\n")
-	for _, config := range publish.AllStreams(production) {
+		"# Written by go test ./internal/streams -run Manifests -update; do not edit.\n")
+	for _, config := range streams.All(production) {
 		var asJSON bytes.Buffer
 		encoder := json.NewEncoder(&asJSON)
 		encoder.SetEscapeHTML(false)
@@ -58,7 +58,7 @@ func checkFile(t *testing.T, name string, want []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(is, want) {
-		t.Errorf("%s is not as the streams are: go test ./internal/publish -run Manifests -update", path)
+		t.Errorf("%s is not as the streams are: go test ./internal/streams -run Manifests -update", path)
 	}
 }
 
@@ -134,7 +134,7 @@ func nackSources(config jetstream.StreamConfig) []any {
 // Streams that are made of the files are as the bridge needs them.
 func TestStreamsOfTheManifestsAreAsTheBridgeNeedsThem(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
-	for _, config := range publish.AllStreams(production) { // in the order in which they can be made
+	for _, config := range streams.All(production) { // in the order in which they can be made
 		content, err := os.ReadFile(filepath.Join(manifests, config.Name+".json"))
 		if err != nil {
 			t.Fatal(err)
@@ -148,7 +148,7 @@ func TestStreamsOfTheManifestsAreAsTheBridgeNeedsThem(t *testing.T) {
 			t.Fatalf("%s: %v", config.Name, err)
 		}
 	}
-	for _, s := range publish.Verify(t.Context(), js, publish.Streams{Names: names, Replicas: 1}) {
+	for _, s := range streams.Verify(t.Context(), js, streams.Config{Names: names, Replicas: 1}) {
 		if s.Err != nil {
 			t.Errorf("%s: %v", s.Name, s.Err)
 		}
