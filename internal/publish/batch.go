@@ -61,9 +61,9 @@ func newCommitter(nc *nats.Conn, js jetstream.JetStream) *committer {
 	return &committer{nc: nc, js: js, singles: &sync.WaitGroup{}}
 }
 
-// commit returns the sequence of a message when JetStream has acknowledged it; then it has done with the message. Two
+// send returns the sequence of a message when JetStream has acknowledged it; then it has done with the message. Two
 // writes of one resource must not be on their way at once.
-func (c *committer) commit(ctx context.Context, msg *nats.Msg) (uint64, error) {
+func (c *committer) send(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	c.mu.Lock()
 	if !c.pace.batches(time.Now()) || msg.Size() > mostInBatch {
 		c.pace.began()

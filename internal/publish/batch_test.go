@@ -81,7 +81,7 @@ func storedIn(t *testing.T, js jetstream.JetStream, p *Publisher) (all, batched 
 		if m.Header.Get(batchID) != "" {
 			batched++
 		}
-		at := p.known.get(event.ResourceOf(m.Subject[len(p.names.Prefix())+1:]))
+		at := p.Heads.get(event.ResourceOf(m.Subject[len(p.names.Prefix())+1:]))
 		if at.fact == nil || at.fact.Sequence != sequence {
 			t.Errorf("event %d of %s is remembered as %+v", sequence, m.Subject, at.fact)
 		}
@@ -298,7 +298,7 @@ func TestLargeWritesHoldNobodyUp(t *testing.T) {
 	for range 2 {
 		writers.Go(func() {
 			for ctx.Err() == nil {
-				_, _ = p.committer.commit(ctx, &nats.Msg{Subject: "large", Data: make([]byte, mostInBatch+1)})
+				_, _ = p.committer.send(ctx, &nats.Msg{Subject: "large", Data: make([]byte, mostInBatch+1)})
 			}
 		})
 	}

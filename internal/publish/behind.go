@@ -17,10 +17,10 @@ const (
 var errBehind = errors.New("the log has events that its tail does not get: its consumer may have been changed or paused")
 
 // noteEnd notes that the log has an event at a sequence.
-func (p *Publisher) noteEnd(sequence uint64) {
+func (f *follower) noteEnd(sequence uint64) {
 	for {
-		end := p.end.Load()
-		if end >= sequence || p.end.CompareAndSwap(end, sequence) {
+		end := f.end.Load()
+		if end >= sequence || f.end.CompareAndSwap(end, sequence) {
 			return
 		}
 	}
@@ -28,23 +28,23 @@ func (p *Publisher) noteEnd(sequence uint64) {
 
 // watchTail ends a tail that stays behind the log's end without news. What was written here tells where the end is, and
 // so do the surveys of the streams, for what other bridges wrote.
-func (p *Publisher) watchTail(ctx context.Context, end context.CancelCauseFunc) {
+func (f *follower) watchTail(ctx context.Context, end context.CancelCauseFunc) {
 	ticker := time.NewTicker(newsLook)
 	defer ticker.Stop()
-	seen, since := p.loaded.Load(), time.Now()
+	seen, since := f.loaded.Load(), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		last := p.end.Load()
-		if now := p.loaded.Load(); now != seen || now >= last || !p.nc.IsConnected() {
+		last := f.end.Load()
+		if now := f.loaded.Load(); now != seen || now >= last || !f.nc.IsConnected() {
 			seen, since = now, time.Now()
 			continue
 		}
 		if time.Since(since) >= newsWait {
-			p.metrics.behind.Inc()
+			f.tails.Inc()
 			end(fmt.Errorf("%w: they end at %d, it is at %d", errBehind, last, seen))
 			return
 		}

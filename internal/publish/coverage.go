@@ -24,7 +24,7 @@ func (p *Publisher) Prove(ctx context.Context, c event.Coverage) error {
 	publishing, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	if _, err := p.js.PublishMsg(publishing, msg, jetstream.WithExpectStream(p.names.AuditStream()), jetstream.WithRetryAttempts(0)); err != nil {
-		rouse(p.wake) // the stream may be gone
+		rouse(p.watchdog.wake) // the stream may be gone
 		return fmt.Errorf("keep a record on %s: %w", msg.Subject, err)
 	}
 	return nil

@@ -1,17 +1,10 @@
 package publish
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
-	"mkio-bridge/internal/streams"
 )
 
 // A gate is shut while a stream cannot be written. Who comes then is refused at once: to wait for an answer that
@@ -116,26 +109,4 @@ func rouse(wake chan<- struct{}) {
 	case wake <- struct{}{}:
 	default: // it will look
 	}
-}
-
-// trouble is JetStream's own: it does not answer, or says that it cannot store.
-type trouble struct{ error }
-
-func (t trouble) Unwrap() error { return t.error }
-
-// Codes with which JetStream refuses one message, whatever it could store else.
-const (
-	codeMessageTooLarge jetstream.ErrorCode = 10054
-	codeHeaderTooLarge  jetstream.ErrorCode = 10097
-)
-
-// troubleOf marks an error of a request as trouble, unless it is an answer, or a matter of the one message. That
-// who asked has left, or has waited too long elsewhere, is no trouble either.
-func troubleOf(ctx context.Context, err error) error {
-	switch {
-	case err == nil, streams.Conflicted(err), streams.Refused(err, codeMessageTooLarge), streams.Refused(err, codeHeaderTooLarge),
-		errors.Is(err, nats.ErrMaxPayload), ctx.Err() != nil:
-		return err
-	}
-	return trouble{err}
 }

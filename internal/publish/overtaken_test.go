@@ -38,7 +38,7 @@ func watch(t *testing.T) *watcher {
 		w.answered(request["last_by_subj"])
 		return m, err
 	}
-	w.js = answering{w.js, w}
+	w.reader.js = answering{w.reader.js, w}
 	if err := w.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}

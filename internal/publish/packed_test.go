@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
 
@@ -44,7 +45,7 @@ func TestWhatIsPackedIsUnpacked(t *testing.T) {
 // TestAResourceTakesFewBytes fills the memory with jobs as MK.IO names them.
 func TestAResourceTakesFewBytes(t *testing.T) {
 	const count, most = 200_000, 400
-	k := newKnown()
+	k := newHeads(event.NewNames(event.DefaultPrefix))
 	before := inHeap()
 	for i := range count {
 		k.learn(fmt.Sprintf("job.aurora-vod.ladder-hd.title-%012d-abr", i), place{fact: jobFact(uint64(i + 1)), expect: uint64(i + 1)})

@@ -3,7 +3,6 @@ package publish
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -18,27 +17,16 @@ import (
 // A reader looks up single events. It asks the stream's leader: a direct get may be answered by a
 // replica that lags, and a decision to write nothing must not rest on that.
 type reader struct {
+	js     jetstream.JetStream
 	names  event.Names
 	recent *recent
 	get    func(ctx context.Context, stream string, request map[string]any) (*stored, error) // [askLeader]
 }
 
-func newReader(js jetstream.JetStream, names event.Names) reader {
-	return reader{names, newRecent(), func(ctx context.Context, stream string, request map[string]any) (*stored, error) {
+func newReader(js jetstream.JetStream, names event.Names) *reader {
+	return &reader{js, names, newRecent(), func(ctx context.Context, stream string, request map[string]any) (*stored, error) {
 		return askLeader(ctx, js, stream, request)
 	}}
-}
-
-// readError is for a read that JetStream did not answer, or refused. It is no trouble of those who write: JetStream's API,
-// which reads go through, has a queue that everybody shares.
-type readError struct{ error }
-
-func (r readError) Unwrap() error { return r.error }
-
-// unread says whether an error is of a read.
-func unread(err error) bool {
-	_, ok := errors.AsType[readError](err)
-	return ok
 }
 
 // codeNoMessage is JetStream's code for "no message found".
@@ -54,7 +42,7 @@ type stored struct {
 
 // last returns where a resource stands: at its last event in the log, or at the one the state bucket
 // still has when that aged out.
-func (r reader) last(ctx context.Context, resource string) (place, error) {
+func (r *reader) last(ctx context.Context, resource string) (place, error) {
 	at, err := r.inLog(ctx, resource)
 	if err != nil || at.fact != nil {
 		return at, err
@@ -70,7 +58,7 @@ func (r reader) last(ctx context.Context, resource string) (place, error) {
 }
 
 // inLog returns the place at the resource's last event in the log; one without an event where there is none.
-func (r reader) inLog(ctx context.Context, resource string) (place, error) {
+func (r *reader) inLog(ctx context.Context, resource string) (place, error) {
 	filter := r.names.Filter(resource)
 	m, err := r.get(ctx, r.names.EventStream(), map[string]any{"last_by_subj": filter})
 	if err != nil {
@@ -91,7 +79,7 @@ func (r reader) inLog(ctx context.Context, resource string) (place, error) {
 }
 
 // agedOut returns the place of a resource that the log no longer has.
-func (r reader) agedOut(ctx context.Context, resource string) (place, error) {
+func (r *reader) agedOut(ctx context.Context, resource string) (place, error) {
 	subject := r.names.StateSubject(resource)
 	m, err := r.get(ctx, r.names.StateStream(), map[string]any{"last_by_subj": subject})
 	if err != nil {
@@ -121,7 +109,7 @@ const (
 
 // tells says whether one of a resource's events tells the observation: the last one, whose sequence is given, or
 // one of so many before it.
-func (r reader) tells(ctx context.Context, resource string, last uint64, most int, o lifecycle.Observation) (bool, error) {
+func (r *reader) tells(ctx context.Context, resource string, last uint64, most int, o lifecycle.Observation) (bool, error) {
 	for sequence := last; sequence > 0 && most > 0; most-- {
 		e, err := r.earlier(ctx, resource, sequence)
 		if err != nil {
@@ -140,7 +128,7 @@ func (r reader) tells(ctx context.Context, resource string, last uint64, most in
 
 // earlier returns the event at a sequence, from memory where it is remembered. One that is not there, or is no event of
 // the resource, is of no resource.
-func (r reader) earlier(ctx context.Context, resource string, sequence uint64) (earlier, error) {
+func (r *reader) earlier(ctx context.Context, resource string, sequence uint64) (earlier, error) {
 	if e, ok := r.recent.get(sequence); ok {
 		return e, nil
 	}

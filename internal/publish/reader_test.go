@@ -49,10 +49,10 @@ func TestALogWhoseEndIsToldTooEarlyIsNoOther(t *testing.T) {
 		if err := p.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		answers := p.ask(t.Context()) // an empty log
+		answers := p.watchdog.ask(t.Context()) // an empty log
 		infos := answers.Infos
-		if p.streams.Note(answers); p.streams.Err() != nil {
-			t.Fatal(p.streams.Err())
+		if p.watchdog.streams.Note(answers); p.watchdog.streams.Err() != nil {
+			t.Fatal(p.watchdog.streams.Err())
 		}
 		key, err := lifecycle.NewKey(lifecycle.Job, "aurora-vod", "ladder-hd", "ep-1")
 		if err != nil {
@@ -61,10 +61,10 @@ func TestALogWhoseEndIsToldTooEarlyIsNoOther(t *testing.T) {
 		if _, err := p.Observe(t.Context(), lifecycle.Observation{Key: key, State: "Processing", At: time.Now(), Via: lifecycle.Poll}); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.sameLog(t.Context(), infos[p.names.EventStream()], infos[p.names.StateStream()], p.Horizon()); err != nil {
+		if err := p.follower.sameLog(t.Context(), infos[p.names.EventStream()], infos[p.names.StateStream()], p.Horizon()); err != nil {
 			t.Errorf("the log with one event more than was told: %v", err)
 		}
-		if lost, err := p.lostEnd(t.Context(), 0, p.Horizon()+1); err != nil || !lost {
+		if lost, err := p.follower.lostEnd(t.Context(), 0, p.Horizon()+1); err != nil || !lost {
 			t.Errorf("a log that stays shorter: lost %t, %v", lost, err)
 		}
 	})

@@ -28,13 +28,13 @@ func endObserve(span trace.Span, o lifecycle.Observation, verdict lifecycle.Verd
 }
 
 // endPublish tells which event was written, by its id. That somebody else was first is an answer, and no error.
-func (p *Publisher) endPublish(span trace.Span, id string, o lifecycle.Observation, stored place, err error) {
+func endPublish(span trace.Span, stream, id string, o lifecycle.Observation, stored place, err error) {
 	conflict := streams.Conflicted(err)
 	if conflict {
 		err = nil
 	}
 	tracing.End(span, err, func() []attribute.KeyValue {
-		told := append(messaging(p.names.EventStream()), attribute.Bool("mkio.conflict", conflict))
+		told := append(messaging(stream), attribute.Bool("mkio.conflict", conflict))
 		if stored.fact != nil {
 			told = append(told,
 				attribute.String("messaging.message.id", id),
@@ -46,9 +46,9 @@ func (p *Publisher) endPublish(span trace.Span, id string, o lifecycle.Observati
 }
 
 // endKeep tells why a delivery was put aside.
-func (p *Publisher) endKeep(span trace.Span, u lifecycle.Unapplied, err error) {
+func endKeep(span trace.Span, stream string, u lifecycle.Unapplied, err error) {
 	tracing.End(span, err, func() []attribute.KeyValue {
-		return append(messaging(p.names.UnappliedStream()), attribute.String("mkio.reason", string(u.Reason)))
+		return append(messaging(stream), attribute.String("mkio.reason", string(u.Reason)))
 	})
 }
 

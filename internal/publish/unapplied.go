@@ -21,12 +21,12 @@ import (
 // again. Every error wraps [ErrUnavailable]; nothing is dropped to make room.
 func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) (err error) {
 	ctx, span := p.tracer.Produce(ctx, "keep")
-	defer func() { p.endKeep(span, u, err) }()
+	defer func() { endKeep(span, p.names.UnappliedStream(), u, err) }()
 	if err := p.Trouble(); err != nil {
 		p.metrics.failed.Inc()
 		return err
 	}
-	through, err := p.aside.pass()
+	through, err := p.watchdog.aside.pass()
 	if err != nil {
 		p.metrics.failed.Inc()
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, p.names.UnappliedStream(), err)
@@ -46,16 +46,16 @@ func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) (err error)
 	}
 	switch {
 	case err == nil:
-		p.aside.worked()
+		p.watchdog.aside.worked()
 	case streams.Refused(err, codeNotStored):
 		// It is full, as a rule: that is no news to wait for, and room is made by whoever reads it.
 		p.metrics.failed.Inc()
 		return fmt.Errorf("%w: keep a delivery on %s: %w: when %s is full, look through it and purge it, or raise its max_bytes", ErrUnavailable, msg.Subject, err, p.names.UnappliedStream())
 	case !streams.Refused(err, streams.CodeWrongLastSequence):
 		if unanswered(err) {
-			p.aside.shut(through, troubleOf(ctx, err))
+			p.watchdog.aside.shut(through, troubleOf(ctx, err))
 		}
-		rouse(p.wake) // the stream may be gone
+		rouse(p.watchdog.wake) // the stream may be gone
 		p.metrics.failed.Inc()
 		return fmt.Errorf("%w: keep a delivery on %s: %w", ErrUnavailable, msg.Subject, err)
 	}

@@ -40,11 +40,11 @@ func TestReadsThatAreNotAnsweredCostNoOtherDelivery(t *testing.T) {
 		if err := observe("one", "Processing"); err != nil {
 			t.Errorf("a repeat of what is known needs no read: %v", err)
 		}
-		p.trims.Store(true) // a log that forgets: whether there was an event of a resource, the state bucket has to tell
+		p.follower.trims.Store(true) // a log that forgets: whether there was an event of a resource, the state bucket has to tell
 		if err := observe("three", "Processing"); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("a delivery that could not be looked up: %v", err)
 		}
-		p.trims.Store(false)
+		p.follower.trims.Store(false)
 		if err := p.Trouble(); err != nil {
 			t.Errorf("a read without an answer: %v", err)
 		}

@@ -61,7 +61,7 @@ func (w waiting) longer(kind lifecycle.Kind, age time.Duration, now time.Time) (
 }
 
 // knownResources tells how many resources are known, and how many of them wait.
-type knownResources struct{ known *known }
+type knownResources struct{ heads *Heads }
 
 var (
 	resourcesKnown = prometheus.NewDesc("mkio_bridge_resources_known",
@@ -79,15 +79,11 @@ func (r knownResources) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect counts as it is now.
 func (r knownResources) Collect(ch chan<- prometheus.Metric) {
-	sizes := r.known.sizes()
-	now := time.Now()
-	r.known.mu.RLock()
-	defer r.known.mu.RUnlock()
+	sizes, waiting := r.heads.sizes(), r.heads.overdue(time.Now())
 	for _, kind := range lifecycle.Kinds() {
 		ch <- prometheus.MustNewConstMetric(resourcesKnown, prometheus.GaugeValue, float64(sizes[kind]), string(kind))
-		for _, a := range atLeast {
-			n := r.known.waiting.longer(kind, a.age, now)
-			ch <- prometheus.MustNewConstMetric(resourcesWaiting, prometheus.GaugeValue, float64(n), string(kind), a.label)
+		for i, a := range atLeast {
+			ch <- prometheus.MustNewConstMetric(resourcesWaiting, prometheus.GaugeValue, float64(waiting[kind][i]), string(kind), a.label)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
 
@@ -17,7 +18,7 @@ func TestWhoWaitsIsCountedWithoutLookingAtAll(t *testing.T) {
 		lifecycle.Job:         {"Queued", "Processing", "Finished"},
 		lifecycle.LiveChannel: {"Pending", "Starting", "Running", "Deleting", "Deleted"},
 	}
-	k := newKnown()
+	k := newHeads(event.NewNames(event.DefaultPrefix))
 	for sequence := uint64(1); sequence < 3000; sequence++ {
 		kind := []lifecycle.Kind{lifecycle.Job, lifecycle.LiveChannel}[rng.IntN(2)]
 		resource := fmt.Sprintf("%s.p%d.%d", kind, rng.IntN(2), rng.IntN(20))
@@ -40,7 +41,7 @@ func TestWhoWaitsIsCountedWithoutLookingAtAll(t *testing.T) {
 			k.learn(resource, place{fact: f, expect: sequence})
 		}
 	}
-	for kind, want := range recount(&k, now) {
+	for kind, want := range recount(k, now) {
 		for _, a := range atLeast {
 			if got := k.waiting.longer(kind, a.age, now); got != want[a.label] || got == 0 {
 				t.Errorf("%d of kind %s wait for %s, want %d", got, kind, a.label, want[a.label])
@@ -57,7 +58,7 @@ func TestWhoWaitsIsCountedWithoutLookingAtAll(t *testing.T) {
 }
 
 // recount looks at all that is known.
-func recount(k *known, now time.Time) map[lifecycle.Kind]map[string]int {
+func recount(k *Heads, now time.Time) map[lifecycle.Kind]map[string]int {
 	found := map[lifecycle.Kind]map[string]int{lifecycle.Job: {}, lifecycle.LiveChannel: {}}
 	for name, g := range k.groups {
 		for _, at := range g.places {

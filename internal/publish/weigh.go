@@ -13,11 +13,7 @@ func (p *Publisher) Weigh(ctx context.Context, o lifecycle.Observation) (lifecyc
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	resource := p.names.Resource(o.Key)
-	at, err := p.look(ctx, resource)
-	if err != nil {
-		return lifecycle.Verdict{}, fmt.Errorf("%w: weigh %s: %w", ErrUnavailable, o.Key, err)
-	}
-	verdict, _, err := p.judge(ctx, resource, o, at, true)
+	verdict, _, err := p.decideFresh(ctx, resource, o, nil)
 	if err != nil {
 		return verdict, fmt.Errorf("%w: weigh %s: %w", ErrUnavailable, o.Key, err)
 	}

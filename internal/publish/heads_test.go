@@ -16,7 +16,7 @@ func TestWhatIsReadDoesNotReplaceWhatIsNewer(t *testing.T) {
 	at := func(sequence uint64, state string) place {
 		return place{fact: &lifecycle.Fact{Sequence: sequence, State: state}, expect: sequence}
 	}
-	k := newKnown()
+	k := newHeads(event.NewNames(event.DefaultPrefix))
 	k.put(resource, at(3, "Queued"))
 	k.learn(resource, at(9, "Finished"))
 	k.put(resource, at(5, "Processing"))
@@ -45,7 +45,7 @@ func TestTheTailTellsWhatWasWrittenHereAndForgotten(t *testing.T) {
 	if _, err := p.Observe(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	p.known.forget()
+	p.Heads.forget()
 	ctx, stop := context.WithCancel(t.Context())
 	p.Follow(ctx, func(string, lifecycle.Fact) { stop() })
 	if fact, known := p.Recorded(o.Key); !known || fact.Sequence != 1 {
@@ -55,26 +55,26 @@ func TestTheTailTellsWhatWasWrittenHereAndForgotten(t *testing.T) {
 
 // Whoever compares all that is known asks for the tokens first: of one kind and project, whatever else is known.
 func TestWhatIsKnownIsFoundByItsTokens(t *testing.T) {
-	p := &Publisher{names: event.NewNames(event.DefaultPrefix), known: newKnown()}
+	h := newHeads(event.NewNames(event.DefaultPrefix))
 	var want []string
 	for i, name := range []string{"ep-1", "ep-2", "ep 3"} {
 		for _, other := range []lifecycle.Key{ladderKey(t, lifecycle.Job, "aurora", name), ladderKey(t, lifecycle.Job, "aurora-vod", name)} {
-			resource := p.Token(other)
-			p.known.learn(resource, place{fact: &lifecycle.Fact{Sequence: uint64(i + 1), State: "Finished"}})
-			if fact := p.Last(resource); fact == nil || fact.Sequence != uint64(i+1) {
+			resource := h.Token(other)
+			h.learn(resource, place{fact: &lifecycle.Fact{Sequence: uint64(i + 1), State: "Finished"}})
+			if fact := h.Last(resource); fact == nil || fact.Sequence != uint64(i+1) {
 				t.Errorf("of %s %+v is known", resource, fact)
 			}
 		}
 		want = append(want, "job.aurora.ladder-hd."+event.NameToken(name))
 	}
-	p.known.learn(p.Token(ladderKey(t, lifecycle.LiveOutput, "aurora", "ep-1")), place{fact: &lifecycle.Fact{Sequence: 9}})
-	got := p.Tokens(lifecycle.Job, "aurora")
+	h.learn(h.Token(ladderKey(t, lifecycle.LiveOutput, "aurora", "ep-1")), place{fact: &lifecycle.Fact{Sequence: 9}})
+	got := h.Tokens(lifecycle.Job, "aurora")
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("the tokens are %q, want %q", got, want)
 	}
-	if fact := p.Last("job.aurora.ladder-hd.ep-4"); fact != nil {
+	if fact := h.Last("job.aurora.ladder-hd.ep-4"); fact != nil {
 		t.Errorf("of a job that nobody told %+v is known", fact)
 	}
 }

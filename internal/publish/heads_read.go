@@ -1,0 +1,129 @@
+package publish
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+)
+
+// Recorded returns a resource's last event as far as it is known here.
+func (h *Heads) Recorded(key lifecycle.Key) (lifecycle.Fact, bool) {
+	fact := h.Last(h.names.Resource(key))
+	if fact == nil {
+		return lifecycle.Fact{}, false
+	}
+	return *fact, true
+}
+
+// Last is [Heads.Recorded] of a resource token; nil where no event is known.
+func (h *Heads) Last(resource string) *lifecycle.Fact { return h.get(resource).fact }
+
+// Compare says what [Publisher.Observe] would make of an observation by the cache alone: it asks the log nothing. Where it
+// returns news, Observe may still find that there is none. current is false where the recorded state is not the one that
+// the observation rests on (its Basis).
+func (h *Heads) Compare(resource string, o lifecycle.Observation) (verdict lifecycle.Verdict, current bool) {
+	var (
+		at   place
+		fact lifecycle.Fact // without its hash, which no decision needs: polls compare a row in a few allocations
+	)
+	if head := h.packed(resource); head != "" {
+		at.fact = &fact
+		_, at.again, _ = head.read(&fact)
+	}
+	return at.decide(o), o.Basis == nil || *o.Basis == fact.Sequence
+}
+
+// Horizon is the highest sequence of the log that is known here. What is asked of MK.IO now is newer
+// than everything up to it.
+func (h *Heads) Horizon() uint64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.horizon
+}
+
+// Epoch changes when all that was known here was forgotten, because the log is another one or has lost its end.
+func (h *Heads) Epoch() uint64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.epoch
+}
+
+// Resources returns the last event of every resource of a kind and project by its token, as far as it is
+// known here.
+func (h *Heads) Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	found := map[string]lifecycle.Fact{}
+	for _, name := range h.names.Groups(kind, project) {
+		for resource, at := range h.groups[name].places {
+			found[resource] = *at.place().fact
+		}
+	}
+	return found
+}
+
+// Tokens returns the tokens of all resources of a kind and project that are known here. Whoever goes through many of them
+// holds nobody up.
+func (h *Heads) Tokens(kind lifecycle.Kind, project string) []string {
+	tokens := make([]string, 0, h.Count(kind, project))
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, name := range h.names.Groups(kind, project) {
+		tokens = slices.AppendSeq(tokens, maps.Keys(h.groups[name].places))
+	}
+	return tokens
+}
+
+// Moving returns those of [Heads.Resources] that move on by themselves.
+func (h *Heads) Moving(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	found := map[string]lifecycle.Fact{}
+	for _, name := range h.names.Groups(kind, project) {
+		g := h.groups[name]
+		for resource := range g.moving {
+			found[resource] = *g.places[resource].place().fact
+		}
+	}
+	return found
+}
+
+// Count is how many resources of a kind and project are known here.
+func (h *Heads) Count(kind lifecycle.Kind, project string) int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	n := 0
+	for _, name := range h.names.Groups(kind, project) {
+		n += len(h.groups[name].places)
+	}
+	return n
+}
+
+// sizes is how many resources of each kind are known.
+func (h *Heads) sizes() map[lifecycle.Kind]int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	n := map[lifecycle.Kind]int{}
+	for name, g := range h.groups {
+		n[kindOf(name)] += len(g.places)
+	}
+	return n
+}
+
+// overdue is how many resources of each kind wait at least as long as each of [atLeast].
+func (h *Heads) overdue(now time.Time) map[lifecycle.Kind][]int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	n := map[lifecycle.Kind][]int{}
+	for _, kind := range lifecycle.Kinds() {
+		for _, a := range atLeast {
+			n[kind] = append(n[kind], h.waiting.longer(kind, a.age, now))
+		}
+	}
+	return n
+}
+
+// Token returns the token of a resource.
+func (h *Heads) Token(key lifecycle.Key) string { return h.names.Resource(key) }
