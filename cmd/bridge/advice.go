@@ -1,18 +1,57 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/nats-io/nats.go"
 
 	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/identity"
+	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/noanswer"
+	"mkio-bridge/internal/poll"
+	"mkio-bridge/internal/rule"
 	"mkio-bridge/internal/streams"
 )
 
 // advice says what can be done about an error, in the settings' names; "" when nothing is known that the error does not say.
 func advice(err error) string {
+	if do := natsAdvice(err); do != "" {
+		return do
+	}
+	if do := identityAdvice(err); do != "" {
+		return do
+	}
+	if do := ruleAdvice(err); do != "" {
+		return do
+	}
+	if _, ok := errors.AsType[*eventlog.MissingStreamError](err); ok {
+		return fmt.Sprintf("has a bridge with this %s_SUBJECT_PREFIX run on this NATS?", prefix)
+	}
+	return streamsAdvice(err)
+}
+
+// streamsAdvice is for streams that are missing, or cannot be made as they are configured.
+func streamsAdvice(err error) string {
+	if size, ok := errors.AsType[*streams.SizeError](err); ok {
+		return sizeAdvice(size)
+	}
+	if _, ok := errors.AsType[*streams.MissingError](err); ok {
+		return fmt.Sprintf("create it, or start the bridge with %s_STREAM_MANAGE=create, which makes it", prefix)
+	}
+	if replicas, ok := errors.AsType[*streams.ReplicasError](err); ok {
+		return fmt.Sprintf("%s_STREAM_REPLICAS is %d; set it to no more than the servers of the cluster", prefix, replicas.Replicas)
+	}
+	return ""
+}
+
+// natsAdvice is for a NATS that cannot be reached, or refuses something.
+func natsAdvice(err error) string {
 	if refused, ok := errors.AsType[broker.RefusedError](err); ok {
 		return refusalAdvice(refused)
 	}
@@ -25,16 +64,110 @@ func advice(err error) string {
 	if why, ok := errors.AsType[*noanswer.Error](err); ok {
 		return noAnswerAdvice(why)
 	}
-	if size, ok := errors.AsType[*streams.SizeError](err); ok {
-		return sizeAdvice(size)
+	return ""
+}
+
+// ruleAdvice is for a webhook rule that cannot be what it must be.
+func ruleAdvice(err error) string {
+	if _, ok := errors.AsType[*rule.OtherURLError](err); ok {
+		return fmt.Sprintf("choose another %s_WEBHOOK_RULE, or take it over with bridge webhook register --force", prefix)
 	}
-	if _, ok := errors.AsType[*streams.MissingError](err); ok {
-		return fmt.Sprintf("create it, or start the bridge with %s_STREAM_MANAGE=create, which makes it", prefix)
+	if _, ok := errors.AsType[*rule.AddressError](err); ok {
+		return fmt.Sprintf("correct %s_WEBHOOK_URL", prefix)
 	}
-	if replicas, ok := errors.AsType[*streams.ReplicasError](err); ok {
-		return fmt.Sprintf("%s_STREAM_REPLICAS is %d; set it to no more than the servers of the cluster", prefix, replicas.Replicas)
+	if errors.Is(err, rule.ErrNoSecret) {
+		return fmt.Sprintf("set %s_WEBHOOK_SECRETS", prefix)
 	}
 	return ""
+}
+
+// pollAdvice is for the errors of the poller: what no other advice is for is a request to MK.IO that failed.
+func pollAdvice(err error) string {
+	if do := cmp.Or(advice(err), tokenAdvice(err)); do != "" {
+		return do
+	}
+	if unpolled, ok := errors.AsType[*poll.UnpolledParentsError](err); ok {
+		return fmt.Sprintf("add to %s_KINDS: %s", prefix, kinds(unpolled.Parents))
+	}
+	switch status := mkio.StatusOf(err); {
+	case errors.Is(err, poll.ErrStored):
+		return "have no cache between the bridge and MK.IO answer: it is asked with Cache-Control: no-cache"
+	case status == http.StatusForbidden:
+		return "the token lacks a right: bridge doctor tells which"
+	case status == http.StatusNotFound:
+		return fmt.Sprintf("check the project's name in %s_PROJECTS, and %[1]s_MKIO_URL", prefix)
+	case status == 0 && !errors.Is(err, context.DeadlineExceeded):
+		return wayAdvice(err)
+	}
+	return "nothing, it is tried again"
+}
+
+// tokenAdvice is for an API token that MK.IO does not take, or not so often, or not for long; "" for any other error.
+func tokenAdvice(err error) string {
+	if _, ok := errors.AsType[*poll.TokenEndsError](err); ok {
+		return fmt.Sprintf("give %s_MKIO_TOKEN another; its file is read again without a restart", prefix)
+	}
+	switch mkio.StatusOf(err) {
+	case http.StatusUnauthorized:
+		return fmt.Sprintf("the token is wrong, has ended or was revoked: give %s_MKIO_TOKEN another", prefix)
+	case http.StatusTooManyRequests:
+		return fmt.Sprintf("others use up the project's request limit: lower %s_POLL_RATE, or theirs", prefix)
+	}
+	return ""
+}
+
+// wayAdvice says what to do where MK.IO does not answer.
+func wayAdvice(error) string {
+	return fmt.Sprintf("check %s_MKIO_URL and the way there: name resolution, proxy, firewall", prefix)
+}
+
+// identityAdvice says what to do about an error of package identity; "" for any other.
+func identityAdvice(err error) string {
+	if unknown, ok := errors.AsType[*identity.UnknownError](err); ok {
+		return fmt.Sprintf("nothing, where the project %s is the one that the log is of and has a resource that is recorded; where all that is recorded is gone from it, start once with %s_MKIO_ADOPT=all", unknown.Project, prefix)
+	}
+	mismatch, ok := errors.AsType[*identity.MismatchError](err)
+	if !ok {
+		return ""
+	}
+	const fresh = "give another MK.IO a log of its own: another BRIDGE_STORE_DIR, or another BRIDGE_SUBJECT_PREFIX on the same NATS"
+	const all = "to go on with this log all the same, start once with BRIDGE_MKIO_ADOPT=all: what the log has and the other has not becomes Deleted"
+	switch mismatch.Aspect {
+	case identity.OfAddress:
+		return "correct BRIDGE_MKIO_URL, or " + fresh + "; where it is the same MK.IO under a new address, start once with BRIDGE_MKIO_ADOPT=address; " + all
+	case identity.OfOrganisation:
+		return "give BRIDGE_MKIO_TOKEN a token of the log's organisation, or " + fresh + "; " + all
+	case identity.OfProject:
+	}
+	return "it was made anew, or MK.IO is another: " + fresh + "; " + all
+}
+
+// natsSettings are the variables, without the prefix, of what package broker is configured with.
+var natsSettings = map[broker.Setting]string{
+	broker.URL: "NATS_URL", broker.Creds: "NATS_CREDS", broker.NKey: "NATS_NKEY",
+	broker.TLSCA: "NATS_TLS_CA", broker.TLSCert: "NATS_TLS_CERT", broker.TLSKey: "NATS_TLS_KEY",
+	broker.StoreDir: "STORE_DIR", broker.Listen: "NATS_LISTEN",
+}
+
+// settingError names the setting that NATS cannot be reached or started with, and says how it can be put right; any other
+// error it returns as it is.
+func settingError(err error) error {
+	wrong, ok := errors.AsType[broker.SettingError](err)
+	if !ok {
+		return err
+	}
+	name := prefix + "_" + natsSettings[wrong.Setting]
+	switch {
+	case errors.Is(wrong, broker.ErrNoServer):
+		return fmt.Errorf("%s names no server: say nats://host:port, or unset it for an embedded server", name)
+	case errors.Is(wrong, broker.ErrAddress):
+		return fmt.Errorf("%s: %w (a password with special characters must be percent-encoded, or given as %s_NATS_PASSWORD)", name, err, prefix)
+	case errors.Is(wrong, broker.ErrInUse):
+		return fmt.Errorf("%s: %w: stop it, or choose another directory", name, err)
+	case wrong.Setting == broker.Listen:
+		return fmt.Errorf("%s: %w (choose another address, or set it empty for none)", name, err)
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // refusalAdvice is for NATS servers that refuse the connection.

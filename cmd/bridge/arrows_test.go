@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"go/parser"
 	gotoken "go/token"
 	"io/fs"
@@ -81,6 +82,32 @@ func TestImportsFollowTheArrows(t *testing.T) {
 				t.Errorf("%s imports %s: only internal/tracing knows how traces are exported", name, i)
 			}
 		}
+	}
+}
+
+// namesVariables are the packages of internal that may name variables of the environment: those that configure bridges as a
+// user does. The other packages return typed errors, and the advice that names a setting is given in cmd/bridge.
+var namesVariables = []string{"bridgetest", "publish", "torture"}
+
+func TestOnlyTheCommandNamesVariables(t *testing.T) {
+	const internal = "../../internal"
+	err := filepath.WalkDir(internal, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if slices.Contains(namesVariables, d.Name()) && filepath.Dir(file) == filepath.Clean(internal) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") && bytes.Contains(readFile(t, file), []byte(prefix+"_")) {
+			t.Errorf("%s names a variable of the environment: return a typed error, and name the setting in cmd/bridge", file)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

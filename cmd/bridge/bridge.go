@@ -104,7 +104,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 		if b.poller, err = b.newPoller(ctx, client); err != nil {
 			return err
 		}
-		parts = append(parts, client.Collectors(), b.poller.Collectors())
+		parts = append(parts, client.Collectors(), b.poller.Collectors(), []prometheus.Collector{rateLimit(b.config)})
 	}
 	b.metrics = newRegistry(parts...)
 	return nil
@@ -134,7 +134,7 @@ func (b *bridge) connect(ctx context.Context) error {
 		Log:          b.log,
 	})
 	if err != nil {
-		return err
+		return settingError(err)
 	}
 	b.nats, err = b.embedded.Connect()
 	return err
@@ -175,17 +175,18 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 		return nil, err
 	}
 	return ingest.New(ingest.Config{
-		Observer: b.publisher,
-		Keeper:   b.publisher,
-		Deleter:  b.publisher,
-		Weigher:  b.publisher,
-		Decoder:  mkio.Decoder{Projects: b.config.Projects, Resource: policy, Correlation: correlation},
-		Secrets:  b.config.WebhookSecrets.all,
-		Origins:  []string{base.Hostname()},
-		MaxBody:  int64(b.config.MaxBody),
-		Log:      b.log,
-		Token:    b.publisher.Token,
-		Tracer:   b.config.tracer,
+		Observer:    b.publisher,
+		Keeper:      b.publisher,
+		Deleter:     b.publisher,
+		Weigher:     b.publisher,
+		Decoder:     mkio.Decoder{Projects: b.config.Projects, Resource: policy, Correlation: correlation},
+		Secrets:     b.config.WebhookSecrets.all,
+		Origins:     []string{base.Hostname()},
+		MaxBody:     int64(b.config.MaxBody),
+		MaxBodyName: prefix + "_MAX_BODY",
+		Log:         b.log,
+		Token:       b.publisher.Token,
+		Tracer:      b.config.tracer,
 	}), nil
 }
 

@@ -74,33 +74,12 @@ func tailOf(ctx context.Context, log *eventlog.Log) (identity.Tail, error) {
 	return tail, err
 }
 
-// identityError makes of a mismatch what an operator is to read and do. It is a matter of the settings.
+// identityError tells a log of another MK.IO, which is a matter of the settings, from other errors.
 func identityError(err error) error {
-	if advice := identityAdvice(err); advice != "" {
-		return usageError{fmt.Errorf("%w: %s", err, advice)}
+	if identityAdvice(err) != "" {
+		return usageError{err}
 	}
 	return err
-}
-
-// identityAdvice says what to do about an error of package identity; "" for any other.
-func identityAdvice(err error) string {
-	if unknown, ok := errors.AsType[*identity.UnknownError](err); ok {
-		return fmt.Sprintf("nothing, where the project %s is the one that the log is of and has a resource that is recorded; where all that is recorded is gone from it, start once with %s_MKIO_ADOPT=all", unknown.Project, prefix)
-	}
-	mismatch, ok := errors.AsType[*identity.MismatchError](err)
-	if !ok {
-		return ""
-	}
-	const fresh = "give another MK.IO a log of its own: another BRIDGE_STORE_DIR, or another BRIDGE_SUBJECT_PREFIX on the same NATS"
-	const all = "to go on with this log all the same, start once with BRIDGE_MKIO_ADOPT=all: what the log has and the other has not becomes Deleted"
-	switch mismatch.Aspect {
-	case identity.OfAddress:
-		return "correct BRIDGE_MKIO_URL, or " + fresh + "; where it is the same MK.IO under a new address, start once with BRIDGE_MKIO_ADOPT=address; " + all
-	case identity.OfOrganisation:
-		return "give BRIDGE_MKIO_TOKEN a token of the log's organisation, or " + fresh + "; " + all
-	case identity.OfProject:
-	}
-	return "it was made anew, or MK.IO is another: " + fresh + "; " + all
 }
 
 // recordedIdentity reads which MK.IO the log is of; the zero Note where no bridge has run on it.

@@ -189,10 +189,10 @@ func TestWhatIsAdoptedAsAWholeIsTheLogsOwn(t *testing.T) {
 	}
 }
 
-// usage is what an error of the settings says; "" for any other.
+// usage is what an error of the settings says, and to do; "" for any other.
 func usage(err error) string {
 	if wrong, ok := errors.AsType[usageError](err); ok {
-		return wrong.Error()
+		return advised(wrong)
 	}
 	return ""
 }

@@ -126,6 +126,8 @@ func commandTable(format string) string {
 // usageError is for a call that cannot be understood.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 // unreachableError is for a NATS that does not answer.
 type unreachableError struct{ error }
 
@@ -135,7 +137,7 @@ func (e unreachableError) Unwrap() error { return e.error }
 // refuses the connection.
 func connectError(err error) error {
 	if _, ok := errors.AsType[broker.SettingError](err); ok {
-		return usageError{err}
+		return usageError{settingError(err)}
 	}
 	if _, ok := errors.AsType[broker.RefusedError](err); ok {
 		return err
@@ -145,6 +147,13 @@ func connectError(err error) error {
 
 // advised is what an error says, with what can be done about it.
 func advised(err error) string {
+	if each, ok := errors.AsType[failures](err); ok {
+		lines := make([]string, len(each))
+		for i, err := range each {
+			lines[i] = advised(err)
+		}
+		return strings.Join(lines, "\n")
+	}
 	if do := advice(err); do != "" {
 		return err.Error() + ": " + do
 	}

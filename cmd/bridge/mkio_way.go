@@ -53,8 +53,3 @@ func (e explainTrust) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return response, err
 }
-
-// wayAdvice says what to do where MK.IO does not answer.
-func wayAdvice(error) string {
-	return fmt.Sprintf("check %s_MKIO_URL and the way there: name resolution, proxy, firewall", prefix)
-}

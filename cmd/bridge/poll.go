@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
@@ -76,6 +77,16 @@ func (c config) client(log *slog.Logger) (*mkio.Client, error) {
 		BaseURL: c.MkioURL, Token: c.MkioToken.value, PerMinute: c.PollRate, Resource: policy, Correlation: correlation, Transport: way, Log: log,
 		Advise: wayAdvice,
 	})
+}
+
+// rateLimit tells the requests that a project may take.
+func rateLimit(c config) prometheus.Collector {
+	limit := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "mkio_bridge_api_budget_limit",
+		Help: "Most requests a minute, of each project: " + prefix + "_POLL_RATE. A twentieth is kept for bursts.",
+	})
+	limit.Set(float64(c.PollRate))
+	return limit
 }
 
 // newPoller builds the poller of a bridge that has a token.

@@ -80,7 +80,22 @@ func (c *ruleCall) each(ctx context.Context, do func(project string) error) erro
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return failures(errs).orNil()
+}
+
+// failures are errors of which each has its own advice.
+type failures []error
+
+func (f failures) Error() string { return errors.Join(f...).Error() }
+
+// Unwrap returns them all.
+func (f failures) Unwrap() []error { return f }
+
+func (f failures) orNil() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return f
 }
 
 // projectsOf returns the projects of the configuration, or all active ones that the token can see. With an error it

@@ -47,22 +47,17 @@ const (
 	reconnectMax = 5 * time.Second
 )
 
-// A SettingError is for a setting that cannot be used, whatever the servers say.
-type SettingError struct{ error }
-
-func (e SettingError) Unwrap() error { return e.error }
-
 // Connect connects to someone else's NATS. It fails when no server can be reached now, so that a wrong
 // setting is seen at once; later it reconnects for ever. A [SettingError] and a [RefusedError] come back however often it is
 // tried; any other error may not.
 func Connect(ctx context.Context, c Config) (*nats.Conn, error) {
 	servers, err := hosts(c.URL)
 	if err != nil {
-		return nil, SettingError{err}
+		return nil, SettingError{URL, err}
 	}
 	access, err := c.access()
 	if err != nil {
-		return nil, SettingError{err}
+		return nil, err
 	}
 	nc, err := dial(ctx, c.URL, append(append(resilience(c.Log), nats.Name(c.Name)), access...))
 	if err == nil {
@@ -106,16 +101,15 @@ func dial(ctx context.Context, servers string, options []nats.Option) (*nats.Con
 // access turns the ways in into options.
 func (c Config) access() ([]nats.Option, error) {
 	var options []nats.Option
-	for setting, file := range map[string]string{
-		"CREDS": c.Creds, "NKEY": c.NKey, "TLS_CA": c.TLSCA, "TLS_CERT": c.TLSCert, "TLS_KEY": c.TLSKey,
-	} {
-		if file == "" {
+	for _, file := range []struct {
+		of   Setting
+		name string
+	}{{Creds, c.Creds}, {NKey, c.NKey}, {TLSCA, c.TLSCA}, {TLSCert, c.TLSCert}, {TLSKey, c.TLSKey}} {
+		if file.name == "" {
 			continue
 		}
-		if f, err := os.Open(file); err != nil {
-			return nil, fmt.Errorf("BRIDGE_NATS_%s: %w", setting, err)
-		} else if err := f.Close(); err != nil {
-			return nil, fmt.Errorf("BRIDGE_NATS_%s: %w", setting, err)
+		if err := readable(file.name); err != nil {
+			return nil, SettingError{file.of, err}
 		}
 	}
 	if c.Creds != "" {
@@ -124,7 +118,7 @@ func (c Config) access() ([]nats.Option, error) {
 	if c.NKey != "" {
 		nkey, err := nats.NkeyOptionFromSeed(c.NKey)
 		if err != nil {
-			return nil, fmt.Errorf("BRIDGE_NATS_NKEY %s: %w", c.NKey, err)
+			return nil, SettingError{NKey, fmt.Errorf("%s: %w", c.NKey, err)}
 		}
 		options = append(options, nkey)
 	}
@@ -147,6 +141,15 @@ func (c Config) access() ([]nats.Option, error) {
 		options = append(options, nats.SetCustomDialer(c.Dialer))
 	}
 	return options, nil
+}
+
+// readable tries whether a file can be opened.
+func readable(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func call(f func() string) string {
@@ -198,12 +201,12 @@ func hosts(servers string) (string, error) {
 		}
 		u, err := url.Parse(server)
 		if err != nil || u.Host == "" || strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") {
-			return "", errors.New("BRIDGE_NATS_URL: an address is not like nats://host:port (a password with special characters must be percent-encoded, or given as BRIDGE_NATS_PASSWORD)")
+			return "", ErrAddress
 		}
 		shown = append(shown, u.Scheme+"://"+u.Host)
 	}
 	if len(shown) == 0 {
-		return "", errors.New("BRIDGE_NATS_URL names no server: say nats://host:port, or unset it for an embedded server")
+		return "", ErrNoServer
 	}
 	return strings.Join(shown, ", "), nil
 }

@@ -110,23 +110,24 @@ func TestWhatIsWrongWithAWayIn(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	log := slog.New(slog.DiscardHandler)
 	tests := []struct {
-		name   string
-		config broker.Config
-		want   string
+		name    string
+		config  broker.Config
+		setting broker.Setting // "": it is not a setting that is wrong
+		want    string
 	}{
-		{"nobody there", broker.Config{URL: "nats://me:hunter3@127.0.0.1:1, nats://127.0.0.1:2"}, "nats://127.0.0.1:1, nats://127.0.0.1:2"},
-		{"no scheme", broker.Config{URL: "me:hunter3@127.0.0.1:1"}, "127.0.0.1:1"},
-		{"no scheme and no user", broker.Config{URL: "127.0.0.1:1"}, "nats://127.0.0.1:1"},
-		{"no port", broker.Config{URL: "nats://me:hunter3@127.0.0.1:x"}, "BRIDGE_NATS_URL"},
-		{"a slash in a password", broker.Config{URL: "nats://me:12/hunter3@127.0.0.1:1"}, "BRIDGE_NATS_PASSWORD"},
-		{"a hash in a password", broker.Config{URL: "nats://me:hunter#3@127.0.0.1:1"}, "BRIDGE_NATS_PASSWORD"},
-		{"a comma in a password", broker.Config{URL: "nats://me:hunter,3@127.0.0.1:1"}, "BRIDGE_NATS_PASSWORD"},
-		{"a percent sign in a password", broker.Config{URL: "nats://me:hunter%zz@127.0.0.1:1"}, "BRIDGE_NATS_PASSWORD"},
-		{"a wrong password", broker.Config{URL: s.ClientURL(), User: "me", Password: text("hunter3")}, "Authorization Violation"},
-		{"a credentials file that is not there", broker.Config{URL: s.ClientURL(), Creds: missing}, missing},
-		{"an nkey file that is not there", broker.Config{URL: s.ClientURL(), NKey: missing}, missing},
-		{"certificates that are not there", broker.Config{URL: s.ClientURL(), TLSCA: missing}, missing},
-		{"a key pair that is not there", broker.Config{URL: s.ClientURL(), TLSCert: missing, TLSKey: missing}, missing},
+		{"nobody there", broker.Config{URL: "nats://me:hunter3@127.0.0.1:1, nats://127.0.0.1:2"}, "", "nats://127.0.0.1:1, nats://127.0.0.1:2"},
+		{"no scheme", broker.Config{URL: "me:hunter3@127.0.0.1:1"}, "", "127.0.0.1:1"},
+		{"no scheme and no user", broker.Config{URL: "127.0.0.1:1"}, "", "nats://127.0.0.1:1"},
+		{"no port", broker.Config{URL: "nats://me:hunter3@127.0.0.1:x"}, broker.URL, broker.ErrAddress.Error()},
+		{"a slash in a password", broker.Config{URL: "nats://me:12/hunter3@127.0.0.1:1"}, broker.URL, broker.ErrAddress.Error()},
+		{"a hash in a password", broker.Config{URL: "nats://me:hunter#3@127.0.0.1:1"}, broker.URL, broker.ErrAddress.Error()},
+		{"a comma in a password", broker.Config{URL: "nats://me:hunter,3@127.0.0.1:1"}, broker.URL, broker.ErrAddress.Error()},
+		{"a percent sign in a password", broker.Config{URL: "nats://me:hunter%zz@127.0.0.1:1"}, broker.URL, broker.ErrAddress.Error()},
+		{"a wrong password", broker.Config{URL: s.ClientURL(), User: "me", Password: text("hunter3")}, "", "Authorization Violation"},
+		{"a credentials file that is not there", broker.Config{URL: s.ClientURL(), Creds: missing}, broker.Creds, missing},
+		{"an nkey file that is not there", broker.Config{URL: s.ClientURL(), NKey: missing}, broker.NKey, missing},
+		{"certificates that are not there", broker.Config{URL: s.ClientURL(), TLSCA: missing}, broker.TLSCA, missing},
+		{"a key pair that is not there", broker.Config{URL: s.ClientURL(), TLSCert: missing, TLSKey: missing}, broker.TLSCert, missing},
 	}
 	for _, tt := range tests {
 		tt.config.Log = log
@@ -136,6 +137,9 @@ func TestWhatIsWrongWithAWayIn(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want %q", tt.name, err, tt.want)
+		}
+		if got := settingOf(err); got != tt.setting {
+			t.Errorf("%s: setting %q, want %q", tt.name, got, tt.setting)
 		}
 		if err != nil && strings.Contains(err.Error(), "hunter") {
 			t.Errorf("%s: a secret is in the error: %v", tt.name, err)

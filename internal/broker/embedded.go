@@ -88,7 +88,7 @@ func (e *Embedded) start(c EmbeddedConfig) (err error) {
 	e.server.SetLoggerV2(log, false, false, false)
 	e.server.Start() // as long as it takes to recover the streams
 	if reason := log.failed.Load(); reason != nil {
-		return whyNot(c, *reason)
+		return SettingError{StoreDir, fmt.Errorf("embedded NATS server did not start on %s: %s", c.StoreDir, *reason)}
 	}
 	if !e.server.ReadyForConnections(readyWithin) {
 		return fmt.Errorf("embedded NATS server was not ready within %s", readyWithin)
@@ -115,11 +115,6 @@ func (e *Embedded) letReaders(c EmbeddedConfig) (err error) {
 	e.unwatch = cancel
 	e.watching.Go(func() { e.watchReaders(ctx) })
 	return nil
-}
-
-// whyNot says which setting a server that gave up cannot live with.
-func whyNot(c EmbeddedConfig, reason string) error {
-	return fmt.Errorf("embedded NATS server did not start on BRIDGE_STORE_DIR %s: %s", c.StoreDir, reason)
 }
 
 // options are the server's.
@@ -168,7 +163,7 @@ func checkListen(addr string) error {
 		return nil
 	}
 	if _, _, err := net.SplitHostPort(addr); err != nil {
-		return fmt.Errorf("BRIDGE_NATS_LISTEN %q: %w", addr, err)
+		return SettingError{Listen, fmt.Errorf("%q: %w", addr, err)}
 	}
 	probe, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
@@ -178,7 +173,7 @@ func checkListen(addr string) error {
 }
 
 func portInUse(addr string, err error) error {
-	return fmt.Errorf("the embedded NATS server cannot listen on %s: %w (choose another BRIDGE_NATS_LISTEN, or set it empty for none)", addr, err)
+	return SettingError{Listen, fmt.Errorf("the embedded NATS server cannot listen on %s: %w", addr, err)}
 }
 
 // Connect opens a connection inside the process, as the owner of the streams.

@@ -53,6 +53,12 @@ func stream(t *testing.T, nc *nats.Conn) jetstream.JetStream {
 	return js
 }
 
+// settingOf is the setting that an error says cannot be used; "" for any other error.
+func settingOf(err error) broker.Setting {
+	wrong, _ := errors.AsType[broker.SettingError](err)
+	return wrong.Setting
+}
+
 // reader connects as anybody does who can reach the port.
 func reader(t *testing.T, e *broker.Embedded) *nats.Conn {
 	t.Helper()
@@ -130,7 +136,7 @@ func TestTheStoreIsReopened(t *testing.T) {
 		if err != nil || log.CachedInfo().State.Msgs != 0 && log.CachedInfo().State.Msgs != 2 {
 			t.Errorf("log %v, %v", log, err)
 		}
-		if _, err := broker.Start(config(dir)); err == nil || !strings.Contains(err.Error(), "in use by another bridge") || !strings.Contains(err.Error(), "BRIDGE_STORE_DIR") {
+		if _, err := broker.Start(config(dir)); err == nil || !errors.Is(err, broker.ErrInUse) || settingOf(err) != broker.StoreDir || !strings.Contains(err.Error(), dir) {
 			t.Errorf("a second server on the same store: %v", err)
 		}
 		e.Shutdown()
@@ -153,16 +159,17 @@ func TestWhyAServerDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := []struct {
-		name   string
-		change func(*broker.EmbeddedConfig)
-		want   []string
+		name    string
+		change  func(*broker.EmbeddedConfig)
+		setting broker.Setting
+		want    []string
 	}{
-		{"a file in place of the store", func(c *broker.EmbeddedConfig) { c.StoreDir = file }, []string{"BRIDGE_STORE_DIR", file}},
-		{"a store below a file", func(c *broker.EmbeddedConfig) { c.StoreDir = filepath.Join(file, "x") }, []string{"BRIDGE_STORE_DIR"}},
-		{"a store that the server cannot use", func(c *broker.EmbeddedConfig) { c.StoreDir = inTheWay }, []string{"BRIDGE_STORE_DIR", inTheWay}},
-		{"a port in use", func(c *broker.EmbeddedConfig) { c.Listen = taken.Addr().String() }, []string{"BRIDGE_NATS_LISTEN", taken.Addr().String(), "in use"}},
-		{"an address of another machine", func(c *broker.EmbeddedConfig) { c.Listen = "192.0.2.1:4222" }, []string{"BRIDGE_NATS_LISTEN"}},
-		{"no port", func(c *broker.EmbeddedConfig) { c.Listen = "127.0.0.1:nats" }, []string{"BRIDGE_NATS_LISTEN"}},
+		{"a file in place of the store", func(c *broker.EmbeddedConfig) { c.StoreDir = file }, broker.StoreDir, []string{file}},
+		{"a store below a file", func(c *broker.EmbeddedConfig) { c.StoreDir = filepath.Join(file, "x") }, broker.StoreDir, nil},
+		{"a store that the server cannot use", func(c *broker.EmbeddedConfig) { c.StoreDir = inTheWay }, broker.StoreDir, []string{inTheWay}},
+		{"a port in use", func(c *broker.EmbeddedConfig) { c.Listen = taken.Addr().String() }, broker.Listen, []string{taken.Addr().String(), "in use"}},
+		{"an address of another machine", func(c *broker.EmbeddedConfig) { c.Listen = "192.0.2.1:4222" }, broker.Listen, nil},
+		{"no port", func(c *broker.EmbeddedConfig) { c.Listen = "127.0.0.1:nats" }, broker.Listen, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -172,6 +179,9 @@ func TestWhyAServerDoesNotStart(t *testing.T) {
 			e, err := broker.Start(c)
 			if err == nil {
 				e.Shutdown()
+			}
+			if settingOf(err) != tt.setting {
+				t.Errorf("error %v, want one of setting %s", err, tt.setting)
 			}
 			for _, want := range tt.want {
 				if err == nil || !strings.Contains(err.Error(), want) {

@@ -12,15 +12,15 @@ import (
 // the lock up with the process, however that ends.
 func lockStore(dir string) (*flock.Flock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("BRIDGE_STORE_DIR: %w", err)
+		return nil, SettingError{StoreDir, err}
 	}
 	lock := flock.New(filepath.Join(dir, "LOCK"), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	locked, err := lock.TryLock()
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("BRIDGE_STORE_DIR %s cannot be written or locked: %w", dir, err)
+		return nil, SettingError{StoreDir, fmt.Errorf("%s cannot be written or locked: %w", dir, err)}
 	case !locked:
-		return nil, fmt.Errorf("BRIDGE_STORE_DIR %s is in use by another bridge: stop it, or choose another directory", dir)
+		return nil, SettingError{StoreDir, fmt.Errorf("%s is %w", dir, ErrInUse)}
 	}
 	return lock, nil
 }

@@ -167,10 +167,15 @@ func (l *Log) again(ctx context.Context, stream string, config jetstream.Ordered
 	}
 }
 
+// A MissingStreamError is for a stream that does not exist: no bridge has run here, or none with these names.
+type MissingStreamError struct{ Stream string }
+
+func (e *MissingStreamError) Error() string { return "stream " + e.Stream + " does not exist" }
+
 // explain says what it means that a stream cannot be read.
 func (l *Log) explain(ctx context.Context, stream string, err error) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("stream %s does not exist: has a bridge with this BRIDGE_SUBJECT_PREFIX run on this NATS?", stream)
+		return &MissingStreamError{Stream: stream}
 	}
 	return fmt.Errorf("read %s: %w", stream, noanswer.Why(ctx, l.js, err, stream))
 }

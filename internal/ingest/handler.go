@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -65,9 +66,11 @@ type Config struct {
 	// Origins may ask for deliveries by the CloudEvents handshake; host names, compared whole.
 	Origins []string
 	MaxBody int64 // bytes
-	Log     *slog.Logger
-	Token   func(lifecycle.Key) string // names a resource in the log's lines
-	Tracer  tracing.Tracer
+	// MaxBodyName is what MaxBody is called where it is set, for the answer to a larger body; "": it is not named.
+	MaxBodyName string
+	Log         *slog.Logger
+	Token       func(lifecycle.Key) string // names a resource in the log's lines
+	Tracer      tracing.Tracer
 }
 
 // A Handler answers POST and OPTIONS of the webhook's address.
@@ -159,7 +162,7 @@ func (h *Handler) accept(ctx context.Context, w http.ResponseWriter, r *http.Req
 	}
 	if r.ContentLength > h.c.MaxBody {
 		w.Header().Set("Connection", "close") // or the server reads what is refused
-		return tooLarge
+		return h.tooLarge()
 	}
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
@@ -168,7 +171,7 @@ func (h *Handler) accept(ctx context.Context, w http.ResponseWriter, r *http.Req
 	_, large := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case large:
-		return tooLarge
+		return h.tooLarge()
 	case errors.Is(err, errNoRoom):
 		return busy
 	case err != nil: // it never came whole, so there is nothing to keep
@@ -220,10 +223,11 @@ func (h *Handler) release(room int64) {
 	h.metrics.bytes.Sub(float64(room))
 }
 
-var (
-	tooLarge = answer{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than BRIDGE_MAX_BODY"}
-	busy     = answer{status: http.StatusTooManyRequests, detail: "too many deliveries are in hand: come again", retryAfter: retryBusy}
-)
+func (h *Handler) tooLarge() answer {
+	return answer{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than " + cmp.Or(h.c.MaxBodyName, "allowed")}
+}
+
+var busy = answer{status: http.StatusTooManyRequests, detail: "too many deliveries are in hand: come again", retryAfter: retryBusy}
 
 // jsonContent says whether the headers promise JSON that is not compressed. The body decides what it
 // is; a sender that says nothing is not turned away.

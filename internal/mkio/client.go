@@ -79,7 +79,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		},
 		perMinute: c.PerMinute,
 		policies:  policies{c.Resource, c.Correlation},
-		metrics:   newClientMetrics(c.PerMinute),
+		metrics:   newClientMetrics(),
 		clock:     clock{log: c.Log},
 		silence:   &silence{log: c.Log, advise: c.Advise},
 		admit:     func(string) error { return nil },

@@ -11,11 +11,10 @@ type clientMetrics struct {
 	requests *prometheus.CounterVec
 	seconds  prometheus.Histogram
 	grants   *prometheus.CounterVec
-	limit    prometheus.Gauge
 	waits    *prometheus.HistogramVec
 }
 
-func newClientMetrics(perMinute int) *clientMetrics {
+func newClientMetrics() *clientMetrics {
 	m := &clientMetrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mkio_bridge_api_requests_total",
@@ -31,10 +30,6 @@ func newClientMetrics(perMinute int) *clientMetrics {
 			Name: "mkio_bridge_api_budget_granted_total",
 			Help: "Requests that a project's budget granted; project is empty for those of none.",
 		}, []string{"project"}),
-		limit: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "mkio_bridge_api_budget_limit",
-			Help: "Most requests a minute, of each project: BRIDGE_POLL_RATE. A twentieth is kept for bursts.",
-		}),
 		waits: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:                        "mkio_bridge_api_budget_wait_seconds",
 			Help:                        "How long requests waited for the budget, by their class: urgent (in motion, or asked for), changes, sweeps.",
@@ -42,7 +37,6 @@ func newClientMetrics(perMinute int) *clientMetrics {
 			NativeHistogramBucketFactor: 1.1,
 		}, []string{"class"}),
 	}
-	m.limit.Set(float64(perMinute))
 	for class := range classes {
 		m.waits.WithLabelValues(class.String())
 	}
@@ -79,7 +73,7 @@ func (c Class) String() string {
 // Collectors returns the client's metrics.
 func (c *Client) Collectors() []prometheus.Collector {
 	m := c.metrics
-	return []prometheus.Collector{m.requests, m.seconds, m.grants, m.limit, m.waits, tokenEnd{c}, c.silence}
+	return []prometheus.Collector{m.requests, m.seconds, m.grants, m.waits, tokenEnd{c}, c.silence}
 }
 
 // tokenEnd tells when the token ends, where it says so.

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -33,9 +34,20 @@ func (e *OtherURLError) Error() string {
 	if e.Is == e.Want {
 		is = "another path of " + e.Is
 	}
-	return fmt.Sprintf("webhook rule %s in project %s delivers to %s and not to %s, and may be another bridge's: choose another BRIDGE_WEBHOOK_RULE, or take it over with bridge webhook register --force",
+	return fmt.Sprintf("webhook rule %s in project %s delivers to %s and not to %s, and may be another bridge's",
 		e.Rule, e.Project, is, e.Want)
 }
+
+// ErrNoSecret is for a rule that would have no secret to bring: anybody could make up its deliveries.
+var ErrNoSecret = errors.New("there is no secret for deliveries to bring")
+
+// An AddressError is for a public URL that no rule can deliver to.
+type AddressError struct{ Err error }
+
+func (e *AddressError) Error() string { return "the bridge's public URL: " + e.Err.Error() }
+
+// Unwrap returns what is wrong with it.
+func (e *AddressError) Unwrap() error { return e.Err }
 
 // explain adds to an error of MK.IO's what it is about.
 func explain(err error, project, right string) error {

@@ -2,7 +2,6 @@ package rule
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -69,10 +68,10 @@ func (k Keeper) plan(ctx context.Context, project string, force bool) (plan, err
 	p := plan{change: Change{Project: project, Rule: k.Name, Changes: []string{}, Warnings: []string{}}}
 	address, err := Address(k.URL)
 	if err != nil {
-		return p, fmt.Errorf("BRIDGE_WEBHOOK_URL: %w", err)
+		return p, &AddressError{err}
 	}
 	if p.secret = k.Secret(); p.secret == "" {
-		return p, errors.New("there is no secret for deliveries to bring: set BRIDGE_WEBHOOK_SECRETS")
+		return p, ErrNoSecret
 	}
 	if p.note, err = k.readNote(ctx, project); err != nil {
 		return p, err

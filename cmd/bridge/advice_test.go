@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/identity"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/poll"
+	"mkio-bridge/internal/rule"
+)
+
+// Packages below know no settings: what to change is said here.
+func TestErrorsNameTheSettingToChange(t *testing.T) {
+	for _, tt := range []struct {
+		err   error
+		wants []string
+	}{
+		{&eventlog.MissingStreamError{Stream: "MKIO_EVENTS"}, []string{"stream MKIO_EVENTS does not exist", "BRIDGE_SUBJECT_PREFIX"}},
+		{&rule.OtherURLError{Project: "p", Rule: "r", Is: "https://a", Want: "https://b"}, []string{"delivers to https://a", "BRIDGE_WEBHOOK_RULE", "bridge webhook register --force"}},
+		{&rule.AddressError{Err: errors.New("no path")}, []string{"no path", "BRIDGE_WEBHOOK_URL"}},
+		{rule.ErrNoSecret, []string{"no secret", "BRIDGE_WEBHOOK_SECRETS"}},
+	} {
+		for _, said := range []string{advised(tt.err), pollAdvice(tt.err) + tt.err.Error(), advised(usageError{tt.err})} {
+			for _, want := range tt.wants {
+				if strings.Count(said, want) != 1 {
+					t.Errorf("%q is not said once: %s", want, said)
+				}
+			}
+		}
+	}
+}
+
+func TestEachFailureHasItsOwnAdvice(t *testing.T) {
+	err := failures{&rule.OtherURLError{Project: "p"}, errors.New("project q: gone"), rule.ErrNoSecret}
+	lines := strings.Split(advised(err), "\n")
+	if len(lines) != 3 || !strings.HasSuffix(lines[0], "--force") || lines[1] != "project q: gone" || !strings.HasSuffix(lines[2], "BRIDGE_WEBHOOK_SECRETS") {
+		t.Errorf("said %q", lines)
+	}
+}
+
+func TestAnEmbeddedServerThatDoesNotStartNamesTheSetting(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inTheWay := t.TempDir()
+	if err := os.WriteFile(filepath.Join(inTheWay, "jetstream"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	inUse := t.TempDir()
+	other, err := broker.Start(broker.EmbeddedConfig{StoreDir: inUse, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Shutdown()
+	for _, tt := range []struct {
+		store, listen string
+		wants         []string
+	}{
+		{inUse, "", []string{"BRIDGE_STORE_DIR", inUse, "in use by another bridge: stop it"}},
+		{file, "", []string{"BRIDGE_STORE_DIR", file}},
+		{filepath.Join(file, "x"), "", []string{"BRIDGE_STORE_DIR"}},
+		{inTheWay, "", []string{"BRIDGE_STORE_DIR", inTheWay}},
+		{t.TempDir(), taken.Addr().String(), []string{"BRIDGE_NATS_LISTEN", taken.Addr().String(), "in use", "set it empty for none"}},
+		{t.TempDir(), "192.0.2.1:4222", []string{"BRIDGE_NATS_LISTEN"}},
+	} {
+		t.Setenv("BRIDGE_STORE_DIR", tt.store)
+		t.Setenv("BRIDGE_NATS_LISTEN", tt.listen)
+		t.Setenv("BRIDGE_LISTEN", "127.0.0.1:0")
+		t.Setenv("BRIDGE_ADMIN_LISTEN", "127.0.0.1:0")
+		wantSaid(t, exitFailed, tt.wants, "run")
+	}
+}
+
+func TestAnAddressOfNATSThatCannotBeReadNamesTheSettings(t *testing.T) {
+	for _, url := range []string{
+		"nats://me:REDACT-ME@127.0.0.1:x", "nats://me:12/REDACT-ME@127.0.0.1:1", "nats://me:REDACT-ME#3@127.0.0.1:1",
+		"nats://me:REDACT-ME,3@127.0.0.1:1", "nats://me:REDACT-ME%zz@127.0.0.1:1",
+	} {
+		t.Setenv("BRIDGE_NATS_URL", url)
+		wantSaid(t, exitUsage, []string{"BRIDGE_NATS_URL", "BRIDGE_NATS_PASSWORD"}, "events")
+	}
+}
+
+func TestTheAnswerToALargeBodyNamesTheSetting(t *testing.T) {
+	b := openForTest(t)
+	request := httptest.NewRequest(http.MethodPost, "/webhooks/mkio", nil)
+	request.Header.Set("X-Webhook-Secret", demoSecret)
+	request.ContentLength = int64(b.config.MaxBody) + 1
+	answer := httptest.NewRecorder()
+	b.ingest.ServeHTTP(answer, request)
+	if answer.Code != http.StatusRequestEntityTooLarge || !strings.Contains(answer.Body.String(), `"the body is larger than BRIDGE_MAX_BODY"`) {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+}
+
+func TestTheMetricOfTheRateLimitNamesTheSetting(t *testing.T) {
+	const want = `
+# HELP mkio_bridge_api_budget_limit Most requests a minute, of each project: BRIDGE_POLL_RATE. A twentieth is kept for bursts.
+# TYPE mkio_bridge_api_budget_limit gauge
+mkio_bridge_api_budget_limit 1000
+`
+	if err := testutil.CollectAndCompare(rateLimit(config{PollRate: 1000}), strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+}
+
+// The poller knows no settings: what to change is said here.
+func TestEachErrorOfThePollerHasItsAdvice(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{&poll.TokenEndsError{At: time.Now()}, "BRIDGE_MKIO_TOKEN"},
+		{&poll.UnpolledParentsError{Kind: lifecycle.LiveOutput, Parents: []lifecycle.Kind{lifecycle.LiveEvent}}, "BRIDGE_KINDS: live-event"},
+		{&identity.MismatchError{Aspect: identity.OfAddress}, "BRIDGE_MKIO_ADOPT"},
+		{&identity.UnknownError{Project: "p"}, "BRIDGE_MKIO_ADOPT=all"},
+		{errors.Join(errors.New("list"), poll.ErrStored), "no cache"},
+		{&mkio.APIError{Status: 401}, "BRIDGE_MKIO_TOKEN"},
+		{&mkio.APIError{Status: 403}, "bridge doctor"},
+		{&mkio.APIError{Status: 404}, "BRIDGE_PROJECTS"},
+		{&mkio.APIError{Status: 429}, "BRIDGE_POLL_RATE"},
+		{&mkio.APIError{Status: 500}, "tried again"},
+		{errors.New("connection refused"), "BRIDGE_MKIO_URL"},
+		{context.DeadlineExceeded, "tried again"},
+	} {
+		if got := pollAdvice(tt.err); !strings.Contains(got, tt.want) {
+			t.Errorf("on %v: %q, want %q", tt.err, got, tt.want)
+		}
+	}
+}
