@@ -200,11 +200,9 @@ func (c config) validate() error {
 	if c.DeletePatience < 0 {
 		bad("DELETE_PATIENCE", "%s must be 0, or how long many deletions wait", c.DeletePatience)
 	}
-	for child, parents := range map[lifecycle.Kind][]lifecycle.Kind{
-		lifecycle.LiveOutput:         {lifecycle.LiveEvent},
-		lifecycle.ScheduledOperation: {lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent},
-	} {
-		if slices.Contains(c.Kinds, child) && !slices.ContainsFunc(parents, func(k lifecycle.Kind) bool { return slices.Contains(c.Kinds, k) }) {
+	for _, child := range c.Kinds {
+		parents := mkio.ParentKinds(child)
+		if len(parents) > 0 && !slices.ContainsFunc(parents, func(k lifecycle.Kind) bool { return slices.Contains(c.Kinds, k) }) {
 			bad("KINDS", "%s is found below its parents alone: add %s", child, kinds(parents))
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -108,12 +107,7 @@ func projectsOf(ctx context.Context, conf config, client *mkio.Client) ([]string
 	if err != nil {
 		err = fmt.Errorf("MK.IO does not tell all its projects: %w", err)
 	}
-	var active []string
-	for _, p := range all {
-		if p.Active && p.Name != "" {
-			active = append(active, p.Name)
-		}
-	}
+	active := mkio.ActiveProjects(all)
 	if len(active) == 0 && err == nil {
 		err = fmt.Errorf("the token can see no active project: name it in %s_PROJECTS, or give the token rights there", prefix)
 	}
@@ -123,9 +117,7 @@ func projectsOf(ctx context.Context, conf config, client *mkio.Client) ([]string
 // print writes a line of JSON, or what text writes.
 func (f ruleFlags) print(w io.Writer, v any, text func(io.Writer)) error {
 	if f.output == "json" {
-		encoder := json.NewEncoder(w)
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(v)
+		return printJSON(w, v)
 	}
 	text(w)
 	return nil
