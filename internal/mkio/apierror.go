@@ -55,12 +55,6 @@ func IsNotFound(err error) bool {
 	return ok && api.Status == http.StatusNotFound && api.Genuine
 }
 
-// IsDenied says whether MK.IO refuses the token, or what it asks for.
-func IsDenied(err error) bool {
-	status := StatusOf(err)
-	return status == http.StatusUnauthorized || status == http.StatusForbidden
-}
-
 // maxDetail bounds what of an error is repeated, in bytes.
 const maxDetail = 300
 

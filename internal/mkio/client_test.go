@@ -138,20 +138,20 @@ func TestAListWithoutValuesIsNoEmptyList(t *testing.T) {
 
 func TestErrorsOfTheAPI(t *testing.T) {
 	tests := []struct {
-		file           string
-		status         int
-		genuine        bool
-		want           string
-		notFound, deny bool
+		file     string
+		status   int
+		genuine  bool
+		want     string
+		notFound bool
 	}{
-		{"errors/401.json", 401, true, "ref ", false, true},
-		{"errors/403.json", 403, true, "ref ", false, true},
-		{"errors/404.json", 404, true, "was not found", true, false},
-		{"errors/404.no-extra-detail.json", 404, true, "404", true, false},
-		{"errors/400.json", 400, true, "400", false, false},
-		{"gateway page", 404, false, "not JSON", false, false},
-		{"string error", 404, true, "gone", true, false},
-		{"status of another answer", 404, false, "404", false, false},
+		{"errors/401.json", 401, true, "ref ", false},
+		{"errors/403.json", 403, true, "ref ", false},
+		{"errors/404.json", 404, true, "was not found", true},
+		{"errors/404.no-extra-detail.json", 404, true, "404", true},
+		{"errors/400.json", 400, true, "400", false},
+		{"gateway page", 404, false, "not JSON", false},
+		{"string error", 404, true, "gone", true},
+		{"status of another answer", 404, false, "404", false},
 	}
 	bodies := map[string]string{
 		"gateway page": "<html><b>404</b></html>", "string error": `{"error":"gone"}`,
@@ -173,8 +173,8 @@ func TestErrorsOfTheAPI(t *testing.T) {
 			if !ok || api.Status != tt.status || api.Genuine != tt.genuine || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v (genuine %v)", err, ok && api.Genuine)
 			}
-			if IsNotFound(err) != tt.notFound || IsDenied(err) != tt.deny {
-				t.Errorf("not found %v, denied %v", IsNotFound(err), IsDenied(err))
+			if IsNotFound(err) != tt.notFound || StatusOf(err) != tt.status {
+				t.Errorf("not found %v, status %d", IsNotFound(err), StatusOf(err))
 			}
 			if !strings.Contains(err.Error(), "/api/v1/projects/p/media/assets/a%20b") {
 				t.Errorf("the error does not say what was asked for: %v", err)

@@ -40,7 +40,7 @@
 // # Secrets
 //
 // Records carry ingest tokens, passphrases, keys, signed URLs and people's addresses. Whatever is taken
-// from a record, but for correlation data ([CorrelationPolicy]), goes through the same rules, [Redact]: by the name of a
+// from a record, but for correlation data ([CorrelationPolicy]), goes through the same rules: by the name of a
 // member its whole value is hidden, in all other text what follows a host, a question mark or a secret's name, and every e-mail
 // address. The rules err on the side of hiding. Redacting twice is redacting once, and a delivery that
 // went through [RedactDelivery] still decodes to the same observation.

@@ -37,7 +37,7 @@ type CorrelationPolicy uint8
 // The policies.
 const (
 	CorrelationFull     CorrelationPolicy = iota // passed on as it is
-	CorrelationRedacted                          // by the rules of [Redact]
+	CorrelationRedacted                          // by the rules of a record
 	CorrelationNone                              // left out
 )
 

@@ -9,24 +9,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Redact returns a JSON value without what must not leave: the values of members whose names say that
-// they are secret, URLs beyond their host, queries, e-mail addresses, also where they stand in names. Everything else stays, and so do
-// the order of members and the spelling of numbers. null and the empty string hide nothing and stay.
-func Redact(raw json.RawMessage) (json.RawMessage, error) {
-	v, err := parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("redact: %w", err)
-	}
-	return redact(v), nil
-}
-
 // RedactDelivery is [CorrelationPolicy.RedactDelivery] for correlation data that is passed on as it is.
 func RedactDelivery(body []byte) (json.RawMessage, error) {
 	return CorrelationFull.RedactDelivery(body)
 }
 
 // RedactDelivery redacts a delivery, or a batch of them, so that it still tells the same: the attributes
-// that [Decoder.Decode] reads stay, correlation data goes by its policy, all else by the rules of [Redact]. Of the
+// that [Decoder.Decode] reads stay, correlation data goes by its policy, all else by the rules of a record. Of the
 // source only query and user are taken away.
 func (p CorrelationPolicy) RedactDelivery(body []byte) (json.RawMessage, error) {
 	v, err := parse(body)
@@ -38,6 +27,9 @@ func (p CorrelationPolicy) RedactDelivery(body []byte) (json.RawMessage, error) 
 	return r.out, nil
 }
 
+// redact returns a record without what must not leave: the values of members whose names say that they are secret, URLs
+// beyond their host, queries, e-mail addresses, also where they stand in names. Everything else stays, and so do the order
+// of members and the spelling of numbers. null and the empty string hide nothing and stay.
 func redact(v value) json.RawMessage {
 	r := newRedactor(v, CorrelationRedacted)
 	r.value(withinRecord, "")

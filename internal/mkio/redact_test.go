@@ -13,10 +13,19 @@ var secretsOfFixtures = []string{
 	"ops.bot@", "fixtures.invalid/", "primaryVerificationKey", "198.51.100.20", "sig=",
 }
 
+// redactRecord is [redact] for a record that nobody has read yet.
+func redactRecord(raw []byte) (json.RawMessage, error) {
+	v, err := parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return redact(v), nil
+}
+
 func TestNoSecretOfARecordSurvives(t *testing.T) {
 	seen := map[string]bool{}
 	for name, raw := range readAll(t, "records/*.json", "webhooks/*.json", "webhooks/tolerance/*.json") {
-		clean, err := Redact(raw)
+		clean, err := redactRecord(raw)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -85,7 +94,7 @@ func TestRedactByMember(t *testing.T) {
 		if test.want == "" {
 			test.want = test.given
 		}
-		got, err := Redact(json.RawMessage(test.given))
+		got, err := redactRecord(json.RawMessage(test.given))
 		if err != nil {
 			t.Errorf("%s: %v", test.given, err)
 		}
@@ -118,7 +127,7 @@ func TestRedactText(t *testing.T) {
 
 func TestRedactRefusesWhatIsNoJSON(t *testing.T) {
 	for _, raw := range []string{"", "{", `{"a":1} 2`, strings.Repeat("[", 20000) + strings.Repeat("]", 20000)} {
-		if got, err := Redact(json.RawMessage(raw)); err == nil {
+		if got, err := redactRecord(json.RawMessage(raw)); err == nil {
 			t.Errorf("%.20q became %.20q", raw, got)
 		}
 	}

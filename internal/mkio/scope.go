@@ -6,7 +6,7 @@ import "slices"
 type scope uint8
 
 const (
-	withinRecord   scope = iota // below all others: the rules of [Redact] apply
+	withinRecord   scope = iota // below all others: the rules of [redact] apply
 	withinEnvelope              // a delivery, or a batch of them
 	withinData
 	withinResource   // a record

@@ -82,12 +82,12 @@ func TestRedactedNamesStayDistinct(t *testing.T) {
 		{`{"x?a":1,"x?b":2}`, `{"x?[redacted]":1,"x?[redacted] 2":2}`},
 	}
 	for _, test := range tests {
-		got, err := Redact([]byte(test.given))
+		got, err := redactRecord([]byte(test.given))
 		if err != nil {
 			t.Fatal(err)
 		}
 		equal(t, test.given, string(got), test.want)
-		again, err := Redact(got)
+		again, err := redactRecord(got)
 		if err != nil {
 			t.Fatal(err)
 		}

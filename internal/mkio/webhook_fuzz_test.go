@@ -125,7 +125,7 @@ func FuzzRedact(f *testing.F) {
 			t.Fatalf("%q became %q, and did not look so", text, hideIn(text))
 		}
 		for _, redact := range []func([]byte) (json.RawMessage, error){
-			func(raw []byte) (json.RawMessage, error) { return Redact(raw) },
+			redactRecord,
 			CorrelationFull.RedactDelivery, CorrelationRedacted.RedactDelivery, CorrelationNone.RedactDelivery,
 		} {
 			once, err := redact(raw)

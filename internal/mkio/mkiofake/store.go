@@ -117,11 +117,6 @@ func (m *MKIO) Create(key lifecycle.Key, state string) {
 // Move changes a resource's state, as its record spells it.
 func (m *MKIO) Move(key lifecycle.Key, state string) { m.must(Step{Do: Move, Key: key, State: state}) }
 
-// Provision changes a resource's provisioningState until it moves.
-func (m *MKIO) Provision(key lifecycle.Key, provisioning string) {
-	m.must(Step{Do: Provision, Key: key, State: provisioning})
-}
-
 // Edit changes a resource's time of modification and no more.
 func (m *MKIO) Edit(key lifecycle.Key) { m.must(Step{Do: Edit, Key: key}) }
 
