@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -45,12 +46,7 @@ func variables() []string {
 
 func secretNames() []string {
 	var c config
-	var names []string
-	for name := range c.secrets() {
-		names = append(names, "`"+name+"`")
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(c.secrets()))
 }
 
 // injected matches what Kubernetes puts into a pod's environment for a Service named bridge.
@@ -59,10 +55,8 @@ var injected = regexp.MustCompile(`_PORT$|_PORT_|_SERVICE_`)
 // checkNames refuses variables that look like the bridge's and are not: a typo must not silently leave
 // a default in place.
 func checkNames(environ, known []string) error {
-	for _, name := range known {
-		if slices.Contains(secretNames(), "`"+name+"`") {
-			known = append(known, name+fileSuffix)
-		}
+	for _, name := range secretNames() {
+		known = append(known, name+fileSuffix)
 	}
 	var errs []error
 	for _, pair := range environ {

@@ -84,7 +84,7 @@ func configurationTable() string {
 	for _, v := range manual() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.name, quoted(v.byDefault), v.meaning)
 	}
-	b.WriteString("\nEach secret (" + strings.Join(secretNames(), ", ") + ") can stand in a file instead: add `_FILE` to its name. The file is read again when it changes.\n")
+	b.WriteString("\nEach secret (`" + strings.Join(secretNames(), "`, `") + "`) can stand in a file instead: add `_FILE` to its name. The file is read again when it changes.\n")
 	return b.String()
 }
 
