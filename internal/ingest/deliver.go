@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,6 +16,54 @@ import (
 // EmptyBatch is the detail of the answer 400 to an empty batch with the right secret. It says that deliveries sent the same
 // way would be taken.
 const EmptyBatch = "the batch is empty: the secret is right, and nothing is stored"
+
+// deliver takes one POST. A stranger's leaves no trace.
+func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
+	if !authentic(r, h.c.Secrets()) {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="mkio-bridge"`)
+		return answer{status: http.StatusUnauthorized, stranger: true, detail: "the webhook secret is missing or wrong: send it as X-Webhook-Secret, Authorization: Bearer or access_token"}
+	}
+	ctx, span := h.c.Tracer.Receive(r.Context(), "POST /webhooks/mkio", r.Header)
+	a := h.accept(ctx, w, r)
+	endDelivery(span, a)
+	return a
+}
+
+// accept takes a delivery of one who may deliver: everything up to its body.
+func (h *Handler) accept(ctx context.Context, w http.ResponseWriter, r *http.Request) answer {
+	if !jsonContent(r.Header) {
+		return answer{status: http.StatusUnsupportedMediaType, detail: "a delivery is JSON, not compressed: send Content-Type application/json or application/cloudevents+json"}
+	}
+	if r.ContentLength > h.c.MaxBody {
+		w.Header().Set("Connection", "close") // or the server reads what is refused
+		return h.tooLarge()
+	}
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	body, room, err := h.read(http.MaxBytesReader(w, r.Body, h.c.MaxBody), *buffer)
+	defer h.release(room)
+	_, large := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case large:
+		return h.tooLarge()
+	case errors.Is(err, errNoRoom):
+		return busy
+	case err != nil: // it never came whole, so there is nothing to keep
+		return answer{status: http.StatusBadRequest, detail: "the body could not be read to its end"}
+	}
+	if !h.requests.TryAcquire(1) { // only now: a body that comes slowly keeps nobody from the log
+		return busy
+	}
+	defer h.requests.Release(1)
+	// A sender that does not wait for its answer comes again: what it told is best committed by then.
+	return h.take(context.WithoutCancel(ctx), body, time.Now())
+}
+
+func (h *Handler) tooLarge() answer {
+	return answer{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than " + cmp.Or(h.c.MaxBodyName, "allowed")}
+}
+
+var busy = answer{status: http.StatusTooManyRequests, detail: "too many deliveries are in hand: come again", retryAfter: retryBusy}
 
 // take commits a whole body: one delivery, or a batch of them.
 func (h *Handler) take(ctx context.Context, body []byte, received time.Time) answer {
