@@ -3,22 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
 	"github.com/nats-io/nats.go"
 
-	"mkio-bridge/internal/event"
-	"mkio-bridge/internal/identity"
-	"mkio-bridge/internal/lifecycle"
-	"mkio-bridge/internal/mkio"
-	"mkio-bridge/internal/rule"
 	"mkio-bridge/internal/tracing"
 )
 
@@ -120,119 +111,4 @@ func explainParse(err error) error {
 		return fmt.Errorf("%s: %q cannot be read: %w", parse.KeyName, parse.Value, parse.Err)
 	}
 	return err
-}
-
-// validate checks what one variable cannot know of another. It reports everything it finds.
-func (c config) validate() error {
-	var errs []error
-	bad := func(name, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s_%s: %s", prefix, name, fmt.Sprintf(format, args...)))
-	}
-	_, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		bad("LISTEN", "%q is no host:port, e.g. 127.0.0.1:8080", c.Listen)
-	}
-	if err == nil && !loopback(c.Listen) && len(c.WebhookSecrets.all()) == 0 {
-		bad("LISTEN", "%s can be reached from outside, and without a secret anybody could make up events: set %s_WEBHOOK_SECRETS, or listen on loopback", c.Listen, prefix)
-	}
-	if _, _, err := net.SplitHostPort(c.AdminListen); err != nil {
-		bad("ADMIN_LISTEN", "%q is no host:port, e.g. 127.0.0.1:9090", c.AdminListen)
-	}
-	if c.StoreDir == "" && c.NatsURL == "" {
-		bad("STORE_DIR", "it is empty: say where the embedded server is to store the log")
-	}
-	if _, _, err := net.SplitHostPort(c.NatsListen); err != nil && c.NatsListen != "" {
-		bad("NATS_LISTEN", "%q is no host:port, e.g. 127.0.0.1:4222", c.NatsListen)
-	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		bad("TLS_CERT", "certificate and key go together: set both %s_TLS_CERT and %s_TLS_KEY", prefix, prefix)
-	}
-	if c.TLSClientCA != "" && c.TLSCert == "" {
-		bad("TLS_CLIENT_CA", "certificates are asked for within TLS alone: set %s_TLS_CERT and %s_TLS_KEY too", prefix, prefix)
-	}
-	if u, err := url.Parse(c.MkioURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		bad("MKIO_URL", "it must be an http or https address without user, query and fragment, e.g. https://app.mk.io")
-	}
-	if a := c.claim().Adopt; a != identity.AdoptNothing && a != identity.AdoptAddress && a != identity.AdoptAll {
-		bad("MKIO_ADOPT", "%q must be address or all, or unset", c.MkioAdopt)
-	}
-	if c.WebhookURL != "" {
-		if _, err := rule.Address(c.WebhookURL); err != nil {
-			bad("WEBHOOK_URL", "%v", err)
-		}
-		if len(c.WebhookSecrets.all()) == 0 {
-			bad("WEBHOOK_URL", "the rule must bring a secret, or anybody could make up events: set %s_WEBHOOK_SECRETS", prefix)
-		}
-	}
-	if c.WebhookRule == "" {
-		bad("WEBHOOK_RULE", "it is empty: unset it for its default, or name the rule")
-	}
-	if !event.ValidPrefix(c.SubjectPrefix) {
-		bad("SUBJECT_PREFIX", "%q must be one token of 1 to 64 letters, digits, _ and -", c.SubjectPrefix)
-	}
-	if c.StreamManage != "create" && c.StreamManage != "verify" {
-		bad("STREAM_MANAGE", "%q must be create or verify", c.StreamManage)
-	}
-	if c.StreamReplicas < 1 || c.StreamReplicas > 5 {
-		bad("STREAM_REPLICAS", "%d must be 1 to 5", c.StreamReplicas)
-	}
-	if c.NatsURL == "" && c.NatsTLSFirst {
-		bad("NATS_TLS_FIRST", "the embedded server has no TLS: set %s_NATS_URL too, or unset it", prefix)
-	}
-	if c.NatsURL == "" && c.NatsDomain != "" {
-		bad("NATS_DOMAIN", "the embedded server is of no domain: set %s_NATS_URL too, or unset it", prefix)
-	}
-	if strings.ContainsAny(c.NatsDomain, " \t\r\n.*>") {
-		bad("NATS_DOMAIN", "%q must be the name of a domain, one token without blanks, dots, * and >", c.NatsDomain)
-	}
-	if c.StreamMaxBytes != 0 && c.StreamMaxBytes < leastStream {
-		bad("STREAM_MAX_BYTES", "%s must be 0, or %s or more", c.StreamMaxBytes, leastStream)
-	}
-	if c.MaxAge < 0 || c.MaxAge > 0 && c.MaxAge < time.Minute {
-		bad("MAX_AGE", "%s must be 0, or a minute or more", c.MaxAge)
-	}
-	if c.PollRate < 20 || c.PollRate > 100_000 {
-		bad("POLL_RATE", "%d must be from 20 to 100000 requests a minute", c.PollRate)
-	}
-	if c.PollActive < 100*time.Millisecond || c.PollSweep < c.PollActive || c.PollFull < c.PollSweep {
-		bad("POLL_ACTIVE", "%s, %s_POLL_SWEEP %s and %s_POLL_FULL %s must grow in this order, from 100ms", c.PollActive, prefix, c.PollSweep, prefix, c.PollFull)
-	}
-	if c.DeletePatience < 0 {
-		bad("DELETE_PATIENCE", "%s must be 0, or how long many deletions wait", c.DeletePatience)
-	}
-	for _, child := range c.Kinds {
-		parents := mkio.ParentKinds(child)
-		if len(parents) > 0 && !slices.ContainsFunc(parents, func(k lifecycle.Kind) bool { return slices.Contains(c.Kinds, k) }) {
-			bad("KINDS", "%s is found below its parents alone: add %s", child, kinds(parents))
-		}
-	}
-	if _, err := mkio.ParseResourcePolicy(c.Resource); err != nil {
-		bad("RESOURCE", "%q must be full, redacted or none", c.Resource)
-	}
-	if _, err := mkio.ParseCorrelationPolicy(c.Correlation); err != nil {
-		bad("CORRELATION", "%q must be full, redacted or none", c.Correlation)
-	}
-	if c.MaxBody < 1<<10 || c.MaxBody > 1<<30 {
-		bad("MAX_BODY", "%s must be from 1KiB to 1GiB", c.MaxBody)
-	}
-	if c.IdleTimeout < time.Second || c.IdleTimeout > 24*time.Hour {
-		bad("IDLE_TIMEOUT", "%s must be from 1s to 24h", c.IdleTimeout)
-	}
-	if c.LogFormat != "" && c.LogFormat != "text" && c.LogFormat != "json" {
-		bad("LOG_FORMAT", "%q must be text or json", c.LogFormat)
-	}
-	return errors.Join(errs...)
-}
-
-// loopback says whether only this machine can reach an address.
-func loopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
