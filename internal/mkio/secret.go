@@ -1,21 +1,18 @@
 package mkio
 
 import (
-	"maps"
 	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 )
 
 // redacted stands where something was hidden.
 const redacted = "[redacted]"
 
-// nameRules remembers what the rules make of names: records have the same few again and again. Who reads takes no lock:
-// each delivery asks for dozens of names.
+// nameRules remembers what the rules make of names: records have the same few again and again.
 type nameRules struct {
-	adding sync.Mutex
-	known  atomic.Pointer[map[string]nameRule] // by the name as it is spelt in JSON; never changed, but replaced
+	mu    sync.RWMutex
+	known map[string]nameRule // by the name as it is spelt in JSON
 }
 
 // Bounds of the memory of names, which customers choose too.
@@ -24,21 +21,18 @@ const (
 	maxName  = 64 // bytes
 )
 
-var rules = newNameRules()
-
-func newNameRules() *nameRules {
-	n := &nameRules{}
-	n.known.Store(&map[string]nameRule{})
-	return n
-}
+var rules = nameRules{known: map[string]nameRule{}}
 
 // of returns the rule for a name, as it is spelt in JSON.
 func (n *nameRules) of(name value) nameRule {
-	if rule, ok := (*n.known.Load())[string(name)]; ok {
+	n.mu.RLock()
+	rule, ok := n.known[string(name)]
+	n.mu.RUnlock()
+	if ok {
 		return rule
 	}
 	text, _ := name.text() // a name is one
-	rule := ruleOfName(text)
+	rule = ruleOfName(text)
 	if len(name) <= maxName {
 		n.add(string(name), rule)
 	}
@@ -46,15 +40,11 @@ func (n *nameRules) of(name value) nameRule {
 }
 
 func (n *nameRules) add(name string, rule nameRule) {
-	n.adding.Lock()
-	defer n.adding.Unlock()
-	known := *n.known.Load()
-	if len(known) >= maxNames {
-		return
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.known) < maxNames {
+		n.known[name] = rule
 	}
-	known = maps.Clone(known)
-	known[name] = rule
-	n.known.Store(&known)
 }
 
 var (
