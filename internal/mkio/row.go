@@ -25,13 +25,11 @@ type Row struct {
 }
 
 // A rowReader reads rows, one after the other. Most rows of a sweep are as they were, and nothing is asked of them but what
-// stands in [Row]: so it makes no room for each row, and keeps the words that one row has in common with the next.
+// stands in [Row]: so it makes no room for each row.
 type rowReader struct {
 	top      object
 	record   record
 	policies policies
-
-	transform, state, provisioning word
 }
 
 // open has a record read.
@@ -51,39 +49,14 @@ func (o object) refilled(v value) object {
 	return o
 }
 
-// A word is a text that was read, and how it is spelt in JSON.
-type word struct {
-	spelt value
-	text  string
-	ok    bool
-}
-
-// read is [plainText], but for the word that was read before.
-func (w *word) read(v value) (text string, ok bool) {
-	if !bytes.Equal(w.spelt, v) {
-		w.spelt = v
-		w.text, w.ok = plainText(v)
-	}
-	return w.text, w.ok
-}
-
-// textOf returns a part of a text by itself.
-func (w *word) textOf(part []byte) string {
-	if !bytes.Equal(w.spelt, part) {
-		w.spelt, w.text = part, string(part)
-	}
-	return w.text
-}
-
 // row returns the record, which is that of a known resource.
 func (r *rowReader) row(key lifecycle.Key, whole value) Row {
-	place, _ := placeOf(key)
 	row := Row{
 		Key: key, Life: r.record.life(), Created: r.record.created(), Modified: r.record.modified(),
 		whole: whole, policies: r.policies,
 	}
-	row.Provisioning, _ = r.provisioning.read(r.record.at(field{properties, "provisioningState"}))
-	row.State, row.Shows = r.state.read(r.record.at(place.state))
+	row.Provisioning = r.record.text(field{properties, "provisioningState"})
+	row.State, row.Shows = r.record.state(key)
 	return row
 }
 
@@ -167,7 +140,7 @@ func (r *rowReader) transformOf(job string) string {
 				return decoded
 			}
 		}
-		return r.transform.textOf(window[1])
+		return string(window[1])
 	}
 	return ""
 }

@@ -66,7 +66,7 @@ func TestTheTransformOfAJob(t *testing.T) {
 
 // A sweep reads every row of a list, and most of them are as they were.
 func TestARowIsReadInFewAllocations(t *testing.T) {
-	const most = 2 // name and life
+	const most = 5 // transform, name, life, state and provisioning
 	v, err := parse(readFile(t, "records/job.finished.json"))
 	if err != nil {
 		t.Fatal(err)
