@@ -5,13 +5,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 )
 
 // A bridge ends when it is told to, also while NATS takes what it says and does not answer: whoever waits for it
 // would kill it.
 func TestABridgeEndsThoughNATSDoesNotAnswer(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	store := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, store, "a")

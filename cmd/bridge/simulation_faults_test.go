@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"mkio-bridge/internal/bridgetest"
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
 )
@@ -211,7 +211,7 @@ func TestHoursOfMixedFaults(t *testing.T) {
 
 func mixFaults(t *testing.T, hours int) {
 	t.Helper()
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	store := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, store, "a", "b", "c")

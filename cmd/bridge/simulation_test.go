@@ -18,6 +18,7 @@ import (
 
 	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
@@ -47,7 +48,7 @@ var secrets = []string{demoToken, demoSecret, "REDACT-ME"}
 // simulate runs a test in a bubble, with days of MK.IO to come.
 func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simulation), settings ...func(*config)) {
 	t.Helper()
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	store := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := &simulation{t: t, config: demoConfig(store), rng: rand.New(rand.NewPCG(4, 17))}

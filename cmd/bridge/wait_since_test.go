@@ -14,7 +14,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
@@ -62,7 +61,7 @@ type waitStory struct {
 // holdClock is called before a bubble, and release after it. nats.go pools timers for all of a process, and a timer of one
 // bubble must not be used outside: two collections empty the pool.
 func holdClock() (release func()) {
-	free := broker.HoldClock()
+	free := brokertest.HoldClock()
 	return func() {
 		free()
 		runtime.GC()

@@ -12,7 +12,6 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats-server/v2/server/ats"
 	"github.com/nats-io/nats.go"
 )
 
@@ -224,11 +223,4 @@ func (e *Embedded) leaveReaders() {
 		e.porter.close()
 	}
 	e.closeTap()
-}
-
-// HoldClock keeps a goroutine that all servers of a process share out of a testing/synctest bubble: it
-// is called before the bubble, and release after it. Without it time stands still in the bubble.
-func HoldClock() (release func()) {
-	ats.Register()
-	return ats.Unregister
 }

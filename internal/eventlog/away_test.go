@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/streams"
@@ -14,7 +13,7 @@ import (
 
 // A reader that follows the log ends when it is told to, though there is none.
 func TestAFollowerEndsThoughTheLogIsAway(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		_, js := brokertest.Start(t).Connect()
 		if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 )
@@ -136,7 +136,7 @@ func TestPhases(t *testing.T) {
 
 // A reader that is behind when the period ends gets all that was stored within it, and nothing of later.
 func TestAFollowerThatIsBehindMissesNothingOfItsPeriod(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		f.states()

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
@@ -77,7 +76,7 @@ func TestBounds(t *testing.T) {
 func TestAFollowerIsToldThatItsLogWasMadeAnew(t *testing.T) {
 	for name, restored := range map[string]int{"and is shorter": 1, "and is longer": 9} {
 		t.Run(name, func(t *testing.T) {
-			defer broker.HoldClock()()
+			defer brokertest.HoldClock()()
 			synctest.Test(t, func(t *testing.T) { followAnew(t, restored) })
 		})
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mkio-bridge/internal/bridgetest"
-	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
@@ -59,7 +58,7 @@ type world struct {
 // inWorld runs a test in a bubble.
 func inWorld(t *testing.T, c mkiofake.Config, test func(w *world)) {
 	t.Helper()
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		c.Token = token
 		c.Projects = []string{project}

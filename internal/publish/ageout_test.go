@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
@@ -18,7 +18,7 @@ import (
 // A resource whose last event has aged out of the log keeps its place in the state bucket, for a bridge that
 // remembers it, for one that starts anew and for one that never heard of it.
 func TestAResourceThatAgedOutGoesOn(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUpWith(t, streams.Config{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
 		a, b := f.publisher(false, nil), f.publisher(false, nil)
@@ -53,7 +53,7 @@ func TestAResourceThatAgedOutGoesOn(t *testing.T) {
 }
 
 func TestFollowLearnsWhatOthersRecorded(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUpWith(t, streams.Config{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
 		a, b := f.publisher(false, nil), f.publisher(false, nil)

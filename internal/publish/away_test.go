@@ -6,13 +6,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 )
 
 // A bridge that is told to end while the log cannot be read has no time to wait for it.
 func TestToFollowEndsThoughTheLogIsAway(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		p := f.publisher(false, nil)

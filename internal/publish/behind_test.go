@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"mkio-bridge/internal/bridgetest"
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 )
@@ -42,7 +42,7 @@ func (f *fixture) deafen() {
 func TestATailThatGetsNothingIsRepaired(t *testing.T) {
 	for _, own := range []bool{true, false} {
 		t.Run(fmt.Sprintf("own events %t", own), func(t *testing.T) {
-			defer broker.HoldClock()()
+			defer brokertest.HoldClock()()
 			synctest.Test(t, func(t *testing.T) {
 				f := setUp(t)
 				writer := f.publisher(false, nil)

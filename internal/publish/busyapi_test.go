@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 )
@@ -49,7 +49,7 @@ func (b *busyAPI) followed(f *fixture) *publish.Publisher {
 // Readers share JetStream's API with the bridge, and a burst of theirs keeps it busy for minutes: the bridge goes on
 // storing, says that it is ready, and asks rarely.
 func TestAnAPIThatDoesNotAnswerStopsNoDelivery(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		var js busyAPI
@@ -72,7 +72,7 @@ func TestAnAPIThatDoesNotAnswerStopsNoDelivery(t *testing.T) {
 
 // What took no writes and takes them again is used again, also while the API does not answer.
 func TestWritesThatWorkAgainAreEnoughThoughTheAPIDoesNotAnswer(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		var js busyAPI
@@ -98,7 +98,7 @@ func TestWritesThatWorkAgainAreEnoughThoughTheAPIDoesNotAnswer(t *testing.T) {
 // A JetStream that is gone is noticed though nothing is written and nobody asks: surveys that are not answered have a write
 // tried.
 func TestASilentJetStreamIsNoticedThoughNothingIsWritten(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		var js busyAPI

@@ -8,14 +8,14 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 )
 
 // A server that opens the state bucket before the log fills it ten seconds later. A bridge was not there until then,
 // though the log itself could tell it what the bucket could not.
 func TestABucketThatLagsHoldsUpNothing(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		f := setUp(t)
 		writer := f.publisher(false, nil)

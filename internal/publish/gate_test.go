@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 )
@@ -44,7 +44,7 @@ func (m *mute) wrap(js jetstream.JetStream) jetstream.JetStream { m.JetStream = 
 // Only those who come before it is known wait for a JetStream that says nothing; who waits behind them for a turn
 // leaves with them, and all goes on by itself, also when nobody delivers.
 func TestASilentJetStreamIsWaitedForOnce(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		var js mute
@@ -100,7 +100,7 @@ func TestASilentJetStreamIsWaitedForOnce(t *testing.T) {
 
 // Where a probe succeeds and writes fail all the same, what is let through becomes less and less.
 func TestAGateThatShutsAgainStaysShutLonger(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		var writes atomic.Int64

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 )
 
@@ -43,7 +43,7 @@ func TestWhatComesToTheLogWhileItIsLookedForIsFound(t *testing.T) {
 // A server of a cluster that was just chosen to lead told of an end of the log that it had not come to again: it was taken
 // for a log that lost its end, and everything was refused and read again.
 func TestALogWhoseEndIsToldTooEarlyIsNoOther(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		p := bridges(t, 1)[0]
 		if err := p.Load(t.Context()); err != nil {

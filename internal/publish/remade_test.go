@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/streams"
 )
@@ -38,7 +38,7 @@ func TestNothingIsARepeatOfALogThatIsNoMore(t *testing.T) {
 }
 
 func TestALogThatWasMadeAgainIsReadAgain(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		p := f.publisher(false, nil)

@@ -7,14 +7,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 )
 
 // JetStream's API, which reads go through, is shared with readers: a read that it does not answer costs the delivery that
 // needs it, and no other.
 func TestReadsThatAreNotAnsweredCostNoOtherDelivery(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		p := bridges(t, 1)[0]
 		if err := p.Load(t.Context()); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/bridgetest"
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/streams"
@@ -63,7 +63,7 @@ func (f *fixture) ready(p *publish.Publisher) {
 // Every stream that somebody deletes is there again within seconds, made by one of any number of bridges, and
 // nothing is written from what was remembered of a log that is no more.
 func TestDeletedStreamsAreMadeAgain(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		bridges, lines := f.guarded(2, true)
@@ -107,7 +107,7 @@ func TestDeletedStreamsAreMadeAgain(t *testing.T) {
 
 // A bridge that only verifies waits for its operator.
 func TestStreamsThatAreOnlyVerifiedAreWaitedFor(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		bridges, _ := f.guarded(1, false)
@@ -131,7 +131,7 @@ func TestStreamsThatAreOnlyVerifiedAreWaitedFor(t *testing.T) {
 // When the log alone was made again, nothing is written behind what the state bucket has of the other one, until
 // somebody deletes that.
 func TestALogThatAloneWasMadeAgainWaitsForTheStateBucketToGo(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		bridges, _ := f.guarded(1, true)
@@ -174,7 +174,7 @@ func TestAStreamThatIsChangedMeanwhile(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			defer broker.HoldClock()()
+			defer brokertest.HoldClock()()
 			synctest.Test(t, func(t *testing.T) {
 				f := setUp(t)
 				bridges, _ := f.guarded(1, true)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/publish"
 )
@@ -92,7 +92,7 @@ func TestWhatIsRetriedIsNotTakenInOrderOfArrival(t *testing.T) {
 }
 
 func TestDroppingWhatIsKept(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		f := setUp(t)
 		p := f.publisher(false, nil)

@@ -12,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
@@ -210,7 +209,7 @@ func TestWhatAReplayRefuses(t *testing.T) {
 
 // Two replays under one prefix do not mix.
 func TestTwoReplaysDoNotMix(t *testing.T) {
-	defer broker.HoldClock()()
+	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		_, js := setUp(t, 10)
 		_, err := replay.Stored(t.Context(), js, names, replay.Config{Prefix: "replay", Step: func(pending uint64) {
