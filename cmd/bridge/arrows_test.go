@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"internal/broker":        {},
 	"internal/pause":         {},
 	"internal/problem":       {},
+	"internal/printable":     {},
 	"internal/spelling":      {},
 	"internal/tail":          {},
 	"internal/tracing":       {},

@@ -15,6 +15,7 @@ import (
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/printable"
 )
 
 // An auditQuery is a period, and what it is asked of.
@@ -145,13 +146,13 @@ func printCoversJSON(w io.Writer, covers []audit.Coverage) error {
 func printCovers(w io.Writer, covers []audit.Coverage) error {
 	for _, c := range covers {
 		share := 100 * float64(c.Share) / float64(c.To.Sub(c.From))
-		if _, err := fmt.Fprintf(w, "%-40s  %6.2f %%  %-20s  %6d  %9d  %8d  %8d\n", printable(c.Project)+" "+string(c.Kind), share,
+		if _, err := fmt.Fprintf(w, "%-40s  %6.2f %%  %-20s  %6d  %9d  %8d  %8d\n", printable.Name(c.Project)+" "+string(c.Kind), share,
 			c.Proven.UTC().Format(time.RFC3339), c.Sweeps, c.Resources, c.Differed, c.Repaired); err != nil {
 			return err
 		}
 		for _, g := range c.Gaps {
 			if _, err := fmt.Fprintf(w, "  not proven from %s to %s (%s): %s\n", g.From.UTC().Format(time.RFC3339), g.To.UTC().Format(time.RFC3339),
-				g.To.Sub(g.From).Round(time.Second), readable(g.Reason)); err != nil {
+				g.To.Sub(g.From).Round(time.Second), printable.Sentence(g.Reason)); err != nil {
 				return err
 			}
 		}

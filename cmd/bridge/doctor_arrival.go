@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"mkio-bridge/internal/ingest"
+	"mkio-bridge/internal/printable"
 	"mkio-bridge/internal/rule"
 )
 
@@ -44,7 +45,7 @@ func (d *doctor) checkArrival(ctx context.Context) {
 func (d *doctor) judgeArrival(check, address string, status int, detail string) {
 	found := fmt.Sprintf("an empty batch sent to %s was answered %d %s", address, status, http.StatusText(status))
 	if detail != "" {
-		found += ": " + printable(detail)
+		found += ": " + printable.Name(detail)
 	}
 	switch {
 	case status == http.StatusBadRequest && detail == ingest.EmptyBatch:

@@ -12,6 +12,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/printable"
 )
 
 // checkIdentity compares the settings with the MK.IO that the log is of, and returns what is recorded of that. js may be nil.
@@ -51,7 +52,7 @@ func (d *doctor) checkIdentity(ctx context.Context, js jetstream.JetStream) (rec
 
 // checkProjectIdentity compares a project with the one of its name that the log is of.
 func (d *doctor) checkProjectIdentity(ctx context.Context, client *mkio.Client, recorded identity.Note, name string) {
-	check := "identity of project " + printable(name)
+	check := "identity of project " + printable.Name(name)
 	id, ok := recorded.Projects[name]
 	if !ok {
 		return // no bridge has polled it

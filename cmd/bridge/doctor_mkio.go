@@ -11,6 +11,7 @@ import (
 
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/printable"
 )
 
 // checkMKIO checks the API as a whole, and then each project. js may be nil.
@@ -104,7 +105,7 @@ func (d *doctor) checkProjects(ctx context.Context, client *mkio.Client) []strin
 			d.fail("projects", reason(err), adviceOn(err, "name them in BRIDGE_PROJECTS, or give the token the right to see them"))
 			return found
 		}
-		d.ok("projects", "MK.IO accepts the token, which sees "+printable(strings.Join(found, ", ")))
+		d.ok("projects", "MK.IO accepts the token, which sees "+printable.Name(strings.Join(found, ", ")))
 		return found
 	}
 	var usable []string
@@ -117,7 +118,7 @@ func (d *doctor) checkProjects(ctx context.Context, client *mkio.Client) []strin
 }
 
 func (d *doctor) checkProject(ctx context.Context, client *mkio.Client, name string) bool {
-	check := "project " + printable(name)
+	check := "project " + printable.Name(name)
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	project, err := client.Project(ctx, mkio.Urgent, name)
@@ -165,7 +166,7 @@ func (d *doctor) checkRights(ctx context.Context, client *mkio.Client, project s
 }
 
 func rightOf(project string, of []lifecycle.Kind) string {
-	return "right to read " + kinds(of).String() + " in " + printable(project)
+	return "right to read " + kinds(of).String() + " in " + printable.Name(project)
 }
 
 func (d *doctor) checkList(ctx context.Context, client *mkio.Client, list mkio.List) mkio.Page {

@@ -12,12 +12,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/printable"
 	"mkio-bridge/internal/rule"
 )
 
 // checkRule checks the webhook rule of a project: whether it is there, is right, is alone, and delivers.
 func (d *doctor) checkRule(ctx context.Context, client *mkio.Client, js jetstream.JetStream, project string) {
-	check := "webhook rule " + printable(d.conf.WebhookRule) + " in " + printable(project)
+	check := "webhook rule " + printable.Name(d.conf.WebhookRule) + " in " + printable.Name(project)
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	all, err := client.Rules(ctx, project)
@@ -81,7 +82,7 @@ func (d *doctor) checkTwins(all []mkio.Rule, check string) {
 	}
 	for _, r := range all {
 		if r.Name != d.conf.WebhookRule && rule.Same(r.URL, ours) {
-			d.warn(check, "rule "+printable(r.Name)+" delivers here too, so that everything comes twice, for nothing", "delete one of them")
+			d.warn(check, "rule "+printable.Name(r.Name)+" delivers here too, so that everything comes twice, for nothing", "delete one of them")
 		}
 	}
 }

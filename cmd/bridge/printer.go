@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/printable"
 )
 
 // A printer writes events out as they come, and tells on a terminal how far a long reading is.
@@ -78,7 +77,7 @@ func eventLine(e eventlog.Entry) string {
 	d := e.Event.Data
 	change := stateOf(e)
 	if d.PreviousState != nil {
-		change = printable(*d.PreviousState) + " → " + change
+		change = printable.Name(*d.PreviousState) + " → " + change
 	}
 	return fmt.Sprintf("%6d  %s  %-58s  %s  [%s]", e.Sequence, e.Event.Time.Format("2006-01-02 15:04:05.000"), resourceName(e), change, d.Via)
 }
@@ -90,30 +89,14 @@ func stateLine(e eventlog.Entry) string {
 
 func resourceName(e eventlog.Entry) string {
 	d := e.Event.Data
-	return fmt.Sprintf("%s %s/%s", d.Kind, printable(d.Project), printable(strings.Join(d.Path, "/")))
+	return fmt.Sprintf("%s %s/%s", d.Kind, printable.Name(d.Project), printable.Name(strings.Join(d.Path, "/")))
 }
 
 func stateOf(e eventlog.Entry) string {
 	if lifecycle.ProvisioningFailed(e.Event.Data.ProvisioningState) {
-		return printable(e.Event.Data.State) + " (provisioning failed)"
+		return printable.Name(e.Event.Data.State) + " (provisioning failed)"
 	}
-	return printable(e.Event.Data.State)
-}
-
-// printable shows a name or state as it is where that is safe on a terminal, and quoted elsewhere.
-func printable(s string) string {
-	if quoted := fmt.Sprintf("%q", s); s == "" || quoted != `"`+s+`"` {
-		return quoted
-	}
-	return s
-}
-
-// readable shows a sentence as it is where that is safe on a terminal, which quotes within it are, and quoted elsewhere.
-func readable(s string) string {
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return strconv.Quote(s)
-	}
-	return s
+	return printable.Name(e.Event.Data.State)
 }
 
 // printJSON writes one object on a line.

@@ -12,6 +12,7 @@ import (
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/printable"
 )
 
 // unappliedCommands returns what `bridge unapplied` does, in the order of the help.
@@ -109,7 +110,7 @@ func keptOf(names event.Names, k eventlog.Kept) string {
 	}
 	key, _, err := names.Parse(names.Subject(k.Resource, ""))
 	if err != nil {
-		return printable(k.Resource) // a name in it is cut
+		return printable.Name(k.Resource) // a name in it is cut
 	}
-	return fmt.Sprintf("%s %s/%s", key.Kind, printable(key.Project), printable(strings.Join(key.Names(), "/")))
+	return fmt.Sprintf("%s %s/%s", key.Kind, printable.Name(key.Project), printable.Name(strings.Join(key.Names(), "/")))
 }

@@ -10,6 +10,7 @@ import (
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/printable"
 )
 
 // A shownKept is a kept delivery as an object. A body that is a JSON object or array stands in it as such, text as a
@@ -75,7 +76,7 @@ func runListUnapplied(ctx context.Context, c *call) error {
 			return printJSON(c.stdout, shown(k))
 		}
 		_, err := fmt.Fprintf(c.stdout, "%6d  %s  %-12s  %-58s  %s\n", k.Sequence, k.Received.UTC().Format(time.DateTime),
-			printable(string(k.Reason)), keptOf(log.Names(), k), readable(k.Detail))
+			printable.Name(string(k.Reason)), keptOf(log.Names(), k), printable.Sentence(k.Detail))
 		return err
 	})
 	if more {

@@ -16,6 +16,7 @@ import (
 	"mkio-bridge/internal/admin"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
+	"mkio-bridge/internal/printable"
 )
 
 // Limits of a retry.
@@ -134,7 +135,7 @@ func (r *retryCall) all(ctx context.Context, sequences []uint64) error {
 				return err
 			}
 			if became.Outcome == ingest.OutcomeCut {
-				err = fmt.Errorf("message %d cannot be retried: %s", sequence, readable(became.Why))
+				err = fmt.Errorf("message %d cannot be retried: %s", sequence, printable.Sentence(became.Why))
 			}
 		}
 		if err != nil {
@@ -177,7 +178,7 @@ func (r *retryCall) one(ctx context.Context, sequence uint64) (admin.Retried, er
 func refusal(sequence uint64, status int, body io.Reader) error {
 	var p struct{ Detail string }
 	_ = json.NewDecoder(body).Decode(&p) // who is no bridge may say anything
-	err := fmt.Errorf("message %d: the bridge answers %d %s: %s", sequence, status, http.StatusText(status), readable(p.Detail))
+	err := fmt.Errorf("message %d: the bridge answers %d %s: %s", sequence, status, http.StatusText(status), printable.Sentence(p.Detail))
 	switch status {
 	case http.StatusUnauthorized:
 		return hopelessError{fmt.Errorf("%w: set %s_ADMIN_TOKEN as the bridge has it", err, prefix)}
@@ -204,6 +205,6 @@ func (r *retryCall) print(became admin.Retried) error {
 	default:
 		so = append(so, "it stays")
 	}
-	_, err := fmt.Fprintf(r.stdout, "%6d  %-12s  %s [%s]\n", became.Sequence, printable(became.Outcome), readable(became.Why), strings.Join(so, ", "))
+	_, err := fmt.Fprintf(r.stdout, "%6d  %-12s  %s [%s]\n", became.Sequence, printable.Name(became.Outcome), printable.Sentence(became.Why), strings.Join(so, ", "))
 	return err
 }

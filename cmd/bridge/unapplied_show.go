@@ -15,6 +15,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/printable"
 )
 
 func runShowUnapplied(ctx context.Context, c *call) error {
@@ -62,12 +63,12 @@ func printKept(w io.Writer, names event.Names, k eventlog.Kept) error {
 	}
 	for _, line := range [][2]string{
 		{"sequence", strconv.FormatUint(k.Sequence, 10)},
-		{"reason", printable(string(k.Reason))},
-		{"detail", readable(k.Detail)},
+		{"reason", printable.Name(string(k.Reason))},
+		{"detail", printable.Sentence(k.Detail)},
 		{"resource", keptOf(names, k)},
 		{"received", k.Received.UTC().Format(time.RFC3339Nano)},
-		{"subject", printable(k.Subject)},
-		{"digest", printable(k.Digest)},
+		{"subject", printable.Name(k.Subject)},
+		{"digest", printable.Name(k.Digest)},
 		{"length", length},
 	} {
 		fmt.Fprintf(w, "%-9s  %s\n", line[0], line[1])

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/printable"
 	"mkio-bridge/internal/rule"
 )
 
@@ -29,7 +30,7 @@ func runDeleteRule(ctx context.Context, c *call) error {
 			return err
 		}
 		if err == nil && !rule.Same(is.URL, ours) && !*force {
-			return fmt.Errorf("rule %s in project %s delivers to %s, which %s_WEBHOOK_URL does not name: delete it with --force", printable(name), printable(project), withoutQuery(is.URL), prefix)
+			return fmt.Errorf("rule %s in project %s delivers to %s, which %s_WEBHOOK_URL does not name: delete it with --force", printable.Name(name), printable.Name(project), withoutQuery(is.URL), prefix)
 		}
 		deleted := false
 		if err == nil {
@@ -47,7 +48,7 @@ func runDeleteRule(ctx context.Context, c *call) error {
 			if !deleted {
 				what = "did not exist"
 			}
-			fmt.Fprintf(w, "%s: rule %s %s\n", printable(project), printable(name), what)
+			fmt.Fprintf(w, "%s: rule %s %s\n", printable.Name(project), printable.Name(name), what)
 		})
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/printable"
 )
 
 // A shownDelivery is a row of the history as it is printed.
@@ -52,7 +53,7 @@ func runRuleHistory(ctx context.Context, c *call) error {
 			}
 			shown := shownDelivery{project, d.Created, d.Status, d.Type, deliveryOf(d)}
 			if err := r.flags.print(c.stdout, shown, func(w io.Writer) {
-				fmt.Fprintf(w, "%s  %-8s  %-38s  %s\n", d.Created.Format("2006-01-02 15:04:05.000"), printable(d.Status), printable(d.Type), printable(shown.Resource))
+				fmt.Fprintf(w, "%s  %-8s  %-38s  %s\n", d.Created.Format("2006-01-02 15:04:05.000"), printable.Name(d.Status), printable.Name(d.Type), printable.Name(shown.Resource))
 			}); err != nil {
 				return err
 			}
@@ -76,7 +77,7 @@ func deliveries(ctx context.Context, client *mkio.Client, project, name string) 
 		page, err := pages.NextDeliveries(ctx, mkio.Urgent)
 		all = append(all, page.Deliveries...)
 		if err != nil {
-			failed = fmt.Errorf("the delivery history of rule %s in project %s: %w", printable(name), printable(project), err)
+			failed = fmt.Errorf("the delivery history of rule %s in project %s: %w", printable.Name(name), printable.Name(project), err)
 			break
 		}
 	}

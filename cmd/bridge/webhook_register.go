@@ -9,6 +9,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/printable"
 	"mkio-bridge/internal/rule"
 )
 
@@ -74,7 +75,7 @@ func printChange(w io.Writer, c rule.Change, verb string) {
 	case c.Creates:
 		what = "made"
 	}
-	fmt.Fprintf(w, "%s: rule %s %s %s\n", printable(c.Project), printable(c.Rule), verb, what)
+	fmt.Fprintf(w, "%s: rule %s %s %s\n", printable.Name(c.Project), printable.Name(c.Rule), verb, what)
 	for _, line := range c.Changes {
 		fmt.Fprintf(w, "  %s\n", line)
 	}

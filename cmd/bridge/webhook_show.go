@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/printable"
 )
 
 // A shownRule is a rule without what a reader of the output need not see: the values of headers and
@@ -30,7 +31,7 @@ func runShowRule(ctx context.Context, c *call) error {
 	return r.each(ctx, func(project string) error {
 		is, err := r.client.Rule(ctx, project, r.conf.WebhookRule)
 		if mkio.IsNotFound(err) {
-			return fmt.Errorf("project %s has no rule %s: make it with bridge webhook register (%w)", printable(project), printable(r.conf.WebhookRule), err)
+			return fmt.Errorf("project %s has no rule %s: make it with bridge webhook register (%w)", printable.Name(project), printable.Name(r.conf.WebhookRule), err)
 		}
 		if err != nil {
 			return err
@@ -44,8 +45,8 @@ func runShowRule(ctx context.Context, c *call) error {
 			if !shown.Enabled {
 				state = "disabled"
 			}
-			fmt.Fprintf(w, "%s: rule %s is %s\n  id: %s\n  url: %s\n", printable(project), printable(shown.Rule), state, printable(shown.ID), printable(shown.URL))
-			fmt.Fprintf(w, "  events: %s\n  authentication: %s\n", printable(strings.Join(shown.Events, ", ")), printable(strings.Join(shown.Authentication, ", ")))
+			fmt.Fprintf(w, "%s: rule %s is %s\n  id: %s\n  url: %s\n", printable.Name(project), printable.Name(shown.Rule), state, printable.Name(shown.ID), printable.Name(shown.URL))
+			fmt.Fprintf(w, "  events: %s\n  authentication: %s\n", printable.Name(strings.Join(shown.Events, ", ")), printable.Name(strings.Join(shown.Authentication, ", ")))
 		})
 	})
 }

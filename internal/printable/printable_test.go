@@ -1,0 +1,23 @@
+package printable
+
+import "testing"
+
+func TestASentenceIsSafeToLookAt(t *testing.T) {
+	for sentence, want := range map[string]string{
+		`"id" is missing, é`: `"id" is missing, é`, "\x1b[2J": `"\x1b[2J"`, "\u202eb": `"\u202eb"`, "\x9b": `"\x9b"`, "a\nb": `"a\nb"`,
+	} {
+		if got := Sentence(sentence); got != want {
+			t.Errorf("%q is shown as %s, want %s", sentence, got, want)
+		}
+	}
+}
+
+func TestANameIsSafeToLookAt(t *testing.T) {
+	for name, want := range map[string]string{
+		"ep-0417": "ep-0417", "two words, é": "two words, é", "": `""`, `a"b`: `"a\"b"`, "\x1b[2J": `"\x1b[2J"`, "a\nb": `"a\nb"`,
+	} {
+		if got := Name(name); got != want {
+			t.Errorf("%q is shown as %s, want %s", name, got, want)
+		}
+	}
+}
