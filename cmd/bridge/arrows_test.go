@@ -20,7 +20,7 @@ var arrows = map[string][]string{
 	"internal/admin":         {"internal/eventlog", "internal/ingest", "internal/lifecycle", "internal/problem", "internal/spelling"},
 	"internal/event":         {"internal/lifecycle"},
 	"internal/eventlog":      {"internal/event", "internal/lifecycle", "internal/tail", "internal/noanswer"},
-	"internal/mkio":          {"internal/lifecycle", "internal/pause"},
+	"internal/mkio":          {"internal/lifecycle", "internal/pause", "internal/printable"},
 	"internal/ingest":        {"internal/lifecycle", "internal/mkio", "internal/problem", "internal/tracing"},
 	"internal/publish":       {"internal/event", "internal/lifecycle", "internal/pause", "internal/streams", "internal/tail", "internal/tracing", "internal/noanswer"},
 	"internal/streams":       {"internal/event", "internal/noanswer", "internal/pause"},

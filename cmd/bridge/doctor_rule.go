@@ -92,7 +92,7 @@ const recently = 24 * time.Hour
 
 func (d *doctor) checkDeliveries(ctx context.Context, client *mkio.Client, check, project string) {
 	check = "deliveries of " + check
-	all, err := deliveries(ctx, client, project, d.conf.WebhookRule)
+	all, err := client.Deliveries(ctx, project, d.conf.WebhookRule)
 	if err != nil && len(all) == 0 {
 		d.warn(check, reason(err), adviceOn(err, "try again later"))
 		return

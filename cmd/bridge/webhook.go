@@ -103,13 +103,9 @@ func projectsOf(ctx context.Context, conf config, client *mkio.Client) ([]string
 	if len(conf.Projects) > 0 {
 		return conf.Projects, nil
 	}
-	all, err := client.Projects(ctx)
-	if err != nil {
-		err = fmt.Errorf("MK.IO does not tell all its projects: %w", err)
-	}
-	active := mkio.ActiveProjects(all)
-	if len(active) == 0 && err == nil {
-		err = fmt.Errorf("the token can see no active project: name it in %s_PROJECTS, or give the token rights there", prefix)
+	active, err := client.AllActive(ctx)
+	if errors.Is(err, mkio.ErrNoActiveProject) {
+		err = fmt.Errorf("%w: name it in %s_PROJECTS, or give the token rights there", err, prefix)
 	}
 	return active, err
 }

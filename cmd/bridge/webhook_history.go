@@ -42,7 +42,7 @@ func runRuleHistory(ctx context.Context, c *call) error {
 		return err
 	}
 	return r.each(ctx, func(project string) error {
-		all, err := deliveries(ctx, r.client, project, r.conf.WebhookRule)
+		all, err := r.client.Deliveries(ctx, project, r.conf.WebhookRule)
 		if err != nil {
 			return err
 		}
@@ -66,23 +66,6 @@ func isStatus(s string) bool {
 	return slices.ContainsFunc([]string{mkio.StatusPending, mkio.StatusRetrying, mkio.StatusFailed, mkio.StatusSent}, func(known string) bool {
 		return strings.EqualFold(known, s)
 	})
-}
-
-// deliveries reads a rule's whole history, the oldest first: MK.IO does not say in which order it comes. What was
-// read before an error comes along with it.
-func deliveries(ctx context.Context, client *mkio.Client, project, name string) ([]mkio.PastDelivery, error) {
-	var all []mkio.PastDelivery
-	var failed error
-	for pages := client.History(project, name, 0); pages.More(); {
-		page, err := pages.NextDeliveries(ctx, mkio.Urgent)
-		all = append(all, page.Deliveries...)
-		if err != nil {
-			failed = fmt.Errorf("the delivery history of rule %s in project %s: %w", printable.Name(name), printable.Name(project), err)
-			break
-		}
-	}
-	slices.SortStableFunc(all, func(a, b mkio.PastDelivery) int { return a.Created.Compare(b.Created) })
-	return all, failed
 }
 
 // deliveryOf says what a delivery was of; of an unknown resource its path.

@@ -387,6 +387,23 @@ func ActiveProjects(projects []Project) []string {
 	return active
 }
 
+// ErrNoActiveProject is for a token that sees no active project.
+var ErrNoActiveProject = errors.New("the token can see no active project")
+
+// AllActive asks for the names of all active projects that the token can see. With an error it returns those that MK.IO
+// told before it failed; that there are none is an error too.
+func (c *Client) AllActive(ctx context.Context) ([]string, error) {
+	all, err := c.Projects(ctx)
+	active := ActiveProjects(all)
+	switch {
+	case err != nil:
+		return active, fmt.Errorf("MK.IO does not tell all its projects: %w", err)
+	case len(active) == 0:
+		return nil, ErrNoActiveProject
+	}
+	return active, nil
+}
+
 // Project asks for one project.
 func (c *Client) Project(ctx context.Context, class Class, name string) (Project, error) {
 	v, a, err := c.get(ctx, class, name, "/api/v1/projects/"+url.PathEscape(name), nil)

@@ -2,11 +2,14 @@ package mkio
 
 import (
 	"context"
+	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/printable"
 )
 
 // The statuses of a delivery in the history.
@@ -63,6 +66,21 @@ func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, e
 		}
 	}
 	return page, err
+}
+
+// Deliveries reads a rule's whole delivery history, the oldest first. What was read before an error comes along with it.
+func (c *Client) Deliveries(ctx context.Context, project, rule string) ([]PastDelivery, error) {
+	var all []PastDelivery
+	var failed error
+	for pages := c.History(project, rule, 0); pages.More() && failed == nil; {
+		page, err := pages.NextDeliveries(ctx, Urgent)
+		all = append(all, page.Deliveries...)
+		if err != nil {
+			failed = fmt.Errorf("the delivery history of rule %s in project %s: %w", printable.Name(rule), printable.Name(project), err)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b PastDelivery) int { return a.Created.Compare(b.Created) })
+	return all, failed
 }
 
 // pastDelivery reads a row, which is of use where it tells its resource.
