@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 	"internal/schematest":    {"schemas"},
 	"internal/tracingtest":   {"internal/event", "internal/schematest"},
 	"internal/edge":          {},
-	"internal/identity":      {},
+	"internal/identity":      {"internal/event", "internal/eventlog"},
 	"internal/lifecycle":     {},
 	"internal/broker":        {},
 	"internal/pause":         {},

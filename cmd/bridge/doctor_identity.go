@@ -31,7 +31,7 @@ func (d *doctor) checkIdentity(ctx context.Context, js jetstream.JetStream) (rec
 	recorded, err = recordedIdentity(ctx, js, names)
 	var tail identity.Tail
 	if err == nil {
-		tail, err = tailOf(ctx, eventlog.New(js, names))
+		tail, err = identity.TailOf(ctx, eventlog.New(js, names))
 	}
 	if err != nil {
 		d.warn(check, "it cannot be read: "+reason(err), cmp.Or(advice(err), "see to NATS first"))

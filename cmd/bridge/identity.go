@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -11,11 +10,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/mkio"
-	"mkio-bridge/internal/noanswer"
 )
-
-// lastSources is how many of the log's last events are asked below which address they lie.
-const lastSources = 16
 
 // claim is the MK.IO that the settings name.
 func (c config) claim() identity.Claim {
@@ -33,7 +28,7 @@ func (b *bridge) checkIdentity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tail, err := tailOf(ctx, b.events)
+	tail, err := identity.TailOf(ctx, b.events)
 	if err != nil {
 		return err
 	}
@@ -62,18 +57,6 @@ func (b *bridge) checkIdentity(ctx context.Context) error {
 	return nil
 }
 
-// tailOf returns the end of a log as identities are compared with it.
-func tailOf(ctx context.Context, log *eventlog.Log) (identity.Tail, error) {
-	events, last, err := log.Latest(ctx, lastSources)
-	tail := identity.Tail{Last: last}
-	for _, e := range events {
-		if decoded, err := event.Decode(e.Payload); err == nil {
-			tail.Sources = append(tail.Sources, identity.Source{Sequence: e.Sequence, URL: decoded.Source})
-		}
-	}
-	return tail, err
-}
-
 // identityError tells a log of another MK.IO, which is a matter of the settings, from other errors.
 func identityError(err error) error {
 	if identityAdvice(err) != "" {
@@ -84,24 +67,9 @@ func identityError(err error) error {
 
 // recordedIdentity reads which MK.IO the log is of; the zero Note where no bridge has run on it.
 func recordedIdentity(ctx context.Context, js jetstream.JetStream, names event.Names) (identity.Note, error) {
-	notes, err := notesOf(ctx, js, names)
+	notes, err := eventlog.New(js, names).Notes(ctx)
 	if notes == nil || err != nil {
 		return identity.Note{}, err
 	}
 	return identity.NewStore(notes).Read(ctx)
-}
-
-// notesOf returns the bucket of notes for who asks JetStream for nothing else meanwhile; nil where no bridge has run.
-func notesOf(ctx context.Context, js jetstream.JetStream, names event.Names) (jetstream.KeyValue, error) {
-	bucket := names.NotesBucket()
-	asking, stop := noanswer.UntilForbidden(ctx, js.Conn(), bucket)
-	defer stop()
-	notes, err := js.KeyValue(asking, bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", bucket, noanswer.Why(ctx, js, err, bucket))
-	}
-	return notes, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/printable"
 	"mkio-bridge/internal/rule"
@@ -49,7 +50,7 @@ func runRegister(ctx context.Context, c *call) error {
 // newKeeper builds what keeps the rule right. Before a bridge ran for the first time there is no bucket of
 // notes, and it does without.
 func newKeeper(ctx context.Context, js jetstream.JetStream, conf config, client *mkio.Client) (rule.Keeper, error) {
-	notes, err := notesOf(ctx, js, event.NewNames(conf.SubjectPrefix))
+	notes, err := eventlog.New(js, event.NewNames(conf.SubjectPrefix)).Notes(ctx)
 	if err != nil {
 		return rule.Keeper{}, err
 	}

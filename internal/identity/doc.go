@@ -3,8 +3,8 @@
 //
 // The identity is one note in the bridge's bucket: the address of the API, the organisation where the token tells it, and
 // MK.IO's own id of each project. Everything is decided by pure functions: [Note.Begin] at the start of a bridge,
-// [Note.Judge] whenever a project answers. [Store] reads the note and writes it by compare-and-swap, so that of two
-// bridges that claim one log for two MK.IOs one fails.
+// [Note.Judge] whenever a project answers. [TailOf] reads what of a log they are given. [Store] reads the note and writes it
+// by compare-and-swap, so that of two bridges that claim one log for two MK.IOs one fails.
 //
 // Guaranteed: an address, organisation or project id that differs from the recorded one is refused, never adopted
 // silently. A note that is lost or cannot be read is as good as none: then a log that is not empty is of an unknown
