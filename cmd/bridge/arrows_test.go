@@ -88,7 +88,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 
 // namesVariables are the packages of internal that may name variables of the environment: those that configure bridges as a
 // user does. The other packages return typed errors, and the advice that names a setting is given in cmd/bridge.
-var namesVariables = []string{"bridgetest", "publish", "torture"}
+var namesVariables = []string{"bridgetest", "torture"}
 
 func TestOnlyTheCommandNamesVariables(t *testing.T) {
 	const internal = "../../internal"
