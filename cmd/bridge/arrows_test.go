@@ -18,6 +18,7 @@ import (
 // they are what others write. What is not listed otherwise may not be there.
 var arrows = map[string][]string{
 	"internal/admin":         {"internal/eventlog", "internal/ingest", "internal/lifecycle", "internal/problem", "internal/spelling"},
+	"internal/doctor":        {"internal/event", "internal/eventlog", "internal/identity", "internal/ingest", "internal/lifecycle", "internal/mkio", "internal/noanswer", "internal/printable", "internal/streams", "internal/rule"},
 	"internal/event":         {"internal/lifecycle"},
 	"internal/eventlog":      {"internal/event", "internal/lifecycle", "internal/tail", "internal/noanswer"},
 	"internal/mkio":          {"internal/lifecycle", "internal/pause", "internal/printable"},

@@ -2,171 +2,124 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/url"
+	"iter"
+	"log/slog"
 	"strings"
-	"time"
 
-	"mkio-bridge/internal/noanswer"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/doctor"
+	"mkio-bridge/internal/mkio"
 )
 
-// checkTime is how long the doctor waits for one answer.
-const checkTime = 20 * time.Second
-
-// A grade says how bad a finding is.
-type grade string
-
-// The grades. Only what failed makes the doctor's exit code 1.
-const (
-	gradeOK      grade = "ok"
-	gradeWarning grade = "warning"
-	gradeFailed  grade = "FAILED"
-)
-
-// A finding is what one check found.
+// A finding is what one check found, as it is shown.
 type finding struct {
-	Check string `json:"check"`
-	Grade grade  `json:"grade"`
-	Found string `json:"found"`
-	Do    string `json:"do,omitempty"`
-}
-
-// A doctor checks an installation from the outside in: the configuration, NATS, MK.IO's API, each project. Where
-// a check fails on which others stand, those are not made. It changes nothing.
-type doctor struct {
-	call   *call
-	conf   config
-	output string
-
-	checks, failed int
-	broken         error // why findings can be written no longer
+	Check string       `json:"check"`
+	Grade doctor.Level `json:"grade"`
+	Found string       `json:"found"`
+	Do    string       `json:"do,omitempty"`
 }
 
 func runDoctor(ctx context.Context, c *call) error {
-	d := &doctor{call: c}
+	var output string
 	set := c.flags()
-	outputFlag(set, &d.output, "one object a line")
+	outputFlag(set, &output, "one object a line")
 	if _, err := c.parse(set, 0); err != nil {
 		return err
 	}
-	d.examine(ctx)
+	checks, failed := 0, 0
+	for f := range c.findings(ctx) {
+		checks++
+		if f.Grade == doctor.Failed {
+			failed++
+		}
+		if err := f.print(c.stdout, output); err != nil {
+			return err
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case d.broken != nil:
-		return d.broken
-	case d.failed > 0:
-		return fmt.Errorf("%d of %d checks FAILED", d.failed, d.checks)
+	case failed > 0:
+		return fmt.Errorf("%d of %d checks FAILED", failed, checks)
 	}
 	return nil
 }
 
-func (d *doctor) examine(ctx context.Context) {
-	var err error
-	if d.conf, err = loadConfig(); err != nil {
-		for line := range strings.Lines(err.Error()) {
-			d.fail("configuration", strings.TrimSpace(line), "correct it; bridge config -h tells what each setting means")
+// findings are those of the settings and, where these can be read, of the installation, each as soon as it is found.
+func (c *call) findings(ctx context.Context) iter.Seq[finding] {
+	return func(yield func(finding) bool) {
+		conf, err := loadConfig()
+		for _, f := range settingFindings(conf, err) {
+			if !yield(f) {
+				return
+			}
 		}
-		return
-	}
-	d.checkConfiguration()
-	d.checkSecrets()
-	d.checkArrival(ctx)
-	nc, js := d.checkNATS(ctx)
-	if nc != nil {
-		defer nc.Close()
-	}
-	d.checkMKIO(ctx, js)
-}
-
-func (d *doctor) checkConfiguration() {
-	d.ok("configuration", "it can be read, and its parts fit")
-	d.checkWrappedSecrets()
-	if len(d.conf.WebhookSecrets.all()) == 0 {
-		d.warn("webhook secret", "there is none: whoever reaches "+d.conf.Listen+" can make up events", "set BRIDGE_WEBHOOK_SECRETS")
-	}
-	d.checkWebhookURL()
-}
-
-// checkWebhookURL checks what can be seen of the webhook's address without a request.
-func (d *doctor) checkWebhookURL() {
-	const check = "webhook URL"
-	if d.conf.WebhookURL == "" {
-		d.warn(check, "there is none: no webhook rule is registered, and changes are found by polling alone", "set BRIDGE_WEBHOOK_URL to the address at which MK.IO reaches this bridge")
-		return
-	}
-	u, err := url.Parse(d.conf.WebhookURL)
-	if err != nil { // loadConfig has read it
-		return
-	}
-	var found, do []string
-	note := func(what, advice string) { found, do = append(found, what), append(do, advice) }
-	if private(u.Hostname()) {
-		note(u.Host+" is an address of this machine or network, which MK.IO in the cloud cannot reach", "set BRIDGE_WEBHOOK_URL to a public address")
-	}
-	if u.Scheme != "https" {
-		note("over http anybody on the way can read the secret", "put TLS in front, or set BRIDGE_TLS_CERT and BRIDGE_TLS_KEY, and give an https address")
-	}
-	if !d.conf.polls() {
-		note("without an API token the webhook rule is neither registered nor checked, so that nothing is delivered to "+u.Host+" where nobody made the rule by hand",
-			"set BRIDGE_MKIO_TOKEN, or see in MK.IO that each project has a rule that delivers there")
-	}
-	if len(found) > 0 {
-		d.warn(check, strings.Join(found, "; "), strings.Join(do, "; "))
-		return
-	}
-	d.ok(check, u.Host+"; whether MK.IO reaches it, only its deliveries tell")
-}
-
-// private says whether a host can be seen not to be public.
-func private(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsUnspecified() || ip.IsLinkLocalUnicast())
-}
-
-func (d *doctor) ok(check, found string)       { d.say(finding{check, gradeOK, found, ""}) }
-func (d *doctor) warn(check, found, do string) { d.say(finding{check, gradeWarning, found, do}) }
-func (d *doctor) fail(check, found, do string) { d.say(finding{check, gradeFailed, found, do}) }
-
-// say writes a finding at once: the next one may take a while.
-func (d *doctor) say(f finding) {
-	d.checks++
-	if f.Grade == gradeFailed {
-		d.failed++
-	}
-	var err error
-	if d.output == "json" {
-		encoder := json.NewEncoder(d.call.stdout)
-		encoder.SetEscapeHTML(false)
-		err = encoder.Encode(f)
-	} else {
-		_, err = io.WriteString(d.call.stdout, f.line())
-	}
-	if d.broken == nil {
-		d.broken = err
+		if err != nil {
+			return
+		}
+		for f := range doctor.Examine(ctx, c.installation(conf)) {
+			if !yield(finding{f.Check, f.Level, f.Found, doctorAdvice(f)}) {
+				return
+			}
+		}
 	}
 }
 
-// line is a finding for people.
-func (f finding) line() string {
-	text := fmt.Sprintf("%-8s %s: %s", f.Grade, f.Check, f.Found)
+// settingFindings judges the settings by themselves; err is why they cannot be read.
+func settingFindings(conf config, err error) []finding {
+	const check = "configuration"
+	var all []finding
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			all = append(all, finding{check, doctor.Failed, strings.TrimSpace(line), "correct it; bridge config -h tells what each setting means"})
+		}
+		return all
+	}
+	all = append(all, finding{check, doctor.OK, "it can be read, and its parts fit", ""})
+	for _, w := range conf.wrappedSecrets() {
+		all = append(all, finding{w.setting, doctor.Warning, "characters around the secret are ignored: " + strings.Join(w.around, ", "), unwrapAdvice})
+	}
+	if len(conf.WebhookSecrets.all()) == 0 {
+		all = append(all, finding{"webhook secret", doctor.Warning, "there is none: whoever reaches " + conf.Listen + " can make up events", "set BRIDGE_WEBHOOK_SECRETS"})
+	}
+	for _, w := range conf.weakSecrets() {
+		all = append(all, finding{"secret", doctor.Warning, w.setting + " is easily guessed, and its listener can be reached from outside: " + w.why, secretAdvice})
+	}
+	return all
+}
+
+// installation is what the settings say of one.
+func (c *call) installation(conf config) doctor.Config {
+	return doctor.Config{
+		Webhook: doctor.Webhook{
+			URL: conf.WebhookURL, Rule: conf.WebhookRule, Secret: conf.currentSecret, ClientCerts: conf.TLSClientCA != "",
+		},
+		NATS: doctor.NATS{
+			Connect: func(ctx context.Context) (jetstream.JetStream, error) {
+				_, js, err := c.connect(ctx, conf, slog.New(slog.DiscardHandler))
+				return js, err
+			},
+			Embedded: conf.NatsURL == "", Domain: conf.NatsDomain, Streams: conf.streams(),
+		},
+		MKIO: doctor.MKIO{
+			URL: conf.MkioURL, Way: conf.wayToMKIO, Client: func() (*mkio.Client, error) { return conf.client(nil) },
+			Token: conf.MkioToken.value(), Projects: conf.Projects, Kinds: conf.kindsToPoll(), Claim: conf.claim(),
+		},
+	}
+}
+
+// print writes a finding as an object, or as lines for people.
+func (f finding) print(w io.Writer, output string) error {
+	if output == "json" {
+		return printJSON(w, f)
+	}
+	text := fmt.Sprintf("%-8s %s: %s\n", f.Grade, f.Check, f.Found)
 	if f.Do != "" {
-		text += "\n         → " + f.Do
+		text += "         → " + f.Do + "\n"
 	}
-	return text + "\n"
-}
-
-// reason words an error for a finding.
-func reason(err error) string {
-	if _, known := errors.AsType[*noanswer.Error](err); known {
-		return err.Error()
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer in time"
-	}
-	return err.Error()
+	_, err := io.WriteString(w, text)
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/doctor"
 )
 
 func TestDoctorFindsNothingWrong(t *testing.T) {
@@ -24,7 +25,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	checks := map[string]bool{}
 	for line := range strings.Lines(out) {
 		var f finding
-		if err := json.Unmarshal([]byte(line), &f); err != nil || f.Grade != gradeOK {
+		if err := json.Unmarshal([]byte(line), &f); err != nil || f.Grade != doctor.OK {
 			t.Errorf("finding %s, %v", line, err)
 		}
 		checks[f.Check] = true

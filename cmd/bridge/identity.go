@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/nats-io/nats.go/jetstream"
-
-	"mkio-bridge/internal/event"
-	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/mkio"
 )
@@ -63,13 +59,4 @@ func identityError(err error) error {
 		return usageError{err}
 	}
 	return err
-}
-
-// recordedIdentity reads which MK.IO the log is of; the zero Note where no bridge has run on it.
-func recordedIdentity(ctx context.Context, js jetstream.JetStream, names event.Names) (identity.Note, error) {
-	notes, err := eventlog.New(js, names).Notes(ctx)
-	if notes == nil || err != nil {
-		return identity.Note{}, err
-	}
-	return identity.NewStore(notes).Read(ctx)
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/doctor"
 )
 
 // privateMKIO is a MK.IO whose certificate a private authority signed, and a file with that authority's.
@@ -70,11 +76,16 @@ func TestTheFileOfThePrivateAuthorityMustHoldCertificates(t *testing.T) {
 func TestDoctorNamesTheSettingOfAPrivateAuthority(t *testing.T) {
 	url, authority := privateMKIO(t)
 	for file, want := range map[string]string{"": "BRIDGE_MKIO_CA", authority: "answers"} {
-		var said strings.Builder
-		d := doctor{call: &call{stdout: &said}, conf: config{MkioURL: url, MkioCA: file}}
-		d.checkReachable(t.Context())
-		if !strings.Contains(said.String(), want) {
-			t.Errorf("with %q: %s", file, said.String())
+		installation := (&call{}).installation(config{MkioURL: url, MkioCA: file})
+		installation.NATS.Connect = func(context.Context) (jetstream.JetStream, error) { return nil, errors.New("there is no NATS") }
+		said := ""
+		for f := range doctor.Examine(t.Context(), installation) {
+			if f.Check == "MK.IO" {
+				said += f.Found
+			}
+		}
+		if !strings.Contains(said, want) {
+			t.Errorf("with %q: %s", file, said)
 		}
 	}
 }

@@ -161,10 +161,3 @@ func (w wrappedSecret) warn(log *slog.Logger) {
 
 // unwrapAdvice is what to do with a secret that had to be unwrapped.
 const unwrapAdvice = "set the secret alone, so that every program that reads it agrees"
-
-// checkWrappedSecrets warns of secrets that had to be unwrapped.
-func (d *doctor) checkWrappedSecrets() {
-	for _, w := range d.conf.wrappedSecrets() {
-		d.warn(w.setting, "characters around the secret are ignored: "+strings.Join(w.around, ", "), unwrapAdvice)
-	}
-}

@@ -107,10 +107,3 @@ func fewLetters(s string) bool {
 	}
 	return len(seen) < 5
 }
-
-// checkSecrets warns of secrets that are easily guessed.
-func (d *doctor) checkSecrets() {
-	for _, w := range d.conf.weakSecrets() {
-		d.warn("secret", w.setting+" is easily guessed, and its listener can be reached from outside: "+w.why, secretAdvice)
-	}
-}

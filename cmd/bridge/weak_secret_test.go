@@ -59,8 +59,9 @@ func TestWeakSecretsOfListenersThatCanBeReachedAreWarnedOf(t *testing.T) {
 
 			var log, answer bytes.Buffer
 			(&bridge{config: c, log: slog.New(slog.NewTextHandler(&log, nil))}).warn()
-			d := doctor{call: &call{stdout: &answer}, conf: c}
-			d.checkSecrets()
+			for _, f := range settingFindings(c, nil) {
+				_ = f.print(&answer, "text")
+			}
 			for place, text := range map[string]string{"the start": log.String(), "doctor": answer.String()} {
 				if strings.Count(text, "easily guessed") != len(tt.want) || strings.Contains(text, "hunter") {
 					t.Errorf("%s says:\n%s", place, text)

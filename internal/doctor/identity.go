@@ -1,0 +1,80 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/identity"
+	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/printable"
+)
+
+// checkIdentity compares the configured MK.IO with the one that the log is of, where there is a log.
+func (x *examination) checkIdentity(ctx context.Context) {
+	const check = "the log's MK.IO"
+	if x.js == nil {
+		return // which is said already
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	_, err := x.js.Stream(ctx, x.NATS.Streams.Names.EventStream())
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return // there is none yet
+	}
+	log := eventlog.New(x.js, x.NATS.Streams.Names)
+	var tail identity.Tail
+	if x.recorded, err = readIdentity(ctx, log); err == nil {
+		tail, err = identity.TailOf(ctx, log)
+	}
+	if err != nil {
+		x.report(warning(check, "it cannot be read: "+reason(err), NotesUnreadable).by(err))
+		return
+	}
+	claim := x.MKIO.Claim
+	switch _, err := x.recorded.Begin(claim, tail); {
+	case err != nil:
+		x.report(failed(check, reason(err), IdentityMismatch).by(err))
+	case claim.Adopt != identity.AdoptNothing:
+		x.report(warning(check, "what answers is adopted at each start", IdentityReadopted))
+	case x.recorded.Address == "" && tail.Last == 0:
+		x.report(ok(check, "the log is empty: it will be "+claim.Address))
+	default:
+		x.report(ok(check, "it is the configured one, "+claim.Address))
+	}
+}
+
+// readIdentity reads which MK.IO the log is of; the zero Note where no bridge has run on it.
+func readIdentity(ctx context.Context, log *eventlog.Log) (identity.Note, error) {
+	notes, err := log.Notes(ctx)
+	if notes == nil || err != nil {
+		return identity.Note{}, err
+	}
+	return identity.NewStore(notes).Read(ctx)
+}
+
+// checkProjectIdentity compares a project with the one of its name that the log is of.
+func (x *examination) checkProjectIdentity(ctx context.Context, name string) {
+	check := "identity of project " + printable.Name(name)
+	id, known := x.recorded.Projects[name]
+	if !known {
+		return // no bridge has polled it
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	project, err := x.client.Project(ctx, mkio.Urgent, name)
+	if err != nil && mkio.StatusOf(err) != http.StatusForbidden {
+		x.report(warning(check, reason(err), MKIOFailed).by(err))
+		return
+	}
+	// The address was compared as a whole.
+	found := identity.Found{Address: x.recorded.Address, Organisation: x.MKIO.Claim.Organisation, Project: name, ID: project.ID}
+	if _, err := x.recorded.Judge(found); err != nil {
+		x.report(failed(check, reason(err), IdentityMismatch).by(err))
+		return
+	}
+	x.report(ok(check, "it is the one that the log is of, "+id))
+}

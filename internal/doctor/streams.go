@@ -1,0 +1,74 @@
+package doctor
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/streams"
+)
+
+// checkStreams looks at each stream, and tries to write where all are as they must be.
+func (x *examination) checkStreams(ctx context.Context, account *jetstream.AccountInfo) {
+	writable := true
+	for _, s := range streams.Verify(ctx, x.js, x.NATS.Streams) {
+		x.report(x.NATS.judgeStream(s, account))
+		writable = writable && s.Err == nil
+	}
+	if x.NATS.Embedded {
+		x.report(ok("publishing", "the server is the bridge's own, and nobody else may"))
+	} else if writable {
+		x.checkWrites(ctx)
+	}
+}
+
+func (n NATS) judgeStream(s streams.State, account *jetstream.AccountInfo) Finding {
+	check := "stream " + s.Name
+	switch {
+	case s.Missing && n.Streams.Create && n.Streams.MaxBytes == 0 && limitsSizes(account):
+		return failed(check, "it does not exist, and cannot be made without a limit of size", StreamUnlimited).by(&streams.SizeError{Unbound: true})
+	case s.Missing && n.Streams.Create:
+		return warning(check, "it does not exist", StreamUncreated)
+	case s.Missing:
+		return failed(check, "it does not exist", StreamMissing)
+	case s.Err != nil && !s.Unfit:
+		return failed(check, reason(s.Err), StreamUnanswered).by(s.Err)
+	case s.Err != nil:
+		return failed(check, reason(s.Err), StreamUnfit)
+	}
+	return ok(check, "it is as the bridge needs it")
+}
+
+// limitsSizes says whether an account requires a limit of size of each stream.
+func limitsSizes(account *jetstream.AccountInfo) bool {
+	if account.Limits.MaxBytesRequired {
+		return true
+	}
+	for _, tier := range account.Tiers {
+		if tier.Limits.MaxBytesRequired {
+			return true
+		}
+	}
+	return false
+}
+
+// writeTime is how long JetStream may take to check all writes.
+const writeTime = 3 * time.Second
+
+// checkWrites tries the rights of all that a bridge writes and removes. Nothing is written.
+func (x *examination) checkWrites(ctx context.Context) {
+	const check = "publishing"
+	ctx, cancel := context.WithTimeout(ctx, writeTime)
+	defer cancel()
+	err := streams.TryWrites(ctx, x.js, x.NATS.Streams)
+	if err == nil {
+		x.report(ok(check, "the bridge may write to the log and what is beside it, and remove what it retries"))
+		return
+	}
+	refused := &WriteError{Names: x.NATS.Streams.Names, API: streams.APIPrefix(x.js), Err: err}
+	if x.NATS.Domain != "" {
+		refused.Buckets = refused.API
+	}
+	x.report(failed(check, reason(err), WritesRefused).by(refused))
+}
