@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"mkio-bridge/internal/eventlog"
-	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/printable"
 )
 
@@ -75,7 +74,7 @@ func (p *printer) end(err error) error {
 // eventLine is an event in a line: place, time, resource, change, way.
 func eventLine(e eventlog.Entry) string {
 	d := e.Event.Data
-	change := stateOf(e)
+	change := e.Shown()
 	if d.PreviousState != nil {
 		change = printable.Name(*d.PreviousState) + " → " + change
 	}
@@ -84,19 +83,12 @@ func eventLine(e eventlog.Entry) string {
 
 // stateLine is what is, in a line: resource, state, phase, since when, place.
 func stateLine(e eventlog.Entry) string {
-	return fmt.Sprintf("%-58s  %-24s  %-12s  %s  %6d", resourceName(e), stateOf(e), e.Event.Data.Phase, e.Event.Time.Format("2006-01-02 15:04:05.000"), e.Sequence)
+	return fmt.Sprintf("%-58s  %-24s  %-12s  %s  %6d", resourceName(e), e.Shown(), e.Event.Data.Phase, e.Event.Time.Format("2006-01-02 15:04:05.000"), e.Sequence)
 }
 
 func resourceName(e eventlog.Entry) string {
 	d := e.Event.Data
 	return fmt.Sprintf("%s %s/%s", d.Kind, printable.Name(d.Project), printable.Name(strings.Join(d.Path, "/")))
-}
-
-func stateOf(e eventlog.Entry) string {
-	if lifecycle.ProvisioningFailed(e.Event.Data.ProvisioningState) {
-		return printable.Name(e.Event.Data.State) + " (provisioning failed)"
-	}
-	return printable.Name(e.Event.Data.State)
 }
 
 // printJSON writes one object on a line.

@@ -1,4 +1,4 @@
-package main
+package wait
 
 import (
 	"context"
@@ -21,6 +21,9 @@ import (
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/streams"
 )
+
+// errTimedOut is why the context of a wait ends.
+var errTimedOut = errors.New("timed out")
 
 // A waitStep is what happens in a minute of a story: a state is recorded, the position is taken, or the wait begins.
 type waitStep struct {
@@ -117,12 +120,12 @@ func (s *waitStory) happen(step waitStep) {
 }
 
 // wait begins a wait and returns where its end comes: the sequence and state of the event that ended it, or "timed out".
-func (s *waitStory) wait(g goal, p position) <-chan string {
+func (s *waitStory) wait(g Goal, p Position) <-chan string {
 	ctx, cancel := context.WithTimeoutCause(s.t.Context(), time.Hour, errTimedOut)
 	ended := make(chan string, 1)
 	go func() {
 		defer cancel()
-		e, err := awaitSince(ctx, s.log, s.key, g, p)
+		e, err := Since(ctx, s.log, s.key, g, p)
 		switch {
 		case errors.Is(err, errTimedOut):
 			ended <- "timed out"
@@ -153,12 +156,12 @@ func mustKey(kind lifecycle.Kind, project string, n ...string) lifecycle.Key {
 
 // What ends a wait since a time, and since a sequence. A Deleted that another life implies has a sequence too.
 func TestWhatEndsAWaitSince(t *testing.T) {
-	succeeded, running, deleted := goal{phase: lifecycle.Succeeded}, goal{states: []string{"Running"}}, goal{phase: lifecycle.Gone}
+	succeeded, running, deleted := Goal{Phase: lifecycle.Succeeded}, Goal{States: []string{"Running"}}, Goal{Phase: lifecycle.Gone}
 	const timedOut = "timed out"
 	for _, tt := range []struct {
 		name           string
 		key            lifecycle.Key
-		goal           goal
+		goal           Goal
 		steps          []waitStep
 		time, sequence string
 	}{
@@ -284,7 +287,7 @@ func TestWhatEndsAWaitSince(t *testing.T) {
 		},
 		{
 			"an asset without MK.IO's times", waitedAsset,
-			goal{states: []string{"ready"}},
+			Goal{States: []string{"ready"}},
 			[]waitStep{{life: "1", state: "Ready", undated: true}, takeSince, beginWait, is("1", "Deleted"), {life: "2", state: "Ready", undated: true}},
 			"3 Ready", "3 Ready",
 		},
@@ -297,7 +300,7 @@ func TestWhatEndsAWaitSince(t *testing.T) {
 				for _, step := range tt.steps {
 					s.happen(step)
 					if step == beginWait {
-						byTime, bySequence = s.wait(tt.goal, position{time: s.since}), s.wait(tt.goal, position{sequence: s.sequence})
+						byTime, bySequence = s.wait(tt.goal, Position{Time: s.since}), s.wait(tt.goal, Position{Sequence: s.sequence})
 					}
 				}
 				if got := <-byTime; got != tt.time {
@@ -319,7 +322,7 @@ func TestAWaitSinceOutlivesItsConnection(t *testing.T) {
 		for _, step := range []waitStep{is("1", "Finished"), takeSince, beginWait} {
 			s.happen(step)
 		}
-		byTime, bySequence := s.wait(goal{phase: lifecycle.Succeeded}, position{time: s.since}), s.wait(goal{phase: lifecycle.Succeeded}, position{sequence: s.sequence})
+		byTime, bySequence := s.wait(Goal{Phase: lifecycle.Succeeded}, Position{Time: s.since}), s.wait(Goal{Phase: lifecycle.Succeeded}, Position{Sequence: s.sequence})
 		s.happen(is("2", "Processing"))
 		stream, err := s.js.Stream(t.Context(), "MKIO_EVENTS")
 		if err != nil {
@@ -362,20 +365,20 @@ func TestAWaitSinceBeforeTheLogBegins(t *testing.T) {
 		s.happen(is("1", "Finished"))
 		s.happen(takeSince)
 		time.Sleep(2 * time.Hour)
-		succeeded := goal{phase: lifecycle.Succeeded}
-		for p, want := range map[position]string{
-			{time: begun}:              "2 Finished",
-			{sequence: 0}:              "2 Finished",
-			{sequence: 1}:              "2 Finished",
-			{time: s.since}:            "timed out",
-			{sequence: s.sequence}:     "timed out",
-			{sequence: s.sequence + 1}: "--since 3 is past the end of MKIO_EVENTS, whose last event is 2: give a sequence of this log (0: its beginning), or a time",
+		succeeded := Goal{Phase: lifecycle.Succeeded}
+		for p, want := range map[Position]string{
+			{Time: begun}:              "2 Finished",
+			{Sequence: 0}:              "2 Finished",
+			{Sequence: 1}:              "2 Finished",
+			{Time: s.since}:            "timed out",
+			{Sequence: s.sequence}:     "timed out",
+			{Sequence: s.sequence + 1}: "3 is past the end of MKIO_EVENTS, whose last event is 2: give a sequence of this log (0: its beginning), or a time",
 		} {
 			if got := <-s.wait(succeeded, p); got != want {
 				t.Errorf("since %s: %s, want %s", p, got, want)
 			}
 		}
-		ended := s.wait(succeeded, position{sequence: s.sequence})
+		ended := s.wait(succeeded, Position{Sequence: s.sequence})
 		s.happen(is("2", "Finished"))
 		if got := <-ended; got != "4 Finished" {
 			t.Errorf("the wait for the next life ended by %s", got)
@@ -386,7 +389,7 @@ func TestAWaitSinceBeforeTheLogBegins(t *testing.T) {
 // An event has its recordedtime in milliseconds and at times MK.IO's in seconds: what is finer in a position does not
 // leave out an event of the same moment.
 func TestAPositionIsAsFineAsATimeOfAnEvent(t *testing.T) {
-	p := position{time: time.Date(2031, 3, 4, 10, 0, 7, 123456789, time.UTC)}
+	p := Position{Time: time.Date(2031, 3, 4, 10, 0, 7, 123456789, time.UTC)}
 	recorded := func(at string) eventlog.Entry {
 		return eventlog.Entry{Event: event.Event{RecordedTime: parseTime(t, at)}}
 	}

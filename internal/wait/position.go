@@ -1,0 +1,88 @@
+package wait
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/eventlog"
+)
+
+// A Position is from where on events count for a wait: what was recorded after a sequence, or at a time and later.
+type Position struct {
+	Sequence uint64
+	Time     time.Time // zero: it is a sequence
+}
+
+// ParsePosition reads a position: the sequence of an event, or what [eventlog.ParseTime] reads.
+func ParsePosition(text string) (Position, error) {
+	sequence, err := strconv.ParseUint(text, 10, 64)
+	if err == nil {
+		return Position{Sequence: sequence}, nil
+	}
+	if errors.Is(err, strconv.ErrRange) {
+		return Position{}, fmt.Errorf("%s is larger than any sequence", text)
+	}
+	at, err := eventlog.ParseTime(text)
+	if err != nil {
+		return Position{}, fmt.Errorf("%w, nor the sequence of an event such as 4711", err)
+	}
+	return Position{Time: at}, nil
+}
+
+func (p Position) String() string {
+	if p.Time.IsZero() {
+		return fmt.Sprintf("event %d", p.Sequence)
+	}
+	return p.Time.UTC().Format(time.RFC3339Nano)
+}
+
+// check refuses a sequence that the log has not reached: it is of another log, and all that comes would count only much
+// later, or never.
+func (p Position) check(ctx context.Context, log *eventlog.Log) error {
+	if !p.Time.IsZero() {
+		return nil
+	}
+	info, err := log.Stream(ctx)
+	if err != nil {
+		return err
+	}
+	if last := info.State.LastSeq; p.Sequence > last {
+		return &PastEndError{Sequence: p.Sequence, Last: last, Stream: info.Config.Name}
+	}
+	return nil
+}
+
+// includes says whether an event was recorded after the position. An event has its recordedtime in whole milliseconds.
+func (p Position) includes(e eventlog.Entry) bool {
+	if p.Time.IsZero() {
+		return e.Sequence > p.Sequence
+	}
+	return !e.Event.RecordedTime.Before(p.Time.Truncate(time.Millisecond))
+}
+
+// outdated says whether MK.IO dates an event before the position. MK.IO gives some times in whole seconds. A sequence is
+// no time, and dates nothing.
+func (p Position) outdated(e eventlog.Entry) bool {
+	if e.Event.Data.Evidence.TimeFrom != event.TimeFromMKIO {
+		return false
+	}
+	since := p.Time
+	if e.Event.Time.Nanosecond() == 0 {
+		since = since.Truncate(time.Second)
+	}
+	return e.Event.Time.Before(since)
+}
+
+// A PastEndError is for a sequence that the log has not reached.
+type PastEndError struct {
+	Sequence, Last uint64
+	Stream         string
+}
+
+func (e *PastEndError) Error() string {
+	return fmt.Sprintf("%d is past the end of %s, whose last event is %d: give a sequence of this log (0: its beginning), or a time", e.Sequence, e.Stream, e.Last)
+}
