@@ -51,25 +51,7 @@ func (c *call) connect(ctx context.Context, conf config, log *slog.Logger) (*nat
 		nc.Close()
 		return nil, nil, err
 	}
-	return nc, asker{js}, nil
-}
-
-// An asker is JetStream for a command, which asks for one stream after the other: it does not wait for answers that the
-// servers do not allow.
-type asker struct{ jetstream.JetStream }
-
-// Stream looks a stream up.
-func (a asker) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
-	asking, stop := noanswer.UntilForbidden(ctx, a.Conn(), name)
-	defer stop()
-	return a.JetStream.Stream(asking, name)
-}
-
-// OrderedConsumer makes a consumer.
-func (a asker) OrderedConsumer(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig) (jetstream.Consumer, error) {
-	asking, stop := noanswer.UntilForbidden(ctx, a.Conn(), stream)
-	defer stop()
-	return a.JetStream.OrderedConsumer(asking, stream, config)
+	return nc, noanswer.Sequential(js), nil
 }
 
 // A selection is the flags that choose events or resources, and how they are printed.
