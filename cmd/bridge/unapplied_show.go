@@ -1,17 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
@@ -73,27 +68,6 @@ func printKept(w io.Writer, names event.Names, k eventlog.Kept) error {
 	} {
 		fmt.Fprintf(w, "%-9s  %s\n", line[0], line[1])
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n", bodyText(k.Body))
+	_, err := fmt.Fprintf(w, "\n%s\n", printable.Body(k.Body))
 	return err
-}
-
-// bodyText is a body as it is safe on a terminal: JSON on lines of its own, anything else quoted.
-func bodyText(body []byte) string {
-	var pretty bytes.Buffer
-	if !utf8.Valid(body) || json.Indent(&pretty, bytes.TrimSpace(body), "", "  ") != nil {
-		return strconv.Quote(string(body))
-	}
-	var b strings.Builder
-	for _, r := range pretty.String() {
-		switch {
-		case r == '\n' || strconv.IsPrint(r):
-			b.WriteRune(r)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
-		default: // it stands in a string, where JSON spells it so
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
 }

@@ -155,21 +155,6 @@ func TestUnappliedIsListedAndShown(t *testing.T) {
 	wantSaid(t, exitFailed, []string{"no message 9", "bridge unapplied list"}, "unapplied", "show", "9")
 }
 
-func TestABodyIsSafeToLookAt(t *testing.T) {
-	for body, want := range map[string]string{
-		"{\"a\":\"\u202e\u009b\x7f é😀\U000e0001\"}": "{\n  \"a\": \"\\u202e\\u009b\\u007f é😀\\udb40\\udc01\"\n}",
-		" [1, 2]\n":    "[\n  1,\n  2\n]",
-		"\xff\x1b":     `"\xff\x1b"`,
-		"a\nb":         `"a\nb"`,
-		"":             `""`,
-		"\"\xc2\x9b\"": `"\u009b"`,
-	} {
-		if got := bodyText([]byte(body)); got != want {
-			t.Errorf("%q is shown as %q, want %q", body, got, want)
-		}
-	}
-}
-
 // webhookRequests is how many requests to the webhook's address were counted.
 func webhookRequests(t *testing.T, b *bridge) (sum float64) {
 	t.Helper()

@@ -4,8 +4,12 @@
 package printable
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -23,4 +27,25 @@ func Sentence(s string) string {
 		return strconv.Quote(s)
 	}
 	return s
+}
+
+// Body shows a stored body: JSON on lines of its own, anything else quoted.
+func Body(body []byte) string {
+	var pretty bytes.Buffer
+	if !utf8.Valid(body) || json.Indent(&pretty, bytes.TrimSpace(body), "", "  ") != nil {
+		return strconv.Quote(string(body))
+	}
+	var b strings.Builder
+	for _, r := range pretty.String() {
+		switch {
+		case r == '\n' || strconv.IsPrint(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default: // it stands in a string, where JSON spells it so
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
 }

@@ -21,3 +21,18 @@ func TestANameIsSafeToLookAt(t *testing.T) {
 		}
 	}
 }
+
+func TestABodyIsSafeToLookAt(t *testing.T) {
+	for body, want := range map[string]string{
+		"{\"a\":\"\u202e\u009b\x7f é😀\U000e0001\"}": "{\n  \"a\": \"\\u202e\\u009b\\u007f é😀\\udb40\\udc01\"\n}",
+		" [1, 2]\n":    "[\n  1,\n  2\n]",
+		"\xff\x1b":     `"\xff\x1b"`,
+		"a\nb":         `"a\nb"`,
+		"":             `""`,
+		"\"\xc2\x9b\"": `"\u009b"`,
+	} {
+		if got := Body([]byte(body)); got != want {
+			t.Errorf("%q is shown as %q, want %q", body, got, want)
+		}
+	}
+}
