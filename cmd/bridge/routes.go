@@ -8,11 +8,12 @@ import (
 
 	"mkio-bridge/internal/admin"
 	"mkio-bridge/internal/problem"
+	"mkio-bridge/internal/rule"
 	"mkio-bridge/schemas"
 )
 
-// webhookPath is the address that a rule of MK.IO delivers to.
-const webhookPath = "/webhooks/mkio"
+// webhookPath is where deliveries are taken.
+const webhookPath = rule.Path
 
 // publicRoutes is all that the public listener has: the webhook's path, which may end in a slash. A ServeMux would redirect
 // what is nearly it, secret in the query and all.
