@@ -45,10 +45,11 @@ fuzz: ## every fuzz target for FUZZTIME (1m)
 		package="$$(grep -rl "^func $$target(" --include='*_test.go' . | xargs -n 1 dirname)"; \
 		echo "$$package $$target"; go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); done
 
-soak: ## what is too long for every change, about half an hour: torture on a cluster and embedded, fuzzing, races again
+soak: ## what is too long for every change, about half an hour: torture on a cluster and embedded, a simulated week, fuzzing, races again
 	mkdir -p $(SOAK_DIR)
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 200 -dir $(SOAK_DIR)/cluster
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 100 -embedded -dir $(SOAK_DIR)/embedded
+	go test -tags e2e -count=1 -timeout 20m -run '^TestSoak' ./cmd/bridge
 	$(MAKE) fuzz FUZZTIME=1m
 	go test -race -count=1 -timeout 30m $(CONCURRENT)
 	go test -race -short -count=3 -timeout 30m $(CONCURRENT)

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// TestLongAWeekOfFaultsFromTheField has a week of MK.IO in which all that was met in the field happens, some of it
+// TestSoakAWeekOfFaultsFromTheField has a week of MK.IO in which all that was met in the field happens, some of it
 // while the bridge restarts, some of it together.
-func TestLongAWeekOfFaultsFromTheField(t *testing.T) {
+func TestSoakAWeekOfFaultsFromTheField(t *testing.T) {
 	const day = 24 * time.Hour
 	testField(t, 7*day, []episode{
 		{"a stale cache", 12 * time.Hour, staleCache},
