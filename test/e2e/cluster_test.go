@@ -56,24 +56,19 @@ func TestAKilledServerComesBackWithItsStreams(t *testing.T) {
 	}
 }
 
-// fill writes so many bytes to the log, of a few resources, more than a block of it holds.
+// fill writes so many bytes to the log, of a few resources, more than a block of it holds. The server that the client is
+// connected to may have been killed.
 func fill(t *testing.T, js jetstream.JetStream, size int) {
 	t.Helper()
 	payload := bytes.Repeat([]byte("state "), 2000)
-	var last jetstream.PubAckFuture
 	for written := 0; written < size; written += len(payload) {
 		subject := fmt.Sprintf("mkio.asset.aurora-vod.name-%d.ready", rand.IntN(50))
-		future, err := js.PublishAsync(subject, payload)
+		err := bridgetest.Until(t.Context(), time.Minute, func(ctx context.Context) error {
+			_, err := js.Publish(ctx, subject, payload)
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		last = future
 	}
-	select {
-	case <-last.Ok():
-	case err := <-last.Err():
-		t.Fatal(err)
-	case <-t.Context().Done():
-	}
-	<-js.PublishAsyncComplete()
 }
