@@ -19,7 +19,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// advice says what can be done about an error, in the settings' names; "" when nothing is known that the error does not say.
+// advice says what to do about an error, with the names of settings; "" when the error says all that is known.
 func advice(err error) string {
 	if do := natsAdvice(err); do != "" {
 		return do
@@ -36,7 +36,7 @@ func advice(err error) string {
 	return streamsAdvice(err)
 }
 
-// streamsAdvice is for streams that are missing, or cannot be made as they are configured.
+// streamsAdvice is for streams that are missing, or cannot be created as they are configured.
 func streamsAdvice(err error) string {
 	if size, ok := errors.AsType[*streams.SizeError](err); ok {
 		return sizeAdvice(size)
@@ -50,7 +50,7 @@ func streamsAdvice(err error) string {
 	return ""
 }
 
-// natsAdvice is for a NATS that cannot be reached, or refuses something.
+// natsAdvice is for NATS servers that cannot be reached, or refuse something.
 func natsAdvice(err error) string {
 	if refused, ok := errors.AsType[broker.RefusedError](err); ok {
 		return refusalAdvice(refused)
@@ -81,7 +81,8 @@ func ruleAdvice(err error) string {
 	return ""
 }
 
-// pollAdvice is for the errors of the poller: what no other advice is for is a request to MK.IO that failed.
+// pollAdvice is for errors of the poller. An error without advice of its own is a request to MK.IO that failed, and is judged
+// by its status.
 func pollAdvice(err error) string {
 	if do := cmp.Or(advice(err), tokenAdvice(err)); do != "" {
 		return do
@@ -102,7 +103,7 @@ func pollAdvice(err error) string {
 	return "nothing, it is tried again"
 }
 
-// tokenAdvice is for an API token that MK.IO does not take, or not so often, or not for long; "" for any other error.
+// tokenAdvice is for an API token that MK.IO refuses, or limits, or that expires soon; "" for any other error.
 func tokenAdvice(err error) string {
 	if _, ok := errors.AsType[*poll.TokenEndsError](err); ok {
 		return fmt.Sprintf("give %s_MKIO_TOKEN another; its file is read again without a restart", prefix)
@@ -116,7 +117,8 @@ func tokenAdvice(err error) string {
 	return ""
 }
 
-// wayAdvice says what to do where MK.IO does not answer.
+// wayAdvice is for MK.IO that does not answer. The advice is the same for every error; the parameter is for
+// [mkio.ClientConfig].
 func wayAdvice(error) string {
 	return fmt.Sprintf("check %s_MKIO_URL and the way there: name resolution, proxy, firewall", prefix)
 }
@@ -142,15 +144,15 @@ func identityAdvice(err error) string {
 	return "it was made anew, or MK.IO is another: " + fresh + "; " + all
 }
 
-// natsSettings are the variables, without the prefix, of what package broker is configured with.
+// natsSettings are the names of package broker's settings as variables, without the prefix.
 var natsSettings = map[broker.Setting]string{
 	broker.URL: "NATS_URL", broker.Creds: "NATS_CREDS", broker.NKey: "NATS_NKEY",
 	broker.TLSCA: "NATS_TLS_CA", broker.TLSCert: "NATS_TLS_CERT", broker.TLSKey: "NATS_TLS_KEY",
 	broker.StoreDir: "STORE_DIR", broker.Listen: "NATS_LISTEN",
 }
 
-// settingError names the setting that NATS cannot be reached or started with, and says how it can be put right; any other
-// error it returns as it is.
+// settingError names the setting at which connecting to NATS or starting it fails, and says how to correct it; any other error
+// it returns as it is.
 func settingError(err error) error {
 	wrong, ok := errors.AsType[broker.SettingError](err)
 	if !ok {
@@ -182,7 +184,7 @@ func refusalAdvice(refused broker.RefusedError) string {
 	return fmt.Sprintf("no TLS came about: %s_NATS_TLS_CA has the certificates that sign the servers', _TLS_CERT and _TLS_KEY are the client's own; %[1]s_NATS_TLS_FIRST=true is for servers with handshake_first alone", prefix)
 }
 
-// rightsFile has what each user needs.
+// rightsFile is an example configuration with the rights that each user of NATS needs.
 const rightsFile = "deploy/nats/accounts.conf"
 
 // noAnswerAdvice is for requests that JetStream did not answer.
@@ -198,7 +200,7 @@ func noAnswerAdvice(why *noanswer.Error) string {
 	return fmt.Sprintf("enable JetStream on the NATS servers, and for the account of this user; where it is that of a domain which these servers reach by leaf nodes, set %s_NATS_DOMAIN", prefix)
 }
 
-// sizeAdvice is for streams that are too large for their account or servers, or that have no limit of size and need one.
+// sizeAdvice is for streams that are too large for their account or servers, or that need a size limit and have none.
 func sizeAdvice(size *streams.SizeError) string {
 	if size.Unbound {
 		return fmt.Sprintf("the account requires a limit of size of each stream: set %s_STREAM_MAX_BYTES, such as 1GiB (docs/streams.md says what happens when a stream is full), or make the streams yourself with max_bytes", prefix)

@@ -24,7 +24,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A bridge is the whole service, wired. [open] builds it, serve runs it, close ends what is left.
+// A bridge is the whole service, wired. [open] builds it, serve runs it, close closes NATS.
 type bridge struct {
 	config    config
 	log       *slog.Logger
@@ -37,9 +37,9 @@ type bridge struct {
 	ingest    *ingest.Handler
 	events    *eventlog.Log
 	metrics   *prometheus.Registry
-	stopping  context.Context // ends when serve begins to stop: streams of events must not hold it up
+	stopping  context.Context // ends when serve begins to stop, so that /readyz fails and streams of events end
 	stop      func()          // ends stopping
-	lameDuck  *edge.LameDuck
+	lameDuck  *edge.LameDuck  // delays the stop until load balancers know
 
 	// Of the webhook listener.
 	certificate *edge.Certificate // nil: no TLS
@@ -47,8 +47,8 @@ type bridge struct {
 	tlsFailures prometheus.Counter
 }
 
-// open builds a bridge that is ready to serve: NATS is there, the streams are as they must be, and
-// every known resource is remembered.
+// open builds a bridge that is ready to serve: NATS is connected, the streams are as they must be, and the cache has the head
+// of every resource. After an error nothing stays open.
 func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
 	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), lameDuck: edge.NewLameDuck()}
 	b.stopping, b.stop = context.WithCancel(context.Background())
@@ -62,6 +62,7 @@ func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
 	return b, nil
 }
 
+// open builds the parts in the order in which they need each other. What it has opened when it fails, close closes.
 func (b *bridge) open(ctx context.Context) (err error) {
 	if b.certificate, b.clientCAs, err = loadTLS(b.config); err != nil {
 		return usageError{err}
@@ -83,7 +84,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 		Log:       b.log,
 		Tracer:    b.config.tracer,
 		Streams:   b.streams(),
-		Look:      max(b.config.PollActive, leastLook),
+		Look:      max(b.config.PollActive, minSurvey),
 	})
 	if err := b.publisher.Load(ctx); err != nil {
 		return err
@@ -110,7 +111,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// connect opens someone else's NATS, or starts our own.
+// connect connects to someone else's NATS servers, or starts the embedded one and connects to it.
 func (b *bridge) connect(ctx context.Context) error {
 	c := b.config
 	if c.NatsURL != "" {
@@ -140,7 +141,7 @@ func (b *bridge) connect(ctx context.Context) error {
 	return err
 }
 
-// readerToken is what readers of the embedded server bring; nil when they need nothing.
+// readerToken returns the token that readers of the embedded server must send; nil when they need none.
 func (c config) readerToken() func() string {
 	if c.NatsReaderToken.value() == "" {
 		return nil
@@ -150,7 +151,7 @@ func (c config) readerToken() func() string {
 
 func (b *bridge) streams() streams.Config { return b.config.streams() }
 
-// streams are those of the configuration.
+// streams are the streams as the configuration has them.
 func (c config) streams() streams.Config {
 	return streams.Config{
 		Names:    event.NewNames(c.SubjectPrefix),
@@ -190,11 +191,12 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 	}), nil
 }
 
-// leastLook is the least time between two looks at the streams while all is well.
-const leastLook = time.Second
+// minSurvey is the least time between two surveys of the streams while all is well. They are surveyed as often as resources in
+// motion are polled.
+const minSurvey = time.Second
 
-// ready says why the bridge cannot store a delivery now; nil when it can. A missing stream comes with what to do: who looks
-// at /readyz may not see the log.
+// ready says why the bridge cannot store a delivery now; nil when it can. The error of a missing stream has the advice in it:
+// whoever reads /readyz may not see the log.
 func (b *bridge) ready(ctx context.Context) error {
 	err := b.publisher.Ready(ctx)
 	if _, missing := errors.AsType[*streams.MissingError](err); missing {
@@ -206,7 +208,7 @@ func (b *bridge) ready(ctx context.Context) error {
 	return b.publisher.CaughtUp(ctx)
 }
 
-// close ends NATS: what was published is flushed, and our own server is shut down.
+// close closes the connection to NATS, which flushes what was published, and shuts the embedded server down.
 func (b *bridge) close() {
 	b.stop()
 	if b.nats != nil {

@@ -10,7 +10,7 @@ import (
 	"mkio-bridge/internal/poll"
 )
 
-// doctorAdvice says what to do about a finding; "" where there is nothing.
+// doctorAdvice says what to do about a finding; "" where nothing is to be done. What a cause says goes before the codes.
 func doctorAdvice(f doctor.Finding) string {
 	if do := causeAdvice(f.Cause); do != "" {
 		return do
@@ -22,7 +22,7 @@ func doctorAdvice(f doctor.Finding) string {
 	return strings.Join(all, "; ")
 }
 
-// causeAdvice is for causes that say more than the code does; "" for others.
+// causeAdvice is for causes that say more than the codes do; "" for others.
 func causeAdvice(err error) string {
 	if refused, ok := errors.AsType[*doctor.WriteError](err); ok {
 		return writeAdvice(refused)
@@ -33,14 +33,14 @@ func causeAdvice(err error) string {
 	return cmp.Or(advice(err), tokenAdvice(err))
 }
 
-// writeAdvice names the rights of a bridge.
+// writeAdvice names the rights that a bridge needs on NATS.
 func writeAdvice(refused *doctor.WriteError) string {
 	n := refused.Names
 	return fmt.Sprintf("let the user publish to %[1]s, %[2]s.>, %[3]s.>, %[4]s$KV.%[5]s.>, %[4]s$KV.%[6]s.> and %[7]s>, and subscribe to _INBOX.>; "+rightsFile+" names the parts of %[7]s> that a bridge needs, such as %[7]sSTREAM.MSG.DELETE.%[8]s for retries",
 		n.EventSubjects(), n.UnappliedPrefix(), n.AuditPrefix(), refused.Buckets, n.LeaseBucket(), n.NotesBucket(), refused.API, n.UnappliedStream())
 }
 
-// queueAdvice bounds the queue of JetStream's API as the embedded server does.
+// queueAdvice is how to bound the queue of JetStream's API, as the embedded server does.
 const queueAdvice = "set info_queue_limit: 256 in the jetstream block of the servers' configuration"
 
 // codeAdvice says what to do about each mistake, where its cause does not say more.

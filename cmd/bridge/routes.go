@@ -12,11 +12,11 @@ import (
 	"mkio-bridge/schemas"
 )
 
-// webhookPath is where deliveries are taken.
+// webhookPath is the one path of the public listener; the webhook rule that the bridge registers has it too.
 const webhookPath = rule.Path
 
-// publicRoutes is all that the public listener has: the webhook's path, which may end in a slash. A ServeMux would redirect
-// what is nearly it, secret in the query and all.
+// publicRoutes is all that the public listener has: the webhook's path, which may end in a slash. It is no ServeMux, because
+// that would redirect a path which is nearly the webhook's, and repeat a secret in the query.
 func (b *bridge) publicRoutes() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.TrimSuffix(r.URL.Path, "/") != webhookPath || r.URL.RawPath != "" {
@@ -27,7 +27,8 @@ func (b *bridge) publicRoutes() http.Handler {
 	})
 }
 
-// adminRoutes is what operators see. /v1 needs a token; without one it is there on loopback alone.
+// adminRoutes is all that the admin listener has. Package admin adds /v1, which needs a token; without one it is served on
+// loopback alone. The other routes need none.
 func (b *bridge) adminRoutes(loopback bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})
@@ -63,6 +64,7 @@ func schema(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(content) //nolint:gosec // a file of the contract, whatever was asked for; the reader may be gone
 }
 
+// readyz answers 200 without a body when the bridge can store deliveries and is not told to stop, and else 503 with the reason.
 func (b *bridge) readyz(w http.ResponseWriter, r *http.Request) {
 	stops := b.stopping.Err() != nil
 	b.lameDuck.Asked(stops)

@@ -16,20 +16,23 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// shutdownTime is how long the admin listener may take to stop.
-const shutdownTime = time.Second
+// Times of the admin listener; the demo and the simulated MK.IO have the same idleTime.
+const (
+	shutdownTime = time.Second     // for the requests in flight, when it stops
+	idleTime     = 2 * time.Minute // that an idle connection stays open
+)
 
-// Shares of the files that the process may open; what is left is for the store, NATS and MK.IO.
+// Shares of the files that the process may open, for connections; what is left is for the store, NATS and MK.IO.
 const (
 	publicShare = 0.625
 	adminShare  = 0.125
-	readerShare = 0.125 // of NATS, at most [broker.MostReaders]
+	readerShare = 0.125 // readers of the embedded NATS server, at most [broker.MostReaders]
 )
 
-// listeners are the two addresses of a bridge.
+// listeners are the two listeners of a bridge: public is for webhooks, admin for operators.
 type listeners struct{ public, admin net.Listener }
 
-// listen opens both, before anything else is begun.
+// listen opens both listeners. It is called before anything else is begun.
 func listen(ctx context.Context, c config) (listeners, error) {
 	public, err := listenAt(ctx, "LISTEN", c.Listen)
 	if err != nil {
@@ -43,18 +46,18 @@ func listen(ctx context.Context, c config) (listeners, error) {
 }
 
 func (l listeners) close() {
-	_ = l.public.Close() // serving may have closed them
+	_ = l.public.Close() // serve may have closed them already
 	_ = l.admin.Close()
 }
 
 // serve runs until the context ends or a part fails. It stops in this order: polling at once; webhooks, when
 // load balancers know ([edge.LameDuck]) and those in flight are answered; then the admin listener, so that health can be
-// seen until the end. NATS goes last, in close.
+// seen until the end. NATS is closed last, by close. After a failure load balancers are not waited for.
 func (b *bridge) serve(ctx context.Context, l listeners) error {
-	public := b.limitPublic(l.public)
+	public := b.webhookListener(l.public)
 	admin := edge.Limit(l.admin, edge.Config{Slots: edge.Slots(adminShare), Log: b.log})
 
-	told := ctx // to stop
+	stopRequest := ctx // ends when the bridge is told to stop; ctx from here on also when a part fails
 	group, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, b.stop)()
 	publicServer := edge.NewServer(edge.ServerConfig{
@@ -76,7 +79,7 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	group.Go(func() error { return b.watchConnection(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
-		if told.Err() != nil { // and nothing is broken
+		if stopRequest.Err() != nil { // no part has failed
 			b.lameDuck.Wait()
 		}
 		return errors.Join(edge.Shutdown(publicServer, edge.DrainTime), edge.Shutdown(adminServer, shutdownTime))
@@ -86,12 +89,12 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	if b.embedded != nil && b.embedded.Addr() != "" {
 		b.log.Info("listening", "for", "nats", "addr", b.embedded.Addr())
 	}
-	b.warn()
+	b.warnOfSettings()
 	return group.Wait()
 }
 
-// limitPublic bounds the listener of webhooks, with TLS where there is a certificate.
-func (b *bridge) limitPublic(l net.Listener) *edge.Listener {
+// webhookListener limits the listener of webhooks, and gives it TLS where there is a certificate.
+func (b *bridge) webhookListener(l net.Listener) *edge.Listener {
 	c := edge.Config{Slots: edge.Slots(publicShare), Log: b.log, TLSFailed: b.tlsFailures.Inc, Unread: b.ingest.RefusedUnread}
 	if b.certificate != nil {
 		c.TLS = edge.TLSConfig(b.certificate, b.clientCAs)
@@ -99,8 +102,8 @@ func (b *bridge) limitPublic(l net.Listener) *edge.Listener {
 	return edge.Limit(l, c)
 }
 
-// watchStore returns an error when the embedded server can store nothing any more. To go on would be to refuse
-// everything for ever: whoever started the bridge starts it again.
+// watchStore returns an error when the embedded server can store nothing any more. The bridge would refuse every delivery
+// from then on: it ends, and its supervisor starts it again.
 func (b *bridge) watchStore(ctx context.Context) error {
 	select {
 	case err := <-b.embedded.Broken():
@@ -110,12 +113,12 @@ func (b *bridge) watchStore(ctx context.Context) error {
 	}
 }
 
-// watchConnection returns an error when the connection to NATS is closed for good, as it is after errors that connecting
-// again would not mend, such as a message over a limit that was lowered meanwhile.
+// watchConnection returns an error when the connection to NATS is closed for good. The client does so after errors that a
+// reconnect would not mend, such as a message over a limit that was lowered meanwhile.
 func (b *bridge) watchConnection(ctx context.Context) error {
 	closed := b.nats.StatusChanged(nats.CLOSED)
 	defer b.nats.RemoveStatusListener(closed)
-	if !b.nats.IsClosed() { // it may have been before anybody listened
+	if !b.nats.IsClosed() { // it may have been closed before the status was watched
 		select {
 		case <-closed:
 		case <-ctx.Done():
@@ -125,8 +128,8 @@ func (b *bridge) watchConnection(ctx context.Context) error {
 	return fmt.Errorf("the connection to NATS was closed for good: %w: see the NATS servers' log, and start the bridge again", cmp.Or(b.nats.LastError(), nats.ErrConnectionClosed))
 }
 
-// warn names what is open to whoever can reach it.
-func (b *bridge) warn() {
+// warnOfSettings logs which settings leave the bridge open to strangers, or without polling.
+func (b *bridge) warnOfSettings() {
 	if len(b.config.WebhookSecrets.all()) == 0 {
 		b.log.Warn("no webhook secret is set: every delivery is accepted", "set", prefix+"_WEBHOOK_SECRETS")
 	}
@@ -144,18 +147,16 @@ func (b *bridge) warn() {
 	}
 }
 
-// idleTime is how long an idle connection of the admin listener stays open.
-const idleTime = 2 * time.Minute
-
-// refuse leaves no trace of what it refuses.
+// refuse answers for the admin listener. Unlike the webhook listener's ([ingest.Handler.Refuse]) it neither logs nor counts.
 func refuse(w http.ResponseWriter, _ *http.Request, status int, detail string) {
 	problem.Write(w, status, detail)
 }
 
-func listenAt(ctx context.Context, name, addr string) (net.Listener, error) {
+// listenAt opens a listener at the address that a setting has.
+func listenAt(ctx context.Context, setting, addr string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s_%s: %w: choose another address, port 0 for any that is free", prefix, name, err)
+		return nil, fmt.Errorf("%s_%s: %w: choose another address, port 0 for any that is free", prefix, setting, err)
 	}
 	return l, nil
 }

@@ -58,7 +58,7 @@ func TestWeakSecretsOfListenersThatCanBeReachedAreWarnedOf(t *testing.T) {
 			}
 
 			var log, answer bytes.Buffer
-			(&bridge{config: c, log: slog.New(slog.NewTextHandler(&log, nil))}).warn()
+			(&bridge{config: c, log: slog.New(slog.NewTextHandler(&log, nil))}).warnOfSettings()
 			for _, f := range settingFindings(c, nil) {
 				_ = f.print(&answer, "text")
 			}

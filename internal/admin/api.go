@@ -12,9 +12,9 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A Retrier decides again about a delivery that is stored at a sequence, commits it where it is news, and deletes it
-// where the log holds it. When it returns without an error, that is done, or the answer says why not; it may be called
-// again after any error.
+// A Retrier decides again about the unapplied delivery that is stored at a sequence: it commits an event where the delivery
+// is news, and deletes the delivery where the log holds what it says. With a nil error the result says what was done, and
+// why the rest was not. After any error it may be called again.
 type Retrier interface {
 	Retry(ctx context.Context, sequence uint64, u lifecycle.Unapplied, options ingest.RetryOptions) (ingest.Retried, error)
 }
@@ -33,30 +33,30 @@ type Config struct {
 
 // An API answers requests of operators.
 type API struct {
-	c        Config
-	readings *readings
+	c       Config
+	readers *readers
 }
 
 // New returns an API.
-func New(c Config) *API { return &API{c, newReadings()} }
+func New(c Config) *API { return &API{c, newReaders()} }
 
-// Register adds the API's routes to those of a listener. Without a token there are none, but on loopback.
+// Register adds the API's routes to those of a listener; without a token only when the listener is on loopback.
 func (a *API) Register(mux *http.ServeMux) {
 	if a.c.Token() == "" && !a.c.Loopback {
 		return
 	}
-	mux.Handle("GET /v1/resources", a.authorized(known(resourceParameters, a.readings.long(a.listResources))))
-	mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", a.authorized(known(nil, a.getResource)))
-	mux.Handle("GET /v1/events", a.authorized(known(eventParameters, a.readings.long(a.streamEvents))))
-	mux.Handle("POST /v1/unapplied/{sequence}/retry", sameOrigin(a.authorized(known(retryParameters, a.retryUnapplied))))
-	mux.Handle("GET /v1/log-level", a.authorized(known(nil, a.getLogLevel)))
-	mux.Handle("PUT /v1/log-level", sameOrigin(a.authorized(known(nil, a.setLogLevel))))
+	mux.Handle("GET /v1/resources", a.authorized(withParameters(resourceParameters, a.readers.limited(a.listResources))))
+	mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", a.authorized(withParameters(nil, a.getResource)))
+	mux.Handle("GET /v1/events", a.authorized(withParameters(eventParameters, a.readers.limited(a.streamEvents))))
+	mux.Handle("POST /v1/unapplied/{sequence}/retry", sameOrigin(a.authorized(withParameters(retryParameters, a.retryUnapplied))))
+	mux.Handle("GET /v1/log-level", a.authorized(withParameters(nil, a.getLogLevel)))
+	mux.Handle("PUT /v1/log-level", sameOrigin(a.authorized(withParameters(nil, a.setLogLevel))))
 	if a.c.Pprof {
 		a.registerProfiles(mux)
 	}
 }
 
-// registerProfiles adds Go's profiles. A profile may take longer than other answers: pprof itself moves the server's
+// registerProfiles adds Go's profiles. A profile may take longer than the server's write timeout: pprof itself extends the
 // deadline.
 func (a *API) registerProfiles(mux *http.ServeMux) {
 	mux.Handle("GET /debug/pprof/", a.authorized(pprof.Index))
@@ -70,7 +70,7 @@ func writeJSON(w http.ResponseWriter, object any) {
 	_ = newEncoder(w).Encode(object) // the reader may be gone
 }
 
-// newEncoder writes objects, one a line, without escapes for HTML.
+// newEncoder returns an encoder that writes objects, one a line, without escapes for HTML.
 func newEncoder(w http.ResponseWriter) *json.Encoder {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

@@ -10,7 +10,8 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// authorized lets requests with the admin token pass; on loopback without a token, every request.
+// authorized lets requests with the admin token pass. Without a token, which [API.Register] allows on loopback alone, it lets
+// those pass that name this machine as their host.
 func (a *API) authorized(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		want := a.c.Token()
@@ -31,8 +32,8 @@ func (a *API) authorized(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// localHost says whether a request was addressed to this machine. A page of elsewhere, whose name is made to resolve to
-// loopback, has its own name there.
+// localHost says whether a Host header names this machine. It keeps out DNS rebinding: a browser's page whose name was made
+// to resolve to loopback sends that name.
 func localHost(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
@@ -42,7 +43,8 @@ func localHost(host string) bool {
 	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// sameOrigin refuses what a page of elsewhere has a browser send: on loopback no token keeps it out.
+// sameOrigin refuses cross-site request forgery: what a browser sends for a page of another origin. On loopback without a
+// token nothing else would keep it out.
 func sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -1,4 +1,5 @@
-// Package admin is what the admin listener has for operators: /v1, and Go's profiles where they are wanted.
+// Package admin is what the admin listener has for operators: /v1, and Go's profiles where the configuration asks for them.
+// Health, metrics and schemas on the same listener are not here.
 //
 //	GET  /v1/resources                        current state of many resources, one a line
 //	GET  /v1/resources/{kind}/{project}/{…}   current state of one
@@ -7,11 +8,16 @@
 //	GET, PUT /v1/log-level                    how much is logged
 //	GET  /debug/pprof/                        profiles
 //
-// All that is shown of resources is read from the event log, never from MK.IO. Nothing here writes the log: a retry is
+// What an answer says of resources is read from the event log, never from MK.IO. Nothing here writes the log: a retry is
 // given to the [Retrier], and can do no more than a delivery could.
 //
-// A request passes, in this order: origin (of those that change something, a browser's page of elsewhere is refused),
-// authorization, parameters (an unknown one is refused, since it would leave a filter out), and for answers that are as
-// long as the log a slot and their turn to write. Authorization is a bearer token. Without a token all of it exists on a
-// loopback listener alone, and answers only requests that name this machine as their host.
+// A request to /v1 passes these checks, in this order; a profile only the second:
+//
+//	origin         a request that changes something is refused when a browser sends it for a page of another origin
+//	authorization  a bearer token, compared in constant time
+//	parameters     an unknown one is refused, since a misspelt filter would be left out
+//	slot, rate     an answer that may be as long as the log takes one of a fixed number of slots; all of them share a rate
+//
+// Without a token the routes exist on a loopback listener alone, and answer only requests that name this machine as their
+// host.
 package admin

@@ -7,63 +7,63 @@ import (
 	"time"
 )
 
-// A Level is how much is logged. It can be changed while the bridge runs.
+// A Level is the log level. It can be changed while the bridge runs, for good or for a time (loglevel.go has the requests).
 type Level struct {
-	now     slog.LevelVar
-	started slog.Level
+	current slog.LevelVar
+	initial slog.Level // what a change for a time ends in
 
-	mu    sync.Mutex
-	until time.Time   // zero: until somebody changes it
-	back  *time.Timer // nil without until
+	mu     sync.Mutex  // guards what follows, and changes of current
+	until  time.Time   // when the change ends; zero: when somebody changes the level
+	revert *time.Timer // ends the change; nil without until
 }
 
-// NewLevel returns a level as it is at the start.
-func NewLevel(started slog.Level) *Level {
-	l := &Level{started: started}
-	l.now.Set(started)
+// NewLevel returns the level that a bridge starts with.
+func NewLevel(initial slog.Level) *Level {
+	l := &Level{initial: initial}
+	l.current.Set(initial)
 	return l
 }
 
-// Level is the level as it is now.
-func (l *Level) Level() slog.Level { return l.now.Level() }
+// Level returns the current level: a Level is a [slog.Leveler].
+func (l *Level) Level() slog.Level { return l.current.Level() }
 
 func (l *Level) String() string { return strings.ToLower(l.Level().String()) }
 
-// set changes the level: until it is changed again, or, where lasts is not 0, until so much time is over. Then it is as
-// it was at the start, and done is called.
+// set changes the level for the time that it lasts; 0: until it is changed again. When that time is over, the level is the
+// initial one again, and done is called.
 func (l *Level) set(level slog.Level, lasts time.Duration, done func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.back != nil {
-		l.back.Stop()
+	if l.revert != nil {
+		l.revert.Stop()
 	}
-	l.now.Set(level)
-	l.back, l.until = nil, time.Time{}
+	l.current.Set(level)
+	l.revert, l.until = nil, time.Time{}
 	if lasts == 0 {
 		return
 	}
 	until := time.Now().Add(lasts)
 	l.until = until
-	l.back = time.AfterFunc(lasts, func() {
+	l.revert = time.AfterFunc(lasts, func() {
 		if l.expire(until) {
 			done()
 		}
 	})
 }
 
-// expire ends a change, if it is still the one that was to end now.
+// expire ends the change that was to end at until, and says whether it did: a later change may have replaced that one.
 func (l *Level) expire(until time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.until.Equal(until) {
 		return false
 	}
-	l.now.Set(l.started)
-	l.back, l.until = nil, time.Time{}
+	l.current.Set(l.initial)
+	l.revert, l.until = nil, time.Time{}
 	return true
 }
 
-// shown is the level, and when it ends; nil: when somebody changes it.
+// shown is the level as an answer shows it.
 func (l *Level) shown() levelShown {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 // A levelShown is the answer of /v1/log-level.
 type levelShown struct {
 	Level string     `json:"level"`
-	Until *time.Time `json:"until,omitempty"` // then it is as at the start again
+	Until *time.Time `json:"until,omitempty"` // when it is the initial one again; nil: when somebody changes it
 }
 
 // A levelWanted is what a PUT of /v1/log-level asks for.
@@ -24,14 +24,14 @@ type levelWanted struct {
 	For   time.Duration // 0: until it is changed again
 }
 
-// maxWanted is the largest body of such a PUT, in bytes.
-const maxWanted = 1 << 10
+// maxLevelBody is the largest body of such a PUT, in bytes.
+const maxLevelBody = 1 << 10
 
 func (a *API) getLogLevel(w http.ResponseWriter, _ *http.Request) { a.showLogLevel(w) }
 
-// setLogLevel changes how much is logged. Nothing else is touched by it, and a restart undoes it.
+// setLogLevel changes the log level of this process. It changes nothing else, and a restart undoes it.
 func (a *API) setLogLevel(w http.ResponseWriter, r *http.Request) {
-	wanted, err := levelWantedOf(http.MaxBytesReader(w, r.Body, maxWanted))
+	wanted, err := levelWantedOf(http.MaxBytesReader(w, r.Body, maxLevelBody))
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
@@ -47,7 +47,8 @@ func (a *API) showLogLevel(w http.ResponseWriter) {
 	writeJSON(w, a.c.LogLevel.shown())
 }
 
-// levelWantedOf reads {"level": "debug", "for": "10m"}. What is misspelt must not leave debug on for ever.
+// levelWantedOf reads {"level": "debug", "for": "10m"}. An unknown field is an error: a misspelt "for" would leave debug on
+// for ever.
 func levelWantedOf(body io.Reader) (wanted levelWanted, err error) {
 	var given struct {
 		Level *slog.Level

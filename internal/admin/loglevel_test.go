@@ -73,7 +73,7 @@ func TestALogLevelThatIsNone(t *testing.T) {
 		`{"level": "debug", "for": "ten"}`: "ten",
 		`{"level": "debug", "for": "-1m"}`: "-1m",
 		`{"level": "debug", "for": "0s"}`:  "0s",
-		`{"level": "` + strings.Repeat("x", maxWanted) + `"}`: "too large",
+		`{"level": "` + strings.Repeat("x", maxLevelBody) + `"}`: "too large",
 	} {
 		answer := put(routesOf(c), logLevelPath, body, nil)
 		if answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), want) {

@@ -21,9 +21,9 @@ var (
 	retryParameters    = []string{"dryRun", "keep"}
 )
 
-// known refuses requests with parameters that the next handler does not read: one that is misspelt would leave a filter
-// out, and the answer would be of everything.
-func known(parameters []string, next http.HandlerFunc) http.HandlerFunc {
+// withParameters refuses a request with a parameter other than those that the next handler reads: one that is misspelt would
+// leave a filter out, and the answer would be of everything.
+func withParameters(parameters []string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := checkParameters(r.URL.RawQuery, parameters); err != nil {
 			problem.Write(w, http.StatusBadRequest, err.Error())
@@ -33,7 +33,7 @@ func known(parameters []string, next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// longestName is how much of an unknown parameter's name is looked at.
+// longestName is how much of an unknown parameter's name is compared and shown, in bytes.
 const longestName = 64
 
 // checkParameters refuses a query that cannot be read whole, and names that are unknown or given twice.
@@ -72,7 +72,7 @@ func queryOf(values url.Values) (eventlog.Query, error) {
 	return query, err
 }
 
-// parsed is what [readParameters] calls to have a value read.
+// parsed returns a reader for [readParameters], which parses a value into a variable.
 func parsed[T any](into *T, parse func(string) (T, error)) func(string) error {
 	return func(v string) (err error) {
 		*into, err = parse(v)
@@ -80,7 +80,7 @@ func parsed[T any](into *T, parse func(string) (T, error)) func(string) error {
 	}
 }
 
-// readParameters reads those parameters that are given.
+// readParameters calls the reader of each parameter that is given, and stops at the first error.
 func readParameters(values url.Values, read map[string]func(string) error) error {
 	for _, name := range slices.Sorted(maps.Keys(read)) {
 		if value := values.Get(name); value != "" {

@@ -14,13 +14,13 @@ import (
 
 // A streamRequest is what a reader of /v1/events asks for.
 type streamRequest struct {
-	query eventlog.Query // without its From
+	query eventlog.Query // its From is set by startIn
 	from  uint64         // 0: not given
-	after *uint64        // Last-Event-ID
+	after *uint64        // the sequence in Last-Event-ID; nil: not given
 }
 
-// streamRequestOf reads the parameters and Last-Event-ID, which an EventSource sends with the parameters of its first
-// request when it connects again: it goes before from, and before since as the recorded time.
+// streamRequestOf reads the parameters and Last-Event-ID. An EventSource that connects again sends both, with the
+// parameters of its first request: so Last-Event-ID overrides from, and since too unless that is a filter (by=time).
 func streamRequestOf(r *http.Request) (streamRequest, error) {
 	values := r.URL.Query()
 	query, err := queryOf(values)
@@ -49,8 +49,9 @@ func streamRequestOf(r *http.Request) (streamRequest, error) {
 	return asked, err
 }
 
-// within sets where in a log the reading begins. Without a position it begins with what comes.
-func (s *streamRequest) within(bounds eventlog.Bounds) error {
+// startIn sets the sequence at which reading begins: without a position the one after the log's last. A position that the log
+// does not have is an [*eventlog.OutsideError].
+func (s *streamRequest) startIn(bounds eventlog.Bounds) error {
 	switch {
 	case s.after != nil:
 		s.query.From = *s.after + 1
@@ -64,7 +65,7 @@ func (s *streamRequest) within(bounds eventlog.Bounds) error {
 	return nil
 }
 
-// parseFrom reads the sequence of an event.
+// parseFrom reads the sequence of an event: that is never 0, which Last-Event-ID may be.
 func parseFrom(v string) (uint64, error) {
 	n, err := parseSequence(v)
 	if err == nil && n == 0 {
@@ -73,7 +74,8 @@ func parseFrom(v string) (uint64, error) {
 	return n, err
 }
 
-// parseSequence reads a sequence; one that is larger than any stands for the largest, which no log has.
+// parseSequence reads a sequence. A number that is too large becomes the largest one, which no log has: its answer is 416, as
+// for any other position outside the log.
 func parseSequence(v string) (uint64, error) {
 	n, err := strconv.ParseUint(v, 10, 64)
 	if errors.Is(err, strconv.ErrRange) {
@@ -85,15 +87,15 @@ func parseSequence(v string) (uint64, error) {
 	return n, nil
 }
 
-// A logShown is the log that a stream of events is of: its first message, and part of the answer to a position that the
-// log does not have.
+// A logShown says which log a stream of events is of, and from where to where it goes. It is the stream's first message, and
+// part of the answer to a position that the log does not have.
 type logShown struct {
-	Log           string `json:"log"` // its identity; a log that was made anew has another
+	Log           string `json:"log"` // its identity; a log that was created again has another
 	FirstSequence uint64 `json:"firstSequence"`
 	LastSequence  uint64 `json:"lastSequence"`
 }
 
-func shownLog(b eventlog.Bounds) logShown { return logShown{b.Identity, b.First, b.Last} }
+func logShownOf(b eventlog.Bounds) logShown { return logShown{b.Identity, b.First, b.Last} }
 
 // refuseStream answers a request whose position the log does not have.
 func refuseStream(w http.ResponseWriter, outside *eventlog.OutsideError) {
@@ -101,5 +103,5 @@ func refuseStream(w http.ResponseWriter, outside *eventlog.OutsideError) {
 	problem.WriteDocument(w, status, struct {
 		problem.Document
 		logShown
-	}{problem.NewDocument(status, outside.Error()), shownLog(outside.Bounds)})
+	}{problem.NewDocument(status, outside.Error()), logShownOf(outside.Bounds)})
 }

@@ -191,7 +191,7 @@ func TestAChosenEventIsNotHeldBack(t *testing.T) {
 	f := filled(t)
 	server := f.serve()
 	began := time.Now()
-	if s := stream(t, server, "?from=1&phase=succeeded", "", 1); s.ids != "2" || time.Since(began) > keepAlive {
+	if s := stream(t, server, "?from=1&phase=succeeded", "", 1); s.ids != "2" || time.Since(began) > keepAliveInterval {
 		t.Errorf("%+v after %s", s, time.Since(began))
 	}
 }

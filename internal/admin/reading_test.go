@@ -20,47 +20,47 @@ func (d *deadlines) SetWriteDeadline(until time.Time) error {
 }
 
 func TestLongAnswersHaveSoManyPlaces(t *testing.T) {
-	r := newReadings()
+	r := newReaders()
 	request := httptest.NewRequest(http.MethodGet, "/v1/events", nil)
 	ask := func(answer http.HandlerFunc) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		r.long(answer)(w, request)
+		r.limited(answer)(w, request)
 		return w
 	}
 	var nest func(depth int) http.HandlerFunc
 	nest = func(depth int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			inner := ask(nest(depth + 1))
-			if full := depth == mostReadings; full != (inner.Code == http.StatusTooManyRequests) || full != (inner.Header().Get("Retry-After") != "") {
+			if full := depth == maxReaders; full != (inner.Code == http.StatusTooManyRequests) || full != (inner.Header().Get("Retry-After") != "") {
 				t.Errorf("beside %d answers another request is answered %d", depth, inner.Code)
 			}
 			w.WriteHeader(http.StatusOK)
 		}
 	}
-	for range 2 { // the places are given back
+	for range 2 { // the slots are released
 		if w := ask(nest(1)); w.Code != http.StatusOK {
-			t.Errorf("with all places free: status %d", w.Code)
+			t.Errorf("with all slots free: status %d", w.Code)
 		}
 	}
 }
 
 func TestLongAnswersAreWrittenInTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReadings()
+		r := newReaders()
 		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
 		began := time.Now()
-		r.long(func(w http.ResponseWriter, _ *http.Request) {
+		r.limited(func(w http.ResponseWriter, _ *http.Request) {
 			for range 10 {
-				if _, err := w.Write(make([]byte, 4*readingGrain)); err != nil {
+				if _, err := w.Write(make([]byte, 4*paceUnit)); err != nil {
 					t.Error(err)
 				}
 			}
 		})(w, httptest.NewRequest(http.MethodGet, "/v1/events", nil))
-		const size = 40 * readingGrain
+		const size = 40 * paceUnit
 		if w.Body.Len() != size {
 			t.Errorf("%d bytes came of %d", w.Body.Len(), size)
 		}
-		if took, least := time.Since(began), time.Second*(size-2*readingGrain)/readingRate; took < least || took > 2*least {
+		if took, least := time.Since(began), time.Second*(size-2*paceUnit)/readRate; took < least || took > 2*least {
 			t.Errorf("it took %s, not %s", took, least)
 		}
 		if last := w.until[len(w.until)-1]; !last.Equal(time.Now().Add(stallTime)) || len(w.until) < 40 {

@@ -10,7 +10,7 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// A resource is one resource as /v1 shows it: its last event and that event's place.
+// A resource is one resource as /v1 shows it: its last event and that event's sequence in the log.
 type resource struct {
 	Sequence uint64          `json:"sequence"`
 	Subject  string          `json:"subject"`
@@ -21,8 +21,7 @@ func resourceOf(e eventlog.Raw) resource {
 	return resource{Sequence: e.Sequence, Subject: e.Subject, Event: e.Payload}
 }
 
-// listResources answers with the current state of the resources that the query chooses, one JSON object
-// a line.
+// listResources answers with the current state of the resources that the query selects, one JSON object a line.
 func (a *API) listResources(w http.ResponseWriter, r *http.Request) {
 	query, err := queryOf(r.URL.Query())
 	if err != nil {
@@ -38,7 +37,7 @@ func (a *API) listResources(w http.ResponseWriter, r *http.Request) {
 			a.c.Log.Debug("a reader of a list of resources has left, or took nothing", "error", err)
 		}
 		if err != nil {
-			panic(http.ErrAbortHandler) // the reader must not take it for whole
+			panic(http.ErrAbortHandler) // an aborted answer cannot be taken for a complete one
 		}
 	}
 }

@@ -14,20 +14,20 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// Retried is the answer to a retry of one kept delivery.
+// Retried is the answer to a retry of one unapplied delivery.
 type Retried struct {
 	Sequence uint64 `json:"sequence"`
 	Outcome  string `json:"outcome"`
 	Why      string `json:"why"`
 	Applied  bool   `json:"applied"` // it became an event now
-	Removed  bool   `json:"removed"` // it is not kept any longer
+	Removed  bool   `json:"removed"` // it was deleted from the unapplied deliveries
 }
 
-// keptTime bounds the look for what is kept.
-const keptTime = 5 * time.Second
+// lookupTime bounds the reading of the unapplied delivery, not the retry.
+const lookupTime = 5 * time.Second
 
-// retryUnapplied gives a kept delivery to the same decision as one that comes. Only the bridge writes the log, so
-// that a retry is a request to it, and can do no more than a delivery.
+// retryUnapplied has an unapplied delivery decided again, as if it came now. Only the bridge writes the log: that is why a
+// command that retries sends this request instead of writing itself.
 func (a *API) retryUnapplied(w http.ResponseWriter, r *http.Request) {
 	sequence, err := strconv.ParseUint(r.PathValue("sequence"), 10, 64)
 	if err != nil || sequence == 0 {
@@ -39,7 +39,7 @@ func (a *API) retryUnapplied(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), keptTime)
+	ctx, cancel := context.WithTimeout(r.Context(), lookupTime)
 	defer cancel()
 	kept, ok, err := a.c.Events.KeptAt(ctx, sequence)
 	switch {
@@ -54,7 +54,7 @@ func (a *API) retryUnapplied(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// retry has a kept delivery decided again, and answers what became of it.
+// retry gives the delivery to the [Retrier], and answers what became of it.
 func (a *API) retry(w http.ResponseWriter, r *http.Request, kept eventlog.Kept, options ingest.RetryOptions) {
 	became, err := a.c.Retrier.Retry(r.Context(), kept.Sequence, kept.Delivery(), options)
 	if err != nil {
@@ -67,13 +67,14 @@ func (a *API) retry(w http.ResponseWriter, r *http.Request, kept eventlog.Kept, 
 	writeJSON(w, answer)
 }
 
+// refuseRetry answers that a retry failed, or the reading before it; either may be repeated.
 func (a *API) refuseRetry(w http.ResponseWriter, sequence uint64, err error) {
 	a.c.Log.Error("a kept delivery could not be retried", "sequence", sequence, "error", err)
 	w.Header().Set("Retry-After", "5")
 	problem.Write(w, http.StatusServiceUnavailable, fmt.Sprintf("message %d could not be retried, or not be removed after it: retry it again", sequence))
 }
 
-// retryOptionsOf reads the parameters.
+// retryOptionsOf reads the parameters of a retry.
 func retryOptionsOf(values url.Values) (o ingest.RetryOptions, err error) {
 	err = readParameters(values, map[string]func(string) error{"dryRun": parsed(&o.DryRun, parseBool), "keep": parsed(&o.Keep, parseBool)})
 	return o, err

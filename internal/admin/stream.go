@@ -14,8 +14,8 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// streamEvents answers with server-sent events: from a sequence (from, or Last-Event-ID) or a time
-// (since), and then live. Without either it begins with what comes. The first message says which log it is.
+// streamEvents answers with server-sent events: from a sequence (from, or Last-Event-ID) or a time (since), and then live.
+// Without either it begins with the next event. The first message says which log it is.
 func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 	asked, err := streamRequestOf(r)
 	if err != nil {
@@ -29,36 +29,36 @@ func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusServiceUnavailable, "the log could not be read: come again")
 		return
 	}
-	if outside, ok := errors.AsType[*eventlog.OutsideError](asked.within(bounds)); ok {
+	if outside, ok := errors.AsType[*eventlog.OutsideError](asked.startIn(bounds)); ok {
 		refuseStream(w, outside)
 		return
 	}
-	stream := begin(w)
-	if stream.introduce(bounds) != nil {
+	stream := beginStream(w)
+	if stream.sendLog(bounds) != nil {
 		return
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer context.AfterFunc(a.c.Stopping, func() { cancel(errors.New("the bridge stops")) })()
-	var beating sync.WaitGroup
-	defer beating.Wait()
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
 	defer cancel(nil)
-	beating.Go(func() { cancel(stream.beat(ctx, keepAlive)) })
+	keeping.Go(func() { cancel(stream.keepAlive(ctx, keepAliveInterval)) })
 	if err := stream.relay(a.c.Events.Sparing().Raw(ctx, asked.query)); err != nil {
 		a.c.Log.Warn("a stream of events was cut short", "error", err)
 	}
 }
 
-// keepAlive is how often a stream says that it is there, so that nobody between takes it for dead.
-const keepAlive = 15 * time.Second
+// keepAliveInterval is how often a stream sends a comment, so that no proxy closes the connection as idle.
+const keepAliveInterval = 15 * time.Second
 
-// An eventStream is an answer of server-sent events.
+// An eventStream is an answer of server-sent events. Events and comments are written by two goroutines, so mu guards w.
 type eventStream struct {
 	mu sync.Mutex
 	w  http.ResponseWriter
 }
 
-// begin begins such an answer.
-func begin(w http.ResponseWriter) *eventStream {
+// beginStream writes the header of such an answer.
+func beginStream(w http.ResponseWriter) *eventStream {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // or nginx would keep events until it has a buffer full
@@ -66,7 +66,8 @@ func begin(w http.ResponseWriter) *eventStream {
 	return &eventStream{w: w}
 }
 
-// relay sends events until there are no more, or the reader is gone. Its error is one of reading the log.
+// relay sends events until there are no more, or the reader is gone. It flushes when no event is pending. Its error is one of
+// reading the log: that the reader is gone is none.
 func (s *eventStream) relay(events iter.Seq2[eventlog.Raw, error]) error {
 	for e, err := range events {
 		var head struct {
@@ -95,9 +96,9 @@ func (s *eventStream) send(format string, args ...any) error {
 	return err
 }
 
-// introduce says which log the events are of. It has no id, so that Last-Event-ID stays that of an event.
-func (s *eventStream) introduce(bounds eventlog.Bounds) error {
-	log, err := json.Marshal(shownLog(bounds))
+// sendLog sends which log the events are of. The message has no id, so that Last-Event-ID stays that of an event.
+func (s *eventStream) sendLog(bounds eventlog.Bounds) error {
+	log, err := json.Marshal(logShownOf(bounds))
 	if err != nil {
 		return err
 	}
@@ -110,8 +111,8 @@ func (s *eventStream) flush() error {
 	return http.NewResponseController(s.w).Flush()
 }
 
-// beat sends a comment now and then, which readers pass over, until the context ends or the reader is gone.
-func (s *eventStream) beat(ctx context.Context, every time.Duration) error {
+// keepAlive sends a comment at each interval, which readers ignore, until the context ends or the reader is gone.
+func (s *eventStream) keepAlive(ctx context.Context, every time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {

@@ -34,7 +34,7 @@ func TestAStreamIsKeptAlive(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		stream := eventStream{w: w}
-		_ = stream.beat(ctx, time.Millisecond)
+		_ = stream.keepAlive(ctx, time.Millisecond)
 	}))
 	defer server.Close()
 	defer stop()

@@ -6,17 +6,18 @@ import (
 	"mkio-bridge/internal/event"
 )
 
-// A Code names a mistake, or what else can be done about a finding.
+// A Code names a mistake, or something else about which advice can be given. A comment completes the name where that does not
+// say all.
 type Code string
 
-// Of the way that deliveries take.
+// Codes of the address that deliveries are sent to, and of what answers there.
 const (
 	AddressMissing       Code = "address-missing"       // there is no webhook URL
 	AddressPrivate       Code = "address-private"       // MK.IO cannot reach it
-	AddressPlain         Code = "address-plain"         // http
-	AddressUnattended    Code = "address-unattended"    // nobody registers it: there is no token
+	AddressPlain         Code = "address-plain"         // it is http, not https
+	AddressUnattended    Code = "address-unattended"    // no rule is registered for it: there is no token
 	AddressUnreachable   Code = "address-unreachable"   // from here
-	CertificateUntrusted Code = "certificate-untrusted" // that answers there
+	CertificateUntrusted Code = "certificate-untrusted" // the certificate of the server there
 	SecretRefused        Code = "secret-refused"        // 401 or 403
 	PathUnknown          Code = "path-unknown"          // 404
 	AddressElsewhere     Code = "address-elsewhere"     // a redirect
@@ -25,35 +26,35 @@ const (
 	NoBridge             Code = "no-bridge"             // another answer
 )
 
-// Of NATS. Oldest versions are [OldestNATS] and [OldestBounded].
+// Codes of NATS. Versions are compared with [OldestNATS] and [OldestBounded].
 const (
 	NATSUnreachable   Code = "nats-unreachable"
-	EmbeddedAway      Code = "embedded-away"    // the bridge whose embedded server it is does not run
-	EmbeddedRefused   Code = "embedded-refused" // it asks readers for a token
+	EmbeddedAway      Code = "embedded-away"    // the bridge that has the embedded server does not run
+	EmbeddedRefused   Code = "embedded-refused" // the embedded server requires a token of readers
 	VersionUnknown    Code = "version-unknown"
 	VersionOld        Code = "version-old"
 	JetStreamAway     Code = "jetstream-away"
 	DomainOfServer    Code = "domain-of-server" // no domain is configured, and the server has one
 	QueueLong         Code = "queue-long"       // of JetStream's API, now
-	QueueShared       Code = "queue-shared"     // the server has one for all, and it cannot be bounded
+	QueueShared       Code = "queue-shared"     // the server has one for all requests, and it cannot be bounded
 	QueueUnknown      Code = "queue-unknown"    // whether it is bounded
-	StreamUncreated   Code = "stream-uncreated" // the bridge will
-	StreamUnlimited   Code = "stream-unlimited" // the account requires a limit of size
+	StreamUncreated   Code = "stream-uncreated" // the bridge will create it
+	StreamUnlimited   Code = "stream-unlimited" // the account requires a size limit
 	StreamMissing     Code = "stream-missing"   // and the bridge creates none
 	StreamUnanswered  Code = "stream-unanswered"
 	StreamUnfit       Code = "stream-unfit"
 	WritesRefused     Code = "writes-refused"      // see [WriteError]
-	NotesUnreadable   Code = "notes-unreadable"    // the log's identity, or what was last put of the rule
+	NotesUnreadable   Code = "notes-unreadable"    // of the log's identity, or of the rule as a bridge last registered it
 	IdentityMismatch  Code = "identity-mismatch"   // see the errors of package identity
-	IdentityReadopted Code = "identity-re-adopted" // at each start
+	IdentityReadopted Code = "identity-re-adopted" // at each start: adopting is configured and was meant for one
 )
 
-// Of MK.IO and its projects.
+// Codes of MK.IO and its projects.
 const (
-	MKIOFailed         Code = "mkio-failed" // a question
+	MKIOFailed         Code = "mkio-failed" // a request to it
 	MKIOUnreachable    Code = "mkio-unreachable"
 	MKIOAddressWrong   Code = "mkio-address-wrong"
-	MKIOTrustWrong     Code = "mkio-trust-wrong" // the authorities that are to be trusted cannot be read
+	MKIOTrustWrong     Code = "mkio-trust-wrong" // the file of trusted authorities cannot be read
 	MKIOElsewhere      Code = "mkio-elsewhere"   // a redirect
 	MKIOUnready        Code = "mkio-unready"
 	TokenMissing       Code = "token-missing"
@@ -67,10 +68,10 @@ const (
 	RulesUnreadable    Code = "rules-unreadable"
 	RuleAddressMissing Code = "rule-address-missing" // there is no rule, and no address for one
 	RuleDisabled       Code = "rule-disabled"        // and there is no address for it
-	RuleElsewhere      Code = "rule-elsewhere"       // it delivers there
-	RuleWrong          Code = "rule-wrong"           // or missing
+	RuleElsewhere      Code = "rule-elsewhere"       // it delivers to another address
+	RuleWrong          Code = "rule-wrong"           // it is wrong, or missing
 	RuleOdd            Code = "rule-odd"             // perhaps on purpose
-	RuleTwin           Code = "rule-twin"
+	RuleTwin           Code = "rule-twin"            // another rule delivers here too
 	DeliveriesFail     Code = "deliveries-fail"
 )
 

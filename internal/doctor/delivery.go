@@ -17,7 +17,7 @@ import (
 	"mkio-bridge/internal/rule"
 )
 
-// judgeAddress says what can be seen of the webhook's address without a request.
+// judgeAddress judges the webhook's address without a request.
 func (x *examination) judgeAddress() Finding {
 	const check = "webhook URL"
 	if x.Webhook.URL == "" {
@@ -45,14 +45,14 @@ func (x *examination) judgeAddress() Finding {
 	return ok(check, u.Host+"; whether MK.IO reaches it, only its deliveries tell")
 }
 
-// private says whether a host can be seen not to be public.
+// private says whether a host is not public by its text alone; no name is resolved.
 func private(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsUnspecified() || ip.IsLinkLocalUnicast())
 }
 
 // checkArrival sends an empty batch with the secret to the webhook's address, as MK.IO would send a delivery. A bridge
-// stores nothing of it, and its answer tells it from whatever else may answer there.
+// stores nothing of it, and refuses it in words ([ingest.EmptyBatch]) by which it is told from any other server.
 func (x *examination) checkArrival(ctx context.Context) {
 	const check = "delivery to the webhook URL"
 	address, err := rule.Address(x.Webhook.URL)
@@ -77,13 +77,13 @@ func (x *examination) checkArrival(ctx context.Context) {
 	x.report(answer.judge(check, address))
 }
 
-// An answer is what somebody said to an empty batch.
+// An answer is what the server at the webhook's address answered to an empty batch.
 type answer struct {
 	status int
 	detail string // of a problem document; "" where it is none
 }
 
-// judge says what it means.
+// judge says what the answer means: 400 with [ingest.EmptyBatch] is that of a bridge which accepts the secret.
 func (a answer) judge(check, address string) Finding {
 	found := fmt.Sprintf("an empty batch sent to %s was answered %d %s", address, a.status, http.StatusText(a.status))
 	if a.detail != "" {
@@ -109,10 +109,10 @@ func (a answer) judge(check, address string) Finding {
 // maxDetail is how much of an answer is read: a bridge's problem documents are shorter.
 const maxDetail = 4 << 10
 
-// masked stands where somebody repeats the secret.
+// masked replaces the secret in an answer that repeats it.
 const masked = "[masked]"
 
-// postEmptyBatch sends it once, and follows no redirect.
+// postEmptyBatch sends an empty batch once, and follows no redirect.
 func (w Webhook) postEmptyBatch(ctx context.Context, address string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader("[]"))
 	if err != nil {
@@ -121,7 +121,7 @@ func (w Webhook) postEmptyBatch(ctx context.Context, address string) (answer, er
 	secret := w.Secret()
 	request.Header.Set("Content-Type", "application/cloudevents-batch+json")
 	request.Header.Set(rule.SecretHeader, secret)
-	client := http.Client{Transport: w.Way, CheckRedirect: stay}
+	client := http.Client{Transport: w.Way, CheckRedirect: noRedirects}
 	response, err := client.Do(request)
 	if err != nil {
 		return answer{}, err
@@ -134,11 +134,11 @@ func (w Webhook) postEmptyBatch(ctx context.Context, address string) (answer, er
 	if err == nil {
 		_ = json.Unmarshal(body, &problem) // what is no problem document has no detail
 	}
-	if problem.Detail != ingest.EmptyBatch { // somebody else may repeat what was sent
+	if problem.Detail != ingest.EmptyBatch { // another server may repeat what was sent
 		problem.Detail = strings.ReplaceAll(problem.Detail, secret, masked)
 	}
 	return answer{response.StatusCode, problem.Detail}, nil
 }
 
-// stay follows no redirect.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+// noRedirects is a CheckRedirect that follows none: a redirect is an answer to judge.
+func noRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -22,39 +22,39 @@ type Config struct {
 	Now     func() time.Time // nil: time.Now
 }
 
-// A Webhook is how deliveries are to come.
+// A Webhook says how deliveries are meant to arrive.
 type Webhook struct {
 	URL         string            // the bridge's public one; "": none
-	Rule        string            // its name
-	Secret      func() string     // that deliveries bring
+	Rule        string            // name of the webhook rule
+	Secret      func() string     // that deliveries carry
 	ClientCerts bool              // senders need a certificate
-	Way         http.RoundTripper // that an empty batch takes; nil: [http.DefaultTransport]
+	Way         http.RoundTripper // transport of the empty batch; nil: [http.DefaultTransport]
 }
 
-// NATS is where the log is.
+// NATS says how to reach the NATS server that has the log.
 type NATS struct {
 	// Connect is called once. Its connection is closed at the end.
 	Connect  func(context.Context) (jetstream.JetStream, error)
-	Embedded bool   // it is the server of a bridge on this machine, and nobody else may write there
-	Domain   string // "": that of the server
+	Embedded bool   // it is the embedded server of a bridge on this machine, and nobody else may write there
+	Domain   string // of JetStream; "": the server's own
 	Streams  streams.Config
 }
 
-// MKIO is the API, and what of it is polled.
+// MKIO says how to reach MK.IO's API, and what of it the bridge polls.
 type MKIO struct {
 	URL      string
-	Way      func() (http.RoundTripper, error) // for what needs no token
-	Client   func() (*mkio.Client, error)
-	Token    string // "": nothing is polled
+	Way      func() (http.RoundTripper, error) // transport of requests without the token
+	Client   func() (*mkio.Client, error)      // of requests with the token
+	Token    string                            // "": nothing is polled
 	Projects []string
 	Kinds    []lifecycle.Kind // that are polled
-	Claim    identity.Claim
+	Claim    identity.Claim   // which MK.IO the configuration says it is
 }
 
-// checkTime is how long one answer is waited for.
+// checkTime is how long the checks of one part may take, such as JetStream, a list or a webhook rule.
 const checkTime = 20 * time.Second
 
-// Examine makes all checks.
+// Examine makes all checks while its caller ranges over the findings.
 func Examine(ctx context.Context, c Config) iter.Seq[Finding] {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -75,14 +75,14 @@ func Examine(ctx context.Context, c Config) iter.Seq[Finding] {
 	}
 }
 
-// An examination is one run of all checks. It is of one goroutine.
+// An examination is one run of all checks, in one goroutine. Checks leave in it what later ones need.
 type examination struct {
 	Config
-	report   func(Finding)       // at once: the next one may take a while
+	report   func(Finding)       // yields a finding at once: the next one may take a while
 	stopped  bool                // nobody takes findings any more
 	js       jetstream.JetStream // nil until it answers
 	client   *mkio.Client        // nil until the API answers and there is a token
-	recorded identity.Note       // which MK.IO the log is of
+	recorded identity.Note       // which MK.IO the log is of, as far as it was read
 }
 
 func (x *examination) run(ctx context.Context) {

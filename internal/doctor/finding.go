@@ -10,7 +10,7 @@ import (
 // A Level says how bad a finding is.
 type Level string
 
-// The levels. With one that failed the installation does not work as it is meant to.
+// The levels. With a Failed finding the installation does not work as it is meant to.
 const (
 	OK      Level = "ok"
 	Warning Level = "warning"
@@ -22,8 +22,8 @@ type Finding struct {
 	Check string // what was checked
 	Level Level
 	Found string
-	Codes []Code // for what to do: one for each mistake, in the order of Found; none where nothing is to be done
-	Cause error  // where it says more of what to do than the codes; else nil
+	Codes []Code // one for each mistake that Found names, in its order; none where nothing is to be done
+	Cause error  // the error, where it says more of what to do than the codes; else nil
 }
 
 func ok(check, found string, codes ...Code) Finding {
@@ -38,13 +38,13 @@ func failed(check, found string, codes ...Code) Finding {
 	return Finding{check, Failed, found, codes, nil}
 }
 
-// by adds the cause.
-func (f Finding) by(cause error) Finding {
+// withCause adds the cause.
+func (f Finding) withCause(cause error) Finding {
 	f.Cause = cause
 	return f
 }
 
-// reason words an error for a finding.
+// reason says an error in words for a finding: for a timeout without a known reason, that no answer came in time.
 func reason(err error) string {
 	if _, known := errors.AsType[*noanswer.Error](err); known {
 		return err.Error()

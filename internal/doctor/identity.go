@@ -17,7 +17,7 @@ import (
 func (x *examination) checkIdentity(ctx context.Context) {
 	const check = "the log's MK.IO"
 	if x.js == nil {
-		return // which is said already
+		return // a finding says so already
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
@@ -31,13 +31,13 @@ func (x *examination) checkIdentity(ctx context.Context) {
 		tail, err = identity.TailOf(ctx, log)
 	}
 	if err != nil {
-		x.report(warning(check, "it cannot be read: "+reason(err), NotesUnreadable).by(err))
+		x.report(warning(check, "it cannot be read: "+reason(err), NotesUnreadable).withCause(err))
 		return
 	}
 	claim := x.MKIO.Claim
 	switch _, err := x.recorded.Begin(claim, tail); {
 	case err != nil:
-		x.report(failed(check, reason(err), IdentityMismatch).by(err))
+		x.report(failed(check, reason(err), IdentityMismatch).withCause(err))
 	case claim.Adopt != identity.AdoptNothing:
 		x.report(warning(check, "what answers is adopted at each start", IdentityReadopted))
 	case x.recorded.Address == "" && tail.Last == 0:
@@ -56,7 +56,7 @@ func readIdentity(ctx context.Context, log *eventlog.Log) (identity.Note, error)
 	return identity.NewStore(notes).Read(ctx)
 }
 
-// checkProjectIdentity compares a project with the one of its name that the log is of.
+// checkProjectIdentity compares a project's id with the one that the log has for its name.
 func (x *examination) checkProjectIdentity(ctx context.Context, name string) {
 	check := "identity of project " + printable.Name(name)
 	id, known := x.recorded.Projects[name]
@@ -67,13 +67,13 @@ func (x *examination) checkProjectIdentity(ctx context.Context, name string) {
 	defer cancel()
 	project, err := x.client.Project(ctx, mkio.Urgent, name)
 	if err != nil && mkio.StatusOf(err) != http.StatusForbidden {
-		x.report(warning(check, reason(err), MKIOFailed).by(err))
+		x.report(warning(check, reason(err), MKIOFailed).withCause(err))
 		return
 	}
-	// The address was compared as a whole.
+	// checkIdentity has compared the address already.
 	found := identity.Found{Address: x.recorded.Address, Organisation: x.MKIO.Claim.Organisation, Project: name, ID: project.ID}
 	if _, err := x.recorded.Judge(found); err != nil {
-		x.report(failed(check, reason(err), IdentityMismatch).by(err))
+		x.report(failed(check, reason(err), IdentityMismatch).withCause(err))
 		return
 	}
 	x.report(ok(check, "it is the one that the log is of, "+id))

@@ -50,7 +50,7 @@ func (x *examination) checkReachable(ctx context.Context) bool {
 		x.report(failed(check, reason(err), MKIOTrustWrong))
 		return false
 	}
-	client := http.Client{Transport: way, CheckRedirect: stay}
+	client := http.Client{Transport: way, CheckRedirect: noRedirects}
 	response, err := client.Do(request)
 	if err != nil {
 		x.report(failed(check, reason(err), MKIOUnreachable))
@@ -69,7 +69,7 @@ func (x *examination) checkReachable(ctx context.Context) bool {
 	return true
 }
 
-// judgeToken says, too, whether there is one worth trying.
+// judgeToken judges the token by what it says of itself, and also says whether there is one worth trying.
 func (x *examination) judgeToken() (f Finding, usable bool) {
 	const check = "API token"
 	if x.MKIO.Token == "" {
@@ -87,37 +87,37 @@ func (x *examination) judgeToken() (f Finding, usable bool) {
 	return ok(check, "it ends "+end.Format(time.RFC3339)), true
 }
 
-// checkProjects returns the projects that can be asked.
+// checkProjects checks the configured projects, or finds all that there are. It returns those that can be checked further.
 func (x *examination) checkProjects(ctx context.Context) []string {
 	if len(x.MKIO.Projects) == 0 {
 		return x.findProjects(ctx)
 	}
-	var usable []string
+	var all []string
 	for _, project := range x.MKIO.Projects {
-		f, asks := x.checkProject(ctx, project)
+		f, usable := x.checkProject(ctx, project)
 		x.report(f)
-		if asks {
-			usable = append(usable, project)
+		if usable {
+			all = append(all, project)
 		}
 	}
-	return usable
+	return all
 }
 
-// findProjects returns those that the token sees.
+// findProjects returns the projects that the token sees.
 func (x *examination) findProjects(ctx context.Context) []string {
 	const check = "projects"
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	found, err := x.client.AllActive(ctx)
 	if err != nil {
-		x.report(failed(check, reason(err), ProjectsUnknown).by(err))
+		x.report(failed(check, reason(err), ProjectsUnknown).withCause(err))
 		return found
 	}
 	x.report(ok(check, "MK.IO accepts the token, which sees "+printable.Name(strings.Join(found, ", "))))
 	return found
 }
 
-// checkProject says, too, whether the project can be asked.
+// checkProject checks that the token sees a project, and also says whether the project can be checked further.
 func (x *examination) checkProject(ctx context.Context, name string) (f Finding, usable bool) {
 	check := "project " + printable.Name(name)
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
@@ -129,7 +129,7 @@ func (x *examination) checkProject(ctx context.Context, name string) (f Finding,
 	case mkio.IsNotFound(err):
 		return failed(check, reason(err), ProjectMissing), false
 	case err != nil:
-		return failed(check, reason(err), MKIOFailed).by(err), false
+		return failed(check, reason(err), MKIOFailed).withCause(err), false
 	case !project.Active:
 		return warning(check, "it is not active", ProjectInactive), true
 	}

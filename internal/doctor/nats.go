@@ -12,13 +12,13 @@ import (
 	"mkio-bridge/internal/noanswer"
 )
 
-// A Version is that of a NATS server, as far as it matters.
+// A Version is a NATS server's version, as far as it matters; the zero Version is one that cannot be read.
 type Version struct{ major, minor int }
 
 var (
 	// OldestNATS is the oldest server that has what the streams need.
 	OldestNATS = Version{2, 12}
-	// OldestBounded is the oldest server that has a queue of its own for requests that only inform, which can be bounded.
+	// OldestBounded is the oldest server that has a queue of its own for info requests, which can be bounded (info_queue_limit).
 	OldestBounded = Version{2, 14}
 )
 
@@ -48,7 +48,7 @@ func (x *examination) connect(ctx context.Context) jetstream.JetStream {
 	case err == nil:
 		return js
 	case !x.NATS.Embedded:
-		x.report(failed(check, reason(err), NATSUnreachable).by(err))
+		x.report(failed(check, reason(err), NATSUnreachable).withCause(err))
 	case errors.Is(err, nats.ErrAuthorization):
 		x.report(failed(check, reason(err), EmbeddedRefused))
 	default:
@@ -66,7 +66,7 @@ func (x *examination) checkJetStream(ctx context.Context, js jetstream.JetStream
 	asked := x.Now()
 	account, err := askAccount(ctx, js)
 	if err != nil {
-		x.report(failed("JetStream", reason(err), JetStreamAway).by(err))
+		x.report(failed("JetStream", reason(err), JetStreamAway).withCause(err))
 		return
 	}
 	x.js = js
@@ -89,7 +89,8 @@ func judgeVersion(version string) Finding {
 	return ok(check, found)
 }
 
-// askAccount asks JetStream about the account, and does not wait for an answer that the servers do not allow.
+// askAccount asks JetStream about the account. It does not wait for an answer that the servers do not allow, and finds out why
+// one does not come.
 func askAccount(ctx context.Context, js jetstream.JetStream) (*jetstream.AccountInfo, error) {
 	const about = ".INFO"
 	asking, stop := noanswer.UntilForbidden(ctx, js.Conn(), about)
@@ -114,11 +115,11 @@ func (n NATS) judgeDomain(domain string) Finding {
 	return ok(check, "it is on, of domain "+domain)
 }
 
-// slowAnswer is how long JetStream's API takes for an answer when its queue is full of other requests.
+// slowAnswer is when an answer of JetStream's API is late, as it is when its queue is full of other requests.
 const slowAnswer = time.Second
 
-// judgeQueue says what can be known of the queue of JetStream's API, which readers can fill. A server tells no client how
-// long its queue may get; its version tells whether the queue can be bounded, and a late answer that it is long now.
+// judgeQueue judges the queue of JetStream's API, which readers can fill. A server tells no client how long its queue may get:
+// its version tells whether the queue can be bounded, and a late answer that it is long now.
 func judgeQueue(version string, took time.Duration) Finding {
 	const check = "JetStream API queue"
 	switch {

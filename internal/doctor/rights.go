@@ -10,9 +10,10 @@ import (
 	"mkio-bridge/internal/printable"
 )
 
-// checkRights tries to read a row of every list that is polled. Lists below a resource are tried where one was seen.
+// checkRights tries to read a row of every list that is polled: first the lists of a project, then those below a resource,
+// where the first ones showed such a resource.
 func (x *examination) checkRights(ctx context.Context, project string) {
-	parents := map[lifecycle.Kind]lifecycle.Key{} // by the kind that lies below
+	parents := map[lifecycle.Kind]lifecycle.Key{} // a resource that was seen, by the kind that lies below it
 	for _, list := range mkio.Lists(project, x.MKIO.Kinds) {
 		for _, row := range x.checkList(ctx, list).Rows {
 			if below, any := mkio.ListBelow(row.Key); any {
@@ -50,9 +51,9 @@ func (x *examination) checkList(ctx context.Context, list mkio.List) mkio.Page {
 	case err == nil:
 		x.report(ok(check, "the token has it"))
 	case mkio.StatusOf(err) == http.StatusForbidden:
-		x.report(failed(check, reason(err), RightMissing).by(&RightError{Right: list.Right(), Err: err}))
+		x.report(failed(check, reason(err), RightMissing).withCause(&RightError{Right: list.Right(), Err: err}))
 	default:
-		x.report(failed(check, reason(err), ListUnreadable).by(err))
+		x.report(failed(check, reason(err), ListUnreadable).withCause(err))
 	}
 	return page
 }

@@ -22,7 +22,7 @@ func (x *examination) checkRule(ctx context.Context, project string) {
 	all, err := x.client.Rules(ctx, project)
 	i := slices.IndexFunc(all, func(r mkio.Rule) bool { return r.Name == x.Webhook.Rule })
 	if err != nil {
-		x.report(warning(check, reason(err), RulesUnreadable).by(err))
+		x.report(warning(check, reason(err), RulesUnreadable).withCause(err))
 		if i < 0 { // it may be among those that could not be read
 			return
 		}
@@ -45,13 +45,13 @@ func (x *examination) checkRule(ctx context.Context, project string) {
 	}
 }
 
-// planRule compares the rule with what it must be.
+// planRule compares the rule with what a bridge would register, and changes nothing.
 func (x *examination) planRule(ctx context.Context, check, project string) Finding {
 	keeper := rule.Keeper{Client: x.client, URL: x.Webhook.URL, Name: x.Webhook.Rule, Secret: x.Webhook.Secret}
 	if x.js != nil {
 		var err error
 		if keeper.Notes, err = eventlog.New(x.js, x.NATS.Streams.Names).Notes(ctx); err != nil {
-			return warning(check, "what was last put cannot be read: "+reason(err), NotesUnreadable).by(err)
+			return warning(check, "what was last put cannot be read: "+reason(err), NotesUnreadable).withCause(err)
 		}
 	}
 	change, err := keeper.Plan(ctx, project, false)
@@ -60,7 +60,7 @@ func (x *examination) planRule(ctx context.Context, check, project string) Findi
 	case elsewhere:
 		return failed(check, "it delivers to somewhere else than the webhook URL", RuleElsewhere)
 	case err != nil:
-		return failed(check, reason(err), MKIOFailed).by(err)
+		return failed(check, reason(err), MKIOFailed).withCause(err)
 	case change.Creates:
 		return failed(check, "there is none", RuleWrong)
 	case !change.None():
@@ -85,18 +85,18 @@ func (w Webhook) twins(all []mkio.Rule) (names []string) {
 	return names
 }
 
-// recently is how far back deliveries count.
+// recently is how far back deliveries are judged.
 const recently = 24 * time.Hour
 
 func (x *examination) checkDeliveries(ctx context.Context, check, project string) Finding {
 	all, err := x.client.Deliveries(ctx, project, x.Webhook.Rule)
 	if err != nil && len(all) == 0 {
-		return warning(check, reason(err), MKIOFailed).by(err)
+		return warning(check, reason(err), MKIOFailed).withCause(err)
 	}
 	return judgeDeliveries(check, slices.DeleteFunc(all, func(d mkio.PastDelivery) bool { return x.Now().Sub(d.Created) > recently }))
 }
 
-// judgeDeliveries judges a history, oldest first, by how often MK.IO failed to deliver, and by how it went last.
+// judgeDeliveries judges a history, oldest first, by how often MK.IO failed to deliver, and by the last delivery that ended.
 func judgeDeliveries(check string, all []mkio.PastDelivery) Finding {
 	count := map[string]int{}
 	last := ""

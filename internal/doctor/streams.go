@@ -9,7 +9,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// checkStreams looks at each stream, and tries to write where all are as they must be.
+// checkStreams checks each stream, and tries the rights to write where all streams are as they must be.
 func (x *examination) checkStreams(ctx context.Context, account *jetstream.AccountInfo) {
 	writable := true
 	for _, s := range streams.Verify(ctx, x.js, x.NATS.Streams) {
@@ -26,22 +26,22 @@ func (x *examination) checkStreams(ctx context.Context, account *jetstream.Accou
 func (n NATS) judgeStream(s streams.State, account *jetstream.AccountInfo) Finding {
 	check := "stream " + s.Name
 	switch {
-	case s.Missing && n.Streams.Create && n.Streams.MaxBytes == 0 && limitsSizes(account):
-		return failed(check, "it does not exist, and cannot be made without a limit of size", StreamUnlimited).by(&streams.SizeError{Unbound: true})
+	case s.Missing && n.Streams.Create && n.Streams.MaxBytes == 0 && requiresLimits(account):
+		return failed(check, "it does not exist, and cannot be made without a limit of size", StreamUnlimited).withCause(&streams.SizeError{Unbound: true})
 	case s.Missing && n.Streams.Create:
 		return warning(check, "it does not exist", StreamUncreated)
 	case s.Missing:
 		return failed(check, "it does not exist", StreamMissing)
 	case s.Err != nil && !s.Unfit:
-		return failed(check, reason(s.Err), StreamUnanswered).by(s.Err)
+		return failed(check, reason(s.Err), StreamUnanswered).withCause(s.Err)
 	case s.Err != nil:
 		return failed(check, reason(s.Err), StreamUnfit)
 	}
 	return ok(check, "it is as the bridge needs it")
 }
 
-// limitsSizes says whether an account requires a limit of size of each stream.
-func limitsSizes(account *jetstream.AccountInfo) bool {
+// requiresLimits says whether an account requires a size limit of each stream.
+func requiresLimits(account *jetstream.AccountInfo) bool {
 	if account.Limits.MaxBytesRequired {
 		return true
 	}
@@ -56,7 +56,7 @@ func limitsSizes(account *jetstream.AccountInfo) bool {
 // writeTime is how long JetStream may take to check all writes.
 const writeTime = 3 * time.Second
 
-// checkWrites tries the rights of all that a bridge writes and removes. Nothing is written.
+// checkWrites tries whether the user may write and delete all that a bridge does. Nothing is written.
 func (x *examination) checkWrites(ctx context.Context) {
 	const check = "publishing"
 	ctx, cancel := context.WithTimeout(ctx, writeTime)
@@ -70,5 +70,5 @@ func (x *examination) checkWrites(ctx context.Context) {
 	if x.NATS.Domain != "" {
 		refused.Buckets = refused.API
 	}
-	x.report(failed(check, reason(err), WritesRefused).by(refused))
+	x.report(failed(check, reason(err), WritesRefused).withCause(refused))
 }

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// A Certificate is a key pair that can be exchanged while it serves. One goroutine reloads it.
+// A Certificate is a key pair that can be replaced while it serves. Only one goroutine may reload it.
 type Certificate struct {
 	certFile, keyFile string
-	modified          time.Time // of the newer file when the pair was read; owned by the one that reloads
+	modified          time.Time // when the newer of the files was modified, as the pair was read; only Reload touches it
 	pair              atomic.Pointer[tls.Certificate]
 }
 
-// ClientCAs are the authorities that sign the certificates of clients. They can be exchanged too.
+// ClientCAs are the authorities that sign the certificates of clients. They are replaced like a [Certificate].
 type ClientCAs struct {
 	file     string
 	modified time.Time
@@ -40,7 +40,8 @@ func LoadClientCAs(file string) (*ClientCAs, error) {
 	return c, err
 }
 
-// Reload reads the pair when one of its files is newer, and says whether it was.
+// Reload reads the pair when its files' modification time is another, and says whether it did. After an error the former pair
+// serves on.
 func (c *Certificate) Reload() (changed bool, err error) {
 	newest, err := modified(c.certFile, c.keyFile)
 	if err != nil || newest.Equal(c.modified) {
@@ -48,7 +49,7 @@ func (c *Certificate) Reload() (changed bool, err error) {
 	}
 	pair, err := readPair(c.certFile, c.keyFile)
 	if err != nil {
-		return false, err // perhaps half exchanged: the next look will tell
+		return false, err // perhaps one of two files was replaced so far: the next Reload tries again
 	}
 	c.pair.Store(&pair)
 	c.modified = newest
@@ -65,14 +66,15 @@ func readPair(certFile, keyFile string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	return tls.X509KeyPair(withoutMark(cert), withoutMark(key))
+	return tls.X509KeyPair(withoutBOM(cert), withoutBOM(key))
 }
 
-// withoutMark takes off a byte order mark, which some tools write before a text: behind one nobody would see that a block
-// of PEM begins.
-func withoutMark(content []byte) []byte { return bytes.TrimPrefix(content, []byte("\ufeff")) }
+// withoutBOM removes a byte order mark, which some tools write at the start of a text: the PEM decoder does not find a block
+// that begins behind one.
+func withoutBOM(content []byte) []byte { return bytes.TrimPrefix(content, []byte("\ufeff")) }
 
-// Reload reads the certificates when their file is newer, and says whether it was.
+// Reload reads the certificates when their file's modification time is another, and says whether it did. After an error the
+// former ones stay in force.
 func (c *ClientCAs) Reload() (changed bool, err error) {
 	newest, err := modified(c.file)
 	if err != nil || newest.Equal(c.modified) {
@@ -91,11 +93,11 @@ func (c *ClientCAs) Reload() (changed bool, err error) {
 	return true, nil
 }
 
-// AddCertificates reads certificates into a pool. One that is broken is an error: whom it should let in would be kept out in
-// silence.
+// AddCertificates reads certificates into a pool. One that is broken is an error: to skip it would be to keep out, without a
+// word, those whom it should let in.
 func AddCertificates(pool *x509.CertPool, content []byte) error {
 	found := false
-	for block, rest := pem.Decode(withoutMark(content)); block != nil; block, rest = pem.Decode(rest) {
+	for block, rest := pem.Decode(withoutBOM(content)); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			return fmt.Errorf("it holds a %s: certificates alone belong there", block.Type)
 		}
@@ -112,7 +114,7 @@ func AddCertificates(pool *x509.CertPool, content []byte) error {
 	return nil
 }
 
-// modified is when the newest of some files was changed.
+// modified is when the newest of some files was modified.
 func modified(files ...string) (newest time.Time, err error) {
 	for _, file := range files {
 		info, err := os.Stat(file)
@@ -126,8 +128,8 @@ func modified(files ...string) (newest time.Time, err error) {
 	return newest, nil
 }
 
-// TLSConfig returns the TLS configuration of a server with a certificate. Where there are clients' authorities, each
-// client must show a certificate that one of them signed; nil: anybody may connect.
+// TLSConfig returns the TLS configuration of a server with a certificate. With clients' authorities each client must show a
+// certificate that one of them signed; clients nil: anybody may connect.
 func TLSConfig(c *Certificate, clients *ClientCAs) *tls.Config {
 	config := c.forAnybody()
 	if clients != nil {
@@ -144,8 +146,8 @@ func (c *Certificate) forAnybody() *tls.Config {
 	}
 }
 
-// forClients demands a certificate, as the authorities are now. No client resumes an earlier session: each handshake
-// proves anew who it is.
+// forClients requires a certificate that one of the current authorities signed. No client resumes an earlier session, so
+// that each handshake verifies it against them.
 func (c *Certificate) forClients(clients *ClientCAs) *tls.Config {
 	config := c.forAnybody()
 	config.ClientAuth = tls.RequireAndVerifyClientCert

@@ -7,18 +7,18 @@ import (
 	"strconv"
 )
 
-// A framedConn gives net/http only requests that every reader of HTTP/1.1 takes to end at the same byte. net/http
-// itself takes some that a proxy in front may read otherwise, and what one of them holds for the body of a request
-// would be the next request to the other: a delivery with somebody else's secret. It must be read by one goroutine at
-// a time.
+// A framedConn lets through to net/http only requests that every parser of HTTP/1.1 ends at the same byte. net/http
+// itself accepts some that a proxy in front may parse otherwise: then what one of them takes for a request's body is the
+// next request to the other, such as a delivery that passes with somebody else's secret (request smuggling). It must be
+// read by one goroutine at a time.
 type framedConn struct {
 	net.Conn
 	framing framing
-	err     error // what ended the reading
+	err     error // why a line was refused; nothing is read after it
 }
 
-// Read returns all up to the line that is refused, without the line's end: so no request is made of it, and net/http
-// answers 400.
+// Read returns the bytes up to a refused line's end, and errors from then on: net/http cannot complete the header, calls no
+// handler and answers 400.
 func (c *framedConn) Read(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
@@ -35,8 +35,8 @@ func (c *framedConn) Read(p []byte) (int, error) {
 	return good, nil
 }
 
-// CloseWrite ends the answers and leaves the connection open, so that an answer is not lost where the rest of a
-// request is not read.
+// CloseWrite closes the side that writes. net/http calls it, when it has it, before it closes a connection whose request it
+// did not read to the end: a client that still sends would lose the answer otherwise.
 func (c *framedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -44,27 +44,28 @@ func (c *framedConn) CloseWrite() error {
 	return nil
 }
 
-// What is refused.
+// Why a line of a header is refused.
 var (
 	errLineEnd = errors.New("a line of the header does not end in CR LF")
 	errFolded  = errors.New("a line of the header is folded")
 	errLength  = errors.New("the header does not tell one length of the body")
 )
 
-// framing follows where requests begin and end. It leaves to net/http what net/http refuses.
+// framing follows, byte by byte, where the requests of a connection begin and end. What net/http refuses anyway it lets
+// through.
 type framing struct {
 	line    []byte // of a header, as far as it has come; net/http bounds the header
-	begun   bool   // the request line has come
-	old     bool   // HTTP/1.0, which knows no chunks
-	length  int64  // that the header tells; -1: none yet
+	begun   bool   // the request line has come, the header's end has not
+	http10  bool   // HTTP/1.0, which knows no chunks
+	length  int64  // Content-Length; -1: none yet
 	chunked bool
 	body    int64 // bytes of the body that are still to come
-	rest    bool  // a chunked body: lastRequests ends the connection after it
+	done    bool  // a chunked body has begun: nothing more is checked, since closeAfterAmbiguous closes the connection
 }
 
-// check looks at what came. Where it returns an error, the bytes before good are in order.
+// check follows the bytes that came. Where it returns an error, those before good may be passed on.
 func (f *framing) check(p []byte) (good int, err error) {
-	for at := 0; at < len(p) && !f.rest; {
+	for at := 0; at < len(p) && !f.done; {
 		if f.body > 0 {
 			n := min(f.body, int64(len(p)-at))
 			f.body -= n
@@ -86,6 +87,7 @@ func (f *framing) check(p []byte) (good int, err error) {
 	return len(p), nil
 }
 
+// endLine judges a line of a header that is complete.
 func (f *framing) endLine() error {
 	line, ok := bytes.CutSuffix(f.line, []byte("\r"))
 	switch {
@@ -93,12 +95,12 @@ func (f *framing) endLine() error {
 		return errLineEnd
 	case !f.begun && len(line) > 0:
 		f.begun, f.length, f.chunked = true, -1, false
-		f.old = bytes.HasSuffix(line, []byte("HTTP/1.0"))
+		f.http10 = bytes.HasSuffix(line, []byte("HTTP/1.0"))
 		return nil
-	case !f.begun: // what net/http passes over, or refuses
+	case !f.begun: // an empty line before a request, which net/http skips or refuses
 		return nil
 	case len(line) == 0:
-		f.begun, f.body, f.rest = false, max(f.length, 0), f.chunked
+		f.begun, f.body, f.done = false, max(f.length, 0), f.chunked
 		return nil
 	case line[0] == ' ' || line[0] == '\t':
 		return errFolded
@@ -106,7 +108,7 @@ func (f *framing) endLine() error {
 	return f.field(line)
 }
 
-// field reads what a line says of the body's length: once, and in one way.
+// field reads a header field that tells the body's length. A second one, and a length that is no number, are refused.
 func (f *framing) field(line []byte) error {
 	name, value, _ := bytes.Cut(line, []byte(":"))
 	switch string(bytes.ToLower(name)) {
@@ -117,7 +119,7 @@ func (f *framing) field(line []byte) error {
 		}
 		f.length = int64(length)
 	case "transfer-encoding":
-		if f.length >= 0 || f.chunked || f.old {
+		if f.length >= 0 || f.chunked || f.http10 {
 			return errLength
 		}
 		f.chunked = true // net/http refuses any other coding

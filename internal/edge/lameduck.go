@@ -10,25 +10,25 @@ import (
 
 // Times of a stop. All of it must be over before supervisors kill, which they do after ten seconds.
 const (
-	askedLately = 30 * time.Second // who asked for readiness that long ago is likely to ask again
-	noticeTime  = 4 * time.Second  // at most, until they have
-	moveTime    = time.Second      // for deliveries to go elsewhere from then on
+	askedLately = 30 * time.Second // a client that asked for readiness within this time is likely to ask again
+	noticeTime  = 4 * time.Second  // how long that is waited for
+	moveTime    = time.Second      // for a load balancer that has asked to send requests elsewhere
 
 	DrainTime = 9*time.Second - noticeTime // for the requests in flight
 )
 
-// A LameDuck lets a server go on for a moment after it was told to stop: a load balancer sends requests here until it has
-// asked for readiness once more, and would lose those in between. Where nobody asks, there is nobody to wait for.
+// A LameDuck lets a server go on serving for a moment after it was told to stop: a load balancer sends requests here until it
+// has asked for readiness once more, and would lose those in between. Where nobody asks for readiness, it waits for nothing.
 type LameDuck struct {
 	asked atomic.Int64 // when readiness was last asked for, in nanoseconds since 1970
 	once  sync.Once
-	heard chan struct{} // closed when a client was told that the server stops
+	heard chan struct{} // closed when a client that asked was told that the server stops
 }
 
 // NewLameDuck returns one that nobody has asked yet.
 func NewLameDuck() *LameDuck { return &LameDuck{heard: make(chan struct{})} }
 
-// Asked notes that a client asks for readiness, and what it is told: whether the server stops.
+// Asked records that a client asked for readiness, and whether it was told that the server stops.
 func (d *LameDuck) Asked(stops bool) {
 	d.asked.Store(time.Now().UnixNano())
 	if stops {
@@ -50,8 +50,7 @@ func (d *LameDuck) Wait() {
 	}
 }
 
-// SendElsewhere has clients that stay connected come by another connection, and so to another server, when this one
-// stops.
+// SendElsewhere closes kept-alive connections once the server stops: the client's next connection reaches another server.
 func SendElsewhere(stopping context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if stopping.Err() != nil {

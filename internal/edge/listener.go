@@ -15,29 +15,31 @@ import (
 
 // Config is what a listener needs.
 type Config struct {
-	Slots int         // connections that it takes at a time
+	Slots int         // connections that are open at a time
 	TLS   *tls.Config // nil: none
 	Log   *slog.Logger
 
-	// TLSFailed is called for each connection that fails within TLS, but for those that leave at once, as probes do; nil:
-	// nobody counts them.
+	// TLSFailed is called for each connection whose TLS handshake fails, except those that leave or stay silent, as probes
+	// do; nil: nobody counts them.
 	TLSFailed func()
-	// Unread is called for each request that net/http refuses without a handler; nil: nobody counts them.
+	// Unread is called for each request that net/http itself refuses, without a handler: its header cannot be read, or is
+	// too large; nil: nobody counts them.
 	Unread func(remote string, status int)
 }
 
-// A Listener takes so many connections at a time; the others wait until one is closed. Without a limit, connections that
-// cost a stranger nothing would take every file that the process may open, and the store would have none left to write to.
+// A Listener has a limited number of connections open at a time; the others wait until one is closed. Without a limit, a
+// stranger could open connections until the process may open no more files, and the store would have none left to write to.
+// Its connections do TLS, where it is configured, and check the framing of requests.
 type Listener struct {
 	net.Listener
 	c      Config
-	warn   rate.Sometimes // of TLS that fails
-	slots  chan struct{}
+	warn   rate.Sometimes // how often failing TLS is a warning
+	slots  chan struct{}  // holds a token for each open connection
 	closed chan struct{}
 	once   sync.Once
 }
 
-// Limit returns a listener that takes its connections from another, which it closes with itself.
+// Limit returns a listener that accepts the connections of another, and closes that one when it is closed.
 func Limit(l net.Listener, c Config) *Listener {
 	return &Listener{Listener: l, c: c, warn: rate.Sometimes{Interval: time.Minute}, slots: make(chan struct{}, c.Slots), closed: make(chan struct{})}
 }
@@ -64,7 +66,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return &conn{framedConn: framedConn{Conn: inner}, release: sync.OnceFunc(func() { <-l.slots }), unread: l.c.Unread}, nil
 }
 
-// Close ends the waiting for a slot too.
+// Close closes the listener, and ends an Accept that waits for a slot.
 func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return l.Listener.Close()
@@ -77,8 +79,8 @@ type conn struct {
 	unread  func(remote string, status int)
 }
 
-// Write notices the answers that net/http gives without a handler, to headers that it cannot read or that are too large.
-// Nothing else tells of them. The answers of handlers have a date.
+// Write reports the answers that net/http gives without a handler, to headers that it cannot read or that are too large. It
+// has no other hook for them. They are told by what they lack: an answer of a handler has a Date header.
 func (c *conn) Write(p []byte) (int, error) {
 	if c.unread != nil {
 		if status := statusWithoutDate(p); status >= http.StatusBadRequest {
@@ -88,7 +90,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// statusWithoutDate is the status of an answer that has no date; 0 for all else that is written.
+// statusWithoutDate is the status of an answer that has no Date header; 0 for all else that is written.
 func statusWithoutDate(p []byte) int {
 	rest, begins := bytes.CutPrefix(p, []byte("HTTP/1.1 "))
 	if !begins || len(rest) < 3 {
@@ -111,17 +113,19 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// kernelBuffer is for what a client has not read yet: the kernel keeps twice as much, of the container's memory.
+// kernelBuffer is the send buffer of a connection, for what a client has not read yet. The kernel takes twice as much of the
+// container's memory.
 const kernelBuffer = 128 << 10
 
-// mostSlots is for processes that may open any number of files: a connection takes some eight KiB.
-const mostSlots = 1 << 14
+// maxSlots bounds the connections of a process that may open any number of files, or very many: a connection takes some
+// eight KiB of memory.
+const maxSlots = 1 << 14
 
-// Slots is how many connections a share of the files is that the process may open.
+// Slots is how many connections a listener may have open that gets a share of the files which the process may open.
 func Slots(share float64) int {
 	files, limited := openFileLimit()
 	if !limited {
-		return mostSlots
+		return maxSlots
 	}
-	return int(max(1, min(mostSlots, share*float64(files)))) // of no limit at all, too
+	return int(max(1, min(maxSlots, share*float64(files)))) // RLIM_INFINITY is a number like any other here
 }

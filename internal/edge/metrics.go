@@ -10,7 +10,7 @@ func NewTLSFailures() prometheus.Counter {
 	})
 }
 
-// Expiry collects when a certificate ends; nil where there is none.
+// Expiry is a collector of the time at which a certificate ends. Certificate is nil without TLS: then there is no sample.
 type Expiry struct{ Certificate *Certificate }
 
 var expiry = prometheus.NewDesc("mkio_bridge_tls_certificate_expiry_timestamp_seconds",
@@ -19,7 +19,7 @@ var expiry = prometheus.NewDesc("mkio_bridge_tls_certificate_expiry_timestamp_se
 // Describe makes it a collector.
 func (e Expiry) Describe(ch chan<- *prometheus.Desc) { ch <- expiry }
 
-// Collect looks at the certificate that serves now.
+// Collect reads the current certificate, which may have been reloaded.
 func (e Expiry) Collect(ch chan<- prometheus.Metric) {
 	if e.Certificate != nil {
 		ch <- prometheus.MustNewConstMetric(expiry, prometheus.GaugeValue, float64(e.Certificate.pair.Load().Leaf.NotAfter.Unix()))

@@ -13,30 +13,30 @@ import (
 
 // Limits of every server.
 const (
-	HeaderTime = 5 * time.Second
-	ReadTime   = 15 * time.Second // of a whole request
-	writeTime  = 30 * time.Second
-	MaxHeader  = 16 << 10 // bytes
+	HeaderTime = 5 * time.Second  // to read a header, and TLS before it
+	ReadTime   = 15 * time.Second // to read a whole request
+	writeTime  = 30 * time.Second // to answer it
+	MaxHeader  = 16 << 10         // bytes
 )
 
 // ServerConfig is what a server needs.
 type ServerConfig struct {
 	Handler     http.Handler
-	Refuse      Refuser // answers what the handler is not asked
+	Refuse      Refuser // answers requests that the server refuses before the handler
 	IdleTimeout time.Duration
 	Log         *slog.Logger
 }
 
-// A Refuser answers a request that is refused.
+// A Refuser answers a request that is refused; detail says why, for people.
 type Refuser func(w http.ResponseWriter, r *http.Request, status int, detail string)
 
 // NewServer returns a server for a [Listener]. It speaks HTTP/1.1 alone: a sender of deliveries gains nothing by HTTP/2,
-// and with it a stranger could begin requests and take them back faster than they are refused.
+// and with it a stranger could begin and reset requests faster than they are refused (rapid reset).
 func NewServer(c ServerConfig) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Server{
-		Handler:                      lastRequests(endUnread(c.Handler), c.Refuse),
+		Handler:                      closeAfterAmbiguous(closeUnreadBody(c.Handler), c.Refuse),
 		Protocols:                    &protocols,
 		ReadHeaderTimeout:            HeaderTime,
 		ReadTimeout:                  ReadTime,
@@ -48,11 +48,11 @@ func NewServer(c ServerConfig) *http.Server {
 	}
 }
 
-// endUnread has the connection end, when a request was answered before its body was read: the server would wait for
-// the rest of it, which a stranger need never send.
-func endUnread(next http.Handler) http.Handler {
+// closeUnreadBody closes the connection of a request that was answered before its body was read: net/http would wait for the
+// rest of it, which a stranger need never send. A read deadline that has passed ends that wait.
+func closeUnreadBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body := &bodyEnd{ReadCloser: r.Body, ended: r.ContentLength == 0}
+		body := &trackedBody{ReadCloser: r.Body, ended: r.ContentLength == 0}
 		r.Body = body
 		defer func() {
 			if !body.ended {
@@ -63,21 +63,22 @@ func endUnread(next http.Handler) http.Handler {
 	})
 }
 
-// bodyEnd is a body that knows when it was read to its end.
-type bodyEnd struct {
+// A trackedBody knows whether it was read to its end.
+type trackedBody struct {
 	io.ReadCloser
 	ended bool
 }
 
-func (b *bodyEnd) Read(p []byte) (int, error) {
+func (b *trackedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.ended = b.ended || errors.Is(err, io.EOF)
 	return n, err
 }
 
-// lastRequests has the connection end after a request whose own end another reader might see elsewhere: behind chunks,
-// and in HTTP/1.0. Nothing that follows is taken for a request ([framedConn]).
-func lastRequests(next http.Handler, refuse Refuser) http.Handler {
+// closeAfterAmbiguous closes the connection after a request that another parser might end elsewhere: one with a chunked body,
+// or of HTTP/1.0. So nothing that follows is taken for a request, and [framedConn] need not follow it there. It refuses other
+// major versions.
+func closeAfterAmbiguous(next http.Handler, refuse Refuser) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
 			w.Header().Set("Connection", "close")
@@ -91,7 +92,7 @@ func lastRequests(next http.Handler, refuse Refuser) http.Handler {
 	})
 }
 
-// Serve serves until the server is shut down.
+// Serve serves until the server is shut down, which is no error.
 func Serve(s *http.Server, l net.Listener) error {
 	err := s.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {
@@ -100,8 +101,8 @@ func Serve(s *http.Server, l net.Listener) error {
 	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
 }
 
-// Shutdown takes no more connections and waits for the requests in flight; those that take longer are cut off, which is an
-// error.
+// Shutdown accepts no more connections and waits for the requests in flight; those that take longer are cut off, which is
+// an error.
 func Shutdown(s *http.Server, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()

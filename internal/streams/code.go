@@ -23,18 +23,18 @@ const (
 	codeSizeExceeded    jetstream.ErrorCode = 10122 // "stream max bytes exceeds account limit max stream bytes"
 )
 
-// Conflicted says whether JetStream refused the expected sequence of a write.
+// Conflicted says whether JetStream refused a write because of its expected sequence.
 func Conflicted(err error) bool {
 	return Refused(err, CodeWrongLastSequence) || Refused(err, CodeWrongLastSequenceInFlight)
 }
 
-// Refused says whether JetStream answered with a code.
+// Refused says whether an error is JetStream's answer with this code.
 func Refused(err error, code jetstream.ErrorCode) bool {
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	return ok && api.ErrorCode == code
 }
 
-// APIPrefix is what the subjects of JetStream's API begin with: those of a domain have their own.
+// APIPrefix is what the subjects of JetStream's API begin with; each domain has its own.
 func APIPrefix(js jetstream.JetStream) string {
 	return cmp.Or(js.Options().APIPrefix, jetstream.DefaultAPIPrefix)
 }

@@ -8,21 +8,21 @@ import (
 	"mkio-bridge/internal/event"
 )
 
-// Config says how the streams are created where they are missing.
+// Config says what the streams are called, and how those that are missing are created.
 type Config struct {
 	Names    event.Names
 	Replicas int
 	MaxAge   time.Duration // of the event log; 0 keeps everything
-	MaxBytes int64         // of each stream, for accounts that require a limit; 0: none but that of what became no event
+	MaxBytes int64         // of each stream, for accounts that require a limit; 0: only the unapplied deliveries have one
 	Create   bool          // false: streams that are missing are an error
 }
 
-// maxUnapplied bounds what became no event, in bytes. When it is full, deliveries that cannot be
-// applied are refused rather than older ones dropped.
+// maxUnapplied bounds the unapplied deliveries, in bytes. When their stream is full, a further delivery that becomes no event
+// is refused; no older one is discarded for it.
 const maxUnapplied = 256 << 20
 
-// events is the event log. Deletes and purges are denied for good, so that a hole in its sequence
-// means damage. There is no deduplication window: the expected sequence does that for ever.
+// events is the event log. Deletes and purges are denied for good, so that a gap in its sequences means damage. Nothing relies
+// on the server's deduplication window: the expected sequence finds duplicates of any age.
 //
 // Nothing is compressed: a server of a cluster that was killed cuts its streams back to its last snapshot when it
 // starts again, and nats-server 2.15.2 fails to do so within a compressed block and leaves the stream out from then on.
@@ -47,8 +47,9 @@ func (c Config) events() jetstream.StreamConfig {
 	}
 }
 
-// state is the key-value bucket with the last event of each resource. The server fills it from the
-// log, one transform for each depth of names; it listens on no subject, so nobody can put into it.
+// state is the key-value bucket with the last event of each resource. The server fills it from the log, with one subject
+// transform for each number of name tokens (a resource's name has one to three). It has no subjects of its own, so that
+// nobody can put into it.
 func (c Config) state() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              c.Names.StateStream(),
@@ -74,7 +75,7 @@ func (c Config) state() jetstream.StreamConfig {
 	}
 }
 
-// unapplied keeps the deliveries that became no event.
+// unapplied stores the deliveries that became no event. They may be deleted: a retry does.
 func (c Config) unapplied() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              c.Names.UnappliedStream(),
@@ -92,10 +93,11 @@ func (c Config) unapplied() jetstream.StreamConfig {
 	}
 }
 
-// auditAge bounds the records of coverage, about a megabyte a day and project: long enough to be looked at each quarter.
+// auditAge is how long the records of coverage are kept, about a megabyte a day and project: long enough for a check each
+// quarter.
 const auditAge = 100 * 24 * time.Hour
 
-// audit keeps what was proven of each kind of resource.
+// audit has the records of coverage: for each kind of resource, when it was compared with MK.IO.
 func (c Config) audit() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              c.Names.AuditStream(),
@@ -119,7 +121,7 @@ func (c Config) audit() jetstream.StreamConfig {
 // leaseTime is how long a bridge that has died keeps others from polling its projects.
 const leaseTime = 6 * time.Second
 
-// lease is the key-value bucket that says who polls a project. Entries end by themselves.
+// lease is the key-value bucket that says who polls a project. Entries expire.
 func (c Config) lease() jetstream.StreamConfig {
 	bucket := c.bucket(c.Names.LeaseBucket(), "Who polls a project; an entry ends when its bridge does")
 	bucket.MaxAge = leaseTime
@@ -127,13 +129,13 @@ func (c Config) lease() jetstream.StreamConfig {
 	return bucket
 }
 
-// notes is the key-value bucket of what pollers note for each other. To lose it costs requests, and
-// perhaps a discovered that should read changed.
+// notes is the key-value bucket of what bridges note for each other: what its description says, and which MK.IO the log is of
+// (package identity). Losing it costs requests, and may make a first event read discovered instead of changed.
 func (c Config) notes() jetstream.StreamConfig {
 	return c.bucket(c.Names.NotesBucket(), "What pollers note for each other: first sweeps, the registered rule, how far the history was read")
 }
 
-// bucket is a key-value bucket as clients make it.
+// bucket is a key-value bucket as NATS clients create it: that is what lets them use it as one.
 func (c Config) bucket(name, description string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              "KV_" + name,
@@ -153,7 +155,7 @@ func (c Config) bucket(name, description string) jetstream.StreamConfig {
 	}
 }
 
-// all are the streams in the order in which they are made: a source must be there before what draws on it.
+// all are the streams in the order in which they are created: the log before the state bucket, whose source it is.
 func (c Config) all() []jetstream.StreamConfig {
 	return c.limited([]jetstream.StreamConfig{c.events(), c.state(), c.unapplied(), c.audit(), c.lease(), c.notes()})
 }

@@ -12,8 +12,8 @@ import (
 	"mkio-bridge/internal/noanswer"
 )
 
-// Ensure makes the streams that are missing, or (without Create) only looks at them. A stream that is
-// there is never changed: one that would break the bridge's promise is explained and refused.
+// Ensure creates the streams that are missing; without [Config].Create that is an error. A stream that exists is never
+// changed: one that would break the bridge's promise is an error that says why.
 func Ensure(ctx context.Context, js jetstream.JetStream, c Config) error {
 	for _, want := range c.all() {
 		if err := ensureAlone(ctx, js, want, c); err != nil {
@@ -23,13 +23,14 @@ func Ensure(ctx context.Context, js jetstream.JetStream, c Config) error {
 	return nil
 }
 
-// unfit is for a stream that is there and is not as the bridge needs it.
+// unfit is the error of a stream that exists and is not as the bridge needs it.
 type unfit struct{ error }
 
 func (u unfit) Unwrap() error { return u.error }
 
-// ensureAlone finds or makes a stream while nobody else asks for any by this connection. Where there is no answer it finds
-// out why, and does not wait for one that the servers do not allow.
+// ensureAlone finds or creates a stream and checks it. It also finds out why an answer does not come, and does not wait for
+// one that the servers do not allow. Only one may run at a time on a connection, because for that it takes over the
+// connection's error handler ([noanswer.UntilForbidden]); [inspect] has no such limit.
 func ensureAlone(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, c Config) error {
 	asking, stop := noanswer.UntilForbidden(ctx, js.Conn(), want.Name)
 	defer stop()
@@ -40,7 +41,7 @@ func ensureAlone(ctx context.Context, js jetstream.JetStream, want jetstream.Str
 	return fits(want, info)
 }
 
-// inspect returns a stream as it was found, also when it is unfit; nil when it is not there.
+// inspect finds a stream and checks it. It returns the stream also with an [unfit] error, and nil with any other.
 func inspect(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, c Config) (*jetstream.StreamInfo, error) {
 	info, err := find(ctx, js, want, false)
 	if err != nil {
@@ -49,7 +50,7 @@ func inspect(ctx context.Context, js jetstream.JetStream, want jetstream.StreamC
 	return info, fits(want, info)
 }
 
-// find returns a stream as it was found or made.
+// find returns a stream as it was found or created.
 func find(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, create bool) (*jetstream.StreamInfo, error) {
 	stream, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && create {
@@ -73,7 +74,7 @@ func fits(want jetstream.StreamConfig, info *jetstream.StreamInfo) error {
 	return nil
 }
 
-// A MissingError is for a stream that is not there, and that the bridge was not asked to create.
+// A MissingError is for a stream that does not exist, and that was not to be created.
 type MissingError struct {
 	Stream string
 	err    error
@@ -98,7 +99,7 @@ func (e *ReplicasError) Error() string {
 
 func (e *ReplicasError) Unwrap() error { return e.err }
 
-// typed returns the error of a stream that could not be found or created as the type that says why, as far as that is known.
+// typed turns the error of a stream that could not be found or created into the type that says why, as far as that is known.
 func typed(want jetstream.StreamConfig, err error, c Config) error {
 	if size := c.sizeError(want, err); size != nil {
 		return size
@@ -112,8 +113,8 @@ func typed(want jetstream.StreamConfig, err error, c Config) error {
 	return fmt.Errorf("stream %s: %w", want.Name, err)
 }
 
-// differences lists what of a stream would break the bridge's promise. Limits of size and age,
-// replicas, placement and compression are the operator's to choose.
+// differences lists what of a stream would break the bridge's promise. Limits of size and age, replicas, placement and
+// compression are the operator's choice.
 func differences(want, is jetstream.StreamConfig) []string {
 	var wrong []string
 	check := func(field string, want, is any) {
@@ -141,7 +142,8 @@ func differences(want, is jetstream.StreamConfig) []string {
 	if want.DenyDelete {
 		check("deny_delete", true, is.DenyDelete)
 	}
-	if want.MaxMsgsPerSubject == 1 && (want.MaxAge == 0 || is.MaxAge == 0) { // a bucket outlives the log, but for leases, which end some time
+	// The entries of a bucket must not expire. Those of the lease bucket must, after whatever time.
+	if want.MaxMsgsPerSubject == 1 && (want.MaxAge == 0 || is.MaxAge == 0) {
 		check("max_age", want.MaxAge, is.MaxAge)
 	}
 	return wrong
@@ -149,7 +151,7 @@ func differences(want, is jetstream.StreamConfig) []string {
 
 func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
 
-// sources writes a stream's sources down in an order of their own.
+// sources writes a stream's sources as sorted lines, which can be compared.
 func sources(c jetstream.StreamConfig) []string {
 	var all []string
 	for _, s := range c.Sources {

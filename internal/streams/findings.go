@@ -9,32 +9,32 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// findings are what is known of the streams. JetStream's API has one queue for all who ask, readers as well, and answers
-// late or never while that is full: an answer that does not come changes nothing here.
+// findings are what is known of the streams, kept from one survey to the next. JetStream's API has one queue for all
+// clients, readers as well, and answers late or never while that is full: an answer that does not come changes nothing here.
 type findings struct {
 	config Config
 
-	mu      sync.Mutex       // guards what follows
-	made    bool             // at least one survey has ended
-	streams map[string]error // what is wrong with each; nil: nothing, as far as was answered
-	log     error            // why the log must not be written though it is there
-	writes  error            // why the last probe could not write
+	mu       sync.Mutex       // guards what follows
+	noted    bool             // at least one survey has ended
+	streams  map[string]error // what is wrong with each; nil: nothing, as far as was answered
+	logErr   error            // why the log must not be written though it exists
+	writeErr error            // why the last probe could not write
 }
 
-// A condition sums the findings up.
+// A condition is a summary of the findings.
 type condition struct {
-	missing []string // streams
-	unfit   []error  // what of the streams is not as it must be, and may still take writes
-	log     error    // why the log must not be written
-	writes  error    // why the last probe could not write
+	missing    []string // names of streams
+	streamErrs []error  // what else than logErr is wrong with the streams: by itself it stops no writes
+	logErr     error    // why the log must not be written: it is another one, or it or the state bucket is missing
+	writeErr   error    // why the last probe could not write
 }
 
-// condition returns what was answered about the streams, in their order. The log and the state bucket must be there:
-// without the bucket nobody knows what has aged out.
+// condition sums up, in the order of the streams. The log must not be written without the log or the state bucket: without
+// the bucket the state of a resource whose events have aged out is not known.
 func (f *findings) condition() condition {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := condition{log: f.log, writes: f.writes}
+	c := condition{logErr: f.logErr, writeErr: f.writeErr}
 	for _, want := range f.config.all() {
 		err := f.streams[want.Name]
 		missing := errors.Is(err, jetstream.ErrStreamNotFound)
@@ -44,10 +44,10 @@ func (f *findings) condition() condition {
 		needed := want.Name == f.config.Names.EventStream() || want.Name == f.config.Names.StateStream()
 		switch {
 		case err == nil:
-		case missing && needed && c.log == nil:
-			c.log = err
+		case missing && needed && c.logErr == nil:
+			c.logErr = err
 		default:
-			c.unfit = append(c.unfit, err)
+			c.streamErrs = append(c.streamErrs, err)
 		}
 	}
 	return c
@@ -55,18 +55,18 @@ func (f *findings) condition() condition {
 
 // ofStreams is all that is wrong with the streams themselves; nil: nothing is.
 func (c condition) ofStreams() error {
-	if c.log != nil {
-		return joined(append(c.unfit, c.log))
+	if c.logErr != nil {
+		return joined(append(c.streamErrs, c.logErr))
 	}
-	return joined(c.unfit)
+	return joined(c.streamErrs)
 }
 
-// whole is all that is wrong, and so why nothing can be written as well.
-func (c condition) whole() error {
-	if c.log != nil || c.writes == nil {
+// all is all that is wrong: with the streams, and why the last probe could not write, unless logErr explains that already.
+func (c condition) all() error {
+	if c.logErr != nil || c.writeErr == nil {
 		return c.ofStreams()
 	}
-	return joined(append(c.unfit, c.writes))
+	return joined(append(c.streamErrs, c.writeErr))
 }
 
 // several is more than one error, in one line.
@@ -97,7 +97,7 @@ func (s several) Unwrap() []error { return s }
 func (f *findings) note(wrong map[string]error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.made = true
+	f.noted = true
 	if f.streams == nil {
 		f.streams = map[string]error{}
 	}
@@ -107,17 +107,17 @@ func (f *findings) note(wrong map[string]error) {
 func (f *findings) noteLog(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.log = err
+	f.logErr = err
 }
 
 func (f *findings) noteWrites(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.writes = err
+	f.writeErr = err
 }
 
 func (f *findings) surveyed() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.made
+	return f.noted
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// maxBucket bounds, where sizes are limited at all, the buckets that have a few small entries for each project.
+// maxBucket bounds the buckets that have a few small entries for each project, where streams have size limits at all.
 const maxBucket = 64 << 20
 
-// limited gives streams their limit of size. One that has a smaller limit anyway, or that stays small, keeps it: servers
-// set aside what the limits of all streams come to.
+// limited gives streams the configured size limit, or a smaller one: their own, or [maxBucket] where a bucket stays small.
+// Servers reserve the sum of all limits.
 func (c Config) limited(all []jetstream.StreamConfig) []jetstream.StreamConfig {
 	if c.MaxBytes <= 0 {
 		return all
@@ -28,7 +28,7 @@ func (c Config) limited(all []jetstream.StreamConfig) []jetstream.StreamConfig {
 	return all
 }
 
-// reserved is what the limits of all streams come to, in bytes; what has none does not count.
+// reserved is the sum of the streams' size limits, in bytes; a stream without one does not count.
 func (c Config) reserved() (bytes int64) {
 	for _, stream := range c.all() {
 		bytes += max(0, stream.MaxBytes)
@@ -36,11 +36,11 @@ func (c Config) reserved() (bytes int64) {
 	return bytes
 }
 
-// A SizeError is for a stream that JetStream does not make because of its size.
+// A SizeError is for a stream that JetStream does not create because of its size limit.
 type SizeError struct {
 	Stream   string
-	Unbound  bool  // the account requires a limit of size, and the stream has none
-	Reserved int64 // what the limits of all streams come to
+	Unbound  bool  // the account requires a size limit, and the stream has none
+	Reserved int64 // the sum of the limits of all streams
 	err      error
 }
 
@@ -48,7 +48,7 @@ func (e *SizeError) Error() string { return fmt.Sprintf("stream %s: %v", e.Strea
 
 func (e *SizeError) Unwrap() error { return e.err }
 
-// sizeError returns a [*SizeError] where an error to make a stream is one, and else nil.
+// sizeError returns a [*SizeError] when a stream was not created because of its size limit, and else nil.
 func (c Config) sizeError(want jetstream.StreamConfig, err error) error {
 	unbound := Refused(err, codeSizeRequired)
 	if unbound || Refused(err, codeNoStorage) || Refused(err, codeAccountExceeded) || Refused(err, codeSizeExceeded) {

@@ -18,11 +18,11 @@ import (
 type State struct {
 	Name    string
 	Missing bool
-	Unfit   bool  // it is there, and not as the bridge needs it
+	Unfit   bool  // it exists, and is not as the bridge needs it
 	Err     error // what is wrong with it, or why that is not known; nil when it is as the bridge needs it
 }
 
-// Verify looks at each stream, as Ensure does, and changes nothing.
+// Verify checks each stream as [Ensure] does, and creates none. It goes on after an error.
 func Verify(ctx context.Context, js jetstream.JetStream, c Config) []State {
 	var all []State
 	c.Create = false
@@ -36,7 +36,8 @@ func Verify(ctx context.Context, js jetstream.JetStream, c Config) []State {
 	return all
 }
 
-// ProbeSubject is what a try to write is published on, below the prefix of a stream's subjects.
+// ProbeSubject is the subject that a try to write is published on, below the prefix of a stream's subjects. It has the form of
+// an event's subject, since the stream must take it; no resource is of kind doctor.
 func ProbeSubject(prefix string) string { return prefix + ".doctor.none.none.none" }
 
 // TryWrites says whether this connection may write all that a bridge writes, and remove what it retries. Nothing is
@@ -57,11 +58,11 @@ func TryWrites(ctx context.Context, js jetstream.JetStream, c Config) error {
 			return err
 		}
 	}
-	return tryDrop(ctx, js, n.UnappliedStream())
+	return tryDelete(ctx, js, n.UnappliedStream())
 }
 
-// tryDrop asks a stream to delete what it cannot have: only who may delete is told so.
-func tryDrop(ctx context.Context, js jetstream.JetStream, name string) error {
+// tryDelete asks a stream to delete a message that it cannot have. The answer that there is none proves the right to delete.
+func tryDelete(ctx context.Context, js jetstream.JetStream, name string) error {
 	trying, stop := noanswer.UntilForbidden(ctx, js.Conn(), name)
 	defer stop()
 	stream, err := js.Stream(trying, name)
@@ -74,9 +75,9 @@ func tryDrop(ctx context.Context, js jetstream.JetStream, name string) error {
 	return fmt.Errorf("try to delete from %s, as a retry does: %w", name, noanswer.Why(ctx, js, err, name))
 }
 
-// TryWrite asks a stream for what it must refuse, an expected sequence that none reaches: only who may write to its subjects
-// is refused for that, and only by a leader. Nothing is written. Those who subscribe to the subjects without JetStream see
-// an empty message of no kind, with the header Mkio-Probe.
+// TryWrite publishes with an expected sequence that none reaches, which the stream must refuse. That refusal proves that the
+// user may publish to its subjects and that the stream has a leader. Nothing is written. Those who subscribe to the subjects
+// without JetStream see an empty message of no kind, with the header Mkio-Probe.
 func TryWrite(ctx context.Context, js jetstream.JetStream, stream, prefix string) error {
 	subject := ProbeSubject(prefix)
 	_, err := js.PublishMsg(ctx, &nats.Msg{Subject: subject, Header: nats.Header{event.HeaderProbe: {"write"}}},

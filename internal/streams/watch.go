@@ -14,15 +14,16 @@ import (
 
 // Times of a watcher.
 const (
-	quietLook    = 30 * time.Second // between two surveys, where its user says nothing else
-	hastyLook    = 2 * time.Second  // between two surveys while something is wrong
-	surveyWait   = 10 * time.Second // for one survey: JetStream's API may be busy with others
+	defaultEvery = 30 * time.Second // between two surveys, where NewWatcher is given 0
+	minPause     = 2 * time.Second  // between two surveys, however often the watcher is woken, as it is while something is wrong
+	surveyTime   = 10 * time.Second // for one survey: JetStream's API may be busy with others
 	recreateWait = time.Second      // before a missing stream is created again
 	recreateTime = 20 * time.Second // for creating all of them
 )
 
 // A Watcher surveys the streams, says what is wrong with them, and creates again those that are missing, where its
-// configuration lets it. What the streams hold it cannot judge: who writes to them does ([Watcher.Run]) and notes it here.
+// configuration lets it. It cannot judge what the streams hold: its user, who writes to them, does so within each survey
+// ([Watcher.Run]), and notes the result here.
 type Watcher struct {
 	js       jetstream.JetStream
 	config   Config
@@ -35,20 +36,21 @@ type Watcher struct {
 	reported  string     // what was last logged of the streams
 }
 
-// NewWatcher returns a watcher of streams that [Ensure] has seen, which surveys them so often while all is well; 0: each
-// half a minute.
+// NewWatcher returns a watcher of streams that [Ensure] has checked. every is the time between two surveys while all is well;
+// 0: half a minute.
 func NewWatcher(js jetstream.JetStream, c Config, every time.Duration, log *slog.Logger) *Watcher {
 	if every == 0 {
-		every = quietLook
+		every = defaultEvery
 	}
 	return &Watcher{js: js, config: c, log: log, every: every, wake: make(chan struct{}, 1), findings: findings{config: c}}
 }
 
-// Run surveys the streams until the context ends: each so often, soon again after [Watcher.Wake]. survey asks about them
-// ([Watcher.Ask]), judges what they hold, notes both ([Watcher.Note], [Watcher.NoteLog]), and says whether JetStream
-// answered all. probe tries a write where something is wrong: whether events can be stored, only a write tells.
+// Run surveys the streams at an interval until the context ends, and sooner after [Watcher.Wake]. Both functions are its
+// user's. survey asks about the streams ([Watcher.Ask]), judges what they hold, notes both ([Watcher.Note],
+// [Watcher.NoteLog]), and returns whether JetStream answered all. probe is called where something is wrong and tries a write
+// ([Watcher.NoteWrites]), because only a write tells whether events can be stored.
 func (w *Watcher) Run(ctx context.Context, survey func(context.Context) (answered bool), probe func(context.Context)) {
-	for before := true; ctx.Err() == nil; w.awaitNext(ctx) {
+	for before := true; ctx.Err() == nil; w.awaitNext(ctx) { // before: whether the last survey was answered
 		answered := inTime(ctx, survey)
 		if missing := w.findings.condition().missing; len(missing) > 0 && w.config.Create && w.recreate(ctx, missing) {
 			inTime(ctx, survey)
@@ -67,16 +69,16 @@ func (w *Watcher) Run(ctx context.Context, survey func(context.Context) (answere
 	}
 }
 
-// inTime gives a survey its time.
+// inTime calls survey with its time limit.
 func inTime(ctx context.Context, survey func(context.Context) bool) bool {
-	ctx, cancel := context.WithTimeout(ctx, surveyWait)
+	ctx, cancel := context.WithTimeout(ctx, surveyTime)
 	defer cancel()
 	return survey(ctx)
 }
 
-// awaitNext waits until the next survey is due, or until somebody wakes the watcher.
+// awaitNext waits for minPause, and then until somebody wakes the watcher or the next survey is due.
 func (w *Watcher) awaitNext(ctx context.Context) {
-	if pause.For(ctx, min(hastyLook, w.every)) != nil {
+	if pause.For(ctx, min(minPause, w.every)) != nil {
 		return
 	}
 	timer := time.NewTimer(w.every)
@@ -88,18 +90,18 @@ func (w *Watcher) awaitNext(ctx context.Context) {
 	}
 }
 
-// Wake has the streams surveyed soon.
+// Wake makes the next survey due, once minPause is over.
 func (w *Watcher) Wake() {
 	select {
 	case w.wake <- struct{}{}:
-	default: // they will be
+	default: // it is due already
 	}
 }
 
 // Answers are what JetStream answered about the streams.
 type Answers struct {
-	Infos map[string]*jetstream.StreamInfo // of the streams that are there, by their names
-	wrong map[string]error                 // of each stream that was answered about; nil: it is as it must be
+	Infos map[string]*jetstream.StreamInfo // of the streams that exist, by their names
+	wrong map[string]error                 // by the name of each stream that was answered about; nil: it is as it must be
 	asked int
 }
 
@@ -130,26 +132,26 @@ func (w *Watcher) Ask(ctx context.Context) Answers {
 // Note records what was answered.
 func (w *Watcher) Note(a Answers) { w.findings.note(a.wrong) }
 
-// NoteLog records why the log must not be written though it is there; nil: it may be.
+// NoteLog records why the log must not be written though it exists; nil: it may be.
 func (w *Watcher) NoteLog(err error) { w.findings.noteLog(err) }
 
 // NoteWrites records why a probe could not write; nil: it could.
 func (w *Watcher) NoteWrites(err error) { w.findings.noteWrites(err) }
 
-// Surveyed says whether the streams were surveyed at all.
+// Surveyed says whether at least one survey has ended.
 func (w *Watcher) Surveyed() bool { return w.findings.surveyed() }
 
 // LogErr says why the log must not be written; nil when it may be, as far as JetStream has answered.
-func (w *Watcher) LogErr() error { return w.findings.condition().log }
+func (w *Watcher) LogErr() error { return w.findings.condition().logErr }
 
 // Err says all that is wrong, as far as JetStream has answered; nil when all is as the bridge needs it.
-func (w *Watcher) Err() error { return w.findings.condition().whole() }
+func (w *Watcher) Err() error { return w.findings.condition().all() }
 
 // recreate creates the streams that are missing, and says whether it did. Other bridges may do so at the same time: one of
 // them is first.
 func (w *Watcher) recreate(ctx context.Context, missing []string) bool {
-	// Who deleted a stream in order to create it otherwise gets the time to; and the server clears away a
-	// deleted stream in the background, and must not find the new one there.
+	// Somebody may have deleted a stream to create it with another configuration, and gets the time for that. And the
+	// server removes a deleted stream in the background, and must not find the new one there.
 	if pause.For(ctx, recreateWait) != nil {
 		return false
 	}
@@ -170,7 +172,7 @@ func (w *Watcher) recreate(ctx context.Context, missing []string) bool {
 	return true
 }
 
-// Report logs what is wrong, when it is not what was wrong before.
+// Report logs what is wrong, when that is not what it logged last.
 func (w *Watcher) Report() {
 	w.reporting.Lock()
 	defer w.reporting.Unlock()
@@ -195,5 +197,5 @@ func (w *Watcher) reportAnswered(answered bool) {
 		w.log.Info("JetStream's API answers again about the streams")
 		return
 	}
-	w.log.Warn("JetStream's API does not answer about the streams, its queue may be full of other requests; whether events are stored, writes tell", "waited", surveyWait)
+	w.log.Warn("JetStream's API does not answer about the streams, its queue may be full of other requests; whether events are stored, writes tell", "waited", surveyTime)
 }
