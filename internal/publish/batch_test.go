@@ -81,7 +81,7 @@ func storedIn(t *testing.T, js jetstream.JetStream, p *Publisher) (all, batched 
 		if m.Header.Get(batchID) != "" {
 			batched++
 		}
-		at := p.Heads.get(event.ResourceOf(m.Subject[len(p.names.Prefix())+1:]))
+		at := p.heads.get(event.ResourceOf(m.Subject[len(p.names.Prefix())+1:]))
 		if at.fact == nil || at.fact.Sequence != sequence {
 			t.Errorf("event %d of %s is remembered as %+v", sequence, m.Subject, at.fact)
 		}

@@ -61,6 +61,7 @@ func publishers(b *testing.B, syncAlways bool, count int) []*publish.Publisher {
 }
 
 func benchmarkObserve(b *testing.B, bridges []*publish.Publisher, writers int) {
+	b.Helper()
 	var next atomic.Int64
 	var group sync.WaitGroup
 	b.ResetTimer()

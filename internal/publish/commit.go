@@ -48,7 +48,7 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	fact.Sequence = sequence
 	recycle(m)
 	stored = place{fact: &fact, expect: sequence}
-	p.Heads.put(resource, stored)
+	p.heads.put(resource, stored)
 	p.reader.recent.put(earlier{resource, fact, at.expect})
 	return stored, nil
 }

@@ -80,7 +80,7 @@ func (p *Publisher) confirm(ctx context.Context, resource string, at place) (pla
 
 // look reads where the resource stands from the stream, and remembers it.
 func (p *Publisher) look(ctx context.Context, resource string) (place, error) {
-	asked := p.Heads.sequence(resource)
+	asked := p.heads.sequence(resource)
 	at, err := p.reader.last(ctx, resource)
 	if err != nil {
 		return place{}, err
@@ -90,11 +90,11 @@ func (p *Publisher) look(ctx context.Context, resource string) (place, error) {
 		return place{}, trouble{fmt.Errorf("%s has event %d of %s, and the log, which keeps everything, does not: the log is another one, or has lost it", p.names.StateStream(), at.fact.Sequence, resource)}
 	}
 	if at.fact == nil {
-		p.Heads.remove(resource, asked)
+		p.heads.remove(resource, asked)
 		return at, nil
 	}
-	p.Heads.put(resource, at)
-	if here := p.Heads.get(resource); here.fact != nil && here.fact.Sequence == at.fact.Sequence {
+	p.heads.put(resource, at)
+	if here := p.heads.get(resource); here.fact != nil && here.fact.Sequence == at.fact.Sequence {
 		at.again = here.again // which the stream does not hold
 	}
 	return at, nil

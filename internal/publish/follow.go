@@ -31,7 +31,7 @@ type follower struct {
 	log    *slog.Logger
 	names  event.Names
 	reader *reader
-	heads  *Heads
+	heads  *heads
 	tails  prometheus.Counter // of those that stayed behind
 
 	loaded  atomic.Uint64                           // the sequence of the log up to which the cache is true
@@ -43,7 +43,7 @@ type follower struct {
 	reading atomic.Pointer[context.CancelCauseFunc] // ends the tail, so that all is read again
 }
 
-func newFollower(nc *nats.Conn, js jetstream.JetStream, names event.Names, log *slog.Logger, r *reader, h *Heads, tails prometheus.Counter) *follower {
+func newFollower(nc *nats.Conn, js jetstream.JetStream, names event.Names, log *slog.Logger, r *reader, h *heads, tails prometheus.Counter) *follower {
 	f := &follower{nc: nc, js: js, log: log, names: names, reader: r, heads: h, tails: tails}
 	f.trims.Store(true) // until the log was seen to keep everything
 	return f

@@ -33,12 +33,12 @@ func (at place) decide(o lifecycle.Observation) lifecycle.Verdict {
 	return lifecycle.Decide(at.asTold(), o)
 }
 
-// Heads are the cache of recorded states: the last event of every resource, as far as it is known here. What the cache
+// heads are the cache of recorded states: the last event of every resource, as far as it is known here. What the cache
 // lacks or has wrong costs a round trip, never a wrong event. Its methods may be called from any number of goroutines.
 //
 // Three write to it, and none of them replaces what is newer: who has written or read an event (put), the scan of the state
 // bucket and the tail of the log (learn), and who found that the stream has none (remove).
-type Heads struct {
+type heads struct {
 	names event.Names
 
 	mu      sync.RWMutex     // guards what follows; nothing is asked of anybody while it is held
@@ -54,27 +54,34 @@ type group struct {
 	moving map[string]minute // those that move on by themselves, and since when they should
 }
 
-func newHeads(names event.Names) *Heads {
-	return &Heads{names: names, groups: map[string]group{}, waiting: waiting{}}
+func newHeads(names event.Names) *heads {
+	return &heads{names: names, groups: map[string]group{}, waiting: waiting{}}
 }
 
-func (h *Heads) get(resource string) place { return h.packed(resource).place() }
+func (h *heads) get(resource string) place { return h.packed(resource).place() }
 
-func (h *Heads) packed(resource string) packed {
+func (h *heads) packed(resource string) packed {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.groups[event.GroupOf(resource)].places[resource]
 }
 
 // sequence is that of a resource's last event, 0 where none is known.
-func (h *Heads) sequence(resource string) uint64 {
+func (h *heads) sequence(resource string) uint64 {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.groups[event.GroupOf(resource)].places[resource].sequence()
 }
 
+// upTo is the highest sequence of the log that is known here.
+func (h *heads) upTo() uint64 {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.horizon
+}
+
 // put remembers a place as it was just read or written, unless the tail has told something newer meanwhile.
-func (h *Heads) put(resource string, at place) {
+func (h *heads) put(resource string, at place) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	name := event.GroupOf(resource)
@@ -85,7 +92,7 @@ func (h *Heads) put(resource string, at place) {
 
 // remove forgets a resource that the stream does not have, unless the tail has told of it since the stream was asked, when
 // its last event was known to be at asked.
-func (h *Heads) remove(resource string, asked uint64) {
+func (h *heads) remove(resource string, asked uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	name := event.GroupOf(resource)
@@ -96,7 +103,7 @@ func (h *Heads) remove(resource string, asked uint64) {
 }
 
 // rest notes that a resource moves on no longer; the caller holds the lock.
-func (h *Heads) rest(name, resource string) {
+func (h *heads) rest(name, resource string) {
 	g := h.groups[name]
 	h.waiting.add(kindOf(name), g.moving[resource], -1)
 	delete(g.moving, resource)
@@ -109,7 +116,7 @@ func kindOf(name string) lifecycle.Kind {
 }
 
 // learn puts a place that a scan or the log's tail found, unless something newer is known already.
-func (h *Heads) learn(resource string, at place) {
+func (h *heads) learn(resource string, at place) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	name := event.GroupOf(resource)
@@ -119,7 +126,7 @@ func (h *Heads) learn(resource string, at place) {
 }
 
 // set remembers a place of a group's resource instead of an old one; the caller holds the lock.
-func (h *Heads) set(name, resource string, old packed, at place) {
+func (h *heads) set(name, resource string, old packed, at place) {
 	g, ok := h.groups[name]
 	if !ok {
 		g = group{places: map[string]packed{}, moving: map[string]minute{}}
@@ -141,7 +148,7 @@ func (h *Heads) set(name, resource string, old packed, at place) {
 }
 
 // flapped notes that the state of a resource's last event was told once more.
-func (h *Heads) flapped(resource string, at place, again time.Time) {
+func (h *heads) flapped(resource string, at place, again time.Time) {
 	if again.After(at.again) {
 		at.again = again
 	}
@@ -149,7 +156,7 @@ func (h *Heads) flapped(resource string, at place, again time.Time) {
 }
 
 // forget empties the cache, because the log is another one or has lost its end.
-func (h *Heads) forget() {
+func (h *heads) forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.groups, h.waiting, h.horizon = map[string]group{}, waiting{}, 0

@@ -3,13 +3,15 @@ package publish
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"mkio-bridge/internal/lifecycle"
 )
 
+// Heads is what others may ask of the cache of recorded states: the last event of every resource, as far as it is known here.
+type Heads struct{ *heads }
+
 // Recorded returns a resource's last event as far as it is known here.
-func (h *Heads) Recorded(key lifecycle.Key) (lifecycle.Fact, bool) {
+func (h Heads) Recorded(key lifecycle.Key) (lifecycle.Fact, bool) {
 	fact := h.Last(h.names.Resource(key))
 	if fact == nil {
 		return lifecycle.Fact{}, false
@@ -18,12 +20,12 @@ func (h *Heads) Recorded(key lifecycle.Key) (lifecycle.Fact, bool) {
 }
 
 // Last is [Heads.Recorded] of a resource token; nil where no event is known.
-func (h *Heads) Last(resource string) *lifecycle.Fact { return h.get(resource).fact }
+func (h Heads) Last(resource string) *lifecycle.Fact { return h.get(resource).fact }
 
 // Compare says what [Publisher.Observe] would make of an observation by the cache alone: it asks the log nothing. Where it
 // returns news, Observe may still find that there is none. current is false where the recorded state is not the one that
 // the observation rests on (its Basis).
-func (h *Heads) Compare(resource string, o lifecycle.Observation) (verdict lifecycle.Verdict, current bool) {
+func (h Heads) Compare(resource string, o lifecycle.Observation) (verdict lifecycle.Verdict, current bool) {
 	var (
 		at   place
 		fact lifecycle.Fact // without its hash, which no decision needs: polls compare a row in a few allocations
@@ -37,14 +39,10 @@ func (h *Heads) Compare(resource string, o lifecycle.Observation) (verdict lifec
 
 // Horizon is the highest sequence of the log that is known here. What is asked of MK.IO now is newer
 // than everything up to it.
-func (h *Heads) Horizon() uint64 {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return h.horizon
-}
+func (h Heads) Horizon() uint64 { return h.upTo() }
 
 // Epoch changes when all that was known here was forgotten, because the log is another one or has lost its end.
-func (h *Heads) Epoch() uint64 {
+func (h Heads) Epoch() uint64 {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.epoch
@@ -52,7 +50,7 @@ func (h *Heads) Epoch() uint64 {
 
 // Resources returns the last event of every resource of a kind and project by its token, as far as it is
 // known here.
-func (h *Heads) Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
+func (h Heads) Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	found := map[string]lifecycle.Fact{}
@@ -66,7 +64,7 @@ func (h *Heads) Resources(kind lifecycle.Kind, project string) map[string]lifecy
 
 // Tokens returns the tokens of all resources of a kind and project that are known here. Whoever goes through many of them
 // holds nobody up.
-func (h *Heads) Tokens(kind lifecycle.Kind, project string) []string {
+func (h Heads) Tokens(kind lifecycle.Kind, project string) []string {
 	tokens := make([]string, 0, h.Count(kind, project))
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -77,7 +75,7 @@ func (h *Heads) Tokens(kind lifecycle.Kind, project string) []string {
 }
 
 // Moving returns those of [Heads.Resources] that move on by themselves.
-func (h *Heads) Moving(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
+func (h Heads) Moving(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	found := map[string]lifecycle.Fact{}
@@ -91,7 +89,7 @@ func (h *Heads) Moving(kind lifecycle.Kind, project string) map[string]lifecycle
 }
 
 // Count is how many resources of a kind and project are known here.
-func (h *Heads) Count(kind lifecycle.Kind, project string) int {
+func (h Heads) Count(kind lifecycle.Kind, project string) int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	n := 0
@@ -101,29 +99,5 @@ func (h *Heads) Count(kind lifecycle.Kind, project string) int {
 	return n
 }
 
-// sizes is how many resources of each kind are known.
-func (h *Heads) sizes() map[lifecycle.Kind]int {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	n := map[lifecycle.Kind]int{}
-	for name, g := range h.groups {
-		n[kindOf(name)] += len(g.places)
-	}
-	return n
-}
-
-// overdue is how many resources of each kind wait at least as long as each of [atLeast].
-func (h *Heads) overdue(now time.Time) map[lifecycle.Kind][]int {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	n := map[lifecycle.Kind][]int{}
-	for _, kind := range lifecycle.Kinds() {
-		for _, a := range atLeast {
-			n[kind] = append(n[kind], h.waiting.longer(kind, a.age, now))
-		}
-	}
-	return n
-}
-
 // Token returns the token of a resource.
-func (h *Heads) Token(key lifecycle.Key) string { return h.names.Resource(key) }
+func (h Heads) Token(key lifecycle.Key) string { return h.names.Resource(key) }

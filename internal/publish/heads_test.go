@@ -45,7 +45,7 @@ func TestTheTailTellsWhatWasWrittenHereAndForgotten(t *testing.T) {
 	if _, err := p.Observe(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	p.Heads.forget()
+	p.heads.forget()
 	ctx, stop := context.WithCancel(t.Context())
 	p.Follow(ctx, func(string, lifecycle.Fact) { stop() })
 	if fact, known := p.Recorded(o.Key); !known || fact.Sequence != 1 {
@@ -55,7 +55,7 @@ func TestTheTailTellsWhatWasWrittenHereAndForgotten(t *testing.T) {
 
 // Whoever compares all that is known asks for the tokens first: of one kind and project, whatever else is known.
 func TestWhatIsKnownIsFoundByItsTokens(t *testing.T) {
-	h := newHeads(event.NewNames(event.DefaultPrefix))
+	h := Heads{newHeads(event.NewNames(event.DefaultPrefix))}
 	var want []string
 	for i, name := range []string{"ep-1", "ep-2", "ep 3"} {
 		for _, other := range []lifecycle.Key{ladderKey(t, lifecycle.Job, "aurora", name), ladderKey(t, lifecycle.Job, "aurora-vod", name)} {

@@ -79,7 +79,7 @@ const (
 // used as it is: the tail of the log tells the rest, but for resources that have aged out of the log. upTo
 // is the sequence of the log up to which it is filled.
 func (f *follower) awaitView(ctx context.Context) (state jetstream.StreamState, upTo uint64, err error) {
-	horizon := f.heads.Horizon()
+	horizon := f.heads.upTo()
 	log, err := f.js.Stream(ctx, f.names.EventStream())
 	if err != nil {
 		return state, 0, err

@@ -18,7 +18,7 @@ func (p *Publisher) logged(ctx context.Context, resource string, o lifecycle.Obs
 		slog.String("state", o.State), slog.String("via", string(o.Via)),
 		slog.String("outcome", verdict.Outcome.String()), slog.String("why", verdict.Why),
 	}
-	if fact := p.Heads.get(resource).fact; fact != nil {
+	if fact := p.heads.get(resource).fact; fact != nil {
 		attributes = append(attributes, slog.Uint64("transition", fact.Transition), slog.Uint64("sequence", fact.Sequence))
 	}
 	if o.Delivery != nil {

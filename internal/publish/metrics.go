@@ -143,7 +143,7 @@ func (p *Publisher) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		p.metrics.observed, p.metrics.publishes, p.metrics.age, p.metrics.unapplied, p.metrics.failed, p.metrics.behind, p.metrics.ackSeconds,
 		p.ledger,
-		knownResources{p.Heads},
+		knownResources{p.heads},
 		gauge("mkio_bridge_log_missing_events", "Events in the middle of the log that it has no more: its store was damaged.",
 			func() float64 { return float64(p.follower.missing.Load()) }),
 		gauge("mkio_bridge_store_troubled", "1 while JetStream cannot store: deliveries are answered 503 at once, and polling pauses.",

@@ -38,7 +38,7 @@ func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (verdi
 		return lifecycle.Verdict{}, fmt.Errorf("%w: %s: waiting for its turn: %w", ErrUnavailable, o.Key, err)
 	}
 	defer p.turns.leave(resource)
-	at := p.Heads.get(resource)
+	at := p.heads.get(resource)
 	verdict, err = p.record(ctx, resource, o, at)
 	if err != nil {
 		p.watchdog.gate.shut(through, err)
@@ -83,7 +83,7 @@ func (p *Publisher) record(ctx context.Context, resource string, o lifecycle.Obs
 		}
 	}
 	if err == nil && verdict.Outcome == lifecycle.Flap {
-		p.Heads.flapped(resource, at, o.At)
+		p.heads.flapped(resource, at, o.At)
 	}
 	return verdict, err
 }

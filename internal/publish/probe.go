@@ -137,7 +137,7 @@ func (w *watchdog) stillSameLog(ctx context.Context) error {
 	if w.follower.hasLastKnown(ctx) {
 		return nil
 	}
-	horizon := w.follower.heads.Horizon()
+	horizon := w.follower.heads.upTo()
 	answers := w.ask(ctx)
 	log, view := answers.Infos[w.names.EventStream()], answers.Infos[w.names.StateStream()]
 	if log == nil || view == nil {

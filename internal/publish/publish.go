@@ -30,10 +30,10 @@ type Config struct {
 
 // A Publisher writes events. Its methods may be called from any number of goroutines.
 //
-// Nothing in it changes after [New]; each part guards its own state. The cache of heads is embedded: who reads what is
-// recorded, and who follows it, asks the cache alone.
+// Nothing in it changes after [New]; each part guards its own state. What others ask of the recorded states they ask of the
+// cache alone: its readers' side is embedded.
 type Publisher struct {
-	*Heads
+	Heads
 
 	nc        *nats.Conn
 	js        jetstream.JetStream
@@ -43,6 +43,7 @@ type Publisher struct {
 	baseURL   string
 	byArrival bool
 
+	heads     *heads
 	turns     turns
 	reader    *reader
 	committer *committer
@@ -55,8 +56,10 @@ type Publisher struct {
 // New returns a publisher on streams that [streams.Ensure] has seen, by a JetStream as the broker makes it: it tries a write once.
 // [Publisher.Load] fills its cache.
 func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
+	heads := newHeads(c.Names)
 	p := &Publisher{
-		Heads:     newHeads(c.Names),
+		Heads:     Heads{heads},
+		heads:     heads,
 		nc:        nc,
 		js:        js,
 		log:       c.Log,
@@ -70,7 +73,7 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		metrics:   newMetrics(),
 		ledger:    newLedger(),
 	}
-	p.follower = newFollower(nc, js, c.Names, c.Log, p.reader, p.Heads, p.metrics.behind)
+	p.follower = newFollower(nc, js, c.Names, c.Log, p.reader, heads, p.metrics.behind)
 	p.watchdog = newWatchdog(nc, js, c, p.follower)
 	return p
 }

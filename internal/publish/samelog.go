@@ -41,7 +41,7 @@ func (f *follower) sameLog(ctx context.Context, log, view *jetstream.StreamInfo,
 
 // hasLastKnown says whether the log has the last event that is known of it, with the same content.
 func (f *follower) hasLastKnown(ctx context.Context) bool {
-	horizon := f.heads.Horizon()
+	horizon := f.heads.upTo()
 	if horizon == 0 || f.made.Load() == 0 {
 		return false
 	}

@@ -60,8 +60,32 @@ func (w waiting) longer(kind lifecycle.Kind, age time.Duration, now time.Time) (
 	return n
 }
 
+// sizes is how many resources of each kind are known.
+func (h *heads) sizes() map[lifecycle.Kind]int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	n := map[lifecycle.Kind]int{}
+	for name, g := range h.groups {
+		n[kindOf(name)] += len(g.places)
+	}
+	return n
+}
+
+// overdue is how many resources of each kind wait at least as long as each of [atLeast].
+func (h *heads) overdue(now time.Time) map[lifecycle.Kind][]int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	n := map[lifecycle.Kind][]int{}
+	for _, kind := range lifecycle.Kinds() {
+		for _, a := range atLeast {
+			n[kind] = append(n[kind], h.waiting.longer(kind, a.age, now))
+		}
+	}
+	return n
+}
+
 // knownResources tells how many resources are known, and how many of them wait.
-type knownResources struct{ heads *Heads }
+type knownResources struct{ heads *heads }
 
 var (
 	resourcesKnown = prometheus.NewDesc("mkio_bridge_resources_known",

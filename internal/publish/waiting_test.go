@@ -58,7 +58,7 @@ func TestWhoWaitsIsCountedWithoutLookingAtAll(t *testing.T) {
 }
 
 // recount looks at all that is known.
-func recount(k *Heads, now time.Time) map[lifecycle.Kind]map[string]int {
+func recount(k *heads, now time.Time) map[lifecycle.Kind]map[string]int {
 	found := map[lifecycle.Kind]map[string]int{lifecycle.Job: {}, lifecycle.LiveChannel: {}}
 	for name, g := range k.groups {
 		for _, at := range g.places {

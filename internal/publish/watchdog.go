@@ -91,7 +91,7 @@ func (w *watchdog) run(ctx context.Context) {
 // JetStream answered all.
 func (w *watchdog) survey(ctx context.Context) (answered bool) {
 	through, _ := w.gate.pass()
-	horizon := w.follower.heads.Horizon()
+	horizon := w.follower.heads.upTo()
 	answers := w.ask(ctx)
 	answered = answers.All()
 	log, view := answers.Infos[w.names.EventStream()], answers.Infos[w.names.StateStream()]
