@@ -19,7 +19,7 @@ var sabotages = map[string]sabotage{
 		"	m.set(jetstream.ExpectedLastSubjSeqSubjHeader, filter)\n	m.set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(sequence, 10))\n", "", "",
 	},
 	"answer-before-ack": {
-		"internal/publish/committer.go",
+		"internal/publish/batch.go",
 		"ack, err := c.js.PublishMsg(ctx, msg)",
 		"ack, err := answerEarly(ctx, c.js, msg)",
 		`
