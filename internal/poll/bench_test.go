@@ -183,7 +183,7 @@ func BenchmarkSweep(b *testing.B) {
 		costs()
 	})
 	b.Run("unchanged", func(b *testing.B) {
-		before := p.state.Horizon()
+		before := p.eventLog.Horizon()
 		costs := costOf(b)
 		for b.Loop() {
 			if err := p.scheduler.full.sweep(b.Context(), p.lists.whole[0], mkio.Sweeps); err != nil {
@@ -192,7 +192,7 @@ func BenchmarkSweep(b *testing.B) {
 		}
 		costs()
 		compared := p.lists.whole[0].progress.proven().counts[lifecycle.Job]
-		if compared != (counts{resources: *benchRows}) || p.state.Horizon() != before {
+		if compared != (counts{resources: *benchRows}) || p.eventLog.Horizon() != before {
 			b.Errorf("of %d rows %+v", *benchRows, compared)
 		}
 	})
@@ -209,16 +209,16 @@ func TestAnUnchangedRowIsShownInFewAllocations(t *testing.T) {
 		t.Fatal(page.Rows, err)
 	}
 	row, shower := page.Rows[0], p.scheduler.full.reporter.newShower(t.Context(), jobs, mkio.Sweeps)
-	a := asked{horizon: p.state.Horizon(), moment: page.Moment, via: lifecycle.Poll, tally: newTally(p.state)}
+	a := request{horizon: p.eventLog.Horizon(), moment: page.Moment, via: lifecycle.Poll, tally: newTally(p.eventLog)}
 	show := func() {
-		if err := shower.show(row, p.entryOf(row.Key), a); err != nil {
+		if err := shower.show(row, p.headOf(row.Key), a); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := testing.AllocsPerRun(100, show); got > most {
 		t.Errorf("%v allocations, want at most %d", got, most)
 	}
-	if p.state.Horizon() != a.horizon {
+	if p.eventLog.Horizon() != a.horizon {
 		t.Error("it was recorded again")
 	}
 }

@@ -20,42 +20,43 @@ type breaker struct {
 	until     time.Time // nothing is asked before
 	refused   time.Time // when the token was last refused
 	succeeded time.Time // when an errand last had success
-	open      bool      // and that was said
-	unlogged  bool      // it is open while the log says that it cannot be written
+	open      bool      // it is open, and that was logged
+	logDown   bool      // it is open because the log cannot be written; it closes once the log can
 }
 
-// holds says whether nothing is to be asked now, and until when.
-func (b *breaker) holds(now time.Time) (until time.Time, yes bool) {
-	trouble := b.state.Trouble()
+// blocked says whether the breaker is open, so that nothing is to be asked now, and until when.
+func (b *breaker) blocked(now time.Time) (until time.Time, yes bool) {
+	trouble := b.eventLog.Trouble()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case now.Before(b.until):
 		return b.until, true
 	case trouble != nil:
-		b.until, b.unlogged = now.Add(b.pace.active), true
+		b.until, b.logDown = now.Add(b.pace.active), true
 		b.say(logError{trouble})
 		return b.until, true
-	case b.unlogged:
-		b.unlogged = false
+	case b.logDown:
+		b.logDown = false
 		b.close()
 	}
 	return time.Time{}, false
 }
 
-// trip says whether an error stops all asking of the project for a while, or for as long as it is another project.
+// trip opens the breaker, if an error is not of one list alone, and says whether it is such an error. For a mismatch of the
+// identity it refuses the project instead.
 func (b *breaker) trip(err error, now time.Time, wait time.Duration) bool {
 	if isMismatch(err) {
 		b.identity.refuse(err)
 		return true
 	}
 	_, unwritable := errors.AsType[logError](err)
-	unlogged := unwritable && b.state.Trouble() != nil
+	logDown := unwritable && b.eventLog.Trouble() != nil
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	refused := mkio.StatusOf(err) == 401
 	if refused {
-		// What is accepted elsewhere is refused here: that is a matter of this address.
+		// An errand succeeded since the token was last refused: other addresses accept the token, so only this one refuses it.
 		alone := !b.refused.IsZero() && !b.succeeded.Before(b.refused)
 		b.refused = now
 		refused = !alone
@@ -64,8 +65,8 @@ func (b *breaker) trip(err error, now time.Time, wait time.Duration) bool {
 		return false
 	}
 	b.until = now.Add(max(wait, b.pace.active))
-	if unlogged {
-		b.until, b.unlogged = now.Add(b.pace.active), true // and then nothing is asked either, before the log can be written
+	if logDown {
+		b.until, b.logDown = now.Add(b.pace.active), true // and then nothing is asked either, before the log can be written
 	}
 	b.say(err)
 	return true

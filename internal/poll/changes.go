@@ -15,7 +15,7 @@ type deltaSweeps struct {
 	reporter *reporter
 }
 
-// ask asks for what changed since the last time, with an overlap, and notes whom it saw.
+// ask asks for what changed since the last time, with an overlap, and adds the resources that it saw to seen.
 func (p *deltaSweeps) ask(ctx context.Context, l *list, class mkio.Class, seen map[lifecycle.Key]bool) error {
 	base := l.progress.since()
 	if seen == nil {
@@ -27,7 +27,8 @@ func (p *deltaSweeps) ask(ctx context.Context, l *list, class mkio.Class, seen m
 // leastOverlap is what the clock of MK.IO's answers may be ahead of that of its records.
 const leastOverlap = 5 * time.Minute
 
-// walk shows all rows of a narrowed list, and notes whom it saw.
+// walk gives all rows of a filtered list to the reporter, and adds their resources to seen. The filter is by time for a delta
+// sweep, or by state for the active poll.
 func (p *deltaSweeps) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.Class, seen map[lifecycle.Key]bool) error {
 	shower := p.reporter.newShower(ctx, l, class)
 	began, err := p.pages(ctx, shower, f, seen)
@@ -39,7 +40,7 @@ func (p *deltaSweeps) walk(ctx context.Context, l *list, f mkio.Filter, class mk
 		return nil
 	}
 	if p.tellTroubles(l, changes, &shower.troubles) || began.From.IsZero() || began.Stored {
-		return nil // they are asked for again, up to the next sweep
+		return nil // the next delta sweep asks from the same time again
 	}
 	if l.progress.askedUpTo(began.From) { // what changed since had times that were not asked for, so all is compared
 		l.schedule.soon(sweeping, time.Now())
@@ -55,7 +56,7 @@ func (p *deltaSweeps) pages(ctx context.Context, shower *rowShower, f mkio.Filte
 		return began, fmt.Errorf("no path leads to the list of %s", l)
 	}
 	for first := true; pages.More(); first = false {
-		a := asked{horizon: p.state.Horizon(), via: lifecycle.Poll, identified: new(bool)}
+		a := request{horizon: p.eventLog.Horizon(), via: lifecycle.Poll, identified: new(bool)}
 		page, err := pages.Next(ctx, shower.class, l.List)
 		if mkio.IsNotFound(err) && first {
 			return began, nil // MK.IO answers so where nothing matches
@@ -78,12 +79,12 @@ func (p *deltaSweeps) pages(ctx context.Context, shower *rowShower, f mkio.Filte
 	return began, nil
 }
 
-// showAll shows rows, and notes whom it saw, also of those behind one at which the walk ends.
-func showAll(shower *rowShower, rows []mkio.Row, a asked, seen map[lifecycle.Key]bool) (err error) {
+// showAll gives rows to the reporter, and adds all their resources to seen, also those behind a row at which the walk ends.
+func showAll(shower *rowShower, rows []mkio.Row, a request, seen map[lifecycle.Key]bool) (err error) {
 	for _, row := range rows {
 		seen[row.Key] = true
 		if err == nil {
-			err = shower.show(row, shower.reporter.entryOf(row.Key), a)
+			err = shower.show(row, shower.reporter.headOf(row.Key), a)
 		}
 	}
 	return err

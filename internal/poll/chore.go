@@ -37,7 +37,7 @@ func (c chore) run(ctx context.Context) {
 
 // once does the chore after so many failures in a row, and returns how many there are now.
 func (c chore) once(ctx context.Context, failures int) int {
-	err := c.state.Trouble()
+	err := c.eventLog.Trouble()
 	if err == nil {
 		err = c.do(ctx)
 	}

@@ -53,7 +53,7 @@ func (p pace) overdueAfter() time.Duration { return p.full + p.full/2 }
 func (c *coverage) load(ctx context.Context) {
 	now := time.Now()
 	for _, kind := range c.kinds {
-		s := &standing{due: now.Add(c.pace.overdueAfter()), epoch: c.state.Epoch()}
+		s := &standing{due: now.Add(c.pace.overdueAfter()), epoch: c.eventLog.Epoch()}
 		last, ok, err := c.proofs.Proven(ctx, c.name, kind)
 		switch {
 		case ctx.Err() != nil:
@@ -76,7 +76,7 @@ func (c *coverage) load(ctx context.Context) {
 		if s.due.Before(now) {
 			c.openGap(ctx, kind, "nobody polled")
 		}
-		if last.Horizon > c.state.Horizon() {
+		if last.Horizon > c.eventLog.Horizon() {
 			c.openGap(ctx, kind, anotherLog)
 		}
 		if left := unpolledParents(kind, c.kinds); len(left) > 0 {
@@ -156,11 +156,12 @@ func (c *coverage) sumBelow(child lifecycle.Kind, since time.Time) (all span, su
 // anotherLog is why nothing is proven of a log that was compared, and is no more.
 const anotherLog = "the log became another one, or lost its end"
 
-// recordsARound is how many records a kind leaves in the time of a full sweep while nothing differs. A short list is read
-// as a whole every minute, and a record of each would be far more than the log itself.
+// recordsARound is how many records a kind leaves in the time between two full sweeps (Full) while nothing differs. A short
+// list is read as a whole every Sweep, and a record of each reading would be far more than the log itself.
 const recordsARound = 4
 
-// proveKind writes down that all of a kind was compared. A gap that was open ends with it.
+// proveKind writes down that all of a kind was compared. A gap that was open ends with it: the order of the records is the gap's
+// opening if that is not on record yet, its closing, the coverage.
 func (c *coverage) proveKind(ctx context.Context, kind lifecycle.Kind, at span, n counts) {
 	c.lock()
 	defer c.unlock()

@@ -29,7 +29,7 @@ type firstSweeps struct {
 
 	mu    sync.Mutex
 	marks map[lifecycle.Kind]mark
-	busy  map[lifecycle.Kind]bool // whose end is being noted
+	busy  map[lifecycle.Kind]bool // a goroutine notes the end of their first sweep (claim)
 }
 
 func newFirstSweeps(notes jetstream.KeyValue, project string) *firstSweeps {
@@ -99,8 +99,8 @@ func (f *firstSweeps) change(ctx context.Context, kinds []lifecycle.Kind, to fun
 	return nil
 }
 
-// before says whether a resource was there before anybody looked: by its creation, else by whether the
-// first sweep still goes on.
+// before says whether a resource existed before the first sweep of its kind began, and so is discovered, not news: by the time
+// of its creation if that is known, else by whether the first sweep still goes on.
 func (f *firstSweeps) before(kind lifecycle.Kind, created time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -39,7 +39,8 @@ func (s *fullSweeps) confirmGone(ctx context.Context, l *list, seen map[string]b
 	return errors.Join(errs...)
 }
 
-// A confirmation visits what a list lacks of one kind.
+// A confirmation asks for the resources of one kind that a list lacks, by their own addresses, and records the end of those
+// that are gone.
 type confirmation struct {
 	sweeps         *fullSweeps
 	list           *list
@@ -47,16 +48,17 @@ type confirmation struct {
 	horizon        uint64 // what was recorded when the sweep was first tried
 	missing        map[lifecycle.Key]lifecycle.Fact
 	tally          *tally
-	contradictions atomic.Int64 // how many of them exist
-	absent         sync.Map     // when MK.IO said of the others that they do not
-	unclear        sync.Map     // those of which no answer tells whether they exist now
+	contradictions atomic.Int64 // how many of the missing exist
+	absent         sync.Map     // those that do not exist, by key, and the [mkio.Moment] of their 404
+	unclear        sync.Map     // the keys of those of which no answer tells whether they exist now
 	troubles       troubles
 }
 
-// goneAtOnce is how many are visited before those that are gone are recorded.
+// goneAtOnce is how many missing resources are visited before those that are gone are recorded.
 const goneAtOnce = 100
 
-// run records what is gone. Where that is too much at once it waits, and is visited again after the patience.
+// run records what is gone. Deletions that are too many at once wait, and their resources are visited again after
+// DeletePatience.
 func (c *confirmation) run(ctx context.Context) error {
 	if len(c.missing) > 0 && c.sweeps.identity.holdsDeletions(c.tally) {
 		return nil // nothing that is found out now could be recorded
@@ -89,7 +91,7 @@ func (c *confirmation) confirm(ctx context.Context, keys []lifecycle.Key, atOnce
 func (c *confirmation) visit(ctx context.Context, keys []lifecycle.Key) ([]lifecycle.Key, error) {
 	found := make([]bool, len(keys))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(maxStates)
+	group.SetLimit(maxConcurrent)
 	for i, key := range keys {
 		group.Go(func() error {
 			gone, err := c.visitOne(ctx, key)
@@ -128,7 +130,7 @@ func (c *confirmation) visitOne(ctx context.Context, key lifecycle.Key) (gone bo
 	if c.contradictions.Load() > maxContradictions {
 		return false, fmt.Errorf("%w: it lacks %s and %d others at the least that MK.IO shows by their own addresses", errIncomplete, key, maxContradictions)
 	}
-	a := asked{horizon: s.state.Horizon(), via: lifecycle.Poll, tally: c.tally}
+	a := request{horizon: s.eventLog.Horizon(), via: lifecycle.Poll, tally: c.tally}
 	sight, err := s.client.Get(ctx, mkio.Changes, key)
 	switch {
 	case mkio.IsNotFound(err) && mkio.MomentOf(err).Stored:
@@ -156,14 +158,14 @@ func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key, withhel
 	if len(gone) == 0 {
 		return nil
 	}
-	if err := c.sweeps.answers(ctx, c.list); err != nil {
+	if err := c.sweeps.projectAnswers(ctx, c.list); err != nil {
 		return fmt.Errorf("%d resources of it answer 404, and their project does not vouch for that: %w", len(gone), err)
 	}
 	if waits, err := withheld(ctx, gone); waits || err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(maxStates)
+	group.SetLimit(maxConcurrent)
 	for _, key := range gone {
 		moment, _ := c.absent.Load(key) // before the project answered
 		group.Go(func() error {
@@ -176,12 +178,12 @@ func (c *confirmation) record(ctx context.Context, gone []lifecycle.Key, withhel
 // missing returns what a list that was walked to its end should have shown of a kind and did not.
 func (s *fullSweeps) missing(ctx context.Context, l *list, kind lifecycle.Kind, seen map[string]bool, horizon uint64) (map[lifecycle.Key]lifecycle.Fact, error) {
 	found := map[lifecycle.Key]lifecycle.Fact{}
-	for _, resource := range s.held.Tokens(kind, s.name) {
+	for _, resource := range s.inventory.Tokens(kind, s.name) {
 		if seen[resource] {
 			continue
 		}
-		e := s.entryOfToken(resource)
-		if e.fact == nil || e.fact.Sequence > horizon || e.deleted() {
+		h := s.headOfToken(resource)
+		if h.fact == nil || h.fact.Sequence > horizon || h.deleted() {
 			continue
 		}
 		key, err := s.heads.KeyOf(ctx, resource)
@@ -189,14 +191,15 @@ func (s *fullSweeps) missing(ctx context.Context, l *list, kind lifecycle.Kind, 
 			return nil, logError{err}
 		}
 		if parent, ok := mkio.ParentOf(key); !ok || parent == l.Parent {
-			found[key] = *e.fact
+			found[key] = *h.fact
 		}
 	}
 	return found, nil
 }
 
-// answers says whether the project itself is there now and is the one that the log is of.
-func (s *fullSweeps) answers(ctx context.Context, l *list) error {
+// projectAnswers returns nil if the project itself answers now, is the one that the log is of, and one of its lists can be
+// read.
+func (s *fullSweeps) projectAnswers(ctx context.Context, l *list) error {
 	if err := s.identity.compareAnew(ctx); err != nil {
 		return err
 	}
@@ -222,8 +225,8 @@ func (s *fullSweeps) answers(ctx context.Context, l *list) error {
 // showGone records the end of a resource.
 func (s *fullSweeps) showGone(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment, t *tally) error {
 	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life}
-	err := s.reporter.show(ctx, l, mkio.Row{Key: key}, o, asked{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t, identified: new(true)})
-	if last := s.entryOf(key).fact; last != nil {
+	err := s.reporter.show(ctx, l, mkio.Row{Key: key}, o, request{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t, identified: new(true)})
+	if last := s.headOf(key).fact; last != nil {
 		s.patience.recorded(key, *last)
 	}
 	return err

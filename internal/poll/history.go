@@ -17,35 +17,35 @@ const (
 	openFor    = time.Hour
 )
 
-// A pastDelivery is what tells one row of the history from another: rows have no id.
+// A pastDelivery identifies a row of the history: rows have no id.
 type pastDelivery struct {
 	created     time.Time // zero where it cannot be read
 	source, typ string
 }
 
 // A deliveryHistory looks for deliveries of the bridge's own rule that did not arrive, and has what they were of asked for
-// again. It has read so far; all of it belongs to the goroutine of its chore.
+// again. It remembers how far it has read. All of its state belongs to the goroutine of its chore.
 type deliveryHistory struct {
 	*scope
 	rule     string
 	notes    jetstream.KeyValue
 	rechecks *recheckQueue
 
-	loaded  bool      // what was settled is known
-	offset  int       // of the page that the next reading begins with: all rows before it are settled
-	settled time.Time // rows created before are read no more; it is noted, so that it counts through restarts
-	asked   map[pastDelivery]string
-	met     map[pastDelivery]bool // rows without a time that this reading met
-	reverse bool                  // the newest rows come first
+	loaded   bool                    // what was settled is known
+	offset   int                     // of the page that the next reading begins with: all rows before it are settled
+	settled  time.Time               // rows created before are read no more; it is noted, so that it counts through restarts
+	lookedUp map[pastDelivery]string // the status of each row when it was last looked up
+	met      map[pastDelivery]bool   // rows without a time that this reading met
+	reverse  bool                    // the newest rows come first
 
 	sent, unsent time.Time // when the newest delivery was made that arrived, and that did not; zero: none was seen
 }
 
 func newDeliveryHistory(s *scope, rule string, notes jetstream.KeyValue, rechecks *recheckQueue) *deliveryHistory {
-	return &deliveryHistory{scope: s, rule: rule, notes: notes, rechecks: rechecks, asked: map[pastDelivery]string{}}
+	return &deliveryHistory{scope: s, rule: rule, notes: notes, rechecks: rechecks, lookedUp: map[pastDelivery]string{}}
 }
 
-// look reads what is new.
+// look is one run of the chore: it reads what is new, from where the last run, or the bridge before a restart, ended.
 func (h *deliveryHistory) look(ctx context.Context) error {
 	if !h.loaded {
 		settled, err := h.loadSettled(ctx)
@@ -63,22 +63,22 @@ const (
 	rowOverlap = 5 * time.Minute // rows need not appear in the order of their creation
 )
 
-// settle moves on what is settled, when all was read at a moment: up to the oldest row that may still change
-// (zero: there is none). It says whether rows that were looked up are among that, which is worth noting.
+// settle moves settled forward after a reading: up to the oldest row that may still change (zero: there is none). It says
+// whether rows that were looked up are settled now, which is worth noting in the bucket.
 func (h *deliveryHistory) settle(now, oldestOpen time.Time) (looked bool) {
 	to := now.Add(-rowOverlap)
 	if !oldestOpen.IsZero() && oldestOpen.Before(to) {
 		to = later(oldestOpen, now.Add(-readBack))
 	}
 	h.settled = later(h.settled, to)
-	for row := range h.asked {
+	for row := range h.lookedUp {
 		switch {
 		case row.created.IsZero():
 			if !h.met[row] { // nothing else tells that it is settled
-				delete(h.asked, row)
+				delete(h.lookedUp, row)
 			}
 		case row.created.Before(h.settled):
-			delete(h.asked, row)
+			delete(h.lookedUp, row)
 			looked = true
 		}
 	}
@@ -187,8 +187,7 @@ func (h *deliveryHistory) readPage(r *reading, page mkio.HistoryPage) (end bool)
 	return h.reverse && !until.IsZero() && until.Before(h.settled)
 }
 
-// readRow has the resource of a delivery that did not arrive looked at, once, and says whether the row
-// may still change.
+// readRow has the resource of a delivery that did not arrive rechecked, once, and says whether the row may still change.
 func (h *deliveryHistory) readRow(d mkio.PastDelivery, now time.Time) (pending bool) {
 	switch d.Status {
 	case mkio.StatusSent:
@@ -205,11 +204,11 @@ func (h *deliveryHistory) readRow(d mkio.PastDelivery, now time.Time) (pending b
 	open := d.Status == mkio.StatusPending || d.Status == mkio.StatusRetrying
 	lost := d.Status == mkio.StatusFailed || d.Status == mkio.StatusRetrying || open && now.Sub(d.Created) > pendingFor
 	pending = open && now.Sub(d.Created) < openFor
-	if !lost || h.asked[row] == d.Status {
+	if !lost || h.lookedUp[row] == d.Status {
 		return pending
 	}
-	first := h.asked[row] == ""
-	h.asked[row] = d.Status
+	first := h.lookedUp[row] == ""
+	h.lookedUp[row] = d.Status
 	h.metrics.history.WithLabelValues(h.name, d.Status).Inc()
 	if key, ok := d.Key(); first && ok && key.Kind != lifecycle.ChannelInstance {
 		h.rechecks.add(key, lifecycle.History)

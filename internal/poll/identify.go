@@ -42,8 +42,8 @@ func (i *identification) settled() bool {
 	return i.standing == identity.Known || i.standing == identity.Unknown
 }
 
-// question returns what answered, and up to where what the log has can tell whether it is the log's own; false where that is
-// no question.
+// question returns what answered under the project's name, and the last sequence of the events that can show whether it is
+// the log's own project; unknown is false if its identity is known.
 func (i *identification) question() (found identity.Found, upTo uint64, unknown bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -106,7 +106,7 @@ func (i *identification) compare(ctx context.Context, organisation, id string) e
 	}
 	if standing == identity.Unknown {
 		var failed error
-		note, failed = i.recorded.learn(ctx, func(n identity.Note) (identity.Note, error) { return n.WithUnknown(i.name, i.state.Horizon()), nil })
+		note, failed = i.recorded.learn(ctx, func(n identity.Note) (identity.Note, error) { return n.WithUnknown(i.name, i.eventLog.Horizon()), nil })
 		if failed != nil {
 			return failed
 		}
@@ -126,7 +126,7 @@ func judge(note identity.Note, found identity.Found, adopt bool) (identity.Stand
 // unrecorded says whether the log has no event of the project.
 func (i *identification) unrecorded() bool {
 	for _, kind := range lifecycle.Kinds() {
-		if i.held.Count(kind, i.name) > 0 {
+		if i.inventory.Count(kind, i.name) > 0 {
 			return false
 		}
 	}
@@ -134,12 +134,12 @@ func (i *identification) unrecorded() bool {
 }
 
 // recognise takes the project for the one that the log is of, because it shows a life that is recorded.
-func (i *identification) recognise(ctx context.Context, e entry, o lifecycle.Observation) error {
-	if e.fact == nil || e.fact.Life == "" || e.fact.Life != o.Life {
+func (i *identification) recognise(ctx context.Context, h head, o lifecycle.Observation) error {
+	if h.fact == nil || h.fact.Life == "" || h.fact.Life != o.Life {
 		return nil
 	}
 	found, upTo, unknown := i.question()
-	if !unknown || e.fact.Sequence > upTo {
+	if !unknown || h.fact.Sequence > upTo {
 		return nil
 	}
 	_, err := i.recorded.learn(ctx, func(n identity.Note) (identity.Note, error) {
@@ -224,7 +224,7 @@ func (i *identification) holdsDeletions(t *tally) bool {
 
 // mayEnd says whether an observation that ends a recorded life may be recorded: the project was compared after MK.IO gave
 // the answer that shows it.
-func (i *identification) mayEnd(ctx context.Context, a asked) (bool, error) {
+func (i *identification) mayEnd(ctx context.Context, a request) (bool, error) {
 	if a.identified != nil && *a.identified {
 		return true, nil
 	}
@@ -239,7 +239,7 @@ func (i *identification) mayEnd(ctx context.Context, a asked) (bool, error) {
 	return err == nil, err
 }
 
-// ends says whether a verdict would record the end of a life.
-func ends(e entry, o lifecycle.Observation, v lifecycle.Verdict) bool {
-	return e.fact != nil && (v.Outcome == lifecycle.Reborn || v.News() && lifecycle.SameState(o.State, lifecycle.StateDeleted))
+// ends says whether to record a verdict beside a head would end the recorded life.
+func ends(h head, o lifecycle.Observation, v lifecycle.Verdict) bool {
+	return h.fact != nil && (v.Outcome == lifecycle.Reborn || v.News() && lifecycle.SameState(o.State, lifecycle.StateDeleted))
 }

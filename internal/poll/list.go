@@ -9,19 +9,20 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// An errand is one of the ways to ask for a list.
+// An errand is one of the three ways to ask for a list: an active poll, a delta sweep or a full sweep. Its string is in logs
+// and names of spans.
 type errand uint8
 
 const (
 	looking  errand = iota // active poll: at its resources in motion
 	changes                // delta sweep: what changed
 	sweeping               // full sweep: all of it
-	errands
+	errands                // how many there are
 )
 
 func (e errand) String() string { return [...]string{"look", "changes", "sweep"}[e] }
 
-// A list is one list of MK.IO's, with when it is asked for and how far. Each of the two guards itself.
+// A list is one list of MK.IO's, with its schedule and its progress, each of which guards itself.
 type list struct {
 	mkio.List
 	schedule schedule
@@ -124,13 +125,13 @@ func (s *schedule) fail(e errand, now time.Time) (failures int, wait time.Durati
 	s.failures[e]++
 	wait = retryAfter(s.failures[e])
 	s.next[e] = now.Add(wait)
-	if e == sweeping { // which answers what changed as well, where a list is short
+	if e == sweeping { // a full sweep of a short list is its delta sweep too
 		s.next[changes] = later(s.next[changes], s.next[e])
 	}
 	return s.failures[e], wait
 }
 
-// finish says when the next sweep is due after one that got to its end. A list of which little is to be expected is asked
+// finish says when the next sweep is due after one that got to its end. A quiet list, on which changes are rare, is asked for
 // less and less often while its sweeps find nothing.
 func (s *schedule) finish(changed, quiet bool, p pace, now time.Time) {
 	s.mu.Lock()
@@ -155,7 +156,7 @@ func (s *schedule) soon(e errand, at time.Time) {
 	s.next[e] = earlier(s.next[e], at)
 }
 
-// awaken is soon for what changed on a list whose sweeps found nothing for long.
+// awaken brings the delta sweep of a list forward, and asks for a quiet list as often as for others again.
 func (s *schedule) awaken(at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +193,7 @@ type progress struct {
 	mu      sync.Mutex
 	base    time.Time // on MK.IO's clock: up to here changes were asked for; zero: they cannot be yet
 	swept   swept     // the last sweep that got to its end
-	tried   *uint64   // what was recorded when the next was first tried; nil: it was not yet
+	tried   *uint64   // the log's horizon when the next sweep was first tried; nil: it was not yet
 	changed bool      // something on the list was recorded since its last sweep began
 	proof   *tally    // of the last sweep that compared everything; nil: there was none
 }
@@ -201,10 +202,10 @@ type progress struct {
 type swept struct {
 	at      time.Time // when it began, on MK.IO's clock; zero: there was none
 	local   time.Time // the same, on ours
-	horizon uint64    // what was recorded when it began
+	horizon uint64    // the log's, when it began
 }
 
-// begin notes that a sweep begins, and what was recorded then.
+// begin notes that a sweep begins, and the log's horizon then.
 func (p *progress) begin(horizon uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -214,7 +215,7 @@ func (p *progress) begin(horizon uint64) {
 	}
 }
 
-// triedSince is what was recorded when the sweep that goes on was first tried, and a given horizon where that is not known.
+// triedSince is the log's horizon when the sweep under way was first tried, or the given horizon if that is not known.
 func (p *progress) triedSince(horizon uint64) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

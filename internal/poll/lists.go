@@ -12,7 +12,7 @@ import (
 
 // lists are those of a project: of all of it, and one below each parent that the log knows.
 //
-// mu guards below. It is held while the log is looked through for parents, so that of two looks the later one counts.
+// mu guards below. It is held while the log's cache is searched for parents, so that of two searches the later one counts.
 type lists struct {
 	*scope
 	whole []*list // of the whole project; they stay
@@ -100,7 +100,7 @@ func (ls *lists) findParents() {
 
 func (ls *lists) addParents(parents map[lifecycle.Key]bool, child lifecycle.Kind) {
 	for _, kind := range mkio.ParentKinds(child) {
-		for resource, fact := range ls.held.Resources(kind, ls.name) {
+		for resource, fact := range ls.inventory.Resources(kind, ls.name) {
 			stopped := child == lifecycle.LiveOutput && lifecycle.SameState(fact.State, "Stopped")
 			if stopped || lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
 				continue
@@ -110,7 +110,7 @@ func (ls *lists) addParents(parents map[lifecycle.Key]bool, child lifecycle.Kind
 			}
 		}
 	}
-	for resource, fact := range ls.held.Resources(child, ls.name) {
+	for resource, fact := range ls.inventory.Resources(child, ls.name) {
 		if lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
 			continue
 		}

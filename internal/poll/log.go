@@ -7,8 +7,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// What a poller needs of the event log lies in five small interfaces, by who needs it. One value may be all of them. Each
-// follows what any bridge records.
+// What a poller needs of the event log is in five small interfaces, by who needs it. One value may implement all of them, as
+// the publisher does. Each reflects what any bridge records.
 
 // An Observer makes of an observation the resource's next event, or none.
 type Observer interface {
@@ -57,29 +57,30 @@ type Proofs interface {
 	Proven(ctx context.Context, project string, kind lifecycle.Kind) (event.Coverage, bool, error)
 }
 
-// An entry is what the log has of a resource. It is looked up once for a row: a sweep has many.
-type entry struct {
+// A head is the recorded state of a resource, as the log's cache has it. It is looked up once for a row, because a sweep has
+// many rows.
+type head struct {
 	resource string          // its token
 	fact     *lifecycle.Fact // its last event; nil: there is none
 }
 
 // deleted says whether the resource is recorded as gone.
-func (e entry) deleted() bool {
-	return e.fact != nil && lifecycle.SameState(e.fact.State, lifecycle.StateDeleted)
+func (h head) deleted() bool {
+	return h.fact != nil && lifecycle.SameState(h.fact.State, lifecycle.StateDeleted)
 }
 
 // sequence is that of the last event; 0: there is none.
-func (e entry) sequence() uint64 {
-	if e.fact == nil {
+func (h head) sequence() uint64 {
+	if h.fact == nil {
 		return 0
 	}
-	return e.fact.Sequence
+	return h.fact.Sequence
 }
 
-// basis is the sequence that a write beside the entry rests on: 0 where nothing is recorded.
-func (e entry) basis() *uint64 {
-	if e.fact == nil {
+// basis is the sequence that a write behind the head expects: 0 if nothing is recorded.
+func (h head) basis() *uint64 {
+	if h.fact == nil {
 		return new(uint64)
 	}
-	return &e.fact.Sequence
+	return &h.fact.Sequence
 }

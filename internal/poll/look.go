@@ -10,7 +10,7 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// An activePoll looks at the resources in motion, in the way that costs the fewest requests. It has no state: see motions.
+// An activePoll asks for the resources in motion, in the way that costs the fewest requests. It has no state: see motions.
 type activePoll struct {
 	*scope
 	motions *motions
@@ -73,7 +73,8 @@ func plainWord(s string) bool {
 	return true
 }
 
-// fewMissing is how many resources that have left their state are visited rather than found among the changes.
+// fewMissing is how many resources that have left their state are visited one by one; more are looked for by a delta sweep
+// first.
 const fewMissing = 2
 
 // byState asks for the resources in each of the states, then for those that have left them.
@@ -101,8 +102,8 @@ func (p *activePoll) byState(ctx context.Context, l *list, moving []*motion, sta
 	return p.visitMissing(ctx, l, missing())
 }
 
-// visitMissing visits resources that are not in the state any more in which they are recorded, if the lists
-// can be believed. Where some of many turn out to be as they were, all are likely to.
+// visitMissing visits resources that the lists by state did not show in their recorded state. If there are many, it visits some
+// first: if those are all as they were, the lists are wrong, and the rest is not visited.
 func (p *activePoll) visitMissing(ctx context.Context, l *list, keys []lifecycle.Key) error {
 	if len(keys) <= maxContradictions {
 		return p.visitor.keys(ctx, l, keys)
@@ -110,13 +111,13 @@ func (p *activePoll) visitMissing(ctx context.Context, l *list, keys []lifecycle
 	some, rest := keys[:maxContradictions], keys[maxContradictions:]
 	before := make([]uint64, len(some))
 	for i, key := range some {
-		before[i] = p.entryOf(key).sequence()
+		before[i] = p.headOf(key).sequence()
 	}
 	if err := p.visitor.keys(ctx, l, some); err != nil {
 		return err
 	}
 	for i, key := range some {
-		if p.entryOf(key).sequence() != before[i] {
+		if p.headOf(key).sequence() != before[i] {
 			return p.visitor.keys(ctx, l, rest)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A motion is a resource that moves on by itself. Its key and parent stay.
+// A motion is a resource in motion: in an initial, transitional or deleting phase. Its key and parent do not change.
 type motion struct {
 	key    lifecycle.Key
 	parent lifecycle.Key // zero: it lies below none
@@ -21,7 +21,7 @@ type motion struct {
 
 // motions are the resources of a project in motion, as the log has them.
 //
-// mu guards them. It is held while the log is looked through for them; the patience may be asked under it.
+// mu guards byToken. It is held while the log's cache is searched for resources in motion; the patience may be asked under it.
 type motions struct {
 	*scope
 	patience *patience
@@ -40,7 +40,7 @@ func (ms *motions) update(now time.Time) {
 	defer ms.mu.Unlock()
 	found := map[string]bool{}
 	for _, kind := range ms.kinds {
-		for resource, fact := range ms.held.Moving(kind, ms.name) {
+		for resource, fact := range ms.inventory.Moving(kind, ms.name) {
 			found[resource] = true
 			m := ms.byToken[resource]
 			if m == nil {
@@ -93,8 +93,8 @@ func (ms *motions) on(l *list) (moving []*motion, due time.Time) {
 	return moving, due
 }
 
-// plan picks the cheapest way, and, where resources are visited one by one, which: those that are patient come
-// when nothing else is to be asked.
+// plan picks the cheapest way and, if resources are visited one by one, which. Those that may stay as they are for long (see
+// patient) are visited in the class of sweeps, behind more urgent requests.
 func (ms *motions) plan(l *list, moving []*motion, now time.Time) lookPlan {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -115,7 +115,7 @@ func (ms *motions) plan(l *list, moving []*motion, now time.Time) lookPlan {
 	if plan.way != each {
 		return plan
 	}
-	plan.motions = ms.pace.first(due, now)
+	plan.motions = ms.pace.pickVisits(due, now)
 	for _, m := range plan.motions {
 		class := mkio.Sweeps
 		if ms.pace.quick(m, now) {
@@ -140,33 +140,33 @@ func (ms *motions) looked(plan lookPlan, now time.Time) {
 }
 
 // stillAsRecorded notes that a resource in motion still is as it was. A stored copy says nothing of now.
-func (ms *motions) stillAsRecorded(e entry, at mkio.Moment) {
+func (ms *motions) stillAsRecorded(h head, at mkio.Moment) {
 	if at.Stored {
 		return
 	}
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
-	if m := ms.byToken[e.resource]; m != nil && m.fact.Sequence == e.sequence() {
+	if m := ms.byToken[h.resource]; m != nil && m.fact.Sequence == h.sequence() {
 		m.shown = at.From
 	}
 }
 
 // lastShown is when a poll last saw the recorded state of a resource in motion; zero where none did.
-func (ms *motions) lastShown(e entry) time.Time {
+func (ms *motions) lastShown(h head) time.Time {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
-	if m := ms.byToken[e.resource]; m != nil && m.fact.Sequence == e.sequence() {
+	if m := ms.byToken[h.resource]; m != nil && m.fact.Sequence == h.sequence() {
 		return m.shown
 	}
 	return time.Time{}
 }
 
 // modified says whether a resource is in motion and was modified since it was last seen.
-func (ms *motions) modified(e entry, at time.Time) bool {
+func (ms *motions) modified(h head, at time.Time) bool {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
-	m := ms.byToken[e.resource]
-	return m != nil && at.After(later(m.shown, e.fact.SeenBefore))
+	m := ms.byToken[h.resource]
+	return m != nil && at.After(later(m.shown, h.fact.SeenBefore))
 }
 
 func (ms *motions) forget() {

@@ -71,18 +71,18 @@ func (o *outage) answered() {
 	delete(o.said, unreached)
 }
 
-// An unlisted is why the projects cannot be listed, as far as that was said; zero: they can.
-type unlisted struct {
+// A listingFailure is why the projects cannot be listed, as it was last logged; zero: they can.
+type listingFailure struct {
 	reason string
 	said   time.Time
 }
 
 // level is that of the line about an error: one that lasts is repeated now and then.
-func (u *unlisted) level(err error, now time.Time, every time.Duration) slog.Level {
+func (u *listingFailure) level(err error, now time.Time, every time.Duration) slog.Level {
 	reason := reasonOf(err)
 	if reason == u.reason && now.Sub(u.said) < every {
 		return slog.LevelDebug
 	}
-	*u = unlisted{reason, now}
+	*u = listingFailure{reason, now}
 	return slog.LevelError
 }

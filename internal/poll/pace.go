@@ -14,8 +14,8 @@ type pace struct {
 	perMinute           int // requests of the project
 }
 
-// patientAfter is how many times its age a resource waits for its next look, for those that may stay
-// as they are for long: what is pending for an hour will not be ready in five seconds.
+// patientAfter is the part of its age in a state after which a patient resource is asked for again: an eighth. What is Pending
+// for an hour will not be ready in five seconds.
 const patientAfter = 8
 
 // interval is the time between two looks at a resource that has been in a state for some time.
@@ -31,9 +31,9 @@ func (p pace) quick(m *motion, now time.Time) bool {
 	return p.interval(m.key.Kind, m.fact.State, now.Sub(m.since)) == p.active
 }
 
-// first picks the resources to visit next, those that are new in their state before those that stay in it: no
-// more than half of the budget allows in an Active, so that new ones soon have their turn.
-func (p pace) first(due []*motion, now time.Time) []*motion {
+// pickVisits picks the resources to visit next, those that are new in their state before those that stay in it. It picks no
+// more than half of the budget allows in an Active, so that new ones are soon visited.
+func (p pace) pickVisits(due []*motion, now time.Time) []*motion {
 	slices.SortStableFunc(due, func(a, b *motion) int { return b.since.Compare(a.since) })
 	quick := 0
 	for _, m := range due {
@@ -41,7 +41,7 @@ func (p pace) first(due []*motion, now time.Time) []*motion {
 			quick++
 		}
 	}
-	most := max(quick, maxStates, int(p.active.Minutes()*float64(p.perMinute)/2))
+	most := max(quick, maxConcurrent, int(p.active.Minutes()*float64(p.perMinute)/2))
 	return due[:min(len(due), most)]
 }
 
@@ -70,9 +70,9 @@ func pagesOf(count int) int { return count/mkio.PageSize + 1 }
 // onePage says whether a list is so short that it costs nothing more to ask for all of it.
 func onePage(count int) bool { return pagesOf(count) == 1 }
 
-// respite is the shortest time between two sweeps that deletions ask for: a sweep costs as much as it has
-// pages.
-func (p pace) respite(count int) time.Duration { return p.active * time.Duration(pagesOf(count)) }
+// sweepPause is the shortest time between two sweeps that 404s of single resources ask for. It grows with the pages of the
+// list, which are what a sweep costs.
+func (p pace) sweepPause(count int) time.Duration { return p.active * time.Duration(pagesOf(count)) }
 
 // A way is how resources in motion are looked at.
 type way uint8

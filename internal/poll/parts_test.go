@@ -22,7 +22,7 @@ func (*stillLog) Horizon() uint64  { return 1 }
 
 func newTestScope(log *bridgetest.Buffer, state Log) *scope {
 	return &scope{
-		name: "p", state: state, pace: pace{active: 5 * time.Second, sweep: time.Minute, full: time.Hour, perMinute: 1000},
+		name: "p", eventLog: state, pace: pace{active: 5 * time.Second, sweep: time.Minute, full: time.Hour, perMinute: 1000},
 		log: slog.New(slog.NewTextHandler(log, nil)), metrics: newMetrics(), advice: func(error) string { return "" },
 		wake: make(chan struct{}, 1),
 	}
@@ -55,10 +55,10 @@ func TestTheBreakerOpensForWhatConcernsEveryList(t *testing.T) {
 			if got := b.trip(tt.err, now, time.Minute); got != tt.want {
 				t.Errorf("%s: tripped %t", tt.name, got)
 			}
-			if until, open := b.holds(now); open != tt.want || open && until != now.Add(time.Minute) {
+			if until, open := b.blocked(now); open != tt.want || open && until != now.Add(time.Minute) {
 				t.Errorf("%s: open %t until %s", tt.name, open, until)
 			}
-			if _, open := b.holds(now.Add(time.Minute)); open {
+			if _, open := b.blocked(now.Add(time.Minute)); open {
 				t.Errorf("%s: open after its time", tt.name)
 			}
 		})
@@ -88,14 +88,14 @@ func TestTheBreakerIsOpenForAsLongAsTheLogIsAway(t *testing.T) {
 	b := &breaker{scope: newTestScope(&lines, log)}
 	now := time.Now()
 	for range 3 {
-		until, open := b.holds(now)
+		until, open := b.blocked(now)
 		if !open {
 			t.Fatal("closed while the log is away")
 		}
 		now = until
 	}
 	log.trouble = nil
-	if _, open := b.holds(now); open {
+	if _, open := b.blocked(now); open {
 		t.Error("open though the log is back")
 	}
 }

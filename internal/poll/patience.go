@@ -24,7 +24,7 @@ type patience struct {
 	kinds   map[lifecycle.Kind]*absences
 }
 
-// An absence is a resource that was found gone and waits to be confirmed.
+// An absence is a deletion that waits: of a resource that was found gone and is to be asked for again.
 type absence struct {
 	since    time.Time // when it was found gone, on our monotonic clock
 	sequence uint64    // of its recorded state
@@ -33,7 +33,7 @@ type absence struct {
 
 // absences are those of one kind. The counts are since something began to wait.
 type absences struct {
-	waiting, recorded, back int
+	waiting, recorded, back int                         // deletions that wait, that were recorded, and resources that are back
 	warned                  int                         // how many waited when it was last logged
 	lately                  map[lifecycle.Key]time.Time // recorded without waiting, and when
 }
@@ -94,8 +94,9 @@ func (w *patience) count(kind lifecycle.Kind, gone []lifecycle.Key, alive living
 	return n*partGone > lives, lives
 }
 
-// withhold has resources that were found gone wait where the suspects, which are they and those of which it is unclear, are
-// too many, and says whether it did. Otherwise it counts them as recorded, and the caller records them.
+// withhold makes the deletions of resources that were found gone wait if the suspects are too many, and says whether it did.
+// The suspects are these resources and those of which it is unclear whether they exist. If they are not too many, withhold
+// counts the deletions as recorded, and the caller records them.
 func (w *patience) withhold(kind lifecycle.Kind, gone map[lifecycle.Key]absence, suspects []lifecycle.Key, alive living) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

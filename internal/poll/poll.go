@@ -41,7 +41,7 @@ type Config struct {
 	DeletePatience time.Duration
 	Rule           string     // the webhook rule whose delivery history is looked through
 	KeepRule       RuleKeeper // nil: the rule is somebody else's business
-	Adopt          bool       // what answers first for each project is the log's own, whatever is recorded
+	Adopt          bool       // what answers first for each project becomes the log's own, whatever is recorded
 	// Advise says what to do about an error, in the words of whoever configured the poller; nil: nobody does. See errors.go
 	// for those of this package; others are of packages mkio, identity and of the network.
 	Advise func(error) string
@@ -80,7 +80,7 @@ func (p *Poller) Run(ctx context.Context) {
 	defer running.Wait()
 	started := map[string]context.CancelFunc{}
 	var warned time.Time
-	var listing unlisted
+	var listing listingFailure
 	p.loadIdentity(ctx)
 	for {
 		warned = p.warnOfToken(time.Now(), warned)
@@ -92,7 +92,7 @@ func (p *Poller) Run(ctx context.Context) {
 			p.metrics.failed("", "projects", err)
 			p.Logger.Log(ctx, listing.level(err, time.Now(), p.Full), "MK.IO does not tell all its projects; those that are known are polled on", "error", err, "do", p.advice(err))
 		} else {
-			listing = unlisted{}
+			listing = listingFailure{}
 			for name, stop := range started {
 				if !slices.Contains(projects, name) {
 					p.Logger.Warn("the project is not among MK.IO's active projects any more and is polled no longer", "project", name)
@@ -163,15 +163,15 @@ func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 	return mkio.ActiveProjects(all), err
 }
 
-// Told hears of each event that any bridge records. What it put in motion is looked at from now on, and one
-// that a webhook told nudges the poller: where one thing changed, others are likely to have.
+// Told is called with each event that any bridge records. A resource that is in motion by it is polled from now on. An event of
+// a webhook also brings delta sweeps forward: where one resource changed, others are likely to have changed.
 func (p *Poller) Told(key lifecycle.Key, fact lifecycle.Fact) {
 	if project := p.project(key.Project); project != nil {
 		project.recorded(key, fact)
 	}
 }
 
-// Ask has a resource looked at as soon as the budget allows: at once where its project is polled here, else when it will be.
+// Ask adds a resource to the recheck queue of its project: now if the project is polled here, else once it is.
 func (p *Poller) Ask(key lifecycle.Key) {
 	p.mu.Lock()
 	project := p.projects[key.Project]

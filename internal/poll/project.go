@@ -52,7 +52,7 @@ func newProject(p *Poller, name string) *project {
 			rechecks: &rechecker{scope: s, queue: rechecks, lists: lists, visitor: visitor, breaker: breaker},
 			full:     full, deltas: deltas,
 			active: &activePoll{scope: s, motions: motions, visitor: visitor, deltas: deltas, sweeps: full},
-			epoch:  s.state.Epoch(),
+			epoch:  s.eventLog.Epoch(),
 		},
 	}
 	project.chores = project.choresOf(p, outage)
@@ -115,7 +115,7 @@ func (p *project) run(ctx context.Context) {
 	p.scheduler.run(ctx)
 }
 
-// recorded hears of an event of the project. One that a webhook told nudges what it suggests has changed.
+// recorded is [Poller.Told] for an event of the project.
 func (p *project) recorded(key lifecycle.Key, fact lifecycle.Fact) {
 	p.patience.recorded(key, fact)
 	if fact.Delivery != "" {

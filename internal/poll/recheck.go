@@ -20,7 +20,7 @@ type recheck struct {
 	next  time.Time
 	tries int
 	busy  bool
-	// patient is for one that waits for long, and that another replaces.
+	// patient is for one that waits for long (afterItsEnd): an urgent one replaces it.
 	patient bool
 }
 
@@ -49,8 +49,8 @@ func (q *recheckQueue) add(key lifecycle.Key, via lifecycle.Via) {
 	}
 }
 
-// overtaken asks again for a resource of which something was recorded while MK.IO was asked, or of
-// which MK.IO showed an old record.
+// overtaken asks again for a resource, later and later, because the answer was overtaken: an event of the resource was recorded
+// while MK.IO was asked, or MK.IO showed an old record.
 func (q *recheckQueue) overtaken(key lifecycle.Key) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -66,8 +66,8 @@ func (q *recheckQueue) overtaken(key lifecycle.Key) {
 	r.next = time.Now().Add(q.pace.active << (r.tries - 1))
 }
 
-// afterItsEnd asks again for a resource that is recorded as gone and that MK.IO shows, once that would mean that its life
-// goes on. Another request for it may come before.
+// afterItsEnd asks again for a resource that is recorded as Deleted and that MK.IO shows. It waits for staysEnded: until then the
+// answer may be of a replica that lags, and after it the resource lives. Another recheck of it may come before.
 func (q *recheckQueue) afterItsEnd(key lifecycle.Key, staysEnded time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

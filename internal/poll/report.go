@@ -19,9 +19,9 @@ type reporter struct {
 	rechecks *recheckQueue
 }
 
-// An asked is the circumstances of a request: what was recorded before it, and when MK.IO took its answer.
-type asked struct {
-	horizon uint64
+// A request is what the reporter must know of one request to MK.IO: what was recorded before it, and when MK.IO made the answer.
+type request struct {
+	horizon uint64 // the log's, before the request
 	moment  mkio.Moment
 	via     lifecycle.Via
 	tally   *tally // of the sweep that asked; nil: none did
@@ -30,64 +30,64 @@ type asked struct {
 	identified *bool
 }
 
-// show gives the log what an answer showed of a resource.
-func (r *reporter) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.Observation, a asked) error {
-	return r.showBeside(ctx, l, r.entryOf(row.Key), row, o, a)
+// show makes the observation of what an answer showed of a resource, and has it recorded if it is news.
+func (r *reporter) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.Observation, a request) error {
+	return r.showBeside(ctx, l, r.headOf(row.Key), row, o, a)
 }
 
-// showBeside is show for a resource whose entry was looked up since the answer was there.
-func (r *reporter) showBeside(ctx context.Context, l *list, e entry, row mkio.Row, o lifecycle.Observation, a asked) error {
-	if e.sequence() > a.horizon {
+// showBeside is show for a resource whose head was looked up after the answer came.
+func (r *reporter) showBeside(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, a request) error {
+	if h.sequence() > a.horizon {
 		r.rechecks.overtaken(row.Key)
 		return nil
 	}
 	if err := r.identity.refused(); err != nil {
 		return err
 	}
-	if err := r.identity.recognise(ctx, e, o); err != nil {
+	if err := r.identity.recognise(ctx, h, o); err != nil {
 		return err
 	}
-	o.Via, o.Basis = a.via, e.basis()
-	o.SeenAfter, o.SeenBefore = r.seenAfter(l, row.Key, e, a.moment), a.moment.To
+	o.Via, o.Basis = a.via, h.basis()
+	o.SeenAfter, o.SeenBefore = r.seenAfter(l, row.Key, h, a.moment), a.moment.To
 	o.Stored, o.Clock = a.moment.Stored, a.moment.Clock
 	if o.State != lifecycle.StateDeleted && !o.Stored {
 		r.patience.shown(row.Key)
 	}
-	verdict, current := r.observer.Compare(e.resource, o)
+	verdict, current := r.observer.Compare(h.resource, o)
 	switch {
 	case !current:
 		r.rechecks.overtaken(row.Key)
 		return nil
 	case !verdict.News():
-		r.noNews(e, o, verdict, a)
+		r.noNews(h, o, verdict, a)
 		return nil
 	}
-	if ends(e, o, verdict) {
+	if ends(h, o, verdict) {
 		if may, err := r.identity.mayEnd(ctx, a); !may {
 			return err
 		}
 	}
-	return r.record(ctx, l, e, row, o, a)
+	return r.record(ctx, l, h, row, o, a)
 }
 
 // noNews notes an observation that is not recorded.
-func (r *reporter) noNews(e entry, o lifecycle.Observation, verdict lifecycle.Verdict, a asked) {
+func (r *reporter) noNews(h head, o lifecycle.Observation, verdict lifecycle.Verdict, a request) {
 	r.metrics.seen(o, verdict)
 	switch {
 	case verdict.Outcome == lifecycle.Repeat:
-		r.motions.stillAsRecorded(e, a.moment)
-	case e.deleted():
-		r.rechecks.afterItsEnd(o.Key, e.fact.StaysEnded(a.moment.To))
+		r.motions.stillAsRecorded(h, a.moment)
+	case h.deleted():
+		r.rechecks.afterItsEnd(o.Key, h.fact.StaysEnded(a.moment.To))
 	}
 	a.tally.judged(o.Key.Kind, verdict)
 }
 
-// record gives the log an observation that is news beside an entry.
-func (r *reporter) record(ctx context.Context, l *list, e entry, row mkio.Row, o lifecycle.Observation, a asked) error {
+// record has an observation recorded that is news beside the head.
+func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, a request) error {
 	if o.State == lifecycle.StateDeleted {
 		o.Source, o.Subject, _ = mkio.Path(row.Key) // its record says nothing of its end
 	} else {
-		o.Discovered = e.fact == nil && r.first.before(row.Key.Kind, o.Created)
+		o.Discovered = h.fact == nil && r.first.before(row.Key.Kind, o.Created)
 		row.AddRecord(&o)
 	}
 	verdict, err := r.observer.Observe(ctx, o)
@@ -107,27 +107,28 @@ func (r *reporter) record(ctx context.Context, l *list, e entry, row mkio.Row, o
 }
 
 // seenAfter is the last moment at which MK.IO still showed the recorded state, before an answer; zero where it is not known.
-func (r *reporter) seenAfter(l *list, key lifecycle.Key, e entry, now mkio.Moment) time.Time {
-	last := r.lastShown(l, key, e)
+func (r *reporter) seenAfter(l *list, key lifecycle.Key, h head, now mkio.Moment) time.Time {
+	last := r.lastShown(l, key, h)
 	if last.After(now.From) {
 		return time.Time{} // the clocks are too coarse to tell
 	}
 	return last
 }
 
-// lastShown is seenAfter without an answer to hold it against. What waits was not on the last sweeps of its list.
-func (r *reporter) lastShown(l *list, key lifecycle.Key, e entry) time.Time {
-	if e.fact == nil {
+// lastShown is seenAfter before it is compared with the time of an answer. A resource whose deletion waits was not on the last
+// sweeps of its list, so what it was then is kept.
+func (r *reporter) lastShown(l *list, key lifecycle.Key, h head) time.Time {
+	if h.fact == nil {
 		return time.Time{}
 	}
-	if found, waits := r.patience.find(key); waits && found.sequence == e.fact.Sequence {
+	if found, waits := r.patience.find(key); waits && found.sequence == h.fact.Sequence {
 		return found.shown
 	}
-	last := later(e.fact.SeenBefore, r.motions.lastShown(e))
+	last := later(h.fact.SeenBefore, r.motions.lastShown(h))
 	if l == nil {
 		return last
 	}
-	if swept := l.progress.last(); e.fact.Sequence <= swept.horizon {
+	if swept := l.progress.last(); h.fact.Sequence <= swept.horizon {
 		last = later(last, swept.at)
 	}
 	return last

@@ -21,10 +21,10 @@ type troubles struct {
 	first error
 }
 
-// maxTroubles is how many resources may fail that were asked for before it is taken for the trouble of all.
+// maxTroubles is how many resources may fail, of those that were asked for one by one, before the whole errand fails.
 const maxTroubles = 20
 
-// note takes down the trouble of one resource, and returns an error that is not of one alone.
+// note counts an error that may be of one resource alone and returns nil. It returns any other error, and one that is too many.
 func (t *troubles) note(err error) error {
 	if err == nil || !ofOne(err) {
 		return err
@@ -35,8 +35,8 @@ func (t *troubles) note(err error) error {
 	return nil
 }
 
-// add takes down the trouble of one resource that costs no request, so that any number leaves the others as they are, and
-// returns how many there are.
+// add counts the error of one resource, and returns how many there are. Used by itself, for rows that cost no request, it lets
+// any number fail.
 func (t *troubles) add(err error) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -89,13 +89,14 @@ func (s *scope) tellTroubles(l *list, e errand, t *troubles) bool {
 	return true
 }
 
-// maxStates is how many resources are asked for side by side, and heldRows how many rows may wait for their state.
+// maxConcurrent is how many resources an errand asks for side by side, and heldRows how many rows may wait for their state.
 const (
-	maxStates = 8
-	heldRows  = 4096
+	maxConcurrent = 8
+	heldRows      = 4096
 )
 
-// A rowShower shows the rows of a list while it is walked. Where rows do not show their states, it asks for them.
+// A rowShower gives the rows of a list to the reporter while the list is walked. If rows do not show their states, it asks for
+// them.
 type rowShower struct {
 	reporter *reporter
 	list     *list
@@ -104,8 +105,8 @@ type rowShower struct {
 
 	ctx      context.Context
 	group    *errgroup.Group
-	room     chan struct{}
-	slots    chan struct{}
+	room     chan struct{} // a token for each row that waits for its state: heldRows
+	slots    chan struct{} // a token for each request under way: maxConcurrent
 	troubles troubles
 }
 
@@ -113,7 +114,7 @@ func (r *reporter) newShower(ctx context.Context, l *list, class mkio.Class) *ro
 	group, ctx := errgroup.WithContext(ctx)
 	return &rowShower{
 		reporter: r, list: l, class: class, ctx: ctx, group: group,
-		room: make(chan struct{}, heldRows), slots: make(chan struct{}, maxStates),
+		room: make(chan struct{}, heldRows), slots: make(chan struct{}, maxConcurrent),
 	}
 }
 
@@ -125,20 +126,20 @@ func (s *rowShower) wait(err error) error {
 	return err
 }
 
-// show shows a row beside its entry in the log, or has its state asked for where it must be. The error is one that ends the walk.
-func (s *rowShower) show(row mkio.Row, e entry, a asked) error {
+// show gives a row with its head to the reporter, or has the state of the row asked for if it must be. An error ends the walk.
+func (s *rowShower) show(row mkio.Row, h head, a request) error {
 	r := s.reporter
 	switch {
-	case row.Shows && isBack(row, e):
+	case row.Shows && isBack(row, h):
 		s.tally.differs(row.Key.Kind, false)
 		r.rechecks.add(row.Key, lifecycle.Poll)
 		return nil
 	case row.Shows:
-		return s.troubles.note(r.showBeside(s.ctx, s.list, e, row, row.Observation(), a))
+		return s.troubles.note(r.showBeside(s.ctx, s.list, h, row, row.Observation(), a))
 	case !s.list.Stateless():
 		s.troubles.add(fmt.Errorf("the record of %s shows no state", row.Key))
 		return nil
-	case !r.needsState(row, e):
+	case !r.needsState(row, h):
 		s.tally.rests(row.Key.Kind)
 		return nil
 	}
@@ -163,7 +164,7 @@ func (s *rowShower) askLater(row mkio.Row, listed mkio.Moment) error {
 
 func (s *rowShower) askState(row mkio.Row, listed mkio.Moment) error {
 	r := s.reporter
-	a := asked{horizon: r.state.Horizon(), via: lifecycle.Poll, tally: s.tally}
+	a := request{horizon: r.eventLog.Horizon(), via: lifecycle.Poll, tally: s.tally}
 	state, moment, err := r.client.State(s.ctx, s.class, row.Key)
 	if mkio.IsNotFound(err) {
 		return nil // it went meanwhile: the next sweep finds out
@@ -176,24 +177,24 @@ func (s *rowShower) askState(row mkio.Row, listed mkio.Moment) error {
 	return r.show(s.ctx, s.list, row, o, a)
 }
 
-// isBack says whether a row shows what is recorded as Deleted, and not another life of it. A list may lag behind
-// what was deleted, so that is believed of the resource's own address alone.
-func isBack(row mkio.Row, e entry) bool {
-	return e.deleted() && (e.fact.Life == "" || row.Life == "" || e.fact.Life == row.Life)
+// isBack says whether a row shows a resource that is recorded as Deleted, and not, as far as is known, another life of its name.
+// A list may lag behind a deletion, so only the resource's own address is believed in that.
+func isBack(row mkio.Row, h head) bool {
+	return h.deleted() && (h.fact.Life == "" || row.Life == "" || h.fact.Life == row.Life)
 }
 
-// needsState says whether the state of a row that does not show it must be asked for: it is new, or another
-// life, or deleted as far as is known, or told by a delivery, or in motion and was modified since it was last seen. What is in motion is
-// looked at anyway, some time, and what is at rest stays so.
-func (r *reporter) needsState(row mkio.Row, e entry) bool {
-	fact := e.fact
+// needsState says whether the state of a row that does not show it must be asked for: the resource is new, or another life, or
+// recorded as Deleted, or was last recorded by a delivery, or is in motion and was modified since it was last seen. Otherwise
+// the active poll asks for it some time if it is in motion, and if it is at rest it stays so.
+func (r *reporter) needsState(row mkio.Row, h head) bool {
+	fact := h.fact
 	switch {
-	case fact == nil, e.deleted():
+	case fact == nil, h.deleted():
 		return true
 	case fact.Life != row.Life && fact.Life != "" && row.Life != "":
 		return true
 	case fact.Delivery != "": // MK.IO delivers nothing of such kinds: who has the webhook secret may have made it up
 		return true
 	}
-	return r.motions.modified(e, row.Modified)
+	return r.motions.modified(h, row.Modified)
 }

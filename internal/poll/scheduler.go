@@ -32,7 +32,7 @@ type scheduler struct {
 
 	// Of the goroutine of run.
 	epoch  uint64 // of the log that everything was compared with
-	looked uint64 // the horizon of the log when motions and parents were last looked up
+	looked uint64 // the horizon of the log when motions and parents were last updated
 }
 
 // run starts what is due until the context ends, and waits for what is under way.
@@ -57,11 +57,11 @@ func (s *scheduler) start(ctx context.Context) time.Time {
 	if s.identity.refused() != nil {
 		return now.Add(s.pace.sweep) // the identityWatch rouses the scheduler when that is over
 	}
-	if until, yes := s.breaker.holds(now); yes {
+	if until, yes := s.breaker.blocked(now); yes {
 		return until
 	}
 	s.beginAgain()
-	if horizon := s.state.Horizon(); horizon != s.looked || s.looked == 0 {
+	if horizon := s.eventLog.Horizon(); horizon != s.looked || s.looked == 0 {
 		s.looked = horizon
 		s.motions.update(now)
 		s.lists.findParents()
@@ -76,7 +76,7 @@ func (s *scheduler) start(ctx context.Context) time.Time {
 
 // beginAgain has everything compared anew when the log is another one.
 func (s *scheduler) beginAgain() {
-	epoch := s.state.Epoch()
+	epoch := s.eventLog.Epoch()
 	if epoch == s.epoch {
 		return
 	}
@@ -151,7 +151,7 @@ func (s *scheduler) startList(ctx context.Context, l *list, now time.Time) time.
 	return later(next, now.Add(shortest))
 }
 
-// begin starts an errand, in a trace of its own: what it sees for the first time has its beginning there.
+// begin starts an errand, in a trace of its own, which is the origin of the events that it records.
 func (s *scheduler) begin(ctx context.Context, l *list, e errand, do func(context.Context) error) {
 	if !l.schedule.begin(e) {
 		return

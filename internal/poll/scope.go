@@ -10,26 +10,26 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// A scope is what all parts of a project share: which project, whom to ask and tell, and how often. Nothing in it changes.
+// A scope is what all parts of a project share: the project's name, the client, the log, and the pace. Nothing in it changes.
 type scope struct {
-	name    string
-	kinds   []lifecycle.Kind // that are polled
-	pace    pace
-	client  *mkio.Client
-	state   Log
-	heads   Heads
-	held    Inventory
-	log     *slog.Logger
-	tracer  tracing.Tracer
-	metrics *metrics
-	advice  func(error) string
-	wake    chan struct{} // holds one token when the scheduler has something new to look at
+	name      string
+	kinds     []lifecycle.Kind // that are polled
+	pace      pace
+	client    *mkio.Client
+	eventLog  Log
+	heads     Heads
+	inventory Inventory
+	log       *slog.Logger
+	tracer    tracing.Tracer
+	metrics   *metrics
+	advice    func(error) string
+	wake      chan struct{} // holds one token when the scheduler has something new to look at
 }
 
 func newScope(p *Poller, name string) *scope {
 	return &scope{
 		name: name, kinds: p.Kinds, pace: pace{p.Active, p.Sweep, p.Full, p.Client.PerMinute()},
-		client: p.Client, state: p.Log, heads: p.Heads, held: p.Inventory,
+		client: p.Client, eventLog: p.Log, heads: p.Heads, inventory: p.Inventory,
 		log: p.Logger.With("project", name), tracer: p.Tracer, metrics: p.metrics, advice: p.advice,
 		wake: make(chan struct{}, 1),
 	}
@@ -43,10 +43,10 @@ func (s *scope) rouse() {
 	}
 }
 
-// entryOf looks up a resource in the log.
-func (s *scope) entryOf(key lifecycle.Key) entry { return s.entryOfToken(s.heads.Token(key)) }
+// headOf looks up the head of a resource in the log's cache.
+func (s *scope) headOf(key lifecycle.Key) head { return s.headOfToken(s.heads.Token(key)) }
 
-func (s *scope) entryOfToken(resource string) entry { return entry{resource, s.heads.Last(resource)} }
+func (s *scope) headOfToken(resource string) head { return head{resource, s.heads.Last(resource)} }
 
 // keyOf is bounded in time: it may have to read the log.
 func (s *scope) keyOf(resource string) (lifecycle.Key, error) {
@@ -59,7 +59,7 @@ func (s *scope) keyOf(resource string) (lifecycle.Key, error) {
 func (s *scope) count(l *list) int {
 	n := 0
 	for _, kind := range l.Kinds {
-		n += s.held.Count(kind, s.name)
+		n += s.inventory.Count(kind, s.name)
 	}
 	return n
 }

@@ -24,7 +24,7 @@ type fullSweeps struct {
 
 // sweep compares a whole list with the log, and notes what that proves.
 func (s *fullSweeps) sweep(ctx context.Context, l *list, class mkio.Class) error {
-	t := newTally(s.state)
+	t := newTally(s.eventLog)
 	err := s.compare(ctx, l, class, t)
 	s.coverage.prove(ctx, l, t, err)
 	return err
@@ -41,7 +41,7 @@ func (s *fullSweeps) compare(ctx context.Context, l *list, class mkio.Class, t *
 	if err := s.confirmGone(ctx, l, walk.seen, done.horizon, t); err != nil {
 		return err
 	}
-	if s.state.Epoch() != t.epoch {
+	if s.eventLog.Epoch() != t.epoch {
 		return errAnotherLog
 	}
 	t.from, t.to = done.local.UTC(), time.Now().UTC()
@@ -105,7 +105,7 @@ func (w *sweepWalk) pages(ctx context.Context) error {
 		return fmt.Errorf("no path leads to the list of %s", l)
 	}
 	for first := true; pages.More(); first = false {
-		a := asked{horizon: s.state.Horizon(), via: lifecycle.Poll, tally: w.tally, identified: new(bool)}
+		a := request{horizon: s.eventLog.Horizon(), via: lifecycle.Poll, tally: w.tally, identified: new(bool)}
 		page, err := pages.Next(ctx, w.class, l.List)
 		if mkio.IsNotFound(err) && l.below() && first {
 			w.began = mkio.MomentOf(err).From
@@ -139,13 +139,13 @@ func (w *sweepWalk) begin(ctx context.Context, at time.Time) error {
 }
 
 // rows shows the rows of a page.
-func (w *sweepWalk) rows(page mkio.Page, a asked) error {
+func (w *sweepWalk) rows(page mkio.Page, a request) error {
 	w.unreadable += page.Unreadable
 	for _, row := range page.Rows {
-		e := w.sweeps.entryOf(row.Key)
-		w.seen[e.resource] = true
+		h := w.sweeps.headOf(row.Key)
+		w.seen[h.resource] = true
 		w.tally.resources(row.Key.Kind, 1)
-		if err := w.shower.show(row, e, a); err != nil {
+		if err := w.shower.show(row, h, a); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ type tally struct {
 type span struct {
 	from, to time.Time // on our clock, as are those of records
 	horizon  uint64    // of the log when it began
-	epoch    uint64    // the same
+	epoch    uint64    // of the log when it began
 }
 
 // counts are those of one kind.
@@ -47,11 +47,11 @@ func (t *tally) add(kind lifecycle.Kind, c counts) {
 // resources counts what MK.IO listed, or the log knew.
 func (t *tally) resources(kind lifecycle.Kind, n int) { t.add(kind, counts{resources: n}) }
 
-// rests counts one whose state was not asked for again.
+// rests counts a resource whose state was not asked for again.
 func (t *tally) rests(kind lifecycle.Kind) { t.add(kind, counts{rested: 1}) }
 
-// judged counts one by what became of the sight of it. A repeat is as the log has it: somebody else may have recorded it
-// while it was asked for.
+// judged counts a resource by what became of the observation of it. A repeat is no difference to the log, though another bridge
+// or a webhook may have recorded it while it was asked for.
 func (t *tally) judged(kind lifecycle.Kind, v lifecycle.Verdict) {
 	if v.News() || v.Outcome == lifecycle.Late || v.Outcome == lifecycle.Conflict {
 		t.differs(kind, v.News())

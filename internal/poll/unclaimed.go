@@ -7,8 +7,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// unclaimed holds resources to be asked about whose project is not polled here: it is not yet, or by another bridge, which
-// may die before it asks. What is older than a full sweep is of no use, for that compares every resource.
+// unclaimed holds rechecks of projects that are not polled here: not yet, or by another bridge, which may die before it asks. A
+// recheck that is older than Full is dropped, because a full sweep has compared every resource since.
 //
 // mu guards keys; nothing is called under it.
 type unclaimed struct {

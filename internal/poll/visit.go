@@ -28,7 +28,7 @@ type visit struct {
 
 // visit asks for one resource.
 func (v *visitor) visit(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via, class mkio.Class) error {
-	a := asked{horizon: v.state.Horizon(), via: via}
+	a := request{horizon: v.eventLog.Horizon(), via: via}
 	var state string
 	stateless := l != nil && l.Stateless()
 	if stateless {
@@ -37,9 +37,9 @@ func (v *visitor) visit(ctx context.Context, l *list, key lifecycle.Key, via lif
 		if err != nil {
 			return v.absent(l, key, err)
 		}
-		e := v.entryOf(key)
-		if e.fact != nil && e.fact.Sequence <= a.horizon && lifecycle.SameState(e.fact.State, state) {
-			v.motions.stillAsRecorded(e, a.moment)
+		h := v.headOf(key)
+		if h.fact != nil && h.fact.Sequence <= a.horizon && lifecycle.SameState(h.fact.State, state) {
+			v.motions.stillAsRecorded(h, a.moment)
 			return nil // its record would tell nothing
 		}
 	}
@@ -59,7 +59,7 @@ func (v *visitor) visit(ctx context.Context, l *list, key lifecycle.Key, via lif
 	return v.reporter.show(ctx, l, sight.Row, o, a)
 }
 
-// traced visits a resource that is to be asked for again, in a trace of its own.
+// traced visits a resource for a recheck, in a trace of its own.
 func (v *visitor) traced(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via) error {
 	ctx, span := v.tracer.Root(ctx, "poll resource")
 	err := v.visit(ctx, l, key, via, mkio.Urgent)
@@ -75,7 +75,7 @@ func (v *visitor) traced(ctx context.Context, l *list, key lifecycle.Key, via li
 func (v *visitor) all(ctx context.Context, l *list, visits []visit) error {
 	var trouble troubles
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(maxStates)
+	group.SetLimit(maxConcurrent)
 	for _, one := range visits {
 		group.Go(func() error { return trouble.note(v.visit(ctx, l, one.key, lifecycle.Poll, one.class)) })
 	}
@@ -84,7 +84,7 @@ func (v *visitor) all(ctx context.Context, l *list, visits []visit) error {
 	return err
 }
 
-// keys visits resources that are to be found out about at once.
+// keys visits resources in the most urgent class.
 func (v *visitor) keys(ctx context.Context, l *list, keys []lifecycle.Key) error {
 	visits := make([]visit, len(keys))
 	for i, key := range keys {
@@ -93,14 +93,14 @@ func (v *visitor) keys(ctx context.Context, l *list, keys []lifecycle.Key) error
 	return v.all(ctx, l, visits)
 }
 
-// absent takes a 404 for the hint that it is: a sweep finds out.
+// absent takes a 404 as a hint only: it brings the next sweep of the list forward, which finds out. It returns other errors.
 func (v *visitor) absent(l *list, key lifecycle.Key, err error) error {
 	if !mkio.IsNotFound(err) || l == nil {
 		return err
 	}
-	if e := v.entryOf(key); e.fact == nil || e.deleted() {
+	if h := v.headOf(key); h.fact == nil || h.deleted() {
 		return nil
 	}
-	l.schedule.soon(sweeping, later(time.Now(), l.progress.last().local.Add(v.pace.respite(v.count(l)))))
+	l.schedule.soon(sweeping, later(time.Now(), l.progress.last().local.Add(v.pace.sweepPause(v.count(l)))))
 	return nil
 }

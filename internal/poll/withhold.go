@@ -61,7 +61,7 @@ func (c *confirmation) askOthers(ctx context.Context, gone []lifecycle.Key) erro
 		return err
 	}
 	there, asked, all := 0, 0, slices.Clone(gone)
-	for keys := range slices.Chunk(others, maxStates) {
+	for keys := range slices.Chunk(others, maxConcurrent) {
 		missing, shown, err := c.askThese(ctx, keys)
 		if err != nil {
 			return err
@@ -84,8 +84,8 @@ func (c *confirmation) askOthers(ctx context.Context, gone []lifecycle.Key) erro
 func (c *confirmation) others(ctx context.Context) ([]lifecycle.Key, error) {
 	s := c.sweeps
 	var found []lifecycle.Key
-	for _, resource := range s.held.Tokens(c.kind, s.name) {
-		if e := s.entryOfToken(resource); e.fact == nil || e.deleted() {
+	for _, resource := range s.inventory.Tokens(c.kind, s.name) {
+		if h := s.headOfToken(resource); h.fact == nil || h.deleted() {
 			continue
 		}
 		key, err := s.heads.KeyOf(ctx, resource)
@@ -105,7 +105,7 @@ func (c *confirmation) others(ctx context.Context) ([]lifecycle.Key, error) {
 func (c *confirmation) askThese(ctx context.Context, keys []lifecycle.Key) (gone []lifecycle.Key, there int, err error) {
 	missing, shown := make([]bool, len(keys)), atomic.Int64{}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(maxStates)
+	group.SetLimit(maxConcurrent)
 	for i, key := range keys {
 		group.Go(func() error {
 			sight, err := c.sweeps.client.Get(ctx, mkio.Changes, key)
@@ -126,17 +126,17 @@ func (c *confirmation) askThese(ctx context.Context, keys []lifecycle.Key) (gone
 	return chosen(keys, missing), int(shown.Load()), err
 }
 
-// absences are what is to be remembered of resources that were found gone.
+// absences are what the patience keeps of resources that were found gone.
 func (c *confirmation) absences(gone []lifecycle.Key) map[lifecycle.Key]absence {
 	s := c.sweeps
 	found := make(map[lifecycle.Key]absence, len(gone))
 	for _, key := range gone {
-		if e := s.entryOf(key); e.fact != nil {
+		if h := s.headOf(key); h.fact != nil {
 			fact, missing := c.missing[key]
 			if !missing {
-				fact = *e.fact
+				fact = *h.fact
 			}
-			found[key] = absence{sequence: fact.Sequence, shown: s.reporter.lastShown(s.lists.of(key), key, e)}
+			found[key] = absence{sequence: fact.Sequence, shown: s.reporter.lastShown(s.lists.of(key), key, h)}
 		}
 	}
 	return found
@@ -146,14 +146,14 @@ func (c *confirmation) absences(gone []lifecycle.Key) map[lifecycle.Key]absence 
 // a failed one recorded makes a large deletion no smaller.
 func (c *confirmation) alive(lately map[lifecycle.Key]time.Time) int {
 	s, n := c.sweeps, 0
-	for _, resource := range s.held.Tokens(c.kind, s.name) {
-		e := s.entryOfToken(resource)
-		if e.fact != nil && !e.deleted() && (e.fact.Sequence <= c.horizon || e.fact.Transition > 1) {
+	for _, resource := range s.inventory.Tokens(c.kind, s.name) {
+		h := s.headOfToken(resource)
+		if h.fact != nil && !h.deleted() && (h.fact.Sequence <= c.horizon || h.fact.Transition > 1) {
 			n++
 		}
 	}
 	for key := range lately {
-		if s.entryOf(key).deleted() {
+		if s.headOf(key).deleted() {
 			n++
 		}
 	}
