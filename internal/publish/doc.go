@@ -6,7 +6,7 @@
 // there is no table of what was seen, nothing to keep in step, and any number of bridges may
 // run on one stream.
 //
-// What is remembered (known.go) is a cache: it may be stale or empty without harm. A write that rests
+// The cache of heads (heads.go) is no more than a cache: it may be stale or empty without harm. A write that rests
 // on a stale memory is refused by the stream, and one that rests on no memory is looked up first where
 // the stream forgets. That a webhook becomes no event rests on the stream alone; that a poll does not may
 // rest on memory, for the next look shows the same again.
