@@ -5,9 +5,9 @@ SHELL := bash
 
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 # What runs goroutines of its own: the race detector has nothing to find in the rest.
-CONCURRENT := ./cmd/bridge ./examples/notify ./internal/admin ./internal/audit ./internal/broker ./internal/edge \
+CONCURRENT := ./cmd/bridge ./examples/notify ./internal/admin ./internal/audit ./internal/broker ./internal/doctor ./internal/edge \
 	./internal/eventlog ./internal/ingest ./internal/mkio/mkiofake ./internal/poll ./internal/publish ./internal/replay \
-	./internal/rule ./internal/streams ./internal/tail ./internal/tracing
+	./internal/rule ./internal/streams ./internal/tail ./internal/tracing ./internal/wait
 PLATFORMS := darwin/arm64 linux/arm64 freebsd/amd64 windows/amd64
 FUZZTIME ?= 1m
 SOAK_DIR ?= $(or $(TMPDIR),/tmp)/mkio-bridge-soak

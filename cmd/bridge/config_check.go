@@ -38,7 +38,7 @@ func (m *mistakes) add(name, format string, args ...any) {
 	*m = append(*m, fmt.Errorf("%s_%s: %s", prefix, name, fmt.Sprintf(format, args...)))
 }
 
-// A report is told each mistake, as [mistakes.add] is.
+// A report collects the mistakes, as [mistakes.add] does.
 type report func(name, format string, args ...any)
 
 // checkListeners checks who can reach the bridge, and by what.

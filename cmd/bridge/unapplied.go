@@ -94,7 +94,7 @@ func (f *keptFlags) each(ctx context.Context, log *eventlog.Log, do func(eventlo
 	return false, errors.Join(wrong...)
 }
 
-// sequenceOf reads an argument.
+// sequenceOf parses an argument as the sequence of a message: a whole number from 1.
 func sequenceOf(argument string) (uint64, error) {
 	n, err := strconv.ParseUint(argument, 10, 64)
 	if err != nil || n == 0 {

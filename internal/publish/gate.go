@@ -9,7 +9,7 @@ import (
 
 // A gate is shut while a stream cannot be written. Who comes then is refused at once: to wait for an answer that
 // does not come holds a request, its body and its sender, and finds out nothing new. The first write without an
-// answer shuts it, and those that wait for their turn behind it leave. The guard (guard.go) finds out when JetStream
+// answer shuts it, and those that wait for their turn behind it leave. The watchdog (watchdog.go) finds out when JetStream
 // stores again and opens it, whether or not deliveries come.
 type gate struct {
 	stream string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -157,17 +158,23 @@ func (w *Watcher) recreate(ctx context.Context, missing []string) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, recreateTime)
 	defer cancel()
-	err := Ensure(ctx, w.js, w.config)
-	if _, ok := errors.AsType[unfit](err); err != nil && !ok {
-		w.log.Error("a stream is missing and cannot be made again; it is tried again", "error", err)
-		return false
-	}
-	for _, name := range missing {
-		if name == w.config.Names.EventStream() {
-			w.log.Error("the event log was missing and was made again: the log begins anew, and what it held is lost", "stream", name)
+	for _, want := range w.config.all() {
+		if !slices.Contains(missing, want.Name) {
 			continue
 		}
-		w.log.Error("a stream was missing and was made again", "stream", name)
+		err := ensureAlone(ctx, w.js, want, w.config)
+		if _, other := errors.AsType[unfit](err); other {
+			continue // somebody created it with another configuration, of which the next survey tells
+		}
+		if err != nil {
+			w.log.Error("a stream is missing and cannot be made again; it is tried again", "stream", want.Name, "error", err)
+			return false
+		}
+		if want.Name == w.config.Names.EventStream() {
+			w.log.Error("the event log was missing and was made again: the log begins anew, and what it held is lost", "stream", want.Name)
+			continue
+		}
+		w.log.Error("a stream was missing and was made again", "stream", want.Name)
 	}
 	return true
 }
