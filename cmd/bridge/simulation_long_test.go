@@ -4,9 +4,9 @@ package main
 
 import "testing"
 
-// The simulations at their full length. Every change runs a day or some hours of each.
+// The simulations at their full length. The unit tests run a day or some hours of each.
 
-func TestLongWeekWithLostDeliveries(t *testing.T) { loseDeliveries(t, 7) }
+func TestSoakAWeekWithLostDeliveries(t *testing.T) { loseDeliveries(t, 7) }
 
 func TestLongDaysWithRestarts(t *testing.T) { restartOften(t, 2) }
 

@@ -267,6 +267,7 @@ func TestAClockThatIsSetBackHidesNothingForLong(t *testing.T) {
 // Of a long list only what changed is asked for. What is on it after its recorded end is asked for again, and does not wait
 // for the next full sweep.
 func TestAnEndThatWasNoneDoesNotWaitForTheNextFullSweep(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		for n := range 1500 {
 			w.mkio.Create(w.key(lifecycle.Job, "t", strconv.Itoa(n)), "Finished")

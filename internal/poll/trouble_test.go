@@ -238,6 +238,7 @@ func TestAListThatIsRefusedSilencesNoOther(t *testing.T) {
 }
 
 func TestAClockThatIsAheadHidesNoChange(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		for n := range 1500 { // more than a page, so that changes are asked for
 			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprint(n)), "Finished")

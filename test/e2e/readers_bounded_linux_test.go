@@ -22,14 +22,14 @@ const chartMemory = 512
 // share is how much of the undisturbed rate of deliveries, which is measured before and after, is left beside readers.
 func share(t *testing.T, l *load, sort, addr string, readers int, during time.Duration) float64 {
 	t.Helper()
-	before := l.during(3 * time.Second)
+	before := l.during(2 * time.Second)
 	stop := startReaders(t, sort, addr, readers)
 	beside := l.during(during)
 	stop()
 	if failed := l.failed.Load(); failed > 0 {
 		t.Errorf("%d deliveries failed", failed)
 	}
-	after := l.during(3 * time.Second)
+	after := l.during(2 * time.Second)
 	left := 2 * beside / (before + after)
 	t.Logf("%s: %.0f deliveries a second before, %.0f beside %d readers, %.0f after, so %.2f is left; at most %d MiB", sort, before, beside, readers, after, left, peakMemory(t, l.to.PID()))
 	return left
@@ -49,7 +49,7 @@ func TestReadersWhoDoNotReadAreBounded(t *testing.T) {
 	p.StopWell()
 }
 
-func TestAFloodOfGetsLeavesDeliveriesTheirRate(t *testing.T) {
+func TestSoakAFloodOfGetsLeavesDeliveriesTheirRate(t *testing.T) {
 	p := bridgetest.StartBridge(t, secretEnv, "BRIDGE_SYNC=2s")
 	l := newLoad(t, p, 1000)
 	l.count(8_000)
@@ -59,7 +59,7 @@ func TestAFloodOfGetsLeavesDeliveriesTheirRate(t *testing.T) {
 	p.StopWell()
 }
 
-func TestSlowReadersOfV1AreBounded(t *testing.T) {
+func TestSoakSlowReadersOfV1AreBounded(t *testing.T) {
 	p := bridgetest.StartBridge(t, secretEnv, smallMemory, "BRIDGE_SYNC=2s")
 	l := newLoad(t, p, 4000)
 	l.count(10_000)
