@@ -12,14 +12,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"mkio-bridge/internal/streams"
 )
 
 // A committer puts messages into the log, each behind the sequence that it expects ([event.Message.Expect]).
 //
 // A log that syncs its disk once a message takes a few thousand messages a second, whoever sends them and however many
-// are on their way. Of an atomic batch it syncs the whole. So where batches are faster ([pace]), writes go in rounds: one
+// are in flight. Of an atomic batch it syncs the whole. So where batches are faster ([pace]), writes go in rounds: one
 // round is under way, and who comes meanwhile is of the next. A round of few goes one by one, a round of more as one
 // batch. Where they are not everybody writes at once, for a batch costs the server more than its messages. Nobody ever
 // waits for a round to fill.
@@ -27,14 +25,13 @@ import (
 // The server refuses a batch as a whole, and does not say for which message. Its writes are then tried one by one:
 // nothing was stored, and a conflict is of one resource alone.
 type committer struct {
-	js jetstream.JetStream
-	nc *nats.Conn
+	js   jetstream.JetStream
+	nc   *nats.Conn
+	pace pace
 
-	mu      sync.Mutex
-	waiting []*waiter       // of the next round
-	rounds  bool            // one is under way
-	singles *sync.WaitGroup // single writes outside rounds, but for those that rounds waited for already
-	pace    pace
+	mu      sync.Mutex // guards what follows
+	waiting []*waiter  // of the next round
+	rounds  bool       // they are made
 }
 
 // A waiter is a write of a round, and where its end is told.
@@ -57,27 +54,23 @@ const (
 	mostInBatch = 64 << 10 // bytes of a message: what is larger gains little, and would need room for a batch's headers
 )
 
-func newCommitter(nc *nats.Conn, js jetstream.JetStream) *committer {
-	return &committer{nc: nc, js: js, singles: &sync.WaitGroup{}}
+// send returns the sequence of a message when JetStream has acknowledged it; then it has done with the message. Two
+// writes of one resource must not be in flight at once.
+func (c *committer) send(ctx context.Context, msg *nats.Msg) (sequence uint64, err error) {
+	timed, batch := c.pace.begin(time.Now())
+	if batch && msg.Size() <= mostInBatch {
+		sequence, err = c.join(ctx, msg)
+	} else {
+		sequence, err = c.one(ctx, msg)
+	}
+	c.pace.end(timed, time.Now(), err == nil)
+	return sequence, err
 }
 
-// send returns the sequence of a message when JetStream has acknowledged it; then it has done with the message. Two
-// writes of one resource must not be on their way at once.
-func (c *committer) send(ctx context.Context, msg *nats.Msg) (uint64, error) {
-	c.mu.Lock()
-	if !c.pace.batches(time.Now()) || msg.Size() > mostInBatch {
-		c.pace.began()
-		singles := c.singles
-		singles.Add(1)
-		defer singles.Done()
-		c.mu.Unlock()
-		sequence, err := c.one(ctx, msg)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.pace.ended(time.Now(), err == nil)
-		return sequence, err
-	}
+// join makes a write with the next round.
+func (c *committer) join(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	me := &waiter{ctx, msg, make(chan written, 1)}
+	c.mu.Lock()
 	c.waiting = append(c.waiting, me)
 	if !c.rounds {
 		c.rounds = true
@@ -92,34 +85,21 @@ func (c *committer) send(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	}
 }
 
-// run makes rounds while somebody waits. The first comes behind the single writes that are on their way: the server
-// takes one after the other, and what waits there says nothing of what a round takes. Those that begin meanwhile, for they
-// are large or batches have ended, are not waited for: there may always be one.
+// run makes rounds while somebody waits.
 func (c *committer) run() {
-	c.mu.Lock()
-	before := c.singles
-	c.singles = &sync.WaitGroup{}
-	c.mu.Unlock()
-	before.Wait()
-	for {
-		c.mu.Lock()
-		round := c.next()
-		c.rounds = len(round) > 0
-		single := len(round) < leastBatch || c.pace.compares()
-		c.mu.Unlock()
-		switch {
-		case len(round) == 0:
-			return
-		case single:
+	for round := c.next(); len(round) > 0; round = c.next() {
+		if len(round) < leastBatch {
 			c.oneByOne(round)
-		default:
+		} else {
 			c.batch(round)
 		}
 	}
 }
 
-// next takes the writes of a round, but those that nobody waits for any longer; the caller holds the lock.
+// next takes the writes of a round, but those that nobody waits for any longer. Where there are none, rounds end.
 func (c *committer) next() []*waiter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var round []*waiter
 	for len(c.waiting) > 0 && len(round) < mostBatch {
 		if w := c.waiting[0]; w.ctx.Err() == nil {
@@ -127,12 +107,12 @@ func (c *committer) next() []*waiter {
 		}
 		c.waiting = c.waiting[1:]
 	}
+	c.rounds = len(round) > 0
 	return round
 }
 
 // oneByOne makes a round of single writes, which are on their way together.
 func (c *committer) oneByOne(round []*waiter) {
-	began := time.Now()
 	var group sync.WaitGroup
 	for _, w := range round {
 		group.Go(func() {
@@ -141,11 +121,6 @@ func (c *committer) oneByOne(round []*waiter) {
 		})
 	}
 	group.Wait()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(round) >= crowd {
-		c.pace.single = time.Since(began) / time.Duration(len(round))
-	}
 }
 
 // one makes a single write.
@@ -157,12 +132,11 @@ func (c *committer) one(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	return ack.Sequence, nil
 }
 
-// batch makes a round of one atomic batch. What a refusal costs counts as the batch's time: where bridges are told the
-// same at the same time, most batches may be refused.
+// batch makes a round of one atomic batch. Where bridges are told the same at the same time, most batches may be refused:
+// then they are slower, and the pace has it.
 func (c *committer) batch(round []*waiter) {
 	ctx, cancel := context.WithTimeout(context.Background(), ackWait)
 	defer cancel()
-	began := time.Now()
 	last, err := c.sendBatch(ctx, round)
 	if _, answered := errors.AsType[*jetstream.APIError](err); answered || errors.Is(err, nats.ErrMaxPayload) {
 		for _, w := range round {
@@ -171,18 +145,11 @@ func (c *committer) batch(round []*waiter) {
 			}
 		}
 		c.oneByOne(round)
-	} else {
-		for _, w := range slices.Backward(round) {
-			w.done <- written{last, err}
-			last-- // they follow each other in the log
-		}
+		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err == nil || streams.Conflicted(err) {
-		c.pace.batched(len(round), time.Since(began), time.Now())
-	} else { // it takes no batches, or none now
-		c.pace.rest(time.Now())
+	for _, w := range slices.Backward(round) {
+		w.done <- written{last, err}
+		last-- // they follow each other in the log
 	}
 }
 

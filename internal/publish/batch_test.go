@@ -38,7 +38,7 @@ func bridges(t *testing.T, count int) []*Publisher {
 func slowed(t *testing.T) (*Publisher, jetstream.JetStream) {
 	t.Helper()
 	p := bridges(t, 1)[0]
-	p.committer.pace = pace{batching: true, single: time.Hour}
+	p.committer.pace.batching = true
 	return p, p.js
 }
 
@@ -117,36 +117,7 @@ func TestAConflictInABatchHarmsNoNeighbour(t *testing.T) {
 	}
 }
 
-// TestBatchesThatConflictAreLetBe has another bridge be told the same a moment before: each batch is refused, and costs
-// more than single writes do.
-func TestBatchesThatConflictAreLetBe(t *testing.T) {
-	p, js := slowed(t)
-	other := New(p.nc, js, Config{Names: p.names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)})
-	for i, err := range observeAll(other, leastBatch) {
-		if err != nil {
-			t.Fatalf("job %d: %v", i, err)
-		}
-	}
-	for i := range 2 * trial {
-		round := roundOf(t, p, leastBatch)
-		p.committer.mu.Lock()
-		went := p.committer.pace.batching
-		p.committer.pace.compares()
-		p.committer.mu.Unlock()
-		if !went {
-			return
-		}
-		p.committer.batch(round)
-		for _, w := range round {
-			if end := <-w.done; !streams.Conflicted(end.err) {
-				t.Fatalf("round %d: %v", i, end.err)
-			}
-		}
-	}
-	t.Errorf("batches go on: %s a message in a batch, %s by itself", p.committer.pace.batch, p.committer.pace.single)
-}
-
-// TestAServerThatTakesNoBatches has the log refuse them: what was sent is written one by one, and batches are let be.
+// TestAServerThatTakesNoBatches has the log refuse them: what was sent is written one by one.
 func TestAServerThatTakesNoBatches(t *testing.T) {
 	p, js := slowed(t)
 	stream, err := js.Stream(t.Context(), p.names.EventStream())
@@ -165,11 +136,6 @@ func TestAServerThatTakesNoBatches(t *testing.T) {
 	}
 	if all, batched := storedIn(t, js, p); all != 100 || batched != 0 {
 		t.Errorf("%d events, %d of them in batches", all, batched)
-	}
-	p.committer.mu.Lock()
-	defer p.committer.mu.Unlock()
-	if p.committer.pace.batches(time.Now()) {
-		t.Error("batches go on")
 	}
 }
 
@@ -198,81 +164,13 @@ func TestALostAnswerOfABatch(t *testing.T) {
 
 // TestWhoLeavesIsNotWaitedFor has somebody leave before its round: the others' writes are made.
 func TestWhoLeavesIsNotWaitedFor(t *testing.T) {
-	c := &committer{}
+	var c committer
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	stays := &waiter{ctx: t.Context()}
 	c.waiting = []*waiter{{ctx: gone}, stays, {ctx: gone}}
 	if round := c.next(); len(round) != 1 || round[0] != stays || len(c.waiting) != 0 {
 		t.Errorf("the round is %v, and %v wait still", round, c.waiting)
-	}
-}
-
-func TestPaceFindsOutWhatIsFaster(t *testing.T) {
-	const us = time.Microsecond
-	for _, test := range []struct {
-		name          string
-		inFlight      int
-		single, batch time.Duration // a message
-		want          bool
-	}{
-		{"a sync for each message", 64, 240 * us, 80 * us, true},
-		{"no syncs", 64, 26 * us, 20 * us, false},
-		{"no syncs, on a machine that is busy", 64, 200 * us, 400 * us, false},
-		{"few writes at a time", 4, 240 * us, 80 * us, false},
-	} {
-		p, now := pace{}, time.Now()
-		for range test.inFlight {
-			p.began()
-		}
-		for range 1000 {
-			if p.batches(now) {
-				now = now.Add(32 * test.batch)
-				p.compares()
-				p.batched(32, 32*test.batch, now)
-				continue
-			}
-			now = now.Add(test.single)
-			p.began()
-			p.ended(now, true)
-		}
-		if p.batching != test.want {
-			t.Errorf("%s: batching is %v, %s a single message, %s in a batch", test.name, p.batching, p.single, p.batch)
-		}
-	}
-}
-
-// TestPaceEndsATrialThatComesToNothing has too few writes to make a batch of.
-func TestPaceEndsATrialThatComesToNothing(t *testing.T) {
-	now := time.Now()
-	p := pace{single: time.Millisecond, inFlight: 64}
-	if !p.batches(now) {
-		t.Fatal("nothing was tried")
-	}
-	if now = now.Add(2 * trialTime); p.batches(now) {
-		t.Error("the trial goes on")
-	}
-	if now = now.Add(trialRest / 2); p.batches(now) {
-		t.Error("it is tried again at once")
-	}
-	if now = now.Add(trialRest); !p.batches(now) {
-		t.Error("it is never tried again")
-	}
-}
-
-// TestPaceGoesBackToSingleWrites has a server that syncs no more.
-func TestPaceGoesBackToSingleWrites(t *testing.T) {
-	p, now := pace{batching: true, single: 240 * time.Microsecond, batch: 80 * time.Microsecond}, time.Now()
-	for p.rounds = 1; !p.compares(); {
-		p.batched(32, 32*80*time.Microsecond, now)
-	}
-	if !p.batching {
-		t.Fatal("batches ended while they were faster")
-	}
-	p.single = 26 * time.Microsecond
-	p.batched(32, 32*80*time.Microsecond, now)
-	if p.batching {
-		t.Error("batches go on, though single writes are faster")
 	}
 }
 

@@ -1,91 +1,89 @@
 package publish
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
-// A pace knows whether batches are faster than single writes. It is measured, for nothing tells how a server syncs: how
-// many writes are acknowledged in a while in which many are on their way, against the time of a batch by its messages.
-// Where single writes are slow batches are tried, and stay if they are faster.
+// A pace knows whether writes are faster in batches or each by itself. It is measured, for nothing tells how a server
+// syncs: while many writes are in flight the faster way is timed for a while, then a few go the other way, and the faster
+// of the two goes on.
 type pace struct {
-	inFlight int
-	from     time.Time     // since when many were on their way, all the time; zero: they are not
-	acked    int           // since then
-	single   time.Duration // for a message; 0: not known
-	batch    time.Duration // for a message, smoothed; 0: not tried
+	mu       sync.Mutex
+	batching bool // the faster way is in batches
+	trying   bool // the other way is being timed
 
-	batching bool
-	rounds   int       // batches since the trial began
-	retry    time.Time // when to try batches again
-	until    time.Time // the end of the trial; zero when it is over
+	inFlight int
+	turn     int       // counts the changes between the two ways
+	before   int       // writes in flight that began before the last change
+	since    time.Time // the first write of this turn that counts
+	counted  int       // since then
+	took     time.Duration
+	usual    time.Duration // what a write took the faster way
 }
 
 const (
-	crowd     = 8                      // so many on their way are many
-	slow      = 100 * time.Microsecond // for a message: a server that syncs each is slower, one that does not is faster as a rule
-	window    = 50 * time.Millisecond  // acknowledgements come in bursts
-	trial     = 8                      // batches
-	trialTime = time.Second            // at most, where there are too few writes for so many batches
-	trialRest = 10 * time.Second       // after one that failed
-	compared  = 128                    // of so many batches one goes one by one, to see how fast that is now
+	usualTime = 2 * time.Second // the faster way, before the other is tried
+	tried     = 128             // writes that are enough to compare
 )
 
-// batches says whether writes go in rounds now.
-func (p *pace) batches(now time.Time) bool {
-	switch {
-	case !p.batching && p.single > slow && p.inFlight >= leastBatch && now.After(p.retry):
-		p.batching, p.rounds, p.batch, p.until = true, 0, 0, now.Add(trialTime)
-	case p.batching && !p.until.IsZero() && now.After(p.until):
-		p.judge(now)
-	}
-	return p.batching
+// A timedWrite is a write in flight.
+type timedWrite struct {
+	began  time.Time
+	beside int // so many were in flight, itself included
+	turn   int
+	counts bool
 }
 
-// compares says whether a round that could go as a batch goes one by one all the same.
-func (p *pace) compares() bool {
-	p.rounds++
-	return p.rounds%compared == 0
+// begin notes a write that begins, and says whether it goes in a batch. Where few are in flight there are no batches, so
+// that their time says nothing.
+func (p *pace) begin(now time.Time) (w timedWrite, batch bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inFlight++
+	w = timedWrite{began: now, beside: p.inFlight, turn: p.turn, counts: p.before == 0 && p.inFlight >= leastBatch}
+	if w.counts && p.since.IsZero() {
+		p.since = now
+	}
+	return w, p.batching != p.trying
 }
 
-// batched takes the time of a batch.
-func (p *pace) batched(messages int, took time.Duration, now time.Time) {
-	each := took / time.Duration(messages)
-	if p.batch == 0 {
-		p.batch = each
-	}
-	p.batch += (each - p.batch) / trial
-	if p.rounds >= trial {
-		p.judge(now)
-	}
-}
-
-// judge ends a trial, or batches that are not faster any more.
-func (p *pace) judge(now time.Time) {
-	p.until = time.Time{}
-	if p.batch == 0 || p.batch > p.single {
-		p.rest(now)
-	}
-}
-
-// rest ends batches for a while.
-func (p *pace) rest(now time.Time) {
-	p.batching, p.until, p.from, p.retry = false, time.Time{}, time.Time{}, now.Add(trialRest)
-}
-
-// began notes a single write that is on its way.
-func (p *pace) began() { p.inFlight++ }
-
-// ended notes the end of a single write.
-func (p *pace) ended(now time.Time, stored bool) {
-	switch {
-	case p.inFlight < crowd || !stored:
-		p.from = time.Time{}
-	case p.from.IsZero():
-		p.from, p.acked = now, 0
-	default:
-		p.acked++
-		if took := now.Sub(p.from); took >= window {
-			p.single = took / time.Duration(p.acked)
-			p.from, p.acked = now, 0
-		}
-	}
+// end notes the end of a write. The server stores one write after the other, so it took its share of the time.
+func (p *pace) end(w timedWrite, now time.Time, stored bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.inFlight--
+	switch {
+	case w.turn != p.turn:
+		p.before--
+	case w.counts && stored:
+		p.counted++
+		p.took += now.Sub(w.began) / time.Duration(w.beside)
+		p.choose(now)
+	}
+}
+
+// choose changes to the other way when enough is known of this one; the caller holds the lock.
+func (p *pace) choose(now time.Time) {
+	if p.counted < tried || !p.trying && now.Sub(p.since) < usualTime {
+		return
+	}
+	each := p.took / time.Duration(p.counted)
+	switch {
+	case !p.trying:
+		p.usual = each
+		p.change()
+	case each < p.usual: // what was tried is usual from now on
+		p.batching, p.trying = !p.batching, false
+	default:
+		p.change()
+	}
+	p.since, p.counted, p.took = time.Time{}, 0, 0
+}
+
+// change sends the writes to come the other way; the caller holds the lock.
+func (p *pace) change() {
+	p.trying = !p.trying
+	p.turn++
+	p.before = p.inFlight
 }

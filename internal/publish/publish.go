@@ -69,7 +69,7 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		byArrival: c.ByArrival,
 		turns:     turns{queues: map[string][]chan struct{}{}},
 		reader:    newReader(js, c.Names),
-		committer: newCommitter(nc, js),
+		committer: &committer{nc: nc, js: js},
 		metrics:   newMetrics(),
 		ledger:    newLedger(),
 	}
