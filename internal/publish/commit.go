@@ -13,8 +13,8 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// commit writes the resource's next event behind the place it is known to be at.
-func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Observation, at place) (stored place, err error) {
+// commit writes the resource's next event, with the expected sequence of the given head.
+func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Observation, at head) (stored head, err error) {
 	ctx, span := p.tracer.Produce(ctx, "publish")
 	var id string
 	defer func() { endPublish(span, p.names.EventStream(), id, o, stored, err) }()
@@ -26,43 +26,43 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	encoder.Origin, encoder.Span = event.Trace(tracing.Origin(ctx)), event.Trace(tracing.Here(ctx))
 	m := messages.Get().(*event.Message)
 	if err := encoder.Encode(m, o, at.fact, time.Now()); err != nil {
-		return place{}, encodeError{err}
+		return head{}, encodeError{err}
 	}
 	m.Expect(p.names.EventStream(), p.names.Filter(resource), at.expect)
 	publishing, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	asked := time.Now()
-	// THE COMMIT POINT. Before the acknowledgement nothing has happened: whoever told us tells again,
-	// or the next poll shows it. After it the event is real: a crash here loses our answer
-	// and our memory of it, and the same observation then reads as a repeat.
+	// THE COMMIT POINT. Before the acknowledgement nothing is promised: MK.IO delivers again, or the next poll shows the same.
+	// After it the event is stored: a crash here loses only our answer and the cached head, and the same observation is then
+	// a duplicate.
 	sequence, err := p.committer.send(publishing, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload})
 	if err != nil {
 		p.metrics.unacked(o, err)
-		return place{}, troubleOf(ctx, fmt.Errorf("publish to %s: %w", m.Subject, err))
+		return head{}, troubleOf(ctx, fmt.Errorf("publish to %s: %w", m.Subject, err))
 	}
-	p.watchdog.gate.worked()
+	p.watchdog.logBreaker.worked()
 	p.follower.noteEnd(sequence)
 	p.metrics.acked(o, asked)
 	id = m.ID
-	fact := m.Fact // by itself: the message becomes another
+	fact := m.Fact // a copy: the message is reused
 	fact.Sequence = sequence
 	recycle(m)
-	stored = place{fact: &fact, expect: sequence}
+	stored = head{fact: &fact, expect: sequence}
 	p.heads.put(resource, stored)
 	p.reader.recent.put(earlier{resource, fact, at.expect})
 	return stored, nil
 }
 
-// messages are those whose room can be used again: they were acknowledged, so nobody reads them any longer.
+// messages is a pool of acknowledged messages, which nobody reads any longer: their buffers can be reused.
 var messages = sync.Pool{New: func() any { return new(event.Message) }}
 
-// mostRoom is how many bytes a payload may take up for its room to be used again. One that has grown does not shrink: in
+// maxReused is the largest payload buffer, in bytes, that goes back to the pool. A buffer that has grown does not shrink: in
 // time each would have the size of the largest record there was.
-const mostRoom = 64 << 10
+const maxReused = 64 << 10
 
-// recycle leaves the room of a message to the next.
+// recycle returns a message to the pool.
 func recycle(m *event.Message) {
-	if cap(m.Payload) <= mostRoom {
+	if cap(m.Payload) <= maxReused {
 		messages.Put(m)
 	}
 }

@@ -11,10 +11,11 @@ import (
 // decideCached decides by the cached head of a resource where the cache is enough, and by the stream where it is not. It
 // returns the head that the verdict rests on.
 //
-// News may rest on the cache: a write behind a wrong head is refused. But a log that forgets does not refuse a second first
-// event: whether there was one the state bucket tells. And a webhook that becomes no event must not rest on the cache,
-// for nobody would deliver it again. A poll may: the cache follows the log, and the next poll shows the same again.
-func (p *Publisher) decideCached(ctx context.Context, resource string, o lifecycle.Observation, cached place) (lifecycle.Verdict, place, error) {
+// News may rest on the cache, because the stream refuses a write behind a wrong head. There is one exception: a log that
+// forgets (trims) does not refuse a second first event, so the state bucket is asked whether the resource had one. That a
+// webhook becomes no event must not rest on the cache, because nobody would deliver it again. For a poll (it has a Basis) it
+// may: the cache follows the log, and the next poll shows the same again.
+func (p *Publisher) decideCached(ctx context.Context, resource string, o lifecycle.Observation, cached head) (lifecycle.Verdict, head, error) {
 	if cached.fact == nil && p.follower.trims.Load() {
 		return p.decideFresh(ctx, resource, o, nil)
 	}
@@ -30,7 +31,7 @@ func (p *Publisher) decideCached(ctx context.Context, resource string, o lifecyc
 
 // decideFresh decides by the head that the stream has now. failed is the error of the write before, nil where there was
 // none or it succeeded.
-func (p *Publisher) decideFresh(ctx context.Context, resource string, o lifecycle.Observation, failed error) (lifecycle.Verdict, place, error) {
+func (p *Publisher) decideFresh(ctx context.Context, resource string, o lifecycle.Observation, failed error) (lifecycle.Verdict, head, error) {
 	at, err := p.look(ctx, resource)
 	if err != nil {
 		return lifecycle.Verdict{}, at, errors.Join(failed, err)
@@ -38,9 +39,9 @@ func (p *Publisher) decideFresh(ctx context.Context, resource string, o lifecycl
 	return p.refine(ctx, resource, o, at, at.decide(o))
 }
 
-// refine looks at what a head alone does not say: what an earlier event tells already is a repeat, and what no evidence
-// orders is taken in order of arrival where nobody can be asked.
-func (p *Publisher) refine(ctx context.Context, resource string, o lifecycle.Observation, at place, verdict lifecycle.Verdict) (lifecycle.Verdict, place, error) {
+// refine corrects a verdict by what the head alone does not show. An observation that an earlier event already recorded is a
+// duplicate. An observation that no evidence orders is taken in order of arrival, if MK.IO cannot be asked.
+func (p *Publisher) refine(ctx context.Context, resource string, o lifecycle.Observation, at head, verdict lifecycle.Verdict) (lifecycle.Verdict, head, error) {
 	if verdict.MayBeRecorded(at.fact, o) {
 		most := maxEarlier
 		if verdict.News() {
@@ -54,17 +55,17 @@ func (p *Publisher) refine(ctx context.Context, resource string, o lifecycle.Obs
 			return lifecycle.Verdict{Outcome: lifecycle.Repeat, Why: "an earlier event tells it"}, at, nil
 		}
 	}
-	// A channel instance has no address to ask. What is retried does not arrive: it came long ago.
+	// A channel instance has no address to ask. A retried delivery arrived long ago, so its order of arrival says nothing.
 	if !o.Retried && (p.byArrival || o.Key.Kind == lifecycle.ChannelInstance) {
 		verdict = verdict.ByArrival()
 	}
 	return verdict, at, nil
 }
 
-// confirm returns the head of a resource as it is now, given the cached one. JetStream's API, which reads go through, has a queue that readers can fill; a write that must be refused has
-// not, and its refusal says at which sequence the resource's last event is. Only where that is not the one that is
-// remembered has it to be read.
-func (p *Publisher) confirm(ctx context.Context, resource string, at place) (place, error) {
+// confirm returns the head of a resource as it is now, given the cached one. It avoids a read where it can, because reads go
+// through the queue of JetStream's API, which readers can fill. Instead it sends a write that the stream must refuse, and the
+// refusal has the sequence of the resource's last event. The head is read only if that is not the cached sequence.
+func (p *Publisher) confirm(ctx context.Context, resource string, at head) (head, error) {
 	if at.fact == nil || at.expect == 0 {
 		return p.look(ctx, resource)
 	}
@@ -78,16 +79,16 @@ func (p *Publisher) confirm(ctx context.Context, resource string, at place) (pla
 	return at, nil
 }
 
-// look reads where the resource stands from the stream, and remembers it.
-func (p *Publisher) look(ctx context.Context, resource string) (place, error) {
+// look reads the head of a resource from the stream, and corrects the cache by it.
+func (p *Publisher) look(ctx context.Context, resource string) (head, error) {
 	asked := p.heads.sequence(resource)
 	at, err := p.reader.last(ctx, resource)
 	if err != nil {
-		return place{}, err
+		return head{}, err
 	}
 	if at.fact != nil && at.expect == 0 && !p.follower.trims.Load() {
 		// It cannot have aged out: nothing may be written behind what the log does not have.
-		return place{}, trouble{fmt.Errorf("%s has event %d of %s, and the log, which keeps everything, does not: the log is another one, or has lost it", p.names.StateStream(), at.fact.Sequence, resource)}
+		return head{}, trouble{fmt.Errorf("%s has event %d of %s, and the log, which keeps everything, does not: the log is another one, or has lost it", p.names.StateStream(), at.fact.Sequence, resource)}
 	}
 	if at.fact == nil {
 		p.heads.remove(resource, asked)
@@ -95,7 +96,7 @@ func (p *Publisher) look(ctx context.Context, resource string) (place, error) {
 	}
 	p.heads.put(resource, at)
 	if here := p.heads.get(resource); here.fact != nil && here.fact.Sequence == at.fact.Sequence {
-		at.again = here.again // which the stream does not hold
+		at.flappedAt = here.flappedAt // only the cache has it
 	}
 	return at, nil
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Drop takes a delivery from those that became no event, when the log tells it by now. One that is not there any more
-// is dropped. Every error wraps [ErrUnavailable].
+// Drop deletes a delivery from MKIO_UNAPPLIED, at a sequence of that stream: the caller found that the log has it by now. If
+// the delivery is not there any more, that is no error. Every error wraps [ErrUnavailable].
 func (p *Publisher) Drop(ctx context.Context, sequence uint64) error {
 	stream := p.names.UnappliedStream()
 	dropping, cancel := context.WithTimeout(ctx, ackWait)

@@ -28,8 +28,8 @@ func permanent(err error) bool {
 	return answered && !streams.Conflicted(err)
 }
 
-// unanswered says whether JetStream let a write wait until the end. Nobody waits for it again: whoever told us
-// tells again, and finds out what became of it.
+// unanswered says whether a write waited for JetStream until its deadline. The write is not tried again here: MK.IO delivers
+// again, or the next poll shows the same, and that finds out what became of it.
 func unanswered(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
 // troubled says whether an error is JetStream's trouble.
@@ -44,8 +44,8 @@ type readError struct{ error }
 
 func (r readError) Unwrap() error { return r.error }
 
-// unread says whether an error is of a read.
-func unread(err error) bool {
+// readFailed says whether an error is a [readError].
+func readFailed(err error) bool {
 	_, ok := errors.AsType[readError](err)
 	return ok
 }
@@ -61,8 +61,8 @@ const (
 	codeHeaderTooLarge  jetstream.ErrorCode = 10097
 )
 
-// troubleOf marks an error of a request as trouble, unless it is an answer, or a matter of the one message. That
-// who asked has left, or has waited too long elsewhere, is no trouble either.
+// troubleOf marks the error of a request as trouble, unless it is a conflict or concerns this one message only. It is no
+// trouble either if the caller's context ended: the caller left, or had waited too long elsewhere.
 func troubleOf(ctx context.Context, err error) error {
 	switch {
 	case err == nil, streams.Conflicted(err), streams.Refused(err, codeMessageTooLarge), streams.Refused(err, codeHeaderTooLarge),

@@ -55,8 +55,8 @@ type Told func(resource string, fact lifecycle.Fact)
 // followRetry is the pause before a tail that broke is taken up again.
 const followRetry = time.Second
 
-// follow keeps the cache true to the log until the context ends. What breaks the tail is logged, and it is taken up again;
-// wake is called once it was.
+// follow keeps the cache true to the log until the context ends. When the tail breaks, it logs why, loads the cache again,
+// calls wake and goes on. A tail that fell behind gets one new consumer at the same sequence (repaired) before that.
 func (f *follower) follow(ctx context.Context, told Told, wake func()) {
 	for repaired := uint64(math.MaxUint64); ctx.Err() == nil; {
 		err := f.readTail(ctx, told)
@@ -91,7 +91,7 @@ func (f *follower) readAgain() {
 	}
 }
 
-// readTail tells of each event behind what is known, until the tail breaks.
+// readTail caches each event behind what was loaded, and calls told with it, until the tail breaks.
 func (f *follower) readTail(ctx context.Context, told Told) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -140,7 +140,7 @@ func (f *follower) readTail(ctx context.Context, told Told) error {
 			f.log.Warn("an entry of the log is no event of the bridge and is passed over", "subject", msg.Subject(), "error", err)
 			continue
 		}
-		f.heads.learn(e.resource, place{fact: &e.fact, expect: sequence}) // our own too: all may have been forgotten meanwhile
+		f.heads.learn(e.resource, head{fact: &e.fact, expect: sequence}) // our own too: all may have been forgotten meanwhile
 		if !own {
 			f.reader.recent.put(e)
 		}

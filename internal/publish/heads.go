@@ -9,68 +9,70 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A place is where a resource stands: its last event (nil: none is known) and the sequence that the
-// log will hold for its subjects. They differ when the event has aged out of the log and only the
-// state bucket still has it: then 0 is expected.
-type place struct {
+// A head is the recorded state of a resource: its last event (nil: none is known) and the expected sequence of the next
+// write, which is the last sequence that the log has on the resource's subjects. The two sequences differ when the event has
+// aged out of the log and only the state bucket still has it: then 0 is expected.
+type head struct {
 	fact   *lifecycle.Fact
 	expect uint64
-	again  time.Time // MK.IO's latest time at which the event's state was told once more; it is not in the log
+	// flappedAt is MK.IO's time of the latest flap: the event's state was left and reached again unseen. The log does not have it.
+	flappedAt time.Time
 }
 
-// asTold is the last event with the latest time at which its state was told: what is older than that is late.
-func (at place) asTold() *lifecycle.Fact {
-	if at.fact == nil || !at.again.After(at.fact.At) {
+// withFlap is the last event, with the time of its latest flap if there was one: an observation older than a flap is out of
+// order.
+func (at head) withFlap() *lifecycle.Fact {
+	if at.fact == nil || !at.flappedAt.After(at.fact.At) {
 		return at.fact
 	}
 	fact := *at.fact
-	fact.At = at.again
+	fact.At = at.flappedAt
 	return &fact
 }
 
 // decide is the one comparison of an observation with a recorded state.
-func (at place) decide(o lifecycle.Observation) lifecycle.Verdict {
-	return lifecycle.Decide(at.asTold(), o)
+func (at head) decide(o lifecycle.Observation) lifecycle.Verdict {
+	return lifecycle.Decide(at.withFlap(), o)
 }
 
 // heads are the cache of recorded states: the last event of every resource, as far as it is known here. What the cache
 // lacks or has wrong costs a round trip, never a wrong event. Its methods may be called from any number of goroutines.
 //
-// Three write to it, and none of them replaces what is newer: who has written or read an event (put), the scan of the state
-// bucket and the tail of the log (learn), and who found that the stream has none (remove).
+// It is written in three ways, and none replaces what is newer: put, by the caller that has written or read an event; learn,
+// by the scan of the state bucket and by the tail of the log; remove, by the caller that found no event in the stream.
 type heads struct {
 	names event.Names
 
 	mu      sync.RWMutex     // guards what follows; nothing is asked of anybody while it is held
 	groups  map[string]group // by kind and project, the first two tokens of a resource
-	waiting waiting          // those of them that should not stay as they are
+	waiting waiting          // counts those that should not stay in their state: mkio_bridge_resources_transitional
 	horizon uint64           // the highest sequence of the log that is known here
-	epoch   uint64           // how often all was forgotten
+	epoch   uint64           // how often the cache was emptied
 }
 
 // A group holds the resources of one kind and project by their tokens.
 type group struct {
-	places map[string]packed
-	moving map[string]minute // those that move on by themselves, and since when they should
+	heads  map[string]packed
+	moving map[string]minute // the resources in motion, and since when those are that should not stay so (minuteOf); else 0
 }
 
 func newHeads(names event.Names) *heads {
 	return &heads{names: names, groups: map[string]group{}, waiting: waiting{}}
 }
 
-func (h *heads) get(resource string) place { return h.packed(resource).place() }
+func (h *heads) get(resource string) head { return h.packed(resource).head() }
 
 func (h *heads) packed(resource string) packed {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.groups[event.GroupOf(resource)].places[resource]
+	return h.groups[event.GroupOf(resource)].heads[resource]
 }
 
 // sequence is that of a resource's last event, 0 where none is known.
 func (h *heads) sequence(resource string) uint64 {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.groups[event.GroupOf(resource)].places[resource].sequence()
+	return h.groups[event.GroupOf(resource)].heads[resource].sequence()
 }
 
 // upTo is the highest sequence of the log that is known here.
@@ -80,29 +82,29 @@ func (h *heads) upTo() uint64 {
 	return h.horizon
 }
 
-// put remembers a place as it was just read or written, unless the tail has told something newer meanwhile.
-func (h *heads) put(resource string, at place) {
+// put caches a head as it was just read or written, unless the tail has brought a newer one meanwhile.
+func (h *heads) put(resource string, at head) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	name := event.GroupOf(resource)
-	if old := h.groups[name].places[resource]; old.sequence() <= at.fact.Sequence {
+	if old := h.groups[name].heads[resource]; old.sequence() <= at.fact.Sequence {
 		h.set(name, resource, old, at)
 	}
 }
 
-// remove forgets a resource that the stream does not have, unless the tail has told of it since the stream was asked, when
-// its last event was known to be at asked.
+// remove forgets a resource that the stream does not have. asked is the cached sequence from before the stream was asked: if
+// it has changed, the tail has brought an event meanwhile, and the resource stays.
 func (h *heads) remove(resource string, asked uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	name := event.GroupOf(resource)
-	if h.groups[name].places[resource].sequence() == asked {
-		delete(h.groups[name].places, resource)
+	if h.groups[name].heads[resource].sequence() == asked {
+		delete(h.groups[name].heads, resource)
 		h.rest(name, resource)
 	}
 }
 
-// rest notes that a resource moves on no longer; the caller holds the lock.
+// rest notes that a resource is no longer in motion; the caller holds the lock.
 func (h *heads) rest(name, resource string) {
 	g := h.groups[name]
 	h.waiting.add(kindOf(name), g.moving[resource], -1)
@@ -115,42 +117,42 @@ func kindOf(name string) lifecycle.Kind {
 	return lifecycle.Kind(kind)
 }
 
-// learn puts a place that a scan or the log's tail found, unless something newer is known already.
-func (h *heads) learn(resource string, at place) {
+// learn caches a head that a scan or the log's tail found, unless the cached one is as new or newer.
+func (h *heads) learn(resource string, at head) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	name := event.GroupOf(resource)
-	if old := h.groups[name].places[resource]; old.sequence() < at.fact.Sequence {
+	if old := h.groups[name].heads[resource]; old.sequence() < at.fact.Sequence {
 		h.set(name, resource, old, at)
 	}
 }
 
-// set remembers a place of a group's resource instead of an old one; the caller holds the lock.
-func (h *heads) set(name, resource string, old packed, at place) {
+// set replaces the cached head of a resource in a group; the caller holds the lock.
+func (h *heads) set(name, resource string, old packed, at head) {
 	g, ok := h.groups[name]
 	if !ok {
-		g = group{places: map[string]packed{}, moving: map[string]minute{}}
+		g = group{heads: map[string]packed{}, moving: map[string]minute{}}
 		h.groups[name] = g
 	}
 	if old.sequence() == at.fact.Sequence {
-		if again := old.place().again; again.After(at.again) {
-			at.again = again
+		if again := old.head().flappedAt; again.After(at.flappedAt) {
+			at.flappedAt = again
 		}
 	}
-	g.places[resource] = pack(at)
+	g.heads[resource] = pack(at)
 	h.rest(name, resource)
 	if kind := kindOf(name); lifecycle.Moving(kind, at.fact.State, at.fact.Provisioning) {
-		since := minuteOf(kind, at.asTold())
+		since := minuteOf(kind, at.withFlap())
 		g.moving[resource] = since
 		h.waiting.add(kind, since, 1)
 	}
 	h.horizon = max(h.horizon, at.fact.Sequence)
 }
 
-// flapped notes that the state of a resource's last event was told once more.
-func (h *heads) flapped(resource string, at place, again time.Time) {
-	if again.After(at.again) {
-		at.again = again
+// flapped notes that a resource left the state of its last event unseen, and reached it again at a time.
+func (h *heads) flapped(resource string, at head, again time.Time) {
+	if again.After(at.flappedAt) {
+		at.flappedAt = again
 	}
 	h.put(resource, at)
 }

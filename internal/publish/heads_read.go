@@ -27,12 +27,12 @@ func (h Heads) Last(resource string) *lifecycle.Fact { return h.get(resource).fa
 // the observation rests on (its Basis).
 func (h Heads) Compare(resource string, o lifecycle.Observation) (verdict lifecycle.Verdict, current bool) {
 	var (
-		at   place
+		at   head
 		fact lifecycle.Fact // without its hash, which no decision needs: polls compare a row in a few allocations
 	)
-	if head := h.packed(resource); head != "" {
+	if cached := h.packed(resource); cached != "" {
 		at.fact = &fact
-		_, at.again, _ = head.read(&fact)
+		_, at.flappedAt, _ = cached.read(&fact)
 	}
 	return at.decide(o), o.Basis == nil || *o.Basis == fact.Sequence
 }
@@ -55,26 +55,26 @@ func (h Heads) Resources(kind lifecycle.Kind, project string) map[string]lifecyc
 	defer h.mu.RUnlock()
 	found := map[string]lifecycle.Fact{}
 	for _, name := range h.names.Groups(kind, project) {
-		for resource, at := range h.groups[name].places {
-			found[resource] = *at.place().fact
+		for resource, at := range h.groups[name].heads {
+			found[resource] = *at.head().fact
 		}
 	}
 	return found
 }
 
-// Tokens returns the tokens of all resources of a kind and project that are known here. Whoever goes through many of them
-// holds nobody up.
+// Tokens returns the tokens of all resources of a kind and project that are known here. The cache is not locked while the
+// caller goes through them.
 func (h Heads) Tokens(kind lifecycle.Kind, project string) []string {
 	tokens := make([]string, 0, h.Count(kind, project))
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for _, name := range h.names.Groups(kind, project) {
-		tokens = slices.AppendSeq(tokens, maps.Keys(h.groups[name].places))
+		tokens = slices.AppendSeq(tokens, maps.Keys(h.groups[name].heads))
 	}
 	return tokens
 }
 
-// Moving returns those of [Heads.Resources] that move on by themselves.
+// Moving returns those of [Heads.Resources] that are in motion.
 func (h Heads) Moving(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -82,7 +82,7 @@ func (h Heads) Moving(kind lifecycle.Kind, project string) map[string]lifecycle.
 	for _, name := range h.names.Groups(kind, project) {
 		g := h.groups[name]
 		for resource := range g.moving {
-			found[resource] = *g.places[resource].place().fact
+			found[resource] = *g.heads[resource].head().fact
 		}
 	}
 	return found
@@ -94,7 +94,7 @@ func (h Heads) Count(kind lifecycle.Kind, project string) int {
 	defer h.mu.RUnlock()
 	n := 0
 	for _, name := range h.names.Groups(kind, project) {
-		n += len(h.groups[name].places)
+		n += len(h.groups[name].heads)
 	}
 	return n
 }

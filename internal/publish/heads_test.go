@@ -13,8 +13,8 @@ import (
 // What was read from the stream may be older, by the time it is remembered, than what its tail has told.
 func TestWhatIsReadDoesNotReplaceWhatIsNewer(t *testing.T) {
 	const resource = "job.aurora-vod.ladder-hd.ep-0417"
-	at := func(sequence uint64, state string) place {
-		return place{fact: &lifecycle.Fact{Sequence: sequence, State: state}, expect: sequence}
+	at := func(sequence uint64, state string) head {
+		return head{fact: &lifecycle.Fact{Sequence: sequence, State: state}, expect: sequence}
 	}
 	k := newHeads(event.NewNames(event.DefaultPrefix))
 	k.put(resource, at(3, "Queued"))
@@ -28,7 +28,7 @@ func TestWhatIsReadDoesNotReplaceWhatIsNewer(t *testing.T) {
 	}
 	k.flapped(resource, at(5, "Processing"), time.Now())
 	k.remove(resource, 5) // the stream had none when 5 was the last
-	if got := k.get(resource); got.fact == nil || got.fact.Sequence != 9 || !got.again.IsZero() {
+	if got := k.get(resource); got.fact == nil || got.fact.Sequence != 9 || !got.flappedAt.IsZero() {
 		t.Errorf("%+v is remembered, want event 9", got)
 	}
 	k.remove(resource, 9)
@@ -60,14 +60,14 @@ func TestWhatIsKnownIsFoundByItsTokens(t *testing.T) {
 	for i, name := range []string{"ep-1", "ep-2", "ep 3"} {
 		for _, other := range []lifecycle.Key{ladderKey(t, lifecycle.Job, "aurora", name), ladderKey(t, lifecycle.Job, "aurora-vod", name)} {
 			resource := h.Token(other)
-			h.learn(resource, place{fact: &lifecycle.Fact{Sequence: uint64(i + 1), State: "Finished"}})
+			h.learn(resource, head{fact: &lifecycle.Fact{Sequence: uint64(i + 1), State: "Finished"}})
 			if fact := h.Last(resource); fact == nil || fact.Sequence != uint64(i+1) {
 				t.Errorf("of %s %+v is known", resource, fact)
 			}
 		}
 		want = append(want, "job.aurora.ladder-hd."+event.NameToken(name))
 	}
-	h.learn(h.Token(ladderKey(t, lifecycle.LiveOutput, "aurora", "ep-1")), place{fact: &lifecycle.Fact{Sequence: 9}})
+	h.learn(h.Token(ladderKey(t, lifecycle.LiveOutput, "aurora", "ep-1")), head{fact: &lifecycle.Fact{Sequence: 9}})
 	got := h.Tokens(lifecycle.Job, "aurora")
 	slices.Sort(got)
 	slices.Sort(want)

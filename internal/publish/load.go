@@ -13,8 +13,7 @@ import (
 	"mkio-bridge/internal/tail"
 )
 
-// load fills the cache with the last event of every resource, from the headers of the state
-// bucket. It may be called again at any time.
+// load is [Publisher.Load]. What is newer in the cache stays, unless the log is another one now.
 func (f *follower) load(ctx context.Context) error {
 	state, upTo, err := f.awaitView(ctx)
 	if err != nil {
@@ -53,7 +52,7 @@ func (f *follower) load(ctx context.Context) error {
 		if err != nil {
 			f.log.Warn("an entry of the state bucket is no event of the bridge and is passed over", "key", msg.Subject(), "error", err)
 		} else {
-			f.heads.learn(msg.Subject()[len(prefix):], place{fact: &fact, expect: fact.Sequence})
+			f.heads.learn(msg.Subject()[len(prefix):], head{fact: &fact, expect: fact.Sequence})
 		}
 		if meta.NumPending == 0 {
 			f.loaded.Store(upTo)
@@ -75,9 +74,9 @@ const (
 	viewLook     = 50 * time.Millisecond
 )
 
-// awaitView waits until the state bucket holds what the log holds now. One that does not get there is
-// used as it is: the tail of the log tells the rest, but for resources that have aged out of the log. upTo
-// is the sequence of the log up to which it is filled.
+// awaitView waits until the state bucket, which is the log's view of last events, holds what the log holds now. A bucket that
+// does not get there in time is used as it is: the tail of the log has the rest, except for resources that have aged out of
+// the log. upTo is the sequence of the log up to which the bucket is filled.
 func (f *follower) awaitView(ctx context.Context) (state jetstream.StreamState, upTo uint64, err error) {
 	horizon := f.heads.upTo()
 	log, err := f.js.Stream(ctx, f.names.EventStream())
@@ -93,7 +92,7 @@ func (f *follower) awaitView(ctx context.Context) (state jetstream.StreamState, 
 		return state, 0, err
 	}
 	if made := info.Created.UnixNano(); f.made.Swap(made) != made || shorter {
-		f.heads.forget() // another log, or one that lost its end: what is remembered is not in it
+		f.heads.forget() // another log, or one that lost its end: what is cached is not in it
 		f.reader.recent.forget()
 	}
 	if want.LastSeq, err = f.lastEvent(ctx, want); err != nil {
@@ -106,7 +105,7 @@ func (f *follower) awaitView(ctx context.Context) (state jetstream.StreamState, 
 			return state, 0, err
 		}
 		info := view.CachedInfo()
-		if upTo, err = f.viewOf(ctx, want.LastSeq, info); err != nil {
+		if upTo, err = f.checkView(ctx, want.LastSeq, info); err != nil {
 			return state, 0, err
 		}
 		if want.Msgs == 0 || upTo >= want.LastSeq {
@@ -132,8 +131,7 @@ func (f *follower) awaitView(ctx context.Context) (state jetstream.StreamState, 
 // scanBatch is how many headers a scan asks for at once.
 const scanBatch = 4096
 
-// caughtUp says whether the memory was filled from a state bucket that held all of the log. Where it was not,
-// it is filled again.
+// caughtUp is [Publisher.CaughtUp].
 func (f *follower) caughtUp(ctx context.Context) error {
 	if !f.behind.Load() {
 		return nil

@@ -7,9 +7,9 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// logged writes the line of an observation: what it was of, what became of it, and where the resource stands now. There
+// logObservation writes the log line of an observation: what it was of, what became of it, and where the resource stands now. There
 // may be thousands a second, so it is written at debug alone.
-func (p *Publisher) logged(ctx context.Context, resource string, o lifecycle.Observation, verdict lifecycle.Verdict) {
+func (p *Publisher) logObservation(ctx context.Context, resource string, o lifecycle.Observation, verdict lifecycle.Verdict) {
 	if !p.log.Enabled(ctx, slog.LevelDebug) {
 		return
 	}

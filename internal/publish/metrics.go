@@ -26,16 +26,16 @@ type metrics struct {
 	behind     prometheus.Counter
 	ackSeconds prometheus.Histogram
 
-	lanes map[way]lane
+	lanes map[laneKey]lane
 }
 
-// A way is how observations come that are counted together.
-type way struct {
+// A laneKey is what the observations of one lane have in common.
+type laneKey struct {
 	kind lifecycle.Kind
 	via  lifecycle.Via
 }
 
-// A lane holds the metrics of one way, found once: each delivery needs them.
+// A lane holds the metrics of the observations with one laneKey. They are looked up once, because each delivery needs them.
 type lane struct {
 	outcomes                 [lifecycle.Conflict + 1]prometheus.Counter
 	stored, conflict, failed prometheus.Counter
@@ -76,7 +76,7 @@ func newMetrics() *metrics {
 			Buckets:                     prometheus.ExponentialBuckets(0.0001, 2.5, 12),
 			NativeHistogramBucketFactor: 1.1,
 		}),
-		lanes: map[way]lane{},
+		lanes: map[laneKey]lane{},
 	}
 	for _, r := range lifecycle.Reasons() {
 		m.unapplied.WithLabelValues(string(r))
@@ -84,14 +84,14 @@ func newMetrics() *metrics {
 	for _, kind := range lifecycle.Kinds() {
 		for _, via := range []lifecycle.Via{lifecycle.Webhook, lifecycle.Poll, lifecycle.History} {
 			if kind != lifecycle.ChannelInstance || via == lifecycle.Webhook { // which cannot be asked for
-				m.lanes[way{kind, via}] = m.newLane(kind, via)
+				m.lanes[laneKey{kind, via}] = m.newLane(kind, via)
 			}
 		}
 	}
 	return m
 }
 
-// newLane finds the metrics of a way; from then on they are there, with 0.
+// newLane looks up the metrics of a lane; from then on they are exported, with 0.
 func (m *metrics) newLane(kind lifecycle.Kind, via lifecycle.Via) lane {
 	l := lane{
 		stored:   m.publishes.WithLabelValues(string(kind), string(via), resultStored),
@@ -108,7 +108,7 @@ func (m *metrics) newLane(kind lifecycle.Kind, via lifecycle.Via) lane {
 }
 
 func (m *metrics) laneOf(o lifecycle.Observation) lane {
-	if l, ok := m.lanes[way{o.Key.Kind, o.Via}]; ok {
+	if l, ok := m.lanes[laneKey{o.Key.Kind, o.Via}]; ok {
 		return l
 	}
 	return m.newLane(o.Key.Kind, o.Via)

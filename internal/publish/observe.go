@@ -11,57 +11,56 @@ import (
 
 // Limits of one observation. A webhook's sender waits meanwhile.
 const (
-	patience  = 8 * time.Second       // for all of it
-	ackWait   = 3 * time.Second       // for one acknowledgement; a stream that elects a leader drops what it is sent, so to wait longer is in vain
-	readWait  = 2 * time.Second       // for one look at the stream
-	retryWait = 10 * time.Millisecond // until a replicated stream shows the write that won
-	maxWait   = 250 * time.Millisecond
+	observeTimeout = 8 * time.Second       // for the whole observation
+	ackWait        = 3 * time.Second       // for one acknowledgement; a stream that elects a leader drops what it is sent, so to wait longer is in vain
+	readWait       = 2 * time.Second       // for one read from the stream
+	retryWait      = 10 * time.Millisecond // until a replicated stream shows the write that won
+	maxWait        = 250 * time.Millisecond
 )
 
-// Observe makes of an observation the resource's next event, or none, and says which. Observations of
-// one resource are taken one after the other; those of different resources do not wait for each
-// other. It returns within a few seconds, and at once while it is known that JetStream cannot store; every
-// error wraps [ErrUnavailable].
+// Observe makes an observation into the resource's next event, or into none, and returns which as the verdict. Observations
+// of one resource are decided one after the other; those of different resources do not wait for each other. It returns
+// within observeTimeout, and at once while JetStream is known not to store. Every error wraps [ErrUnavailable].
 func (p *Publisher) Observe(ctx context.Context, o lifecycle.Observation) (verdict lifecycle.Verdict, err error) {
 	ctx, span := p.tracer.Start(ctx, "observe")
 	defer func() { endObserve(span, o, verdict, err) }()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
 	resource := p.names.Resource(o.Key)
-	through, err := p.watchdog.gate.pass()
+	through, err := p.watchdog.logBreaker.allow()
 	if err != nil {
 		p.metrics.failed.Inc()
 		return lifecycle.Verdict{}, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
 	}
-	if err := p.turns.take(ctx, resource, through.shutting); err != nil {
+	if err := p.locks.lock(ctx, resource, through.tripped); err != nil {
 		p.metrics.failed.Inc()
 		return lifecycle.Verdict{}, fmt.Errorf("%w: %s: waiting for its turn: %w", ErrUnavailable, o.Key, err)
 	}
-	defer p.turns.leave(resource)
+	defer p.locks.unlock(resource)
 	at := p.heads.get(resource)
 	verdict, err = p.record(ctx, resource, o, at)
 	if err != nil {
-		p.watchdog.gate.shut(through, err)
-		if unread(err) {
-			rouse(p.watchdog.wake) // whether JetStream stores, a write tells
+		p.watchdog.logBreaker.trip(through, err)
+		if readFailed(err) {
+			rouse(p.watchdog.wake) // a failed read says nothing about writes: the watchdog probes with one
 		}
 		p.metrics.failed.Inc()
 		return verdict, fmt.Errorf("%w: %s: %w", ErrUnavailable, o.Key, err)
 	}
 	p.ledger.note(resource, at.fact, o, verdict)
 	p.metrics.became(o, verdict.Outcome)
-	p.logged(ctx, resource, o, verdict)
+	p.logObservation(ctx, resource, o, verdict)
 	return verdict, nil
 }
 
-// record decides what becomes of an observation, first by the cached head, and commits what is news. A write that did not
-// settle it is followed by another decision, by the head as the stream has it then.
-func (p *Publisher) record(ctx context.Context, resource string, o lifecycle.Observation, cached place) (lifecycle.Verdict, error) {
+// record decides what becomes of an observation, first by the cached head, and commits news. After a write that failed, or
+// that recorded only the end of a former life, it decides again by the head that the stream has then.
+func (p *Publisher) record(ctx context.Context, resource string, o lifecycle.Observation, cached head) (lifecycle.Verdict, error) {
 	var tries retries
-	var former uint64 // the sequence of the Deleted that this very observation implied, the end of a former life
+	var former uint64 // the sequence of the Deleted event that this observation implied: the end of a former life; 0: none was written
 	verdict, at, err := p.decideCached(ctx, resource, o, cached)
 	for err == nil && verdict.News() {
-		var stored place
+		var stored head
 		stored, err = p.commit(ctx, resource, implied(verdict, o, at), at)
 		switch {
 		case err == nil && verdict.Outcome == lifecycle.Changed:
@@ -89,7 +88,7 @@ func (p *Publisher) record(ctx context.Context, resource string, o lifecycle.Obs
 }
 
 // implied is the event that a verdict asks for: the observation itself, or before it the end of the former life.
-func implied(verdict lifecycle.Verdict, o lifecycle.Observation, at place) lifecycle.Observation {
+func implied(verdict lifecycle.Verdict, o lifecycle.Observation, at head) lifecycle.Observation {
 	if verdict.Outcome == lifecycle.Reborn {
 		return lifecycle.Deletion(*at.fact, o)
 	}
@@ -102,7 +101,7 @@ type retries struct {
 	trouble bool          // the last failed by JetStream's trouble, and that is tried once again
 }
 
-// wait waits before a write is tried again that failed with an error. It returns an error where that cannot help.
+// wait waits before a failed write is tried again. It returns an error if another try cannot help.
 func (r *retries) wait(ctx context.Context, failed error) error {
 	if permanent(failed) || unanswered(failed) || troubled(failed) && r.trouble {
 		return failed

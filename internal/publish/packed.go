@@ -9,21 +9,21 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A packed is a place in as few bytes as it takes, without a pointer in it: there may be a million of them, and the
-// garbage collector need not look inside. The empty packed has no fact.
+// A packed is a head in as few bytes as possible, and without a pointer in it: there may be a million of them, and the
+// garbage collector need not look inside. The empty packed is a head without an event.
 type packed string
 
 // hashSize is how many bytes a SHA-256 has.
 const hashSize = 32
 
-// pack writes down a place that has a fact.
-func pack(at place) packed {
+// pack encodes a head that has an event.
+func pack(at head) packed {
 	var room [512]byte
 	f := at.fact
 	b := binary.AppendUvarint(room[:0], f.Sequence)
 	b = binary.AppendUvarint(b, f.Transition)
 	b = binary.AppendUvarint(b, at.expect)
-	for _, t := range [...]time.Time{f.At, f.Modified, f.SeenAfter, f.SeenBefore, at.again} {
+	for _, t := range [...]time.Time{f.At, f.Modified, f.SeenAfter, f.SeenBefore, at.flappedAt} {
 		b = appendTime(b, t)
 	}
 	for _, s := range [...]string{f.State, f.Provisioning, f.Life, f.Delivery} {
@@ -53,10 +53,10 @@ func (p packed) sequence() uint64 {
 	return r.number()
 }
 
-// place reads what was packed.
-func (p packed) place() place {
+// head decodes what was packed.
+func (p packed) head() head {
 	if p == "" {
-		return place{}
+		return head{}
 	}
 	var f lifecycle.Fact
 	expect, again, hash := p.read(&f)
@@ -67,10 +67,10 @@ func (p packed) place() place {
 	} else {
 		f.Hash = string(hash[:len(hash)-hashSize-1])
 	}
-	return place{fact: &f, expect: expect, again: again}
+	return head{fact: &f, expect: expect, flappedAt: again}
 }
 
-// read reads what was packed without the hash, which it returns as it is packed.
+// read decodes all but the hash into f, and returns the hash as it is packed: a digest, or longer than one if it is no SHA-256.
 func (p packed) read(f *lifecycle.Fact) (expect uint64, again time.Time, hash unpacking) {
 	r := unpacking(p)
 	f.Sequence, f.Transition, expect = r.number(), r.number(), r.number()

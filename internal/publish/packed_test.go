@@ -22,22 +22,22 @@ func TestWhatIsPackedIsUnpacked(t *testing.T) {
 	times := rapid.OneOf(rapid.Just(time.Time{}), moment)
 	hash := rapid.OneOf(rapid.StringMatching("[0-9a-f]{64}"), rapid.StringMatching("[0-9A-F]{64}"), rapid.String())
 	rapid.Check(t, func(t *rapid.T) {
-		want := place{fact: &lifecycle.Fact{
+		want := head{fact: &lifecycle.Fact{
 			Sequence: rapid.Uint64Range(1, 1<<63).Draw(t, "sequence"), Transition: rapid.Uint64().Draw(t, "transition"),
 			State: rapid.String().Draw(t, "state"), Provisioning: rapid.String().Draw(t, "provisioning"),
 			Life: rapid.String().Draw(t, "life"), Delivery: rapid.String().Draw(t, "delivery"),
 			At: times.Draw(t, "at"), Modified: times.Draw(t, "modified"),
 			SeenAfter: times.Draw(t, "after"), SeenBefore: times.Draw(t, "before"), Hash: hash.Draw(t, "hash"),
-		}, expect: rapid.Uint64().Draw(t, "expect"), again: times.Draw(t, "again")}
+		}, expect: rapid.Uint64().Draw(t, "expect"), flappedAt: times.Draw(t, "again")}
 		p := pack(want)
-		if got := p.place(); !reflect.DeepEqual(got, want) {
+		if got := p.head(); !reflect.DeepEqual(got, want) {
 			t.Fatalf("%+v became %+v", want.fact, got.fact)
 		}
 		if p.sequence() != want.fact.Sequence {
 			t.Fatalf("sequence %d is not %d", p.sequence(), want.fact.Sequence)
 		}
 	})
-	if (packed("").place() != place{}) || packed("").sequence() != 0 {
+	if (packed("").head() != head{}) || packed("").sequence() != 0 {
 		t.Error("of nothing something was unpacked")
 	}
 }
@@ -48,7 +48,7 @@ func TestAResourceTakesFewBytes(t *testing.T) {
 	k := newHeads(event.NewNames(event.DefaultPrefix))
 	before := inHeap()
 	for i := range count {
-		k.learn(fmt.Sprintf("job.aurora-vod.ladder-hd.title-%012d-abr", i), place{fact: jobFact(uint64(i + 1)), expect: uint64(i + 1)})
+		k.learn(fmt.Sprintf("job.aurora-vod.ladder-hd.title-%012d-abr", i), head{fact: jobFact(uint64(i + 1)), expect: uint64(i + 1)})
 	}
 	each := (inHeap() - before) / count
 	t.Logf("%d bytes a resource", each)
@@ -77,10 +77,10 @@ func jobFact(sequence uint64) *lifecycle.Fact {
 }
 
 func BenchmarkPack(b *testing.B) {
-	at := place{fact: jobFact(1), expect: 1}
+	at := head{fact: jobFact(1), expect: 1}
 	b.ReportAllocs()
 	for b.Loop() {
-		if pack(at).place().expect != 1 {
+		if pack(at).head().expect != 1 {
 			b.Fatal()
 		}
 	}

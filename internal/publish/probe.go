@@ -19,23 +19,23 @@ type proof struct {
 }
 
 const (
-	readyFor = time.Second // how long a look answers for: anybody may ask
-	provenBy = readyFor    // how long the right to write is taken for granted on one connection
+	readyFor = time.Second // how long the result of a probe is reused: anybody may ask for /readyz
+	proofFor = readyFor    // how long the right to write is taken for granted on one connection
 )
 
 // ready says why the bridge could not store a delivery now, or why it could not do so lastingly; nil when it can.
 // JetStream is asked to store something, so that rights, leaders, quorums and limits are tried rather than guessed.
 //
-// That MKIO_UNAPPLIED is full is no reason: events are stored, another bridge would have no more room, and a load
-// balancer that sent nothing here any more would lose what can be stored. The deliveries that have no room are answered 503, logged and
-// counted in mkio_bridge_publish_failures_total.
+// The bridge stays ready when MKIO_UNAPPLIED is full: events are still stored, another bridge would have no more room, and a
+// load balancer that sent nothing here any more would lose what can be stored. The deliveries that have no room are answered
+// 503, logged and counted in mkio_bridge_publish_failures_total.
 func (w *watchdog) ready(ctx context.Context) error {
 	select {
 	case w.turn <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	recent := time.Since(w.at) < readyFor
+	recent := time.Since(w.probed) < readyFor
 	<-w.turn
 	if !w.streams.Surveyed() {
 		surveying, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWait)
@@ -54,7 +54,7 @@ func (w *watchdog) ready(ctx context.Context) error {
 
 // trouble says why nothing can be written to the log now, as far as it is known; nil when it can.
 func (w *watchdog) trouble() error {
-	if _, err := w.gate.pass(); err != nil {
+	if _, err := w.logBreaker.allow(); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, w.names.EventStream(), err)
 	}
 	return nil
@@ -65,26 +65,26 @@ func (w *watchdog) trouble() error {
 func (w *watchdog) probe(ctx context.Context) {
 	w.turn <- struct{}{}
 	defer func() { <-w.turn }()
-	if time.Since(w.at) < readyFor/2 { // somebody else probed meanwhile
+	if time.Since(w.probed) < readyFor/2 { // somebody else probed meanwhile
 		return
 	}
 	probing, cancel := context.WithTimeout(ctx, lookWait)
 	defer cancel()
-	through, _ := w.gate.pass()
+	through, _ := w.logBreaker.allow()
 	stuck := w.writable(probing)
 	if ctx.Err() != nil {
 		return // the bridge stops: that is nobody's trouble
 	}
 	if stuck != nil {
-		w.gate.shut(through, trouble{stuck})
+		w.logBreaker.trip(through, trouble{stuck})
 	} else {
-		w.gate.open()
-		if _, err := w.aside.pass(); err != nil && streams.TryWrite(probing, w.js, w.names.UnappliedStream(), w.names.UnappliedPrefix()) == nil {
-			w.aside.open()
+		w.logBreaker.close()
+		if _, err := w.unappliedBreaker.allow(); err != nil && streams.TryWrite(probing, w.js, w.names.UnappliedStream(), w.names.UnappliedPrefix()) == nil {
+			w.unappliedBreaker.close()
 		}
 	}
 	w.streams.NoteWrites(stuck)
-	w.at = time.Now()
+	w.probed = time.Now()
 }
 
 // writable says why no event may be written now; nil when one may.
@@ -107,8 +107,8 @@ func (w *watchdog) writable(ctx context.Context) error {
 // stores has JetStream store something, and says why it could not have stored an event.
 func (w *watchdog) stores(ctx context.Context) error {
 	bucket := w.names.NotesBucket()
-	// One key, which every bridge overwrites: it proves that the disks, the quorum and the limits of this JetStream take a write. That
-	// of the log does not have to be tried: nobody sees this one.
+	// One key, which every bridge overwrites: it proves that the disks, the quorum and the limits of this JetStream take a
+	// write. No event has to be written for that, and no consumer sees this key.
 	key := "$KV." + bucket + ".ready"
 	_, err := w.js.Publish(ctx, key, nil, jetstream.WithExpectStream("KV_"+bucket), jetstream.WithRetryAttempts(0))
 	if err != nil {
@@ -118,10 +118,10 @@ func (w *watchdog) stores(ctx context.Context) error {
 	// at every look: those who subscribe to all of the log's subjects without JetStream see the attempt.
 	now := proof{time.Now(), w.nc.Stats().Reconnects}
 	proven := w.proven
-	if acked := w.gate.lastAcked(); acked.After(proven.at) {
+	if acked := w.logBreaker.lastAcked(); acked.After(proven.at) {
 		proven.at = acked
 	}
-	if w.trouble() == nil && proven.reconnects == now.reconnects && now.at.Sub(proven.at) < provenBy {
+	if w.trouble() == nil && proven.reconnects == now.reconnects && now.at.Sub(proven.at) < proofFor {
 		return nil
 	}
 	if err := streams.TryWrite(ctx, w.js, w.names.EventStream(), w.names.Prefix()); err != nil {

@@ -24,14 +24,14 @@ type Config struct {
 	ByArrival bool
 	Log       *slog.Logger
 	Tracer    tracing.Tracer
-	Streams   streams.Config // as [streams.Ensure] made them: [Publisher.Follow] makes again what somebody deletes
-	Look      time.Duration  // between two looks at them while all is well; 0: half a minute
+	Streams   streams.Config // as [streams.Ensure] made them: [Publisher.Follow] recreates what somebody deletes
+	Look      time.Duration  // between two surveys of the streams while all is well; 0: half a minute
 }
 
 // A Publisher writes events. Its methods may be called from any number of goroutines.
 //
-// Nothing in it changes after [New]; each part guards its own state. What others ask of the recorded states they ask of the
-// cache alone: its readers' side is embedded.
+// Its fields do not change after [New]; each part guards its own state. The embedded [Heads] is the read side of the cache: by
+// it other packages ask for recorded states, and never read the log.
 type Publisher struct {
 	Heads
 
@@ -44,7 +44,7 @@ type Publisher struct {
 	byArrival bool
 
 	heads     *heads
-	turns     turns
+	locks     locks
 	reader    *reader
 	committer *committer
 	follower  *follower
@@ -67,7 +67,7 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		names:     c.Names,
 		baseURL:   strings.TrimRight(c.BaseURL, "/"),
 		byArrival: c.ByArrival,
-		turns:     turns{queues: map[string][]chan struct{}{}},
+		locks:     locks{queues: map[string][]chan struct{}{}},
 		reader:    newReader(js, c.Names),
 		committer: &committer{nc: nc, js: js},
 		metrics:   newMetrics(),
@@ -82,8 +82,8 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 // bucket. It may be called again at any time.
 func (p *Publisher) Load(ctx context.Context) error { return p.follower.load(ctx) }
 
-// CaughtUp says whether the cache was filled from a state bucket that held all of the log. Where it was not,
-// it is filled again.
+// CaughtUp returns nil if the cache was filled from a state bucket that held all of the log. Otherwise it first fills the
+// cache again, and returns an error if the bucket still lags.
 func (p *Publisher) CaughtUp(ctx context.Context) error { return p.follower.caughtUp(ctx) }
 
 // Follow keeps the cache true to the log, whoever writes it, and the streams as they must be, until the context

@@ -3,7 +3,9 @@ package publish
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
@@ -40,9 +42,9 @@ type stored struct {
 	Data     []byte `json:"data"`
 }
 
-// last returns where a resource stands: at its last event in the log, or at the one the state bucket
-// still has when that aged out.
-func (r *reader) last(ctx context.Context, resource string) (place, error) {
+// last returns the head of a resource: by its last event in the log or, if that aged out, by the one that the state bucket
+// still has.
+func (r *reader) last(ctx context.Context, resource string) (head, error) {
 	at, err := r.inLog(ctx, resource)
 	if err != nil || at.fact != nil {
 		return at, err
@@ -50,65 +52,65 @@ func (r *reader) last(ctx context.Context, resource string) (place, error) {
 	if at, err = r.agedOut(ctx, resource); err != nil || at.fact == nil {
 		return at, err
 	}
-	// What the log did not have may have come since, and be in the state bucket for that.
+	// The event in the state bucket may be one that the log got after it was read: read the log once more.
 	if now, err := r.inLog(ctx, resource); err != nil || now.fact != nil {
 		return now, err
 	}
 	return at, nil
 }
 
-// inLog returns the place at the resource's last event in the log; one without an event where there is none.
-func (r *reader) inLog(ctx context.Context, resource string) (place, error) {
+// inLog returns the head by the resource's last event in the log; one without an event if there is none.
+func (r *reader) inLog(ctx context.Context, resource string) (head, error) {
 	filter := r.names.Filter(resource)
 	m, err := r.get(ctx, r.names.EventStream(), map[string]any{"last_by_subj": filter})
 	if err != nil {
-		return place{}, fmt.Errorf("read the last event on %s: %w", filter, err)
+		return head{}, fmt.Errorf("read the last event on %s: %w", filter, err)
 	}
 	if m == nil {
-		return place{}, nil
+		return head{}, nil
 	}
 	h, err := m.header()
 	if err != nil {
-		return place{}, err
+		return head{}, err
 	}
 	fact, err := event.FactOf(h, m.Sequence)
 	if err != nil {
-		return place{}, fmt.Errorf("%s on %s, which only the bridge may publish to: %w", r.names.EventStream(), m.Subject, err)
+		return head{}, fmt.Errorf("%s on %s, which only the bridge may publish to: %w", r.names.EventStream(), m.Subject, err)
 	}
-	return place{fact: &fact, expect: fact.Sequence}, nil
+	return head{fact: &fact, expect: fact.Sequence}, nil
 }
 
-// agedOut returns the place of a resource that the log no longer has.
-func (r *reader) agedOut(ctx context.Context, resource string) (place, error) {
+// agedOut returns the head of a resource that the log no longer has, from the state bucket.
+func (r *reader) agedOut(ctx context.Context, resource string) (head, error) {
 	subject := r.names.StateSubject(resource)
 	m, err := r.get(ctx, r.names.StateStream(), map[string]any{"last_by_subj": subject})
 	if err != nil {
-		return place{}, fmt.Errorf("read %s: %w", subject, err)
+		return head{}, fmt.Errorf("read %s: %w", subject, err)
 	}
 	if m == nil {
-		return place{}, nil
+		return head{}, nil
 	}
 	h, err := m.header()
 	if err != nil {
-		return place{}, err
+		return head{}, err
 	}
 	fact, err := event.FactOfState(h)
 	if err != nil {
-		return place{}, fmt.Errorf("%s: %w", subject, err)
+		return head{}, fmt.Errorf("%s: %w", subject, err)
 	}
-	return place{fact: &fact, expect: 0}, nil
+	return head{fact: &fact, expect: 0}, nil
 }
 
-// How many of a resource's latest events are looked through for the one that a delivery repeats. What would
-// be put aside is looked for further back than what is news all the same, unless its sender gave an old
-// delivery a new time.
+// How many of a resource's latest events are searched for the one that a delivery repeats: maxEarlier for a delivery that
+// would be unapplied, and maxRecent for one that would be news. News can only be a repeat if its sender gave an old delivery
+// a new time.
 const (
 	maxEarlier = 200
 	maxRecent  = 16
 )
 
-// tells says whether one of a resource's events tells the observation: the last one, whose sequence is given, or
-// one of so many before it.
+// tells says whether one of a resource's events already records the observation. It reads back from the last event, whose
+// sequence is given, through most events.
 func (r *reader) tells(ctx context.Context, resource string, last uint64, most int, o lifecycle.Observation) (bool, error) {
 	for sequence := last; sequence > 0 && most > 0; most-- {
 		e, err := r.earlier(ctx, resource, sequence)
@@ -126,8 +128,8 @@ func (r *reader) tells(ctx context.Context, resource string, last uint64, most i
 	return false, nil
 }
 
-// earlier returns the event at a sequence, from memory where it is remembered. One that is not there, or is no event of
-// the resource, is of no resource.
+// earlier returns the event at a sequence, from the cache of recent events if it is there. If the log has no event of the
+// resource at the sequence, the result is empty: its resource is "".
 func (r *reader) earlier(ctx context.Context, resource string, sequence uint64) (earlier, error) {
 	if e, ok := r.recent.get(sequence); ok {
 		return e, nil
@@ -198,4 +200,32 @@ func (m *stored) header() (nats.Header, error) {
 		return nil, fmt.Errorf("headers of message %d on %s: %w", m.Sequence, m.Subject, err)
 	}
 	return h, nil
+}
+
+// lastSequence returns the sequence of the resource's last event in the log, as the log's leader has it; 0 when it has none, or
+// does not say. It learns it from the refusal of a write that expects an impossible sequence (see [Publisher.confirm]).
+func (r *reader) lastSequence(ctx context.Context, resource string) (uint64, error) {
+	asking, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	_, err := r.js.PublishMsg(asking, &nats.Msg{Subject: streams.ProbeSubject(r.names.Prefix()), Header: nats.Header{
+		event.HeaderProbe:                       {"head"},
+		jetstream.ExpectedStreamHeader:          {r.names.EventStream()},
+		jetstream.ExpectedLastSubjSeqSubjHeader: {r.names.Filter(resource)},
+		jetstream.ExpectedLastSubjSeqHeader:     {strconv.FormatUint(math.MaxInt64, 10)},
+	}})
+	if streams.Refused(err, streams.CodeWrongLastSequence) {
+		api, _ := errors.AsType[*jetstream.APIError](err)
+		var last uint64
+		if _, err := fmt.Sscanf(api.Description, "wrong last sequence: %d", &last); err != nil {
+			return 0, nil // it is read then
+		}
+		return last, nil
+	}
+	switch {
+	case streams.Conflicted(err): // another write is under way
+		return 0, nil
+	case err == nil:
+		return 0, fmt.Errorf("stream %s does not check the sequence that a write expects", r.names.EventStream())
+	}
+	return 0, troubleOf(ctx, fmt.Errorf("ask %s for the last event on %s: %w", r.names.EventStream(), r.names.Filter(resource), err))
 }

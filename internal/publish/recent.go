@@ -13,11 +13,11 @@ type earlier struct {
 	before   uint64
 }
 
-// recentEvents is how many events of the log are remembered for those who look back: some megabytes.
+// recentEvents is how many events recent holds: some megabytes.
 const recentEvents = 1 << 13
 
-// recent remembers the latest events of the log by their sequence: each has a place that the events recentEvents before
-// and behind it share. An event never changes, so what is remembered is true; what is not is read.
+// recent is a ring buffer of the latest events of the log, by their sequence. An event never changes, so a cached one is
+// true; one that is not cached is read from the log.
 type recent struct {
 	mu     sync.RWMutex
 	events []earlier
@@ -38,7 +38,7 @@ func (r *recent) put(e earlier) {
 	r.events[e.fact.Sequence%recentEvents] = e
 }
 
-// forget empties the memory: another log has other events at the same places.
+// forget empties the buffer: another log has other events at the same sequences.
 func (r *recent) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,13 +13,13 @@ func TestTheRoomOfALargeRecordIsNotKept(t *testing.T) {
 	p, _ := slowed(t)
 	for i := range 20 {
 		o := finished(fmt.Sprint("large-", i))
-		o.Resource = []byte(`{"note":"` + strings.Repeat("x", 2*mostRoom) + `"}`)
+		o.Resource = []byte(`{"note":"` + strings.Repeat("x", 2*maxReused) + `"}`)
 		if _, err := p.Observe(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range 100 {
-		if m := messages.Get().(*event.Message); cap(m.Payload) > mostRoom {
+		if m := messages.Get().(*event.Message); cap(m.Payload) > maxReused {
 			t.Fatalf("a message is used again with room for %d bytes", cap(m.Payload))
 		}
 	}

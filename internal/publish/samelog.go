@@ -35,7 +35,7 @@ func (f *follower) sameLog(ctx context.Context, log, view *jetstream.StreamInfo,
 			return otherLog{errRemade}
 		}
 	}
-	_, err := f.viewOf(ctx, log.State.LastSeq, view)
+	_, err := f.checkView(ctx, log.State.LastSeq, view)
 	return err
 }
 
@@ -81,10 +81,10 @@ func (f *follower) filledTo(ctx context.Context, view *jetstream.StreamInfo) (up
 	return max(upTo, last.Sequence), nil
 }
 
-// viewOf says whether the state bucket can be filled from the log, which ended at a sequence when it was looked at.
-// The server goes on where it was: a bucket that is ahead of the log would miss what the log gets until then. It is
-// not deleted here: where the log was lost or damaged, the bucket is all that tells what it held.
-func (f *follower) viewOf(ctx context.Context, last uint64, view *jetstream.StreamInfo) (upTo uint64, err error) {
+// checkView returns the sequence of the log up to which the state bucket is filled, and an [otherLog] if that is beyond the
+// end of the log, which was at the sequence last when it was looked at. The server goes on to fill the bucket from where it
+// was: a bucket that is ahead of the log would miss what the log gets until then. The bucket is not deleted here: where the log was lost or damaged, the bucket is all that tells what it held.
+func (f *follower) checkView(ctx context.Context, last uint64, view *jetstream.StreamInfo) (upTo uint64, err error) {
 	upTo, err = f.filledTo(ctx, view)
 	if err != nil || upTo <= last {
 		return upTo, err

@@ -28,7 +28,7 @@ func endObserve(span trace.Span, o lifecycle.Observation, verdict lifecycle.Verd
 }
 
 // endPublish tells which event was written, by its id. That somebody else was first is an answer, and no error.
-func endPublish(span trace.Span, stream, id string, o lifecycle.Observation, stored place, err error) {
+func endPublish(span trace.Span, stream, id string, o lifecycle.Observation, stored head, err error) {
 	conflict := streams.Conflicted(err)
 	if conflict {
 		err = nil
@@ -45,7 +45,7 @@ func endPublish(span trace.Span, stream, id string, o lifecycle.Observation, sto
 	})
 }
 
-// endKeep tells why a delivery was put aside.
+// endKeep tells why a delivery is unapplied.
 func endKeep(span trace.Span, stream string, u lifecycle.Unapplied, err error) {
 	tracing.End(span, err, func() []attribute.KeyValue {
 		return append(messaging(stream), attribute.String("mkio.reason", string(u.Reason)))

@@ -17,8 +17,8 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// Keep stores a delivery that became no event, once: a body that is kept already is not kept
-// again. Every error wraps [ErrUnavailable]; nothing is dropped to make room.
+// Keep stores a delivery that became no event in MKIO_UNAPPLIED, once: a body that is stored already is not stored again.
+// Every error wraps [ErrUnavailable]; nothing is deleted to make room.
 func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) (err error) {
 	ctx, span := p.tracer.Produce(ctx, "keep")
 	defer func() { endKeep(span, p.names.UnappliedStream(), u, err) }()
@@ -26,7 +26,7 @@ func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) (err error)
 		p.metrics.failed.Inc()
 		return err
 	}
-	through, err := p.watchdog.aside.pass()
+	through, err := p.watchdog.unappliedBreaker.allow()
 	if err != nil {
 		p.metrics.failed.Inc()
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, p.names.UnappliedStream(), err)
@@ -46,14 +46,14 @@ func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) (err error)
 	}
 	switch {
 	case err == nil:
-		p.watchdog.aside.worked()
+		p.watchdog.unappliedBreaker.worked()
 	case streams.Refused(err, codeNotStored):
 		// It is full, as a rule: that is no news to wait for, and room is made by whoever reads it.
 		p.metrics.failed.Inc()
 		return fmt.Errorf("%w: keep a delivery on %s: %w: when %s is full, look through it and purge it, or raise its max_bytes", ErrUnavailable, msg.Subject, err, p.names.UnappliedStream())
 	case !streams.Refused(err, streams.CodeWrongLastSequence):
 		if unanswered(err) {
-			p.watchdog.aside.shut(through, troubleOf(ctx, err))
+			p.watchdog.unappliedBreaker.trip(through, troubleOf(ctx, err))
 		}
 		rouse(p.watchdog.wake) // the stream may be gone
 		p.metrics.failed.Inc()

@@ -8,8 +8,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// waiting counts the resources of which the next state is to be expected soon, by their kind and the minute since
-// when they are in their own. So it is told at once how many are stuck, however many are known.
+// waiting counts the resources whose next state is to be expected soon, by kind and by the minute since when they are in
+// their state. So the gauge of stuck resources costs little, however many resources are known.
 type waiting map[lifecycle.Kind]map[minute]int
 
 // A minute is one since 1970. The zero minute stands for a resource that may stay as it is for as long as somebody likes.
@@ -66,7 +66,7 @@ func (h *heads) sizes() map[lifecycle.Kind]int {
 	defer h.mu.RUnlock()
 	n := map[lifecycle.Kind]int{}
 	for name, g := range h.groups {
-		n[kindOf(name)] += len(g.places)
+		n[kindOf(name)] += len(g.heads)
 	}
 	return n
 }

@@ -36,9 +36,9 @@ func TestWhoWaitsIsCountedWithoutLookingAtAll(t *testing.T) {
 		case 0:
 			k.remove(resource, k.sequence(resource))
 		case 1:
-			k.flapped(resource, place{fact: f, expect: sequence}, now)
+			k.flapped(resource, head{fact: f, expect: sequence}, now)
 		default:
-			k.learn(resource, place{fact: f, expect: sequence})
+			k.learn(resource, head{fact: f, expect: sequence})
 		}
 	}
 	for kind, want := range recount(k, now) {
@@ -61,8 +61,8 @@ func TestWhoWaitsIsCountedWithoutLookingAtAll(t *testing.T) {
 func recount(k *heads, now time.Time) map[lifecycle.Kind]map[string]int {
 	found := map[lifecycle.Kind]map[string]int{lifecycle.Job: {}, lifecycle.LiveChannel: {}}
 	for name, g := range k.groups {
-		for _, at := range g.places {
-			since := minuteOf(kindOf(name), at.place().asTold())
+		for _, at := range g.heads {
+			since := minuteOf(kindOf(name), at.head().withFlap())
 			for _, a := range atLeast {
 				if since != 0 && (a.age == 0 || since <= minute(now.Add(-a.age).Unix()/60)) {
 					found[kindOf(name)][a.label]++

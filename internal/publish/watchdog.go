@@ -15,24 +15,25 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A watchdog finds out whether JetStream stores, and opens the gates again when it does. What tells is a probe: a write.
-// Beside it the streams are watched; whether the log is still the one that is remembered, the follower knows.
+// A watchdog finds out whether JetStream stores, by a probe, which is a write; when it does, the watchdog closes the circuit
+// breakers again. Beside the probes it runs the watcher of the streams, and asks the follower whether the log is still the one
+// that was read.
 type watchdog struct {
-	nc       *nats.Conn
-	js       jetstream.JetStream
-	names    event.Names
-	streams  *streams.Watcher
-	follower *follower
-	gate     *gate         // of the log
-	aside    *gate         // of what becomes no event
-	wake     chan struct{} // holds a token when it is to probe soon
+	nc               *nats.Conn
+	js               jetstream.JetStream
+	names            event.Names
+	streams          *streams.Watcher
+	follower         *follower
+	logBreaker       *breaker      // of the log
+	unappliedBreaker *breaker      // of MKIO_UNAPPLIED
+	wake             chan struct{} // holds a token when it is to probe soon
 
-	turn   chan struct{} // holds a token while somebody probes, who alone touches what follows
-	at     time.Time     // when the last whole probe ended
+	turn   chan struct{} // holds a token while a caller probes; it guards what follows
+	probed time.Time     // when the last whole probe ended
 	proven proof
 
-	unapplied         atomic.Uint64 // deliveries that became no event
-	unappliedPermille atomic.Uint64 // of the room for them that is taken
+	unapplied         atomic.Uint64 // deliveries in MKIO_UNAPPLIED
+	unappliedPermille atomic.Uint64 // how full MKIO_UNAPPLIED is
 }
 
 func newWatchdog(nc *nats.Conn, js jetstream.JetStream, c Config, f *follower) *watchdog {
@@ -40,21 +41,21 @@ func newWatchdog(nc *nats.Conn, js jetstream.JetStream, c Config, f *follower) *
 	c.Streams.Names = c.Names
 	return &watchdog{
 		nc: nc, js: js, names: c.Names, follower: f, wake: wake, turn: make(chan struct{}, 1),
-		streams: streams.NewWatcher(js, c.Streams, c.Look, c.Log),
-		gate:    newGate(c.Names.EventStream(), c.Log, wake),
-		aside:   newGate(c.Names.UnappliedStream(), c.Log, wake),
+		streams:          streams.NewWatcher(js, c.Streams, c.Look, c.Log),
+		logBreaker:       newBreaker(c.Names.EventStream(), c.Log, wake),
+		unappliedBreaker: newBreaker(c.Names.UnappliedStream(), c.Log, wake),
 	}
 }
 
 // Times of the watchdog.
 const (
-	wakePause = 50 * time.Millisecond  // many wake it at once
-	shutLook  = 500 * time.Millisecond // between two tries to open a gate
-	lookWait  = ackWait                // for one probe; who probes /readyz waits meanwhile
+	wakePause  = 50 * time.Millisecond  // after a wake-up: many come at once
+	closeRetry = 500 * time.Millisecond // between two tries to close a breaker
+	lookWait   = ackWait                // for one probe; a caller of /readyz waits meanwhile
 )
 
-// run sees to it, until the context ends, that gates open again. It probes with writes, and only where something is
-// wrong; beside it the streams are watched, which may take long.
+// run closes open breakers when JetStream stores again, until the context ends. It probes only if something is wrong, and
+// runs the watcher of the streams beside that, because a survey may take long.
 func (w *watchdog) run(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -64,16 +65,16 @@ func (w *watchdog) run(ctx context.Context) {
 	for {
 		var again <-chan time.Time
 		if w.trouble() != nil {
-			again = time.After(max(shutLook, w.gate.respite()))
-		} else if _, err := w.aside.pass(); err != nil {
-			again = time.After(max(shutLook, w.aside.respite()))
+			again = time.After(max(closeRetry, w.logBreaker.backoff()))
+		} else if _, err := w.unappliedBreaker.allow(); err != nil {
+			again = time.After(max(closeRetry, w.unappliedBreaker.backoff()))
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-status:
 		case <-w.wake:
-			if pause.For(ctx, max(wakePause, w.gate.respite(), w.aside.respite())) != nil {
+			if pause.For(ctx, max(wakePause, w.logBreaker.backoff(), w.unappliedBreaker.backoff())) != nil {
 				return
 			}
 		case <-again:
@@ -87,10 +88,10 @@ func (w *watchdog) run(ctx context.Context) {
 	}
 }
 
-// survey asks about every stream, judges whether the log is the one that is remembered, and notes both; it returns whether
-// JetStream answered all.
+// survey asks about every stream, checks whether the log is the one that was read, and notes both. It returns whether
+// JetStream answered everything.
 func (w *watchdog) survey(ctx context.Context) (answered bool) {
-	through, _ := w.gate.pass()
+	through, _ := w.logBreaker.allow()
 	horizon := w.follower.heads.upTo()
 	answers := w.ask(ctx)
 	answered = answers.All()
@@ -106,12 +107,12 @@ func (w *watchdog) survey(ctx context.Context) (answered bool) {
 		answered = false
 	}
 	if stuck := w.streams.LogErr(); stuck != nil && ctx.Err() == nil {
-		w.gate.shut(through, trouble{stuck})
+		w.logBreaker.trip(through, trouble{stuck})
 	}
 	return answered
 }
 
-// ask asks about every stream, and notes how full what became no event is, and where the log ends.
+// ask asks about every stream, and notes how full MKIO_UNAPPLIED is and where the log ends.
 func (w *watchdog) ask(ctx context.Context) streams.Answers {
 	answers := w.streams.Ask(ctx)
 	if info := answers.Infos[w.names.UnappliedStream()]; info != nil {
@@ -123,7 +124,7 @@ func (w *watchdog) ask(ctx context.Context) streams.Answers {
 	return answers
 }
 
-// noteUnapplied notes how many deliveries became no event, and how full their stream is.
+// noteUnapplied notes how many deliveries MKIO_UNAPPLIED has, and how full it is.
 func (w *watchdog) noteUnapplied(info *jetstream.StreamInfo) {
 	w.unapplied.Store(info.State.Msgs)
 	permille := uint64(0)

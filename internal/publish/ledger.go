@@ -15,8 +15,8 @@ import (
 // by then counts as lost, and the change as recovered.
 const lostAfter = 15 * time.Minute
 
-// A ledger matches changes that a poll recorded with the deliveries that should have told them. It is of
-// one bridge: a delivery that came to another is not seen here.
+// A ledger matches changes that a poll recorded with the webhook deliveries that should have brought them, and counts those
+// whose delivery never came. It is of one bridge: it does not see a delivery that came to another.
 type ledger struct {
 	mu      sync.Mutex
 	awaited map[change]awaited
