@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// Times of a stop. All of it must be over before supervisors kill, which they do after ten seconds.
+// Times of a stop. All of it must be over before supervisors kill, which they do after ten seconds: these are eight at most, and
+// leave two for what is closed then.
 const (
 	askedLately = 30 * time.Second // a client that asked for readiness within this time is likely to ask again
-	noticeTime  = 4 * time.Second  // how long that is waited for
+	noticeTime  = 3 * time.Second  // how long that is waited for
 	moveTime    = time.Second      // for a load balancer that has asked to send requests elsewhere
 
-	DrainTime = 9*time.Second - noticeTime // for the requests in flight
+	DrainTime = 4 * time.Second // for the requests in flight
 )
 
 // A LameDuck lets a server go on serving for a moment after it was told to stop: a load balancer sends requests here until it
