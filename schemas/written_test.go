@@ -161,7 +161,7 @@ func addUnapplied(t *testing.T, examples map[string]example, done *lifecycle.Fac
 		if redacted, err := mkio.RedactDelivery(body); err == nil {
 			u.Body = redacted
 		}
-		if err := publisher.Keep(t.Context(), u); err != nil {
+		if err := publisher.StoreUnapplied(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}
 		m, err := stream.GetLastMsgForSubject(t.Context(), names.UnappliedPrefix()+".>")

@@ -54,7 +54,7 @@ func TestASmallPayloadLimitLosesNothing(t *testing.T) {
 			t.Errorf("event %s", e.Payload)
 		}
 	}
-	var kept []eventlog.Kept
+	var kept []eventlog.Unapplied
 	for k, err := range b.events.Unapplied(t.Context()) {
 		if err != nil {
 			t.Fatal(err)

@@ -78,13 +78,13 @@ func (b *bridge) open(ctx context.Context) (err error) {
 		return err
 	}
 	b.publisher = publish.New(b.nats, b.js, publish.Config{
-		Names:     b.names,
-		BaseURL:   b.config.MkioURL,
-		ByArrival: !b.config.polls(),
-		Log:       b.log,
-		Tracer:    b.config.tracer,
-		Streams:   b.streams(),
-		Look:      max(b.config.PollActive, minSurvey),
+		Names:          b.names,
+		BaseURL:        b.config.MkioURL,
+		ByArrival:      !b.config.polls(),
+		Log:            b.log,
+		Tracer:         b.config.tracer,
+		Streams:        b.streams(),
+		SurveyInterval: max(b.config.PollActive, minSurvey),
 	})
 	if err := b.publisher.Load(ctx); err != nil {
 		return err
@@ -177,9 +177,9 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 	}
 	return ingest.New(ingest.Config{
 		Observer:    b.publisher,
-		Keeper:      b.publisher,
+		Unapplied:   b.publisher,
 		Deleter:     b.publisher,
-		Weigher:     b.publisher,
+		Previewer:   b.publisher,
 		Decoder:     mkio.Decoder{Projects: b.config.Projects, Resource: policy, Correlation: correlation},
 		Secrets:     b.config.WebhookSecrets.all,
 		Origins:     []string{base.Hostname()},

@@ -16,7 +16,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
-	"mkio-bridge/internal/witness"
+	"mkio-bridge/internal/oracle"
 )
 
 // The secrets of a demo; both ends of them are in this process.
@@ -36,7 +36,7 @@ func runDemo(ctx context.Context, c *call) error {
 	if *jobs < 1 || *jobs > 5000 || *within < time.Second {
 		return usageError{errors.New("--jobs must be 1 to 5000, and --within a second or more")}
 	}
-	told := witness.New(http.DefaultTransport)
+	told := oracle.New(http.DefaultTransport)
 	fake := newFake(*seed, *within, told)
 	store, err := os.MkdirTemp("", "mkio-bridge-demo-")
 	if err != nil {
@@ -85,7 +85,7 @@ func demoConfig(store string) config {
 var demoStart = time.Date(2031, 3, 4, 0, 0, 0, 0, time.UTC)
 
 // newFake returns a rude MK.IO whose day takes so long.
-func newFake(seed uint64, within time.Duration, told *witness.Witness) *mkiofake.MKIO {
+func newFake(seed uint64, within time.Duration, told *oracle.Recorder) *mkiofake.MKIO {
 	faults := mkiofake.Rude
 	faults.Failed, faults.Silent = 0.1, 0.1 // worse than that, or nothing would be lost in a day of a few jobs
 	faults.Slow = 0                         // a second is hours here
@@ -99,7 +99,7 @@ func newFake(seed uint64, within time.Duration, told *witness.Witness) *mkiofake
 type demo struct {
 	bridge *bridge
 	fake   *mkiofake.MKIO
-	told   *witness.Witness
+	told   *oracle.Recorder
 	out    io.Writer
 }
 
@@ -156,7 +156,7 @@ func (d demo) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
 	pauseFor(ctx, 2*d.bridge.config.PollFull)
-	for ctx.Err() == nil && witness.Converged(ctx, d.bridge.events, d.fake) != nil {
+	for ctx.Err() == nil && oracle.Converged(ctx, d.bridge.events, d.fake) != nil {
 		pauseFor(ctx, d.bridge.config.PollSweep)
 	}
 }

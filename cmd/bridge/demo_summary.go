@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
-	"mkio-bridge/internal/witness"
+	"mkio-bridge/internal/oracle"
 )
 
 // A reached is a state that a life of a resource came to, as both MK.IO and the log know it.
@@ -48,7 +48,7 @@ func (d demo) summarize(ctx context.Context) error {
 		fmt.Fprintf(d.out, "  %-26s%5d\n", k, kinds[k])
 	}
 	d.tellLost(events)
-	if err := errors.Join(d.told.Judge(ctx, d.bridge.js, d.bridge.names, d.fake), witness.Converged(ctx, d.bridge.events, d.fake)); err != nil {
+	if err := errors.Join(d.told.Judge(ctx, d.bridge.js, d.bridge.names, d.fake), oracle.Converged(ctx, d.bridge.events, d.fake)); err != nil {
 		return fmt.Errorf("the log breaks its promise: %w", err)
 	}
 	_, err := fmt.Fprintln(d.out, "Checked: every chain is whole (I1), nothing acknowledged is lost (I2), the log is as MK.IO is (I3), nothing is made up (I4), nothing went back (I5).")

@@ -20,15 +20,15 @@ import (
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
+	"mkio-bridge/internal/oracle"
 	"mkio-bridge/internal/schematest"
-	"mkio-bridge/internal/witness"
 )
 
 // A fleet is some bridges on one JetStream, a rude MK.IO, and all that is between them, in a bubble of virtual time.
 type fleet struct {
 	t      *testing.T
 	fake   *mkiofake.MKIO
-	told   *witness.Witness
+	told   *oracle.Recorder
 	server *jetstreamServer
 	nats   *nats.Conn // of the test: it has a way of its own
 	js     jetstream.JetStream
@@ -59,7 +59,7 @@ func newFleet(t *testing.T, store string, names ...string) *fleet {
 	}
 	f.life, f.stop = context.WithCancel(t.Context())
 	f.log = slog.New(slog.NewTextHandler(&f.logs, nil))
-	f.told = witness.New(passOn{})
+	f.told = oracle.New(passOn{})
 	f.fake = mkiofake.New(mkiofake.Config{Seed: 42, Token: demoToken, Faults: mkiofake.Rude, Transport: f})
 	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 		f.fake.PutRule(project, "mkio-bridge", mkiofake.Rule{
@@ -179,7 +179,7 @@ func (f *fleet) check() {
 	if err := f.told.Judge(f.t.Context(), f.js, f.names, f.fake); err != nil {
 		f.t.Error(err)
 	}
-	if err := witness.Converged(f.t.Context(), log, f.fake); err != nil {
+	if err := oracle.Converged(f.t.Context(), log, f.fake); err != nil {
 		f.t.Error(err)
 	}
 	events := 0

@@ -22,7 +22,7 @@ func covered(now time.Time, ago time.Duration) event.Coverage {
 func prove(t *testing.T, b *bridge, records ...event.Coverage) {
 	t.Helper()
 	for _, c := range records {
-		if err := b.publisher.Prove(context.Background(), c); err != nil {
+		if err := b.publisher.StoreCoverage(context.Background(), c); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -101,25 +101,25 @@ func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poll
 	}
 	return poll.New(poll.Config{
 		Client: client, Leases: leases, Notes: notes,
-		Observer: b.publisher, Log: b.publisher, Heads: b.publisher, Inventory: b.publisher, Proofs: b.publisher,
+		Observer: b.publisher, Log: b.publisher, Heads: b.publisher, Inventory: b.publisher, Coverage: b.publisher,
 		Projects: b.config.Projects, Kinds: b.config.kindsToPoll(),
 		Active: b.config.PollActive, Sweep: b.config.PollSweep, Full: b.config.PollFull,
 		DeletePatience: b.config.DeletePatience,
-		Rule:           b.config.WebhookRule, KeepRule: b.ruleKeeper(client, notes), Logger: b.log, Tracer: b.config.tracer,
+		Rule:           b.config.WebhookRule, ReconcileRule: b.ruleKeeper(client, notes), Logger: b.log, Tracer: b.config.tracer,
 		Adopt: b.config.claim().Adopt == identity.AdoptAll, Advise: pollAdvice,
 	}), nil
 }
 
 // ruleKeeper keeps the webhook rule right where the bridge knows its own public address; nil where it does not.
-func (b *bridge) ruleKeeper(client *mkio.Client, notes jetstream.KeyValue) poll.RuleKeeper {
+func (b *bridge) ruleKeeper(client *mkio.Client, notes jetstream.KeyValue) poll.RuleReconciler {
 	if b.config.WebhookURL == "" {
 		return nil
 	}
-	keeper := rule.Keeper{
+	keeper := rule.Reconciler{
 		Client: client, Notes: notes, URL: b.config.WebhookURL, Name: b.config.WebhookRule, Secret: b.config.currentSecret,
 	}
 	return func(ctx context.Context, project string) error {
-		change, err := keeper.Keep(ctx, project, false)
+		change, err := keeper.Reconcile(ctx, project, false)
 		if err == nil && !change.None() {
 			b.log.Info("the webhook rule was put right", "project", project, "rule", b.config.WebhookRule, "changes", change.Changes, "warnings", change.Warnings)
 		}
@@ -134,7 +134,7 @@ func (b *bridge) told(resource string, fact lifecycle.Fact) {
 	}
 	key, err := b.publisher.KeyOf(context.Background(), resource)
 	if err == nil {
-		b.poller.Told(key, fact)
+		b.poller.OnEvent(key, fact)
 	}
 }
 
@@ -148,7 +148,7 @@ func (b *bridge) askAfterConflicts(ctx context.Context) {
 				break
 			}
 			if key, err := b.publisher.KeyOf(ctx, resource); err == nil {
-				b.poller.Ask(key)
+				b.poller.Recheck(key)
 			}
 		}
 		select {

@@ -34,7 +34,7 @@ func TestAudit(t *testing.T) {
 				c.Record, c.From, c.To, c.Due, c.Reason = event.GapOpened, from.Add(-time.Hour), nil, nil, "MK.IO answered 502"
 				c.Resources, c.Differed, c.Repaired = 0, 0, 0
 			}
-			if err := b.publisher.Prove(context.Background(), c); err != nil {
+			if err := b.publisher.StoreCoverage(context.Background(), c); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -55,7 +55,7 @@ func (l listeners) close() {
 // seen until the end. NATS is closed last, by close. After a failure load balancers are not waited for.
 func (b *bridge) serve(ctx context.Context, l listeners) error {
 	public := b.webhookListener(l.public)
-	admin := edge.Limit(l.admin, edge.Config{Slots: edge.Slots(adminShare), Log: b.log})
+	admin := edge.NewListener(l.admin, edge.Config{Slots: edge.Slots(adminShare), Log: b.log})
 
 	stopRequest := ctx // ends when the bridge is told to stop; ctx from here on also when a part fails
 	group, ctx := errgroup.WithContext(ctx)
@@ -99,7 +99,7 @@ func (b *bridge) webhookListener(l net.Listener) *edge.Listener {
 	if b.certificate != nil {
 		c.TLS = edge.TLSConfig(b.certificate, b.clientCAs)
 	}
-	return edge.Limit(l, c)
+	return edge.NewListener(l, c)
 }
 
 // watchStore returns an error when the embedded server can store nothing any more. The bridge would refuse every delivery

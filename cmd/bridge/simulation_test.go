@@ -23,8 +23,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
+	"mkio-bridge/internal/oracle"
 	"mkio-bridge/internal/schematest"
-	"mkio-bridge/internal/witness"
 )
 
 // A simulation is a rude MK.IO and a bridge on a real JetStream, in a bubble of virtual time.
@@ -33,7 +33,7 @@ type simulation struct {
 	config config
 	fake   *mkiofake.MKIO
 	rng    *rand.Rand
-	told   *witness.Witness
+	told   *oracle.Recorder
 	logs   bridgetest.Buffer
 
 	mu     sync.RWMutex // read-locked by requests in hand: a stop waits for them
@@ -60,7 +60,7 @@ func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simul
 		for _, set := range settings {
 			set(&s.config)
 		}
-		s.told = witness.New(s)
+		s.told = oracle.New(s)
 		s.fake = mkiofake.New(mkiofake.Config{Seed: 42, Token: demoToken, Faults: faults, Transport: s.told})
 		s.config.transport = s.fake
 		for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
@@ -162,7 +162,7 @@ func (s *simulation) check() {
 		s.t.Error(err)
 	}
 	if s.bridge.poller != nil {
-		if err := witness.Converged(s.t.Context(), s.bridge.events, s.fake); err != nil {
+		if err := oracle.Converged(s.t.Context(), s.bridge.events, s.fake); err != nil {
 			s.t.Error(err)
 		}
 	}

@@ -33,7 +33,7 @@ func runUnapplied(ctx context.Context, c *call) error { return c.dispatch(ctx, u
 
 // keptFlags are the flags that choose deliveries.
 type keptFlags struct {
-	query eventlog.KeptQuery
+	query eventlog.UnappliedQuery
 	limit int
 }
 
@@ -75,7 +75,7 @@ func reasonList() string {
 
 // each does something with each delivery that is chosen, and says whether the limit left some out. What no bridge
 // kept is told at the end.
-func (f *keptFlags) each(ctx context.Context, log *eventlog.Log, do func(eventlog.Kept) error) (more bool, err error) {
+func (f *keptFlags) each(ctx context.Context, log *eventlog.Log, do func(eventlog.Unapplied) error) (more bool, err error) {
 	var wrong []error
 	done := 0
 	for k, err := range log.Kept(ctx, f.query) {
@@ -104,7 +104,7 @@ func sequenceOf(argument string) (uint64, error) {
 }
 
 // keptOf is the resource that a kept delivery names, for people.
-func keptOf(names event.Names, k eventlog.Kept) string {
+func keptOf(names event.Names, k eventlog.Unapplied) string {
 	if k.Resource == "" {
 		return "-"
 	}

@@ -28,7 +28,7 @@ type shownKept struct {
 	BodyBase64 []byte           `json:"bodyBase64,omitempty"`
 }
 
-func shown(k eventlog.Kept) shownKept {
+func shown(k eventlog.Unapplied) shownKept {
 	s := shownKept{
 		Sequence: k.Sequence, Subject: k.Subject, Reason: k.Reason, Detail: k.Detail, Received: k.Received,
 		Digest: k.Digest, Length: k.Length, Cut: k.Delivery().Cut(),
@@ -71,7 +71,7 @@ func runListUnapplied(ctx context.Context, c *call) error {
 	if output == "text" {
 		c.header("%6s  %-19s  %-12s  %-58s  %s", "NUMBER", "RECEIVED", "REASON", "RESOURCE", "DETAIL")
 	}
-	more, err := f.each(ctx, log, func(k eventlog.Kept) error {
+	more, err := f.each(ctx, log, func(k eventlog.Unapplied) error {
 		if output == "json" {
 			return printJSON(c.stdout, shown(k))
 		}

@@ -113,7 +113,7 @@ func (c *call) choose(ctx context.Context, f *keptFlags) (sequences []uint64, er
 	}
 	defer done()
 	f.query.NoBody = true
-	more, err := f.each(ctx, log, func(k eventlog.Kept) error { sequences = append(sequences, k.Sequence); return nil })
+	more, err := f.each(ctx, log, func(k eventlog.Unapplied) error { sequences = append(sequences, k.Sequence); return nil })
 	if more {
 		fmt.Fprintf(c.stderr, "there are more than --limit %d: the oldest are retried\n", f.limit)
 	}
@@ -149,27 +149,27 @@ func (r *retryCall) all(ctx context.Context, sequences []uint64) error {
 }
 
 // one asks the bridge to retry a kept delivery.
-func (r *retryCall) one(ctx context.Context, sequence uint64) (admin.Retried, error) {
+func (r *retryCall) one(ctx context.Context, sequence uint64) (admin.RetryResult, error) {
 	target := fmt.Sprintf("%s/v1/unapplied/%d/retry?dryRun=%t&keep=%t", r.address, sequence, r.options.DryRun, r.options.Keep)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, http.NoBody)
 	if err != nil {
-		return admin.Retried{}, hopelessError{err}
+		return admin.RetryResult{}, hopelessError{err}
 	}
 	if r.token != "" {
 		request.Header.Set("Authorization", "Bearer "+r.token)
 	}
 	response, err := r.client.Do(request)
 	if err != nil {
-		return admin.Retried{}, hopelessError{fmt.Errorf("the bridge cannot be reached: %w: see that it runs, and say where with --bridge or %s_ADMIN_LISTEN", err, prefix)}
+		return admin.RetryResult{}, hopelessError{fmt.Errorf("the bridge cannot be reached: %w: see that it runs, and say where with --bridge or %s_ADMIN_LISTEN", err, prefix)}
 	}
 	defer response.Body.Close()
 	body := io.LimitReader(response.Body, maxAnswer)
 	if response.StatusCode != http.StatusOK {
-		return admin.Retried{}, refusal(sequence, response.StatusCode, body)
+		return admin.RetryResult{}, refusal(sequence, response.StatusCode, body)
 	}
-	var became admin.Retried
+	var became admin.RetryResult
 	if err := json.NewDecoder(body).Decode(&became); err != nil || became.Sequence != sequence {
-		return admin.Retried{}, hopelessError{fmt.Errorf("%s does not answer as a bridge", r.address)}
+		return admin.RetryResult{}, hopelessError{fmt.Errorf("%s does not answer as a bridge", r.address)}
 	}
 	return became, nil
 }
@@ -189,7 +189,7 @@ func refusal(sequence uint64, status int, body io.Reader) error {
 }
 
 // print writes what became of one.
-func (r *retryCall) print(became admin.Retried) error {
+func (r *retryCall) print(became admin.RetryResult) error {
 	if r.output == "json" {
 		return printJSON(r.stdout, became)
 	}

@@ -51,7 +51,7 @@ func runShowUnapplied(ctx context.Context, c *call) error {
 }
 
 // printKept writes all of a kept delivery, for people.
-func printKept(w io.Writer, names event.Names, k eventlog.Kept) error {
+func printKept(w io.Writer, names event.Names, k eventlog.Unapplied) error {
 	length := fmt.Sprintf("%d bytes as it came, %d as it is kept", k.Length, len(k.Body))
 	if k.Delivery().Cut() {
 		length += "; the end was cut off"

@@ -34,7 +34,7 @@ func runRegister(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	do, verb := keeper.Keep, "is"
+	do, verb := keeper.Reconcile, "is"
 	if *dryRun {
 		do, verb = keeper.Plan, "would be"
 	}
@@ -49,12 +49,12 @@ func runRegister(ctx context.Context, c *call) error {
 
 // newKeeper builds what keeps the rule right. Before a bridge ran for the first time there is no bucket of
 // notes, and it does without.
-func newKeeper(ctx context.Context, js jetstream.JetStream, conf config, client *mkio.Client) (rule.Keeper, error) {
+func newKeeper(ctx context.Context, js jetstream.JetStream, conf config, client *mkio.Client) (rule.Reconciler, error) {
 	notes, err := eventlog.New(js, event.NewNames(conf.SubjectPrefix)).Notes(ctx)
 	if err != nil {
-		return rule.Keeper{}, err
+		return rule.Reconciler{}, err
 	}
-	return rule.Keeper{
+	return rule.Reconciler{
 		Client: client, Notes: notes, URL: conf.WebhookURL, Name: conf.WebhookRule, Secret: conf.currentSecret,
 	}, nil
 }

@@ -16,7 +16,7 @@ import (
 // is news, and deletes the delivery where the log holds what it says. With a nil error the result says what was done, and
 // why the rest was not. After any error it may be called again.
 type Retrier interface {
-	Retry(ctx context.Context, sequence uint64, u lifecycle.Unapplied, options ingest.RetryOptions) (ingest.Retried, error)
+	Retry(ctx context.Context, sequence uint64, u lifecycle.Unapplied, options ingest.RetryOptions) (ingest.RetryResult, error)
 }
 
 // Config is what an API needs.

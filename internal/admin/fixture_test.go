@@ -40,7 +40,7 @@ func setUp(t *testing.T) *fixture {
 	log := slog.New(slog.DiscardHandler)
 	publisher := publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: log})
 	handler := ingest.New(ingest.Config{
-		Observer: publisher, Keeper: publisher, Deleter: publisher, Weigher: publisher, Decoder: mkio.Decoder{Resource: mkio.ResourceRedacted},
+		Observer: publisher, Unapplied: publisher, Deleter: publisher, Previewer: publisher, Decoder: mkio.Decoder{Resource: mkio.ResourceRedacted},
 		Secrets: func() []string { return nil }, MaxBody: 1 << 20, Log: log, Token: publisher.Token,
 	})
 	return &fixture{

@@ -14,8 +14,8 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// Retried is the answer to a retry of one unapplied delivery.
-type Retried struct {
+// RetryResult is the answer to a retry of one unapplied delivery.
+type RetryResult struct {
 	Sequence uint64 `json:"sequence"`
 	Outcome  string `json:"outcome"`
 	Why      string `json:"why"`
@@ -43,7 +43,7 @@ func (a *API) retryUnapplied(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	kept, ok, err := a.c.Events.KeptAt(ctx, sequence)
 	switch {
-	case errors.Is(err, eventlog.ErrNotKept):
+	case errors.Is(err, eventlog.ErrNotUnapplied):
 		problem.Write(w, http.StatusUnprocessableEntity, err.Error())
 	case err != nil:
 		a.refuseRetry(w, sequence, err)
@@ -55,13 +55,13 @@ func (a *API) retryUnapplied(w http.ResponseWriter, r *http.Request) {
 }
 
 // retry gives the delivery to the [Retrier], and answers what became of it.
-func (a *API) retry(w http.ResponseWriter, r *http.Request, kept eventlog.Kept, options ingest.RetryOptions) {
+func (a *API) retry(w http.ResponseWriter, r *http.Request, kept eventlog.Unapplied, options ingest.RetryOptions) {
 	became, err := a.c.Retrier.Retry(r.Context(), kept.Sequence, kept.Delivery(), options)
 	if err != nil {
 		a.refuseRetry(w, kept.Sequence, err)
 		return
 	}
-	answer := Retried{kept.Sequence, became.Outcome, became.Why, became.Event, became.Deleted}
+	answer := RetryResult{kept.Sequence, became.Outcome, became.Why, became.Event, became.Deleted}
 	a.c.Log.Info("a kept delivery was retried", "sequence", answer.Sequence, "outcome", answer.Outcome, "why", answer.Why,
 		"applied", answer.Applied, "removed", answer.Removed, "dry_run", options.DryRun)
 	writeJSON(w, answer)

@@ -47,7 +47,7 @@ func (x *examination) checkRule(ctx context.Context, project string) {
 
 // planRule compares the rule with what a bridge would register, and changes nothing.
 func (x *examination) planRule(ctx context.Context, check, project string) Finding {
-	keeper := rule.Keeper{Client: x.client, URL: x.Webhook.URL, Name: x.Webhook.Rule, Secret: x.Webhook.Secret}
+	keeper := rule.Reconciler{Client: x.client, URL: x.Webhook.URL, Name: x.Webhook.Rule, Secret: x.Webhook.Secret}
 	if x.js != nil {
 		var err error
 		if keeper.Notes, err = eventlog.New(x.js, x.NATS.Streams.Names).Notes(ctx); err != nil {

@@ -17,7 +17,7 @@ import (
 // causes none.
 func TestTLSThatFailsIsAWarningNowAndThen(t *testing.T) {
 	var log bridgetest.Buffer
-	l := Limit(nil, Config{Slots: 1, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	l := NewListener(nil, Config{Slots: 1, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	for _, err := range []error{io.EOF, os.ErrDeadlineExceeded, errors.New("bad certificate"), errors.New("another")} {
 		l.tlsFailed(&net.TCPAddr{}, fmt.Errorf("handshake: %w", err))
 	}

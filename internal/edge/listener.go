@@ -40,7 +40,7 @@ type Listener struct {
 }
 
 // Limit returns a listener that accepts the connections of another, and closes that one when it is closed.
-func Limit(l net.Listener, c Config) *Listener {
+func NewListener(l net.Listener, c Config) *Listener {
 	return &Listener{Listener: l, c: c, warn: rate.Sometimes{Interval: time.Minute}, slots: make(chan struct{}, c.Slots), closed: make(chan struct{})}
 }
 

@@ -34,7 +34,7 @@ func TestAConnectionWaitsForASlot(t *testing.T) {
 			server, _ := net.Pipe()
 			inner.come <- server
 		}
-		l := Limit(inner, Config{Slots: slots, Log: slog.New(slog.DiscardHandler)})
+		l := NewListener(inner, Config{Slots: slots, Log: slog.New(slog.DiscardHandler)})
 		var accepted []net.Conn
 		ended := make(chan error, 1)
 		go func() {

@@ -88,7 +88,7 @@ func TestUnappliedDeliveriesOfAdjacentPeriods(t *testing.T) {
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	for want, q := range map[string]eventlog.KeptQuery{"1": {Until: second.Stored}, "2 3": {Since: second.Stored}} {
+	for want, q := range map[string]eventlog.UnappliedQuery{"1": {Until: second.Stored}, "2 3": {Since: second.Stored}} {
 		var found []string
 		for k, err := range f.log.Kept(t.Context(), q) {
 			if err != nil {

@@ -19,8 +19,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A Kept is a delivery that became no event.
-type Kept struct {
+// An Unapplied is a delivery that became no event.
+type Unapplied struct {
 	Sequence uint64
 	Stored   time.Time
 	Subject  string
@@ -33,17 +33,17 @@ type Kept struct {
 	Body     []byte
 }
 
-// ErrNotKept is for a message that somebody else put among them.
-var ErrNotKept = errors.New("it is no delivery that a bridge kept")
+// ErrNotUnapplied is for a message that somebody else put among them.
+var ErrNotUnapplied = errors.New("it is no delivery that a bridge kept")
 
 // Delivery is the same without its place.
-func (k Kept) Delivery() lifecycle.Unapplied {
+func (k Unapplied) Delivery() lifecycle.Unapplied {
 	return lifecycle.Unapplied{Reason: k.Reason, Detail: k.Detail, Body: k.Body, Digest: k.Digest, Length: k.Length, Received: k.Received}
 }
 
-// A KeptQuery chooses deliveries that became no event. Zero fields choose everything; with a kind, project or name
+// An UnappliedQuery chooses deliveries that became no event. Zero fields choose everything; with a kind, project or name
 // those are left out that name no resource.
-type KeptQuery struct {
+type UnappliedQuery struct {
 	Reasons []lifecycle.Reason
 	Kind    lifecycle.Kind
 	Project string
@@ -54,20 +54,22 @@ type KeptQuery struct {
 }
 
 // Unapplied returns the deliveries that became no event, oldest first.
-func (l *Log) Unapplied(ctx context.Context) iter.Seq2[Kept, error] { return l.Kept(ctx, KeptQuery{}) }
+func (l *Log) Unapplied(ctx context.Context) iter.Seq2[Unapplied, error] {
+	return l.Kept(ctx, UnappliedQuery{})
+}
 
 // Kept returns the deliveries that became no event and that a query chooses, oldest first. One that cannot be read
 // comes with an error, and what can be read of it; others follow.
-func (l *Log) Kept(ctx context.Context, q KeptQuery) iter.Seq2[Kept, error] {
+func (l *Log) Kept(ctx context.Context, q UnappliedQuery) iter.Seq2[Unapplied, error] {
 	stream := l.names.UnappliedStream()
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.keptFilters(q), HeadersOnly: q.NoBody}
 	if !q.Since.IsZero() {
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
 	}
-	return func(yield func(Kept, error) bool) {
+	return func(yield func(Unapplied, error) bool) {
 		for m, err := range l.messages(ctx, stream, config, false) {
 			if err != nil {
-				yield(Kept{}, err)
+				yield(Unapplied{}, err)
 				return
 			}
 			if !q.Until.IsZero() && !m.meta.Timestamp.Before(q.Until) {
@@ -82,24 +84,24 @@ func (l *Log) Kept(ctx context.Context, q KeptQuery) iter.Seq2[Kept, error] {
 }
 
 // KeptAt returns the delivery at a sequence; ok is false when there is none.
-func (l *Log) KeptAt(ctx context.Context, sequence uint64) (kept Kept, ok bool, err error) {
+func (l *Log) KeptAt(ctx context.Context, sequence uint64) (kept Unapplied, ok bool, err error) {
 	stream, err := l.js.Stream(ctx, l.names.UnappliedStream())
 	if err != nil {
-		return Kept{}, false, l.explain(ctx, l.names.UnappliedStream(), err)
+		return Unapplied{}, false, l.explain(ctx, l.names.UnappliedStream(), err)
 	}
 	m, err := stream.GetMsg(ctx, sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return Kept{}, false, nil
+		return Unapplied{}, false, nil
 	}
 	if err != nil {
-		return Kept{}, false, fmt.Errorf("read %s: %w", l.names.UnappliedStream(), err)
+		return Unapplied{}, false, fmt.Errorf("read %s: %w", l.names.UnappliedStream(), err)
 	}
 	kept, err = l.parseKept(m.Subject, m.Header, m.Data, m.Sequence, m.Time)
 	return kept, err == nil, err
 }
 
 // keptFilters returns the subjects that a query's deliveries can be on; they do not overlap.
-func (l *Log) keptFilters(q KeptQuery) []string {
+func (l *Log) keptFilters(q UnappliedQuery) []string {
 	reasons := []string{"*"}
 	if len(q.Reasons) > 0 {
 		reasons = nil
@@ -119,7 +121,7 @@ func (l *Log) keptFilters(q KeptQuery) []string {
 }
 
 // keptTails returns what follows the reason: a resource of each depth and spelling, and the digest.
-func keptTails(q KeptQuery) []string {
+func keptTails(q UnappliedQuery) []string {
 	if q.Kind == "" && q.Project == "" && q.Name == "" {
 		return []string{">"}
 	}
@@ -151,8 +153,8 @@ func (l *Log) Conflicts(ctx context.Context) iter.Seq2[string, error] {
 }
 
 // parseKept reads a message. What follows the reason in its subject is a resource, when there is one, and the digest.
-func (l *Log) parseKept(subject string, h nats.Header, body []byte, sequence uint64, stored time.Time) (Kept, error) {
-	kept := Kept{
+func (l *Log) parseKept(subject string, h nats.Header, body []byte, sequence uint64, stored time.Time) (Unapplied, error) {
+	kept := Unapplied{
 		Sequence: sequence,
 		Stored:   stored,
 		Subject:  subject,
@@ -166,7 +168,7 @@ func (l *Log) parseKept(subject string, h nats.Header, body []byte, sequence uin
 	kept.Length, errs[1] = strconv.Atoi(h.Get(event.HeaderLength))
 	kept.Received, errs[2] = time.Parse(time.RFC3339Nano, h.Get(event.HeaderReceived))
 	if err := cmp.Or(errs[:]...); err != nil {
-		return kept, fmt.Errorf("%s, message %d: %w: %w", l.names.UnappliedStream(), sequence, ErrNotKept, err)
+		return kept, fmt.Errorf("%s, message %d: %w: %w", l.names.UnappliedStream(), sequence, ErrNotUnapplied, err)
 	}
 	return kept, nil
 }

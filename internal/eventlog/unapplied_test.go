@@ -29,7 +29,7 @@ func (f *fixture) keep(reason lifecycle.Reason, kind lifecycle.Kind, project str
 		}
 		u.Key = &key
 	}
-	if err := f.publisher.Keep(f.t.Context(), u); err != nil {
+	if err := f.publisher.StoreUnapplied(f.t.Context(), u); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -47,25 +47,25 @@ func TestKeptDeliveriesAreChosen(t *testing.T) {
 	f.keep(lifecycle.ReasonUnrecognised, "", "")                                                         // 8
 	for _, tt := range []struct {
 		name  string
-		query eventlog.KeptQuery
+		query eventlog.UnappliedQuery
 		want  string
 	}{
-		{"all", eventlog.KeptQuery{}, "1 2 3 4 5 6 7 8"},
-		{"a reason", eventlog.KeptQuery{Reasons: []lifecycle.Reason{lifecycle.ReasonMalformed}}, "1"},
-		{"two reasons", eventlog.KeptQuery{Reasons: []lifecycle.Reason{lifecycle.ReasonMalformed, lifecycle.ReasonConflict}}, "1 3"},
-		{"a reason twice", eventlog.KeptQuery{Reasons: []lifecycle.Reason{lifecycle.ReasonConflict, lifecycle.ReasonConflict}}, "3"},
-		{"a kind", eventlog.KeptQuery{Kind: lifecycle.Job}, "2"},
-		{"a project", eventlog.KeptQuery{Project: "live"}, "3 4 7"},
-		{"a name of any kind", eventlog.KeptQuery{Name: "a.b"}, "2 3 4"},
-		{"a long name, whole and cut", eventlog.KeptQuery{Name: long}, "5 7"},
-		{"a longer name", eventlog.KeptQuery{Name: longer}, "6"},
-		{"another name that begins the same", eventlog.KeptQuery{Name: longer + "x"}, ""},
-		{"everything", eventlog.KeptQuery{Reasons: []lifecycle.Reason{lifecycle.ReasonLate}, Kind: lifecycle.Job, Project: "vod", Name: "a.b"}, "2"},
-		{"a name that is a wildcard", eventlog.KeptQuery{Name: "*"}, ""},
-		{"a project that is a wildcard", eventlog.KeptQuery{Project: ">"}, ""},
-		{"since long ago", eventlog.KeptQuery{Since: time.Now().Add(-time.Hour)}, "1 2 3 4 5 6 7 8"},
-		{"since later", eventlog.KeptQuery{Since: time.Now().Add(time.Hour)}, ""},
-		{"until long ago", eventlog.KeptQuery{Until: time.Now().Add(-time.Hour)}, ""},
+		{"all", eventlog.UnappliedQuery{}, "1 2 3 4 5 6 7 8"},
+		{"a reason", eventlog.UnappliedQuery{Reasons: []lifecycle.Reason{lifecycle.ReasonMalformed}}, "1"},
+		{"two reasons", eventlog.UnappliedQuery{Reasons: []lifecycle.Reason{lifecycle.ReasonMalformed, lifecycle.ReasonConflict}}, "1 3"},
+		{"a reason twice", eventlog.UnappliedQuery{Reasons: []lifecycle.Reason{lifecycle.ReasonConflict, lifecycle.ReasonConflict}}, "3"},
+		{"a kind", eventlog.UnappliedQuery{Kind: lifecycle.Job}, "2"},
+		{"a project", eventlog.UnappliedQuery{Project: "live"}, "3 4 7"},
+		{"a name of any kind", eventlog.UnappliedQuery{Name: "a.b"}, "2 3 4"},
+		{"a long name, whole and cut", eventlog.UnappliedQuery{Name: long}, "5 7"},
+		{"a longer name", eventlog.UnappliedQuery{Name: longer}, "6"},
+		{"another name that begins the same", eventlog.UnappliedQuery{Name: longer + "x"}, ""},
+		{"everything", eventlog.UnappliedQuery{Reasons: []lifecycle.Reason{lifecycle.ReasonLate}, Kind: lifecycle.Job, Project: "vod", Name: "a.b"}, "2"},
+		{"a name that is a wildcard", eventlog.UnappliedQuery{Name: "*"}, ""},
+		{"a project that is a wildcard", eventlog.UnappliedQuery{Project: ">"}, ""},
+		{"since long ago", eventlog.UnappliedQuery{Since: time.Now().Add(-time.Hour)}, "1 2 3 4 5 6 7 8"},
+		{"since later", eventlog.UnappliedQuery{Since: time.Now().Add(time.Hour)}, ""},
+		{"until long ago", eventlog.UnappliedQuery{Until: time.Now().Add(-time.Hour)}, ""},
 	} {
 		var found []string
 		for k, err := range f.log.Kept(t.Context(), tt.query) {
@@ -90,7 +90,7 @@ func TestOneKeptDelivery(t *testing.T) {
 	if _, ok, err := f.log.KeptAt(t.Context(), 2); ok || err != nil {
 		t.Errorf("one that is not there: %t, %v", ok, err)
 	}
-	for k, err := range f.log.Kept(t.Context(), eventlog.KeptQuery{NoBody: true}) {
+	for k, err := range f.log.Kept(t.Context(), eventlog.UnappliedQuery{NoBody: true}) {
 		if err != nil || len(k.Body) > 0 || k.Detail != "why" {
 			t.Errorf("without its body: %+v, %v", k, err)
 		}
@@ -109,7 +109,7 @@ func TestWhatNoBridgeKeptIsToldAndPassedOver(t *testing.T) {
 		}
 	}
 	var wrong []string
-	for k, err := range eventlog.New(js, names).Kept(t.Context(), eventlog.KeptQuery{}) {
+	for k, err := range eventlog.New(js, names).Kept(t.Context(), eventlog.UnappliedQuery{}) {
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("MKIO_UNAPPLIED, message %d: it is no delivery", k.Sequence)) {
 			t.Errorf("kept %+v, %v", k, err)
 		}

@@ -144,7 +144,7 @@ func (h *Handler) keep(ctx context.Context, body []byte, u lifecycle.Unapplied) 
 	if redacted, err := h.c.Decoder.Correlation.RedactDelivery(body); err == nil {
 		u.Body = redacted
 	}
-	if err := h.c.Keeper.Keep(ctx, u); err != nil {
+	if err := h.c.Unapplied.StoreUnapplied(ctx, u); err != nil {
 		return unavailable(err)
 	}
 	if u.Reason == lifecycle.ReasonMalformed {

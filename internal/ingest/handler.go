@@ -29,30 +29,30 @@ type Observer interface {
 	Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error)
 }
 
-// A Keeper stores what became no event. It returns nil only when it is stored; keeping one body
+// An UnappliedStore stores deliveries that became no event. It returns nil only when the delivery is stored; storing one body
 // again does nothing. The body is lent to it until it returns.
-type Keeper interface {
-	Keep(ctx context.Context, u lifecycle.Unapplied) error
+type UnappliedStore interface {
+	StoreUnapplied(ctx context.Context, u lifecycle.Unapplied) error
 }
 
 // A Deleter deletes a stored delivery by its sequence in MKIO_UNAPPLIED. It returns nil only when the delivery is gone,
 // whoever deleted it; it may be called again after any error.
-type Deleter interface {
-	Drop(ctx context.Context, sequence uint64) error
+type UnappliedDeleter interface {
+	DeleteUnapplied(ctx context.Context, sequence uint64) error
 }
 
-// A Weigher says what an Observer would make of an observation now, and writes nothing.
-type Weigher interface {
-	Weigh(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error)
+// A Previewer says what an Observer would make of an observation now, and writes nothing.
+type Previewer interface {
+	Preview(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error)
 }
 
 // Config is what a handler needs.
 type Config struct {
-	Observer Observer
-	Weigher  Weigher
-	Keeper   Keeper
-	Deleter  Deleter // of what was retried and is in the log
-	Decoder  mkio.Decoder
+	Observer  Observer
+	Previewer Previewer
+	Unapplied UnappliedStore
+	Deleter   UnappliedDeleter // of what was retried and is in the log
+	Decoder   mkio.Decoder
 	// Secrets returns the secrets that authenticate a delivery; none: every delivery is accepted.
 	// It is called for each request, so that secrets can be rotated.
 	Secrets func() []string

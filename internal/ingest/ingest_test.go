@@ -41,7 +41,7 @@ type fixture struct {
 	url  string
 	js   jetstream.JetStream
 	logs *bridgetest.Buffer
-	told []invariant.Told
+	told []invariant.Delivered
 }
 
 func setUp(t *testing.T, change func(*ingest.Config)) *fixture {
@@ -54,7 +54,7 @@ func setUp(t *testing.T, change func(*ingest.Config)) *fixture {
 	log := slog.New(slog.NewTextHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	publisher := publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: log})
 	c := ingest.Config{
-		Observer: publisher, Keeper: publisher, Decoder: mkio.Decoder{Resource: mkio.ResourceRedacted},
+		Observer: publisher, Unapplied: publisher, Decoder: mkio.Decoder{Resource: mkio.ResourceRedacted},
 		Secrets: func() []string { return []string{"current", "former"} }, Origins: []string{"app.mk.io"}, MaxBody: 64 << 10, Log: log, Token: publisher.Token,
 	}
 	if change != nil {
@@ -93,7 +93,7 @@ func (f *fixture) post(body string, change func(*http.Request)) *http.Response {
 			if err != nil {
 				continue
 			}
-			told := invariant.Told{Observation: o, Digest: event.Hash(item), Status: response.StatusCode}
+			told := invariant.Delivered{Observation: o, Digest: event.Hash(item), Status: response.StatusCode}
 			if len(items) > 1 {
 				told.Status = 0 // the answer is the worst item's
 			}
@@ -374,10 +374,12 @@ func (failing) Observe(context.Context, lifecycle.Observation) (lifecycle.Verdic
 	return lifecycle.Verdict{}, errors.New("JetStream is away")
 }
 
-func (failing) Keep(context.Context, lifecycle.Unapplied) error { return errors.New("no room") }
+func (failing) StoreUnapplied(context.Context, lifecycle.Unapplied) error {
+	return errors.New("no room")
+}
 
 func TestWhatCannotBeStoredIsNotAcknowledged(t *testing.T) {
-	f := setUp(t, func(c *ingest.Config) { c.Observer, c.Keeper = failing{}, failing{} })
+	f := setUp(t, func(c *ingest.Config) { c.Observer, c.Unapplied = failing{}, failing{} })
 	for _, body := range []string{delivery("1", "c", "Running", 1), "no JSON", "[" + delivery("1", "c", "Running", 1) + ",5]"} {
 		response := f.post(body, nil)
 		if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
@@ -393,7 +395,7 @@ func TestRefusalsDoNotFillTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logs bytes.Buffer
 		handler := ingest.New(ingest.Config{
-			Observer: failing{}, Keeper: failing{}, Secrets: func() []string { return []string{"current"} }, MaxBody: 64 << 10,
+			Observer: failing{}, Unapplied: failing{}, Secrets: func() []string { return []string{"current"} }, MaxBody: 64 << 10,
 			Log: slog.New(slog.NewTextHandler(&logs, nil)),
 		})
 		const posts, atOnce = 200, 10

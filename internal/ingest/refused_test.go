@@ -32,7 +32,7 @@ func warned(logs string) (lines []string) {
 func refusing() (*ingest.Handler, *bytes.Buffer) {
 	var logs bytes.Buffer
 	return ingest.New(ingest.Config{
-		Observer: failing{}, Keeper: failing{}, Secrets: func() []string { return []string{"current"} }, MaxBody: 64,
+		Observer: failing{}, Unapplied: failing{}, Secrets: func() []string { return []string{"current"} }, MaxBody: 64,
 		Log: slog.New(slog.NewTextHandler(&logs, nil)),
 	}), &logs
 }

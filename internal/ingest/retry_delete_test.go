@@ -14,29 +14,29 @@ import (
 
 // deleting deletes stored deliveries, and notes what the log held when it was asked to.
 type deleting struct {
-	ingest.Deleter
+	ingest.UnappliedDeleter
 	f    *fixture
 	fail error
 	seen []string
 }
 
-func (d *deleting) Drop(ctx context.Context, sequence uint64) error {
+func (d *deleting) DeleteUnapplied(ctx context.Context, sequence uint64) error {
 	d.seen = append(d.seen, fmt.Sprintf("%d with %s", sequence, d.f.events()))
 	if d.fail != nil {
 		return d.fail
 	}
-	return d.Deleter.Drop(ctx, sequence)
+	return d.UnappliedDeleter.DeleteUnapplied(ctx, sequence)
 }
 
 // deleter is the handler of a bridge that was started again, and what deletes for it.
 func (f *fixture) deleter(observer ingest.Observer) (*ingest.Handler, *deleting) {
 	log := slog.New(slog.DiscardHandler)
 	publisher := publish.New(f.js.Conn(), f.js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: log})
-	d := &deleting{Deleter: publisher, f: f}
+	d := &deleting{UnappliedDeleter: publisher, f: f}
 	if observer == nil {
 		observer = publisher
 	}
-	return ingest.New(ingest.Config{Observer: observer, Keeper: publisher, Deleter: d, Weigher: publisher, Log: log, Token: publisher.Token}), d
+	return ingest.New(ingest.Config{Observer: observer, Unapplied: publisher, Deleter: d, Previewer: publisher, Log: log, Token: publisher.Token}), d
 }
 
 // putAside leaves a delivery of a project that was not the bridge's.
@@ -66,7 +66,7 @@ func TestADeliveryThatCouldNotBeDeletedIsRetriedAgain(t *testing.T) {
 	h, d := f.deleter(nil)
 	u := f.kept()
 	d.fail = publish.ErrUnavailable
-	if r, err := h.Retry(t.Context(), 1, u, ingest.RetryOptions{}); !errors.Is(err, publish.ErrUnavailable) || r != (ingest.Retried{}) {
+	if r, err := h.Retry(t.Context(), 1, u, ingest.RetryOptions{}); !errors.Is(err, publish.ErrUnavailable) || r != (ingest.RetryResult{}) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	f.kept()

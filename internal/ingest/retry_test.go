@@ -21,14 +21,14 @@ func (f *fixture) retrier(decoder mkio.Decoder, byArrival bool) *ingest.Handler 
 	log := slog.New(slog.DiscardHandler)
 	publisher := publish.New(f.js.Conn(), f.js, publish.Config{Names: names, BaseURL: "https://app.mk.io", ByArrival: byArrival, Log: log})
 	return ingest.New(ingest.Config{
-		Observer: publisher, Keeper: publisher, Deleter: lost{}, Weigher: publisher, Decoder: decoder, Log: log, Token: publisher.Token,
+		Observer: publisher, Unapplied: publisher, Deleter: lost{}, Previewer: publisher, Decoder: decoder, Log: log, Token: publisher.Token,
 	})
 }
 
 // lost is a deletion that a crash undoes.
 type lost struct{}
 
-func (lost) Drop(context.Context, uint64) error { return nil }
+func (lost) DeleteUnapplied(context.Context, uint64) error { return nil }
 
 // kept returns the only delivery that was put aside.
 func (f *fixture) kept() lifecycle.Unapplied {

@@ -41,7 +41,7 @@ func outcomeOf(status int) string {
 }
 
 // endRetry tells what became of a delivery that was put aside.
-func endRetry(span trace.Span, became Retried, err error) {
+func endRetry(span trace.Span, became RetryResult, err error) {
 	tracing.End(span, err, func() []attribute.KeyValue {
 		return []attribute.KeyValue{attribute.String("mkio.outcome", became.Outcome)}
 	})

@@ -27,14 +27,14 @@ import (
 )
 
 // Told is one delivery of a well-formed fact and the last answer it got.
-type Told struct {
+type Delivered struct {
 	Observation lifecycle.Observation
 	Digest      string // SHA-256 of the body, in hex
 	Status      int    // HTTP status; 0 when no answer came
 }
 
 // Check reads the log and judges all invariants that deliveries can show. It returns every violation.
-func Check(ctx context.Context, js jetstream.JetStream, names event.Names, told []Told) error {
+func Check(ctx context.Context, js jetstream.JetStream, names event.Names, told []Delivered) error {
 	kept, err := keptDigests(ctx, js, names)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (j *judge) bad(invariant string, key lifecycle.Key, format string, args ...
 }
 
 // claim notes all that was told, whatever became of it.
-func (j *judge) claim(told []Told) {
+func (j *judge) claim(told []Delivered) {
 	j.claims = map[claim]bool{}
 	for _, t := range told {
 		j.claims[claim{t.Observation.Key, event.StateToken(t.Observation.State), t.Observation.Life, ""}] = true
@@ -168,7 +168,7 @@ func (j *judge) invented(key lifecycle.Key, h *history, e eventlog.Entry) {
 }
 
 // lost judges I2.
-func (j *judge) lost(told []Told, kept map[string]bool) {
+func (j *judge) lost(told []Delivered, kept map[string]bool) {
 	for _, t := range told {
 		o := t.Observation
 		switch t.Status {

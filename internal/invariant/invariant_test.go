@@ -39,7 +39,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 	tests := []struct {
 		name  string
 		spoil func(before lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact // what the second event is told of the first
-		told  func([]invariant.Told) []invariant.Told
+		told  func([]invariant.Delivered) []invariant.Delivered
 		want  string // "" when the log is whole
 	}{
 		{"nothing", nil, nil, ""},
@@ -53,18 +53,18 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 		{"no event before", func(lifecycle.Fact, *lifecycle.Observation) *lifecycle.Fact { return nil }, nil, "I1"},
 		{"the same state twice", func(b lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact { o.State = "running"; return &b }, nil, "I1"},
 		{"a step back", func(b lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact { o.At = noon; return &b }, nil, "I5"},
-		{"a state that nobody told", nil, func(t []invariant.Told) []invariant.Told { return t[:1] }, "I4"},
+		{"a state that nobody told", nil, func(t []invariant.Delivered) []invariant.Delivered { return t[:1] }, "I4"},
 		{
 			"an end that nobody told",
 			func(b lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact { o.State = "Deleted"; return &b },
-			func(t []invariant.Told) []invariant.Told { return t[:1] }, "I4",
+			func(t []invariant.Delivered) []invariant.Delivered { return t[:1] }, "I4",
 		},
-		{"an answer 204 for what is not there", nil, func(told []invariant.Told) []invariant.Told {
+		{"an answer 204 for what is not there", nil, func(told []invariant.Delivered) []invariant.Delivered {
 			lost := told[1]
 			lost.Observation.State = "Starting"
 			return append(told, lost)
 		}, "I2"},
-		{"an answer 202 for what was not kept", nil, func(told []invariant.Told) []invariant.Told {
+		{"an answer 202 for what was not kept", nil, func(told []invariant.Delivered) []invariant.Delivered {
 			told[0].Status = http.StatusAccepted
 			return told
 		}, "I2"},
@@ -82,7 +82,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				before = tt.spoil(first, &stopped)
 			}
 			write(t, js, stopped, before)
-			told := []invariant.Told{{Observation: running, Status: http.StatusNoContent}, {Observation: stopped, Status: http.StatusNoContent}}
+			told := []invariant.Delivered{{Observation: running, Status: http.StatusNoContent}, {Observation: stopped, Status: http.StatusNoContent}}
 			if tt.told != nil {
 				told = tt.told(told)
 			}
@@ -133,7 +133,7 @@ func TestCheckFindsAnAlteredPayload(t *testing.T) {
 	if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: m.Subject, Header: m.Header, Data: payload}); err != nil {
 		t.Fatal(err)
 	}
-	if err := invariant.Check(t.Context(), js, names, []invariant.Told{{Observation: o}}); err == nil || !strings.Contains(err.Error(), "its payload is not the one") {
+	if err := invariant.Check(t.Context(), js, names, []invariant.Delivered{{Observation: o}}); err == nil || !strings.Contains(err.Error(), "its payload is not the one") {
 		t.Errorf("found %v", err)
 	}
 }

@@ -119,8 +119,8 @@ func PhaseOf(kind Kind, state, provisioning string) Phase {
 	return phase
 }
 
-// Moving says whether a resource in a state is on its way to another without anybody's doing.
-func Moving(kind Kind, state, provisioning string) bool {
+// InMotion says whether a resource in a state will leave it without anybody asking for it.
+func InMotion(kind Kind, state, provisioning string) bool {
 	switch PhaseOf(kind, state, provisioning) {
 	case Initial, Transitional, Deleting:
 		return true
@@ -142,10 +142,10 @@ var told = map[Kind][]string{
 	ScheduledOperation:     {"Accepted", "Ongoing", "Completed", "Errored"},
 }
 
-// Told says whether MK.IO tells by webhook the change from what is recorded (nil: nothing) to what was seen.
+// SendsWebhook says whether MK.IO sends a webhook for the change from what is recorded (nil: nothing) to what was seen.
 // What is made Stopped did not stop, and what runs after an update did not start. Of channel instances it is
 // not documented what they are: here they are all resources of the Live API.
-func Told(recorded *Fact, seen Observation) bool {
+func SendsWebhook(recorded *Fact, seen Observation) bool {
 	if !slices.ContainsFunc(told[seen.Key.Kind], func(s string) bool { return SameState(s, seen.State) }) {
 		return false
 	}

@@ -316,23 +316,23 @@ func (c *Client) get(ctx context.Context, class Class, project, path string, que
 	return v, a, nil
 }
 
-// A Sight is a resource as MK.IO showed it.
-type Sight struct {
+// A Snapshot is a resource as one answer of MK.IO showed it.
+type Snapshot struct {
 	Row
 	Moment Moment
 }
 
 // Get asks for one resource's record.
-func (c *Client) Get(ctx context.Context, class Class, key lifecycle.Key) (Sight, error) {
+func (c *Client) Get(ctx context.Context, class Class, key lifecycle.Key) (Snapshot, error) {
 	path, _, ok := Path(key)
 	if !ok {
-		return Sight{}, fmt.Errorf("no path leads to %s", key)
+		return Snapshot{}, fmt.Errorf("no path leads to %s", key)
 	}
 	v, a, err := c.get(ctx, class, key.Project, path, nil)
 	if err != nil {
-		return Sight{}, err
+		return Snapshot{}, err
 	}
-	return Sight{c.single(key, v), a.moment}, nil
+	return Snapshot{c.single(key, v), a.moment}, nil
 }
 
 // State asks for the state of a resource whose record does not show it, and tells when that was.

@@ -156,7 +156,7 @@ func benchSweeper(b testing.TB, l benchList) *project {
 		b.Fatal(err)
 	}
 	p := newProject(New(Config{
-		Client: client, Observer: log, Log: log, Heads: log, Inventory: log, Proofs: log, Notes: notes, Kinds: []lifecycle.Kind{lifecycle.Job},
+		Client: client, Observer: log, Log: log, Heads: log, Inventory: log, Coverage: log, Notes: notes, Kinds: []lifecycle.Kind{lifecycle.Job},
 		Active: 5 * time.Second, Sweep: time.Minute, Full: time.Hour, Logger: slog.New(slog.DiscardHandler),
 	}), benchProject)
 	p.coverage.load(b.Context())

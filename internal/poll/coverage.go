@@ -17,7 +17,7 @@ import (
 // turn guards standings, and is held while records are written.
 type coverage struct {
 	*scope
-	proofs   Proofs
+	proofs   CoverageRecords
 	lists    *lists
 	patience *patience
 
@@ -25,7 +25,7 @@ type coverage struct {
 	standings map[lifecycle.Kind]*standing
 }
 
-func newCoverage(s *scope, proofs Proofs, lists *lists, patience *patience) *coverage {
+func newCoverage(s *scope, proofs CoverageRecords, lists *lists, patience *patience) *coverage {
 	return &coverage{
 		scope: s, proofs: proofs, lists: lists, patience: patience,
 		turn: make(chan struct{}, 1), standings: map[lifecycle.Kind]*standing{},
@@ -54,7 +54,7 @@ func (c *coverage) load(ctx context.Context) {
 	now := time.Now()
 	for _, kind := range c.kinds {
 		s := &standing{due: now.Add(c.pace.overdueAfter()), epoch: c.eventLog.Epoch()}
-		last, ok, err := c.proofs.Proven(ctx, c.name, kind)
+		last, ok, err := c.proofs.LastCoverage(ctx, c.name, kind)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -181,10 +181,10 @@ func (c *coverage) proveKind(ctx context.Context, kind lifecycle.Kind, at span, 
 	if err == nil && s.gap != nil {
 		closed := *s.gap
 		closed.Record, closed.To, closed.RecordedTime = event.GapClosed, &at.from, record.RecordedTime
-		err = c.proofs.Prove(ctx, closed)
+		err = c.proofs.StoreCoverage(ctx, closed)
 	}
 	if err == nil {
-		err = c.proofs.Prove(ctx, record)
+		err = c.proofs.StoreCoverage(ctx, record)
 	}
 	if err != nil {
 		c.unproven(ctx, kind, err)
@@ -226,7 +226,7 @@ func (c *coverage) noteGap(ctx context.Context, s *standing) error {
 	if s.gap == nil || s.noted {
 		return nil
 	}
-	err := c.proofs.Prove(ctx, *s.gap)
+	err := c.proofs.StoreCoverage(ctx, *s.gap)
 	s.noted = err == nil
 	return err
 }

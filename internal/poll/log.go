@@ -42,19 +42,19 @@ type Heads interface {
 
 // An Inventory says which resources of a kind and project the log has.
 type Inventory interface {
-	// Resources returns their last events by resource token, Moving those of resources in motion, Tokens the tokens
+	// Resources returns their last events by resource token, InMotion those of resources in motion, Tokens the tokens
 	// alone, Count how many there are.
 	Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact
-	Moving(kind lifecycle.Kind, project string) map[string]lifecycle.Fact
+	InMotion(kind lifecycle.Kind, project string) map[string]lifecycle.Fact
 	Tokens(kind lifecycle.Kind, project string) []string
 	Count(kind lifecycle.Kind, project string) int
 }
 
-// Proofs are records of what was compared with MK.IO.
-type Proofs interface {
-	// Prove keeps a record, Proven returns the last one of a kind; false where there is none.
-	Prove(ctx context.Context, c event.Coverage) error
-	Proven(ctx context.Context, project string, kind lifecycle.Kind) (event.Coverage, bool, error)
+// CoverageRecords are records of what was compared with MK.IO.
+type CoverageRecords interface {
+	// StoreCoverage stores a record, LastCoverage returns the last one of a kind; false where there is none.
+	StoreCoverage(ctx context.Context, c event.Coverage) error
+	LastCoverage(ctx context.Context, project string, kind lifecycle.Kind) (event.Coverage, bool, error)
 }
 
 // A head is the recorded state of a resource, as the log's cache has it. It is looked up once for a row, because a sweep has

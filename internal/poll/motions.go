@@ -40,7 +40,7 @@ func (ms *motions) update(now time.Time) {
 	defer ms.mu.Unlock()
 	found := map[string]bool{}
 	for _, kind := range ms.kinds {
-		for resource, fact := range ms.inventory.Moving(kind, ms.name) {
+		for resource, fact := range ms.inventory.InMotion(kind, ms.name) {
 			found[resource] = true
 			m := ms.byToken[resource]
 			if m == nil {

@@ -16,8 +16,8 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// A RuleKeeper makes the webhook rule of a project what it must be, where it is not. It is called again and again.
-type RuleKeeper func(ctx context.Context, project string) error
+// A RuleReconciler makes the webhook rule of a project what it must be, where it is not. It is called again and again.
+type RuleReconciler func(ctx context.Context, project string) error
 
 // Config is what a poller needs to know.
 type Config struct {
@@ -28,7 +28,7 @@ type Config struct {
 	Log       Log
 	Heads     Heads
 	Inventory Inventory
-	Proofs    Proofs
+	Coverage  CoverageRecords
 
 	Leases   jetstream.KeyValue
 	Notes    jetstream.KeyValue
@@ -39,9 +39,9 @@ type Config struct {
 	Full     time.Duration    // between two full sweeps
 	// DeletePatience is how long deletions that are too many at once wait to be confirmed again; 0: they do not.
 	DeletePatience time.Duration
-	Rule           string     // the webhook rule whose delivery history is looked through
-	KeepRule       RuleKeeper // nil: the rule is somebody else's business
-	Adopt          bool       // what answers first for each project becomes the log's own, whatever is recorded
+	Rule           string         // the webhook rule whose delivery history is looked through
+	ReconcileRule  RuleReconciler // nil: the rule is somebody else's business
+	Adopt          bool           // what answers first for each project becomes the log's own, whatever is recorded
 	// Advise says what to do about an error, in the words of whoever configured the poller; nil: nobody does. See errors.go
 	// for those of this package; others are of packages mkio, identity and of the network.
 	Advise func(error) string
@@ -163,16 +163,16 @@ func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 	return mkio.ActiveProjects(all), err
 }
 
-// Told is called with each event that any bridge records. A resource that is in motion by it is polled from now on. An event of
+// OnEvent is called with each event that any bridge records. A resource that is in motion by it is polled from now on. An event of
 // a webhook also brings delta sweeps forward: where one resource changed, others are likely to have changed.
-func (p *Poller) Told(key lifecycle.Key, fact lifecycle.Fact) {
+func (p *Poller) OnEvent(key lifecycle.Key, fact lifecycle.Fact) {
 	if project := p.project(key.Project); project != nil {
 		project.recorded(key, fact)
 	}
 }
 
 // Ask adds a resource to the recheck queue of its project: now if the project is polled here, else once it is.
-func (p *Poller) Ask(key lifecycle.Key) {
+func (p *Poller) Recheck(key lifecycle.Key) {
 	p.mu.Lock()
 	project := p.projects[key.Project]
 	if project == nil {

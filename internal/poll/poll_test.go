@@ -119,7 +119,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 		w.t.Fatal(err)
 	}
 	poller := poll.New(poll.Config{
-		Client: client, Observer: p, Log: p, Heads: p, Inventory: p, Proofs: p, Leases: leases, Notes: notes, Kinds: kinds,
+		Client: client, Observer: p, Log: p, Heads: p, Inventory: p, Coverage: p, Leases: leases, Notes: notes, Kinds: kinds,
 		Active: active, Sweep: sweep, Full: full, DeletePatience: w.patience, Rule: "mkio-bridge", Logger: log, Adopt: w.adopt,
 		Advise: func(err error) string { return fmt.Sprintf("advice on a %d", mkio.StatusOf(err)) },
 	})
@@ -127,7 +127,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	b.metrics.MustRegister(p.Collectors()...)
 	b.metrics.MustRegister(poller.Collectors()...)
 	for _, key := range w.asked {
-		poller.Ask(key)
+		poller.Recheck(key)
 	}
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var running sync.WaitGroup
@@ -135,7 +135,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	running.Go(func() {
 		p.Follow(ctx, func(resource string, fact lifecycle.Fact) {
 			if key, err := p.KeyOf(ctx, resource); err == nil {
-				poller.Told(key, fact)
+				poller.OnEvent(key, fact)
 			}
 		})
 	})

@@ -35,7 +35,7 @@ func newProject(p *Poller, name string) *project {
 	motions, outage := newMotions(s, patience), &outage{}
 	identity := &identification{scope: s, recorded: p.identity, lists: lists, outage: outage}
 	breaker := &breaker{scope: s, identity: identity}
-	coverage := newCoverage(s, p.Proofs, lists, patience)
+	coverage := newCoverage(s, p.Coverage, lists, patience)
 	reporter := &reporter{
 		scope: s, observer: p.Observer, identity: identity, patience: patience, first: first, motions: motions, rechecks: rechecks,
 	}
@@ -63,10 +63,10 @@ func newProject(p *Poller, name string) *project {
 func (p *project) choresOf(poller *Poller, outage *outage) []chore {
 	var chores []chore
 	rule := poller.Rule
-	if poller.KeepRule != nil {
+	if poller.ReconcileRule != nil {
 		chores = append(chores, chore{
 			scope: p.scope, identity: p.identity, outage: outage, label: "rule",
-			do:    func(ctx context.Context) error { return poller.KeepRule(ctx, p.name) },
+			do:    func(ctx context.Context) error { return poller.ReconcileRule(ctx, p.name) },
 			usual: func(error) bool { return false },
 			failed: func(level slog.Level, err error) {
 				p.log.Log(context.Background(), level, "the webhook rule cannot be kept right; polling goes on, and it is tried again",
@@ -115,7 +115,7 @@ func (p *project) run(ctx context.Context) {
 	p.scheduler.run(ctx)
 }
 
-// recorded is [Poller.Told] for an event of the project.
+// recorded is [Poller.OnEvent] for an event of the project.
 func (p *project) recorded(key lifecycle.Key, fact lifecycle.Fact) {
 	p.patience.recorded(key, fact)
 	if fact.Delivery != "" {

@@ -48,7 +48,7 @@ func TestATailThatGetsNothingIsRepaired(t *testing.T) {
 				writer := f.publisher(false, nil)
 				nc, js := f.server.Connect()
 				var lines bridgetest.Buffer
-				p := publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.NewTextHandler(&lines, nil)), Look: 5 * time.Second})
+				p := publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.NewTextHandler(&lines, nil)), SurveyInterval: 5 * time.Second})
 				if err := p.Load(t.Context()); err != nil {
 					t.Fatal(err)
 				}

@@ -78,8 +78,8 @@ func TestASilentJetStreamIsWaitedForOnce(t *testing.T) {
 		for i := range 1000 {
 			refusedWithin(0, told(key(t, lifecycle.Job, "t", fmt.Sprint(i)), "Queued", 1))
 		}
-		if err := p.Keep(t.Context(), unapplied("one")); !errors.Is(err, publish.ErrUnavailable) || time.Since(began) > 0 {
-			t.Errorf("Keep: %v after %s", err, time.Since(began))
+		if err := p.StoreUnapplied(t.Context(), unapplied("one")); !errors.Is(err, publish.ErrUnavailable) || time.Since(began) > 0 {
+			t.Errorf("StoreUnapplied: %v after %s", err, time.Since(began))
 		}
 		if err := p.Ready(t.Context()); err == nil {
 			t.Error("ready while nothing can be stored")
@@ -175,7 +175,7 @@ func TestAFullStreamOfWhatBecameNoEventIsNoReasonNotToBeReady(t *testing.T) {
 	if _, err := f.js.UpdateStream(t.Context(), full); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Keep(t.Context(), unapplied(strings.Repeat("x", 2<<10))); !errors.Is(err, publish.ErrUnavailable) || !strings.Contains(err.Error(), "purge") {
+	if err := p.StoreUnapplied(t.Context(), unapplied(strings.Repeat("x", 2<<10))); !errors.Is(err, publish.ErrUnavailable) || !strings.Contains(err.Error(), "purge") {
 		t.Errorf("kept without room: %v", err)
 	}
 	if err := p.Ready(t.Context()); err != nil {

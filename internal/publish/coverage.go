@@ -11,9 +11,9 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// Prove keeps a record of what was compared with MK.IO. Nothing rests on it but what an audit can prove: one that is not
+// StoreCoverage stores a record of what was compared with MK.IO. Nothing rests on it but what an audit can prove: one that is not
 // kept proves nothing.
-func (p *Publisher) Prove(ctx context.Context, c event.Coverage) error {
+func (p *Publisher) StoreCoverage(ctx context.Context, c event.Coverage) error {
 	payload, err := c.Encode()
 	if err != nil {
 		return err
@@ -30,8 +30,8 @@ func (p *Publisher) Prove(ctx context.Context, c event.Coverage) error {
 	return nil
 }
 
-// Proven returns the last record of a kind of a project; false where there is none.
-func (p *Publisher) Proven(ctx context.Context, project string, kind lifecycle.Kind) (event.Coverage, bool, error) {
+// LastCoverage returns the last record of a kind of a project; false where there is none.
+func (p *Publisher) LastCoverage(ctx context.Context, project string, kind lifecycle.Kind) (event.Coverage, bool, error) {
 	looking, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()
 	subject := p.names.AuditSubject(project, kind)

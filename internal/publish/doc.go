@@ -23,11 +23,11 @@
 // log, whoever writes it, and notices when the log is another one (load.go, follow.go, behind.go, samelog.go). The watchdog
 // probes whether JetStream stores, and closes the circuit breakers again (watchdog.go, probe.go).
 //
-// [Publisher.Keep] stores deliveries that become no event (unapplied.go), and [Publisher.Drop] deletes them (drop.go).
-// [Publisher.Prove] stores records of what was compared with MK.IO (coverage.go). The ledger counts the changes that a poll
+// [Publisher.StoreUnapplied] stores deliveries that become no event (unapplied.go), and [Publisher.DeleteUnapplied] deletes them (unapplied.go).
+// [Publisher.StoreCoverage] stores records of what was compared with MK.IO (coverage.go). The ledger counts the changes that a poll
 // recorded and no webhook delivered (ledger.go).
 //
 // Guaranteed on return: nil error and an event means that JetStream has acknowledged it; nil error and no event means that
 // the log holds what the verdict says. An error means that nothing is promised: the observation may or may not be stored,
-// and observing it again is safe. [Publisher.Weigh] is a preview: it decides like Observe and writes nothing (weigh.go).
+// and observing it again is safe. [Publisher.Preview] is a preview: it decides like Observe and writes nothing (preview.go).
 package publish

@@ -49,15 +49,15 @@ func newFollower(nc *nats.Conn, js jetstream.JetStream, names event.Names, log *
 	return f
 }
 
-// A Told hears of each event that follows what was loaded, by whatever bridge, in the order of the log.
-type Told func(resource string, fact lifecycle.Fact)
+// OnEvent is called with each event that follows those that were loaded, whichever bridge wrote it, in the order of the log.
+type OnEvent func(resource string, fact lifecycle.Fact)
 
 // followRetry is the pause before a tail that broke is taken up again.
 const followRetry = time.Second
 
 // follow keeps the cache true to the log until the context ends. When the tail breaks, it logs why, loads the cache again,
 // calls wake and goes on. A tail that fell behind gets one new consumer at the same sequence (repaired) before that.
-func (f *follower) follow(ctx context.Context, told Told, wake func()) {
+func (f *follower) follow(ctx context.Context, told OnEvent, wake func()) {
 	for repaired := uint64(math.MaxUint64); ctx.Err() == nil; {
 		err := f.readTail(ctx, told)
 		if ctx.Err() != nil {
@@ -92,7 +92,7 @@ func (f *follower) readAgain() {
 }
 
 // readTail caches each event behind what was loaded, and calls told with it, until the tail breaks.
-func (f *follower) readTail(ctx context.Context, told Told) error {
+func (f *follower) readTail(ctx context.Context, told OnEvent) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	f.reading.Store(&end)

@@ -141,7 +141,7 @@ func (h *heads) set(name, resource string, old packed, at head) {
 	}
 	g.heads[resource] = pack(at)
 	h.rest(name, resource)
-	if kind := kindOf(name); lifecycle.Moving(kind, at.fact.State, at.fact.Provisioning) {
+	if kind := kindOf(name); lifecycle.InMotion(kind, at.fact.State, at.fact.Provisioning) {
 		since := minuteOf(kind, at.withFlap())
 		g.moving[resource] = since
 		h.waiting.add(kind, since, 1)

@@ -74,8 +74,8 @@ func (h Heads) Tokens(kind lifecycle.Kind, project string) []string {
 	return tokens
 }
 
-// Moving returns those of [Heads.Resources] that are in motion.
-func (h Heads) Moving(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
+// InMotion returns those of [Heads.Resources] that are in motion.
+func (h Heads) InMotion(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	found := map[string]lifecycle.Fact{}

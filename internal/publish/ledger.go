@@ -61,7 +61,7 @@ func newLedger() *ledger {
 // everTold says whether MK.IO tells any change of a kind.
 func everTold(kind lifecycle.Kind) bool {
 	return slices.ContainsFunc(lifecycle.States(kind), func(s lifecycle.StateInfo) bool {
-		return lifecycle.Told(&lifecycle.Fact{}, lifecycle.Observation{Key: lifecycle.Key{Kind: kind}, State: s.State})
+		return lifecycle.SendsWebhook(&lifecycle.Fact{}, lifecycle.Observation{Key: lifecycle.Key{Kind: kind}, State: s.State})
 	})
 }
 
@@ -83,7 +83,7 @@ func (l *ledger) note(resource string, recorded *lifecycle.Fact, o lifecycle.Obs
 		}
 		return
 	}
-	if verdict.News() && !o.Discovered && lifecycle.Told(recorded, o) {
+	if verdict.News() && !o.Discovered && lifecycle.SendsWebhook(recorded, o) {
 		l.awaited[at] = awaited{now, o.Key.Kind, o.Via}
 	}
 }

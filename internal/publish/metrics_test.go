@@ -87,7 +87,7 @@ func TestWhatBecameNoEventIsCounted(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	for _, body := range []string{"one", "two", "two"} {
-		if err := p.Keep(t.Context(), unapplied(body)); err != nil {
+		if err := p.StoreUnapplied(t.Context(), unapplied(body)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -122,7 +122,7 @@ func TestWhatTheStreamDidNotHaveYetIsNotForgotten(t *testing.T) {
 	w := watch(t)
 	resource := w.Token(channel("", 0).Key)
 	w.meanwhile.Store(&overtaking{w.names.StateSubject(resource), channel("Stopped", 4)})
-	if _, err := w.Weigh(t.Context(), channel("Running", 3)); err != nil {
+	if _, err := w.Preview(t.Context(), channel("Running", 3)); err != nil {
 		t.Fatal(err)
 	}
 	if fact := w.Last(resource); fact == nil || fact.Sequence != 1 {

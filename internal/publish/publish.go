@@ -21,11 +21,11 @@ type Config struct {
 	BaseURL string // of MK.IO's API; events' sources lie below it
 	// ByArrival takes facts that no evidence orders in order of arrival: for a bridge that cannot ask
 	// MK.IO.
-	ByArrival bool
-	Log       *slog.Logger
-	Tracer    tracing.Tracer
-	Streams   streams.Config // as [streams.Ensure] made them: [Publisher.Follow] recreates what somebody deletes
-	Look      time.Duration  // between two surveys of the streams while all is well; 0: half a minute
+	ByArrival      bool
+	Log            *slog.Logger
+	Tracer         tracing.Tracer
+	Streams        streams.Config // as [streams.Ensure] made them: [Publisher.Follow] recreates what somebody deletes
+	SurveyInterval time.Duration  // between two surveys of the streams while all is well; 0: half a minute
 }
 
 // A Publisher writes events. Its methods may be called from any number of goroutines.
@@ -88,7 +88,7 @@ func (p *Publisher) CaughtUp(ctx context.Context) error { return p.follower.caug
 
 // Follow keeps the cache true to the log, whoever writes it, and the streams as they must be, until the context
 // ends. It is what lets writes through again after JetStream was in trouble.
-func (p *Publisher) Follow(ctx context.Context, told Told) {
+func (p *Publisher) Follow(ctx context.Context, told OnEvent) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { p.watchdog.run(ctx) })

@@ -32,7 +32,7 @@ type fixture struct {
 	js     jetstream.JetStream
 
 	mu   sync.Mutex
-	told []invariant.Told
+	told []invariant.Delivered
 }
 
 func setUp(t *testing.T) *fixture {
@@ -63,7 +63,7 @@ func (f *fixture) publisher(byArrival bool, wrap func(jetstream.JetStream) jetst
 // observe tells a publisher, and remembers what a webhook's sender would have been answered.
 func (f *fixture) observe(p *publish.Publisher, o lifecycle.Observation) (lifecycle.Verdict, error) {
 	v, err := p.Observe(f.t.Context(), o)
-	told := invariant.Told{Observation: o, Status: http.StatusNoContent}
+	told := invariant.Delivered{Observation: o, Status: http.StatusNoContent}
 	if err != nil || v.Outcome == lifecycle.Late || v.Outcome == lifecycle.Conflict {
 		told.Status = 0 // nothing was acknowledged, or it is the caller's to keep
 	}
@@ -451,8 +451,8 @@ func TestJetStreamAwayIsUnavailableAtOnce(t *testing.T) {
 	if _, err := f.observe(p, told(job, "Processing", 2)); !errors.Is(err, publish.ErrUnavailable) {
 		t.Errorf("Observe without JetStream: %v", err)
 	}
-	if err := p.Keep(t.Context(), unapplied("body")); !errors.Is(err, publish.ErrUnavailable) {
-		t.Errorf("Keep without JetStream: %v", err)
+	if err := p.StoreUnapplied(t.Context(), unapplied("body")); !errors.Is(err, publish.ErrUnavailable) {
+		t.Errorf("StoreUnapplied without JetStream: %v", err)
 	}
 }
 

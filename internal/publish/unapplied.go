@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -17,9 +18,9 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// Keep stores a delivery that became no event in MKIO_UNAPPLIED, once: a body that is stored already is not stored again.
+// StoreUnapplied stores a delivery that became no event in MKIO_UNAPPLIED, once: a body that is stored already is not stored again.
 // Every error wraps [ErrUnavailable]; nothing is deleted to make room.
-func (p *Publisher) Keep(ctx context.Context, u lifecycle.Unapplied) (err error) {
+func (p *Publisher) StoreUnapplied(ctx context.Context, u lifecycle.Unapplied) (err error) {
 	ctx, span := p.tracer.Produce(ctx, "keep")
 	defer func() { endKeep(span, p.names.UnappliedStream(), u, err) }()
 	if err := p.Trouble(); err != nil {
@@ -89,3 +90,24 @@ func (p *Publisher) unappliedMessage(u lifecycle.Unapplied) *nats.Msg {
 
 // unappliedHeaderRoom is kept free for the headers of a body that fills the rest of a message.
 const unappliedHeaderRoom = 8 << 10
+
+// DeleteUnapplied deletes the delivery at a sequence of MKIO_UNAPPLIED; the caller found that the log has it by now. A
+// delivery that is not there any more is no error. Every error wraps [ErrUnavailable].
+func (p *Publisher) DeleteUnapplied(ctx context.Context, sequence uint64) error {
+	stream := p.names.UnappliedStream()
+	deleting, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	stored, err := p.js.Stream(deleting, stream)
+	if err == nil {
+		err = stored.DeleteMsg(deleting, sequence)
+	}
+	if err == nil {
+		return nil
+	}
+	// The answer does not say whether somebody else was first.
+	m, lookErr := p.reader.get(ctx, stream, map[string]any{"seq": sequence})
+	if m == nil && lookErr == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: remove message %d of %s: %w", ErrUnavailable, sequence, stream, errors.Join(err, lookErr))
+}

@@ -27,9 +27,9 @@ func unapplied(body string) lifecycle.Unapplied {
 	}
 }
 
-func kept(t *testing.T, f *fixture) []eventlog.Kept {
+func kept(t *testing.T, f *fixture) []eventlog.Unapplied {
 	t.Helper()
-	var all []eventlog.Kept
+	var all []eventlog.Unapplied
 	for k, err := range eventlog.New(f.js, names).Unapplied(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
@@ -61,7 +61,7 @@ func TestRepeatsOfOneBodyAreKeptOnce(t *testing.T) {
 	late.Reason, late.Key = lifecycle.ReasonLate, &job
 	for range 3 {
 		for _, u := range []lifecycle.Unapplied{unapplied("one"), late} {
-			if err := f.publisher(false, nil).Keep(t.Context(), u); err != nil {
+			if err := f.publisher(false, nil).StoreUnapplied(t.Context(), u); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -87,10 +87,10 @@ func TestKeepingThatFailsBothWays(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			f := setUp(t)
 			p := f.publisher(false, spoil)
-			if err := p.Keep(t.Context(), unapplied("one")); !errors.Is(err, publish.ErrUnavailable) {
+			if err := p.StoreUnapplied(t.Context(), unapplied("one")); !errors.Is(err, publish.ErrUnavailable) {
 				t.Errorf("the failure is not told: %v", err)
 			}
-			if err := p.Keep(t.Context(), unapplied("one")); err != nil { // the sender comes again
+			if err := p.StoreUnapplied(t.Context(), unapplied("one")); err != nil { // the sender comes again
 				t.Error(err)
 			}
 			if all := kept(t, f); len(all) != 1 {
@@ -106,7 +106,7 @@ func TestNoOtherStreamTakesACopy(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	f.want(p, told(key(t, lifecycle.Job, "t", "n"), "Queued", 1), lifecycle.Changed)
-	if err := p.Keep(t.Context(), unapplied("one")); err != nil {
+	if err := p.StoreUnapplied(t.Context(), unapplied("one")); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Load(t.Context()); err != nil { // waits for the server to fill the bucket
@@ -145,7 +145,7 @@ func TestNoOtherStreamTakesACopy(t *testing.T) {
 func TestABodyOverThePayloadLimitIsCut(t *testing.T) {
 	f := setUp(t)
 	body := strings.Repeat("x", 3<<20)
-	if err := f.publisher(false, nil).Keep(t.Context(), unapplied(body)); err != nil {
+	if err := f.publisher(false, nil).StoreUnapplied(t.Context(), unapplied(body)); err != nil {
 		t.Fatal(err)
 	}
 	all := kept(t, f)
@@ -166,10 +166,10 @@ func TestWhatHasNoRoomIsRefusedAndNothingIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := f.publisher(false, nil)
-	if err := p.Keep(t.Context(), unapplied("one")); err != nil {
+	if err := p.StoreUnapplied(t.Context(), unapplied("one")); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Keep(t.Context(), unapplied(strings.Repeat("x", 5<<10))); !errors.Is(err, publish.ErrUnavailable) {
+	if err := p.StoreUnapplied(t.Context(), unapplied(strings.Repeat("x", 5<<10))); !errors.Is(err, publish.ErrUnavailable) {
 		t.Errorf("kept without room: %v", err)
 	}
 	if all := kept(t, f); len(all) != 1 || string(all[0].Body) != "one" {
@@ -205,7 +205,7 @@ func TestTwoBridgesKeepOneDeliveryAtOnce(t *testing.T) {
 	for _, lands := range []bool{true, false} {
 		f := setUp(t)
 		second := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream { return &overtaken{JetStream: js, lands: lands} })
-		if err := second.Keep(t.Context(), unapplied("one")); err != nil {
+		if err := second.StoreUnapplied(t.Context(), unapplied("one")); err != nil {
 			t.Errorf("the other's write is stored %t: %v", lands, err)
 		}
 		if all := kept(t, f); len(all) != 1 {

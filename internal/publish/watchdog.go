@@ -41,7 +41,7 @@ func newWatchdog(nc *nats.Conn, js jetstream.JetStream, c Config, f *follower) *
 	c.Streams.Names = c.Names
 	return &watchdog{
 		nc: nc, js: js, names: c.Names, follower: f, wake: wake, turn: make(chan struct{}, 1),
-		streams:          streams.NewWatcher(js, c.Streams, c.Look, c.Log),
+		streams:          streams.NewWatcher(js, c.Streams, c.SurveyInterval, c.Log),
 		logBreaker:       newBreaker(c.Names.EventStream(), c.Log, wake),
 		unappliedBreaker: newBreaker(c.Names.UnappliedStream(), c.Log, wake),
 	}

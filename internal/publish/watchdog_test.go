@@ -26,7 +26,7 @@ func (f *fixture) guarded(n int, create bool) ([]*publish.Publisher, *bridgetest
 		nc, js := f.server.Connect()
 		p := publish.New(nc, js, publish.Config{
 			Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.NewTextHandler(&lines, nil)),
-			Streams: streams.Config{Replicas: 1, Create: create}, Look: 5 * time.Second,
+			Streams: streams.Config{Replicas: 1, Create: create}, SurveyInterval: 5 * time.Second,
 		})
 		if err := p.Load(f.t.Context()); err != nil {
 			f.t.Fatal(err)

@@ -49,7 +49,7 @@ func (n note) has(secret string) bool { return len(n.Salt) > 0 && hmac.Equal(n.H
 func noteKey(project string) string { return "rule." + event.NameToken(project) }
 
 // readNote returns an empty note where there is none that can be read: then the rule is put once more.
-func (k Keeper) readNote(ctx context.Context, project string) (note, error) {
+func (k Reconciler) readNote(ctx context.Context, project string) (note, error) {
 	var n note
 	if k.Notes == nil {
 		return n, nil
@@ -67,7 +67,7 @@ func (k Keeper) readNote(ctx context.Context, project string) (note, error) {
 	return n, nil
 }
 
-func (k Keeper) writeNote(ctx context.Context, project string, n note) error {
+func (k Reconciler) writeNote(ctx context.Context, project string, n note) error {
 	if k.Notes == nil {
 		return errors.New("there is no bucket of notes yet")
 	}

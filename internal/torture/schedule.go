@@ -132,6 +132,6 @@ func (w *world) write(ctx context.Context) {
 func (w *world) tell(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause(ctx, 30*time.Second)
-		w.config.Log.Info("so far", "deliveries", w.sender.deliveries(), "answers", w.sender.witness.Answers())
+		w.config.Log.Info("so far", "deliveries", w.sender.deliveries(), "answers", w.sender.oracle.Answers())
 	}
 }

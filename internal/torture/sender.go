@@ -9,12 +9,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mkio-bridge/internal/witness"
+	"mkio-bridge/internal/oracle"
 )
 
 // A sender brings MK.IO's deliveries to the bridges in turn, as a load balancer does, and some to two at once.
 type sender struct {
-	witness *witness.Witness
+	oracle  *oracle.Recorder
 	bridges []*bridge
 	twins   float64 // how many of 1 go to two bridges
 	next    atomic.Uint64
@@ -28,7 +28,7 @@ const deliveryTime = 4 * time.Second
 
 func newSender(seed uint64, twins float64) *sender {
 	transport := &http.Transport{MaxIdleConnsPerHost: 128, DisableCompression: true, ResponseHeaderTimeout: deliveryTime, IdleConnTimeout: time.Minute}
-	return &sender{witness: witness.New(transport), twins: twins, rng: rand.New(rand.NewPCG(seed, 2))}
+	return &sender{oracle: oracle.New(transport), twins: twins, rng: rand.New(rand.NewPCG(seed, 2))}
 }
 
 // RoundTrip sends a delivery to the next bridge.
@@ -55,7 +55,7 @@ func (s *sender) send(r *http.Request, body []byte) (*http.Response, error) {
 	again := r.Clone(r.Context())
 	again.URL.Host, again.Host = to.inbound.addr(), ""
 	again.Body = io.NopCloser(bytes.NewReader(body))
-	return s.witness.RoundTrip(again)
+	return s.oracle.RoundTrip(again)
 }
 
 func (s *sender) drawn(chance float64) bool {
@@ -67,7 +67,7 @@ func (s *sender) drawn(chance float64) bool {
 // deliveries is how many were sent.
 func (s *sender) deliveries() int {
 	all := 0
-	for _, n := range s.witness.Answers() {
+	for _, n := range s.oracle.Answers() {
 		all += n
 	}
 	return all

@@ -22,7 +22,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
-	"mkio-bridge/internal/witness"
+	"mkio-bridge/internal/oracle"
 )
 
 // Config says what to break, and for how long.
@@ -156,7 +156,7 @@ func (w *world) openMKIO(ctx context.Context) error {
 	faults.Repeat, faults.RepeatBy = 1, 2*time.Minute
 	faults.Late, faults.LateBy = 0.03, 2*time.Minute
 	w.sender = newSender(w.config.Seed, 0.3)
-	w.sender.witness.OtherClocks = w.config.Clocks
+	w.sender.oracle.OtherClocks = w.config.Clocks
 	w.fake = mkiofake.New(mkiofake.Config{
 		Seed: w.config.Seed, Token: apiToken, Faults: faults, Speed: speed, ReadLimit: -1, AtOnce: 256, Transport: w.sender,
 	})
@@ -305,7 +305,7 @@ func (w *world) converge(ctx context.Context) error {
 	log := eventlog.New(w.js, w.names)
 	end, report := time.Now().Add(convergence), time.Tick(30*time.Second)
 	for ; ; pause(ctx, time.Second) {
-		err := errors.Join(w.green(ctx, time.Second), witness.Converged(ctx, log, w.fake))
+		err := errors.Join(w.green(ctx, time.Second), oracle.Converged(ctx, log, w.fake))
 		if err == nil || ctx.Err() != nil || time.Now().After(end) {
 			return err
 		}
@@ -319,7 +319,7 @@ func (w *world) converge(ctx context.Context) error {
 
 // holdAgainst holds the log against the truth.
 func (w *world) holdAgainst(ctx context.Context) error {
-	if err := w.sender.witness.Judge(ctx, w.js, w.names, w.fake); err != nil {
+	if err := w.sender.oracle.Judge(ctx, w.js, w.names, w.fake); err != nil {
 		w.report.bad("%v", err)
 	}
 	return w.account(ctx, eventlog.New(w.js, w.names))
@@ -328,7 +328,7 @@ func (w *world) holdAgainst(ctx context.Context) error {
 // account fills in the report.
 func (w *world) account(ctx context.Context, log *eventlog.Log) error {
 	r := w.report
-	r.Answers = w.sender.witness.Answers()
+	r.Answers = w.sender.oracle.Answers()
 	r.Changes = len(w.fake.Changes())
 	for e, err := range log.Events(ctx, eventlog.Query{}) {
 		if err != nil {

@@ -82,7 +82,7 @@ func (g *guardedNATS) useRareRights() {
 		g.t.Fatal(err)
 	}
 	p := publish.New(nc, js, publish.Config{Names: event.NewNames("mkio"), Log: slog.New(slog.DiscardHandler)})
-	if err := p.Drop(g.t.Context(), 4711); err != nil {
+	if err := p.DeleteUnapplied(g.t.Context(), 4711); err != nil {
 		g.t.Errorf("remove what is not there any more: %v", err)
 	}
 	if _, err := p.KeyOf(g.t.Context(), "asset.aurora-vod."+strings.Repeat("a", 40)+"=H"+strings.Repeat("0", 32)); err == nil || !strings.Contains(err.Error(), "does not have it") {

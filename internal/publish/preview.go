@@ -7,10 +7,10 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// Weigh is a preview: it says what [Publisher.Observe] would make of an observation now, by what the log has, and writes
+// Preview says what [Publisher.Observe] would make of an observation now, by what the log has, and writes
 // nothing.
 // Every error wraps [ErrUnavailable].
-func (p *Publisher) Weigh(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error) {
+func (p *Publisher) Preview(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
 	resource := p.names.Resource(o.Key)

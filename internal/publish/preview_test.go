@@ -46,7 +46,7 @@ func TestWeighingSaysWhatObservingWouldMakeOfIt(t *testing.T) {
 		"no evidence":           {again, lifecycle.Conflict},
 	} {
 		for range 2 { // a flap that was weighed is not remembered
-			if v, err := p.Weigh(t.Context(), tt.seen); err != nil || v.Outcome != tt.want {
+			if v, err := p.Preview(t.Context(), tt.seen); err != nil || v.Outcome != tt.want {
 				t.Errorf("%s: %s (%s), %v, want %s", name, v.Outcome, v.Why, err, tt.want)
 			}
 		}
@@ -66,7 +66,7 @@ func TestWeighingSeesWhatAnotherBridgeWrote(t *testing.T) {
 	channel := key(t, lifecycle.LiveChannel, "c")
 	f.want(p, told(channel, "Running", 1), lifecycle.Changed)
 	f.want(other, told(channel, "Stopped", 5), lifecycle.Changed)
-	if v, err := p.Weigh(t.Context(), told(channel, "Starting", 3)); err != nil || v.Outcome != lifecycle.Late {
+	if v, err := p.Preview(t.Context(), told(channel, "Starting", 3)); err != nil || v.Outcome != lifecycle.Late {
 		t.Errorf("%s (%s), %v", v.Outcome, v.Why, err)
 	}
 }
@@ -81,7 +81,7 @@ func TestWhatIsRetriedIsNotTakenInOrderOfArrival(t *testing.T) {
 		retried := told(k, "Stopped", 5)
 		retried.Retried = true
 		f.want(p, retried, lifecycle.Conflict)
-		if v, err := p.Weigh(t.Context(), retried); err != nil || v.Outcome != lifecycle.Conflict {
+		if v, err := p.Preview(t.Context(), retried); err != nil || v.Outcome != lifecycle.Conflict {
 			t.Errorf("%s: weighed as %s (%s), %v", kind, v.Outcome, v.Why, err)
 		}
 		f.wantStates("Running")
@@ -97,29 +97,29 @@ func TestDroppingWhatIsKept(t *testing.T) {
 		f := setUp(t)
 		p := f.publisher(false, nil)
 		for _, body := range []string{"one", "two", "three"} {
-			if err := p.Keep(t.Context(), unapplied(body)); err != nil {
+			if err := p.StoreUnapplied(t.Context(), unapplied(body)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for range 2 { // another bridge may have been first
-			if err := p.Drop(t.Context(), 2); err != nil {
+			if err := p.DeleteUnapplied(t.Context(), 2); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := p.Drop(t.Context(), 99); err != nil {
+		if err := p.DeleteUnapplied(t.Context(), 99); err != nil {
 			t.Errorf("one that never was: %v", err)
 		}
 		if all := kept(t, f); len(all) != 2 || string(all[0].Body) != "one" || string(all[1].Body) != "three" {
 			t.Errorf("kept %+v", all)
 		}
-		if err := p.Keep(t.Context(), unapplied("two")); err != nil { // it is told again
+		if err := p.StoreUnapplied(t.Context(), unapplied("two")); err != nil { // it is told again
 			t.Fatal(err)
 		}
 		if _, held := f.lastOf("MKIO_UNAPPLIED"); held != 3 {
 			t.Errorf("%d are kept", held)
 		}
 		f.server.Shutdown()
-		if err := p.Drop(t.Context(), 1); !errors.Is(err, publish.ErrUnavailable) {
+		if err := p.DeleteUnapplied(t.Context(), 1); !errors.Is(err, publish.ErrUnavailable) {
 			t.Errorf("without JetStream: %v", err)
 		}
 	})

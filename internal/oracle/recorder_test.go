@@ -1,4 +1,4 @@
-package witness_test
+package oracle_test
 
 import (
 	"log/slog"
@@ -12,9 +12,9 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio/mkiofake"
+	"mkio-bridge/internal/oracle"
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/streams"
-	"mkio-bridge/internal/witness"
 )
 
 // A judge that finds nothing must prove that it can: the log has a job Processing that MK.IO never had, and lacks one
@@ -38,12 +38,12 @@ func TestTheWitnessFindsWhatWasNot(t *testing.T) {
 	}
 	fake := mkiofake.New(mkiofake.Config{})
 	log := eventlog.New(js, names)
-	if err := witness.AsItWas(t.Context(), log, fake); err == nil || !strings.Contains(err.Error(), "I5: job aurora-vod/ladder-hd/never") ||
+	if err := oracle.AsItWas(t.Context(), log, fake); err == nil || !strings.Contains(err.Error(), "I5: job aurora-vod/ladder-hd/never") ||
 		!strings.Contains(err.Error(), "history of job aurora-vod/ladder-hd/never\n  log: event 1, transition 1: \"Processing\"") {
 		t.Errorf("found %v", err)
 	}
 	fake.Create(job("else"), "Queued")
-	if err := witness.Converged(t.Context(), log, fake); err == nil || !strings.Contains(err.Error(), "the log does not have it") {
+	if err := oracle.Converged(t.Context(), log, fake); err == nil || !strings.Contains(err.Error(), "the log does not have it") {
 		t.Errorf("found %v", err)
 	}
 }
@@ -82,7 +82,7 @@ func TestTheWitnessFindsWhatCameTooEarly(t *testing.T) {
 	fake.Move(live("round"), "Starting")
 	fake.Move(live("round"), "Running")
 	record(live("round"), "Running", time.Now())
-	if _, err := witness.InTime(t.Context(), log, fake); err != nil {
+	if _, err := oracle.InTime(t.Context(), log, fake); err != nil {
 		t.Fatal(err)
 	}
 	record(live("round"), "Starting", time.Now().Add(time.Second)) // from a copy
@@ -92,10 +92,10 @@ func TestTheWitnessFindsWhatCameTooEarly(t *testing.T) {
 	fake.Move(live("round"), "Stopped")
 	fake.Move(live("round"), "Starting")
 	fake.Delete(live("deleted"))
-	if err := witness.AsItWas(t.Context(), log, fake); err != nil {
+	if err := oracle.AsItWas(t.Context(), log, fake); err != nil {
 		t.Errorf("the order alone shows %v", err)
 	}
-	_, err := witness.InTime(t.Context(), log, fake)
+	_, err := oracle.InTime(t.Context(), log, fake)
 	if err == nil || strings.Count(err.Error(), "I5: ") != 2 || !strings.Contains(err.Error(), "live-event harbor-live/round, event 4") || !strings.Contains(err.Error(), "live-event harbor-live/deleted, event 5") {
 		t.Errorf("found %v", err)
 	}

@@ -12,8 +12,8 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A Keeper keeps one webhook rule, in whatever projects.
-type Keeper struct {
+// A Reconciler keeps one webhook rule, in whatever projects.
+type Reconciler struct {
 	Client *mkio.Client
 	Notes  jetstream.KeyValue // nil: there is no bucket yet, and nothing is noted
 	URL    string             // the bridge's public URL
@@ -23,15 +23,15 @@ type Keeper struct {
 	now func() time.Time // nil: time.Now
 }
 
-// Plan tells what Keep would change.
-func (k Keeper) Plan(ctx context.Context, project string, force bool) (Change, error) {
+// Plan tells what Reconcile would change.
+func (k Reconciler) Plan(ctx context.Context, project string, force bool) (Change, error) {
 	p, err := k.plan(ctx, project, force)
 	return p.change, err
 }
 
-// Keep makes the rule of a project what it must be, where it is not. A rule of somebody else's is taken over
+// Reconcile makes the rule of a project what it must be, where it is not. A rule of somebody else's is taken over
 // by force alone. The token that may not is a [DeniedError], somebody else's rule an [OtherURLError].
-func (k Keeper) Keep(ctx context.Context, project string, force bool) (Change, error) {
+func (k Reconciler) Reconcile(ctx context.Context, project string, force bool) (Change, error) {
 	p, err := k.plan(ctx, project, force)
 	if err != nil || p.change.None() {
 		return p.change, err
@@ -64,7 +64,7 @@ type plan struct {
 	change Change
 }
 
-func (k Keeper) plan(ctx context.Context, project string, force bool) (plan, error) {
+func (k Reconciler) plan(ctx context.Context, project string, force bool) (plan, error) {
 	p := plan{change: Change{Project: project, Rule: k.Name, Changes: []string{}, Warnings: []string{}}}
 	address, err := Address(k.URL)
 	if err != nil {
@@ -113,7 +113,7 @@ func (p *plan) settle(types []string) {
 }
 
 // put puts the rule, without the types that MK.IO refuses, and returns those that it accepted.
-func (k Keeper) put(ctx context.Context, project string, want mkio.RuleSpec) (mkio.Rule, []string, error) {
+func (k Reconciler) put(ctx context.Context, project string, want mkio.RuleSpec) (mkio.Rule, []string, error) {
 	all := want.Events
 	var first error
 	try := func(types []string) (mkio.Rule, bool, error) {
@@ -150,7 +150,7 @@ func (k Keeper) put(ctx context.Context, project string, want mkio.RuleSpec) (mk
 	return mkio.Rule{}, nil, first
 }
 
-func (k Keeper) clock() time.Time {
+func (k Reconciler) clock() time.Time {
 	if k.now != nil {
 		return k.now().UTC()
 	}

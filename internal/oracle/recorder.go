@@ -1,6 +1,6 @@
-// Package witness watches a simulated MK.IO and a bridge, and judges the bridge by what it saw: what was told and how
+// Package oracle watches a simulated MK.IO and a bridge, and judges the bridge by what it saw: what was told and how
 // it was answered, what was true and when. The simulation is the truth; the log is the testimony.
-package witness
+package oracle
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 
 // A Witness is a transport of a simulated MK.IO's deliveries that remembers what was told, and how it was answered.
 // What was told and answered alike many times is remembered once.
-type Witness struct {
+type Recorder struct {
 	// OtherClocks says that bridges may run on other clocks than the simulation: when they recorded an event proves
 	// nothing then.
 	OtherClocks bool
@@ -28,7 +28,7 @@ type Witness struct {
 	to http.RoundTripper
 
 	mu      sync.Mutex
-	told    map[said]invariant.Told
+	told    map[said]invariant.Delivered
 	answers map[int]int
 	excuses []Excuse
 }
@@ -41,13 +41,13 @@ type said struct {
 	status                    int
 }
 
-// New returns a witness of what goes to another transport.
-func New(to http.RoundTripper) *Witness {
-	return &Witness{to: to, told: map[said]invariant.Told{}, answers: map[int]int{}}
+// New returns a recorder of what goes to another transport.
+func New(to http.RoundTripper) *Recorder {
+	return &Recorder{to: to, told: map[said]invariant.Delivered{}, answers: map[int]int{}}
 }
 
 // RoundTrip makes a delivery.
-func (w *Witness) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *Recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
@@ -56,15 +56,15 @@ func (w *Witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := w.to.RoundTrip(r)
 	o, decodeErr := mkio.Decoder{Resource: mkio.ResourceNone}.Decode(body, time.Now())
 	if err != nil || decodeErr != nil {
-		w.note(invariant.Told{Observation: o})
+		w.note(invariant.Delivered{Observation: o})
 		return answer, errors.Join(err, decodeErr)
 	}
 	digest := sha256.Sum256(body)
-	w.note(invariant.Told{Observation: o, Digest: hex.EncodeToString(digest[:]), Status: answer.StatusCode})
+	w.note(invariant.Delivered{Observation: o, Digest: hex.EncodeToString(digest[:]), Status: answer.StatusCode})
 	return answer, nil
 }
 
-func (w *Witness) note(t invariant.Told) {
+func (w *Recorder) note(t invariant.Delivered) {
 	o := t.Observation
 	t.Observation = lifecycle.Observation{Key: o.Key, State: o.State, Life: o.Life, Provisioning: o.Provisioning}
 	as := said{o.Key, o.State, o.Life, o.Provisioning, "", t.Status}
@@ -80,17 +80,17 @@ func (w *Witness) note(t invariant.Told) {
 }
 
 // Answers counts the answers by status; 0 is for none.
-func (w *Witness) Answers() map[int]int {
+func (w *Recorder) Answers() map[int]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.answers)
 }
 
 // Told returns what was told and answered, each fact and answer once.
-func (w *Witness) Told() []invariant.Told {
+func (w *Recorder) Delivered() []invariant.Delivered {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	told := make([]invariant.Told, 0, len(w.told))
+	told := make([]invariant.Delivered, 0, len(w.told))
 	for _, t := range w.told {
 		told = append(told, t)
 	}

@@ -96,7 +96,7 @@ const (
 )
 
 // newKeeper returns a keeper with a MK.IO and a bucket of its own.
-func newKeeper(t *testing.T) (Keeper, *rules) {
+func newKeeper(t *testing.T) (Reconciler, *rules) {
 	t.Helper()
 	m := &rules{specs: map[string]spec{}, mayRead: true, mayPut: true}
 	server := httptest.NewServer(m)
@@ -110,20 +110,20 @@ func newKeeper(t *testing.T) (Keeper, *rules) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Keeper{Client: client, Notes: notes, URL: "https://bridge.test", Name: "mkio-bridge", Secret: func() string { return testSecret }}, m
+	return Reconciler{Client: client, Notes: notes, URL: "https://bridge.test", Name: "mkio-bridge", Secret: func() string { return testSecret }}, m
 }
 
 // keep keeps the rule, and fails where anything that is said holds a secret.
-func keep(t *testing.T, k Keeper, force bool) (Change, error) {
+func keep(t *testing.T, k Reconciler, force bool) (Change, error) {
 	t.Helper()
-	c, err := k.Keep(t.Context(), "aurora-vod", force)
+	c, err := k.Reconcile(t.Context(), "aurora-vod", force)
 	if said := fmt.Sprintf("%+v %v", c, err); strings.Contains(said, "REDACT-ME") {
 		t.Errorf("a secret is said: %s", said)
 	}
 	return c, err
 }
 
-func mustKeep(t *testing.T, k Keeper, force bool) Change {
+func mustKeep(t *testing.T, k Reconciler, force bool) Change {
 	t.Helper()
 	c, err := keep(t, k, force)
 	if err != nil {

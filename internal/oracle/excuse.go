@@ -1,4 +1,4 @@
-package witness
+package oracle
 
 import (
 	"fmt"
@@ -45,14 +45,14 @@ func excused(misled []mkiofake.Misleading, before, e eventlog.Entry, key lifecyc
 }
 
 // excuse notes the excuses of all that was judged.
-func (w *Witness) excuse(all []Excuse) {
+func (w *Recorder) excuse(all []Excuse) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.excuses = all
 }
 
 // Excuses returns what the last [Witness.Judge] did not judge, and why.
-func (w *Witness) Excuses() []Excuse {
+func (w *Recorder) Excuses() []Excuse {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.excuses)

@@ -1,4 +1,4 @@
-package witness
+package oracle
 
 import (
 	"context"
@@ -19,10 +19,10 @@ import (
 
 // Judge checks the log against all that a simulated MK.IO told and was: I1, I2, I4 and I5. It returns every
 // violation.
-func (w *Witness) Judge(ctx context.Context, js jetstream.JetStream, names event.Names, fake *mkiofake.MKIO) error {
-	told := w.Told()
+func (w *Recorder) Judge(ctx context.Context, js jetstream.JetStream, names event.Names, fake *mkiofake.MKIO) error {
+	told := w.Delivered()
 	for _, c := range fake.Changes() {
-		told = append(told, invariant.Told{Observation: lifecycle.Observation{Key: c.Key, State: c.State, Life: c.Life}})
+		told = append(told, invariant.Delivered{Observation: lifecycle.Observation{Key: c.Key, State: c.State, Life: c.Life}})
 	}
 	var excuses []Excuse
 	var wrong error
@@ -33,7 +33,7 @@ func (w *Witness) Judge(ctx context.Context, js jetstream.JetStream, names event
 	}
 	w.excuse(excuses)
 	for _, e := range excuses {
-		told = append(told, invariant.Told{Observation: lifecycle.Observation{Key: e.Key, State: e.State, Life: e.Life}})
+		told = append(told, invariant.Delivered{Observation: lifecycle.Observation{Key: e.Key, State: e.State, Life: e.Life}})
 	}
 	return errors.Join(invariant.Check(ctx, js, names, told), wrong)
 }
