@@ -37,7 +37,7 @@ type sweptKind struct {
 func newMetrics() *metrics {
 	return &metrics{
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "mkio_bridge_poll_sights_total",
+			Name: "mkio_bridge_poll_observations_total",
 			Help: "Resources that MK.IO showed to a poll, by what became of the sight.",
 		}, []string{"kind", "outcome"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -45,7 +45,7 @@ func newMetrics() *metrics {
 			Help: "Lists and resources that could not be asked for, by the reason: a status, network, log, incomplete, identity or answer.",
 		}, []string{"project", "list", "reason"}),
 		trouble: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "mkio_bridge_poll_troubled",
+			Name: "mkio_bridge_poll_unavailable",
 			Help: "1 while polling of a project pauses because the token is refused or the log cannot be written.",
 		}, []string{"project"}),
 		history: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -146,7 +146,7 @@ func (p *Publisher) Collectors() []prometheus.Collector {
 		knownResources{p.heads},
 		gauge("mkio_bridge_log_missing_events", "Events in the middle of the log that it has no more: its store was damaged.",
 			func() float64 { return float64(p.follower.missing.Load()) }),
-		gauge("mkio_bridge_store_troubled", "1 while JetStream cannot store: deliveries are answered 503 at once, and polling pauses.",
+		gauge("mkio_bridge_store_unavailable", "1 while JetStream cannot store: deliveries are answered 503 at once, and polling pauses.",
 			func() float64 { return oneIf(p.Trouble() != nil) }),
 		gauge("mkio_bridge_unapplied_stored", "Deliveries that lie in MKIO_UNAPPLIED now, as far as was last looked.",
 			func() float64 { return float64(p.watchdog.unapplied.Load()) }),

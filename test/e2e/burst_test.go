@@ -77,7 +77,7 @@ func checkUndisturbed(t *testing.T, p *bridgetest.Bridge) {
 			t.Errorf("%s after it, the bridge is not ready: %s", time.Since(began).Round(time.Millisecond), why)
 		}
 	}
-	if n := p.Metric("mkio_bridge_store_troubled"); n != 0 {
+	if n := p.Metric("mkio_bridge_store_unavailable"); n != 0 {
 		t.Error("the bridge takes JetStream for troubled")
 	}
 }

@@ -80,8 +80,8 @@ func TestASilentNATSIsRefusedAtOnce(t *testing.T) {
 	if status, why := b.Readiness(); status != http.StatusServiceUnavailable {
 		t.Errorf("/readyz is %d: %s", status, why)
 	}
-	if v := b.Metric("mkio_bridge_store_troubled"); v != 1 {
-		t.Errorf("mkio_bridge_store_troubled is %v while the server is frozen", v)
+	if v := b.Metric("mkio_bridge_store_unavailable"); v != 1 {
+		t.Errorf("mkio_bridge_store_unavailable is %v while the server is frozen", v)
 	}
 	for n := range each {
 		if answer, err := b.Post(jobStarted(t, fmt.Sprint("late-", n))); err != nil || !refused(answer) {
@@ -100,8 +100,8 @@ func TestASilentNATSIsRefusedAtOnce(t *testing.T) {
 	if log := readLog(t, env); !hasJob(log, "before") || !hasJob(log, "ep-0-0") {
 		t.Errorf("what was acknowledged is not in the log of %d events", len(log))
 	}
-	if v := b.Metric("mkio_bridge_store_troubled"); v != 0 {
-		t.Errorf("mkio_bridge_store_troubled is %v", v)
+	if v := b.Metric("mkio_bridge_store_unavailable"); v != 0 {
+		t.Errorf("mkio_bridge_store_unavailable is %v", v)
 	}
 	b.StopWell()
 }
