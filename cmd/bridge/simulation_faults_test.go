@@ -53,7 +53,7 @@ var faults = []fault{
 		func(i *instance) { i.cable.cut() }, func(i *instance) { i.cable.mend() })},
 	{"NATS is cut off in a commit", 40, time.Millisecond, time.Minute, atEvent(
 		func(i *instance) { i.cable.cut() }, func(i *instance) { i.cable.mend() })},
-	{"acks are lost", 40, 10 * time.Millisecond, 10 * time.Second, atEvent(
+	{"acks are lost", 120, 10 * time.Millisecond, 10 * time.Second, atEvent(
 		func(i *instance) { i.cable.deafen() }, func(i *instance) { i.cable.cut(); i.cable.listen(); i.cable.mend() })},
 	{"senders are cut off", 20, time.Minute, 10 * time.Minute, during(
 		func(i *instance) { i.change(func() { i.cutOff++ }) }, func(i *instance) { i.change(func() { i.cutOff-- }) })},
