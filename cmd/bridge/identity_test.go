@@ -142,6 +142,17 @@ func loseNote(t *testing.T, store string) {
 	}
 }
 
+// On a new log a webhook may be recorded before its project is polled for the first time. It is the log's project all the
+// same, or what is gone there would never be recorded as Deleted.
+func TestWhatAWebhookBroughtBeforeTheFirstPollMayBeDeleted(t *testing.T) {
+	address := anotherMKIO(t, 3)
+	b, _ := serveStore(t, used(t, address), func(c *config) { c.MkioURL = address })
+	bridgetest.Eventually(t, "the job that MK.IO does not have is Deleted", func() bool {
+		got := states(t, b)
+		return got["Deleted"] == 1 && got["Finished"] == 3
+	})
+}
+
 func TestAnAdoptedAddressDeletesNothing(t *testing.T) {
 	store := used(t, "https://app.mk.io")
 	other := anotherMKIO(t, 300)

@@ -44,9 +44,10 @@ func (n Note) Begin(c Claim, t Tail) (Note, error) {
 	case moved && c.Adopt == AdoptNothing:
 		return n, n.checkAddress(c.Address)
 	case moved:
-		n.MovedAt = t.Last
+		n.MovedAt, n.Whole = t.Last, false
 	}
 	n.Address = c.Address
+	n.Whole = n.Whole || t.Last == 0
 	switch {
 	case c.Adopt == AdoptAll && (moved || c.Organisation != ""):
 		n.Organisation = c.Organisation

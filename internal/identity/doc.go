@@ -7,7 +7,8 @@
 // by compare-and-swap, so that of two bridges that claim one log for two MK.IOs one fails.
 //
 // Guaranteed: an address, organisation or project id that differs from the recorded one is refused, never adopted
-// silently. A note that is lost or cannot be read is as good as none: then a log that is not empty is of an unknown
+// silently. Where the log was empty when the note was begun, all of it is of that address and organisation, also what a webhook
+// brought before its project was asked for. A note that is lost or cannot be read is as good as none: then a log that is not empty is of an unknown
 // project ([Unknown]), whose deletions wait until MK.IO shows a life that is recorded, or until an operator adopts what answers.
 // Not guaranteed: MK.IO need not tell an organisation or a project id. Where it does not, what it does tell decides.
 package identity

@@ -51,8 +51,8 @@ func TestABridgeBeginsOnTheLogOfItsMKIOAlone(t *testing.T) {
 		want    Note
 		refused Aspect
 	}{
-		"an empty log":                               {Note{}, Claim{here, "org-1", ""}, Tail{}, Note{Address: here, Organisation: "org-1"}, ""},
-		"an empty log and no token":                  {Note{}, Claim{here, "", ""}, Tail{}, Note{Address: here}, ""},
+		"an empty log":                               {Note{}, Claim{here, "org-1", ""}, Tail{}, Note{Address: here, Organisation: "org-1", Whole: true}, ""},
+		"an empty log and no token":                  {Note{}, Claim{here, "", ""}, Tail{}, Note{Address: here, Whole: true}, ""},
 		"the same":                                   {full, Claim{here, "org-1", ""}, log, full, ""},
 		"a token that tells nothing":                 {full, Claim{here, "", ""}, log, full, ""},
 		"another address":                            {full, Claim{elsewhere, "org-1", ""}, log, full, OfAddress},
@@ -74,6 +74,8 @@ func TestABridgeBeginsOnTheLogOfItsMKIOAlone(t *testing.T) {
 			Note{Address: elsewhere, Organisation: "org-2", Projects: full.Projects, MovedAt: 9},
 			"",
 		},
+		"a log that was empty moves":    {Note{Address: here, Whole: true}, Claim{elsewhere, "", AdoptAddress}, log, Note{Address: elsewhere, MovedAt: 9}, ""},
+		"a log that was empty goes on":  {Note{Address: here, Whole: true}, Claim{here, "", ""}, log, Note{Address: here, Whole: true}, ""},
 		"all is adopted without a note": {Note{}, Claim{elsewhere, "org-2", AdoptAll}, log, Note{Address: elsewhere, Organisation: "org-2", MovedAt: 9}, ""},
 		"all is what it was":            {full, Claim{here, "org-1", AdoptAll}, log, full, ""},
 	} {
@@ -112,6 +114,21 @@ func TestAProjectIsJudgedByItsID(t *testing.T) {
 		got, err := note.Judge(c.found)
 		if got != c.want || (err == nil) != (got == Known) {
 			t.Errorf("%s: %d, %v, want %d", name, got, err, c.want)
+		}
+	}
+	whole := note
+	whole.Whole = true // the log was empty when the note was begun
+	for name, c := range map[string]struct {
+		found Found
+		want  Standing
+	}{
+		"events of one that is not noted":   {Found{here, "org-1", "new", "id-3", false}, Known},
+		"another organisation":              {Found{here, "org-2", "new", "id-3", false}, Another},
+		"an organisation that nobody knows": {Found{here, "", "new", "id-3", false}, Unknown},
+		"another id":                        {Found{here, "org-1", "known", "id-2", false}, Another},
+	} {
+		if got, err := whole.Judge(c.found); got != c.want || (err == nil) != (got == Known) {
+			t.Errorf("of a whole log, %s: %d, %v, want %d", name, got, err, c.want)
 		}
 	}
 }

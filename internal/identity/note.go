@@ -11,6 +11,9 @@ type Note struct {
 	Address      string            `json:"address,omitempty"`      // as [Address] writes it
 	Organisation string            `json:"organisation,omitempty"` // "": no token told it
 	Projects     map[string]string `json:"projects,omitempty"`     // MK.IO's own id by name; "": the project is the log's, and MK.IO told no id
+	// Whole says that the log was empty when this note was begun, so that all of the log is of this address and organisation.
+	// A webhook may be recorded before its project was asked for the first time.
+	Whole bool `json:"whole,omitempty"`
 	// Unknown has, by name, the last sequence of the log when nothing told whether a project is the log's. Only what was recorded
 	// up to it can tell: what came later may be of the very project that is in question.
 	Unknown map[string]uint64 `json:"unknown,omitempty"`
@@ -21,7 +24,7 @@ type Note struct {
 
 // Equal says whether two notes say the same.
 func (n Note) Equal(other Note) bool {
-	return n.Address == other.Address && n.Organisation == other.Organisation && n.MovedAt == other.MovedAt &&
+	return n.Address == other.Address && n.Organisation == other.Organisation && n.Whole == other.Whole && n.MovedAt == other.MovedAt &&
 		maps.Equal(n.Projects, other.Projects) && maps.Equal(n.Unknown, other.Unknown)
 }
 
@@ -137,6 +140,8 @@ func (n Note) Judge(f Found) (Standing, error) {
 		return Another, &MismatchError{OfProject, f.Project, recorded, f.ID}
 	case f.Empty, recorded != "", ok && f.ID == "":
 		return Known, nil // where MK.IO tells no id, address and organisation have to do
+	case n.Whole && sameID(n.Organisation, f.Organisation):
+		return Known, nil
 	case f.ID == "" && n.Organisation != "" && sameID(n.Organisation, f.Organisation):
 		return Known, nil
 	}
