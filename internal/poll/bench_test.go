@@ -186,12 +186,12 @@ func BenchmarkSweep(b *testing.B) {
 		before := p.eventLog.Horizon()
 		costs := costOf(b)
 		for b.Loop() {
-			if err := p.scheduler.full.sweep(b.Context(), p.lists.whole[0], mkio.Sweeps); err != nil {
+			if err := p.scheduler.full.sweep(b.Context(), p.lists.projectLists[0], mkio.Sweeps); err != nil {
 				b.Fatal(err)
 			}
 		}
 		costs()
-		compared := p.lists.whole[0].progress.proven().counts[lifecycle.Job]
+		compared := p.lists.projectLists[0].progress.lastTally().counts[lifecycle.Job]
 		if compared != (counts{resources: *benchRows}) || p.eventLog.Horizon() != before {
 			b.Errorf("of %d rows %+v", *benchRows, compared)
 		}
@@ -202,16 +202,16 @@ func BenchmarkSweep(b *testing.B) {
 func TestAnUnchangedRowIsShownInFewAllocations(t *testing.T) {
 	const most = 4 // its token, its last event and its hash
 	p := benchSweeper(t, newBenchList(t, 1))
-	jobs := p.lists.whole[0]
+	jobs := p.lists.projectLists[0]
 	pages, _ := p.client.Pages(jobs.List, mkio.Filter{})
 	page, err := pages.Next(t.Context(), mkio.Sweeps, jobs.List)
 	if err != nil || len(page.Rows) != 1 {
 		t.Fatal(page.Rows, err)
 	}
-	row, shower := page.Rows[0], p.scheduler.full.reporter.newShower(t.Context(), jobs, mkio.Sweeps)
+	row, shower := page.Rows[0], p.scheduler.full.reporter.newRowReporter(t.Context(), jobs, mkio.Sweeps)
 	a := request{horizon: p.eventLog.Horizon(), moment: page.Moment, via: lifecycle.Poll, tally: newTally(p.eventLog)}
 	show := func() {
-		if err := shower.show(row, p.headOf(row.Key), a); err != nil {
+		if err := shower.report(row, p.headOf(row.Key), a); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // mu guards what follows it; nothing of the project is called under it.
 type breaker struct {
 	*scope
-	identity *identification
+	identity *identityCheck
 
 	mu        sync.Mutex
 	until     time.Time // nothing is asked before
@@ -25,7 +25,7 @@ type breaker struct {
 }
 
 // blocked says whether the breaker is open, so that nothing is to be asked now, and until when.
-func (b *breaker) blocked(now time.Time) (until time.Time, yes bool) {
+func (b *breaker) blocked(now time.Time) (until time.Time, open bool) {
 	trouble := b.eventLog.Trouble()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -33,8 +33,8 @@ func (b *breaker) blocked(now time.Time) (until time.Time, yes bool) {
 	case now.Before(b.until):
 		return b.until, true
 	case trouble != nil:
-		b.until, b.logDown = now.Add(b.pace.active), true
-		b.say(logError{trouble})
+		b.until, b.logDown = now.Add(b.intervals.active), true
+		b.logOpen(logError{trouble})
 		return b.until, true
 	case b.logDown:
 		b.logDown = false
@@ -64,16 +64,16 @@ func (b *breaker) trip(err error, now time.Time, wait time.Duration) bool {
 	if !refused && !unwritable {
 		return false
 	}
-	b.until = now.Add(max(wait, b.pace.active))
+	b.until = now.Add(max(wait, b.intervals.active))
 	if logDown {
-		b.until, b.logDown = now.Add(b.pace.active), true // and then nothing is asked either, before the log can be written
+		b.until, b.logDown = now.Add(b.intervals.active), true // and then nothing is asked either, before the log can be written
 	}
-	b.say(err)
+	b.logOpen(err)
 	return true
 }
 
 // success notes that an errand had success.
-func (b *breaker) success(now time.Time) {
+func (b *breaker) succeed(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.succeeded = now
@@ -81,12 +81,12 @@ func (b *breaker) success(now time.Time) {
 }
 
 // say says once that the breaker is open. The caller holds mu.
-func (b *breaker) say(err error) {
+func (b *breaker) logOpen(err error) {
 	if !b.open {
 		b.log.Error("polling pauses", "error", err, "do", b.advice(err))
 	}
 	b.open = true
-	b.metrics.troubled(b.name, true)
+	b.metrics.setBreaker(b.name, true)
 }
 
 // close lets requests pass again. The caller holds mu.
@@ -95,5 +95,5 @@ func (b *breaker) close() {
 		b.log.Info("polling goes on")
 	}
 	b.open = false
-	b.metrics.troubled(b.name, false)
+	b.metrics.setBreaker(b.name, false)
 }

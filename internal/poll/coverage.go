@@ -17,44 +17,44 @@ import (
 // turn guards standings, and is held while records are written.
 type coverage struct {
 	*scope
-	proofs   CoverageRecords
-	lists    *lists
-	patience *patience
+	records   CoverageRecords
+	lists     *lists
+	deletions *waitingDeletions
 
-	turn      chan struct{} // holds a token while somebody reads or writes, which may take as long as NATS does
-	standings map[lifecycle.Kind]*standing
+	sem    chan struct{} // holds a token while somebody reads or writes, which may take as long as NATS does
+	byKind map[lifecycle.Kind]*kindCoverage
 }
 
-func newCoverage(s *scope, proofs CoverageRecords, lists *lists, patience *patience) *coverage {
+func newCoverage(s *scope, records CoverageRecords, lists *lists, deletions *waitingDeletions) *coverage {
 	return &coverage{
-		scope: s, proofs: proofs, lists: lists, patience: patience,
-		turn: make(chan struct{}, 1), standings: map[lifecycle.Kind]*standing{},
+		scope: s, records: records, lists: lists, deletions: deletions,
+		sem: make(chan struct{}, 1), byKind: map[lifecycle.Kind]*kindCoverage{},
 	}
 }
 
-func (c *coverage) lock()   { c.turn <- struct{}{} }
-func (c *coverage) unlock() { <-c.turn }
+func (c *coverage) lock()   { c.sem <- struct{}{} }
+func (c *coverage) unlock() { <-c.sem }
 
 // A standing is what is on record of a kind.
-type standing struct {
+type kindCoverage struct {
 	covered time.Time       // when the last comparison on record began; zero: there is none
 	due     time.Time       // when the next is to be over
 	gap     *event.Coverage // that is open; nil: none is
-	noted   bool            // the gap is on record
+	stored  bool            // the gap is on record
 	epoch   uint64          // of the log that was compared
 }
 
 // overdueAfter is how long after a sweep of a kind the next must be over: a whole round, and half of one for what makes
 // it slow.
-func (p pace) overdueAfter() time.Duration { return p.full + p.full/2 }
+func (p intervals) overdueAfter() time.Duration { return p.full + p.full/2 }
 
 // load reads what is on record. Where nobody has swept for long, a gap is open. What cannot be read holds up nothing:
 // records say when the next was due, so that who reads them sees the gap all the same.
 func (c *coverage) load(ctx context.Context) {
 	now := time.Now()
 	for _, kind := range c.kinds {
-		s := &standing{due: now.Add(c.pace.overdueAfter()), epoch: c.eventLog.Epoch()}
-		last, ok, err := c.proofs.LastCoverage(ctx, c.name, kind)
+		s := &kindCoverage{due: now.Add(c.intervals.overdueAfter()), epoch: c.eventLog.Epoch()}
+		last, ok, err := c.records.LastCoverage(ctx, c.name, kind)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -62,7 +62,7 @@ func (c *coverage) load(ctx context.Context) {
 			c.log.Warn("what was compared before cannot be read", "kind", kind, "error", err)
 		case !ok:
 		case last.Record == event.GapOpened:
-			s.gap, s.noted = &last, true
+			s.gap, s.stored = &last, true
 		default:
 			s.covered = last.From
 			if last.Due != nil {
@@ -70,14 +70,14 @@ func (c *coverage) load(ctx context.Context) {
 			}
 		}
 		c.lock()
-		c.standings[kind] = s
+		c.byKind[kind] = s
 		c.unlock()
-		c.metrics.gap(c.name, kind, s.gap != nil)
+		c.metrics.setGap(c.name, kind, s.gap != nil)
 		if s.due.Before(now) {
 			c.openGap(ctx, kind, "nobody polled")
 		}
 		if last.Horizon > c.eventLog.Horizon() {
-			c.openGap(ctx, kind, anotherLog)
+			c.openGap(ctx, kind, reasonNewLog)
 		}
 		if left := unpolledParents(kind, c.kinds); len(left) > 0 {
 			err := &UnpolledParentsError{Kind: kind, Parents: left}
@@ -88,9 +88,9 @@ func (c *coverage) load(ctx context.Context) {
 }
 
 // prove notes what a sweep of a list proves, or that it failed.
-func (c *coverage) prove(ctx context.Context, l *list, t *tally, err error) {
+func (c *coverage) sweepEnded(ctx context.Context, l *list, t *tally, err error) {
 	if err == nil {
-		err = t.failed
+		err = t.failure
 	}
 	if ctx.Err() != nil {
 		return // somebody else goes on
@@ -101,52 +101,52 @@ func (c *coverage) prove(ctx context.Context, l *list, t *tally, err error) {
 		}
 		return
 	}
-	l.progress.prove(t)
+	l.progress.setTally(t)
 	for _, kind := range l.Kinds {
-		if n := c.patience.waitingOf(kind); n > 0 {
+		if n := c.deletions.countOf(kind); n > 0 {
 			c.openGap(ctx, kind, fmt.Sprintf("%d deletions wait to be confirmed again", n))
-		} else if !l.below() {
-			c.proveKind(ctx, kind, t.span, t.counts[kind])
+		} else if !l.hasParent() {
+			c.recordCovered(ctx, kind, t.comparison, t.counts[kind])
 		}
 	}
 	for _, child := range childKinds(c.kinds) {
-		if slices.Contains(l.Kinds, child) || l.hasParentsOf(child) {
-			c.proveBelow(ctx, child)
+		if slices.Contains(l.Kinds, child) || l.containsParentsOf(child) {
+			c.recordChildren(ctx, child)
 		}
 	}
 }
 
 // proveBelow notes that all of a kind was compared that lies below others: each list of it, and each list of what it
 // lies below, since the last record.
-func (c *coverage) proveBelow(ctx context.Context, child lifecycle.Kind) {
-	if len(unpolledParents(child, c.kinds)) > 0 || c.patience.waitingOf(child) > 0 {
+func (c *coverage) recordChildren(ctx context.Context, child lifecycle.Kind) {
+	if len(unpolledParents(child, c.kinds)) > 0 || c.deletions.countOf(child) > 0 {
 		return
 	}
 	c.lock()
-	since := c.standings[child].covered
+	since := c.byKind[child].covered
 	c.unlock()
-	if all, sum, ok := c.sumBelow(child, since); ok {
+	if all, sum, ok := c.sumChildLists(child, since); ok {
 		c.metrics.swept(c.name, child, all.from)
-		c.proveKind(ctx, child, all, sum)
+		c.recordCovered(ctx, child, all, sum)
 	}
 }
 
 // sumBelow adds up the last sweeps of all lists of a kind that lies below others; false when one of them began before
 // a time.
-func (c *coverage) sumBelow(child lifecycle.Kind, since time.Time) (all span, sum counts, ok bool) {
-	c.lists.findParents()
-	lists := slices.DeleteFunc(c.lists.all(), func(l *list) bool { return l.Kinds[0] != child && !l.hasParentsOf(child) })
+func (c *coverage) sumChildLists(child lifecycle.Kind, since time.Time) (all comparison, sum counts, ok bool) {
+	c.lists.updateParents()
+	lists := slices.DeleteFunc(c.lists.all(), func(l *list) bool { return l.Kinds[0] != child && !l.containsParentsOf(child) })
 	for _, l := range lists {
-		t := l.progress.proven()
+		t := l.progress.lastTally()
 		if t == nil || !t.from.After(since) {
 			return all, sum, false
 		}
-		end := later(all.to, t.to)
+		end := latest(all.to, t.to)
 		if all.from.IsZero() || t.from.Before(all.from) {
-			all = t.span
+			all = t.comparison
 		}
 		all.to = end
-		if l.below() {
+		if l.hasParent() {
 			sum = sum.plus(t.counts[child])
 		}
 	}
@@ -154,62 +154,62 @@ func (c *coverage) sumBelow(child lifecycle.Kind, since time.Time) (all span, su
 }
 
 // anotherLog is why nothing is proven of a log that was compared, and is no more.
-const anotherLog = "the log became another one, or lost its end"
+const reasonNewLog = "the log became another one, or lost its end"
 
 // recordsARound is how many records a kind leaves in the time between two full sweeps (Full) while nothing differs. A short
 // list is read as a whole every Sweep, and a record of each reading would be far more than the log itself.
-const recordsARound = 4
+const recordsPerFull = 4
 
 // proveKind writes down that all of a kind was compared. A gap that was open ends with it: the order of the records is the gap's
 // opening if that is not on record yet, its closing, the coverage.
-func (c *coverage) proveKind(ctx context.Context, kind lifecycle.Kind, at span, n counts) {
+func (c *coverage) recordCovered(ctx context.Context, kind lifecycle.Kind, at comparison, n counts) {
 	c.lock()
 	defer c.unlock()
-	s := c.standings[kind]
+	s := c.byKind[kind]
 	if at.epoch != s.epoch {
-		c.open(s, kind, anotherLog)
+		c.startGap(s, kind, reasonNewLog)
 	}
-	if s.gap == nil && n.differed == 0 && at.from.Sub(s.covered) < c.pace.full/recordsARound {
+	if s.gap == nil && n.differed == 0 && at.from.Sub(s.covered) < c.intervals.full/recordsPerFull {
 		return // it would say what the last one says
 	}
-	due := at.to.Add(c.pace.overdueAfter())
+	due := at.to.Add(c.intervals.overdueAfter())
 	record := event.Coverage{
 		Record: event.Covered, Project: c.name, Kind: kind, From: at.from, To: &at.to, Due: &due, Horizon: at.horizon,
 		Resources: n.resources, Rested: n.rested, Differed: n.differed, Repaired: n.repaired, RecordedTime: time.Now().UTC(),
 	}
-	err := c.noteGap(ctx, s)
+	err := c.storeGap(ctx, s)
 	if err == nil && s.gap != nil {
 		closed := *s.gap
 		closed.Record, closed.To, closed.RecordedTime = event.GapClosed, &at.from, record.RecordedTime
-		err = c.proofs.StoreCoverage(ctx, closed)
+		err = c.records.StoreCoverage(ctx, closed)
 	}
 	if err == nil {
-		err = c.proofs.StoreCoverage(ctx, record)
+		err = c.records.StoreCoverage(ctx, record)
 	}
 	if err != nil {
-		c.unproven(ctx, kind, err)
+		c.logStoreFailure(ctx, kind, err)
 		return
 	}
 	if s.gap != nil {
 		c.log.Info("all of a kind was compared with MK.IO again", "kind", kind, "gap", at.from.Sub(s.gap.From).Round(time.Second))
 	}
-	*s = standing{covered: at.from, due: due, epoch: at.epoch}
-	c.metrics.gap(c.name, kind, false)
+	*s = kindCoverage{covered: at.from, due: due, epoch: at.epoch}
+	c.metrics.setGap(c.name, kind, false)
 }
 
 // openGap writes down that nothing is proven of a kind until the next sweep.
 func (c *coverage) openGap(ctx context.Context, kind lifecycle.Kind, reason string) {
 	c.lock()
 	defer c.unlock()
-	s := c.standings[kind]
-	c.open(s, kind, reason)
-	if err := c.noteGap(ctx, s); err != nil {
-		c.unproven(ctx, kind, err)
+	s := c.byKind[kind]
+	c.startGap(s, kind, reason)
+	if err := c.storeGap(ctx, s); err != nil {
+		c.logStoreFailure(ctx, kind, err)
 	}
 }
 
 // open opens a gap, unless one is open. The caller has the turn.
-func (c *coverage) open(s *standing, kind lifecycle.Kind, reason string) {
+func (c *coverage) startGap(s *kindCoverage, kind lifecycle.Kind, reason string) {
 	if s.gap != nil {
 		return
 	}
@@ -218,21 +218,21 @@ func (c *coverage) open(s *standing, kind lifecycle.Kind, reason string) {
 	if s.covered.IsZero() {
 		s.gap.From = now
 	}
-	c.metrics.gap(c.name, kind, true)
+	c.metrics.setGap(c.name, kind, true)
 }
 
 // noteGap writes down a gap that is not on record yet. The caller has the turn.
-func (c *coverage) noteGap(ctx context.Context, s *standing) error {
-	if s.gap == nil || s.noted {
+func (c *coverage) storeGap(ctx context.Context, s *kindCoverage) error {
+	if s.gap == nil || s.stored {
 		return nil
 	}
-	err := c.proofs.StoreCoverage(ctx, *s.gap)
-	s.noted = err == nil
+	err := c.records.StoreCoverage(ctx, *s.gap)
+	s.stored = err == nil
 	return err
 }
 
 // unproven tells that a record could not be written.
-func (c *coverage) unproven(ctx context.Context, kind lifecycle.Kind, err error) {
+func (c *coverage) logStoreFailure(ctx context.Context, kind lifecycle.Kind, err error) {
 	if ctx.Err() == nil {
 		c.log.Warn("what was compared with MK.IO could not be put on record, so it proves nothing later", "kind", kind, "error", err)
 	}
@@ -242,7 +242,7 @@ func (c *coverage) unproven(ctx context.Context, kind lifecycle.Kind, err error)
 func (c *coverage) findOverdue(ctx context.Context, now time.Time) {
 	c.lock()
 	var overdue []lifecycle.Kind
-	for kind, s := range c.standings {
+	for kind, s := range c.byKind {
 		if s.gap == nil && now.After(s.due) {
 			overdue = append(overdue, kind)
 		}
@@ -254,8 +254,8 @@ func (c *coverage) findOverdue(ctx context.Context, now time.Time) {
 }
 
 // watch looks for what is overdue, until the context ends.
-func (c *coverage) watch(ctx context.Context) {
-	for pause.For(ctx, c.pace.sweep) == nil {
+func (c *coverage) watchOverdue(ctx context.Context) {
+	for pause.For(ctx, c.intervals.sweep) == nil {
 		c.findOverdue(ctx, time.Now())
 	}
 }

@@ -28,7 +28,7 @@ func (w *world) records(kind lifecycle.Kind) []event.Coverage {
 }
 
 // proven tells what is proven of a kind from a time to now.
-func (w *world) proven(kind lifecycle.Kind, since time.Time) audit.Coverage {
+func (w *world) coverageSince(kind lifecycle.Kind, since time.Time) audit.Coverage {
 	w.t.Helper()
 	return audit.Cover(w.records(kind), since, time.Now(), time.Now())
 }
@@ -49,7 +49,7 @@ func TestSweepsAreOnRecord(t *testing.T) {
 		time.Sleep(3 * full)
 		b.stop()
 		for key := range w.lives() {
-			c := w.proven(key.Kind, began)
+			c := w.coverageSince(key.Kind, began)
 			if !c.Complete() || c.Sweeps < 3 || c.Resources != 1 {
 				t.Errorf("%s: %+v", key.Kind, c)
 			}
@@ -66,10 +66,10 @@ func TestSweepsAreOnRecord(t *testing.T) {
 				t.Errorf("%s: the first sweep recorded %d of 1", key.Kind, first.Repaired)
 			}
 		}
-		if c := w.proven(lifecycle.Job, began); c.Repaired > 1 || c.Repaired != c.Differed {
+		if c := w.coverageSince(lifecycle.Job, began); c.Repaired > 1 || c.Repaired != c.Differed {
 			t.Errorf("one job finished: %+v", c)
 		}
-		if c := w.proven(lifecycle.Asset, began); c.Rested != 1 {
+		if c := w.coverageSince(lifecycle.Asset, began); c.Rested != 1 {
 			t.Errorf("an asset that rests was not asked for again, and that is not on record: %+v", c)
 		}
 	})
@@ -84,8 +84,8 @@ func TestAGapIsOpenedAndClosed(t *testing.T) {
 		w.start()
 		time.Sleep(full)
 		began := time.Now()
-		w.way.set(func(w *way) {
-			w.instead = func(path string) (int, string) {
+		w.transport.set(func(w *transport) {
+			w.override = func(path string) (int, string) {
 				if strings.Contains(path, "/jobs") || strings.Contains(path, "/liveOutputs") {
 					return http.StatusBadGateway, "<html>"
 				}
@@ -98,14 +98,14 @@ func TestAGapIsOpenedAndClosed(t *testing.T) {
 			if last := records[len(records)-1]; last.Record != event.GapOpened || !strings.Contains(last.Reason, "502") || last.To != nil {
 				t.Errorf("%s: the last record of what cannot be asked for is %+v", kind, last)
 			}
-			if c := w.proven(kind, began); c.Complete() || c.Gaps[0].Reason == "" {
+			if c := w.coverageSince(kind, began); c.Complete() || c.Gaps[0].Reason == "" {
 				t.Errorf("%s is proven: %+v", kind, c)
 			}
 		}
-		if c := w.proven(lifecycle.LiveEvent, began); !c.Complete() {
+		if c := w.coverageSince(lifecycle.LiveEvent, began); !c.Complete() {
 			t.Errorf("live events could be asked for: %+v", c)
 		}
-		w.way.set(func(w *way) { w.instead = nil })
+		w.transport.set(func(w *transport) { w.override = nil })
 		time.Sleep(full)
 		since := time.Now()
 		time.Sleep(full)
@@ -117,10 +117,10 @@ func TestAGapIsOpenedAndClosed(t *testing.T) {
 			if !closed {
 				t.Errorf("%s: the gap is not closed: %+v", kind, w.records(kind))
 			}
-			if c := w.proven(kind, since); !c.Complete() {
+			if c := w.coverageSince(kind, since); !c.Complete() {
 				t.Errorf("%s is not proven again: %+v", kind, c)
 			}
-			if c := w.proven(kind, began); c.Complete() {
+			if c := w.coverageSince(kind, began); c.Complete() {
 				t.Errorf("%s: a gap that was closed proves nothing of what was before: %+v", kind, c)
 			}
 		}
@@ -138,12 +138,12 @@ func TestNobodyPolled(t *testing.T) {
 		away := time.Now()
 		w.mkio.Move(job, "Finished")
 		time.Sleep(5 * full)
-		if c := w.proven(lifecycle.Job, away); c.Complete() || c.Share > 0 {
+		if c := w.coverageSince(lifecycle.Job, away); c.Complete() || c.Share > 0 {
 			t.Errorf("nobody polled, and it is proven: %+v", c)
 		}
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
-		c := w.proven(lifecycle.Job, away)
+		c := w.coverageSince(lifecycle.Job, away)
 		if len(c.Gaps) != 1 || c.Gaps[0].Reason != "nobody polled" || c.Repaired != 1 {
 			t.Errorf("after it is polled again: %+v", c)
 		}

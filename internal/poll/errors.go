@@ -36,7 +36,7 @@ func (e *UnpolledParentsError) Error() string {
 var errIncomplete = errors.New("the list is not believed")
 
 // errAnotherLog is for a sweep that was compared with a log that is no more.
-var errAnotherLog = errors.New("the log became another one meanwhile")
+var errNewLog = errors.New("the log became another one meanwhile")
 
 // logError is for a log that cannot take an observation now.
 type logError struct{ error }

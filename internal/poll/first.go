@@ -15,7 +15,7 @@ import (
 )
 
 // A mark says how far the first sweep of a kind got.
-type mark struct {
+type firstSweepMark struct {
 	Began time.Time `json:"began"` // on MK.IO's clock; zero: it has not begun
 	Done  bool      `json:"done"`
 }
@@ -27,13 +27,13 @@ type firstSweeps struct {
 	notes   jetstream.KeyValue
 	project string
 
-	mu    sync.Mutex
-	marks map[lifecycle.Kind]mark
-	busy  map[lifecycle.Kind]bool // a goroutine notes the end of their first sweep (claim)
+	mu        sync.Mutex
+	marks     map[lifecycle.Kind]firstSweepMark
+	finishing map[lifecycle.Kind]bool // a goroutine notes the end of their first sweep (claim)
 }
 
 func newFirstSweeps(notes jetstream.KeyValue, project string) *firstSweeps {
-	return &firstSweeps{notes: notes, project: project, marks: map[lifecycle.Kind]mark{}, busy: map[lifecycle.Kind]bool{}}
+	return &firstSweeps{notes: notes, project: project, marks: map[lifecycle.Kind]firstSweepMark{}, finishing: map[lifecycle.Kind]bool{}}
 }
 
 func (f *firstSweeps) key(kind lifecycle.Kind) string {
@@ -50,7 +50,7 @@ func (f *firstSweeps) load(ctx context.Context, kinds []lifecycle.Kind) error {
 		if err != nil {
 			return fmt.Errorf("read %s of bucket %s: %w", f.key(kind), f.notes.Bucket(), err)
 		}
-		var m mark
+		var m firstSweepMark
 		if json.Unmarshal(entry.Value(), &m) != nil {
 			continue // then it is swept for the first time again
 		}
@@ -63,7 +63,7 @@ func (f *firstSweeps) load(ctx context.Context, kinds []lifecycle.Kind) error {
 
 // begin notes that the first sweep of kinds began, unless it had begun before.
 func (f *firstSweeps) begin(ctx context.Context, kinds []lifecycle.Kind, at time.Time) error {
-	return f.change(ctx, kinds, func(m mark) mark {
+	return f.update(ctx, kinds, func(m firstSweepMark) firstSweepMark {
 		if m.Began.IsZero() {
 			m.Began = at
 		}
@@ -73,10 +73,10 @@ func (f *firstSweeps) begin(ctx context.Context, kinds []lifecycle.Kind, at time
 
 // finish notes that the first sweep of kinds is over.
 func (f *firstSweeps) finish(ctx context.Context, kinds []lifecycle.Kind) error {
-	return f.change(ctx, kinds, func(m mark) mark { m.Done = true; return m })
+	return f.update(ctx, kinds, func(m firstSweepMark) firstSweepMark { m.Done = true; return m })
 }
 
-func (f *firstSweeps) change(ctx context.Context, kinds []lifecycle.Kind, to func(mark) mark) error {
+func (f *firstSweeps) update(ctx context.Context, kinds []lifecycle.Kind, to func(firstSweepMark) firstSweepMark) error {
 	for _, kind := range kinds {
 		f.mu.Lock()
 		old := f.marks[kind]
@@ -101,7 +101,7 @@ func (f *firstSweeps) change(ctx context.Context, kinds []lifecycle.Kind, to fun
 
 // before says whether a resource existed before the first sweep of its kind began, and so is discovered, not news: by the time
 // of its creation if that is known, else by whether the first sweep still goes on.
-func (f *firstSweeps) before(kind lifecycle.Kind, created time.Time) bool {
+func (f *firstSweeps) existedBefore(kind lifecycle.Kind, created time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	m := f.marks[kind]
@@ -122,15 +122,15 @@ func (f *firstSweeps) done(kind lifecycle.Kind) bool {
 func (f *firstSweeps) claim(kind lifecycle.Kind) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.busy[kind] {
+	if f.finishing[kind] {
 		return false
 	}
-	f.busy[kind] = true
+	f.finishing[kind] = true
 	return true
 }
 
 func (f *firstSweeps) release(kind lifecycle.Kind) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.busy, kind)
+	delete(f.finishing, kind)
 }

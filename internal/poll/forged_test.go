@@ -22,7 +22,7 @@ func TestWhatWasMadeUpIsCorrected(t *testing.T) {
 		}
 		b := w.start()
 		time.Sleep(2 * sweep)
-		w.converged()
+		w.wantConverged()
 		n := 0
 		ahead := time.Now().AddDate(70, 0, 0)
 		for _, when := range []struct{ at, modified time.Time }{{at: time.Now()}, {ahead, ahead}} {
@@ -32,10 +32,10 @@ func TestWhatWasMadeUpIsCorrected(t *testing.T) {
 			}
 			w.forge(b, w.key(lifecycle.Asset, fmt.Sprint("never-was-", n)), "Ready", when.at, when.modified)
 			time.Sleep(full + 2*sweep)
-			w.converged()
+			w.wantConverged()
 		}
 		for key, state := range is {
-			w.want(key, state, w.events()[key][1].Data.State, state, w.events()[key][3].Data.State, state)
+			w.wantStates(key, state, w.events()[key][1].Data.State, state, w.events()[key][3].Data.State, state)
 		}
 	})
 }

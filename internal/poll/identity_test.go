@@ -16,7 +16,7 @@ import (
 )
 
 // jobsOf makes so many jobs of a name in a simulated MK.IO.
-func (w *world) jobsOf(m *mkiofake.MKIO, name string, count int) (keys []lifecycle.Key) {
+func (w *world) createNamedJobs(m *mkiofake.MKIO, name string, count int) (keys []lifecycle.Key) {
 	for i := range count {
 		key := w.key(lifecycle.Job, "t", fmt.Sprintf("%s-%d", name, i))
 		m.Create(key, "Finished")
@@ -26,9 +26,9 @@ func (w *world) jobsOf(m *mkiofake.MKIO, name string, count int) (keys []lifecyc
 }
 
 // another is a second MK.IO with a project of the same name, another id and other resources; shared is a name that both have.
-func (w *world) another(shared ...lifecycle.Key) *mkiofake.MKIO {
+func (w *world) otherMKIO(shared ...lifecycle.Key) *mkiofake.MKIO {
 	m := mkiofake.New(mkiofake.Config{Seed: 99, Projects: []string{project}, Start: time.Now()})
-	w.jobsOf(m, "other", 5)
+	w.createNamedJobs(m, "other", 5)
 	for _, key := range shared {
 		m.Create(key, "Finished")
 	}
@@ -36,11 +36,11 @@ func (w *world) another(shared ...lifecycle.Key) *mkiofake.MKIO {
 }
 
 // lead has all requests answered by an MK.IO whose project has an id; "": its own.
-func (w *world) lead(to http.RoundTripper, id string) {
-	w.way.set(func(way *way) {
-		way.to, way.spoil = to, nil
+func (w *world) routeTo(to http.RoundTripper, id string) {
+	w.transport.set(func(tr *transport) {
+		tr.next, tr.editRecord = to, nil
 		if id != "" {
-			way.spoil = func(path string, row map[string]any) {
+			tr.editRecord = func(path string, row map[string]any) {
 				if path == "/api/v1/projects" || path == "/api/v1/projects/"+project {
 					row["metadata"].(map[string]any)["id"] = id
 				}
@@ -121,7 +121,7 @@ const (
 
 func TestTheFirstStartRecordsTheProject(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 3)
+		jobs := w.createNamedJobs(w.mkio, "ours", 3)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		if note := w.identity(); note.Address != "https://app.mk.io" || note.Projects[project] == "" {
@@ -131,18 +131,18 @@ func TestTheFirstStartRecordsTheProject(t *testing.T) {
 		b.wantGauge(t, unknownGauge, 0)
 		w.mkio.Delete(jobs[0])
 		time.Sleep(2 * sweep)
-		w.want(jobs[0], "Finished", "Deleted")
+		w.wantStates(jobs[0], "Finished", "Deleted")
 	})
 }
 
 // A project of the same name with another id is not polled: not at a start, and not when it is made anew while polling goes on.
 func TestAnotherProjectOfTheNameDeletesNothing(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
-		other := w.another(jobs[3], jobs[4])
-		w.lead(other, "another-id")
+		other := w.otherMKIO(jobs[3], jobs[4])
+		w.routeTo(other, "another-id")
 		time.Sleep(2 * sweep) // what is new in the list may be seen before the project is compared
 		recorded := len(w.events())
 		time.Sleep(2 * full)
@@ -161,32 +161,32 @@ func TestAnotherProjectOfTheNameDeletesNothing(t *testing.T) {
 			t.Errorf("that was said %d times in two runs", n)
 		}
 
-		w.lead(w.mkio, "")
-		fresh := w.jobsOf(w.mkio, "fresh", 1)
+		w.routeTo(w.mkio, "")
+		fresh := w.createNamedJobs(w.mkio, "fresh", 1)
 		w.mkio.Delete(jobs[0])
 		time.Sleep(3 * sweep)
 		b.wantGauge(t, refusedGauge, 0)
-		w.want(fresh[0], "Finished")
-		w.want(jobs[0], "Finished", "Deleted")
+		w.wantStates(fresh[0], "Finished")
+		w.wantStates(jobs[0], "Finished", "Deleted")
 	})
 }
 
 func TestAnAdoptedProjectIsTheLogsFromThenOn(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		b.stop()
-		w.lead(w.another(jobs[3]), "another-id")
+		w.routeTo(w.otherMKIO(jobs[3]), "another-id")
 		w.adopt = true
 		b = w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		w.wantDeleted(30) // of which one has another life
-		w.want(jobs[3], "Finished", "Deleted", "Finished")
+		w.wantStates(jobs[3], "Finished", "Deleted", "Finished")
 		if id := w.identity().Projects[project]; id != "another-id" {
 			t.Errorf("recorded: %s", id)
 		}
-		w.lead(w.mkio, "") // what answers later is compared with what was adopted
+		w.routeTo(w.mkio, "") // what answers later is compared with what was adopted
 		time.Sleep(2 * sweep)
 		b.wantGauge(t, refusedGauge, 1)
 	})
@@ -196,40 +196,40 @@ func TestAnAdoptedProjectIsTheLogsFromThenOn(t *testing.T) {
 // it the log's own.
 func TestDeletionsWaitWhileTheProjectIsUnknown(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		b.stop()
 		if err := w.notes().Purge(w.t.Context(), "identity"); err != nil {
 			t.Fatal(err)
 		}
-		other := w.another(jobs[3])
-		w.lead(other, "another-id")
+		other := w.otherMKIO(jobs[3])
+		w.routeTo(other, "another-id")
 		for range 2 { // a restart tells nothing new
 			b = w.start(lifecycle.Job)
 			time.Sleep(2 * full)
 			b.wantGauge(t, unknownGauge, 1)
 			w.wantDeleted(0)
-			w.want(w.key(lifecycle.Job, "t", "other-1"), "Finished")
-			w.want(jobs[3], "Finished")
+			w.wantStates(w.key(lifecycle.Job, "t", "other-1"), "Finished")
+			w.wantStates(jobs[3], "Finished")
 			b.stop()
 		}
 		if n := strings.Count(w.logs.String(), "the identity of the project is unknown"); n != 2 {
 			t.Errorf("that was said %d times in two runs", n)
 		}
 
-		w.lead(w.mkio, "") // and it was another MK.IO indeed
+		w.routeTo(w.mkio, "") // and it was another MK.IO indeed
 		b = w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		b.wantGauge(t, unknownGauge, 0)
-		w.converged()
+		w.wantConverged()
 	})
 }
 
 // Other lives and missing resources are found, and nothing that tells whether they are the log's.
 func TestWhatWaitedIsRecordedWhenTheProjectIsAdopted(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		asset := w.key(lifecycle.Asset, "master")
 		w.mkio.Create(asset, "Ready")
 		b := w.start(lifecycle.Job, lifecycle.Asset)
@@ -251,9 +251,9 @@ func TestWhatWaitedIsRecordedWhenTheProjectIsAdopted(t *testing.T) {
 		w.adopt = true // nothing else can tell
 		w.start(lifecycle.Job, lifecycle.Asset)
 		time.Sleep(2 * sweep)
-		w.want(asset, "Ready", "Deleted")
-		w.want(jobs[0], "Finished", "Deleted", "Finished")
-		w.converged()
+		w.wantStates(asset, "Ready", "Deleted")
+		w.wantStates(jobs[0], "Finished", "Deleted", "Finished")
+		w.wantConverged()
 	})
 }
 
@@ -266,18 +266,18 @@ func tokenOf(organisation string) string {
 func TestATokenOfAnotherOrganisationIsNotUsed(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.SetToken("")
-		w.way.set(func(way *way) { way.token = tokenOf("org-1") })
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		w.transport.set(func(way *transport) { way.token = tokenOf("org-1") })
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		if organisation := w.identity().Organisation; organisation != "org-1" {
 			t.Errorf("recorded: %q", organisation)
 		}
 		asked := 0
-		other := w.another()
-		w.way.set(func(way *way) {
+		other := w.otherMKIO()
+		w.transport.set(func(way *transport) {
 			way.token = tokenOf("org-2")
-			way.to = roundTrip(func(r *http.Request) (*http.Response, error) {
+			way.next = roundTrip(func(r *http.Request) (*http.Response, error) {
 				if !strings.Contains(r.Header.Get("Authorization"), tokenOf("org-2")) {
 					return w.mkio.RoundTrip(r) // under way when the token was exchanged
 				}
@@ -292,10 +292,10 @@ func TestATokenOfAnotherOrganisationIsNotUsed(t *testing.T) {
 			t.Errorf("the token of another organisation was sent %d times", asked)
 		}
 		w.mkio.Delete(jobs[0])
-		w.way.set(func(way *way) { way.token, way.to = tokenOf("ORG-1"), w.mkio })
+		w.transport.set(func(way *transport) { way.token, way.next = tokenOf("ORG-1"), w.mkio })
 		time.Sleep(3 * sweep)
 		b.wantGauge(t, refusedGauge, 0)
-		w.want(jobs[0], "Finished", "Deleted")
+		w.wantStates(jobs[0], "Finished", "Deleted")
 		if n := strings.Count(w.logs.String(), "the project is not polled"); n != 1 {
 			t.Errorf("that was said %d times", n)
 		}
@@ -309,15 +309,15 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // A token that may not see the project tells no id: address and organisation have to do.
 func TestWhereTheProjectIsOutOfSightTheOrganisationTells(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
-		w.way.set(func(way *way) {
-			way.instead = func(path string) (int, string) {
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
+		w.transport.set(func(way *transport) {
+			way.override = func(path string) (int, string) {
 				if path == "/api/v1/projects/"+project {
 					return 403, "{}"
 				}
 				return 0, ""
 			}
-			way.spoil = func(path string, row map[string]any) {
+			way.editRecord = func(path string, row map[string]any) {
 				if path == "/api/v1/projects" {
 					delete(row["metadata"].(map[string]any), "id")
 				}
@@ -327,17 +327,17 @@ func TestWhereTheProjectIsOutOfSightTheOrganisationTells(t *testing.T) {
 		time.Sleep(2 * sweep)
 		w.mkio.Delete(jobs[0])
 		time.Sleep(2 * sweep)
-		w.want(jobs[0], "Finished", "Deleted")
+		w.wantStates(jobs[0], "Finished", "Deleted")
 		b.wantGauge(t, unknownGauge, 0)
 		if id, ok := w.identity().Projects[project]; !ok || id != "" {
 			t.Errorf("recorded: %q, %t", id, ok)
 		}
-		w.lead(w.mkio, "") // now it tells one
-		w.way.set(func(way *way) { way.instead = nil })
+		w.routeTo(w.mkio, "") // now it tells one
+		w.transport.set(func(way *transport) { way.override = nil })
 		time.Sleep(2 * sweep)
 		w.mkio.Delete(jobs[1])
 		time.Sleep(2 * sweep)
-		w.want(jobs[1], "Finished", "Deleted")
+		w.wantStates(jobs[1], "Finished", "Deleted")
 		if w.identity().Projects[project] == "" {
 			t.Error("the id is not recorded")
 		}
@@ -347,7 +347,7 @@ func TestWhereTheProjectIsOutOfSightTheOrganisationTells(t *testing.T) {
 // Two bridges on one NATS: one has adopted another MK.IO, and the other ends polling the former.
 func TestABridgeOfTheFormerMKIOEndsPolling(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		_, _, err := identity.NewStore(w.notes()).Change(w.t.Context(), func(n identity.Note) (identity.Note, error) {
@@ -366,9 +366,9 @@ func TestABridgeOfTheFormerMKIOEndsPolling(t *testing.T) {
 // A project that does not answer holds up no list of it; only nothing of it is Deleted.
 func TestAProjectThatDoesNotAnswerIsPolled(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
-		w.way.set(func(way *way) {
-			way.instead = func(path string) (int, string) {
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
+		w.transport.set(func(way *transport) {
+			way.override = func(path string) (int, string) {
 				if path == "/api/v1/projects/"+project {
 					return 500, "{}"
 				}
@@ -377,12 +377,12 @@ func TestAProjectThatDoesNotAnswerIsPolled(t *testing.T) {
 		})
 		w.start(lifecycle.Job)
 		time.Sleep(5 * sweep)
-		w.want(jobs[1], "Finished")
+		w.wantStates(jobs[1], "Finished")
 		w.mkio.Delete(jobs[0])
 		time.Sleep(full)
 		w.wantDeleted(0)
-		w.way.set(func(way *way) { way.instead = nil })
+		w.transport.set(func(way *transport) { way.override = nil })
 		time.Sleep(full)
-		w.want(jobs[0], "Finished", "Deleted")
+		w.wantStates(jobs[0], "Finished", "Deleted")
 	})
 }

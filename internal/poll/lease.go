@@ -13,33 +13,33 @@ import (
 )
 
 // hold polls a project whenever this bridge holds its lease, until the context ends.
-func (p *Poller) hold(ctx context.Context, name string) {
-	ttl, err := p.leaseTime(ctx)
+func (p *Poller) pollWhenLeased(ctx context.Context, name string) {
+	ttl, err := p.leaseTTL(ctx)
 	for err != nil {
 		p.Logger.Warn("the bucket of leases cannot be read; it is tried again", "project", name, "error", err)
 		if pause.For(ctx, p.Sweep) != nil {
 			return
 		}
-		ttl, err = p.leaseTime(ctx)
+		ttl, err = p.leaseTTL(ctx)
 	}
 	l := lease{bucket: p.Leases, key: event.NameToken(name), ttl: ttl}
 	for ctx.Err() == nil {
-		if err := l.take(ctx); err == nil {
+		if err := l.acquire(ctx); err == nil {
 			p.Logger.Info("polling", "project", name)
-			p.pollWhile(ctx, name, &l)
+			p.pollUntilLost(ctx, name, &l)
 			p.Logger.Info("polling ends", "project", name)
 			continue
 		}
-		if pause.For(ctx, min(ttl/3, takeEvery)) != nil {
+		if pause.For(ctx, min(ttl/3, acquireInterval)) != nil {
 			return
 		}
 	}
 }
 
 // takeEvery is the longest pause between two tries to take a lease that another holds.
-const takeEvery = 2 * time.Second
+const acquireInterval = 2 * time.Second
 
-func (p *Poller) leaseTime(ctx context.Context) (time.Duration, error) {
+func (p *Poller) leaseTTL(ctx context.Context) (time.Duration, error) {
 	status, err := p.Leases.Status(ctx)
 	if err != nil {
 		return 0, err
@@ -51,21 +51,21 @@ func (p *Poller) leaseTime(ctx context.Context) (time.Duration, error) {
 }
 
 // pollWhile polls a project as long as the lease is held.
-func (p *Poller) pollWhile(ctx context.Context, name string, l *lease) {
+func (p *Poller) pollUntilLost(ctx context.Context, name string, l *lease) {
 	held, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		l.keep(held)
+		l.renewUntilLost(held)
 		stop()
 	}()
 	project := newProject(p, name)
-	p.enter(project)
+	p.addProject(project)
 	project.run(held)
-	p.leave(project)
+	p.removeProject(project)
 	stop()
 	<-done
-	l.giveUp()
+	l.release()
 }
 
 // A lease is a key that one bridge creates and renews. It ends by itself a while after the last renewal.
@@ -78,7 +78,7 @@ type lease struct {
 }
 
 // take gets the lease if nobody holds it.
-func (l *lease) take(ctx context.Context) error {
+func (l *lease) acquire(ctx context.Context) error {
 	asked := time.Now()
 	revision, err := l.bucket.Create(ctx, l.key, nil)
 	if err != nil {
@@ -89,7 +89,7 @@ func (l *lease) take(ctx context.Context) error {
 }
 
 // keep renews the lease until the context ends or somebody else has it.
-func (l *lease) keep(ctx context.Context) {
+func (l *lease) renewUntilLost(ctx context.Context) {
 	for pause.For(ctx, l.ttl/3) == nil {
 		asked := time.Now()
 		renewing, cancel := context.WithDeadline(ctx, l.until)
@@ -105,7 +105,7 @@ func (l *lease) keep(ctx context.Context) {
 }
 
 // giveUp lets the next bridge take over at once.
-func (l *lease) giveUp() {
+func (l *lease) release() {
 	ctx, cancel := context.WithTimeout(context.Background(), l.ttl/3)
 	defer cancel()
 	_ = l.bucket.Delete(ctx, l.key, jetstream.LastRevision(l.revision)) // else it ends by itself

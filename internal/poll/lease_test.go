@@ -26,25 +26,25 @@ func leaseBucket(t *testing.T) jetstream.KeyValue {
 func TestALeaseIsHeldByOne(t *testing.T) {
 	bucket := leaseBucket(t)
 	a, b := lease{bucket: bucket, key: "p", ttl: ttl}, lease{bucket: bucket, key: "p", ttl: ttl}
-	if err := a.take(t.Context()); err != nil {
+	if err := a.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, die := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); a.keep(ctx) }()
+	go func() { defer close(done); a.renewUntilLost(ctx) }()
 	watcher, err := bucket.Watch(t.Context(), "p", jetstream.UpdatesOnly())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 6 { // twice its time
 		<-watcher.Updates()
-		if err := b.take(t.Context()); err == nil {
+		if err := b.acquire(t.Context()); err == nil {
 			t.Fatal("two hold the lease")
 		}
 	}
 	die() // and gives up nothing
 	<-done
-	for b.take(t.Context()) != nil {
+	for b.acquire(t.Context()) != nil {
 		time.Sleep(ttl / 10)
 	}
 	if time.Now().Before(a.until) {
@@ -55,16 +55,16 @@ func TestALeaseIsHeldByOne(t *testing.T) {
 func TestALeaseThatIsGivenUpIsFreeAtOnce(t *testing.T) {
 	bucket := leaseBucket(t)
 	a, b := lease{bucket: bucket, key: "p", ttl: ttl}, lease{bucket: bucket, key: "p", ttl: ttl}
-	if err := a.take(t.Context()); err != nil {
+	if err := a.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a.giveUp()
-	if err := b.take(t.Context()); err != nil {
+	a.release()
+	if err := b.acquire(t.Context()); err != nil {
 		t.Errorf("take: %v", err)
 	}
-	a.giveUp() // of a lease that another holds now
+	a.release() // of a lease that another holds now
 	c := lease{bucket: bucket, key: "p", ttl: ttl}
-	if err := c.take(t.Context()); err == nil {
+	if err := c.acquire(t.Context()); err == nil {
 		t.Error("who lost a lease gave up another's")
 	}
 }
@@ -72,25 +72,25 @@ func TestALeaseThatIsGivenUpIsFreeAtOnce(t *testing.T) {
 func TestWhoLostTheLeaseStops(t *testing.T) {
 	bucket := leaseBucket(t)
 	a := lease{bucket: bucket, key: "p", ttl: ttl}
-	if err := a.take(t.Context()); err != nil {
+	if err := a.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := bucket.PutString(t.Context(), "p", "another"); err != nil {
 		t.Fatal(err)
 	}
-	a.keep(t.Context()) // or the test never ends
+	a.renewUntilLost(t.Context()) // or the test never ends
 }
 
 // A lease that another bridge took ends at once, and not only when its time is over.
 func TestALostLeaseIsNoticed(t *testing.T) {
 	bucket := leaseBucket(t)
 	l := lease{bucket: bucket, key: "p", ttl: ttl}
-	if err := l.take(t.Context()); err != nil {
+	if err := l.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	l.until = l.until.Add(time.Hour)
 	if _, err := bucket.PutString(t.Context(), "p", "another bridge's"); err != nil {
 		t.Fatal(err)
 	}
-	l.keep(t.Context()) // would go on until then
+	l.renewUntilLost(t.Context()) // would go on until then
 }

@@ -78,7 +78,7 @@ func (h head) sequence() uint64 {
 }
 
 // basis is the sequence that a write behind the head expects: 0 if nothing is recorded.
-func (h head) basis() *uint64 {
+func (h head) expectedSequence() *uint64 {
 	if h.fact == nil {
 		return new(uint64)
 	}

@@ -15,15 +15,15 @@ import (
 )
 
 type metrics struct {
-	rows     *prometheus.CounterVec
-	failures *prometheus.CounterVec
-	trouble  *prometheus.GaugeVec
-	history  *prometheus.CounterVec
-	newest   *prometheus.GaugeVec
-	gaps     *prometheus.GaugeVec
-	refused  *prometheus.GaugeVec
-	unknown  *prometheus.GaugeVec
-	waiting  *prometheus.GaugeVec
+	observations *prometheus.CounterVec
+	failures     *prometheus.CounterVec
+	breakerOpen  *prometheus.GaugeVec
+	history      *prometheus.CounterVec
+	newest       *prometheus.GaugeVec
+	gaps         *prometheus.GaugeVec
+	refused      *prometheus.GaugeVec
+	unknown      *prometheus.GaugeVec
+	waiting      *prometheus.GaugeVec
 
 	mu     sync.Mutex
 	sweeps map[sweptKind]time.Time // when each was last swept to its end
@@ -36,7 +36,7 @@ type sweptKind struct {
 
 func newMetrics() *metrics {
 	return &metrics{
-		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+		observations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mkio_bridge_poll_observations_total",
 			Help: "Resources that MK.IO showed to a poll, by what became of the sight.",
 		}, []string{"kind", "outcome"}),
@@ -44,7 +44,7 @@ func newMetrics() *metrics {
 			Name: "mkio_bridge_poll_failures_total",
 			Help: "Lists and resources that could not be asked for, by the reason: a status, network, log, incomplete, identity or answer.",
 		}, []string{"project", "list", "reason"}),
-		trouble: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		breakerOpen: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_poll_unavailable",
 			Help: "1 while polling of a project pauses because the token is refused or the log cannot be written.",
 		}, []string{"project"}),
@@ -77,27 +77,27 @@ func newMetrics() *metrics {
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.rows, m.failures, m.trouble, m.history, m.newest, m.gaps, m.waiting, m.refused, m.unknown}
+	return []prometheus.Collector{m.observations, m.failures, m.breakerOpen, m.history, m.newest, m.gaps, m.waiting, m.refused, m.unknown}
 }
 
-func (m *metrics) seen(o lifecycle.Observation, v lifecycle.Verdict) {
-	m.rows.WithLabelValues(string(o.Key.Kind), v.Outcome.String()).Inc()
+func (m *metrics) observed(o lifecycle.Observation, v lifecycle.Verdict) {
+	m.observations.WithLabelValues(string(o.Key.Kind), v.Outcome.String()).Inc()
 }
 
 func (m *metrics) failed(project, list string, err error) {
 	m.failures.WithLabelValues(project, list, reasonOf(err)).Inc()
 }
 
-func (m *metrics) troubled(project string, yes bool) {
+func (m *metrics) setBreaker(project string, open bool) {
 	value := 0.0
-	if yes {
+	if open {
 		value = 1
 	}
-	m.trouble.WithLabelValues(project).Set(value)
+	m.breakerOpen.WithLabelValues(project).Set(value)
 }
 
 // identified tells what is known of a project's identity.
-func (m *metrics) identified(project string, s identity.Standing) {
+func (m *metrics) setIdentity(project string, s identity.Standing) {
 	for gauge, standing := range map[*prometheus.GaugeVec]identity.Standing{m.refused: identity.Another, m.unknown: identity.Unknown} {
 		value := 0.0
 		if s == standing {
@@ -107,7 +107,7 @@ func (m *metrics) identified(project string, s identity.Standing) {
 	}
 }
 
-func (m *metrics) gap(project string, kind lifecycle.Kind, open bool) {
+func (m *metrics) setGap(project string, kind lifecycle.Kind, open bool) {
 	value := 0.0
 	if open {
 		value = 1
@@ -115,12 +115,12 @@ func (m *metrics) gap(project string, kind lifecycle.Kind, open bool) {
 	m.gaps.WithLabelValues(project, string(kind)).Set(value)
 }
 
-func (m *metrics) waits(project string, kind lifecycle.Kind, deletions int) {
+func (m *metrics) setWaiting(project string, kind lifecycle.Kind, deletions int) {
 	m.waiting.WithLabelValues(project, string(kind)).Set(float64(deletions))
 }
 
 // delivered tells when the newest rows of the delivery history were made (zero: there was none).
-func (m *metrics) delivered(project string, sent, unsent time.Time) {
+func (m *metrics) setNewest(project string, sent, unsent time.Time) {
 	for status, at := range map[string]time.Time{"sent": sent, "unsent": unsent} {
 		seconds := 0.0
 		if !at.IsZero() {
@@ -137,8 +137,8 @@ func (m *metrics) swept(project string, kind lifecycle.Kind, at time.Time) {
 }
 
 // left takes back what is told of a project: it is another's to tell now.
-func (m *metrics) left(project string) {
-	for _, gauge := range []*prometheus.GaugeVec{m.trouble, m.gaps, m.newest, m.waiting, m.refused, m.unknown} {
+func (m *metrics) forgetProject(project string) {
+	for _, gauge := range []*prometheus.GaugeVec{m.breakerOpen, m.gaps, m.newest, m.waiting, m.refused, m.unknown} {
 		gauge.DeletePartialMatch(prometheus.Labels{"project": project})
 	}
 	m.mu.Lock()
@@ -155,7 +155,7 @@ func reasonOf(err error) string {
 		return "log"
 	}
 	switch {
-	case ofIdentity(err):
+	case isIdentityError(err):
 		return "identity"
 	case errors.Is(err, errIncomplete):
 		return "incomplete"

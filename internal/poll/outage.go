@@ -15,13 +15,13 @@ import (
 type outage struct {
 	mu      sync.Mutex
 	unknown bool // MK.IO answered that there is no such project
-	said    map[string]bool
+	logged  map[string]bool
 }
 
 // Causes of outages.
 const (
-	unreached      = "MK.IO is not reached"
-	unknownProject = "MK.IO does not know the project"
+	causeUnreachable    = "MK.IO is not reached"
+	causeUnknownProject = "MK.IO does not know the project"
 )
 
 // level is that of the line about an error; first says whether what failed had succeeded before.
@@ -31,28 +31,28 @@ func (o *outage) level(err error, first bool) slog.Level {
 	cause := ""
 	switch {
 	case mkio.IsNetwork(err):
-		cause = unreached
+		cause = causeUnreachable
 	case o.unknown && mkio.IsNotFound(err):
-		cause = unknownProject
+		cause = causeUnknownProject
 	}
-	if !first || o.said[cause] {
+	if !first || o.logged[cause] {
 		return slog.LevelDebug
 	}
 	if cause != "" {
-		o.say(cause)
+		o.markLogged(cause)
 	}
 	return slog.LevelWarn
 }
 
-func (o *outage) say(cause string) {
-	if o.said == nil {
-		o.said = map[string]bool{}
+func (o *outage) markLogged(cause string) {
+	if o.logged == nil {
+		o.logged = map[string]bool{}
 	}
-	o.said[cause] = true
+	o.logged[cause] = true
 }
 
 // project notes what MK.IO answered, asked for the project itself.
-func (o *outage) project(err error) {
+func (o *outage) projectResponse(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -60,29 +60,29 @@ func (o *outage) project(err error) {
 		o.unknown = true
 	case !mkio.IsNetwork(err):
 		o.unknown = false
-		delete(o.said, unknownProject)
+		delete(o.logged, causeUnknownProject)
 	}
 }
 
 // answered notes that MK.IO answered a request with what was asked for.
-func (o *outage) answered() {
+func (o *outage) responded() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.said, unreached)
+	delete(o.logged, causeUnreachable)
 }
 
 // A listingFailure is why the projects cannot be listed, as it was last logged; zero: they can.
 type listingFailure struct {
 	reason string
-	said   time.Time
+	logged time.Time
 }
 
 // level is that of the line about an error: one that lasts is repeated now and then.
-func (u *listingFailure) level(err error, now time.Time, every time.Duration) slog.Level {
+func (f *listingFailure) level(err error, now time.Time, every time.Duration) slog.Level {
 	reason := reasonOf(err)
-	if reason == u.reason && now.Sub(u.said) < every {
+	if reason == f.reason && now.Sub(f.logged) < every {
 		return slog.LevelDebug
 	}
-	*u = listingFailure{reason, now}
+	*f = listingFailure{reason, now}
 	return slog.LevelError
 }

@@ -24,24 +24,24 @@ func (w *world) warnings() (lines []string) {
 // A project whose name is wrong is one warning, not one for each list. It is polled as soon as it is there.
 func TestAProjectThatMKIODoesNotKnowIsOneWarning(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		w.way.set(failAt("/projects/"+project, 404))
+		w.transport.set(failAt("/projects/"+project, 404))
 		b := w.start()
 		time.Sleep(10 * sweep)
 		warnings := w.warnings()
 		if len(warnings) != 1 || !strings.Contains(warnings[0], "advice on a 404") {
 			t.Errorf("%d warnings: %s", len(warnings), strings.Join(warnings, "\n"))
 		}
-		w.way.set(func(w *way) { w.instead = nil })
+		w.transport.set(func(w *transport) { w.override = nil })
 		job := w.key(lifecycle.Job, "t", "ep")
 		w.mkio.Create(job, "Queued")
-		w.recordedWithin(b, full, job, "Queued")
+		w.awaitState(b, full, job, "Queued")
 	})
 }
 
 // A list that is not found in a project that is there is a warning of its own.
 func TestAListThatIsNotFoundIsAWarning(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		w.way.set(failAt("/media/assets", 404))
+		w.transport.set(failAt("/media/assets", 404))
 		w.start(lifecycle.Asset, lifecycle.Job)
 		time.Sleep(2 * sweep)
 		if warnings := w.warnings(); len(warnings) != 1 || !strings.Contains(warnings[0], "assets") {
@@ -51,9 +51,9 @@ func TestAListThatIsNotFoundIsAWarning(t *testing.T) {
 }
 
 // nowhere is a way that ends at once.
-type nowhere struct{}
+type unreachable struct{}
 
-func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
+func (unreachable) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("connection refused")
 }
 
@@ -61,10 +61,10 @@ func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
 func TestAMKIOThatIsNotReachedIsNotAWarningForEachList(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		reach := func(there bool) {
-			w.way.set(func(way *way) {
-				way.to = nowhere{}
+			w.transport.set(func(way *transport) {
+				way.next = unreachable{}
 				if there {
-					way.to = w.mkio
+					way.next = w.mkio
 				}
 			})
 		}
@@ -85,6 +85,6 @@ func TestAMKIOThatIsNotReachedIsNotAWarningForEachList(t *testing.T) {
 		}
 		job := w.key(lifecycle.Job, "t", "ep")
 		w.mkio.Create(job, "Queued")
-		w.recordedWithin(b, 2*sweep, job, "Queued")
+		w.awaitState(b, 2*sweep, job, "Queued")
 	})
 }

@@ -26,9 +26,9 @@ func (w *world) createJobs(state string) {
 }
 
 // relink changes the links from page to page.
-func relink(to func(link string) any) func(*way) {
-	return func(w *way) {
-		w.page = func(_ string, top map[string]any) {
+func relink(to func(link string) any) func(*transport) {
+	return func(w *transport) {
+		w.editBody = func(_ string, top map[string]any) {
 			if link, ok := top["@odata.nextLink"].(string); ok {
 				top["@odata.nextLink"] = to(link)
 			}
@@ -42,7 +42,7 @@ func TestAListIsReadWhateverOriginItsLinksHave(t *testing.T) {
 		t.Run(origin, func(t *testing.T) {
 			inWorld(t, mkiofake.Config{PageSize: pageSize}, func(w *world) {
 				w.createJobs("Finished")
-				w.way.set(relink(func(link string) any { _, path, _ := strings.Cut(link, "/api/"); return origin + "/api/" + path }))
+				w.transport.set(relink(func(link string) any { _, path, _ := strings.Cut(link, "/api/"); return origin + "/api/" + path }))
 				b := w.start(lifecycle.Job)
 				time.Sleep(sweep)
 				if n := b.publisher.Count(lifecycle.Job, project); n != rowsOfTwoPages {
@@ -56,9 +56,9 @@ func TestAListIsReadWhateverOriginItsLinksHave(t *testing.T) {
 // The rows before a page that fails are recorded, and nothing is concluded from those that it would have had.
 func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
 	bridgetest.SkipIfShort(t)
-	onSecondPage := func(status int) func(*way) {
-		return func(w *way) {
-			w.instead = func(path string) (int, string) {
+	onSecondPage := func(status int) func(*transport) {
+		return func(w *transport) {
+			w.override = func(path string) (int, string) {
 				if strings.Contains(path, "skiptoken=") {
 					return status, `{"error":{"code":"x","detail":"y"}}`
 				}
@@ -66,15 +66,15 @@ func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
 			}
 		}
 	}
-	lost := func(w *way) {
-		w.page = func(_ string, top map[string]any) {
+	lost := func(w *transport) {
+		w.editBody = func(_ string, top map[string]any) {
 			if top["@odata.nextLink"] != nil {
 				top["@odata.nextLink"] = "%zz"
 				delete(top, "supplemental")
 			}
 		}
 	}
-	tests := map[string]func(*way){
+	tests := map[string]func(*transport){
 		"500":                              onSecondPage(http.StatusInternalServerError),
 		"403":                              onSecondPage(http.StatusForbidden),
 		"404":                              onSecondPage(http.StatusNotFound),
@@ -85,20 +85,20 @@ func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, mkiofake.Config{PageSize: pageSize}, func(w *world) {
 				w.createJobs("Processing")
-				w.way.set(spoil)
+				w.transport.set(spoil)
 				b := w.start(lifecycle.Job)
 				time.Sleep(2 * sweep)
 				if n := b.publisher.Count(lifecycle.Job, project); n < pageSize {
 					t.Errorf("%d jobs are recorded, want the %d of the first page", n, pageSize)
 				}
-				w.way.set(func(w *way) { w.instead, w.page = nil, nil })
+				w.transport.set(func(w *transport) { w.override, w.editBody = nil, nil })
 				time.Sleep(full)
-				w.converged()
+				w.wantConverged()
 				began := time.Now()
-				w.way.set(spoil)
+				w.transport.set(spoil)
 				time.Sleep(2 * full)
-				w.converged() // no Deleted among them
-				if c := w.proven(lifecycle.Job, began.Add(sweep)); c.Complete() {
+				w.wantConverged() // no Deleted among them
+				if c := w.coverageSince(lifecycle.Job, began.Add(sweep)); c.Complete() {
 					t.Error("a sweep that was not read to its end is taken for whole")
 				}
 			})
@@ -112,8 +112,8 @@ func TestManyRowsWithoutAStateHoldUpNoOther(t *testing.T) {
 		for n := range 60 {
 			w.mkio.Create(w.key(lifecycle.StreamingEndpoint, fmt.Sprintf("%02d", n)), "Running")
 		}
-		w.way.set(func(w *way) {
-			w.spoil = func(_ string, row map[string]any) {
+		w.transport.set(func(w *transport) {
+			w.editRecord = func(_ string, row map[string]any) {
 				properties, ok := row["properties"].(map[string]any)
 				if name, _ := row["name"].(string); ok && name < "30" {
 					delete(properties, "resourceState")
@@ -133,8 +133,8 @@ func TestProjectsBeforeAPageThatFailsArePolled(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		job := w.key(lifecycle.Job, "t", "ep")
 		w.mkio.Create(job, "Finished")
-		w.way.set(func(w *way) {
-			w.instead = func(path string) (int, string) {
+		w.transport.set(func(w *transport) {
+			w.override = func(path string) (int, string) {
 				switch path, query, _ := strings.Cut(path, "?"); {
 				case path != "/api/v1/projects":
 					return 0, ""
@@ -146,7 +146,7 @@ func TestProjectsBeforeAPageThatFailsArePolled(t *testing.T) {
 		})
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
-		w.want(job, "Finished")
+		w.wantStates(job, "Finished")
 	})
 }
 
@@ -154,21 +154,21 @@ func TestProjectsBeforeAPageThatFailsArePolled(t *testing.T) {
 func TestAHistoryIsReadUpToAPageThatFails(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
-		h := &historyOf{}
-		w.way.set(func(w *way) { w.instead = h.answer })
+		h := &fakeHistory{}
+		w.transport.set(func(w *transport) { w.override = h.respond })
 		b := w.start(lifecycle.Job)
 		time.Sleep(sweep) // a sweep that ran at the same time would have the resource looked up again
-		w.way.set(func(w *way) {
+		w.transport.set(func(w *transport) {
 			began := time.Now()
 			h.add(began, "Failed", "lost")
 			for n := range 15 {
 				h.add(began, "Sent", fmt.Sprint(n))
 			}
-			w.instead = func(path string) (int, string) {
+			w.override = func(path string) (int, string) {
 				if strings.Contains(path, "/events?") {
 					return http.StatusInternalServerError, ""
 				}
-				return h.answer(path)
+				return h.respond(path)
 			}
 		})
 		time.Sleep(full)
@@ -182,11 +182,11 @@ func TestAHistoryIsReadUpToAPageThatFails(t *testing.T) {
 func TestARowOfTheHistoryWithoutATimeIsLookedUpOnce(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
-		h := &historyOf{}
-		w.way.set(func(w *way) { w.instead = h.answer })
+		h := &fakeHistory{}
+		w.transport.set(func(w *transport) { w.override = h.respond })
 		w.start(lifecycle.Job)
 		time.Sleep(sweep) // a sweep that ran at the same time would have the resource looked up again
-		w.way.set(func(*way) {
+		w.transport.set(func(*transport) {
 			for n := range 25 {
 				h.add(time.Now(), "Sent", fmt.Sprint(n))
 			}
@@ -194,7 +194,7 @@ func TestARowOfTheHistoryWithoutATimeIsLookedUpOnce(t *testing.T) {
 			h.rows[25]["created"] = "yesterday"
 		})
 		time.Sleep(full)
-		w.way.set(func(*way) {
+		w.transport.set(func(*transport) {
 			if h.lookups != 1 || h.pages > 100 {
 				t.Errorf("%d look-ups, %d pages", h.lookups, h.pages)
 			}

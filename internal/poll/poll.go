@@ -55,8 +55,8 @@ type Config struct {
 type Poller struct {
 	Config
 	metrics   *metrics
-	identity  *recordedIdentity
-	unclaimed unclaimed
+	identity  *identityRecord
+	unclaimed unclaimedRechecks
 
 	mu       sync.Mutex
 	projects map[string]*project // those that are polled here now
@@ -64,7 +64,7 @@ type Poller struct {
 
 // New returns a poller. [Poller.Run] runs it.
 func New(c Config) *Poller {
-	p := &Poller{Config: c, metrics: newMetrics(), identity: newRecordedIdentity(c), projects: map[string]*project{}}
+	p := &Poller{Config: c, metrics: newMetrics(), identity: newIdentityRecord(c), projects: map[string]*project{}}
 	c.Client.Admit(p.identity.admit)
 	return p
 }
@@ -83,8 +83,8 @@ func (p *Poller) Run(ctx context.Context) {
 	var listing listingFailure
 	p.loadIdentity(ctx)
 	for {
-		warned = p.warnOfToken(time.Now(), warned)
-		projects, err := p.wanted(ctx)
+		warned = p.warnTokenExpiry(time.Now(), warned)
+		projects, err := p.projectsToPoll(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -103,9 +103,9 @@ func (p *Poller) Run(ctx context.Context) {
 		}
 		for _, name := range projects {
 			if started[name] == nil {
-				within, stop := context.WithCancel(ctx)
+				projectCtx, stop := context.WithCancel(ctx)
 				started[name] = stop
-				running.Go(func() { p.hold(within, name) })
+				running.Go(func() { p.pollWhenLeased(projectCtx, name) })
 			}
 		}
 		if pause.For(ctx, p.Sweep) != nil {
@@ -115,12 +115,12 @@ func (p *Poller) Run(ctx context.Context) {
 }
 
 // warnEvery is how often it is said that a token ends soon.
-const warnEvery = 12 * time.Hour
+const tokenWarningInterval = 12 * time.Hour
 
 // warnOfToken warns of a token that ends soon, now and then, and returns when it last did.
-func (p *Poller) warnOfToken(now, warned time.Time) time.Time {
+func (p *Poller) warnTokenExpiry(now, warned time.Time) time.Time {
 	end, ok := p.Client.TokenEnd()
-	if !ok || end.Sub(now) > mkio.TokenSoon || now.Sub(warned) < warnEvery {
+	if !ok || end.Sub(now) > mkio.TokenSoon || now.Sub(warned) < tokenWarningInterval {
 		return warned
 	}
 	err := &TokenEndsError{At: end}
@@ -144,7 +144,7 @@ func (p *Poller) loadIdentity(ctx context.Context) {
 }
 
 // compareListed compares the projects that are polled here with those that MK.IO listed. A stored copy tells nothing of now.
-func (p *Poller) compareListed(ctx context.Context, listed []mkio.Project) {
+func (p *Poller) checkListedProjects(ctx context.Context, listed []mkio.Project) {
 	organisation := p.Client.Organisation()
 	for _, l := range listed {
 		if project := p.project(l.Name); project != nil && l.ID != "" && !l.Moment.Stored {
@@ -154,12 +154,12 @@ func (p *Poller) compareListed(ctx context.Context, listed []mkio.Project) {
 }
 
 // wanted returns the projects to poll; with an error, those that are known to be wanted.
-func (p *Poller) wanted(ctx context.Context) ([]string, error) {
+func (p *Poller) projectsToPoll(ctx context.Context) ([]string, error) {
 	if len(p.Projects) > 0 {
 		return p.Projects, nil
 	}
 	all, err := p.Client.Projects(ctx)
-	p.compareListed(ctx, all)
+	p.checkListedProjects(ctx, all)
 	return mkio.ActiveProjects(all), err
 }
 
@@ -167,7 +167,7 @@ func (p *Poller) wanted(ctx context.Context) ([]string, error) {
 // a webhook also brings delta sweeps forward: where one resource changed, others are likely to have changed.
 func (p *Poller) OnEvent(key lifecycle.Key, fact lifecycle.Fact) {
 	if project := p.project(key.Project); project != nil {
-		project.recorded(key, fact)
+		project.onEvent(key, fact)
 	}
 }
 
@@ -190,7 +190,7 @@ func (p *Poller) project(name string) *project {
 	return p.projects[name]
 }
 
-func (p *Poller) enter(project *project) {
+func (p *Poller) addProject(project *project) {
 	p.mu.Lock()
 	p.projects[project.name] = project
 	waiting := p.unclaimed.take(project.name, time.Now(), p.Full)
@@ -200,10 +200,10 @@ func (p *Poller) enter(project *project) {
 	}
 }
 
-func (p *Poller) leave(project *project) {
+func (p *Poller) removeProject(project *project) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.projects, project.name)
-	project.patience.forget()
-	p.metrics.left(project.name)
+	project.deletions.reset()
+	p.metrics.forgetProject(project.name)
 }

@@ -42,17 +42,17 @@ const (
 
 // A world is a simulated MK.IO and bridges that poll it, in a bubble of virtual time.
 type world struct {
-	t      *testing.T
-	mkio   *mkiofake.MKIO
-	server brokertest.Server
-	js     jetstream.JetStream
-	way    way  // to MK.IO
-	adopt  bool // bridges that are started adopt what answers
+	t         *testing.T
+	mkio      *mkiofake.MKIO
+	server    brokertest.Server
+	js        jetstream.JetStream
+	transport transport // to MK.IO
+	adopt     bool      // bridges that are started adopt what answers
 	// patience is the next bridge's with deletions.
-	patience time.Duration
+	deletePatience time.Duration
 	// asked is what the next bridge is asked for before it polls.
-	asked []lifecycle.Key
-	logs  bridgetest.Buffer
+	recheckFirst []lifecycle.Key
+	logs         bridgetest.Buffer
 }
 
 // inWorld runs a test in a bubble.
@@ -63,7 +63,7 @@ func inWorld(t *testing.T, c mkiofake.Config, test func(w *world)) {
 		c.Token = token
 		c.Projects = []string{project}
 		w := &world{t: t, mkio: mkiofake.New(c), server: brokertest.Start(t)}
-		w.way.to, w.way.token = w.mkio, token
+		w.transport.next, w.transport.token = w.mkio, token
 		_, w.js = w.server.Connect()
 		// The server ends entries by a clock outside of the bubble: this lease must outlast the test.
 		_, err := w.js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: names.LeaseBucket(), TTL: 10000 * time.Hour})
@@ -105,7 +105,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 		w.t.Fatal(err)
 	}
 	client, err := mkio.NewClient(mkio.ClientConfig{
-		BaseURL: "https://app.mk.io", Token: w.way.given, PerMinute: 1000, Transport: &w.way, Log: log,
+		BaseURL: "https://app.mk.io", Token: w.transport.currentToken, PerMinute: 1000, Transport: &w.transport, Log: log,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -120,13 +120,13 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	}
 	poller := poll.New(poll.Config{
 		Client: client, Observer: p, Log: p, Heads: p, Inventory: p, Coverage: p, Leases: leases, Notes: notes, Kinds: kinds,
-		Active: active, Sweep: sweep, Full: full, DeletePatience: w.patience, Rule: "mkio-bridge", Logger: log, Adopt: w.adopt,
+		Active: active, Sweep: sweep, Full: full, DeletePatience: w.deletePatience, Rule: "mkio-bridge", Logger: log, Adopt: w.adopt,
 		Advise: func(err error) string { return fmt.Sprintf("advice on a %d", mkio.StatusOf(err)) },
 	})
 	b := &bridge{publisher: p, metrics: prometheus.NewRegistry()}
 	b.metrics.MustRegister(p.Collectors()...)
 	b.metrics.MustRegister(poller.Collectors()...)
-	for _, key := range w.asked {
+	for _, key := range w.recheckFirst {
 		poller.Recheck(key)
 	}
 	ctx, cancel := context.WithCancel(w.t.Context())
@@ -174,7 +174,7 @@ func (w *world) events() map[lifecycle.Key][]event.Event {
 }
 
 // want checks the states that the log has of a resource.
-func (w *world) want(key lifecycle.Key, states ...string) {
+func (w *world) wantStates(key lifecycle.Key, states ...string) {
 	w.t.Helper()
 	var got []string
 	for _, e := range w.events()[key] {
@@ -186,7 +186,7 @@ func (w *world) want(key lifecycle.Key, states ...string) {
 }
 
 // converged checks I3: what the log says last is what MK.IO has.
-func (w *world) converged() {
+func (w *world) wantConverged() {
 	w.t.Helper()
 	is := w.mkio.Current()
 	for key, events := range w.events() {
@@ -255,7 +255,7 @@ func TestAllKindsThroughTheirLivesByPollAlone(t *testing.T) {
 		}
 		events := w.events()
 		for key, states := range lives {
-			w.want(key, states...)
+			w.wantStates(key, states...)
 			for _, e := range events[key] {
 				if e.Type != event.TypeOf(key.Kind, false) || e.Data.Via != lifecycle.Poll {
 					t.Errorf("%s: %s via %s", key, e.Type, e.Data.Via)
@@ -269,9 +269,9 @@ func TestAllKindsThroughTheirLivesByPollAlone(t *testing.T) {
 		}
 		time.Sleep(2 * full)
 		for key, states := range lives {
-			w.want(key, append(states, "Deleted")...)
+			w.wantStates(key, append(states, "Deleted")...)
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
@@ -322,9 +322,9 @@ func TestANameThatIsUsedAgainIsAnotherLife(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			w.mkio.Create(key, first)
 			time.Sleep(2 * full)
-			w.want(key, first, last, "Deleted", first)
+			w.wantStates(key, first, last, "Deleted", first)
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
@@ -345,7 +345,7 @@ func TestAListThatShowsWhatIsGoneBringsNothingBack(t *testing.T) {
 		w.mkio.SetFaults(mkiofake.Faults{Stale: 1, StaleBy: 100 * full})
 		time.Sleep(2 * full)
 		for _, key := range keys {
-			w.want(key, "Stopped", "Deleted")
+			w.wantStates(key, "Stopped", "Deleted")
 		}
 	})
 }
@@ -409,7 +409,7 @@ func checkInMotion(t *testing.T, rest, motion int) {
 		if perMinute > 300 || half > active || most > 2*active {
 			t.Errorf("over the budget, or late")
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
@@ -428,7 +428,7 @@ func TestTwoBridgesPollAProjectOnce(t *testing.T) {
 		a.stop()
 		w.mkio.Move(job, "Processing")
 		time.Sleep(2 * active) // the other takes over at the next try
-		w.want(job, "Queued", "Processing")
+		w.wantStates(job, "Queued", "Processing")
 	})
 }
 
@@ -482,7 +482,7 @@ func TestWhatIsWrongWithMKIODeletesNothing(t *testing.T) {
 					}
 				}
 				time.Sleep(full)
-				w.converged()
+				w.wantConverged()
 			})
 		})
 	}

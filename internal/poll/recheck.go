@@ -12,7 +12,7 @@ import (
 const maxTries = 5
 
 // maxRechecks is how many resources are asked for again side by side: many deliveries may have been lost at once.
-const maxRechecks = 8
+const maxConcurrentRechecks = 8
 
 // A recheck is a resource that is to be asked for by its own address.
 type recheck struct {
@@ -21,7 +21,7 @@ type recheck struct {
 	tries int
 	busy  bool
 	// patient is for one that waits for long (afterItsEnd): an urgent one replaces it.
-	patient bool
+	deferred bool
 }
 
 // A recheckQueue has the resources that are to be asked for again: somebody wants it, a delivery was lost, or an answer was
@@ -32,47 +32,47 @@ type recheckQueue struct {
 	*scope
 
 	mu    sync.Mutex
-	queue map[lifecycle.Key]*recheck
+	byKey map[lifecycle.Key]*recheck
 }
 
 func newRecheckQueue(s *scope) *recheckQueue {
-	return &recheckQueue{scope: s, queue: map[lifecycle.Key]*recheck{}}
+	return &recheckQueue{scope: s, byKey: map[lifecycle.Key]*recheck{}}
 }
 
 // add has a resource asked for as soon as the budget allows.
 func (q *recheckQueue) add(key lifecycle.Key, via lifecycle.Via) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if r := q.queue[key]; r == nil || r.patient && !r.busy {
-		q.queue[key] = &recheck{via: via, next: time.Now()}
-		q.rouse()
+	if r := q.byKey[key]; r == nil || r.deferred && !r.busy {
+		q.byKey[key] = &recheck{via: via, next: time.Now()}
+		q.wakeScheduler()
 	}
 }
 
 // overtaken asks again for a resource, later and later, because the answer was overtaken: an event of the resource was recorded
 // while MK.IO was asked, or MK.IO showed an old record.
-func (q *recheckQueue) overtaken(key lifecycle.Key) {
+func (q *recheckQueue) outdated(key lifecycle.Key) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	r := q.queue[key]
+	r := q.byKey[key]
 	if r == nil {
 		r = &recheck{via: lifecycle.Poll}
-		q.queue[key] = r
+		q.byKey[key] = r
 	}
 	if r.tries++; r.tries > maxTries {
-		delete(q.queue, key)
+		delete(q.byKey, key)
 		return
 	}
-	r.next = time.Now().Add(q.pace.active << (r.tries - 1))
+	r.next = time.Now().Add(q.intervals.active << (r.tries - 1))
 }
 
 // afterItsEnd asks again for a resource that is recorded as Deleted and that MK.IO shows. It waits for staysEnded: until then the
 // answer may be of a replica that lags, and after it the resource lives. Another recheck of it may come before.
-func (q *recheckQueue) afterItsEnd(key lifecycle.Key, staysEnded time.Duration) {
+func (q *recheckQueue) addDeferred(key lifecycle.Key, staysEnded time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if r := q.queue[key]; staysEnded > 0 && (r == nil || r.busy || r.patient) {
-		q.queue[key] = &recheck{via: lifecycle.Poll, next: time.Now().Add(max(staysEnded, q.pace.active)), patient: true}
+	if r := q.byKey[key]; staysEnded > 0 && (r == nil || r.busy || r.deferred) {
+		q.byKey[key] = &recheck{via: lifecycle.Poll, next: time.Now().Add(max(staysEnded, q.intervals.active)), deferred: true}
 	}
 }
 
@@ -81,18 +81,18 @@ func (q *recheckQueue) afterItsEnd(key lifecycle.Key, staysEnded time.Duration) 
 func (q *recheckQueue) take(now time.Time) (due map[lifecycle.Key]recheck, next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	due, next = map[lifecycle.Key]recheck{}, now.Add(q.pace.active)
+	due, next = map[lifecycle.Key]recheck{}, now.Add(q.intervals.active)
 	busy := 0
-	for _, r := range q.queue {
+	for _, r := range q.byKey {
 		if r.busy {
 			busy++
 		}
 	}
-	for key, r := range q.queue {
+	for key, r := range q.byKey {
 		switch {
-		case r.busy || busy == maxRechecks: // one that ends rouses the scheduler
+		case r.busy || busy == maxConcurrentRechecks: // one that ends rouses the scheduler
 		case now.Before(r.next):
-			next = earlier(next, r.next)
+			next = earliest(next, r.next)
 		default:
 			busy++
 			r.busy = true
@@ -103,16 +103,16 @@ func (q *recheckQueue) take(now time.Time) (due map[lifecycle.Key]recheck, next 
 }
 
 // done takes a recheck that had an answer from the queue, unless the resource is to be asked for once more.
-func (q *recheckQueue) done(key lifecycle.Key, was recheck, now time.Time) {
+func (q *recheckQueue) done(key lifecycle.Key, taken recheck, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	r := q.queue[key]
+	r := q.byKey[key]
 	if r == nil {
 		return
 	}
 	r.busy = false
-	if r.tries == was.tries && !r.next.After(now) { // it was not overtaken again, nor is it shown after its end
-		delete(q.queue, key)
+	if r.tries == taken.tries && !r.next.After(now) { // it was not overtaken again, nor is it shown after its end
+		delete(q.byKey, key)
 	}
 }
 
@@ -121,16 +121,16 @@ func (q *recheckQueue) done(key lifecycle.Key, was recheck, now time.Time) {
 func (q *recheckQueue) failed(key lifecycle.Key, now time.Time) (wait time.Duration, queued bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	r := q.queue[key]
+	r := q.byKey[key]
 	if r == nil {
 		return 0, false
 	}
 	r.busy = false
 	if r.tries++; r.tries > maxTries {
-		delete(q.queue, key)
+		delete(q.byKey, key)
 		return 0, true
 	}
-	wait = retryAfter(r.tries)
+	wait = backoff(r.tries)
 	r.next = now.Add(wait)
 	return wait, true
 }
@@ -139,7 +139,7 @@ func (q *recheckQueue) failed(key lifecycle.Key, now time.Time) (wait time.Durat
 func (q *recheckQueue) abort(key lifecycle.Key) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if r := q.queue[key]; r != nil {
+	if r := q.byKey[key]; r != nil {
 		r.busy = false
 	}
 }
@@ -149,18 +149,18 @@ type rechecker struct {
 	*scope
 	queue   *recheckQueue
 	lists   *lists
-	visitor *visitor
+	fetcher *fetcher
 	breaker *breaker
 }
 
 // recheck asks for a resource that was taken from the queue.
-func (r *rechecker) recheck(ctx context.Context, key lifecycle.Key, as recheck) {
-	defer r.rouse()
-	err := r.visitor.traced(ctx, r.lists.of(key), key, as.via)
+func (r *rechecker) recheck(ctx context.Context, key lifecycle.Key, taken recheck) {
+	defer r.wakeScheduler()
+	err := r.fetcher.fetchTraced(ctx, r.lists.listOf(key), key, taken.via)
 	now := time.Now()
 	switch {
 	case err == nil:
-		r.queue.done(key, as, now)
+		r.queue.done(key, taken, now)
 		return
 	case ctx.Err() != nil:
 		r.queue.abort(key)

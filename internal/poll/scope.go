@@ -14,7 +14,7 @@ import (
 type scope struct {
 	name      string
 	kinds     []lifecycle.Kind // that are polled
-	pace      pace
+	intervals intervals
 	client    *mkio.Client
 	eventLog  Log
 	heads     Heads
@@ -28,7 +28,7 @@ type scope struct {
 
 func newScope(p *Poller, name string) *scope {
 	return &scope{
-		name: name, kinds: p.Kinds, pace: pace{p.Active, p.Sweep, p.Full, p.Client.PerMinute()},
+		name: name, kinds: p.Kinds, intervals: intervals{p.Active, p.Sweep, p.Full, p.Client.PerMinute()},
 		client: p.Client, eventLog: p.Log, heads: p.Heads, inventory: p.Inventory,
 		log: p.Logger.With("project", name), tracer: p.Tracer, metrics: p.metrics, advice: p.advice,
 		wake: make(chan struct{}, 1),
@@ -36,7 +36,7 @@ func newScope(p *Poller, name string) *scope {
 }
 
 // rouse has the scheduler look again.
-func (s *scope) rouse() {
+func (s *scope) wakeScheduler() {
 	select {
 	case s.wake <- struct{}{}:
 	default: // it will
@@ -50,7 +50,7 @@ func (s *scope) headOfToken(resource string) head { return head{resource, s.head
 
 // keyOf is bounded in time: it may have to read the log.
 func (s *scope) keyOf(resource string) (lifecycle.Key, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.pace.active)
+	ctx, cancel := context.WithTimeout(context.Background(), s.intervals.active)
 	defer cancel()
 	return s.heads.KeyOf(ctx, resource)
 }
@@ -64,14 +64,14 @@ func (s *scope) count(l *list) int {
 	return n
 }
 
-func earlier(a, b time.Time) time.Time {
+func earliest(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
 	}
 	return a
 }
 
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

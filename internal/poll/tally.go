@@ -9,15 +9,15 @@ import (
 
 // A tally counts what a sweep of a list compared. A nil one counts nothing.
 type tally struct {
-	span
+	comparison
 
-	mu     sync.Mutex
-	counts map[lifecycle.Kind]counts
-	failed error // why it did not compare everything, though it got to its end
+	mu      sync.Mutex
+	counts  map[lifecycle.Kind]counts
+	failure error // why it did not compare everything, though it got to its end
 }
 
 // A span is when something was compared, and with what.
-type span struct {
+type comparison struct {
 	from, to time.Time // on our clock, as are those of records
 	horizon  uint64    // of the log when it began
 	epoch    uint64    // of the log when it began
@@ -32,7 +32,7 @@ func (c counts) plus(d counts) counts {
 
 func newTally(log Log) *tally {
 	epoch := log.Epoch() // before the horizon, which is then that of this log or of one behind it
-	return &tally{span: span{horizon: log.Horizon(), epoch: epoch}, counts: map[lifecycle.Kind]counts{}}
+	return &tally{comparison: comparison{horizon: log.Horizon(), epoch: epoch}, counts: map[lifecycle.Kind]counts{}}
 }
 
 func (t *tally) add(kind lifecycle.Kind, c counts) {
@@ -45,21 +45,21 @@ func (t *tally) add(kind lifecycle.Kind, c counts) {
 }
 
 // resources counts what MK.IO listed, or the log knew.
-func (t *tally) resources(kind lifecycle.Kind, n int) { t.add(kind, counts{resources: n}) }
+func (t *tally) addResources(kind lifecycle.Kind, n int) { t.add(kind, counts{resources: n}) }
 
 // rests counts a resource whose state was not asked for again.
-func (t *tally) rests(kind lifecycle.Kind) { t.add(kind, counts{rested: 1}) }
+func (t *tally) addRested(kind lifecycle.Kind) { t.add(kind, counts{rested: 1}) }
 
 // judged counts a resource by what became of the observation of it. A repeat is no difference to the log, though another bridge
 // or a webhook may have recorded it while it was asked for.
-func (t *tally) judged(kind lifecycle.Kind, v lifecycle.Verdict) {
+func (t *tally) addVerdict(kind lifecycle.Kind, v lifecycle.Verdict) {
 	if v.News() || v.Outcome == lifecycle.Late || v.Outcome == lifecycle.Conflict {
-		t.differs(kind, v.News())
+		t.addDifference(kind, v.News())
 	}
 }
 
 // differs counts one that is not in MK.IO as it is in the log, and whether that was recorded.
-func (t *tally) differs(kind lifecycle.Kind, repaired bool) {
+func (t *tally) addDifference(kind lifecycle.Kind, repaired bool) {
 	c := counts{differed: 1}
 	if repaired {
 		c.repaired = 1
@@ -68,13 +68,13 @@ func (t *tally) differs(kind lifecycle.Kind, repaired bool) {
 }
 
 // fail notes why not everything could be compared.
-func (t *tally) fail(err error) {
+func (t *tally) noteFailure(err error) {
 	if t == nil || err == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.failed == nil {
-		t.failed = err
+	if t.failure == nil {
+		t.failure = err
 	}
 }

@@ -11,7 +11,7 @@ import (
 // recheck that is older than Full is dropped, because a full sweep has compared every resource since.
 //
 // mu guards keys; nothing is called under it.
-type unclaimed struct {
+type unclaimedRechecks struct {
 	mu   sync.Mutex
 	keys map[lifecycle.Key]time.Time // since when
 }
@@ -19,14 +19,14 @@ type unclaimed struct {
 // maxUnclaimed bounds what a bridge holds that never polls: about 200 KiB.
 const maxUnclaimed = 1000
 
-func (u *unclaimed) add(key lifecycle.Key, now time.Time, full time.Duration) {
+func (u *unclaimedRechecks) add(key lifecycle.Key, now time.Time, full time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.keys == nil {
 		u.keys = map[lifecycle.Key]time.Time{}
 	}
 	if len(u.keys) >= maxUnclaimed {
-		u.forget(now.Add(-full))
+		u.expire(now.Add(-full))
 	}
 	if _, held := u.keys[key]; held || len(u.keys) < maxUnclaimed {
 		u.keys[key] = now
@@ -34,10 +34,10 @@ func (u *unclaimed) add(key lifecycle.Key, now time.Time, full time.Duration) {
 }
 
 // take returns those of a project and holds them no longer.
-func (u *unclaimed) take(project string, now time.Time, full time.Duration) (keys []lifecycle.Key) {
+func (u *unclaimedRechecks) take(project string, now time.Time, full time.Duration) (keys []lifecycle.Key) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.forget(now.Add(-full))
+	u.expire(now.Add(-full))
 	for key := range u.keys {
 		if key.Project == project {
 			keys = append(keys, key)
@@ -48,7 +48,7 @@ func (u *unclaimed) take(project string, now time.Time, full time.Duration) (key
 }
 
 // forget drops what is older than an instant. The caller holds mu.
-func (u *unclaimed) forget(before time.Time) {
+func (u *unclaimedRechecks) expire(before time.Time) {
 	for key, since := range u.keys {
 		if since.Before(before) {
 			delete(u.keys, key)

@@ -14,15 +14,15 @@ import (
 func TestWhatIsAskedForBeforeItsProjectIsPolledIsLookedUp(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		var looks atomic.Int64
-		w.way.set(func(way *way) {
-			way.instead = func(uri string) (int, string) {
+		w.transport.set(func(way *transport) {
+			way.override = func(uri string) (int, string) {
 				if strings.HasSuffix(uri, "/jobs/ep-1") {
 					looks.Add(1)
 				}
 				return 0, ""
 			}
 		})
-		w.asked = []lifecycle.Key{w.key(lifecycle.Job, "t", "ep-1")}
+		w.recheckFirst = []lifecycle.Key{w.key(lifecycle.Job, "t", "ep-1")}
 		w.start(lifecycle.Job)
 		time.Sleep(active)
 		if n := looks.Load(); n != 1 {

@@ -46,21 +46,21 @@ func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
 				lost := func(path string) bool {
 					return strings.Contains(path, "/liveOutputs") || strings.Contains(path, "/scheduledOperations")
 				}
-				l := &lostBelow{lists: func(path string) bool { return lost(path) && isList(path) }, keys: lost}
-				w.way.set(func(w *way) { w.instead, w.takes = l.answer, 100*time.Millisecond })
-				time.Sleep(patience - 2*sweep)
+				l := &lostResources{lists: func(path string) bool { return lost(path) && isList(path) }, keys: lost}
+				w.transport.set(func(w *transport) { w.override, w.latency = l.respond, 100*time.Millisecond })
+				time.Sleep(deletePatience - 2*sweep)
 				if n := w.deletions(); n != 0 {
 					t.Errorf("%d are Deleted", n)
 				}
 				if n := metric(t, b.metrics, waiting); n < 1 {
 					t.Error("none waits")
 				}
-				w.way.set(func(*way) {
-					if l.asked > 2*parents {
-						t.Errorf("%d requests for %d resources", l.asked, parents)
+				w.transport.set(func(*transport) {
+					if l.requests > 2*parents {
+						t.Errorf("%d requests for %d resources", l.requests, parents)
 					}
 				})
-				w.well()
+				w.endOutage()
 				time.Sleep(full)
 				if n := w.deletions(); n != 0 {
 					t.Errorf("%d are Deleted after MK.IO is well", n)
@@ -71,11 +71,11 @@ func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
 				for i := range parents {
 					w.mkio.Delete(test.child(w, i))
 				}
-				time.Sleep(full + 2*patience)
+				time.Sleep(full + 2*deletePatience)
 				if n := w.deletions(); n != parents {
 					t.Errorf("%d of %d are Deleted that were", n, parents)
 				}
-				w.converged()
+				w.wantConverged()
 			})
 		})
 	}
@@ -114,16 +114,16 @@ func TestWhatLiesBelowAParentThatWaitsWaits(t *testing.T) {
 		w.mkio.Create(output, "Running")
 		w.start(lifecycle.LiveEvent, lifecycle.LiveOutput)
 		time.Sleep(2 * sweep)
-		events := &lostBelow{
+		events := &lostResources{
 			lists: func(path string) bool { return strings.HasSuffix(path, "/liveEvents") },
 			keys:  func(path string) bool { return !strings.Contains(path, "/liveOutputs") },
 		}
-		w.way.set(func(w *way) { w.instead = events.answer })
+		w.transport.set(func(w *transport) { w.override = events.respond })
 		time.Sleep(2 * sweep)
-		w.outage()
+		w.beginOutage()
 		time.Sleep(5 * sweep)
-		w.well()
+		w.endOutage()
 		time.Sleep(full)
-		w.want(output, "Running")
+		w.wantStates(output, "Running")
 	})
 }

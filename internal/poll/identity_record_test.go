@@ -30,7 +30,7 @@ func TestALostNoteCostsNothingWhereMKIOShowsWhatIsRecorded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, mkiofake.Config{}, func(w *world) {
-				jobs := w.jobsOf(w.mkio, "ours", 30)
+				jobs := w.createNamedJobs(w.mkio, "ours", 30)
 				b := w.start(lifecycle.Job)
 				time.Sleep(2 * sweep)
 				b.stop()
@@ -40,7 +40,7 @@ func TestALostNoteCostsNothingWhereMKIOShowsWhatIsRecorded(t *testing.T) {
 				}
 				b = w.start(lifecycle.Job)
 				time.Sleep(2 * sweep)
-				w.want(jobs[0], "Finished", "Deleted")
+				w.wantStates(jobs[0], "Finished", "Deleted")
 				w.wantDeleted(1)
 				w.wantNoted(b)
 			})
@@ -72,7 +72,7 @@ func TestAProjectThatCouldNotBeNotedAtOnceIsTheLogs(t *testing.T) {
 		time.Sleep(2 * sweep)
 		room(-1)
 		time.Sleep(2 * full)
-		w.want(gone, "Finished", "Deleted")
+		w.wantStates(gone, "Finished", "Deleted")
 		w.wantNoted(b)
 	})
 }
@@ -80,7 +80,7 @@ func TestAProjectThatCouldNotBeNotedAtOnceIsTheLogs(t *testing.T) {
 // A note that is lost while a bridge runs is written again, also when nothing that is recorded is shown any more.
 func TestANoteThatIsLostMeanwhileIsWrittenAgain(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 3)
+		jobs := w.createNamedJobs(w.mkio, "ours", 3)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		if err := w.notes().Purge(w.t.Context(), "identity"); err != nil {

@@ -28,12 +28,12 @@ func TestTheAgeOfASweepBelowParentsIsThatOfTheOldestList(t *testing.T) {
 		if got := age(); got == 0 || got > full {
 			t.Errorf("while all is well the age is %s", got)
 		}
-		w.way.set(failAt("/cam-1/liveOutputs", http.StatusBadGateway))
+		w.transport.set(failAt("/cam-1/liveOutputs", http.StatusBadGateway))
 		time.Sleep(3 * full)
 		if got := age(); got < 2*full {
 			t.Errorf("one of two lists was not swept for %s, and the age is %s", 3*full, got)
 		}
-		w.way.set(func(w *way) { w.instead = nil })
+		w.transport.set(func(w *transport) { w.override = nil })
 		time.Sleep(full)
 		for _, name := range []string{"cam-1", "cam-2"} {
 			w.mkio.Delete(w.key(lifecycle.LiveOutput, name, "dvr"))

@@ -12,11 +12,11 @@ import (
 
 // halfway begins an outage in which lists lack everything, and of the addresses some answer 404 and the others so that
 // nobody knows.
-func (w *world) halfway(gone func(path string) bool) {
-	lost := &lostBelow{lists: isList, keys: gone}
-	w.way.set(func(way *way) {
-		way.instead = func(uri string) (int, string) {
-			status, body := lost.answer(uri)
+func (w *world) beginPartialOutage(gone func(path string) bool) {
+	lost := &lostResources{lists: isList, keys: gone}
+	w.transport.set(func(way *transport) {
+		way.override = func(uri string) (int, string) {
+			status, body := lost.respond(uri)
 			path, _, _ := strings.Cut(uri, "?")
 			if _, below, _ := strings.Cut(path, "/projects/"+project+"/"); status == 0 && strings.Contains(below, "/unclear-") {
 				return http.StatusUnprocessableEntity, `{"error":{"code":"Unprocessable","detail":"try again later"},"status":422}`
@@ -37,14 +37,14 @@ func TestWhatCannotBeReadCountsAmongManyDeletions(t *testing.T) {
 		}
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
-		w.halfway(func(path string) bool { return strings.Contains(path, "/gone-") })
+		w.beginPartialOutage(func(path string) bool { return strings.Contains(path, "/gone-") })
 		time.Sleep(2 * sweep)
-		w.well()
+		w.endOutage()
 		time.Sleep(full)
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d are Deleted", n)
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
@@ -61,13 +61,13 @@ func TestWhatCannotBeReadCountsAmongManyDeletionsBelowParents(t *testing.T) {
 		}
 		w.start(lifecycle.LiveEvent, lifecycle.LiveOutput)
 		time.Sleep(2 * sweep)
-		w.halfway(func(path string) bool { return strings.Contains(path, "/gone-") })
+		w.beginPartialOutage(func(path string) bool { return strings.Contains(path, "/gone-") })
 		time.Sleep(2 * sweep)
-		w.well()
+		w.endOutage()
 		time.Sleep(full)
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d are Deleted", n)
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }

@@ -14,29 +14,29 @@ import (
 // An identification is what is known of whether the project that answers is the one that the log is of.
 //
 // mu guards what follows it; nothing is called under it.
-type identification struct {
+type identityCheck struct {
 	*scope
-	recorded *recordedIdentity
-	lists    *lists
-	outage   *outage
+	record *identityRecord
+	lists  *lists
+	outage *outage
 
-	mu       sync.Mutex
-	standing identity.Standing // zero: the project has not answered yet
-	found    identity.Found    // what answered last
-	refusal  error             // why the project is not polled; nil: it is
-	upTo     uint64            // the last sequence that can tell, while it is unknown
-	waiting  bool              // a deletion waits until the project is known
+	mu            sync.Mutex
+	standing      identity.Standing // zero: the project has not answered yet
+	found         identity.Found    // what answered last
+	refusal       error             // why the project is not polled; nil: it is
+	decisive      uint64            // the last sequence that can tell, while it is unknown
+	deletionsWait bool              // a deletion waits until the project is known
 }
 
 // refused says why the project is not polled; nil: it is.
-func (i *identification) refused() error {
+func (i *identityCheck) refused() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.refusal
 }
 
 // settled says whether the project has answered, and is polled.
-func (i *identification) settled() bool {
+func (i *identityCheck) isPolled() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.standing == identity.Known || i.standing == identity.Unknown
@@ -44,51 +44,51 @@ func (i *identification) settled() bool {
 
 // question returns what answered under the project's name, and the last sequence of the events that can show whether it is
 // the log's own project; unknown is false if its identity is known.
-func (i *identification) question() (found identity.Found, upTo uint64, unknown bool) {
+func (i *identityCheck) unresolved() (found identity.Found, upTo uint64, unknown bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.found, i.upTo, i.standing == identity.Unknown
+	return i.found, i.decisive, i.standing == identity.Unknown
 }
 
 // compareAnew asks MK.IO for the project and compares it with the one that the log is of. It returns nil where it is the
 // same, so that what it lacks may be recorded as Deleted.
-func (i *identification) compareAnew(ctx context.Context) error {
+func (i *identityCheck) check(ctx context.Context) error {
 	organisation := i.client.Organisation()
-	answered, err := i.client.Project(ctx, mkio.Changes, i.name)
-	i.outage.project(err)
+	project, err := i.client.Project(ctx, mkio.Changes, i.name)
+	i.outage.projectResponse(err)
 	switch {
 	case isMismatch(err):
 		i.refuse(err)
 		return err
 	case mkio.StatusOf(err) == 403:
-		answered = mkio.Project{Moment: mkio.MomentOf(err)} // the token may not see the project, and so not its id
+		project = mkio.Project{Moment: mkio.MomentOf(err)} // the token may not see the project, and so not its id
 	case err != nil:
 		return err
 	}
-	if answered.Moment.Stored { // it may be of another project that had the name
+	if project.Moment.Stored { // it may be of another project that had the name
 		return fmt.Errorf("what MK.IO shows of the project: %w", ErrStored)
 	}
 	if organisation != i.client.Organisation() {
 		organisation = "" // the token was exchanged meanwhile: whose answer it is cannot be told
 	}
-	return i.compare(ctx, organisation, answered.ID)
+	return i.compare(ctx, organisation, project.ID)
 }
 
 // compare compares what answers under the project's name with the one that the log is of. It returns nil where it is the
 // same, else an [identity.MismatchError] or an [identity.UnknownError]; or that the note cannot be read or written.
-func (i *identification) compare(ctx context.Context, organisation, id string) error {
-	note, err := i.recorded.read(ctx)
+func (i *identityCheck) compare(ctx context.Context, organisation, id string) error {
+	note, err := i.record.read(ctx)
 	if err != nil {
 		return err
 	}
-	found := i.recorded.recall(identity.Found{Address: i.recorded.address, Organisation: organisation, Project: i.name, ID: id, Empty: i.unrecorded()})
+	found := i.record.withConfirmed(identity.Found{Address: i.record.address, Organisation: organisation, Project: i.name, ID: id, Empty: i.isUnrecorded()})
 	if found.Empty {
-		i.recorded.remember(found)
+		i.record.confirm(found)
 	}
-	adopt := i.recorded.adopts(i.name)
+	adopt := i.record.shouldAdopt(i.name)
 	standing, err := judge(note, found, adopt)
 	if standing == identity.Known {
-		_, err = i.recorded.learn(ctx, func(n identity.Note) (identity.Note, error) {
+		_, err = i.record.update(ctx, func(n identity.Note) (identity.Note, error) {
 			if _, err := judge(n, found, adopt); err != nil {
 				return n, err
 			}
@@ -98,7 +98,7 @@ func (i *identification) compare(ctx context.Context, organisation, id string) e
 			return n.With(found), nil
 		})
 		if err == nil && adopt {
-			i.recorded.adoptedNow(i.name)
+			i.record.markAdopted(i.name)
 			if was, ok := note.Projects[i.name]; was != id || !ok && !found.Empty {
 				i.log.Warn("the project that answers was adopted: what it does not have becomes Deleted", "recorded", was, "adopted", id)
 			}
@@ -106,7 +106,7 @@ func (i *identification) compare(ctx context.Context, organisation, id string) e
 	}
 	if standing == identity.Unknown {
 		var failed error
-		note, failed = i.recorded.learn(ctx, func(n identity.Note) (identity.Note, error) { return n.WithUnknown(i.name, i.eventLog.Horizon()), nil })
+		note, failed = i.record.update(ctx, func(n identity.Note) (identity.Note, error) { return n.WithUnknown(i.name, i.eventLog.Horizon()), nil })
 		if failed != nil {
 			return failed
 		}
@@ -124,7 +124,7 @@ func judge(note identity.Note, found identity.Found, adopt bool) (identity.Stand
 }
 
 // unrecorded says whether the log has no event of the project.
-func (i *identification) unrecorded() bool {
+func (i *identityCheck) isUnrecorded() bool {
 	for _, kind := range lifecycle.Kinds() {
 		if i.inventory.Count(kind, i.name) > 0 {
 			return false
@@ -134,15 +134,15 @@ func (i *identification) unrecorded() bool {
 }
 
 // recognise takes the project for the one that the log is of, because it shows a life that is recorded.
-func (i *identification) recognise(ctx context.Context, h head, o lifecycle.Observation) error {
+func (i *identityCheck) confirmByLife(ctx context.Context, h head, o lifecycle.Observation) error {
 	if h.fact == nil || h.fact.Life == "" || h.fact.Life != o.Life {
 		return nil
 	}
-	found, upTo, unknown := i.question()
+	found, upTo, unknown := i.unresolved()
 	if !unknown || h.fact.Sequence > upTo {
 		return nil
 	}
-	_, err := i.recorded.learn(ctx, func(n identity.Note) (identity.Note, error) {
+	_, err := i.record.update(ctx, func(n identity.Note) (identity.Note, error) {
 		if standing, err := n.Judge(found); standing == identity.Another {
 			return n, err
 		}
@@ -154,7 +154,7 @@ func (i *identification) recognise(ctx context.Context, h head, o lifecycle.Obse
 
 // conclude notes what was found out about the project, and says it once. upTo is the last sequence that can tell more of one
 // that is unknown.
-func (i *identification) conclude(found identity.Found, upTo uint64, err error) {
+func (i *identityCheck) conclude(found identity.Found, upTo uint64, err error) {
 	switch {
 	case isMismatch(err):
 		i.refuse(err)
@@ -163,83 +163,83 @@ func (i *identification) conclude(found identity.Found, upTo uint64, err error) 
 		return // the note cannot be read or written: nothing is found out
 	}
 	i.mu.Lock()
-	before, refused, waited := i.standing, i.refusal != nil, i.waiting
-	i.standing, i.found, i.upTo, i.refusal = identity.Known, found, upTo, nil
+	before, refused, waited := i.standing, i.refusal != nil, i.deletionsWait
+	i.standing, i.found, i.decisive, i.refusal = identity.Known, found, upTo, nil
 	if err != nil {
 		i.standing = identity.Unknown
 	} else {
-		i.waiting = false
+		i.deletionsWait = false
 	}
 	after := i.standing
 	i.mu.Unlock()
 	if after == identity.Known {
-		i.recorded.remember(found)
+		i.record.confirm(found)
 	}
-	i.metrics.identified(i.name, after)
+	i.metrics.setIdentity(i.name, after)
 	switch {
 	case refused:
 		i.log.Info("the project is the one that the log is of again; polling goes on")
-		i.rouse()
+		i.wakeScheduler()
 	case after == identity.Unknown && before != after:
 		i.log.Warn("the identity of the project is unknown: deletions wait until it shows a life that is recorded", "error", err, "do", i.advice(err))
 	case after == identity.Known && before == identity.Unknown:
 		i.log.Info("the project is the one that the log is of", "id", found.ID)
 	}
 	if waited && after == identity.Known {
-		i.lists.sweepAgain()
+		i.lists.sweepNow()
 	}
 }
 
 // refuse stops all polling of the project, for what answers is another one.
-func (i *identification) refuse(err error) {
+func (i *identityCheck) refuse(err error) {
 	if mismatch, ok := errors.AsType[*identity.MismatchError](err); ok {
 		err = mismatch // whatever request found it: it is said once
 	}
 	i.mu.Lock()
-	said := i.refusal != nil && i.refusal.Error() == err.Error()
+	logged := i.refusal != nil && i.refusal.Error() == err.Error()
 	i.standing, i.refusal = identity.Another, err
 	i.mu.Unlock()
-	i.metrics.identified(i.name, identity.Another)
-	if !said {
+	i.metrics.setIdentity(i.name, identity.Another)
+	if !logged {
 		i.log.Error("the project is not polled: MK.IO is not the one that the log is of", "error", err, "do", i.advice(err))
 	}
 }
 
 // waits notes that a deletion waits until the project is known.
-func (i *identification) waits(t *tally, err error) {
+func (i *identityCheck) noteWaiting(t *tally, err error) {
 	i.mu.Lock()
-	i.waiting = true
+	i.deletionsWait = true
 	i.mu.Unlock()
-	t.fail(err)
+	t.noteFailure(err)
 }
 
 // holdsDeletions says whether deletions wait until the project is known.
-func (i *identification) holdsDeletions(t *tally) bool {
-	if _, _, unknown := i.question(); !unknown {
+func (i *identityCheck) blocksDeletions(t *tally) bool {
+	if _, _, unknown := i.unresolved(); !unknown {
 		return false
 	}
-	i.waits(t, &identity.UnknownError{Project: i.name})
+	i.noteWaiting(t, &identity.UnknownError{Project: i.name})
 	return true
 }
 
 // mayEnd says whether an observation that ends a recorded life may be recorded: the project was compared after MK.IO gave
 // the answer that shows it.
-func (i *identification) mayEnd(ctx context.Context, a request) (bool, error) {
-	if a.identified != nil && *a.identified {
+func (i *identityCheck) allowsEnd(ctx context.Context, req request) (bool, error) {
+	if req.identityChecked != nil && *req.identityChecked {
 		return true, nil
 	}
-	err := i.compareAnew(ctx)
+	err := i.check(ctx)
 	if isUnknown(err) {
-		i.waits(a.tally, err)
+		i.noteWaiting(req.tally, err)
 		return false, nil
 	}
-	if err == nil && a.identified != nil {
-		*a.identified = true
+	if err == nil && req.identityChecked != nil {
+		*req.identityChecked = true
 	}
 	return err == nil, err
 }
 
 // ends says whether to record a verdict beside a head would end the recorded life.
-func ends(h head, o lifecycle.Observation, v lifecycle.Verdict) bool {
+func endsLife(h head, o lifecycle.Observation, v lifecycle.Verdict) bool {
 	return h.fact != nil && (v.Outcome == lifecycle.Reborn || v.News() && lifecycle.SameState(o.State, lifecycle.StateDeleted))
 }

@@ -9,24 +9,24 @@ import (
 
 // A chore is work for a project beside its lists. It is done every Sweep, less often while it fails, and not while the
 // project is not the one that the log is of or the log cannot be written: what it does could not be recorded.
-type chore struct {
+type task struct {
 	*scope
-	identity *identification
-	outage   *outage
-	label    string // in metrics
-	do       func(context.Context) error
-	usual    func(error) bool                  // errors that are no reason for a warning
-	failed   func(level slog.Level, err error) // logs one
+	identity   *identityCheck
+	outage     *outage
+	label      string // in metrics
+	do         func(context.Context) error
+	isExpected func(error) bool                  // errors that are no reason for a warning
+	logFailure func(level slog.Level, err error) // logs one
 }
 
 // run does the chore until the context ends.
-func (c chore) run(ctx context.Context) {
+func (c task) run(ctx context.Context) {
 	for failures := 0; ; {
-		wait := c.pace.sweep
+		wait := c.intervals.sweep
 		if c.identity.refused() == nil {
-			failures = c.once(ctx, failures)
+			failures = c.runOnce(ctx, failures)
 			if failures > 0 {
-				wait = max(wait, retryAfter(failures))
+				wait = max(wait, backoff(failures))
 			}
 		}
 		if pause.For(ctx, wait) != nil {
@@ -36,7 +36,7 @@ func (c chore) run(ctx context.Context) {
 }
 
 // once does the chore after so many failures in a row, and returns how many there are now.
-func (c chore) once(ctx context.Context, failures int) int {
+func (c task) runOnce(ctx context.Context, failures int) int {
 	err := c.eventLog.Trouble()
 	if err == nil {
 		err = c.do(ctx)
@@ -45,6 +45,6 @@ func (c chore) once(ctx context.Context, failures int) int {
 		return 0
 	}
 	c.metrics.failed(c.name, c.label, err)
-	c.failed(c.outage.level(err, failures == 0 && !c.usual(err)), err)
+	c.logFailure(c.outage.level(err, failures == 0 && !c.isExpected(err)), err)
 	return failures + 1
 }

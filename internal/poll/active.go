@@ -14,34 +14,34 @@ import (
 type activePoll struct {
 	*scope
 	motions *motions
-	visitor *visitor
+	fetcher *fetcher
 	deltas  *deltaSweeps
 	sweeps  *fullSweeps
 }
 
 // look asks for the resources of a list that are in motion.
-func (p *activePoll) look(ctx context.Context, l *list, moving []*motion) error {
+func (p *activePoll) poll(ctx context.Context, l *list, moving []*motion) error {
 	plan := p.motions.plan(l, moving, time.Now())
 	var err error
-	switch plan.way {
-	case each:
-		err = p.visitor.all(ctx, l, plan.visits)
+	switch plan.strategy {
+	case oneByOne:
+		err = p.fetcher.fetchAll(ctx, l, plan.requests)
 	case byState:
 		err = p.byState(ctx, l, moving, plan.states)
-	case whole:
+	case wholeList:
 		err = p.sweeps.sweep(ctx, l, mkio.Urgent)
 	}
-	p.motions.looked(plan, time.Now())
+	p.motions.reschedule(plan, time.Now())
 	return err
 }
 
 // A lookPlan says how resources in motion are looked at.
-type lookPlan struct {
-	way     way
-	states  []string
-	motions []*motion // that are looked at
-	visits  []visit   // of them, one by one
-	quick   int       // how many are looked at every Active
+type activePlan struct {
+	strategy     strategy
+	states       []string
+	motions      []*motion      // that are looked at
+	requests     []fetchRequest // of them, one by one
+	atActiveRate int            // how many are looked at every Active
 }
 
 // statesOf returns the states of resources in motion, in the order in which they usually follow each
@@ -50,7 +50,7 @@ type lookPlan struct {
 func statesOf(moving []*motion) []string {
 	var states []string
 	for _, m := range moving {
-		if m.fact.State == "" || !plainWord(m.fact.State) {
+		if m.fact.State == "" || !isPlainWord(m.fact.State) {
 			return nil
 		}
 		if !slices.Contains(states, m.fact.State) {
@@ -64,7 +64,7 @@ func statesOf(moving []*motion) []string {
 }
 
 // plainWord says whether a state may stand in a question.
-func plainWord(s string) bool {
+func isPlainWord(s string) bool {
 	for _, r := range s {
 		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
 			return false
@@ -75,7 +75,7 @@ func plainWord(s string) bool {
 
 // fewMissing is how many resources that have left their state are visited one by one; more are looked for by a delta sweep
 // first.
-const fewMissing = 2
+const maxMissingOneByOne = 2
 
 // byState asks for the resources in each of the states, then for those that have left them.
 func (p *activePoll) byState(ctx context.Context, l *list, moving []*motion, states []string) error {
@@ -93,32 +93,32 @@ func (p *activePoll) byState(ctx context.Context, l *list, moving []*motion, sta
 		}
 		return keys
 	}
-	ready := !l.progress.since().IsZero() && !l.schedule.due().busy[changes]
-	if len(missing()) > fewMissing && l.ByChange() && ready {
-		if err := p.deltas.ask(ctx, l, mkio.Urgent, seen); err != nil {
+	ready := !l.progress.deltaSince().IsZero() && !l.schedule.due().running[modeDelta]
+	if len(missing()) > maxMissingOneByOne && l.ByChange() && ready {
+		if err := p.deltas.sweep(ctx, l, mkio.Urgent, seen); err != nil {
 			return err
 		}
 	}
-	return p.visitMissing(ctx, l, missing())
+	return p.fetchMissing(ctx, l, missing())
 }
 
 // visitMissing visits resources that the lists by state did not show in their recorded state. If there are many, it visits some
 // first: if those are all as they were, the lists are wrong, and the rest is not visited.
-func (p *activePoll) visitMissing(ctx context.Context, l *list, keys []lifecycle.Key) error {
+func (p *activePoll) fetchMissing(ctx context.Context, l *list, keys []lifecycle.Key) error {
 	if len(keys) <= maxContradictions {
-		return p.visitor.keys(ctx, l, keys)
+		return p.fetcher.fetchKeys(ctx, l, keys)
 	}
 	some, rest := keys[:maxContradictions], keys[maxContradictions:]
 	before := make([]uint64, len(some))
 	for i, key := range some {
 		before[i] = p.headOf(key).sequence()
 	}
-	if err := p.visitor.keys(ctx, l, some); err != nil {
+	if err := p.fetcher.fetchKeys(ctx, l, some); err != nil {
 		return err
 	}
 	for i, key := range some {
 		if p.headOf(key).sequence() != before[i] {
-			return p.visitor.keys(ctx, l, rest)
+			return p.fetcher.fetchKeys(ctx, l, rest)
 		}
 	}
 	return fmt.Errorf("%w: it lacks %d resources, and those that were asked for are as they were", errIncomplete, len(keys))

@@ -15,29 +15,29 @@ import (
 )
 
 // troubles are resources that could not be shown while others could. What the others show counts all the same.
-type troubles struct {
+type resourceErrors struct {
 	mu    sync.Mutex
 	count int
 	first error
 }
 
 // maxTroubles is how many resources may fail, of those that were asked for one by one, before the whole errand fails.
-const maxTroubles = 20
+const maxResourceErrors = 20
 
 // note counts an error that may be of one resource alone and returns nil. It returns any other error, and one that is too many.
-func (t *troubles) note(err error) error {
-	if err == nil || !ofOne(err) {
+func (e *resourceErrors) tolerate(err error) error {
+	if err == nil || !isResourceError(err) {
 		return err
 	}
-	if t.add(err) > maxTroubles {
-		return fmt.Errorf("of more than %d resources: %w", maxTroubles, err)
+	if e.add(err) > maxResourceErrors {
+		return fmt.Errorf("of more than %d resources: %w", maxResourceErrors, err)
 	}
 	return nil
 }
 
 // add counts the error of one resource, and returns how many there are. Used by itself, for rows that cost no request, it lets
 // any number fail.
-func (t *troubles) add(err error) int {
+func (t *resourceErrors) add(err error) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.count++; t.first == nil {
@@ -48,12 +48,12 @@ func (t *troubles) add(err error) int {
 
 // ofOne says whether an error may be of one resource alone: an answer that cannot be read, or one that this
 // address gives.
-func ofOne(err error) bool {
+func isResourceError(err error) bool {
 	_, unwritable := errors.AsType[logError](err)
 	switch status := mkio.StatusOf(err); {
 	case unwritable, mkio.IsNetwork(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
-	case ofIdentity(err):
+	case isIdentityError(err):
 		return false
 	case status == 401, status == 429, errors.Is(err, errIncomplete):
 		return false
@@ -62,7 +62,7 @@ func ofOne(err error) bool {
 }
 
 // err is what there was, in one error; nil: nothing.
-func (t *troubles) err() error {
+func (t *resourceErrors) err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.count == 0 {
@@ -73,7 +73,7 @@ func (t *troubles) err() error {
 
 // tellTroubles counts and logs those of an errand, and says whether there were any. They are likely to last: one
 // warning in each Full will do.
-func (s *scope) tellTroubles(l *list, e errand, t *troubles) bool {
+func (s *scope) logResourceErrors(l *list, e pollMode, t *resourceErrors) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.count == 0 {
@@ -81,7 +81,7 @@ func (s *scope) tellTroubles(l *list, e errand, t *troubles) bool {
 	}
 	s.metrics.failed(s.name, l.String(), t.first)
 	level := slog.LevelDebug
-	if l.schedule.mayWarn(time.Now(), s.pace.full) {
+	if l.schedule.shouldWarn(time.Now(), s.intervals.full) {
 		level = slog.LevelWarn
 	}
 	s.log.Log(context.Background(), level, "resources cannot be read, and are tried again; all else goes on",
@@ -91,35 +91,35 @@ func (s *scope) tellTroubles(l *list, e errand, t *troubles) bool {
 
 // maxConcurrent is how many resources an errand asks for side by side, and heldRows how many rows may wait for their state.
 const (
-	maxConcurrent = 8
-	heldRows      = 4096
+	maxConcurrent  = 8
+	maxWaitingRows = 4096
 )
 
 // A rowShower gives the rows of a list to the reporter while the list is walked. If rows do not show their states, it asks for
 // them.
-type rowShower struct {
+type rowReporter struct {
 	reporter *reporter
 	list     *list
 	class    mkio.Class
 	tally    *tally // of a sweep
 
-	ctx      context.Context
-	group    *errgroup.Group
-	room     chan struct{} // a token for each row that waits for its state: heldRows
-	slots    chan struct{} // a token for each request under way: maxConcurrent
-	troubles troubles
+	ctx     context.Context
+	group   *errgroup.Group
+	waiting chan struct{} // a token for each row that waits for its state: heldRows
+	slots   chan struct{} // a token for each request under way: maxConcurrent
+	errs    resourceErrors
 }
 
-func (r *reporter) newShower(ctx context.Context, l *list, class mkio.Class) *rowShower {
+func (r *reporter) newRowReporter(ctx context.Context, l *list, class mkio.Class) *rowReporter {
 	group, ctx := errgroup.WithContext(ctx)
-	return &rowShower{
+	return &rowReporter{
 		reporter: r, list: l, class: class, ctx: ctx, group: group,
-		room: make(chan struct{}, heldRows), slots: make(chan struct{}, maxConcurrent),
+		waiting: make(chan struct{}, maxWaitingRows), slots: make(chan struct{}, maxConcurrent),
 	}
 }
 
 // wait waits for all, and returns the first error: the given one, or one of theirs.
-func (s *rowShower) wait(err error) error {
+func (s *rowReporter) wait(err error) error {
 	if other := s.group.Wait(); err == nil || errors.Is(err, context.Canceled) && other != nil {
 		return other
 	}
@@ -127,44 +127,44 @@ func (s *rowShower) wait(err error) error {
 }
 
 // show gives a row with its head to the reporter, or has the state of the row asked for if it must be. An error ends the walk.
-func (s *rowShower) show(row mkio.Row, h head, a request) error {
+func (s *rowReporter) report(row mkio.Row, h head, req request) error {
 	r := s.reporter
 	switch {
-	case row.Shows && isBack(row, h):
-		s.tally.differs(row.Key.Kind, false)
+	case row.Shows && reappeared(row, h):
+		s.tally.addDifference(row.Key.Kind, false)
 		r.rechecks.add(row.Key, lifecycle.Poll)
 		return nil
 	case row.Shows:
-		return s.troubles.note(r.showBeside(s.ctx, s.list, h, row, row.Observation(), a))
+		return s.errs.tolerate(r.reportAgainst(s.ctx, s.list, h, row, row.Observation(), req))
 	case !s.list.Stateless():
-		s.troubles.add(fmt.Errorf("the record of %s shows no state", row.Key))
+		s.errs.add(fmt.Errorf("the record of %s shows no state", row.Key))
 		return nil
 	case !r.needsState(row, h):
-		s.tally.rests(row.Key.Kind)
+		s.tally.addRested(row.Key.Kind)
 		return nil
 	}
-	return s.askLater(row, a.moment)
+	return s.fetchStateLater(row, req.moment)
 }
 
 // askLater has the state of a row, which a page of some moment had, asked for beside the walk.
-func (s *rowShower) askLater(row mkio.Row, listed mkio.Moment) error {
+func (s *rowReporter) fetchStateLater(row mkio.Row, listed mkio.Moment) error {
 	select {
-	case s.room <- struct{}{}:
+	case s.waiting <- struct{}{}:
 	case <-s.ctx.Done():
 		return s.ctx.Err()
 	}
 	s.group.Go(func() error {
-		defer func() { <-s.room }()
+		defer func() { <-s.waiting }()
 		s.slots <- struct{}{}
 		defer func() { <-s.slots }()
-		return s.troubles.note(s.askState(row, listed))
+		return s.errs.tolerate(s.fetchState(row, listed))
 	})
 	return nil
 }
 
-func (s *rowShower) askState(row mkio.Row, listed mkio.Moment) error {
+func (s *rowReporter) fetchState(row mkio.Row, listed mkio.Moment) error {
 	r := s.reporter
-	a := request{horizon: r.eventLog.Horizon(), via: lifecycle.Poll, tally: s.tally}
+	req := request{horizon: r.eventLog.Horizon(), via: lifecycle.Poll, tally: s.tally}
 	state, moment, err := r.client.State(s.ctx, s.class, row.Key)
 	if mkio.IsNotFound(err) {
 		return nil // it went meanwhile: the next sweep finds out
@@ -173,13 +173,13 @@ func (s *rowShower) askState(row mkio.Row, listed mkio.Moment) error {
 		return err
 	}
 	o := row.Observation()
-	o.State, a.moment = state, mkio.Together(listed, moment)
-	return r.show(s.ctx, s.list, row, o, a)
+	o.State, req.moment = state, mkio.Together(listed, moment)
+	return r.report(s.ctx, s.list, row, o, req)
 }
 
 // isBack says whether a row shows a resource that is recorded as Deleted, and not, as far as is known, another life of its name.
 // A list may lag behind a deletion, so only the resource's own address is believed in that.
-func isBack(row mkio.Row, h head) bool {
+func reappeared(row mkio.Row, h head) bool {
 	return h.deleted() && (h.fact.Life == "" || row.Life == "" || h.fact.Life == row.Life)
 }
 
@@ -196,5 +196,5 @@ func (r *reporter) needsState(row mkio.Row, h head) bool {
 	case fact.Delivery != "": // MK.IO delivers nothing of such kinds: who has the webhook secret may have made it up
 		return true
 	}
-	return r.motions.modified(h, row.Modified)
+	return r.motions.modifiedSinceSeen(h, row.Modified)
 }

@@ -11,8 +11,8 @@ import (
 // When deliveries last arrived, and last did not, is told of the project that is polled, and by who polls it alone.
 func TestTheNewestDeliveriesAreTold(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		h := &historyOf{}
-		w.way.set(func(w *way) { w.instead = h.answer })
+		h := &fakeHistory{}
+		w.transport.set(func(w *transport) { w.override = h.respond })
 		b := w.start(lifecycle.Job)
 		newest := func(status string) time.Time {
 			seconds := metric(t, b.metrics, "mkio_bridge_history_newest_timestamp_seconds", "status", status)
@@ -31,13 +31,13 @@ func TestTheNewestDeliveriesAreTold(t *testing.T) {
 		never := time.UnixMilli(0)
 		want(never, never)
 		first := time.Now()
-		w.way.set(func(*way) { h.add(first, "Sent", "one"); h.add(first, "Pending", "two") })
+		w.transport.set(func(*transport) { h.add(first, "Sent", "one"); h.add(first, "Pending", "two") })
 		want(first, never)
 		second := time.Now()
-		w.way.set(func(*way) { h.add(second, "Retrying", "three") })
+		w.transport.set(func(*transport) { h.add(second, "Retrying", "three") })
 		want(first, second)
 		third := time.Now()
-		w.way.set(func(*way) { h.add(third, "Sent", "four") })
+		w.transport.set(func(*transport) { h.add(third, "Sent", "four") })
 		want(third, second)
 		b.stop()
 		want(never, never)

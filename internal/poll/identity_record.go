@@ -13,26 +13,26 @@ import (
 // A recordedIdentity is which MK.IO the log is of, as it is recorded and as this bridge knows: all projects share it.
 //
 // mu guards what follows it; nothing is called under it. The note is read and changed without it.
-type recordedIdentity struct {
+type identityRecord struct {
 	store   identity.Store
 	address string                        // of the API, as identities have it
 	adopt   bool                          // what answers first for each project is the log's own
 	note    atomic.Pointer[identity.Note] // as it was last read; nil: it was not yet
 
-	mu      sync.Mutex
-	adopted map[string]bool           // projects for which adopt has counted
-	known   map[string]identity.Found // by name, what answered and is the log's own
+	mu        sync.Mutex
+	adopted   map[string]bool           // projects for which adopt has counted
+	confirmed map[string]identity.Found // by name, what answered and is the log's own
 }
 
-func newRecordedIdentity(c Config) *recordedIdentity {
-	return &recordedIdentity{
+func newIdentityRecord(c Config) *identityRecord {
+	return &identityRecord{
 		store: identity.NewStore(c.Notes), address: identity.Address(c.Client.Address()), adopt: c.Adopt,
-		adopted: map[string]bool{}, known: map[string]identity.Found{},
+		adopted: map[string]bool{}, confirmed: map[string]identity.Found{},
 	}
 }
 
 // read reads the note anew: another bridge may have adopted another MK.IO meanwhile.
-func (r *recordedIdentity) read(ctx context.Context) (identity.Note, error) {
+func (r *identityRecord) read(ctx context.Context) (identity.Note, error) {
 	note, err := r.store.Read(ctx)
 	if err != nil {
 		return note, logError{err}
@@ -42,10 +42,10 @@ func (r *recordedIdentity) read(ctx context.Context) (identity.Note, error) {
 }
 
 // learn changes the note, and returns it as it is then.
-func (r *recordedIdentity) learn(ctx context.Context, to func(identity.Note) (identity.Note, error)) (identity.Note, error) {
+func (r *identityRecord) update(ctx context.Context, to func(identity.Note) (identity.Note, error)) (identity.Note, error) {
 	_, after, err := r.store.Change(ctx, to)
 	switch {
-	case ofIdentity(err):
+	case isIdentityError(err):
 		return after, err
 	case err != nil:
 		return after, logError{err}
@@ -55,7 +55,7 @@ func (r *recordedIdentity) learn(ctx context.Context, to func(identity.Note) (id
 }
 
 // admit refuses a token of another organisation than the log's.
-func (r *recordedIdentity) admit(token string) error {
+func (r *identityRecord) admit(token string) error {
 	if note := r.note.Load(); note != nil {
 		return note.CheckOrganisation(mkio.TokenOrganisation(token))
 	}
@@ -64,39 +64,39 @@ func (r *recordedIdentity) admit(token string) error {
 
 // adopts says whether what answers for a project is the log's own because the operator says so. That counts once for each
 // project: what answers later is compared with what was adopted.
-func (r *recordedIdentity) adopts(project string) bool {
+func (r *identityRecord) shouldAdopt(project string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.adopt && !r.adopted[project]
 }
 
-func (r *recordedIdentity) adoptedNow(project string) {
+func (r *identityRecord) markAdopted(project string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.adopted[project] = true
 }
 
 // remember keeps what answered as the log's own: the note of it may fail, or be lost while this bridge runs.
-func (r *recordedIdentity) remember(found identity.Found) {
+func (r *identityRecord) confirm(found identity.Found) {
 	found.Empty = false
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.known[found.Project] = found
+	r.confirmed[found.Project] = found
 }
 
 // recall returns what answered. What this bridge knows to be the log's own counts as it did when the log had nothing of the
 // project.
-func (r *recordedIdentity) recall(found identity.Found) identity.Found {
+func (r *identityRecord) withConfirmed(found identity.Found) identity.Found {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if known, ok := r.known[found.Project]; ok && known == found {
+	if known, ok := r.confirmed[found.Project]; ok && known == found {
 		found.Empty = true
 	}
 	return found
 }
 
 // ofIdentity says whether an error is that another MK.IO answers, or may.
-func ofIdentity(err error) bool { return isMismatch(err) || isUnknown(err) }
+func isIdentityError(err error) bool { return isMismatch(err) || isUnknown(err) }
 
 func isMismatch(err error) bool {
 	_, ok := errors.AsType[*identity.MismatchError](err)

@@ -15,20 +15,20 @@ import (
 )
 
 const (
-	patience = 15 * time.Minute
-	waiting  = "mkio_bridge_poll_deletions_waiting"
-	notFound = `{"error":{"code":"NotFound","detail":"no such resource"},"status":404}`
+	deletePatience = 15 * time.Minute
+	waiting        = "mkio_bridge_poll_deletions_waiting"
+	notFound       = `{"error":{"code":"NotFound","detail":"no such resource"},"status":404}`
 )
 
 // lostBelow answers as an MK.IO that lost resources of a project: its lists lack them, and their addresses are not found. It
 // counts the requests for their addresses.
-type lostBelow struct {
-	lists func(path string) bool // that are empty
-	keys  func(path string) bool // that are not found
-	asked int
+type lostResources struct {
+	lists    func(path string) bool // that are empty
+	keys     func(path string) bool // that are not found
+	requests int
 }
 
-func (l *lostBelow) answer(uri string) (int, string) {
+func (l *lostResources) respond(uri string) (int, string) {
 	path, _, _ := strings.Cut(uri, "?")
 	switch _, below, _ := strings.Cut(path, "/projects/"+project+"/"); {
 	case below == "" || strings.HasSuffix(path, "/events"):
@@ -36,7 +36,7 @@ func (l *lostBelow) answer(uri string) (int, string) {
 	case l.lists(path):
 		return http.StatusOK, `{"value":[]}`
 	case l.keys(path):
-		l.asked++
+		l.requests++
 		return http.StatusNotFound, notFound
 	}
 	return 0, ""
@@ -52,14 +52,14 @@ func isList(path string) bool {
 }
 
 // outage begins an outage in which everything below the project is lost.
-func (w *world) outage() *lostBelow {
-	l := &lostBelow{lists: isList, keys: func(string) bool { return true }}
-	w.way.set(func(w *way) { w.instead = l.answer })
+func (w *world) beginOutage() *lostResources {
+	l := &lostResources{lists: isList, keys: func(string) bool { return true }}
+	w.transport.set(func(w *transport) { w.override = l.respond })
 	return l
 }
 
 // well ends an outage.
-func (w *world) well() { w.way.set(func(w *way) { w.instead = nil }) }
+func (w *world) endOutage() { w.transport.set(func(w *transport) { w.override = nil }) }
 
 // deletions counts the events that say Deleted.
 func (w *world) deletions() (n int) {
@@ -75,7 +75,7 @@ func (w *world) deletions() (n int) {
 }
 
 // jobs makes jobs, of which half are in motion, and returns them.
-func (w *world) jobs(n int) []lifecycle.Key {
+func (w *world) createHalfMoving(n int) []lifecycle.Key {
 	var keys []lifecycle.Key
 	for i := range n {
 		keys = append(keys, w.key(lifecycle.Job, "t", fmt.Sprintf("%04d", i)))
@@ -93,13 +93,13 @@ func (w *world) delete(keys []lifecycle.Key) {
 // inPatientWorld runs a test in a world whose bridges are patient with deletions.
 func inPatientWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
-	inWorld(t, mkiofake.Config{}, func(w *world) { w.patience = patience; test(w) })
+	inWorld(t, mkiofake.Config{}, func(w *world) { w.deletePatience = deletePatience; test(w) })
 }
 
 func TestAnOutageThatPassesDeletesNothing(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inPatientWorld(t, func(w *world) {
-		w.jobs(100)
+		w.createHalfMoving(100)
 		for i := range 30 {
 			w.mkio.Create(w.key(lifecycle.Asset, fmt.Sprint(i)), "Ready")
 			w.mkio.Create(w.key(lifecycle.LiveEvent, fmt.Sprint(i)), "Running")
@@ -109,19 +109,19 @@ func TestAnOutageThatPassesDeletesNothing(t *testing.T) {
 		}
 		b := w.start()
 		time.Sleep(2 * sweep)
-		lost := w.outage()
+		lost := w.beginOutage()
 		time.Sleep(2 * sweep)
 		if n := metric(t, b.metrics, waiting, "kind", "job"); n != 100 {
 			t.Errorf("%.0f of 100 jobs wait", n)
 		}
 		var asked int
-		w.way.set(func(*way) { asked = lost.asked })
+		w.transport.set(func(*transport) { asked = lost.requests })
 		time.Sleep(3 * sweep)
-		w.way.set(func(*way) { asked = lost.asked - asked })
+		w.transport.set(func(*transport) { asked = lost.requests - asked })
 		if asked > 3*30 { // parents of lists that answer 404 are asked for, and the waiting are not
 			t.Errorf("%d requests for what waits, in three minutes", asked)
 		}
-		w.well()
+		w.endOutage()
 		time.Sleep(full)
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d are Deleted", n)
@@ -136,19 +136,19 @@ func TestAnOutageThatPassesDeletesNothing(t *testing.T) {
 		if !strings.Contains(logs, `msg="no deletions of a kind wait any more" project=aurora-vod kind=job recorded=0 seen_again=100`) {
 			t.Error("the log does not tell that they came back")
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
 func TestManyDeletionsAreRecordedWhenTheyAreConfirmedAgain(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
 		const jobs = 467
-		keys := w.jobs(jobs)
+		keys := w.createHalfMoving(jobs)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		began := time.Now()
 		w.delete(keys)
-		time.Sleep(patience - sweep)
+		time.Sleep(deletePatience - sweep)
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d are Deleted before the patience is over", n)
 		}
@@ -161,7 +161,7 @@ func TestManyDeletionsAreRecordedWhenTheyAreConfirmedAgain(t *testing.T) {
 		}
 		for _, events := range w.events() {
 			last := events[len(events)-1]
-			if from := last.Data.Evidence.SeenAfter; from == nil || from.After(began) || last.RecordedTime.Sub(began) < patience {
+			if from := last.Data.Evidence.SeenAfter; from == nil || from.After(began) || last.RecordedTime.Sub(began) < deletePatience {
 				t.Fatalf("a job that was deleted at %s was seen at %v, and is recorded as Deleted at %s", began, from, last.RecordedTime)
 			}
 		}
@@ -171,7 +171,7 @@ func TestManyDeletionsAreRecordedWhenTheyAreConfirmedAgain(t *testing.T) {
 		if !strings.Contains(w.logs.String(), "recorded=467 seen_again=0") {
 			t.Error("the log does not tell that they are recorded")
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
@@ -192,7 +192,7 @@ func TestTheSweepThatConfirmsIsBroughtForward(t *testing.T) {
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d are Deleted before the patience is over", n)
 		}
-		time.Sleep(patience)
+		time.Sleep(deletePatience)
 		if n := w.deletions(); n != gone {
 			t.Errorf("%d of %d are Deleted", n, gone)
 		}
@@ -211,7 +211,7 @@ func TestFewDeletionsDoNotWait(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			inPatientWorld(t, func(w *world) {
-				keys := w.jobs(test.live)
+				keys := w.createHalfMoving(test.live)
 				b := w.start(lifecycle.Job)
 				time.Sleep(2 * sweep)
 				w.delete(keys[:test.gone])
@@ -230,7 +230,7 @@ func TestFewDeletionsDoNotWait(t *testing.T) {
 // Twenty a minute are as many as all at once.
 func TestATrickleWaitsAsWell(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
-		keys := w.jobs(200)
+		keys := w.createHalfMoving(200)
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		for _, some := range slices.Collect(slices.Chunk(keys, 15)) {
@@ -239,9 +239,9 @@ func TestATrickleWaitsAsWell(t *testing.T) {
 		}
 		time.Sleep(sweep)
 		if n := w.deletions(); n > 40 {
-			t.Errorf("%d of 200 are Deleted in %s", n, patience)
+			t.Errorf("%d of 200 are Deleted in %s", n, deletePatience)
 		}
-		time.Sleep(patience)
+		time.Sleep(deletePatience)
 		if n := w.deletions(); n != 200 {
 			t.Errorf("%d are Deleted when all have waited", n)
 		}
@@ -259,15 +259,15 @@ func TestATrickleWaitsAsWell(t *testing.T) {
 func TestWhatAFailedSweepRecordedLetsNoMoreBeDeleted(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inPatientWorld(t, func(w *world) {
-		keys := w.jobs(50)
+		keys := w.createHalfMoving(50)
 		w.start(lifecycle.Job)
 		time.Sleep(full - sweep)
 		w.delete(keys)
 		for i := range 1500 {
 			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprintf("new-%d", i)), "Finished")
 		}
-		w.way.set(func(w *way) {
-			w.instead = func(uri string) (int, string) {
+		w.transport.set(func(w *transport) {
+			w.override = func(uri string) (int, string) {
 				if strings.Contains(uri, "/media/jobs?") && strings.Contains(uri, "skiptoken") {
 					return http.StatusBadGateway, "<html>"
 				}
@@ -275,12 +275,12 @@ func TestWhatAFailedSweepRecordedLetsNoMoreBeDeleted(t *testing.T) {
 			}
 		})
 		time.Sleep(10 * time.Minute)
-		w.well()
+		w.endOutage()
 		time.Sleep(10 * time.Minute)
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d of 50 are Deleted before the patience is over", n)
 		}
-		time.Sleep(patience)
+		time.Sleep(deletePatience)
 		if n := w.deletions(); n != 50 {
 			t.Errorf("%d of 50 are Deleted", n)
 		}
@@ -290,49 +290,49 @@ func TestWhatAFailedSweepRecordedLetsNoMoreBeDeleted(t *testing.T) {
 // One comes back while others stay away.
 func TestEachThatWaitsHasItsOwnEnd(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
-		keys := w.jobs(60)
+		keys := w.createHalfMoving(60)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		back := keys[31]
 		lost := func(path string) bool {
 			return strings.Contains(path, "/jobs") && !strings.HasSuffix(path, back.Name())
 		}
-		l := &lostBelow{lists: func(path string) bool { return strings.HasSuffix(path, "/jobs") }, keys: lost}
+		l := &lostResources{lists: func(path string) bool { return strings.HasSuffix(path, "/jobs") }, keys: lost}
 		w.delete(append(slices.Clone(keys[:31]), keys[32:]...))
-		w.outage()
+		w.beginOutage()
 		time.Sleep(5 * sweep)
-		h := &historyOf{}
+		h := &fakeHistory{}
 		h.add(time.Now(), "Failed", back.Name()) // which has it looked at
-		w.way.set(func(w *way) {
-			w.instead = func(uri string) (int, string) {
-				if status, body := h.answer(uri); status != 0 {
+		w.transport.set(func(w *transport) {
+			w.override = func(uri string) (int, string) {
+				if status, body := h.respond(uri); status != 0 {
 					return status, body
 				}
-				return l.answer(uri) // its list still lacks it
+				return l.respond(uri) // its list still lacks it
 			}
 		})
 		time.Sleep(6 * sweep) // the history could not be read before, and is tried again
 		if n := metric(t, b.metrics, waiting); n != 59 {
 			t.Errorf("%.0f wait when MK.IO shows one of 60 again", n)
 		}
-		time.Sleep(2 * patience)
+		time.Sleep(2 * deletePatience)
 		if n := w.deletions(); n != 59 {
 			t.Errorf("%d of 59 are Deleted", n)
 		}
-		w.want(back, "Finished")
-		w.well()
+		w.wantStates(back, "Finished")
+		w.endOutage()
 		time.Sleep(2 * sweep)
 		if n := metric(t, b.metrics, waiting); n != 0 {
 			t.Errorf("%.0f wait", n)
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
 func TestWhatIsMadeAnewUnderTheNamesThatWaitIsNoDeletionByAbsence(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inPatientWorld(t, func(w *world) {
-		keys := w.jobs(50)
+		keys := w.createHalfMoving(50)
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		w.delete(keys)
@@ -342,15 +342,15 @@ func TestWhatIsMadeAnewUnderTheNamesThatWaitIsNoDeletionByAbsence(t *testing.T) 
 		}
 		time.Sleep(2 * sweep)
 		for i, key := range keys {
-			w.want(key, []string{"Processing", "Finished"}[i%2], "Deleted", "Queued")
+			w.wantStates(key, []string{"Processing", "Finished"}[i%2], "Deleted", "Queued")
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
 func TestWithoutPatienceNothingWaits(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		keys := w.jobs(100)
+		keys := w.createHalfMoving(100)
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		w.delete(keys)
@@ -364,17 +364,17 @@ func TestWithoutPatienceNothingWaits(t *testing.T) {
 // A bridge that starts knows nothing of what waited, and has it wait anew.
 func TestARestartBeginsThePatienceAnew(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
-		keys := w.jobs(100)
+		keys := w.createHalfMoving(100)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		w.delete(keys)
-		time.Sleep(patience - 3*sweep)
+		time.Sleep(deletePatience - 3*sweep)
 		b.stop()
 		if n := metric(t, b.metrics, waiting); n != 0 {
 			t.Errorf("a bridge that polls no more tells that %.0f wait", n)
 		}
 		w.start(lifecycle.Job)
-		time.Sleep(patience - 2*sweep)
+		time.Sleep(deletePatience - 2*sweep)
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d are Deleted", n)
 		}
@@ -403,13 +403,13 @@ func TestWhileDeletionsWaitTheirKindIsNotProven(t *testing.T) {
 		if last := records[len(records)-1]; last.Record != event.GapOpened || last.Reason != "30 deletions wait to be confirmed again" {
 			t.Errorf("the last record is %+v", last)
 		}
-		if c := w.proven(lifecycle.LiveAPIEvent, began); !c.Complete() {
+		if c := w.coverageSince(lifecycle.LiveAPIEvent, began); !c.Complete() {
 			t.Errorf("another kind of the list is not proven: %+v", c)
 		}
-		time.Sleep(patience)
+		time.Sleep(deletePatience)
 		closed := time.Now()
 		time.Sleep(full)
-		if c := w.proven(lifecycle.LiveChannel, closed); !c.Complete() {
+		if c := w.coverageSince(lifecycle.LiveChannel, closed); !c.Complete() {
 			t.Errorf("when they are recorded it is not proven again: %+v", c)
 		}
 	})

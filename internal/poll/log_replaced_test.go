@@ -19,7 +19,7 @@ func TestNothingIsAskedWhileTheLogIsAwayAndAllWhenItIsAnother(t *testing.T) {
 		w.start()
 		time.Sleep(2 * sweep)
 		began = began.Add(sweep)
-		w.converged()
+		w.wantConverged()
 
 		for _, stream := range []string{names.EventStream(), names.StateStream()} {
 			if err := w.js.DeleteStream(w.t.Context(), stream); err != nil {
@@ -37,8 +37,8 @@ func TestNothingIsAskedWhileTheLogIsAwayAndAllWhenItIsAnother(t *testing.T) {
 			w.t.Fatal(err)
 		}
 		time.Sleep(3 * sweep)
-		w.converged()
-		if c := w.proven(lifecycle.Job, began); c.Complete() {
+		w.wantConverged()
+		if c := w.coverageSince(lifecycle.Job, began); c.Complete() {
 			w.t.Errorf("the log lost what it held, and it is proven all the time: %+v", c)
 		}
 	})
@@ -65,7 +65,7 @@ func TestALogThatIsAnotherAfterwardsIsNotProven(t *testing.T) {
 		}
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
-		if c := w.proven(lifecycle.Job, began); len(c.Gaps) != 1 || c.Gaps[0].Reason != "the log became another one, or lost its end" {
+		if c := w.coverageSince(lifecycle.Job, began); len(c.Gaps) != 1 || c.Gaps[0].Reason != "the log became another one, or lost its end" {
 			w.t.Errorf("%+v", c)
 		}
 	})

@@ -20,15 +20,15 @@ import (
 type cache struct {
 	to http.RoundTripper
 
-	mu       sync.Mutex
-	keeps    bool                    // it remembers what passes
-	serves   func(path string) bool  // what it answers by itself, where it can
-	stamp    func(h http.Header)     // changes the header of such an answer
-	answers  map[string]cachedAnswer // by URL
-	notFound time.Time               // when MK.IO first answered 404
+	mu        sync.Mutex
+	recording bool                      // it remembers what passes
+	serves    func(path string) bool    // what it answers by itself, where it can
+	stamp     func(h http.Header)       // changes the header of such an answer
+	responses map[string]cachedResponse // by URL
+	notFound  time.Time                 // when MK.IO first answered 404
 }
 
-type cachedAnswer struct {
+type cachedResponse struct {
 	status int
 	header http.Header
 	body   []byte
@@ -42,39 +42,39 @@ func (c *cache) set(change func(c *cache)) {
 
 func (c *cache) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.mu.Lock()
-	known, ok := c.answers[r.URL.RequestURI()]
+	cached, ok := c.responses[r.URL.RequestURI()]
 	serves, stamp := ok && c.serves != nil && c.serves(r.URL.Path), c.stamp
 	c.mu.Unlock()
 	if serves {
-		h := known.header.Clone()
+		h := cached.header.Clone()
 		if stamp != nil {
 			stamp(h)
 		}
-		return &http.Response{StatusCode: known.status, Header: h, Body: io.NopCloser(bytes.NewReader(known.body)), Request: r}, nil
+		return &http.Response{StatusCode: cached.status, Header: h, Body: io.NopCloser(bytes.NewReader(cached.body)), Request: r}, nil
 	}
-	answer, err := c.to.RoundTrip(r)
+	response, err := c.to.RoundTrip(r)
 	if err != nil {
-		return answer, err
+		return response, err
 	}
-	body, err := io.ReadAll(answer.Body)
-	answer.Body = io.NopCloser(bytes.NewReader(body))
+	body, err := io.ReadAll(response.Body)
+	response.Body = io.NopCloser(bytes.NewReader(body))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if answer.StatusCode == http.StatusNotFound && c.notFound.IsZero() {
+	if response.StatusCode == http.StatusNotFound && c.notFound.IsZero() {
 		c.notFound = time.Now()
 	}
-	if c.keeps {
-		c.answers[r.URL.RequestURI()] = cachedAnswer{answer.StatusCode, answer.Header.Clone(), body}
+	if c.recording {
+		c.responses[r.URL.RequestURI()] = cachedResponse{response.StatusCode, response.Header.Clone(), body}
 	}
-	return answer, err
+	return response, err
 }
 
 // inCachedWorld runs a test in a world with a cache between bridges and MK.IO.
 func inCachedWorld(t *testing.T, test func(w *world, c *cache)) {
 	t.Helper()
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		c := &cache{to: w.mkio, answers: map[string]cachedAnswer{}}
-		w.way.to = c
+		c := &cache{to: w.mkio, responses: map[string]cachedResponse{}}
+		w.transport.next = c
 		test(w, c)
 	})
 }
@@ -101,23 +101,23 @@ func TestAStoredCopyTakesNoStateBack(t *testing.T) {
 				w.mkio.Create(asset, "Pending")
 				w.mkio.Create(job, "Queued")
 				w.start()
-				c.set(func(c *cache) { c.keeps = true })
+				c.set(func(c *cache) { c.recording = true })
 				time.Sleep(2 * full)
-				c.set(func(c *cache) { c.keeps = false })
+				c.set(func(c *cache) { c.recording = false })
 				w.mkio.Move(channel, "Running")
 				w.mkio.Move(asset, "Ready")
 				w.mkio.Move(job, "Processing")
 				time.Sleep(full)
 				c.set(func(c *cache) { c.serves, c.stamp = everything, stamp })
 				time.Sleep(2 * full)
-				w.want(channel, "Starting", "Running")
-				w.want(asset, "Pending", "Ready")
-				w.want(job, "Queued", "Processing")
+				w.wantStates(channel, "Starting", "Running")
+				w.wantStates(asset, "Pending", "Ready")
+				w.wantStates(job, "Queued", "Processing")
 				c.set(func(c *cache) { c.serves = nil })
 				w.mkio.Move(channel, "Stopped")
 				time.Sleep(full)
-				w.want(channel, "Starting", "Running", "Stopped")
-				w.converged()
+				w.wantStates(channel, "Starting", "Running", "Stopped")
+				w.wantConverged()
 			})
 		})
 	}
@@ -136,24 +136,24 @@ func TestStoredCopiesDeleteNothing(t *testing.T) {
 			inCachedWorld(t, func(w *world, c *cache) {
 				channel := w.key(lifecycle.LiveChannel, "news")
 				w.start(lifecycle.LiveChannel)
-				c.set(func(c *cache) { c.keeps = true })
+				c.set(func(c *cache) { c.recording = true })
 				time.Sleep(2 * full)
 				c.fetch(t, channel)
-				c.set(func(c *cache) { c.keeps = false })
+				c.set(func(c *cache) { c.recording = false })
 				time.Sleep(time.Minute)
 				w.mkio.Create(channel, "Running")
 				time.Sleep(full)
-				w.way.set(func(w *way) { w.page = emptyList })
+				w.transport.set(func(w *transport) { w.editBody = emptyList })
 				c.set(func(c *cache) { c.serves = serves })
 				time.Sleep(3 * full)
 				if !strings.Contains(w.logs.String(), "stored copy") && name != "of the list" {
 					t.Error("the log does not say that nothing is concluded from a stored copy")
 				}
-				w.want(channel, "Running")
+				w.wantStates(channel, "Running")
 				c.set(func(c *cache) { c.serves = nil })
 				w.mkio.Delete(channel)
 				time.Sleep(2 * full)
-				w.want(channel, "Running", "Deleted")
+				w.wantStates(channel, "Running", "Deleted")
 			})
 		})
 	}
@@ -195,17 +195,17 @@ func TestAReplicaThatLagsRevivesNothing(t *testing.T) {
 				key := w.key(kind, "cam-1")
 				w.mkio.Create(key, state)
 				b := w.start(kind)
-				c.set(func(c *cache) { c.keeps = true })
+				c.set(func(c *cache) { c.recording = true })
 				time.Sleep(2 * full)
 				c.fetch(t, key)
-				c.set(func(c *cache) { c.keeps = false })
+				c.set(func(c *cache) { c.recording = false })
 				w.mkio.Delete(key)
-				w.recordedWithin(b, full+sweep, key, "Deleted")
+				w.awaitState(b, full+sweep, key, "Deleted")
 				c.set(func(c *cache) { c.serves, c.stamp = everything, dateOfNow })
 				time.Sleep(10 * time.Minute)
-				w.want(key, state, "Deleted")
-				w.recordedWithin(b, 10*time.Minute, key, state)
-				w.want(key, state, "Deleted", state)
+				w.wantStates(key, state, "Deleted")
+				w.awaitState(b, 10*time.Minute, key, state)
+				w.wantStates(key, state, "Deleted", state)
 			})
 		})
 	}
@@ -218,7 +218,7 @@ func TestADeletionIsOfWhenTheAddressWasNotFound(t *testing.T) {
 		w.mkio.Create(channel, "Running")
 		w.start(lifecycle.LiveChannel)
 		time.Sleep(2 * full)
-		w.way.set(func(w *way) { w.takes = 20 * time.Second })
+		w.transport.set(func(w *transport) { w.latency = 20 * time.Second })
 		c.set(func(c *cache) { c.notFound = time.Time{} })
 		w.mkio.Delete(channel)
 		time.Sleep(2 * full)
@@ -239,7 +239,7 @@ func TestAClockThatIsSetBackHidesNothingForLong(t *testing.T) {
 	for _, back := range []time.Duration{time.Minute, time.Hour, 24 * time.Hour} {
 		inWorld(t, mkiofake.Config{}, func(w *world) {
 			channel, job, gone := w.key(lifecycle.LiveChannel, "news"), w.key(lifecycle.Job, "t", "ep"), w.key(lifecycle.LiveEvent, "cam")
-			w.way.set(func(w *way) { w.ahead = back })
+			w.transport.set(func(w *transport) { w.clockAhead = back })
 			w.mkio.Create(channel, "Starting")
 			w.mkio.Create(job, "Queued")
 			w.mkio.Create(gone, "Running")
@@ -247,16 +247,16 @@ func TestAClockThatIsSetBackHidesNothingForLong(t *testing.T) {
 			time.Sleep(2 * full)
 			w.mkio.Move(channel, "Running")
 			time.Sleep(full)
-			w.way.set(func(w *way) { w.ahead = 0 })
+			w.transport.set(func(w *transport) { w.clockAhead = 0 })
 			w.mkio.Move(channel, "Stopping")
 			time.Sleep(5 * time.Minute)
-			w.want(channel, "Starting", "Running", "Stopping")
+			w.wantStates(channel, "Starting", "Running", "Stopping")
 			w.mkio.Move(channel, "Stopped")
 			w.mkio.Move(job, "Finished")
 			w.mkio.Delete(gone)
 			time.Sleep(2 * full)
-			w.want(gone, "Running", "Deleted")
-			w.converged()
+			w.wantStates(gone, "Running", "Deleted")
+			w.wantConverged()
 			if n := strings.Count(w.logs.String(), "MK.IO's clock was set back"); n != 1 {
 				t.Errorf("%d warnings that the clock was set", n)
 			}
@@ -280,7 +280,7 @@ func TestAnEndThatWasNoneDoesNotWaitForTheNextFullSweep(t *testing.T) {
 		time.Sleep(time.Second)
 		w.forge(b, job, lifecycle.StateDeleted, time.Now(), time.Time{})
 		time.Sleep(10 * time.Minute)
-		w.want(job, "Processing", "Deleted")
-		w.recordedWithin(b, 10*time.Minute, job, "Processing")
+		w.wantStates(job, "Processing", "Deleted")
+		w.awaitState(b, 10*time.Minute, job, "Processing")
 	})
 }

@@ -12,25 +12,25 @@ func TestTheCheapestWayToLook(t *testing.T) {
 		name                  string
 		moving, states, known int
 		byState               bool
-		want                  way
+		want                  strategy
 	}{
-		{"one of a few", 1, 1, 10, true, each},
-		{"one of many", 1, 1, 100_000, true, each},
-		{"two states of a few", 2, 2, 10, true, whole},
-		{"many in a short list", 200, 3, 900, true, whole},
+		{"one of a few", 1, 1, 10, true, oneByOne},
+		{"one of many", 1, 1, 100_000, true, oneByOne},
+		{"two states of a few", 2, 2, 10, true, wholeList},
+		{"many in a short list", 200, 3, 900, true, wholeList},
 		{"many in a long list", 200, 3, 10_000, true, byState},
-		{"many where no state can be asked for", 50, 0, 10_000, false, whole},
-		{"a few where no state can be asked for", 5, 0, 10_000, false, each},
+		{"many where no state can be asked for", 50, 0, 10_000, false, wholeList},
+		{"a few where no state can be asked for", 5, 0, 10_000, false, oneByOne},
 	}
 	for _, tt := range tests {
-		if got := cheapest(tt.moving, tt.states, tt.known, tt.byState); got != tt.want {
+		if got := cheapestStrategy(tt.moving, tt.states, tt.known, tt.byState); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
 		}
 	}
 }
 
 func TestWhatStaysPendingIsAskedLessAndLess(t *testing.T) {
-	p := pace{active: 5 * time.Second, sweep: time.Minute, full: time.Hour, perMinute: 1000}
+	p := intervals{active: 5 * time.Second, sweep: time.Minute, full: time.Hour, perMinute: 1000}
 	before := time.Duration(0)
 	for _, age := range []time.Duration{0, 30 * time.Second, 2 * time.Minute, time.Hour, 24 * time.Hour} {
 		got := p.interval(lifecycle.Asset, "Pending", age)
@@ -53,9 +53,9 @@ func TestWhatStaysPendingIsAskedLessAndLess(t *testing.T) {
 }
 
 func TestLookingOneByOneTakesHalfOfTheBudget(t *testing.T) {
-	p := pace{active: 5 * time.Second, perMinute: 1000}
+	p := intervals{active: 5 * time.Second, perMinute: 1000}
 	for _, count := range []int{1, 10, 100, 1000, 10_000} {
-		perMinute := float64(count) / p.share(p.active, count).Minutes()
+		perMinute := float64(count) / p.stretchToBudget(p.active, count).Minutes()
 		if perMinute > 500 {
 			t.Errorf("%d resources take %.0f requests a minute", count, perMinute)
 		}
@@ -65,13 +65,13 @@ func TestLookingOneByOneTakesHalfOfTheBudget(t *testing.T) {
 func TestRetriesComeSlowerAndSlower(t *testing.T) {
 	before := time.Duration(0)
 	for failures := 1; failures < 100; failures++ {
-		got := retryAfter(failures)
-		if got < before || got > lastRetry {
+		got := backoff(failures)
+		if got < before || got > maxBackoff {
 			t.Fatalf("after %d failures: %s", failures, got)
 		}
 		before = got
 	}
-	if before != lastRetry {
+	if before != maxBackoff {
 		t.Errorf("at last: %s", before)
 	}
 }

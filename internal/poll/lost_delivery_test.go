@@ -77,7 +77,7 @@ func TestABurstOfDeliveriesIsOneNudge(t *testing.T) {
 			time.Sleep(active / 300)
 		}
 		time.Sleep(2 * active)
-		w.want(untold, "Created")
+		w.wantStates(untold, "Created")
 		if gets := w.mkio.Requests(project).Gets - before; gets == 0 || gets > 4 {
 			t.Errorf("%d GETs in %s", gets, 3*active)
 		}

@@ -18,61 +18,61 @@ import (
 )
 
 // A way to MK.IO may have answers of its own, and change those of MK.IO.
-type way struct {
-	mu      sync.Mutex
-	to      http.RoundTripper
-	token   string                                      // that bridges have for it
-	instead func(path string) (status int, body string) // 0: MK.IO answers
-	spoil   func(path string, row map[string]any)       // a record, on a list or by itself
-	page    func(path string, top map[string]any)       // a whole answer
-	ahead   time.Duration                               // of the clock in answers
-	takes   time.Duration                               // each answer
+type transport struct {
+	mu         sync.Mutex
+	next       http.RoundTripper
+	token      string                                      // that bridges have for it
+	override   func(path string) (status int, body string) // 0: MK.IO answers
+	editRecord func(path string, row map[string]any)       // a record, on a list or by itself
+	editBody   func(path string, top map[string]any)       // a whole answer
+	clockAhead time.Duration                               // of the clock in answers
+	latency    time.Duration                               // each answer
 }
 
 // given is the token as it is now.
-func (w *way) given() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.token
+func (tr *transport) currentToken() string {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.token
 }
 
-func (w *way) set(change func(w *way)) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	change(w)
+func (tr *transport) set(change func(tr *transport)) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	change(tr)
 }
 
-func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
-	w.mu.Lock()
-	takes := w.takes
-	w.mu.Unlock()
+func (tr *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	tr.mu.Lock()
+	takes := tr.latency
+	tr.mu.Unlock()
 	time.Sleep(takes)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.instead != nil {
-		if status, body := w.instead(r.URL.RequestURI()); status != 0 {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if tr.override != nil {
+		if status, body := tr.override(r.URL.RequestURI()); status != 0 {
 			return &http.Response{
 				StatusCode: status, Header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}},
 				Body: io.NopCloser(strings.NewReader(body)), Request: r,
 			}, nil
 		}
 	}
-	answer, err := w.to.RoundTrip(r)
+	response, err := tr.next.RoundTrip(r)
 	if err != nil {
-		return answer, err
+		return response, err
 	}
-	if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
-		answer.Header.Set("Date", date.Add(w.ahead).Format(http.TimeFormat))
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		response.Header.Set("Date", date.Add(tr.clockAhead).Format(http.TimeFormat))
 	}
-	if w.spoil != nil || w.page != nil {
-		w.rewrite(r.URL.Path, answer)
+	if tr.editRecord != nil || tr.editBody != nil {
+		tr.rewrite(r.URL.Path, response)
 	}
-	return answer, nil
+	return response, nil
 }
 
 // rewrite spoils the records of an answer.
-func (w *way) rewrite(path string, answer *http.Response) {
-	body, _ := io.ReadAll(answer.Body)
+func (tr *transport) rewrite(path string, response *http.Response) {
+	body, _ := io.ReadAll(response.Body)
 	var top map[string]any
 	if json.Unmarshal(body, &top) == nil {
 		rows, ok := top["value"].([]any)
@@ -80,23 +80,23 @@ func (w *way) rewrite(path string, answer *http.Response) {
 			rows = []any{top}
 		}
 		for _, row := range rows {
-			if w.spoil != nil {
-				w.spoil(path, row.(map[string]any))
+			if tr.editRecord != nil {
+				tr.editRecord(path, row.(map[string]any))
 			}
 		}
-		if w.page != nil {
-			w.page(path, top)
+		if tr.editBody != nil {
+			tr.editBody(path, top)
 		}
 		body, _ = json.Marshal(top)
 	}
-	answer.Body = io.NopCloser(bytes.NewReader(body))
-	answer.ContentLength = int64(len(body))
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	response.ContentLength = int64(len(body))
 }
 
 // failAt has MK.IO answer with an error at addresses with some part.
-func failAt(part string, status int) func(*way) {
-	return func(w *way) {
-		w.instead = func(path string) (int, string) {
+func failAt(part string, status int) func(*transport) {
+	return func(w *transport) {
+		w.override = func(path string) (int, string) {
 			if strings.Contains(path, part) {
 				return status, fmt.Sprintf(`{"error":{"code":"x","detail":"y"},"status":%d}`, status)
 			}
@@ -106,7 +106,7 @@ func failAt(part string, status int) func(*way) {
 }
 
 // recordedWithin waits until the log has a resource in a state.
-func (w *world) recordedWithin(b *bridge, most time.Duration, key lifecycle.Key, state string) {
+func (w *world) awaitState(b *bridge, most time.Duration, key lifecycle.Key, state string) {
 	w.t.Helper()
 	began := time.Now()
 	for time.Since(began) < most {
@@ -125,8 +125,8 @@ func TestARowWithoutAStateHoldsUpNoOther(t *testing.T) {
 			w.mkio.Create(endpoint(n), "Stopped")
 			time.Sleep(time.Second)
 		}
-		w.way.set(func(w *way) {
-			w.spoil = func(_ string, row map[string]any) {
+		w.transport.set(func(w *transport) {
+			w.editRecord = func(_ string, row map[string]any) {
 				if row["name"] == "1" {
 					delete(row["properties"].(map[string]any), "resourceState")
 				}
@@ -138,10 +138,10 @@ func TestARowWithoutAStateHoldsUpNoOther(t *testing.T) {
 		w.mkio.Create(endpoint(3), "Stopped")
 		w.mkio.Delete(endpoint(0))
 		time.Sleep(full)
-		w.want(endpoint(0), "Stopped", "Deleted")
-		w.want(endpoint(1))
-		w.want(endpoint(2), "Stopped", "Running")
-		w.want(endpoint(3), "Stopped")
+		w.wantStates(endpoint(0), "Stopped", "Deleted")
+		w.wantStates(endpoint(1))
+		w.wantStates(endpoint(2), "Stopped", "Running")
+		w.wantStates(endpoint(3), "Stopped")
 		if metric(t, b.metrics, "mkio_bridge_poll_failures_total") == 0 || !strings.Contains(w.logs.String(), "shows no state") {
 			t.Error("nothing tells of it")
 		}
@@ -154,13 +154,13 @@ func TestAnAddressThatFailsHoldsUpNoOther(t *testing.T) {
 		for n := range 100 {
 			w.mkio.Create(asset(n), "Ready")
 		}
-		w.way.set(failAt("/assets/007/state", 500))
+		w.transport.set(failAt("/assets/007/state", 500))
 		b := w.start(lifecycle.Asset)
 		time.Sleep(2 * sweep)
 		if n := b.publisher.Count(lifecycle.Asset, project); n != 99 {
 			t.Errorf("%d of 99 assets are recorded", n)
 		}
-		w.way.set(failAt("/assets/008", 500))
+		w.transport.set(failAt("/assets/008", 500))
 		for n := range 20 {
 			w.mkio.Delete(asset(n))
 		}
@@ -170,9 +170,9 @@ func TestAnAddressThatFailsHoldsUpNoOther(t *testing.T) {
 			case 7:
 				// it may have been found Ready before it was deleted
 			case 8:
-				w.want(asset(n), "Ready")
+				w.wantStates(asset(n), "Ready")
 			default:
-				w.want(asset(n), "Ready", "Deleted")
+				w.wantStates(asset(n), "Ready", "Deleted")
 			}
 		}
 	})
@@ -187,9 +187,9 @@ func TestAListBelowAParentIsBelievedWithTheParent(t *testing.T) {
 		w.start(lifecycle.Job, lifecycle.LiveChannel, lifecycle.ScheduledOperation)
 		time.Sleep(2 * sweep)
 		for _, part := range []string{"/live/", "/scheduledOperations"} {
-			w.way.set(failAt(part, 404))
+			w.transport.set(failAt(part, 404))
 			time.Sleep(2 * full)
-			w.want(operation, "Accepted")
+			w.wantStates(operation, "Accepted")
 		}
 	})
 }
@@ -198,8 +198,8 @@ func TestOneKindOfAListHoldsUpNoOther(t *testing.T) {
 	tests := map[string]func(w *world, other lifecycle.Key){
 		"a kind that may not be seen": func(w *world, other lifecycle.Key) { w.mkio.Forbid(project, other.Kind, true) },
 		"a kind that nobody listed": func(w *world, other lifecycle.Key) {
-			w.way.set(func(w *way) {
-				w.spoil = func(path string, row map[string]any) {
+			w.transport.set(func(w *transport) {
+				w.editRecord = func(path string, row map[string]any) {
 					if metadata, ok := row["metadata"].(map[string]any); ok && metadata["name"] == other.Name() && strings.HasSuffix(path, "/search") {
 						row["spec"].(map[string]any)["transform"] = map[string]any{"type": "AudioChannel"}
 					}
@@ -218,8 +218,8 @@ func TestOneKindOfAListHoldsUpNoOther(t *testing.T) {
 				spoil(w, other)
 				w.mkio.Delete(channel)
 				time.Sleep(2 * full)
-				w.want(channel, "Running", "Deleted")
-				w.want(other, "Running")
+				w.wantStates(channel, "Running", "Deleted")
+				w.wantStates(other, "Running")
 			})
 		})
 	}
@@ -229,11 +229,11 @@ func TestAListThatIsRefusedSilencesNoOther(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		job := w.key(lifecycle.Job, "t", "ep")
 		w.mkio.Create(job, "Queued")
-		w.way.set(failAt("/live/search", 401))
+		w.transport.set(failAt("/live/search", 401))
 		b := w.start(lifecycle.Job, lifecycle.LiveChannel)
 		time.Sleep(full)
 		w.mkio.Move(job, "Processing")
-		w.recordedWithin(b, 2*active, job, "Processing")
+		w.awaitState(b, 2*active, job, "Processing")
 	})
 }
 
@@ -243,12 +243,12 @@ func TestAClockThatIsAheadHidesNoChange(t *testing.T) {
 		for n := range 1500 { // more than a page, so that changes are asked for
 			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprint(n)), "Finished")
 		}
-		w.way.set(func(w *way) { w.ahead = 4 * time.Minute })
+		w.transport.set(func(w *transport) { w.clockAhead = 4 * time.Minute })
 		b := w.start(lifecycle.Job)
 		time.Sleep(10 * time.Minute)
 		job := w.key(lifecycle.Job, "t", "new")
 		w.mkio.Create(job, "Queued")
-		w.recordedWithin(b, 2*sweep, job, "Queued")
+		w.awaitState(b, 2*sweep, job, "Queued")
 	})
 }
 
@@ -278,29 +278,29 @@ func checkPending(t *testing.T, pending int) {
 		}
 		fresh := w.key(lifecycle.Asset, "fresh")
 		w.mkio.Create(fresh, "Pending")
-		w.recordedWithin(b, 2*sweep, fresh, "Pending")
+		w.awaitState(b, 2*sweep, fresh, "Pending")
 		w.mkio.Move(fresh, "Ready")
-		w.recordedWithin(b, 2*active, fresh, "Ready")
+		w.awaitState(b, 2*active, fresh, "Ready")
 		old := w.key(lifecycle.Asset, "old-0007")
 		w.mkio.Move(old, "Ready") // which its list shows
-		w.recordedWithin(b, 2*sweep, old, "Ready")
+		w.awaitState(b, 2*sweep, old, "Ready")
 	})
 }
 
 // historyOf answers for the delivery history with rows, ten a page, and counts pages and look-ups of a job.
-type historyOf struct {
+type fakeHistory struct {
 	rows           []map[string]any
 	pages, lookups int
 }
 
-func (h *historyOf) add(at time.Time, status, job string) {
+func (h *fakeHistory) add(at time.Time, status, job string) {
 	h.rows = append(h.rows, map[string]any{
 		"created": at.UTC().Format(time.RFC3339Nano), "status": status, "type": "MediaKind.JobFinished",
 		"source": "/api/v1/projects/" + project + "/transforms/t/jobs/" + job,
 	})
 }
 
-func (h *historyOf) answer(path string) (int, string) {
+func (h *fakeHistory) respond(path string) (int, string) {
 	if strings.HasSuffix(path, "/jobs/lost") {
 		h.lookups++
 	}
@@ -325,16 +325,16 @@ func (h *historyOf) answer(path string) (int, string) {
 func TestAHistoryThatBeginsAnewIsRead(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
-		h := &historyOf{}
+		h := &fakeHistory{}
 		for n := range 25 {
 			h.add(time.Now(), "Sent", fmt.Sprint(n))
 		}
-		w.way.set(func(w *way) { w.instead = h.answer })
+		w.transport.set(func(w *transport) { w.override = h.respond })
 		w.start(lifecycle.Job)
 		time.Sleep(full)
-		w.way.set(func(*way) { h.rows = nil; h.add(time.Now(), "Failed", "lost") }) // the rule was deleted and made again
+		w.transport.set(func(*transport) { h.rows = nil; h.add(time.Now(), "Failed", "lost") }) // the rule was deleted and made again
 		time.Sleep(full)
-		w.way.set(func(*way) {
+		w.transport.set(func(*transport) {
 			if h.lookups != 1 {
 				t.Errorf("%d look-ups", h.lookups)
 			}
@@ -345,18 +345,18 @@ func TestAHistoryThatBeginsAnewIsRead(t *testing.T) {
 func TestADeliveryThatStaysPendingIsSettledSomeTime(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
-		h := &historyOf{}
+		h := &fakeHistory{}
 		began := time.Now()
 		h.add(began, "Pending", "lost")
 		for n := range 500 {
 			h.add(began, "Sent", fmt.Sprint(n))
 		}
-		w.way.set(func(w *way) { w.instead = h.answer })
+		w.transport.set(func(w *transport) { w.override = h.respond })
 		w.start(lifecycle.Job)
 		time.Sleep(2 * full)
-		w.way.set(func(*way) { h.pages = 0 })
+		w.transport.set(func(*transport) { h.pages = 0 })
 		time.Sleep(full)
-		w.way.set(func(*way) {
+		w.transport.set(func(*transport) {
 			if h.pages > 100 || h.lookups != 1 {
 				t.Errorf("%d pages in an hour, %d look-ups", h.pages, h.lookups)
 			}

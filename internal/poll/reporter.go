@@ -11,12 +11,12 @@ import (
 // A reporter makes observations of what MK.IO's answers show, and gives the log those that are news. It has no state.
 type reporter struct {
 	*scope
-	observer Observer
-	identity *identification
-	patience *patience
-	first    *firstSweeps
-	motions  *motions
-	rechecks *recheckQueue
+	observer  Observer
+	identity  *identityCheck
+	deletions *waitingDeletions
+	first     *firstSweeps
+	motions   *motions
+	rechecks  *recheckQueue
 }
 
 // A request is what the reporter must know of one request to MK.IO: what was recorded before it, and when MK.IO made the answer.
@@ -27,78 +27,78 @@ type request struct {
 	tally   *tally // of the sweep that asked; nil: none did
 	// identified says that the project was compared since the answer was there; shared by the rows of one answer, which are
 	// shown one after the other. nil: an answer of its own, for which it was not.
-	identified *bool
+	identityChecked *bool
 }
 
 // show makes the observation of what an answer showed of a resource, and has it recorded if it is news.
-func (r *reporter) show(ctx context.Context, l *list, row mkio.Row, o lifecycle.Observation, a request) error {
-	return r.showBeside(ctx, l, r.headOf(row.Key), row, o, a)
+func (r *reporter) report(ctx context.Context, l *list, row mkio.Row, o lifecycle.Observation, req request) error {
+	return r.reportAgainst(ctx, l, r.headOf(row.Key), row, o, req)
 }
 
 // showBeside is show for a resource whose head was looked up after the answer came.
-func (r *reporter) showBeside(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, a request) error {
-	if h.sequence() > a.horizon {
-		r.rechecks.overtaken(row.Key)
+func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) error {
+	if h.sequence() > req.horizon {
+		r.rechecks.outdated(row.Key)
 		return nil
 	}
 	if err := r.identity.refused(); err != nil {
 		return err
 	}
-	if err := r.identity.recognise(ctx, h, o); err != nil {
+	if err := r.identity.confirmByLife(ctx, h, o); err != nil {
 		return err
 	}
-	o.Via, o.Basis = a.via, h.basis()
-	o.SeenAfter, o.SeenBefore = r.seenAfter(l, row.Key, h, a.moment), a.moment.To
-	o.Stored, o.Clock = a.moment.Stored, a.moment.Clock
+	o.Via, o.Basis = req.via, h.expectedSequence()
+	o.SeenAfter, o.SeenBefore = r.seenAfter(l, row.Key, h, req.moment), req.moment.To
+	o.Stored, o.Clock = req.moment.Stored, req.moment.Clock
 	if o.State != lifecycle.StateDeleted && !o.Stored {
-		r.patience.shown(row.Key)
+		r.deletions.seen(row.Key)
 	}
 	verdict, current := r.observer.Compare(h.resource, o)
 	switch {
 	case !current:
-		r.rechecks.overtaken(row.Key)
+		r.rechecks.outdated(row.Key)
 		return nil
 	case !verdict.News():
-		r.noNews(h, o, verdict, a)
+		r.noteNoEvent(h, o, verdict, req)
 		return nil
 	}
-	if ends(h, o, verdict) {
-		if may, err := r.identity.mayEnd(ctx, a); !may {
+	if endsLife(h, o, verdict) {
+		if may, err := r.identity.allowsEnd(ctx, req); !may {
 			return err
 		}
 	}
-	return r.record(ctx, l, h, row, o, a)
+	return r.record(ctx, l, h, row, o, req)
 }
 
 // noNews notes an observation that is not recorded.
-func (r *reporter) noNews(h head, o lifecycle.Observation, verdict lifecycle.Verdict, a request) {
-	r.metrics.seen(o, verdict)
+func (r *reporter) noteNoEvent(h head, o lifecycle.Observation, verdict lifecycle.Verdict, req request) {
+	r.metrics.observed(o, verdict)
 	switch {
 	case verdict.Outcome == lifecycle.Repeat:
-		r.motions.stillAsRecorded(h, a.moment)
+		r.motions.seenUnchanged(h, req.moment)
 	case h.deleted():
-		r.rechecks.afterItsEnd(o.Key, h.fact.StaysEnded(a.moment.To))
+		r.rechecks.addDeferred(o.Key, h.fact.StaysEnded(req.moment.To))
 	}
-	a.tally.judged(o.Key.Kind, verdict)
+	req.tally.addVerdict(o.Key.Kind, verdict)
 }
 
 // record has an observation recorded that is news beside the head.
-func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, a request) error {
+func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) error {
 	if o.State == lifecycle.StateDeleted {
 		o.Source, o.Subject, _ = mkio.Path(row.Key) // its record says nothing of its end
 	} else {
-		o.Discovered = h.fact == nil && r.first.before(row.Key.Kind, o.Created)
+		o.Discovered = h.fact == nil && r.first.existedBefore(row.Key.Kind, o.Created)
 		row.AddRecord(&o)
 	}
 	verdict, err := r.observer.Observe(ctx, o)
 	if err != nil {
 		return logError{err}
 	}
-	r.metrics.seen(o, verdict)
+	r.metrics.observed(o, verdict)
 	if verdict.Outcome == lifecycle.Late { // somebody else recorded what is there, or more, since it was asked for
-		r.rechecks.overtaken(row.Key)
+		r.rechecks.outdated(row.Key)
 	} else {
-		a.tally.judged(row.Key.Kind, verdict)
+		req.tally.addVerdict(row.Key.Kind, verdict)
 	}
 	if verdict.News() && l != nil {
 		l.progress.noteChange()
@@ -108,7 +108,7 @@ func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o 
 
 // seenAfter is the last moment at which MK.IO still showed the recorded state, before an answer; zero where it is not known.
 func (r *reporter) seenAfter(l *list, key lifecycle.Key, h head, now mkio.Moment) time.Time {
-	last := r.lastShown(l, key, h)
+	last := r.lastSeen(l, key, h)
 	if last.After(now.From) {
 		return time.Time{} // the clocks are too coarse to tell
 	}
@@ -117,19 +117,19 @@ func (r *reporter) seenAfter(l *list, key lifecycle.Key, h head, now mkio.Moment
 
 // lastShown is seenAfter before it is compared with the time of an answer. A resource whose deletion waits was not on the last
 // sweeps of its list, so what it was then is kept.
-func (r *reporter) lastShown(l *list, key lifecycle.Key, h head) time.Time {
+func (r *reporter) lastSeen(l *list, key lifecycle.Key, h head) time.Time {
 	if h.fact == nil {
 		return time.Time{}
 	}
-	if found, waits := r.patience.find(key); waits && found.sequence == h.fact.Sequence {
-		return found.shown
+	if waiting, waits := r.deletions.find(key); waits && waiting.sequence == h.fact.Sequence {
+		return waiting.lastSeen
 	}
-	last := later(h.fact.SeenBefore, r.motions.lastShown(h))
+	last := latest(h.fact.SeenBefore, r.motions.lastSeen(h))
 	if l == nil {
 		return last
 	}
-	if swept := l.progress.last(); h.fact.Sequence <= swept.horizon {
-		last = later(last, swept.at)
+	if swept := l.progress.lastSweep(); h.fact.Sequence <= swept.horizon {
+		last = latest(last, swept.began)
 	}
 	return last
 }
