@@ -10,7 +10,7 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// An activePoll asks for the resources in motion, in the way that costs the fewest requests. It has no state: see motions.
+// An activePoll polls the resources in motion, with the strategy that takes the fewest requests. It has no state: see motions.
 type activePoll struct {
 	*scope
 	motions *motions
@@ -19,7 +19,7 @@ type activePoll struct {
 	sweeps  *fullSweeps
 }
 
-// look asks for the resources of a list that are in motion.
+// poll polls the resources of a list that are in motion.
 func (p *activePoll) poll(ctx context.Context, l *list, moving []*motion) error {
 	plan := p.motions.plan(l, moving, time.Now())
 	var err error
@@ -35,18 +35,17 @@ func (p *activePoll) poll(ctx context.Context, l *list, moving []*motion) error 
 	return err
 }
 
-// A lookPlan says how resources in motion are looked at.
+// An activePlan says how an active poll of a list is done.
 type activePlan struct {
 	strategy     strategy
-	states       []string
-	motions      []*motion      // that are looked at
-	requests     []fetchRequest // of them, one by one
-	atActiveRate int            // how many are looked at every Active
+	states       []string       // to filter by; empty where the strategy is not available
+	motions      []*motion      // the resources that the poll covers
+	requests     []fetchRequest // one for each of them; for oneByOne only
+	atActiveRate int            // how many of the list's motions are polled every Active
 }
 
-// statesOf returns the states of resources in motion, in the order in which they usually follow each
-// other, so that one that moves on between two questions is seen by the second. It is empty where a
-// state cannot be asked for.
+// statesOf returns the states of resources in motion, in the order in which they usually follow each other: a resource that
+// moves on between two requests is then on the second. It returns none if a state cannot be part of a filter.
 func statesOf(moving []*motion) []string {
 	var states []string
 	for _, m := range moving {
@@ -63,7 +62,7 @@ func statesOf(moving []*motion) []string {
 	return states
 }
 
-// plainWord says whether a state may stand in a question.
+// isPlainWord reports whether a state can be part of a filter.
 func isPlainWord(s string) bool {
 	for _, r := range s {
 		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
@@ -73,11 +72,11 @@ func isPlainWord(s string) bool {
 	return true
 }
 
-// fewMissing is how many resources that have left their state are visited one by one; more are looked for by a delta sweep
-// first.
+// maxMissingOneByOne is how many resources that have left their state are requested one by one at once. If there are more, a
+// delta sweep comes first, which is likely to have them.
 const maxMissingOneByOne = 2
 
-// byState asks for the resources in each of the states, then for those that have left them.
+// byState requests the list filtered by each of the states, then the resources that are on none of these lists.
 func (p *activePoll) byState(ctx context.Context, l *list, moving []*motion, states []string) error {
 	seen := map[lifecycle.Key]bool{}
 	for _, state := range states {
@@ -102,8 +101,8 @@ func (p *activePoll) byState(ctx context.Context, l *list, moving []*motion, sta
 	return p.fetchMissing(ctx, l, missing())
 }
 
-// visitMissing visits resources that the lists by state did not show in their recorded state. If there are many, it visits some
-// first: if those are all as they were, the lists are wrong, and the rest is not visited.
+// fetchMissing requests resources that no filtered list had in their recorded state. If there are many, it requests some first:
+// if none of these has changed, the lists are wrong, and the rest is not requested.
 func (p *activePoll) fetchMissing(ctx context.Context, l *list, keys []lifecycle.Key) error {
 	if len(keys) <= maxContradictions {
 		return p.fetcher.fetchKeys(ctx, l, keys)
@@ -121,5 +120,5 @@ func (p *activePoll) fetchMissing(ctx context.Context, l *list, keys []lifecycle
 			return p.fetcher.fetchKeys(ctx, l, rest)
 		}
 	}
-	return fmt.Errorf("%w: it lacks %d resources, and those that were asked for are as they were", errIncomplete, len(keys))
+	return fmt.Errorf("%w: it lacks %d resources, and those checked are unchanged", errIncomplete, len(keys))
 }

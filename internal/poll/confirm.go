@@ -14,13 +14,13 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// maxContradictions is how many resources a list may lack that exist. Rows shift while a list is walked; a
-// list that lacks more is broken, and to visit all that it lacks would eat up the budget.
+// maxContradictions is how many existing resources a list may lack. Rows shift while a list is walked, so a few may; a list that
+// lacks more is broken, and requesting all that it lacks would use up the budget.
 const maxContradictions = 20
 
-// confirmGone visits what was recorded before a sweep and is not on the list. What is not there either is
-// Deleted, if then the project itself still answers. What is wrong with one kind does not hold up the others of
-// the list.
+// confirmDeletions requests, by their own addresses, the resources that were recorded before a sweep and are not on the list.
+// Those that respond 404 are recorded as Deleted, if the project itself still responds after that. An error of one kind does not
+// stop the other kinds of the list.
 func (s *fullSweeps) confirmDeletions(ctx context.Context, l *list, seen map[string]bool, horizon uint64, t *tally) error {
 	var errs []error
 	for _, kind := range l.Kinds {
@@ -39,29 +39,29 @@ func (s *fullSweeps) confirmDeletions(ctx context.Context, l *list, seen map[str
 	return errors.Join(errs...)
 }
 
-// A confirmation asks for the resources of one kind that a list lacks, by their own addresses, and records the end of those
-// that are gone.
+// A confirmation confirms the deletions of one kind on one list. A resource is missing when the list lacks it, and gone when its
+// own address responds 404 as well.
 type confirmation struct {
 	sweeps         *fullSweeps
 	list           *list
 	kind           lifecycle.Kind
-	horizon        uint64 // what was recorded when the sweep was first tried
+	horizon        uint64 // of the log when the sweep was first tried
 	missing        map[lifecycle.Key]lifecycle.Fact
 	tally          *tally
-	contradictions atomic.Int64 // how many of the missing exist
-	notFound       sync.Map     // those that do not exist, by key, and the [mkio.Moment] of their 404
-	unclear        sync.Map     // the keys of those of which no answer tells whether they exist now
+	contradictions atomic.Int64 // how many missing resources exist
+	notFound       sync.Map     // the gone resources: their keys, each with the [mkio.Moment] of its 404
+	unclear        sync.Map     // keys of resources for which no response says whether they exist now
 	errs           resourceErrors
 }
 
-// goneAtOnce is how many missing resources are visited before those that are gone are recorded.
+// confirmBatch is how many missing resources are requested before those that are gone are recorded.
 const confirmBatch = 100
 
-// run records what is gone. Deletions that are too many at once wait, and their resources are visited again after
-// DeletePatience.
+// run requests the missing resources, and records those that are gone. When these are too many at once, they wait and are
+// requested again after DeletePatience.
 func (c *confirmation) run(ctx context.Context) error {
 	if len(c.missing) > 0 && c.sweeps.identity.blocksDeletions(c.tally) {
-		return nil // nothing that is found out now could be recorded
+		return nil // no deletion could be recorded
 	}
 	fresh, expired := c.sweeps.deletions.split(c.list, c.kind, c.missing)
 	if err := c.confirm(ctx, fresh, c.batchSize(fresh), c.holdsBack); err != nil {
@@ -70,10 +70,10 @@ func (c *confirmation) run(ctx context.Context) error {
 	return c.confirm(ctx, expired, confirmBatch, holdNothing)
 }
 
-// A withholder says whether what is gone waits instead of being recorded.
+// A holdBack decides whether the deletions of gone resources wait instead of being recorded.
 type holdBack func(ctx context.Context, gone []lifecycle.Key) (waits bool, err error)
 
-// confirm visits resources, so many at once, and records the end of those that are gone and are not withheld.
+// confirm requests resources in batches, and records those of each batch that are gone, unless hold says that they wait.
 func (c *confirmation) confirm(ctx context.Context, keys []lifecycle.Key, batchSize int, hold holdBack) error {
 	for keys := range slices.Chunk(keys, batchSize) {
 		gone, err := c.fetchMissing(ctx, keys)
@@ -87,7 +87,7 @@ func (c *confirmation) confirm(ctx context.Context, keys []lifecycle.Key, batchS
 	return nil
 }
 
-// visit returns which of the resources are gone by their own addresses.
+// fetchMissing requests resources, and returns those that are gone.
 func (c *confirmation) fetchMissing(ctx context.Context, keys []lifecycle.Key) ([]lifecycle.Key, error) {
 	found := make([]bool, len(keys))
 	group, ctx := errgroup.WithContext(ctx)
@@ -105,7 +105,7 @@ func (c *confirmation) fetchMissing(ctx context.Context, keys []lifecycle.Key) (
 	return selected(keys, found), err
 }
 
-// chosen are those of the keys that are marked.
+// selected returns those of the keys that are marked.
 func selected(keys []lifecycle.Key, marked []bool) []lifecycle.Key {
 	var found []lifecycle.Key
 	for i, key := range keys {
@@ -116,7 +116,7 @@ func selected(keys []lifecycle.Key, marked []bool) []lifecycle.Key {
 	return found
 }
 
-// suspects are those that are gone, and those that may be.
+// suspects returns the resources that are gone together with those that may be.
 func (c *confirmation) suspects(gone []lifecycle.Key) []lifecycle.Key {
 	all := slices.Clone(gone)
 	for key := range c.unclear.Range {
@@ -125,10 +125,11 @@ func (c *confirmation) suspects(gone []lifecycle.Key) []lifecycle.Key {
 	return all
 }
 
+// fetchOne requests a missing resource. Where it exists, it is reported.
 func (c *confirmation) fetchOne(ctx context.Context, key lifecycle.Key) (gone bool, err error) {
 	s := c.sweeps
 	if c.contradictions.Load() > maxContradictions {
-		return false, fmt.Errorf("%w: it lacks %s and %d others at the least that MK.IO shows by their own addresses", errIncomplete, key, maxContradictions)
+		return false, fmt.Errorf("%w: it lacks %s and more than %d others that exist", errIncomplete, key, maxContradictions)
 	}
 	req := request{horizon: s.eventLog.Horizon(), via: lifecycle.Poll, tally: c.tally}
 	snapshot, err := s.client.Get(ctx, mkio.Changes, key)
@@ -153,13 +154,13 @@ func (c *confirmation) fetchOne(ctx context.Context, key lifecycle.Key) (gone bo
 	return false, nil
 }
 
-// record records the end of what is gone and not withheld, if the project answers.
+// recordDeletions records the deletions of gone resources, unless hold says that they wait. The project must respond first.
 func (c *confirmation) recordDeletions(ctx context.Context, gone []lifecycle.Key, hold holdBack) error {
 	if len(gone) == 0 {
 		return nil
 	}
 	if err := c.sweeps.confirmProject(ctx, c.list); err != nil {
-		return fmt.Errorf("%d resources of it answer 404, and their project does not vouch for that: %w", len(gone), err)
+		return fmt.Errorf("%d of its resources respond 404, but their project could not be confirmed: %w", len(gone), err)
 	}
 	if waits, err := hold(ctx, gone); waits || err != nil {
 		return err
@@ -167,7 +168,7 @@ func (c *confirmation) recordDeletions(ctx context.Context, gone []lifecycle.Key
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxConcurrent)
 	for _, key := range gone {
-		moment, _ := c.notFound.Load(key) // before the project answered
+		moment, _ := c.notFound.Load(key) // the deletion is of then, not of when the project responded
 		group.Go(func() error {
 			return c.sweeps.recordDeletion(ctx, c.list, key, c.missing[key], moment.(mkio.Moment), c.tally)
 		})
@@ -175,7 +176,7 @@ func (c *confirmation) recordDeletions(ctx context.Context, gone []lifecycle.Key
 	return group.Wait()
 }
 
-// missing returns what a list that was walked to its end should have shown of a kind and did not.
+// findMissing returns the recorded resources of a kind that should be on a complete list and are not.
 func (s *fullSweeps) findMissing(ctx context.Context, l *list, kind lifecycle.Kind, seen map[string]bool, horizon uint64) (map[lifecycle.Key]lifecycle.Fact, error) {
 	found := map[lifecycle.Key]lifecycle.Fact{}
 	for _, resource := range s.inventory.Tokens(kind, s.name) {
@@ -197,14 +198,13 @@ func (s *fullSweeps) findMissing(ctx context.Context, l *list, kind lifecycle.Ki
 	return found, nil
 }
 
-// projectAnswers returns nil if the project itself answers now, is the one that the log is of, and one of its lists can be
-// read.
+// confirmProject returns nil if the project responds now, is the log's own, and one of its lists can be read.
 func (s *fullSweeps) confirmProject(ctx context.Context, l *list) error {
 	if err := s.identity.check(ctx); err != nil {
 		return err
 	}
-	// Where the token may not see the project, one of its lists speaks for it; and a broken gateway
-	// may know the project and nothing in it.
+	// A token that may not see the project can read one of its lists; and a broken gateway may have the project, but nothing
+	// below it.
 	whole := l.List
 	if l.hasParent() {
 		if whole = s.lists.projectLists[0].List; s.lists.listOf(l.Parent) != nil {
@@ -213,7 +213,7 @@ func (s *fullSweeps) confirmProject(ctx context.Context, l *list) error {
 	}
 	pages, ok := s.client.Pages(whole, mkio.Filter{})
 	if !ok {
-		return errors.New("no path leads to it")
+		return fmt.Errorf("no API path for the list of %s", whole)
 	}
 	page, err := pages.Next(ctx, mkio.Changes, whole)
 	if err == nil && page.Moment.Stored {
@@ -222,7 +222,7 @@ func (s *fullSweeps) confirmProject(ctx context.Context, l *list) error {
 	return err
 }
 
-// showGone records the end of a resource.
+// recordDeletion records that a resource is Deleted. at is the Moment of its 404.
 func (s *fullSweeps) recordDeletion(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment, t *tally) error {
 	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life}
 	err := s.reporter.report(ctx, l, mkio.Row{Key: key}, o, request{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t, identityChecked: new(true)})

@@ -8,40 +8,41 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A patience holds back deletions that are too many at once: an outage of MK.IO may look like them. It has what waits to
-// be confirmed again, and what was recorded without waiting in the time just past, so that many small deletions count
-// as one large one. It is lost with the lease; the next holder begins anew.
+// waitingDeletions holds back deletions when too many of a kind are found at once, because an outage of MK.IO looks the same.
+// It has those that wait for a second confirmation, and those that were recorded within the last DeletePatience without waiting:
+// many small deletions count as one large one. All of it is lost with the lease; the next holder starts with none.
 //
-// mu guards what follows it. Under it only the log's cache is looked at.
+// mu guards the fields below it. Under it only the log's cache is read.
 type waitingDeletions struct {
-	patience time.Duration // 0: nothing waits
+	patience time.Duration // DeletePatience; 0: nothing waits
 	log      *slog.Logger
 	setGauge func(kind lifecycle.Kind, waiting int)
-	sem      chan struct{} // holds a token while a deletion below a parent is decided, which asks for others of its kind
+	sem      chan struct{} // holds a token while holdsBack samples the siblings of a child list
 
 	mu    sync.Mutex
 	byKey map[lifecycle.Key]waitingDeletion
 	kinds map[lifecycle.Kind]*kindDeletions
 }
 
-// An absence is a deletion that waits: of a resource that was found gone and is to be asked for again.
+// A waitingDeletion is the deletion of a resource that was found gone and is to be requested again.
 type waitingDeletion struct {
-	since    time.Time // when it was found gone, on our monotonic clock
-	sequence uint64    // of its recorded state
-	lastSeen time.Time // when MK.IO last showed that, on its clock; zero: not known
+	since    time.Time // when it was found gone, on the local monotonic clock
+	sequence uint64    // of the resource's head at that time
+	lastSeen time.Time // when MK.IO last showed the recorded state, on its clock; zero: not known
 }
 
-// absences are those of one kind. The counts are since something began to wait.
+// kindDeletions are the deletions of one kind.
 type kindDeletions struct {
-	waiting, recorded, reappeared int                         // deletions that wait, that were recorded, and resources that are back
-	logged                        int                         // how many waited when it was last logged
-	recent                        map[lifecycle.Key]time.Time // recorded without waiting, and when
+	waiting              int                         // deletions that wait
+	recorded, reappeared int                         // how the wait ended for others, since the first of those that wait
+	logged               int                         // the value of waiting when it was last logged
+	recent               map[lifecycle.Key]time.Time // deletions that were recorded without waiting, and when
 }
 
-// Deletions wait where more than fewGone resources of a kind are gone, and more than one in partGone of those that live.
+// Deletions wait where more than maxAtOnce resources of a kind are gone, and more than one in maxAtOnceDivisor of those living.
 const (
-	maxAtOnce         = 20
-	maxAtOnceFraction = 5
+	maxAtOnce        = 20
+	maxAtOnceDivisor = 5
 )
 
 func newWaitingDeletions(patience time.Duration, log *slog.Logger, setGauge func(lifecycle.Kind, int), kinds []lifecycle.Kind) *waitingDeletions {
@@ -56,11 +57,11 @@ func newWaitingDeletions(patience time.Duration, log *slog.Logger, setGauge func
 	return d
 }
 
-// A living counts the resources of a kind that live, those included that were recorded as Deleted lately.
-type livingCount func(lately map[lifecycle.Key]time.Time) int
+// A livingCount returns how many resources of a kind live, including the given ones, which were recorded as Deleted recently.
+type livingCount func(recent map[lifecycle.Key]time.Time) int
 
-// tooMany says whether resources of a kind, with those that wait and those recorded lately, are too many to be recorded without
-// waiting.
+// tooMany reports whether gone resources of a kind, together with those that wait and those recorded recently, are too many to be
+// recorded at once.
 func (d *waitingDeletions) tooMany(kind lifecycle.Kind, gone []lifecycle.Key, living livingCount) bool {
 	if d.patience == 0 {
 		return false
@@ -71,18 +72,18 @@ func (d *waitingDeletions) tooMany(kind lifecycle.Kind, gone []lifecycle.Key, li
 	return many
 }
 
-// count is tooMany, and how many live. The caller holds mu.
+// countGone is tooMany, and returns also how many live. The caller holds mu.
 func (d *waitingDeletions) countGone(kind lifecycle.Kind, gone []lifecycle.Key, living livingCount) (many bool, lives int) {
-	a := d.kinds[kind]
-	for key, at := range a.recent {
+	k := d.kinds[kind]
+	for key, at := range k.recent {
 		if time.Since(at) >= d.patience {
-			delete(a.recent, key)
+			delete(k.recent, key)
 		}
 	}
-	n := a.waiting + len(a.recent)
+	n := k.waiting + len(k.recent)
 	for _, key := range gone {
 		_, waits := d.byKey[key]
-		_, counted := a.recent[key]
+		_, counted := k.recent[key]
 		if !waits && !counted {
 			n++
 		}
@@ -90,13 +91,13 @@ func (d *waitingDeletions) countGone(kind lifecycle.Kind, gone []lifecycle.Key, 
 	if n <= maxAtOnce {
 		return false, 0
 	}
-	lives = living(a.recent)
-	return n*maxAtOnceFraction > lives, lives
+	lives = living(k.recent)
+	return n*maxAtOnceDivisor > lives, lives
 }
 
-// withhold makes the deletions of resources that were found gone wait if the suspects are too many, and says whether it did.
-// The suspects are these resources and those of which it is unclear whether they exist. If they are not too many, withhold
-// counts the deletions as recorded, and the caller records them.
+// holdIfTooMany makes the deletions of gone resources wait if the suspects are too many, and reports whether it did. The suspects
+// are the gone resources and those of which it is unclear whether they exist. If they are not too many, the caller must record
+// the deletions.
 func (d *waitingDeletions) holdIfTooMany(kind lifecycle.Kind, gone map[lifecycle.Key]waitingDeletion, suspects []lifecycle.Key, living livingCount) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -111,37 +112,37 @@ func (d *waitingDeletions) holdIfTooMany(kind lifecycle.Kind, gone map[lifecycle
 	return false
 }
 
-// withholdAll has resources wait however few they are.
+// holdAll makes the deletions of gone resources wait, whatever their number.
 func (d *waitingDeletions) holdAll(kind lifecycle.Kind, gone map[lifecycle.Key]waitingDeletion, living livingCount) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.add(kind, gone, living(d.kinds[kind].recent))
 }
 
-// hold adds to what waits. The caller holds mu.
+// add adds deletions that wait. The caller holds mu.
 func (d *waitingDeletions) add(kind lifecycle.Kind, gone map[lifecycle.Key]waitingDeletion, lives int) {
-	a, now := d.kinds[kind], time.Now()
+	k, now := d.kinds[kind], time.Now()
 	for key, deletion := range gone {
 		if _, waits := d.byKey[key]; waits {
 			continue
 		}
-		delete(a.recent, key)
+		delete(k.recent, key)
 		deletion.since = now
 		d.byKey[key] = deletion
-		a.waiting++
+		k.waiting++
 	}
-	d.setGauge(kind, a.waiting)
-	if a.waiting < 2*a.logged {
-		return // it was logged
+	d.setGauge(kind, k.waiting)
+	if k.waiting < 2*k.logged {
+		return // logged before; the next line follows when twice as many wait
 	}
-	a.logged = a.waiting
-	d.log.Warn("deletions wait: too many resources of a kind are gone at once, which may be an outage of MK.IO",
-		"kind", kind, "count", a.waiting, "living", lives, "until", now.Add(d.patience).UTC(),
-		"do", "look at the project in MK.IO; if they were deleted on purpose nothing, for they are recorded when MK.IO still answers 404 then; if not, stop the bridge until MK.IO is well")
+	k.logged = k.waiting
+	d.log.Warn("deletions wait: too many resources of a kind are gone at once, possibly an MK.IO outage",
+		"kind", kind, "count", k.waiting, "living", lives, "until", now.Add(d.patience).UTC(),
+		"do", "check the project in MK.IO: if the resources were deleted on purpose, do nothing, their deletions are recorded when MK.IO still responds 404 then; otherwise stop the bridge until MK.IO has recovered")
 }
 
-// due sorts what a list lacks of a kind: fresh is what does not wait, over what has waited for long enough. What waited
-// and is no longer missing on the list waits no more.
+// split divides the missing resources of a kind on a list: fresh ones do not wait, expired ones have waited long enough. The
+// deletions of resources that are no longer missing stop waiting.
 func (d *waitingDeletions) split(l *list, kind lifecycle.Kind, missing map[lifecycle.Key]lifecycle.Fact) (fresh, expired []lifecycle.Key) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -165,7 +166,7 @@ func (d *waitingDeletions) split(l *list, kind lifecycle.Kind, missing map[lifec
 	return fresh, expired
 }
 
-// next is when the first of what waits on a list may be confirmed; false where nothing does.
+// nextConfirmation returns when the first deletion that waits on a list may be confirmed; false where none waits.
 func (d *waitingDeletions) nextConfirmation(l *list) (at time.Time, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -180,7 +181,7 @@ func (d *waitingDeletions) nextConfirmation(l *list) (at time.Time, ok bool) {
 	return at, ok
 }
 
-// find returns what waits of a resource.
+// find returns the waiting deletion of a resource.
 func (d *waitingDeletions) find(key lifecycle.Key) (waitingDeletion, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -188,27 +189,27 @@ func (d *waitingDeletions) find(key lifecycle.Key) (waitingDeletion, bool) {
 	return deletion, ok
 }
 
-// waits says whether the deletion of a resource waits.
+// waits reports whether the deletion of a resource waits.
 func (d *waitingDeletions) waits(key lifecycle.Key) bool {
 	_, ok := d.find(key)
 	return ok
 }
 
-// waitingOf is how many of a kind wait.
+// countOf returns how many deletions of a kind wait.
 func (d *waitingDeletions) countOf(kind lifecycle.Kind) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.kinds[kind].waiting
 }
 
-// shown ends the waiting of a resource that MK.IO shows.
+// seen ends the wait of a resource because MK.IO shows it.
 func (d *waitingDeletions) seen(key lifecycle.Key) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.remove(key, false)
 }
 
-// recorded ends the waiting of a resource of which something was recorded since it was found gone.
+// onEvent ends the wait of a resource because an event of it was recorded since it was found gone.
 func (d *waitingDeletions) onEvent(key lifecycle.Key, fact lifecycle.Fact) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -217,27 +218,27 @@ func (d *waitingDeletions) onEvent(key lifecycle.Key, fact lifecycle.Fact) {
 	}
 }
 
-// leave takes a resource from what waits. The caller holds mu.
+// remove ends the wait of a resource. The caller holds mu.
 func (d *waitingDeletions) remove(key lifecycle.Key, deleted bool) {
 	if _, waits := d.byKey[key]; !waits {
 		return
 	}
 	delete(d.byKey, key)
-	a := d.kinds[key.Kind]
-	a.waiting--
+	k := d.kinds[key.Kind]
+	k.waiting--
 	if deleted {
-		a.recorded++
+		k.recorded++
 	} else {
-		a.reappeared++
+		k.reappeared++
 	}
-	d.setGauge(key.Kind, a.waiting)
-	if a.waiting == 0 {
-		d.log.Info("no deletions of a kind wait any more", "kind", key.Kind, "recorded", a.recorded, "seen_again", a.reappeared)
-		a.recorded, a.reappeared, a.logged = 0, 0, 0
+	d.setGauge(key.Kind, k.waiting)
+	if k.waiting == 0 {
+		d.log.Info("waiting deletions resolved", "kind", key.Kind, "recorded", k.recorded, "seen_again", k.reappeared)
+		k.recorded, k.reappeared, k.logged = 0, 0, 0
 	}
 }
 
-// forget forgets everything: nothing that was compared counts, or somebody else polls.
+// reset ends all waits: the log was replaced, or another bridge may hold the lease now.
 func (d *waitingDeletions) reset() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -17,19 +17,19 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// A way to MK.IO may have answers of its own, and change those of MK.IO.
+// A transport is the connection of bridges to MK.IO. It can replace and change responses.
 type transport struct {
 	mu         sync.Mutex
 	next       http.RoundTripper
-	token      string                                      // that bridges have for it
-	override   func(path string) (status int, body string) // 0: MK.IO answers
+	token      string                                      // of the bridges
+	override   func(path string) (status int, body string) // status 0: MK.IO responds itself
 	editRecord func(path string, row map[string]any)       // a record, on a list or by itself
-	editBody   func(path string, top map[string]any)       // a whole answer
-	clockAhead time.Duration                               // of the clock in answers
-	latency    time.Duration                               // each answer
+	editBody   func(path string, top map[string]any)       // a whole response
+	clockAhead time.Duration                               // of the Date of responses
+	latency    time.Duration                               // of each response
 }
 
-// given is the token as it is now.
+// currentToken returns the API token of the bridges.
 func (tr *transport) currentToken() string {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -70,7 +70,7 @@ func (tr *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// rewrite spoils the records of an answer.
+// rewrite applies editRecord and editBody to a response.
 func (tr *transport) rewrite(path string, response *http.Response) {
 	body, _ := io.ReadAll(response.Body)
 	var top map[string]any
@@ -93,10 +93,10 @@ func (tr *transport) rewrite(path string, response *http.Response) {
 	response.ContentLength = int64(len(body))
 }
 
-// failAt has MK.IO answer with an error at addresses with some part.
+// failAt makes requests fail whose address contains part.
 func failAt(part string, status int) func(*transport) {
-	return func(w *transport) {
-		w.override = func(path string) (int, string) {
+	return func(tr *transport) {
+		tr.override = func(path string) (int, string) {
 			if strings.Contains(path, part) {
 				return status, fmt.Sprintf(`{"error":{"code":"x","detail":"y"},"status":%d}`, status)
 			}
@@ -105,7 +105,7 @@ func failAt(part string, status int) func(*transport) {
 	}
 }
 
-// recordedWithin waits until the log has a resource in a state.
+// awaitState waits until the log has a resource in a state.
 func (w *world) awaitState(b *bridge, most time.Duration, key lifecycle.Key, state string) {
 	w.t.Helper()
 	began := time.Now()
@@ -115,18 +115,18 @@ func (w *world) awaitState(b *bridge, most time.Duration, key lifecycle.Key, sta
 		}
 		time.Sleep(time.Second)
 	}
-	w.t.Errorf("%s is not recorded in %q after %s", key, state, most)
+	w.t.Errorf("%s is not recorded in %q within %s", key, state, most)
 }
 
-func TestARowWithoutAStateHoldsUpNoOther(t *testing.T) {
+func TestARowWithoutAStateBlocksNoOther(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		endpoint := func(n int) lifecycle.Key { return w.key(lifecycle.StreamingEndpoint, fmt.Sprint(n)) }
 		for n := range 3 {
 			w.mkio.Create(endpoint(n), "Stopped")
 			time.Sleep(time.Second)
 		}
-		w.transport.set(func(w *transport) {
-			w.editRecord = func(_ string, row map[string]any) {
+		w.transport.set(func(tr *transport) {
+			tr.editRecord = func(_ string, row map[string]any) {
 				if row["name"] == "1" {
 					delete(row["properties"].(map[string]any), "resourceState")
 				}
@@ -142,13 +142,13 @@ func TestARowWithoutAStateHoldsUpNoOther(t *testing.T) {
 		w.wantStates(endpoint(1))
 		w.wantStates(endpoint(2), "Stopped", "Running")
 		w.wantStates(endpoint(3), "Stopped")
-		if metric(t, b.metrics, "mkio_bridge_poll_failures_total") == 0 || !strings.Contains(w.logs.String(), "shows no state") {
-			t.Error("nothing tells of it")
+		if metric(t, b.metrics, "mkio_bridge_poll_failures_total") == 0 || !strings.Contains(w.logs.String(), "has no state") {
+			t.Error("neither a metric nor the log reports it")
 		}
 	})
 }
 
-func TestAnAddressThatFailsHoldsUpNoOther(t *testing.T) {
+func TestAFailingAddressBlocksNoOther(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		asset := func(n int) lifecycle.Key { return w.key(lifecycle.Asset, fmt.Sprintf("%03d", n)) }
 		for n := range 100 {
@@ -168,7 +168,7 @@ func TestAnAddressThatFailsHoldsUpNoOther(t *testing.T) {
 		for n := range 20 {
 			switch n {
 			case 7:
-				// it may have been found Ready before it was deleted
+				// its list may have had it as Ready before it was deleted
 			case 8:
 				w.wantStates(asset(n), "Ready")
 			default:
@@ -178,8 +178,8 @@ func TestAnAddressThatFailsHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-// What MK.IO answers with 404 below a parent that is there is no empty list.
-func TestAListBelowAParentIsBelievedWithTheParent(t *testing.T) {
+// A child list that responds 404 counts as empty only if its parent is gone too.
+func TestAChildListThatIsNotFoundIsEmptyOnlyWithoutItsParent(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		operation := w.key(lifecycle.ScheduledOperation, "live-channel", "news", "window")
 		w.mkio.Create(w.key(lifecycle.LiveChannel, "news"), "Running")
@@ -194,12 +194,12 @@ func TestAListBelowAParentIsBelievedWithTheParent(t *testing.T) {
 	})
 }
 
-func TestOneKindOfAListHoldsUpNoOther(t *testing.T) {
+func TestOneKindOfAListBlocksNoOther(t *testing.T) {
 	tests := map[string]func(w *world, other lifecycle.Key){
-		"a kind that may not be seen": func(w *world, other lifecycle.Key) { w.mkio.Forbid(project, other.Kind, true) },
-		"a kind that nobody listed": func(w *world, other lifecycle.Key) {
-			w.transport.set(func(w *transport) {
-				w.editRecord = func(path string, row map[string]any) {
+		"a kind that is forbidden": func(w *world, other lifecycle.Key) { w.mkio.Forbid(project, other.Kind, true) },
+		"a record of an unknown kind": func(w *world, other lifecycle.Key) {
+			w.transport.set(func(tr *transport) {
+				tr.editRecord = func(path string, row map[string]any) {
 					if metadata, ok := row["metadata"].(map[string]any); ok && metadata["name"] == other.Name() && strings.HasSuffix(path, "/search") {
 						row["spec"].(map[string]any)["transform"] = map[string]any{"type": "AudioChannel"}
 					}
@@ -225,7 +225,7 @@ func TestOneKindOfAListHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-func TestAListThatIsRefusedSilencesNoOther(t *testing.T) {
+func TestARefusedListBlocksNoOther(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		job := w.key(lifecycle.Job, "t", "ep")
 		w.mkio.Create(job, "Queued")
@@ -237,13 +237,13 @@ func TestAListThatIsRefusedSilencesNoOther(t *testing.T) {
 	})
 }
 
-func TestAClockThatIsAheadHidesNoChange(t *testing.T) {
+func TestAClockAheadLosesNoChange(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		for n := range 1500 { // more than a page, so that changes are asked for
+		for n := range 1500 { // more than a page, so that delta sweeps are used
 			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprint(n)), "Finished")
 		}
-		w.transport.set(func(w *transport) { w.clockAhead = 4 * time.Minute })
+		w.transport.set(func(tr *transport) { tr.clockAhead = 4 * time.Minute })
 		b := w.start(lifecycle.Job)
 		time.Sleep(10 * time.Minute)
 		job := w.key(lifecycle.Job, "t", "new")
@@ -252,13 +252,13 @@ func TestAClockThatIsAheadHidesNoChange(t *testing.T) {
 	})
 }
 
-// See TestLongAThousandThatStayPendingKeepNothingWaiting for more of them.
-func TestWhatStaysPendingKeepsNothingWaiting(t *testing.T) {
+// See TestLongAThousandPendingResourcesDelayNoOther for more of them.
+func TestResourcesThatStayPendingDelayNoOther(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	checkPending(t, 200)
 }
 
-// checkPending has a bridge know so many assets that stay Pending, and see others beside them soon.
+// checkPending checks that new assets are recorded soon beside many that stay Pending.
 func checkPending(t *testing.T, pending int) {
 	t.Helper()
 	inWorld(t, mkiofake.Config{}, func(w *world) {
@@ -269,7 +269,7 @@ func checkPending(t *testing.T, pending int) {
 		time.Sleep(full)
 		before.stop()
 		time.Sleep(12 * time.Hour)
-		b := w.start(lifecycle.Asset, lifecycle.Job) // which has not seen them before
+		b := w.start(lifecycle.Asset, lifecycle.Job) // a bridge that has not seen them before
 		time.Sleep(2 * sweep)
 		gets := w.mkio.Requests(project).Gets
 		time.Sleep(full)
@@ -282,12 +282,13 @@ func checkPending(t *testing.T, pending int) {
 		w.mkio.Move(fresh, "Ready")
 		w.awaitState(b, 2*active, fresh, "Ready")
 		old := w.key(lifecycle.Asset, "old-0007")
-		w.mkio.Move(old, "Ready") // which its list shows
+		w.mkio.Move(old, "Ready") // its list shows that
 		w.awaitState(b, 2*sweep, old, "Ready")
 	})
 }
 
-// historyOf answers for the delivery history with rows, ten a page, and counts pages and look-ups of a job.
+// A fakeHistory responds for the delivery history with rows, ten on a page. It counts the pages, and the requests for the job
+// named "lost".
 type fakeHistory struct {
 	rows           []map[string]any
 	pages, lookups int
@@ -322,17 +323,17 @@ func (h *fakeHistory) respond(path string) (int, string) {
 	return http.StatusOK, string(body)
 }
 
-func TestAHistoryThatBeginsAnewIsRead(t *testing.T) {
+func TestADeliveryHistoryThatStartsOverIsRead(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
 		h := &fakeHistory{}
 		for n := range 25 {
 			h.add(time.Now(), "Sent", fmt.Sprint(n))
 		}
-		w.transport.set(func(w *transport) { w.override = h.respond })
+		w.transport.set(func(tr *transport) { tr.override = h.respond })
 		w.start(lifecycle.Job)
 		time.Sleep(full)
-		w.transport.set(func(*transport) { h.rows = nil; h.add(time.Now(), "Failed", "lost") }) // the rule was deleted and made again
+		w.transport.set(func(*transport) { h.rows = nil; h.add(time.Now(), "Failed", "lost") }) // the rule was deleted and created again
 		time.Sleep(full)
 		w.transport.set(func(*transport) {
 			if h.lookups != 1 {
@@ -342,7 +343,7 @@ func TestAHistoryThatBeginsAnewIsRead(t *testing.T) {
 	})
 }
 
-func TestADeliveryThatStaysPendingIsSettledSomeTime(t *testing.T) {
+func TestADeliveryThatStaysPendingIsSettledAfterALimit(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
 		h := &fakeHistory{}
@@ -351,7 +352,7 @@ func TestADeliveryThatStaysPendingIsSettledSomeTime(t *testing.T) {
 		for n := range 500 {
 			h.add(began, "Sent", fmt.Sprint(n))
 		}
-		w.transport.set(func(w *transport) { w.override = h.respond })
+		w.transport.set(func(tr *transport) { tr.override = h.respond })
 		w.start(lifecycle.Job)
 		time.Sleep(2 * full)
 		w.transport.set(func(*transport) { h.pages = 0 })

@@ -13,39 +13,39 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// A visitor asks for resources by their own addresses. It has no state.
+// A fetcher requests single resources by their own addresses, and reports what it gets. It has no state.
 type fetcher struct {
 	*scope
 	reporter *reporter
 	motions  *motions
 }
 
-// A visit is one question for a resource.
+// A fetchRequest is a resource to request, and how urgently.
 type fetchRequest struct {
 	key   lifecycle.Key
 	class mkio.Class
 }
 
-// visit asks for one resource.
-func (v *fetcher) fetch(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via, class mkio.Class) error {
-	req := request{horizon: v.eventLog.Horizon(), via: via}
+// fetch requests one resource and reports it. l is its list; nil where that is not known.
+func (f *fetcher) fetch(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via, class mkio.Class) error {
+	req := request{horizon: f.eventLog.Horizon(), via: via}
 	var state string
 	stateless := l != nil && l.Stateless()
 	if stateless {
 		var err error
-		state, req.moment, err = v.client.State(ctx, class, key)
+		state, req.moment, err = f.client.State(ctx, class, key)
 		if err != nil {
-			return v.handleNotFound(l, key, err)
+			return f.handleNotFound(l, key, err)
 		}
-		h := v.headOf(key)
+		h := f.headOf(key)
 		if h.fact != nil && h.fact.Sequence <= req.horizon && lifecycle.SameState(h.fact.State, state) {
-			v.motions.seenUnchanged(h, req.moment)
-			return nil // its record would tell nothing
+			f.motions.seenUnchanged(h, req.moment)
+			return nil // the state has not changed, so the record is not needed
 		}
 	}
-	snapshot, err := v.client.Get(ctx, class, key)
+	snapshot, err := f.client.Get(ctx, class, key)
 	if err != nil {
-		return v.handleNotFound(l, key, err)
+		return f.handleNotFound(l, key, err)
 	}
 	o := snapshot.Observation()
 	if stateless {
@@ -53,54 +53,55 @@ func (v *fetcher) fetch(ctx context.Context, l *list, key lifecycle.Key, via lif
 	} else {
 		req.moment = snapshot.Moment
 		if !snapshot.Shows {
-			return fmt.Errorf("the record of %s shows no state", key)
+			return fmt.Errorf("record of %s has no state", key)
 		}
 	}
-	return v.reporter.report(ctx, l, snapshot.Row, o, req)
+	return f.reporter.report(ctx, l, snapshot.Row, o, req)
 }
 
-// traced visits a resource for a recheck, in a trace of its own.
-func (v *fetcher) fetchTraced(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via) error {
-	ctx, span := v.tracer.Root(ctx, "poll resource")
-	err := v.fetch(ctx, l, key, via, mkio.Urgent)
+// fetchTraced is fetch for a recheck, in a trace of its own.
+func (f *fetcher) fetchTraced(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via) error {
+	ctx, span := f.tracer.Root(ctx, "poll resource")
+	err := f.fetch(ctx, l, key, via, mkio.Urgent)
 	tracing.End(span, err, func() []attribute.KeyValue {
 		return []attribute.KeyValue{
-			attribute.String("mkio.project", v.name), attribute.String("mkio.kind", string(key.Kind)), attribute.String("mkio.via", string(via)),
+			attribute.String("mkio.project", f.name), attribute.String("mkio.kind", string(key.Kind)), attribute.String("mkio.via", string(via)),
 		}
 	})
 	return err
 }
 
-// all visits resources side by side. What is wrong with one does not keep it from the others.
-func (v *fetcher) fetchAll(ctx context.Context, l *list, requests []fetchRequest) error {
+// fetchAll fetches resources concurrently. An error of one resource does not stop the others.
+func (f *fetcher) fetchAll(ctx context.Context, l *list, requests []fetchRequest) error {
 	var errs resourceErrors
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxConcurrent)
 	for _, r := range requests {
-		group.Go(func() error { return errs.tolerate(v.fetch(ctx, l, r.key, lifecycle.Poll, r.class)) })
+		group.Go(func() error { return errs.tolerate(f.fetch(ctx, l, r.key, lifecycle.Poll, r.class)) })
 	}
 	err := group.Wait()
-	v.logResourceErrors(l, modeActive, &errs)
+	f.logResourceErrors(l, modeActive, &errs)
 	return err
 }
 
-// keys visits resources in the most urgent class.
-func (v *fetcher) fetchKeys(ctx context.Context, l *list, keys []lifecycle.Key) error {
+// fetchKeys fetches resources in the most urgent class.
+func (f *fetcher) fetchKeys(ctx context.Context, l *list, keys []lifecycle.Key) error {
 	requests := make([]fetchRequest, len(keys))
 	for i, key := range keys {
 		requests[i] = fetchRequest{key, mkio.Urgent}
 	}
-	return v.fetchAll(ctx, l, requests)
+	return f.fetchAll(ctx, l, requests)
 }
 
-// absent takes a 404 as a hint only: it brings the next sweep of the list forward, which finds out. It returns other errors.
-func (v *fetcher) handleNotFound(l *list, key lifecycle.Key, err error) error {
+// handleNotFound returns nil for a 404, and any other error as it is. A 404 by itself proves no deletion: it brings the next full
+// sweep of the list forward, which confirms it.
+func (f *fetcher) handleNotFound(l *list, key lifecycle.Key, err error) error {
 	if !mkio.IsNotFound(err) || l == nil {
 		return err
 	}
-	if h := v.headOf(key); h.fact == nil || h.deleted() {
+	if h := f.headOf(key); h.fact == nil || h.deleted() {
 		return nil
 	}
-	l.schedule.bringForward(modeFull, latest(time.Now(), l.progress.lastSweep().localBegan.Add(v.intervals.minSweepInterval(v.count(l)))))
+	l.schedule.bringForward(modeFull, latest(time.Now(), l.progress.lastSweep().localBegan.Add(f.intervals.minSweepInterval(f.count(l)))))
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"mkio-bridge/internal/event"
 )
 
-// A settledNote is what is noted of how far the history of a rule was read.
+// A historyCursor says how far the delivery history of a rule was read. It is stored as JSON under history.<project>.
 type historyCursor struct {
 	Rule   string    `json:"rule"`
 	Cursor time.Time `json:"settled"`
@@ -20,7 +20,7 @@ type historyCursor struct {
 
 func (h *deliveryHistory) cursorKey() string { return "history." + event.NameToken(h.name) }
 
-// loadSettled reads how far the history was read before; zero where it was not.
+// loadCursor returns the stored cursor; zero where there is none for the rule.
 func (h *deliveryHistory) loadCursor(ctx context.Context) (time.Time, error) {
 	entry, err := h.notes.Get(ctx, h.cursorKey())
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
@@ -32,7 +32,7 @@ func (h *deliveryHistory) loadCursor(ctx context.Context) (time.Time, error) {
 	var note historyCursor
 	readable := json.Unmarshal(entry.Value(), &note) == nil
 	if !readable || note.Rule != h.rule {
-		return time.Time{}, nil // then it is read again
+		return time.Time{}, nil // the history is read from the start again
 	}
 	return note.Cursor, nil
 }

@@ -13,8 +13,8 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// atOnce is how many of the resources that a list lacks are visited before those that are gone are recorded: all, where
-// they may turn out to be too many.
+// batchSize returns how many missing resources are requested before those that are gone are recorded: all of them where they
+// may turn out to be too many.
 func (c *confirmation) batchSize(keys []lifecycle.Key) int {
 	if c.sweeps.deletions.tooMany(c.kind, keys, c.countLiving) {
 		return max(len(keys), confirmBatch)
@@ -22,10 +22,10 @@ func (c *confirmation) batchSize(keys []lifecycle.Key) int {
 	return confirmBatch
 }
 
-// confirmedAgain withholds nothing: the resources have waited.
+// holdNothing is the holdBack of resources that have waited already.
 func holdNothing(context.Context, []lifecycle.Key) (bool, error) { return false, nil }
 
-// withheld says whether resources that were found gone for the first time wait to be confirmed again.
+// holdsBack is the holdBack of resources that were found gone for the first time.
 func (c *confirmation) holdsBack(ctx context.Context, gone []lifecycle.Key) (bool, error) {
 	d := c.sweeps.deletions
 	switch {
@@ -33,11 +33,11 @@ func (c *confirmation) holdsBack(ctx context.Context, gone []lifecycle.Key) (boo
 		return false, nil
 	case !c.list.hasParent():
 		return d.holdIfTooMany(c.kind, c.newWaiting(gone), c.suspects(gone), c.countLiving), nil
-	case d.waits(c.list.Parent): // what lies below it is no more certain
+	case d.waits(c.list.Parent): // the children of a parent that may exist may exist too
 		d.holdAll(c.kind, c.newWaiting(gone), c.countLiving)
 		return true, nil
 	}
-	select { // one list after the other, or each would find itself the first
+	select { // one list at a time: concurrent lists would each find that only few are gone
 	case d.sem <- struct{}{}:
 		defer func() { <-d.sem }()
 	case <-ctx.Done():
@@ -51,25 +51,25 @@ func (c *confirmation) holdsBack(ctx context.Context, gone []lifecycle.Key) (boo
 	return d.holdIfTooMany(c.kind, c.newWaiting(gone), c.suspects(gone), c.countLiving), nil
 }
 
-// askOthers finds out whether what lies below other parents is gone as well, before the first of a kind is recorded: each
-// list is short, and by itself has too few to tell an outage from a deletion. It asks until most are there, which is soon,
-// or the gone are too many. Then those wait, and with them what their own lists will lack.
+// sampleSiblings checks whether resources below other parents are gone as well, before the first deletion of a kind is recorded:
+// child lists are short, and one alone has too few resources to tell an outage from a deletion. It requests siblings until most
+// of them exist, which is soon, or too many are gone. In the second case all gone resources wait.
 func (c *confirmation) sampleSiblings(ctx context.Context, gone []lifecycle.Key) error {
 	s := c.sweeps
 	siblings, err := c.siblings(ctx)
 	if err != nil || !s.deletions.tooMany(c.kind, slices.Concat(gone, siblings), c.countLiving) {
 		return err
 	}
-	there, asked, all := 0, 0, slices.Clone(gone)
+	exist, checked, all := 0, 0, slices.Clone(gone)
 	for keys := range slices.Chunk(siblings, maxConcurrent) {
-		missing, shown, err := c.fetchSiblings(ctx, keys)
+		missing, existing, err := c.fetchSiblings(ctx, keys)
 		if err != nil {
 			return err
 		}
-		there, asked, all = there+shown, asked+len(keys), append(all, missing...)
+		exist, checked, all = exist+existing, checked+len(keys), append(all, missing...)
 		suspects := c.suspects(all)
 		switch {
-		case (asked-there)*maxAtOnceFraction <= asked: // most are there
+		case (checked-exist)*maxAtOnceDivisor <= checked: // most exist
 			return nil
 		case s.deletions.tooMany(c.kind, suspects, c.countLiving):
 			s.deletions.holdIfTooMany(c.kind, c.newWaiting(all), suspects, c.countLiving)
@@ -80,7 +80,7 @@ func (c *confirmation) sampleSiblings(ctx context.Context, gone []lifecycle.Key)
 	return nil
 }
 
-// others are the resources of the kind below other parents, those that wait left out, in no order.
+// siblings returns, in random order, the recorded resources of the kind on other lists, without those whose deletion waits.
 func (c *confirmation) siblings(ctx context.Context) ([]lifecycle.Key, error) {
 	s := c.sweeps
 	var found []lifecycle.Key
@@ -100,10 +100,10 @@ func (c *confirmation) siblings(ctx context.Context) ([]lifecycle.Key, error) {
 	return found, nil
 }
 
-// askThese returns which of the resources are gone by their own addresses, and how many are there. Where the answer cannot be
-// read, or is a stored copy, it is unclear.
-func (c *confirmation) fetchSiblings(ctx context.Context, keys []lifecycle.Key) (gone []lifecycle.Key, there int, err error) {
-	missing, shown := make([]bool, len(keys)), atomic.Int64{}
+// fetchSiblings requests resources, and returns those that are gone and how many exist. A resource whose response cannot be
+// parsed, or is a stored copy, counts as unclear.
+func (c *confirmation) fetchSiblings(ctx context.Context, keys []lifecycle.Key) (gone []lifecycle.Key, exist int, err error) {
+	missing, existing := make([]bool, len(keys)), atomic.Int64{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxConcurrent)
 	for i, key := range keys {
@@ -111,7 +111,7 @@ func (c *confirmation) fetchSiblings(ctx context.Context, keys []lifecycle.Key) 
 			snapshot, err := c.sweeps.client.Get(ctx, mkio.Changes, key)
 			switch {
 			case err == nil && !snapshot.Moment.Stored:
-				shown.Add(1)
+				existing.Add(1)
 			case mkio.IsNotFound(err) && !mkio.MomentOf(err).Stored:
 				missing[i] = true
 			case err != nil && !isResourceError(err):
@@ -123,10 +123,10 @@ func (c *confirmation) fetchSiblings(ctx context.Context, keys []lifecycle.Key) 
 		})
 	}
 	err = group.Wait()
-	return selected(keys, missing), int(shown.Load()), err
+	return selected(keys, missing), int(existing.Load()), err
 }
 
-// absences are what the patience keeps of resources that were found gone.
+// newWaiting returns what waitingDeletions stores of gone resources.
 func (c *confirmation) newWaiting(gone []lifecycle.Key) map[lifecycle.Key]waitingDeletion {
 	s := c.sweeps
 	found := make(map[lifecycle.Key]waitingDeletion, len(gone))
@@ -142,8 +142,8 @@ func (c *confirmation) newWaiting(gone []lifecycle.Key) map[lifecycle.Key]waitin
 	return found
 }
 
-// alive counts the resources of the kind that lived when the sweep began, or its first try where it is tried again: what
-// a failed one recorded makes a large deletion no smaller.
+// countLiving is the livingCount of the kind, as of the first try of the sweep: resources that a failed try recorded as new must
+// not make a large deletion look small.
 func (c *confirmation) countLiving(recent map[lifecycle.Key]time.Time) int {
 	s, n := c.sweeps, 0
 	for _, resource := range s.inventory.Tokens(c.kind, s.name) {

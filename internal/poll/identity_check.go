@@ -11,9 +11,9 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// An identification is what is known of whether the project that answers is the one that the log is of.
+// An identityCheck compares the project that responds under a name with the one whose events the log has, and holds the result.
 //
-// mu guards what follows it; nothing is called under it.
+// mu guards the fields below it; nothing is called under it.
 type identityCheck struct {
 	*scope
 	record *identityRecord
@@ -21,37 +21,36 @@ type identityCheck struct {
 	outage *outage
 
 	mu            sync.Mutex
-	standing      identity.Standing // zero: the project has not answered yet
-	found         identity.Found    // what answered last
-	refusal       error             // why the project is not polled; nil: it is
-	decisive      uint64            // the last sequence that can tell, while it is unknown
-	deletionsWait bool              // a deletion waits until the project is known
+	standing      identity.Standing // zero: the project has not responded yet
+	found         identity.Found    // the last response
+	refusal       error             // why the project is not polled; nil: it is polled
+	decisive      uint64            // while it is unknown: events up to this sequence can confirm it, later ones may be its own
+	deletionsWait bool              // a deletion waits until the identity is known
 }
 
-// refused says why the project is not polled; nil: it is.
+// refused returns why the project must not be polled; nil: it may.
 func (i *identityCheck) refused() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.refusal
 }
 
-// settled says whether the project has answered, and is polled.
+// isPolled reports whether the project has responded and is polled.
 func (i *identityCheck) isPolled() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.standing == identity.Known || i.standing == identity.Unknown
 }
 
-// question returns what answered under the project's name, and the last sequence of the events that can show whether it is
-// the log's own project; unknown is false if its identity is known.
-func (i *identityCheck) unresolved() (found identity.Found, upTo uint64, unknown bool) {
+// unresolved returns the last response and the decisive sequence; unknown is false if the identity is known.
+func (i *identityCheck) unresolved() (found identity.Found, decisive uint64, unknown bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.found, i.decisive, i.standing == identity.Unknown
 }
 
-// compareAnew asks MK.IO for the project and compares it with the one that the log is of. It returns nil where it is the
-// same, so that what it lacks may be recorded as Deleted.
+// check requests the project from MK.IO and compares it. It returns nil if it is the log's own, so that resources it lacks may
+// be recorded as Deleted; else the errors of compare, or of the request.
 func (i *identityCheck) check(ctx context.Context) error {
 	organisation := i.client.Organisation()
 	project, err := i.client.Project(ctx, mkio.Changes, i.name)
@@ -61,21 +60,21 @@ func (i *identityCheck) check(ctx context.Context) error {
 		i.refuse(err)
 		return err
 	case mkio.StatusOf(err) == 403:
-		project = mkio.Project{Moment: mkio.MomentOf(err)} // the token may not see the project, and so not its id
+		project = mkio.Project{Moment: mkio.MomentOf(err)} // the token may not read the project, so its id is not known
 	case err != nil:
 		return err
 	}
-	if project.Moment.Stored { // it may be of another project that had the name
-		return fmt.Errorf("what MK.IO shows of the project: %w", ErrStored)
+	if project.Moment.Stored { // it may be of an earlier project with the name
+		return fmt.Errorf("response for the project: %w", ErrStored)
 	}
 	if organisation != i.client.Organisation() {
-		organisation = "" // the token was exchanged meanwhile: whose answer it is cannot be told
+		organisation = "" // the token was exchanged meanwhile, so it is not known which of the two was used
 	}
 	return i.compare(ctx, organisation, project.ID)
 }
 
-// compare compares what answers under the project's name with the one that the log is of. It returns nil where it is the
-// same, else an [identity.MismatchError] or an [identity.UnknownError]; or that the note cannot be read or written.
+// compare compares the organisation and id that responded with the recorded ones. It returns nil if they match, an
+// [identity.MismatchError], an [identity.UnknownError], or a logError if the note cannot be read or written.
 func (i *identityCheck) compare(ctx context.Context, organisation, id string) error {
 	note, err := i.record.read(ctx)
 	if err != nil {
@@ -100,7 +99,7 @@ func (i *identityCheck) compare(ctx context.Context, organisation, id string) er
 		if err == nil && adopt {
 			i.record.markAdopted(i.name)
 			if was, ok := note.Projects[i.name]; was != id || !ok && !found.Empty {
-				i.log.Warn("the project that answers was adopted: what it does not have becomes Deleted", "recorded", was, "adopted", id)
+				i.log.Warn("project adopted: recorded resources that it lacks become Deleted", "recorded", was, "adopted", id)
 			}
 		}
 	}
@@ -115,15 +114,15 @@ func (i *identityCheck) compare(ctx context.Context, organisation, id string) er
 	return err
 }
 
-// judge is [identity.Note.Judge], where the operator may have said that what answers is the log's own.
+// judge is [identity.Note.Judge], with the operator's word that the project is the log's own if adopt is true.
 func judge(note identity.Note, found identity.Found, adopt bool) (identity.Standing, error) {
-	if adopt { // the address and the organisation were adopted at the start; another bridge may have said otherwise since
+	if adopt { // address and organisation were adopted at start-up; another bridge may have changed the note since
 		note.Projects = map[string]string{found.Project: found.ID}
 	}
 	return note.Judge(found)
 }
 
-// unrecorded says whether the log has no event of the project.
+// isUnrecorded reports whether the log has no event of the project.
 func (i *identityCheck) isUnrecorded() bool {
 	for _, kind := range lifecycle.Kinds() {
 		if i.inventory.Count(kind, i.name) > 0 {
@@ -133,13 +132,13 @@ func (i *identityCheck) isUnrecorded() bool {
 	return true
 }
 
-// recognise takes the project for the one that the log is of, because it shows a life that is recorded.
+// confirmByLife accepts the project as the log's own when it shows a life that is recorded.
 func (i *identityCheck) confirmByLife(ctx context.Context, h head, o lifecycle.Observation) error {
 	if h.fact == nil || h.fact.Life == "" || h.fact.Life != o.Life {
 		return nil
 	}
-	found, upTo, unknown := i.unresolved()
-	if !unknown || h.fact.Sequence > upTo {
+	found, decisive, unknown := i.unresolved()
+	if !unknown || h.fact.Sequence > decisive {
 		return nil
 	}
 	_, err := i.record.update(ctx, func(n identity.Note) (identity.Note, error) {
@@ -148,23 +147,22 @@ func (i *identityCheck) confirmByLife(ctx context.Context, h head, o lifecycle.O
 		}
 		return n.With(found), nil
 	})
-	i.conclude(found, upTo, err)
+	i.conclude(found, decisive, err)
 	return err
 }
 
-// conclude notes what was found out about the project, and says it once. upTo is the last sequence that can tell more of one
-// that is unknown.
-func (i *identityCheck) conclude(found identity.Found, upTo uint64, err error) {
+// conclude notes the result of a comparison, and logs each change.
+func (i *identityCheck) conclude(found identity.Found, decisive uint64, err error) {
 	switch {
 	case isMismatch(err):
 		i.refuse(err)
 		return
 	case err != nil && !isUnknown(err):
-		return // the note cannot be read or written: nothing is found out
+		return // the note cannot be read or written: there is no result
 	}
 	i.mu.Lock()
 	before, refused, waited := i.standing, i.refusal != nil, i.deletionsWait
-	i.standing, i.found, i.decisive, i.refusal = identity.Known, found, upTo, nil
+	i.standing, i.found, i.decisive, i.refusal = identity.Known, found, decisive, nil
 	if err != nil {
 		i.standing = identity.Unknown
 	} else {
@@ -178,22 +176,22 @@ func (i *identityCheck) conclude(found identity.Found, upTo uint64, err error) {
 	i.metrics.setIdentity(i.name, after)
 	switch {
 	case refused:
-		i.log.Info("the project is the one that the log is of again; polling goes on")
+		i.log.Info("project identity matches the log's again; polling resumed")
 		i.wakeScheduler()
 	case after == identity.Unknown && before != after:
-		i.log.Warn("the identity of the project is unknown: deletions wait until it shows a life that is recorded", "error", err, "do", i.advice(err))
+		i.log.Warn("project identity unknown; deletions wait until it shows a recorded resource", "error", err, "do", i.advice(err))
 	case after == identity.Known && before == identity.Unknown:
-		i.log.Info("the project is the one that the log is of", "id", found.ID)
+		i.log.Info("project identity confirmed", "id", found.ID)
 	}
 	if waited && after == identity.Known {
 		i.lists.sweepNow()
 	}
 }
 
-// refuse stops all polling of the project, for what answers is another one.
+// refuse stops all polling of the project, because another MK.IO or project responds.
 func (i *identityCheck) refuse(err error) {
 	if mismatch, ok := errors.AsType[*identity.MismatchError](err); ok {
-		err = mismatch // whatever request found it: it is said once
+		err = mismatch // without the request that found it, so that the same mismatch is logged once
 	}
 	i.mu.Lock()
 	logged := i.refusal != nil && i.refusal.Error() == err.Error()
@@ -201,11 +199,11 @@ func (i *identityCheck) refuse(err error) {
 	i.mu.Unlock()
 	i.metrics.setIdentity(i.name, identity.Another)
 	if !logged {
-		i.log.Error("the project is not polled: MK.IO is not the one that the log is of", "error", err, "do", i.advice(err))
+		i.log.Error("project not polled: its identity differs from the log's", "error", err, "do", i.advice(err))
 	}
 }
 
-// waits notes that a deletion waits until the project is known.
+// noteWaiting notes that a deletion waits until the identity is known.
 func (i *identityCheck) noteWaiting(t *tally, err error) {
 	i.mu.Lock()
 	i.deletionsWait = true
@@ -213,7 +211,7 @@ func (i *identityCheck) noteWaiting(t *tally, err error) {
 	t.noteFailure(err)
 }
 
-// holdsDeletions says whether deletions wait until the project is known.
+// blocksDeletions reports whether deletions must wait because the identity is unknown.
 func (i *identityCheck) blocksDeletions(t *tally) bool {
 	if _, _, unknown := i.unresolved(); !unknown {
 		return false
@@ -222,8 +220,8 @@ func (i *identityCheck) blocksDeletions(t *tally) bool {
 	return true
 }
 
-// mayEnd says whether an observation that ends a recorded life may be recorded: the project was compared after MK.IO gave
-// the answer that shows it.
+// allowsEnd reports whether an observation that ends a recorded life may be recorded. It checks the identity, unless that was
+// done after the response that shows the end.
 func (i *identityCheck) allowsEnd(ctx context.Context, req request) (bool, error) {
 	if req.identityChecked != nil && *req.identityChecked {
 		return true, nil
@@ -239,7 +237,7 @@ func (i *identityCheck) allowsEnd(ctx context.Context, req request) (bool, error
 	return err == nil, err
 }
 
-// ends says whether to record a verdict beside a head would end the recorded life.
+// endsLife reports whether recording an observation ends the recorded life.
 func endsLife(h head, o lifecycle.Observation, v lifecycle.Verdict) bool {
 	return h.fact != nil && (v.Outcome == lifecycle.Reborn || v.News() && lifecycle.SameState(o.State, lifecycle.StateDeleted))
 }

@@ -7,20 +7,20 @@ import (
 	"mkio-bridge/internal/pause"
 )
 
-// projectTries is how often a project that does not answer is asked for before its lists are.
+// maxProjectTries is how often a project that does not respond is requested before its lists are polled anyway.
 const maxProjectTries = 3
 
-// An identityWatch compares a project again and again with the one that the log is of. It has no state.
+// An identityLoop repeats the identity check of a project every Sweep. It has no state.
 type identityLoop struct {
 	*scope
 	identity       *identityCheck
 	breaker        *breaker
 	outage         *outage
-	projectsListed bool // MK.IO's list of projects is asked for, and tells the ids
+	projectsListed bool // the poller lists the projects, and compares the ids on that list
 }
 
-// await waits until the project may be polled: it answers, and is not another one than the log's. One that goes on not to
-// answer is polled all the same, for its lists may: nothing of it is Deleted before it answers.
+// awaitProject returns when the project may be polled: it has responded and its identity does not differ. A project that does
+// not respond is polled after maxProjectTries, because its lists may respond; no deletion is recorded before the project does.
 func (w *identityLoop) awaitProject(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil && failures < maxProjectTries; {
 		err := w.identity.check(ctx)
@@ -39,16 +39,16 @@ func (w *identityLoop) awaitProject(ctx context.Context) {
 	}
 }
 
-// noAnswer notes that the project does not answer.
+// logUnresponsive counts and logs that the project does not respond.
 func (w *identityLoop) logUnresponsive(err error, wait time.Duration, first bool) {
 	w.metrics.failed(w.name, "project", err)
 	if !w.breaker.trip(err, time.Now(), wait) {
-		w.log.Log(context.Background(), w.outage.level(err, first), "the project does not answer; nothing of it is Deleted until it does", "error", err, "do", w.advice(err))
+		w.log.Log(context.Background(), w.outage.level(err, first), "project does not respond; no deletions are recorded until it does", "error", err, "do", w.advice(err))
 	}
 }
 
-// run compares the project now and then with the one that the log is of, until the context ends. Where MK.IO's
-// list of projects is asked for, that tells the id; a project that is refused, or has not answered yet, is asked for by itself.
+// run checks the identity every Sweep until the context ends. Where the poller lists the projects, it requests only a project
+// that is refused or has not responded yet.
 func (w *identityLoop) run(ctx context.Context) {
 	for pause.For(ctx, w.intervals.sweep) == nil {
 		if w.projectsListed && w.identity.isPolled() {

@@ -10,18 +10,18 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A recordedIdentity is which MK.IO the log is of, as it is recorded and as this bridge knows: all projects share it.
+// An identityRecord is the recorded identity of the log's MK.IO. All projects share it.
 //
-// mu guards what follows it; nothing is called under it. The note is read and changed without it.
+// mu guards the fields below it; nothing is called under it. The note is read and written without it.
 type identityRecord struct {
 	store   identity.Store
-	address string                        // of the API, as identities have it
-	adopt   bool                          // what answers first for each project is the log's own
-	note    atomic.Pointer[identity.Note] // as it was last read; nil: it was not yet
+	address string                        // of the API, normalised
+	adopt   bool                          // Config.Adopt
+	note    atomic.Pointer[identity.Note] // as last read; nil: not read yet
 
 	mu        sync.Mutex
-	adopted   map[string]bool           // projects for which adopt has counted
-	confirmed map[string]identity.Found // by name, what answered and is the log's own
+	adopted   map[string]bool           // by project name: adopt has been applied
+	confirmed map[string]identity.Found // by project name: responses that this bridge knows to be the log's own
 }
 
 func newIdentityRecord(c Config) *identityRecord {
@@ -31,7 +31,7 @@ func newIdentityRecord(c Config) *identityRecord {
 	}
 }
 
-// read reads the note anew: another bridge may have adopted another MK.IO meanwhile.
+// read reads the note again, because another bridge may have adopted another MK.IO meanwhile.
 func (r *identityRecord) read(ctx context.Context) (identity.Note, error) {
 	note, err := r.store.Read(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func (r *identityRecord) read(ctx context.Context) (identity.Note, error) {
 	return note, nil
 }
 
-// learn changes the note, and returns it as it is then.
+// update changes the note and returns the new one.
 func (r *identityRecord) update(ctx context.Context, to func(identity.Note) (identity.Note, error)) (identity.Note, error) {
 	_, after, err := r.store.Change(ctx, to)
 	switch {
@@ -54,7 +54,7 @@ func (r *identityRecord) update(ctx context.Context, to func(identity.Note) (ide
 	return after, nil
 }
 
-// admit refuses a token of another organisation than the log's.
+// admit returns an error for a token of another organisation than the recorded one.
 func (r *identityRecord) admit(token string) error {
 	if note := r.note.Load(); note != nil {
 		return note.CheckOrganisation(mkio.TokenOrganisation(token))
@@ -62,8 +62,8 @@ func (r *identityRecord) admit(token string) error {
 	return nil
 }
 
-// adopts says whether what answers for a project is the log's own because the operator says so. That counts once for each
-// project: what answers later is compared with what was adopted.
+// shouldAdopt reports whether the next response for a project becomes the log's own because the operator said so. That applies
+// once to each project: later responses are compared with the adopted one.
 func (r *identityRecord) shouldAdopt(project string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -76,7 +76,7 @@ func (r *identityRecord) markAdopted(project string) {
 	r.adopted[project] = true
 }
 
-// remember keeps what answered as the log's own: the note of it may fail, or be lost while this bridge runs.
+// confirm notes in memory that a response is the log's own: storing the note may fail, or the note may be lost later.
 func (r *identityRecord) confirm(found identity.Found) {
 	found.Empty = false
 	r.mu.Lock()
@@ -84,8 +84,8 @@ func (r *identityRecord) confirm(found identity.Found) {
 	r.confirmed[found.Project] = found
 }
 
-// recall returns what answered. What this bridge knows to be the log's own counts as it did when the log had nothing of the
-// project.
+// withConfirmed returns found. If this bridge has confirmed the same response before, it is marked as Empty, as it was before the
+// log had events of the project, so that no recorded life is needed to accept it again.
 func (r *identityRecord) withConfirmed(found identity.Found) identity.Found {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,7 +95,7 @@ func (r *identityRecord) withConfirmed(found identity.Found) identity.Found {
 	return found
 }
 
-// ofIdentity says whether an error is that another MK.IO answers, or may.
+// isIdentityError reports whether an error says that another MK.IO responds, or may respond.
 func isIdentityError(err error) bool { return isMismatch(err) || isUnknown(err) }
 
 func isMismatch(err error) bool {

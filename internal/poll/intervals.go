@@ -8,45 +8,45 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// pace is how often things are asked.
+// intervals are the configured times between polls, and the request budget that limits them.
 type intervals struct {
 	active, sweep, full time.Duration
-	perMinute           int // requests of the project
+	perMinute           int // requests that the project may take
 }
 
-// patientAfter is the part of its age in a state after which a patient resource is asked for again: an eighth. What is Pending
-// for an hour will not be ready in five seconds.
+// ageDivisor: a resource in an open-ended state is polled again after its age in that state divided by this. What has been
+// Pending for an hour is unlikely to be ready in five seconds.
 const ageDivisor = 8
 
-// interval is the time between two looks at a resource that has been in a state for some time.
-func (p intervals) interval(kind lifecycle.Kind, state string, age time.Duration) time.Duration {
+// interval returns the time between two polls of a resource that has been in its state for age.
+func (iv intervals) interval(kind lifecycle.Kind, state string, age time.Duration) time.Duration {
 	if !openEnded(kind, state) {
-		return p.active
+		return iv.active
 	}
-	return min(max(p.active, age/ageDivisor), max(p.active, p.full))
+	return min(max(iv.active, age/ageDivisor), max(iv.active, iv.full))
 }
 
-// quick says whether a resource in motion is looked at every Active.
-func (p intervals) atActiveRate(m *motion, now time.Time) bool {
-	return p.interval(m.key.Kind, m.fact.State, now.Sub(m.since)) == p.active
+// atActiveRate reports whether a resource in motion is polled every Active.
+func (iv intervals) atActiveRate(m *motion, now time.Time) bool {
+	return iv.interval(m.key.Kind, m.fact.State, now.Sub(m.since)) == iv.active
 }
 
-// pickVisits picks the resources to visit next, those that are new in their state before those that stay in it. It picks no
-// more than half of the budget allows in an Active, so that new ones are soon visited.
-func (p intervals) pickDue(due []*motion, now time.Time) []*motion {
+// pickDue picks the resources to poll next, those that are new in their state first. It picks no more than half of the budget
+// allows in an Active, so that new ones are not delayed.
+func (iv intervals) pickDue(due []*motion, now time.Time) []*motion {
 	slices.SortStableFunc(due, func(a, b *motion) int { return b.since.Compare(a.since) })
 	atActiveRate := 0
 	for _, m := range due {
-		if p.atActiveRate(m, now) {
+		if iv.atActiveRate(m, now) {
 			atActiveRate++
 		}
 	}
-	most := max(atActiveRate, maxConcurrent, int(p.active.Minutes()*float64(p.perMinute)/2))
-	return due[:min(len(due), most)]
+	limit := max(atActiveRate, maxConcurrent, int(iv.active.Minutes()*float64(iv.perMinute)/2))
+	return due[:min(len(due), limit)]
 }
 
-// patient says whether a resource may stay in a state of motion for as long as somebody likes: assets
-// without media and channels that nobody started are Pending, operations wait for their hour. Jobs never wait.
+// openEnded reports whether a resource may stay in a state of motion without limit: assets without media and channels that
+// nobody has started are Pending, operations wait for their scheduled time. Jobs do not wait.
 func openEnded(kind lifecycle.Kind, state string) bool {
 	switch kind {
 	case lifecycle.Job:
@@ -58,34 +58,34 @@ func openEnded(kind lifecycle.Kind, state string) bool {
 	}
 }
 
-// share stretches an interval so that looking at so many resources one by one takes no more than half of
-// the budget.
-func (p intervals) stretchToBudget(interval time.Duration, count int) time.Duration {
-	return max(interval, time.Duration(count)*2*time.Minute/time.Duration(max(1, p.perMinute)))
+// stretchToBudget stretches an interval so that polling count resources one by one takes no more than half of the budget.
+func (iv intervals) stretchToBudget(interval time.Duration, count int) time.Duration {
+	return max(interval, time.Duration(count)*2*time.Minute/time.Duration(max(1, iv.perMinute)))
 }
 
-// pagesOf is how many requests it takes to list so many resources.
+// pageCount returns how many requests it takes to list count resources.
 func pageCount(count int) int { return count/mkio.PageSize + 1 }
 
-// onePage says whether a list is so short that it costs nothing more to ask for all of it.
+// fitsOnePage reports whether a list is so short that a full sweep costs no more than a delta sweep.
 func fitsOnePage(count int) bool { return pageCount(count) == 1 }
 
-// sweepPause is the shortest time between two sweeps that 404s of single resources ask for. It grows with the pages of the
-// list, which are what a sweep costs.
-func (p intervals) minSweepInterval(count int) time.Duration {
-	return p.active * time.Duration(pageCount(count))
+// minSweepInterval is the shortest time between two full sweeps that 404s of single resources cause. It grows with the number of
+// pages, which is the cost of a sweep.
+func (iv intervals) minSweepInterval(count int) time.Duration {
+	return iv.active * time.Duration(pageCount(count))
 }
 
-// A way is how resources in motion are looked at.
+// A strategy is a way to poll the resources in motion of a list.
 type strategy uint8
 
 const (
-	oneByOne  strategy = iota // by their own addresses
-	byState                   // by lists of those in one state
-	wholeList                 // by the whole list
+	oneByOne  strategy = iota // request each by its own address
+	byState                   // request the list once for each state, filtered
+	wholeList                 // sweep the whole list
 )
 
-// cheapest picks the way with the fewest requests; of two, the one that shows less.
+// cheapestStrategy returns the strategy with the fewest requests, given how many resources are in motion, their states, and the
+// resources on the list. Of two that cost the same it returns the first.
 func cheapestStrategy(moving, states, known int, canByState bool) strategy {
 	best, cost := oneByOne, moving
 	if canByState && states < cost {
@@ -97,13 +97,13 @@ func cheapestStrategy(moving, states, known int, canByState bool) strategy {
 	return best
 }
 
-// firstRetry and lastRetry bound the pause after something failed; it doubles each time.
+// The backoff after a failure doubles with each failure in a row, between these limits.
 const (
 	minBackoff = 2 * time.Second
 	maxBackoff = 5 * time.Minute
 )
 
-// retryAfter is the pause after so many failures in a row.
+// backoff returns the time to wait after a number of failures in a row.
 func backoff(failures int) time.Duration {
 	return min(minBackoff<<min(failures-1, 10), maxBackoff)
 }

@@ -10,12 +10,12 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// lists are those of a project: of all of it, and one below each parent that the log knows.
+// lists are the lists of a project: those of the whole project, and one for each parent that the log knows.
 //
-// mu guards below. It is held while the log's cache is searched for parents, so that of two searches the later one counts.
+// mu guards childLists. It is held while the log's cache is searched for parents, so that the later of two searches wins.
 type lists struct {
 	*scope
-	projectLists []*list // of the whole project; they stay
+	projectLists []*list // of the whole project; they do not change
 
 	mu         sync.Mutex
 	childLists map[lifecycle.Key]*list // by parent
@@ -29,14 +29,14 @@ func newLists(s *scope) *lists {
 	return ls
 }
 
-// all returns all lists that there are now.
+// all returns the lists that exist now.
 func (ls *lists) all() []*list {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	return slices.AppendSeq(slices.Clone(ls.projectLists), maps.Values(ls.childLists))
 }
 
-// of returns the list that shows a resource; nil where its parent's is not known (yet).
+// listOf returns the list that a resource belongs to; nil where its parent is not known.
 func (ls *lists) listOf(key lifecycle.Key) *list {
 	if parent, ok := mkio.ParentOf(key); ok {
 		return ls.listBelow(parent)
@@ -49,14 +49,14 @@ func (ls *lists) listOf(key lifecycle.Key) *list {
 	return nil
 }
 
-// under returns the list of what lies below a resource; nil where there is none.
+// listBelow returns the list of the children of a resource; nil where there is none.
 func (ls *lists) listBelow(parent lifecycle.Key) *list {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	return ls.childLists[parent]
 }
 
-// sweepAgain has all lists swept at once, or again where they are being swept.
+// sweepNow has all lists swept in full at once, and those being swept once more.
 func (ls *lists) sweepNow() {
 	for _, l := range ls.all() {
 		l.schedule.sweepNow()
@@ -64,7 +64,7 @@ func (ls *lists) sweepNow() {
 	ls.wakeScheduler()
 }
 
-// forget has everything compared anew.
+// reset forgets all comparisons.
 func (ls *lists) reset() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -74,8 +74,8 @@ func (ls *lists) reset() {
 	}
 }
 
-// findParents brings the lists below parents up to the parents that are known: live events that are not
-// Stopped, all resources of the Live API, and whatever something is known below.
+// updateParents adds and retires child lists, by the parents that the log's cache has: live events that are not Stopped, all
+// resources of the Live API, and every parent of a recorded child.
 func (ls *lists) updateParents() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -98,6 +98,7 @@ func (ls *lists) updateParents() {
 	}
 }
 
+// addParents adds the parents that a child kind may lie below.
 func (ls *lists) addParents(parents map[lifecycle.Key]bool, child lifecycle.Kind) {
 	for _, kind := range mkio.ParentKinds(child) {
 		for resource, fact := range ls.inventory.Resources(kind, ls.name) {
@@ -122,18 +123,18 @@ func (ls *lists) addParents(parents map[lifecycle.Key]bool, child lifecycle.Kind
 	}
 }
 
-// childKinds are those of the kinds that lie below resources of others.
+// childKinds returns those of the kinds whose resources lie below a parent.
 func childKinds(kinds []lifecycle.Kind) []lifecycle.Kind {
 	return slices.DeleteFunc(slices.Clone(kinds), func(k lifecycle.Kind) bool { return len(mkio.ParentKinds(k)) == 0 })
 }
 
-// unpolledParents are the kinds that a kind lies below and that are not polled: what is new below new ones of those is
-// found by chance alone.
+// unpolledParents returns the parent kinds of a child kind that are not polled. The children of a parent that is new are not
+// found then.
 func unpolledParents(child lifecycle.Kind, polled []lifecycle.Kind) []lifecycle.Kind {
 	return slices.DeleteFunc(mkio.ParentKinds(child), func(k lifecycle.Kind) bool { return slices.Contains(polled, k) })
 }
 
-// sweptBelow says whether all parents of a kind were swept, and so was each list below one.
+// sweptBelow reports whether all lists of a child kind's parents, and all lists below them, were swept.
 func (ls *lists) sweptBelow(child lifecycle.Kind) bool {
 	for _, l := range ls.all() {
 		if (l.Kinds[0] == child || l.containsParentsOf(child)) && l.progress.lastSweep().began.IsZero() {
@@ -143,8 +144,8 @@ func (ls *lists) sweptBelow(child lifecycle.Kind) bool {
 	return true
 }
 
-// nudge brings forward what an event suggests has changed. A burst of nudges is one: nothing is asked for more
-// often than every Active.
+// expectChanges brings forward the delta sweeps that an event suggests, to at. A burst of events causes one sweep of a list
+// each Active.
 func (ls *lists) expectChanges(key lifecycle.Key, at time.Time) {
 	for _, l := range ls.projectLists {
 		if mayAffect(key.Kind, l) {
@@ -161,8 +162,8 @@ func (ls *lists) expectChanges(key lifecycle.Key, at time.Time) {
 	}
 }
 
-// suggests says whether an event of a kind lets expect changes on a list: on its own, on that of assets
-// when a job ends, and on all that it may be when it is a channel instance of something.
+// mayAffect reports whether an event of a kind suggests changes on a list: on the list of the kind itself, on that of assets
+// for a job, whose outputs they are, and on the lists that a channel instance may belong to.
 func mayAffect(kind lifecycle.Kind, l *list) bool {
 	for _, k := range l.Kinds {
 		switch {

@@ -9,19 +9,20 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A motion is a resource in motion: in an initial, transitional or deleting phase. Its key and parent do not change.
+// A motion is a resource in motion: in an initial, transitional or deleting phase. key and parent do not change.
 type motion struct {
 	key      lifecycle.Key
-	parent   lifecycle.Key // zero: it lies below none
+	parent   lifecycle.Key // zero: it has none
 	fact     lifecycle.Fact
-	since    time.Time // since when it is in this state, as far as the log tells
-	next     time.Time // when it is looked at again
-	lastSeen time.Time // on MK.IO's clock: when it was last seen in this state; zero: not yet
+	since    time.Time // when it came into its state, as far as the log tells
+	next     time.Time // when it is polled next
+	lastSeen time.Time // when a poll last saw it in this state, on MK.IO's clock; zero: none has
 }
 
-// motions are the resources of a project in motion, as the log has them.
+// motions are the resources of a project in motion, according to the log.
 //
-// mu guards byToken. It is held while the log's cache is searched for resources in motion; the patience may be asked under it.
+// mu guards byToken. It is held while the log's cache is searched for resources in motion, and the lock of waitingDeletions may
+// be taken under it.
 type motions struct {
 	*scope
 	deletions *waitingDeletions
@@ -34,7 +35,7 @@ func newMotions(s *scope, deletions *waitingDeletions) *motions {
 	return &motions{scope: s, deletions: deletions, byToken: map[string]*motion{}}
 }
 
-// update brings the motions up to what the log holds.
+// update adds, changes and removes motions according to the log's cache.
 func (ms *motions) update(now time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -46,7 +47,7 @@ func (ms *motions) update(now time.Time) {
 			if m == nil {
 				key, err := ms.keyOf(resource)
 				if err != nil {
-					continue // it is looked at by sweeps
+					continue // sweeps observe it meanwhile
 				}
 				m = &motion{key: key}
 				m.parent, _ = mkio.ParentOf(key)
@@ -65,7 +66,7 @@ func (ms *motions) update(now time.Time) {
 	}
 }
 
-// sinceWhen is when a resource came to its state, as far as the log tells: others may have looked at it for long.
+// stateSince returns when a resource came into its state, as far as the log tells: another bridge may have polled it for long.
 func stateSince(fact lifecycle.Fact, now time.Time) time.Time {
 	at := fact.At
 	if at.IsZero() {
@@ -77,12 +78,12 @@ func stateSince(fact lifecycle.Fact, now time.Time) time.Time {
 	return earliest(at, now)
 }
 
-// on returns the motions of a list, and when the first of them is due.
+// ofList returns the motions of a list, and when the first of them is due. Resources whose deletion waits are left to sweeps.
 func (ms *motions) ofList(l *list) (moving []*motion, due time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	for _, m := range ms.byToken {
-		if m.parent != l.Parent || !slices.Contains(l.Kinds, m.key.Kind) || ms.deletions.waits(m.key) { // sweeps find out what became of that
+		if m.parent != l.Parent || !slices.Contains(l.Kinds, m.key.Kind) || ms.deletions.waits(m.key) {
 			continue
 		}
 		if len(moving) == 0 || m.next.Before(due) {
@@ -93,8 +94,8 @@ func (ms *motions) ofList(l *list) (moving []*motion, due time.Time) {
 	return moving, due
 }
 
-// plan picks the cheapest way and, if resources are visited one by one, which. Those that may stay as they are for long (see
-// patient) are visited in the class of sweeps, behind more urgent requests.
+// plan picks the cheapest strategy for an active poll of a list, and for oneByOne the resources to request. Those in an open-ended
+// state are requested in the class of sweeps, behind more urgent requests.
 func (ms *motions) plan(l *list, moving []*motion, now time.Time) activePlan {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -126,7 +127,7 @@ func (ms *motions) plan(l *list, moving []*motion, now time.Time) activePlan {
 	return plan
 }
 
-// looked says when the resources that were looked at are looked at again.
+// reschedule sets when the resources of a plan are polled next.
 func (ms *motions) reschedule(plan activePlan, now time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -139,7 +140,7 @@ func (ms *motions) reschedule(plan activePlan, now time.Time) {
 	}
 }
 
-// stillAsRecorded notes that a resource in motion still is as it was. A stored copy says nothing of now.
+// seenUnchanged notes that a poll saw a resource in motion in its recorded state. A stored copy does not count.
 func (ms *motions) seenUnchanged(h head, at mkio.Moment) {
 	if at.Stored {
 		return
@@ -151,7 +152,7 @@ func (ms *motions) seenUnchanged(h head, at mkio.Moment) {
 	}
 }
 
-// lastShown is when a poll last saw the recorded state of a resource in motion; zero where none did.
+// lastSeen returns when a poll last saw the recorded state of a resource in motion; zero where none has.
 func (ms *motions) lastSeen(h head) time.Time {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -161,7 +162,7 @@ func (ms *motions) lastSeen(h head) time.Time {
 	return time.Time{}
 }
 
-// modified says whether a resource is in motion and was modified since it was last seen.
+// modifiedSinceSeen reports whether a resource is in motion and was modified since a poll last saw it.
 func (ms *motions) modifiedSinceSeen(h head, at time.Time) bool {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()

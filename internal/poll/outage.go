@@ -8,14 +8,14 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// An outage is a cause for which everything that is asked of a project fails alike: MK.IO is not reached, or does not know
-// the project. It is one warning, whatever failed first, until something is answered again.
+// An outage makes one warning of errors that have one cause: MK.IO cannot be reached, or does not know the project. The first
+// such error is a warning, whichever request it is of; the others are not, until a request succeeds.
 //
-// mu guards what follows it; nothing is called under it.
+// mu guards the fields; nothing is called under it.
 type outage struct {
 	mu      sync.Mutex
-	unknown bool // MK.IO answered that there is no such project
-	logged  map[string]bool
+	unknown bool            // MK.IO responded 404 for the project itself
+	logged  map[string]bool // the causes that were logged
 }
 
 // Causes of outages.
@@ -24,7 +24,7 @@ const (
 	causeUnknownProject = "MK.IO does not know the project"
 )
 
-// level is that of the line about an error; first says whether what failed had succeeded before.
+// level returns the level to log an error at. first says that the failed operation had succeeded before.
 func (o *outage) level(err error, first bool) slog.Level {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -51,7 +51,7 @@ func (o *outage) markLogged(cause string) {
 	o.logged[cause] = true
 }
 
-// project notes what MK.IO answered, asked for the project itself.
+// projectResponse notes the result of the last request for the project itself.
 func (o *outage) projectResponse(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -64,20 +64,20 @@ func (o *outage) projectResponse(err error) {
 	}
 }
 
-// answered notes that MK.IO answered a request with what was asked for.
+// responded notes that a request succeeded.
 func (o *outage) responded() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.logged, causeUnreachable)
 }
 
-// A listingFailure is why the projects cannot be listed, as it was last logged; zero: they can.
+// A listingFailure is the last logged error of listing the projects; zero: there is none.
 type listingFailure struct {
-	reason string
+	reason string // as in metrics
 	logged time.Time
 }
 
-// level is that of the line about an error: one that lasts is repeated now and then.
+// level returns the level to log an error at: an error with the same reason as the last is logged once in every period.
 func (f *listingFailure) level(err error, now time.Time, every time.Duration) slog.Level {
 	reason := reasonOf(err)
 	if reason == f.reason && now.Sub(f.logged) < every {

@@ -11,8 +11,8 @@ import (
 	"mkio-bridge/internal/pause"
 )
 
-// A project is one project while it is polled here: its parts, each of which guards its own state, and the goroutines that
-// run them.
+// A project is one project while this bridge polls it: its parts and the goroutines that run them. Each part guards its own
+// state.
 type project struct {
 	*scope
 	lists        *lists
@@ -26,7 +26,7 @@ type project struct {
 	tasks        []task
 }
 
-// newProject puts the parts together.
+// newProject wires the parts together.
 func newProject(p *Poller, name string) *project {
 	s := newScope(p, name)
 	lists, rechecks := newLists(s), newRecheckQueue(s)
@@ -59,7 +59,7 @@ func newProject(p *Poller, name string) *project {
 	return project
 }
 
-// choresOf are what is done for the project beside its lists.
+// newTasks returns the periodic work of the project besides its lists.
 func (p *project) newTasks(poller *Poller, outage *outage) []task {
 	var tasks []task
 	rule := poller.Rule
@@ -69,7 +69,7 @@ func (p *project) newTasks(poller *Poller, outage *outage) []task {
 			do:         func(ctx context.Context) error { return poller.ReconcileRule(ctx, p.name) },
 			isExpected: func(error) bool { return false },
 			logFailure: func(level slog.Level, err error) {
-				p.log.Log(context.Background(), level, "the webhook rule cannot be kept right; polling goes on, and it is tried again",
+				p.log.Log(context.Background(), level, "webhook rule cannot be reconciled; retrying",
 					"rule", rule, "error", err, "do", p.advice(err))
 			},
 		})
@@ -80,7 +80,7 @@ func (p *project) newTasks(poller *Poller, outage *outage) []task {
 			do:         newDeliveryHistory(p.scope, rule, poller.Notes, p.rechecks).run,
 			isExpected: mkio.IsNotFound, // without a rule there is no history
 			logFailure: func(level slog.Level, err error) {
-				p.log.Log(context.Background(), level, "the delivery history cannot be read; it is tried again",
+				p.log.Log(context.Background(), level, "delivery history cannot be read; retrying",
 					"rule", rule, "error", err, "do", p.advice(err))
 			},
 		})
@@ -88,7 +88,7 @@ func (p *project) newTasks(poller *Poller, outage *outage) []task {
 	return tasks
 }
 
-// run polls until the context ends, and waits for its parts.
+// run polls until the context ends, and waits for all parts.
 func (p *project) run(ctx context.Context) {
 	p.identityLoop.awaitProject(ctx)
 	for {
@@ -99,7 +99,7 @@ func (p *project) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		p.log.Warn("what was swept before cannot be read; polling waits for it", "error", err)
+		p.log.Warn("records of first sweeps cannot be read; polling waits", "error", err)
 		if pause.For(ctx, p.intervals.sweep) != nil {
 			return
 		}
@@ -109,13 +109,13 @@ func (p *project) run(ctx context.Context) {
 	defer running.Wait()
 	running.Go(func() { p.coverage.watchOverdue(ctx) })
 	running.Go(func() { p.identityLoop.run(ctx) })
-	for _, c := range p.tasks {
-		running.Go(func() { c.run(ctx) })
+	for _, t := range p.tasks {
+		running.Go(func() { t.run(ctx) })
 	}
 	p.scheduler.run(ctx)
 }
 
-// recorded is [Poller.OnEvent] for an event of the project.
+// onEvent is [Poller.OnEvent] for an event of the project.
 func (p *project) onEvent(key lifecycle.Key, fact lifecycle.Fact) {
 	p.deletions.onEvent(key, fact)
 	if fact.Delivery != "" {

@@ -8,7 +8,7 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A reporter makes observations of what MK.IO's answers show, and gives the log those that are news. It has no state.
+// A reporter makes observations of MK.IO's responses, and passes to the Observer those that may become events. It has no state.
 type reporter struct {
 	*scope
 	observer  Observer
@@ -19,23 +19,23 @@ type reporter struct {
 	rechecks  *recheckQueue
 }
 
-// A request is what the reporter must know of one request to MK.IO: what was recorded before it, and when MK.IO made the answer.
+// A request is what the reporter needs to know about one request to MK.IO.
 type request struct {
-	horizon uint64 // the log's, before the request
-	moment  mkio.Moment
+	horizon uint64      // of the log, before the request was sent
+	moment  mkio.Moment // when MK.IO made the response
 	via     lifecycle.Via
-	tally   *tally // of the sweep that asked; nil: none did
-	// identified says that the project was compared since the answer was there; shared by the rows of one answer, which are
-	// shown one after the other. nil: an answer of its own, for which it was not.
+	tally   *tally // of the full sweep; nil for other polls
+	// identityChecked is true once the identity of the project was checked after the response. The rows of a page, which are
+	// reported one after the other, share it. nil: the response is of one resource, and nothing was checked.
 	identityChecked *bool
 }
 
-// show makes the observation of what an answer showed of a resource, and has it recorded if it is news.
+// report makes an observation of what a response shows of a resource, and records it if it is news.
 func (r *reporter) report(ctx context.Context, l *list, row mkio.Row, o lifecycle.Observation, req request) error {
 	return r.reportAgainst(ctx, l, r.headOf(row.Key), row, o, req)
 }
 
-// showBeside is show for a resource whose head was looked up after the answer came.
+// reportAgainst is report for a resource whose head was looked up after the response arrived.
 func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) error {
 	if h.sequence() > req.horizon {
 		r.rechecks.outdated(row.Key)
@@ -70,7 +70,7 @@ func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.
 	return r.record(ctx, l, h, row, o, req)
 }
 
-// noNews notes an observation that is not recorded.
+// noteNoEvent notes an observation that becomes no event.
 func (r *reporter) noteNoEvent(h head, o lifecycle.Observation, verdict lifecycle.Verdict, req request) {
 	r.metrics.observed(o, verdict)
 	switch {
@@ -82,10 +82,10 @@ func (r *reporter) noteNoEvent(h head, o lifecycle.Observation, verdict lifecycl
 	req.tally.addVerdict(o.Key.Kind, verdict)
 }
 
-// record has an observation recorded that is news beside the head.
+// record records an observation that Compare called news.
 func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) error {
 	if o.State == lifecycle.StateDeleted {
-		o.Source, o.Subject, _ = mkio.Path(row.Key) // its record says nothing of its end
+		o.Source, o.Subject, _ = mkio.Path(row.Key) // a deletion has no record to take them from
 	} else {
 		o.Discovered = h.fact == nil && r.first.existedBefore(row.Key.Kind, o.Created)
 		row.AddRecord(&o)
@@ -95,7 +95,7 @@ func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o 
 		return logError{err}
 	}
 	r.metrics.observed(o, verdict)
-	if verdict.Outcome == lifecycle.Late { // somebody else recorded what is there, or more, since it was asked for
+	if verdict.Outcome == lifecycle.Late { // another writer recorded this state, or a newer one, since the request
 		r.rechecks.outdated(row.Key)
 	} else {
 		req.tally.addVerdict(row.Key.Kind, verdict)
@@ -106,17 +106,17 @@ func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o 
 	return nil
 }
 
-// seenAfter is the last moment at which MK.IO still showed the recorded state, before an answer; zero where it is not known.
+// seenAfter returns when MK.IO last showed the recorded state, before the response; zero where that is not known.
 func (r *reporter) seenAfter(l *list, key lifecycle.Key, h head, now mkio.Moment) time.Time {
 	last := r.lastSeen(l, key, h)
 	if last.After(now.From) {
-		return time.Time{} // the clocks are too coarse to tell
+		return time.Time{} // clocks of one second tell no order
 	}
 	return last
 }
 
-// lastShown is seenAfter before it is compared with the time of an answer. A resource whose deletion waits was not on the last
-// sweeps of its list, so what it was then is kept.
+// lastSeen is seenAfter without the comparison with the response's time. A resource whose deletion waits was missing from the
+// last sweeps of its list, so its time is the one noted when it was first missing.
 func (r *reporter) lastSeen(l *list, key lifecycle.Key, h head) time.Time {
 	if h.fact == nil {
 		return time.Time{}

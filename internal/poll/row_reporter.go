@@ -14,40 +14,41 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// troubles are resources that could not be shown while others could. What the others show counts all the same.
+// resourceErrors collects the errors of single resources during a poll. They do not stop the poll of the others.
 type resourceErrors struct {
 	mu    sync.Mutex
 	count int
 	first error
 }
 
-// maxTroubles is how many resources may fail, of those that were asked for one by one, before the whole errand fails.
+// maxResourceErrors is how many resources that are requested one by one may fail before the whole poll fails.
 const maxResourceErrors = 20
 
-// note counts an error that may be of one resource alone and returns nil. It returns any other error, and one that is too many.
+// tolerate counts an error that concerns one resource, and returns nil. It returns any other error, and an error beyond
+// maxResourceErrors.
 func (e *resourceErrors) tolerate(err error) error {
 	if err == nil || !isResourceError(err) {
 		return err
 	}
 	if e.add(err) > maxResourceErrors {
-		return fmt.Errorf("of more than %d resources: %w", maxResourceErrors, err)
+		return fmt.Errorf("more than %d resources failed: %w", maxResourceErrors, err)
 	}
 	return nil
 }
 
-// add counts the error of one resource, and returns how many there are. Used by itself, for rows that cost no request, it lets
-// any number fail.
-func (t *resourceErrors) add(err error) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.count++; t.first == nil {
-		t.first = err
+// add counts the error of one resource, and returns the count. Called directly it has no limit: for rows, which cost no request
+// of their own.
+func (e *resourceErrors) add(err error) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.count++; e.first == nil {
+		e.first = err
 	}
-	return t.count
+	return e.count
 }
 
-// ofOne says whether an error may be of one resource alone: an answer that cannot be read, or one that this
-// address gives.
+// isResourceError reports whether an error may concern one resource only: a response that cannot be parsed, or a status that is
+// not about the token, the budget or the connection.
 func isResourceError(err error) bool {
 	_, unwritable := errors.AsType[logError](err)
 	switch status := mkio.StatusOf(err); {
@@ -61,52 +62,52 @@ func isResourceError(err error) bool {
 	return true
 }
 
-// err is what there was, in one error; nil: nothing.
-func (t *resourceErrors) err() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.count == 0 {
+// err returns the errors as one; nil where there were none.
+func (e *resourceErrors) err() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.count == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d resources could not be read, the first: %w", t.count, t.first)
+	return fmt.Errorf("%d resources could not be read, the first: %w", e.count, e.first)
 }
 
-// tellTroubles counts and logs those of an errand, and says whether there were any. They are likely to last: one
-// warning in each Full will do.
-func (s *scope) logResourceErrors(l *list, e pollMode, t *resourceErrors) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.count == 0 {
+// logResourceErrors counts and logs the errors of single resources in a poll, and reports whether there were any. They tend to
+// last, so only one in each Full is a warning.
+func (s *scope) logResourceErrors(l *list, mode pollMode, errs *resourceErrors) bool {
+	errs.mu.Lock()
+	defer errs.mu.Unlock()
+	if errs.count == 0 {
 		return false
 	}
-	s.metrics.failed(s.name, l.String(), t.first)
+	s.metrics.failed(s.name, l.String(), errs.first)
 	level := slog.LevelDebug
 	if l.schedule.shouldWarn(time.Now(), s.intervals.full) {
 		level = slog.LevelWarn
 	}
-	s.log.Log(context.Background(), level, "resources cannot be read, and are tried again; all else goes on",
-		"list", l.String(), "errand", e.String(), "count", t.count, "error", t.first)
+	s.log.Log(context.Background(), level, "resources cannot be read; retrying them, others are not affected",
+		"list", l.String(), "poll", mode.String(), "count", errs.count, "error", errs.first)
 	return true
 }
 
-// maxConcurrent is how many resources an errand asks for side by side, and heldRows how many rows may wait for their state.
+// maxConcurrent limits the concurrent requests of a poll, and maxWaitingRows the rows that wait for such a request.
 const (
 	maxConcurrent  = 8
 	maxWaitingRows = 4096
 )
 
-// A rowShower gives the rows of a list to the reporter while the list is walked. If rows do not show their states, it asks for
-// them.
+// A rowReporter passes the rows of a list to the reporter while the pages are walked. Where rows do not carry the state, it
+// requests the state of each.
 type rowReporter struct {
 	reporter *reporter
 	list     *list
 	class    mkio.Class
-	tally    *tally // of a sweep
+	tally    *tally // of the full sweep; nil for other polls
 
 	ctx     context.Context
 	group   *errgroup.Group
-	waiting chan struct{} // a token for each row that waits for its state: heldRows
-	slots   chan struct{} // a token for each request under way: maxConcurrent
+	waiting chan struct{} // holds a token for each row that waits for its state
+	slots   chan struct{} // holds a token for each request under way
 	errs    resourceErrors
 }
 
@@ -118,7 +119,7 @@ func (r *reporter) newRowReporter(ctx context.Context, l *list, class mkio.Class
 	}
 }
 
-// wait waits for all, and returns the first error: the given one, or one of theirs.
+// wait waits for the requests of states. It returns the error of the walk or else the first error of a request.
 func (s *rowReporter) wait(err error) error {
 	if other := s.group.Wait(); err == nil || errors.Is(err, context.Canceled) && other != nil {
 		return other
@@ -126,7 +127,7 @@ func (s *rowReporter) wait(err error) error {
 	return err
 }
 
-// show gives a row with its head to the reporter, or has the state of the row asked for if it must be. An error ends the walk.
+// report passes a row with its head to the reporter, or requests the row's state first. An error ends the walk.
 func (s *rowReporter) report(row mkio.Row, h head, req request) error {
 	r := s.reporter
 	switch {
@@ -137,7 +138,7 @@ func (s *rowReporter) report(row mkio.Row, h head, req request) error {
 	case row.Shows:
 		return s.errs.tolerate(r.reportAgainst(s.ctx, s.list, h, row, row.Observation(), req))
 	case !s.list.Stateless():
-		s.errs.add(fmt.Errorf("the record of %s shows no state", row.Key))
+		s.errs.add(fmt.Errorf("record of %s has no state", row.Key))
 		return nil
 	case !r.needsState(row, h):
 		s.tally.addRested(row.Key.Kind)
@@ -146,7 +147,7 @@ func (s *rowReporter) report(row mkio.Row, h head, req request) error {
 	return s.fetchStateLater(row, req.moment)
 }
 
-// askLater has the state of a row, which a page of some moment had, asked for beside the walk.
+// fetchStateLater requests the state of a row concurrently with the walk. listed is the Moment of the row's page.
 func (s *rowReporter) fetchStateLater(row mkio.Row, listed mkio.Moment) error {
 	select {
 	case s.waiting <- struct{}{}:
@@ -167,7 +168,7 @@ func (s *rowReporter) fetchState(row mkio.Row, listed mkio.Moment) error {
 	req := request{horizon: r.eventLog.Horizon(), via: lifecycle.Poll, tally: s.tally}
 	state, moment, err := r.client.State(s.ctx, s.class, row.Key)
 	if mkio.IsNotFound(err) {
-		return nil // it went meanwhile: the next sweep finds out
+		return nil // deleted since the page was read: the next sweep confirms it
 	}
 	if err != nil {
 		return err
@@ -177,15 +178,15 @@ func (s *rowReporter) fetchState(row mkio.Row, listed mkio.Moment) error {
 	return r.report(s.ctx, s.list, row, o, req)
 }
 
-// isBack says whether a row shows a resource that is recorded as Deleted, and not, as far as is known, another life of its name.
-// A list may lag behind a deletion, so only the resource's own address is believed in that.
+// reappeared reports whether a row shows a resource that is recorded as Deleted, unless it is known to be another life. A list
+// may lag behind a deletion, so the resource is requested by its own address.
 func reappeared(row mkio.Row, h head) bool {
 	return h.deleted() && (h.fact.Life == "" || row.Life == "" || h.fact.Life == row.Life)
 }
 
-// needsState says whether the state of a row that does not show it must be asked for: the resource is new, or another life, or
-// recorded as Deleted, or was last recorded by a delivery, or is in motion and was modified since it was last seen. Otherwise
-// the active poll asks for it some time if it is in motion, and if it is at rest it stays so.
+// needsState reports whether the state of a row that does not carry it must be requested: the resource is new, another life,
+// recorded as Deleted, last recorded by a delivery, or in motion and modified since it was last seen. Any other resource is
+// either at rest, and stays so, or in motion, and the active poll requests it.
 func (r *reporter) needsState(row mkio.Row, h head) bool {
 	fact := h.fact
 	switch {
@@ -193,7 +194,7 @@ func (r *reporter) needsState(row mkio.Row, h head) bool {
 		return true
 	case fact.Life != row.Life && fact.Life != "" && row.Life != "":
 		return true
-	case fact.Delivery != "": // MK.IO delivers nothing of such kinds: who has the webhook secret may have made it up
+	case fact.Delivery != "": // MK.IO sends no deliveries of such kinds: the webhook secret may have leaked
 		return true
 	}
 	return r.motions.modifiedSinceSeen(h, row.Modified)

@@ -12,8 +12,8 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// A scheduler starts what is due: the errands of lists, and rechecks. Each runs in a goroutine of its own, which run waits
-// for. What is due is the matter of other parts: a list's schedule, motions, the recheck queue, the breaker.
+// A scheduler starts what is due: polls of lists, and rechecks. Each runs in a goroutine of its own, which run waits for. When
+// something is due is decided elsewhere: by the schedule of each list, motions, the recheck queue and the breaker.
 type scheduler struct {
 	*scope
 	lists     *lists
@@ -28,14 +28,14 @@ type scheduler struct {
 	deltas    *deltaSweeps
 	active    *activePoll
 
-	inFlight sync.WaitGroup
+	inFlight sync.WaitGroup // polls and rechecks under way
 
-	// Of the goroutine of run.
-	epoch   uint64 // of the log that everything was compared with
-	scanned uint64 // the horizon of the log when motions and parents were last updated
+	// Owned by the goroutine of run.
+	epoch   uint64 // of the log that MK.IO is compared with
+	scanned uint64 // the log's horizon when motions and parents were last updated; 0: they were not yet
 }
 
-// run starts what is due until the context ends, and waits for what is under way.
+// run starts what is due until the context ends, and waits for what it started.
 func (s *scheduler) run(ctx context.Context) {
 	defer s.inFlight.Wait()
 	for {
@@ -51,11 +51,11 @@ func (s *scheduler) run(ctx context.Context) {
 	}
 }
 
-// start begins everything that is due, and returns when the next may be.
+// startDue starts everything that is due, and returns when the next poll or recheck may be due.
 func (s *scheduler) startDue(ctx context.Context) time.Time {
 	now := time.Now()
 	if s.identity.refused() != nil {
-		return now.Add(s.intervals.sweep) // the identityWatch rouses the scheduler when that is over
+		return now.Add(s.intervals.sweep) // identityCheck wakes the scheduler when the project is accepted again
 	}
 	if until, open := s.breaker.blocked(now); open {
 		return until
@@ -74,21 +74,21 @@ func (s *scheduler) startDue(ctx context.Context) time.Time {
 	return earliest(next, s.startRechecks(ctx, now))
 }
 
-// beginAgain has everything compared anew when the log is another one.
+// resetOnNewLog forgets all comparisons when the event log was replaced.
 func (s *scheduler) resetOnNewLog() {
 	epoch := s.eventLog.Epoch()
 	if epoch == s.epoch {
 		return
 	}
-	s.log.Warn("the log is not the one that MK.IO was compared with: everything is compared again")
+	s.log.Warn("event log was replaced; comparing everything again")
 	s.epoch, s.scanned = epoch, 0
 	s.motions.reset()
 	s.lists.reset()
 	s.deletions.reset()
 }
 
-// finishFirst notes that the first sweep of what lies below parents is over, when all parents were swept for
-// the first time and so was each list below one.
+// finishFirstSweeps notes that the first sweep of a child kind is over, once all lists of its parents and all lists below them
+// were swept.
 func (s *scheduler) finishFirstSweeps(ctx context.Context) {
 	for _, child := range childKinds(s.kinds) {
 		if s.first.done(child) || !s.lists.sweptBelow(child) || !s.first.claim(child) {
@@ -103,7 +103,7 @@ func (s *scheduler) finishFirstSweeps(ctx context.Context) {
 	}
 }
 
-// startRechecks begins to ask for what is to be asked for again, and returns when more of it is due.
+// startRechecks starts the rechecks that are due, and returns when the next one is.
 func (s *scheduler) startRechecks(ctx context.Context, now time.Time) time.Time {
 	due, next := s.rechecks.queue.take(now)
 	for key, r := range due {
@@ -112,11 +112,11 @@ func (s *scheduler) startRechecks(ctx context.Context, now time.Time) time.Time 
 	return next
 }
 
-// shortest is the least that the scheduler sleeps: what it just began is no reason to come again.
+// minSleep is the shortest sleep of the scheduler: what it has just started must not wake it at once.
 const minSleep = 10 * time.Millisecond
 
-// startList begins what is due of one list, and returns when something of it may be due next. What is
-// under way rouses the scheduler when it ends.
+// startList starts the polls of one list that are due, and returns when its next poll may be due. A poll that ends wakes the
+// scheduler.
 func (s *scheduler) startList(ctx context.Context, l *list, now time.Time) time.Time {
 	next := now.Add(s.intervals.active)
 	sweptWhole := fitsOnePage(s.count(l)) || !l.ByChange() || l.hasParent()
@@ -151,7 +151,7 @@ func (s *scheduler) startList(ctx context.Context, l *list, now time.Time) time.
 	return latest(next, now.Add(minSleep))
 }
 
-// begin starts an errand, in a trace of its own, which is the origin of the events that it records.
+// startPoll starts a poll of a list, in a trace of its own, which becomes the origin of the events that the poll records.
 func (s *scheduler) startPoll(ctx context.Context, l *list, mode pollMode, do func(context.Context) error) {
 	if !l.schedule.begin(mode) {
 		return
@@ -167,7 +167,7 @@ func (s *scheduler) startPoll(ctx context.Context, l *list, mode pollMode, do fu
 	})
 }
 
-// ended notes how an errand ended, and when it is due again.
+// pollEnded notes the result of a poll, which decides when the next one of the same mode is due.
 func (s *scheduler) pollEnded(ctx context.Context, l *list, mode pollMode, err error) {
 	now := time.Now()
 	if ctx.Err() != nil {
@@ -177,7 +177,7 @@ func (s *scheduler) pollEnded(ctx context.Context, l *list, mode pollMode, err e
 	if err == nil {
 		s.outage.responded()
 		if l.schedule.succeed(mode, now, s.intervals) > 0 {
-			s.log.Info("it can be asked for again", "list", l.String(), "errand", mode.String())
+			s.log.Info("poll recovered", "list", l.String(), "poll", mode.String())
 		}
 		s.breaker.succeed(now)
 		return
@@ -187,5 +187,6 @@ func (s *scheduler) pollEnded(ctx context.Context, l *list, mode pollMode, err e
 	if s.breaker.trip(err, now, wait) {
 		return
 	}
-	s.log.Log(ctx, s.outage.level(err, failures == 1), "it cannot be asked for, and is tried again", "list", l.String(), "errand", mode.String(), "error", err, "do", s.advice(err), "in", wait)
+	s.log.Log(ctx, s.outage.level(err, failures == 1), "poll failed; retrying",
+		"list", l.String(), "poll", mode.String(), "error", err, "do", s.advice(err), "in", wait)
 }

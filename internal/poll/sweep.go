@@ -9,9 +9,8 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// fullSweeps ask for whole lists, and then for what is recorded and not on them. They have no state of their own: how far
-// each list is lies in its progress, the first sweeps in firstSweeps, deletions that wait in patience, what is proven in
-// coverage.
+// fullSweeps compare whole lists with the log, and confirm the deletions of recorded resources that a list lacks. They have no
+// state: see progress, firstSweeps, waitingDeletions and coverage.
 type fullSweeps struct {
 	*scope
 	lists     *lists
@@ -22,7 +21,7 @@ type fullSweeps struct {
 	coverage  *coverage
 }
 
-// sweep compares a whole list with the log, and notes what that proves.
+// sweep compares a whole list with the log, and reports the result to coverage.
 func (s *fullSweeps) sweep(ctx context.Context, l *list, class mkio.Class) error {
 	t := newTally(s.eventLog)
 	err := s.compare(ctx, l, class, t)
@@ -48,7 +47,7 @@ func (s *fullSweeps) compare(ctx context.Context, l *list, class mkio.Class, t *
 	l.sweepFinished(done, s.intervals)
 	s.scheduleConfirmation(l)
 	if l.hasParent() {
-		return nil // others of its kind may be left
+		return nil // the other lists of the kind may not be swept yet
 	}
 	for _, kind := range l.Kinds {
 		s.metrics.swept(s.name, kind, time.Now())
@@ -56,7 +55,7 @@ func (s *fullSweeps) compare(ctx context.Context, l *list, class mkio.Class, t *
 	return s.first.finish(ctx, l.Kinds)
 }
 
-// A sweepWalk shows every row of a list. It belongs to the goroutine of its sweep.
+// A sweepWalk reports every row of a list. It is used by the goroutine of its sweep only.
 type sweepWalk struct {
 	sweeps   *fullSweeps
 	list     *list
@@ -64,16 +63,16 @@ type sweepWalk struct {
 	tally    *tally
 	reporter *rowReporter
 
-	seen       map[string]bool // the tokens of the rows
-	began      time.Time       // on MK.IO's clock; zero where nothing tells it
-	unreadable int             // rows
+	seen       map[string]bool // the resource tokens of the rows
+	began      time.Time       // on MK.IO's clock; zero: not known
+	unreadable int             // how many rows cannot be parsed
 	stored     bool            // a page was a stored copy
 }
 
 func (s *fullSweeps) newWalk(ctx context.Context, l *list, class mkio.Class, t *tally) *sweepWalk {
 	w := &sweepWalk{sweeps: s, list: l, class: class, tally: t, reporter: s.reporter.newRowReporter(ctx, l, class)}
 	w.reporter.tally = t
-	if l.hasParent() { // what is known of the lists below all parents is more than one of them has
+	if l.hasParent() { // count is of the lists below all parents
 		w.seen = map[string]bool{}
 	} else {
 		w.seen = make(map[string]bool, s.count(l))
@@ -81,7 +80,7 @@ func (s *fullSweeps) newWalk(ctx context.Context, l *list, class mkio.Class, t *
 	return w
 }
 
-// run walks to the end of the list. An error says that nothing is to be concluded from what was not seen.
+// run walks to the end of the list. After an error, a resource that was not seen may still be on the list.
 func (w *sweepWalk) run(ctx context.Context) error {
 	if err := w.reporter.wait(w.walkPages(ctx)); err != nil {
 		return err
@@ -90,26 +89,26 @@ func (w *sweepWalk) run(ctx context.Context) error {
 	w.tally.noteFailure(w.reporter.errs.err())
 	switch {
 	case w.stored:
-		return fmt.Errorf("a page of the list shows what was, so nothing is concluded from what is not on it: %w", ErrStored)
+		return fmt.Errorf("absence from the list proves no deletion: %w", ErrStored)
 	case w.unreadable > 0:
-		return fmt.Errorf("%d rows of the list cannot be read, so nothing is concluded from what is not on it", w.unreadable)
+		return fmt.Errorf("absence from the list proves no deletion: %d rows cannot be read", w.unreadable)
 	}
 	return nil
 }
 
-// pages asks for the pages one after the other.
+// walkPages requests the pages one after the other.
 func (w *sweepWalk) walkPages(ctx context.Context) error {
 	s, l := w.sweeps, w.list
 	pages, ok := s.client.Pages(l.List, mkio.Filter{})
 	if !ok {
-		return fmt.Errorf("no path leads to the list of %s", l)
+		return fmt.Errorf("no API path for the list of %s", l)
 	}
 	for first := true; pages.More(); first = false {
 		req := request{horizon: s.eventLog.Horizon(), via: lifecycle.Poll, tally: w.tally, identityChecked: new(bool)}
 		page, err := pages.Next(ctx, w.class, l.List)
 		if mkio.IsNotFound(err) && l.hasParent() && first {
 			w.began = mkio.MomentOf(err).From
-			return s.confirmParentGone(ctx, l, err) // and so is what was below it
+			return s.confirmParentGone(ctx, l, err) // then the list is empty
 		}
 		if err != nil {
 			return err
@@ -127,18 +126,18 @@ func (w *sweepWalk) walkPages(ctx context.Context) error {
 	return nil
 }
 
-// begin notes when the first page was asked for. Before there are parents there is nothing below them, and nothing to
-// sweep: the first sweep of those kinds begins with that of their parents.
+// noteBegin notes when the first page was requested. The first sweep of the child kinds begins too: as long as there are no
+// parents, they have no lists.
 func (w *sweepWalk) noteBegin(ctx context.Context, at time.Time) error {
 	w.began = at
 	if err := w.sweeps.first.begin(ctx, append(mkio.ChildKinds(w.list.Kinds), w.list.Kinds...), at); err != nil {
 		return err
 	}
-	w.list.progress.startDeltas(at) // changes can be asked for while the sweep goes on
+	w.list.progress.startDeltas(at) // delta sweeps can run beside this sweep
 	return nil
 }
 
-// rows shows the rows of a page.
+// reportPage reports the rows of a page.
 func (w *sweepWalk) reportPage(page mkio.Page, req request) error {
 	w.unreadable += page.Unreadable
 	for _, row := range page.Rows {
@@ -152,8 +151,7 @@ func (w *sweepWalk) reportPage(page mkio.Page, req request) error {
 	return nil
 }
 
-// parentGone says that what a list below a parent answered with 404 is empty, if the parent is gone as well; else it
-// returns the error.
+// confirmParentGone returns nil if a child list that responded 404 is empty because its parent is gone; else err.
 func (s *fullSweeps) confirmParentGone(ctx context.Context, l *list, err error) error {
 	_, parentErr := s.client.Get(ctx, mkio.Changes, l.Parent)
 	switch {
@@ -164,10 +162,10 @@ func (s *fullSweeps) confirmParentGone(ctx context.Context, l *list, err error) 
 	case parentErr != nil:
 		return parentErr
 	}
-	return fmt.Errorf("%s is there, and the list below it is not: %w", l.Parent, err)
+	return fmt.Errorf("%s exists, but the list below it responds 404: %w", l.Parent, err)
 }
 
-// confirmWhenDue brings the next sweeps of lists forward to when what waits on them may be confirmed.
+// scheduleConfirmations calls scheduleConfirmation for the lists of resources.
 func (s *fullSweeps) scheduleConfirmations(keys []lifecycle.Key) {
 	for _, key := range keys {
 		if l := s.lists.listOf(key); l != nil {
@@ -176,8 +174,8 @@ func (s *fullSweeps) scheduleConfirmations(keys []lifecycle.Key) {
 	}
 }
 
-// sweepWhenDue is confirmWhenDue for one list. What should have been confirmed by now is tried again with the next question
-// for changes.
+// scheduleConfirmation brings the next full sweep of a list forward to when the first of its waiting deletions may be
+// confirmed. If that time has passed, the last sweep could not confirm it: the next attempt is in one Sweep.
 func (s *fullSweeps) scheduleConfirmation(l *list) {
 	at, ok := s.deletions.nextConfirmation(l)
 	if !ok {

@@ -7,24 +7,24 @@ import (
 	"mkio-bridge/internal/pause"
 )
 
-// A chore is work for a project beside its lists. It is done every Sweep, less often while it fails, and not while the
-// project is not the one that the log is of or the log cannot be written: what it does could not be recorded.
+// A task is periodic work for a project other than polling its lists. It runs every Sweep, and less often while it fails. It
+// does not run while the project is refused or the log cannot be written, because nothing could be recorded then.
 type task struct {
 	*scope
 	identity   *identityCheck
 	outage     *outage
-	label      string // in metrics
+	label      string // in metrics: the label "list"
 	do         func(context.Context) error
-	isExpected func(error) bool                  // errors that are no reason for a warning
-	logFailure func(level slog.Level, err error) // logs one
+	isExpected func(error) bool // errors that are not worth a warning
+	logFailure func(level slog.Level, err error)
 }
 
-// run does the chore until the context ends.
-func (c task) run(ctx context.Context) {
+// run runs the task until the context ends.
+func (t task) run(ctx context.Context) {
 	for failures := 0; ; {
-		wait := c.intervals.sweep
-		if c.identity.refused() == nil {
-			failures = c.runOnce(ctx, failures)
+		wait := t.intervals.sweep
+		if t.identity.refused() == nil {
+			failures = t.runOnce(ctx, failures)
 			if failures > 0 {
 				wait = max(wait, backoff(failures))
 			}
@@ -35,16 +35,16 @@ func (c task) run(ctx context.Context) {
 	}
 }
 
-// once does the chore after so many failures in a row, and returns how many there are now.
-func (c task) runOnce(ctx context.Context, failures int) int {
-	err := c.eventLog.Trouble()
+// runOnce runs the task once. It takes and returns the number of failures in a row.
+func (t task) runOnce(ctx context.Context, failures int) int {
+	err := t.eventLog.Trouble()
 	if err == nil {
-		err = c.do(ctx)
+		err = t.do(ctx)
 	}
 	if err == nil || ctx.Err() != nil {
 		return 0
 	}
-	c.metrics.failed(c.name, c.label, err)
-	c.logFailure(c.outage.level(err, failures == 0 && !c.isExpected(err)), err)
+	t.metrics.failed(t.name, t.label, err)
+	t.logFailure(t.outage.level(err, failures == 0 && !t.isExpected(err)), err)
 	return failures + 1
 }
