@@ -10,12 +10,12 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// halfway begins an outage in which lists lack everything, and of the addresses some answer 404 and the others so that
-// nobody knows.
+// beginPartialOutage begins an outage in which lists are empty. Of the addresses, those that gone selects respond 404, and those
+// of names that begin with "unclear-" respond 422.
 func (w *world) beginPartialOutage(gone func(path string) bool) {
 	lost := &lostResources{lists: isList, keys: gone}
-	w.transport.set(func(way *transport) {
-		way.override = func(uri string) (int, string) {
+	w.transport.set(func(tr *transport) {
+		tr.override = func(uri string) (int, string) {
 			status, body := lost.respond(uri)
 			path, _, _ := strings.Cut(uri, "?")
 			if _, below, _ := strings.Cut(path, "/projects/"+project+"/"); status == 0 && strings.Contains(below, "/unclear-") {
@@ -26,8 +26,8 @@ func (w *world) beginPartialOutage(gone func(path string) bool) {
 	})
 }
 
-// Of 25 resources that a list lacks, 15 are not found and 10 cannot be read: they may all be gone, and so the 15 wait.
-func TestWhatCannotBeReadCountsAmongManyDeletions(t *testing.T) {
+// Of 25 missing resources, 15 respond 404 and 10 respond 422: all may be gone, so the 15 wait.
+func TestUnclearResourcesCountTowardsManyDeletions(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
 		for i := range 15 {
 			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprintf("gone-%d", i)), "Finished")
@@ -48,8 +48,8 @@ func TestWhatCannotBeReadCountsAmongManyDeletions(t *testing.T) {
 	})
 }
 
-// The same of resources that lie on a list each.
-func TestWhatCannotBeReadCountsAmongManyDeletionsBelowParents(t *testing.T) {
+// The same, with each resource on a list of its own.
+func TestUnclearResourcesCountTowardsManyDeletionsBelowParents(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
 		for i := range 24 {
 			name := fmt.Sprint("gone-", i)

@@ -18,17 +18,17 @@ const (
 	rowsOfTwoPages = 30
 )
 
-// createJobs makes jobs for two pages of a list.
+// createJobs creates jobs for two pages of a list.
 func (w *world) createJobs(state string) {
 	for n := range rowsOfTwoPages {
 		w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprintf("%02d", n)), state)
 	}
 }
 
-// relink changes the links from page to page.
+// relink changes the links to the next page.
 func relink(to func(link string) any) func(*transport) {
-	return func(w *transport) {
-		w.editBody = func(_ string, top map[string]any) {
+	return func(tr *transport) {
+		tr.editBody = func(_ string, top map[string]any) {
 			if link, ok := top["@odata.nextLink"].(string); ok {
 				top["@odata.nextLink"] = to(link)
 			}
@@ -36,7 +36,7 @@ func relink(to func(link string) any) func(*transport) {
 	}
 }
 
-// Whatever address the links from page to page have, the list is read to its end at the address of the configuration.
+// Whatever origin the links to the next page have, the list is read to its end at the configured address.
 func TestAListIsReadWhateverOriginItsLinksHave(t *testing.T) {
 	for _, origin := range []string{"http://app.mk.io", "https://api.mk.io", "HTTPS://APP.MK.IO", "https://app.mk.io:443", "https://me@10.0.0.7:8443/internal", ""} {
 		t.Run(origin, func(t *testing.T) {
@@ -53,12 +53,12 @@ func TestAListIsReadWhateverOriginItsLinksHave(t *testing.T) {
 	}
 }
 
-// The rows before a page that fails are recorded, and nothing is concluded from those that it would have had.
+// The rows before a page that fails are recorded, and resources that are not on these pages are not treated as deleted.
 func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	onSecondPage := func(status int) func(*transport) {
-		return func(w *transport) {
-			w.override = func(path string) (int, string) {
+		return func(tr *transport) {
+			tr.override = func(path string) (int, string) {
 				if strings.Contains(path, "skiptoken=") {
 					return status, `{"error":{"code":"x","detail":"y"}}`
 				}
@@ -66,8 +66,8 @@ func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
 			}
 		}
 	}
-	lost := func(w *transport) {
-		w.editBody = func(_ string, top map[string]any) {
+	lost := func(tr *transport) {
+		tr.editBody = func(_ string, top map[string]any) {
 			if top["@odata.nextLink"] != nil {
 				top["@odata.nextLink"] = "%zz"
 				delete(top, "supplemental")
@@ -75,11 +75,11 @@ func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
 		}
 	}
 	tests := map[string]func(*transport){
-		"500":                              onSecondPage(http.StatusInternalServerError),
-		"403":                              onSecondPage(http.StatusForbidden),
-		"404":                              onSecondPage(http.StatusNotFound),
-		"no list":                          onSecondPage(http.StatusOK),
-		"neither link nor offset leads on": lost,
+		"500":                     onSecondPage(http.StatusInternalServerError),
+		"403":                     onSecondPage(http.StatusForbidden),
+		"404":                     onSecondPage(http.StatusNotFound),
+		"no list":                 onSecondPage(http.StatusOK),
+		"neither link nor offset": lost,
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -91,29 +91,29 @@ func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
 				if n := b.publisher.Count(lifecycle.Job, project); n < pageSize {
 					t.Errorf("%d jobs are recorded, want the %d of the first page", n, pageSize)
 				}
-				w.transport.set(func(w *transport) { w.override, w.editBody = nil, nil })
+				w.transport.set(func(tr *transport) { tr.override, tr.editBody = nil, nil })
 				time.Sleep(full)
 				w.wantConverged()
 				began := time.Now()
 				w.transport.set(spoil)
 				time.Sleep(2 * full)
-				w.wantConverged() // no Deleted among them
+				w.wantConverged() // so there is no Deleted
 				if c := w.coverageSince(lifecycle.Job, began.Add(sweep)); c.Complete() {
-					t.Error("a sweep that was not read to its end is taken for whole")
+					t.Error("a sweep that did not reach the end counts as covered")
 				}
 			})
 		})
 	}
 }
 
-// However many rows of a page show no state, the others are recorded.
-func TestManyRowsWithoutAStateHoldUpNoOther(t *testing.T) {
+// However many rows of a page have no state, the others are recorded.
+func TestManyRowsWithoutAStateBlockNoOther(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		for n := range 60 {
 			w.mkio.Create(w.key(lifecycle.StreamingEndpoint, fmt.Sprintf("%02d", n)), "Running")
 		}
-		w.transport.set(func(w *transport) {
-			w.editRecord = func(_ string, row map[string]any) {
+		w.transport.set(func(tr *transport) {
+			tr.editRecord = func(_ string, row map[string]any) {
 				properties, ok := row["properties"].(map[string]any)
 				if name, _ := row["name"].(string); ok && name < "30" {
 					delete(properties, "resourceState")
@@ -128,13 +128,13 @@ func TestManyRowsWithoutAStateHoldUpNoOther(t *testing.T) {
 	})
 }
 
-// Projects that MK.IO tells before a page of their list fails are polled.
+// Projects on the pages before one that fails are polled.
 func TestProjectsBeforeAPageThatFailsArePolled(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		job := w.key(lifecycle.Job, "t", "ep")
 		w.mkio.Create(job, "Finished")
-		w.transport.set(func(w *transport) {
-			w.override = func(path string) (int, string) {
+		w.transport.set(func(tr *transport) {
+			tr.override = func(path string) (int, string) {
 				switch path, query, _ := strings.Cut(path, "?"); {
 				case path != "/api/v1/projects":
 					return 0, ""
@@ -150,21 +150,21 @@ func TestProjectsBeforeAPageThatFailsArePolled(t *testing.T) {
 	})
 }
 
-// A page of the delivery history that fails leaves what the pages before it showed.
+// If a page of the delivery history fails, the pages before it count.
 func TestAHistoryIsReadUpToAPageThatFails(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
 		h := &fakeHistory{}
-		w.transport.set(func(w *transport) { w.override = h.respond })
+		w.transport.set(func(tr *transport) { tr.override = h.respond })
 		b := w.start(lifecycle.Job)
-		time.Sleep(sweep) // a sweep that ran at the same time would have the resource looked up again
-		w.transport.set(func(w *transport) {
+		time.Sleep(sweep) // a concurrent sweep would cause another request for the job
+		w.transport.set(func(tr *transport) {
 			began := time.Now()
 			h.add(began, "Failed", "lost")
 			for n := range 15 {
 				h.add(began, "Sent", fmt.Sprint(n))
 			}
-			w.override = func(path string) (int, string) {
+			tr.override = func(path string) (int, string) {
 				if strings.Contains(path, "/events?") {
 					return http.StatusInternalServerError, ""
 				}
@@ -173,19 +173,19 @@ func TestAHistoryIsReadUpToAPageThatFails(t *testing.T) {
 		})
 		time.Sleep(full)
 		if h.lookups != 1 || metric(t, b.metrics, "mkio_bridge_history_newest_timestamp_seconds", "status", "unsent") == 0 {
-			t.Errorf("%d look-ups, and the newest delivery that failed is not told", h.lookups)
+			t.Errorf("%d requests for the job, and the newest delivery that failed is not exported", h.lookups)
 		}
 	})
 }
 
-// A failed delivery whose time cannot be read is looked up all the same, and once.
-func TestARowOfTheHistoryWithoutATimeIsLookedUpOnce(t *testing.T) {
+// A failed delivery whose time cannot be parsed causes one recheck.
+func TestAHistoryRowWithoutATimeIsRecheckedOnce(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
 		h := &fakeHistory{}
-		w.transport.set(func(w *transport) { w.override = h.respond })
+		w.transport.set(func(tr *transport) { tr.override = h.respond })
 		w.start(lifecycle.Job)
-		time.Sleep(sweep) // a sweep that ran at the same time would have the resource looked up again
+		time.Sleep(sweep) // a concurrent sweep would cause another request for the job
 		w.transport.set(func(*transport) {
 			for n := range 25 {
 				h.add(time.Now(), "Sent", fmt.Sprint(n))
@@ -196,7 +196,7 @@ func TestARowOfTheHistoryWithoutATimeIsLookedUpOnce(t *testing.T) {
 		time.Sleep(full)
 		w.transport.set(func(*transport) {
 			if h.lookups != 1 || h.pages > 100 {
-				t.Errorf("%d look-ups, %d pages", h.lookups, h.pages)
+				t.Errorf("%d requests for the job, %d pages", h.lookups, h.pages)
 			}
 		})
 	})

@@ -33,7 +33,7 @@ var names = event.NewNames(event.DefaultPrefix)
 
 const (
 	project = "aurora-vod"
-	secret  = "REDACT-ME" // is in all that the simulated MK.IO has of secrets
+	secret  = "REDACT-ME" // part of every secret in the simulated MK.IO
 	token   = secret + "-token"
 	active  = 5 * time.Second
 	sweep   = time.Minute
@@ -46,13 +46,12 @@ type world struct {
 	mkio      *mkiofake.MKIO
 	server    brokertest.Server
 	js        jetstream.JetStream
-	transport transport // to MK.IO
-	adopt     bool      // bridges that are started adopt what answers
-	// patience is the next bridge's with deletions.
+	transport transport // between bridges and MK.IO
+	logs      bridgetest.Buffer
+	// Of the bridges that start next:
+	adopt          bool
 	deletePatience time.Duration
-	// asked is what the next bridge is asked for before it polls.
-	recheckFirst []lifecycle.Key
-	logs         bridgetest.Buffer
+	recheckFirst   []lifecycle.Key // passed to Recheck before polling starts
 }
 
 // inWorld runs a test in a bubble.
@@ -65,7 +64,7 @@ func inWorld(t *testing.T, c mkiofake.Config, test func(w *world)) {
 		w := &world{t: t, mkio: mkiofake.New(c), server: brokertest.Start(t)}
 		w.transport.next, w.transport.token = w.mkio, token
 		_, w.js = w.server.Connect()
-		// The server ends entries by a clock outside of the bubble: this lease must outlast the test.
+		// The server expires keys by a clock outside of the bubble: this lease must outlast the test.
 		_, err := w.js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: names.LeaseBucket(), TTL: 10000 * time.Hour})
 		if err != nil {
 			t.Fatal(err)
@@ -92,7 +91,7 @@ type bridge struct {
 	stop      func()
 }
 
-// start starts a bridge, for some kinds or all.
+// start starts a bridge that polls some kinds, or all.
 func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	w.t.Helper()
 	if len(kinds) == 0 {
@@ -144,10 +143,10 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 	return b
 }
 
-// validated is how many events are checked against their schema each time the log is read.
+// validated is how many events are validated against their schema each time the log is read.
 const validated = 500
 
-// events returns the log by resource, after the chain was checked and the first events against their schema.
+// events returns the events of each resource. It checks the chain, and validates the first events against their schema.
 func (w *world) events() map[lifecycle.Key][]event.Event {
 	w.t.Helper()
 	found := map[lifecycle.Key][]event.Event{}
@@ -173,7 +172,7 @@ func (w *world) events() map[lifecycle.Key][]event.Event {
 	return found
 }
 
-// want checks the states that the log has of a resource.
+// wantStates checks the recorded states of a resource.
 func (w *world) wantStates(key lifecycle.Key, states ...string) {
 	w.t.Helper()
 	var got []string
@@ -185,7 +184,7 @@ func (w *world) wantStates(key lifecycle.Key, states ...string) {
 	}
 }
 
-// converged checks I3: what the log says last is what MK.IO has.
+// wantConverged checks I3: the last event of each resource has its current state in MK.IO.
 func (w *world) wantConverged() {
 	w.t.Helper()
 	is := w.mkio.Current()
@@ -214,7 +213,7 @@ func (w *world) key(kind lifecycle.Kind, n ...string) lifecycle.Key {
 	return k
 }
 
-// lives are lives of a resource of each kind, with the parents before their children.
+// lives returns the states in the life of one resource of each kind.
 func (w *world) lives() map[lifecycle.Key][]string {
 	channel := []string{"", "Pending", "Starting", "Running", "Stopping", "Stopped", "Deleting"}
 	return map[lifecycle.Key][]string{
@@ -236,7 +235,7 @@ func (w *world) lives() map[lifecycle.Key][]string {
 	}
 }
 
-func TestAllKindsThroughTheirLivesByPollAlone(t *testing.T) {
+func TestPollingAloneRecordsAllStatesOfAllKinds(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.start()
@@ -251,7 +250,7 @@ func TestAllKindsThroughTheirLivesByPollAlone(t *testing.T) {
 					w.mkio.Move(key, states[step])
 				}
 			}
-			time.Sleep(full) // what lies below parents at rest is asked for that seldom
+			time.Sleep(full) // children of parents at rest are polled that seldom
 		}
 		events := w.events()
 		for key, states := range lives {
@@ -264,7 +263,7 @@ func TestAllKindsThroughTheirLivesByPollAlone(t *testing.T) {
 		}
 		for key := range lives {
 			if _, child := mkio.ParentOf(key); !child {
-				w.mkio.Delete(key) // and with it what lies below
+				w.mkio.Delete(key) // with its children
 			}
 		}
 		time.Sleep(2 * full)
@@ -275,7 +274,7 @@ func TestAllKindsThroughTheirLivesByPollAlone(t *testing.T) {
 	})
 }
 
-func TestWhatWasThereBeforeIsDiscovered(t *testing.T) {
+func TestResourcesBeforeTheFirstSweepAreDiscovered(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		old, oldOperation := w.key(lifecycle.Job, "t", "old"), w.key(lifecycle.ScheduledOperation, "live-channel", "news", "old")
 		w.mkio.Create(old, "Processing")
@@ -286,7 +285,7 @@ func TestWhatWasThereBeforeIsDiscovered(t *testing.T) {
 		time.Sleep(2 * sweep)
 		b.stop()
 		fresh := w.key(lifecycle.Job, "t", "new")
-		w.mkio.Create(fresh, "Queued") // while nobody looks
+		w.mkio.Create(fresh, "Queued") // while no bridge runs
 		w.mkio.Move(old, "Finished")
 		time.Sleep(2 * sweep)
 		w.start()
@@ -306,7 +305,7 @@ func TestWhatWasThereBeforeIsDiscovered(t *testing.T) {
 	})
 }
 
-func TestANameThatIsUsedAgainIsAnotherLife(t *testing.T) {
+func TestAReusedNameIsAnotherLife(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.start()
 		for _, key := range []lifecycle.Key{w.key(lifecycle.Job, "t", "promo"), w.key(lifecycle.Asset, "promo")} {
@@ -328,8 +327,8 @@ func TestANameThatIsUsedAgainIsAnotherLife(t *testing.T) {
 	})
 }
 
-// A list may lag behind what was deleted: what is recorded as Deleted comes back only by its own address.
-func TestAListThatShowsWhatIsGoneBringsNothingBack(t *testing.T) {
+// A list may lag behind a deletion: a resource that is recorded as Deleted is recorded again only by its own address.
+func TestAListThatShowsDeletedResourcesRevivesNone(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{Faults: mkiofake.Faults{StaleBy: 100 * full}}, func(w *world) {
 		keys := []lifecycle.Key{w.key(lifecycle.Job, "t", "ep"), w.key(lifecycle.Asset, "ep"), w.key(lifecycle.StreamingEndpoint, "edge")}
@@ -356,7 +355,7 @@ func TestManyAtRestAndSomeInMotion(t *testing.T) {
 	checkInMotion(t, 1_500, 50)
 }
 
-// checkInMotion has a bridge know so many jobs at rest, and see so many others move, within its budget and soon.
+// checkInMotion checks that changes of moving jobs beside many at rest are recorded soon, within the request budget.
 func checkInMotion(t *testing.T, rest, motion int) {
 	t.Helper()
 	inWorld(t, mkiofake.Config{}, func(w *world) {
@@ -376,7 +375,7 @@ func checkInMotion(t *testing.T, rest, motion int) {
 		before := w.mkio.Requests(project)
 		const minutes = 5
 		fresh := 0
-		for range minutes * 60 { // every second one moves on; one that ends makes room for another
+		for range minutes * 60 { // every second one job moves on; a new one replaces a finished one
 			i := fresh % motion
 			key := moving[i]
 			if at[key]++; at[key] < len(states) {
@@ -404,7 +403,7 @@ func checkInMotion(t *testing.T, rest, motion int) {
 		t.Logf("%d changes, %.0f GETs a minute, %d at most in one; half within %s, 99 in 100 within %s", len(late), perMinute, after.MostGetsPerMinute, half, most)
 		t.Log(after.ByRoute)
 		if after.MostGetsPerMinute > 1000 || after.Limited > 0 {
-			t.Errorf("%d GETs in a minute", after.MostGetsPerMinute)
+			t.Errorf("%d GETs in one minute", after.MostGetsPerMinute)
 		}
 		if perMinute > 300 || half > active || most > 2*active {
 			t.Errorf("over the budget, or late")
@@ -427,24 +426,24 @@ func TestTwoBridgesPollAProjectOnce(t *testing.T) {
 		}
 		a.stop()
 		w.mkio.Move(job, "Processing")
-		time.Sleep(2 * active) // the other takes over at the next try
+		time.Sleep(2 * active) // until the other acquires the lease
 		w.wantStates(job, "Queued", "Processing")
 	})
 }
 
-// Whatever is wrong with MK.IO, nothing is Deleted, and all is well when it is over.
-func TestWhatIsWrongWithMKIODeletesNothing(t *testing.T) {
+// Whatever fails in MK.IO, nothing is Deleted, and the log converges when it is over.
+func TestFaultsOfMKIODeleteNothing(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	tests := map[string]func(m *mkiofake.MKIO, on bool){
-		"a token that is revoked":            func(m *mkiofake.MKIO, on bool) { m.Revoke(on) },
-		"a project that vanishes":            func(m *mkiofake.MKIO, on bool) { m.Vanish(project, on) },
-		"lists that are empty":               func(m *mkiofake.MKIO, on bool) { m.Hollow(project, on) },
-		"a kind that the token may not see":  func(m *mkiofake.MKIO, on bool) { m.Forbid(project, lifecycle.Job, on) },
-		"pages that fail midway":             faulty(mkiofake.Faults{PageFail: 1}),
-		"lists that look well and are empty": faulty(mkiofake.Faults{Empty: 1}),
-		"a gateway that answers HTML":        faulty(mkiofake.Faults{Gateway: 1}),
-		"connections that break":             faulty(mkiofake.Faults{Cut: 1}),
-		"servers that fail":                  faulty(mkiofake.Faults{Broken: 1}),
+		"a token that is revoked":              func(m *mkiofake.MKIO, on bool) { m.Revoke(on) },
+		"a project that vanishes":              func(m *mkiofake.MKIO, on bool) { m.Vanish(project, on) },
+		"lists that are empty":                 func(m *mkiofake.MKIO, on bool) { m.Hollow(project, on) },
+		"a kind that the token may not see":    func(m *mkiofake.MKIO, on bool) { m.Forbid(project, lifecycle.Job, on) },
+		"pages that fail midway":               faulty(mkiofake.Faults{PageFail: 1}),
+		"lists that are empty with status 200": faulty(mkiofake.Faults{Empty: 1}),
+		"a gateway that answers HTML":          faulty(mkiofake.Faults{Gateway: 1}),
+		"connections that break":               faulty(mkiofake.Faults{Cut: 1}),
+		"servers that fail":                    faulty(mkiofake.Faults{Broken: 1}),
 	}
 	for name, fail := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -461,7 +460,7 @@ func TestWhatIsWrongWithMKIODeletesNothing(t *testing.T) {
 				before := w.mkio.Requests(project).Gets
 				time.Sleep(full + 2*sweep)
 				if gets := w.mkio.Requests(project).Gets - before; gets > 60*60 {
-					t.Errorf("%d GETs in an hour in which something was wrong", gets)
+					t.Errorf("%d GETs in an hour of failures", gets)
 				}
 				events := w.events()
 				for _, key := range keys {
@@ -470,10 +469,10 @@ func TestWhatIsWrongWithMKIODeletesNothing(t *testing.T) {
 					}
 				}
 				if failures := metric(t, b.metrics, "mkio_bridge_poll_failures_total"); failures == 0 {
-					t.Error("no metric tells of it")
+					t.Error("no metric counts it")
 				}
 				if !strings.Contains(w.logs.String(), "level=WARN") && !strings.Contains(w.logs.String(), "level=ERROR") {
-					t.Error("the log does not tell of it")
+					t.Error("no warning is logged")
 				}
 				fail(w.mkio, false)
 				for i, key := range keys {
@@ -498,7 +497,7 @@ func faulty(f mkiofake.Faults) func(*mkiofake.MKIO, bool) {
 	}
 }
 
-// metric returns the sum of all samples of a metric, or of those with a label of some value.
+// metric returns the sum of all samples of a metric, or of those with the given label name and value.
 func metric(t *testing.T, r *prometheus.Registry, name string, label ...string) (sum float64) {
 	t.Helper()
 	families, err := r.Gather()
