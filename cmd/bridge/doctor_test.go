@@ -145,7 +145,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		{
 			"another secret", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_SECRETS", "REDACT-ME-else") },
 			exitOK,
-			[]string{"the secret is another now"},
+			[]string{"secret changed"},
 		},
 		{
 			"a rule too many", func(m *tinyMKIO) { m.rules["twin"] = m.rules["mkio-bridge"] },

@@ -183,7 +183,7 @@ func TestRegisterMakesShowsAndDeletesTheRule(t *testing.T) {
 	}
 	wantSaid(t, exitOK, []string{"is enabled", "MediaKind.JobStarted", "X-Webhook-Secret"}, "webhook", "show")
 	t.Setenv("BRIDGE_WEBHOOK_SECRETS", "REDACT-ME-newer")
-	wantSaid(t, exitOK, []string{"the secret is another now"}, "webhook", "register")
+	wantSaid(t, exitOK, []string{"secret changed"}, "webhook", "register")
 
 	t.Setenv("BRIDGE_WEBHOOK_URL", "https://other.example.com")
 	wantSaid(t, exitFailed, []string{"https://bridge.example.com", "https://other.example.com", "--force"}, "webhook", "register")
@@ -197,7 +197,7 @@ func TestRegisterGoesOnToTheOtherProjects(t *testing.T) {
 	m := installed(t)
 	wantSaid(t, exitFailed, []string{"project nowhere", "aurora-vod: rule mkio-bridge is made"}, "webhook", "register", "--project", "nowhere,aurora-vod")
 	m.denied = []string{"webhook/"}
-	wantSaid(t, exitFailed, []string{"the token lacks webhooks.config.get"}, "webhook", "register")
+	wantSaid(t, exitFailed, []string{"token lacks webhooks.config.get"}, "webhook", "register")
 }
 
 func TestRegisterOnTheEmbeddedServerPutsWithoutANote(t *testing.T) {
@@ -205,7 +205,7 @@ func TestRegisterOnTheEmbeddedServerPutsWithoutANote(t *testing.T) {
 	b := openForTest(t)
 	t.Setenv("BRIDGE_NATS_URL", "")
 	t.Setenv("BRIDGE_NATS_LISTEN", b.embedded.Addr())
-	wantSaid(t, exitOK, []string{"is made", "nothing is noted"}, "webhook", "register")
+	wantSaid(t, exitOK, []string{"is made", "hash of the secret not stored"}, "webhook", "register")
 	if m.puts != 1 {
 		t.Errorf("%d PUTs", m.puts)
 	}

@@ -1,4 +1,4 @@
-// Package pause waits for a time, and no longer than a context lasts. In a bubble of testing/synctest the time is virtual.
+// Package pause sleeps until a time has passed or a context ends. In a bubble of testing/synctest the time is virtual.
 package pause
 
 import (
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// For waits for d, or until the context ends. It returns the context's error, if that ended by now.
+// For sleeps for d, or until the context ends. It returns the context's error: nil if the context has not ended.
 func For(ctx context.Context, d time.Duration) error {
 	if d > 0 {
 		t := time.NewTimer(d)

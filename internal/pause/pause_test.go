@@ -10,7 +10,7 @@ import (
 	"mkio-bridge/internal/pause"
 )
 
-func TestAPauseLastsAsLongAsItsContextAllows(t *testing.T) {
+func TestAPauseEndsWithItsTimeOrItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		if err := pause.For(t.Context(), time.Minute); err != nil || time.Since(began) != time.Minute {
@@ -23,7 +23,7 @@ func TestAPauseLastsAsLongAsItsContextAllows(t *testing.T) {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
 		if err := pause.For(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("no time, and a context that ended: %v", err)
+			t.Errorf("zero duration and a context that has ended: %v", err)
 		}
 		if err := pause.For(t.Context(), 0); err != nil {
 			t.Error(err)

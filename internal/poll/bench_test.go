@@ -36,8 +36,8 @@ const benchProject = "aurora-vod"
 
 var benchNames = event.NewNames(event.DefaultPrefix)
 
-// A benchList is a list of jobs behind HTTP. Its pages lie in files, which the kernel sends: what serving them costs is
-// hardly that of this process, and they are no part of its heap.
+// A benchList is a list of jobs behind HTTP. Its pages are files that the kernel sends, so that serving them adds little to the
+// CPU time and heap of this process.
 type benchList struct {
 	*httptest.Server
 	dir string
@@ -60,10 +60,10 @@ func newBenchList(b testing.TB, rows int) benchList {
 	return l
 }
 
-// page is the file of the page that begins with a row.
+// page returns the file of the page that begins with row first.
 func (l benchList) page(first int) string { return filepath.Join(l.dir, strconv.Itoa(first)+".json") }
 
-// benchRow is a finished job as MK.IO lists it, of about 1.4 KiB.
+// benchRow returns a finished job as MK.IO lists it, of about 1.4 KiB.
 func benchRow(b testing.TB) string {
 	b.Helper()
 	raw, err := os.ReadFile("../mkio/testdata/records/job.finished.json")
@@ -85,7 +85,7 @@ func benchRow(b testing.TB) string {
 	return string(row)
 }
 
-// benchPage is the page that begins with a row: no two rows have the same name, id and times.
+// benchPage returns the page that begins with row first. No two rows have the same name, id and times.
 func benchPage(row string, first, rows int) []byte {
 	var page bytes.Buffer
 	page.WriteString(`{"value":[`)
@@ -107,7 +107,7 @@ func benchPage(row string, first, rows int) []byte {
 	return page.Bytes()
 }
 
-// benchLog is a log that has every job of the list, as a sweep would have recorded it.
+// benchLog returns a log that has every job of the list, as a sweep would have recorded it.
 func benchLog(b testing.TB, client *mkio.Client) (*publish.Publisher, jetstream.JetStream) {
 	b.Helper()
 	nc, js := brokertest.Start(b).Connect()
@@ -163,8 +163,8 @@ func benchSweeper(b testing.TB, l benchList) *project {
 	return p
 }
 
-// What a sweep of many jobs costs that are as they are recorded, and what of it is that of getting the bytes from a server
-// that is in the same process.
+// BenchmarkSweep measures a full sweep of many unchanged jobs ("unchanged"), and how much of that is the HTTP transfer from a
+// server in the same process ("transfer").
 func BenchmarkSweep(b *testing.B) {
 	list := newBenchList(b, *benchRows)
 	p := benchSweeper(b, list)
@@ -172,12 +172,12 @@ func BenchmarkSweep(b *testing.B) {
 		costs := costOf(b)
 		for b.Loop() {
 			for first := 0; first < *benchRows; first += mkio.PageSize {
-				answer, err := http.Get(list.URL + "?$skiptoken=" + strconv.Itoa(first))
+				response, err := http.Get(list.URL + "?$skiptoken=" + strconv.Itoa(first))
 				if err != nil {
 					b.Fatal(err)
 				}
-				_, _ = io.Copy(io.Discard, answer.Body)
-				answer.Body.Close()
+				_, _ = io.Copy(io.Discard, response.Body)
+				response.Body.Close()
 			}
 		}
 		costs()
@@ -186,32 +186,32 @@ func BenchmarkSweep(b *testing.B) {
 		before := p.eventLog.Horizon()
 		costs := costOf(b)
 		for b.Loop() {
-			if err := p.scheduler.full.sweep(b.Context(), p.lists.whole[0], mkio.Sweeps); err != nil {
+			if err := p.scheduler.full.sweep(b.Context(), p.lists.projectLists[0], mkio.Sweeps); err != nil {
 				b.Fatal(err)
 			}
 		}
 		costs()
-		compared := p.lists.whole[0].progress.proven().counts[lifecycle.Job]
+		compared := p.lists.projectLists[0].progress.lastTally().counts[lifecycle.Job]
 		if compared != (counts{resources: *benchRows}) || p.eventLog.Horizon() != before {
 			b.Errorf("of %d rows %+v", *benchRows, compared)
 		}
 	})
 }
 
-// Most rows of a sweep are as they were.
-func TestAnUnchangedRowIsShownInFewAllocations(t *testing.T) {
+// Most rows of a sweep are unchanged, so their cost matters.
+func TestAnUnchangedRowIsReportedInFewAllocations(t *testing.T) {
 	const most = 4 // its token, its last event and its hash
 	p := benchSweeper(t, newBenchList(t, 1))
-	jobs := p.lists.whole[0]
+	jobs := p.lists.projectLists[0]
 	pages, _ := p.client.Pages(jobs.List, mkio.Filter{})
 	page, err := pages.Next(t.Context(), mkio.Sweeps, jobs.List)
 	if err != nil || len(page.Rows) != 1 {
 		t.Fatal(page.Rows, err)
 	}
-	row, shower := page.Rows[0], p.scheduler.full.reporter.newShower(t.Context(), jobs, mkio.Sweeps)
+	row, shower := page.Rows[0], p.scheduler.full.reporter.newRowReporter(t.Context(), jobs, mkio.Sweeps)
 	a := request{horizon: p.eventLog.Horizon(), moment: page.Moment, via: lifecycle.Poll, tally: newTally(p.eventLog)}
 	show := func() {
-		if err := shower.show(row, p.headOf(row.Key), a); err != nil {
+		if err := shower.report(row, p.headOf(row.Key), a); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -219,11 +219,11 @@ func TestAnUnchangedRowIsShownInFewAllocations(t *testing.T) {
 		t.Errorf("%v allocations, want at most %d", got, most)
 	}
 	if p.eventLog.Horizon() != a.horizon {
-		t.Error("it was recorded again")
+		t.Error("the row was recorded again")
 	}
 }
 
-// costOf has what this process takes of the processor reported for each row.
+// costOf measures the CPU time of the process, and reports it for each row.
 func costOf(b *testing.B) (report func()) {
 	b.Helper()
 	b.ReportAllocs()
@@ -235,7 +235,7 @@ func costOf(b *testing.B) (report func()) {
 	}
 }
 
-// processorTime is what this process has taken of the processor so far.
+// processorTime returns the CPU time that the process has used.
 func processorTime(b *testing.B) time.Duration {
 	b.Helper()
 	var used syscall.Rusage

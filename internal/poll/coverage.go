@@ -11,89 +11,88 @@ import (
 	"mkio-bridge/internal/pause"
 )
 
-// A coverage writes down what sweeps of a project prove of each kind: that every resource was compared with MK.IO, or
-// since when that failed or is overdue. What could not be written down is tried again with the next record.
+// A coverage stores which periods are verified for each kind: a record when every resource was compared with MK.IO, and a gap
+// when a sweep failed or is overdue. A record that cannot be stored is tried again with the next one.
 //
-// turn guards standings, and is held while records are written.
+// sem guards byKind, and is held while records are stored.
 type coverage struct {
 	*scope
-	proofs   CoverageRecords
-	lists    *lists
-	patience *patience
+	records   CoverageRecords
+	lists     *lists
+	deletions *waitingDeletions
 
-	turn      chan struct{} // holds a token while somebody reads or writes, which may take as long as NATS does
-	standings map[lifecycle.Kind]*standing
+	sem    chan struct{} // a lock that holds a token while it is taken; storing a record may take as long as NATS does
+	byKind map[lifecycle.Kind]*kindCoverage
 }
 
-func newCoverage(s *scope, proofs CoverageRecords, lists *lists, patience *patience) *coverage {
+func newCoverage(s *scope, records CoverageRecords, lists *lists, deletions *waitingDeletions) *coverage {
 	return &coverage{
-		scope: s, proofs: proofs, lists: lists, patience: patience,
-		turn: make(chan struct{}, 1), standings: map[lifecycle.Kind]*standing{},
+		scope: s, records: records, lists: lists, deletions: deletions,
+		sem: make(chan struct{}, 1), byKind: map[lifecycle.Kind]*kindCoverage{},
 	}
 }
 
-func (c *coverage) lock()   { c.turn <- struct{}{} }
-func (c *coverage) unlock() { <-c.turn }
+func (c *coverage) lock()   { c.sem <- struct{}{} }
+func (c *coverage) unlock() { <-c.sem }
 
-// A standing is what is on record of a kind.
-type standing struct {
-	covered time.Time       // when the last comparison on record began; zero: there is none
-	due     time.Time       // when the next is to be over
-	gap     *event.Coverage // that is open; nil: none is
-	noted   bool            // the gap is on record
+// A kindCoverage is the stored coverage of one kind.
+type kindCoverage struct {
+	covered time.Time       // when the last stored comparison began; zero: there is none
+	due     time.Time       // when the next comparison must be over
+	gap     *event.Coverage // the open gap; nil: there is none
+	stored  bool            // the open gap is stored
 	epoch   uint64          // of the log that was compared
 }
 
-// overdueAfter is how long after a sweep of a kind the next must be over: a whole round, and half of one for what makes
-// it slow.
-func (p pace) overdueAfter() time.Duration { return p.full + p.full/2 }
+// overdueAfter is the longest time between two sweeps of a kind: the full interval, and half of it for a sweep that is slow.
+func (iv intervals) overdueAfter() time.Duration { return iv.full + iv.full/2 }
 
-// load reads what is on record. Where nobody has swept for long, a gap is open. What cannot be read holds up nothing:
-// records say when the next was due, so that who reads them sees the gap all the same.
+// load reads the last record of each kind, and opens a gap where it is overdue. An error does not stop polling: a record says
+// when the next one is due, so that a reader sees the gap without a record of it.
 func (c *coverage) load(ctx context.Context) {
 	now := time.Now()
 	for _, kind := range c.kinds {
-		s := &standing{due: now.Add(c.pace.overdueAfter()), epoch: c.eventLog.Epoch()}
-		last, ok, err := c.proofs.LastCoverage(ctx, c.name, kind)
+		k := &kindCoverage{due: now.Add(c.intervals.overdueAfter()), epoch: c.eventLog.Epoch()}
+		last, ok, err := c.records.LastCoverage(ctx, c.name, kind)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			c.log.Warn("what was compared before cannot be read", "kind", kind, "error", err)
+			c.log.Warn("coverage record cannot be read", "kind", kind, "error", err)
 		case !ok:
 		case last.Record == event.GapOpened:
-			s.gap, s.noted = &last, true
+			k.gap, k.stored = &last, true
 		default:
-			s.covered = last.From
+			k.covered = last.From
 			if last.Due != nil {
-				s.due = *last.Due
+				k.due = *last.Due
 			}
 		}
 		c.lock()
-		c.standings[kind] = s
+		c.byKind[kind] = k
 		c.unlock()
-		c.metrics.gap(c.name, kind, s.gap != nil)
-		if s.due.Before(now) {
+		c.metrics.setGap(c.name, kind, k.gap != nil)
+		if k.due.Before(now) {
 			c.openGap(ctx, kind, "nobody polled")
 		}
 		if last.Horizon > c.eventLog.Horizon() {
-			c.openGap(ctx, kind, anotherLog)
+			c.openGap(ctx, kind, reasonNewLog)
 		}
 		if left := unpolledParents(kind, c.kinds); len(left) > 0 {
 			err := &UnpolledParentsError{Kind: kind, Parents: left}
-			c.log.Warn("nothing is proven of a kind", "kind", kind, "error", err, "do", c.advice(err))
+			c.log.Warn("coverage of a kind cannot be verified", "kind", kind, "error", err, "do", c.advice(err))
 			c.openGap(ctx, kind, err.Error())
 		}
 	}
 }
 
-// prove notes what a sweep of a list proves, or that it failed.
-func (c *coverage) prove(ctx context.Context, l *list, t *tally, err error) {
+// sweepEnded stores what a full sweep of a list verified. A sweep that failed opens a gap.
+func (c *coverage) sweepEnded(ctx context.Context, l *list, t *tally, err error) {
 	if err == nil {
-		err = t.failed
+		err = t.failure
 	}
 	if ctx.Err() != nil {
-		return // somebody else goes on
+		return // a sweep that was canceled proves nothing: the next holder of the lease sweeps again
 	}
 	if err != nil {
 		for _, kind := range l.Kinds {
@@ -101,149 +100,149 @@ func (c *coverage) prove(ctx context.Context, l *list, t *tally, err error) {
 		}
 		return
 	}
-	l.progress.prove(t)
+	l.progress.setTally(t)
 	for _, kind := range l.Kinds {
-		if n := c.patience.waitingOf(kind); n > 0 {
+		if n := c.deletions.countOf(kind); n > 0 {
 			c.openGap(ctx, kind, fmt.Sprintf("%d deletions wait to be confirmed again", n))
-		} else if !l.below() {
-			c.proveKind(ctx, kind, t.span, t.counts[kind])
+		} else if !l.hasParent() {
+			c.recordCovered(ctx, kind, t.comparison, t.counts[kind])
 		}
 	}
 	for _, child := range childKinds(c.kinds) {
-		if slices.Contains(l.Kinds, child) || l.hasParentsOf(child) {
-			c.proveBelow(ctx, child)
+		if slices.Contains(l.Kinds, child) || l.containsParentsOf(child) {
+			c.recordChildren(ctx, child)
 		}
 	}
 }
 
-// proveBelow notes that all of a kind was compared that lies below others: each list of it, and each list of what it
-// lies below, since the last record.
-func (c *coverage) proveBelow(ctx context.Context, child lifecycle.Kind) {
-	if len(unpolledParents(child, c.kinds)) > 0 || c.patience.waitingOf(child) > 0 {
+// recordChildren stores that a child kind is covered, if each of its lists and of its parents' lists was swept since the last
+// record.
+func (c *coverage) recordChildren(ctx context.Context, child lifecycle.Kind) {
+	if len(unpolledParents(child, c.kinds)) > 0 || c.deletions.countOf(child) > 0 {
 		return
 	}
 	c.lock()
-	since := c.standings[child].covered
+	since := c.byKind[child].covered
 	c.unlock()
-	if all, sum, ok := c.sumBelow(child, since); ok {
+	if all, sum, ok := c.sumChildLists(child, since); ok {
 		c.metrics.swept(c.name, child, all.from)
-		c.proveKind(ctx, child, all, sum)
+		c.recordCovered(ctx, child, all, sum)
 	}
 }
 
-// sumBelow adds up the last sweeps of all lists of a kind that lies below others; false when one of them began before
-// a time.
-func (c *coverage) sumBelow(child lifecycle.Kind, since time.Time) (all span, sum counts, ok bool) {
-	c.lists.findParents()
-	lists := slices.DeleteFunc(c.lists.all(), func(l *list) bool { return l.Kinds[0] != child && !l.hasParentsOf(child) })
+// sumChildLists adds up the last sweeps of all lists of a child kind and of its parents. ok is false if one of them is missing or
+// began before since.
+func (c *coverage) sumChildLists(child lifecycle.Kind, since time.Time) (all comparison, sum counts, ok bool) {
+	c.lists.updateParents()
+	lists := slices.DeleteFunc(c.lists.all(), func(l *list) bool { return l.Kinds[0] != child && !l.containsParentsOf(child) })
 	for _, l := range lists {
-		t := l.progress.proven()
+		t := l.progress.lastTally()
 		if t == nil || !t.from.After(since) {
 			return all, sum, false
 		}
-		end := later(all.to, t.to)
+		end := latest(all.to, t.to)
 		if all.from.IsZero() || t.from.Before(all.from) {
-			all = t.span
+			all = t.comparison
 		}
 		all.to = end
-		if l.below() {
+		if l.hasParent() {
 			sum = sum.plus(t.counts[child])
 		}
 	}
 	return all, sum, len(lists) > 0
 }
 
-// anotherLog is why nothing is proven of a log that was compared, and is no more.
-const anotherLog = "the log became another one, or lost its end"
+// reasonNewLog is the reason of a gap: the log that was compared does not exist any more, or not all of it.
+const reasonNewLog = "event log replaced or truncated"
 
-// recordsARound is how many records a kind leaves in the time between two full sweeps (Full) while nothing differs. A short
-// list is read as a whole every Sweep, and a record of each reading would be far more than the log itself.
-const recordsARound = 4
+// recordsPerFull is how many records a kind gets between two full sweeps (Full) while nothing differs. A short list is swept every
+// Sweep, and a record of each of these sweeps would outgrow the event log.
+const recordsPerFull = 4
 
-// proveKind writes down that all of a kind was compared. A gap that was open ends with it: the order of the records is the gap's
-// opening if that is not on record yet, its closing, the coverage.
-func (c *coverage) proveKind(ctx context.Context, kind lifecycle.Kind, at span, n counts) {
+// recordCovered stores that all of a kind was compared, which closes an open gap. The order of the records is: the gap's opening,
+// if it is not stored yet, its closing, the coverage.
+func (c *coverage) recordCovered(ctx context.Context, kind lifecycle.Kind, at comparison, n counts) {
 	c.lock()
 	defer c.unlock()
-	s := c.standings[kind]
-	if at.epoch != s.epoch {
-		c.open(s, kind, anotherLog)
+	k := c.byKind[kind]
+	if at.epoch != k.epoch {
+		c.startGap(k, kind, reasonNewLog)
 	}
-	if s.gap == nil && n.differed == 0 && at.from.Sub(s.covered) < c.pace.full/recordsARound {
-		return // it would say what the last one says
+	if k.gap == nil && n.differed == 0 && at.from.Sub(k.covered) < c.intervals.full/recordsPerFull {
+		return // it would repeat the last record
 	}
-	due := at.to.Add(c.pace.overdueAfter())
+	due := at.to.Add(c.intervals.overdueAfter())
 	record := event.Coverage{
 		Record: event.Covered, Project: c.name, Kind: kind, From: at.from, To: &at.to, Due: &due, Horizon: at.horizon,
 		Resources: n.resources, Rested: n.rested, Differed: n.differed, Repaired: n.repaired, RecordedTime: time.Now().UTC(),
 	}
-	err := c.noteGap(ctx, s)
-	if err == nil && s.gap != nil {
-		closed := *s.gap
+	err := c.storeGap(ctx, k)
+	if err == nil && k.gap != nil {
+		closed := *k.gap
 		closed.Record, closed.To, closed.RecordedTime = event.GapClosed, &at.from, record.RecordedTime
-		err = c.proofs.StoreCoverage(ctx, closed)
+		err = c.records.StoreCoverage(ctx, closed)
 	}
 	if err == nil {
-		err = c.proofs.StoreCoverage(ctx, record)
+		err = c.records.StoreCoverage(ctx, record)
 	}
 	if err != nil {
-		c.unproven(ctx, kind, err)
+		c.logStoreFailure(ctx, kind, err)
 		return
 	}
-	if s.gap != nil {
-		c.log.Info("all of a kind was compared with MK.IO again", "kind", kind, "gap", at.from.Sub(s.gap.From).Round(time.Second))
+	if k.gap != nil {
+		c.log.Info("coverage gap closed", "kind", kind, "gap", at.from.Sub(k.gap.From).Round(time.Second))
 	}
-	*s = standing{covered: at.from, due: due, epoch: at.epoch}
-	c.metrics.gap(c.name, kind, false)
+	*k = kindCoverage{covered: at.from, due: due, epoch: at.epoch}
+	c.metrics.setGap(c.name, kind, false)
 }
 
-// openGap writes down that nothing is proven of a kind until the next sweep.
+// openGap opens a gap and stores it: the kind is not verified until its next sweep.
 func (c *coverage) openGap(ctx context.Context, kind lifecycle.Kind, reason string) {
 	c.lock()
 	defer c.unlock()
-	s := c.standings[kind]
-	c.open(s, kind, reason)
-	if err := c.noteGap(ctx, s); err != nil {
-		c.unproven(ctx, kind, err)
+	k := c.byKind[kind]
+	c.startGap(k, kind, reason)
+	if err := c.storeGap(ctx, k); err != nil {
+		c.logStoreFailure(ctx, kind, err)
 	}
 }
 
-// open opens a gap, unless one is open. The caller has the turn.
-func (c *coverage) open(s *standing, kind lifecycle.Kind, reason string) {
-	if s.gap != nil {
+// startGap opens a gap in memory, unless one is open. The caller holds the lock.
+func (c *coverage) startGap(k *kindCoverage, kind lifecycle.Kind, reason string) {
+	if k.gap != nil {
 		return
 	}
 	now := time.Now().UTC()
-	s.gap = &event.Coverage{Record: event.GapOpened, Project: c.name, Kind: kind, From: s.covered, Reason: reason, RecordedTime: now}
-	if s.covered.IsZero() {
-		s.gap.From = now
+	k.gap = &event.Coverage{Record: event.GapOpened, Project: c.name, Kind: kind, From: k.covered, Reason: reason, RecordedTime: now}
+	if k.covered.IsZero() {
+		k.gap.From = now
 	}
-	c.metrics.gap(c.name, kind, true)
+	c.metrics.setGap(c.name, kind, true)
 }
 
-// noteGap writes down a gap that is not on record yet. The caller has the turn.
-func (c *coverage) noteGap(ctx context.Context, s *standing) error {
-	if s.gap == nil || s.noted {
+// storeGap stores an open gap, unless it is stored. The caller holds the lock.
+func (c *coverage) storeGap(ctx context.Context, k *kindCoverage) error {
+	if k.gap == nil || k.stored {
 		return nil
 	}
-	err := c.proofs.StoreCoverage(ctx, *s.gap)
-	s.noted = err == nil
+	err := c.records.StoreCoverage(ctx, *k.gap)
+	k.stored = err == nil
 	return err
 }
 
-// unproven tells that a record could not be written.
-func (c *coverage) unproven(ctx context.Context, kind lifecycle.Kind, err error) {
+// logStoreFailure logs that a record could not be stored.
+func (c *coverage) logStoreFailure(ctx context.Context, kind lifecycle.Kind, err error) {
 	if ctx.Err() == nil {
-		c.log.Warn("what was compared with MK.IO could not be put on record, so it proves nothing later", "kind", kind, "error", err)
+		c.log.Warn("coverage record cannot be stored", "kind", kind, "error", err)
 	}
 }
 
-// findOverdue opens a gap where a sweep should have been over by now.
+// findOverdue opens a gap for each kind whose next sweep should have been over by now.
 func (c *coverage) findOverdue(ctx context.Context, now time.Time) {
 	c.lock()
 	var overdue []lifecycle.Kind
-	for kind, s := range c.standings {
-		if s.gap == nil && now.After(s.due) {
+	for kind, k := range c.byKind {
+		if k.gap == nil && now.After(k.due) {
 			overdue = append(overdue, kind)
 		}
 	}
@@ -253,9 +252,9 @@ func (c *coverage) findOverdue(ctx context.Context, now time.Time) {
 	}
 }
 
-// watch looks for what is overdue, until the context ends.
-func (c *coverage) watch(ctx context.Context) {
-	for pause.For(ctx, c.pace.sweep) == nil {
+// watchOverdue calls findOverdue every Sweep until the context ends.
+func (c *coverage) watchOverdue(ctx context.Context) {
+	for pause.For(ctx, c.intervals.sweep) == nil {
 		c.findOverdue(ctx, time.Now())
 	}
 }

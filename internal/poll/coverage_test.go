@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// records returns what is on record of a kind.
+// records returns the stored coverage records of a kind.
 func (w *world) records(kind lifecycle.Kind) []event.Coverage {
 	w.t.Helper()
 	var found []event.Coverage
@@ -27,13 +27,13 @@ func (w *world) records(kind lifecycle.Kind) []event.Coverage {
 	return found
 }
 
-// proven tells what is proven of a kind from a time to now.
-func (w *world) proven(kind lifecycle.Kind, since time.Time) audit.Coverage {
+// coverageSince returns the coverage of a kind from a time to now.
+func (w *world) coverageSince(kind lifecycle.Kind, since time.Time) audit.Coverage {
 	w.t.Helper()
 	return audit.Cover(w.records(kind), since, time.Now(), time.Now())
 }
 
-func TestSweepsAreOnRecord(t *testing.T) {
+func TestSweepsAreRecorded(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		for key, states := range w.lives() {
@@ -49,13 +49,13 @@ func TestSweepsAreOnRecord(t *testing.T) {
 		time.Sleep(3 * full)
 		b.stop()
 		for key := range w.lives() {
-			c := w.proven(key.Kind, began)
+			c := w.coverageSince(key.Kind, began)
 			if !c.Complete() || c.Sweeps < 3 || c.Resources != 1 {
 				t.Errorf("%s: %+v", key.Kind, c)
 			}
 			records := w.records(key.Kind)
 			if len(records) > 6*4+3 {
-				t.Errorf("%s: %d records in six hours in which next to nothing happened", key.Kind, len(records))
+				t.Errorf("%s: %d records in six hours with almost no change", key.Kind, len(records))
 			}
 			for i, r := range records {
 				if r.Record != event.Covered || r.To.Before(r.From) || !r.To.Before(*r.Due) {
@@ -66,11 +66,11 @@ func TestSweepsAreOnRecord(t *testing.T) {
 				t.Errorf("%s: the first sweep recorded %d of 1", key.Kind, first.Repaired)
 			}
 		}
-		if c := w.proven(lifecycle.Job, began); c.Repaired > 1 || c.Repaired != c.Differed {
+		if c := w.coverageSince(lifecycle.Job, began); c.Repaired > 1 || c.Repaired != c.Differed {
 			t.Errorf("one job finished: %+v", c)
 		}
-		if c := w.proven(lifecycle.Asset, began); c.Rested != 1 {
-			t.Errorf("an asset that rests was not asked for again, and that is not on record: %+v", c)
+		if c := w.coverageSince(lifecycle.Asset, began); c.Rested != 1 {
+			t.Errorf("an asset at rest whose state was not requested is not counted as rested: %+v", c)
 		}
 	})
 }
@@ -84,8 +84,8 @@ func TestAGapIsOpenedAndClosed(t *testing.T) {
 		w.start()
 		time.Sleep(full)
 		began := time.Now()
-		w.way.set(func(w *way) {
-			w.instead = func(path string) (int, string) {
+		w.transport.set(func(tr *transport) {
+			tr.override = func(path string) (int, string) {
 				if strings.Contains(path, "/jobs") || strings.Contains(path, "/liveOutputs") {
 					return http.StatusBadGateway, "<html>"
 				}
@@ -96,16 +96,16 @@ func TestAGapIsOpenedAndClosed(t *testing.T) {
 		for _, kind := range []lifecycle.Kind{lifecycle.Job, lifecycle.LiveOutput} {
 			records := w.records(kind)
 			if last := records[len(records)-1]; last.Record != event.GapOpened || !strings.Contains(last.Reason, "502") || last.To != nil {
-				t.Errorf("%s: the last record of what cannot be asked for is %+v", kind, last)
+				t.Errorf("%s: the last record of a kind whose list fails is %+v", kind, last)
 			}
-			if c := w.proven(kind, began); c.Complete() || c.Gaps[0].Reason == "" {
-				t.Errorf("%s is proven: %+v", kind, c)
+			if c := w.coverageSince(kind, began); c.Complete() || c.Gaps[0].Reason == "" {
+				t.Errorf("%s is covered: %+v", kind, c)
 			}
 		}
-		if c := w.proven(lifecycle.LiveEvent, began); !c.Complete() {
-			t.Errorf("live events could be asked for: %+v", c)
+		if c := w.coverageSince(lifecycle.LiveEvent, began); !c.Complete() {
+			t.Errorf("live events are not covered though their list did not fail: %+v", c)
 		}
-		w.way.set(func(w *way) { w.instead = nil })
+		w.transport.set(func(tr *transport) { tr.override = nil })
 		time.Sleep(full)
 		since := time.Now()
 		time.Sleep(full)
@@ -117,18 +117,18 @@ func TestAGapIsOpenedAndClosed(t *testing.T) {
 			if !closed {
 				t.Errorf("%s: the gap is not closed: %+v", kind, w.records(kind))
 			}
-			if c := w.proven(kind, since); !c.Complete() {
-				t.Errorf("%s is not proven again: %+v", kind, c)
+			if c := w.coverageSince(kind, since); !c.Complete() {
+				t.Errorf("%s is not covered again: %+v", kind, c)
 			}
-			if c := w.proven(kind, began); c.Complete() {
-				t.Errorf("%s: a gap that was closed proves nothing of what was before: %+v", kind, c)
+			if c := w.coverageSince(kind, began); c.Complete() {
+				t.Errorf("%s: the time of a closed gap is covered: %+v", kind, c)
 			}
 		}
 	})
 }
 
-// While no bridge runs, nothing is proven; what is found afterwards is repaired, and on record.
-func TestNobodyPolled(t *testing.T) {
+// A sweep after a time without a bridge repairs the log and counts what it repaired.
+func TestTimeWithoutABridgeIsAGap(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		job := w.key(lifecycle.Job, "t", "ep-1")
 		w.mkio.Create(job, "Processing")
@@ -138,20 +138,20 @@ func TestNobodyPolled(t *testing.T) {
 		away := time.Now()
 		w.mkio.Move(job, "Finished")
 		time.Sleep(5 * full)
-		if c := w.proven(lifecycle.Job, away); c.Complete() || c.Share > 0 {
-			t.Errorf("nobody polled, and it is proven: %+v", c)
+		if c := w.coverageSince(lifecycle.Job, away); c.Complete() || c.Share > 0 {
+			t.Errorf("a time without a bridge is covered: %+v", c)
 		}
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
-		c := w.proven(lifecycle.Job, away)
+		c := w.coverageSince(lifecycle.Job, away)
 		if len(c.Gaps) != 1 || c.Gaps[0].Reason != "nobody polled" || c.Repaired != 1 {
-			t.Errorf("after it is polled again: %+v", c)
+			t.Errorf("after polling started again: %+v", c)
 		}
 	})
 }
 
-// What lies below resources that are not polled is not all known: new ones of those would not be found.
-func TestWhatLiesBelowWhatIsNotPolledIsNotProven(t *testing.T) {
+// The children of new parents would not be found.
+func TestChildrenOfUnpolledParentsHaveAGap(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.LiveEvent, "cam-1"), "Running")
 		w.mkio.Create(w.key(lifecycle.LiveOutput, "cam-1", "dvr"), "Running")

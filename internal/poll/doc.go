@@ -1,106 +1,107 @@
-// Package poll asks MK.IO for the state of resources: it finds what no webhook delivers and what a webhook lost.
+// Package poll polls MK.IO for the state of resources. It finds changes of which MK.IO sends no webhook, and those whose webhook
+// was lost.
 //
 // # Levels, not edges
 //
-// A poll sees what is true now, never what happened. Each observation goes through the same [Observer] as a delivery, which
-// makes of it the next event or nothing. A webhook makes the bridge early, the poll makes it right. This package decides
-// nothing about observations: it compares them with the cached heads by [Observer.Compare], and has those recorded that may
-// be news.
+// A poll observes the current state, not the changes that led to it. Each observation goes through the same [Observer] as a
+// webhook delivery, which decides whether it becomes the resource's next event. Webhooks make the bridge fast, polling makes it
+// correct. This package decides nothing itself: it compares observations with the cached heads ([Observer.Compare]), and passes
+// on those that may become events.
 //
 // # Parts
 //
-// A [Poller] holds the lease of some projects. For each it has a project, which puts these parts together and runs them:
+// A [Poller] (poll.go) polls each project whose lease it holds (lease.go). A project (project.go) wires these parts together and
+// runs them; what they share does not change (scope.go):
 //
-//   - The scheduler is the loop (scheduler.go): it starts what is due, and waits for it. What it starts for a list is an
-//     errand, each in a goroutine of its own: an active poll, a delta sweep or a full sweep of the list.
-//   - Lists are the lists of MK.IO (lists.go). Each has a schedule, when its errands are due, and a progress, what of it was
-//     compared (list.go). Lists below parents come and go with the parents that the log knows.
-//   - Motions are the resources in motion, as the log has them (motions.go). The pace says how often (pace.go).
-//   - The active poll (look.go) asks for the resources in motion; delta sweeps (changes.go) ask for what changed; full sweeps
-//     (sweep.go) walk whole lists, and ask for the resources that a list lacks by their own addresses (gone.go, withhold.go).
-//     These three do the errands, and have no state.
-//   - The recheck queue (recheck.go) has the resources that are to be asked for again by their own addresses; a visitor
-//     (visit.go) asks.
-//   - The reporter (report.go, rows.go) makes the observations. Everything that MK.IO shows passes through it.
-//   - The patience (patience.go) holds back deletions that are too many at once.
-//   - The coverage (coverage.go, tally.go) writes down what full sweeps prove, and the gaps.
-//   - The delivery history (history.go, settled.go) is read for deliveries that did not arrive. To read it is a chore
-//     (chore.go), as is to keep the webhook rule: work that is done beside the lists.
-//   - The first sweeps (first.go) are noted in a bucket, for what is discovered.
-//   - The identification (identify.go) says whether the project is the one that the log is of. The identity watch
-//     (identity_watch.go) compares it again and again; what is recorded of it, all projects share (identity.go).
-//   - The breaker (breaker.go) stops all requests of the project while the token is refused or the log cannot be written.
-//   - The outage (outage.go) makes one warning of what fails everywhere for one cause.
+//   - scheduler (scheduler.go): the loop. It starts polls of lists and rechecks when they are due, each in a goroutine of its own,
+//     and waits for them.
+//   - lists (lists.go): the lists of MK.IO that are polled. Each list (list.go) has a schedule, which says when its next polls are
+//     due, and a progress, which says how far it has been compared. Child lists come and go with the parents in the log.
+//   - motions (motions.go): the resources in motion, according to the log. How often they are polled, and how, is in intervals.go.
+//   - The three modes of polling a list, which have no state: activePoll (active.go), deltaSweeps (delta.go), and fullSweeps
+//     (sweep.go), which also confirm deletions (confirm.go, holdback.go).
+//   - recheckQueue (recheck.go): the resources to request again by their own addresses. fetcher (fetch.go) requests them. Rechecks
+//     of projects that are not polled here are in unclaimed.go.
+//   - reporter (reporter.go, row_reporter.go): makes the observations. Every response of MK.IO passes through it.
+//   - waitingDeletions (deletions.go): holds back deletions that are too many at once.
+//   - coverage (coverage.go, tally.go): stores what full sweeps verified, and the gaps.
+//   - deliveryHistory (history.go, history_cursor.go): reads MK.IO's delivery history for deliveries that did not arrive. It is a
+//     periodic task (task.go), as is reconciling the webhook rule.
+//   - firstSweeps (first.go): which kinds have been swept once, for "discovered" events.
+//   - identityCheck (identity_check.go): whether the project is the one whose events the log has. identityLoop (identity_loop.go)
+//     repeats the check, and identityRecord (identity_record.go) is shared by all projects.
+//   - breaker (breaker.go): stops all requests of the project while the token is refused or the log cannot be written.
+//   - outage (outage.go): makes one warning of many errors with one cause.
 //
-// Each part guards its own state, by a lock that its comment names; what they share (scope.go) does not change. Under a lock
-// a part looks at the log's cache at most, or at a part whose comment says that it looks at nothing else. So no two parts wait
-// for each other, and no lock is held while MK.IO is asked. The log itself is read or written under three locks only: those
-// of the lists and the motions, to find the key of a resource token, and that of the coverage.
+// The event log is behind five interfaces (log.go). Errors for which an operator may need advice are in errors.go.
 //
-// # What is asked
+// Each part guards its own state with a lock that its comment names. Under a lock a part reads at most the log's cache, or calls
+// a part whose comment says that it calls nothing else under its own lock. So no two parts wait for each other, and no lock is
+// held during a request to MK.IO. NATS is read or written under three locks only: those of lists and motions, to find the key of
+// a resource token, and that of coverage.
 //
-// The lists of a project (package mkio says which) are asked in three ways, the most urgent first:
+// # Three modes
 //
-//   - active poll ("look" in logs and traces): resources in motion, every Active. By their own addresses when they are few, by
-//     their state when the list can be asked for it, or as the whole list when that takes the fewest requests.
-//   - delta sweep ("changes"): what changed since the last time, every Sweep, with an overlap. A list of one page is swept in
-//     full instead: it costs the same and shows deletions.
-//   - full sweep ("sweep"): everything, every Full. Only this finds deletions.
+// The lists of a project (package mkio defines them) are polled in three modes, the most urgent first:
 //
-// What lies below a parent (live outputs, scheduled operations) has a list for each parent. The states of
-// assets and content key policies are asked for one by one, until they are at rest. What stays Pending is
-// asked less and less often. All requests of a project share one budget, and wait for it by urgency ([mkio.Class]).
+//   - active poll ("look" in logs and traces): the resources in motion, every Active. They are requested by their own addresses
+//     if they are few, by lists filtered by state if MK.IO supports that, or as the whole list if that takes the fewest requests.
+//   - delta sweep ("changes"): what changed since the last one, every Sweep, with an overlap. A list of one page is swept in full
+//     instead: that costs the same and finds deletions.
+//   - full sweep ("sweep"): the whole list, every Full. Only full sweeps find deletions.
 //
-// # What an answer means
+// Child resources (live outputs, scheduled operations) have one list for each parent. The lists of assets and content key
+// policies do not carry the state: it is requested for each resource until that is at rest. Resources that stay Pending are
+// polled less and less often. All requests of a project share one budget, by urgency ([mkio.Class]).
 //
-// Before a request the log's horizon is noted: the highest sequence that is known. If the resource has an event beyond the
-// horizon when the answer comes, that event was recorded while MK.IO was asked: the answer is dropped and the resource
-// rechecked. Otherwise the observation carries the sequence of the resource's head as its basis, which is the expected
-// sequence of the write: the write fails if another event came between.
+// # Concurrent writers
+//
+// Before a request the log's horizon is noted: its highest known sequence. If the resource has an event beyond the horizon when
+// the response arrives, that event was recorded during the request: the response is discarded and the resource rechecked.
+// Otherwise the observation carries the sequence of the resource's head as its basis, which is the expected sequence of the
+// write: if another event came first, the write fails.
 //
 // # Failures
 //
-// A resource that cannot be read (its record shows no state, its address fails) holds up no other: the rest of
-// its list is observed, it is counted, logged once in each Full, and asked for again. Where too many fail that were asked for
-// by their own addresses, it is the list that fails, and the list is asked for less and less often. A page that fails keeps
-// what the pages before it showed; nothing is concluded from what a list that was not read to its end lacks. A token that is
-// refused, or a log that cannot be written, concerns every list: the breaker opens.
+// An error of one resource (its record has no state, its address fails) does not affect the others: it is counted, logged as a
+// warning once in each Full, and the resource is tried again. If too many single requests of a poll fail, the poll fails, and the
+// list is polled with a backoff. If a page fails, the observations of the pages before it stay recorded, but nothing is concluded
+// from the absence of a resource. A token that is refused, or a log that cannot be written, concerns every list: the breaker
+// opens.
 //
 // # Deleted
 //
-// A resource is Deleted when a list that was walked to its end, with nothing unreadable on it, does not have
-// it, its own address answers 404 in MK.IO's own words, and then the project itself answers. A list
-// that lacks resources that exist is not believed at all, and one below a parent that answers 404 is empty only
-// if the parent is gone. What is recorded as Deleted comes back by its own address alone, and where that may be a replica
-// that lags it is asked for again once it cannot be (package lifecycle says when). The time
-// of the end is when the address answered 404.
+// A resource is recorded as Deleted when all of this holds: a list was walked to its end without an unreadable row and lacks the
+// resource, the resource's own address responds 404 in MK.IO's own format, and after that the project itself responds. A list
+// that lacks many existing resources is rejected as a whole. A child list that responds 404 counts as empty only if its parent is
+// gone. The time of the deletion is that of the 404. A resource that is recorded as Deleted is recorded as existing again only by
+// its own address, and where that may be a replica that lags behind, it is rechecked later (package lifecycle says when).
 //
-// None of these answers may be a stored copy (package mkio says what is one). The rows of a copy are observations of their
-// moment, and what it lacks proves nothing.
+// None of these responses may be a stored copy (package mkio defines that). The rows of a stored copy are observations of its own
+// time, and absence from it proves nothing.
 //
-// An outage may satisfy all of that. So deletions that are many, more than 20 of a kind and more than a fifth of those that
-// live, wait: each is asked for again after DeletePatience and recorded only then. Those whose addresses give no certain answer,
-// because it cannot be read or is a stored copy, count with the ones that answer 404, but do not wait. Those that were
-// recorded without waiting in the same time count with them, and where a kind lies on many short lists some of the others are
-// asked for first. While deletions of a kind wait, no sweep proves that the kind was compared. What waits is forgotten with
-// the lease.
+// An outage of MK.IO may look like that too. So when more than 20 resources of a kind, and more than a fifth of those living, are
+// gone at once, their deletions wait: each is requested again after DeletePatience and only then recorded. Resources whose
+// response is unclear, because it cannot be parsed or is a stored copy, count with them, but do not wait. So do the deletions that
+// were recorded without waiting within the last DeletePatience. Where a kind lies on many short lists, siblings on other lists are
+// sampled first. While deletions of a kind wait, its coverage has a gap. Waiting deletions are forgotten with the lease.
 //
 // # Identity
 //
-// The log is of one MK.IO (package identity). A project that answers with another id, or by a token of another organisation,
-// is not polled until the right one is back, and nothing of it is recorded. While it is unknown whether a project is the
-// recorded one, it is polled, but no life ends: neither by a 404 nor by another life of a name. The first resource that shows
-// a recorded life settles it. Before the end of a life is recorded, the project is compared anew, after the answer that shows
-// the end.
+// The log has the events of one MK.IO (package identity). A project that responds with another id, or to a token of another
+// organisation, is not polled until the right one responds again, and nothing of it is recorded. While it is unknown whether a
+// project is the recorded one, it is polled, but no life ends: neither by a 404 nor by another life of the name. The first
+// resource that shows a recorded life settles it. Before the end of a life is recorded, the identity is checked once more, after
+// the response that shows the end. A life is the existence of one resource under a name, from its creation to its deletion.
 //
 // # Discovered
 //
-// The first sweep of a list finds what was there before anybody looked. When it began is noted in a
-// bucket, so that it counts through restarts: what was created before is discovered, what was created after is
-// news. Where the record does not tell its creation, being in the first sweep decides.
+// The first sweep of a list finds resources that existed before any bridge polled it. The time at which it began is stored in a
+// bucket, so that it survives restarts: resources created before that are "discovered", later ones are news. Where a record does
+// not have the time of creation, every resource on the first sweep is discovered.
 //
 // # Who polls
 //
-// Each project is polled by the bridge that holds its lease, a key that ends by itself. Two bridges that both
-// believe to hold it cost requests, nothing else: every write is guarded by its basis.
+// Each project is polled by the bridge that holds its lease, a key with a TTL. If two bridges both believe that they hold it, that
+// costs requests and nothing else: every write has an expected sequence.
 package poll

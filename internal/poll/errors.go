@@ -9,16 +9,21 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// ErrStored is for an answer that proves nothing of now.
-var ErrStored = errors.New("it is a stored copy, by its Date and Age")
+// ErrStoredCopy is the error of a response that does not show the current state.
+var ErrStored = errors.New("response is a stored copy, by its Date and Age")
 
-// A TokenEndsError says that the API token ends soon, or has ended.
+// A TokenExpiryError says that the API token expires soon or has expired.
 type TokenEndsError struct{ At time.Time }
 
-func (e *TokenEndsError) Error() string { return "the API token ends soon, or has ended" }
+func (e *TokenEndsError) Error() string {
+	if time.Now().Before(e.At) {
+		return "API token expires soon"
+	}
+	return "API token has expired"
+}
 
-// An UnpolledParentsError says that a kind is polled and kinds that it lies below are not: what is new below new ones of
-// those is found by chance alone, so nothing is proven of the kind.
+// An UnpolledParentsError says that a child kind is polled and some of its parent kinds are not. The children of new parents are
+// not found then, so that coverage of the kind cannot be verified.
 type UnpolledParentsError struct {
 	Kind    lifecycle.Kind
 	Parents []lifecycle.Kind
@@ -32,18 +37,18 @@ func (e *UnpolledParentsError) Error() string {
 	return fmt.Sprintf("%s lies below kinds that are not polled: %s", e.Kind, strings.Join(parents, ", "))
 }
 
-// errIncomplete is for a list that lacks resources which exist.
-var errIncomplete = errors.New("the list is not believed")
+// errIncomplete is the error of a list that lacks existing resources.
+var errIncomplete = errors.New("list is incomplete")
 
-// errAnotherLog is for a sweep that was compared with a log that is no more.
-var errAnotherLog = errors.New("the log became another one meanwhile")
+// errNewLog is the error of a sweep during which the event log was replaced.
+var errNewLog = errors.New("event log was replaced during the sweep")
 
-// logError is for a log that cannot take an observation now.
+// A logError says that the log, or a bucket beside it, cannot be read or written now.
 type logError struct{ error }
 
 func (e logError) Unwrap() error { return e.error }
 
-// advice says what to do about an error.
+// advice returns what an operator should do about an error; "": there is no advice.
 func (p *Poller) advice(err error) string {
 	if p.Advise == nil {
 		return ""

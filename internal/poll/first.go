@@ -14,33 +14,33 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A mark says how far the first sweep of a kind got.
-type mark struct {
-	Began time.Time `json:"began"` // on MK.IO's clock; zero: it has not begun
+// A firstSweepMark says how far the first sweep of a kind got. It is stored as JSON under swept.<project>.<kind>.
+type firstSweepMark struct {
+	Began time.Time `json:"began"` // on MK.IO's clock; zero: not yet
 	Done  bool      `json:"done"`
 }
 
-// firstSweeps notes the first sweep of each kind of a project where every bridge finds it.
+// firstSweeps stores a mark for the first sweep of each kind of a project in the bucket that all bridges share.
 //
-// mu guards what follows it, and is not held while the bucket is read or written.
+// mu guards the fields below it, and is not held while the bucket is read or written.
 type firstSweeps struct {
 	notes   jetstream.KeyValue
 	project string
 
-	mu    sync.Mutex
-	marks map[lifecycle.Kind]mark
-	busy  map[lifecycle.Kind]bool // a goroutine notes the end of their first sweep (claim)
+	mu        sync.Mutex
+	marks     map[lifecycle.Kind]firstSweepMark
+	finishing map[lifecycle.Kind]bool // a goroutine is storing the end of the kind's first sweep: see claim
 }
 
 func newFirstSweeps(notes jetstream.KeyValue, project string) *firstSweeps {
-	return &firstSweeps{notes: notes, project: project, marks: map[lifecycle.Kind]mark{}, busy: map[lifecycle.Kind]bool{}}
+	return &firstSweeps{notes: notes, project: project, marks: map[lifecycle.Kind]firstSweepMark{}, finishing: map[lifecycle.Kind]bool{}}
 }
 
 func (f *firstSweeps) key(kind lifecycle.Kind) string {
 	return "swept." + event.NameToken(f.project) + "." + string(kind)
 }
 
-// load reads the marks.
+// load reads the marks of kinds.
 func (f *firstSweeps) load(ctx context.Context, kinds []lifecycle.Kind) error {
 	for _, kind := range kinds {
 		entry, err := f.notes.Get(ctx, f.key(kind))
@@ -50,9 +50,9 @@ func (f *firstSweeps) load(ctx context.Context, kinds []lifecycle.Kind) error {
 		if err != nil {
 			return fmt.Errorf("read %s of bucket %s: %w", f.key(kind), f.notes.Bucket(), err)
 		}
-		var m mark
+		var m firstSweepMark
 		if json.Unmarshal(entry.Value(), &m) != nil {
-			continue // then it is swept for the first time again
+			continue // an unreadable mark counts as missing: the first sweep is repeated
 		}
 		f.mu.Lock()
 		f.marks[kind] = m
@@ -61,9 +61,9 @@ func (f *firstSweeps) load(ctx context.Context, kinds []lifecycle.Kind) error {
 	return nil
 }
 
-// begin notes that the first sweep of kinds began, unless it had begun before.
+// begin stores that the first sweep of kinds began, unless it began before.
 func (f *firstSweeps) begin(ctx context.Context, kinds []lifecycle.Kind, at time.Time) error {
-	return f.change(ctx, kinds, func(m mark) mark {
+	return f.update(ctx, kinds, func(m firstSweepMark) firstSweepMark {
 		if m.Began.IsZero() {
 			m.Began = at
 		}
@@ -71,12 +71,12 @@ func (f *firstSweeps) begin(ctx context.Context, kinds []lifecycle.Kind, at time
 	})
 }
 
-// finish notes that the first sweep of kinds is over.
+// finish stores that the first sweep of kinds is complete.
 func (f *firstSweeps) finish(ctx context.Context, kinds []lifecycle.Kind) error {
-	return f.change(ctx, kinds, func(m mark) mark { m.Done = true; return m })
+	return f.update(ctx, kinds, func(m firstSweepMark) firstSweepMark { m.Done = true; return m })
 }
 
-func (f *firstSweeps) change(ctx context.Context, kinds []lifecycle.Kind, to func(mark) mark) error {
+func (f *firstSweeps) update(ctx context.Context, kinds []lifecycle.Kind, to func(firstSweepMark) firstSweepMark) error {
 	for _, kind := range kinds {
 		f.mu.Lock()
 		old := f.marks[kind]
@@ -99,9 +99,9 @@ func (f *firstSweeps) change(ctx context.Context, kinds []lifecycle.Kind, to fun
 	return nil
 }
 
-// before says whether a resource existed before the first sweep of its kind began, and so is discovered, not news: by the time
-// of its creation if that is known, else by whether the first sweep still goes on.
-func (f *firstSweeps) before(kind lifecycle.Kind, created time.Time) bool {
+// existedBefore reports whether a resource existed before the first sweep of its kind began, which makes its first event a
+// "discovered" one. Where MK.IO does not give the time of creation, it is whether the first sweep is still under way.
+func (f *firstSweeps) existedBefore(kind lifecycle.Kind, created time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	m := f.marks[kind]
@@ -111,26 +111,26 @@ func (f *firstSweeps) before(kind lifecycle.Kind, created time.Time) bool {
 	return created.Before(m.Began)
 }
 
-// done says whether the first sweep of a kind is over.
+// done reports whether the first sweep of a kind is complete.
 func (f *firstSweeps) done(kind lifecycle.Kind) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.marks[kind].Done
 }
 
-// claim says whether the caller is the one to note the end of a kind's first sweep, until it calls release.
+// claim reports whether the caller is the one to store the end of a kind's first sweep. It must then call release.
 func (f *firstSweeps) claim(kind lifecycle.Kind) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.busy[kind] {
+	if f.finishing[kind] {
 		return false
 	}
-	f.busy[kind] = true
+	f.finishing[kind] = true
 	return true
 }
 
 func (f *firstSweeps) release(kind lifecycle.Kind) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.busy, kind)
+	delete(f.finishing, kind)
 }

@@ -9,9 +9,9 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// Whoever has the webhook secret can tell of anything. What MK.IO shows follows it within a full sweep, also
-// when the time was made up to lie far ahead, and of kinds whose state is not asked for again once they are at rest.
-func TestWhatWasMadeUpIsCorrected(t *testing.T) {
+// A leaked webhook secret can be used to forge deliveries. A full sweep corrects them, even if their time lies far ahead, and also
+// for kinds whose state is not requested while they are at rest.
+func TestForgedDeliveriesAreCorrected(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		is := map[lifecycle.Key]string{
 			w.key(lifecycle.Asset, "ep"): "Ready", w.key(lifecycle.ContentKeyPolicy, "drm"): "Created",
@@ -22,7 +22,7 @@ func TestWhatWasMadeUpIsCorrected(t *testing.T) {
 		}
 		b := w.start()
 		time.Sleep(2 * sweep)
-		w.converged()
+		w.wantConverged()
 		n := 0
 		ahead := time.Now().AddDate(70, 0, 0)
 		for _, when := range []struct{ at, modified time.Time }{{at: time.Now()}, {ahead, ahead}} {
@@ -32,15 +32,15 @@ func TestWhatWasMadeUpIsCorrected(t *testing.T) {
 			}
 			w.forge(b, w.key(lifecycle.Asset, fmt.Sprint("never-was-", n)), "Ready", when.at, when.modified)
 			time.Sleep(full + 2*sweep)
-			w.converged()
+			w.wantConverged()
 		}
 		for key, state := range is {
-			w.want(key, state, w.events()[key][1].Data.State, state, w.events()[key][3].Data.State, state)
+			w.wantStates(key, state, w.events()[key][1].Data.State, state, w.events()[key][3].Data.State, state)
 		}
 	})
 }
 
-// forge tells a bridge of a state as a delivery with the right secret would.
+// forge records a state as a forged delivery would.
 func (w *world) forge(b *bridge, key lifecycle.Key, state string, at, modified time.Time) {
 	w.t.Helper()
 	v, err := b.publisher.Observe(w.t.Context(), lifecycle.Observation{

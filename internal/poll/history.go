@@ -10,82 +10,82 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// pendingFor is how long a delivery may be pending before its resource is looked at, and openFor how long before
-// nothing more is expected of it.
+// pendingLimit is how long a delivery may be pending before its resource is rechecked. openLimit is how long until its row is no
+// longer expected to change.
 const (
-	pendingFor = 2 * time.Minute
-	openFor    = time.Hour
+	pendingLimit = 2 * time.Minute
+	openLimit    = time.Hour
 )
 
-// A pastDelivery identifies a row of the history: rows have no id.
-type pastDelivery struct {
-	created     time.Time // zero where it cannot be read
+// A historyRow identifies a row of the delivery history: rows have no id.
+type historyRow struct {
+	created     time.Time // zero where it cannot be parsed
 	source, typ string
 }
 
-// A deliveryHistory looks for deliveries of the bridge's own rule that did not arrive, and has what they were of asked for
-// again. It remembers how far it has read. All of its state belongs to the goroutine of its chore.
+// A deliveryHistory reads the delivery history of the bridge's own rule, and has the resources of deliveries that did not arrive
+// rechecked. A row is open while its status may change, and settled after that. All state is owned by the task's goroutine.
 type deliveryHistory struct {
 	*scope
 	rule     string
 	notes    jetstream.KeyValue
 	rechecks *recheckQueue
 
-	loaded   bool                    // what was settled is known
-	offset   int                     // of the page that the next reading begins with: all rows before it are settled
-	settled  time.Time               // rows created before are read no more; it is noted, so that it counts through restarts
-	lookedUp map[pastDelivery]string // the status of each row when it was last looked up
-	met      map[pastDelivery]bool   // rows without a time that this reading met
-	reverse  bool                    // the newest rows come first
+	cursorLoaded bool                  // cursor was read from the bucket
+	offset       int                   // of the page that the next reading starts with: all rows before it are settled
+	cursor       time.Time             // rows that were created before it are settled and skipped; stored in the bucket
+	handled      map[historyRow]string // the status with which a lost delivery was last counted
+	undated      map[historyRow]bool   // rows without a time that this reading has found
+	newestFirst  bool                  // the order of the rows
 
-	sent, unsent time.Time // when the newest delivery was made that arrived, and that did not; zero: none was seen
+	sent, unsent time.Time // when the newest delivery was created that arrived, and that did not; zero: none
 }
 
 func newDeliveryHistory(s *scope, rule string, notes jetstream.KeyValue, rechecks *recheckQueue) *deliveryHistory {
-	return &deliveryHistory{scope: s, rule: rule, notes: notes, rechecks: rechecks, lookedUp: map[pastDelivery]string{}}
+	return &deliveryHistory{scope: s, rule: rule, notes: notes, rechecks: rechecks, handled: map[historyRow]string{}}
 }
 
-// look is one run of the chore: it reads what is new, from where the last run, or the bridge before a restart, ended.
-func (h *deliveryHistory) look(ctx context.Context) error {
-	if !h.loaded {
-		settled, err := h.loadSettled(ctx)
+// run is one run of the task: it reads the rows that are new since the last run, which may have been another bridge's.
+func (h *deliveryHistory) run(ctx context.Context) error {
+	if !h.cursorLoaded {
+		cursor, err := h.loadCursor(ctx)
 		if err != nil {
 			return err
 		}
-		h.settled, h.loaded = settled, true
+		h.cursor, h.cursorLoaded = cursor, true
 	}
 	return h.read(ctx)
 }
 
-// How far back rows are read. What was lost longer ago, the first sweep has shown.
+// Limits of a reading. What was lost before the window, a full sweep has found.
 const (
-	readBack   = 24 * time.Hour
-	rowOverlap = 5 * time.Minute // rows need not appear in the order of their creation
+	historyWindow = 24 * time.Hour
+	rowOverlap    = 5 * time.Minute // rows need not appear in the order of their creation
 )
 
-// settle moves settled forward after a reading: up to the oldest row that may still change (zero: there is none). It says
-// whether rows that were looked up are settled now, which is worth noting in the bucket.
-func (h *deliveryHistory) settle(now, oldestOpen time.Time) (looked bool) {
+// advanceCursor moves the cursor after a reading, up to the oldest open row (zero: none). It reports whether lost deliveries are
+// behind the cursor now: then it must be stored, or a restart would count them again.
+func (h *deliveryHistory) advanceCursor(now, oldestOpen time.Time) (removed bool) {
 	to := now.Add(-rowOverlap)
 	if !oldestOpen.IsZero() && oldestOpen.Before(to) {
-		to = later(oldestOpen, now.Add(-readBack))
+		to = latest(oldestOpen, now.Add(-historyWindow))
 	}
-	h.settled = later(h.settled, to)
-	for row := range h.lookedUp {
+	h.cursor = latest(h.cursor, to)
+	for row := range h.handled {
 		switch {
 		case row.created.IsZero():
-			if !h.met[row] { // nothing else tells that it is settled
-				delete(h.lookedUp, row)
+			if !h.undated[row] { // no longer in the history
+				delete(h.handled, row)
 			}
-		case row.created.Before(h.settled):
-			delete(h.lookedUp, row)
-			looked = true
+		case row.created.Before(h.cursor):
+			delete(h.handled, row)
+			removed = true
 		}
 	}
-	return looked
+	return removed
 }
 
-// firstAndLast returns when the first and the last row of a page were created, of those that tell it.
+// firstAndLast returns when the first and the last row of a page were created, without the rows that have no time.
 func firstAndLast(rows []mkio.PastDelivery) (first, last time.Time) {
 	for _, d := range rows {
 		if d.Created.IsZero() {
@@ -98,55 +98,55 @@ func firstAndLast(rows []mkio.PastDelivery) (first, last time.Time) {
 	return first, last
 }
 
-// A reading is one walk through the history.
+// A reading is one walk through the pages of the history.
 type reading struct {
-	now        time.Time // on MK.IO's clock, when it began
-	beyond     bool      // there was nothing at the offset
-	oldestOpen time.Time // when the oldest row was created that may still change; zero: there is none
-	unsettled  int       // offset of the first page with such a row; -1: there is none
-	last       int       // offset of the last page
+	now           time.Time // on MK.IO's clock, when it began
+	pastEnd       bool      // the history has no rows at the offset
+	oldestOpen    time.Time // when the oldest open row was created; zero: there is none
+	firstOpenPage int       // offset of the first page with an open row; -1: there is none
+	lastPage      int       // offset of the last page
 }
 
-// read reads what is new. Where new rows are appended it goes on at the first page with a row that
-// was not settled; where they come first it stops at the rows that are settled.
+// read reads the new rows. Where MK.IO appends them, the next reading starts at the first page with an open row; where it puts
+// them first, a reading stops at the settled rows.
 func (h *deliveryHistory) read(ctx context.Context) error {
 	r, err := h.walk(ctx)
 	if err != nil {
 		return err
 	}
-	if r.beyond { // the rule was made anew, or rows have expired
+	if r.pastEnd { // the rule was created again, or rows have expired
 		h.offset = 0
 		if r, err = h.walk(ctx); err != nil {
 			return err
 		}
 	}
 	switch {
-	case h.reverse:
+	case h.newestFirst:
 		h.offset = 0
-	case r.unsettled >= 0:
-		h.offset = r.unsettled
+	case r.firstOpenPage >= 0:
+		h.offset = r.firstOpenPage
 	default:
-		h.offset = r.last
+		h.offset = r.lastPage
 	}
-	if h.settle(r.now, r.oldestOpen) {
-		return h.noteSettled(ctx)
+	if h.advanceCursor(r.now, r.oldestOpen) {
+		return h.storeCursor(ctx)
 	}
 	return nil
 }
 
 // walk reads the pages from the offset on.
 func (h *deliveryHistory) walk(ctx context.Context) (reading, error) {
-	r := reading{unsettled: -1, last: h.offset}
-	h.met = map[pastDelivery]bool{}
-	defer func() { h.metrics.delivered(h.name, h.sent, h.unsent) }() // of the rows that were read, also before a page that failed
+	r := reading{firstOpenPage: -1, lastPage: h.offset}
+	h.undated = map[historyRow]bool{}
+	defer func() { h.metrics.setNewest(h.name, h.sent, h.unsent) }() // also where a page fails: of the rows before it
 	for pages := h.client.History(h.name, h.rule, h.offset); pages.More(); {
 		page, err := pages.NextDeliveries(ctx, mkio.Changes)
 		if err != nil {
 			return r, err
 		}
-		r.last = page.Start
+		r.lastPage = page.Start
 		if r.now.IsZero() {
-			if r.beyond = h.offset > 0 && len(page.Deliveries) == 0; r.beyond {
+			if r.pastEnd = h.offset > 0 && len(page.Deliveries) == 0; r.pastEnd {
 				return r, nil
 			}
 			h.begin(&r, page.Moment)
@@ -161,17 +161,17 @@ func (h *deliveryHistory) walk(ctx context.Context) (reading, error) {
 // begin notes when a reading began.
 func (h *deliveryHistory) begin(r *reading, at mkio.Moment) {
 	r.now = at.From
-	if h.settled.After(r.now) && !at.Stored {
-		h.settled = time.Time{} // MK.IO's clock was set back
+	if h.cursor.After(r.now) && !at.Stored {
+		h.cursor = time.Time{} // MK.IO's clock was set back
 	}
-	h.settled = later(h.settled, r.now.Add(-readBack))
+	h.cursor = latest(h.cursor, r.now.Add(-historyWindow))
 }
 
-// readPage reads the rows of a page, and says whether all behind them is settled.
+// readPage reads the rows of a page. It reports whether all rows behind the page are settled.
 func (h *deliveryHistory) readPage(r *reading, page mkio.HistoryPage) (end bool) {
 	from, until := firstAndLast(page.Deliveries)
 	if from.After(until) {
-		h.reverse = true
+		h.newestFirst = true
 	}
 	for _, d := range page.Deliveries {
 		if !h.readRow(d, page.Moment.From) {
@@ -180,38 +180,38 @@ func (h *deliveryHistory) readPage(r *reading, page mkio.HistoryPage) (end bool)
 		if r.oldestOpen.IsZero() || d.Created.Before(r.oldestOpen) {
 			r.oldestOpen = d.Created
 		}
-		if r.unsettled < 0 {
-			r.unsettled = page.Start
+		if r.firstOpenPage < 0 {
+			r.firstOpenPage = page.Start
 		}
 	}
-	return h.reverse && !until.IsZero() && until.Before(h.settled)
+	return h.newestFirst && !until.IsZero() && until.Before(h.cursor)
 }
 
-// readRow has the resource of a delivery that did not arrive rechecked, once, and says whether the row may still change.
-func (h *deliveryHistory) readRow(d mkio.PastDelivery, now time.Time) (pending bool) {
+// readRow counts a delivery that did not arrive, and has its resource rechecked once. It reports whether the row is open.
+func (h *deliveryHistory) readRow(d mkio.PastDelivery, now time.Time) (open bool) {
 	switch d.Status {
 	case mkio.StatusSent:
-		h.sent = later(h.sent, d.Created)
+		h.sent = latest(h.sent, d.Created)
 	case mkio.StatusFailed, mkio.StatusRetrying:
-		h.unsent = later(h.unsent, d.Created)
+		h.unsent = latest(h.unsent, d.Created)
 	}
-	row := pastDelivery{d.Created, d.Source, d.Type}
+	row := historyRow{d.Created, d.Source, d.Type}
 	if d.Created.IsZero() {
-		h.met[row] = true
-	} else if d.Created.Before(h.settled) {
+		h.undated[row] = true
+	} else if d.Created.Before(h.cursor) {
 		return false
 	}
-	open := d.Status == mkio.StatusPending || d.Status == mkio.StatusRetrying
-	lost := d.Status == mkio.StatusFailed || d.Status == mkio.StatusRetrying || open && now.Sub(d.Created) > pendingFor
-	pending = open && now.Sub(d.Created) < openFor
-	if !lost || h.lookedUp[row] == d.Status {
-		return pending
+	pending := d.Status == mkio.StatusPending || d.Status == mkio.StatusRetrying
+	lost := d.Status == mkio.StatusFailed || d.Status == mkio.StatusRetrying || pending && now.Sub(d.Created) > pendingLimit
+	open = pending && now.Sub(d.Created) < openLimit
+	if !lost || h.handled[row] == d.Status {
+		return open
 	}
-	first := h.lookedUp[row] == ""
-	h.lookedUp[row] = d.Status
+	first := h.handled[row] == ""
+	h.handled[row] = d.Status
 	h.metrics.history.WithLabelValues(h.name, d.Status).Inc()
 	if key, ok := d.Key(); first && ok && key.Kind != lifecycle.ChannelInstance {
 		h.rechecks.add(key, lifecycle.History)
 	}
-	return pending
+	return open
 }

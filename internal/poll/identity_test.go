@@ -15,8 +15,8 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// jobsOf makes so many jobs of a name in a simulated MK.IO.
-func (w *world) jobsOf(m *mkiofake.MKIO, name string, count int) (keys []lifecycle.Key) {
+// createNamedJobs creates count jobs name-0, name-1, … in a simulated MK.IO.
+func (w *world) createNamedJobs(m *mkiofake.MKIO, name string, count int) (keys []lifecycle.Key) {
 	for i := range count {
 		key := w.key(lifecycle.Job, "t", fmt.Sprintf("%s-%d", name, i))
 		m.Create(key, "Finished")
@@ -25,22 +25,22 @@ func (w *world) jobsOf(m *mkiofake.MKIO, name string, count int) (keys []lifecyc
 	return keys
 }
 
-// another is a second MK.IO with a project of the same name, another id and other resources; shared is a name that both have.
-func (w *world) another(shared ...lifecycle.Key) *mkiofake.MKIO {
+// otherMKIO returns a second MK.IO with a project of the same name and other resources. The shared ones exist in both.
+func (w *world) otherMKIO(shared ...lifecycle.Key) *mkiofake.MKIO {
 	m := mkiofake.New(mkiofake.Config{Seed: 99, Projects: []string{project}, Start: time.Now()})
-	w.jobsOf(m, "other", 5)
+	w.createNamedJobs(m, "other", 5)
 	for _, key := range shared {
 		m.Create(key, "Finished")
 	}
 	return m
 }
 
-// lead has all requests answered by an MK.IO whose project has an id; "": its own.
-func (w *world) lead(to http.RoundTripper, id string) {
-	w.way.set(func(way *way) {
-		way.to, way.spoil = to, nil
+// routeTo sends all requests to an MK.IO. If id is not empty, its project has that id.
+func (w *world) routeTo(to http.RoundTripper, id string) {
+	w.transport.set(func(tr *transport) {
+		tr.next, tr.editRecord = to, nil
 		if id != "" {
-			way.spoil = func(path string, row map[string]any) {
+			tr.editRecord = func(path string, row map[string]any) {
 				if path == "/api/v1/projects" || path == "/api/v1/projects/"+project {
 					row["metadata"].(map[string]any)["id"] = id
 				}
@@ -49,7 +49,7 @@ func (w *world) lead(to http.RoundTripper, id string) {
 	})
 }
 
-// deleted counts the resources that the log has as Deleted.
+// deleted counts the Deleted events.
 func (w *world) deleted() (count int) {
 	w.t.Helper()
 	for _, events := range w.events() {
@@ -62,7 +62,7 @@ func (w *world) deleted() (count int) {
 	return count
 }
 
-// wantDeleted checks how many resources the log has as Deleted.
+// wantDeleted checks the number of Deleted events.
 func (w *world) wantDeleted(want int) {
 	w.t.Helper()
 	if got := w.deleted(); got != want {
@@ -70,7 +70,7 @@ func (w *world) wantDeleted(want int) {
 	}
 }
 
-// notes is the bridge's bucket.
+// notes returns the bucket that bridges share.
 func (w *world) notes() jetstream.KeyValue {
 	w.t.Helper()
 	notes, err := w.js.KeyValue(w.t.Context(), names.NotesBucket())
@@ -80,7 +80,7 @@ func (w *world) notes() jetstream.KeyValue {
 	return notes
 }
 
-// identity is what the bucket has of the log's MK.IO.
+// identity returns the stored identity of the log's MK.IO.
 func (w *world) identity() identity.Note {
 	w.t.Helper()
 	note, err := identity.NewStore(w.notes()).Read(w.t.Context())
@@ -90,7 +90,7 @@ func (w *world) identity() identity.Note {
 	return note
 }
 
-// gauge reads a gauge of the project.
+// gauge returns the value of a gauge; -1: it is not exported.
 func (b *bridge) gauge(t *testing.T, name string) float64 {
 	t.Helper()
 	families, err := b.metrics.Gather()
@@ -121,7 +121,7 @@ const (
 
 func TestTheFirstStartRecordsTheProject(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 3)
+		jobs := w.createNamedJobs(w.mkio, "ours", 3)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		if note := w.identity(); note.Address != "https://app.mk.io" || note.Projects[project] == "" {
@@ -131,19 +131,19 @@ func TestTheFirstStartRecordsTheProject(t *testing.T) {
 		b.wantGauge(t, unknownGauge, 0)
 		w.mkio.Delete(jobs[0])
 		time.Sleep(2 * sweep)
-		w.want(jobs[0], "Finished", "Deleted")
+		w.wantStates(jobs[0], "Finished", "Deleted")
 	})
 }
 
-// A project of the same name with another id is not polled: not at a start, and not when it is made anew while polling goes on.
+// A project of the same name with another id is not polled, whether it appears before the start or while polling runs.
 func TestAnotherProjectOfTheNameDeletesNothing(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
-		other := w.another(jobs[3], jobs[4])
-		w.lead(other, "another-id")
-		time.Sleep(2 * sweep) // what is new in the list may be seen before the project is compared
+		other := w.otherMKIO(jobs[3], jobs[4])
+		w.routeTo(other, "another-id")
+		time.Sleep(2 * sweep) // new rows may be recorded before the identity is checked
 		recorded := len(w.events())
 		time.Sleep(2 * full)
 		b.wantGauge(t, refusedGauge, 1)
@@ -155,81 +155,81 @@ func TestAnotherProjectOfTheNameDeletesNothing(t *testing.T) {
 		b.wantGauge(t, refusedGauge, 1)
 		w.wantDeleted(0)
 		if now := len(w.events()); now != recorded {
-			t.Errorf("%d resources are recorded, %d were", now, recorded)
+			t.Errorf("%d resources are recorded, want %d", now, recorded)
 		}
-		if n := strings.Count(w.logs.String(), "the project is not polled"); n != 2 {
-			t.Errorf("that was said %d times in two runs", n)
+		if n := strings.Count(w.logs.String(), "project not polled"); n != 2 {
+			t.Errorf("logged %d times in two runs, want 2", n)
 		}
 
-		w.lead(w.mkio, "")
-		fresh := w.jobsOf(w.mkio, "fresh", 1)
+		w.routeTo(w.mkio, "")
+		fresh := w.createNamedJobs(w.mkio, "fresh", 1)
 		w.mkio.Delete(jobs[0])
 		time.Sleep(3 * sweep)
 		b.wantGauge(t, refusedGauge, 0)
-		w.want(fresh[0], "Finished")
-		w.want(jobs[0], "Finished", "Deleted")
+		w.wantStates(fresh[0], "Finished")
+		w.wantStates(jobs[0], "Finished", "Deleted")
 	})
 }
 
-func TestAnAdoptedProjectIsTheLogsFromThenOn(t *testing.T) {
+func TestAnAdoptedProjectBecomesTheLogsOwn(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		b.stop()
-		w.lead(w.another(jobs[3]), "another-id")
+		w.routeTo(w.otherMKIO(jobs[3]), "another-id")
 		w.adopt = true
 		b = w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		w.wantDeleted(30) // of which one has another life
-		w.want(jobs[3], "Finished", "Deleted", "Finished")
+		w.wantStates(jobs[3], "Finished", "Deleted", "Finished")
 		if id := w.identity().Projects[project]; id != "another-id" {
 			t.Errorf("recorded: %s", id)
 		}
-		w.lead(w.mkio, "") // what answers later is compared with what was adopted
+		w.routeTo(w.mkio, "") // later responses are compared with the adopted project
 		time.Sleep(2 * sweep)
 		b.wantGauge(t, refusedGauge, 1)
 	})
 }
 
-// With no note and nothing that is recorded, what answers may be anything. What it has itself is recorded, and does not make
+// Without a stored identity and without a recorded life, the project may be any. Its own resources are recorded, but do not make
 // it the log's own.
 func TestDeletionsWaitWhileTheProjectIsUnknown(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		b.stop()
 		if err := w.notes().Purge(w.t.Context(), "identity"); err != nil {
 			t.Fatal(err)
 		}
-		other := w.another(jobs[3])
-		w.lead(other, "another-id")
-		for range 2 { // a restart tells nothing new
+		other := w.otherMKIO(jobs[3])
+		w.routeTo(other, "another-id")
+		for range 2 { // a restart changes nothing
 			b = w.start(lifecycle.Job)
 			time.Sleep(2 * full)
 			b.wantGauge(t, unknownGauge, 1)
 			w.wantDeleted(0)
-			w.want(w.key(lifecycle.Job, "t", "other-1"), "Finished")
-			w.want(jobs[3], "Finished")
+			w.wantStates(w.key(lifecycle.Job, "t", "other-1"), "Finished")
+			w.wantStates(jobs[3], "Finished")
 			b.stop()
 		}
-		if n := strings.Count(w.logs.String(), "the identity of the project is unknown"); n != 2 {
-			t.Errorf("that was said %d times in two runs", n)
+		if n := strings.Count(w.logs.String(), "project identity unknown"); n != 2 {
+			t.Errorf("logged %d times in two runs, want 2", n)
 		}
 
-		w.lead(w.mkio, "") // and it was another MK.IO indeed
+		w.routeTo(w.mkio, "") // the other was not the log's own
 		b = w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		b.wantGauge(t, unknownGauge, 0)
-		w.converged()
+		w.wantConverged()
 	})
 }
 
-// Other lives and missing resources are found, and nothing that tells whether they are the log's.
-func TestWhatWaitedIsRecordedWhenTheProjectIsAdopted(t *testing.T) {
+// Nothing shows whether the other lives and missing resources are the log's own, until the operator adopts the project.
+func TestWaitingDeletionsAreRecordedOnceTheProjectIsAdopted(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		asset := w.key(lifecycle.Asset, "master")
 		w.mkio.Create(asset, "Ready")
 		b := w.start(lifecycle.Job, lifecycle.Asset)
@@ -248,56 +248,56 @@ func TestWhatWaitedIsRecordedWhenTheProjectIsAdopted(t *testing.T) {
 		time.Sleep(2 * sweep)
 		w.wantDeleted(0)
 		b.stop()
-		w.adopt = true // nothing else can tell
+		w.adopt = true
 		w.start(lifecycle.Job, lifecycle.Asset)
 		time.Sleep(2 * sweep)
-		w.want(asset, "Ready", "Deleted")
-		w.want(jobs[0], "Finished", "Deleted", "Finished")
-		w.converged()
+		w.wantStates(asset, "Ready", "Deleted")
+		w.wantStates(jobs[0], "Finished", "Deleted", "Finished")
+		w.wantConverged()
 	})
 }
 
-// tokenOf is an API token of an organisation.
+// tokenOf returns an API token of an organisation.
 func tokenOf(organisation string) string {
 	return secret + "." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"organizationId":%q}`, organisation)) + ".x"
 }
 
-// A token that is exchanged for one of another organisation is not used for one request.
+// A token that is exchanged for one of another organisation is never sent.
 func TestATokenOfAnotherOrganisationIsNotUsed(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.SetToken("")
-		w.way.set(func(way *way) { way.token = tokenOf("org-1") })
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		w.transport.set(func(tr *transport) { tr.token = tokenOf("org-1") })
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		if organisation := w.identity().Organisation; organisation != "org-1" {
 			t.Errorf("recorded: %q", organisation)
 		}
-		asked := 0
-		other := w.another()
-		w.way.set(func(way *way) {
-			way.token = tokenOf("org-2")
-			way.to = roundTrip(func(r *http.Request) (*http.Response, error) {
+		sent := 0
+		other := w.otherMKIO()
+		w.transport.set(func(tr *transport) {
+			tr.token = tokenOf("org-2")
+			tr.next = roundTrip(func(r *http.Request) (*http.Response, error) {
 				if !strings.Contains(r.Header.Get("Authorization"), tokenOf("org-2")) {
-					return w.mkio.RoundTrip(r) // under way when the token was exchanged
+					return w.mkio.RoundTrip(r) // sent before the token was exchanged
 				}
-				asked++
+				sent++
 				return other.RoundTrip(r)
 			})
 		})
 		time.Sleep(2 * full)
 		w.wantDeleted(0)
 		b.wantGauge(t, refusedGauge, 1)
-		if asked > 0 {
-			t.Errorf("the token of another organisation was sent %d times", asked)
+		if sent > 0 {
+			t.Errorf("the token of another organisation was sent %d times", sent)
 		}
 		w.mkio.Delete(jobs[0])
-		w.way.set(func(way *way) { way.token, way.to = tokenOf("ORG-1"), w.mkio })
+		w.transport.set(func(tr *transport) { tr.token, tr.next = tokenOf("ORG-1"), w.mkio })
 		time.Sleep(3 * sweep)
 		b.wantGauge(t, refusedGauge, 0)
-		w.want(jobs[0], "Finished", "Deleted")
-		if n := strings.Count(w.logs.String(), "the project is not polled"); n != 1 {
-			t.Errorf("that was said %d times", n)
+		w.wantStates(jobs[0], "Finished", "Deleted")
+		if n := strings.Count(w.logs.String(), "project not polled"); n != 1 {
+			t.Errorf("logged %d times, want once", n)
 		}
 	})
 }
@@ -306,18 +306,18 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A token that may not see the project tells no id: address and organisation have to do.
-func TestWhereTheProjectIsOutOfSightTheOrganisationTells(t *testing.T) {
+// With a token that may not read the project, its id is not known: address and organisation identify it.
+func TestWithoutAProjectIDTheOrganisationIdentifies(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
-		w.way.set(func(way *way) {
-			way.instead = func(path string) (int, string) {
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
+		w.transport.set(func(tr *transport) {
+			tr.override = func(path string) (int, string) {
 				if path == "/api/v1/projects/"+project {
 					return 403, "{}"
 				}
 				return 0, ""
 			}
-			way.spoil = func(path string, row map[string]any) {
+			tr.editRecord = func(path string, row map[string]any) {
 				if path == "/api/v1/projects" {
 					delete(row["metadata"].(map[string]any), "id")
 				}
@@ -327,27 +327,27 @@ func TestWhereTheProjectIsOutOfSightTheOrganisationTells(t *testing.T) {
 		time.Sleep(2 * sweep)
 		w.mkio.Delete(jobs[0])
 		time.Sleep(2 * sweep)
-		w.want(jobs[0], "Finished", "Deleted")
+		w.wantStates(jobs[0], "Finished", "Deleted")
 		b.wantGauge(t, unknownGauge, 0)
 		if id, ok := w.identity().Projects[project]; !ok || id != "" {
 			t.Errorf("recorded: %q, %t", id, ok)
 		}
-		w.lead(w.mkio, "") // now it tells one
-		w.way.set(func(way *way) { way.instead = nil })
+		w.routeTo(w.mkio, "") // now the id can be read
+		w.transport.set(func(tr *transport) { tr.override = nil })
 		time.Sleep(2 * sweep)
 		w.mkio.Delete(jobs[1])
 		time.Sleep(2 * sweep)
-		w.want(jobs[1], "Finished", "Deleted")
+		w.wantStates(jobs[1], "Finished", "Deleted")
 		if w.identity().Projects[project] == "" {
 			t.Error("the id is not recorded")
 		}
 	})
 }
 
-// Two bridges on one NATS: one has adopted another MK.IO, and the other ends polling the former.
-func TestABridgeOfTheFormerMKIOEndsPolling(t *testing.T) {
+// Of two bridges on one NATS, one has adopted another MK.IO. The other must stop polling the former.
+func TestABridgeOfTheFormerMKIOStopsPolling(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		_, _, err := identity.NewStore(w.notes()).Change(w.t.Context(), func(n identity.Note) (identity.Note, error) {
@@ -363,12 +363,12 @@ func TestABridgeOfTheFormerMKIOEndsPolling(t *testing.T) {
 	})
 }
 
-// A project that does not answer holds up no list of it; only nothing of it is Deleted.
-func TestAProjectThatDoesNotAnswerIsPolled(t *testing.T) {
+// The lists of a project that does not respond are polled, but no deletion is recorded.
+func TestAProjectThatDoesNotRespondIsPolled(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 30)
-		w.way.set(func(way *way) {
-			way.instead = func(path string) (int, string) {
+		jobs := w.createNamedJobs(w.mkio, "ours", 30)
+		w.transport.set(func(tr *transport) {
+			tr.override = func(path string) (int, string) {
 				if path == "/api/v1/projects/"+project {
 					return 500, "{}"
 				}
@@ -377,12 +377,12 @@ func TestAProjectThatDoesNotAnswerIsPolled(t *testing.T) {
 		})
 		w.start(lifecycle.Job)
 		time.Sleep(5 * sweep)
-		w.want(jobs[1], "Finished")
+		w.wantStates(jobs[1], "Finished")
 		w.mkio.Delete(jobs[0])
 		time.Sleep(full)
 		w.wantDeleted(0)
-		w.way.set(func(way *way) { way.instead = nil })
+		w.transport.set(func(tr *transport) { tr.override = nil })
 		time.Sleep(full)
-		w.want(jobs[0], "Finished", "Deleted")
+		w.wantStates(jobs[0], "Finished", "Deleted")
 	})
 }

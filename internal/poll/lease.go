@@ -12,101 +12,102 @@ import (
 	"mkio-bridge/internal/pause"
 )
 
-// hold polls a project whenever this bridge holds its lease, until the context ends.
-func (p *Poller) hold(ctx context.Context, name string) {
-	ttl, err := p.leaseTime(ctx)
+// pollWhenLeased polls a project whenever this bridge holds its lease, until the context ends.
+func (p *Poller) pollWhenLeased(ctx context.Context, name string) {
+	ttl, err := p.leaseTTL(ctx)
 	for err != nil {
-		p.Logger.Warn("the bucket of leases cannot be read; it is tried again", "project", name, "error", err)
+		p.Logger.Warn("lease bucket cannot be read; retrying", "project", name, "error", err)
 		if pause.For(ctx, p.Sweep) != nil {
 			return
 		}
-		ttl, err = p.leaseTime(ctx)
+		ttl, err = p.leaseTTL(ctx)
 	}
 	l := lease{bucket: p.Leases, key: event.NameToken(name), ttl: ttl}
 	for ctx.Err() == nil {
-		if err := l.take(ctx); err == nil {
-			p.Logger.Info("polling", "project", name)
-			p.pollWhile(ctx, name, &l)
-			p.Logger.Info("polling ends", "project", name)
+		if err := l.acquire(ctx); err == nil {
+			p.Logger.Info("polling started", "project", name)
+			p.pollUntilLost(ctx, name, &l)
+			p.Logger.Info("polling ended", "project", name)
 			continue
 		}
-		if pause.For(ctx, min(ttl/3, takeEvery)) != nil {
+		if pause.For(ctx, min(ttl/3, acquireInterval)) != nil {
 			return
 		}
 	}
 }
 
-// takeEvery is the longest pause between two tries to take a lease that another holds.
-const takeEvery = 2 * time.Second
+// acquireInterval is the longest time between two attempts to acquire a lease that another bridge holds.
+const acquireInterval = 2 * time.Second
 
-func (p *Poller) leaseTime(ctx context.Context) (time.Duration, error) {
+// leaseTTL returns the time after which a lease that is not renewed expires.
+func (p *Poller) leaseTTL(ctx context.Context) (time.Duration, error) {
 	status, err := p.Leases.Status(ctx)
 	if err != nil {
 		return 0, err
 	}
 	if status.TTL() <= 0 {
-		return 0, fmt.Errorf("entries of bucket %s never end: a lease of a bridge that died would be held for ever", status.Bucket())
+		return 0, fmt.Errorf("bucket %s has no TTL: the lease of a bridge that died would never expire", status.Bucket())
 	}
 	return status.TTL(), nil
 }
 
-// pollWhile polls a project as long as the lease is held.
-func (p *Poller) pollWhile(ctx context.Context, name string, l *lease) {
+// pollUntilLost polls a project until the lease is lost or the context ends, and then releases the lease.
+func (p *Poller) pollUntilLost(ctx context.Context, name string, l *lease) {
 	held, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		l.keep(held)
+		l.renewUntilLost(held)
 		stop()
 	}()
 	project := newProject(p, name)
-	p.enter(project)
+	p.addProject(project)
 	project.run(held)
-	p.leave(project)
+	p.removeProject(project)
 	stop()
 	<-done
-	l.giveUp()
+	l.release()
 }
 
-// A lease is a key that one bridge creates and renews. It ends by itself a while after the last renewal.
+// A lease is a key that one bridge creates and renews. It expires a TTL after the last renewal.
 type lease struct {
 	bucket   jetstream.KeyValue
 	key      string
 	ttl      time.Duration
 	revision uint64
-	until    time.Time // held until then, by our own clock
+	until    time.Time // held until then, on the local clock
 }
 
-// take gets the lease if nobody holds it.
-func (l *lease) take(ctx context.Context) error {
-	asked := time.Now()
+// acquire creates the lease. It returns an error if another bridge holds it.
+func (l *lease) acquire(ctx context.Context) error {
+	sent := time.Now()
 	revision, err := l.bucket.Create(ctx, l.key, nil)
 	if err != nil {
 		return err
 	}
-	l.revision, l.until = revision, asked.Add(l.ttl)
+	l.revision, l.until = revision, sent.Add(l.ttl)
 	return nil
 }
 
-// keep renews the lease until the context ends or somebody else has it.
-func (l *lease) keep(ctx context.Context) {
+// renewUntilLost renews the lease until the context ends or the lease is lost.
+func (l *lease) renewUntilLost(ctx context.Context) {
 	for pause.For(ctx, l.ttl/3) == nil {
-		asked := time.Now()
+		sent := time.Now()
 		renewing, cancel := context.WithDeadline(ctx, l.until)
 		revision, err := l.bucket.Update(renewing, l.key, nil, l.revision)
 		cancel()
 		switch {
 		case err == nil:
-			l.revision, l.until = revision, asked.Add(l.ttl)
+			l.revision, l.until = revision, sent.Add(l.ttl)
 		case errors.Is(err, jetstream.ErrKeyRevisionMismatch) || !time.Now().Before(l.until):
 			return
 		}
 	}
 }
 
-// giveUp lets the next bridge take over at once.
-func (l *lease) giveUp() {
+// release deletes the lease, so that another bridge can acquire it at once.
+func (l *lease) release() {
 	ctx, cancel := context.WithTimeout(context.Background(), l.ttl/3)
 	defer cancel()
-	_ = l.bucket.Delete(ctx, l.key, jetstream.LastRevision(l.revision)) // else it ends by itself
+	_ = l.bucket.Delete(ctx, l.key, jetstream.LastRevision(l.revision)) // after an error it expires
 }

@@ -10,7 +10,7 @@ import (
 	"mkio-bridge/internal/brokertest"
 )
 
-// ttl is of real time: in a bubble of testing/synctest the server ends entries by a clock outside of it.
+// ttl is real time: in a bubble of testing/synctest the server expires keys by a clock outside of the bubble.
 const ttl = time.Second
 
 func leaseBucket(t *testing.T) jetstream.KeyValue {
@@ -23,74 +23,74 @@ func leaseBucket(t *testing.T) jetstream.KeyValue {
 	return bucket
 }
 
-func TestALeaseIsHeldByOne(t *testing.T) {
+func TestALeaseHasOneHolder(t *testing.T) {
 	bucket := leaseBucket(t)
 	a, b := lease{bucket: bucket, key: "p", ttl: ttl}, lease{bucket: bucket, key: "p", ttl: ttl}
-	if err := a.take(t.Context()); err != nil {
+	if err := a.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, die := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); a.keep(ctx) }()
+	go func() { defer close(done); a.renewUntilLost(ctx) }()
 	watcher, err := bucket.Watch(t.Context(), "p", jetstream.UpdatesOnly())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 6 { // twice its time
+	for range 6 { // twice the TTL
 		<-watcher.Updates()
-		if err := b.take(t.Context()); err == nil {
-			t.Fatal("two hold the lease")
+		if err := b.acquire(t.Context()); err == nil {
+			t.Fatal("the lease has two holders")
 		}
 	}
-	die() // and gives up nothing
+	die() // without releasing the lease
 	<-done
-	for b.take(t.Context()) != nil {
+	for b.acquire(t.Context()) != nil {
 		time.Sleep(ttl / 10)
 	}
 	if time.Now().Before(a.until) {
-		t.Errorf("the lease was taken while it was held until %s", a.until)
+		t.Errorf("the lease was acquired while it was held until %s", a.until)
 	}
 }
 
-func TestALeaseThatIsGivenUpIsFreeAtOnce(t *testing.T) {
+func TestAReleasedLeaseIsFreeAtOnce(t *testing.T) {
 	bucket := leaseBucket(t)
 	a, b := lease{bucket: bucket, key: "p", ttl: ttl}, lease{bucket: bucket, key: "p", ttl: ttl}
-	if err := a.take(t.Context()); err != nil {
+	if err := a.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a.giveUp()
-	if err := b.take(t.Context()); err != nil {
-		t.Errorf("take: %v", err)
+	a.release()
+	if err := b.acquire(t.Context()); err != nil {
+		t.Errorf("acquire: %v", err)
 	}
-	a.giveUp() // of a lease that another holds now
+	a.release() // the lease has another holder now
 	c := lease{bucket: bucket, key: "p", ttl: ttl}
-	if err := c.take(t.Context()); err == nil {
-		t.Error("who lost a lease gave up another's")
+	if err := c.acquire(t.Context()); err == nil {
+		t.Error("a bridge that lost its lease released the lease of another")
 	}
 }
 
-func TestWhoLostTheLeaseStops(t *testing.T) {
+func TestRenewingStopsWhenTheLeaseIsLost(t *testing.T) {
 	bucket := leaseBucket(t)
 	a := lease{bucket: bucket, key: "p", ttl: ttl}
-	if err := a.take(t.Context()); err != nil {
+	if err := a.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := bucket.PutString(t.Context(), "p", "another"); err != nil {
 		t.Fatal(err)
 	}
-	a.keep(t.Context()) // or the test never ends
+	a.renewUntilLost(t.Context()) // otherwise the test does not end
 }
 
-// A lease that another bridge took ends at once, and not only when its time is over.
-func TestALostLeaseIsNoticed(t *testing.T) {
+// A bridge notices that another holds its lease before the lease would have expired.
+func TestALostLeaseIsNoticedBeforeItExpires(t *testing.T) {
 	bucket := leaseBucket(t)
 	l := lease{bucket: bucket, key: "p", ttl: ttl}
-	if err := l.take(t.Context()); err != nil {
+	if err := l.acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	l.until = l.until.Add(time.Hour)
 	if _, err := bucket.PutString(t.Context(), "p", "another bridge's"); err != nil {
 		t.Fatal(err)
 	}
-	l.keep(t.Context()) // would go on until then
+	l.renewUntilLost(t.Context()) // otherwise it would renew until then
 }

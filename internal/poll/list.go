@@ -9,67 +9,67 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// An errand is one of the three ways to ask for a list: an active poll, a delta sweep or a full sweep. Its string is in logs
-// and names of spans.
-type errand uint8
+// A pollMode is one of the three ways to poll a list. Its string is in logs and in the names of spans.
+type pollMode uint8
 
 const (
-	looking  errand = iota // active poll: at its resources in motion
-	changes                // delta sweep: what changed
-	sweeping               // full sweep: all of it
-	errands                // how many there are
+	modeActive pollMode = iota // active poll: the resources in motion
+	modeDelta                  // delta sweep: what changed since the last one
+	modeFull                   // full sweep: every resource
+	pollModes                  // how many modes there are
 )
 
-func (e errand) String() string { return [...]string{"look", "changes", "sweep"}[e] }
+func (m pollMode) String() string { return [...]string{"look", "changes", "sweep"}[m] }
 
-// A list is one list of MK.IO's, with its schedule and its progress, each of which guards itself.
+// A list is one list of MK.IO, with its schedule and its progress. Each of the two has its own lock.
 type list struct {
 	mkio.List
 	schedule schedule
 	progress progress
 }
 
-// below says whether the list is one of what lies below a parent.
-func (l *list) below() bool { return l.Parent != lifecycle.Key{} }
+// hasParent reports whether the resources of the list lie below a parent.
+func (l *list) hasParent() bool { return l.Parent != lifecycle.Key{} }
 
-// has says whether a resource lies on the list.
+// has reports whether a resource belongs to the list.
 func (l *list) has(key lifecycle.Key) bool {
 	parent, _ := mkio.ParentOf(key)
 	return parent == l.Parent && slices.Contains(l.Kinds, key.Kind)
 }
 
-// hasParentsOf says whether resources of a kind lie below those of the list.
-func (l *list) hasParentsOf(child lifecycle.Kind) bool {
+// containsParentsOf reports whether resources of a kind lie below those of the list.
+func (l *list) containsParentsOf(child lifecycle.Kind) bool {
 	return slices.Contains(mkio.ChildKinds(l.Kinds), child)
 }
 
-// finish notes a sweep that got to its end, and says when the next is due.
-func (l *list) finish(done swept, p pace) {
+// sweepFinished notes a full sweep that reached the end of the list, and schedules the next sweeps.
+func (l *list) sweepFinished(done completedSweep, iv intervals) {
 	changed := l.progress.finish(done)
-	l.schedule.finish(changed, l.Kinds[0] == lifecycle.ScheduledOperation, p, time.Now())
+	l.schedule.sweepFinished(changed, l.Kinds[0] == lifecycle.ScheduledOperation, iv, time.Now())
 }
 
-// forget has the list compared anew.
-func (l *list) forget() {
-	l.schedule.forget()
-	l.progress.forget()
+// reset forgets all comparisons, so that the list is swept at once.
+func (l *list) reset() {
+	l.schedule.reset()
+	l.progress.reset()
 }
 
-// A schedule is when each errand of a list is due, and how the last ones ended. mu guards it; nothing is called under it.
+// A schedule says when the next poll of a list is due in each mode, and how the last ones ended. mu guards it; nothing is called
+// under it.
 type schedule struct {
 	mu sync.Mutex
 	dueTimes
-	failures [errands]int // in a row
-	warned   time.Time    // when it was last said that resources of the list cannot be read
-	idle     int          // sweeps in a row that found nothing new
-	again    bool         // the list is to be swept once more when the sweep under way is over
-	dropped  bool         // the list is no more: nothing begins
+	failures   [pollModes]int // in a row
+	warned     time.Time      // the last warning about resources of the list that cannot be read
+	idleSweeps int            // sweeps in a row that found no change
+	sweepAgain bool           // the list is to be swept once more after the sweep under way
+	retired    bool           // the list's parent is gone: no poll starts any more
 }
 
-// dueTimes are what the scheduler goes by.
+// dueTimes say, for each mode, when the next poll is due and whether one is under way.
 type dueTimes struct {
-	next [errands]time.Time
-	busy [errands]bool
+	next    [pollModes]time.Time
+	running [pollModes]bool
 }
 
 func (s *schedule) due() dueTimes {
@@ -78,101 +78,101 @@ func (s *schedule) due() dueTimes {
 	return s.dueTimes
 }
 
-// begin notes that an errand is under way, and says whether it may be.
-func (s *schedule) begin(e errand) bool {
+// begin notes that a poll starts, and returns false where it must not: the schedule is retired.
+func (s *schedule) begin(m pollMode) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.dropped {
+	if s.retired {
 		return false
 	}
-	s.busy[e] = true
+	s.running[m] = true
 	return true
 }
 
-// drop ends the schedule, unless an errand is under way.
-func (s *schedule) drop() bool {
+// retire ends the schedule, unless a poll is under way, and reports whether it did.
+func (s *schedule) retire() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dropped = s.busy == [errands]bool{}
-	return s.dropped
+	s.retired = s.running == [pollModes]bool{}
+	return s.retired
 }
 
-// abort notes that an errand was ended before it had a result.
-func (s *schedule) abort(e errand) {
+// abort notes that a poll was canceled before it had a result.
+func (s *schedule) abort(m pollMode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.busy[e] = false
+	s.running[m] = false
 }
 
-// succeed notes that an errand had success, and returns how often it had failed before.
-func (s *schedule) succeed(e errand, now time.Time, p pace) (failures int) {
+// succeed notes that a poll succeeded, and returns how often in a row the mode had failed before.
+func (s *schedule) succeed(m pollMode, now time.Time, iv intervals) (failures int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.busy[e] = false
-	failures, s.failures[e] = s.failures[e], 0
-	s.next[looking] = time.Time{} // its resources say when
-	if e == changes {
-		s.next[changes] = now.Add(p.sweep)
+	s.running[m] = false
+	failures, s.failures[m] = s.failures[m], 0
+	s.next[modeActive] = time.Time{} // each motion has its own due time
+	if m == modeDelta {
+		s.next[modeDelta] = now.Add(iv.sweep)
 	}
 	return failures
 }
 
-// fail notes that an errand failed, and returns how often it did in a row and in what time it is due again.
-func (s *schedule) fail(e errand, now time.Time) (failures int, wait time.Duration) {
+// fail notes that a poll failed, and returns how often in a row it did and the backoff.
+func (s *schedule) fail(m pollMode, now time.Time) (failures int, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.busy[e] = false
-	s.failures[e]++
-	wait = retryAfter(s.failures[e])
-	s.next[e] = now.Add(wait)
-	if e == sweeping { // a full sweep of a short list is its delta sweep too
-		s.next[changes] = later(s.next[changes], s.next[e])
+	s.running[m] = false
+	s.failures[m]++
+	wait = backoff(s.failures[m])
+	s.next[m] = now.Add(wait)
+	if m == modeFull { // the full sweep of a short list is its delta sweep too
+		s.next[modeDelta] = latest(s.next[modeDelta], s.next[m])
 	}
-	return s.failures[e], wait
+	return s.failures[m], wait
 }
 
-// finish says when the next sweep is due after one that got to its end. A quiet list, on which changes are rare, is asked for
-// less and less often while its sweeps find nothing.
-func (s *schedule) finish(changed, quiet bool, p pace, now time.Time) {
+// sweepFinished schedules the sweeps that follow a complete one. A quiet list, on which changes are rare, is swept less and less
+// often, down to once every Full, while its sweeps find nothing.
+func (s *schedule) sweepFinished(changed, quiet bool, iv intervals, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.idle++; changed {
-		s.idle = 0
+	if s.idleSweeps++; changed {
+		s.idleSweeps = 0
 	}
-	s.next[sweeping] = now.Add(p.full)
-	if s.again {
-		s.next[sweeping], s.again = now, false
+	s.next[modeFull] = now.Add(iv.full)
+	if s.sweepAgain {
+		s.next[modeFull], s.sweepAgain = now, false
 	}
-	s.next[changes] = now.Add(p.sweep)
+	s.next[modeDelta] = now.Add(iv.sweep)
 	if quiet {
-		s.next[changes] = now.Add(min(p.sweep<<min(s.idle, 10), p.full))
+		s.next[modeDelta] = now.Add(min(iv.sweep<<min(s.idleSweeps, 10), iv.full))
 	}
 }
 
-// soon brings an errand forward.
-func (s *schedule) soon(e errand, at time.Time) {
+// bringForward has the next poll in a mode due no later than at.
+func (s *schedule) bringForward(m pollMode, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.next[e] = earlier(s.next[e], at)
+	s.next[m] = earliest(s.next[m], at)
 }
 
-// awaken brings the delta sweep of a list forward, and asks for a quiet list as often as for others again.
-func (s *schedule) awaken(at time.Time) {
+// resumeDeltas has the next delta sweep due no later than at, and ends the slowing down of a quiet list.
+func (s *schedule) resumeDeltas(at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.idle = 0
-	s.next[changes] = earlier(s.next[changes], at)
+	s.idleSweeps = 0
+	s.next[modeDelta] = earliest(s.next[modeDelta], at)
 }
 
-// sweepAgain has the list swept at once, or again where it is being swept.
-func (s *schedule) sweepAgain() {
+// sweepNow has the list swept in full at once, and once more where a sweep is under way.
+func (s *schedule) sweepNow() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.next[sweeping], s.again = time.Time{}, s.busy[sweeping]
+	s.next[modeFull], s.sweepAgain = time.Time{}, s.running[modeFull]
 }
 
-// mayWarn says whether it is to be said that resources of the list cannot be read: once in so long.
-func (s *schedule) mayWarn(now time.Time, every time.Duration) bool {
+// shouldWarn returns true once in every period. It limits the warnings about resources of the list that cannot be read.
+func (s *schedule) shouldWarn(now time.Time, every time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now.Sub(s.warned) < every {
@@ -182,112 +182,112 @@ func (s *schedule) mayWarn(now time.Time, every time.Duration) bool {
 	return true
 }
 
-func (s *schedule) forget() {
+func (s *schedule) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.next = [errands]time.Time{}
+	s.next = [pollModes]time.Time{}
 }
 
-// A progress is what of a list was compared. mu guards it; nothing is called under it.
+// A progress says how far a list has been compared with the log. mu guards it; nothing is called under it.
 type progress struct {
-	mu      sync.Mutex
-	base    time.Time // on MK.IO's clock: up to here changes were asked for; zero: they cannot be yet
-	swept   swept     // the last sweep that got to its end
-	tried   *uint64   // the log's horizon when the next sweep was first tried; nil: it was not yet
-	changed bool      // something on the list was recorded since its last sweep began
-	proof   *tally    // of the last sweep that compared everything; nil: there was none
+	mu        sync.Mutex
+	deltaBase time.Time      // on MK.IO's clock: the next delta sweep starts here, minus an overlap; zero: none can start yet
+	completed completedSweep // the last full sweep that reached the end of the list
+	firstTry  *uint64        // the log's horizon when the next full sweep was first tried; nil: it was not tried yet
+	changed   bool           // an event of a resource on the list was recorded since the last full sweep began
+	tally     *tally         // of the last full sweep that compared everything; nil: there was none
 }
 
-// swept is a sweep that got to its end.
-type swept struct {
-	at      time.Time // when it began, on MK.IO's clock; zero: there was none
-	local   time.Time // the same, on ours
-	horizon uint64    // the log's, when it began
+// A completedSweep is a full sweep that reached the end of its list.
+type completedSweep struct {
+	began      time.Time // on MK.IO's clock; zero: there was no such sweep
+	localBegan time.Time // the same instant on the local clock
+	horizon    uint64    // of the log when it began
 }
 
-// begin notes that a sweep begins, and the log's horizon then.
+// begin notes that a full sweep begins, and the log's horizon at that time.
 func (p *progress) begin(horizon uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.changed = false
-	if p.tried == nil {
-		p.tried = &horizon
+	if p.firstTry == nil {
+		p.firstTry = &horizon
 	}
 }
 
-// triedSince is the log's horizon when the sweep under way was first tried, or the given horizon if that is not known.
-func (p *progress) triedSince(horizon uint64) uint64 {
+// firstTryHorizon returns the log's horizon when the sweep under way was first tried; the given one if that is not known.
+func (p *progress) firstTryHorizon(horizon uint64) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.tried == nil {
+	if p.firstTry == nil {
 		return horizon
 	}
-	return *p.tried
+	return *p.firstTry
 }
 
-// finish notes a sweep that got to its end, and says whether something on the list was recorded since it began.
-func (p *progress) finish(done swept) (changed bool) {
+// finish notes a full sweep that reached the end of the list. It reports whether an event was recorded since the sweep began.
+func (p *progress) finish(done completedSweep) (changed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.swept, p.base, p.tried = done, done.at, nil
+	p.completed, p.deltaBase, p.firstTry = done, done.began, nil
 	return p.changed
 }
 
-// last is the last sweep that got to its end.
-func (p *progress) last() swept {
+// lastSweep returns the last full sweep that reached the end of the list.
+func (p *progress) lastSweep() completedSweep {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.swept
+	return p.completed
 }
 
-// noteChange says that the list had news.
+// noteChange notes that an event of a resource on the list was recorded.
 func (p *progress) noteChange() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.changed = true
 }
 
-// since is up to when changes were asked for; zero where they cannot be yet.
-func (p *progress) since() time.Time {
+// deltaSince returns the instant, on MK.IO's clock, from which the next delta sweep starts; zero: none can start yet.
+func (p *progress) deltaSince() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.base
+	return p.deltaBase
 }
 
-// sinceAtLeast has changes asked for from a time on, where they cannot be yet: while the first sweep goes on.
-func (p *progress) sinceAtLeast(at time.Time) {
+// startDeltas makes delta sweeps possible while the first full sweep is still under way.
+func (p *progress) startDeltas(at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.base.IsZero() {
-		p.base = at
+	if p.deltaBase.IsZero() {
+		p.deltaBase = at
 	}
 }
 
-// askedUpTo notes up to when changes were asked for, and says whether that is earlier than before: then MK.IO's clock was
-// set back.
-func (p *progress) askedUpTo(base time.Time) (setBack bool) {
+// advanceDelta moves the start of the next delta sweep to base. It reports whether that goes back: then MK.IO's clock was set
+// back.
+func (p *progress) advanceDelta(base time.Time) (setBack bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	setBack = base.Add(leastOverlap).Before(p.base)
-	p.base = base
+	setBack = base.Add(minOverlap).Before(p.deltaBase)
+	p.deltaBase = base
 	return setBack
 }
 
-// prove notes what the last sweep compared, proven returns it.
-func (p *progress) prove(t *tally) {
+// setTally notes what the last full sweep compared.
+func (p *progress) setTally(t *tally) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.proof = t
+	p.tally = t
 }
 
-func (p *progress) proven() *tally {
+func (p *progress) lastTally() *tally {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.proof
+	return p.tally
 }
 
-func (p *progress) forget() {
+func (p *progress) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.base, p.swept, p.proof, p.tried = time.Time{}, swept{}, nil, nil
+	p.deltaBase, p.completed, p.tally, p.firstTry = time.Time{}, completedSweep{}, nil, nil
 }

@@ -10,38 +10,38 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// lists are those of a project: of all of it, and one below each parent that the log knows.
+// lists are the lists of a project: those of the whole project, and one for each parent that the log knows.
 //
-// mu guards below. It is held while the log's cache is searched for parents, so that of two searches the later one counts.
+// mu guards childLists. It is held while the log's cache is searched for parents, so that the later of two searches wins.
 type lists struct {
 	*scope
-	whole []*list // of the whole project; they stay
+	projectLists []*list // of the whole project; they do not change
 
-	mu    sync.Mutex
-	below map[lifecycle.Key]*list // by parent
+	mu         sync.Mutex
+	childLists map[lifecycle.Key]*list // by parent
 }
 
 func newLists(s *scope) *lists {
-	ls := &lists{scope: s, below: map[lifecycle.Key]*list{}}
+	ls := &lists{scope: s, childLists: map[lifecycle.Key]*list{}}
 	for _, l := range mkio.Lists(s.name, s.kinds) {
-		ls.whole = append(ls.whole, &list{List: l})
+		ls.projectLists = append(ls.projectLists, &list{List: l})
 	}
 	return ls
 }
 
-// all returns all lists that there are now.
+// all returns the lists that exist now.
 func (ls *lists) all() []*list {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	return slices.AppendSeq(slices.Clone(ls.whole), maps.Values(ls.below))
+	return slices.AppendSeq(slices.Clone(ls.projectLists), maps.Values(ls.childLists))
 }
 
-// of returns the list that shows a resource; nil where its parent's is not known (yet).
-func (ls *lists) of(key lifecycle.Key) *list {
+// listOf returns the list that a resource belongs to; nil where its parent is not known.
+func (ls *lists) listOf(key lifecycle.Key) *list {
 	if parent, ok := mkio.ParentOf(key); ok {
-		return ls.under(parent)
+		return ls.listBelow(parent)
 	}
-	for _, l := range ls.whole {
+	for _, l := range ls.projectLists {
 		if slices.Contains(l.Kinds, key.Kind) {
 			return l
 		}
@@ -49,34 +49,34 @@ func (ls *lists) of(key lifecycle.Key) *list {
 	return nil
 }
 
-// under returns the list of what lies below a resource; nil where there is none.
-func (ls *lists) under(parent lifecycle.Key) *list {
+// listBelow returns the list of the children of a resource; nil where there is none.
+func (ls *lists) listBelow(parent lifecycle.Key) *list {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	return ls.below[parent]
+	return ls.childLists[parent]
 }
 
-// sweepAgain has all lists swept at once, or again where they are being swept.
-func (ls *lists) sweepAgain() {
+// sweepNow has all lists swept in full at once, and those being swept once more.
+func (ls *lists) sweepNow() {
 	for _, l := range ls.all() {
-		l.schedule.sweepAgain()
+		l.schedule.sweepNow()
 	}
-	ls.rouse()
+	ls.wakeScheduler()
 }
 
-// forget has everything compared anew.
-func (ls *lists) forget() {
+// reset forgets all comparisons.
+func (ls *lists) reset() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.below = map[lifecycle.Key]*list{}
-	for _, l := range ls.whole {
-		l.forget()
+	ls.childLists = map[lifecycle.Key]*list{}
+	for _, l := range ls.projectLists {
+		l.reset()
 	}
 }
 
-// findParents brings the lists below parents up to the parents that are known: live events that are not
-// Stopped, all resources of the Live API, and whatever something is known below.
-func (ls *lists) findParents() {
+// updateParents adds and retires child lists, by the parents that the log's cache has: live events that are not Stopped, all
+// resources of the Live API, and every parent of a recorded child.
+func (ls *lists) updateParents() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	parents := map[lifecycle.Key]bool{}
@@ -84,20 +84,21 @@ func (ls *lists) findParents() {
 		ls.addParents(parents, child)
 	}
 	for parent := range parents {
-		if ls.below[parent] != nil {
+		if ls.childLists[parent] != nil {
 			continue
 		}
 		if l, ok := mkio.ListBelow(parent); ok {
-			ls.below[parent] = &list{List: l}
+			ls.childLists[parent] = &list{List: l}
 		}
 	}
-	for parent, l := range ls.below {
-		if !parents[parent] && l.schedule.drop() {
-			delete(ls.below, parent)
+	for parent, l := range ls.childLists {
+		if !parents[parent] && l.schedule.retire() {
+			delete(ls.childLists, parent)
 		}
 	}
 }
 
+// addParents adds the parents that a child kind may lie below.
 func (ls *lists) addParents(parents map[lifecycle.Key]bool, child lifecycle.Kind) {
 	for _, kind := range mkio.ParentKinds(child) {
 		for resource, fact := range ls.inventory.Resources(kind, ls.name) {
@@ -122,48 +123,48 @@ func (ls *lists) addParents(parents map[lifecycle.Key]bool, child lifecycle.Kind
 	}
 }
 
-// childKinds are those of the kinds that lie below resources of others.
+// childKinds returns those of the kinds whose resources lie below a parent.
 func childKinds(kinds []lifecycle.Kind) []lifecycle.Kind {
 	return slices.DeleteFunc(slices.Clone(kinds), func(k lifecycle.Kind) bool { return len(mkio.ParentKinds(k)) == 0 })
 }
 
-// unpolledParents are the kinds that a kind lies below and that are not polled: what is new below new ones of those is
-// found by chance alone.
+// unpolledParents returns the parent kinds of a child kind that are not polled. The children of a parent that is new are not
+// found then.
 func unpolledParents(child lifecycle.Kind, polled []lifecycle.Kind) []lifecycle.Kind {
 	return slices.DeleteFunc(mkio.ParentKinds(child), func(k lifecycle.Kind) bool { return slices.Contains(polled, k) })
 }
 
-// sweptBelow says whether all parents of a kind were swept, and so was each list below one.
+// sweptBelow reports whether all lists of a child kind's parents, and all lists below them, were swept.
 func (ls *lists) sweptBelow(child lifecycle.Kind) bool {
 	for _, l := range ls.all() {
-		if (l.Kinds[0] == child || l.hasParentsOf(child)) && l.progress.last().at.IsZero() {
+		if (l.Kinds[0] == child || l.containsParentsOf(child)) && l.progress.lastSweep().began.IsZero() {
 			return false
 		}
 	}
 	return true
 }
 
-// nudge brings forward what an event suggests has changed. A burst of nudges is one: nothing is asked for more
-// often than every Active.
-func (ls *lists) nudge(key lifecycle.Key, at time.Time) {
-	for _, l := range ls.whole {
-		if suggests(key.Kind, l) {
-			l.schedule.soon(changes, at)
+// expectChanges brings forward the delta sweeps that an event suggests, to at. A burst of events causes one sweep of a list
+// each Active.
+func (ls *lists) expectChanges(key lifecycle.Key, at time.Time) {
+	for _, l := range ls.projectLists {
+		if mayAffect(key.Kind, l) {
+			l.schedule.bringForward(modeDelta, at)
 		}
 	}
-	if l := ls.under(key); l != nil {
-		l.schedule.awaken(at)
+	if l := ls.listBelow(key); l != nil {
+		l.schedule.resumeDeltas(at)
 	}
 	if parent, ok := mkio.ParentOf(key); ok {
-		if l := ls.under(parent); l != nil {
-			l.schedule.awaken(at)
+		if l := ls.listBelow(parent); l != nil {
+			l.schedule.resumeDeltas(at)
 		}
 	}
 }
 
-// suggests says whether an event of a kind lets expect changes on a list: on its own, on that of assets
-// when a job ends, and on all that it may be when it is a channel instance of something.
-func suggests(kind lifecycle.Kind, l *list) bool {
+// mayAffect reports whether an event of a kind suggests changes on a list: on the list of the kind itself, on that of assets
+// for a job, whose outputs they are, and on the lists that a channel instance may belong to.
+func mayAffect(kind lifecycle.Kind, l *list) bool {
 	for _, k := range l.Kinds {
 		switch {
 		case k == kind,

@@ -6,4 +6,4 @@ import "testing"
 
 func TestLongTenThousandAtRestAndTwoHundredInMotion(t *testing.T) { checkInMotion(t, 10_000, 200) }
 
-func TestLongAThousandThatStayPendingKeepNothingWaiting(t *testing.T) { checkPending(t, 1000) }
+func TestLongAThousandPendingResourcesDelayNoOther(t *testing.T) { checkPending(t, 1000) }

@@ -15,18 +15,18 @@ import (
 )
 
 type metrics struct {
-	rows     *prometheus.CounterVec
-	failures *prometheus.CounterVec
-	trouble  *prometheus.GaugeVec
-	history  *prometheus.CounterVec
-	newest   *prometheus.GaugeVec
-	gaps     *prometheus.GaugeVec
-	refused  *prometheus.GaugeVec
-	unknown  *prometheus.GaugeVec
-	waiting  *prometheus.GaugeVec
+	observations *prometheus.CounterVec
+	failures     *prometheus.CounterVec
+	breakerOpen  *prometheus.GaugeVec
+	history      *prometheus.CounterVec
+	newest       *prometheus.GaugeVec
+	gaps         *prometheus.GaugeVec
+	refused      *prometheus.GaugeVec
+	unknown      *prometheus.GaugeVec
+	waiting      *prometheus.GaugeVec
 
 	mu     sync.Mutex
-	sweeps map[sweptKind]time.Time // when each was last swept to its end
+	sweeps map[sweptKind]time.Time // when each kind was last swept completely
 }
 
 type sweptKind struct {
@@ -36,68 +36,68 @@ type sweptKind struct {
 
 func newMetrics() *metrics {
 	return &metrics{
-		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+		observations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mkio_bridge_poll_observations_total",
-			Help: "Resources that MK.IO showed to a poll, by what became of the sight.",
+			Help: "Observations of polls, by outcome.",
 		}, []string{"kind", "outcome"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mkio_bridge_poll_failures_total",
-			Help: "Lists and resources that could not be asked for, by the reason: a status, network, log, incomplete, identity or answer.",
+			Help: "Failed polls of lists and resources, by reason: an HTTP status, network, log, incomplete, identity, or answer for a response that cannot be used.",
 		}, []string{"project", "list", "reason"}),
-		trouble: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		breakerOpen: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_poll_unavailable",
-			Help: "1 while polling of a project pauses because the token is refused or the log cannot be written.",
+			Help: "1 while polling of a project is paused because the token is refused or the log cannot be written.",
 		}, []string{"project"}),
 		history: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mkio_bridge_history_deliveries_total",
-			Help: "Rows of the delivery history that were looked up, by their status.",
+			Help: "Deliveries that did not arrive, according to the delivery history, by their status there.",
 		}, []string{"project", "status"}),
 		newest: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_history_newest_timestamp_seconds",
-			Help: "When the newest row of the delivery history with a status was made, in seconds since 1970: sent, or unsent (failed or tried again); 0 where there was none.",
+			Help: "When the newest delivery of the delivery history was created, as a Unix time: sent, or unsent (failed or retrying); 0 where there is none.",
 		}, []string{"project", "status"}),
 		gaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_coverage_gap",
-			Help: "1 while it is not proven that the log has all of a kind: a sweep failed or is overdue, or deletions wait.",
+			Help: "1 while it is not verified that the log has every resource of a kind: a sweep failed or is overdue, or deletions wait.",
 		}, []string{"project", "kind"}),
 		waiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_poll_deletions_waiting",
-			Help: "Deletions that wait to be confirmed again because too many resources of a kind were gone at once.",
+			Help: "Deletions that wait for a second confirmation because too many resources of a kind were gone at once.",
 		}, []string{"project", "kind"}),
 		refused: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_poll_identity_refused",
-			Help: "1 while a project is not polled because what answers is not the MK.IO that the log is of: another address, organisation or project id.",
+			Help: "1 while a project is not polled because its identity differs from the log's: another address, organisation or project id.",
 		}, []string{"project"}),
 		unknown: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "mkio_bridge_poll_identity_unknown",
-			Help: "1 while nothing tells whether a project that answers is the one that the log is of, so that its deletions wait.",
+			Help: "1 while it is unknown whether a project is the one whose events the log has, so that its deletions wait.",
 		}, []string{"project"}),
 		sweeps: map[sweptKind]time.Time{},
 	}
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.rows, m.failures, m.trouble, m.history, m.newest, m.gaps, m.waiting, m.refused, m.unknown}
+	return []prometheus.Collector{m.observations, m.failures, m.breakerOpen, m.history, m.newest, m.gaps, m.waiting, m.refused, m.unknown}
 }
 
-func (m *metrics) seen(o lifecycle.Observation, v lifecycle.Verdict) {
-	m.rows.WithLabelValues(string(o.Key.Kind), v.Outcome.String()).Inc()
+func (m *metrics) observed(o lifecycle.Observation, v lifecycle.Verdict) {
+	m.observations.WithLabelValues(string(o.Key.Kind), v.Outcome.String()).Inc()
 }
 
 func (m *metrics) failed(project, list string, err error) {
 	m.failures.WithLabelValues(project, list, reasonOf(err)).Inc()
 }
 
-func (m *metrics) troubled(project string, yes bool) {
+func (m *metrics) setBreaker(project string, open bool) {
 	value := 0.0
-	if yes {
+	if open {
 		value = 1
 	}
-	m.trouble.WithLabelValues(project).Set(value)
+	m.breakerOpen.WithLabelValues(project).Set(value)
 }
 
-// identified tells what is known of a project's identity.
-func (m *metrics) identified(project string, s identity.Standing) {
+// setIdentity exports the standing of a project's identity.
+func (m *metrics) setIdentity(project string, s identity.Standing) {
 	for gauge, standing := range map[*prometheus.GaugeVec]identity.Standing{m.refused: identity.Another, m.unknown: identity.Unknown} {
 		value := 0.0
 		if s == standing {
@@ -107,7 +107,7 @@ func (m *metrics) identified(project string, s identity.Standing) {
 	}
 }
 
-func (m *metrics) gap(project string, kind lifecycle.Kind, open bool) {
+func (m *metrics) setGap(project string, kind lifecycle.Kind, open bool) {
 	value := 0.0
 	if open {
 		value = 1
@@ -115,12 +115,12 @@ func (m *metrics) gap(project string, kind lifecycle.Kind, open bool) {
 	m.gaps.WithLabelValues(project, string(kind)).Set(value)
 }
 
-func (m *metrics) waits(project string, kind lifecycle.Kind, deletions int) {
+func (m *metrics) setWaiting(project string, kind lifecycle.Kind, deletions int) {
 	m.waiting.WithLabelValues(project, string(kind)).Set(float64(deletions))
 }
 
-// delivered tells when the newest rows of the delivery history were made (zero: there was none).
-func (m *metrics) delivered(project string, sent, unsent time.Time) {
+// setNewest exports when the newest deliveries of the history were created; zero: there is none.
+func (m *metrics) setNewest(project string, sent, unsent time.Time) {
 	for status, at := range map[string]time.Time{"sent": sent, "unsent": unsent} {
 		seconds := 0.0
 		if !at.IsZero() {
@@ -136,9 +136,9 @@ func (m *metrics) swept(project string, kind lifecycle.Kind, at time.Time) {
 	m.sweeps[sweptKind{project, kind}] = at
 }
 
-// left takes back what is told of a project: it is another's to tell now.
-func (m *metrics) left(project string) {
-	for _, gauge := range []*prometheus.GaugeVec{m.trouble, m.gaps, m.newest, m.waiting, m.refused, m.unknown} {
+// forgetProject removes the gauges of a project that another bridge may poll and export now.
+func (m *metrics) forgetProject(project string) {
+	for _, gauge := range []*prometheus.GaugeVec{m.breakerOpen, m.gaps, m.newest, m.waiting, m.refused, m.unknown} {
 		gauge.DeletePartialMatch(prometheus.Labels{"project": project})
 	}
 	m.mu.Lock()
@@ -146,7 +146,7 @@ func (m *metrics) left(project string) {
 	maps.DeleteFunc(m.sweeps, func(k sweptKind, _ time.Time) bool { return k.project == project })
 }
 
-// reasonOf puts an error into one of a few classes.
+// reasonOf returns the label "reason" of an error, one of a closed set.
 func reasonOf(err error) string {
 	if status := mkio.StatusOf(err); status != 0 {
 		return strconv.Itoa(status)
@@ -155,7 +155,7 @@ func reasonOf(err error) string {
 		return "log"
 	}
 	switch {
-	case ofIdentity(err):
+	case isIdentityError(err):
 		return "identity"
 	case errors.Is(err, errIncomplete):
 		return "incomplete"
@@ -165,24 +165,24 @@ func reasonOf(err error) string {
 	return "answer"
 }
 
-// sweepInterval tells how often everything is compared, which is what the ages are held against.
+// sweepInterval exports the configured time between two full sweeps, for alerts to compare sweepAges with.
 func (p *Poller) sweepInterval() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "mkio_bridge_sweep_interval_seconds",
-		Help: "Time between two full sweeps, as configured.",
+		Help: "Configured time between two full sweeps.",
 	}, func() float64 { return p.Full.Seconds() })
 }
 
-// sweepAges tells how long ago each kind was swept to its end.
+// sweepAges exports how long ago each kind was last swept completely.
 type sweepAges struct{ poller *Poller }
 
 var sweepAge = prometheus.NewDesc("mkio_bridge_sweep_age_seconds",
-	"Time since every resource of a kind was last compared with MK.IO, of projects that are polled here.", []string{"project", "kind"}, nil)
+	"Time since every resource of a kind was last compared with MK.IO, for projects that this bridge polls.", []string{"project", "kind"}, nil)
 
-// Describe makes it a collector.
+// Describe implements [prometheus.Collector].
 func (s sweepAges) Describe(ch chan<- *prometheus.Desc) { ch <- sweepAge }
 
-// Collect tells the ages as they are now.
+// Collect implements [prometheus.Collector].
 func (s sweepAges) Collect(ch chan<- prometheus.Metric) {
 	m := s.poller.metrics
 	m.mu.Lock()
@@ -194,15 +194,15 @@ func (s sweepAges) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// leasesHeld tells which projects are polled here.
+// leasesHeld exports which projects this bridge polls.
 type leasesHeld struct{ poller *Poller }
 
-var leaseHeld = prometheus.NewDesc("mkio_bridge_lease_held", "1 for each project that is polled here.", []string{"project"}, nil)
+var leaseHeld = prometheus.NewDesc("mkio_bridge_lease_held", "1 for each project that this bridge polls.", []string{"project"}, nil)
 
-// Describe makes it a collector.
+// Describe implements [prometheus.Collector].
 func (h leasesHeld) Describe(ch chan<- *prometheus.Desc) { ch <- leaseHeld }
 
-// Collect tells the projects as they are now.
+// Collect implements [prometheus.Collector].
 func (h leasesHeld) Collect(ch chan<- prometheus.Metric) {
 	h.poller.mu.Lock()
 	defer h.poller.mu.Unlock()

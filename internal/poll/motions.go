@@ -9,32 +9,33 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A motion is a resource in motion: in an initial, transitional or deleting phase. Its key and parent do not change.
+// A motion is a resource in motion: in an initial, transitional or deleting phase. key and parent do not change.
 type motion struct {
-	key    lifecycle.Key
-	parent lifecycle.Key // zero: it lies below none
-	fact   lifecycle.Fact
-	since  time.Time // since when it is in this state, as far as the log tells
-	next   time.Time // when it is looked at again
-	shown  time.Time // on MK.IO's clock: when it was last seen in this state; zero: not yet
+	key      lifecycle.Key
+	parent   lifecycle.Key // zero: it has none
+	fact     lifecycle.Fact
+	since    time.Time // when it came into its state, as far as the log tells
+	next     time.Time // when it is polled next
+	lastSeen time.Time // when a poll last saw it in this state, on MK.IO's clock; zero: none has
 }
 
-// motions are the resources of a project in motion, as the log has them.
+// motions are the resources of a project in motion, according to the log.
 //
-// mu guards byToken. It is held while the log's cache is searched for resources in motion; the patience may be asked under it.
+// mu guards byToken. It is held while the log's cache is searched for resources in motion, and the lock of waitingDeletions may
+// be taken under it.
 type motions struct {
 	*scope
-	patience *patience
+	deletions *waitingDeletions
 
 	mu      sync.Mutex
 	byToken map[string]*motion
 }
 
-func newMotions(s *scope, patience *patience) *motions {
-	return &motions{scope: s, patience: patience, byToken: map[string]*motion{}}
+func newMotions(s *scope, deletions *waitingDeletions) *motions {
+	return &motions{scope: s, deletions: deletions, byToken: map[string]*motion{}}
 }
 
-// update brings the motions up to what the log holds.
+// update adds, changes and removes motions according to the log's cache.
 func (ms *motions) update(now time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -46,15 +47,15 @@ func (ms *motions) update(now time.Time) {
 			if m == nil {
 				key, err := ms.keyOf(resource)
 				if err != nil {
-					continue // it is looked at by sweeps
+					continue // sweeps observe it meanwhile
 				}
 				m = &motion{key: key}
 				m.parent, _ = mkio.ParentOf(key)
 				ms.byToken[resource] = m
 			}
 			if m.fact.Sequence != fact.Sequence {
-				m.fact, m.since, m.shown = fact, sinceWhen(fact, now), time.Time{}
-				m.next = now.Add(ms.pace.active)
+				m.fact, m.since, m.lastSeen = fact, stateSince(fact, now), time.Time{}
+				m.next = now.Add(ms.intervals.active)
 			}
 		}
 	}
@@ -65,8 +66,8 @@ func (ms *motions) update(now time.Time) {
 	}
 }
 
-// sinceWhen is when a resource came to its state, as far as the log tells: others may have looked at it for long.
-func sinceWhen(fact lifecycle.Fact, now time.Time) time.Time {
+// stateSince returns when a resource came into its state, as far as the log tells: another bridge may have polled it for long.
+func stateSince(fact lifecycle.Fact, now time.Time) time.Time {
 	at := fact.At
 	if at.IsZero() {
 		at = fact.SeenBefore
@@ -74,15 +75,15 @@ func sinceWhen(fact lifecycle.Fact, now time.Time) time.Time {
 	if at.IsZero() {
 		return now
 	}
-	return earlier(at, now)
+	return earliest(at, now)
 }
 
-// on returns the motions of a list, and when the first of them is due.
-func (ms *motions) on(l *list) (moving []*motion, due time.Time) {
+// ofList returns the motions of a list, and when the first of them is due. Resources whose deletion waits are left to sweeps.
+func (ms *motions) ofList(l *list) (moving []*motion, due time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	for _, m := range ms.byToken {
-		if m.parent != l.Parent || !slices.Contains(l.Kinds, m.key.Kind) || ms.patience.waits(m.key) { // sweeps find out what became of that
+		if m.parent != l.Parent || !slices.Contains(l.Kinds, m.key.Kind) || ms.deletions.waits(m.key) {
 			continue
 		}
 		if len(moving) == 0 || m.next.Before(due) {
@@ -93,83 +94,83 @@ func (ms *motions) on(l *list) (moving []*motion, due time.Time) {
 	return moving, due
 }
 
-// plan picks the cheapest way and, if resources are visited one by one, which. Those that may stay as they are for long (see
-// patient) are visited in the class of sweeps, behind more urgent requests.
-func (ms *motions) plan(l *list, moving []*motion, now time.Time) lookPlan {
+// plan picks the cheapest strategy for an active poll of a list, and for oneByOne the resources to request. Those in an open-ended
+// state are requested in the class of sweeps, behind more urgent requests.
+func (ms *motions) plan(l *list, moving []*motion, now time.Time) activePlan {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
-	plan := lookPlan{states: statesOf(moving), motions: moving}
+	plan := activePlan{states: statesOf(moving), motions: moving}
 	var due []*motion
 	for _, m := range moving {
-		if ms.pace.quick(m, now) {
-			plan.quick++
+		if ms.intervals.atActiveRate(m, now) {
+			plan.atActiveRate++
 		}
 		if !now.Before(m.next) {
 			due = append(due, m)
 		}
 	}
-	plan.way = cheapest(len(due), len(plan.states), ms.count(l), l.ByState() && len(plan.states) > 0)
+	plan.strategy = cheapestStrategy(len(due), len(plan.states), ms.count(l), l.ByState() && len(plan.states) > 0)
 	if l.Stateless() {
-		plan.way = each
+		plan.strategy = oneByOne
 	}
-	if plan.way != each {
+	if plan.strategy != oneByOne {
 		return plan
 	}
-	plan.motions = ms.pace.pickVisits(due, now)
+	plan.motions = ms.intervals.pickDue(due, now)
 	for _, m := range plan.motions {
 		class := mkio.Sweeps
-		if ms.pace.quick(m, now) {
+		if ms.intervals.atActiveRate(m, now) {
 			class = mkio.Urgent
 		}
-		plan.visits = append(plan.visits, visit{m.key, class})
+		plan.requests = append(plan.requests, fetchRequest{m.key, class})
 	}
 	return plan
 }
 
-// looked says when the resources that were looked at are looked at again.
-func (ms *motions) looked(plan lookPlan, now time.Time) {
+// reschedule sets when the resources of a plan are polled next.
+func (ms *motions) reschedule(plan activePlan, now time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	for _, m := range plan.motions {
-		wait := ms.pace.interval(m.key.Kind, m.fact.State, now.Sub(m.since))
-		if plan.way == each && ms.pace.quick(m, now) {
-			wait = ms.pace.share(wait, plan.quick)
+		wait := ms.intervals.interval(m.key.Kind, m.fact.State, now.Sub(m.since))
+		if plan.strategy == oneByOne && ms.intervals.atActiveRate(m, now) {
+			wait = ms.intervals.stretchToBudget(wait, plan.atActiveRate)
 		}
 		m.next = now.Add(wait)
 	}
 }
 
-// stillAsRecorded notes that a resource in motion still is as it was. A stored copy says nothing of now.
-func (ms *motions) stillAsRecorded(h head, at mkio.Moment) {
+// seenUnchanged notes that a poll saw a resource in motion in its recorded state. A stored copy does not count.
+func (ms *motions) seenUnchanged(h head, at mkio.Moment) {
 	if at.Stored {
 		return
 	}
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	if m := ms.byToken[h.resource]; m != nil && m.fact.Sequence == h.sequence() {
-		m.shown = at.From
+		m.lastSeen = at.From
 	}
 }
 
-// lastShown is when a poll last saw the recorded state of a resource in motion; zero where none did.
-func (ms *motions) lastShown(h head) time.Time {
+// lastSeen returns when a poll last saw the recorded state of a resource in motion; zero where none has.
+func (ms *motions) lastSeen(h head) time.Time {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	if m := ms.byToken[h.resource]; m != nil && m.fact.Sequence == h.sequence() {
-		return m.shown
+		return m.lastSeen
 	}
 	return time.Time{}
 }
 
-// modified says whether a resource is in motion and was modified since it was last seen.
-func (ms *motions) modified(h head, at time.Time) bool {
+// modifiedSinceSeen reports whether a resource is in motion and was modified since a poll last saw it.
+func (ms *motions) modifiedSinceSeen(h head, at time.Time) bool {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	m := ms.byToken[h.resource]
-	return m != nil && at.After(later(m.shown, h.fact.SeenBefore))
+	return m != nil && at.After(latest(m.lastSeen, h.fact.SeenBefore))
 }
 
-func (ms *motions) forget() {
+func (ms *motions) reset() {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	ms.byToken = map[string]*motion{}

@@ -8,51 +8,51 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// An outage is a cause for which everything that is asked of a project fails alike: MK.IO is not reached, or does not know
-// the project. It is one warning, whatever failed first, until something is answered again.
+// An outage makes one warning of errors that have one cause: MK.IO cannot be reached, or does not know the project. The first
+// such error is a warning, whichever request it is of; the others are not, until a request succeeds.
 //
-// mu guards what follows it; nothing is called under it.
+// mu guards the fields; nothing is called under it.
 type outage struct {
 	mu      sync.Mutex
-	unknown bool // MK.IO answered that there is no such project
-	said    map[string]bool
+	unknown bool            // MK.IO responded 404 for the project itself
+	logged  map[string]bool // the causes that were logged
 }
 
 // Causes of outages.
 const (
-	unreached      = "MK.IO is not reached"
-	unknownProject = "MK.IO does not know the project"
+	causeUnreachable    = "MK.IO is not reached"
+	causeUnknownProject = "MK.IO does not know the project"
 )
 
-// level is that of the line about an error; first says whether what failed had succeeded before.
+// level returns the level to log an error at. first says that the failed operation had succeeded before.
 func (o *outage) level(err error, first bool) slog.Level {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	cause := ""
 	switch {
 	case mkio.IsNetwork(err):
-		cause = unreached
+		cause = causeUnreachable
 	case o.unknown && mkio.IsNotFound(err):
-		cause = unknownProject
+		cause = causeUnknownProject
 	}
-	if !first || o.said[cause] {
+	if !first || o.logged[cause] {
 		return slog.LevelDebug
 	}
 	if cause != "" {
-		o.say(cause)
+		o.markLogged(cause)
 	}
 	return slog.LevelWarn
 }
 
-func (o *outage) say(cause string) {
-	if o.said == nil {
-		o.said = map[string]bool{}
+func (o *outage) markLogged(cause string) {
+	if o.logged == nil {
+		o.logged = map[string]bool{}
 	}
-	o.said[cause] = true
+	o.logged[cause] = true
 }
 
-// project notes what MK.IO answered, asked for the project itself.
-func (o *outage) project(err error) {
+// projectResponse notes the result of the last request for the project itself.
+func (o *outage) projectResponse(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -60,29 +60,29 @@ func (o *outage) project(err error) {
 		o.unknown = true
 	case !mkio.IsNetwork(err):
 		o.unknown = false
-		delete(o.said, unknownProject)
+		delete(o.logged, causeUnknownProject)
 	}
 }
 
-// answered notes that MK.IO answered a request with what was asked for.
-func (o *outage) answered() {
+// responded notes that a request succeeded.
+func (o *outage) responded() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.said, unreached)
+	delete(o.logged, causeUnreachable)
 }
 
-// A listingFailure is why the projects cannot be listed, as it was last logged; zero: they can.
+// A listingFailure is the last logged error of listing the projects; zero: there is none.
 type listingFailure struct {
-	reason string
-	said   time.Time
+	reason string // as in metrics
+	logged time.Time
 }
 
-// level is that of the line about an error: one that lasts is repeated now and then.
-func (u *listingFailure) level(err error, now time.Time, every time.Duration) slog.Level {
+// level returns the level to log an error at: an error with the same reason as the last is logged once in every period.
+func (f *listingFailure) level(err error, now time.Time, every time.Duration) slog.Level {
 	reason := reasonOf(err)
-	if reason == u.reason && now.Sub(u.said) < every {
+	if reason == f.reason && now.Sub(f.logged) < every {
 		return slog.LevelDebug
 	}
-	*u = listingFailure{reason, now}
+	*f = listingFailure{reason, now}
 	return slog.LevelError
 }

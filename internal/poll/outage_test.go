@@ -11,7 +11,7 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// warnings are the lines of the log at warn and above.
+// warnings returns the log lines at WARN and above.
 func (w *world) warnings() (lines []string) {
 	for line := range strings.Lines(w.logs.String()) {
 		if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") {
@@ -21,27 +21,27 @@ func (w *world) warnings() (lines []string) {
 	return lines
 }
 
-// A project whose name is wrong is one warning, not one for each list. It is polled as soon as it is there.
-func TestAProjectThatMKIODoesNotKnowIsOneWarning(t *testing.T) {
+// A project with a wrong name causes one warning, not one for each list. It is polled as soon as it exists.
+func TestAnUnknownProjectIsOneWarning(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		w.way.set(failAt("/projects/"+project, 404))
+		w.transport.set(failAt("/projects/"+project, 404))
 		b := w.start()
 		time.Sleep(10 * sweep)
 		warnings := w.warnings()
 		if len(warnings) != 1 || !strings.Contains(warnings[0], "advice on a 404") {
 			t.Errorf("%d warnings: %s", len(warnings), strings.Join(warnings, "\n"))
 		}
-		w.way.set(func(w *way) { w.instead = nil })
+		w.transport.set(func(tr *transport) { tr.override = nil })
 		job := w.key(lifecycle.Job, "t", "ep")
 		w.mkio.Create(job, "Queued")
-		w.recordedWithin(b, full, job, "Queued")
+		w.awaitState(b, full, job, "Queued")
 	})
 }
 
-// A list that is not found in a project that is there is a warning of its own.
+// A list that responds 404 in a project that exists is a warning of its own.
 func TestAListThatIsNotFoundIsAWarning(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		w.way.set(failAt("/media/assets", 404))
+		w.transport.set(failAt("/media/assets", 404))
 		w.start(lifecycle.Asset, lifecycle.Job)
 		time.Sleep(2 * sweep)
 		if warnings := w.warnings(); len(warnings) != 1 || !strings.Contains(warnings[0], "assets") {
@@ -50,41 +50,41 @@ func TestAListThatIsNotFoundIsAWarning(t *testing.T) {
 	})
 }
 
-// nowhere is a way that ends at once.
-type nowhere struct{}
+// unreachable is an MK.IO that cannot be reached.
+type unreachable struct{}
 
-func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
+func (unreachable) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("connection refused")
 }
 
-// A MK.IO that is not reached is said, and not for each list; the next outage is said again.
-func TestAMKIOThatIsNotReachedIsNotAWarningForEachList(t *testing.T) {
+// An MK.IO that cannot be reached is a warning, but not one for each list. The next outage is logged again.
+func TestAnUnreachableMKIOIsNotAWarningForEachList(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		reach := func(there bool) {
-			w.way.set(func(way *way) {
-				way.to = nowhere{}
-				if there {
-					way.to = w.mkio
+		setReachable := func(reachable bool) {
+			w.transport.set(func(tr *transport) {
+				tr.next = unreachable{}
+				if reachable {
+					tr.next = w.mkio
 				}
 			})
 		}
 		b := w.start()
 		time.Sleep(2 * sweep)
 		for range 2 {
-			reach(false)
+			setReachable(false)
 			before := len(w.warnings())
 			time.Sleep(10 * sweep)
 			warnings := w.warnings()[before:]
-			const most = 3 // of the client, of the list of projects, and of the project
+			const most = 3 // by the client, for the list of projects, and for the project
 			if len(warnings) == 0 || len(warnings) > most || !strings.Contains(warnings[0], "connection refused") ||
 				strings.Count(strings.Join(warnings, "\n"), "list=") > 1 {
 				t.Errorf("%d warnings: %s", len(warnings), strings.Join(warnings, "\n"))
 			}
-			reach(true)
+			setReachable(true)
 			time.Sleep(full)
 		}
 		job := w.key(lifecycle.Job, "t", "ep")
 		w.mkio.Create(job, "Queued")
-		w.recordedWithin(b, 2*sweep, job, "Queued")
+		w.awaitState(b, 2*sweep, job, "Queued")
 	})
 }

@@ -18,17 +18,17 @@ const (
 	rowsOfTwoPages = 30
 )
 
-// createJobs makes jobs for two pages of a list.
+// createJobs creates jobs for two pages of a list.
 func (w *world) createJobs(state string) {
 	for n := range rowsOfTwoPages {
 		w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprintf("%02d", n)), state)
 	}
 }
 
-// relink changes the links from page to page.
-func relink(to func(link string) any) func(*way) {
-	return func(w *way) {
-		w.page = func(_ string, top map[string]any) {
+// relink changes the links to the next page.
+func relink(to func(link string) any) func(*transport) {
+	return func(tr *transport) {
+		tr.editBody = func(_ string, top map[string]any) {
 			if link, ok := top["@odata.nextLink"].(string); ok {
 				top["@odata.nextLink"] = to(link)
 			}
@@ -36,13 +36,13 @@ func relink(to func(link string) any) func(*way) {
 	}
 }
 
-// Whatever address the links from page to page have, the list is read to its end at the address of the configuration.
+// Whatever origin the links to the next page have, the list is read to its end at the configured address.
 func TestAListIsReadWhateverOriginItsLinksHave(t *testing.T) {
 	for _, origin := range []string{"http://app.mk.io", "https://api.mk.io", "HTTPS://APP.MK.IO", "https://app.mk.io:443", "https://me@10.0.0.7:8443/internal", ""} {
 		t.Run(origin, func(t *testing.T) {
 			inWorld(t, mkiofake.Config{PageSize: pageSize}, func(w *world) {
 				w.createJobs("Finished")
-				w.way.set(relink(func(link string) any { _, path, _ := strings.Cut(link, "/api/"); return origin + "/api/" + path }))
+				w.transport.set(relink(func(link string) any { _, path, _ := strings.Cut(link, "/api/"); return origin + "/api/" + path }))
 				b := w.start(lifecycle.Job)
 				time.Sleep(sweep)
 				if n := b.publisher.Count(lifecycle.Job, project); n != rowsOfTwoPages {
@@ -53,12 +53,12 @@ func TestAListIsReadWhateverOriginItsLinksHave(t *testing.T) {
 	}
 }
 
-// The rows before a page that fails are recorded, and nothing is concluded from those that it would have had.
+// The rows before a page that fails are recorded, and resources that are not on these pages are not treated as deleted.
 func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
 	bridgetest.SkipIfShort(t)
-	onSecondPage := func(status int) func(*way) {
-		return func(w *way) {
-			w.instead = func(path string) (int, string) {
+	onSecondPage := func(status int) func(*transport) {
+		return func(tr *transport) {
+			tr.override = func(path string) (int, string) {
 				if strings.Contains(path, "skiptoken=") {
 					return status, `{"error":{"code":"x","detail":"y"}}`
 				}
@@ -66,54 +66,54 @@ func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
 			}
 		}
 	}
-	lost := func(w *way) {
-		w.page = func(_ string, top map[string]any) {
+	lost := func(tr *transport) {
+		tr.editBody = func(_ string, top map[string]any) {
 			if top["@odata.nextLink"] != nil {
 				top["@odata.nextLink"] = "%zz"
 				delete(top, "supplemental")
 			}
 		}
 	}
-	tests := map[string]func(*way){
-		"500":                              onSecondPage(http.StatusInternalServerError),
-		"403":                              onSecondPage(http.StatusForbidden),
-		"404":                              onSecondPage(http.StatusNotFound),
-		"no list":                          onSecondPage(http.StatusOK),
-		"neither link nor offset leads on": lost,
+	tests := map[string]func(*transport){
+		"500":                     onSecondPage(http.StatusInternalServerError),
+		"403":                     onSecondPage(http.StatusForbidden),
+		"404":                     onSecondPage(http.StatusNotFound),
+		"no list":                 onSecondPage(http.StatusOK),
+		"neither link nor offset": lost,
 	}
 	for name, spoil := range tests {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, mkiofake.Config{PageSize: pageSize}, func(w *world) {
 				w.createJobs("Processing")
-				w.way.set(spoil)
+				w.transport.set(spoil)
 				b := w.start(lifecycle.Job)
 				time.Sleep(2 * sweep)
 				if n := b.publisher.Count(lifecycle.Job, project); n < pageSize {
 					t.Errorf("%d jobs are recorded, want the %d of the first page", n, pageSize)
 				}
-				w.way.set(func(w *way) { w.instead, w.page = nil, nil })
+				w.transport.set(func(tr *transport) { tr.override, tr.editBody = nil, nil })
 				time.Sleep(full)
-				w.converged()
+				w.wantConverged()
 				began := time.Now()
-				w.way.set(spoil)
+				w.transport.set(spoil)
 				time.Sleep(2 * full)
-				w.converged() // no Deleted among them
-				if c := w.proven(lifecycle.Job, began.Add(sweep)); c.Complete() {
-					t.Error("a sweep that was not read to its end is taken for whole")
+				w.wantConverged() // so there is no Deleted
+				if c := w.coverageSince(lifecycle.Job, began.Add(sweep)); c.Complete() {
+					t.Error("a sweep that did not reach the end counts as covered")
 				}
 			})
 		})
 	}
 }
 
-// However many rows of a page show no state, the others are recorded.
-func TestManyRowsWithoutAStateHoldUpNoOther(t *testing.T) {
+// However many rows of a page have no state, the others are recorded.
+func TestManyRowsWithoutAStateBlockNoOther(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		for n := range 60 {
 			w.mkio.Create(w.key(lifecycle.StreamingEndpoint, fmt.Sprintf("%02d", n)), "Running")
 		}
-		w.way.set(func(w *way) {
-			w.spoil = func(_ string, row map[string]any) {
+		w.transport.set(func(tr *transport) {
+			tr.editRecord = func(_ string, row map[string]any) {
 				properties, ok := row["properties"].(map[string]any)
 				if name, _ := row["name"].(string); ok && name < "30" {
 					delete(properties, "resourceState")
@@ -128,13 +128,13 @@ func TestManyRowsWithoutAStateHoldUpNoOther(t *testing.T) {
 	})
 }
 
-// Projects that MK.IO tells before a page of their list fails are polled.
+// Projects on the pages before one that fails are polled.
 func TestProjectsBeforeAPageThatFailsArePolled(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		job := w.key(lifecycle.Job, "t", "ep")
 		w.mkio.Create(job, "Finished")
-		w.way.set(func(w *way) {
-			w.instead = func(path string) (int, string) {
+		w.transport.set(func(tr *transport) {
+			tr.override = func(path string) (int, string) {
 				switch path, query, _ := strings.Cut(path, "?"); {
 				case path != "/api/v1/projects":
 					return 0, ""
@@ -146,47 +146,47 @@ func TestProjectsBeforeAPageThatFailsArePolled(t *testing.T) {
 		})
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
-		w.want(job, "Finished")
+		w.wantStates(job, "Finished")
 	})
 }
 
-// A page of the delivery history that fails leaves what the pages before it showed.
+// If a page of the delivery history fails, the pages before it count.
 func TestAHistoryIsReadUpToAPageThatFails(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
-		h := &historyOf{}
-		w.way.set(func(w *way) { w.instead = h.answer })
+		h := &fakeHistory{}
+		w.transport.set(func(tr *transport) { tr.override = h.respond })
 		b := w.start(lifecycle.Job)
-		time.Sleep(sweep) // a sweep that ran at the same time would have the resource looked up again
-		w.way.set(func(w *way) {
+		time.Sleep(sweep) // a concurrent sweep would cause another request for the job
+		w.transport.set(func(tr *transport) {
 			began := time.Now()
 			h.add(began, "Failed", "lost")
 			for n := range 15 {
 				h.add(began, "Sent", fmt.Sprint(n))
 			}
-			w.instead = func(path string) (int, string) {
+			tr.override = func(path string) (int, string) {
 				if strings.Contains(path, "/events?") {
 					return http.StatusInternalServerError, ""
 				}
-				return h.answer(path)
+				return h.respond(path)
 			}
 		})
 		time.Sleep(full)
 		if h.lookups != 1 || metric(t, b.metrics, "mkio_bridge_history_newest_timestamp_seconds", "status", "unsent") == 0 {
-			t.Errorf("%d look-ups, and the newest delivery that failed is not told", h.lookups)
+			t.Errorf("%d requests for the job, and the newest delivery that failed is not exported", h.lookups)
 		}
 	})
 }
 
-// A failed delivery whose time cannot be read is looked up all the same, and once.
-func TestARowOfTheHistoryWithoutATimeIsLookedUpOnce(t *testing.T) {
+// A failed delivery whose time cannot be parsed causes one recheck.
+func TestAHistoryRowWithoutATimeIsRecheckedOnce(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.mkio.Create(w.key(lifecycle.Job, "t", "lost"), "Finished")
-		h := &historyOf{}
-		w.way.set(func(w *way) { w.instead = h.answer })
+		h := &fakeHistory{}
+		w.transport.set(func(tr *transport) { tr.override = h.respond })
 		w.start(lifecycle.Job)
-		time.Sleep(sweep) // a sweep that ran at the same time would have the resource looked up again
-		w.way.set(func(*way) {
+		time.Sleep(sweep) // a concurrent sweep would cause another request for the job
+		w.transport.set(func(*transport) {
 			for n := range 25 {
 				h.add(time.Now(), "Sent", fmt.Sprint(n))
 			}
@@ -194,9 +194,9 @@ func TestARowOfTheHistoryWithoutATimeIsLookedUpOnce(t *testing.T) {
 			h.rows[25]["created"] = "yesterday"
 		})
 		time.Sleep(full)
-		w.way.set(func(*way) {
+		w.transport.set(func(*transport) {
 			if h.lookups != 1 || h.pages > 100 {
-				t.Errorf("%d look-ups, %d pages", h.lookups, h.pages)
+				t.Errorf("%d requests for the job, %d pages", h.lookups, h.pages)
 			}
 		})
 	})

@@ -13,16 +13,16 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// stillLog is a log that nothing is recorded in.
-type stillLog struct{ trouble error }
+// A fakeLog is a log in which nothing is recorded.
+type fakeLog struct{ unavailable error }
 
-func (l *stillLog) Trouble() error { return l.trouble }
-func (*stillLog) Epoch() uint64    { return 1 }
-func (*stillLog) Horizon() uint64  { return 1 }
+func (l *fakeLog) Trouble() error { return l.unavailable }
+func (*fakeLog) Epoch() uint64    { return 1 }
+func (*fakeLog) Horizon() uint64  { return 1 }
 
 func newTestScope(log *bridgetest.Buffer, state Log) *scope {
 	return &scope{
-		name: "p", eventLog: state, pace: pace{active: 5 * time.Second, sweep: time.Minute, full: time.Hour, perMinute: 1000},
+		name: "p", eventLog: state, intervals: intervals{active: 5 * time.Second, sweep: time.Minute, full: time.Hour, perMinute: 1000},
 		log: slog.New(slog.NewTextHandler(log, nil)), metrics: newMetrics(), advice: func(error) string { return "" },
 		wake: make(chan struct{}, 1),
 	}
@@ -37,7 +37,7 @@ func testKey(t *testing.T, name string) lifecycle.Key {
 	return key
 }
 
-func TestTheBreakerOpensForWhatConcernsEveryList(t *testing.T) {
+func TestTheBreakerOpensForErrorsOfEveryList(t *testing.T) {
 	refused := &mkio.APIError{Status: 401}
 	for _, tt := range []struct {
 		name string
@@ -50,7 +50,7 @@ func TestTheBreakerOpensForWhatConcernsEveryList(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var lines bridgetest.Buffer
-			b := &breaker{scope: newTestScope(&lines, &stillLog{})}
+			b := &breaker{scope: newTestScope(&lines, &fakeLog{})}
 			now := time.Now()
 			if got := b.trip(tt.err, now, time.Minute); got != tt.want {
 				t.Errorf("%s: tripped %t", tt.name, got)
@@ -65,128 +65,128 @@ func TestTheBreakerOpensForWhatConcernsEveryList(t *testing.T) {
 	}
 }
 
-// A token that is refused at one address and accepted at others is a matter of that address.
+// A token that is refused at one address and accepted at others concerns that address only.
 func TestOneAddressThatRefusesTheTokenDoesNotOpenTheBreaker(t *testing.T) {
 	var lines bridgetest.Buffer
-	b := &breaker{scope: newTestScope(&lines, &stillLog{})}
+	b := &breaker{scope: newTestScope(&lines, &fakeLog{})}
 	refused, now := &mkio.APIError{Status: 401}, time.Now()
 	if !b.trip(refused, now, time.Minute) {
-		t.Error("the first refusal did not open it")
+		t.Error("the first refusal did not open the breaker")
 	}
-	b.success(now.Add(2 * time.Minute))
+	b.succeed(now.Add(2 * time.Minute))
 	if b.trip(refused, now.Add(3*time.Minute), time.Minute) {
-		t.Error("it opened again though other addresses accept the token")
+		t.Error("the breaker opened again though other addresses accept the token")
 	}
 	if !b.trip(refused, now.Add(4*time.Minute), time.Minute) {
-		t.Error("it stayed closed though nothing was accepted since")
+		t.Error("the breaker stayed closed though no poll succeeded since")
 	}
 }
 
-func TestTheBreakerIsOpenForAsLongAsTheLogIsAway(t *testing.T) {
+func TestTheBreakerIsOpenWhileTheLogCannotBeWritten(t *testing.T) {
 	var lines bridgetest.Buffer
-	log := &stillLog{trouble: errors.New("away")}
+	log := &fakeLog{unavailable: errors.New("down")}
 	b := &breaker{scope: newTestScope(&lines, log)}
 	now := time.Now()
 	for range 3 {
 		until, open := b.blocked(now)
 		if !open {
-			t.Fatal("closed while the log is away")
+			t.Fatal("closed while the log cannot be written")
 		}
 		now = until
 	}
-	log.trouble = nil
+	log.unavailable = nil
 	if _, open := b.blocked(now); open {
-		t.Error("open though the log is back")
+		t.Error("open though the log can be written again")
 	}
 }
 
-func TestTheRecheckQueueGivesOutAFewAtATime(t *testing.T) {
+func TestTheRecheckQueueLimitsConcurrentRechecks(t *testing.T) {
 	var lines bridgetest.Buffer
-	q := newRecheckQueue(newTestScope(&lines, &stillLog{}))
-	for i := range 2 * maxRechecks {
+	q := newRecheckQueue(newTestScope(&lines, &fakeLog{}))
+	for i := range 2 * maxConcurrentRechecks {
 		q.add(testKey(t, fmt.Sprint(i)), lifecycle.History)
 	}
 	now := time.Now()
 	first, _ := q.take(now)
 	second, _ := q.take(now)
-	if len(first) != maxRechecks || len(second) != 0 {
-		t.Fatalf("%d, then %d", len(first), len(second))
+	if len(first) != maxConcurrentRechecks || len(second) != 0 {
+		t.Fatalf("took %d, then %d", len(first), len(second))
 	}
 	for key, as := range first {
 		q.done(key, as, now)
 	}
-	if third, _ := q.take(now); len(third) != maxRechecks {
-		t.Errorf("%d once those were done", len(third))
+	if third, _ := q.take(now); len(third) != maxConcurrentRechecks {
+		t.Errorf("took %d once those were done", len(third))
 	}
 }
 
-// An answer that is overtaken again and again is asked for later and later, and at last left to the next sweep.
-func TestAResourceThatIsOvertakenAgainAndAgainIsGivenUp(t *testing.T) {
+// A resource whose responses are outdated again and again is rechecked later and later, and at last left to the next sweep.
+func TestAResourceOutdatedTooOftenIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines bridgetest.Buffer
-		q := newRecheckQueue(newTestScope(&lines, &stillLog{}))
-		key, asked, before := testKey(t, "a"), 0, time.Duration(0)
-		q.overtaken(key)
+		q := newRecheckQueue(newTestScope(&lines, &fakeLog{}))
+		key, rechecks, before := testKey(t, "a"), 0, time.Duration(0)
+		q.outdated(key)
 		for began := time.Now(); time.Since(began) < time.Hour; time.Sleep(time.Second) {
 			due, _ := q.take(time.Now())
 			as, ok := due[key]
 			if !ok {
 				continue
 			}
-			asked++
+			rechecks++
 			if waited := time.Since(began); waited <= before {
-				t.Errorf("asked after %s, before that after %s", waited, before)
+				t.Errorf("rechecked after %s, before that after %s", waited, before)
 			}
 			before = time.Since(began)
-			q.overtaken(key)
+			q.outdated(key)
 			q.done(key, as, time.Now())
 		}
-		if asked != maxTries || len(q.queue) != 0 {
-			t.Errorf("asked %d times, and %d are queued", asked, len(q.queue))
+		if rechecks != maxTries || len(q.byKey) != 0 {
+			t.Errorf("rechecked %d times, and %d are queued", rechecks, len(q.byKey))
 		}
 	})
 }
 
-// What may wait for long is replaced by what may not, and does not replace it.
-func TestAPatientRecheckIsReplacedByOneThatIsNot(t *testing.T) {
+// An urgent recheck replaces a deferred one, and not the other way round.
+func TestAnUrgentRecheckReplacesADeferredOne(t *testing.T) {
 	var lines bridgetest.Buffer
-	q := newRecheckQueue(newTestScope(&lines, &stillLog{}))
+	q := newRecheckQueue(newTestScope(&lines, &fakeLog{}))
 	key := testKey(t, "a")
-	q.afterItsEnd(key, time.Hour)
+	q.addDeferred(key, time.Hour)
 	if due, _ := q.take(time.Now()); len(due) != 0 {
-		t.Fatal("a patient recheck is due at once")
+		t.Fatal("a deferred recheck is due at once")
 	}
 	q.add(key, lifecycle.Poll)
-	q.afterItsEnd(key, time.Hour)
+	q.addDeferred(key, time.Hour)
 	if due, _ := q.take(time.Now()); len(due) != 1 {
-		t.Error("what was asked for at once waits")
+		t.Error("an urgent recheck waits")
 	}
 }
 
-// A list whose parent is gone is dropped when nothing asks for it, and nothing asks for it afterwards.
-func TestADroppedListIsAskedForNoMore(t *testing.T) {
+// The list of a parent that is gone is retired when no poll of it is under way, and no poll starts afterwards.
+func TestARetiredListIsNotPolled(t *testing.T) {
 	var s schedule
-	if !s.begin(sweeping) || s.drop() {
-		t.Error("a list that is being swept was dropped")
+	if !s.begin(modeFull) || s.retire() {
+		t.Error("a list that is being swept was retired")
 	}
-	s.abort(sweeping)
-	if !s.drop() || s.begin(changes) {
-		t.Error("an errand began on a list that was dropped")
+	s.abort(modeFull)
+	if !s.retire() || s.begin(modeDelta) {
+		t.Error("a poll of a retired list started")
 	}
 }
 
-// A sweep that was asked for while another was under way begins when that ends.
-func TestASweepThatIsWantedMeanwhileFollowsAtOnce(t *testing.T) {
-	p, now := pace{sweep: time.Minute, full: time.Hour}, time.Now()
+// A sweep that is requested while another is under way starts when that ends.
+func TestASweepRequestedDuringASweepFollowsAtOnce(t *testing.T) {
+	p, now := intervals{sweep: time.Minute, full: time.Hour}, time.Now()
 	var s schedule
-	s.begin(sweeping)
-	s.sweepAgain()
-	s.finish(false, false, p, now)
-	if due := s.due().next[sweeping]; due.After(now) {
+	s.begin(modeFull)
+	s.sweepNow()
+	s.sweepFinished(false, false, p, now)
+	if due := s.due().next[modeFull]; due.After(now) {
 		t.Errorf("the next sweep is due in %s", due.Sub(now))
 	}
-	s.finish(false, false, p, now)
-	if due := s.due().next[sweeping]; due != now.Add(p.full) {
-		t.Errorf("the one behind it is due in %s", due.Sub(now))
+	s.sweepFinished(false, false, p, now)
+	if due := s.due().next[modeFull]; due != now.Add(p.full) {
+		t.Errorf("the sweep after it is due in %s", due.Sub(now))
 	}
 }

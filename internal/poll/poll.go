@@ -16,14 +16,14 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// A RuleReconciler makes the webhook rule of a project what it must be, where it is not. It is called again and again.
+// A RuleReconciler updates the webhook rule of a project where it differs from the desired one. It is called every Sweep.
 type RuleReconciler func(ctx context.Context, project string) error
 
-// Config is what a poller needs to know.
+// Config configures a Poller.
 type Config struct {
 	Client *mkio.Client
 
-	// The event log. One value may be all of these.
+	// Views of the event log. One value may implement all of them.
 	Observer  Observer
 	Log       Log
 	Heads     Heads
@@ -34,16 +34,16 @@ type Config struct {
 	Notes    jetstream.KeyValue
 	Projects []string         // none: every active project that the token can see
 	Kinds    []lifecycle.Kind // to poll
-	Active   time.Duration    // between two looks at a resource in motion
-	Sweep    time.Duration    // between two questions for what changed
-	Full     time.Duration    // between two full sweeps
-	// DeletePatience is how long deletions that are too many at once wait to be confirmed again; 0: they do not.
+	Active   time.Duration    // between two polls of a resource in motion
+	Sweep    time.Duration    // between two delta sweeps of a list
+	Full     time.Duration    // between two full sweeps of a list
+	// DeletePatience is how long deletions wait for a second confirmation when too many are found at once; 0: they never wait.
 	DeletePatience time.Duration
-	Rule           string         // the webhook rule whose delivery history is looked through
-	ReconcileRule  RuleReconciler // nil: the rule is somebody else's business
-	Adopt          bool           // what answers first for each project becomes the log's own, whatever is recorded
-	// Advise says what to do about an error, in the words of whoever configured the poller; nil: nobody does. See errors.go
-	// for those of this package; others are of packages mkio, identity and of the network.
+	Rule           string         // name of the webhook rule whose delivery history is read; "": none
+	ReconcileRule  RuleReconciler // nil: this bridge does not manage the rule
+	Adopt          bool           // the first MK.IO that responds for a project becomes the log's own, whatever is recorded
+	// Advise returns what an operator should do about an error; nil: no advice. The errors are those of errors.go, of packages
+	// mkio and identity, and of the network.
 	Advise func(error) string
 	Logger *slog.Logger
 	Tracer tracing.Tracer
@@ -51,20 +51,20 @@ type Config struct {
 
 // A Poller polls the projects whose lease it gets.
 //
-// mu guards projects; under it unclaimed is asked.
+// mu guards projects. The lock of unclaimed may be taken under it.
 type Poller struct {
 	Config
 	metrics   *metrics
-	identity  *recordedIdentity
-	unclaimed unclaimed
+	identity  *identityRecord
+	unclaimed unclaimedRechecks
 
 	mu       sync.Mutex
-	projects map[string]*project // those that are polled here now
+	projects map[string]*project // those that this bridge polls now, by name
 }
 
 // New returns a poller. [Poller.Run] runs it.
 func New(c Config) *Poller {
-	p := &Poller{Config: c, metrics: newMetrics(), identity: newRecordedIdentity(c), projects: map[string]*project{}}
+	p := &Poller{Config: c, metrics: newMetrics(), identity: newIdentityRecord(c), projects: map[string]*project{}}
 	c.Client.Admit(p.identity.admit)
 	return p
 }
@@ -74,7 +74,7 @@ func (p *Poller) Collectors() []prometheus.Collector {
 	return append(p.metrics.collectors(), sweepAges{p}, leasesHeld{p}, p.sweepInterval())
 }
 
-// Run polls until the context ends, and waits for what is under way.
+// Run polls until the context ends, and waits for all that it started.
 func (p *Poller) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -83,19 +83,19 @@ func (p *Poller) Run(ctx context.Context) {
 	var listing listingFailure
 	p.loadIdentity(ctx)
 	for {
-		warned = p.warnOfToken(time.Now(), warned)
-		projects, err := p.wanted(ctx)
+		warned = p.warnTokenExpiry(time.Now(), warned)
+		projects, err := p.projectsToPoll(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
 			p.metrics.failed("", "projects", err)
-			p.Logger.Log(ctx, listing.level(err, time.Now(), p.Full), "MK.IO does not tell all its projects; those that are known are polled on", "error", err, "do", p.advice(err))
+			p.Logger.Log(ctx, listing.level(err, time.Now(), p.Full), "cannot list projects; still polling known ones", "error", err, "do", p.advice(err))
 		} else {
 			listing = listingFailure{}
 			for name, stop := range started {
 				if !slices.Contains(projects, name) {
-					p.Logger.Warn("the project is not among MK.IO's active projects any more and is polled no longer", "project", name)
+					p.Logger.Warn("project is no longer active in MK.IO; polling stopped", "project", name)
 					stop()
 					delete(started, name)
 				}
@@ -103,9 +103,9 @@ func (p *Poller) Run(ctx context.Context) {
 		}
 		for _, name := range projects {
 			if started[name] == nil {
-				within, stop := context.WithCancel(ctx)
+				projectCtx, stop := context.WithCancel(ctx)
 				started[name] = stop
-				running.Go(func() { p.hold(within, name) })
+				running.Go(func() { p.pollWhenLeased(projectCtx, name) })
 			}
 		}
 		if pause.For(ctx, p.Sweep) != nil {
@@ -114,69 +114,73 @@ func (p *Poller) Run(ctx context.Context) {
 	}
 }
 
-// warnEvery is how often it is said that a token ends soon.
-const warnEvery = 12 * time.Hour
+// tokenWarningInterval is the time between two warnings that the API token expires.
+const tokenWarningInterval = 12 * time.Hour
 
-// warnOfToken warns of a token that ends soon, now and then, and returns when it last did.
-func (p *Poller) warnOfToken(now, warned time.Time) time.Time {
+// warnTokenExpiry warns of a token that expires soon or has expired. It returns the time of the last warning.
+func (p *Poller) warnTokenExpiry(now, warned time.Time) time.Time {
 	end, ok := p.Client.TokenEnd()
-	if !ok || end.Sub(now) > mkio.TokenSoon || now.Sub(warned) < warnEvery {
+	if !ok || end.Sub(now) > mkio.TokenSoon || now.Sub(warned) < tokenWarningInterval {
 		return warned
 	}
-	err := &TokenEndsError{At: end}
-	p.Logger.Warn("the API token ends soon, or has ended", "ends", end, "do", p.advice(err))
+	do := p.advice(&TokenEndsError{At: end})
+	if now.Before(end) {
+		p.Logger.Warn("API token expires soon", "ends", end, "do", do)
+	} else {
+		p.Logger.Warn("API token has expired", "ends", end, "do", do)
+	}
 	return now
 }
 
-// loadIdentity reads which MK.IO the log is of, before MK.IO is asked anything, and has tokens of another organisation refused
-// from then on: one that is exchanged is compared before the first request with it.
+// loadIdentity reads the recorded identity of the log's MK.IO before the first request, so that a token of another organisation
+// is refused from then on: a token that is exchanged later is compared before it is used.
 func (p *Poller) loadIdentity(ctx context.Context) {
 	for ctx.Err() == nil {
 		_, err := p.identity.read(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		p.Logger.Warn("the identity of the log's MK.IO cannot be read; polling waits for it", "error", err)
+		p.Logger.Warn("recorded identity of MK.IO cannot be read; polling waits", "error", err)
 		if pause.For(ctx, p.Sweep) != nil {
 			return
 		}
 	}
 }
 
-// compareListed compares the projects that are polled here with those that MK.IO listed. A stored copy tells nothing of now.
-func (p *Poller) compareListed(ctx context.Context, listed []mkio.Project) {
+// checkListedProjects compares the projects that are polled here with MK.IO's list of them. A stored copy is not compared.
+func (p *Poller) checkListedProjects(ctx context.Context, listed []mkio.Project) {
 	organisation := p.Client.Organisation()
 	for _, l := range listed {
 		if project := p.project(l.Name); project != nil && l.ID != "" && !l.Moment.Stored {
-			_ = project.identity.compare(ctx, organisation, l.ID) // its own errands go by what it concluded
+			_ = project.identity.compare(ctx, organisation, l.ID) // the project's own parts act on the result
 		}
 	}
 }
 
-// wanted returns the projects to poll; with an error, those that are known to be wanted.
-func (p *Poller) wanted(ctx context.Context) ([]string, error) {
+// projectsToPoll returns the names of the projects to poll; with an error, those that were listed before it.
+func (p *Poller) projectsToPoll(ctx context.Context) ([]string, error) {
 	if len(p.Projects) > 0 {
 		return p.Projects, nil
 	}
 	all, err := p.Client.Projects(ctx)
-	p.compareListed(ctx, all)
+	p.checkListedProjects(ctx, all)
 	return mkio.ActiveProjects(all), err
 }
 
-// OnEvent is called with each event that any bridge records. A resource that is in motion by it is polled from now on. An event of
-// a webhook also brings delta sweeps forward: where one resource changed, others are likely to have changed.
+// OnEvent is called with each event that any bridge records. A resource that the event puts in motion is polled from now on. An
+// event of a webhook also brings delta sweeps forward: where one resource changed, others are likely to have changed.
 func (p *Poller) OnEvent(key lifecycle.Key, fact lifecycle.Fact) {
 	if project := p.project(key.Project); project != nil {
-		project.recorded(key, fact)
+		project.onEvent(key, fact)
 	}
 }
 
-// Ask adds a resource to the recheck queue of its project: now if the project is polled here, else once it is.
+// Recheck adds a resource to the recheck queue of its project: now if the project is polled here, else once it is.
 func (p *Poller) Recheck(key lifecycle.Key) {
 	p.mu.Lock()
 	project := p.projects[key.Project]
 	if project == nil {
-		p.unclaimed.add(key, time.Now(), p.Full) // under the lock: enter takes what was added before
+		p.unclaimed.add(key, time.Now(), p.Full) // under the lock, so that addProject takes what was added before it
 	}
 	p.mu.Unlock()
 	if project != nil {
@@ -190,7 +194,8 @@ func (p *Poller) project(name string) *project {
 	return p.projects[name]
 }
 
-func (p *Poller) enter(project *project) {
+// addProject lets Recheck and OnEvent reach a project, and queues the rechecks that were waiting for it.
+func (p *Poller) addProject(project *project) {
 	p.mu.Lock()
 	p.projects[project.name] = project
 	waiting := p.unclaimed.take(project.name, time.Now(), p.Full)
@@ -200,10 +205,11 @@ func (p *Poller) enter(project *project) {
 	}
 }
 
-func (p *Poller) leave(project *project) {
+// removeProject reverses addProject, and removes the project's metrics: the next holder of the lease exports them.
+func (p *Poller) removeProject(project *project) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.projects, project.name)
-	project.patience.forget()
-	p.metrics.left(project.name)
+	project.deletions.reset()
+	p.metrics.forgetProject(project.name)
 }

@@ -8,159 +8,159 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// maxTries bounds how often an answer that was overtaken is asked for again. The next sweep asks anyway.
+// maxTries limits how often a recheck is repeated. The next sweep covers the resource anyway.
 const maxTries = 5
 
-// maxRechecks is how many resources are asked for again side by side: many deliveries may have been lost at once.
-const maxRechecks = 8
+// maxConcurrentRechecks limits the requests of rechecks: many deliveries may have been lost at once.
+const maxConcurrentRechecks = 8
 
-// A recheck is a resource that is to be asked for by its own address.
+// A recheck requests one resource by its own address.
 type recheck struct {
-	via   lifecycle.Via
-	next  time.Time
-	tries int
-	busy  bool
-	// patient is for one that waits for long (afterItsEnd): an urgent one replaces it.
-	patient bool
+	via      lifecycle.Via // of the observation
+	next     time.Time     // when it is due
+	tries    int           // how often it was repeated
+	running  bool
+	deferred bool // added by addDeferred; one that is due at once replaces it
 }
 
-// A recheckQueue has the resources that are to be asked for again: somebody wants it, a delivery was lost, or an answer was
-// of no use.
+// A recheckQueue has the resources to request again: because a conflict or a list suggests it, a delivery was lost, or a response
+// was outdated.
 //
-// mu guards the queue; nothing is called under it.
+// mu guards byKey; nothing is called under it.
 type recheckQueue struct {
 	*scope
 
 	mu    sync.Mutex
-	queue map[lifecycle.Key]*recheck
+	byKey map[lifecycle.Key]*recheck
 }
 
 func newRecheckQueue(s *scope) *recheckQueue {
-	return &recheckQueue{scope: s, queue: map[lifecycle.Key]*recheck{}}
+	return &recheckQueue{scope: s, byKey: map[lifecycle.Key]*recheck{}}
 }
 
-// add has a resource asked for as soon as the budget allows.
+// add queues a recheck that is due at once.
 func (q *recheckQueue) add(key lifecycle.Key, via lifecycle.Via) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if r := q.queue[key]; r == nil || r.patient && !r.busy {
-		q.queue[key] = &recheck{via: via, next: time.Now()}
-		q.rouse()
+	if r := q.byKey[key]; r == nil || r.deferred && !r.running {
+		q.byKey[key] = &recheck{via: via, next: time.Now()}
+		q.wakeScheduler()
 	}
 }
 
-// overtaken asks again for a resource, later and later, because the answer was overtaken: an event of the resource was recorded
-// while MK.IO was asked, or MK.IO showed an old record.
-func (q *recheckQueue) overtaken(key lifecycle.Key) {
+// outdated queues a recheck because a response could not be used: an event of the resource was recorded after the request was
+// sent, or MK.IO showed an old record. Each repetition waits longer, and after maxTries there is none.
+func (q *recheckQueue) outdated(key lifecycle.Key) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	r := q.queue[key]
+	r := q.byKey[key]
 	if r == nil {
 		r = &recheck{via: lifecycle.Poll}
-		q.queue[key] = r
+		q.byKey[key] = r
 	}
 	if r.tries++; r.tries > maxTries {
-		delete(q.queue, key)
+		delete(q.byKey, key)
 		return
 	}
-	r.next = time.Now().Add(q.pace.active << (r.tries - 1))
+	r.next = time.Now().Add(q.intervals.active << (r.tries - 1))
 }
 
-// afterItsEnd asks again for a resource that is recorded as Deleted and that MK.IO shows. It waits for staysEnded: until then the
-// answer may be of a replica that lags, and after it the resource lives. Another recheck of it may come before.
-func (q *recheckQueue) afterItsEnd(key lifecycle.Key, staysEnded time.Duration) {
+// addDeferred queues a recheck of a resource that is recorded as Deleted and that MK.IO shows. It is due in staysEnded: before
+// that the response may come from a replica that lags behind; after it the resource exists. It replaces no recheck that is due
+// earlier.
+func (q *recheckQueue) addDeferred(key lifecycle.Key, staysEnded time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if r := q.queue[key]; staysEnded > 0 && (r == nil || r.busy || r.patient) {
-		q.queue[key] = &recheck{via: lifecycle.Poll, next: time.Now().Add(max(staysEnded, q.pace.active)), patient: true}
+	if r := q.byKey[key]; staysEnded > 0 && (r == nil || r.running || r.deferred) {
+		q.byKey[key] = &recheck{via: lifecycle.Poll, next: time.Now().Add(max(staysEnded, q.intervals.active)), deferred: true}
 	}
 }
 
-// take returns the rechecks that are due, as many as may run beside those under way, and when more of them are. Each must be
-// given back to done.
+// take marks due rechecks as running and returns them, as many as may run concurrently. next is when the next one is due. The
+// caller must pass each recheck to done, failed or abort.
 func (q *recheckQueue) take(now time.Time) (due map[lifecycle.Key]recheck, next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	due, next = map[lifecycle.Key]recheck{}, now.Add(q.pace.active)
-	busy := 0
-	for _, r := range q.queue {
-		if r.busy {
-			busy++
+	due, next = map[lifecycle.Key]recheck{}, now.Add(q.intervals.active)
+	running := 0
+	for _, r := range q.byKey {
+		if r.running {
+			running++
 		}
 	}
-	for key, r := range q.queue {
+	for key, r := range q.byKey {
 		switch {
-		case r.busy || busy == maxRechecks: // one that ends rouses the scheduler
+		case r.running || running == maxConcurrentRechecks: // one that ends wakes the scheduler
 		case now.Before(r.next):
-			next = earlier(next, r.next)
+			next = earliest(next, r.next)
 		default:
-			busy++
-			r.busy = true
+			running++
+			r.running = true
 			due[key] = *r
 		}
 	}
 	return due, next
 }
 
-// done takes a recheck that had an answer from the queue, unless the resource is to be asked for once more.
-func (q *recheckQueue) done(key lifecycle.Key, was recheck, now time.Time) {
+// done removes a recheck that succeeded, unless another one of the resource was queued meanwhile.
+func (q *recheckQueue) done(key lifecycle.Key, taken recheck, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	r := q.queue[key]
+	r := q.byKey[key]
 	if r == nil {
 		return
 	}
-	r.busy = false
-	if r.tries == was.tries && !r.next.After(now) { // it was not overtaken again, nor is it shown after its end
-		delete(q.queue, key)
+	r.running = false
+	if r.tries == taken.tries && !r.next.After(now) { // neither outdated nor addDeferred was called meanwhile
+		delete(q.byKey, key)
 	}
 }
 
-// failed has a resource that could not be asked for tried again, and says in what time (0: it is given up), where it is
-// queued still.
+// failed schedules the next try of a recheck, and returns the time until then; 0: it was the last. queued is false where the
+// recheck was removed meanwhile.
 func (q *recheckQueue) failed(key lifecycle.Key, now time.Time) (wait time.Duration, queued bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	r := q.queue[key]
+	r := q.byKey[key]
 	if r == nil {
 		return 0, false
 	}
-	r.busy = false
+	r.running = false
 	if r.tries++; r.tries > maxTries {
-		delete(q.queue, key)
+		delete(q.byKey, key)
 		return 0, true
 	}
-	wait = retryAfter(r.tries)
+	wait = backoff(r.tries)
 	r.next = now.Add(wait)
 	return wait, true
 }
 
-// abort gives back a recheck that was ended before it had an answer.
+// abort returns a recheck that was canceled to the queue.
 func (q *recheckQueue) abort(key lifecycle.Key) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if r := q.queue[key]; r != nil {
-		r.busy = false
+	if r := q.byKey[key]; r != nil {
+		r.running = false
 	}
 }
 
-// A rechecker asks for what is in the queue.
+// A rechecker runs the rechecks of the queue.
 type rechecker struct {
 	*scope
 	queue   *recheckQueue
 	lists   *lists
-	visitor *visitor
+	fetcher *fetcher
 	breaker *breaker
 }
 
-// recheck asks for a resource that was taken from the queue.
-func (r *rechecker) recheck(ctx context.Context, key lifecycle.Key, as recheck) {
-	defer r.rouse()
-	err := r.visitor.traced(ctx, r.lists.of(key), key, as.via)
+// recheck runs a recheck that was taken from the queue.
+func (r *rechecker) recheck(ctx context.Context, key lifecycle.Key, taken recheck) {
+	defer r.wakeScheduler()
+	err := r.fetcher.fetchTraced(ctx, r.lists.listOf(key), key, taken.via)
 	now := time.Now()
 	switch {
 	case err == nil:
-		r.queue.done(key, as, now)
+		r.queue.done(key, taken, now)
 		return
 	case ctx.Err() != nil:
 		r.queue.abort(key)
@@ -172,7 +172,7 @@ func (r *rechecker) recheck(ctx context.Context, key lifecycle.Key, as recheck) 
 	}
 	r.metrics.failed(r.name, "resource", err)
 	if wait == 0 {
-		r.log.Warn("a resource cannot be asked for; the next sweep shows it", "resource", r.heads.Token(key), "error", err)
+		r.log.Warn("recheck failed for good; the next sweep covers the resource", "resource", r.heads.Token(key), "error", err)
 		return
 	}
 	r.breaker.trip(err, now, wait)

@@ -12,34 +12,34 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// A scheduler starts what is due: the errands of lists, and rechecks. Each runs in a goroutine of its own, which run waits
-// for. What is due is the matter of other parts: a list's schedule, motions, the recheck queue, the breaker.
+// A scheduler starts what is due: polls of lists, and rechecks. Each runs in a goroutine of its own, which run waits for. When
+// something is due is decided elsewhere: by the schedule of each list, motions, the recheck queue and the breaker.
 type scheduler struct {
 	*scope
-	lists    *lists
-	motions  *motions
-	rechecks *rechecker
-	identity *identification
-	patience *patience
-	first    *firstSweeps
-	breaker  *breaker
-	outage   *outage
-	full     *fullSweeps
-	deltas   *deltaSweeps
-	active   *activePoll
+	lists     *lists
+	motions   *motions
+	rechecks  *rechecker
+	identity  *identityCheck
+	deletions *waitingDeletions
+	first     *firstSweeps
+	breaker   *breaker
+	outage    *outage
+	full      *fullSweeps
+	deltas    *deltaSweeps
+	active    *activePoll
 
-	errands sync.WaitGroup
+	inFlight sync.WaitGroup // polls and rechecks under way
 
-	// Of the goroutine of run.
-	epoch  uint64 // of the log that everything was compared with
-	looked uint64 // the horizon of the log when motions and parents were last updated
+	// Owned by the goroutine of run.
+	epoch   uint64 // of the log that MK.IO is compared with
+	scanned uint64 // the log's horizon when motions and parents were last updated; 0: they were not yet
 }
 
-// run starts what is due until the context ends, and waits for what is under way.
+// run starts what is due until the context ends, and waits for what it started.
 func (s *scheduler) run(ctx context.Context) {
-	defer s.errands.Wait()
+	defer s.inFlight.Wait()
 	for {
-		timer := time.NewTimer(time.Until(s.start(ctx)))
+		timer := time.NewTimer(time.Until(s.startDue(ctx)))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -51,141 +51,142 @@ func (s *scheduler) run(ctx context.Context) {
 	}
 }
 
-// start begins everything that is due, and returns when the next may be.
-func (s *scheduler) start(ctx context.Context) time.Time {
+// startDue starts everything that is due, and returns when the next poll or recheck may be due.
+func (s *scheduler) startDue(ctx context.Context) time.Time {
 	now := time.Now()
 	if s.identity.refused() != nil {
-		return now.Add(s.pace.sweep) // the identityWatch rouses the scheduler when that is over
+		return now.Add(s.intervals.sweep) // identityCheck wakes the scheduler when the project is accepted again
 	}
-	if until, yes := s.breaker.blocked(now); yes {
+	if until, open := s.breaker.blocked(now); open {
 		return until
 	}
-	s.beginAgain()
-	if horizon := s.eventLog.Horizon(); horizon != s.looked || s.looked == 0 {
-		s.looked = horizon
+	s.resetOnNewLog()
+	if horizon := s.eventLog.Horizon(); horizon != s.scanned || s.scanned == 0 {
+		s.scanned = horizon
 		s.motions.update(now)
-		s.lists.findParents()
+		s.lists.updateParents()
 	}
-	s.finishFirst(ctx)
-	next := now.Add(s.pace.active)
+	s.finishFirstSweeps(ctx)
+	next := now.Add(s.intervals.active)
 	for _, l := range s.lists.all() {
-		next = earlier(next, s.startList(ctx, l, now))
+		next = earliest(next, s.startList(ctx, l, now))
 	}
-	return earlier(next, s.startRechecks(ctx, now))
+	return earliest(next, s.startRechecks(ctx, now))
 }
 
-// beginAgain has everything compared anew when the log is another one.
-func (s *scheduler) beginAgain() {
+// resetOnNewLog forgets all comparisons when the event log was replaced.
+func (s *scheduler) resetOnNewLog() {
 	epoch := s.eventLog.Epoch()
 	if epoch == s.epoch {
 		return
 	}
-	s.log.Warn("the log is not the one that MK.IO was compared with: everything is compared again")
-	s.epoch, s.looked = epoch, 0
-	s.motions.forget()
-	s.lists.forget()
-	s.patience.forget()
+	s.log.Warn("event log was replaced; comparing everything again")
+	s.epoch, s.scanned = epoch, 0
+	s.motions.reset()
+	s.lists.reset()
+	s.deletions.reset()
 }
 
-// finishFirst notes that the first sweep of what lies below parents is over, when all parents were swept for
-// the first time and so was each list below one.
-func (s *scheduler) finishFirst(ctx context.Context) {
+// finishFirstSweeps notes that the first sweep of a child kind is over, once all lists of its parents and all lists below them
+// were swept.
+func (s *scheduler) finishFirstSweeps(ctx context.Context) {
 	for _, child := range childKinds(s.kinds) {
 		if s.first.done(child) || !s.lists.sweptBelow(child) || !s.first.claim(child) {
 			continue
 		}
-		s.errands.Go(func() {
+		s.inFlight.Go(func() {
 			defer s.first.release(child)
 			if err := s.first.finish(ctx, []lifecycle.Kind{child}); err != nil && ctx.Err() == nil {
-				s.breaker.trip(err, time.Now(), s.pace.active)
+				s.breaker.trip(err, time.Now(), s.intervals.active)
 			}
 		})
 	}
 }
 
-// startRechecks begins to ask for what is to be asked for again, and returns when more of it is due.
+// startRechecks starts the rechecks that are due, and returns when the next one is.
 func (s *scheduler) startRechecks(ctx context.Context, now time.Time) time.Time {
 	due, next := s.rechecks.queue.take(now)
-	for key, as := range due {
-		s.errands.Go(func() { s.rechecks.recheck(ctx, key, as) })
+	for key, r := range due {
+		s.inFlight.Go(func() { s.rechecks.recheck(ctx, key, r) })
 	}
 	return next
 }
 
-// shortest is the least that the scheduler sleeps: what it just began is no reason to come again.
-const shortest = 10 * time.Millisecond
+// minSleep is the shortest sleep of the scheduler: what it has just started must not wake it at once.
+const minSleep = 10 * time.Millisecond
 
-// startList begins what is due of one list, and returns when something of it may be due next. What is
-// under way rouses the scheduler when it ends.
+// startList starts the polls of one list that are due, and returns when its next poll may be due. A poll that ends wakes the
+// scheduler.
 func (s *scheduler) startList(ctx context.Context, l *list, now time.Time) time.Time {
-	next := now.Add(s.pace.active)
-	short := onePage(s.count(l)) || !l.ByChange() || l.below()
+	next := now.Add(s.intervals.active)
+	sweptWhole := fitsOnePage(s.count(l)) || !l.ByChange() || l.hasParent()
 	due := l.schedule.due()
-	if !due.busy[sweeping] {
-		at := due.next[sweeping]
-		if short {
-			at = earlier(at, due.next[changes])
+	if !due.running[modeFull] {
+		at := due.next[modeFull]
+		if sweptWhole {
+			at = earliest(at, due.next[modeDelta])
 		}
-		next = earlier(next, at)
+		next = earliest(next, at)
 		if !now.Before(at) {
 			class := mkio.Sweeps
-			if short && !l.progress.last().at.IsZero() {
+			if sweptWhole && !l.progress.lastSweep().began.IsZero() {
 				class = mkio.Changes
 			}
-			s.begin(ctx, l, sweeping, func(ctx context.Context) error { return s.full.sweep(ctx, l, class) })
+			s.startPoll(ctx, l, modeFull, func(ctx context.Context) error { return s.full.sweep(ctx, l, class) })
 		}
 	}
-	if !due.busy[changes] && !short && !l.progress.since().IsZero() {
-		next = earlier(next, due.next[changes])
-		if !now.Before(due.next[changes]) {
-			s.begin(ctx, l, changes, func(ctx context.Context) error { return s.deltas.ask(ctx, l, mkio.Changes, nil) })
+	if !due.running[modeDelta] && !sweptWhole && !l.progress.deltaSince().IsZero() {
+		next = earliest(next, due.next[modeDelta])
+		if !now.Before(due.next[modeDelta]) {
+			s.startPoll(ctx, l, modeDelta, func(ctx context.Context) error { return s.deltas.sweep(ctx, l, mkio.Changes, nil) })
 		}
 	}
-	if moving, at := s.motions.on(l); !due.busy[looking] && len(moving) > 0 {
-		at = later(at, due.next[looking])
-		next = earlier(next, at)
+	if moving, at := s.motions.ofList(l); !due.running[modeActive] && len(moving) > 0 {
+		at = latest(at, due.next[modeActive])
+		next = earliest(next, at)
 		if !now.Before(at) {
-			s.begin(ctx, l, looking, func(ctx context.Context) error { return s.active.look(ctx, l, moving) })
+			s.startPoll(ctx, l, modeActive, func(ctx context.Context) error { return s.active.poll(ctx, l, moving) })
 		}
 	}
-	return later(next, now.Add(shortest))
+	return latest(next, now.Add(minSleep))
 }
 
-// begin starts an errand, in a trace of its own, which is the origin of the events that it records.
-func (s *scheduler) begin(ctx context.Context, l *list, e errand, do func(context.Context) error) {
-	if !l.schedule.begin(e) {
+// startPoll starts a poll of a list, in a trace of its own, which becomes the origin of the events that the poll records.
+func (s *scheduler) startPoll(ctx context.Context, l *list, mode pollMode, do func(context.Context) error) {
+	if !l.schedule.begin(mode) {
 		return
 	}
-	s.errands.Go(func() {
-		within, span := s.tracer.Root(ctx, "poll "+e.String())
-		err := do(within)
+	s.inFlight.Go(func() {
+		pollCtx, span := s.tracer.Root(ctx, "poll "+mode.String())
+		err := do(pollCtx)
 		tracing.End(span, err, func() []attribute.KeyValue {
 			return []attribute.KeyValue{attribute.String("mkio.project", s.name), attribute.String("mkio.list", l.String())}
 		})
-		s.ended(ctx, l, e, err)
-		s.rouse()
+		s.pollEnded(ctx, l, mode, err)
+		s.wakeScheduler()
 	})
 }
 
-// ended notes how an errand ended, and when it is due again.
-func (s *scheduler) ended(ctx context.Context, l *list, e errand, err error) {
+// pollEnded notes the result of a poll, which decides when the next one of the same mode is due.
+func (s *scheduler) pollEnded(ctx context.Context, l *list, mode pollMode, err error) {
 	now := time.Now()
 	if ctx.Err() != nil {
-		l.schedule.abort(e)
+		l.schedule.abort(mode)
 		return
 	}
 	if err == nil {
-		s.outage.answered()
-		if l.schedule.succeed(e, now, s.pace) > 0 {
-			s.log.Info("it can be asked for again", "list", l.String(), "errand", e.String())
+		s.outage.responded()
+		if l.schedule.succeed(mode, now, s.intervals) > 0 {
+			s.log.Info("poll recovered", "list", l.String(), "poll", mode.String())
 		}
-		s.breaker.success(now)
+		s.breaker.succeed(now)
 		return
 	}
-	failures, wait := l.schedule.fail(e, now)
+	failures, wait := l.schedule.fail(mode, now)
 	s.metrics.failed(s.name, l.String(), err)
 	if s.breaker.trip(err, now, wait) {
 		return
 	}
-	s.log.Log(ctx, s.outage.level(err, failures == 1), "it cannot be asked for, and is tried again", "list", l.String(), "errand", e.String(), "error", err, "do", s.advice(err), "in", wait)
+	s.log.Log(ctx, s.outage.level(err, failures == 1), "poll failed; retrying",
+		"list", l.String(), "poll", mode.String(), "error", err, "do", s.advice(err), "in", wait)
 }

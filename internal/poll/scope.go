@@ -10,11 +10,11 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// A scope is what all parts of a project share: the project's name, the client, the log, and the pace. Nothing in it changes.
+// A scope is what all parts of a project share. Nothing in it changes.
 type scope struct {
 	name      string
 	kinds     []lifecycle.Kind // that are polled
-	pace      pace
+	intervals intervals
 	client    *mkio.Client
 	eventLog  Log
 	heads     Heads
@@ -23,39 +23,39 @@ type scope struct {
 	tracer    tracing.Tracer
 	metrics   *metrics
 	advice    func(error) string
-	wake      chan struct{} // holds one token when the scheduler has something new to look at
+	wake      chan struct{} // holds one token while the scheduler has something new to start
 }
 
 func newScope(p *Poller, name string) *scope {
 	return &scope{
-		name: name, kinds: p.Kinds, pace: pace{p.Active, p.Sweep, p.Full, p.Client.PerMinute()},
+		name: name, kinds: p.Kinds, intervals: intervals{p.Active, p.Sweep, p.Full, p.Client.PerMinute()},
 		client: p.Client, eventLog: p.Log, heads: p.Heads, inventory: p.Inventory,
 		log: p.Logger.With("project", name), tracer: p.Tracer, metrics: p.metrics, advice: p.advice,
 		wake: make(chan struct{}, 1),
 	}
 }
 
-// rouse has the scheduler look again.
-func (s *scope) rouse() {
+// wakeScheduler has the scheduler start what is due now, without waiting for its timer.
+func (s *scope) wakeScheduler() {
 	select {
 	case s.wake <- struct{}{}:
-	default: // it will
+	default: // a token is waiting already
 	}
 }
 
-// headOf looks up the head of a resource in the log's cache.
+// headOf returns the head of a resource, from the log's cache.
 func (s *scope) headOf(key lifecycle.Key) head { return s.headOfToken(s.heads.Token(key)) }
 
 func (s *scope) headOfToken(resource string) head { return head{resource, s.heads.Last(resource)} }
 
-// keyOf is bounded in time: it may have to read the log.
+// keyOf returns the resource of a token. It is bounded in time, because it may have to read the log.
 func (s *scope) keyOf(resource string) (lifecycle.Key, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.pace.active)
+	ctx, cancel := context.WithTimeout(context.Background(), s.intervals.active)
 	defer cancel()
 	return s.heads.KeyOf(ctx, resource)
 }
 
-// count is how many resources a list is known to have.
+// count returns how many resources of a list's kinds the log has in the project.
 func (s *scope) count(l *list) int {
 	n := 0
 	for _, kind := range l.Kinds {
@@ -64,14 +64,14 @@ func (s *scope) count(l *list) int {
 	return n
 }
 
-func earlier(a, b time.Time) time.Time {
+func earliest(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
 	}
 	return a
 }
 
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

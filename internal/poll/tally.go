@@ -7,23 +7,23 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A tally counts what a sweep of a list compared. A nil one counts nothing.
+// A tally counts what a full sweep of a list compared. All methods of a nil *tally do nothing.
 type tally struct {
-	span
+	comparison
 
-	mu     sync.Mutex
-	counts map[lifecycle.Kind]counts
-	failed error // why it did not compare everything, though it got to its end
+	mu      sync.Mutex
+	counts  map[lifecycle.Kind]counts
+	failure error // why a sweep that reached the end did not compare every resource; nil: it did
 }
 
-// A span is when something was compared, and with what.
-type span struct {
-	from, to time.Time // on our clock, as are those of records
+// A comparison is when a sweep compared MK.IO with the log, and which log.
+type comparison struct {
+	from, to time.Time // on the local clock
 	horizon  uint64    // of the log when it began
 	epoch    uint64    // of the log when it began
 }
 
-// counts are those of one kind.
+// counts are the counts of one kind, with the meaning that event.Coverage gives them.
 type counts struct{ resources, rested, differed, repaired int }
 
 func (c counts) plus(d counts) counts {
@@ -31,8 +31,8 @@ func (c counts) plus(d counts) counts {
 }
 
 func newTally(log Log) *tally {
-	epoch := log.Epoch() // before the horizon, which is then that of this log or of one behind it
-	return &tally{span: span{horizon: log.Horizon(), epoch: epoch}, counts: map[lifecycle.Kind]counts{}}
+	epoch := log.Epoch() // read before the horizon: a log that is replaced in between is noticed by its epoch
+	return &tally{comparison: comparison{horizon: log.Horizon(), epoch: epoch}, counts: map[lifecycle.Kind]counts{}}
 }
 
 func (t *tally) add(kind lifecycle.Kind, c counts) {
@@ -44,22 +44,22 @@ func (t *tally) add(kind lifecycle.Kind, c counts) {
 	t.counts[kind] = t.counts[kind].plus(c)
 }
 
-// resources counts what MK.IO listed, or the log knew.
-func (t *tally) resources(kind lifecycle.Kind, n int) { t.add(kind, counts{resources: n}) }
+// addResources counts resources that MK.IO listed, or that the log has and the list lacks.
+func (t *tally) addResources(kind lifecycle.Kind, n int) { t.add(kind, counts{resources: n}) }
 
-// rests counts a resource whose state was not asked for again.
-func (t *tally) rests(kind lifecycle.Kind) { t.add(kind, counts{rested: 1}) }
+// addRested counts a resource at rest, whose state was not requested again.
+func (t *tally) addRested(kind lifecycle.Kind) { t.add(kind, counts{rested: 1}) }
 
-// judged counts a resource by what became of the observation of it. A repeat is no difference to the log, though another bridge
-// or a webhook may have recorded it while it was asked for.
-func (t *tally) judged(kind lifecycle.Kind, v lifecycle.Verdict) {
+// addVerdict counts a resource as different from the log if the verdict says so. A repeat is no difference, even if another
+// writer recorded the state after the request.
+func (t *tally) addVerdict(kind lifecycle.Kind, v lifecycle.Verdict) {
 	if v.News() || v.Outcome == lifecycle.Late || v.Outcome == lifecycle.Conflict {
-		t.differs(kind, v.News())
+		t.addDifference(kind, v.News())
 	}
 }
 
-// differs counts one that is not in MK.IO as it is in the log, and whether that was recorded.
-func (t *tally) differs(kind lifecycle.Kind, repaired bool) {
+// addDifference counts a resource whose state in MK.IO differs from the log's. repaired says that an event recorded it.
+func (t *tally) addDifference(kind lifecycle.Kind, repaired bool) {
 	c := counts{differed: 1}
 	if repaired {
 		c.repaired = 1
@@ -67,14 +67,14 @@ func (t *tally) differs(kind lifecycle.Kind, repaired bool) {
 	t.add(kind, c)
 }
 
-// fail notes why not everything could be compared.
-func (t *tally) fail(err error) {
+// noteFailure notes why the sweep did not compare every resource.
+func (t *tally) noteFailure(err error) {
 	if t == nil || err == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.failed == nil {
-		t.failed = err
+	if t.failure == nil {
+		t.failure = err
 	}
 }

@@ -10,23 +10,23 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// A conflict that is kept before its project is polled, here or by another bridge, is asked about when it is.
-func TestWhatIsAskedForBeforeItsProjectIsPolledIsLookedUp(t *testing.T) {
+// A recheck that is requested before its project is polled, here or by another bridge, is done once it is polled.
+func TestARecheckFromBeforeItsProjectIsPolledIsDone(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		var looks atomic.Int64
-		w.way.set(func(way *way) {
-			way.instead = func(uri string) (int, string) {
+		var requests atomic.Int64
+		w.transport.set(func(tr *transport) {
+			tr.override = func(uri string) (int, string) {
 				if strings.HasSuffix(uri, "/jobs/ep-1") {
-					looks.Add(1)
+					requests.Add(1)
 				}
 				return 0, ""
 			}
 		})
-		w.asked = []lifecycle.Key{w.key(lifecycle.Job, "t", "ep-1")}
+		w.recheckFirst = []lifecycle.Key{w.key(lifecycle.Job, "t", "ep-1")}
 		w.start(lifecycle.Job)
 		time.Sleep(active)
-		if n := looks.Load(); n != 1 {
-			t.Errorf("%d looks, want 1", n)
+		if n := requests.Load(); n != 1 {
+			t.Errorf("%d requests, want 1", n)
 		}
 	})
 }

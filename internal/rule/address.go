@@ -8,37 +8,37 @@ import (
 	"strings"
 )
 
-// Path is where a bridge takes deliveries.
+// WebhookPath is where a bridge serves webhook deliveries.
 const Path = "/webhooks/mkio"
 
-// Address is where deliveries go, of a bridge whose public URL is given. Without a path [Path] is meant. A path must end in
-// it: what stands before it is for a proxy to take off. Slashes that are too many are taken off here. A query is refused,
-// since the rule shows it to everyone who may read rules.
+// Address returns the URL for deliveries to a bridge, given its public URL. Without a path, [WebhookPath] is added. A path must end in it:
+// what comes before is for a proxy to strip. Duplicate slashes are removed. A query is an error, because everyone who may read
+// rules can read it.
 func Address(public string) (string, error) {
 	u, err := url.Parse(public)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		// The parser's own words would repeat a password.
-		return "", errors.New("it must be an https address without user, query and fragment, e.g. https://bridge.example.com")
+		// The parser's error would contain a password.
+		return "", errors.New("must be an https URL without user, query and fragment, e.g. https://bridge.example.com")
 	}
 	clean := path.Clean("/" + u.Path)
 	switch {
 	case clean == "/":
 		clean = Path
 	case !strings.HasSuffix(clean, Path) || u.RawPath != "":
-		return "", fmt.Errorf("the bridge takes deliveries at %s alone and would answer 404: leave the path out, or let it end in %[1]s where a proxy takes off what stands before it", Path)
+		return "", fmt.Errorf("path must be empty or end in %s, where a proxy strips what comes before it: the bridge responds 404 at any other path", Path)
 	}
 	u.Path = clean
 	return u.String(), nil
 }
 
-// Same says whether two addresses are one to a bridge, which takes deliveries with and without a slash at the end.
+// SameAddress reports whether two URLs are the same for a bridge, which serves deliveries with and without a slash at the end.
 func Same(a, b string) bool { return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/") }
 
-// origin is as much of an address as may be shown: a path or query of somebody else's may be secret.
+// origin returns scheme and host of a URL. Path and query may be secret where the URL is another system's.
 func origin(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return "an address that cannot be read"
+		return "a URL that cannot be parsed"
 	}
 	return u.Scheme + "://" + u.Host
 }

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What the bridge would answer 404 is no address of it. Slashes that are too many are taken off.
-func TestAnAddressIsOneThatTheBridgeServes(t *testing.T) {
+// A path at which the bridge would respond 404 is an error. Duplicate slashes are removed.
+func TestAddressAcceptsOnlyPathsThatTheBridgeServes(t *testing.T) {
 	for public, want := range map[string]string{
 		"https://b.test/webhooks/mkio":      "https://b.test/webhooks/mkio",
 		"https://b.test/webhooks/mkio/":     "https://b.test/webhooks/mkio",
@@ -23,7 +23,7 @@ func TestAnAddressIsOneThatTheBridgeServes(t *testing.T) {
 		"https://b.test/xwebhooks/mkio", "https://b.test/webhooks%2Fmkio", "https://b.test/in%2Fto/webhooks/mkio", "https://:8443", "https://:8443/webhooks/mkio",
 	} {
 		if got, err := Address(public); err == nil {
-			t.Errorf("%s is taken as %s", public, got)
+			t.Errorf("%s is accepted as %s", public, got)
 		}
 	}
 	if _, err := Address("https://b.test/prefix"); err == nil || !strings.Contains(err.Error(), "404") || !strings.Contains(err.Error(), Path) {
@@ -31,17 +31,17 @@ func TestAnAddressIsOneThatTheBridgeServes(t *testing.T) {
 	}
 }
 
-// A rule that an earlier bridge registered with a slash at the end is this bridge's, and is put right without force.
-func TestARuleWithASlashAtItsEndIsPutRight(t *testing.T) {
-	k, m := newKeeper(t)
-	mustKeep(t, k, false)
-	old := m.specs[k.Name]
+// A rule whose URL has a trailing slash, as older versions registered it, is this bridge's and needs no force.
+func TestARuleWithATrailingSlashIsUpdated(t *testing.T) {
+	r, m := newReconciler(t)
+	mustReconcile(t, r, false)
+	old := m.specs[r.Name]
 	old.URL = address + "/"
-	m.specs[k.Name] = old
-	if c := mustKeep(t, k, false); c.None() {
-		t.Error("it was left as it was")
+	m.specs[r.Name] = old
+	if c := mustReconcile(t, r, false); c.None() {
+		t.Error("the rule was not updated")
 	}
-	if got := m.specs[k.Name].URL; got != address {
-		t.Errorf("it delivers to %s", got)
+	if got := m.specs[r.Name].URL; got != address {
+		t.Errorf("the rule delivers to %s", got)
 	}
 }

@@ -10,90 +10,91 @@ import (
 // SecretHeader carries the secret of each delivery.
 const SecretHeader = "X-Webhook-Secret" //nolint:gosec // the name, not the secret
 
-// A Change is what was, or would be, changed of a rule, in words that show no secret.
+// A Change says what was, or would be, changed of a rule. It contains no secret.
 type Change struct {
 	Project  string   `json:"project"`
 	Rule     string   `json:"rule"`
-	Creates  bool     `json:"creates"` // there was no such rule
+	Creates  bool     `json:"creates"` // the rule does not exist yet
 	Changes  []string `json:"changes"`
 	Warnings []string `json:"warnings"`
 }
 
-// None says whether nothing was to be changed.
+// Empty reports whether there is nothing to change.
 func (c Change) None() bool { return len(c.Changes) == 0 }
 
 func (c *Change) warn(text string) { c.Warnings = append(c.Warnings, text) }
 
-// A secretState is what is known of the secret that a rule brings.
+// A secretState says how a rule's secret, which cannot be read, compares with the current one.
 type secretState uint8
 
 const (
-	secretUnknown secretState = iota // nobody noted what was put
-	secretOther                      // another was put
-	secretRight
+	secretUnknown secretState = iota // the rule was last put by somebody else, or that is not known
+	secretChanged                    // the rule was last put with another secret
+	secretCurrent
 )
 
-func (s secretState) of(n note, id, secret string) secretState {
+// compareSecret compares the secret of the rule with an id, as it was last put, with a secret.
+func compareSecret(last lastPut, id, secret string) secretState {
 	switch {
-	case !n.of(id):
+	case !last.isOf(id):
 		return secretUnknown
-	case !n.has(secret):
-		return secretOther
+	case !last.hasSecret(secret):
+		return secretChanged
 	}
-	return secretRight
+	return secretCurrent
 }
 
-// changes tells what a rule, nil for none, lacks to be as it must.
-func changes(is *mkio.Rule, want mkio.RuleSpec, secret secretState) []string {
-	if is == nil {
+// diff returns the changes from the current rule, nil for none, to the wanted one; none if there is no difference.
+func diff(current *mkio.Rule, want mkio.RuleSpec, secret secretState) []string {
+	if current == nil {
 		return []string{
 			"url: " + want.URL,
 			"events: " + strings.Join(want.Events, ", "),
-			"authentication: the secret in header " + SecretHeader,
+			"authentication: secret in header " + SecretHeader,
 		}
 	}
-	var all []string
-	if !is.Enabled {
-		all = append(all, "enabled: it was disabled")
+	var changes []string
+	if !current.Enabled {
+		changes = append(changes, "enabled: rule was disabled")
 	}
-	if is.URL != want.URL {
-		all = append(all, "url: from "+origin(is.URL)+" to "+want.URL)
+	if current.URL != want.URL {
+		changes = append(changes, "url: from "+origin(current.URL)+" to "+want.URL)
 	}
-	if added := missing(want.Events, is.Events); len(added) > 0 {
-		all = append(all, "events: with "+strings.Join(added, ", "))
+	if added := subtract(want.Events, current.Events); len(added) > 0 {
+		changes = append(changes, "events: add "+strings.Join(added, ", "))
 	}
-	if dropped := missing(is.Events, want.Events); len(dropped) > 0 {
-		all = append(all, "events: without "+strings.Join(dropped, ", "))
+	if removed := subtract(current.Events, want.Events); len(removed) > 0 {
+		changes = append(changes, "events: remove "+strings.Join(removed, ", "))
 	}
-	if _, open := inTheOpen(is.Headers); open {
-		all = append(all, "headers: without "+SecretHeader+", which everyone can read there")
+	if _, readable := withoutSecret(current.Headers); readable {
+		changes = append(changes, "headers: remove "+SecretHeader+", whose value everyone can read there")
 	}
 	switch {
-	case !slices.ContainsFunc(is.SecretHeaders, isSecretHeader):
-		all = append(all, "authentication: the secret in header "+SecretHeader)
-	case secret == secretOther:
-		all = append(all, "authentication: the secret is another now")
+	case !slices.ContainsFunc(current.SecretHeaders, isSecretHeader):
+		changes = append(changes, "authentication: secret in header "+SecretHeader)
+	case secret == secretChanged:
+		changes = append(changes, "authentication: secret changed")
 	case secret == secretUnknown:
-		all = append(all, "authentication: the secret, of which nobody noted what was last put")
+		changes = append(changes, "authentication: secret set again, because its last value is unknown")
 	}
-	if len(all) == 0 {
+	if len(changes) == 0 {
 		return nil
 	}
-	for _, name := range is.SecretHeaders {
+	for _, name := range current.SecretHeaders {
 		if !isSecretHeader(name) {
-			all = append(all, "authentication: without header "+name+", whose value cannot be read back")
+			changes = append(changes, "authentication: remove header "+name+", whose value cannot be read")
 		}
 	}
-	for _, name := range is.SecretQueryParams {
-		all = append(all, "authentication: without query parameter "+name+", whose value cannot be read back")
+	for _, name := range current.SecretQueryParams {
+		changes = append(changes, "authentication: remove query parameter "+name+", whose value cannot be read")
 	}
-	return all
+	return changes
 }
 
 func isSecretHeader(name string) bool { return strings.EqualFold(name, SecretHeader) }
 
-// inTheOpen returns headers without the secret's, and whether it was among them.
-func inTheOpen(headers map[string]string) (others map[string]string, found bool) {
+// withoutSecret returns headers without [SecretHeader], and whether they had it.
+func withoutSecret(headers map[string]string) (others map[string]string, found bool) {
 	others = map[string]string{}
 	for name, value := range headers {
 		if isSecretHeader(name) {

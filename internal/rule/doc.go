@@ -1,28 +1,26 @@
-// Package rule keeps the bridge's own webhook rule, in each project, as it must be.
+// Package rule reconciles the bridge's own webhook rule in each project of MK.IO ([Reconciler.Reconcile], reconciler.go).
 //
-// # What it must be
+// # The desired rule
 //
-// The rule delivers every type of event to the bridge's public address ([Address]), is enabled, and brings the
-// current secret in a header that MK.IO never shows again ([SecretHeader]). Headers and query parameters
-// that somebody added in the open, for a proxy on the way, stay.
+// The rule delivers every type of event to the bridge's public address ([Address], address.go), is enabled, and sends the current
+// secret in a header whose value MK.IO does not show ([SecretHeader]). Other headers and query parameters whose values can be
+// read, which somebody added for a proxy, are kept.
 //
-// # Whether it is
+// # The difference
 //
-// The secret reads back masked, so it cannot be compared. What was last put is noted in the bucket of notes:
-// the rule's id, and a salted HMAC of the secret. A rule of another id was made by somebody else,
-// and what secret it brings is not known. To lose the note costs one more PUT.
+// MK.IO shows asterisks in place of the secret, so it cannot be compared. What was last put is stored in a bucket (last_put.go):
+// the rule's id, and a salted HMAC of the secret. A rule with another id was created by somebody else, and its secret is unknown.
+// If the stored value is lost, the rule is updated once more. The difference is described in change.go.
 //
-// # Putting it right
+// # The update
 //
-// A PUT replaces the whole rule, and what is read back holds asterisks where secrets were. So the rule is always
-// put whole, from what is known here. Two things are left to people, unless forced: a rule of the name that
-// delivers to another address (not only with a slash at its end), which may be another bridge's, and one that was
-// disabled and that no note tells to be ours.
+// A PUT replaces the whole rule, and what MK.IO shows has asterisks in place of secrets. So the whole rule is always put, from what
+// the bridge knows. Without force two things are left to people: a rule of the name with another URL (a slash at its end aside),
+// which may be another bridge's, and a disabled rule that is not known to be this bridge's.
 //
 // # Event types that MK.IO refuses
 //
-// Some types exist only for organisations with the feature behind them, and one refused type refuses the rule.
-// Then those that the refusal names are left out; where it names none, those of scheduled operations, then
-// those of channel instances too. What was accepted is noted and everything asked for again a day
-// later. What the rule does not tell, the poller finds.
+// Some types exist only for organisations that have a feature, and MK.IO refuses a rule with one type that it does not have
+// (events.go). Then the types that the error names are left out; if it names none, those of scheduled operations, then also those
+// of channel instances. The accepted types are stored, and all are requested again a day later. Polling covers the missing ones.
 package rule

@@ -8,25 +8,25 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A DeniedError is for a token that may not do what the rule needs. Nothing is lost by it but time: the poller
-// finds what webhooks would have told.
+// A DeniedError says that the token lacks a right over webhook rules. Polling still finds every change, but later than a webhook
+// would.
 type DeniedError struct {
 	Project string
-	Right   string // the capability that is missing
+	Right   string // MK.IO's name of the missing capability
 	Err     error
 }
 
 func (e *DeniedError) Error() string {
-	return fmt.Sprintf("the webhook rule in project %s: the token lacks %s: %v", e.Project, e.Right, e.Err)
+	return fmt.Sprintf("webhook rule in project %s: token lacks %s: %v", e.Project, e.Right, e.Err)
 }
 
-// Unwrap returns MK.IO's answer.
+// Unwrap returns MK.IO's error.
 func (e *DeniedError) Unwrap() error { return e.Err }
 
-// An OtherURLError is for a rule of our name that delivers somewhere else.
+// An OtherURLError says that the rule exists with another URL.
 type OtherURLError struct {
 	Project, Rule string
-	Is, Want      string // where it delivers and where it is to, without paths
+	Is, Want      string // the rule's URL and the bridge's, each without its path
 }
 
 func (e *OtherURLError) Error() string {
@@ -38,21 +38,21 @@ func (e *OtherURLError) Error() string {
 		e.Rule, e.Project, is, e.Want)
 }
 
-// ErrNoSecret is for a rule that would have no secret to bring: anybody could make up its deliveries.
-var ErrNoSecret = errors.New("there is no secret for deliveries to bring")
+// ErrNoSecret says that no webhook secret is configured. A rule without one would let anybody forge deliveries.
+var ErrNoSecret = errors.New("no secret for deliveries is configured")
 
-// An AddressError is for a public URL that no rule can deliver to.
+// An AddressError says that the bridge's public URL is not valid.
 type AddressError struct{ Err error }
 
-func (e *AddressError) Error() string { return "the bridge's public URL: " + e.Err.Error() }
+func (e *AddressError) Error() string { return "public URL of the bridge: " + e.Err.Error() }
 
-// Unwrap returns what is wrong with it.
+// Unwrap returns the error of [Address].
 func (e *AddressError) Unwrap() error { return e.Err }
 
-// explain adds to an error of MK.IO's what it is about.
-func explain(err error, project, right string) error {
+// wrap adds the project to an error of MK.IO, and the missing right to a 403.
+func wrap(err error, project, right string) error {
 	if mkio.StatusOf(err) == http.StatusForbidden {
 		return &DeniedError{Project: project, Right: right, Err: err}
 	}
-	return fmt.Errorf("the webhook rule in project %s: %w", project, err)
+	return fmt.Errorf("webhook rule in project %s: %w", project, err)
 }

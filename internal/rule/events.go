@@ -9,18 +9,18 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// optional are beginnings of types that not every organisation has, the most likely to be missing first.
-var optional = []string{"MediaKind.ScheduledOperation", "MediaKind.ChannelInstance"}
+// optionalPrefixes are the prefixes of types that some organisations do not have, the most likely to be missing first.
+var optionalPrefixes = []string{"MediaKind.ScheduledOperation", "MediaKind.ChannelInstance"}
 
-// wantedTypes are all, or for a day those that MK.IO accepted; asked is when all are asked for.
-func wantedTypes(n note, now time.Time) (types []string, asked time.Time) {
-	if len(n.Events) > 0 && now.Sub(n.Asked) < fullAgain {
-		return n.Events, n.Asked
+// wantedTypes returns all types, or, within retryRefusedAfter, those that MK.IO accepted; and when all were last requested.
+func wantedTypes(last lastPut, now time.Time) (types []string, requestedAt time.Time) {
+	if len(last.Events) > 0 && now.Sub(last.RequestedAt) < retryRefusedAfter {
+		return last.Events, last.RequestedAt
 	}
 	return mkio.Types(), now
 }
 
-// withoutNamed drops the types that a refusal names.
+// withoutNamed removes the types that MK.IO's error names.
 func withoutNamed(types []string, err error) []string {
 	api, ok := errors.AsType[*mkio.APIError](err)
 	if !ok {
@@ -38,11 +38,11 @@ func withoutPrefix(types []string, prefix string) []string {
 	return without(types, func(t string) bool { return strings.HasPrefix(t, prefix) })
 }
 
-func without(types []string, drop func(string) bool) []string {
-	return slices.DeleteFunc(slices.Clone(types), drop)
+func without(types []string, remove func(string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(types), remove)
 }
 
-// missing are the types of one list that another lacks.
-func missing(from, in []string) []string {
-	return without(from, func(t string) bool { return slices.Contains(in, t) })
+// subtract returns the types in from that are not in the other list.
+func subtract(from, other []string) []string {
+	return without(from, func(t string) bool { return slices.Contains(other, t) })
 }

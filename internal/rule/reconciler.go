@@ -12,10 +12,10 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A Reconciler keeps one webhook rule, in whatever projects.
+// A Reconciler reconciles the webhook rule of one name, in any project.
 type Reconciler struct {
 	Client *mkio.Client
-	Notes  jetstream.KeyValue // nil: there is no bucket yet, and nothing is noted
+	Notes  jetstream.KeyValue // the bucket for lastPut; nil: none yet, so the rule is put each time
 	URL    string             // the bridge's public URL
 	Name   string             // of the rule
 	Secret func() string      // the current one
@@ -23,112 +23,113 @@ type Reconciler struct {
 	now func() time.Time // nil: time.Now
 }
 
-// Plan tells what Reconcile would change.
-func (k Reconciler) Plan(ctx context.Context, project string, force bool) (Change, error) {
-	p, err := k.plan(ctx, project, force)
+// Plan returns what Reconcile would change.
+func (r Reconciler) Plan(ctx context.Context, project string, force bool) (Change, error) {
+	p, err := r.plan(ctx, project, force)
 	return p.change, err
 }
 
-// Reconcile makes the rule of a project what it must be, where it is not. A rule of somebody else's is taken over
-// by force alone. The token that may not is a [DeniedError], somebody else's rule an [OtherURLError].
-func (k Reconciler) Reconcile(ctx context.Context, project string, force bool) (Change, error) {
-	p, err := k.plan(ctx, project, force)
+// Reconcile updates the rule of a project where it differs from the desired one, or creates it. With force it also takes over a
+// rule with another URL and enables a disabled one. It returns a [DeniedError] if the token lacks a right, an [OtherURLError] if
+// the rule has another URL, an [AddressError], [ErrNoSecret], or an error of MK.IO or NATS.
+func (r Reconciler) Reconcile(ctx context.Context, project string, force bool) (Change, error) {
+	p, err := r.plan(ctx, project, force)
 	if err != nil || p.change.None() {
 		return p.change, err
 	}
-	made, accepted, err := k.put(ctx, project, p.want)
+	stored, accepted, err := r.put(ctx, project, p.want)
 	if err != nil {
 		right := "webhooks.config.update"
 		if p.change.Creates {
 			right = "webhooks.config.create"
 		}
-		return p.change, explain(err, project, right)
+		return p.change, wrap(err, project, right)
 	}
-	p.settle(accepted)
-	n := newNote(made.ID, p.secret)
-	n.Events, n.Asked = accepted, p.asked
-	if err := k.writeNote(ctx, project, n); err != nil {
-		p.change.warn(fmt.Sprintf("nothing is noted, so the rule is put once more the next time: %v", err))
+	p.describe(accepted)
+	last := newLastPut(stored.ID, p.secret)
+	last.Events, last.RequestedAt = accepted, p.requestedAt
+	if err := r.storeLastPut(ctx, project, last); err != nil {
+		p.change.warn(fmt.Sprintf("hash of the secret not stored, so the rule is updated again next time: %v", err))
 	}
 	return p.change, nil
 }
 
-// A plan is a rule as it is, as it is to be, and the way from one to the other.
+// A plan is the current rule, the desired one, and the difference.
 type plan struct {
-	is     *mkio.Rule // nil where there is none
-	want   mkio.RuleSpec
-	secret string
-	state  secretState
-	note   note
-	asked  time.Time // when all types of events were last asked for, or are now
-	change Change
+	current     *mkio.Rule // nil where there is none
+	want        mkio.RuleSpec
+	secret      string
+	state       secretState
+	lastPut     lastPut
+	requestedAt time.Time // when all types were last requested; now if this plan requests them
+	change      Change
 }
 
-func (k Reconciler) plan(ctx context.Context, project string, force bool) (plan, error) {
-	p := plan{change: Change{Project: project, Rule: k.Name, Changes: []string{}, Warnings: []string{}}}
-	address, err := Address(k.URL)
+func (r Reconciler) plan(ctx context.Context, project string, force bool) (plan, error) {
+	p := plan{change: Change{Project: project, Rule: r.Name, Changes: []string{}, Warnings: []string{}}}
+	address, err := Address(r.URL)
 	if err != nil {
 		return p, &AddressError{err}
 	}
-	if p.secret = k.Secret(); p.secret == "" {
+	if p.secret = r.Secret(); p.secret == "" {
 		return p, ErrNoSecret
 	}
-	if p.note, err = k.readNote(ctx, project); err != nil {
+	if p.lastPut, err = r.loadLastPut(ctx, project); err != nil {
 		return p, err
 	}
-	is, err := k.Client.Rule(ctx, project, k.Name)
+	current, err := r.Client.Rule(ctx, project, r.Name)
 	switch {
 	case err == nil:
-		p.is = &is
+		p.current = &current
 	case !mkio.IsNotFound(err):
-		return p, explain(err, project, "webhooks.config.get")
+		return p, wrap(err, project, "webhooks.config.get")
 	}
-	p.change.Creates = p.is == nil
+	p.change.Creates = p.current == nil
 	p.want = mkio.RuleSpec{Enabled: true, URL: address, SecretHeaders: mkio.Secrets{SecretHeader: p.secret}}
-	p.want.Events, p.asked = wantedTypes(p.note, k.clock())
-	if p.is != nil {
-		p.want.Headers, _ = inTheOpen(is.Headers)
-		p.want.QueryParams = is.QueryParams
-		p.state = p.state.of(p.note, is.ID, p.secret)
-		if !Same(is.URL, address) && !force {
-			return p, &OtherURLError{Project: project, Rule: k.Name, Is: origin(is.URL), Want: origin(address)}
+	p.want.Events, p.requestedAt = wantedTypes(p.lastPut, r.clock())
+	if p.current != nil {
+		p.want.Headers, _ = withoutSecret(current.Headers)
+		p.want.QueryParams = current.QueryParams
+		p.state = compareSecret(p.lastPut, current.ID, p.secret)
+		if !Same(current.URL, address) && !force {
+			return p, &OtherURLError{Project: project, Rule: r.Name, Is: origin(current.URL), Want: origin(address)}
 		}
-		if !is.Enabled && !p.note.of(is.ID) && !force {
-			p.change.warn("the rule is disabled, and not known to be this bridge's: it is left so, and delivers nothing; bridge webhook register --force enables it")
+		if !current.Enabled && !p.lastPut.isOf(current.ID) && !force {
+			p.change.warn("rule is disabled and not known to be this bridge's, so it stays disabled and delivers nothing; bridge webhook register --force enables it")
 			return p, nil
 		}
 	}
-	p.settle(p.want.Events)
+	p.describe(p.want.Events)
 	return p, nil
 }
 
-// settle tells the change to a rule with the given types.
-func (p *plan) settle(types []string) {
+// describe sets the wanted event types and the resulting change.
+func (p *plan) describe(types []string) {
 	p.want.Events = types
-	p.change.Changes = append([]string{}, changes(p.is, p.want, p.state)...)
+	p.change.Changes = append([]string{}, diff(p.current, p.want, p.state)...)
 	p.change.Warnings = []string{}
-	if refused := missing(mkio.Types(), types); len(refused) > 0 {
-		p.change.warn("MK.IO refuses the event types " + strings.Join(refused, ", ") + "; what they would tell is found by polling")
+	if refused := subtract(mkio.Types(), types); len(refused) > 0 {
+		p.change.warn("MK.IO refuses the event types " + strings.Join(refused, ", ") + "; polling covers them")
 	}
 }
 
-// put puts the rule, without the types that MK.IO refuses, and returns those that it accepted.
-func (k Reconciler) put(ctx context.Context, project string, want mkio.RuleSpec) (mkio.Rule, []string, error) {
+// put puts the rule, without the event types that MK.IO refuses. It returns the rule and the types that were accepted.
+func (r Reconciler) put(ctx context.Context, project string, want mkio.RuleSpec) (mkio.Rule, []string, error) {
 	all := want.Events
 	var first error
 	try := func(types []string) (mkio.Rule, bool, error) {
 		want.Events = types
-		made, err := k.Client.PutRule(ctx, project, k.Name, want)
+		stored, err := r.Client.PutRule(ctx, project, r.Name, want)
 		if first == nil {
-			first = err // it is of the rule as it should be, and says most
+			first = err // of the rule with all types, so its message is the most useful
 		}
 		status := mkio.StatusOf(err)
-		return made, status == http.StatusBadRequest || status == http.StatusUnprocessableEntity, err
+		return stored, status == http.StatusBadRequest || status == http.StatusUnprocessableEntity, err
 	}
 	for types := all; ; {
-		made, refused, err := try(types)
+		stored, refused, err := try(types)
 		if !refused {
-			return made, types, err
+			return stored, types, err
 		}
 		rest := withoutNamed(types, err)
 		if len(rest) == 0 || len(rest) == len(types) {
@@ -137,22 +138,22 @@ func (k Reconciler) put(ctx context.Context, project string, want mkio.RuleSpec)
 		types = rest
 	}
 	types := all
-	for _, beginning := range optional {
-		rest := withoutPrefix(types, beginning)
+	for _, prefix := range optionalPrefixes {
+		rest := withoutPrefix(types, prefix)
 		if len(rest) == 0 || len(rest) == len(types) {
 			continue
 		}
 		types = rest
-		if made, refused, err := try(types); !refused {
-			return made, types, err
+		if stored, refused, err := try(types); !refused {
+			return stored, types, err
 		}
 	}
 	return mkio.Rule{}, nil, first
 }
 
-func (k Reconciler) clock() time.Time {
-	if k.now != nil {
-		return k.now().UTC()
+func (r Reconciler) clock() time.Time {
+	if r.now != nil {
+		return r.now().UTC()
 	}
 	return time.Now().UTC()
 }

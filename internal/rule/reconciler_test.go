@@ -18,12 +18,12 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// rules is a MK.IO of one project that has webhook rules and nothing else.
-type rules struct {
+// A fakeMKIO is an MK.IO of one project with webhook rules only.
+type fakeMKIO struct {
 	mu      sync.Mutex
 	specs   map[string]spec
-	made    int
-	puts    []spec // all, those that were refused too
+	created int
+	puts    []spec // all, including those that were refused
 	refuse  func(types []string) string
 	mayRead bool
 	mayPut  bool
@@ -42,7 +42,7 @@ type spec struct {
 
 const rulePath = "/api/v1/projects/aurora-vod/webhook/rules/"
 
-func (m *rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *fakeMKIO) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	fail := func(status int, detail string) {
@@ -76,8 +76,8 @@ func (m *rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		body.Spec.ID = is.ID
 		if !exists {
-			m.made++
-			body.Spec.ID = fmt.Sprintf("id-%d", m.made)
+			m.created++
+			body.Spec.ID = fmt.Sprintf("id-%d", m.created)
 		}
 		m.specs[name], is = body.Spec, body.Spec
 	}
@@ -95,10 +95,10 @@ const (
 	address    = "https://bridge.test/webhooks/mkio"
 )
 
-// newKeeper returns a keeper with a MK.IO and a bucket of its own.
-func newKeeper(t *testing.T) (Reconciler, *rules) {
+// newReconciler returns a Reconciler with an MK.IO and a bucket of its own.
+func newReconciler(t *testing.T) (Reconciler, *fakeMKIO) {
 	t.Helper()
-	m := &rules{specs: map[string]spec{}, mayRead: true, mayPut: true}
+	m := &fakeMKIO{specs: map[string]spec{}, mayRead: true, mayPut: true}
 	server := httptest.NewServer(m)
 	t.Cleanup(server.Close)
 	client, err := mkio.NewClient(mkio.ClientConfig{BaseURL: server.URL, Token: func() string { return testToken }, PerMinute: 100_000})
@@ -113,129 +113,129 @@ func newKeeper(t *testing.T) (Reconciler, *rules) {
 	return Reconciler{Client: client, Notes: notes, URL: "https://bridge.test", Name: "mkio-bridge", Secret: func() string { return testSecret }}, m
 }
 
-// keep keeps the rule, and fails where anything that is said holds a secret.
-func keep(t *testing.T, k Reconciler, force bool) (Change, error) {
+// reconcile reconciles the rule. The test fails if the change or the error contains a secret.
+func reconcile(t *testing.T, r Reconciler, force bool) (Change, error) {
 	t.Helper()
-	c, err := k.Reconcile(t.Context(), "aurora-vod", force)
-	if said := fmt.Sprintf("%+v %v", c, err); strings.Contains(said, "REDACT-ME") {
-		t.Errorf("a secret is said: %s", said)
+	c, err := r.Reconcile(t.Context(), "aurora-vod", force)
+	if output := fmt.Sprintf("%+v %v", c, err); strings.Contains(output, "REDACT-ME") {
+		t.Errorf("a secret is in %s", output)
 	}
 	return c, err
 }
 
-func mustKeep(t *testing.T, k Reconciler, force bool) Change {
+func mustReconcile(t *testing.T, r Reconciler, force bool) Change {
 	t.Helper()
-	c, err := keep(t, k, force)
+	c, err := reconcile(t, r, force)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func TestTheRuleIsMadeOnceAndThenLeft(t *testing.T) {
-	k, m := newKeeper(t)
-	if c, err := k.Plan(t.Context(), "aurora-vod", false); err != nil || c.None() || !c.Creates || len(m.puts) != 0 {
+func TestARuleIsCreatedOnceAndThenUnchanged(t *testing.T) {
+	r, m := newReconciler(t)
+	if c, err := r.Plan(t.Context(), "aurora-vod", false); err != nil || c.None() || !c.Creates || len(m.puts) != 0 {
 		t.Errorf("plan %+v, %v, %d PUTs", c, err, len(m.puts))
 	}
-	if c := mustKeep(t, k, false); !c.Creates || c.None() || len(c.Warnings) != 0 {
+	if c := mustReconcile(t, r, false); !c.Creates || c.None() || len(c.Warnings) != 0 {
 		t.Errorf("change %+v", c)
 	}
-	is := m.specs["mkio-bridge"]
-	if !is.Enabled || is.URL != address || !slices.Equal(is.Events, mkio.Types()) || is.Authentication.Headers[SecretHeader] != testSecret {
-		t.Errorf("rule %+v", is)
+	current := m.specs["mkio-bridge"]
+	if !current.Enabled || current.URL != address || !slices.Equal(current.Events, mkio.Types()) || current.Authentication.Headers[SecretHeader] != testSecret {
+		t.Errorf("rule %+v", current)
 	}
 	for range 3 {
-		if c := mustKeep(t, k, false); !c.None() || c.Creates {
+		if c := mustReconcile(t, r, false); !c.None() || c.Creates {
 			t.Errorf("change %+v", c)
 		}
 	}
 	if len(m.puts) != 1 {
 		t.Errorf("%d PUTs", len(m.puts))
 	}
-	entry, err := k.Notes.Get(t.Context(), "rule.aurora-vod")
+	entry, err := r.Notes.Get(t.Context(), "rule.aurora-vod")
 	if err != nil || strings.Contains(string(entry.Value()), testSecret) {
 		t.Errorf("note %v, %v", entry, err)
 	}
 }
 
-func TestAnotherSecretPutsTheWholeRule(t *testing.T) {
-	k, m := newKeeper(t)
-	mustKeep(t, k, false)
-	is := m.specs["mkio-bridge"]
-	is.Headers = map[string]string{"X-Route": "a"} // somebody's proxy needs it
-	m.specs["mkio-bridge"] = is
-	k.Secret = func() string { return "REDACT-ME-next" }
-	c := mustKeep(t, k, false)
+func TestANewSecretPutsTheWholeRule(t *testing.T) {
+	r, m := newReconciler(t)
+	mustReconcile(t, r, false)
+	current := m.specs["mkio-bridge"]
+	current.Headers = map[string]string{"X-Route": "a"} // for a proxy
+	m.specs["mkio-bridge"] = current
+	r.Secret = func() string { return "REDACT-ME-next" }
+	c := mustReconcile(t, r, false)
 	if len(c.Changes) != 1 || !strings.Contains(c.Changes[0], "secret") {
 		t.Errorf("change %+v", c)
 	}
-	is = m.specs["mkio-bridge"]
-	if is.Authentication.Headers[SecretHeader] != "REDACT-ME-next" || !is.Enabled || is.URL != address || is.Headers["X-Route"] != "a" || len(is.Events) != 10 {
-		t.Errorf("rule %+v", is)
+	current = m.specs["mkio-bridge"]
+	if current.Authentication.Headers[SecretHeader] != "REDACT-ME-next" || !current.Enabled || current.URL != address || current.Headers["X-Route"] != "a" || len(current.Events) != 10 {
+		t.Errorf("rule %+v", current)
 	}
-	if c := mustKeep(t, k, false); !c.None() {
+	if c := mustReconcile(t, r, false); !c.None() {
 		t.Errorf("change %+v", c)
 	}
 }
 
-func TestWhatWasChangedIsPutRight(t *testing.T) {
+func TestAChangedRuleIsRestored(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil func(*spec)
 		want  string
 	}{
-		"disabled":           {func(s *spec) { s.Enabled = false }, "disabled"},
-		"an event missing":   {func(s *spec) { s.Events = s.Events[1:] }, "with MediaKind.JobStarted"},
-		"an event too many":  {func(s *spec) { s.Events = append(slices.Clone(s.Events), "MediaKind.New") }, "without MediaKind.New"},
-		"no secret":          {func(s *spec) { s.Authentication.Headers = nil }, "secret"},
-		"made anew":          {func(s *spec) { s.ID = "id-99" }, "nobody noted"},
-		"secret in the open": {func(s *spec) { s.Headers = map[string]string{"x-webhook-secret": "x"} }, "everyone can read"},
+		"disabled":          {func(s *spec) { s.Enabled = false }, "disabled"},
+		"an event missing":  {func(s *spec) { s.Events = s.Events[1:] }, "add MediaKind.JobStarted"},
+		"an event too many": {func(s *spec) { s.Events = append(slices.Clone(s.Events), "MediaKind.New") }, "remove MediaKind.New"},
+		"no secret":         {func(s *spec) { s.Authentication.Headers = nil }, "secret"},
+		"created again":     {func(s *spec) { s.ID = "id-99" }, "value is unknown"},
+		"readable secret":   {func(s *spec) { s.Headers = map[string]string{"x-webhook-secret": "x"} }, "everyone can read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k, m := newKeeper(t)
-			mustKeep(t, k, false)
-			is := m.specs["mkio-bridge"]
-			test.spoil(&is)
-			m.specs["mkio-bridge"] = is
-			c := mustKeep(t, k, false)
+			r, m := newReconciler(t)
+			mustReconcile(t, r, false)
+			current := m.specs["mkio-bridge"]
+			test.spoil(&current)
+			m.specs["mkio-bridge"] = current
+			c := mustReconcile(t, r, false)
 			if !strings.Contains(strings.Join(c.Changes, "\n"), test.want) {
 				t.Errorf("change %+v, want %q", c, test.want)
 			}
-			is = m.specs["mkio-bridge"]
-			if !is.Enabled || len(is.Events) != 10 || is.Authentication.Headers[SecretHeader] != testSecret || len(is.Headers) != 0 {
-				t.Errorf("rule %+v", is)
+			current = m.specs["mkio-bridge"]
+			if !current.Enabled || len(current.Events) != 10 || current.Authentication.Headers[SecretHeader] != testSecret || len(current.Headers) != 0 {
+				t.Errorf("rule %+v", current)
 			}
-			if c := mustKeep(t, k, false); !c.None() {
+			if c := mustReconcile(t, r, false); !c.None() {
 				t.Errorf("change %+v", c)
 			}
 		})
 	}
 }
 
-func TestARuleThatDeliversElsewhereIsTakenOverByForceAlone(t *testing.T) {
-	k, m := newKeeper(t)
+func TestARuleWithAnotherURLNeedsForce(t *testing.T) {
+	r, m := newReconciler(t)
 	m.specs["mkio-bridge"] = spec{ID: "theirs", Enabled: true, URL: "https://other.test/REDACT-ME?key=REDACT-ME", Events: mkio.Types()}
-	_, err := keep(t, k, false)
+	_, err := reconcile(t, r, false)
 	other, ok := errors.AsType[*OtherURLError](err)
 	if !ok || other.Is != "https://other.test" || other.Want != "https://bridge.test" || len(m.puts) != 0 {
 		t.Fatalf("error %v after %d PUTs", err, len(m.puts))
 	}
-	if c := mustKeep(t, k, true); c.None() || m.specs["mkio-bridge"].URL != address {
+	if c := mustReconcile(t, r, true); c.None() || m.specs["mkio-bridge"].URL != address {
 		t.Errorf("change %+v", c)
 	}
 }
 
-func TestADisabledRuleOfSomebodyElsesIsLeft(t *testing.T) {
-	k, m := newKeeper(t)
+func TestADisabledRuleOfAnotherNeedsForce(t *testing.T) {
+	r, m := newReconciler(t)
 	m.specs["mkio-bridge"] = spec{ID: "theirs", URL: address, Events: mkio.Types()}
-	if c := mustKeep(t, k, false); !c.None() || len(c.Warnings) != 1 || len(m.puts) != 0 {
+	if c := mustReconcile(t, r, false); !c.None() || len(c.Warnings) != 1 || len(m.puts) != 0 {
 		t.Errorf("change %+v", c)
 	}
-	if c := mustKeep(t, k, true); c.None() || !m.specs["mkio-bridge"].Enabled {
+	if c := mustReconcile(t, r, true); c.None() || !m.specs["mkio-bridge"].Enabled {
 		t.Errorf("change %+v", c)
 	}
 }
 
-func TestTypesThatMKIORefusesAreLeftOutForADay(t *testing.T) {
+func TestRefusedTypesAreLeftOutForADay(t *testing.T) {
 	lacks := func(prefix string) func([]string) string {
 		return func(types []string) string {
 			for _, x := range types {
@@ -258,38 +258,38 @@ func TestTypesThatMKIORefusesAreLeftOutForADay(t *testing.T) {
 		refuse   func([]string) string
 		accepted int
 	}{
-		"named":                      {lacks("MediaKind.ScheduledOperation"), 6},
-		"named with all that are":    {func(x []string) string { return known(lacks("MediaKind.ScheduledOperation")(x)) }, 6},
-		"not named":                  {unnamed("MediaKind.ScheduledOperation"), 6},
-		"not named, of both feature": {func(x []string) string { return unnamed("MediaKind.Sc")(x) + unnamed("MediaKind.Ch")(x) }, 3},
+		"named":                       {lacks("MediaKind.ScheduledOperation"), 6},
+		"named among all types":       {func(x []string) string { return known(lacks("MediaKind.ScheduledOperation")(x)) }, 6},
+		"not named":                   {unnamed("MediaKind.ScheduledOperation"), 6},
+		"not named, of both features": {func(x []string) string { return unnamed("MediaKind.Sc")(x) + unnamed("MediaKind.Ch")(x) }, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k, m := newKeeper(t)
+			r, m := newReconciler(t)
 			now := time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)
-			k.now = func() time.Time { return now }
+			r.now = func() time.Time { return now }
 			m.refuse = test.refuse
-			if c := mustKeep(t, k, false); len(c.Warnings) != 1 || len(m.specs["mkio-bridge"].Events) != test.accepted {
+			if c := mustReconcile(t, r, false); len(c.Warnings) != 1 || len(m.specs["mkio-bridge"].Events) != test.accepted {
 				t.Errorf("change %+v, rule %+v", c, m.specs["mkio-bridge"])
 			}
 			puts := len(m.puts)
 			now = now.Add(23 * time.Hour)
-			if c := mustKeep(t, k, false); !c.None() || len(m.puts) != puts {
+			if c := mustReconcile(t, r, false); !c.None() || len(m.puts) != puts {
 				t.Errorf("change %+v after %d PUTs", c, len(m.puts)-puts)
 			}
 			now = now.Add(2 * time.Hour)
-			if c := mustKeep(t, k, false); !c.None() || len(m.puts) == puts || len(m.puts[puts].Events) != 10 {
+			if c := mustReconcile(t, r, false); !c.None() || len(m.puts) == puts || len(m.puts[puts].Events) != 10 {
 				t.Errorf("change %+v after %d PUTs", c, len(m.puts)-puts)
 			}
 			m.refuse = nil
 			now = now.Add(25 * time.Hour)
-			if c := mustKeep(t, k, false); c.None() || len(m.specs["mkio-bridge"].Events) != 10 {
+			if c := mustReconcile(t, r, false); c.None() || len(m.specs["mkio-bridge"].Events) != 10 {
 				t.Errorf("change %+v", c)
 			}
 		})
 	}
 }
 
-// known adds to a refusal the types that there are, which must not be taken for those refused.
+// known adds existing types to a refusal. They must not be mistaken for refused ones.
 func known(refusal string) string {
 	if refusal == "" {
 		return ""
@@ -297,34 +297,34 @@ func known(refusal string) string {
 	return "Types are MediaKind.JobStarted, MediaKind.JobFinished and MediaKind.StreamingLocatorCreated."
 }
 
-func TestARefusalOfSomethingElseIsAnError(t *testing.T) {
-	k, m := newKeeper(t)
+func TestAnyOtherRefusalIsAnError(t *testing.T) {
+	r, m := newReconciler(t)
 	m.refuse = func([]string) string { return "The url is too long." }
-	_, err := keep(t, k, false)
+	_, err := reconcile(t, r, false)
 	if mkio.StatusOf(err) != http.StatusBadRequest || !strings.Contains(err.Error(), "too long") || len(m.puts) != 3 {
 		t.Errorf("error %v after %d PUTs", err, len(m.puts))
 	}
 }
 
-func TestATokenThatMayNotIsTold(t *testing.T) {
-	k, m := newKeeper(t)
+func TestAMissingRightIsADeniedError(t *testing.T) {
+	r, m := newReconciler(t)
 	m.mayPut = false
-	_, err := keep(t, k, false)
+	_, err := reconcile(t, r, false)
 	if denied, ok := errors.AsType[*DeniedError](err); !ok || denied.Right != "webhooks.config.create" || denied.Project != "aurora-vod" {
 		t.Errorf("error %v", err)
 	}
 	m.mayRead = false
-	_, err = keep(t, k, false)
+	_, err = reconcile(t, r, false)
 	if denied, ok := errors.AsType[*DeniedError](err); !ok || denied.Right != "webhooks.config.get" {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestWithoutABucketTheRuleIsPutEachTime(t *testing.T) {
-	k, m := newKeeper(t)
-	k.Notes = nil
+	r, m := newReconciler(t)
+	r.Notes = nil
 	for range 2 {
-		if c := mustKeep(t, k, false); c.None() || len(c.Warnings) != 1 {
+		if c := mustReconcile(t, r, false); c.None() || len(c.Warnings) != 1 {
 			t.Errorf("change %+v", c)
 		}
 	}

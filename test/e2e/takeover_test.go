@@ -35,12 +35,12 @@ func TestAnotherBridgePollsWhenOneIsKilled(t *testing.T) {
 	fake.Create(job, "Processing")
 	env := []string{"BRIDGE_NATS_URL=" + bridgetest.StartNATS(t, "").URL, "BRIDGE_MKIO_URL=" + api.URL, "BRIDGE_MKIO_TOKEN=" + token, "BRIDGE_POLL_ACTIVE=1s"}
 	a := bridgetest.StartBridge(t, env...)
-	a.AwaitLog("polling")
+	a.AwaitLog("polling started")
 	awaitEvents(t, env, 1)
 	b := bridgetest.StartBridge(t, env...)
 	a.Kill()
 	fake.Move(job, "Finished")
-	b.AwaitLog("polling")
+	b.AwaitLog("polling started")
 	log := awaitEvents(t, env, 2)
 	if len(log) != 2 || !strings.Contains(log[0], "ep-1") || !strings.Contains(log[1], "ep-1") {
 		t.Errorf("the log holds %v", log)

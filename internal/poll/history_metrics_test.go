@@ -8,11 +8,11 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// When deliveries last arrived, and last did not, is told of the project that is polled, and by who polls it alone.
-func TestTheNewestDeliveriesAreTold(t *testing.T) {
+// Only the bridge that polls a project exports when its deliveries last arrived and last failed.
+func TestTheNewestDeliveriesAreExported(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		h := &historyOf{}
-		w.way.set(func(w *way) { w.instead = h.answer })
+		h := &fakeHistory{}
+		w.transport.set(func(tr *transport) { tr.override = h.respond })
 		b := w.start(lifecycle.Job)
 		newest := func(status string) time.Time {
 			seconds := metric(t, b.metrics, "mkio_bridge_history_newest_timestamp_seconds", "status", status)
@@ -22,22 +22,22 @@ func TestTheNewestDeliveriesAreTold(t *testing.T) {
 			t.Helper()
 			time.Sleep(2 * sweep)
 			if got := newest("sent"); !got.Equal(sent.UTC()) {
-				t.Errorf("the newest that arrived is of %s, want %s", got, sent.UTC())
+				t.Errorf("the newest delivery that arrived is of %s, want %s", got, sent.UTC())
 			}
 			if got := newest("unsent"); !got.Equal(unsent.UTC()) {
-				t.Errorf("the newest that did not is of %s, want %s", got, unsent.UTC())
+				t.Errorf("the newest delivery that failed is of %s, want %s", got, unsent.UTC())
 			}
 		}
 		never := time.UnixMilli(0)
 		want(never, never)
 		first := time.Now()
-		w.way.set(func(*way) { h.add(first, "Sent", "one"); h.add(first, "Pending", "two") })
+		w.transport.set(func(*transport) { h.add(first, "Sent", "one"); h.add(first, "Pending", "two") })
 		want(first, never)
 		second := time.Now()
-		w.way.set(func(*way) { h.add(second, "Retrying", "three") })
+		w.transport.set(func(*transport) { h.add(second, "Retrying", "three") })
 		want(first, second)
 		third := time.Now()
-		w.way.set(func(*way) { h.add(third, "Sent", "four") })
+		w.transport.set(func(*transport) { h.add(third, "Sent", "four") })
 		want(third, second)
 		b.stop()
 		want(never, never)

@@ -10,13 +10,13 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// halfway begins an outage in which lists lack everything, and of the addresses some answer 404 and the others so that
-// nobody knows.
-func (w *world) halfway(gone func(path string) bool) {
-	lost := &lostBelow{lists: isList, keys: gone}
-	w.way.set(func(way *way) {
-		way.instead = func(uri string) (int, string) {
-			status, body := lost.answer(uri)
+// beginPartialOutage begins an outage in which lists are empty. Of the addresses, those that gone selects respond 404, and those
+// of names that begin with "unclear-" respond 422.
+func (w *world) beginPartialOutage(gone func(path string) bool) {
+	lost := &lostResources{lists: isList, keys: gone}
+	w.transport.set(func(tr *transport) {
+		tr.override = func(uri string) (int, string) {
+			status, body := lost.respond(uri)
 			path, _, _ := strings.Cut(uri, "?")
 			if _, below, _ := strings.Cut(path, "/projects/"+project+"/"); status == 0 && strings.Contains(below, "/unclear-") {
 				return http.StatusUnprocessableEntity, `{"error":{"code":"Unprocessable","detail":"try again later"},"status":422}`
@@ -26,8 +26,8 @@ func (w *world) halfway(gone func(path string) bool) {
 	})
 }
 
-// Of 25 resources that a list lacks, 15 are not found and 10 cannot be read: they may all be gone, and so the 15 wait.
-func TestWhatCannotBeReadCountsAmongManyDeletions(t *testing.T) {
+// Of 25 missing resources, 15 respond 404 and 10 respond 422: all may be gone, so the 15 wait.
+func TestUnclearResourcesCountTowardsManyDeletions(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
 		for i := range 15 {
 			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprintf("gone-%d", i)), "Finished")
@@ -37,19 +37,19 @@ func TestWhatCannotBeReadCountsAmongManyDeletions(t *testing.T) {
 		}
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
-		w.halfway(func(path string) bool { return strings.Contains(path, "/gone-") })
+		w.beginPartialOutage(func(path string) bool { return strings.Contains(path, "/gone-") })
 		time.Sleep(2 * sweep)
-		w.well()
+		w.endOutage()
 		time.Sleep(full)
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d are Deleted", n)
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
-// The same of resources that lie on a list each.
-func TestWhatCannotBeReadCountsAmongManyDeletionsBelowParents(t *testing.T) {
+// The same, with each resource on a list of its own.
+func TestUnclearResourcesCountTowardsManyDeletionsBelowParents(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
 		for i := range 24 {
 			name := fmt.Sprint("gone-", i)
@@ -61,13 +61,13 @@ func TestWhatCannotBeReadCountsAmongManyDeletionsBelowParents(t *testing.T) {
 		}
 		w.start(lifecycle.LiveEvent, lifecycle.LiveOutput)
 		time.Sleep(2 * sweep)
-		w.halfway(func(path string) bool { return strings.Contains(path, "/gone-") })
+		w.beginPartialOutage(func(path string) bool { return strings.Contains(path, "/gone-") })
 		time.Sleep(2 * sweep)
-		w.well()
+		w.endOutage()
 		time.Sleep(full)
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d are Deleted", n)
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// wantNoted checks that the project is known, and that the bucket says so.
+// wantNoted checks that the identity is known and stored.
 func (w *world) wantNoted(b *bridge) {
 	w.t.Helper()
 	b.wantGauge(w.t, unknownGauge, 0)
@@ -20,7 +20,7 @@ func (w *world) wantNoted(b *bridge) {
 	}
 }
 
-func TestALostNoteCostsNothingWhereMKIOShowsWhatIsRecorded(t *testing.T) {
+func TestALostNoteIsRestoredByARecordedLife(t *testing.T) {
 	for name, lose := range map[string]func(ctx context.Context, kv jetstream.KeyValue) error{
 		"lost": func(ctx context.Context, kv jetstream.KeyValue) error { return kv.Purge(ctx, "identity") },
 		"corrupt": func(ctx context.Context, kv jetstream.KeyValue) error {
@@ -30,7 +30,7 @@ func TestALostNoteCostsNothingWhereMKIOShowsWhatIsRecorded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, mkiofake.Config{}, func(w *world) {
-				jobs := w.jobsOf(w.mkio, "ours", 30)
+				jobs := w.createNamedJobs(w.mkio, "ours", 30)
 				b := w.start(lifecycle.Job)
 				time.Sleep(2 * sweep)
 				b.stop()
@@ -40,7 +40,7 @@ func TestALostNoteCostsNothingWhereMKIOShowsWhatIsRecorded(t *testing.T) {
 				}
 				b = w.start(lifecycle.Job)
 				time.Sleep(2 * sweep)
-				w.want(jobs[0], "Finished", "Deleted")
+				w.wantStates(jobs[0], "Finished", "Deleted")
 				w.wantDeleted(1)
 				w.wantNoted(b)
 			})
@@ -48,15 +48,15 @@ func TestALostNoteCostsNothingWhereMKIOShowsWhatIsRecorded(t *testing.T) {
 	}
 }
 
-// A project that answered before anything of it was recorded is the log's, also when that could not be noted at once.
-func TestAProjectThatCouldNotBeNotedAtOnceIsTheLogs(t *testing.T) {
+// A project that responded before the log had events of it is the log's own, even if that could not be stored at once.
+func TestAProjectIsConfirmedThoughItsNoteFailedAtFirst(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		const name = "KV_mkio_bridge"
 		stream, err := w.js.Stream(w.t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		room := func(bytes int64) {
+		limit := func(bytes int64) {
 			t.Helper()
 			c := stream.CachedInfo().Config
 			c.MaxBytes = bytes
@@ -64,23 +64,23 @@ func TestAProjectThatCouldNotBeNotedAtOnceIsTheLogs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		room(1)
+		limit(1)
 		b := w.start(lifecycle.Job)
 		time.Sleep(sweep / 2)
 		gone := w.key(lifecycle.Job, "t", "gone")
 		w.forge(b, gone, "Finished", w.mkio.Now(), time.Time{})
 		time.Sleep(2 * sweep)
-		room(-1)
+		limit(-1)
 		time.Sleep(2 * full)
-		w.want(gone, "Finished", "Deleted")
+		w.wantStates(gone, "Finished", "Deleted")
 		w.wantNoted(b)
 	})
 }
 
-// A note that is lost while a bridge runs is written again, also when nothing that is recorded is shown any more.
-func TestANoteThatIsLostMeanwhileIsWrittenAgain(t *testing.T) {
+// A note that is lost while a bridge runs is written again, even if MK.IO does not show a recorded life any more.
+func TestANoteLostAtRunTimeIsWrittenAgain(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		jobs := w.jobsOf(w.mkio, "ours", 3)
+		jobs := w.createNamedJobs(w.mkio, "ours", 3)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		if err := w.notes().Purge(w.t.Context(), "identity"); err != nil {

@@ -15,20 +15,20 @@ import (
 )
 
 const (
-	patience = 15 * time.Minute
-	waiting  = "mkio_bridge_poll_deletions_waiting"
-	notFound = `{"error":{"code":"NotFound","detail":"no such resource"},"status":404}`
+	deletePatience = 15 * time.Minute
+	waiting        = "mkio_bridge_poll_deletions_waiting"
+	notFound       = `{"error":{"code":"NotFound","detail":"no such resource"},"status":404}`
 )
 
-// lostBelow answers as an MK.IO that lost resources of a project: its lists lack them, and their addresses are not found. It
-// counts the requests for their addresses.
-type lostBelow struct {
-	lists func(path string) bool // that are empty
-	keys  func(path string) bool // that are not found
-	asked int
+// lostResources responds like an MK.IO that lost resources of a project: their lists are empty and their own addresses respond
+// 404. It counts the requests for their own addresses.
+type lostResources struct {
+	lists    func(path string) bool // the lists that are empty
+	keys     func(path string) bool // the addresses that respond 404
+	requests int
 }
 
-func (l *lostBelow) answer(uri string) (int, string) {
+func (l *lostResources) respond(uri string) (int, string) {
 	path, _, _ := strings.Cut(uri, "?")
 	switch _, below, _ := strings.Cut(path, "/projects/"+project+"/"); {
 	case below == "" || strings.HasSuffix(path, "/events"):
@@ -36,13 +36,13 @@ func (l *lostBelow) answer(uri string) (int, string) {
 	case l.lists(path):
 		return http.StatusOK, `{"value":[]}`
 	case l.keys(path):
-		l.asked++
+		l.requests++
 		return http.StatusNotFound, notFound
 	}
 	return 0, ""
 }
 
-// isList says whether a path is that of a list.
+// isList reports whether a path is that of a list.
 func isList(path string) bool {
 	last := path[strings.LastIndex(path, "/")+1:]
 	return slices.Contains([]string{
@@ -51,17 +51,17 @@ func isList(path string) bool {
 	}, last)
 }
 
-// outage begins an outage in which everything below the project is lost.
-func (w *world) outage() *lostBelow {
-	l := &lostBelow{lists: isList, keys: func(string) bool { return true }}
-	w.way.set(func(w *way) { w.instead = l.answer })
+// beginOutage begins an outage in which all resources of the project are lost.
+func (w *world) beginOutage() *lostResources {
+	l := &lostResources{lists: isList, keys: func(string) bool { return true }}
+	w.transport.set(func(tr *transport) { tr.override = l.respond })
 	return l
 }
 
-// well ends an outage.
-func (w *world) well() { w.way.set(func(w *way) { w.instead = nil }) }
+// endOutage ends an outage.
+func (w *world) endOutage() { w.transport.set(func(tr *transport) { tr.override = nil }) }
 
-// deletions counts the events that say Deleted.
+// deletions counts the Deleted events.
 func (w *world) deletions() (n int) {
 	w.t.Helper()
 	for _, events := range w.events() {
@@ -74,8 +74,8 @@ func (w *world) deletions() (n int) {
 	return n
 }
 
-// jobs makes jobs, of which half are in motion, and returns them.
-func (w *world) jobs(n int) []lifecycle.Key {
+// createHalfMoving creates n jobs, of which half are in motion.
+func (w *world) createHalfMoving(n int) []lifecycle.Key {
 	var keys []lifecycle.Key
 	for i := range n {
 		keys = append(keys, w.key(lifecycle.Job, "t", fmt.Sprintf("%04d", i)))
@@ -90,16 +90,16 @@ func (w *world) delete(keys []lifecycle.Key) {
 	}
 }
 
-// inPatientWorld runs a test in a world whose bridges are patient with deletions.
+// inPatientWorld runs a test in a world whose bridges hold back deletions that are too many.
 func inPatientWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
-	inWorld(t, mkiofake.Config{}, func(w *world) { w.patience = patience; test(w) })
+	inWorld(t, mkiofake.Config{}, func(w *world) { w.deletePatience = deletePatience; test(w) })
 }
 
-func TestAnOutageThatPassesDeletesNothing(t *testing.T) {
+func TestATemporaryOutageDeletesNothing(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inPatientWorld(t, func(w *world) {
-		w.jobs(100)
+		w.createHalfMoving(100)
 		for i := range 30 {
 			w.mkio.Create(w.key(lifecycle.Asset, fmt.Sprint(i)), "Ready")
 			w.mkio.Create(w.key(lifecycle.LiveEvent, fmt.Sprint(i)), "Running")
@@ -109,74 +109,74 @@ func TestAnOutageThatPassesDeletesNothing(t *testing.T) {
 		}
 		b := w.start()
 		time.Sleep(2 * sweep)
-		lost := w.outage()
+		lost := w.beginOutage()
 		time.Sleep(2 * sweep)
 		if n := metric(t, b.metrics, waiting, "kind", "job"); n != 100 {
-			t.Errorf("%.0f of 100 jobs wait", n)
+			t.Errorf("deletions of %.0f of 100 jobs wait", n)
 		}
-		var asked int
-		w.way.set(func(*way) { asked = lost.asked })
+		var requests int
+		w.transport.set(func(*transport) { requests = lost.requests })
 		time.Sleep(3 * sweep)
-		w.way.set(func(*way) { asked = lost.asked - asked })
-		if asked > 3*30 { // parents of lists that answer 404 are asked for, and the waiting are not
-			t.Errorf("%d requests for what waits, in three minutes", asked)
+		w.transport.set(func(*transport) { requests = lost.requests - requests })
+		if requests > 3*30 { // parents of lists that respond 404 are requested, waiting resources are not
+			t.Errorf("%d requests for waiting deletions in three minutes", requests)
 		}
-		w.well()
+		w.endOutage()
 		time.Sleep(full)
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d are Deleted", n)
 		}
 		if n := metric(t, b.metrics, waiting); n != 0 {
-			t.Errorf("%.0f wait and are there", n)
+			t.Errorf("%.0f deletions of existing resources wait", n)
 		}
 		logs := w.logs.String()
 		if n := strings.Count(logs, "deletions wait: too many resources of a kind are gone at once"); n < 5 || n > 5*6 {
-			t.Errorf("%d warnings about five kinds, and one more each time that so many wait again as before", n)
+			t.Errorf("%d warnings for five kinds, want one each, and one more whenever twice as many wait", n)
 		}
-		if !strings.Contains(logs, `msg="no deletions of a kind wait any more" project=aurora-vod kind=job recorded=0 seen_again=100`) {
-			t.Error("the log does not tell that they came back")
+		if !strings.Contains(logs, `msg="waiting deletions resolved" project=aurora-vod kind=job recorded=0 seen_again=100`) {
+			t.Error("the log does not say that the jobs were seen again")
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
-func TestManyDeletionsAreRecordedWhenTheyAreConfirmedAgain(t *testing.T) {
+func TestManyDeletionsAreRecordedOnceConfirmedAgain(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
 		const jobs = 467
-		keys := w.jobs(jobs)
+		keys := w.createHalfMoving(jobs)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		began := time.Now()
 		w.delete(keys)
-		time.Sleep(patience - sweep)
+		time.Sleep(deletePatience - sweep)
 		if n := w.deletions(); n != 0 {
-			t.Errorf("%d are Deleted before the patience is over", n)
+			t.Errorf("%d are Deleted before the wait is over", n)
 		}
 		if n := metric(t, b.metrics, waiting, "kind", "job"); n != jobs {
-			t.Errorf("%.0f wait", n)
+			t.Errorf("%.0f deletions wait", n)
 		}
 		time.Sleep(3 * sweep)
 		if n := w.deletions(); n != jobs {
-			t.Errorf("%d are Deleted after the patience is over", n)
+			t.Errorf("%d are Deleted after the wait", n)
 		}
 		for _, events := range w.events() {
 			last := events[len(events)-1]
-			if from := last.Data.Evidence.SeenAfter; from == nil || from.After(began) || last.RecordedTime.Sub(began) < patience {
-				t.Fatalf("a job that was deleted at %s was seen at %v, and is recorded as Deleted at %s", began, from, last.RecordedTime)
+			if from := last.Data.Evidence.SeenAfter; from == nil || from.After(began) || last.RecordedTime.Sub(began) < deletePatience {
+				t.Fatalf("a job that was deleted at %s was last seen at %v, and is recorded as Deleted at %s", began, from, last.RecordedTime)
 			}
 		}
 		if n := metric(t, b.metrics, waiting); n != 0 {
-			t.Errorf("%.0f wait that are recorded", n)
+			t.Errorf("%.0f recorded deletions still wait", n)
 		}
 		if !strings.Contains(w.logs.String(), "recorded=467 seen_again=0") {
-			t.Error("the log does not tell that they are recorded")
+			t.Error("the log does not say that the deletions are recorded")
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
-// A list of many pages is swept once an hour; what waits on it is not held up for that long.
-func TestTheSweepThatConfirmsIsBroughtForward(t *testing.T) {
+// A list of many pages is swept in full once an hour. Its waiting deletions must not take that long.
+func TestTheConfirmingSweepIsBroughtForward(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inPatientWorld(t, func(w *world) {
 		const rest, gone = 1100, 300
@@ -190,16 +190,16 @@ func TestTheSweepThatConfirmsIsBroughtForward(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute) // the full sweep finds them gone
 		if n := w.deletions(); n != 0 {
-			t.Errorf("%d are Deleted before the patience is over", n)
+			t.Errorf("%d are Deleted before the wait is over", n)
 		}
-		time.Sleep(patience)
+		time.Sleep(deletePatience)
 		if n := w.deletions(); n != gone {
 			t.Errorf("%d of %d are Deleted", n, gone)
 		}
 	})
 }
 
-// What a sweep finds gone is recorded at once where it is not much.
+// A few deletions are recorded at once.
 func TestFewDeletionsDoNotWait(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	tests := map[string]struct{ live, gone int }{
@@ -211,7 +211,7 @@ func TestFewDeletionsDoNotWait(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			inPatientWorld(t, func(w *world) {
-				keys := w.jobs(test.live)
+				keys := w.createHalfMoving(test.live)
 				b := w.start(lifecycle.Job)
 				time.Sleep(2 * sweep)
 				w.delete(keys[:test.gone])
@@ -220,17 +220,17 @@ func TestFewDeletionsDoNotWait(t *testing.T) {
 					t.Errorf("%d of %d are Deleted", n, test.gone)
 				}
 				if n := metric(t, b.metrics, waiting); n != 0 {
-					t.Errorf("%.0f wait", n)
+					t.Errorf("%.0f deletions wait", n)
 				}
 			})
 		})
 	}
 }
 
-// Twenty a minute are as many as all at once.
-func TestATrickleWaitsAsWell(t *testing.T) {
+// Twenty deletions a minute count like all at once.
+func TestASteadyTrickleOfDeletionsWaits(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
-		keys := w.jobs(200)
+		keys := w.createHalfMoving(200)
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		for _, some := range slices.Collect(slices.Chunk(keys, 15)) {
@@ -239,35 +239,35 @@ func TestATrickleWaitsAsWell(t *testing.T) {
 		}
 		time.Sleep(sweep)
 		if n := w.deletions(); n > 40 {
-			t.Errorf("%d of 200 are Deleted in %s", n, patience)
+			t.Errorf("%d of 200 are Deleted in %s", n, deletePatience)
 		}
-		time.Sleep(patience)
+		time.Sleep(deletePatience)
 		if n := w.deletions(); n != 200 {
-			t.Errorf("%d are Deleted when all have waited", n)
+			t.Errorf("%d are Deleted after all have waited", n)
 		}
 		w.mkio.Create(keys[0], "Processing")
 		time.Sleep(2 * sweep)
 		w.delete(keys[:1])
 		time.Sleep(2 * sweep)
 		if n := w.deletions(); n != 201 {
-			t.Error("what was recorded after it had waited has others wait")
+			t.Error("deletions that waited and are recorded make another one wait")
 		}
 	})
 }
 
-// What a failed sweep recorded is not there to be compared with: MK.IO's lists show thousands that are new.
-func TestWhatAFailedSweepRecordedLetsNoMoreBeDeleted(t *testing.T) {
+// A sweep that fails after thousands of new resources were recorded must not make fifty deletions look few.
+func TestResourcesRecordedByAFailedSweepDoNotRaiseTheLimit(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inPatientWorld(t, func(w *world) {
-		keys := w.jobs(50)
+		keys := w.createHalfMoving(50)
 		w.start(lifecycle.Job)
 		time.Sleep(full - sweep)
 		w.delete(keys)
 		for i := range 1500 {
 			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprintf("new-%d", i)), "Finished")
 		}
-		w.way.set(func(w *way) {
-			w.instead = func(uri string) (int, string) {
+		w.transport.set(func(tr *transport) {
+			tr.override = func(uri string) (int, string) {
 				if strings.Contains(uri, "/media/jobs?") && strings.Contains(uri, "skiptoken") {
 					return http.StatusBadGateway, "<html>"
 				}
@@ -275,64 +275,64 @@ func TestWhatAFailedSweepRecordedLetsNoMoreBeDeleted(t *testing.T) {
 			}
 		})
 		time.Sleep(10 * time.Minute)
-		w.well()
+		w.endOutage()
 		time.Sleep(10 * time.Minute)
 		if n := w.deletions(); n != 0 {
-			t.Errorf("%d of 50 are Deleted before the patience is over", n)
+			t.Errorf("%d of 50 are Deleted before the wait is over", n)
 		}
-		time.Sleep(patience)
+		time.Sleep(deletePatience)
 		if n := w.deletions(); n != 50 {
 			t.Errorf("%d of 50 are Deleted", n)
 		}
 	})
 }
 
-// One comes back while others stay away.
-func TestEachThatWaitsHasItsOwnEnd(t *testing.T) {
+// One resource reappears while the others stay away.
+func TestEachWaitingDeletionEndsSeparately(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
-		keys := w.jobs(60)
+		keys := w.createHalfMoving(60)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		back := keys[31]
 		lost := func(path string) bool {
 			return strings.Contains(path, "/jobs") && !strings.HasSuffix(path, back.Name())
 		}
-		l := &lostBelow{lists: func(path string) bool { return strings.HasSuffix(path, "/jobs") }, keys: lost}
+		l := &lostResources{lists: func(path string) bool { return strings.HasSuffix(path, "/jobs") }, keys: lost}
 		w.delete(append(slices.Clone(keys[:31]), keys[32:]...))
-		w.outage()
+		w.beginOutage()
 		time.Sleep(5 * sweep)
-		h := &historyOf{}
-		h.add(time.Now(), "Failed", back.Name()) // which has it looked at
-		w.way.set(func(w *way) {
-			w.instead = func(uri string) (int, string) {
-				if status, body := h.answer(uri); status != 0 {
+		h := &fakeHistory{}
+		h.add(time.Now(), "Failed", back.Name()) // which has it rechecked
+		w.transport.set(func(tr *transport) {
+			tr.override = func(uri string) (int, string) {
+				if status, body := h.respond(uri); status != 0 {
 					return status, body
 				}
-				return l.answer(uri) // its list still lacks it
+				return l.respond(uri) // its list still lacks it
 			}
 		})
-		time.Sleep(6 * sweep) // the history could not be read before, and is tried again
+		time.Sleep(6 * sweep) // reading the history failed before, and is retried
 		if n := metric(t, b.metrics, waiting); n != 59 {
-			t.Errorf("%.0f wait when MK.IO shows one of 60 again", n)
+			t.Errorf("%.0f deletions wait when MK.IO shows one of 60 again", n)
 		}
-		time.Sleep(2 * patience)
+		time.Sleep(2 * deletePatience)
 		if n := w.deletions(); n != 59 {
 			t.Errorf("%d of 59 are Deleted", n)
 		}
-		w.want(back, "Finished")
-		w.well()
+		w.wantStates(back, "Finished")
+		w.endOutage()
 		time.Sleep(2 * sweep)
 		if n := metric(t, b.metrics, waiting); n != 0 {
-			t.Errorf("%.0f wait", n)
+			t.Errorf("%.0f deletions wait", n)
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
-func TestWhatIsMadeAnewUnderTheNamesThatWaitIsNoDeletionByAbsence(t *testing.T) {
+func TestNewLivesUnderWaitingNamesEndTheWait(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inPatientWorld(t, func(w *world) {
-		keys := w.jobs(50)
+		keys := w.createHalfMoving(50)
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		w.delete(keys)
@@ -342,15 +342,15 @@ func TestWhatIsMadeAnewUnderTheNamesThatWaitIsNoDeletionByAbsence(t *testing.T) 
 		}
 		time.Sleep(2 * sweep)
 		for i, key := range keys {
-			w.want(key, []string{"Processing", "Finished"}[i%2], "Deleted", "Queued")
+			w.wantStates(key, []string{"Processing", "Finished"}[i%2], "Deleted", "Queued")
 		}
-		w.converged()
+		w.wantConverged()
 	})
 }
 
-func TestWithoutPatienceNothingWaits(t *testing.T) {
+func TestWithoutDeletePatienceNothingWaits(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		keys := w.jobs(100)
+		keys := w.createHalfMoving(100)
 		w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		w.delete(keys)
@@ -361,20 +361,20 @@ func TestWithoutPatienceNothingWaits(t *testing.T) {
 	})
 }
 
-// A bridge that starts knows nothing of what waited, and has it wait anew.
-func TestARestartBeginsThePatienceAnew(t *testing.T) {
+// A new bridge does not know the waiting deletions, so they wait again from the start.
+func TestARestartStartsTheWaitAgain(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
-		keys := w.jobs(100)
+		keys := w.createHalfMoving(100)
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
 		w.delete(keys)
-		time.Sleep(patience - 3*sweep)
+		time.Sleep(deletePatience - 3*sweep)
 		b.stop()
 		if n := metric(t, b.metrics, waiting); n != 0 {
-			t.Errorf("a bridge that polls no more tells that %.0f wait", n)
+			t.Errorf("a bridge that does not poll any more exports %.0f waiting deletions", n)
 		}
 		w.start(lifecycle.Job)
-		time.Sleep(patience - 2*sweep)
+		time.Sleep(deletePatience - 2*sweep)
 		if n := w.deletions(); n != 0 {
 			t.Errorf("%d are Deleted", n)
 		}
@@ -385,15 +385,15 @@ func TestARestartBeginsThePatienceAnew(t *testing.T) {
 	})
 }
 
-// While deletions wait it is not proven that the log has all of the kind, and of others it is.
-func TestWhileDeletionsWaitTheirKindIsNotProven(t *testing.T) {
+// While deletions of a kind wait, its coverage has a gap, and that of other kinds has none.
+func TestWhileDeletionsWaitTheirKindHasAGap(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
 		var channels []lifecycle.Key
 		for i := range 30 {
 			channels = append(channels, w.key(lifecycle.LiveChannel, fmt.Sprint(i)))
 			w.mkio.Create(channels[i], "Running")
 		}
-		w.mkio.Create(w.key(lifecycle.LiveAPIEvent, "match"), "Running") // which the same list shows
+		w.mkio.Create(w.key(lifecycle.LiveAPIEvent, "match"), "Running") // on the same list
 		w.start(lifecycle.LiveChannel, lifecycle.LiveAPIEvent)
 		time.Sleep(2 * sweep)
 		began := time.Now()
@@ -403,14 +403,14 @@ func TestWhileDeletionsWaitTheirKindIsNotProven(t *testing.T) {
 		if last := records[len(records)-1]; last.Record != event.GapOpened || last.Reason != "30 deletions wait to be confirmed again" {
 			t.Errorf("the last record is %+v", last)
 		}
-		if c := w.proven(lifecycle.LiveAPIEvent, began); !c.Complete() {
-			t.Errorf("another kind of the list is not proven: %+v", c)
+		if c := w.coverageSince(lifecycle.LiveAPIEvent, began); !c.Complete() {
+			t.Errorf("another kind of the list is not covered: %+v", c)
 		}
-		time.Sleep(patience)
+		time.Sleep(deletePatience)
 		closed := time.Now()
 		time.Sleep(full)
-		if c := w.proven(lifecycle.LiveChannel, closed); !c.Complete() {
-			t.Errorf("when they are recorded it is not proven again: %+v", c)
+		if c := w.coverageSince(lifecycle.LiveChannel, closed); !c.Complete() {
+			t.Errorf("the kind is not covered after its deletions were recorded: %+v", c)
 		}
 	})
 }

@@ -10,9 +10,9 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// What lies below others is compared as a whole when all of its lists are, of which there may be none: an age that then
-// grew for ever would be an alert about nothing, and one list that is swept must not hide another that is not.
-func TestTheAgeOfASweepBelowParentsIsThatOfTheOldestList(t *testing.T) {
+// A child kind is covered when all of its lists are, and there may be none: an age that grows then would be a false alert. One
+// list that is swept must not conceal another that is not.
+func TestTheSweepAgeOfAChildKindIsThatOfItsOldestList(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		for _, name := range []string{"cam-1", "cam-2"} {
@@ -26,14 +26,14 @@ func TestTheAgeOfASweepBelowParentsIsThatOfTheOldestList(t *testing.T) {
 		}
 		time.Sleep(3 * full)
 		if got := age(); got == 0 || got > full {
-			t.Errorf("while all is well the age is %s", got)
+			t.Errorf("the age is %s though all lists are swept", got)
 		}
-		w.way.set(failAt("/cam-1/liveOutputs", http.StatusBadGateway))
+		w.transport.set(failAt("/cam-1/liveOutputs", http.StatusBadGateway))
 		time.Sleep(3 * full)
 		if got := age(); got < 2*full {
-			t.Errorf("one of two lists was not swept for %s, and the age is %s", 3*full, got)
+			t.Errorf("the age is %s though one of two lists was not swept for %s", got, 3*full)
 		}
-		w.way.set(func(w *way) { w.instead = nil })
+		w.transport.set(func(tr *transport) { tr.override = nil })
 		time.Sleep(full)
 		for _, name := range []string{"cam-1", "cam-2"} {
 			w.mkio.Delete(w.key(lifecycle.LiveOutput, name, "dvr"))
@@ -41,7 +41,7 @@ func TestTheAgeOfASweepBelowParentsIsThatOfTheOldestList(t *testing.T) {
 		}
 		time.Sleep(4 * full)
 		if got := age(); got == 0 || got > full {
-			t.Errorf("nothing is left below which there could be any, and the age is %s", got)
+			t.Errorf("the age is %s though there are no parents left", got)
 		}
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// What MK.IO gave up to deliver is looked up once, by this bridge or the next, and is counted.
-func TestALostDeliveryIsLookedUpOnce(t *testing.T) {
+// A lost delivery causes one recheck and is counted once, by this bridge or the next.
+func TestALostDeliveryIsRecheckedOnce(t *testing.T) {
 	inWorld(t, mkiofake.Config{Faults: mkiofake.Faults{Failed: 1}}, func(w *world) {
 		w.mkio.PutRule(project, "mkio-bridge", mkiofake.Rule{URL: "https://bridge.test/", Events: mkio.Types()})
 		b := w.start(lifecycle.Job)
@@ -30,15 +30,15 @@ func TestALostDeliveryIsLookedUpOnce(t *testing.T) {
 			}
 			return n
 		}
-		lookedUp := func() int { return w.mkio.Requests(project).ByRoute["GET media/transforms/{}/jobs/{}"] }
+		rechecked := func() int { return w.mkio.Requests(project).ByRoute["GET media/transforms/{}/jobs/{}"] }
 		time.Sleep(2 * sweep)
-		if got := lookedUp(); got < jobs {
-			t.Errorf("%d look-ups of %d jobs soon after", got, jobs)
+		if got := rechecked(); got < jobs {
+			t.Errorf("%d rechecks of %d jobs soon after", got, jobs)
 		}
 		time.Sleep(full)
-		before := lookedUp()
+		before := rechecked()
 		if before > lost() {
-			t.Errorf("%d look-ups of %d deliveries", before, lost())
+			t.Errorf("%d rechecks of %d deliveries", before, lost())
 		}
 		if got := metric(t, b.metrics, "mkio_bridge_history_deliveries_total", "status", "Failed"); int(got) != lost() {
 			t.Errorf("%.0f failed deliveries are counted, %d failed", got, lost())
@@ -46,23 +46,23 @@ func TestALostDeliveryIsLookedUpOnce(t *testing.T) {
 		b.stop()
 		b = w.start(lifecycle.Job)
 		time.Sleep(full)
-		if again := lookedUp() - before; again != 0 {
-			t.Errorf("the next bridge looks up %d once more", again)
+		if again := rechecked() - before; again != 0 {
+			t.Errorf("the next bridge rechecks %d again", again)
 		}
 		if got := metric(t, b.metrics, "mkio_bridge_history_deliveries_total"); got != 0 {
-			t.Errorf("the next bridge counts %.0f once more", got)
+			t.Errorf("the next bridge counts %.0f again", got)
 		}
 	})
 }
 
-// A delivery has the bridge look for more before its time, and hundreds of them do no more than one.
-func TestABurstOfDeliveriesIsOneNudge(t *testing.T) {
+// A delivery brings the next delta sweep forward, and hundreds of deliveries cause no more sweeps than one.
+func TestABurstOfDeliveriesCausesOneDeltaSweep(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		b := w.start(lifecycle.StreamingLocator)
 		time.Sleep(2*sweep + sweep/2)
 		before := w.mkio.Requests(project).Gets
-		untold := w.key(lifecycle.StreamingLocator, "untold")
-		w.mkio.Create(untold, "Created")
+		unsent := w.key(lifecycle.StreamingLocator, "unsent")
+		w.mkio.Create(unsent, "Created")
 		for i := range 300 {
 			key := w.key(lifecycle.StreamingLocator, fmt.Sprint(i))
 			w.mkio.Create(key, "Created")
@@ -77,7 +77,7 @@ func TestABurstOfDeliveriesIsOneNudge(t *testing.T) {
 			time.Sleep(active / 300)
 		}
 		time.Sleep(2 * active)
-		w.want(untold, "Created")
+		w.wantStates(unsent, "Created")
 		if gets := w.mkio.Requests(project).Gets - before; gets == 0 || gets > 4 {
 			t.Errorf("%d GETs in %s", gets, 3*active)
 		}

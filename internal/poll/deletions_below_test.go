@@ -10,7 +10,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// What lies below parents is on as many lists, each too short to tell an outage by itself.
+// Each child list is too short to tell an outage from a deletion.
 func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	tests := map[string]struct {
@@ -46,42 +46,42 @@ func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
 				lost := func(path string) bool {
 					return strings.Contains(path, "/liveOutputs") || strings.Contains(path, "/scheduledOperations")
 				}
-				l := &lostBelow{lists: func(path string) bool { return lost(path) && isList(path) }, keys: lost}
-				w.way.set(func(w *way) { w.instead, w.takes = l.answer, 100*time.Millisecond })
-				time.Sleep(patience - 2*sweep)
+				l := &lostResources{lists: func(path string) bool { return lost(path) && isList(path) }, keys: lost}
+				w.transport.set(func(tr *transport) { tr.override, tr.latency = l.respond, 100*time.Millisecond })
+				time.Sleep(deletePatience - 2*sweep)
 				if n := w.deletions(); n != 0 {
 					t.Errorf("%d are Deleted", n)
 				}
 				if n := metric(t, b.metrics, waiting); n < 1 {
-					t.Error("none waits")
+					t.Error("no deletion waits")
 				}
-				w.way.set(func(*way) {
-					if l.asked > 2*parents {
-						t.Errorf("%d requests for %d resources", l.asked, parents)
+				w.transport.set(func(*transport) {
+					if l.requests > 2*parents {
+						t.Errorf("%d requests for %d resources", l.requests, parents)
 					}
 				})
-				w.well()
+				w.endOutage()
 				time.Sleep(full)
 				if n := w.deletions(); n != 0 {
-					t.Errorf("%d are Deleted after MK.IO is well", n)
+					t.Errorf("%d are Deleted after the outage ended", n)
 				}
 				if n := metric(t, b.metrics, waiting); n != 0 {
-					t.Errorf("%.0f wait and are there", n)
+					t.Errorf("%.0f deletions of existing resources wait", n)
 				}
 				for i := range parents {
 					w.mkio.Delete(test.child(w, i))
 				}
-				time.Sleep(full + 2*patience)
+				time.Sleep(full + 2*deletePatience)
 				if n := w.deletions(); n != parents {
-					t.Errorf("%d of %d are Deleted that were", n, parents)
+					t.Errorf("%d of %d are Deleted", n, parents)
 				}
-				w.converged()
+				w.wantConverged()
 			})
 		})
 	}
 }
 
-// One of many below parents is as quick as ever.
+// A few deletions among many children are recorded at once.
 func TestFewDeletionsBelowManyParentsDoNotWait(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
 		output := func(i int) lifecycle.Key { return w.key(lifecycle.LiveOutput, fmt.Sprint(i), "dvr") }
@@ -99,13 +99,13 @@ func TestFewDeletionsBelowManyParentsDoNotWait(t *testing.T) {
 			t.Errorf("%d of 7 are Deleted", n)
 		}
 		if n := metric(t, b.metrics, waiting); n != 0 {
-			t.Errorf("%.0f wait", n)
+			t.Errorf("%.0f deletions wait", n)
 		}
 	})
 }
 
-// What lies below a parent whose deletion waits is no more certain than that.
-func TestWhatLiesBelowAParentThatWaitsWaits(t *testing.T) {
+// While the deletion of a parent waits, it is unknown whether its children exist.
+func TestDeletionsBelowAWaitingParentWait(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
 		for i := range 30 {
 			w.mkio.Create(w.key(lifecycle.LiveEvent, fmt.Sprint(i)), "Running")
@@ -114,16 +114,16 @@ func TestWhatLiesBelowAParentThatWaitsWaits(t *testing.T) {
 		w.mkio.Create(output, "Running")
 		w.start(lifecycle.LiveEvent, lifecycle.LiveOutput)
 		time.Sleep(2 * sweep)
-		events := &lostBelow{
+		events := &lostResources{
 			lists: func(path string) bool { return strings.HasSuffix(path, "/liveEvents") },
 			keys:  func(path string) bool { return !strings.Contains(path, "/liveOutputs") },
 		}
-		w.way.set(func(w *way) { w.instead = events.answer })
+		w.transport.set(func(tr *transport) { tr.override = events.respond })
 		time.Sleep(2 * sweep)
-		w.outage()
+		w.beginOutage()
 		time.Sleep(5 * sweep)
-		w.well()
+		w.endOutage()
 		time.Sleep(full)
-		w.want(output, "Running")
+		w.wantStates(output, "Running")
 	})
 }

@@ -1,0 +1,124 @@
+package poll
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// An activePoll polls the resources in motion, with the strategy that takes the fewest requests. It has no state: see motions.
+type activePoll struct {
+	*scope
+	motions *motions
+	fetcher *fetcher
+	deltas  *deltaSweeps
+	sweeps  *fullSweeps
+}
+
+// poll polls the resources of a list that are in motion.
+func (p *activePoll) poll(ctx context.Context, l *list, moving []*motion) error {
+	plan := p.motions.plan(l, moving, time.Now())
+	var err error
+	switch plan.strategy {
+	case oneByOne:
+		err = p.fetcher.fetchAll(ctx, l, plan.requests)
+	case byState:
+		err = p.byState(ctx, l, moving, plan.states)
+	case wholeList:
+		err = p.sweeps.sweep(ctx, l, mkio.Urgent)
+	}
+	p.motions.reschedule(plan, time.Now())
+	return err
+}
+
+// An activePlan says how an active poll of a list is done.
+type activePlan struct {
+	strategy     strategy
+	states       []string       // to filter by; empty where the strategy is not available
+	motions      []*motion      // the resources that the poll covers
+	requests     []fetchRequest // one for each of them; for oneByOne only
+	atActiveRate int            // how many of the list's motions are polled every Active
+}
+
+// statesOf returns the states of resources in motion, in the order in which they usually follow each other: a resource that
+// moves on between two requests is then on the second. It returns none if a state cannot be part of a filter.
+func statesOf(moving []*motion) []string {
+	var states []string
+	for _, m := range moving {
+		if m.fact.State == "" || !isPlainWord(m.fact.State) {
+			return nil
+		}
+		if !slices.Contains(states, m.fact.State) {
+			states = append(states, m.fact.State)
+		}
+	}
+	if len(moving) > 0 {
+		lifecycle.SortStates(moving[0].key.Kind, states)
+	}
+	return states
+}
+
+// isPlainWord reports whether a state can be part of a filter.
+func isPlainWord(s string) bool {
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
+			return false
+		}
+	}
+	return true
+}
+
+// maxMissingOneByOne is how many resources that have left their state are requested one by one at once. If there are more, a
+// delta sweep comes first, which is likely to have them.
+const maxMissingOneByOne = 2
+
+// byState requests the list filtered by each of the states, then the resources that are on none of these lists.
+func (p *activePoll) byState(ctx context.Context, l *list, moving []*motion, states []string) error {
+	seen := map[lifecycle.Key]bool{}
+	for _, state := range states {
+		if err := p.deltas.walk(ctx, l, mkio.Filter{State: state}, mkio.Urgent, seen); err != nil {
+			return err
+		}
+	}
+	missing := func() (keys []lifecycle.Key) {
+		for _, m := range moving {
+			if !seen[m.key] {
+				keys = append(keys, m.key)
+			}
+		}
+		return keys
+	}
+	ready := !l.progress.deltaSince().IsZero() && !l.schedule.due().running[modeDelta]
+	if len(missing()) > maxMissingOneByOne && l.ByChange() && ready {
+		if err := p.deltas.sweep(ctx, l, mkio.Urgent, seen); err != nil {
+			return err
+		}
+	}
+	return p.fetchMissing(ctx, l, missing())
+}
+
+// fetchMissing requests resources that no filtered list had in their recorded state. If there are many, it requests some first:
+// if none of these has changed, the lists are wrong, and the rest is not requested.
+func (p *activePoll) fetchMissing(ctx context.Context, l *list, keys []lifecycle.Key) error {
+	if len(keys) <= maxContradictions {
+		return p.fetcher.fetchKeys(ctx, l, keys)
+	}
+	some, rest := keys[:maxContradictions], keys[maxContradictions:]
+	before := make([]uint64, len(some))
+	for i, key := range some {
+		before[i] = p.headOf(key).sequence()
+	}
+	if err := p.fetcher.fetchKeys(ctx, l, some); err != nil {
+		return err
+	}
+	for i, key := range some {
+		if p.headOf(key).sequence() != before[i] {
+			return p.fetcher.fetchKeys(ctx, l, rest)
+		}
+	}
+	return fmt.Errorf("%w: it lacks %d resources, and those checked are unchanged", errIncomplete, len(keys))
+}

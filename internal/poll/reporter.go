@@ -1,0 +1,135 @@
+package poll
+
+import (
+	"context"
+	"time"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// A reporter makes observations of MK.IO's responses, and passes to the Observer those that may become events. It has no state.
+type reporter struct {
+	*scope
+	observer  Observer
+	identity  *identityCheck
+	deletions *waitingDeletions
+	first     *firstSweeps
+	motions   *motions
+	rechecks  *recheckQueue
+}
+
+// A request is what the reporter needs to know about one request to MK.IO.
+type request struct {
+	horizon uint64      // of the log, before the request was sent
+	moment  mkio.Moment // when MK.IO made the response
+	via     lifecycle.Via
+	tally   *tally // of the full sweep; nil for other polls
+	// identityChecked is true once the identity of the project was checked after the response. The rows of a page, which are
+	// reported one after the other, share it. nil: the response is of one resource, and nothing was checked.
+	identityChecked *bool
+}
+
+// report makes an observation of what a response shows of a resource, and records it if it is news.
+func (r *reporter) report(ctx context.Context, l *list, row mkio.Row, o lifecycle.Observation, req request) error {
+	return r.reportAgainst(ctx, l, r.headOf(row.Key), row, o, req)
+}
+
+// reportAgainst is report for a resource whose head was looked up after the response arrived.
+func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) error {
+	if h.sequence() > req.horizon {
+		r.rechecks.outdated(row.Key)
+		return nil
+	}
+	if err := r.identity.refused(); err != nil {
+		return err
+	}
+	if err := r.identity.confirmByLife(ctx, h, o); err != nil {
+		return err
+	}
+	o.Via, o.Basis = req.via, h.expectedSequence()
+	o.SeenAfter, o.SeenBefore = r.seenAfter(l, row.Key, h, req.moment), req.moment.To
+	o.Stored, o.Clock = req.moment.Stored, req.moment.Clock
+	if o.State != lifecycle.StateDeleted && !o.Stored {
+		r.deletions.seen(row.Key)
+	}
+	verdict, current := r.observer.Compare(h.resource, o)
+	switch {
+	case !current:
+		r.rechecks.outdated(row.Key)
+		return nil
+	case !verdict.News():
+		r.noteNoEvent(h, o, verdict, req)
+		return nil
+	}
+	if endsLife(h, o, verdict) {
+		if may, err := r.identity.allowsEnd(ctx, req); !may {
+			return err
+		}
+	}
+	return r.record(ctx, l, h, row, o, req)
+}
+
+// noteNoEvent notes an observation that becomes no event.
+func (r *reporter) noteNoEvent(h head, o lifecycle.Observation, verdict lifecycle.Verdict, req request) {
+	r.metrics.observed(o, verdict)
+	switch {
+	case verdict.Outcome == lifecycle.Repeat:
+		r.motions.seenUnchanged(h, req.moment)
+	case h.deleted():
+		r.rechecks.addDeferred(o.Key, h.fact.StaysEnded(req.moment.To))
+	}
+	req.tally.addVerdict(o.Key.Kind, verdict)
+}
+
+// record records an observation that Compare called news.
+func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) error {
+	if o.State == lifecycle.StateDeleted {
+		o.Source, o.Subject, _ = mkio.Path(row.Key) // a deletion has no record to take them from
+	} else {
+		o.Discovered = h.fact == nil && r.first.existedBefore(row.Key.Kind, o.Created)
+		row.AddRecord(&o)
+	}
+	verdict, err := r.observer.Observe(ctx, o)
+	if err != nil {
+		return logError{err}
+	}
+	r.metrics.observed(o, verdict)
+	if verdict.Outcome == lifecycle.Late { // another writer recorded this state, or a newer one, since the request
+		r.rechecks.outdated(row.Key)
+	} else {
+		req.tally.addVerdict(row.Key.Kind, verdict)
+	}
+	if verdict.News() && l != nil {
+		l.progress.noteChange()
+	}
+	return nil
+}
+
+// seenAfter returns when MK.IO last showed the recorded state, before the response; zero where that is not known.
+func (r *reporter) seenAfter(l *list, key lifecycle.Key, h head, now mkio.Moment) time.Time {
+	last := r.lastSeen(l, key, h)
+	if last.After(now.From) {
+		return time.Time{} // clocks of one second tell no order
+	}
+	return last
+}
+
+// lastSeen is seenAfter without the comparison with the response's time. A resource whose deletion waits was missing from the
+// last sweeps of its list, so its time is the one noted when it was first missing.
+func (r *reporter) lastSeen(l *list, key lifecycle.Key, h head) time.Time {
+	if h.fact == nil {
+		return time.Time{}
+	}
+	if waiting, waits := r.deletions.find(key); waits && waiting.sequence == h.fact.Sequence {
+		return waiting.lastSeen
+	}
+	last := latest(h.fact.SeenBefore, r.motions.lastSeen(h))
+	if l == nil {
+		return last
+	}
+	if swept := l.progress.lastSweep(); h.fact.Sequence <= swept.horizon {
+		last = latest(last, swept.began)
+	}
+	return last
+}
