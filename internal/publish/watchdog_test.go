@@ -91,7 +91,7 @@ func TestDeletedStreamsAreRecreated(t *testing.T) {
 		time.Sleep(15 * time.Second)
 		f.ready(a)
 		f.ready(b)
-		if a.Epoch() == epoch || !lines.Contains("the log begins anew") {
+		if a.Epoch() == epoch || !lines.Contains("a new log begins") {
 			t.Error("the new log is not logged")
 		}
 		for _, p := range bridges {
