@@ -77,7 +77,7 @@ func TestAdminRoutes(t *testing.T) {
 		{http.MethodGet, "/schemas/published.sum", 404, "asyncapi.yaml"},
 		{http.MethodGet, "/v1/resources/job/aurora-vod/ladder-hd/nobody", 404, "no event"},
 		{http.MethodGet, "/v1/resources/job/aurora-vod/ladder-hd", 404, "2 names"},
-		{http.MethodGet, "/v1/resources/cassette/aurora-vod/x", 404, "no resource kind"},
+		{http.MethodGet, "/v1/resources/cassette/aurora-vod/x", 404, "unknown resource kind"},
 		{http.MethodGet, "/v1/resources?kind=cassette", 400, "no kind"},
 		{http.MethodGet, "/v1/events?from=x", 400, "no sequence"},
 		{http.MethodGet, "/v1/events?since=yesterday", 400, "duration"},

@@ -174,10 +174,10 @@ func webhookRequests(t *testing.T, b *bridge) (sum float64) {
 
 func TestARetryAppliesWhatIsKnownByNow(t *testing.T) {
 	w := putAside(t)
-	wantSaid(t, exitOK, []string{"1  changed       nothing is recorded [nothing was written]", "2  malformed", "3  late"}, "unapplied", "retry", "--dry-run")
+	wantSaid(t, exitOK, []string{"1  changed       no event is recorded [nothing was written]", "2  malformed", "3  late"}, "unapplied", "retry", "--dry-run")
 	w.holds("Finished", "1 2 3")
 	before := webhookRequests(t, w.bridge)
-	wantSaid(t, exitOK, []string{"1  changed       nothing is recorded [it is an event now, removed]", "2  malformed     the delivery is not JSON", "[it stays]", "3  late"}, "unapplied", "retry")
+	wantSaid(t, exitOK, []string{"1  changed       no event is recorded [it is an event now, removed]", "2  malformed     the delivery is not JSON", "[it stays]", "3  late"}, "unapplied", "retry")
 	w.holds("Finished Processing", "2 3")
 	if after := webhookRequests(t, w.bridge); after != before || before == 0 {
 		t.Errorf("a retry counts as a request of the webhook: %.0f, %.0f before", after, before)
@@ -187,7 +187,7 @@ func TestARetryAppliesWhatIsKnownByNow(t *testing.T) {
 		t.Errorf("the metrics lack %s", want)
 	}
 	out, _, code := say(t, "unapplied", "retry", "3", "--output", "json")
-	if want := `{"sequence":3,"outcome":"late","why":"the recorded end is newer","applied":false,"removed":false}` + "\n"; code != exitOK || out != want {
+	if want := `{"sequence":3,"outcome":"late","why":"out of order: recorded end is newer","applied":false,"removed":false}` + "\n"; code != exitOK || out != want {
 		t.Errorf("exit %d: %s, want %s", code, out, want)
 	}
 	wantSaid(t, exitFailed, []string{"404", "no message 1", "3  late"}, "unapplied", "retry", "1", "3")
