@@ -17,61 +17,61 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// Judge checks the log against all that a simulated MK.IO told and was: I1, I2, I4 and I5. It returns every
+// Check compares the log with the deliveries and the true states of a simulated MK.IO: I1, I2, I4 and I5. It returns every
 // violation.
-func (w *Recorder) Judge(ctx context.Context, js jetstream.JetStream, names event.Names, fake *mkiofake.MKIO) error {
-	told := w.Delivered()
+func (rec *Recorder) Judge(ctx context.Context, js jetstream.JetStream, names event.Names, fake *mkiofake.MKIO) error {
+	deliveries := rec.Delivered()
 	for _, c := range fake.Changes() {
-		told = append(told, invariant.Delivered{Observation: lifecycle.Observation{Key: c.Key, State: c.State, Life: c.Life}})
+		deliveries = append(deliveries, invariant.Delivered{Observation: lifecycle.Observation{Key: c.Key, State: c.State, Life: c.Life}})
 	}
-	var excuses []Excuse
-	var wrong error
-	if log := eventlog.New(js, names); w.OtherClocks {
-		wrong = AsItWas(ctx, log, fake)
+	var exemptions []Excuse
+	var err error
+	if log := eventlog.New(js, names); rec.OtherClocks {
+		err = AsItWas(ctx, log, fake)
 	} else {
-		excuses, wrong = InTime(ctx, log, fake)
+		exemptions, err = InTime(ctx, log, fake)
 	}
-	w.excuse(excuses)
-	for _, e := range excuses {
-		told = append(told, invariant.Delivered{Observation: lifecycle.Observation{Key: e.Key, State: e.State, Life: e.Life}})
+	rec.setExemptions(exemptions)
+	for _, e := range exemptions {
+		deliveries = append(deliveries, invariant.Delivered{Observation: lifecycle.Observation{Key: e.Key, State: e.State, Life: e.Life}})
 	}
-	return errors.Join(invariant.Check(ctx, js, names, told), wrong)
+	return errors.Join(invariant.Check(ctx, js, names, deliveries), err)
 }
 
-// A life is one of a resource's.
+// A life identifies one life of a resource.
 type life struct {
 	key lifecycle.Key
 	id  string
 }
 
-// AsItWas checks I5 against what truly was: the states that the log has of a life came in that order, those that
-// nobody was shown left out.
+// CheckOrder checks I5 against the true states: the log has the states of each life in their true order. States may be
+// missing.
 func AsItWas(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error {
-	_, err := inOrder(ctx, log, fake, nil, func(mkiofake.Change, eventlog.Entry) bool { return true })
+	_, err := checkOrder(ctx, log, fake, nil, func(mkiofake.Change, eventlog.Entry) bool { return true })
 	return err
 }
 
-// InTime checks the same of bridges on the simulation's clock, and that nothing was recorded before it was so. A state
-// that comes again is not excused by its next time, nor a Deleted by an end that is still to come. What nothing could tell
-// the bridge is no violation, and is returned.
+// CheckOrderAndTime is [CheckOrder] for bridges on the simulation's clock, which also checks that no state was recorded
+// before it was true: neither a state that returns later, nor a Deleted before the deletion. An event without evidence
+// against it is no violation, and is returned as an [Exemption].
 func InTime(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) ([]Excuse, error) {
-	return inOrder(ctx, log, fake, fake.Misled(), func(c mkiofake.Change, e eventlog.Entry) bool {
-		return !c.Moment.Truncate(time.Millisecond).After(e.Event.RecordedTime) // that is cut to milliseconds
+	return checkOrder(ctx, log, fake, fake.Misled(), func(c mkiofake.Change, e eventlog.Entry) bool {
+		return !c.Moment.Truncate(time.Millisecond).After(e.Event.RecordedTime) // RecordedTime is truncated to milliseconds
 	})
 }
 
-// inOrder finds for each event the change that it is of, after that of the event before it.
-func inOrder(
-	ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, misled []mkiofake.Misleading, may func(mkiofake.Change, eventlog.Entry) bool,
-) (excuses []Excuse, err error) {
+// checkOrder finds the change of each event, which must come after the change of the event before it.
+func checkOrder(
+	ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, misled []mkiofake.Misleading, allowed func(mkiofake.Change, eventlog.Entry) bool,
+) (exemptions []Excuse, err error) {
 	last := map[life]eventlog.Entry{}
-	was := map[life][]mkiofake.Change{}
+	changes := map[life][]mkiofake.Change{}
 	for _, c := range fake.Changes() {
-		of := life{c.Key, c.Life}
-		was[of] = append(was[of], c)
+		id := life{c.Key, c.Life}
+		changes[id] = append(changes[id], c)
 	}
 	var errs []error
-	var convicted []lifecycle.Key
+	var suspects []lifecycle.Key
 	for e, err := range log.Events(ctx, eventlog.Query{}) {
 		if err != nil {
 			return nil, err
@@ -80,40 +80,40 @@ func inOrder(
 		if err != nil {
 			return nil, err
 		}
-		of := life{key, e.Fact.Life}
-		before := last[of]
-		last[of] = e
-		at := slices.IndexFunc(was[of], func(c mkiofake.Change) bool {
-			return lifecycle.SameState(c.State, e.Fact.State) && may(c, e)
+		id := life{key, e.Fact.Life}
+		before := last[id]
+		last[id] = e
+		at := slices.IndexFunc(changes[id], func(c mkiofake.Change) bool {
+			return lifecycle.SameState(c.State, e.Fact.State) && allowed(c, e)
 		})
 		if at < 0 {
-			if excuse, ok := excused(misled, before, e, key); ok {
-				excuses = append(excuses, excuse)
+			if exemption, ok := findExemption(misled, before, e, key); ok {
+				exemptions = append(exemptions, exemption)
 				continue
 			}
-			errs = append(errs, fmt.Errorf("I5: %s, event %d: it was not %q any more, or not yet, or never", key, e.Sequence, e.Fact.State))
-			if len(convicted) < mostHistories && !slices.Contains(convicted, key) {
-				convicted = append(convicted, key)
+			errs = append(errs, fmt.Errorf("I5: %s, event %d: state %q was not true any more, not yet, or never", key, e.Sequence, e.Fact.State))
+			if len(suspects) < maxHistories && !slices.Contains(suspects, key) {
+				suspects = append(suspects, key)
 			}
 			continue
 		}
-		was[of] = was[of][at:] // the same state with another provisioning may follow
+		changes[id] = changes[id][at:] // the same state with another provisioning may follow
 	}
-	return excuses, errors.Join(append(errs, histories(ctx, log, fake, convicted))...)
+	return exemptions, errors.Join(append(errs, histories(ctx, log, fake, suspects))...)
 }
 
-// mostHistories is how many histories are told of what is not as it was.
-const mostHistories = 3
+// maxHistories limits the histories in the error.
+const maxHistories = 3
 
-// histories returns, as an error, all that the log has of some resources and all that they truly were; nil for none.
+// histories returns, as an error, the events and the true states of some resources; nil for none.
 func histories(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, keys []lifecycle.Key) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	told := map[lifecycle.Key]*strings.Builder{}
+	texts := map[lifecycle.Key]*strings.Builder{}
 	for _, key := range keys {
-		told[key] = &strings.Builder{}
-		fmt.Fprintf(told[key], "history of %s", key)
+		texts[key] = &strings.Builder{}
+		fmt.Fprintf(texts[key], "history of %s", key)
 	}
 	for e, err := range log.Events(ctx, eventlog.Query{}) {
 		if err != nil {
@@ -123,35 +123,35 @@ func histories(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, keys
 		if err != nil {
 			return err
 		}
-		if b, ok := told[key]; ok {
+		if b, ok := texts[key]; ok {
 			f := e.Fact
 			fmt.Fprintf(b, "\n  log: event %d, transition %d: %q %q, life %q, by %s, at %s, modified %s, seen after %s and before %s, recorded %s", e.Sequence, f.Transition,
-				f.State, f.Provisioning, f.Life, e.Event.Data.Via, moment(f.At), moment(f.Modified), moment(f.SeenAfter), moment(f.SeenBefore), e.Event.RecordedTime)
+				f.State, f.Provisioning, f.Life, e.Event.Data.Via, formatTime(f.At), formatTime(f.Modified), formatTime(f.SeenAfter), formatTime(f.SeenBefore), e.Event.RecordedTime)
 		}
 	}
 	for _, c := range fake.Changes() {
-		if b, ok := told[c.Key]; ok {
-			fmt.Fprintf(b, "\n  MK.IO: %q %q, life %q, at %s, on our clock %s, delivery %q %v, shown by %d answers", c.State, c.Provisioning, c.Life, moment(c.At), moment(c.Moment), c.Type, c.Delivery, c.Shown)
+		if b, ok := texts[c.Key]; ok {
+			fmt.Fprintf(b, "\n  MK.IO: %q %q, life %q, at %s, on our clock %s, delivery %q %v, in %d responses", c.State, c.Provisioning, c.Life, formatTime(c.At), formatTime(c.Moment), c.Type, c.Delivery, c.Shown)
 		}
 	}
 	var errs []error
 	for _, key := range keys {
-		errs = append(errs, errors.New(told[key].String()))
+		errs = append(errs, errors.New(texts[key].String()))
 	}
 	return errors.Join(errs...)
 }
 
-func moment(t time.Time) string {
+func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return "an unknown time"
 	}
 	return t.Format(time.RFC3339Nano)
 }
 
-// Converged checks, when a simulated MK.IO is quiet, that the last event of everything is what MK.IO has: I3.
+// CheckConverged checks I3 while a simulated MK.IO is quiet: the last event of every resource has MK.IO's state.
 func Converged(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error {
 	var errs []error
-	is := fake.Current()
+	current := fake.Current()
 	for e, err := range log.State(ctx, eventlog.Query{}) {
 		if err != nil {
 			return err
@@ -160,17 +160,17 @@ func Converged(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) erro
 		if err != nil {
 			return err
 		}
-		now, exists := is[key]
-		delete(is, key)
+		now, exists := current[key]
+		delete(current, key)
 		switch {
 		case !exists && !lifecycle.SameState(e.Fact.State, lifecycle.StateDeleted):
-			errs = append(errs, fmt.Errorf("I3: %s is gone, and the log has it in %q", key, e.Fact.State))
+			errs = append(errs, fmt.Errorf("I3: %s is deleted, but the log has it in %q", key, e.Fact.State))
 		case exists && (!lifecycle.SameState(e.Fact.State, now.State) || e.Fact.Life != now.Life):
-			errs = append(errs, fmt.Errorf("I3: %s is in %q, and the log has it in %q", key, now.State, e.Fact.State))
+			errs = append(errs, fmt.Errorf("I3: %s is in %q, but the log has it in %q", key, now.State, e.Fact.State))
 		}
 	}
-	for key, now := range is {
-		errs = append(errs, fmt.Errorf("I3: %s is in %q, and the log does not have it", key, now.State))
+	for key, now := range current {
+		errs = append(errs, fmt.Errorf("I3: %s is in %q, but the log does not have it", key, now.State))
 	}
 	return errors.Join(errs...)
 }

@@ -10,24 +10,24 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// An Excuse is an event that goes back and is no violation, because nothing could tell the bridge: a replica that lags
-// showed what was, with the Date of now and a record that did not change since.
+// An Exemption is an event that returns to a former state and is no violation, because the bridge had no evidence: a replica
+// that lags returned the former state, with the current Date and a record that the change had not modified.
 type Excuse struct {
 	Key      lifecycle.Key
 	Life     string
 	Sequence uint64
 	State    string
-	Shown    time.Time // when the replica showed it
+	Shown    time.Time // when the replica returned it
 }
 
 func (e Excuse) String() string {
-	return fmt.Sprintf("%s, event %d: a replica that lags showed %q at %s with the Date of now, and the record has no time that tells it from the state recorded before",
-		e.Key, e.Sequence, e.State, moment(e.Shown))
+	return fmt.Sprintf("%s, event %d: a replica that lags returned %q at %s with the current Date, and a record without a time that orders it before the recorded state",
+		e.Key, e.Sequence, e.State, formatTime(e.Shown))
 }
 
-// excused finds what misled the bridge to an event, after the event before it of the same life; ok is false where nothing did, or
-// where the records' own times tell that it goes back.
-func excused(misled []mkiofake.Misleading, before, e eventlog.Entry, key lifecycle.Key) (found Excuse, ok bool) {
+// findExemption searches the misleading responses for the one that caused an event; before is the event before it of the
+// same life. ok is false if there is none, or if the records' own times prove the wrong order.
+func findExemption(misled []mkiofake.Misleading, before, e eventlog.Entry, key lifecycle.Key) (found Excuse, ok bool) {
 	if before.Sequence == 0 || e.Event.Data.Via == lifecycle.Webhook {
 		return Excuse{}, false
 	}
@@ -44,16 +44,16 @@ func excused(misled []mkiofake.Misleading, before, e eventlog.Entry, key lifecyc
 	return Excuse{}, false
 }
 
-// excuse notes the excuses of all that was judged.
-func (w *Recorder) excuse(all []Excuse) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.excuses = all
+// setExemptions stores the exemptions of the last check.
+func (rec *Recorder) setExemptions(all []Excuse) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.exemptions = all
 }
 
-// Excuses returns what the last [Witness.Judge] did not judge, and why.
-func (w *Recorder) Excuses() []Excuse {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Clone(w.excuses)
+// Exemptions returns the events that the last [Recorder.Check] exempted, and why.
+func (rec *Recorder) Excuses() []Excuse {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return slices.Clone(rec.exemptions)
 }

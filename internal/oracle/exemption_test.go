@@ -10,7 +10,7 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-func TestOnlyWhatNothingCouldTellIsExcused(t *testing.T) {
+func TestExemption(t *testing.T) {
 	key, err := lifecycle.NewKey(lifecycle.LiveChannel, mkiofake.Live, "news")
 	if err != nil {
 		t.Fatal(err)
@@ -22,14 +22,14 @@ func TestOnlyWhatNothingCouldTellIsExcused(t *testing.T) {
 		return e
 	}
 	type story struct {
-		shown     mkiofake.Misleading
+		returned  mkiofake.Misleading
 		before, e eventlog.Entry
 	}
-	untold := func() story { // Running is recorded, and a replica shows Stopped by a record that did not change
+	lagging := func() story { // Running is recorded, and a replica returns Stopped with a record that did not change
 		return story{
-			shown:  mkiofake.Misleading{Key: key, Life: "one", State: "Stopped", At: noon.Add(time.Minute)},
-			before: entry(7, "Running", noon.Add(-time.Hour), noon, lifecycle.Webhook),
-			e:      entry(8, "Stopped", noon.Add(-time.Hour), noon.Add(time.Minute+time.Second), lifecycle.Poll),
+			returned: mkiofake.Misleading{Key: key, Life: "one", State: "Stopped", At: noon.Add(time.Minute)},
+			before:   entry(7, "Running", noon.Add(-time.Hour), noon, lifecycle.Webhook),
+			e:        entry(8, "Stopped", noon.Add(-time.Hour), noon.Add(time.Minute+time.Second), lifecycle.Poll),
 		}
 	}
 	for name, c := range map[string]struct {
@@ -38,23 +38,25 @@ func TestOnlyWhatNothingCouldTellIsExcused(t *testing.T) {
 	}{
 		"an unchanged record":                  {func(*story) {}, true},
 		"a record older than the recorded one": {func(s *story) { s.before.Fact.Modified = noon }, false},
-		"nothing there yet":                    {func(s *story) { s.shown.State, s.e.Fact.State, s.e.Fact.Modified = "Deleted", "Deleted", time.Time{} }, true},
-		"shown before the recorded state was":  {func(s *story) { s.shown.At = noon.Add(-time.Second) }, false},
-		"shown afterwards":                     {func(s *story) { s.shown.At = noon.Add(time.Hour) }, false},
-		"told by a webhook":                    {func(s *story) { s.e.Event.Data.Via = lifecycle.Webhook }, false},
-		"another life":                         {func(s *story) { s.shown.Life = "two" }, false},
-		"another state":                        {func(s *story) { s.shown.State = "Starting" }, false},
-		"the first event of the life":          {func(s *story) { s.before = eventlog.Entry{} }, false},
+		"not existing yet": {func(s *story) {
+			s.returned.State, s.e.Fact.State, s.e.Fact.Modified = "Deleted", "Deleted", time.Time{}
+		}, true},
+		"returned before the recorded state": {func(s *story) { s.returned.At = noon.Add(-time.Second) }, false},
+		"returned after the event":           {func(s *story) { s.returned.At = noon.Add(time.Hour) }, false},
+		"an event by a webhook":              {func(s *story) { s.e.Event.Data.Via = lifecycle.Webhook }, false},
+		"another life":                       {func(s *story) { s.returned.Life = "two" }, false},
+		"another state":                      {func(s *story) { s.returned.State = "Starting" }, false},
+		"the first event of the life":        {func(s *story) { s.before = eventlog.Entry{} }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := untold()
+			s := lagging()
 			c.change(&s)
-			found, ok := excused([]mkiofake.Misleading{s.shown}, s.before, s.e, key)
+			found, ok := findExemption([]mkiofake.Misleading{s.returned}, s.before, s.e, key)
 			if ok != c.want {
-				t.Errorf("excused: %v", ok)
+				t.Errorf("exempted: %v", ok)
 			}
-			if ok && !strings.Contains(found.String(), "event 8: a replica that lags showed") {
-				t.Errorf("it says %q", found)
+			if ok && !strings.Contains(found.String(), "event 8: a replica that lags returned") {
+				t.Errorf("exemption %q", found)
 			}
 		})
 	}
