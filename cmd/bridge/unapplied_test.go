@@ -265,9 +265,9 @@ func TestARetryIsAskedForRightly(t *testing.T) {
 	if _, err := w.js.Publish(t.Context(), "mkio-unapplied.late.x", nil); err != nil {
 		t.Fatal(err)
 	}
-	wantSaid(t, exitFailed, []string{"422", "message 4: it is no delivery"}, "unapplied", "retry", "4")
-	wantSaid(t, exitFailed, []string{"message 4: it is no delivery", "3  20"}, "unapplied", "list")
-	wantSaid(t, exitFailed, []string{"message 4: it is no delivery", "3  late"}, "unapplied", "retry", "--dry-run")
+	wantSaid(t, exitFailed, []string{"422", "message 4: not a delivery"}, "unapplied", "retry", "4")
+	wantSaid(t, exitFailed, []string{"message 4: not a delivery", "3  20"}, "unapplied", "list")
+	wantSaid(t, exitFailed, []string{"message 4: not a delivery", "3  late"}, "unapplied", "retry", "--dry-run")
 	if log := w.states(); log != "Finished" {
 		t.Errorf("the log holds %q", log)
 	}
