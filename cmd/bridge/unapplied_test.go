@@ -187,7 +187,7 @@ func TestARetryAppliesWhatIsKnownByNow(t *testing.T) {
 		t.Errorf("the metrics lack %s", want)
 	}
 	out, _, code := say(t, "unapplied", "retry", "3", "--output", "json")
-	if want := `{"sequence":3,"outcome":"late","why":"out of order: recorded end is newer","applied":false,"removed":false}` + "\n"; code != exitOK || out != want {
+	if want := `{"sequence":3,"outcome":"late","why":"the recorded end is newer","applied":false,"removed":false}` + "\n"; code != exitOK || out != want {
 		t.Errorf("exit %d: %s, want %s", code, out, want)
 	}
 	wantSaid(t, exitFailed, []string{"404", "no message 1", "3  late"}, "unapplied", "retry", "1", "3")

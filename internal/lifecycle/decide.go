@@ -107,7 +107,7 @@ func decideAfterEnd(recorded Fact, seen Observation, life lifeComparison) (v Ver
 	evidence := compareTimes(recorded, seen)
 	switch {
 	case evidence == older:
-		return late("out of order: recorded end is newer"), true
+		return late("the recorded end is newer"), true
 	case !deleted && jobEnded(kind, seen.State):
 		return conflict(Changed, "two ends of one job"), true
 	case life == sameLife:
@@ -124,7 +124,7 @@ func decidePolledAfterEnd(recorded Fact, seen Observation, life lifeComparison) 
 	deleted := SameState(recorded.State, StateDeleted)
 	switch {
 	case !deleted && compareTimes(recorded, seen) == older:
-		return late("out of order: recorded end is newer")
+		return late("the recorded end is newer")
 	case !deleted && jobEnded(seen.Key.Kind, seen.State):
 		return changed("poll returned another end of the job")
 	case !deleted && life == sameLife:
