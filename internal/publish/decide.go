@@ -9,11 +9,11 @@ import (
 )
 
 // decideCached decides by the cached head of a resource where the cache is enough, and by the stream where it is not. It
-// returns the head that the verdict rests on.
+// returns the head that the verdict is based on.
 //
-// News may rest on the cache, because the stream refuses a write behind a wrong head. There is one exception: a log that may
+// News may be based on the cache, because the stream refuses a write behind a wrong head. There is one exception: a log that may
 // lack older events (mayTrim) does not refuse a second first event, so the state bucket is read for one. That a webhook
-// becomes no event must not rest on the cache, because MK.IO would not deliver it again. For a poll (it has a Basis) it may:
+// becomes no event must not be based on the cache, because MK.IO would not deliver it again. For a poll (it has a Basis) it may:
 // the cache follows the log, and the next poll observes the same again.
 func (p *Publisher) decideCached(ctx context.Context, resource string, o lifecycle.Observation, cached head) (lifecycle.Verdict, head, error) {
 	if cached.fact == nil && p.follower.mayTrim.Load() {

@@ -15,7 +15,7 @@
 // handled the same way: read the head and decide again.
 //
 // The cache has all heads (heads.go, packed.go; heads_read.go has [Heads], the read side for other packages). A stale or
-// empty cache does no harm. The stream refuses a write that rests on a stale head. Where the cache has no head and the
+// empty cache does no harm. The stream refuses a write based on a stale head. Where the cache has no head and the
 // stream may lack older events, the head is read before the write. That a webhook becomes no event is decided by the stream
 // alone; that a poll becomes none may be decided by the cache, because the next poll observes the same again.
 //

@@ -17,7 +17,7 @@ import (
 )
 
 // A reader reads single events, from the stream's leader: a direct get may be answered by a replica that lags, and a
-// decision to write nothing must not rest on that.
+// decision to write nothing must not be based on that.
 type reader struct {
 	js     jetstream.JetStream
 	names  event.Names

@@ -142,7 +142,7 @@ func differences(want, is jetstream.StreamConfig) []string {
 	if want.DenyDelete {
 		check("deny_delete", true, is.DenyDelete)
 	}
-	// The entries of a bucket must not expire. Those of the lease bucket must, after whatever time.
+	// Keys of a bucket must not expire, except leases, whose age limit may have any value.
 	if want.MaxMsgsPerSubject == 1 && (want.MaxAge == 0 || is.MaxAge == 0) {
 		check("max_age", want.MaxAge, is.MaxAge)
 	}

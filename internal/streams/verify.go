@@ -22,7 +22,7 @@ type State struct {
 	Err     error // the problem, or why the check failed; nil: none
 }
 
-// Verify checks each stream as [Ensure] does, and creates none. It goes on after an error.
+// Verify checks each stream as [Ensure] does, and creates none. It continues after an error.
 func Verify(ctx context.Context, js jetstream.JetStream, c Config) []State {
 	var all []State
 	c.Create = false
