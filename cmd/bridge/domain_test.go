@@ -99,12 +99,12 @@ func TestTheDomainIsNamedWhereNoneIsSet(t *testing.T) {
 	inDomain(t, d.Leaf, "")
 	for _, args := range [][]string{{"run"}, {"events"}, {"state"}, {"verify"}, {"unapplied", "list"}, {"audit"}, {"wait", "job", "p", "t", "j", "--for", "Finished"}, {"doctor"}} {
 		out, errs, code := say(t, args...)
-		if said := out + errs; code != exitFailed || !strings.Contains(said, "no JetStream answers") && args[0] != "doctor" || !strings.Contains(said, "BRIDGE_NATS_DOMAIN") {
+		if said := out + errs; code != exitFailed || !strings.Contains(said, "no response from JetStream") && args[0] != "doctor" || !strings.Contains(said, "BRIDGE_NATS_DOMAIN") {
 			t.Errorf("%v: exit %d: %s", args, code, said)
 		}
 	}
 	inDomain(t, d.Leaf, "hib")
-	wantSaid(t, exitFailed, []string{"no JetStream of domain hib answers", "BRIDGE_NATS_DOMAIN"}, "events")
+	wantSaid(t, exitFailed, []string{"no response from JetStream domain hib", "BRIDGE_NATS_DOMAIN"}, "events")
 	conf := inDomain(t, d.LeafOwn, "")
 	b, err := open(t.Context(), conf, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -115,7 +115,7 @@ func TestALogOfAnotherMKIOIsRefusedAtTheStart(t *testing.T) {
 	for _, name := range []string{"BRIDGE_LISTEN", "BRIDGE_ADMIN_LISTEN", "BRIDGE_NATS_LISTEN"} {
 		t.Setenv(name, "127.0.0.1:0")
 	}
-	advice := []string{"the log is of https://app.mk.io", other, "BRIDGE_MKIO_URL", "BRIDGE_STORE_DIR", "BRIDGE_SUBJECT_PREFIX", "BRIDGE_MKIO_ADOPT=address", "BRIDGE_MKIO_ADOPT=all"}
+	advice := []string{"the log belongs to https://app.mk.io", other, "BRIDGE_MKIO_URL", "BRIDGE_STORE_DIR", "BRIDGE_SUBJECT_PREFIX", "BRIDGE_MKIO_ADOPT=address", "BRIDGE_MKIO_ADOPT=all"}
 	wantSaid(t, exitUsage, advice, "run") // events have an address, whether or not anything is polled
 	t.Setenv("BRIDGE_MKIO_TOKEN", "REDACT-ME")
 	wantSaid(t, exitUsage, advice, "run")
@@ -195,7 +195,7 @@ func TestWhatIsAdoptedAsAWholeIsTheLogsOwn(t *testing.T) {
 	stop()
 
 	_, err = tryOpen(t, store, func(*config) {}) // and the former is another from then on
-	if mismatch := usage(err); mismatch == "" || !strings.Contains(mismatch, "the log is of "+other) {
+	if mismatch := usage(err); mismatch == "" || !strings.Contains(mismatch, "the log belongs to "+other) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -244,7 +244,7 @@ func TestTwoBridgesOnOneNATSAreOfOneMKIO(t *testing.T) {
 func TestDoctorFindsAnotherMKIO(t *testing.T) {
 	installed(t)
 	b := openStore(t, "", func(c *config) { c.NatsURL = settings(t).NatsURL })
-	wantSaid(t, exitFailed, []string{"FAILED   the log's MK.IO: another MK.IO: the log is of https://app.mk.io", "→ correct BRIDGE_MKIO_URL"}, "doctor")
+	wantSaid(t, exitFailed, []string{"FAILED   the log's MK.IO: another MK.IO: the log belongs to https://app.mk.io", "→ correct BRIDGE_MKIO_URL"}, "doctor")
 
 	note := identity.Note{Address: identity.Address(settings(t).MkioURL), Projects: map[string]string{"aurora-vod": "p-0"}}
 	notes, err := b.js.KeyValue(t.Context(), b.names.NotesBucket())
@@ -252,7 +252,7 @@ func TestDoctorFindsAnotherMKIO(t *testing.T) {
 		t.Fatal(err)
 	}
 	putNote(t, notes, note)
-	wantSaid(t, exitFailed, []string{"ok       the log's MK.IO:", "FAILED   identity of project aurora-vod: another project of the name aurora-vod", "p-1 answers", "→ it was made anew"}, "doctor")
+	wantSaid(t, exitFailed, []string{"ok       the log's MK.IO:", "FAILED   identity of project aurora-vod: another project named aurora-vod", "MK.IO returned id p-1", "→ it was made anew"}, "doctor")
 
 	putNote(t, notes, note.WithProject("aurora-vod", "p-1"))
 	t.Setenv("BRIDGE_MKIO_ADOPT", "all")

@@ -58,10 +58,10 @@ func TestAMissingRightIsNoFaultOfTheStreams(t *testing.T) {
 		made       bool // the streams
 		want       string
 	}{
-		{"a reader, before there are streams", "reader", false, "is not given that part of JetStream's API"},
-		{"a reader", "reader", true, "is not given that part of JetStream's API"},
-		{"who may only look at the log, before there are streams", "some", false, `do not allow it: nats: permissions violation: Permissions Violation for Publish to "$JS.API.STREAM.CREATE.MKIO_EVENTS"`},
-		{"who may only look at the log", "some", true, `do not allow it: nats: permissions violation: Permissions Violation for Publish to "$JS.API.STREAM.INFO.KV_mkio_state"`},
+		{"a reader, before there are streams", "reader", false, "does not import the requested part of the JetStream API"},
+		{"a reader", "reader", true, "does not import the requested part of the JetStream API"},
+		{"who may only look at the log, before there are streams", "some", false, `do not allow the request: nats: permissions violation: Permissions Violation for Publish to "$JS.API.STREAM.CREATE.MKIO_EVENTS"`},
+		{"who may only look at the log", "some", true, `do not allow the request: nats: permissions violation: Permissions Violation for Publish to "$JS.API.STREAM.INFO.KV_mkio_state"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestACommandNamesTheRightThatItNeeds(t *testing.T) {
 		"wait job p t j --for Finished": "KV_mkio_state",
 	} {
 		t.Run(command, func(t *testing.T) {
-			wantSaid(t, exitFailed, []string{"do not allow it", "Permissions Violation", right, rightsFile}, strings.Fields(command)...)
+			wantSaid(t, exitFailed, []string{"do not allow the request", "Permissions Violation", right, rightsFile}, strings.Fields(command)...)
 		})
 	}
 }

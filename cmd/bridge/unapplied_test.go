@@ -174,10 +174,10 @@ func webhookRequests(t *testing.T, b *bridge) (sum float64) {
 
 func TestARetryAppliesWhatIsKnownByNow(t *testing.T) {
 	w := putAside(t)
-	wantSaid(t, exitOK, []string{"1  changed       nothing is recorded [nothing was written]", "2  malformed", "3  late"}, "unapplied", "retry", "--dry-run")
+	wantSaid(t, exitOK, []string{"1  changed       no event is recorded [nothing was written]", "2  malformed", "3  late"}, "unapplied", "retry", "--dry-run")
 	w.holds("Finished", "1 2 3")
 	before := webhookRequests(t, w.bridge)
-	wantSaid(t, exitOK, []string{"1  changed       nothing is recorded [it is an event now, removed]", "2  malformed     the delivery is not JSON", "[it stays]", "3  late"}, "unapplied", "retry")
+	wantSaid(t, exitOK, []string{"1  changed       no event is recorded [it is an event now, removed]", "2  malformed     the delivery is not JSON", "[it stays]", "3  late"}, "unapplied", "retry")
 	w.holds("Finished Processing", "2 3")
 	if after := webhookRequests(t, w.bridge); after != before || before == 0 {
 		t.Errorf("a retry counts as a request of the webhook: %.0f, %.0f before", after, before)
@@ -265,9 +265,9 @@ func TestARetryIsAskedForRightly(t *testing.T) {
 	if _, err := w.js.Publish(t.Context(), "mkio-unapplied.late.x", nil); err != nil {
 		t.Fatal(err)
 	}
-	wantSaid(t, exitFailed, []string{"422", "message 4: it is no delivery"}, "unapplied", "retry", "4")
-	wantSaid(t, exitFailed, []string{"message 4: it is no delivery", "3  20"}, "unapplied", "list")
-	wantSaid(t, exitFailed, []string{"message 4: it is no delivery", "3  late"}, "unapplied", "retry", "--dry-run")
+	wantSaid(t, exitFailed, []string{"422", "message 4: not a delivery"}, "unapplied", "retry", "4")
+	wantSaid(t, exitFailed, []string{"message 4: not a delivery", "3  20"}, "unapplied", "list")
+	wantSaid(t, exitFailed, []string{"message 4: not a delivery", "3  late"}, "unapplied", "retry", "--dry-run")
 	if log := w.states(); log != "Finished" {
 		t.Errorf("the log holds %q", log)
 	}

@@ -7,16 +7,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// append writes an event as structured JSON, without reflection: it is on the path of every delivery. It writes what
-// encoding/json would, and members in the order in which the CloudEvents SDK has them.
+// append appends an event as structured JSON. It avoids reflection, because it runs for every delivery. The result is that
+// of encoding/json, with members in the order of the CloudEvents SDK.
 //
-// The source lies below base.
+// base is prepended to the source.
 func (e *Event) append(b []byte, base string) []byte {
 	b = append(b, '{')
 	b = member(b, "specversion", e.SpecVersion)
 	b = member(b, "id", e.ID)
-	var room [tokenRoom]byte
-	b = member(b, "source", append(append(room[:0], base...), e.Source...))
+	var buffer [tokenCapacity]byte
+	b = member(b, "source", append(append(buffer[:0], base...), e.Source...))
 	b = member(b, "type", e.Type)
 	b = member(b, "subject", e.Subject)
 	b = member(b, "datacontenttype", e.DataContentType)
@@ -26,9 +26,9 @@ func (e *Event) append(b []byte, base string) []byte {
 	b = append(b, ',')
 	b = member(b, "partitionkey", e.PartitionKey)
 	b = timeMember(b, "recordedtime", &e.RecordedTime)
-	b = known(b, "traceparent", e.TraceParent)
-	b = known(b, "tracestate", e.TraceState)
-	return closed(b)
+	b = optionalText(b, "traceparent", e.TraceParent)
+	b = optionalText(b, "tracestate", e.TraceState)
+	return closeObject(b)
 }
 
 func (d *Data) append(b []byte) []byte {
@@ -45,10 +45,10 @@ func (d *Data) append(b []byte) []byte {
 	}
 	b = append(b, "],"...)
 	b = number(b, "transition", d.Transition)
-	b = known(b, "previousHash", d.PreviousHash)
+	b = optionalText(b, "previousHash", d.PreviousHash)
 	b = optionalMember(b, "previousState", d.PreviousState)
 	b = member(b, "state", d.State)
-	b = known(b, "previousPhase", d.PreviousPhase)
+	b = optionalText(b, "previousPhase", d.PreviousPhase)
 	b = member(b, "phase", d.Phase)
 	b = member(b, "provisioningState", d.ProvisioningState)
 	b = appendProblems(b, d.Errors)
@@ -62,8 +62,8 @@ func (d *Data) append(b []byte) []byte {
 	}
 	b = raw(b, "correlationData", d.CorrelationData)
 	b = raw(b, "resource", d.Resource)
-	b = known(b, "resourceOmitted", d.ResourceOmitted)
-	return closed(b)
+	b = optionalText(b, "resourceOmitted", d.ResourceOmitted)
+	return closeObject(b)
 }
 
 func appendProblems(b []byte, problems []Problem) []byte {
@@ -76,15 +76,15 @@ func appendProblems(b []byte, problems []Problem) []byte {
 			b = append(b, ',')
 		}
 		b = append(b, '{')
-		b = known(b, "code", p.Code)
-		b = closed(member(b, "message", p.Message))
+		b = optionalText(b, "code", p.Code)
+		b = closeObject(member(b, "message", p.Message))
 	}
 	return append(b, "],"...)
 }
 
 func (e *Evidence) append(b []byte) []byte {
 	b = append(b, '{')
-	b = known(b, "life", e.Life)
+	b = optionalText(b, "life", e.Life)
 	b = timeMember(b, "modified", e.Modified)
 	b = timeMember(b, "seenAfter", e.SeenAfter)
 	b = timeMember(b, "seenBefore", e.SeenBefore)
@@ -92,7 +92,7 @@ func (e *Evidence) append(b []byte) []byte {
 	if e.PreviousSequence > 0 {
 		b = number(b, "previousSequence", e.PreviousSequence)
 	}
-	return closed(b)
+	return closeObject(b)
 }
 
 func (d *Delivery) append(b []byte) []byte {
@@ -100,11 +100,11 @@ func (d *Delivery) append(b []byte) []byte {
 	b = member(b, "id", d.ID)
 	b = member(b, "type", d.Type)
 	b = timeMember(b, "time", d.Time)
-	return closed(timeMember(b, "receivedTime", &d.ReceivedTime))
+	return closeObject(timeMember(b, "receivedTime", &d.ReceivedTime))
 }
 
-// closed ends an object, whose members each have a comma behind them.
-func closed(b []byte) []byte {
+// closeObject replaces the comma after an object's last member by a closing brace.
+func closeObject(b []byte) []byte {
 	b[len(b)-1] = '}'
 	return b
 }
@@ -115,7 +115,7 @@ func key(b []byte, name string) []byte {
 	return append(b, `":`...)
 }
 
-// quoted writes a string. Bytes that are no UTF-8 become U+FFFD, as in encoding/json.
+// quoted appends a JSON string. Invalid UTF-8 becomes U+FFFD, as in encoding/json.
 func quoted[S ~string | ~[]byte](b []byte, s S) []byte {
 	b, _ = jsontext.AppendQuote(b, s)
 	return b
@@ -125,15 +125,15 @@ func member[S ~string | ~[]byte](b []byte, name string, s S) []byte {
 	return append(quoted(key(b, name), s), ',')
 }
 
-// known leaves out what is not known: the empty string.
-func known[S ~string](b []byte, name string, s S) []byte {
+// optionalText appends a member unless it is empty.
+func optionalText[S ~string](b []byte, name string, s S) []byte {
 	if s == "" {
 		return b
 	}
 	return member(b, name, s)
 }
 
-// optionalMember leaves out nil.
+// optionalMember appends a member unless it is nil.
 func optionalMember(b []byte, name string, s *string) []byte {
 	if s == nil {
 		return b
@@ -145,7 +145,7 @@ func number(b []byte, name string, n uint64) []byte {
 	return append(strconv.AppendUint(key(b, name), n, 10), ',')
 }
 
-// timeMember leaves out nil.
+// timeMember appends a time unless it is nil.
 func timeMember(b []byte, name string, t *time.Time) []byte {
 	if t == nil {
 		return b
@@ -155,7 +155,7 @@ func timeMember(b []byte, name string, t *time.Time) []byte {
 	return append(b, `",`...)
 }
 
-// raw writes JSON as it is, and leaves out nil.
+// raw appends a member with a JSON value, unless that is empty.
 func raw(b []byte, name string, value []byte) []byte {
 	if len(value) == 0 {
 		return b

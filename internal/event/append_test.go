@@ -12,13 +12,13 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// TestEventsAreWrittenAsLibrariesWouldWriteThem compares, byte for byte, with encoding/json and the CloudEvents SDK.
-func TestEventsAreWrittenAsLibrariesWouldWriteThem(t *testing.T) {
+// TestEncodingMatchesStandardEncoders compares, byte for byte, with encoding/json and the CloudEvents SDK.
+func TestEncodingMatchesStandardEncoders(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := Event{
 			SpecVersion: "1.0", ID: attribute(t), Source: "/api/v1/projects/p", Type: attribute(t), Subject: attribute(t),
-			Time: moment(t), DataContentType: "application/json", DataSchema: DataSchema, PartitionKey: attribute(t),
-			RecordedTime: moment(t), Data: drawData(t),
+			Time: drawTime(t), DataContentType: "application/json", DataSchema: DataSchema, PartitionKey: attribute(t),
+			RecordedTime: drawTime(t), Data: drawData(t),
 		}
 		sdk := cloudevents.New()
 		sdk.SetID(e.ID)
@@ -53,7 +53,7 @@ func TestEventsAreWrittenAsLibrariesWouldWriteThem(t *testing.T) {
 func marshal(t *rapid.T, v any) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false) // "<" in a name is no danger here, and \u003c is hard to read
+	encoder.SetEscapeHTML(false) // "<" is harmless here, and \u003c is hard to read
 	if err := encoder.Encode(v); err != nil {
 		t.Fatal(err)
 	}
@@ -66,12 +66,12 @@ func drawData(t *rapid.T) Data {
 		Transition: rapid.Uint64().Draw(t, "transition"), PreviousHash: text(t), PreviousState: maybe(t, text),
 		State: text(t), PreviousPhase: lifecycle.Phase(text(t)), Phase: lifecycle.Phase(text(t)), ProvisioningState: text(t),
 		Evidence: Evidence{
-			Life: text(t), Modified: maybe(t, moment), SeenAfter: maybe(t, moment), SeenBefore: maybe(t, moment),
+			Life: text(t), Modified: maybe(t, drawTime), SeenAfter: maybe(t, drawTime), SeenBefore: maybe(t, drawTime),
 			TimeFrom: TimeFromMKIO, PreviousSequence: rapid.Uint64().Draw(t, "previous"),
 		},
 		Via: lifecycle.Webhook, ReportedPreviousState: maybe(t, text), ResourceOmitted: text(t),
 		Delivery: maybe(t, func(t *rapid.T) Delivery {
-			return Delivery{ID: text(t), Type: text(t), Time: maybe(t, moment), ReceivedTime: moment(t)}
+			return Delivery{ID: text(t), Type: text(t), Time: maybe(t, drawTime), ReceivedTime: drawTime(t)}
 		}),
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "errors") {
@@ -83,19 +83,19 @@ func drawData(t *rapid.T) Data {
 	return d
 }
 
-// attribute draws what the bridge gives to the SDK's attributes.
+// attribute draws a value of an attribute.
 func attribute(t *rapid.T) string {
 	return rapid.StringMatching(`[A-Za-z0-9_=./%-]{1,30}`).Draw(t, "attribute")
 }
 
-// text draws what names and states may hold: not the line and paragraph separators of Unicode, which encoding/json
-// escapes for the sake of browsers.
+// text draws a name or state, without the line and paragraph separators of Unicode, which encoding/json escapes for
+// browsers.
 func text(t *rapid.T) string {
 	s := rapid.OneOf(rapid.Just("Finished"), rapid.String()).Draw(t, "text")
 	return string(bytes.ReplaceAll(bytes.ReplaceAll([]byte(s), []byte("\u2028"), nil), []byte("\u2029"), nil)) + "x"
 }
 
-func moment(t *rapid.T) time.Time {
+func drawTime(t *rapid.T) time.Time {
 	return time.Unix(rapid.Int64Range(0, 4e9).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")).UTC()
 }
 

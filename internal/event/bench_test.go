@@ -9,8 +9,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// deciding is all that is done for a delivery between reading its JSON and publishing.
-func deciding(tb testing.TB) func() {
+// decideAndEncode returns the work for a delivery between decoding its JSON and publishing.
+func decideAndEncode(tb testing.TB) func() {
 	tb.Helper()
 	o, encoder := observation(tb), encoder()
 	o.Problems, o.Delivery.ID = nil, "3b0c77aa-7c53-4b0a-9c7e-0f2a3d1e5b66" // a job that finished well
@@ -29,16 +29,16 @@ func deciding(tb testing.TB) func() {
 }
 
 func BenchmarkDecideAndEncode(b *testing.B) {
-	decide := deciding(b)
+	decide := decideAndEncode(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		decide()
 	}
 }
 
-func TestADeliveryIsDecidedAndEncodedInFewAllocations(t *testing.T) {
-	const most = 5
-	if got := testing.AllocsPerRun(100, deciding(t)); got > most {
-		t.Errorf("%v allocations, want at most %d", got, most)
+func TestDecideAndEncodeAllocations(t *testing.T) {
+	const limit = 5
+	if got := testing.AllocsPerRun(100, decideAndEncode(t)); got > limit {
+		t.Errorf("%v allocations, want at most %d", got, limit)
 	}
 }

@@ -10,49 +10,50 @@ import (
 // CoverageSchema identifies the JSON Schema of [Coverage]; the schemas package holds it.
 const CoverageSchema = "urn:mkio-bridge:schema:coverage:1"
 
-// A CoverageRecord is what a record of coverage says.
+// A CoverageRecord is the type of a coverage record.
 type CoverageRecord string
 
-// The records.
+// The types of records.
 const (
 	Covered   CoverageRecord = "covered"    // every resource of the kind was compared with MK.IO
-	GapOpened CoverageRecord = "gap-opened" // that failed, or is overdue: from From on nothing is proven
-	GapClosed CoverageRecord = "gap-closed" // the sweep that follows a gap was whole: from To on all is proven again
+	GapOpened CoverageRecord = "gap-opened" // a comparison failed or is overdue: nothing is verified from From on
+	GapClosed CoverageRecord = "gap-closed" // the first complete sweep after a gap: everything is verified again from To on
 )
 
-// A Coverage is what is proven of one kind of resource of one project. It lies on the audit stream as JSON.
+// A Coverage is a record of when one kind of resource of one project was compared with MK.IO. It is stored as JSON in the
+// audit stream.
 type Coverage struct {
 	Schema  string         `json:"schema"`
 	Record  CoverageRecord `json:"record"`
 	Project string         `json:"project"`
 	Kind    lifecycle.Kind `json:"kind"`
-	// From and To are, of a sweep, when its first and its last comparison were made, on the bridge's clock;
-	// of a gap, when the last comparison before it was made and, once it is closed, when the first behind it was.
+	// From and To are, on the bridge's clock: of a sweep, the times of its first and last comparison; of a gap, the time of
+	// the last comparison before it and, once it is closed, of the first one after it.
 	From time.Time  `json:"from"`
 	To   *time.Time `json:"to,omitempty"`
-	// Of a sweep: when the next is due at the latest. What comes after that without a record is not proven.
+	// Due is, of a sweep, when the next is due at the latest. The time after it is not verified unless there is another record.
 	Due *time.Time `json:"due,omitempty"`
-	// Of a sweep: how many resources MK.IO listed or the log knew; of these, how many rested, so that their existence was
-	// compared and their state was not asked for again; how many were otherwise in MK.IO than in the log; and of these, how
-	// many the sweep itself recorded.
+	// Counts of a sweep: Resources that MK.IO listed or the log has; of these Rested, which were at rest, so that only their
+	// existence was compared, and their state not requested; of these Differed, whose state in MK.IO was not that of the log;
+	// and of those Repaired, which the sweep itself recorded.
 	Resources int `json:"resources"`
 	Rested    int `json:"rested"`
 	Differed  int `json:"differed"`
 	Repaired  int `json:"repaired"`
-	// Horizon is the last sequence of the log when the sweep began: what it was compared with at the least.
+	// Horizon is the last sequence of the log when the sweep began: MK.IO was compared with the log at least up to it.
 	Horizon uint64 `json:"horizon,omitempty"`
-	// Reason is why a gap was opened.
+	// Reason says why a gap was opened.
 	Reason       string    `json:"reason,omitempty"`
 	RecordedTime time.Time `json:"recordedtime"`
 }
 
-// Encode writes a record down.
+// Encode encodes a record, with its schema.
 func (c Coverage) Encode() ([]byte, error) {
 	c.Schema = CoverageSchema
 	return json.Marshal(c)
 }
 
-// DecodeCoverage reads a record.
+// DecodeCoverage decodes a record.
 func DecodeCoverage(payload []byte) (Coverage, error) {
 	var c Coverage
 	err := json.Unmarshal(payload, &c)

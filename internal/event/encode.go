@@ -12,34 +12,33 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// An Encoder makes the message of a resource's next event.
+// An Encoder encodes the message of a resource's next event.
 type Encoder struct {
 	Names      Names
-	BaseURL    string    // of MK.IO's API, without a trailing slash; events' sources lie below it
-	MaxPayload int       // bytes of headers and payload that NATS takes in one message
+	BaseURL    string    // of MK.IO's API, without a trailing slash; the sources of events begin with it
+	MaxPayload int       // limit of NATS for a message, in bytes of headers and payload
 	Log        time.Time // identity of the log: when its stream was created; zero: not read yet
-	Origin     Trace     // where the trace began that the event is written in; zero: in none
-	Span       Trace     // that publishes it
+	Origin     Trace     // the span where the event's trace began; zero: no trace
+	Span       Trace     // the span that publishes the event
 }
 
-// A Message is an event that is ready to be published. The zero Message has room for none; one that was used before
-// keeps its room for the next.
+// A Message is an encoded event, ready to be published. A Message that is used again reuses its buffers.
 type Message struct {
 	ID      string // of the event
 	Subject string
 	Header  nats.Header
 	Payload []byte
-	Fact    lifecycle.Fact // what the log holds once it is stored; without the sequence
+	Fact    lifecycle.Fact // what the log has after the write; without the sequence
 
-	values     []string // of all headers: one by one they would be as many allocations
-	headerSize int      // bytes that the headers have on the wire
+	values     []string // of all headers, in one allocation
+	headerSize int      // of the headers on the wire, in bytes
 }
 
-// Encode makes m the event that an observation becomes. previous is the resource's last event, nil
-// when there is none; recorded is the moment the bridge makes it. Where the event would pass the
-// payload limit the resource is left out, then the correlation data and the errors. What m was before is overwritten.
+// Encode encodes the event of an observation into m, and overwrites its former content. previous is the resource's last
+// event (nil: none); recorded is the time of recording. If the event exceeds the payload limit, the resource is omitted, and
+// then the correlation data and the errors.
 func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecycle.Fact, recorded time.Time) error {
-	subject, resource := enc.Names.place(o.Key, o.State)
+	subject, resource := enc.Names.subjectAndResource(o.Key, o.State)
 	at, from := TimeOf(o)
 	transition := uint64(1)
 	if previous != nil {
@@ -104,7 +103,7 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 	return enc.fit(m, &e, &o)
 }
 
-// fit writes an event, with less of it where it would be too large.
+// fit writes an event, and omits members of it if it is too large.
 func (enc Encoder) fit(m *Message, e *Event, o *lifecycle.Observation) error {
 	size := enc.write(m, e, o)
 	if size <= enc.MaxPayload {
@@ -120,19 +119,19 @@ func (enc Encoder) fit(m *Message, e *Event, o *lifecycle.Observation) error {
 	if size = enc.write(m, e, o); size <= enc.MaxPayload {
 		return nil
 	}
-	return fmt.Errorf("event of %s has %d bytes without its resource, over the %d that NATS takes: raise the server's max_payload", o.Key, size, enc.MaxPayload)
+	return fmt.Errorf("event of %s has %d bytes without its resource, over the NATS limit of %d: raise the server's max_payload", o.Key, size, enc.MaxPayload)
 }
 
-// write writes an event as it is, and tells the size of the whole.
+// write writes an event, and returns the size of the message in bytes.
 func (enc Encoder) write(m *Message, e *Event, o *lifecycle.Observation) int {
-	m.Payload = e.append(slices.Grow(m.Payload[:0], eventRoom+len(e.Data.Resource)+len(e.Data.CorrelationData)), enc.BaseURL)
+	m.Payload = e.append(slices.Grow(m.Payload[:0], eventCapacity+len(e.Data.Resource)+len(e.Data.CorrelationData)), enc.BaseURL)
 	m.Fact = factOf(o, e.Data.Transition, m.Payload)
 	m.writeHeader(enc.Span)
 	return len(m.Payload) + m.headerSize + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream())
 }
 
-// eventRoom is how many bytes most events have beside the resource and correlation data.
-const eventRoom = 1536
+// eventCapacity is the size of most events in bytes, without the resource and the correlation data.
+const eventCapacity = 1536
 
 func factOf(o *lifecycle.Observation, transition uint64, payload []byte) lifecycle.Fact {
 	f := lifecycle.Fact{
@@ -146,16 +145,15 @@ func factOf(o *lifecycle.Observation, transition uint64, payload []byte) lifecyc
 	return f
 }
 
-// Hash is the lower-case hex SHA-256 by which an event names the one before it.
+// Hash returns the lower-case hex SHA-256 of a payload, by which the next event refers to it.
 func Hash(payload []byte) string {
 	sum := sha256.Sum256(payload)
 	var digits [2 * sha256.Size]byte
 	return string(hex.AppendEncode(digits[:0], sum[:]))
 }
 
-// TimeOf is the event's time and where it comes from: MK.IO's time of the change, else the time
-// MK.IO last modified the record (unless the state before was still shown after it), else the moment
-// the bridge saw it.
+// TimeOf returns the event's time and its origin: MK.IO's time of the change, else the record's modification time (unless a
+// later response still had the former state), else the time of the observation.
 func TimeOf(o lifecycle.Observation) (at time.Time, from string) {
 	switch {
 	case !o.At.IsZero():
@@ -170,7 +168,7 @@ func TimeOf(o lifecycle.Observation) (at time.Time, from string) {
 	return time.Time{}, TimeFromObserved
 }
 
-// optional is a time, where there is one.
+// optional returns nil for the zero time.
 func optional(t *time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -178,7 +176,7 @@ func optional(t *time.Time) *time.Time {
 	return t
 }
 
-// expectHeaderSize is what the headers of the expected sequence and stream add, but for the filter
-// and the stream's name.
+// expectHeaderSize is the size of the headers that [Message.Expect] adds, without the filter and the stream's name, in
+// bytes.
 const expectHeaderSize = len("Nats-Expected-Last-Subject-Sequence: 18446744073709551615\r\n") +
 	len("Nats-Expected-Last-Subject-Sequence-Subject: \r\n") + len("Nats-Expected-Stream: \r\n")

@@ -8,7 +8,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// Attributes that are the same of every event.
+// Attributes that are the same for every event.
 const (
 	specVersion     = "1.0"
 	dataContentType = "application/json"
@@ -17,7 +17,7 @@ const (
 // DataSchema identifies the JSON Schema of [Data]; the schemas package holds it.
 const DataSchema = "urn:mkio-bridge:schema:state-changed:1"
 
-// An Event is one change of state as the log holds it: the CloudEvent's attributes and its data.
+// An Event is a change of state in the log: the CloudEvent's attributes and its data.
 type Event struct {
 	SpecVersion     string    `json:"specversion"`
 	ID              string    `json:"id"`
@@ -34,7 +34,7 @@ type Event struct {
 	Data            Data      `json:"data"`
 }
 
-// Data is what an event says of its resource.
+// Data is the data of an event.
 type Data struct {
 	Kind                  lifecycle.Kind  `json:"kind"`
 	Project               string          `json:"project"`
@@ -57,13 +57,13 @@ type Data struct {
 	ResourceOmitted       string          `json:"resourceOmitted,omitempty"`
 }
 
-// A Problem is one thing that went wrong, where MK.IO says so.
+// A Problem is an error that MK.IO reports of the resource.
 type Problem struct {
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message"`
 }
 
-// Evidence is what the decision rested on and what the next one needs.
+// Evidence is what the decision was based on and what the next one needs.
 type Evidence struct {
 	Life             string     `json:"life,omitempty"`
 	Modified         *time.Time `json:"modified,omitempty"`
@@ -73,13 +73,13 @@ type Evidence struct {
 	PreviousSequence uint64     `json:"previousSequence,omitempty"`
 }
 
-// Where an event's time comes from.
+// The origins of an event's time.
 const (
 	TimeFromMKIO     = "mkio"
 	TimeFromObserved = "observed"
 )
 
-// A Delivery is the webhook delivery that told an event.
+// A Delivery is the webhook delivery of an event.
 type Delivery struct {
 	ID           string     `json:"id"`
 	Type         string     `json:"type"`
@@ -87,8 +87,8 @@ type Delivery struct {
 	ReceivedTime time.Time  `json:"receivedTime"`
 }
 
-// TypeOf is the CloudEvents type of a kind's events: of changes of state, or of resources that were
-// there before anybody looked.
+// TypeOf returns the CloudEvents type of a kind's events: of changes of state, or of resources that existed before the first
+// sweep.
 func TypeOf(kind lifecycle.Kind, discovered bool) string {
 	if discovered {
 		return "mkio." + string(kind) + ".state.discovered"
@@ -96,7 +96,7 @@ func TypeOf(kind lifecycle.Kind, discovered bool) string {
 	return "mkio." + string(kind) + ".state.changed"
 }
 
-// Decode reads an event's payload.
+// Decode decodes an event's payload.
 func Decode(payload []byte) (Event, error) {
 	var e Event
 	if err := json.Unmarshal(payload, &e); err != nil {
@@ -105,5 +105,5 @@ func Decode(payload []byte) (Event, error) {
 	return e, nil
 }
 
-// Key is the resource that the event is of.
+// Key returns the key of the event's resource.
 func (d Data) Key() (lifecycle.Key, error) { return lifecycle.NewKey(d.Kind, d.Project, d.Path...) }

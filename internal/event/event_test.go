@@ -60,7 +60,7 @@ func TestEncode(t *testing.T) {
 	}
 	var sdk cloudevents.Event
 	if err := json.Unmarshal(m.Payload, &sdk); err != nil || sdk.Validate() != nil {
-		t.Fatalf("the CloudEvents SDK cannot read it: %v %v", err, sdk.Validate())
+		t.Fatalf("the CloudEvents SDK cannot decode the event: %v %v", err, sdk.Validate())
 	}
 	e, err := event.Decode(m.Payload)
 	if err != nil {
@@ -81,8 +81,8 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// A trace changes neither what an event is nor how large it may be.
-func TestEncodeInATrace(t *testing.T) {
+// A trace changes neither the content of an event nor its size limit.
+func TestEncodeWithTrace(t *testing.T) {
 	untraced, err := encode(encoder(), observation(t), nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -108,27 +108,27 @@ func TestEncodeInATrace(t *testing.T) {
 		t.Errorf("id %s on %s, without a trace %s on %s", e.ID, m.Subject, plain.ID, untraced.Subject)
 	}
 	if is := (event.Trace{Parent: e.TraceParent, State: e.TraceState}); is != enc.Origin {
-		t.Errorf("it began at %v, want %v", is, enc.Origin)
+		t.Errorf("the trace began at %v, want %v", is, enc.Origin)
 	}
 	if is := (event.Trace{Parent: m.Header.Get("traceparent"), State: m.Header.Get("tracestate")}); is != enc.Span {
-		t.Errorf("it was published at %v, want %v", is, enc.Span)
+		t.Errorf("published in span %v, want %v", is, enc.Span)
 	}
 
 	large := observation(t)
 	large.Resource = json.RawMessage(`"` + strings.Repeat("x", 1000) + `"`)
 	enc.Span = event.Trace{}
-	for enc.MaxPayload = 1; ; enc.MaxPayload++ { // the least with which nothing is left out
+	for enc.MaxPayload = 1; ; enc.MaxPayload++ { // the smallest limit with which nothing is omitted
 		if m, err := encode(enc, large, nil, time.Now()); err == nil && !strings.Contains(string(m.Payload), "resourceOmitted") {
 			break
 		}
 	}
 	enc.Span = event.Trace{Parent: enc.Origin.Parent}
 	if m, err = encode(enc, large, nil, time.Now()); err != nil || !strings.Contains(string(m.Payload), "resourceOmitted") {
-		t.Errorf("with a header more nothing is left out, %v", err)
+		t.Errorf("with one more header nothing is omitted, %v", err)
 	}
 }
 
-func TestTheSameTransitionHasTheSameID(t *testing.T) {
+func TestSameTransitionHasTheSameID(t *testing.T) {
 	o := observation(t)
 	id := func(o lifecycle.Observation, before *lifecycle.Fact) string {
 		m, err := encode(encoder(), o, before, time.Now())
@@ -159,7 +159,7 @@ func TestTheSameTransitionHasTheSameID(t *testing.T) {
 	}
 }
 
-func TestHeadersAloneTellTheFact(t *testing.T) {
+func TestFactOfHeaders(t *testing.T) {
 	o := observation(t)
 	o.State, o.Provisioning, o.Life = "Wär=\r\n%", "Failed", "li fe"
 	o.SeenAfter, o.SeenBefore = o.At.Add(-time.Minute), o.At.Add(time.Minute)
@@ -175,7 +175,7 @@ func TestHeadersAloneTellTheFact(t *testing.T) {
 	want := m.Fact
 	want.Sequence = 42
 	if got != want {
-		t.Errorf("headers tell %+v, want %+v", got, want)
+		t.Errorf("the headers decode to %+v, want %+v", got, want)
 	}
 	if got.Hash != event.Hash(m.Payload) {
 		t.Error("the hash is not the payload's")
@@ -215,7 +215,7 @@ func TestTimeWithoutMKIOTime(t *testing.T) {
 	}
 }
 
-func TestWhatIsTooLargeIsLeftOut(t *testing.T) {
+func TestLargeEventIsReduced(t *testing.T) {
 	enc := encoder()
 	enc.MaxPayload = 4 << 10
 	o := observation(t)
@@ -238,11 +238,11 @@ func TestWhatIsTooLargeIsLeftOut(t *testing.T) {
 	schematest.Event(t, m.Payload)
 	schematest.EventHeaders(t, m.Header)
 	if e, _ = event.Decode(m.Payload); e.Data.CorrelationData != nil {
-		t.Error("correlation data stays though the event is too large")
+		t.Error("correlation data is not omitted though the event is too large")
 	}
 	enc.MaxPayload = 100
 	if _, err := encode(enc, o, nil, time.Now()); err == nil {
-		t.Error("an event that NATS cannot take was made")
+		t.Error("an event over the payload limit was encoded")
 	}
 }
 
@@ -252,7 +252,7 @@ func TestFactOfRefusesForeignMessages(t *testing.T) {
 	}
 }
 
-// encode makes a message of its own.
+// encode returns a new message.
 func encode(enc event.Encoder, o lifecycle.Observation, previous *lifecycle.Fact, recorded time.Time) (m event.Message, err error) {
 	err = enc.Encode(&m, o, previous, recorded)
 	return m, err

@@ -13,11 +13,11 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// ContentType is the NATS header value that tells structured CloudEvents.
+// ContentType is the value of the header Content-Type that marks structured CloudEvents.
 const ContentType = "application/cloudevents+json"
 
-// The headers of an event. Values are percent-encoded where they hold anything but visible ASCII;
-// a header whose value is not known is absent.
+// The headers of an event. Values with other characters than visible ASCII are percent-encoded; a header without a known
+// value is absent.
 const (
 	HeaderContentType  = "Content-Type"
 	HeaderState        = "Mkio-State"              // exactly as MK.IO spelt it
@@ -32,20 +32,20 @@ const (
 	HeaderHash         = "Mkio-Hash" // SHA-256 of the payload, lower-case hex
 )
 
-// The headers of a message that was written in somebody's trace, spelt and written as W3C Trace Context has them. They
-// name the span that published it; the attributes of the same names say where the trace began.
+// The headers of a message that was published within a trace, as in W3C Trace Context. They identify the span that published
+// it; the event's attributes of the same names identify the span where the trace began.
 const (
 	HeaderTraceParent = "traceparent"
 	HeaderTraceState  = "tracestate"
 )
 
-// A Trace is a place in a trace. Both are empty where nobody traces.
+// A Trace identifies a span. Both fields are empty without tracing.
 type Trace struct {
-	Parent string // of the form of traceparent
-	State  string // of tracestate
+	Parent string // as in traceparent
+	State  string // as in tracestate
 }
 
-// AddTo writes it into the headers of a message, each by set.
+// AddTo calls set with each header of the trace.
 func (t Trace) AddTo(set func(name, value string)) {
 	if t.Parent != "" {
 		set(HeaderTraceParent, t.Parent)
@@ -55,7 +55,7 @@ func (t Trace) AddTo(set func(name, value string)) {
 	}
 }
 
-// HeaderProbe is on an empty message that asks whether a stream could be written. None stores it.
+// HeaderProbe marks a test write: an empty message that every stream refuses.
 const HeaderProbe = "Mkio-Probe"
 
 // The headers of a delivery that became no event.
@@ -63,17 +63,17 @@ const (
 	HeaderReason   = "Mkio-Reason"
 	HeaderDetail   = "Mkio-Detail"      // percent-encoded
 	HeaderReceived = "Mkio-Received"    // RFC 3339
-	HeaderLength   = "Mkio-Body-Length" // bytes of the body as it came
-	HeaderDigest   = "Mkio-Body-Sha256" // of the body as it came, lower-case hex
+	HeaderLength   = "Mkio-Body-Length" // bytes of the body as received
+	HeaderDigest   = "Mkio-Body-Sha256" // of the body as received, lower-case hex
 )
 
-// mostHeaders is how many headers an event can have, those of its write included.
-const mostHeaders = 20
+// maxHeaders is the largest number of headers of an event, those of [Message.Expect] included.
+const maxHeaders = 20
 
-// writeHeader writes down the message's fact, whose sequence is given by the stream, and the span that publishes it.
+// writeHeader sets the headers: those of the message's fact, without the sequence, and those of the span that publishes it.
 func (m *Message) writeHeader(span Trace) {
 	if m.Header == nil {
-		m.Header, m.values = make(nats.Header, mostHeaders), make([]string, 0, mostHeaders)
+		m.Header, m.values = make(nats.Header, maxHeaders), make([]string, 0, maxHeaders)
 	}
 	clear(m.Header)
 	m.values, m.headerSize = m.values[:0], len("NATS/1.0\r\n")+len("\r\n")
@@ -92,7 +92,7 @@ func (m *Message) writeHeader(span Trace) {
 	span.AddTo(m.set)
 }
 
-// set gives a header its one value.
+// set sets a header.
 func (m *Message) set(name, value string) {
 	m.values = append(m.values, value)
 	m.Header[name] = m.values[len(m.values)-1 : len(m.values) : len(m.values)]
@@ -111,54 +111,54 @@ func (m *Message) setTime(name string, t time.Time) {
 	}
 }
 
-// Expect has the message stored by one stream alone, and only while the last message that it holds on the subjects of
-// filter has the given sequence; 0: while it holds none. The stream's name is stored with the event, so that no other
-// stream takes a copy of it.
+// Expect adds the headers that make one stream store the message, and only if its last message on the subjects of filter has
+// the given sequence (0: if it has none). The stream's name is stored with the event, so that every other stream refuses a
+// copy of it.
 func (m *Message) Expect(stream, filter string, sequence uint64) {
 	m.set(jetstream.ExpectedStreamHeader, stream)
 	m.set(jetstream.ExpectedLastSubjSeqSubjHeader, filter)
 	m.set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(sequence, 10))
 }
 
-// FactOf reads what an event's headers say of it. sequence is the event's place in the log.
+// FactOf decodes an event's headers. sequence is that of the event in the log.
 func FactOf(h nats.Header, sequence uint64) (lifecycle.Fact, error) {
 	f := lifecycle.Fact{Sequence: sequence, Hash: strings.Clone(h.Get(HeaderHash))}
 	var err error
 	if f.Transition, err = strconv.ParseUint(h.Get(HeaderTransition), 10, 64); err != nil {
-		return f, fmt.Errorf("message %d is no event of the bridge: header %s is %q", sequence, HeaderTransition, h.Get(HeaderTransition))
+		return f, fmt.Errorf("message %d is not an event of the bridge: header %s is %q", sequence, HeaderTransition, h.Get(HeaderTransition))
 	}
 	text := func(name string) string {
-		value, wrong := url.PathUnescape(h.Get(name))
-		if wrong != nil && err == nil {
-			err = fmt.Errorf("event %d: header %s: %w", sequence, name, wrong)
+		value, decodeErr := url.PathUnescape(h.Get(name))
+		if decodeErr != nil && err == nil {
+			err = fmt.Errorf("event %d: header %s: %w", sequence, name, decodeErr)
 		}
-		return strings.Clone(value) // by itself: it would keep the whole message for as long as the resource is known
+		return strings.Clone(value) // a copy: a substring would keep the whole message in memory while it is cached
 	}
-	moment := func(name string) time.Time {
+	timestamp := func(name string) time.Time {
 		value := h.Get(name)
 		if value == "" {
 			return time.Time{}
 		}
-		t, wrong := time.Parse(time.RFC3339Nano, value)
-		if wrong != nil && err == nil {
-			err = fmt.Errorf("event %d: header %s: %w", sequence, name, wrong)
+		t, decodeErr := time.Parse(time.RFC3339Nano, value)
+		if decodeErr != nil && err == nil {
+			err = fmt.Errorf("event %d: header %s: %w", sequence, name, decodeErr)
 		}
 		return t
 	}
 	f.State, f.Provisioning, f.Life, f.Delivery = text(HeaderState), text(HeaderProvisioning), text(HeaderLife), text(HeaderDelivery)
-	f.At, f.Modified = moment(HeaderTime), moment(HeaderModified)
-	f.SeenAfter, f.SeenBefore = moment(HeaderSeenAfter), moment(HeaderSeenBefore)
+	f.At, f.Modified = timestamp(HeaderTime), timestamp(HeaderModified)
+	f.SeenAfter, f.SeenBefore = timestamp(HeaderSeenAfter), timestamp(HeaderSeenBefore)
 	return f, err
 }
 
-// headerSource marks a message that the server copied from another stream: "<stream> <sequence> …".
+// headerSource is on a message that the server copied from another stream: "<stream> <sequence> …".
 const headerSource = "Nats-Stream-Source"
 
-// FactOfState reads an entry of the state bucket, which the server filled from the event log.
+// FactOfState decodes the headers of a message in the state bucket, which the server fills from the event log.
 func FactOfState(h nats.Header) (lifecycle.Fact, error) {
 	origin := strings.Fields(h.Get(headerSource))
 	if len(origin) < 2 {
-		return lifecycle.Fact{}, fmt.Errorf("it was not filled from the event log: header %s is %q", headerSource, h.Get(headerSource))
+		return lifecycle.Fact{}, fmt.Errorf("message of the state bucket is not from the event log: header %s is %q", headerSource, h.Get(headerSource))
 	}
 	sequence, err := strconv.ParseUint(origin[1], 10, 64)
 	if err != nil {

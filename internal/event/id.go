@@ -9,19 +9,19 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// idDigits is how many digits an event's id has.
+// idDigits is the length of an event's id, in hex digits.
 const idDigits = 32
 
 // appendID derives the id of an event from the occurrence that it records: resource, life, transition, state, and MK.IO's
-// time of the change. One occurrence therefore has one id, whichever bridge writes it, and has it again in the log that
-// follows a lost store.
+// time of the change. So one occurrence has one id, whichever bridge writes it, and gets it again in the new log after a
+// store was lost.
 //
-// Where MK.IO gives no such time, a log that begins anew, or that was restored to an earlier sequence, may give another
-// occurrence the same transition and state. The identity of the log and the moment of the observation take the place of
-// the time: the first tells apart logs that begin at the same resource, the second what was written to one log before and
-// after it was restored. Such an id is the same for every retry of the observation, and no other log repeats it.
+// Without such a time, a new log, or one that was restored to an earlier sequence, may give another occurrence the same
+// transition and state. Then the id is derived from the identity of the log and the time of the observation instead: the
+// first differs between logs, the second between occurrences before and after a restore of one log. Such an id is the same
+// for every retry of the observation, and no other log repeats it.
 //
-// An id is stored with its event and never derived a second time, so the events of earlier versions keep theirs.
+// An id is stored with its event and never derived again, so events of older versions keep theirs.
 func (enc Encoder) appendID(b []byte, resource string, transition uint64, o *lifecycle.Observation, recorded time.Time) []byte {
 	var buffer [512]byte
 	of := append(append(buffer[:0], resource...), '\n')
@@ -37,9 +37,9 @@ func (enc Encoder) appendID(b []byte, resource string, transition uint64, o *lif
 	return hex.AppendEncode(b, sum[:idDigits/2])
 }
 
-// timeOfChange is MK.IO's time of the change that an observation reports; zero where no time is certain to be that of the
-// change. A record's modification time counts only for a state that does not return within a life: MK.IO does not promise
-// that a change of state modifies the record, so two changes to one state may show the same modification.
+// timeOfChange returns MK.IO's time of the observed change; zero if no time is certain to be that of the change. A record's
+// modification time counts only for a state that does not return within a life: MK.IO does not promise that a change of
+// state modifies the record, so two changes to one state may have the same modification time.
 func timeOfChange(o *lifecycle.Observation) time.Time {
 	switch {
 	case !o.At.IsZero():
@@ -50,8 +50,8 @@ func timeOfChange(o *lifecycle.Observation) time.Time {
 	return time.Time{}
 }
 
-// observedAt is the moment of an observation: of the response that showed the state, or of the delivery; else the moment
-// the event is made.
+// observedAt returns the time of an observation: of the response with the state, or of the delivery; else the time of
+// recording.
 func observedAt(o *lifecycle.Observation, recorded time.Time) time.Time {
 	switch {
 	case !o.SeenBefore.IsZero():

@@ -15,7 +15,7 @@ var (
 	ninth     = time.Date(2031, 3, 9, 10, 0, 0, 0, time.UTC)
 )
 
-// idOf is the id of an observation's event in a log that was created at some time.
+// idOf returns the id of an observation's event in a log that was created at a time.
 func idOf(t *testing.T, log time.Time, o lifecycle.Observation) string {
 	t.Helper()
 	enc := encoder()
@@ -31,7 +31,7 @@ func idOf(t *testing.T, log time.Time, o lifecycle.Observation) string {
 	return e.ID
 }
 
-// A channel that a delivery reports as running, received at some time.
+// running is a delivery for a running channel, received at a time.
 func running(t *testing.T, received time.Time, change func(*lifecycle.Observation)) lifecycle.Observation {
 	t.Helper()
 	o := lifecycle.Observation{
@@ -43,15 +43,15 @@ func running(t *testing.T, received time.Time, change func(*lifecycle.Observatio
 	return o
 }
 
-// polled makes an observation that of a poll at some time, which shows a record that was last modified on the fourth.
+// polled turns an observation into one of a poll at a time, with a record that was last modified on the fourth.
 func polled(at time.Time) func(*lifecycle.Observation) {
 	return func(o *lifecycle.Observation) {
 		o.Via, o.Delivery, o.SeenBefore, o.Modified = lifecycle.Poll, nil, at, fourth
 	}
 }
 
-// MK.IO's time of a change identifies the occurrence, in whatever log and by whatever observation it is recorded.
-func TestAnOccurrenceHasOneIDInEveryLog(t *testing.T) {
+// MK.IO's time of a change identifies the occurrence, in any log and by any observation.
+func TestOccurrenceHasOneIDInEveryLog(t *testing.T) {
 	tests := map[string]func(*lifecycle.Observation){
 		"time of the change":                  func(o *lifecycle.Observation) { o.At = fourth },
 		"time of the change, in a life":       func(o *lifecycle.Observation) { o.At, o.Life = fourth, "life-1" },
@@ -120,8 +120,8 @@ func TestTwoOccurrencesNeverShareAnID(t *testing.T) {
 	}
 }
 
-// The end of a life that a re-used name implies, and the first event of the next life, come of one observation.
-func TestTheTwoEventsOfAReusedNameHaveDifferentIDs(t *testing.T) {
+// The implied end of a life, and the first event of the next life, are of one observation.
+func TestEventsOfAReusedNameHaveDifferentIDs(t *testing.T) {
 	next := running(t, ninth, func(o *lifecycle.Observation) { o.State, o.Life = lifecycle.StateDeleted, "life-2" })
 	ended := lifecycle.Deletion(lifecycle.Fact{Transition: 4, State: "Running", Life: "life-1"}, next)
 	if a, b := idOf(t, created, ended), idOf(t, created, next); a == b {
@@ -129,8 +129,8 @@ func TestTheTwoEventsOfAReusedNameHaveDifferentIDs(t *testing.T) {
 	}
 }
 
-// An observation that is written again, because no acknowledgement came, makes an event of the same id.
-func TestAnObservationKeepsItsID(t *testing.T) {
+// An observation that is written again, because the acknowledgement was lost, becomes an event with the same id.
+func TestRetriedObservationHasTheSameID(t *testing.T) {
 	for name, change := range map[string]func(*lifecycle.Observation){"of a delivery": func(*lifecycle.Observation) {}, "of a poll": polled(ninth)} {
 		t.Run(name, func(t *testing.T) {
 			o := running(t, ninth, change)

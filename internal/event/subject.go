@@ -15,32 +15,33 @@ import (
 // resource token: it is the resource's key in the state bucket and its events' partition key.
 const (
 	maxSubject  = 1000 // bytes; a NATS protocol line is limited, and carries more than a subject
-	maxToken    = 80   // bytes that a token keeps when its subject would be too long
-	cutToken    = 40   // bytes of a longer one that stay, before its hash
-	cutMark     = "=H" // no escape, so a cut token cannot be mistaken
+	maxToken    = 80   // bytes; a longer token is cut when its subject would be too long
+	cutToken    = 40   // bytes of a cut token before the mark and the hash
+	cutMark     = "=H" // not a valid escape, so a cut token is recognizable
 	hashDigits  = 32
 	unsetState  = "unset" // the token of the empty state
 	escapeStart = '='
 )
 
-// ErrCutToken is for a subject that does not hold the full names: the event does.
-var ErrCutToken = errors.New("a name in the subject is cut, the event has it in full")
+// ErrCutToken is the error of a subject without the full names, which only the event has.
+var ErrCutToken = errors.New("subject contains a cut name; the event has the full one")
 
 // Resource returns a key's resource token, e.g. job.aurora-vod.ladder-hd.ep-0417.
 //
-// Whether long names are cut must not depend on the state, or the states of one resource would
-// not share one filter. So room is kept for the longest state token there can be.
+// Whether long names are cut must not depend on the state, because all events of one resource share one filter. So the
+// longest possible state token is reserved.
 func (n Names) Resource(k lifecycle.Key) string {
-	var room [tokenRoom]byte
-	return string(n.appendResource(room[:0], k))
+	var buffer [tokenCapacity]byte
+	return string(n.appendResource(buffer[:0], k))
 }
 
-// tokenRoom is how many bytes most tokens and subjects fit into: they are made on the path of every delivery.
-const tokenRoom = 256
+// tokenCapacity is the buffer size, in bytes, that most tokens and subjects fit into. They are built for every delivery, so
+// the buffers are on the stack.
+const tokenCapacity = 256
 
 func (n Names) appendResource(b []byte, k lifecycle.Key) []byte {
-	var room [1 + lifecycle.MaxDepth]string
-	names := k.AppendNames(append(room[:0], k.Project))
+	var buffer [1 + lifecycle.MaxDepth]string
+	names := k.AppendNames(append(buffer[:0], k.Project))
 	start := len(b)
 	b = append(b, k.Kind...)
 	for _, name := range names {
@@ -56,8 +57,8 @@ func (n Names) appendResource(b []byte, k lifecycle.Key) []byte {
 	return b
 }
 
-// Groups returns what resource tokens of a kind and project begin with, up to their second dot. Where
-// the project's own name is long there are two.
+// Groups returns the prefixes, up to the second dot, of the resource tokens of a kind and project. There are two if the
+// project's name is long: in full, and cut.
 func (n Names) Groups(kind lifecycle.Kind, project string) []string {
 	token := escape(project)
 	groups := []string{string(kind) + "." + token}
@@ -76,7 +77,7 @@ func GroupOf(resource string) string {
 	return resource
 }
 
-// ResourceOf returns the resource token within a subject that has lost its prefix.
+// ResourceOf returns the resource token in a subject without its prefix.
 func ResourceOf(unprefixed string) string {
 	return unprefixed[:max(strings.LastIndexByte(unprefixed, '.'), 0)]
 }
@@ -84,28 +85,28 @@ func ResourceOf(unprefixed string) string {
 // Filter matches every event of the resource with the given token, and no other.
 func (n Names) Filter(resource string) string { return n.prefix + "." + resource + ".*" }
 
-// filterSize is how many bytes [Names.Filter] has.
+// filterSize is the length of [Names.Filter], in bytes.
 func (n Names) filterSize(resource string) int {
 	return len(n.prefix) + len(".") + len(resource) + len(".*")
 }
 
 // Subject is the subject of an event of the resource with the given token.
 func (n Names) Subject(resource, state string) string {
-	var room [tokenRoom]byte
-	b := append(append(room[:0], n.prefix...), '.')
+	var buffer [tokenCapacity]byte
+	b := append(append(buffer[:0], n.prefix...), '.')
 	return string(appendState(append(b, resource...), state))
 }
 
-// place is [Names.Subject] and [Names.Resource] at once.
-func (n Names) place(k lifecycle.Key, state string) (subject, resource string) {
-	var room [tokenRoom]byte
-	b := n.appendResource(append(append(room[:0], n.prefix...), '.'), k)
+// subjectAndResource is [Names.Subject] and [Names.Resource] with one allocation.
+func (n Names) subjectAndResource(k lifecycle.Key, state string) (subject, resource string) {
+	var buffer [tokenCapacity]byte
+	b := n.appendResource(append(append(buffer[:0], n.prefix...), '.'), k)
 	end := len(b)
 	subject = string(appendState(b, state))
 	return subject, subject[len(n.prefix)+1 : end]
 }
 
-// appendState ends a subject.
+// appendState appends the state token to a subject.
 func appendState(subject []byte, state string) []byte {
 	subject = append(subject, '.')
 	end := len(subject)
@@ -116,18 +117,18 @@ func appendState(subject []byte, state string) []byte {
 	return subject
 }
 
-// StateToken is a state as subjects spell it: lower-case and escaped.
+// StateToken is the token of a state in subjects: lower-case and escaped.
 func StateToken(state string) string {
-	var room [maxToken]byte
-	return string(appendStateToken(room[:0], state))
+	var buffer [maxToken]byte
+	return string(appendStateToken(buffer[:0], state))
 }
 
 func appendStateToken(b []byte, state string) []byte {
 	if state == "" {
 		return append(b, unsetState...)
 	}
-	var room [maxToken]byte
-	return appendEscaped(b, appendLower(room[:0], state))
+	var buffer [maxToken]byte
+	return appendEscaped(b, appendLower(buffer[:0], state))
 }
 
 // appendLower is strings.ToLower.
@@ -145,11 +146,10 @@ func appendLower(b []byte, s string) []byte {
 	return b
 }
 
-// NameToken is a project or resource name as subjects spell it.
+// NameToken is the token of a project or resource name in subjects.
 func NameToken(name string) string { return escape(name) }
 
-// NameTokens returns the tokens that a project or resource name can have in subjects: as it is, and cut where it
-// is long.
+// NameTokens returns the tokens that a project or resource name can have in subjects: in full, and cut if it is long.
 func NameTokens(name string) []string {
 	token := escape(name)
 	short := cut(token, name)
@@ -162,8 +162,8 @@ func NameTokens(name string) []string {
 	return []string{token, short}
 }
 
-// Parse takes an event's subject apart. It is the inverse of [Names.Subject], but that the state
-// comes lower-case. Names that were cut give [ErrCutToken].
+// Parse parses an event's subject. It is the inverse of [Names.Subject], but the state is lower-case. A cut name is an
+// [ErrCutToken].
 func (n Names) Parse(subject string) (key lifecycle.Key, state string, err error) {
 	tokens := strings.Split(subject, ".")
 	if len(tokens) < 5 || tokens[0] != n.prefix {
@@ -210,10 +210,10 @@ func appendEscaped[S string | []byte](b []byte, name S) []byte {
 	return b
 }
 
-// unescape is the inverse of escape and takes nothing that escape does not give.
+// unescape is the inverse of escape, and accepts nothing else than its results.
 func unescape(token string) (string, error) {
 	if token == "" {
-		return "", errors.New("a token is empty")
+		return "", errors.New("empty token")
 	}
 	if strings.Contains(token, cutMark) {
 		return "", ErrCutToken
@@ -231,7 +231,7 @@ func unescape(token string) (string, error) {
 		digits := token[i+1 : i+3]
 		raw, err := hex.DecodeString(digits)
 		if err != nil || digits != strings.ToUpper(digits) || plain(raw[0]) {
-			return "", fmt.Errorf("token %q has a wrong escape =%s", token, digits)
+			return "", fmt.Errorf("token %q has an invalid escape =%s", token, digits)
 		}
 		b.WriteByte(raw[0])
 		i += 2
@@ -243,7 +243,7 @@ func plain(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
 
-// cut shortens the token of a long name; the hash keeps two such names apart.
+// cut shortens the token of a long name; the hash distinguishes names with the same beginning.
 func cut(token, name string) string {
 	if len(token) <= maxToken {
 		return token

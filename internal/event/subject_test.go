@@ -45,7 +45,7 @@ func TestSubject(t *testing.T) {
 	}
 }
 
-func TestLongNamesAreCutForAllStatesAlike(t *testing.T) {
+func TestLongNamesAreCutInEveryState(t *testing.T) {
 	long := strings.Repeat("n", 950)
 	k := key(t, lifecycle.Job, "p", "short", long)
 	resource := names.Resource(k)
@@ -68,11 +68,11 @@ func TestLongNamesAreCutForAllStatesAlike(t *testing.T) {
 	}
 	whole := key(t, lifecycle.Job, "p", "short", strings.Repeat("n", 890))
 	if strings.Contains(names.Resource(whole), "=H") {
-		t.Error("a name is cut that has room")
+		t.Error("a name is cut that fits")
 	}
 }
 
-func TestParseRefusesWhatNoEventIsOn(t *testing.T) {
+func TestParseRefusesForeignSubjects(t *testing.T) {
 	for _, subject := range []string{
 		"", "mkio", "other.job.p.t.n.finished", "mkio.job.p.n.finished", "mkio.asset.p.t.n.ready",
 		"mkio.asset.p.n=2.ready", "mkio.asset.p.n=2e.ready", "mkio.asset.p.n=61.ready", "mkio.asset.p.n=GG.ready",
@@ -120,7 +120,7 @@ func FuzzSubject(f *testing.F) {
 	})
 }
 
-// FuzzParse looks for a subject that parses to a resource with another subject.
+// FuzzParse searches for a subject that parses to a resource with another subject.
 func FuzzParse(f *testing.F) {
 	f.Add("mkio.job.aurora-vod.ladder-hd.ep-0417.finished")
 	f.Add("mkio.asset.p.=2E.unset")
@@ -130,7 +130,7 @@ func FuzzParse(f *testing.F) {
 			t.Skip()
 		}
 		if again := names.Subject(names.Resource(k), state); again != subject && state != "unset" {
-			t.Fatalf("%q and %q are one event's", subject, again)
+			t.Fatalf("%q and %q are of one event", subject, again)
 		}
 	})
 }

@@ -21,9 +21,9 @@ import (
 
 var benchEvents = flag.Int("events", 100_000, "how many events the log of a benchmark has")
 
-// filled returns a log of jobs, half of whose events say that they finished, on a server that a client reaches as it
-// reaches any other: through a socket.
-func filled(b *testing.B) (*nats.Conn, jetstream.JetStream) {
+// filledLog returns a log of jobs, half of whose events are of state Finished, on a server that is connected through a
+// socket.
+func filledLog(b *testing.B) (*nats.Conn, jetstream.JetStream) {
 	b.Helper()
 	server := brokertest.Listen(b)
 	direct, own := server.Connect()
@@ -34,7 +34,7 @@ func filled(b *testing.B) (*nats.Conn, jetstream.JetStream) {
 		if _, err := own.PublishMsgAsync(benchMessage(b, n)); err != nil {
 			b.Fatal(err)
 		}
-		if n%2000 == 0 { // no more than the server is given at a time
+		if n%2000 == 0 { // limits the writes in flight
 			<-own.PublishAsyncComplete()
 		}
 	}
@@ -77,10 +77,10 @@ func benchMessage(b *testing.B, n int) *nats.Msg {
 
 var benchRecord = []byte(`{"name":"ep","properties":{"state":"Finished","outputs":[{"label":"out","progress":100}],"description":"` + fmt.Sprintf("%0600d", 0) + `"}}`)
 
-// Reading finished jobs back, as a bare ordered consumer does, and as bridge events does for programs and for people; and
-// what is, of half as many resources as there are events.
+// BenchmarkRead reads finished jobs with a bare ordered consumer, undecoded, and decoded, and the state of all resources, of
+// which there are half as many as events.
 func BenchmarkRead(b *testing.B) {
-	_, js := filled(b)
+	_, js := filledLog(b)
 	read := func(name string, pass func() int) {
 		b.Run(name, func(b *testing.B) {
 			n, began := 0, time.Now()

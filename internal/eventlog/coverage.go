@@ -13,9 +13,9 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// Coverage returns the records of what was proven of a project and kind ("": any), since a time (zero: all), oldest first.
+// Coverage returns the coverage records of a project and kind ("": any), since a time (zero: all), oldest first.
 func (l *Log) Coverage(ctx context.Context, project string, kind lifecycle.Kind, since time.Time) iter.Seq2[event.Coverage, error] {
-	config := l.coverageOf(project, kind)
+	config := l.coverageConfig(project, kind)
 	if !since.IsZero() {
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
 	}
@@ -28,25 +28,25 @@ func (l *Log) Coverage(ctx context.Context, project string, kind lifecycle.Kind,
 	}
 }
 
-// A StoredCoverage is a record as its stream keeps it.
+// A StoredCoverage is a coverage record with its sequence and time in the stream.
 type StoredCoverage struct {
 	Sequence uint64
 	Stored   time.Time
 	Record   event.Coverage
 }
 
-// FirstCoverage returns the oldest record that is kept of a project and kind ("": any); zero where there is none.
+// FirstCoverage returns the oldest coverage record of a project and kind ("": any); zero if there is none.
 func (l *Log) FirstCoverage(ctx context.Context, project string, kind lifecycle.Kind) (StoredCoverage, error) {
-	for r, err := range l.coverage(ctx, l.coverageOf(project, kind)) {
+	for r, err := range l.coverage(ctx, l.coverageConfig(project, kind)) {
 		return r, err
 	}
 	return StoredCoverage{}, nil
 }
 
-// coverageOf chooses the records of a project and kind.
-func (l *Log) coverageOf(project string, kind lifecycle.Kind) jetstream.OrderedConsumerConfig {
+// coverageConfig returns a consumer of the records of a project and kind.
+func (l *Log) coverageConfig(project string, kind lifecycle.Kind) jetstream.OrderedConsumerConfig {
 	var config jetstream.OrderedConsumerConfig
-	for _, p := range spellings(project) {
+	for _, p := range nameTokens(project) {
 		config.FilterSubjects = append(config.FilterSubjects, l.names.AuditPrefix()+"."+p+"."+cmp.Or(string(kind), "*"))
 	}
 	return config

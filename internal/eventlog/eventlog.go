@@ -1,9 +1,10 @@
-// Package eventlog holds the readers of the event log: what happened (from the log, from a point in
-// time or of it, live if wanted) and what is (the last event of each resource, from the state bucket).
+// Package eventlog reads what bridges store in JetStream: events from the log (eventlog.go, read.go, period.go), from a
+// sequence or time and live if requested; the last event of each resource from the state bucket (eventlog.go); unapplied
+// deliveries (unapplied.go); and coverage records (coverage.go). The position of a reader is checked in position.go.
 //
-// It reads NATS alone and never MK.IO. Filters work on the server, by subject; a name too long to
-// stand in a subject is compared here. Reading is by pull, in batches, and in order; a reader that
-// loses its connection goes on where it was. Nothing is held but the batch under way.
+// It reads from NATS only, never from MK.IO. Filters work on the server, by subject (query.go); state, phase and period are
+// compared here where subjects do not have them. Messages are pulled in batches, in order. A follower that loses its
+// connection continues at its position. No more than one batch is in memory.
 package eventlog
 
 import (
@@ -23,57 +24,57 @@ import (
 
 // A Log reads the events under one prefix.
 type Log struct {
-	js    jetstream.JetStream
-	names event.Names
-	ahead ahead
+	js       jetstream.JetStream
+	names    event.Names
+	prefetch prefetch
 }
 
-// ahead is how many messages are fetched before they are read: asked for, and waiting.
-type ahead struct{ pull, wait int }
+// prefetch is the number of messages that are fetched ahead: the largest pull request, and the buffered messages.
+type prefetch struct{ batch, buffer int }
 
 var (
-	fast    = ahead{500, 256}
-	sparing = ahead{32, 8}
+	defaultPrefetch = prefetch{500, 256}
+	smallPrefetch   = prefetch{32, 8}
 )
 
-// New returns a reader. Streams are looked up when they are read.
+// New returns a reader. It opens streams when they are read.
 func New(js jetstream.JetStream, names event.Names) *Log {
-	return &Log{js: js, names: names, ahead: fast}
+	return &Log{js: js, names: names, prefetch: defaultPrefetch}
 }
 
-// Sparing returns a reader of the same for where many may read at a time, and slowly: it fetches less ahead.
-func (l *Log) Sparing() *Log { return &Log{js: l.js, names: l.names, ahead: sparing} }
+// WithSmallPrefetch returns a reader of the same log that prefetches less: for many slow readers at a time.
+func (l *Log) Sparing() *Log { return &Log{js: l.js, names: l.names, prefetch: smallPrefetch} }
 
-// Names are those of all that it reads.
+// Names returns the names of the streams and buckets.
 func (l *Log) Names() event.Names { return l.names }
 
-// Stream looks the event log itself up, as it is now.
+// Stream returns the current info of the event log.
 func (l *Log) Stream(ctx context.Context) (*jetstream.StreamInfo, error) {
 	stream, err := l.js.Stream(ctx, l.names.EventStream())
 	if err != nil {
-		return nil, l.explain(ctx, l.names.EventStream(), err)
+		return nil, l.streamErr(ctx, l.names.EventStream(), err)
 	}
 	return stream.CachedInfo(), nil
 }
 
-// A Raw is one event as it lies in the log, with its place there. To take it apart costs more than to read it.
+// A Raw is an undecoded event of the log, with its sequence. Decoding costs more than reading.
 type Raw struct {
 	Sequence uint64
 	Stored   time.Time
 	Subject  string
-	Pending  uint64 // how many follow that the query may choose; 0 to a follower, where only the payloads tell which it does
+	Pending  uint64 // messages behind it that may match the query; 0 for a follower whose matches depend on payloads
 	Header   nats.Header
 	Payload  []byte
 }
 
-// An Entry is one event with its place in the log.
+// A LoggedEvent is a decoded event of the log, with its sequence.
 type Entry struct {
 	Raw
 	Fact  lifecycle.Fact
 	Event event.Event
 }
 
-// Decode takes an event apart.
+// Decode decodes an event.
 func (r Raw) Decode() (Entry, error) {
 	e := Entry{Raw: r}
 	var err error
@@ -86,7 +87,7 @@ func (r Raw) Decode() (Entry, error) {
 	return e, nil
 }
 
-// Raw returns the events that a query chooses, oldest first, as they are. The sequence ends after an error.
+// Raw returns the undecoded events that match a query, oldest first. The iteration ends after an error.
 func (l *Log) Raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	if q.Follow && !q.Until.IsZero() {
 		return l.followUntil(ctx, q)
@@ -94,7 +95,7 @@ func (l *Log) Raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	return l.raw(ctx, q)
 }
 
-// raw is [Log.Raw] but for the end of a period that is followed.
+// raw is [Log.Raw] without the end of a followed period.
 func (l *Log) raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, true)}
 	switch {
@@ -108,28 +109,28 @@ func (l *Log) raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	})
 }
 
-// Events returns the events that a query chooses, oldest first. The sequence ends after an error.
+// Events returns the events that match a query, oldest first. The iteration ends after an error.
 func (l *Log) Events(ctx context.Context, q Query) iter.Seq2[Entry, error] {
-	return decoded(l.Raw(ctx, q))
+	return decodeAll(l.Raw(ctx, q))
 }
 
-// RawState returns the last event of each resource that a query chooses, as it is. From, Since, Until and Follow
-// do not apply; State and Phase choose among the last events.
+// RawState returns the undecoded last event of each resource that matches a query. From, Since, Until and Follow do not
+// apply; State and Phase are compared with the last events.
 func (l *Log) RawState(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, false)}
 	q = Query{Kind: q.Kind, Project: q.Project, Name: q.Name, State: q.State, Phase: q.Phase, Resource: q.Resource}
 	return l.read(ctx, l.names.StateStream(), config, q, func(m message) (Raw, error) {
-		return l.ofState(m.Subject(), m.Headers(), m.Data(), m.meta.Timestamp, m.meta.NumPending)
+		return l.fromStateBucket(m.Subject(), m.Headers(), m.Data(), m.meta.Timestamp, m.meta.NumPending)
 	})
 }
 
-// State returns the last event of each resource that a query chooses, as [Log.RawState] does.
+// State is [Log.RawState] with decoded events.
 func (l *Log) State(ctx context.Context, q Query) iter.Seq2[Entry, error] {
-	return decoded(l.RawState(ctx, q))
+	return decodeAll(l.RawState(ctx, q))
 }
 
-// ofState is an event as the state bucket has it, with its place in the log.
-func (l *Log) ofState(key string, header nats.Header, payload []byte, stored time.Time, pending uint64) (Raw, error) {
+// fromStateBucket returns an event of the state bucket, with its sequence in the log.
+func (l *Log) fromStateBucket(key string, header nats.Header, payload []byte, stored time.Time, pending uint64) (Raw, error) {
 	fact, err := event.FactOfState(header)
 	if err != nil {
 		return Raw{}, fmt.Errorf("%s: %w", key, err)
@@ -138,11 +139,11 @@ func (l *Log) ofState(key string, header nats.Header, payload []byte, stored tim
 	return Raw{fact.Sequence, stored, l.names.Subject(resource, fact.State), pending, header, payload}, nil
 }
 
-// Current returns the last event of one resource; ok is false when it has none.
+// Current returns the last event of a resource; ok is false if it has none.
 func (l *Log) Current(ctx context.Context, key lifecycle.Key) (entry Entry, ok bool, err error) {
 	stream, err := l.js.Stream(ctx, l.names.StateStream())
 	if err != nil {
-		return Entry{}, false, l.explain(ctx, l.names.StateStream(), err)
+		return Entry{}, false, l.streamErr(ctx, l.names.StateStream(), err)
 	}
 	m, err := stream.GetLastMsgForSubject(ctx, l.names.StateSubject(l.names.Resource(key)))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -151,15 +152,15 @@ func (l *Log) Current(ctx context.Context, key lifecycle.Key) (entry Entry, ok b
 	if err != nil {
 		return Entry{}, false, fmt.Errorf("read %s: %w", l.names.StateStream(), err)
 	}
-	raw, err := l.ofState(m.Subject, m.Header, m.Data, m.Time, 0)
+	raw, err := l.fromStateBucket(m.Subject, m.Header, m.Data, m.Time, 0)
 	if err == nil {
 		entry, err = raw.Decode()
 	}
 	return entry, err == nil, err
 }
 
-// Watch returns the last event of a resource, where there is one, and then each that comes, until the context ends.
-// Nothing between the two is missed.
+// Watch returns the last event of a resource, if there is one, and then each further event, without a gap, until the context
+// ends.
 func (l *Log) Watch(ctx context.Context, key lifecycle.Key) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		entry, ok, err := l.Current(ctx, key)
@@ -174,8 +175,8 @@ func (l *Log) Watch(ctx context.Context, key lifecycle.Key) iter.Seq2[Entry, err
 	}
 }
 
-// History returns all that the log has of a resource, oldest first. Where its events have aged out of the log, it
-// returns the last one, from the state bucket.
+// History returns all events of a resource in the log, oldest first. If they have aged out of the log, it returns the last
+// one, from the state bucket.
 func (l *Log) History(ctx context.Context, key lifecycle.Key) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		found := false
@@ -194,8 +195,8 @@ func (l *Log) History(ctx context.Context, key lifecycle.Key) iter.Seq2[Entry, e
 	}
 }
 
-// decoded takes events apart.
-func decoded(raws iter.Seq2[Raw, error]) iter.Seq2[Entry, error] {
+// decodeAll decodes events.
+func decodeAll(raws iter.Seq2[Raw, error]) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		for r, err := range raws {
 			e := Entry{Raw: r}

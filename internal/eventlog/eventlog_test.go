@@ -44,8 +44,8 @@ func setUp(t *testing.T) *fixture {
 	}
 }
 
-// publish makes an event of a resource's state.
-func (f *fixture) publish(kind lifecycle.Kind, project, state string, n ...string) lifecycle.Key {
+// record records an event of a resource's state.
+func (f *fixture) record(kind lifecycle.Kind, project, state string, n ...string) lifecycle.Key {
 	f.t.Helper()
 	key, err := lifecycle.NewKey(kind, project, n...)
 	if err != nil {
@@ -62,7 +62,7 @@ func (f *fixture) publish(kind lifecycle.Kind, project, state string, n ...strin
 	return key
 }
 
-// events returns the places and names that a query chooses.
+// events returns the sequences of the events that match a query.
 func (f *fixture) events(q eventlog.Query) string {
 	f.t.Helper()
 	var found []string
@@ -85,12 +85,12 @@ func TestEvents(t *testing.T) {
 		t.Errorf("an empty log has %s", got)
 	}
 	long := strings.Repeat("é", 300)
-	job := f.publish(lifecycle.Job, "vod", "Processing", "ladder", "a.b")                              // 1
-	f.publish(lifecycle.Job, "vod", "Finished", "ladder", "a.b")                                       // 2
-	f.publish(lifecycle.Asset, "vod", "Ready", "a.b")                                                  // 3
-	f.publish(lifecycle.Asset, "live", "", long)                                                       // 4
-	operation := f.publish(lifecycle.ScheduledOperation, "live", "Accepted", "live-event", "e", "a.b") // 5
-	f.publish(lifecycle.LiveChannel, "live", "StandBy", "finished")                                    // 6
+	job := f.record(lifecycle.Job, "vod", "Processing", "ladder", "a.b")                              // 1
+	f.record(lifecycle.Job, "vod", "Finished", "ladder", "a.b")                                       // 2
+	f.record(lifecycle.Asset, "vod", "Ready", "a.b")                                                  // 3
+	f.record(lifecycle.Asset, "live", "", long)                                                       // 4
+	operation := f.record(lifecycle.ScheduledOperation, "live", "Accepted", "live-event", "e", "a.b") // 5
+	f.record(lifecycle.LiveChannel, "live", "StandBy", "finished")                                    // 6
 	tests := []struct {
 		name  string
 		query eventlog.Query
@@ -106,7 +106,7 @@ func TestEvents(t *testing.T) {
 		{"kind, project, name and state", eventlog.Query{Kind: lifecycle.Job, Project: "vod", Name: "a.b", State: "Processing"}, "1"},
 		{"nothing", eventlog.Query{Project: "nobody"}, ""},
 		{"from a sequence", eventlog.Query{From: 4}, "4 5 6"},
-		{"from a sequence that is to come", eventlog.Query{From: 99}, ""},
+		{"from a future sequence", eventlog.Query{From: 99}, ""},
 		{"from a sequence, of a kind", eventlog.Query{From: 2, Kind: lifecycle.Job}, "2"},
 		{"since long ago", eventlog.Query{Since: time.Now().Add(-time.Hour)}, "1 2 3 4 5 6"},
 		{"since later", eventlog.Query{Since: time.Now().Add(time.Hour)}, ""},
@@ -126,7 +126,7 @@ func TestEvents(t *testing.T) {
 
 func TestFollow(t *testing.T) {
 	f := setUp(t)
-	f.publish(lifecycle.Asset, "vod", "Pending", "a")
+	f.record(lifecycle.Asset, "vod", "Pending", "a")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var states []string
@@ -137,7 +137,7 @@ func TestFollow(t *testing.T) {
 		states = append(states, e.Event.Data.State)
 		switch len(states) {
 		case 1:
-			f.publish(lifecycle.Asset, "vod", "Ready", "a")
+			f.record(lifecycle.Asset, "vod", "Ready", "a")
 		case 2:
 			cancel()
 		}
@@ -147,13 +147,13 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// Who watches a resource is told what is, and then what comes, whether there was something or not.
+// Watch yields the current state of a resource, if there is one, and then every further event.
 func TestWatch(t *testing.T) {
 	f := setUp(t)
-	f.publish(lifecycle.Asset, "vod", "Pending", "other")
-	a := f.publish(lifecycle.Asset, "vod", "Pending", "a")
-	f.publish(lifecycle.Asset, "vod", "Ready", "a")
-	fill := func() { // the bucket, which is the server's to do
+	f.record(lifecycle.Asset, "vod", "Pending", "other")
+	a := f.record(lifecycle.Asset, "vod", "Pending", "a")
+	f.record(lifecycle.Asset, "vod", "Ready", "a")
+	fill := func() { // waits until the server has filled the bucket
 		if err := f.publisher.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -178,8 +178,8 @@ func TestWatch(t *testing.T) {
 		return strings.Join(states, " ")
 	}
 	got := watch(a, 3, func(n int) {
-		f.publish(lifecycle.Asset, "vod", []string{"Deleting", "Deleted"}[n-1], "a")
-		f.publish(lifecycle.Asset, "vod", []string{"Ready", "Deleting"}[n-1], "other")
+		f.record(lifecycle.Asset, "vod", []string{"Deleting", "Deleted"}[n-1], "a")
+		f.record(lifecycle.Asset, "vod", []string{"Ready", "Deleting"}[n-1], "other")
 	})
 	if got != "Ready Deleting Deleted" {
 		t.Errorf("watched %s", got)
@@ -189,20 +189,20 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	fill()
-	if got := watch(a, 1, nil); got != "Deleted" { // and it ends there, though it was told to before it followed
+	if got := watch(a, 1, nil); got != "Deleted" { // and it ends, though the context ended before it followed
 		t.Errorf("watched %s", got)
 	}
-	told := make(chan string)
-	go func() { told <- watch(b, 1, nil) }()
-	f.publish(lifecycle.Asset, "vod", "Pending", "b")
-	if got := <-told; got != "Pending" {
+	watched := make(chan string)
+	go func() { watched <- watch(b, 1, nil) }()
+	f.record(lifecycle.Asset, "vod", "Pending", "b")
+	if got := <-watched; got != "Pending" {
 		t.Errorf("watched %s", got)
 	}
 }
 
-func TestFollowingEndsWhenItIsTold(t *testing.T) {
+func TestFollowEndsAtUntil(t *testing.T) {
 	f := setUp(t)
-	f.publish(lifecycle.Asset, "vod", "Pending", "a")
+	f.record(lifecycle.Asset, "vod", "Pending", "a")
 	if got := f.events(eventlog.Query{Follow: true, Until: time.Now().Add(100 * time.Millisecond)}); got != "1" {
 		t.Errorf("followed %q", got)
 	}
@@ -210,9 +210,9 @@ func TestFollowingEndsWhenItIsTold(t *testing.T) {
 
 func TestStateAndCurrent(t *testing.T) {
 	f := setUp(t)
-	job := f.publish(lifecycle.Job, "vod", "Processing", "ladder", "a.b")
-	f.publish(lifecycle.Job, "vod", "Finished", "ladder", "a.b")
-	f.publish(lifecycle.Asset, "vod", "Ready", "x")
+	job := f.record(lifecycle.Job, "vod", "Processing", "ladder", "a.b")
+	f.record(lifecycle.Job, "vod", "Finished", "ladder", "a.b")
+	f.record(lifecycle.Asset, "vod", "Ready", "x")
 	if err := f.publisher.Load(t.Context()); err != nil { // waits for the server to fill the bucket
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestStateAndCurrent(t *testing.T) {
 	}
 }
 
-func TestALogThatNobodyMadeIsExplained(t *testing.T) {
+func TestMissingLogIsReported(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	for _, err := range eventlog.New(js, names).Events(t.Context(), eventlog.Query{}) {
 		if err == nil || !strings.Contains(err.Error(), "MKIO_EVENTS does not exist") {
@@ -257,10 +257,10 @@ func TestALogThatNobodyMadeIsExplained(t *testing.T) {
 		}
 		return
 	}
-	t.Error("a log that is not there was read")
+	t.Error("a missing log was read")
 }
 
-func TestAForeignMessageIsAnErrorNotAnEvent(t *testing.T) {
+func TestForeignMessageIsAnError(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)

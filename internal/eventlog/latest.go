@@ -2,9 +2,9 @@ package eventlog
 
 import "context"
 
-// Latest returns the events at the end of the log, oldest first: those of its last so many sequences, as far as the log still
-// has them. last is the last sequence that it ever had, 0 for one that never had any.
-func (l *Log) Latest(ctx context.Context, most uint64) (events []Raw, last uint64, err error) {
+// Latest returns the events at the last sequences of the log, at most limit, oldest first. last is the last sequence that
+// the log ever had; 0 if it never had an event.
+func (l *Log) Latest(ctx context.Context, limit uint64) (events []Raw, last uint64, err error) {
 	stream, err := l.Stream(ctx)
 	if err != nil {
 		return nil, 0, err
@@ -14,8 +14,8 @@ func (l *Log) Latest(ctx context.Context, most uint64) (events []Raw, last uint6
 		return nil, last, nil
 	}
 	from := uint64(1)
-	if last > most {
-		from = last - most + 1
+	if last > limit {
+		from = last - limit + 1
 	}
 	for raw, err := range l.Raw(ctx, Query{From: from, To: last}) {
 		if err != nil {

@@ -10,13 +10,13 @@ import (
 	"mkio-bridge/internal/noanswer"
 )
 
-// Notes returns the bucket of notes beside the log; nil where no bridge has run. It is for callers that ask JetStream for
-// nothing else meanwhile: it does not wait for an answer that the servers do not allow.
+// Notes returns the bucket of what bridges store for each other; nil if no bridge has run. A forbidden request fails at
+// once. The caller must not send other requests to JetStream meanwhile ([noanswer.CancelWhenForbidden]).
 func (l *Log) Notes(ctx context.Context) (jetstream.KeyValue, error) {
 	bucket := l.names.NotesBucket()
-	asking, stop := noanswer.UntilForbidden(ctx, l.js.Conn(), bucket)
+	reqCtx, stop := noanswer.UntilForbidden(ctx, l.js.Conn(), bucket)
 	defer stop()
-	notes, err := l.js.KeyValue(asking, bucket)
+	notes, err := l.js.KeyValue(reqCtx, bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil, nil
 	}

@@ -7,7 +7,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 )
 
-func TestThereAreNoNotesBeforeABridgeRan(t *testing.T) {
+func TestNotesAreNilBeforeTheFirstBridge(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	if notes, err := eventlog.New(js, names).Notes(t.Context()); notes != nil || err != nil {
 		t.Errorf("before: %v, %v", notes, err)

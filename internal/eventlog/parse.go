@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ParseBy reads which time of an event a period is compared with.
+// ParseBy parses the name of a [By].
 func ParseBy(text string) (By, error) {
 	if !slices.Contains(Bys(), By(text)) {
 		return "", fmt.Errorf("%q must be recorded or time", text)
@@ -16,10 +16,10 @@ func ParseBy(text string) (By, error) {
 	return By(text), nil
 }
 
-// TimeForms says what [ParseTime] reads.
+// TimeForms describes what [ParseTime] accepts, for help texts.
 const TimeForms = "how long ago (2h, 1d), RFC 3339, or a date, which is the beginning of that day (UTC)"
 
-// ParseTime reads an end of a period: how long ago, RFC 3339, or a date.
+// ParseTime parses a time: how long ago, RFC 3339, or a date.
 func ParseTime(text string) (time.Time, error) {
 	if ago, err := parseDuration(text); err == nil {
 		return time.Now().Add(-ago), nil
@@ -32,8 +32,8 @@ func ParseTime(text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is neither a duration such as 2h or 1d, nor a time such as 2031-03-04T10:00:00Z, nor a date such as 2031-03-04", text)
 }
 
-// mostDays is how many days a duration can have.
-const mostDays = 100 * 365
+// maxDays is the largest number of days of a duration.
+const maxDays = 100 * 365
 
 // parseDuration is [time.ParseDuration] with days, of 24 hours, in front: 1d, 1d12h.
 func parseDuration(text string) (time.Duration, error) {
@@ -42,8 +42,8 @@ func parseDuration(text string) (time.Duration, error) {
 		return time.ParseDuration(text)
 	}
 	days, err := strconv.ParseUint(number, 10, 32)
-	if err != nil || days > mostDays {
-		return 0, fmt.Errorf("%q is no number of days", number)
+	if err != nil || days > maxDays {
+		return 0, fmt.Errorf("%q is not a number of days", number)
 	}
 	ago := time.Duration(days) * 24 * time.Hour
 	if rest == "" {
@@ -51,7 +51,7 @@ func parseDuration(text string) (time.Duration, error) {
 	}
 	more, err := time.ParseDuration(rest)
 	if err != nil || more < 0 || more >= 24*time.Hour {
-		return 0, fmt.Errorf("%q is no part of a day", rest)
+		return 0, fmt.Errorf("%q is not a duration of less than a day", rest)
 	}
 	return ago + more, nil
 }

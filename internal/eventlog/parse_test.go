@@ -9,7 +9,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 )
 
-func TestTimesAreParsed(t *testing.T) {
+func TestParseTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
 		for given, want := range map[string]time.Time{

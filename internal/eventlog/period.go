@@ -12,30 +12,30 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A By says which time of an event a period is compared with.
+// A By selects the time of an event that a period is compared with.
 type By string
 
 // The times of an event.
 const (
 	ByRecorded By = "recorded" // when the log stored it; the log is in this order
-	ByTime     By = "time"     // its time: of the change, as MK.IO gave it, or else of the observation
+	ByTime     By = "time"     // the event's time: MK.IO's time of the change, or else the time of the observation
 )
 
-// Bys returns both, the default first.
+// Bys returns both values, the default first.
 func Bys() []By { return []By{ByRecorded, ByTime} }
 
-// over says whether an event, and so all that follow, comes after what is asked for. Times of the changes are in no order.
-func (q Query) over(r Raw) bool {
+// pastEnd says whether an event, and so every further one, is behind the end of the query. Times of changes are not ordered.
+func (q Query) pastEnd(r Raw) bool {
 	return q.By != ByTime && !q.Until.IsZero() && !r.Stored.Before(q.Until) || q.To > 0 && r.Sequence > q.To
 }
 
-// chooses says whether an event is of the state, phase and period that are asked for, as far as the subjects and the order
-// of the stream do not tell.
-func (q Query) chooses(r Raw) (bool, error) {
-	if !q.inState(r) || q.By != ByTime && r.Stored.Before(q.Since) {
+// matches says whether an event has the state, phase and period of the query, as far as subject filters and stream order do
+// not ensure it.
+func (q Query) matches(r Raw) (bool, error) {
+	if !q.matchesState(r) || q.By != ByTime && r.Stored.Before(q.Since) {
 		return false, nil
 	}
-	if !q.inPayload() {
+	if !q.needsPayload() {
 		return true, nil
 	}
 	var e struct {
@@ -49,18 +49,18 @@ func (q Query) chooses(r Raw) (bool, error) {
 	return inPeriod && (q.Phase == "" || q.Phase == e.Data.Phase), nil
 }
 
-// inPayload says whether only an event's payload tells if it is chosen.
-func (q Query) inPayload() bool {
+// needsPayload says whether a match depends on an event's payload.
+func (q Query) needsPayload() bool {
 	return q.Phase != "" || q.By == ByTime && (!q.Since.IsZero() || !q.Until.IsZero())
 }
 
-// inState says whether an event is of the state that is asked for: the subjects of the state bucket do not tell.
-func (q Query) inState(r Raw) bool {
+// matchesState says whether an event has the state of the query. Subject filters of the state bucket cannot ensure that.
+func (q Query) matchesState(r Raw) bool {
 	return q.State == "" || r.Subject[strings.LastIndexByte(r.Subject, '.')+1:] == event.StateToken(q.State)
 }
 
-// followUntil follows to the end of a period. What was stored within it and has not been delivered by then is read
-// afterwards: a reader may be behind.
+// followUntil follows to the end of a period. Then it reads the events that were stored within the period and not yet
+// delivered, because a reader may be behind.
 func (l *Log) followUntil(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	return func(yield func(Raw, error) bool) {
 		following, cancel := context.WithDeadline(ctx, q.Until)

@@ -16,15 +16,15 @@ import (
 // states fills a log with five events, a minute apart by their own time.
 func (f *fixture) states() {
 	f.t.Helper()
-	f.publish(lifecycle.Job, "vod", "Queued", "ladder", "a")     // 1, 12:01
-	f.publish(lifecycle.Job, "vod", "Processing", "ladder", "a") // 2, 12:02
-	f.publish(lifecycle.Asset, "vod", "Ready", "x")              // 3, 12:03
-	f.publish(lifecycle.Job, "vod", "Finished", "ladder", "a")   // 4, 12:04
-	f.publish(lifecycle.LiveChannel, "live", "Running", "news")  // 5, 12:05
+	f.record(lifecycle.Job, "vod", "Queued", "ladder", "a")     // 1, 12:01
+	f.record(lifecycle.Job, "vod", "Processing", "ladder", "a") // 2, 12:02
+	f.record(lifecycle.Asset, "vod", "Ready", "x")              // 3, 12:03
+	f.record(lifecycle.Job, "vod", "Finished", "ladder", "a")   // 4, 12:04
+	f.record(lifecycle.LiveChannel, "live", "Running", "news")  // 5, 12:05
 }
 
-// stored returns when the log stored an event.
-func (f *fixture) stored(sequence uint64) time.Time {
+// storedAt returns when the log stored an event.
+func (f *fixture) storedAt(sequence uint64) time.Time {
 	f.t.Helper()
 	for r, err := range f.log.Raw(f.t.Context(), eventlog.Query{From: sequence, To: sequence}) {
 		if err != nil {
@@ -40,7 +40,7 @@ func TestAdjacentPeriodsShareNoEvent(t *testing.T) {
 	f := setUp(t)
 	f.states()
 	at := func(minute int) time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
-	third := f.stored(3)
+	third := f.storedAt(3)
 	for _, tt := range []struct {
 		name  string
 		query eventlog.Query
@@ -58,7 +58,7 @@ func TestAdjacentPeriodsShareNoEvent(t *testing.T) {
 		{"by time, a period", eventlog.Query{Since: at(2), Until: at(4), By: eventlog.ByTime}, "2 3"},
 		{"by time, from a sequence", eventlog.Query{From: 3, Since: at(2), Until: at(4), By: eventlog.ByTime}, "3"},
 		{"by time, without a period", eventlog.Query{By: eventlog.ByTime}, "1 2 3 4 5"},
-		{"by the recorded time the day is another", eventlog.Query{Since: at(0), Until: at(60)}, ""},
+		{"by the recorded time, another day", eventlog.Query{Since: at(0), Until: at(60)}, ""},
 	} {
 		if got := f.events(tt.query); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
@@ -66,14 +66,14 @@ func TestAdjacentPeriodsShareNoEvent(t *testing.T) {
 	}
 }
 
-func TestAnEventOutOfTheOrderOfTheTimesIsFoundByItsTime(t *testing.T) {
+func TestByTimeFindsEventsOutOfTimeOrder(t *testing.T) {
 	f := setUp(t)
 	f.n = 10
-	f.publish(lifecycle.Asset, "vod", "Ready", "late") // 1, 12:11
+	f.record(lifecycle.Asset, "vod", "Ready", "late") // 1, 12:11
 	f.n = 0
-	f.publish(lifecycle.Asset, "vod", "Ready", "early") // 2, 12:01
+	f.record(lifecycle.Asset, "vod", "Ready", "early") // 2, 12:01
 	f.n = 10
-	f.publish(lifecycle.Asset, "vod", "Ready", "later") // 3, 12:11
+	f.record(lifecycle.Asset, "vod", "Ready", "later") // 3, 12:11
 	if got := f.events(eventlog.Query{Until: noon.Add(5 * time.Minute), By: eventlog.ByTime}); got != "2" {
 		t.Errorf("the events of the first minutes are %q, want 2", got)
 	}
@@ -82,7 +82,7 @@ func TestAnEventOutOfTheOrderOfTheTimesIsFoundByItsTime(t *testing.T) {
 func TestUnappliedDeliveriesOfAdjacentPeriods(t *testing.T) {
 	f := setUp(t)
 	for _, name := range []string{"a", "b", "c"} {
-		f.keep(lifecycle.ReasonLate, lifecycle.Asset, "vod", name)
+		f.storeUnapplied(lifecycle.ReasonLate, lifecycle.Asset, "vod", name)
 	}
 	second, ok, err := f.log.KeptAt(t.Context(), 2)
 	if !ok || err != nil {
@@ -134,8 +134,8 @@ func TestPhases(t *testing.T) {
 	}
 }
 
-// A reader that is behind when the period ends gets all that was stored within it, and nothing of later.
-func TestAFollowerThatIsBehindMissesNothingOfItsPeriod(t *testing.T) {
+// A reader that is behind when the period ends still reads every event that was stored within it, and none after it.
+func TestSlowFollowerReadsItsWholePeriod(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
@@ -148,9 +148,9 @@ func TestAFollowerThatIsBehindMissesNothingOfItsPeriod(t *testing.T) {
 			}
 			found = append(found, fmt.Sprint(r.Sequence))
 			if r.Sequence == 1 {
-				f.publish(lifecycle.Asset, "vod", "Ready", "within") // 6
+				f.record(lifecycle.Asset, "vod", "Ready", "within") // 6
 				time.Sleep(2 * time.Minute)
-				f.publish(lifecycle.Asset, "vod", "Ready", "after") // 7
+				f.record(lifecycle.Asset, "vod", "Ready", "after") // 7
 			}
 		}
 		if got := strings.Join(found, " "); got != "1 2 3 4 5 6" {
@@ -159,9 +159,8 @@ func TestAFollowerThatIsBehindMissesNothingOfItsPeriod(t *testing.T) {
 	})
 }
 
-// What a follower writes out, it may hold back as long as more is pending. Where others follow that it does not choose,
-// nothing is.
-func TestAFollowerIsNotToldOfEventsThatItDoesNotChoose(t *testing.T) {
+// A caller may buffer its output while events are pending. Events that do not match must not count as pending.
+func TestPendingExcludesEventsThatDoNotMatch(t *testing.T) {
 	f := setUp(t)
 	f.states()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -15,7 +15,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-func TestPositionsOutsideOfTheLog(t *testing.T) {
+func TestPositionsOutsideTheLog(t *testing.T) {
 	full := eventlog.Bounds{Stream: "MKIO_EVENTS", First: 5, Last: 7}
 	for _, tt := range []struct {
 		name     string
@@ -24,21 +24,21 @@ func TestPositionsOutsideOfTheLog(t *testing.T) {
 	}{
 		{"from the first", full.CheckFrom(5), ""},
 		{"from the last", full.CheckFrom(7), ""},
-		{"from what comes next", full.CheckFrom(8), ""},
-		{"from one that is gone", full.CheckFrom(4), "before the beginning of MKIO_EVENTS, which holds 5 to 7"},
-		{"from one that is to come", full.CheckFrom(9), "past the end of MKIO_EVENTS, which holds 5 to 7"},
+		{"from the next", full.CheckFrom(8), ""},
+		{"from one that aged out", full.CheckFrom(4), "before the beginning of MKIO_EVENTS, which holds 5 to 7"},
+		{"from a future one", full.CheckFrom(9), "past the end of MKIO_EVENTS, which holds 5 to 7"},
 		{"from the largest number", full.CheckFrom(math.MaxUint64), "past the end"},
 		{"after the one before the first", full.CheckAfter(4), ""},
 		{"after the last", full.CheckAfter(7), ""},
-		{"after one that is gone", full.CheckAfter(3), "before the beginning"},
+		{"after one that aged out", full.CheckAfter(3), "before the beginning"},
 		{"after nothing, in a log that lost its beginning", full.CheckAfter(0), "before the beginning"},
-		{"after one that is to come", full.CheckAfter(8), "past the end"},
+		{"after a future one", full.CheckAfter(8), "past the end"},
 		{"after the largest number", full.CheckAfter(math.MaxUint64), "past the end"},
 		{"from the first of a new log", eventlog.Bounds{First: 1}.CheckFrom(1), ""},
-		{"from the second of a new log", eventlog.Bounds{First: 1}.CheckFrom(2), "is empty and goes on with 1"},
+		{"from the second of a new log", eventlog.Bounds{First: 1}.CheckFrom(2), "is empty and continues with 1"},
 		{"after nothing, in a new log", eventlog.Bounds{First: 1}.CheckAfter(0), ""},
 		{"from the next of a log that aged out whole", eventlog.Bounds{First: 8, Last: 7}.CheckFrom(8), ""},
-		{"from the last of a log that aged out whole", eventlog.Bounds{First: 8, Last: 7}.CheckFrom(7), "is empty and goes on with 8"},
+		{"from the last of a log that aged out whole", eventlog.Bounds{First: 8, Last: 7}.CheckFrom(7), "is empty and continues with 8"},
 	} {
 		switch outside := new(eventlog.OutsideError); {
 		case tt.mentions == "" && tt.err == nil:
@@ -71,19 +71,19 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// A log that is restored, or made anew, while it is followed has no event behind the follower's place for a long time, and
-// then others than those that followed.
-func TestAFollowerIsToldThatItsLogWasMadeAnew(t *testing.T) {
+// A log that is restored, or recreated, while it is followed has no event behind the follower's position for a long time,
+// and then other events than before.
+func TestFollowFailsWhenTheLogIsReplaced(t *testing.T) {
 	for name, restored := range map[string]int{"and is shorter": 1, "and is longer": 9} {
 		t.Run(name, func(t *testing.T) {
 			defer brokertest.HoldClock()()
-			synctest.Test(t, func(t *testing.T) { followAnew(t, restored) })
+			synctest.Test(t, func(t *testing.T) { followReplacedLog(t, restored) })
 		})
 	}
 }
 
-// followAnew follows a log of five events, which is then replaced by one of so many.
-func followAnew(t *testing.T, restored int) {
+// followReplacedLog follows a log of five events, which is then replaced by one of restored events.
+func followReplacedLog(t *testing.T, restored int) {
 	t.Helper()
 	f := setUp(t)
 	f.states()
@@ -91,7 +91,7 @@ func followAnew(t *testing.T, restored int) {
 	defer cancel()
 	for r, err := range f.log.Raw(ctx, eventlog.Query{Follow: true}) {
 		switch {
-		case err != nil && r.Sequence == 0 && strings.Contains(err.Error(), "MKIO_EVENTS was restored or made anew while it was followed: it was read up to 5"):
+		case err != nil && r.Sequence == 0 && strings.Contains(err.Error(), "MKIO_EVENTS was restored or recreated while it was followed: read up to 5"):
 			return
 		case err != nil || r.Sequence > 5:
 			t.Fatalf("event %d, %v", r.Sequence, err)
@@ -102,8 +102,8 @@ func followAnew(t *testing.T, restored int) {
 		if err := f.js.DeleteStream(t.Context(), names.EventStream()); err != nil {
 			t.Fatal(err)
 		}
-		anew := streams.Config{Names: names, Replicas: 1, Create: true}
-		if err := streams.Ensure(t.Context(), f.js, anew); err != nil {
+		recreated := streams.Config{Names: names, Replicas: 1, Create: true}
+		if err := streams.Ensure(t.Context(), f.js, recreated); err != nil {
 			t.Fatal(err)
 		}
 		for n := range restored {
@@ -113,7 +113,7 @@ func followAnew(t *testing.T, restored int) {
 			}
 		}
 	}
-	t.Error("an hour later it still follows")
+	t.Error("the follower still runs after an hour")
 }
 
 func assetKey(t *testing.T, n int) lifecycle.Key {

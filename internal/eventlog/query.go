@@ -9,26 +9,26 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A Query chooses events. Zero fields choose everything.
+// A Query selects events. A zero field matches everything.
 type Query struct {
 	Kind     lifecycle.Kind
 	Project  string
 	Name     string // the resource's own name, the last of its path
 	State    string // without regard to case
 	Phase    lifecycle.Phase
-	Resource *lifecycle.Key // of one resource alone; Kind, Project and Name are its own then
+	Resource *lifecycle.Key // one resource; Kind, Project and Name are ignored then
 
 	From   uint64    // first sequence
 	To     uint64    // last sequence
-	Since  time.Time // the beginning of a period, which is part of it
-	Until  time.Time // the end of a period, which is not part of it: adjacent periods share no event
-	By     By        // which time of an event is in the period; "": ByRecorded
-	Follow bool      // go on with what comes, until the context ends, or until the clock has come to Until
+	Since  time.Time // the beginning of a period, inclusive
+	Until  time.Time // the end of a period, exclusive: adjacent periods share no event
+	By     By        // the time of an event that is compared; "": ByRecorded
+	Follow bool      // continue with new events, until the context ends or Until is reached
 }
 
-// filters returns the subjects that a query's events can be on; none where those are all of the stream, for the server
-// holds each message against a filter, and all subjects when it makes a consumer with one. Where names and states are left open there is one alone:
-// a server that has to hold a large stream against several takes many times as long.
+// filters returns the subject filters of a query; none if it matches all subjects, because the server compares every message
+// with a filter, and every subject when it creates a consumer with one. Without a name and a state there is a single filter
+// for each form of the project, because several filters make a server many times slower on a large stream.
 func (l *Log) filters(q Query, events bool) []string {
 	open := q.Resource == nil && q.Name == "" && (q.State == "" || !events)
 	if open && q.Kind == "" && q.Project == "" {
@@ -49,7 +49,7 @@ func (l *Log) filters(q Query, events bool) []string {
 	}
 	resources := l.resources(q)
 	if open {
-		resources = beginnings(q.Kind, q.Project)
+		resources = prefixPatterns(q.Kind, q.Project)
 	}
 	filters := make([]string, len(resources))
 	for i, resource := range resources {
@@ -58,33 +58,34 @@ func (l *Log) filters(q Query, events bool) []string {
 	return filters
 }
 
-// beginnings returns patterns of the resource tokens of a kind and project, whatever their depth.
-func beginnings(kind lifecycle.Kind, project string) []string {
+// prefixPatterns returns patterns of the resource tokens of a kind and project, of any depth.
+func prefixPatterns(kind lifecycle.Kind, project string) []string {
 	var found []string
-	for _, p := range spellings(project) {
+	for _, p := range nameTokens(project) {
 		found = append(found, cmp.Or(string(kind), "*")+"."+p+".>")
 	}
 	return found
 }
 
-// resources returns patterns of the resource tokens that a query chooses.
+// resources returns patterns of the resource tokens that match a query.
 func (l *Log) resources(q Query) []string {
 	if q.Resource != nil {
 		return []string{l.names.Resource(*q.Resource)}
 	}
-	return patterns(q.Kind, q.Project, q.Name)
+	return resourcePatterns(q.Kind, q.Project, q.Name)
 }
 
-// patterns returns patterns of resource tokens, one for each depth and spelling; what is empty is any. They do not overlap.
-func patterns(kind lifecycle.Kind, project, name string) []string {
+// resourcePatterns returns patterns of resource tokens, one for each depth and form of the names; an empty argument matches
+// any. The patterns do not overlap.
+func resourcePatterns(kind lifecycle.Kind, project, name string) []string {
 	depths, token := []int{1, 2, 3}, "*"
 	if kind != "" {
 		depths, token = []int{kind.Depth()}, string(kind)
 	}
 	var found []string
 	for _, depth := range depths {
-		for _, p := range spellings(project) {
-			for _, n := range spellings(name) {
+		for _, p := range nameTokens(project) {
+			for _, n := range nameTokens(name) {
 				found = append(found, token+"."+p+"."+strings.Repeat("*.", depth-1)+n)
 			}
 		}
@@ -92,8 +93,8 @@ func patterns(kind lifecycle.Kind, project, name string) []string {
 	return found
 }
 
-// spellings returns the tokens that a name can have in subjects; any for none.
-func spellings(name string) []string {
+// nameTokens returns the tokens that a name can have in subjects; a wildcard for "".
+func nameTokens(name string) []string {
 	if name == "" {
 		return []string{"*"}
 	}

@@ -13,7 +13,7 @@ import (
 	"mkio-bridge/internal/tail"
 )
 
-// read yields the events that a query chooses of a stream.
+// read yields the events of a stream that match a query.
 func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig, q Query, parse func(message) (Raw, error)) iter.Seq2[Raw, error] {
 	return func(yield func(Raw, error) bool) {
 		for m, err := range l.messages(ctx, stream, config, q.Follow) {
@@ -22,20 +22,20 @@ func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedC
 				return
 			}
 			raw, err := parse(m)
-			if err == nil && q.over(raw) {
+			if err == nil && q.pastEnd(raw) {
 				return
 			}
-			chosen := false
+			matched := false
 			if err == nil {
-				chosen, err = q.chooses(raw)
+				matched, err = q.matches(raw)
 			}
-			if q.Follow && q.inPayload() {
+			if q.Follow && q.needsPayload() {
 				raw.Pending = 0
 			}
 			if err != nil {
 				err = fmt.Errorf("%s, message %d on %s: %w", stream, m.meta.Sequence.Stream, m.Subject(), err)
 			}
-			if (err != nil || chosen) && !yield(raw, err) {
+			if (err != nil || matched) && !yield(raw, err) {
 				return
 			}
 			if q.To > 0 && raw.Sequence >= q.To {
@@ -45,50 +45,50 @@ func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedC
 	}
 }
 
-// message is one of a stream, with its place there.
+// A message is a message of a stream, with its metadata.
 type message struct {
 	jetstream.Msg
 	meta *jetstream.MsgMetadata
 }
 
-// messages reads a stream until nothing is pending, or, to follow, until the context ends. Who follows goes on where
-// it was, whatever becomes of the connection and of the consumer.
+// messages reads a stream until no message is pending, or, to follow, until the context ends. A follower continues at its
+// position after it lost its connection or its consumer.
 func (l *Log) messages(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig, follow bool) iter.Seq2[message, error] {
 	return func(yield func(message, error) bool) {
-		at := &place{stream: stream}
+		pos := &position{stream: stream}
 		if follow {
-			_ = l.check(ctx, at, false) // notes which stream it is
+			_ = l.check(ctx, pos, false) // sets the time of the stream's creation
 		}
 		consumer, err := l.js.OrderedConsumer(ctx, stream, tail.Ordered(config))
 		if follow && ctx.Err() != nil {
-			return // it ended before there was anything to follow
+			return // the context ended before the stream existed
 		}
 		if err != nil {
-			yield(message{}, l.explain(ctx, stream, err))
+			yield(message{}, l.streamErr(ctx, stream, err))
 			return
 		}
 		if !follow && consumer.CachedInfo().NumPending == 0 {
 			return
 		}
-		at.last = consumer.CachedInfo().Delivered.Stream
+		pos.last = consumer.CachedInfo().Delivered.Stream
 		for {
-			err := l.pass(ctx, consumer, at, yield, follow)
-			_, restored := errors.AsType[*restoredError](err)
+			err := l.consume(ctx, consumer, pos, yield, follow)
+			_, replaced := errors.AsType[*replacedError](err)
 			switch {
 			case err == nil, follow && ctx.Err() != nil:
 				return
-			case restored:
+			case replaced:
 				yield(message{}, err)
 				return
 			case !follow:
 				yield(message{}, fmt.Errorf("read %s: %w", stream, noanswer.Why(ctx, l.js, err, stream)))
 				return
 			}
-			config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartSequencePolicy, at.last+1, nil
-			if consumer = l.again(ctx, stream, config); consumer == nil {
+			config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartSequencePolicy, pos.last+1, nil
+			if consumer = l.recreateConsumer(ctx, stream, config); consumer == nil {
 				return
 			}
-			if err := l.check(ctx, at, false); err != nil {
+			if err := l.check(ctx, pos, false); err != nil {
 				yield(message{}, err)
 				return
 			}
@@ -96,18 +96,18 @@ func (l *Log) messages(ctx context.Context, stream string, config jetstream.Orde
 	}
 }
 
-// pass yields what a consumer reads until it breaks, or (without an error) until there is no more to read or no more is
-// wanted, and notes how far it is.
-func (l *Log) pass(ctx context.Context, consumer jetstream.Consumer, at *place, yield func(message, error) bool, follow bool) error {
-	iterator, err := consumer.Messages(jetstream.PullMaxMessages(l.ahead.pull))
+// consume yields a consumer's messages and advances the position. It returns the error with which the consumer broke, or nil
+// when no message is pending or the caller stops the iteration.
+func (l *Log) consume(ctx context.Context, consumer jetstream.Consumer, pos *position, yield func(message, error) bool, follow bool) error {
+	iterator, err := consumer.Messages(jetstream.PullMaxMessages(l.prefetch.batch))
 	if err != nil {
 		return err
 	}
-	messages := tail.Ahead(iterator, l.ahead.wait)
+	messages := tail.Ahead(iterator, l.prefetch.buffer)
 	defer messages.Stop()
 	name := consumer.CachedInfo().Name
 	for {
-		m, err := l.next(ctx, messages, at, follow)
+		m, err := l.next(ctx, messages, pos, follow)
 		if err != nil {
 			return err
 		}
@@ -115,51 +115,51 @@ func (l *Log) pass(ctx context.Context, consumer jetstream.Consumer, at *place, 
 		if err != nil {
 			return err
 		}
-		if follow && meta.Consumer != name { // nats.go has made another, perhaps in another stream
-			if err := l.check(ctx, at, false); err != nil {
+		if follow && meta.Consumer != name { // nats.go has created a new consumer, perhaps in a new stream
+			if err := l.check(ctx, pos, false); err != nil {
 				return err
 			}
 			name = meta.Consumer
 		}
-		at.last = meta.Sequence.Stream
+		pos.last = meta.Sequence.Stream
 		if !yield(message{m, meta}, nil) || (!follow && meta.NumPending == 0) {
 			return nil
 		}
 	}
 }
 
-// checkEvery is how long a follower waits for a message before it asks whether the stream still has its place.
-const checkEvery = 30 * time.Second
+// idleCheckInterval is how long a follower waits for a message before it checks its position.
+const idleCheckInterval = 30 * time.Second
 
-// next returns the next message. nats.go makes a lost consumer anew behind the last message, also in a stream that ends
-// before it: a follower that waits is to notice that.
-func (l *Log) next(ctx context.Context, messages *tail.Messages, at *place, follow bool) (jetstream.Msg, error) {
+// next returns the next message. nats.go recreates a lost consumer behind the last message, also in a stream that ends
+// before it: a follower that waits has to detect that.
+func (l *Log) next(ctx context.Context, messages *tail.Messages, pos *position, follow bool) (jetstream.Msg, error) {
 	if !follow {
 		return messages.Next(ctx)
 	}
 	for {
-		waiting, cancel := context.WithTimeout(ctx, checkEvery)
-		m, err := messages.Next(waiting)
+		idle, cancel := context.WithTimeout(ctx, idleCheckInterval)
+		m, err := messages.Next(idle)
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 			return m, err
 		}
-		if err := l.check(ctx, at, true); err != nil {
+		if err := l.check(ctx, pos, true); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// againEvery is the pause before a consumer that broke is made again.
-const againEvery = time.Second
+// recreateInterval is the pause before a broken consumer is recreated.
+const recreateInterval = time.Second
 
-// again makes a consumer again as soon as that can be done; nil when the context ends first.
-func (l *Log) again(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig) jetstream.Consumer {
+// recreateConsumer creates a new consumer as soon as that succeeds; nil if the context ends first.
+func (l *Log) recreateConsumer(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig) jetstream.Consumer {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(againEvery):
+		case <-time.After(recreateInterval):
 		}
 		if consumer, err := l.js.OrderedConsumer(ctx, stream, tail.Ordered(config)); err == nil {
 			return consumer
@@ -167,13 +167,13 @@ func (l *Log) again(ctx context.Context, stream string, config jetstream.Ordered
 	}
 }
 
-// A MissingStreamError is for a stream that does not exist: no bridge has run here, or none with these names.
+// A MissingStreamError is the error of a stream that does not exist: no bridge has run here, or none with this prefix.
 type MissingStreamError struct{ Stream string }
 
 func (e *MissingStreamError) Error() string { return "stream " + e.Stream + " does not exist" }
 
-// explain says what it means that a stream cannot be read.
-func (l *Log) explain(ctx context.Context, stream string, err error) error {
+// streamErr wraps the error of a stream that cannot be read, with the reason if it is known.
+func (l *Log) streamErr(ctx context.Context, stream string, err error) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return &MissingStreamError{Stream: stream}
 	}

@@ -19,50 +19,50 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// An Unapplied is a delivery that became no event.
+// An Unapplied is a delivery in MKIO_UNAPPLIED.
 type Unapplied struct {
 	Sequence uint64
 	Stored   time.Time
 	Subject  string
-	Resource string // token; "" when the delivery names none
+	Resource string // token; "" if the delivery names none
 	Reason   lifecycle.Reason
 	Detail   string
 	Received time.Time
-	Digest   string // SHA-256 of the body as it came
-	Length   int    // bytes of the body as it came; the one kept may be cut
+	Digest   string // SHA-256 of the body as received, lower-case hex
+	Length   int    // bytes of the body as received; Body may be cut
 	Body     []byte
 }
 
-// ErrNotUnapplied is for a message that somebody else put among them.
-var ErrNotUnapplied = errors.New("it is no delivery that a bridge kept")
+// ErrNotUnapplied is the error of a foreign message in MKIO_UNAPPLIED.
+var ErrNotUnapplied = errors.New("not a delivery that a bridge stored")
 
-// Delivery is the same without its place.
+// Delivery returns the delivery without its sequence and subject.
 func (k Unapplied) Delivery() lifecycle.Unapplied {
 	return lifecycle.Unapplied{Reason: k.Reason, Detail: k.Detail, Body: k.Body, Digest: k.Digest, Length: k.Length, Received: k.Received}
 }
 
-// An UnappliedQuery chooses deliveries that became no event. Zero fields choose everything; with a kind, project or name
-// those are left out that name no resource.
+// An UnappliedQuery selects unapplied deliveries. A zero field matches everything; with a kind, project or name, deliveries
+// that name no resource do not match.
 type UnappliedQuery struct {
 	Reasons []lifecycle.Reason
 	Kind    lifecycle.Kind
 	Project string
 	Name    string    // the resource's own name, the last of its path
-	Since   time.Time // when it was stored: the beginning of a period, which is part of it
-	Until   time.Time // its end, which is not
+	Since   time.Time // of storing: the beginning of a period, inclusive
+	Until   time.Time // the end of the period, exclusive
 	NoBody  bool
 }
 
-// Unapplied returns the deliveries that became no event, oldest first.
+// Unapplied returns all unapplied deliveries, oldest first.
 func (l *Log) Unapplied(ctx context.Context) iter.Seq2[Unapplied, error] {
 	return l.Kept(ctx, UnappliedQuery{})
 }
 
-// Kept returns the deliveries that became no event and that a query chooses, oldest first. One that cannot be read
-// comes with an error, and what can be read of it; others follow.
+// QueryUnapplied returns the unapplied deliveries that match a query, oldest first. A message that cannot be decoded comes
+// with an error, and with the fields that could be; the iteration continues after it.
 func (l *Log) Kept(ctx context.Context, q UnappliedQuery) iter.Seq2[Unapplied, error] {
 	stream := l.names.UnappliedStream()
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.keptFilters(q), HeadersOnly: q.NoBody}
+	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.unappliedFilters(q), HeadersOnly: q.NoBody}
 	if !q.Since.IsZero() {
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
 	}
@@ -75,19 +75,19 @@ func (l *Log) Kept(ctx context.Context, q UnappliedQuery) iter.Seq2[Unapplied, e
 			if !q.Until.IsZero() && !m.meta.Timestamp.Before(q.Until) {
 				return
 			}
-			kept, err := l.parseKept(m.Subject(), m.Headers(), m.Data(), m.meta.Sequence.Stream, m.meta.Timestamp)
-			if !yield(kept, err) {
+			u, err := l.parseUnapplied(m.Subject(), m.Headers(), m.Data(), m.meta.Sequence.Stream, m.meta.Timestamp)
+			if !yield(u, err) {
 				return
 			}
 		}
 	}
 }
 
-// KeptAt returns the delivery at a sequence; ok is false when there is none.
-func (l *Log) KeptAt(ctx context.Context, sequence uint64) (kept Unapplied, ok bool, err error) {
+// UnappliedAt returns the delivery at a sequence; ok is false if there is none.
+func (l *Log) KeptAt(ctx context.Context, sequence uint64) (u Unapplied, ok bool, err error) {
 	stream, err := l.js.Stream(ctx, l.names.UnappliedStream())
 	if err != nil {
-		return Unapplied{}, false, l.explain(ctx, l.names.UnappliedStream(), err)
+		return Unapplied{}, false, l.streamErr(ctx, l.names.UnappliedStream(), err)
 	}
 	m, err := stream.GetMsg(ctx, sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -96,12 +96,12 @@ func (l *Log) KeptAt(ctx context.Context, sequence uint64) (kept Unapplied, ok b
 	if err != nil {
 		return Unapplied{}, false, fmt.Errorf("read %s: %w", l.names.UnappliedStream(), err)
 	}
-	kept, err = l.parseKept(m.Subject, m.Header, m.Data, m.Sequence, m.Time)
-	return kept, err == nil, err
+	u, err = l.parseUnapplied(m.Subject, m.Header, m.Data, m.Sequence, m.Time)
+	return u, err == nil, err
 }
 
-// keptFilters returns the subjects that a query's deliveries can be on; they do not overlap.
-func (l *Log) keptFilters(q UnappliedQuery) []string {
+// unappliedFilters returns the subject filters of a query; they do not overlap.
+func (l *Log) unappliedFilters(q UnappliedQuery) []string {
 	reasons := []string{"*"}
 	if len(q.Reasons) > 0 {
 		reasons = nil
@@ -113,27 +113,27 @@ func (l *Log) keptFilters(q UnappliedQuery) []string {
 	}
 	var filters []string
 	for _, reason := range reasons {
-		for _, tail := range keptTails(q) {
-			filters = append(filters, l.names.UnappliedPrefix()+"."+reason+"."+tail)
+		for _, pattern := range unappliedPatterns(q) {
+			filters = append(filters, l.names.UnappliedPrefix()+"."+reason+"."+pattern)
 		}
 	}
 	return filters
 }
 
-// keptTails returns what follows the reason: a resource of each depth and spelling, and the digest.
-func keptTails(q UnappliedQuery) []string {
+// unappliedPatterns returns patterns of the tokens after the reason: a resource of each depth and form, and the digest.
+func unappliedPatterns(q UnappliedQuery) []string {
 	if q.Kind == "" && q.Project == "" && q.Name == "" {
 		return []string{">"}
 	}
-	tails := patterns(q.Kind, q.Project, q.Name)
-	for i := range tails {
-		tails[i] += ".*"
+	patterns := resourcePatterns(q.Kind, q.Project, q.Name)
+	for i := range patterns {
+		patterns[i] += ".*"
 	}
-	return tails
+	return patterns
 }
 
-// Conflicts returns, from now on, the token of each resource of which two facts could not be ordered,
-// until the context ends.
+// Conflicts returns the resource token of each delivery that becomes unapplied as a conflict from now on, until the context
+// ends.
 func (l *Log) Conflicts(ctx context.Context) iter.Seq2[string, error] {
 	prefix := l.names.UnappliedPrefix() + "." + string(lifecycle.ReasonConflict) + "."
 	config := jetstream.OrderedConsumerConfig{
@@ -145,16 +145,17 @@ func (l *Log) Conflicts(ctx context.Context) iter.Seq2[string, error] {
 				yield("", err)
 				return
 			}
-			if !yield(event.ResourceOf(m.Subject()[len(prefix):]), nil) { // the last token is the body's
+			if !yield(event.ResourceOf(m.Subject()[len(prefix):]), nil) { // the last token is the digest
 				return
 			}
 		}
 	}
 }
 
-// parseKept reads a message. What follows the reason in its subject is a resource, when there is one, and the digest.
-func (l *Log) parseKept(subject string, h nats.Header, body []byte, sequence uint64, stored time.Time) (Unapplied, error) {
-	kept := Unapplied{
+// parseUnapplied decodes a message. In its subject, the reason is followed by the resource token, if there is one, and the
+// digest.
+func (l *Log) parseUnapplied(subject string, h nats.Header, body []byte, sequence uint64, stored time.Time) (Unapplied, error) {
+	u := Unapplied{
 		Sequence: sequence,
 		Stored:   stored,
 		Subject:  subject,
@@ -162,13 +163,13 @@ func (l *Log) parseKept(subject string, h nats.Header, body []byte, sequence uin
 		Digest:   h.Get(event.HeaderDigest),
 		Body:     body,
 	}
-	kept.Resource = event.ResourceOf(strings.TrimPrefix(subject, l.names.UnappliedPrefix()+"."+string(kept.Reason)+"."))
+	u.Resource = event.ResourceOf(strings.TrimPrefix(subject, l.names.UnappliedPrefix()+"."+string(u.Reason)+"."))
 	var errs [3]error
-	kept.Detail, errs[0] = url.PathUnescape(h.Get(event.HeaderDetail))
-	kept.Length, errs[1] = strconv.Atoi(h.Get(event.HeaderLength))
-	kept.Received, errs[2] = time.Parse(time.RFC3339Nano, h.Get(event.HeaderReceived))
+	u.Detail, errs[0] = url.PathUnescape(h.Get(event.HeaderDetail))
+	u.Length, errs[1] = strconv.Atoi(h.Get(event.HeaderLength))
+	u.Received, errs[2] = time.Parse(time.RFC3339Nano, h.Get(event.HeaderReceived))
 	if err := cmp.Or(errs[:]...); err != nil {
-		return kept, fmt.Errorf("%s, message %d: %w: %w", l.names.UnappliedStream(), sequence, ErrNotUnapplied, err)
+		return u, fmt.Errorf("%s, message %d: %w: %w", l.names.UnappliedStream(), sequence, ErrNotUnapplied, err)
 	}
-	return kept, nil
+	return u, nil
 }

@@ -14,8 +14,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// keep puts a delivery of a resource (without names: of none) aside.
-func (f *fixture) keep(reason lifecycle.Reason, kind lifecycle.Kind, project string, n ...string) {
+// storeUnapplied stores an unapplied delivery of a resource (without names: of none).
+func (f *fixture) storeUnapplied(reason lifecycle.Reason, kind lifecycle.Kind, project string, n ...string) {
 	f.t.Helper()
 	f.n++
 	body := fmt.Sprint("body ", f.n)
@@ -34,17 +34,17 @@ func (f *fixture) keep(reason lifecycle.Reason, kind lifecycle.Kind, project str
 	}
 }
 
-func TestKeptDeliveriesAreChosen(t *testing.T) {
+func TestUnappliedQuery(t *testing.T) {
 	f := setUp(t)
-	long, longer := strings.Repeat("n", 100), strings.Repeat("é", 300)                                   // a token that may stand as it is, and one that never does
-	f.keep(lifecycle.ReasonMalformed, "", "")                                                            // 1
-	f.keep(lifecycle.ReasonLate, lifecycle.Job, "vod", "ladder", "a.b")                                  // 2
-	f.keep(lifecycle.ReasonConflict, lifecycle.LiveChannel, "live", "a.b")                               // 3
-	f.keep(lifecycle.ReasonLate, lifecycle.ScheduledOperation, "live", "live-event", "e", "a.b")         // 4
-	f.keep(lifecycle.ReasonLate, lifecycle.Asset, "vod", long)                                           // 5
-	f.keep(lifecycle.ReasonLate, lifecycle.Asset, "vod", longer)                                         // 6
-	f.keep(lifecycle.ReasonLate, lifecycle.ScheduledOperation, "live", longer[:300], longer[:298], long) // 7
-	f.keep(lifecycle.ReasonUnrecognised, "", "")                                                         // 8
+	long, longer := strings.Repeat("n", 100), strings.Repeat("é", 300)                                             // one that may be in full in a subject, and one that is always cut
+	f.storeUnapplied(lifecycle.ReasonMalformed, "", "")                                                            // 1
+	f.storeUnapplied(lifecycle.ReasonLate, lifecycle.Job, "vod", "ladder", "a.b")                                  // 2
+	f.storeUnapplied(lifecycle.ReasonConflict, lifecycle.LiveChannel, "live", "a.b")                               // 3
+	f.storeUnapplied(lifecycle.ReasonLate, lifecycle.ScheduledOperation, "live", "live-event", "e", "a.b")         // 4
+	f.storeUnapplied(lifecycle.ReasonLate, lifecycle.Asset, "vod", long)                                           // 5
+	f.storeUnapplied(lifecycle.ReasonLate, lifecycle.Asset, "vod", longer)                                         // 6
+	f.storeUnapplied(lifecycle.ReasonLate, lifecycle.ScheduledOperation, "live", longer[:300], longer[:298], long) // 7
+	f.storeUnapplied(lifecycle.ReasonUnrecognised, "", "")                                                         // 8
 	for _, tt := range []struct {
 		name  string
 		query eventlog.UnappliedQuery
@@ -80,15 +80,15 @@ func TestKeptDeliveriesAreChosen(t *testing.T) {
 	}
 }
 
-func TestOneKeptDelivery(t *testing.T) {
+func TestUnappliedAt(t *testing.T) {
 	f := setUp(t)
-	f.keep(lifecycle.ReasonLate, lifecycle.Job, "vod", "ladder", "a.b")
+	f.storeUnapplied(lifecycle.ReasonLate, lifecycle.Job, "vod", "ladder", "a.b")
 	k, ok, err := f.log.KeptAt(t.Context(), 1)
 	if err != nil || !ok || k.Resource != "job.vod.ladder.a=2Eb" || string(k.Body) != "body 1" || !k.Received.Equal(noon) || k.Delivery().Cut() {
-		t.Errorf("kept %+v, %t, %v", k, ok, err)
+		t.Errorf("delivery %+v, %t, %v", k, ok, err)
 	}
 	if _, ok, err := f.log.KeptAt(t.Context(), 2); ok || err != nil {
-		t.Errorf("one that is not there: %t, %v", ok, err)
+		t.Errorf("a missing one: %t, %v", ok, err)
 	}
 	for k, err := range f.log.Kept(t.Context(), eventlog.UnappliedQuery{NoBody: true}) {
 		if err != nil || len(k.Body) > 0 || k.Detail != "why" {
@@ -97,8 +97,8 @@ func TestOneKeptDelivery(t *testing.T) {
 	}
 }
 
-// What somebody else put there does not hide what follows it.
-func TestWhatNoBridgeKeptIsToldAndPassedOver(t *testing.T) {
+// A foreign message does not hide those after it.
+func TestForeignUnappliedMessageIsReportedAndSkipped(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "MKIO_UNAPPLIED", Subjects: []string{"mkio-unapplied.>"}}); err != nil {
 		t.Fatal(err)
@@ -110,8 +110,8 @@ func TestWhatNoBridgeKeptIsToldAndPassedOver(t *testing.T) {
 	}
 	var wrong []string
 	for k, err := range eventlog.New(js, names).Kept(t.Context(), eventlog.UnappliedQuery{}) {
-		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("MKIO_UNAPPLIED, message %d: it is no delivery", k.Sequence)) {
-			t.Errorf("kept %+v, %v", k, err)
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("MKIO_UNAPPLIED, message %d: not a delivery", k.Sequence)) {
+			t.Errorf("delivery %+v, %v", k, err)
 		}
 		wrong = append(wrong, fmt.Sprint(k.Sequence))
 	}

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// projectsPath is what follows the API's address in the source of every event.
+// projectsPath follows the API's address in the source of every event.
 const projectsPath = "/api/v1/projects/"
 
-// Address writes the address of an API in the one form in which addresses are compared: scheme and host in lower case,
-// without a default port and without slashes at the end. What is no address stays as it is.
+// Address normalises the address of an API for comparisons: scheme and host in lower case, without a default port and
+// trailing slashes. An invalid address is returned unchanged.
 func Address(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
@@ -25,7 +25,7 @@ func Address(address string) string {
 	return scheme + "://" + strings.TrimSuffix(host, ":") + strings.TrimRight(u.EscapedPath(), "/")
 }
 
-// addressOf returns the address of the API that an event's source lies below; "" where the source tells none.
+// addressOf returns the API address in an event's source; "" if the source has none.
 func addressOf(source string) string {
 	base, _, ok := strings.Cut(source, projectsPath)
 	if !ok || !strings.Contains(base, "://") {

@@ -1,39 +1,38 @@
 package identity
 
-// An Adoption is what an operator says to be the log's MK.IO though the log remembers another.
+// An Adoption is an operator's decision to accept an MK.IO that is not the recorded one (BRIDGE_MKIO_ADOPT).
 type Adoption string
 
 // The adoptions.
 const (
 	AdoptNothing Adoption = ""
 	AdoptAddress Adoption = "address" // the same MK.IO at another address
-	AdoptAll     Adoption = "all"     // what answers now, organisation and project ids included
+	AdoptAll     Adoption = "all"     // everything that MK.IO returns now, organisation and project ids included
 )
 
-// A Claim is what a bridge that starts is configured for.
+// A Claim is the MK.IO that a starting bridge is configured for.
 type Claim struct {
 	Address      string // as [Address] writes it
-	Organisation string // of the token; "": it does not tell, or there is none
+	Organisation string // of the token; "": the token has none, or there is no token
 	Adopt        Adoption
 }
 
-// A Tail is the end of a log.
+// A Tail has the last sequence of a log and the sources of its last events.
 type Tail struct {
-	Last    uint64 // the last sequence; 0: nothing was ever recorded
+	Last    uint64 // the last sequence; 0: no event was ever recorded
 	Sources []Source
 }
 
-// A Source is that of one event.
+// A Source is the source of an event.
 type Source struct {
 	Sequence uint64
 	URL      string
 }
 
-// Begin compares what a bridge is configured for with the note and with the sources of the log's last events, before
-// anything is recorded. It returns the note as it is to be from now on, or a [MismatchError].
+// Begin compares a bridge's claim with the note and with the sources of the log's last events, before the bridge records an
+// event. It returns the new note, or a [MismatchError].
 //
-// The organisation of a log that is not empty is not taken from a token: who answers must have been recognised first
-// ([Note.With]).
+// It takes the organisation from the token only for an empty log. Otherwise a project must be verified first ([Note.With]).
 func (n Note) Begin(c Claim, t Tail) (Note, error) {
 	logged := t.address(n.MovedAt, c.Address)
 	elsewhere := logged != "" && logged != c.Address
@@ -57,8 +56,8 @@ func (n Note) Begin(c Claim, t Tail) (Note, error) {
 	return n, n.CheckOrganisation(c.Organisation)
 }
 
-// address returns the address that the last events lie below: the wanted one where one of them does, else that of the last;
-// "" where none after a sequence tells any.
+// address returns the API address of the events after a sequence: the wanted one if one of them has it, else that of the
+// last; "" if none has any.
 func (t Tail) address(after uint64, wanted string) (last string) {
 	for _, s := range t.Sources {
 		address := addressOf(s.URL)

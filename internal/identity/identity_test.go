@@ -11,7 +11,7 @@ import (
 	"mkio-bridge/internal/brokertest"
 )
 
-func TestAddressesAreComparedInOneForm(t *testing.T) {
+func TestAddressIsNormalised(t *testing.T) {
 	for address, want := range map[string]string{
 		"https://app.mk.io":           "https://app.mk.io",
 		"HTTPS://App.MK.io:443/":      "https://app.mk.io",
@@ -32,18 +32,18 @@ const (
 	elsewhere = "https://staging.mk.io"
 )
 
-// events are the sources of so many events below an address, behind a sequence.
-func events(address string, after uint64, count int) (all []Source) {
+// sources returns the sources of count events of an address, behind a sequence.
+func sources(address string, after uint64, count int) (all []Source) {
 	for i := range count {
 		all = append(all, Source{after + uint64(i) + 1, address + "/api/v1/projects/aurora-vod/media/assets/a"})
 	}
 	return all
 }
 
-func TestABridgeBeginsOnTheLogOfItsMKIOAlone(t *testing.T) {
+func TestBegin(t *testing.T) {
 	full := Note{Address: here, Organisation: "org-1", Projects: map[string]string{"aurora-vod": "id-1"}}
 	other := Note{Address: elsewhere, Organisation: "org-1", Projects: full.Projects, MovedAt: 9}
-	log := Tail{9, events(here, 0, 9)}
+	log := Tail{9, sources(here, 0, 9)}
 	for name, c := range map[string]struct {
 		note    Note
 		claim   Claim
@@ -51,22 +51,22 @@ func TestABridgeBeginsOnTheLogOfItsMKIOAlone(t *testing.T) {
 		want    Note
 		refused Aspect
 	}{
-		"an empty log":                               {Note{}, Claim{here, "org-1", ""}, Tail{}, Note{Address: here, Organisation: "org-1", Whole: true}, ""},
-		"an empty log and no token":                  {Note{}, Claim{here, "", ""}, Tail{}, Note{Address: here, Whole: true}, ""},
-		"the same":                                   {full, Claim{here, "org-1", ""}, log, full, ""},
-		"a token that tells nothing":                 {full, Claim{here, "", ""}, log, full, ""},
-		"another address":                            {full, Claim{elsewhere, "org-1", ""}, log, full, OfAddress},
-		"another address, and an empty log":          {full, Claim{elsewhere, "org-1", ""}, Tail{}, full, OfAddress},
-		"another organisation":                       {full, Claim{here, "org-2", ""}, log, full, OfOrganisation},
-		"no note, and events of here":                {Note{}, Claim{here, "org-1", ""}, log, Note{Address: here}, ""},
-		"no note, and events of elsewhere":           {Note{}, Claim{elsewhere, "org-1", ""}, log, Note{}, OfAddress},
-		"no note, and events that tell no address":   {Note{}, Claim{elsewhere, "", ""}, Tail{2, []Source{{2, "urn:x"}}}, Note{Address: elsewhere}, ""},
-		"a note of here, and events of elsewhere":    {full, Claim{here, "org-1", ""}, Tail{9, events(elsewhere, 0, 9)}, full, OfAddress},
-		"one of the last events is of here":          {full, Claim{here, "org-1", ""}, Tail{10, append(events(here, 0, 1), events(elsewhere, 1, 9)...)}, full, ""},
-		"the address is adopted":                     {full, Claim{elsewhere, "org-1", AdoptAddress}, log, other, ""},
-		"and what was written before does not count": {other, Claim{elsewhere, "org-1", ""}, log, other, ""},
-		"nor does it for the old address":            {other, Claim{here, "org-1", ""}, log, other, OfAddress},
-		"the address is no organisation":             {full, Claim{elsewhere, "org-2", AdoptAddress}, log, full, OfOrganisation},
+		"an empty log":                                         {Note{}, Claim{here, "org-1", ""}, Tail{}, Note{Address: here, Organisation: "org-1", Whole: true}, ""},
+		"an empty log and no token":                            {Note{}, Claim{here, "", ""}, Tail{}, Note{Address: here, Whole: true}, ""},
+		"the same":                                             {full, Claim{here, "org-1", ""}, log, full, ""},
+		"a token without an organisation":                      {full, Claim{here, "", ""}, log, full, ""},
+		"another address":                                      {full, Claim{elsewhere, "org-1", ""}, log, full, OfAddress},
+		"another address, and an empty log":                    {full, Claim{elsewhere, "org-1", ""}, Tail{}, full, OfAddress},
+		"another organisation":                                 {full, Claim{here, "org-2", ""}, log, full, OfOrganisation},
+		"no note, and events of here":                          {Note{}, Claim{here, "org-1", ""}, log, Note{Address: here}, ""},
+		"no note, and events of elsewhere":                     {Note{}, Claim{elsewhere, "org-1", ""}, log, Note{}, OfAddress},
+		"no note, and events without an address":               {Note{}, Claim{elsewhere, "", ""}, Tail{2, []Source{{2, "urn:x"}}}, Note{Address: elsewhere}, ""},
+		"a note of here, and events of elsewhere":              {full, Claim{here, "org-1", ""}, Tail{9, sources(elsewhere, 0, 9)}, full, OfAddress},
+		"one of the last events is of here":                    {full, Claim{here, "org-1", ""}, Tail{10, append(sources(here, 0, 1), sources(elsewhere, 1, 9)...)}, full, ""},
+		"the address is adopted":                               {full, Claim{elsewhere, "org-1", AdoptAddress}, log, other, ""},
+		"events before the adoption do not count":              {other, Claim{elsewhere, "org-1", ""}, log, other, ""},
+		"nor do they for the old address":                      {other, Claim{here, "org-1", ""}, log, other, OfAddress},
+		"adopting the address does not adopt the organisation": {full, Claim{elsewhere, "org-2", AdoptAddress}, log, full, OfOrganisation},
 		"all is adopted": {
 			full,
 			Claim{elsewhere, "org-2", AdoptAll},
@@ -74,10 +74,10 @@ func TestABridgeBeginsOnTheLogOfItsMKIOAlone(t *testing.T) {
 			Note{Address: elsewhere, Organisation: "org-2", Projects: full.Projects, MovedAt: 9},
 			"",
 		},
-		"a log that was empty moves":    {Note{Address: here, Whole: true}, Claim{elsewhere, "", AdoptAddress}, log, Note{Address: elsewhere, MovedAt: 9}, ""},
-		"a log that was empty goes on":  {Note{Address: here, Whole: true}, Claim{here, "", ""}, log, Note{Address: here, Whole: true}, ""},
-		"all is adopted without a note": {Note{}, Claim{elsewhere, "org-2", AdoptAll}, log, Note{Address: elsewhere, Organisation: "org-2", MovedAt: 9}, ""},
-		"all is what it was":            {full, Claim{here, "org-1", AdoptAll}, log, full, ""},
+		"a log that was empty moves":          {Note{Address: here, Whole: true}, Claim{elsewhere, "", AdoptAddress}, log, Note{Address: elsewhere, MovedAt: 9}, ""},
+		"a log that was empty goes on":        {Note{Address: here, Whole: true}, Claim{here, "", ""}, log, Note{Address: here, Whole: true}, ""},
+		"all is adopted without a note":       {Note{}, Claim{elsewhere, "org-2", AdoptAll}, log, Note{Address: elsewhere, Organisation: "org-2", MovedAt: 9}, ""},
+		"all is adopted, and nothing differs": {full, Claim{here, "org-1", AdoptAll}, log, full, ""},
 	} {
 		got, err := c.note.Begin(c.claim, c.tail)
 		mismatch, _ := errors.AsType[*MismatchError](err)
@@ -92,24 +92,24 @@ func TestABridgeBeginsOnTheLogOfItsMKIOAlone(t *testing.T) {
 	}
 }
 
-func TestAProjectIsJudgedByItsID(t *testing.T) {
+func TestJudge(t *testing.T) {
 	note := Note{Address: here, Organisation: "org-1", Projects: map[string]string{"known": "id-1", "without": ""}}
 	for name, c := range map[string]struct {
 		found Found
 		want  Standing
 	}{
-		"the recorded id":                 {Found{here, "org-1", "known", "ID-1", false}, Known},
-		"another id":                      {Found{here, "org-1", "known", "id-2", false}, Another},
-		"another id, and nothing of it":   {Found{here, "org-1", "known", "id-2", true}, Another},
-		"no id":                           {Found{here, "org-1", "known", "", false}, Known},
-		"another organisation":            {Found{here, "org-2", "known", "id-1", false}, Another},
-		"another address":                 {Found{elsewhere, "org-1", "known", "id-1", false}, Another},
-		"a first id":                      {Found{here, "org-1", "without", "id-1", false}, Unknown},
-		"still no id":                     {Found{here, "", "without", "", false}, Known},
-		"a new project":                   {Found{here, "", "new", "id-3", true}, Known},
-		"events of one that is not noted": {Found{here, "org-1", "new", "id-3", false}, Unknown},
-		"the same without an id":          {Found{here, "", "new", "", false}, Unknown},
-		"the same of this organisation":   {Found{here, "org-1", "new", "", false}, Known},
+		"the recorded id":                {Found{here, "org-1", "known", "ID-1", false}, Known},
+		"another id":                     {Found{here, "org-1", "known", "id-2", false}, Another},
+		"another id, and no event of it": {Found{here, "org-1", "known", "id-2", true}, Another},
+		"no id":                          {Found{here, "org-1", "known", "", false}, Known},
+		"another organisation":           {Found{here, "org-2", "known", "id-1", false}, Another},
+		"another address":                {Found{elsewhere, "org-1", "known", "id-1", false}, Another},
+		"a first id":                     {Found{here, "org-1", "without", "id-1", false}, Unknown},
+		"still no id":                    {Found{here, "", "without", "", false}, Known},
+		"a new project":                  {Found{here, "", "new", "id-3", true}, Known},
+		"events of a project that is not in the note": {Found{here, "org-1", "new", "id-3", false}, Unknown},
+		"the same without an id":                      {Found{here, "", "new", "", false}, Unknown},
+		"the same of this organisation":               {Found{here, "org-1", "new", "", false}, Known},
 	} {
 		got, err := note.Judge(c.found)
 		if got != c.want || (err == nil) != (got == Known) {
@@ -143,7 +143,7 @@ func bucket(t *testing.T) jetstream.KeyValue {
 	return kv
 }
 
-func TestACorruptNoteIsAsGoodAsNone(t *testing.T) {
+func TestCorruptNoteReadsAsNone(t *testing.T) {
 	kv := bucket(t)
 	if _, err := kv.PutString(t.Context(), key, "{"); err != nil {
 		t.Fatal(err)
@@ -161,12 +161,12 @@ func TestACorruptNoteIsAsGoodAsNone(t *testing.T) {
 	}
 }
 
-// Two bridges of two MK.IOs begin on one empty log at the same time: one of them has it.
-func TestOfTwoClaimsOneHolds(t *testing.T) {
+// When bridges of different MK.IOs start on one empty log at the same time, one of them succeeds.
+func TestOneOfTwoClaimsHolds(t *testing.T) {
 	checkClaims(t, bucket(t))
 }
 
-// checkClaims has several bridges claim a log, and then each note a project of its own.
+// checkClaims makes several bridges claim a log, and then record a project each.
 func checkClaims(t *testing.T, bucket jetstream.KeyValue) {
 	t.Helper()
 	store := NewStore(bucket)
@@ -188,7 +188,7 @@ func checkClaims(t *testing.T, bucket jetstream.KeyValue) {
 		}
 	}
 	if held != 1 {
-		t.Errorf("%d claims hold: %v", held, errs)
+		t.Errorf("%d claims succeeded: %v", held, errs)
 	}
 	for i := range errs {
 		running.Go(func() {

@@ -10,8 +10,8 @@ import (
 	"mkio-bridge/internal/brokertest"
 )
 
-// A replicated bucket refuses a change that another one overtook in its own way.
-func TestLongOfTwoClaimsOneHoldsOnACluster(t *testing.T) {
+// A replicated bucket refuses a conflicting change with another error code.
+func TestLongOneOfTwoClaimsHoldsOnACluster(t *testing.T) {
 	js := brokertest.ConnectToCluster(t)
 	checkClaims(t, brokertest.CreateReplicated(t, js, jetstream.KeyValueConfig{Bucket: "mkio_bridge"}))
 }

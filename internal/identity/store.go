@@ -10,22 +10,22 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// key is that of the note in the bridge's bucket.
+// key is the key of the note in the bucket of notes.
 const key = "identity"
 
-// A Store keeps the note where every bridge of the log finds it. It may be used by any number of goroutines.
+// A Store reads and writes the note that all bridges of a log share. It may be used by any number of goroutines.
 type Store struct{ bucket jetstream.KeyValue }
 
-// NewStore returns the store of a log's bucket.
+// NewStore returns a store of a log's bucket of notes.
 func NewStore(bucket jetstream.KeyValue) Store { return Store{bucket} }
 
-// Read returns the note; the zero Note where there is none, or none that can be read.
+// Read returns the note; the zero Note if there is none, or if it is corrupt.
 func (s Store) Read(ctx context.Context) (Note, error) {
 	n, _, err := s.read(ctx)
 	return n, err
 }
 
-// read returns the note and its revision; 0 where there is none.
+// read returns the note and its revision; 0 if there is none.
 func (s Store) read(ctx context.Context) (Note, uint64, error) {
 	entry, err := s.bucket.Get(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
@@ -36,25 +36,25 @@ func (s Store) read(ctx context.Context) (Note, uint64, error) {
 	}
 	var n Note
 	if json.Unmarshal(entry.Value(), &n) != nil {
-		n = Note{} // a corrupt note is as good as none
+		n = Note{} // a corrupt note counts as none
 	}
 	return n, entry.Revision(), nil
 }
 
-// A change that another bridge's overtook is tried again so often, after pauses that grow: a replicated bucket refuses it while
-// the other is under way, too.
+// Limits of the retries of a change that conflicts with one of another bridge. A replicated bucket also refuses it while the
+// other is in flight, so the pause doubles each time.
 const (
 	maxSwaps   = 8
 	firstPause = 10 * time.Millisecond
 )
 
-// Change writes what to makes of the note, by compare-and-swap: where another bridge changed the note meanwhile, to decides
-// again. It returns the note before and after. An error of to is returned, and nothing is written.
-func (s Store) Change(ctx context.Context, to func(Note) (Note, error)) (before, after Note, err error) {
-	for try := range maxSwaps {
-		if try > 0 {
+// Change writes update's result for the note, by compare-and-swap: if another bridge changed the note meanwhile, update is
+// called again. It returns the note before and after. If update returns an error, Change returns it and writes nothing.
+func (s Store) Change(ctx context.Context, update func(Note) (Note, error)) (before, after Note, err error) {
+	for attempt := range maxSwaps {
+		if attempt > 0 {
 			select {
-			case <-time.After(firstPause << (try - 1)):
+			case <-time.After(firstPause << (attempt - 1)):
 			case <-ctx.Done():
 				return before, before, ctx.Err()
 			}
@@ -63,7 +63,7 @@ func (s Store) Change(ctx context.Context, to func(Note) (Note, error)) (before,
 		if before, revision, err = s.read(ctx); err != nil {
 			return before, before, err
 		}
-		if after, err = to(before); err != nil || after.Equal(before) {
+		if after, err = update(before); err != nil || after.Equal(before) {
 			return before, after, err
 		}
 		err = s.write(ctx, after, revision)

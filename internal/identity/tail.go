@@ -7,10 +7,10 @@ import (
 	"mkio-bridge/internal/eventlog"
 )
 
-// lastSources is how many of the log's last events are asked below which address they lie.
+// lastSources is the number of the log's last events whose sources are compared.
 const lastSources = 16
 
-// TailOf reads the end of a log.
+// TailOf reads the tail of a log.
 func TailOf(ctx context.Context, log *eventlog.Log) (Tail, error) {
 	events, last, err := log.Latest(ctx, lastSources)
 	tail := Tail{Last: last}

@@ -34,39 +34,39 @@ func observation(t *testing.T, state string, minute int) lifecycle.Observation {
 	}
 }
 
-// A checker that finds nothing must prove that it can: each row breaks a log of two good events.
-func TestCheckFindsWhatIsBroken(t *testing.T) {
+// Proves that the checker finds violations: each row breaks a log of two good events.
+func TestCheckFindsEachViolation(t *testing.T) {
 	tests := []struct {
-		name  string
-		spoil func(before lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact // what the second event is told of the first
-		told  func([]invariant.Delivered) []invariant.Delivered
-		want  string // "" when the log is whole
+		name       string
+		spoil      func(before lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact // changes the second event, or what it records of the first
+		deliveries func([]invariant.Delivered) []invariant.Delivered
+		want       string // "": no violation
 	}{
 		{"nothing", nil, nil, ""},
-		{"a hole in the transitions", func(b lifecycle.Fact, _ *lifecycle.Observation) *lifecycle.Fact { b.Transition = 2; return &b }, nil, "I1"},
+		{"a gap in the transitions", func(b lifecycle.Fact, _ *lifecycle.Observation) *lifecycle.Fact { b.Transition = 2; return &b }, nil, "I1"},
 		{"another state before", func(b lifecycle.Fact, _ *lifecycle.Observation) *lifecycle.Fact { b.State = "Starting"; return &b }, nil, "I1"},
 		{"another payload before", func(b lifecycle.Fact, _ *lifecycle.Observation) *lifecycle.Fact {
 			b.Hash = strings.Repeat("0", 64)
 			return &b
 		}, nil, "I1"},
-		{"another place before", func(b lifecycle.Fact, _ *lifecycle.Observation) *lifecycle.Fact { b.Sequence = 9; return &b }, nil, "I1"},
+		{"another sequence before", func(b lifecycle.Fact, _ *lifecycle.Observation) *lifecycle.Fact { b.Sequence = 9; return &b }, nil, "I1"},
 		{"no event before", func(lifecycle.Fact, *lifecycle.Observation) *lifecycle.Fact { return nil }, nil, "I1"},
 		{"the same state twice", func(b lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact { o.State = "running"; return &b }, nil, "I1"},
 		{"a step back", func(b lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact { o.At = noon; return &b }, nil, "I5"},
-		{"a state that nobody told", nil, func(t []invariant.Delivered) []invariant.Delivered { return t[:1] }, "I4"},
+		{"a state that was not delivered", nil, func(t []invariant.Delivered) []invariant.Delivered { return t[:1] }, "I4"},
 		{
-			"an end that nobody told",
+			"an end that was not delivered",
 			func(b lifecycle.Fact, o *lifecycle.Observation) *lifecycle.Fact { o.State = "Deleted"; return &b },
 			func(t []invariant.Delivered) []invariant.Delivered { return t[:1] }, "I4",
 		},
-		{"an answer 204 for what is not there", nil, func(told []invariant.Delivered) []invariant.Delivered {
-			lost := told[1]
+		{"response 204, not in the log", nil, func(deliveries []invariant.Delivered) []invariant.Delivered {
+			lost := deliveries[1]
 			lost.Observation.State = "Starting"
-			return append(told, lost)
+			return append(deliveries, lost)
 		}, "I2"},
-		{"an answer 202 for what was not kept", nil, func(told []invariant.Delivered) []invariant.Delivered {
-			told[0].Status = http.StatusAccepted
-			return told
+		{"response 202, not unapplied", nil, func(deliveries []invariant.Delivered) []invariant.Delivered {
+			deliveries[0].Status = http.StatusAccepted
+			return deliveries
 		}, "I2"},
 	}
 	for _, tt := range tests {
@@ -82,11 +82,11 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				before = tt.spoil(first, &stopped)
 			}
 			write(t, js, stopped, before)
-			told := []invariant.Delivered{{Observation: running, Status: http.StatusNoContent}, {Observation: stopped, Status: http.StatusNoContent}}
-			if tt.told != nil {
-				told = tt.told(told)
+			deliveries := []invariant.Delivered{{Observation: running, Status: http.StatusNoContent}, {Observation: stopped, Status: http.StatusNoContent}}
+			if tt.deliveries != nil {
+				deliveries = tt.deliveries(deliveries)
 			}
-			err := invariant.Check(t.Context(), js, names, told)
+			err := invariant.Check(t.Context(), js, names, deliveries)
 			if (tt.want == "") != (err == nil) || err != nil && !strings.HasPrefix(err.Error(), tt.want) {
 				t.Errorf("found %v, want %q", err, tt.want)
 			}
@@ -94,7 +94,7 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 	}
 }
 
-// write puts an event into the log without the care of a publisher.
+// write writes an event to the log without a publisher's checks.
 func write(t *testing.T, js jetstream.JetStream, o lifecycle.Observation, before *lifecycle.Fact) lifecycle.Fact {
 	t.Helper()
 	enc := event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}

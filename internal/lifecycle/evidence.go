@@ -2,9 +2,8 @@ package lifecycle
 
 import "time"
 
-// Tells says whether f is the very fact that was seen: the same state of the same life, told by
-// the same delivery or at the same MK.IO time. A record's modification time stands in where one
-// of them has no time.
+// Records says whether f is the event of this very observation: the same state of the same life, by the same delivery or at
+// the same MK.IO time. If one of them has no time, the record's modification time is compared instead.
 func (f Fact) Tells(seen Observation) bool {
 	if !samePair(f, seen) || compareIDs(f.Life, seen.Life) == otherLife {
 		return false
@@ -18,34 +17,34 @@ func (f Fact) Tells(seen Observation) bool {
 	return f.At.Equal(seen.At)
 }
 
-// samePair compares what two neighbours in the log must not share: state and provisioning failure.
+// samePair compares the pair that two neighbours in the log must not share: state and provisioning failure.
 func samePair(f Fact, seen Observation) bool {
-	return SameState(f.State, seen.State) && (seen.Delivery != nil && seen.Provisioning == "" || // it was not told: that is no recovery
+	return SameState(f.State, seen.State) && (seen.Delivery != nil && seen.Provisioning == "" || // absent in a webhook: no recovery
 		ProvisioningFailed(f.Provisioning) == ProvisioningFailed(seen.Provisioning))
 }
 
-type lives uint8
+type lifeComparison uint8
 
 const (
-	unknownLife lives = iota
+	unknownLife lifeComparison = iota
 	sameLife
 	otherLife
 )
 
-// compareLives says whether a fact and an observation are of one life of the name.
-func compareLives(recorded Fact, seen Observation) lives {
+// compareLives says whether a fact and an observation are of one life.
+func compareLives(recorded Fact, seen Observation) lifeComparison {
 	if l := compareIDs(recorded.Life, seen.Life); l != unknownLife {
 		return l
 	}
-	if begunAfter(recorded, seen) {
+	if beganAfter(recorded, seen) {
 		return otherLife
 	}
 	return unknownLife
 }
 
-// begunAfter says whether the life that was seen began after all that is recorded. A deletion that a
-// re-used name implied has the very time at which the next life began ([Deletion]).
-func begunAfter(recorded Fact, seen Observation) bool {
+// beganAfter says whether the observed life began after everything recorded. An implied [Deletion] has exactly the time at
+// which the next life began.
+func beganAfter(recorded Fact, seen Observation) bool {
 	last := latest(recorded.At, recorded.Modified)
 	switch {
 	case last.IsZero() && !recorded.SeenBefore.IsZero():
@@ -53,27 +52,26 @@ func begunAfter(recorded Fact, seen Observation) bool {
 	case SameState(recorded.State, StateDeleted) && !seen.Created.IsZero() && seen.Created.Equal(last):
 		return true
 	case last.Nanosecond() == 0:
-		return order(last, seen.Created.Truncate(time.Second)) == newer // it may have been cut to seconds
+		return order(last, seen.Created.Truncate(time.Second)) == newer // the recorded time may be truncated to seconds
 	}
 	return order(last, seen.Created) == newer
 }
 
-// begunBefore says whether another life than the recorded one is an earlier one: it began before the recorded life was
-// seen, or seen to be gone. Where MK.IO shows it for long, it was the recorded one that was out of date.
-func begunBefore(recorded Fact, seen Observation) bool {
+// beganBefore says whether the observed life is an earlier one than the recorded: it began before the recorded life was
+// observed, or observed as deleted. If MK.IO still returns it after [aliveAfter], the recorded life was the stale one.
+func beganBefore(recorded Fact, seen Observation) bool {
 	last := latest(recorded.At, recorded.SeenBefore)
 	switch {
-	case last.IsZero() || seen.Created.IsZero() || seen.SeenBefore.After(last.Add(stillThere)):
+	case last.IsZero() || seen.Created.IsZero() || seen.SeenBefore.After(last.Add(aliveAfter)):
 		return false
 	case SameState(recorded.State, StateDeleted) && order(recorded.SeenAfter, seen.Created) == newer:
-		return false // the life that is gone was still there then
+		return false // the deleted life still existed then
 	}
 	return seen.Created.Add(2 * Skew).Before(last)
 }
 
-// compareIDs compares two lives by what MK.IO calls them: two ids, or two times of creation. An id
-// and a time say nothing of each other.
-func compareIDs(a, b string) lives {
+// compareIDs compares two lives by MK.IO's ids, or by their times of creation. An id and a time cannot be compared.
+func compareIDs(a, b string) lifeComparison {
 	if a == "" || b == "" {
 		return unknownLife
 	}
@@ -94,26 +92,26 @@ func compareIDs(a, b string) lives {
 type ordering uint8
 
 const (
-	silent ordering = iota
+	unordered ordering = iota
 	newer
 	older
 )
 
-// compareTimes orders an observation against a recorded fact by MK.IO's times: like with like
-// first, then the time of a webhook against the window of a poll.
+// compareTimes orders an observation against a recorded fact by MK.IO's times: like with like first, then the time of a
+// webhook against the window of a poll.
 func compareTimes(recorded Fact, seen Observation) ordering {
 	modified, at := order(recorded.Modified, seen.Modified), order(recorded.At, seen.At)
 	if seen.Basis == nil && at == older {
-		return older // a retry may bring a record of now: the fact that it tells stays old
+		return older // a retry may contain the current record, but its change stays old
 	}
-	if modified != silent {
+	if modified != unordered {
 		return modified
 	}
-	if at != silent {
+	if at != unordered {
 		return at
 	}
 	if seen.At.IsZero() || recorded.SeenBefore.IsZero() {
-		return silent
+		return unordered
 	}
 	if seen.At.After(recorded.SeenBefore) {
 		return newer
@@ -121,36 +119,36 @@ func compareTimes(recorded Fact, seen Observation) ordering {
 	if !recorded.SeenAfter.IsZero() && !seen.At.After(recorded.SeenAfter) {
 		return older
 	}
-	return silent
+	return unordered
 }
 
-// unmodifiedSince says whether the record that an observation rests on was last modified no later than what is recorded:
-// the change that is recorded is not in it yet. A record without that time says nothing.
+// unmodifiedSince says whether the observed record was last modified before the recorded change, which it therefore lacks. A
+// record without that time is no evidence.
 func unmodifiedSince(recorded Fact, seen Observation) bool {
 	last := latest(recorded.At, recorded.Modified)
 	return !seen.Modified.IsZero() && !last.IsZero() && !seen.Modified.After(last)
 }
 
-// Skew is how far the clocks of MK.IO's servers may be apart.
+// Skew is the largest difference assumed between the clocks of MK.IO's servers.
 const Skew = 5 * time.Second
 
-// mostAhead is how far MK.IO's time of a change may be ahead of its clock.
-const mostAhead = 5 * time.Minute
+// maxAhead is how far MK.IO's time of a change may be ahead of its clock.
+const maxAhead = 5 * time.Minute
 
-// stillThere is how long after the end of a life MK.IO must still show it for the end to have been none. A replica that
-// lags behind catches up within seconds or a few minutes. What is still shown after so long is there: the 404 that ended
-// the life was an outage, or the resource was restored, and without this it would be missing from the log for good.
-const stillThere = 15 * time.Minute
+// aliveAfter is how long after the recorded end of a life MK.IO must still return it before the end counts as wrong. A
+// replica that lags catches up within seconds or a few minutes. A resource that is returned for longer exists: the 404 that
+// ended its life was an outage, or the resource was restored. Without this rule it would be missing from the log for good.
+const aliveAfter = 15 * time.Minute
 
-// credible is a fact without the times that MK.IO's clock has not reached (zero: it is not known for sure, and all
-// count). MK.IO did not tell them, or by mistake, or its clock was set back since; with them nothing that MK.IO shows
-// would be newer until those times come.
-func (f Fact) credible(clock time.Time) Fact {
+// withoutFutureTimes returns a fact without the times that MK.IO's clock has not reached (zero: the clock is not known for
+// sure, and all times count). Such times are wrong, or the clock was set back since. With them no response would be newer
+// until those times are reached.
+func (f Fact) withoutFutureTimes(clock time.Time) Fact {
 	if clock.IsZero() {
 		return f
 	}
 	for _, t := range []*time.Time{&f.At, &f.Modified} {
-		if t.After(clock.Add(mostAhead)) {
+		if t.After(clock.Add(maxAhead)) {
 			*t = time.Time{}
 		}
 	}
@@ -162,10 +160,10 @@ func (f Fact) credible(clock time.Time) Fact {
 	return f
 }
 
-// outdated says whether MK.IO took what a poll saw before the recorded state was seen, or came about: then it decides
-// nothing, whatever else it says. Two answers of now may come from servers whose clocks are apart by the [Skew]; a stored
-// copy must be newer by all means, and where nothing recorded has a time it never is.
-func outdated(recorded Fact, seen Observation) bool {
+// stale says whether MK.IO generated a poll's response before the recorded state was observed, or reached. Fresh responses
+// may come from servers whose clocks differ by the [Skew]; a response from a cache must be strictly newer, and without any
+// recorded time it always counts as stale.
+func stale(recorded Fact, seen Observation) bool {
 	if seen.Basis == nil || seen.SeenBefore.IsZero() {
 		return false
 	}
@@ -181,37 +179,37 @@ func outdated(recorded Fact, seen Observation) bool {
 	case !recorded.SeenBefore.IsZero() && before(recorded.SeenBefore):
 		return true
 	case order(changed, seen.Modified) == newer:
-		return false // the clock of MK.IO's records may be ahead of that of its answers
+		return false // the clock of MK.IO's records may be ahead of that of its responses
 	}
 	return !changed.IsZero() && before(changed)
 }
 
-// newerThanEnd says whether MK.IO shows something newer than the recorded end to a poll: a record that was modified after
-// it, or the same record for so long that the end cannot have been one.
+// newerThanEnd says whether a poll's response is newer than the recorded end: its record was modified after the end, or it
+// is from [aliveAfter] the end or later.
 func newerThanEnd(recorded Fact, seen Observation) bool {
 	end := recorded.latest()
-	return end.IsZero() || // no time of it counts
+	return end.IsZero() || // the end has no time
 		seen.Modified.After(end.Add(Skew)) ||
-		!seen.SeenBefore.Before(end.Add(stillThere))
+		!seen.SeenBefore.Before(end.Add(aliveAfter))
 }
 
-// order says whether the second of two times is newer or older; a missing time says nothing.
+// order says whether the second of two times is newer or older; a missing time orders nothing.
 func order(recorded, seen time.Time) ordering {
 	switch {
 	case recorded.IsZero() || seen.IsZero() || recorded.Equal(seen):
-		return silent
+		return unordered
 	case seen.After(recorded):
 		return newer
 	}
 	return older
 }
 
-// latest is when the recorded state was true at the latest, as far as is known.
+// latest returns the latest time at which the recorded state is known to have been true.
 func (f Fact) latest() time.Time { return latest(latest(f.At, f.Modified), f.SeenBefore) }
 
-// StaysEnded is for how long after a moment on MK.IO's clock a recorded end stays one, whatever MK.IO shows of the life then.
+// StaysEnded returns how long after now, on MK.IO's clock, a recorded end stays final even if MK.IO still returns the life.
 func (f Fact) StaysEnded(now time.Time) time.Duration {
-	return min(max(0, f.latest().Add(stillThere).Sub(now)), stillThere)
+	return min(max(0, f.latest().Add(aliveAfter).Sub(now)), aliveAfter)
 }
 
 func latest(a, b time.Time) time.Time {

@@ -7,13 +7,13 @@ import (
 	. "mkio-bridge/internal/lifecycle"
 )
 
-// FuzzDecide looks for facts that make an event of what must be none.
+// FuzzDecide searches for observations that become an event and must not.
 func FuzzDecide(f *testing.F) {
 	f.Add("job", "Processing", "Finished", "", "", "a", "a", int64(1), int64(2), int64(0), int64(0), false)
 	f.Add("live-channel", "Running", "", "Failed", "", "", "b", int64(2), int64(1), int64(1), int64(2), true)
 	f.Add("asset", "Deleted", "Ready", "", "", "2031-03-04T10:00:00Z", "2031-03-04T10:00:00.0Z", int64(0), int64(0), int64(0), int64(5), true)
 	f.Fuzz(func(t *testing.T, kind, recorded, state, provisioning, seenProvisioning, life, seenLife string, at, seenAt, modified, seenModified int64, poll bool) {
-		moment := func(n int64) time.Time {
+		timeOf := func(n int64) time.Time {
 			if n == 0 {
 				return time.Time{}
 			}
@@ -24,8 +24,8 @@ func FuzzDecide(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		last := Fact{Sequence: 3, Transition: 2, State: recorded, Provisioning: provisioning, Life: life, At: moment(at), Modified: moment(modified), Delivery: "d"}
-		seen := Observation{Key: key, State: state, Provisioning: seenProvisioning, Life: seenLife, At: moment(seenAt), Modified: moment(seenModified), Delivery: &Delivery{ID: "e"}}
+		last := Fact{Sequence: 3, Transition: 2, State: recorded, Provisioning: provisioning, Life: life, At: timeOf(at), Modified: timeOf(modified), Delivery: "d"}
+		seen := Observation{Key: key, State: state, Provisioning: seenProvisioning, Life: seenLife, At: timeOf(seenAt), Modified: timeOf(seenModified), Delivery: &Delivery{ID: "e"}}
 		if poll {
 			seen.Basis, seen.Delivery = &last.Sequence, nil
 		}
@@ -41,7 +41,7 @@ func FuzzDecide(f *testing.F) {
 			t.Errorf("%q, modified before the recorded %q, is news", state, recorded)
 		}
 		if v.Outcome == Reborn && SameState(recorded, StateDeleted) {
-			t.Error("a name that is gone is to be deleted once more")
+			t.Error("a deleted resource is deleted again")
 		}
 		if v.ByArrival().Outcome == Conflict || v.Outcome.String() == "none" {
 			t.Errorf("verdict %v", v)

@@ -6,23 +6,23 @@ import (
 	"strings"
 )
 
-// ParseKind reads a kind that somebody names.
+// ParseKind parses the name of a kind.
 func ParseKind(text string) (Kind, error) {
 	if Kind(text).Depth() == 0 {
-		return "", fmt.Errorf("there is no kind %q; kinds are %s", text, joined(Kinds()))
+		return "", fmt.Errorf("unknown kind %q; kinds are %s", text, joinNames(Kinds()))
 	}
 	return Kind(text), nil
 }
 
-// ParsePhase reads a phase that somebody names.
+// ParsePhase parses the name of a phase.
 func ParsePhase(text string) (Phase, error) {
 	if !slices.Contains(Phases(), Phase(text)) {
-		return "", fmt.Errorf("there is no phase %q; phases are %s", text, joined(Phases()))
+		return "", fmt.Errorf("unknown phase %q; phases are %s", text, joinNames(Phases()))
 	}
 	return Phase(text), nil
 }
 
-func joined[S ~string](words []S) string {
+func joinNames[S ~string](words []S) string {
 	texts := make([]string, len(words))
 	for i, w := range words {
 		texts[i] = string(w)

@@ -10,21 +10,21 @@ import (
 	. "mkio-bridge/internal/lifecycle"
 )
 
-// A log is the smallest store that follows the rules: what the publisher does, without a stream.
-type log struct {
+// A memoryLog is the smallest store that follows the rules: the publisher without a stream.
+type memoryLog struct {
 	events    []Fact
 	byArrival bool
-	asked     int // conflicts
+	conflicts int // conflicts
 }
 
-func (l *log) last() *Fact {
+func (l *memoryLog) last() *Fact {
 	if len(l.events) == 0 {
 		return nil
 	}
 	return &l.events[len(l.events)-1]
 }
 
-func (l *log) observe(o Observation) Outcome {
+func (l *memoryLog) observe(o Observation) Outcome {
 	for reborn := false; ; reborn = true {
 		v := Decide(l.last(), o)
 		if reborn {
@@ -51,14 +51,14 @@ func (l *log) observe(o Observation) Outcome {
 			}
 		default:
 			if v.Outcome == Conflict {
-				l.asked++
+				l.conflicts++
 			}
 			return v.Outcome
 		}
 	}
 }
 
-func (l *log) append(o Observation) {
+func (l *memoryLog) append(o Observation) {
 	n := uint64(len(l.events)) + 1
 	l.events = append(l.events, Fact{
 		Sequence: n, Transition: n, State: o.State, Provisioning: o.Provisioning, Life: o.Life,
@@ -66,28 +66,28 @@ func (l *log) append(o Observation) {
 	})
 }
 
-// history draws what truly happens to a resource: lives, one after the other, each with its changes.
+// history draws the true changes of a resource: lives, one after the other, each with its changes.
 func history(t *rapid.T, key Key) []Observation {
 	words := States(key.Kind)
-	moment := time.Date(2031, 3, 4, 0, 0, 0, 0, time.UTC)
+	now := time.Date(2031, 3, 4, 0, 0, 0, 0, time.UTC)
 	tick := func() time.Time {
-		moment = moment.Add(time.Duration(rapid.IntRange(1, 1000).Draw(t, "gap")) * time.Millisecond)
-		return moment
+		now = now.Add(time.Duration(rapid.IntRange(1, 1000).Draw(t, "gap")) * time.Millisecond)
+		return now
 	}
 	var facts []Observation
 	for life := range rapid.IntRange(1, 3).Draw(t, "lives") {
 		created := tick()
-		previous, place := "(none)", -1
+		previous, position := "(none)", -1
 		for range rapid.IntRange(1, 5).Draw(t, "changes") {
 			state := rapid.SampledFrom(words).Draw(t, "state").State
 			if SameState(state, previous) || SameState(state, StateDeleted) {
 				continue
 			}
-			if p, ok := jobPlace(key.Kind, state); ok {
-				if p <= place {
-					continue // a job does not go back
+			if p, ok := jobPosition(key.Kind, state); ok {
+				if p <= position {
+					continue // a job never returns to an earlier state
 				}
-				place = p
+				position = p
 			}
 			previous = state
 			changed := tick()
@@ -102,7 +102,7 @@ func history(t *rapid.T, key Key) []Observation {
 	return facts
 }
 
-func jobPlace(kind Kind, state string) (int, bool) {
+func jobPosition(kind Kind, state string) (int, bool) {
 	if kind != Job {
 		return 0, false
 	}
@@ -115,7 +115,7 @@ func jobPlace(kind Kind, state string) (int, bool) {
 }
 
 // Any interleaving, repetition and loss of the same facts ends in the same last state.
-func TestAnyOrderOfTheSameFactsEndsInTheSameState(t *testing.T) {
+func TestArrivalOrderDoesNotChangeTheLastState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := drawKey(t)
 		facts := history(t, key)
@@ -136,9 +136,9 @@ func TestAnyOrderOfTheSameFactsEndsInTheSameState(t *testing.T) {
 		if len(arrivals) > 1 {
 			lost = rapid.IntRange(0, len(arrivals)/3).Draw(t, "lost")
 		}
-		arrivals = append(arrivals[lost:], newest) // the newest fact is told at least once
+		arrivals = append(arrivals[lost:], newest) // the newest fact is delivered at least once
 
-		l := log{byArrival: rapid.Bool().Draw(t, "byArrival")}
+		l := memoryLog{byArrival: rapid.Bool().Draw(t, "byArrival")}
 		for _, o := range arrivals {
 			outcome := l.observe(o)
 			check(t, l.events)
@@ -146,7 +146,7 @@ func TestAnyOrderOfTheSameFactsEndsInTheSameState(t *testing.T) {
 				t.Fatalf("%s (%s at %s): %s, though every fact has its time", o.State, o.Life, o.At, outcome)
 			}
 			if again := l.observe(o); again == Changed {
-				t.Fatalf("%s told twice made two events", o.State)
+				t.Fatalf("%s delivered twice became two events", o.State)
 			}
 		}
 		if got := l.last(); !SameState(got.State, newest.State) || got.Life != newest.Life {
@@ -155,12 +155,12 @@ func TestAnyOrderOfTheSameFactsEndsInTheSameState(t *testing.T) {
 	})
 }
 
-// Whatever is told, with or without evidence, the chain holds and what is told twice is one event.
-func TestWhateverIsToldTheChainHolds(t *testing.T) {
+// For any deliveries, with or without evidence, the chain holds and a delivery that is repeated is one event.
+func TestChainHoldsForAnyDeliveries(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := drawKey(t)
-		l := log{byArrival: rapid.Bool().Draw(t, "byArrival")}
-		for i := range rapid.IntRange(1, 20).Draw(t, "told") {
+		l := memoryLog{byArrival: rapid.Bool().Draw(t, "byArrival")}
+		for i := range rapid.IntRange(1, 20).Draw(t, "deliveries") {
 			o := Observation{
 				Key: key, State: rapid.SampledFrom(States(key.Kind)).Draw(t, "state").State, Via: Webhook,
 				Provisioning: rapid.SampledFrom([]string{"", "Succeeded", "Failed"}).Draw(t, "provisioning"),
@@ -171,7 +171,7 @@ func TestWhateverIsToldTheChainHolds(t *testing.T) {
 			l.observe(o)
 			check(t, l.events)
 			if again := l.observe(o); again == Changed {
-				t.Fatalf("%+v told twice made two events", o)
+				t.Fatalf("%+v delivered twice became two events", o)
 			}
 		}
 	})
@@ -193,7 +193,7 @@ func drawKey(t *rapid.T) Key {
 	return key
 }
 
-// check judges the invariants of one resource's events.
+// check checks the invariants of one resource's events.
 func check(t *rapid.T, events []Fact) {
 	for i := 1; i < len(events); i++ {
 		before, e := events[i-1], events[i]

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A delivery says that a job is Processing and brings the record from when it was Queued. A replica that lags then shows
-// that same record to a poll which knew of the delivery. Its Date is now; that it was not modified since tells its age.
-func TestAReplicaThatLagsDoesNotTakeAJobBack(t *testing.T) {
+// A delivery says that a job is Processing, with the record from when it was Queued. A replica that lags then returns that
+// record to a later poll. Its Date is current; only the unchanged modification time proves that it is stale.
+func TestLaggingReplicaDoesNotMoveAJobBack(t *testing.T) {
 	queued := time.Date(2031, time.March, 4, 10, 0, 7, 548655000, time.UTC)
 	started := queued.Add(18 * time.Second)
 	key, err := NewKey(Job, "aurora-vod", "ladder-hd", "ep-24")

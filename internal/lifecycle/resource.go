@@ -27,7 +27,7 @@ const (
 	Source                 Kind = "source"
 	Content                Kind = "content"
 	Destination            Kind = "destination"
-	ChannelInstance        Kind = "channel-instance" // told by a webhook whose source names none of the above
+	ChannelInstance        Kind = "channel-instance" // from a webhook whose source is of no kind above
 )
 
 // Kinds returns every kind, in the order of the documentation.
@@ -42,9 +42,8 @@ func Kinds() []Kind {
 // MaxDepth is the largest number of names that any kind's key has.
 const MaxDepth = 3
 
-// Depth is how many names tell two resources of a kind and project apart: a job needs its
-// transform, a scheduled operation the kind and the name of its parent. It is 0 for a kind
-// that does not exist.
+// Depth is the number of names that identify a resource of a kind within its project: a job needs its transform, a scheduled
+// operation the kind and the name of its parent. It is 0 for an unknown kind.
 func (k Kind) Depth() int {
 	switch k {
 	case Job, LiveOutput:
@@ -59,7 +58,21 @@ func (k Kind) Depth() int {
 	return 0
 }
 
-// A Key names one resource, across all its lives. It is comparable.
+// nameLabels returns the labels of a kind's names, as a usage line has them.
+func (k Kind) nameLabels() string {
+	switch k {
+	case Job:
+		return "TRANSFORM and NAME"
+	case LiveOutput:
+		return "LIVE-EVENT and NAME"
+	case ScheduledOperation:
+		return "PARENT-KIND, PARENT and NAME"
+	default:
+		return "NAME"
+	}
+}
+
+// A Key identifies a resource, across all its lives. It is comparable.
 type Key struct {
 	Kind    Kind
 	Project string
@@ -70,18 +83,18 @@ type Key struct {
 // transform and job for a job; parent kind, parent and operation for a scheduled operation.
 func NewKey(kind Kind, project string, names ...string) (Key, error) {
 	if kind.Depth() == 0 {
-		return Key{}, fmt.Errorf("no resource kind %q", kind)
+		return Key{}, fmt.Errorf("unknown resource kind %q", kind)
 	}
 	if len(names) != kind.Depth() {
-		return Key{}, fmt.Errorf("a %s is named by %d names, not %d", kind, kind.Depth(), len(names))
+		return Key{}, fmt.Errorf("%s needs %s; got %d", kind, kind.nameLabels(), len(names))
 	}
 	if project == "" {
-		return Key{}, fmt.Errorf("a %s without a project", kind)
+		return Key{}, fmt.Errorf("%s without a project", kind)
 	}
 	k := Key{Kind: kind, Project: project}
 	for i, n := range names {
 		if n == "" {
-			return Key{}, fmt.Errorf("a %s with an empty name", kind)
+			return Key{}, fmt.Errorf("%s with an empty name", kind)
 		}
 		k.names[i] = n
 	}
@@ -101,91 +114,89 @@ func (k Key) String() string {
 	return string(k.Kind) + " " + k.Project + "/" + strings.Join(k.names[:k.Kind.Depth()], "/")
 }
 
-// Via is the way an observation came.
+// Via is the source of an observation.
 type Via string
 
-// The ways.
+// The sources.
 const (
-	Webhook Via = "webhook" // told by a delivery
-	Poll    Via = "poll"    // asked for by a sweep
-	History Via = "history" // asked for because a row of the delivery history had failed
+	Webhook Via = "webhook" // a delivery
+	Poll    Via = "poll"    // a poll
+	History Via = "history" // a poll because of a failed or pending row of the delivery history
 )
 
-// A Delivery is the webhook delivery that told an observation.
+// A Delivery is the webhook delivery of an observation.
 type Delivery struct {
 	ID       string
 	Type     string    // e.g. MediaKind.JobFinished
-	Time     time.Time // as the delivery gives it; zero when it does not
-	Received time.Time // when the bridge had read it
+	Time     time.Time // from the delivery; zero if it has none
+	Received time.Time // by the bridge
 }
 
-// A Problem is one thing that MK.IO says went wrong with a resource.
+// A Problem is an error that MK.IO reports of a resource.
 type Problem struct {
 	Code    string
 	Message string
 }
 
-// An Observation says that a resource was told or seen to be in a state.
+// An Observation says that a resource was in a state, by a webhook or a poll.
 type Observation struct {
 	Key   Key
 	State string // as MK.IO spells it; "" is a state
 
-	// Provisioning is the record's provisioningState (InProgress, Succeeded, Failed), "" where
-	// the kind has none or the record shows another state than State.
+	// Provisioning is the record's provisioningState (InProgress, Succeeded, Failed); "" if the kind has none or the record has
+	// another state than State.
 	Provisioning string
 
 	Life     string    // internal id, else creation time in RFC 3339; "" when not known
 	Created  time.Time // of this life, on MK.IO's clock; zero when not known
-	At       time.Time // MK.IO's time of the change; zero when MK.IO gave none
+	At       time.Time // MK.IO's time of the change; zero if it gave none
 	Modified time.Time // the record's own modification time; zero when not known or of another state
 
-	// SeenAfter and SeenBefore are the window of a poll, on MK.IO's clock: the last look that
-	// still showed the state before, and the one that showed State. Zero for a webhook.
+	// SeenAfter and SeenBefore are the window of a poll, on MK.IO's clock: the times of the last response with the former
+	// state, and of the one with State. Zero for a webhook.
 	SeenAfter, SeenBefore time.Time
 
-	// Stored is for a poll that was answered with a stored copy, by its Date or Age: what it shows was true at SeenBefore.
+	// Stored says that the response to a poll was from a cache, by its Date or Age: its content was true at SeenBefore.
 	Stored bool
 
-	// Clock is MK.IO's clock when a poll had its answer; zero where it is not known for sure, and for a webhook.
+	// Clock is MK.IO's clock when a poll got its response; zero if it is not known for sure, and for a webhook.
 	Clock time.Time
 
-	// Basis is the stream sequence that was recorded for the resource before a poll asked (0 for
-	// none). nil for a webhook, which was not asked for.
+	// Basis is the stream sequence of the resource's last event before a poll's request (0: none). nil for a webhook.
 	Basis *uint64
 
-	// Retried is for a delivery that was put aside and is looked at again: that it comes now says
-	// nothing of when it was true.
+	// Retried says that the delivery was unapplied and is decided again: its order of arrival is no evidence.
 	Retried bool
 
-	// Discovered is for a resource that was there before anybody looked: its first event is a fact for
-	// the log and no news.
+	// Discovered says that the resource existed before the first sweep of its project and kind: its first event is of type
+	// discovered.
 	Discovered bool
 
 	Via              Via
 	Delivery         *Delivery // only with Webhook
-	ReportedPrevious *string   // the state before, as the delivery claims; only with Webhook
+	ReportedPrevious *string   // the previous state according to the delivery; only with Webhook
 
 	Source      string // path of the resource below the API's base address, names percent-encoded
 	Subject     string // path of the resource inside the project's media or live API
 	Problems    []Problem
 	Correlation json.RawMessage // the customer's correlation data, a JSON object or nil
-	Resource    json.RawMessage // the record as MK.IO gave it, secrets redacted; nil when there is none
+	Resource    json.RawMessage // the record from MK.IO, secrets redacted; nil if there is none
 }
 
 // ProvisioningFailed says whether a provisioningState is Failed.
 func ProvisioningFailed(provisioning string) bool { return strings.EqualFold(provisioning, "Failed") }
 
-// A Fact is what the log holds of a resource: one event of it, without its payload.
+// A Fact is an event of a resource in the log, without its payload.
 type Fact struct {
 	Sequence     uint64 // of the event in the log
 	Transition   uint64 // 1 for the resource's first event
 	State        string
 	Provisioning string
 	Life         string
-	At           time.Time // MK.IO's time of the change; zero when it gave none
+	At           time.Time // MK.IO's time of the change; zero if it gave none
 	Modified     time.Time
 	SeenAfter    time.Time
 	SeenBefore   time.Time
-	Delivery     string // id of the delivery that told it; "" when polled
+	Delivery     string // id of the delivery; "" when polled
 	Hash         string // SHA-256 of the stored payload, lower-case hex
 }

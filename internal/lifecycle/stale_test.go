@@ -9,10 +9,11 @@ import (
 	. "mkio-bridge/internal/lifecycle"
 )
 
-// polledAt is what a poll saw of life-1 in an answer that MK.IO took at a minute, when its clock said another.
-func polledAt(k Key, state string, moment, clock int, change ...func(*Observation)) Observation {
-	o := shown(k, state, 7)
-	o.Life, o.SeenBefore, o.Clock = "life-1", at(moment), at(clock)
+// polledAt is a poll's observation of life-1 in a response that MK.IO generated at one minute, received when its clock was
+// at another.
+func polledAt(k Key, state string, generated, clock int, change ...func(*Observation)) Observation {
+	o := fromPoll(k, state, 7)
+	o.Life, o.SeenBefore, o.Clock = "life-1", at(generated), at(clock)
 	for _, c := range change {
 		c(&o)
 	}
@@ -29,16 +30,16 @@ func created(minute int) func(*Observation) {
 
 func ofLife(id string) func(*Observation) { return life(id) }
 
-func stored(o *Observation) { o.Stored = true }
+func storedCopy(o *Observation) { o.Stored = true }
 
 func seconds(minute, seconds int) func(*Observation) {
 	return func(o *Observation) { o.SeenBefore = at(minute).Add(time.Duration(seconds) * time.Second) }
 }
 
-func unsure(o *Observation) { o.Clock = time.Time{} }
+func clockUnknown(o *Observation) { o.Clock = time.Time{} }
 
-// What MK.IO took before the recorded state was seen, or came about, decides nothing, whatever else it says.
-func TestDecideOfStoredCopies(t *testing.T) {
+// A response that MK.IO generated before the recorded state was observed, or reached, is stale, whatever its content.
+func TestDecideStoredCopies(t *testing.T) {
 	channel, job := key(t, LiveChannel, "news-247"), key(t, Job, "ladder-hd", "ep-0417")
 	polled := func(state string, before int) Fact {
 		return Fact{Sequence: 7, State: state, Life: "life-1", SeenAfter: at(before - 1), SeenBefore: at(before)}
@@ -54,47 +55,47 @@ func TestDecideOfStoredCopies(t *testing.T) {
 		seen     Observation
 		want     Outcome
 	}{
-		{"after the recorded look", polled("Running", 10), polledAt(channel, "Stopped", 11, 11), Changed},
-		{"before the recorded look", polled("Running", 10), polledAt(channel, "Stopped", 8, 11), Late},
+		{"after the recorded poll", polled("Running", 10), polledAt(channel, "Stopped", 11, 11), Changed},
+		{"before the recorded poll", polled("Running", 10), polledAt(channel, "Stopped", 8, 11), Late},
 		{"before it, the record modified at the same time", modifiedFact("Running", 10, 5), polledAt(channel, "Stopped", 8, 11, modified(5)), Late},
 		{"before it, and modified later than the recorded one", modifiedFact("Running", 10, 5), polledAt(channel, "Stopped", 8, 11, modified(7)), Late},
-		{"before it, and the clock is not known for sure", polled("Running", 10), polledAt(channel, "Stopped", 8, 0, unsure), Late},
+		{"before it, and the clock is not known for sure", polled("Running", 10), polledAt(channel, "Stopped", 8, 0, clockUnknown), Late},
 		{"before it, gone", polled("Running", 10), polledAt(channel, StateDeleted, 8, 11), Late},
 		{"before it, another life", polled("Running", 10), polledAt(channel, "Running", 8, 11, ofLife("life-2"), created(7)), Late},
 		{"before it, the recorded state", polled("Running", 10), polledAt(channel, "Running", 8, 11), Repeat},
 		{"before it, another end of a job", polled("Finished", 10), polledAt(job, "Error", 8, 11), Late},
 		{"before it by less than clocks are apart", polled("Running", 10), polledAt(channel, "Stopped", 10, 10, seconds(10, -4)), Changed},
 		{"before it by more than clocks are apart", polled("Running", 10), polledAt(channel, "Stopped", 10, 10, seconds(10, -6)), Late},
-		{"a copy from some seconds before it", polled("Running", 10), polledAt(channel, "Stopped", 10, 10, seconds(10, -2), stored), Late},
-		{"a copy from the very second", polled("Running", 10), polledAt(channel, "Stopped", 10, 10, stored), Late},
-		{"a copy from some seconds after it", polled("Running", 10), polledAt(channel, "Stopped", 10, 11, seconds(10, 2), stored), Changed},
-		{"a copy from some seconds before the change that a webhook told", fact("Running", 10), polledAt(channel, "Stopped", 10, 10, seconds(10, -2), stored), Late},
+		{"a copy from some seconds before it", polled("Running", 10), polledAt(channel, "Stopped", 10, 10, seconds(10, -2), storedCopy), Late},
+		{"a copy from the very second", polled("Running", 10), polledAt(channel, "Stopped", 10, 10, storedCopy), Late},
+		{"a copy from some seconds after it", polled("Running", 10), polledAt(channel, "Stopped", 10, 11, seconds(10, 2), storedCopy), Changed},
+		{"a copy from some seconds before the change in a webhook", fact("Running", 10), polledAt(channel, "Stopped", 10, 10, seconds(10, -2), storedCopy), Late},
 		{
-			"before the change that a webhook told, and modified later than the record that it brought",
+			"before the change in a webhook, and modified later than its record",
 			Fact{Sequence: 7, State: "Running", Life: "life-1", At: at(10), Modified: at(2)},
 			polledAt(channel, "Stopped", 5, 11, modified(4)), Late,
 		},
-		{"before the change that a webhook told", fact("Running", 10), polledAt(channel, "Stopped", 8, 11), Late},
-		{"before it, gone, as a webhook told", fact("Running", 10), polledAt(channel, StateDeleted, 8, 11), Late},
+		{"before the change in a webhook", fact("Running", 10), polledAt(channel, "Stopped", 8, 11), Late},
+		{"before it, gone, by a webhook", fact("Running", 10), polledAt(channel, StateDeleted, 8, 11), Late},
 		{
-			"a job in an earlier state, by a record from before the change that a webhook told",
+			"a job in an earlier state, by a record from before the change in a webhook",
 			Fact{Sequence: 7, State: "Processing", Life: "life-1", At: at(10), Modified: at(2)},
 			polledAt(job, "Queued", 11, 11, modified(4)), Late,
 		},
-		{"after the change that a webhook told", fact("Running", 10), polledAt(channel, "Stopped", 11, 11), Changed},
-		{"a copy, and nothing recorded has a time", fact("Running", 0), polledAt(channel, "Stopped", 8, 11, stored), Late},
+		{"after the change in a webhook", fact("Running", 10), polledAt(channel, "Stopped", 11, 11), Changed},
+		{"a copy, and nothing recorded has a time", fact("Running", 0), polledAt(channel, "Stopped", 8, 11, storedCopy), Late},
 		{"an answer of now, and nothing recorded has a time", fact("Running", 0), polledAt(channel, "Stopped", 11, 11), Changed},
-		{"a copy of after the recorded look", polled("Running", 10), polledAt(channel, "Stopped", 11, 60), Changed},
+		{"a copy of after the recorded poll", polled("Running", 10), polledAt(channel, "Stopped", 11, 60), Changed},
 
-		// The clock was set back: what was recorded by the clock as it was lies ahead of it.
-		{"a look of the clock as it was", polled("Running", 130), polledAt(channel, "Stopped", 12, 12), Changed},
+		// The clock was set back: times recorded before that lie ahead of it.
+		{"a poll by the clock as it was", polled("Running", 130), polledAt(channel, "Stopped", 12, 12), Changed},
 		{"a change of the clock as it was", fact("Running", 130), polledAt(channel, "Stopped", 12, 12, modified(11)), Changed},
 		{"a record of the clock as it was", modifiedFact("Running", 130, 129), polledAt(channel, "Stopped", 12, 12, modified(11)), Changed},
-		{"a look of the clock as it was, a copy of before", modifiedFact("Running", 130, 5), polledAt(channel, "Stopped", 12, 12, modified(4)), Late},
-		{"a look ahead of a clock that is not known for sure", polled("Running", 130), polledAt(channel, "Stopped", 12, 0, unsure), Late},
+		{"a poll by the clock as it was, a copy of before", modifiedFact("Running", 130, 5), polledAt(channel, "Stopped", 12, 12, modified(4)), Late},
+		{"a poll ahead of a clock that is not known for sure", polled("Running", 130), polledAt(channel, "Stopped", 12, 0, clockUnknown), Late},
 		{"gone, by the clock as it was", polled(StateDeleted, 130), polledAt(channel, "Running", 12, 12), Changed},
-		// It was set forward: all that is recorded is older.
-		{"a look before the clock was set forward", polled("Running", 10), polledAt(channel, "Stopped", 130, 130), Changed},
+		// The clock was set forward: everything recorded is older.
+		{"a poll before the clock was set forward", polled("Running", 10), polledAt(channel, "Stopped", 130, 130), Changed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,8 +106,8 @@ func TestDecideOfStoredCopies(t *testing.T) {
 	}
 }
 
-// A life that ended stays ended unless MK.IO shows something newer than its end.
-func TestDecideOfWhatIsShownAfterItsEnd(t *testing.T) {
+// A life that is recorded as ended stays so unless a response is newer than its end.
+func TestDecidePolledAfterEnd(t *testing.T) {
 	channel, job := key(t, LiveChannel, "news-247"), key(t, Job, "ladder-hd", "ep-0417")
 	gone := Fact{Sequence: 7, State: StateDeleted, Life: "life-1", SeenAfter: at(8), SeenBefore: at(10)}
 	unknown := Fact{Sequence: 7, State: StateDeleted, SeenAfter: at(8), SeenBefore: at(10)}
@@ -118,8 +119,8 @@ func TestDecideOfWhatIsShownAfterItsEnd(t *testing.T) {
 		want     Outcome
 	}{
 		{"by a server that lags", gone, polledAt(channel, "Running", 11, 11, modified(5)), Late},
-		{"by a server that lags, of kinds whose record shows no time", gone, polledAt(channel, "Running", 11, 11), Late},
-		{"gone as a webhook told, by a record that was modified before that", Fact{Sequence: 7, State: StateDeleted, Life: "life-1", At: at(10), Modified: at(5)}, polledAt(channel, "Running", 11, 11, modified(7)), Late},
+		{"by a server that lags, of kinds whose record has no time", gone, polledAt(channel, "Running", 11, 11), Late},
+		{"gone by a webhook, by a record that was modified before that", Fact{Sequence: 7, State: StateDeleted, Life: "life-1", At: at(10), Modified: at(5)}, polledAt(channel, "Running", 11, 11, modified(7)), Late},
 		{"modified after the end", gone, polledAt(channel, "Running", 12, 12, modified(11)), Changed},
 		{"modified within what clocks are apart", gone, polledAt(channel, "Running", 12, 12, func(o *Observation) { o.Modified = at(10).Add(4 * time.Second) }), Late},
 		{"another life that began after the end", gone, polledAt(channel, "Running", 12, 12, ofLife("life-2"), created(11)), Changed},
@@ -129,21 +130,21 @@ func TestDecideOfWhatIsShownAfterItsEnd(t *testing.T) {
 		{"an earlier life, for long", gone, polledAt(channel, "Running", 26, 26, ofLife("life-0"), created(3)), Changed},
 		{"for long", gone, polledAt(channel, "Running", 26, 26, modified(5)), Changed},
 		{"for long, but by a copy", gone, polledAt(channel, "Running", 24, 60, modified(5)), Late},
-		{"a life nobody knows", unknown, polledAt(channel, "Running", 11, 11), Late},
-		{"a life nobody knows, that began after the end", unknown, polledAt(channel, "Running", 12, 12, created(11)), Changed},
-		{"a life nobody knows, that began before the end", unknown, polledAt(channel, "Running", 12, 12, created(5)), Late},
-		{"a life nobody knows, for long", unknown, polledAt(channel, "Running", 26, 26, created(5)), Changed},
-		{"gone as a webhook told", goneAsTold, polledAt(channel, "Running", 11, 11, modified(9)), Late},
-		{"gone as a webhook told, for long", goneAsTold, polledAt(channel, "Running", 26, 26, modified(9)), Changed},
-		{"gone as a webhook told, modified after it", goneAsTold, polledAt(channel, "Running", 12, 12, modified(11)), Changed},
-		{"gone, and nothing tells when", fact(StateDeleted, 0), polledAt(channel, "Running", 11, 11), Changed},
-		{"gone, and nothing tells when, by a copy", fact(StateDeleted, 0), polledAt(channel, "Running", 8, 11, stored), Late},
+		{"an unknown life", unknown, polledAt(channel, "Running", 11, 11), Late},
+		{"an unknown life, that began after the end", unknown, polledAt(channel, "Running", 12, 12, created(11)), Changed},
+		{"an unknown life, that began before the end", unknown, polledAt(channel, "Running", 12, 12, created(5)), Late},
+		{"an unknown life, for long", unknown, polledAt(channel, "Running", 26, 26, created(5)), Changed},
+		{"gone by a webhook", goneAsTold, polledAt(channel, "Running", 11, 11, modified(9)), Late},
+		{"gone by a webhook, for long", goneAsTold, polledAt(channel, "Running", 26, 26, modified(9)), Changed},
+		{"gone by a webhook, modified after it", goneAsTold, polledAt(channel, "Running", 12, 12, modified(11)), Changed},
+		{"gone, without a time", fact(StateDeleted, 0), polledAt(channel, "Running", 11, 11), Changed},
+		{"gone, without a time, by a copy", fact(StateDeleted, 0), polledAt(channel, "Running", 8, 11, storedCopy), Late},
 
-		{"a job that ended, of a life nobody knows", Fact{Sequence: 7, State: "Finished", At: at(10)}, polledAt(job, "Processing", 11, 11, created(5), modified(9)), Late},
+		{"a job that ended, of an unknown life", Fact{Sequence: 7, State: "Finished", At: at(10)}, polledAt(job, "Processing", 11, 11, created(5), modified(9)), Late},
 		{"the same for long", Fact{Sequence: 7, State: "Finished", At: at(10)}, polledAt(job, "Processing", 26, 26, created(5), modified(9)), Changed},
 		{"the same, of the life that is recorded", fact("Finished", 10), polledAt(job, "Processing", 60, 60), Late},
 
-		// Of lives without a time of modification, as those of assets are shown.
+		// Lives without a modification time, such as those of assets.
 		{"a later life", Fact{Sequence: 7, State: "Running", Life: "life-1", SeenBefore: at(10)}, polledAt(channel, "Running", 12, 12, ofLife("life-2"), created(11)), Reborn},
 		{"an earlier life, by a server that lags", Fact{Sequence: 7, State: "Running", Life: "life-1", SeenBefore: at(10)}, polledAt(channel, "Running", 12, 12, ofLife("life-0"), created(3)), Late},
 	}
@@ -156,14 +157,14 @@ func TestDecideOfWhatIsShownAfterItsEnd(t *testing.T) {
 	}
 }
 
-// A past is all that was ever true of a resource, one step after the other.
-type past struct {
+// A timeline has every state that was true of a resource, one step after the other.
+type timeline struct {
 	facts []Observation
 	step  time.Duration
 }
 
-func drawPast(t *rapid.T, key Key, step time.Duration) past {
-	p := past{step: step}
+func drawTimeline(t *rapid.T, key Key, step time.Duration) timeline {
+	p := timeline{step: step}
 	for _, o := range history(t, key) {
 		n := len(p.facts)
 		if n > 0 && p.facts[n-1].Life != o.Life {
@@ -178,39 +179,38 @@ func drawPast(t *rapid.T, key Key, step time.Duration) past {
 	return p
 }
 
-func (p past) at(i int) time.Time { return at(0).Add(time.Duration(i) * p.step) }
+func (p timeline) at(i int) time.Time { return at(0).Add(time.Duration(i) * p.step) }
 
-// poll has a log observe what was true at a place, as of a moment by the answer.
-func (p past) poll(l *log, i int, moment, clock time.Time, change func(*Observation)) {
+// poll makes a log observe the state at an index, in a response that MK.IO generated at a time.
+func (p timeline) poll(l *memoryLog, i int, generated, clock time.Time, change func(*Observation)) {
 	o := p.facts[i]
 	if SameState(o.State, StateDeleted) {
 		if l.last() == nil {
-			return // what nobody recorded is not missed
+			return // the deletion of an unrecorded resource is not observed
 		}
 		o.Life = l.last().Life
 	}
 	basis := uint64(len(l.events))
 	o.Via, o.Delivery, o.At, o.Basis = Poll, &Delivery{}, time.Time{}, &basis
-	o.SeenBefore, o.Clock, o.Stored = moment, clock, moment.Before(clock)
+	o.SeenBefore, o.Clock, o.Stored = generated, clock, generated.Before(clock)
 	change(&o)
 	l.observe(o)
 }
 
-// Whatever copies of whatever age come between, polls record what was true in the order in which it was true, and what
-// is true in the end.
-func TestStoredCopiesNeverGoBack(t *testing.T) {
+// With cached responses of any age, polls record true states in their true order, and the current state in the end.
+func TestStoredCopiesNeverMoveBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		past := drawPast(t, drawKey(t), 2*time.Second)
+		past := drawTimeline(t, drawKey(t), 2*time.Second)
 		if len(past.facts) == 0 {
 			return
 		}
 		change := drawChange(t)
-		var l log
+		var l memoryLog
 		now := 0
 		for range rapid.IntRange(1, 30).Draw(t, "polls") {
 			now = min(now+rapid.IntRange(0, 2).Draw(t, "goes on"), len(past.facts)-1)
-			shows := rapid.IntRange(0, now).Draw(t, "shows")
-			past.poll(&l, shows, past.at(shows), past.at(now), change)
+			returned := rapid.IntRange(0, now).Draw(t, "returned")
+			past.poll(&l, returned, past.at(returned), past.at(now), change)
 		}
 		for i := 1; i < len(l.events); i++ {
 			if l.events[i].SeenBefore.Before(l.events[i-1].SeenBefore) {
@@ -221,24 +221,24 @@ func TestStoredCopiesNeverGoBack(t *testing.T) {
 	})
 }
 
-// Servers that lag behind answer as of now. What ended does not go on by what they show, and what is true is recorded in
+// Servers that lag respond with the current time. Their responses revive no ended life, and the current state is recorded in
 // the end.
-func TestServersThatLagReviveNothing(t *testing.T) {
+func TestLaggingServersReviveNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		past := drawPast(t, drawKey(t), 30*time.Second) // more than clocks are apart
+		past := drawTimeline(t, drawKey(t), 30*time.Second) // more than the skew of the clocks
 		if len(past.facts) == 0 {
 			return
 		}
 		change := drawChange(t)
-		var l log
+		var l memoryLog
 		now := 0
 		for range rapid.IntRange(1, 30).Draw(t, "polls") {
 			now = min(now+rapid.IntRange(0, 2).Draw(t, "goes on"), len(past.facts)-1)
-			shows := rapid.IntRange(0, now).Draw(t, "shows")
-			if SameState(past.facts[shows].State, StateDeleted) {
-				shows = now // whoever does not know of a life yet is an outage, not a record
+			returned := rapid.IntRange(0, now).Draw(t, "returned")
+			if SameState(past.facts[returned].State, StateDeleted) {
+				returned = now // a server that does not have a life yet answers 404, not a record
 			}
-			past.poll(&l, shows, past.at(now), past.at(now), change)
+			past.poll(&l, returned, past.at(now), past.at(now), change)
 		}
 		ended := map[string]bool{}
 		for i, e := range l.events {
@@ -253,7 +253,7 @@ func TestServersThatLagReviveNothing(t *testing.T) {
 	})
 }
 
-// drawChange draws what is not known to polls: when records were modified, or MK.IO's clock.
+// drawChange draws which times polls lack: the records' modification times, or MK.IO's clock.
 func drawChange(t *rapid.T) func(*Observation) {
 	timeless, unsure := rapid.Bool().Draw(t, "timeless"), rapid.Bool().Draw(t, "unsure")
 	return func(o *Observation) {
@@ -266,8 +266,8 @@ func drawChange(t *rapid.T) func(*Observation) {
 	}
 }
 
-// converges checks that what is true is recorded once MK.IO shows it.
-func (p past) converges(t *rapid.T, l *log, clock time.Time, now int, change func(*Observation)) {
+// converges checks that the current state is recorded after MK.IO returns it.
+func (p timeline) converges(t *rapid.T, l *memoryLog, clock time.Time, now int, change func(*Observation)) {
 	p.poll(l, now, clock, clock, change)
 	last := l.last()
 	if last == nil && SameState(p.facts[now].State, StateDeleted) {

@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// A Phase is what a consumer may conclude from a state without knowing the kind's own words.
+// A Phase classifies a state, so that a consumer need not know every kind's states.
 type Phase string
 
 // The phases.
 const (
-	Initial      Phase = "initial"      // just made
-	Transitional Phase = "transitional" // moving
+	Initial      Phase = "initial"      // just created
+	Transitional Phase = "transitional" // changing by itself
 	Ready        Phase = "ready"        // the next step is valid
 	Resting      Phase = "resting"      // usable, not running
 	Succeeded    Phase = "succeeded"    // the end of a job or operation
-	Failed       Phase = "failed"       // an end in error, or a failure
+	Failed       Phase = "failed"       // ended with an error, or failed
 	Canceled     Phase = "canceled"     // the end of a canceled job
-	Deleting     Phase = "deleting"     // going
-	Gone         Phase = "gone"         // gone
-	Unknown      Phase = "unknown"      // a state nobody listed
+	Deleting     Phase = "deleting"     // being deleted
+	Gone         Phase = "gone"         // deleted
+	Unknown      Phase = "unknown"      // an unlisted state
 )
 
 // Phases returns every phase, in the order of a life.
@@ -28,19 +28,17 @@ func Phases() []Phase {
 	return []Phase{Initial, Transitional, Ready, Resting, Succeeded, Failed, Canceled, Deleting, Gone, Unknown}
 }
 
-// StateDeleted is the state of a resource that is no more. MK.IO rarely shows it: its API
-// answers 404 by then.
+// StateDeleted is the state of a deleted resource. MK.IO rarely returns it: its API answers 404 by then.
 const StateDeleted = "Deleted"
 
-// A StateInfo is one word of a kind's vocabulary.
+// A StateInfo is a state with its phase.
 type StateInfo struct {
 	State string
 	Phase Phase
 }
 
-// everywhere holds the words that any kind may report: MK.IO names Updating, Scaling and Error as
-// states that may turn up anywhere.
-var everywhere = []StateInfo{
+// commonStates are the states that any kind may have: MK.IO documents Updating, Scaling and Error as such.
+var commonStates = []StateInfo{
 	{"", Initial},
 	{"Creating", Initial},
 	{"Allocating", Initial},
@@ -65,8 +63,8 @@ var (
 	inputStates   = []StateInfo{{"Inactive", Resting}, {"Active", Ready}}
 )
 
-// own holds the words of each kind that mean something there and not everywhere.
-var own = map[Kind][]StateInfo{
+// kindStates are the states that are specific to a kind.
+var kindStates = map[Kind][]StateInfo{
 	Asset:            {{"Pending", Initial}, {"Ready", Ready}},
 	ContentKeyPolicy: {{"Created", Ready}},
 	Job: {
@@ -97,16 +95,15 @@ var own = map[Kind][]StateInfo{
 	Destination: inputStates,
 }
 
-// States returns the words listed for a kind: its own, then those that any kind may report.
+// States returns the states listed for a kind: its own, then those that any kind may have.
 func States(kind Kind) []StateInfo {
-	return append(append([]StateInfo(nil), own[kind]...), everywhere...)
+	return append(append([]StateInfo(nil), kindStates[kind]...), commonStates...)
 }
 
-// PhaseOf returns the phase of a state. A failed provisioning is a failure whatever the state,
-// but for Deleted.
+// PhaseOf returns the phase of a state. With failed provisioning it is failed for every state but Deleted.
 func PhaseOf(kind Kind, state, provisioning string) Phase {
 	phase := Unknown
-	for _, list := range [][]StateInfo{own[kind], everywhere} {
+	for _, list := range [][]StateInfo{kindStates[kind], commonStates} {
 		for _, s := range list {
 			if SameState(s.State, state) {
 				phase = s.Phase
@@ -119,7 +116,7 @@ func PhaseOf(kind Kind, state, provisioning string) Phase {
 	return phase
 }
 
-// InMotion says whether a resource in a state will leave it without anybody asking for it.
+// InMotion says whether a resource will leave its state without a request to MK.IO.
 func InMotion(kind Kind, state, provisioning string) bool {
 	switch PhaseOf(kind, state, provisioning) {
 	case Initial, Transitional, Deleting:
@@ -129,24 +126,24 @@ func InMotion(kind Kind, state, provisioning string) bool {
 	return strings.EqualFold(provisioning, "InProgress")
 }
 
-var channelsTold = []string{"Running", "Stopped", "UnableToStart"}
+var channelWebhookStates = []string{"Running", "Stopped", "UnableToStart"}
 
-// told holds the states that MK.IO documents to tell by webhook when they are reached.
-var told = map[Kind][]string{
+// webhookStates are the states for which MK.IO documents a webhook when they are reached.
+var webhookStates = map[Kind][]string{
 	Job:                    {"Processing", "Finished", "Error", "Canceled"},
 	StreamingLocator:       {"Created"},
-	LiveChannel:            channelsTold,
-	LiveAPIEvent:           channelsTold,
-	StaticMultiviewChannel: channelsTold,
-	StaticMultiviewEvent:   channelsTold,
+	LiveChannel:            channelWebhookStates,
+	LiveAPIEvent:           channelWebhookStates,
+	StaticMultiviewChannel: channelWebhookStates,
+	StaticMultiviewEvent:   channelWebhookStates,
 	ScheduledOperation:     {"Accepted", "Ongoing", "Completed", "Errored"},
 }
 
-// SendsWebhook says whether MK.IO sends a webhook for the change from what is recorded (nil: nothing) to what was seen.
-// What is made Stopped did not stop, and what runs after an update did not start. Of channel instances it is
-// not documented what they are: here they are all resources of the Live API.
+// SendsWebhook says whether MK.IO documents a webhook for the change from the recorded state (nil: none) to the observed
+// one. It sends none for a resource that is created Stopped, and none for one that is Running after an update. It does not
+// document which resources channel instances are: here they are all resources of the Live API.
 func SendsWebhook(recorded *Fact, seen Observation) bool {
-	if !slices.ContainsFunc(told[seen.Key.Kind], func(s string) bool { return SameState(s, seen.State) }) {
+	if !slices.ContainsFunc(webhookStates[seen.Key.Kind], func(s string) bool { return SameState(s, seen.State) }) {
 		return false
 	}
 	if recorded == nil || SameState(recorded.State, StateDeleted) || compareIDs(recorded.Life, seen.Life) == otherLife {
@@ -158,11 +155,11 @@ func SendsWebhook(recorded *Fact, seen Observation) bool {
 // SameState compares two states without regard to case.
 func SameState(a, b string) bool { return strings.EqualFold(a, b) }
 
-// jobOrder is the usual order of a job's states; the last is shared by its three ends.
+// jobOrder is the usual order of a job's states; its three ends, which are not listed, share the position after it.
 var jobOrder = []string{"Queued", "Scheduled", "Processing", "Canceling"}
 
-// rank is the place of a job's state in its usual order; ok is false for other kinds and words.
-func rank(kind Kind, state string) (place int, ok bool) {
+// rank returns the position of a job's state in the usual order; ok is false for other kinds and states.
+func rank(kind Kind, state string) (position int, ok bool) {
 	if kind != Job {
 		return 0, false
 	}
@@ -174,13 +171,13 @@ func rank(kind Kind, state string) (place int, ok bool) {
 	return len(jobOrder), jobEnded(kind, state)
 }
 
-// OncePerLife says whether a resource reaches a state at most once in a life. Of the usual states of a job that is so.
+// OncePerLife says whether a resource reaches a state at most once in a life: only the usual states of a job.
 func OncePerLife(kind Kind, state string) bool {
 	_, usual := rank(kind, state)
 	return usual
 }
 
-// SortStates puts states into the order in which they usually follow each other, where the kind has one.
+// SortStates sorts states in their usual order, if the kind has one, and else by name.
 func SortStates(kind Kind, states []string) {
 	slices.SortFunc(states, func(a, b string) int {
 		before, _ := rank(kind, a)

@@ -63,7 +63,7 @@ func TestEveryListedStateHasAPhase(t *testing.T) {
 	}
 }
 
-func TestNewKeyRefusesWhatNamesNothing(t *testing.T) {
+func TestNewKeyRefusesInvalidNames(t *testing.T) {
 	tests := []struct {
 		kind    Kind
 		project string

@@ -14,9 +14,9 @@ type Reason string
 // The reasons.
 const (
 	ReasonLate         Reason = "late"         // older than the recorded state, and never recorded
-	ReasonConflict     Reason = "conflict"     // no evidence orders it and the recorded state
-	ReasonMalformed    Reason = "malformed"    // no JSON, or not of the shape of a delivery
-	ReasonUnrecognised Reason = "unrecognised" // of nothing the bridge knows
+	ReasonConflict     Reason = "conflict"     // no evidence orders observation and recorded state
+	ReasonMalformed    Reason = "malformed"    // no JSON, or not a delivery
+	ReasonUnrecognised Reason = "unrecognised" // of an unknown kind or project
 )
 
 // Reasons returns every reason.
@@ -24,20 +24,19 @@ func Reasons() []Reason {
 	return []Reason{ReasonLate, ReasonConflict, ReasonMalformed, ReasonUnrecognised}
 }
 
-// An Unapplied is an authenticated delivery that became no event. It is kept, so that nothing that
-// was acknowledged is lost.
+// An Unapplied is an authenticated delivery that became no event. It is stored, so that no acknowledged delivery is lost.
 type Unapplied struct {
 	Reason   Reason
-	Detail   string // what was wrong, or which evidence spoke against it
-	Key      *Key   // the resource; nil when the delivery names none
+	Detail   string // the error, or the reason of the verdict
+	Key      *Key   // the resource; nil if the delivery names none
 	Body     []byte // redacted where it parses
-	Digest   string // lower-case hex SHA-256 of the body as it came, by which repeats are known
-	Length   int    // bytes of the body as it came
+	Digest   string // lower-case hex SHA-256 of the body as received, which identifies duplicates
+	Length   int    // bytes of the body as received
 	Received time.Time
 }
 
-// Cut says whether the end of the body was not kept, for want of room. What is kept as it came has its digest; what
-// was redacted is JSON without blanks; a beginning is neither.
+// Cut says whether Body lacks its end, because of the payload limit. A body as received has its digest, and a redacted one
+// is compact JSON; a truncated one is neither.
 func (u Unapplied) Cut() bool {
 	digest := sha256.Sum256(u.Body)
 	if hex.EncodeToString(digest[:]) == u.Digest {

@@ -11,21 +11,21 @@ import (
 
 func TestCut(t *testing.T) {
 	for _, tt := range []struct {
-		name, came, kept string
-		want             bool
+		name, received, stored string
+		want                   bool
 	}{
-		{"as it came", "no JSON", "no JSON", false},
+		{"as received", "no JSON", "no JSON", false},
 		{"nothing", "", "", false},
 		{"redacted", `{ "key": "secret" }`, `{"key":"[redacted]"}`, false},
-		{"redacted, and longer than it came", `{"key":"x"}`, `{"key":"[redacted]"}`, false},
-		{"the beginning of what is no JSON", strings.Repeat("x", 100), strings.Repeat("x", 50), true},
-		{"the beginning of JSON", `{"a":"b"}`, `{"a":`, true},
-		{"the beginning of what was redacted", `{"key":"x"}`, `{"key":"[red`, true},
-		{"JSON, and what followed it is gone", `{"a":1}     {`, `{"a":1}   `, true},
-		{"all of it is gone", "x", "", true},
+		{"redacted, and longer than received", `{"key":"x"}`, `{"key":"[redacted]"}`, false},
+		{"cut, no JSON", strings.Repeat("x", 100), strings.Repeat("x", 50), true},
+		{"cut JSON", `{"a":"b"}`, `{"a":`, true},
+		{"redacted and cut", `{"key":"x"}`, `{"key":"[red`, true},
+		{"JSON, and the rest after it is cut", `{"a":1}     {`, `{"a":1}   `, true},
+		{"all of it is cut", "x", "", true},
 	} {
-		digest := sha256.Sum256([]byte(tt.came))
-		u := Unapplied{Body: []byte(tt.kept), Digest: hex.EncodeToString(digest[:]), Length: len(tt.came)}
+		digest := sha256.Sum256([]byte(tt.received))
+		u := Unapplied{Body: []byte(tt.stored), Digest: hex.EncodeToString(digest[:]), Length: len(tt.received)}
 		if got := u.Cut(); got != tt.want {
 			t.Errorf("%s: Cut is %t", tt.name, got)
 		}

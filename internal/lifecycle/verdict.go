@@ -1,17 +1,17 @@
 package lifecycle
 
-// An Outcome is what becomes of an observation.
+// An Outcome is the result of a decision on an observation.
 type Outcome uint8
 
 // The outcomes. The zero Outcome is none of them.
 const (
 	_        Outcome = iota
 	Changed          // it is the resource's next event
-	Reborn           // its name has another life: [Deletion] is the next event, then decide again
-	Repeat           // nothing: it is recorded
-	Flap             // nothing: the recorded state was left and reached again unseen
-	Late             // no event: it is older than the recorded state
-	Conflict         // no event: no evidence orders it and the recorded state
+	Reborn           // it is of another life: [Deletion] is the next event, then decide again
+	Repeat           // no event: a duplicate
+	Flap             // no event: the resource left the recorded state and returned to it, unobserved
+	Late             // no event: out of order or stale, older than the recorded state
+	Conflict         // no event: no evidence orders observation and recorded state
 )
 
 func (o Outcome) String() string {
@@ -37,11 +37,11 @@ type Verdict struct {
 	Outcome Outcome
 	Why     string
 
-	arrival Outcome // what a Conflict becomes in order of arrival
+	arrival Outcome // the outcome of a Conflict in order of arrival
 }
 
-// ByArrival is the verdict where MK.IO cannot be asked: of two facts that no evidence orders, the
-// one that arrived later is taken for the newer. Other verdicts stay as they are.
+// ByArrival is the verdict when the resource cannot be rechecked: of two facts that no evidence orders, the one that arrived
+// later counts as newer. Other verdicts stay as they are.
 func (v Verdict) ByArrival() Verdict {
 	if v.Outcome == Conflict {
 		v.Outcome = v.arrival
@@ -49,21 +49,20 @@ func (v Verdict) ByArrival() Verdict {
 	return v
 }
 
-// Following is the verdict on an observation right behind the end that it implied ([Deletion]): it follows the life that
-// it ended, whether or not that end has a time.
+// Following is the verdict on an observation right behind its implied [Deletion]: it follows the life that it ended, whether
+// or not the deletion has a time.
 func (v Verdict) Following() Verdict {
 	if v.Outcome == Conflict || v.Outcome == Late {
-		return changed("it follows the life that it ended")
+		return changed("follows the life that it ended")
 	}
 	return v
 }
 
-// News says whether the verdict asks for an event.
+// News says whether the verdict requires an event.
 func (v Verdict) News() bool { return v.Outcome == Changed || v.Outcome == Reborn }
 
-// MayBeRecorded says whether the resource's earlier events must be looked through before the verdict
-// holds: one of them may be this observation, told before a later state ([Fact.Tells]). What a poll
-// saw is not looked up: it is of the present, or dropped.
+// MayBeRecorded says whether the resource's former events must be searched before the verdict is final: one of them may
+// record this observation ([Fact.Records]). A poll needs no search: it observes the present, or is stale.
 func (v Verdict) MayBeRecorded(recorded *Fact, seen Observation) bool {
 	if recorded == nil || seen.Basis != nil {
 		return false
@@ -72,7 +71,7 @@ func (v Verdict) MayBeRecorded(recorded *Fact, seen Observation) bool {
 	case Late, Conflict, Reborn:
 		return true
 	case Changed:
-		// A retry may carry a new time. The states of a job do not come back, those of others do.
+		// A retry may have a new time. A job's states do not return, those of other kinds may.
 		before, ok1 := rank(seen.Key.Kind, recorded.State)
 		after, ok2 := rank(seen.Key.Kind, seen.State)
 		return !ok1 || !ok2 || before >= after

@@ -1,9 +1,10 @@
-// Package noanswer says why a request to JetStream got no answer. The client returns "no responders" or an exceeded
-// deadline, and the reason is elsewhere: a server answers a request that it forbids with nothing, and tells the connection;
-// one to which nobody listens, where JetStream is on, is one that this account is not given.
+// Package noanswer explains why a request to JetStream got no response. The client returns only "no responders" or an
+// exceeded deadline. A server does not respond to a forbidden request, but reports a permissions violation to the
+// connection. A request without responders, while JetStream is enabled, is to a part of its API that the account does not
+// import.
 //
-// An error of a write says less: where nobody answers, the stream may have no leader. So of writes only what is forbidden
-// is told apart ([Forbidden]).
+// A write without a response is less clear, because the stream may have no leader. So for writes only a permissions
+// violation is recognized ([Forbidden]).
 package noanswer
 
 import (
@@ -17,43 +18,43 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A Reason is why nobody answers.
+// A Reason says why there was no response.
 type Reason int
 
 // The reasons.
 const (
-	NotAllowed  Reason = iota // the user has no right to the subject
-	NotGiven                  // JetStream answers, and what was asked for is not exported to the account, or not imported
-	NoJetStream               // JetStream is off, not on for the account, or of another domain
+	NotAllowed  Reason = iota // the user has no permission for the subject
+	NotGiven                  // JetStream responds, but the requested subject is not exported to the account, or not imported
+	NoJetStream               // JetStream is disabled on the server or for the account, or has another domain
 )
 
-// An Error is for a request that nobody answered, where the reason is known.
+// An Error is the error of a request without a response, when the reason is known.
 type Error struct {
 	Reason Reason
-	Domain string // that was asked; "" is the server's own
-	said   error  // by the server or the client, of the reason
+	Domain string // of the request; "" is the server's own
+	cause  error  // from the server or the client: the reason
 	err    error  // of the request
 }
 
 func (e *Error) Error() string {
 	switch {
 	case e.Reason == NotAllowed:
-		return fmt.Sprintf("the NATS servers do not allow it: %v", e.said)
+		return fmt.Sprintf("NATS permissions do not allow the request: %v", e.cause)
 	case e.Reason == NotGiven:
-		return fmt.Sprintf("the NATS account of this user is not given that part of JetStream's API: %v", e.said)
+		return fmt.Sprintf("the NATS account of this user does not import the requested part of the JetStream API: %v", e.cause)
 	case e.Domain != "":
-		return fmt.Sprintf("no JetStream of domain %s answers: %v", e.Domain, e.said)
+		return fmt.Sprintf("no response from JetStream domain %s: %v", e.Domain, e.cause)
 	}
-	return fmt.Sprintf("no JetStream answers: %v", e.said)
+	return fmt.Sprintf("no response from JetStream: %v", e.cause)
 }
 
-func (e *Error) Unwrap() []error { return []error{e.said, e.err} }
+func (e *Error) Unwrap() []error { return []error{e.cause, e.err} }
 
-// askTime is how long JetStream is waited for, to find out whether it is there.
-const askTime = 3 * time.Second
+// checkTimeout limits the request that tests whether JetStream responds at all.
+const checkTimeout = 3 * time.Second
 
-// Why returns an [*Error] where it can say why a request got no answer, and else the error as it is. About is part of the
-// subject that was asked, such as the name of the stream; "" is any.
+// Explain returns an [*Error] if it finds why a request got no response, and else err unchanged. about is part of the
+// requested subject, such as the name of the stream; "" is any.
 func Why(ctx context.Context, js jetstream.JetStream, err error, about string) error {
 	if _, known := errors.AsType[*Error](err); known || err == nil {
 		return err
@@ -69,31 +70,31 @@ func Why(ctx context.Context, js jetstream.JetStream, err error, about string) e
 	case !errors.Is(err, nats.ErrNoResponders):
 		return err
 	}
-	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
+	checking, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
-	switch _, asked := js.AccountInfo(asking); {
-	case asked == nil:
+	switch _, infoErr := js.AccountInfo(checking); {
+	case infoErr == nil:
 		return &Error{NotGiven, domain, err, err}
-	case errors.Is(asked, jetstream.ErrJetStreamNotEnabled), errors.Is(asked, jetstream.ErrJetStreamNotEnabledForAccount):
+	case errors.Is(infoErr, jetstream.ErrJetStreamNotEnabled), errors.Is(infoErr, jetstream.ErrJetStreamNotEnabledForAccount):
 		return &Error{NoJetStream, domain, err, err}
 	}
 	return err
 }
 
-// Forbidden returns an [*Error] where a request or a write got no answer because the servers do not allow it, and else the
-// error as it is. About is part of the subject; "" is any.
+// Forbidden returns an [*Error] if a request or a write got no response because permissions do not allow it, and else err
+// unchanged. about is part of the subject; "" is any.
 func Forbidden(nc *nats.Conn, err error, about string) error {
-	if !unanswered(err) {
+	if !hasNoResponse(err) {
 		return err
 	}
-	if violation := nc.LastError(); concerns(violation, about) {
-		return &Error{Reason: NotAllowed, said: violation, err: err}
+	if violation := nc.LastError(); isDenied(violation, about) {
+		return &Error{Reason: NotAllowed, cause: violation, err: err}
 	}
 	return err
 }
 
-// unanswered says whether an error is that of a request without an answer.
-func unanswered(err error) bool {
+// hasNoResponse says whether an error is that of a request without a response.
+func hasNoResponse(err error) bool {
 	for _, e := range []error{
 		context.DeadlineExceeded, context.Canceled, nats.ErrTimeout, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, jetstream.ErrJetStreamNotEnabled,
 	} {
@@ -104,28 +105,28 @@ func unanswered(err error) bool {
 	return false
 }
 
-// concerns says whether an error of a connection is of a right to something. Who may not subscribe to their inbox gets no
-// answer to anything.
-func concerns(violation error, about string) bool {
+// isDenied says whether an error of a connection is a permissions violation for a subject. A user who may not subscribe to
+// their inbox gets no response to any request.
+func isDenied(violation error, about string) bool {
 	return errors.Is(violation, nats.ErrPermissionViolation) &&
 		(strings.Contains(violation.Error(), about) || strings.Contains(violation.Error(), "Subscription"))
 }
 
-// UntilForbidden returns a context that ends as soon as the servers say that they do not allow what a request is about. To
-// stop is to put back the connection's former error handler, which is called meanwhile as well: one caller at a time.
+// CancelWhenForbidden returns a context that ends as soon as the servers report a permissions violation for a request. It
+// replaces the connection's error handler, which is still called, and stop restores it: use it in one goroutine at a time.
 func UntilForbidden(ctx context.Context, nc *nats.Conn, about string) (until context.Context, stop func()) {
 	until, cancel := context.WithCancel(ctx)
-	former := nc.ErrorHandler()
+	previous := nc.ErrorHandler()
 	nc.SetErrorHandler(func(c *nats.Conn, s *nats.Subscription, err error) {
-		if former != nil {
-			former(c, s, err)
+		if previous != nil {
+			previous(c, s, err)
 		}
-		if concerns(err, about) {
+		if isDenied(err, about) {
 			cancel()
 		}
 	})
 	return until, func() {
-		nc.SetErrorHandler(former)
+		nc.SetErrorHandler(previous)
 		cancel()
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"mkio-bridge/internal/noanswer"
 )
 
-// user connects as the user of a server who may ask about one stream alone.
-func user(t *testing.T) jetstream.JetStream {
+// restrictedJetStream connects as a user who may read the info of one stream only.
+func restrictedJetStream(t *testing.T) jetstream.JetStream {
 	t.Helper()
 	url := brokertest.StartNATS(t, `authorization {users: [{user: me, password: me, permissions: {publish: {allow: ["$JS.API.INFO", "$JS.API.STREAM.INFO.MINE"]}}}]}`)
 	nc, err := nats.Connect(url, nats.UserInfo("me", "me"), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
@@ -29,13 +29,13 @@ func user(t *testing.T) jetstream.JetStream {
 	return js
 }
 
-// A request that the servers do not allow ends at once, and not with its deadline.
-func TestARequestThatIsNotAllowedEndsAtOnce(t *testing.T) {
-	js := user(t)
+// A forbidden request fails at once, and not at its deadline.
+func TestForbiddenRequestFailsAtOnce(t *testing.T) {
+	js := restrictedJetStream(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	asking, stop := noanswer.UntilForbidden(ctx, js.Conn(), "OTHER")
-	_, err := js.Stream(asking, "OTHER")
+	reqCtx, stop := noanswer.UntilForbidden(ctx, js.Conn(), "OTHER")
+	_, err := js.Stream(reqCtx, "OTHER")
 	stop()
 	if err == nil || ctx.Err() != nil {
 		t.Fatalf("%v, %v", err, ctx.Err())
@@ -46,11 +46,11 @@ func TestARequestThatIsNotAllowedEndsAtOnce(t *testing.T) {
 	}
 }
 
-// What was not allowed once is no reason for what comes later and is about something else, nor is it one for an answer.
-func TestOtherErrorsStayAsTheyAre(t *testing.T) {
-	js := user(t)
-	asking, stop := noanswer.UntilForbidden(t.Context(), js.Conn(), "OTHER")
-	_, _ = js.Stream(asking, "OTHER") // is not allowed
+// A former permissions violation does not explain a later error about another stream, nor an error with a response.
+func TestUnrelatedErrorsAreReturnedUnchanged(t *testing.T) {
+	js := restrictedJetStream(t)
+	reqCtx, stop := noanswer.UntilForbidden(t.Context(), js.Conn(), "OTHER")
+	_, _ = js.Stream(reqCtx, "OTHER") // forbidden
 	stop()
 	_, err := js.Stream(t.Context(), "MINE")
 	if !errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -58,7 +58,7 @@ func TestOtherErrorsStayAsTheyAre(t *testing.T) {
 	}
 	for _, err := range []error{err, context.DeadlineExceeded, nil} {
 		if why, ok := errors.AsType[*noanswer.Error](noanswer.Why(t.Context(), js, err, "MINE")); ok {
-			t.Errorf("%v is taken for %v", err, why)
+			t.Errorf("%v is explained as %v", err, why)
 		}
 	}
 }

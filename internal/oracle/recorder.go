@@ -1,5 +1,6 @@
-// Package oracle watches a simulated MK.IO and a bridge, and judges the bridge by what it saw: what was told and how
-// it was answered, what was true and when. The simulation is the truth; the log is the testimony.
+// Package oracle checks the log of a bridge against the simulated MK.IO that it ran with. A [Recorder] records the
+// deliveries and the bridge's responses (recorder.go); the simulation has the true states and their times. Its checks
+// (check.go) find events that contradict them, and exempt the events that the bridge had no evidence against (exemption.go).
 package oracle
 
 import (
@@ -18,81 +19,80 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A Witness is a transport of a simulated MK.IO's deliveries that remembers what was told, and how it was answered.
-// What was told and answered alike many times is remembered once.
+// A Recorder is an HTTP transport of a simulated MK.IO that records deliveries and responses. It records equal deliveries
+// with equal responses once.
 type Recorder struct {
-	// OtherClocks says that bridges may run on other clocks than the simulation: when they recorded an event proves
-	// nothing then.
+	// OtherClocks says that bridges may run on other clocks than the simulation: their recorded times are not checked then.
 	OtherClocks bool
 
-	to http.RoundTripper
+	next http.RoundTripper
 
-	mu      sync.Mutex
-	told    map[said]invariant.Delivered
-	answers map[int]int
-	excuses []Excuse
+	mu         sync.Mutex
+	delivered  map[deliveryKey]invariant.Delivered
+	statuses   map[int]int
+	exemptions []Excuse
 }
 
-// said is what two deliveries share that mean the same to the judge.
-type said struct {
+// A deliveryKey identifies equal deliveries with equal responses.
+type deliveryKey struct {
 	key                       lifecycle.Key
 	state, life, provisioning string
-	digest                    string // where the body itself was to be kept
+	digest                    string // only of a body that should be in MKIO_UNAPPLIED
 	status                    int
 }
 
-// New returns a recorder of what goes to another transport.
-func New(to http.RoundTripper) *Recorder {
-	return &Recorder{to: to, told: map[said]invariant.Delivered{}, answers: map[int]int{}}
+// New returns a recorder in front of another transport.
+func New(next http.RoundTripper) *Recorder {
+	return &Recorder{next: next, delivered: map[deliveryKey]invariant.Delivered{}, statuses: map[int]int{}}
 }
 
-// RoundTrip makes a delivery.
-func (w *Recorder) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip sends a delivery, and records it with its response.
+func (rec *Recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	answer, err := w.to.RoundTrip(r)
+	response, err := rec.next.RoundTrip(r)
 	o, decodeErr := mkio.Decoder{Resource: mkio.ResourceNone}.Decode(body, time.Now())
 	if err != nil || decodeErr != nil {
-		w.note(invariant.Delivered{Observation: o})
-		return answer, errors.Join(err, decodeErr)
+		rec.record(invariant.Delivered{Observation: o})
+		return response, errors.Join(err, decodeErr)
 	}
 	digest := sha256.Sum256(body)
-	w.note(invariant.Delivered{Observation: o, Digest: hex.EncodeToString(digest[:]), Status: answer.StatusCode})
-	return answer, nil
+	rec.record(invariant.Delivered{Observation: o, Digest: hex.EncodeToString(digest[:]), Status: response.StatusCode})
+	return response, nil
 }
 
-func (w *Recorder) note(t invariant.Delivered) {
+func (rec *Recorder) record(t invariant.Delivered) {
 	o := t.Observation
 	t.Observation = lifecycle.Observation{Key: o.Key, State: o.State, Life: o.Life, Provisioning: o.Provisioning}
-	as := said{o.Key, o.State, o.Life, o.Provisioning, "", t.Status}
+	key := deliveryKey{o.Key, o.State, o.Life, o.Provisioning, "", t.Status}
 	if t.Status == http.StatusAccepted || t.Status == http.StatusBadRequest {
-		as.digest = t.Digest
+		key.digest = t.Digest
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.answers[t.Status]++
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	rec.statuses[t.Status]++
 	if t.Status != 0 {
-		w.told[as] = t
+		rec.delivered[key] = t
 	}
 }
 
-// Answers counts the answers by status; 0 is for none.
-func (w *Recorder) Answers() map[int]int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return maps.Clone(w.answers)
+// Statuses returns the number of responses by status; 0: no response.
+func (rec *Recorder) Answers() map[int]int {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return maps.Clone(rec.statuses)
 }
 
-// Told returns what was told and answered, each fact and answer once.
-func (w *Recorder) Delivered() []invariant.Delivered {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	told := make([]invariant.Delivered, 0, len(w.told))
-	for _, t := range w.told {
-		told = append(told, t)
+// Delivered returns the recorded deliveries.
+func (rec *Recorder) Delivered() []invariant.Delivered {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	deliveries := make([]invariant.Delivered, 0, len(rec.delivered))
+	for _, t := range rec.delivered {
+		deliveries = append(deliveries, t)
 	}
-	return told
+	return deliveries
 }

@@ -17,9 +17,8 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A judge that finds nothing must prove that it can: the log has a job Processing that MK.IO never had, and lacks one
-// that it has.
-func TestTheWitnessFindsWhatWasNot(t *testing.T) {
+// Proves that the checks find violations: the log has a job that MK.IO never had, and lacks one that it has.
+func TestOracleFindsStatesThatNeverWere(t *testing.T) {
 	nc, js := brokertest.Start(t).Connect()
 	names := event.NewNames(event.DefaultPrefix)
 	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
@@ -48,9 +47,9 @@ func TestTheWitnessFindsWhatWasNot(t *testing.T) {
 	}
 }
 
-// A stale answer that became an event is convicted also where the state comes again later, and a Deleted that MK.IO did
-// not mean also where the resource was deleted afterwards.
-func TestTheWitnessFindsWhatCameTooEarly(t *testing.T) {
+// A stale response that became an event is a violation even if the state returns later, and so is a Deleted from an outage
+// even if the resource is deleted afterwards.
+func TestOracleFindsStatesRecordedTooEarly(t *testing.T) {
 	nc, js := brokertest.Start(t).Connect()
 	names := event.NewNames(event.DefaultPrefix)
 	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
@@ -85,15 +84,15 @@ func TestTheWitnessFindsWhatCameTooEarly(t *testing.T) {
 	if _, err := oracle.InTime(t.Context(), log, fake); err != nil {
 		t.Fatal(err)
 	}
-	record(live("round"), "Starting", time.Now().Add(time.Second)) // from a copy
-	record(live("deleted"), lifecycle.StateDeleted, time.Now())    // from an outage
+	record(live("round"), "Starting", time.Now().Add(time.Second)) // a cached response
+	record(live("deleted"), lifecycle.StateDeleted, time.Now())    // an outage
 	recorded := time.Now()
-	bridgetest.Eventually(t, "another millisecond", func() bool { return time.Since(recorded) > 2*time.Millisecond }) // events tell no less
+	bridgetest.Eventually(t, "another millisecond", func() bool { return time.Since(recorded) > 2*time.Millisecond }) // recorded times have milliseconds
 	fake.Move(live("round"), "Stopped")
 	fake.Move(live("round"), "Starting")
 	fake.Delete(live("deleted"))
 	if err := oracle.AsItWas(t.Context(), log, fake); err != nil {
-		t.Errorf("the order alone shows %v", err)
+		t.Errorf("CheckOrder: %v", err)
 	}
 	_, err := oracle.InTime(t.Context(), log, fake)
 	if err == nil || strings.Count(err.Error(), "I5: ") != 2 || !strings.Contains(err.Error(), "live-event harbor-live/round, event 4") || !strings.Contains(err.Error(), "live-event harbor-live/deleted, event 5") {

@@ -15,71 +15,73 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A resource whose last event has aged out of the log keeps its place in the state bucket, for a bridge that
-// remembers it, for one that starts anew and for one that never heard of it.
-func TestAResourceThatAgedOutGoesOn(t *testing.T) {
+// A resource whose last event has aged out of the log continues its chain from the state bucket: with a bridge that has the
+// event cached, with one that loads the cache, and with one that has an empty cache.
+func TestAgedOutResourceContinuesItsChain(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUpWith(t, streams.Config{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
 		a, b := f.publisher(false, nil), f.publisher(false, nil)
 		channel := key(t, lifecycle.LiveChannel, "news-247")
-		f.want(a, told(channel, "Running", 1), lifecycle.Changed)
+		f.want(a, delivery(channel, "Running", 1), lifecycle.Changed)
 		first, _ := a.Recorded(channel)
 
 		time.Sleep(2 * time.Hour)
 		if err := b.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		f.want(b, told(channel, "Running", 1), lifecycle.Repeat)
-		f.want(a, told(channel, "Running", 30), lifecycle.Flap)
-		f.want(f.publisher(false, nil), told(channel, "Running", 30), lifecycle.Flap)
-		f.told = nil // the log that held what was told is gone
+		f.want(b, delivery(channel, "Running", 1), lifecycle.Repeat)
+		f.want(a, delivery(channel, "Running", 30), lifecycle.Flap)
+		f.want(f.publisher(false, nil), delivery(channel, "Running", 30), lifecycle.Flap)
+		f.delivered = nil // their events have aged out
 		if states := f.states(); len(states) != 0 {
 			t.Fatalf("the log still holds %v", states)
 		}
 
-		f.want(b, told(channel, "Stopped", 60), lifecycle.Changed)
-		f.want(a, told(channel, "Running", 61), lifecycle.Changed)
+		f.want(b, delivery(channel, "Stopped", 60), lifecycle.Changed)
+		f.want(a, delivery(channel, "Running", 61), lifecycle.Changed)
 		f.wantStates("Stopped", "Running")
 		for e, err := range eventlog.New(f.js, names).Events(t.Context(), eventlog.Query{}) {
 			if err != nil {
 				t.Fatal(err)
 			}
 			if d := e.Event.Data; d.State == "Stopped" && (d.Transition != 2 || *d.PreviousState != "Running" || d.PreviousHash != first.Hash) {
-				t.Errorf("the chain does not go on: %+v", d)
+				t.Errorf("the chain is broken: %+v", d)
 			}
 		}
 	})
 }
 
-func TestFollowLearnsWhatOthersRecorded(t *testing.T) {
+func TestFollowCachesEventsOfOtherBridges(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUpWith(t, streams.Config{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
 		a, b := f.publisher(false, nil), f.publisher(false, nil)
 		channel := key(t, lifecycle.LiveChannel, "news-247")
 		follow(t, b)
-		f.want(a, told(channel, "Running", 1), lifecycle.Changed)
+		f.want(a, delivery(channel, "Running", 1), lifecycle.Changed)
 		time.Sleep(2 * time.Hour)
-		f.want(b, told(channel, "Running", 1), lifecycle.Repeat) // a spurious event, if b took it for new
-		f.told = nil
+		f.want(b, delivery(channel, "Running", 1), lifecycle.Repeat) // would be an invented event, if b had not cached the first
+		f.delivered = nil
 		if states := f.states(); len(states) != 0 {
 			t.Errorf("the log holds %v", states)
 		}
 	})
 }
 
-func TestLoadRemembersEveryResource(t *testing.T) {
+func TestLoadCachesEveryResource(t *testing.T) {
 	f := setUp(t)
 	a := f.publisher(false, nil)
 	for _, k := range []lifecycle.Key{
 		key(t, lifecycle.Asset, "a.b"), key(t, lifecycle.Job, "t", "n"), key(t, lifecycle.ScheduledOperation, "live-channel", "c", "o"),
 	} {
-		f.want(a, told(k, "Pending", 1), lifecycle.Changed)
-		f.want(a, told(k, "Deleting", 2), lifecycle.Changed)
+		f.want(a, delivery(k, "Pending", 1), lifecycle.Changed)
+		f.want(a, delivery(k, "Deleting", 2), lifecycle.Changed)
 	}
 	writes := 0
-	b := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream { return &counting{JetStream: js, writes: &writes} })
+	b := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream {
+		return &countingJetStream{JetStream: js, writes: &writes}
+	})
 	if err := b.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -87,17 +89,17 @@ func TestLoadRemembersEveryResource(t *testing.T) {
 		key(t, lifecycle.Asset, "a.b"), key(t, lifecycle.Job, "t", "n"), key(t, lifecycle.ScheduledOperation, "live-channel", "c", "o"),
 	} {
 		if got, _ := b.Recorded(k); got.Sequence != uint64(2*i+2) {
-			t.Errorf("%s: sequence %d is remembered, want %d", k, got.Sequence, 2*i+2)
+			t.Errorf("%s: cached sequence %d, want %d", k, got.Sequence, 2*i+2)
 		}
-		f.want(b, told(k, "Deleted", 3), lifecycle.Changed)
+		f.want(b, delivery(k, "Deleted", 3), lifecycle.Changed)
 	}
 	if writes != 3 {
-		t.Errorf("%d writes for three events: what is remembered saves the second", writes)
+		t.Errorf("%d writes for three events: a cached head saves the second write", writes)
 	}
 	f.states()
 }
 
-// follow keeps a publisher's memory true to the log until the test ends.
+// follow runs a publisher's Follow until the test ends.
 func follow(t *testing.T, p *publish.Publisher) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())

@@ -14,117 +14,118 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A committer puts messages into the log, each behind the sequence that it expects ([event.Message.Expect]).
+// A committer writes messages to the log, each with the sequence that it expects ([event.Message.Expect]).
 //
-// A log that syncs its disk once a message takes a few thousand messages a second, whoever sends them and however many
-// are in flight. Of an atomic batch it syncs the whole. So where batches are faster ([pace]), writes go in rounds: one
-// round is under way, and who comes meanwhile is of the next. A round of few goes one by one, a round of more as one
-// batch. Where they are not everybody writes at once, for a batch costs the server more than its messages. Nobody ever
-// waits for a round to fill.
+// A server that syncs its disk for each message takes a few thousand messages a second, however many are in flight. It
+// syncs an atomic batch once. So where batches are faster ([batchTuner]), writes are committed in groups: one group is in
+// flight, and writes that arrive meanwhile form the next. A small group is sent as single writes, a larger one as one batch.
+// Where batches are slower, every write is sent at once, because a batch costs the server more than its messages. No write
+// waits for a group to fill.
 //
-// The server refuses a batch as a whole, and does not say for which message. Its writes are then tried one by one:
-// nothing was stored, and a conflict is of one resource alone.
+// The server refuses a batch as a whole, and does not say because of which message. Nothing was stored then, and the writes
+// are sent one by one, so that a conflict fails only the write of its own resource.
 type committer struct {
-	js   jetstream.JetStream
-	nc   *nats.Conn
-	pace pace
+	js    jetstream.JetStream
+	nc    *nats.Conn
+	tuner batchTuner
 
-	mu      sync.Mutex // guards what follows
-	waiting []*waiter  // of the next round
-	rounds  bool       // they are made
+	mu      sync.Mutex      // guards the fields below
+	pending []*pendingWrite // the next group
+	running bool            // commitGroups runs
 }
 
-// A waiter is a write of a round, and where its end is told.
-type waiter struct {
-	ctx  context.Context
-	msg  *nats.Msg
-	done chan written // has room for one
+// A pendingWrite is a write that waits for its group to be committed.
+type pendingWrite struct {
+	ctx    context.Context
+	msg    *nats.Msg
+	result chan writeResult // buffered, because its caller may have left
 }
 
-// written is what became of a write.
-type written struct {
+// A writeResult is the sequence of a stored message, or the error of its write.
+type writeResult struct {
 	sequence uint64
 	err      error
 }
 
-// Bounds of a batch.
+// Limits of a batch.
 const (
-	leastBatch  = 16       // the messages that are worth its cost
-	mostBatch   = 256      // NATS takes 1000
-	mostInBatch = 64 << 10 // bytes of a message: what is larger gains little, and would need room for a batch's headers
+	minBatch          = 16       // messages; a smaller batch is slower than single writes
+	maxBatch          = 256      // messages; NATS allows 1000
+	maxBatchedMessage = 64 << 10 // bytes; a larger message gains little, and might exceed the payload limit with the batch headers
 )
 
-// send returns the sequence of a message when JetStream has acknowledged it; then it has done with the message. Two
-// writes of one resource must not be in flight at once.
+// send writes a message and returns its sequence when JetStream has acknowledged it. Without an error the message is no
+// longer in use. Two writes of one resource must not be in flight at once.
 func (c *committer) send(ctx context.Context, msg *nats.Msg) (sequence uint64, err error) {
-	timed, batch := c.pace.begin(time.Now())
-	if batch && msg.Size() <= mostInBatch {
-		sequence, err = c.join(ctx, msg)
+	timed, batch := c.tuner.begin(time.Now())
+	if batch && msg.Size() <= maxBatchedMessage {
+		sequence, err = c.enqueue(ctx, msg)
 	} else {
-		sequence, err = c.one(ctx, msg)
+		sequence, err = c.publish(ctx, msg)
 	}
-	c.pace.end(timed, time.Now(), err == nil)
+	c.tuner.end(timed, time.Now(), err == nil)
 	return sequence, err
 }
 
-// join makes a write with the next round.
-func (c *committer) join(ctx context.Context, msg *nats.Msg) (uint64, error) {
-	me := &waiter{ctx, msg, make(chan written, 1)}
+// enqueue adds a write to the next group and waits for its result.
+func (c *committer) enqueue(ctx context.Context, msg *nats.Msg) (uint64, error) {
+	write := &pendingWrite{ctx, msg, make(chan writeResult, 1)}
 	c.mu.Lock()
-	c.waiting = append(c.waiting, me)
-	if !c.rounds {
-		c.rounds = true
-		go c.run() // until nobody waits: it ends before the last of those who wait for it
+	c.pending = append(c.pending, write)
+	if !c.running {
+		c.running = true
+		go c.commitGroups() // ends when no write is pending
 	}
 	c.mu.Unlock()
 	select {
-	case end := <-me.done:
-		return end.sequence, end.err
+	case result := <-write.result:
+		return result.sequence, result.err
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
 }
 
-// run makes rounds while somebody waits.
-func (c *committer) run() {
-	for round := c.next(); len(round) > 0; round = c.next() {
-		if len(round) < leastBatch {
-			c.oneByOne(round)
+// commitGroups commits group after group while writes are pending.
+func (c *committer) commitGroups() {
+	for group := c.nextGroup(); len(group) > 0; group = c.nextGroup() {
+		if len(group) < minBatch {
+			c.commitEach(group)
 		} else {
-			c.batch(round)
+			c.commitBatch(group)
 		}
 	}
 }
 
-// next takes the writes of a round, but those that nobody waits for any longer. Where there are none, rounds end.
-func (c *committer) next() []*waiter {
+// nextGroup removes the next group from the pending writes, without the writes whose caller has left. It clears running if
+// none is left.
+func (c *committer) nextGroup() []*pendingWrite {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var round []*waiter
-	for len(c.waiting) > 0 && len(round) < mostBatch {
-		if w := c.waiting[0]; w.ctx.Err() == nil {
-			round = append(round, w)
+	var group []*pendingWrite
+	for len(c.pending) > 0 && len(group) < maxBatch {
+		if w := c.pending[0]; w.ctx.Err() == nil {
+			group = append(group, w)
 		}
-		c.waiting = c.waiting[1:]
+		c.pending = c.pending[1:]
 	}
-	c.rounds = len(round) > 0
-	return round
+	c.running = len(group) > 0
+	return group
 }
 
-// oneByOne makes a round of single writes, which are on their way together.
-func (c *committer) oneByOne(round []*waiter) {
-	var group sync.WaitGroup
-	for _, w := range round {
-		group.Go(func() {
-			sequence, err := c.one(w.ctx, w.msg)
-			w.done <- written{sequence, err}
+// commitEach sends the writes of a group as single messages, all in flight at once.
+func (c *committer) commitEach(group []*pendingWrite) {
+	var wg sync.WaitGroup
+	for _, w := range group {
+		wg.Go(func() {
+			sequence, err := c.publish(w.ctx, w.msg)
+			w.result <- writeResult{sequence, err}
 		})
 	}
-	group.Wait()
+	wg.Wait()
 }
 
-// one makes a single write.
-func (c *committer) one(ctx context.Context, msg *nats.Msg) (uint64, error) {
+// publish sends a single write.
+func (c *committer) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	ack, err := c.js.PublishMsg(ctx, msg)
 	if err != nil {
 		return 0, err
@@ -132,24 +133,24 @@ func (c *committer) one(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	return ack.Sequence, nil
 }
 
-// batch makes a round of one atomic batch. Where bridges are told the same at the same time, most batches may be refused:
-// then they are slower, and the pace has it.
-func (c *committer) batch(round []*waiter) {
+// commitBatch sends the writes of a group as one atomic batch. Where several bridges receive the same deliveries at the same
+// time, most batches may be refused: they are slower then, and the tuner stops batching.
+func (c *committer) commitBatch(group []*pendingWrite) {
 	ctx, cancel := context.WithTimeout(context.Background(), ackWait)
 	defer cancel()
-	last, err := c.sendBatch(ctx, round)
-	if _, answered := errors.AsType[*jetstream.APIError](err); answered || errors.Is(err, nats.ErrMaxPayload) {
-		for _, w := range round {
+	last, err := c.sendBatch(ctx, group)
+	if _, responded := errors.AsType[*jetstream.APIError](err); responded || errors.Is(err, nats.ErrMaxPayload) {
+		for _, w := range group {
 			for _, name := range []string{batchID, batchSequence, batchCommit} {
 				w.msg.Header.Del(name)
 			}
 		}
-		c.oneByOne(round)
+		c.commitEach(group)
 		return
 	}
-	for _, w := range slices.Backward(round) {
-		w.done <- written{last, err}
-		last-- // they follow each other in the log
+	for _, w := range slices.Backward(group) {
+		w.result <- writeResult{last, err}
+		last-- // the messages of a batch have consecutive sequences
 	}
 }
 
@@ -160,24 +161,24 @@ const (
 	batchCommit   = "Nats-Batch-Commit"
 )
 
-// sendBatch sends the writes of a round, and returns the sequence of the last when the server has stored all of them. An
-// [*jetstream.APIError] says that it has stored none, and so does [nats.ErrMaxPayload]: where a message is too large with
-// the headers of a batch, the last is not sent.
-func (c *committer) sendBatch(ctx context.Context, round []*waiter) (last uint64, err error) {
-	id := rand.Text() // it is stored with the messages, and must not tell what else this process names
-	for i, w := range round {
+// sendBatch sends the writes of a group, and returns the sequence of the last when the server has stored all of them. With
+// an [*jetstream.APIError] the server has stored none. Neither has it with [nats.ErrMaxPayload]: a message is too large with
+// the headers of a batch, so the last message, which commits the batch, was not sent.
+func (c *committer) sendBatch(ctx context.Context, group []*pendingWrite) (last uint64, err error) {
+	id := rand.Text() // stored with the messages; random, so that it cannot reveal other identifiers of this process
+	for i, w := range group {
 		h := w.msg.Header
 		h.Set(batchID, id)
 		h.Set(batchSequence, strconv.Itoa(i+1))
-		if i < len(round)-1 {
+		if i < len(group)-1 {
 			if err := c.nc.PublishMsg(w.msg); err != nil {
 				return 0, err
 			}
 		}
 	}
-	end := round[len(round)-1].msg
-	end.Header.Set(batchCommit, "1")
-	reply, err := c.nc.RequestMsgWithContext(ctx, end)
+	final := group[len(group)-1].msg
+	final.Header.Set(batchCommit, "1")
+	reply, err := c.nc.RequestMsgWithContext(ctx, final)
 	if err != nil {
 		return 0, err
 	}
@@ -191,7 +192,7 @@ func (c *committer) sendBatch(ctx context.Context, round []*waiter) (last uint64
 		return 0, jetstream.ErrInvalidJSAck
 	case ack.Error != nil:
 		return 0, ack.Error
-	case ack.Count != len(round):
+	case ack.Count != len(group):
 		return 0, jetstream.ErrInvalidJSAck
 	}
 	return ack.Sequence, nil

@@ -18,7 +18,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// bridges returns the publishers of so many bridges on one new log.
+// bridges returns the publishers of count bridges on one new log.
 func bridges(t *testing.T, count int) []*Publisher {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
@@ -34,16 +34,16 @@ func bridges(t *testing.T, count int) []*Publisher {
 	return all
 }
 
-// slowed returns a publisher that takes its log for one that syncs each message, and the log.
-func slowed(t *testing.T) (*Publisher, jetstream.JetStream) {
+// batchingPublisher returns a publisher whose current mode is batches, and its JetStream.
+func batchingPublisher(t *testing.T) (*Publisher, jetstream.JetStream) {
 	t.Helper()
 	p := bridges(t, 1)[0]
-	p.committer.pace.batching = true
+	p.committer.tuner.batching = true
 	return p, p.js
 }
 
-// finished is a delivery that says that a job has finished.
-func finished(name string) lifecycle.Observation {
+// finishedJob is a delivery for a finished job.
+func finishedJob(name string) lifecycle.Observation {
 	key, _ := lifecycle.NewKey(lifecycle.Job, "p", "t", name)
 	at := time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)
 	return lifecycle.Observation{
@@ -52,21 +52,21 @@ func finished(name string) lifecycle.Observation {
 	}
 }
 
-// observeAll tells of many jobs at once, and returns what became of each.
+// observeAll observes count finished jobs at once, and returns the error of each.
 func observeAll(p *Publisher, count int) []error {
 	errs := make([]error, count)
 	var group sync.WaitGroup
 	for i := range count {
 		group.Go(func() {
-			_, errs[i] = p.Observe(context.Background(), finished(fmt.Sprint("job-", i)))
+			_, errs[i] = p.Observe(context.Background(), finishedJob(fmt.Sprint("job-", i)))
 		})
 	}
 	group.Wait()
 	return errs
 }
 
-// stored returns how many messages the log has, and how many of them came in a batch.
-func storedIn(t *testing.T, js jetstream.JetStream, p *Publisher) (all, batched int) {
+// storedEvents returns how many messages the log has, and how many of them came in a batch.
+func storedEvents(t *testing.T, js jetstream.JetStream, p *Publisher) (all, batched int) {
 	t.Helper()
 	stream, err := js.Stream(t.Context(), p.names.EventStream())
 	if err != nil {
@@ -83,28 +83,28 @@ func storedIn(t *testing.T, js jetstream.JetStream, p *Publisher) (all, batched 
 		}
 		at := p.heads.get(event.ResourceOf(m.Subject[len(p.names.Prefix())+1:]))
 		if at.fact == nil || at.fact.Sequence != sequence {
-			t.Errorf("event %d of %s is remembered as %+v", sequence, m.Subject, at.fact)
+			t.Errorf("event %d of %s is cached as %+v", sequence, m.Subject, at.fact)
 		}
 	}
 	return all, batched
 }
 
-func TestWritesGoInBatchesWhereEachIsSynced(t *testing.T) {
-	p, js := slowed(t)
+func TestWritesAreBatchedWhereEachIsSynced(t *testing.T) {
+	p, js := batchingPublisher(t)
 	for i, err := range observeAll(p, 300) {
 		if err != nil {
 			t.Errorf("job %d: %v", i, err)
 		}
 	}
-	if all, batched := storedIn(t, js, p); all != 300 || batched < 200 {
+	if all, batched := storedEvents(t, js, p); all != 300 || batched < 200 {
 		t.Errorf("%d events, %d of them in batches", all, batched)
 	}
 }
 
-func TestAConflictInABatchHarmsNoNeighbour(t *testing.T) {
-	p, js := slowed(t)
+func TestConflictInABatchAffectsOneWrite(t *testing.T) {
+	p, js := batchingPublisher(t)
 	other := New(p.nc, js, Config{Names: p.names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)})
-	if _, err := other.Observe(t.Context(), finished("job-7")); err != nil { // p knows nothing of it
+	if _, err := other.Observe(t.Context(), finishedJob("job-7")); err != nil { // not in p's cache
 		t.Fatal(err)
 	}
 	for i, err := range observeAll(p, 100) {
@@ -112,14 +112,14 @@ func TestAConflictInABatchHarmsNoNeighbour(t *testing.T) {
 			t.Errorf("job %d: %v", i, err)
 		}
 	}
-	if all, _ := storedIn(t, js, p); all != 100 {
-		t.Errorf("%d events, want one of each job", all)
+	if all, _ := storedEvents(t, js, p); all != 100 {
+		t.Errorf("%d events, want one for each job", all)
 	}
 }
 
-// TestAServerThatTakesNoBatches has the log refuse them: what was sent is written one by one.
-func TestAServerThatTakesNoBatches(t *testing.T) {
-	p, js := slowed(t)
+// Where the log refuses batches, the writes are sent one by one.
+func TestServerWithoutAtomicBatches(t *testing.T) {
+	p, js := batchingPublisher(t)
 	stream, err := js.Stream(t.Context(), p.names.EventStream())
 	if err != nil {
 		t.Fatal(err)
@@ -134,22 +134,21 @@ func TestAServerThatTakesNoBatches(t *testing.T) {
 			t.Errorf("job %d: %v", i, err)
 		}
 	}
-	if all, batched := storedIn(t, js, p); all != 100 || batched != 0 {
+	if all, batched := storedEvents(t, js, p); all != 100 || batched != 0 {
 		t.Errorf("%d events, %d of them in batches", all, batched)
 	}
 }
 
-// TestALostAnswerOfABatch takes the answer away: everybody is told that nothing is promised, and who tells again finds
-// that it is stored.
-func TestALostAnswerOfABatch(t *testing.T) {
-	p, js := slowed(t)
-	round := roundOf(t, p, 20)
+// When the ack of a batch is lost, observing the same again finds every event stored.
+func TestLostAckOfABatch(t *testing.T) {
+	p, js := batchingPublisher(t)
+	round := groupOf(t, p, 20)
 	gone, cancel := context.WithCancel(t.Context())
-	cancel() // so that the last is not sent
+	cancel() // so that the last message is not sent
 	if _, err := p.committer.sendBatch(gone, round); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	if err := p.nc.PublishMsg(round[len(round)-1].msg); err != nil { // nobody waits for the answer
+	if err := p.nc.PublishMsg(round[len(round)-1].msg); err != nil { // the ack is not received
 		t.Fatal(err)
 	}
 	for i, err := range observeAll(p, len(round)) {
@@ -157,26 +156,26 @@ func TestALostAnswerOfABatch(t *testing.T) {
 			t.Errorf("job %d: %v", i, err)
 		}
 	}
-	if all, batched := storedIn(t, js, p); all != len(round) || batched != len(round) {
+	if all, batched := storedEvents(t, js, p); all != len(round) || batched != len(round) {
 		t.Errorf("%d events, want %d; %d are of the batch", all, len(round), batched)
 	}
 }
 
-// TestWhoLeavesIsNotWaitedFor has somebody leave before its round: the others' writes are made.
-func TestWhoLeavesIsNotWaitedFor(t *testing.T) {
+// Writes whose caller has left are removed from the group; the others stay.
+func TestCanceledWritesLeaveTheGroup(t *testing.T) {
 	var c committer
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	stays := &waiter{ctx: t.Context()}
-	c.waiting = []*waiter{{ctx: gone}, stays, {ctx: gone}}
-	if round := c.next(); len(round) != 1 || round[0] != stays || len(c.waiting) != 0 {
-		t.Errorf("the round is %v, and %v wait still", round, c.waiting)
+	stays := &pendingWrite{ctx: t.Context()}
+	c.pending = []*pendingWrite{{ctx: gone}, stays, {ctx: gone}}
+	if round := c.nextGroup(); len(round) != 1 || round[0] != stays || len(c.pending) != 0 {
+		t.Errorf("the group is %v, still pending: %v", round, c.pending)
 	}
 }
 
-// TestLargeWritesHoldNobodyUp has large writes on their way all the time: each is answered when the next has come.
-func TestLargeWritesHoldNobodyUp(t *testing.T) {
-	p, _ := slowed(t)
+// TestLargeWritesDoNotBlockBatches always has a large write in flight: each is acknowledged when the next has arrived.
+func TestLargeWritesDoNotBlockBatches(t *testing.T) {
+	p, _ := batchingPublisher(t)
 	var last *nats.Msg
 	many := make(chan struct{})
 	came := 0
@@ -196,30 +195,29 @@ func TestLargeWritesHoldNobodyUp(t *testing.T) {
 	for range 2 {
 		writers.Go(func() {
 			for ctx.Err() == nil {
-				_, _ = p.committer.send(ctx, &nats.Msg{Subject: "large", Data: make([]byte, mostInBatch+1)})
+				_, _ = p.committer.send(ctx, &nats.Msg{Subject: "large", Data: make([]byte, maxBatchedMessage+1)})
 			}
 		})
 	}
 	<-many
-	if _, err := p.Observe(t.Context(), finished("job-1")); err != nil {
+	if _, err := p.Observe(t.Context(), finishedJob("job-1")); err != nil {
 		t.Error(err)
 	}
 	stop()
 	writers.Wait()
 }
 
-// TestAMessageWithoutRoomForABatchsHeaders takes as much as NATS takes in one message: it goes alone, and harms no
-// neighbour.
-func TestAMessageWithoutRoomForABatchsHeaders(t *testing.T) {
+// A message at the payload limit has no space for the headers of a batch: it is sent alone, and no other write fails.
+func TestMessageTooLargeWithBatchHeaders(t *testing.T) {
 	for _, large := range []int{0, 7, 19} {
-		p, js := slowed(t)
-		round := roundOf(t, p, 20)
+		p, js := batchingPublisher(t)
+		round := groupOf(t, p, 20)
 		msg := round[large].msg
-		room := int(p.nc.MaxPayload()) - (&nats.Msg{Header: msg.Header, Data: msg.Data}).Size()
-		msg.Data = append(msg.Data, make([]byte, room)...)
-		p.committer.batch(round)
+		padding := int(p.nc.MaxPayload()) - (&nats.Msg{Header: msg.Header, Data: msg.Data}).Size()
+		msg.Data = append(msg.Data, make([]byte, padding)...)
+		p.committer.commitBatch(round)
 		for i, w := range round {
-			if end := <-w.done; end.err != nil {
+			if end := <-w.result; end.err != nil {
 				t.Errorf("message %d is large, message %d: %v", large, i, end.err)
 			}
 		}
@@ -233,12 +231,12 @@ func TestAMessageWithoutRoomForABatchsHeaders(t *testing.T) {
 	}
 }
 
-// roundOf makes a round of the ends of many jobs.
-func roundOf(t *testing.T, p *Publisher, count int) []*waiter {
+// groupOf returns a group of writes of finished jobs.
+func groupOf(t *testing.T, p *Publisher, count int) []*pendingWrite {
 	t.Helper()
-	round := make([]*waiter, count)
+	round := make([]*pendingWrite, count)
 	for i := range round {
-		o := finished(fmt.Sprint("job-", i))
+		o := finishedJob(fmt.Sprint("job-", i))
 		encoder := event.Encoder{Names: p.names, BaseURL: p.baseURL, MaxPayload: 1 << 20}
 		var m event.Message
 		if err := encoder.Encode(&m, o, nil, time.Now()); err != nil {
@@ -246,7 +244,7 @@ func roundOf(t *testing.T, p *Publisher, count int) []*waiter {
 		}
 		m.Expect(p.names.EventStream(), p.names.Filter(p.names.Resource(o.Key)), 0)
 		msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload}
-		round[i] = &waiter{t.Context(), msg, make(chan written, 1)}
+		round[i] = &pendingWrite{t.Context(), msg, make(chan writeResult, 1)}
 	}
 	return round
 }

@@ -7,29 +7,30 @@ import (
 	"time"
 )
 
-// Patience with the tail of the log.
+// Times of the check whether the tail of the log has stalled.
 const (
-	newsWait = 5 * time.Second // that it may be behind the log's end without a new event
-	newsLook = time.Second     // between two looks
+	behindTimeout       = 5 * time.Second // without a new event, while the log has more
+	behindCheckInterval = time.Second
 )
 
-// errBehind is for a tail that gets no events though the log has them: its consumer was changed, paused or lost.
-var errBehind = errors.New("the log has events that its tail does not get: its consumer may have been changed or paused")
+// errBehind is the error of a tail that receives no events though the log has more: its consumer was changed, paused or
+// lost.
+var errBehind = errors.New("tail of the log stalled though the log has more events: its consumer may have been changed or paused")
 
-// noteEnd notes that the log has an event at a sequence.
-func (f *follower) noteEnd(sequence uint64) {
+// advanceLogEnd raises the known end of the log to a sequence.
+func (f *follower) advanceLogEnd(sequence uint64) {
 	for {
-		end := f.end.Load()
-		if end >= sequence || f.end.CompareAndSwap(end, sequence) {
+		known := f.logEnd.Load()
+		if known >= sequence || f.logEnd.CompareAndSwap(known, sequence) {
 			return
 		}
 	}
 }
 
-// watchTail ends a tail that stays behind the log's end without news. What was written here tells where the end is, and
-// so do the surveys of the streams, for what other bridges wrote.
+// watchTail cancels a tail that stays behind the log's end without a new event. The end is known from this bridge's own
+// writes and, for those of other bridges, from the surveys of the streams.
 func (f *follower) watchTail(ctx context.Context, end context.CancelCauseFunc) {
-	ticker := time.NewTicker(newsLook)
+	ticker := time.NewTicker(behindCheckInterval)
 	defer ticker.Stop()
 	seen, since := f.loaded.Load(), time.Now()
 	for {
@@ -38,14 +39,14 @@ func (f *follower) watchTail(ctx context.Context, end context.CancelCauseFunc) {
 			return
 		case <-ticker.C:
 		}
-		last := f.end.Load()
+		last := f.logEnd.Load()
 		if now := f.loaded.Load(); now != seen || now >= last || !f.nc.IsConnected() {
 			seen, since = now, time.Now()
 			continue
 		}
-		if time.Since(since) >= newsWait {
-			f.tails.Inc()
-			end(fmt.Errorf("%w: they end at %d, it is at %d", errBehind, last, seen))
+		if time.Since(since) >= behindTimeout {
+			f.tailsBehind.Inc()
+			end(fmt.Errorf("%w: log ends at %d, tail is at %d", errBehind, last, seen))
 			return
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"mkio-bridge/internal/publish"
 )
 
-// deafen gives every consumer of the log a filter that matches nothing.
-func (f *fixture) deafen() {
+// breakConsumers gives every consumer of the log a filter that matches nothing.
+func (f *fixture) breakConsumers() {
 	f.t.Helper()
 	log, err := f.js.Stream(f.t.Context(), names.EventStream())
 	if err != nil {
@@ -37,9 +37,9 @@ func (f *fixture) deafen() {
 	}
 }
 
-// A tail whose consumer somebody changed gets nothing any more, and nothing fails: that is noticed within seconds, by its
-// own writes or by those of others, and repaired.
-func TestATailThatGetsNothingIsRepaired(t *testing.T) {
+// A tail whose consumer somebody changed receives no more events, without an error. The bridge detects that within seconds,
+// by its own writes or those of others, and recreates the consumer.
+func TestStalledTailIsRecreated(t *testing.T) {
 	for _, own := range []bool{true, false} {
 		t.Run(fmt.Sprintf("own events %t", own), func(t *testing.T) {
 			defer brokertest.HoldClock()()
@@ -55,35 +55,35 @@ func TestATailThatGetsNothingIsRepaired(t *testing.T) {
 				if own {
 					writer = p
 				}
-				heard := make(chan string, 10)
+				received := make(chan string, 10)
 				ctx, stop := context.WithCancel(t.Context())
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
-					p.Follow(ctx, func(resource string, _ lifecycle.Fact) { heard <- resource })
+					p.Follow(ctx, func(resource string, _ lifecycle.Fact) { received <- resource })
 				}()
 				defer func() { stop(); <-done }()
-				f.want(writer, told(key(t, lifecycle.Job, "t", "before"), "Queued", 1), lifecycle.Changed)
-				<-heard
-				f.deafen()
-				f.want(writer, told(key(t, lifecycle.Job, "t", "behind"), "Queued", 1), lifecycle.Changed)
+				f.want(writer, delivery(key(t, lifecycle.Job, "t", "before"), "Queued", 1), lifecycle.Changed)
+				<-received
+				f.breakConsumers()
+				f.want(writer, delivery(key(t, lifecycle.Job, "t", "behind"), "Queued", 1), lifecycle.Changed)
 				select {
-				case resource := <-heard:
+				case resource := <-received:
 					if !strings.HasSuffix(resource, ".behind") {
-						t.Errorf("heard of %s", resource)
+						t.Errorf("received %s", resource)
 					}
 				case <-time.After(20 * time.Second):
-					t.Fatal("the event was not heard of for 20 seconds")
+					t.Fatal("the event was not received within 20 seconds")
 				}
 				if n := gauge(t, p, "mkio_bridge_tail_behind_total"); n != 1 {
-					t.Errorf("it was noticed %v times", n)
+					t.Errorf("%v stalls were counted", n)
 				}
 				if !lines.Contains("its consumer may have been changed") {
-					t.Error("nothing is logged")
+					t.Error("the stall is not logged")
 				}
 				time.Sleep(10 * time.Minute)
 				if n := gauge(t, p, "mkio_bridge_tail_behind_total"); n != 1 {
-					t.Errorf("a tail at the log's end was repaired: %v", n)
+					t.Errorf("a tail at the log's end was recreated: %v", n)
 				}
 			})
 		})

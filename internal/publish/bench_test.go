@@ -14,8 +14,8 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// BenchmarkObserve writes first events of jobs, on a server that syncs each message and on one that does not, with so many
-// deliveries at a time. Of two bridges both are given each delivery, as by two webhook rules.
+// BenchmarkObserve writes first events of jobs, on a server that syncs each message and on one that does not, with several
+// deliveries at a time. With two bridges both receive each delivery, as with two webhook rules.
 func BenchmarkObserve(b *testing.B) {
 	for _, sync := range []string{"each", "interval"} {
 		for _, bridges := range []int{1, 2} {
@@ -28,7 +28,7 @@ func BenchmarkObserve(b *testing.B) {
 	}
 }
 
-// publishers returns those of so many bridges on one new server.
+// publishers returns the publishers of count bridges on one new server.
 func publishers(b *testing.B, syncAlways bool, count int) []*publish.Publisher {
 	b.Helper()
 	server, err := broker.Start(broker.EmbeddedConfig{StoreDir: b.TempDir(), SyncAlways: syncAlways, SyncInterval: 2 * time.Minute, Log: slog.New(slog.DiscardHandler)})
@@ -68,7 +68,7 @@ func benchmarkObserve(b *testing.B, bridges []*publish.Publisher, writers int) {
 	for range writers {
 		group.Go(func() {
 			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
-				o := told(key(b, lifecycle.Job, "t", fmt.Sprint("job-", i)), "Finished", 1)
+				o := delivery(key(b, lifecycle.Job, "t", fmt.Sprint("job-", i)), "Finished", 1)
 				var both sync.WaitGroup
 				for _, p := range bridges {
 					both.Go(func() {

@@ -19,14 +19,14 @@ import (
 	"mkio-bridge/internal/publish"
 )
 
-// mute is a JetStream that answers no write while it is silent.
-type mute struct {
+// silentJetStream is a JetStream that answers no write while it is silent.
+type silentJetStream struct {
 	jetstream.JetStream
 	silent atomic.Bool
-	writes atomic.Int64 // that got no answer
+	writes atomic.Int64 // unanswered
 }
 
-func (m *mute) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+func (m *silentJetStream) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	if m.silent.Load() {
 		m.writes.Add(1)
 		<-ctx.Done()
@@ -35,26 +35,29 @@ func (m *mute) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstream.
 	return m.JetStream.PublishMsg(ctx, msg, opts...)
 }
 
-func (m *mute) Publish(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+func (m *silentJetStream) Publish(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	return m.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, opts...)
 }
 
-func (m *mute) wrap(js jetstream.JetStream) jetstream.JetStream { m.JetStream = js; return m }
+func (m *silentJetStream) wrap(js jetstream.JetStream) jetstream.JetStream {
+	m.JetStream = js
+	return m
+}
 
-// Only those who come before it is known wait for a JetStream that says nothing; who waits behind them for a turn
-// leaves with them, and all goes on by itself, also when nobody delivers.
-func TestASilentJetStreamIsWaitedForOnce(t *testing.T) {
+// Only the first writers wait for a JetStream that does not answer. Callers that wait for the same resource's lock are
+// refused with them. The breaker closes by itself, also without deliveries.
+func TestBreakerOpensOnASilentJetStream(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
-		var js mute
+		var js silentJetStream
 		p := f.publisher(false, js.wrap)
 		if err := p.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		follow(t, p)
 		job := key(t, lifecycle.Job, "t", "n")
-		f.want(p, told(job, "Queued", 1), lifecycle.Changed)
+		f.want(p, delivery(job, "Queued", 1), lifecycle.Changed)
 		js.silent.Store(true)
 
 		began := time.Now()
@@ -67,16 +70,16 @@ func TestASilentJetStreamIsWaitedForOnce(t *testing.T) {
 			}
 		}
 		var wg sync.WaitGroup
-		for range 50 { // one writes, the others wait for their turn
-			wg.Go(func() { refusedWithin(4*time.Second, told(job, "Processing", 2)) })
+		for range 50 { // one writes, the others wait for the lock
+			wg.Go(func() { refusedWithin(4*time.Second, delivery(job, "Processing", 2)) })
 		}
 		wg.Wait()
 		if err := p.Trouble(); err == nil || !strings.Contains(err.Error(), "since ") || !strings.Contains(err.Error(), "publish to mkio.job") {
-			t.Errorf("the trouble is %v", err)
+			t.Errorf("the store error is %v", err)
 		}
 		began = time.Now()
 		for i := range 1000 {
-			refusedWithin(0, told(key(t, lifecycle.Job, "t", fmt.Sprint(i)), "Queued", 1))
+			refusedWithin(0, delivery(key(t, lifecycle.Job, "t", fmt.Sprint(i)), "Queued", 1))
 		}
 		if err := p.StoreUnapplied(t.Context(), unapplied("one")); !errors.Is(err, publish.ErrUnavailable) || time.Since(began) > 0 {
 			t.Errorf("StoreUnapplied: %v after %s", err, time.Since(began))
@@ -85,7 +88,7 @@ func TestASilentJetStreamIsWaitedForOnce(t *testing.T) {
 			t.Error("ready while nothing can be stored")
 		}
 		if n := js.writes.Load(); n > 10 {
-			t.Errorf("%d writes were made in vain", n)
+			t.Errorf("%d writes were not answered", n)
 		}
 
 		js.silent.Store(false)
@@ -93,25 +96,25 @@ func TestASilentJetStreamIsWaitedForOnce(t *testing.T) {
 		if err := p.Ready(t.Context()); err != nil {
 			t.Errorf("not ready again: %v", err)
 		}
-		f.want(p, told(job, "Processing", 3), lifecycle.Changed)
+		f.want(p, delivery(job, "Processing", 3), lifecycle.Changed)
 		f.wantStates("Queued", "Processing")
 	})
 }
 
-// Where a probe succeeds and writes fail all the same, what is let through becomes less and less.
-func TestAGateThatShutsAgainStaysShutLonger(t *testing.T) {
+// Where probes succeed but writes of events fail, the breaker closes less and less often.
+func TestBreakerBacksOffWhenWritesKeepFailing(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		var writes atomic.Int64
-		p := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream { return &deaf{js, &writes} })
+		p := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream { return &silentLog{js, &writes} })
 		if err := p.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		follow(t, p)
 		for minute := range 600 {
-			if _, err := f.observe(p, told(key(t, lifecycle.Job, "t", "n"), "Queued", minute)); err == nil {
-				t.Fatal("it was stored")
+			if _, err := f.observe(p, delivery(key(t, lifecycle.Job, "t", "n"), "Queued", minute)); err == nil {
+				t.Fatal("the event was stored")
 			}
 			time.Sleep(time.Second)
 		}
@@ -121,13 +124,13 @@ func TestAGateThatShutsAgainStaysShutLonger(t *testing.T) {
 	})
 }
 
-// deaf is a JetStream that answers writes of events alone with nothing.
-type deaf struct {
+// silentLog is a JetStream that does not answer writes of events.
+type silentLog struct {
 	jetstream.JetStream
 	writes *atomic.Int64
 }
 
-func (d *deaf) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+func (d *silentLog) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	if strings.HasPrefix(msg.Subject, "mkio.job.") {
 		d.writes.Add(1)
 		<-ctx.Done()
@@ -136,34 +139,34 @@ func (d *deaf) PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstream.
 	return d.JetStream.PublishMsg(ctx, msg, opts...)
 }
 
-// What is wrong with one event, or with what becomes none, holds up no other.
-func TestOneResourcesTroubleShutsNothing(t *testing.T) {
+// Errors that concern one event only do not open the breaker.
+func TestErrorsOfOneEventDoNotOpenTheBreaker(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream {
-		return &spoiled{JetStream: js, instead: nats.ErrMaxPayload}
+		return &faultyJetStream{JetStream: js, instead: nats.ErrMaxPayload}
 	})
 	if _, err := f.js.Publish(t.Context(), "mkio.job.aurora-vod.t.foreign.queued", []byte("hello")); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"large", "foreign"} {
-		if _, err := f.observe(p, told(key(t, lifecycle.Job, "t", name), "Processing", 1)); name == "foreign" && err == nil {
+		if _, err := f.observe(p, delivery(key(t, lifecycle.Job, "t", name), "Processing", 1)); name == "foreign" && err == nil {
 			t.Errorf("%s was stored", name)
 		}
 		if err := p.Trouble(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	gone, leave := context.WithCancel(t.Context())
-	leave()
-	_, _ = p.Observe(gone, told(key(t, lifecycle.Job, "t", "nobody-waits"), "Processing", 1))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _ = p.Observe(gone, delivery(key(t, lifecycle.Job, "t", "nobody-waits"), "Processing", 1))
 	if err := p.Trouble(); err != nil {
-		t.Errorf("somebody left: %v", err)
+		t.Errorf("after a canceled write: %v", err)
 	}
-	f.told = nil
-	f.want(p, told(key(t, lifecycle.Job, "t", "well"), "Processing", 1), lifecycle.Changed)
+	f.delivered = nil
+	f.want(p, delivery(key(t, lifecycle.Job, "t", "well"), "Processing", 1), lifecycle.Changed)
 }
 
-func TestAFullStreamOfWhatBecameNoEventIsNoReasonNotToBeReady(t *testing.T) {
+func TestReadyWhileUnappliedIsFull(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	stream, err := f.js.Stream(t.Context(), names.UnappliedStream())
@@ -176,10 +179,10 @@ func TestAFullStreamOfWhatBecameNoEventIsNoReasonNotToBeReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := p.StoreUnapplied(t.Context(), unapplied(strings.Repeat("x", 2<<10))); !errors.Is(err, publish.ErrUnavailable) || !strings.Contains(err.Error(), "purge") {
-		t.Errorf("kept without room: %v", err)
+		t.Errorf("stored in a full stream: %v", err)
 	}
 	if err := p.Ready(t.Context()); err != nil {
 		t.Errorf("not ready: %v", err)
 	}
-	f.want(p, told(key(t, lifecycle.Job, "t", "n"), "Queued", 1), lifecycle.Changed)
+	f.want(p, delivery(key(t, lifecycle.Job, "t", "n"), "Queued", 1), lifecycle.Changed)
 }

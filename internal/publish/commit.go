@@ -18,10 +18,10 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	ctx, span := p.tracer.Produce(ctx, "publish")
 	var id string
 	defer func() { endPublish(span, p.names.EventStream(), id, o, stored, err) }()
-	// The payload limit is asked for each time: another server of a cluster may have another.
+	// The payload limit is read for each event: after a reconnect, another server of the cluster may have another.
 	encoder := event.Encoder{Names: p.names, BaseURL: p.baseURL, MaxPayload: int(p.nc.MaxPayload())}
-	if made := p.follower.made.Load(); made != 0 {
-		encoder.Log = time.Unix(0, made)
+	if created := p.follower.logCreated.Load(); created != 0 {
+		encoder.Log = time.Unix(0, created)
 	}
 	encoder.Origin, encoder.Span = event.Trace(tracing.Origin(ctx)), event.Trace(tracing.Here(ctx))
 	m := messages.Get().(*event.Message)
@@ -31,33 +31,33 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	m.Expect(p.names.EventStream(), p.names.Filter(resource), at.expect)
 	publishing, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
-	asked := time.Now()
-	// THE COMMIT POINT. Before the acknowledgement nothing is promised: MK.IO delivers again, or the next poll shows the same.
-	// After it the event is stored: a crash here loses only our answer and the cached head, and the same observation is then
-	// a duplicate.
+	sent := time.Now()
+	// THE COMMIT POINT. Before the acknowledgement nothing is promised: MK.IO delivers again, or the next poll observes the
+	// same. After it the event is stored: a crash here loses only our response and the cached head, and the same observation is
+	// then a duplicate.
 	sequence, err := p.committer.send(publishing, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload})
 	if err != nil {
-		p.metrics.unacked(o, err)
-		return head{}, troubleOf(ctx, fmt.Errorf("publish to %s: %w", m.Subject, err))
+		p.metrics.countFailed(o, err)
+		return head{}, asStoreError(ctx, fmt.Errorf("publish to %s: %w", m.Subject, err))
 	}
-	p.watchdog.logBreaker.worked()
-	p.follower.noteEnd(sequence)
-	p.metrics.acked(o, asked)
+	p.watchdog.logBreaker.acknowledged()
+	p.follower.advanceLogEnd(sequence)
+	p.metrics.countStored(o, sent)
 	id = m.ID
 	fact := m.Fact // a copy: the message is reused
 	fact.Sequence = sequence
 	recycle(m)
 	stored = head{fact: &fact, expect: sequence}
 	p.heads.put(resource, stored)
-	p.reader.recent.put(earlier{resource, fact, at.expect})
+	p.reader.recent.put(loggedEvent{resource, fact, at.expect})
 	return stored, nil
 }
 
-// messages is a pool of acknowledged messages, which nobody reads any longer: their buffers can be reused.
+// messages is a pool of acknowledged messages whose buffers can be reused.
 var messages = sync.Pool{New: func() any { return new(event.Message) }}
 
-// maxReused is the largest payload buffer, in bytes, that goes back to the pool. A buffer that has grown does not shrink: in
-// time each would have the size of the largest record there was.
+// maxReused is the largest payload buffer, in bytes, that goes back to the pool. A grown buffer does not shrink: in
+// time each would have the size of the largest record.
 const maxReused = 64 << 10
 
 // recycle returns a message to the pool.

@@ -6,27 +6,27 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// polledOn is an observation of a poll that rests on a sequence.
-func polledOn(k lifecycle.Key, state string, minute int, basis uint64) lifecycle.Observation {
-	o := told(k, state, minute)
+// polledWithBasis is an observation of a poll that was compared with the event at a sequence.
+func polledWithBasis(k lifecycle.Key, state string, minute int, basis uint64) lifecycle.Observation {
+	o := delivery(k, state, minute)
 	o.Via, o.Delivery, o.Basis = lifecycle.Poll, nil, &basis
 	return o
 }
 
-// A comparison is the decision of [publish.Publisher.Observe] on the cached head, and asks the log nothing.
-func TestAComparisonUsesTheCacheAlone(t *testing.T) {
+// Compare decides like [publish.Publisher.Observe], by the cached head and without the log.
+func TestCompareUsesTheCacheOnly(t *testing.T) {
 	f := setUp(t)
 	p, another := f.publisher(false, nil), f.publisher(false, nil)
 	channel, fresh := key(t, lifecycle.LiveChannel, "c"), key(t, lifecycle.Asset, "a")
-	f.want(p, told(channel, "Running", 5), lifecycle.Changed)
-	f.want(p, told(channel, "Running", 7), lifecycle.Flap) // what is older than this is stale
-	f.want(another, told(fresh, "Ready", 1), lifecycle.Changed)
+	f.want(p, delivery(channel, "Running", 5), lifecycle.Changed)
+	f.want(p, delivery(channel, "Running", 7), lifecycle.Flap) // an older observation is out of order now
+	f.want(another, delivery(fresh, "Ready", 1), lifecycle.Changed)
 	for _, stream := range []string{names.EventStream(), names.StateStream()} {
 		if err := f.js.DeleteStream(t.Context(), stream); err != nil {
 			t.Fatal(err)
 		}
 	}
-	other := polledOn(channel, "Stopped", 9, 1)
+	other := polledWithBasis(channel, "Stopped", 9, 1)
 	other.Life = "life-2"
 	for _, tt := range []struct {
 		name    string
@@ -34,13 +34,13 @@ func TestAComparisonUsesTheCacheAlone(t *testing.T) {
 		want    lifecycle.Outcome
 		current bool
 	}{
-		{"no head in the cache", polledOn(fresh, "Ready", 1, 0), lifecycle.Changed, true},
-		{"no head in the cache, and one is expected", polledOn(fresh, "Ready", 1, 3), lifecycle.Changed, false},
-		{"the recorded state", polledOn(channel, "Running", 5, 1), lifecycle.Repeat, true},
-		{"newer", polledOn(channel, "Stopped", 8, 1), lifecycle.Changed, true},
-		{"older than the recorded state was confirmed", polledOn(channel, "Stopped", 6, 1), lifecycle.Late, true},
+		{"no head in the cache", polledWithBasis(fresh, "Ready", 1, 0), lifecycle.Changed, true},
+		{"no head in the cache, and one is expected", polledWithBasis(fresh, "Ready", 1, 3), lifecycle.Changed, false},
+		{"the recorded state", polledWithBasis(channel, "Running", 5, 1), lifecycle.Repeat, true},
+		{"newer", polledWithBasis(channel, "Stopped", 8, 1), lifecycle.Changed, true},
+		{"older than the recorded state was confirmed", polledWithBasis(channel, "Stopped", 6, 1), lifecycle.Late, true},
 		{"another life", other, lifecycle.Reborn, true},
-		{"a head was recorded since the request", polledOn(channel, "Stopped", 8, 0), lifecycle.Late, false},
+		{"a head was recorded since the request", polledWithBasis(channel, "Stopped", 8, 0), lifecycle.Late, false},
 	} {
 		verdict, current := p.Compare(names.Resource(tt.seen.Key), tt.seen)
 		if verdict.Outcome != tt.want || current != tt.current {

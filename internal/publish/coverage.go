@@ -11,8 +11,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// StoreCoverage stores a record of what was compared with MK.IO. Nothing rests on it but what an audit can prove: one that is not
-// kept proves nothing.
+// StoreCoverage stores a record of what was compared with MK.IO. Only audits read it: a record that is not stored leaves a
+// gap in what an audit can verify.
 func (p *Publisher) StoreCoverage(ctx context.Context, c event.Coverage) error {
 	payload, err := c.Encode()
 	if err != nil {
@@ -24,27 +24,27 @@ func (p *Publisher) StoreCoverage(ctx context.Context, c event.Coverage) error {
 	publishing, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	if _, err := p.js.PublishMsg(publishing, msg, jetstream.WithExpectStream(p.names.AuditStream()), jetstream.WithRetryAttempts(0)); err != nil {
-		rouse(p.watchdog.wake) // the stream may be gone
-		return fmt.Errorf("keep a record on %s: %w", msg.Subject, err)
+		signal(p.watchdog.wake) // the stream may be gone
+		return fmt.Errorf("store coverage on %s: %w", msg.Subject, err)
 	}
 	return nil
 }
 
-// LastCoverage returns the last record of a kind of a project; false where there is none.
+// LastCoverage returns the last coverage record of a project and kind; false where there is none.
 func (p *Publisher) LastCoverage(ctx context.Context, project string, kind lifecycle.Kind) (event.Coverage, bool, error) {
-	looking, cancel := context.WithTimeout(ctx, readWait)
+	reading, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()
 	subject := p.names.AuditSubject(project, kind)
-	m, err := p.reader.get(looking, p.names.AuditStream(), map[string]any{"last_by_subj": subject})
+	m, err := p.reader.get(reading, p.names.AuditStream(), map[string]any{"last_by_subj": subject})
 	if err != nil {
-		return event.Coverage{}, false, fmt.Errorf("read the last record on %s: %w", subject, err)
+		return event.Coverage{}, false, fmt.Errorf("read the last coverage on %s: %w", subject, err)
 	}
 	if m == nil {
 		return event.Coverage{}, false, nil
 	}
 	c, err := event.DecodeCoverage(m.Data)
 	if err != nil {
-		return c, false, nil // what is no record proves nothing
+		return c, false, nil // a foreign message is no record
 	}
 	return c, true, nil
 }

@@ -17,8 +17,8 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// damaged fills a store with events, stops its server, has the log's last block spoilt and
-// some files of it taken away, and opens the store again.
+// damaged fills a store with events, stops its server, damages the log's last block, removes files of the log, and opens the
+// store again.
 func damaged(t *testing.T, events int, spoil func(block []byte) []byte, without ...string) *fixture {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,7 +30,7 @@ func damaged(t *testing.T, events int, spoil func(block []byte) []byte, without 
 	}
 	p := f.publisher(false, nil)
 	for n := range events {
-		f.want(p, told(key(t, lifecycle.Job, "t", fmt.Sprint(n)), "Queued", 1), lifecycle.Changed)
+		f.want(p, delivery(key(t, lifecycle.Job, "t", fmt.Sprint(n)), "Queued", 1), lifecycle.Changed)
 	}
 	if err := p.Load(t.Context()); err != nil { // waits for the server to fill the bucket
 		t.Fatal(err)
@@ -58,28 +58,28 @@ func damaged(t *testing.T, events int, spoil func(block []byte) []byte, without 
 	return f
 }
 
-// What was written to the end of a block when the machine stopped is passed over, and nothing before it is lost.
-func TestATornRecordLosesNothing(t *testing.T) {
+// A record that was partly written when the machine stopped is skipped, and no event before it is lost.
+func TestTornRecordLosesNoEvent(t *testing.T) {
 	f := damaged(t, 20, func(block []byte) []byte { return append(block, block[:150]...) })
 	p := f.publisher(false, nil)
 	if err := p.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := p.Count(lifecycle.Job, "aurora-vod"); n != 20 {
-		t.Errorf("%d of 20 resources are known", n)
+		t.Errorf("%d of 20 resources are cached", n)
 	}
-	f.want(p, told(key(t, lifecycle.Job, "t", "0"), "Finished", 2), lifecycle.Changed)
+	f.want(p, delivery(key(t, lifecycle.Job, "t", "0"), "Finished", 2), lifecycle.Changed)
 	if states := f.states(); len(states) != 21 {
 		t.Errorf("the log holds %d events", len(states))
 	}
 }
 
-// cut takes the last third of a block.
+// cut removes the last third of a block.
 func cut(block []byte) []byte { return block[:len(block)-len(block)/3] }
 
-// A log that has lost its end, and does not know it, is behind the state bucket: nothing is written before an operator
-// has decided.
-func TestALogThatLostItsEndIsExplained(t *testing.T) {
+// A log that has lost its end without the server's knowledge is behind the state bucket: no event is written until an
+// operator has decided.
+func TestLogThatLostItsEndIsReported(t *testing.T) {
 	f := damaged(t, 20, cut, "index.db")
 	p := f.publisher(false, nil)
 	err := p.Load(t.Context())
@@ -90,18 +90,18 @@ func TestALogThatLostItsEndIsExplained(t *testing.T) {
 	}
 	f.notReady(p, "lost its end")
 	f.delete(names.StateStream())
-	f.remake()
+	f.recreate()
 	if err := p.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	q := f.publisher(false, nil)
 	f.ready(q)
-	f.want(q, told(key(t, lifecycle.Job, "t", "19"), "Queued", 1), lifecycle.Changed)
+	f.want(q, delivery(key(t, lifecycle.Job, "t", "19"), "Queued", 1), lifecycle.Changed)
 }
 
-// Where the log knows that it lacks events, that is told. What comes is stored, behind what the state bucket has of
-// them.
-func TestAHoleInTheLogIsTold(t *testing.T) {
+// A gap in the log that the server knows is logged and counted. New events are stored behind the last events in the state
+// bucket.
+func TestGapInTheLogIsReported(t *testing.T) {
 	f := damaged(t, 20, cut)
 	var lines bridgetest.Buffer
 	nc, js := f.server.Connect()
@@ -110,15 +110,15 @@ func TestAHoleInTheLogIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !lines.Contains("its store was damaged") {
-		t.Error("the bridge does not tell")
+		t.Error("the gap is not logged")
 	}
 	if missing := gauge(t, p, "mkio_bridge_log_missing_events"); missing < 1 || missing > 19 {
 		t.Errorf("%v events are missing", missing)
 	}
-	for _, p := range []*publish.Publisher{p, f.publisher(false, nil)} { // one that remembers, and one that does not
+	for _, p := range []*publish.Publisher{p, f.publisher(false, nil)} { // with a filled and with an empty cache
 		f.ready(p)
 		for _, name := range []string{"0", "19"} {
-			if v, err := p.Observe(t.Context(), told(key(t, lifecycle.Job, "t", name), "Queued", 1)); err != nil || v.News() {
+			if v, err := p.Observe(t.Context(), delivery(key(t, lifecycle.Job, "t", name), "Queued", 1)); err != nil || v.News() {
 				t.Errorf("%s: %s, %v", name, v.Outcome, err)
 			}
 		}
@@ -126,7 +126,7 @@ func TestAHoleInTheLogIsTold(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if v, err := p.Observe(t.Context(), told(key(t, lifecycle.Job, "t", "19"), "Finished", 2)); err != nil || !v.News() {
+	if v, err := p.Observe(t.Context(), delivery(key(t, lifecycle.Job, "t", "19"), "Finished", 2)); err != nil || !v.News() {
 		t.Errorf("%s, %v", v.Outcome, err)
 	}
 	if fact, _ := p.Recorded(key(t, lifecycle.Job, "t", "19")); fact.Transition != 2 {
@@ -134,11 +134,11 @@ func TestAHoleInTheLogIsTold(t *testing.T) {
 	}
 }
 
-// A bucket that is filled again from a log that lost its end is waited for no longer than it takes.
-func TestABucketIsFilledFromALogWithoutAnEnd(t *testing.T) {
+// A state bucket that is filled again from a log that lost its end counts as complete at the log's last event.
+func TestStateBucketFillsFromALogThatLostItsEnd(t *testing.T) {
 	f := damaged(t, 20, cut)
 	f.delete(names.StateStream())
-	f.remake()
+	f.recreate()
 	p := f.publisher(false, nil)
 	if err := p.Load(t.Context()); err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ func TestABucketIsFilledFromALogWithoutAnEnd(t *testing.T) {
 	}
 }
 
-// gauge is the value of a metric, also of a counter.
+// gauge returns the value of a gauge or counter.
 func gauge(t *testing.T, p *publish.Publisher, name string) float64 {
 	t.Helper()
 	metrics := prometheus.NewRegistry()
@@ -163,6 +163,6 @@ func gauge(t *testing.T, p *publish.Publisher, name string) float64 {
 			return m.GetGauge().GetValue() + m.GetCounter().GetValue()
 		}
 	}
-	t.Errorf("there is no metric %s", name)
+	t.Errorf("no metric %s", name)
 	return 0
 }

@@ -20,82 +20,83 @@ import (
 	"mkio-bridge/internal/tail"
 )
 
-// A follower keeps the cache of heads true to the log, whoever writes it: it fills the cache from the state bucket (Load),
-// then reads the tail of the log (Follow), and notices when the log is another one than was read, or has lost its end.
+// A follower keeps the cache of heads in step with the log, whichever bridge writes it. It fills the cache from the state
+// bucket (Load), then reads the tail of the log (Follow), and detects when the log was replaced by another, or has lost its
+// end.
 //
-// What it knows of the log itself is atomic, each by itself: the surveys of the streams and each observation ask and note it
-// beside the tail.
+// Its atomic fields are independent of each other: the surveys of the streams and the observations read and set them while
+// the tail is read.
 type follower struct {
-	nc     *nats.Conn
-	js     jetstream.JetStream
-	log    *slog.Logger
-	names  event.Names
-	reader *reader
-	heads  *heads
-	tails  prometheus.Counter // of those that stayed behind
+	nc          *nats.Conn
+	js          jetstream.JetStream
+	log         *slog.Logger
+	names       event.Names
+	reader      *reader
+	heads       *heads
+	tailsBehind prometheus.Counter // of stalled tails
 
-	loaded  atomic.Uint64                           // the sequence of the log up to which the cache is true
-	end     atomic.Uint64                           // the highest sequence that the log was seen to have
-	behind  atomic.Bool                             // the state bucket had not caught up with the log when it was read
-	made    atomic.Int64                            // when the log that is remembered was made; 0: none is
-	missing atomic.Int64                            // events in the middle of the log that it has no more
-	trims   atomic.Bool                             // the log has forgotten something, or may
-	reading atomic.Pointer[context.CancelCauseFunc] // ends the tail, so that all is read again
+	loaded     atomic.Uint64                           // the sequence of the log up to which the cache is filled
+	logEnd     atomic.Uint64                           // the highest sequence that the log is known to have
+	bucketLags atomic.Bool                             // the state bucket lagged behind the log when it was last read
+	logCreated atomic.Int64                            // when the cached log was created, in Unix nanoseconds; 0: no log is cached
+	missing    atomic.Int64                            // events missing in the middle of the log
+	mayTrim    atomic.Bool                             // the log has a limit, or lacks events: a resource's events may be gone
+	cancelTail atomic.Pointer[context.CancelCauseFunc] // cancels the tail, so that the cache is loaded again
 }
 
 func newFollower(nc *nats.Conn, js jetstream.JetStream, names event.Names, log *slog.Logger, r *reader, h *heads, tails prometheus.Counter) *follower {
-	f := &follower{nc: nc, js: js, log: log, names: names, reader: r, heads: h, tails: tails}
-	f.trims.Store(true) // until the log was seen to keep everything
+	f := &follower{nc: nc, js: js, log: log, names: names, reader: r, heads: h, tailsBehind: tails}
+	f.mayTrim.Store(true) // until the log's configuration is known
 	return f
 }
 
-// OnEvent is called with each event that follows those that were loaded, whichever bridge wrote it, in the order of the log.
+// OnEvent is called with each event behind the loaded ones, whichever bridge wrote it, in log order.
 type OnEvent func(resource string, fact lifecycle.Fact)
 
-// followRetry is the pause before a tail that broke is taken up again.
+// followRetry is the pause before a broken tail is read again.
 const followRetry = time.Second
 
-// follow keeps the cache true to the log until the context ends. When the tail breaks, it logs why, loads the cache again,
-// calls wake and goes on. A tail that fell behind gets one new consumer at the same sequence (repaired) before that.
-func (f *follower) follow(ctx context.Context, told OnEvent, wake func()) {
+// follow keeps the cache in step with the log until the context ends. When the tail breaks, it logs why, loads the cache
+// again, calls wake and continues. A stalled tail first gets one new consumer at the same sequence (repaired).
+func (f *follower) follow(ctx context.Context, onEvent OnEvent, wake func()) {
 	for repaired := uint64(math.MaxUint64); ctx.Err() == nil; {
-		err := f.readTail(ctx, told)
+		err := f.readTail(ctx, onEvent)
 		if ctx.Err() != nil {
 			return
 		}
-		f.log.Warn("the log cannot be followed; it is tried again", "stream", f.names.EventStream(), "error", err)
+		f.log.Warn("tail of the log broke; retrying", "stream", f.names.EventStream(), "error", err)
 		if seen := f.loaded.Load(); errors.Is(err, errBehind) && seen != repaired {
 			repaired = seen
-			continue // another consumer gets what this one did not; where it does not, all is read again
+			continue // if a new consumer stalls at the same sequence as well, the cache is loaded again
 		}
-		for level := slog.LevelWarn; ; level = slog.LevelDebug { // it is said once
-			if !errors.Is(err, errRemade) && pause.For(ctx, followRetry) != nil {
+		for level := slog.LevelWarn; ; level = slog.LevelDebug { // warns once
+			if !errors.Is(err, errLogReplaced) && pause.For(ctx, followRetry) != nil {
 				return
 			}
 			if err = f.load(ctx); err == nil {
 				break
 			}
-			f.log.Log(ctx, level, "the state of known resources could not be read again; it is tried again", "error", err)
+			f.log.Log(ctx, level, "reload of the cache failed; retrying", "error", err)
 		}
 		wake()
 	}
 }
 
-// errSkipped is for events that left the log before they were seen here.
-var errSkipped = errors.New("events have aged out unseen")
+// errTrimmedUnseen is the error of a tail whose next events left the log before they were read.
+var errTrimmedUnseen = errors.New("events aged out of the log before they were read")
 
-// readAgain has the tail end, and everything read again.
-func (f *follower) readAgain() {
-	if end := f.reading.Load(); end != nil {
-		(*end)(errRemade)
+// reload cancels the tail, so that follow loads the cache again.
+func (f *follower) reload() {
+	if end := f.cancelTail.Load(); end != nil {
+		(*end)(errLogReplaced)
 	}
 }
 
-// readTail caches each event behind what was loaded, and calls told with it, until the tail breaks.
-func (f *follower) readTail(ctx context.Context, told OnEvent) error {
+// readTail caches each event behind the loaded ones, and calls onEvent with it, until the tail breaks.
+func (f *follower) readTail(ctx context.Context, onEvent OnEvent) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	f.reading.Store(&end)
+	f.cancelTail.Store(&end)
 	seen := f.loaded.Load()
 	consumer, err := f.js.OrderedConsumer(ctx, f.names.EventStream(), tail.Ordered(jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: seen + 1, HeadersOnly: true,
@@ -128,22 +129,22 @@ func (f *follower) readTail(ctx context.Context, told OnEvent) error {
 		}
 		sequence := meta.Sequence.Stream
 		if sequence != seen+1 {
-			return fmt.Errorf("%w: %d to %d", errSkipped, seen+1, sequence-1)
+			return fmt.Errorf("%w: %d to %d", errTrimmedUnseen, seen+1, sequence-1)
 		}
 		seen = sequence
 		f.loaded.Store(seen)
-		e, own := f.reader.recent.get(sequence) // most are: they need no reading
+		e, own := f.reader.recent.get(sequence) // most events are this bridge's own, and need no decoding
 		if own = own && e.fact.Hash == msg.Headers().Get(event.HeaderHash); !own {
-			e, err = earlierOf(event.ResourceOf(msg.Subject()[prefix:]), msg.Headers(), sequence)
+			e, err = loggedEventOf(event.ResourceOf(msg.Subject()[prefix:]), msg.Headers(), sequence)
 		}
 		if err != nil {
-			f.log.Warn("an entry of the log is no event of the bridge and is passed over", "subject", msg.Subject(), "error", err)
+			f.log.Warn("message skipped: not an event of the bridge", "subject", msg.Subject(), "error", err)
 			continue
 		}
-		f.heads.learn(e.resource, head{fact: &e.fact, expect: sequence}) // our own too: all may have been forgotten meanwhile
+		f.heads.putIfNewer(e.resource, head{fact: &e.fact, expect: sequence}) // own events too: the cache may have been reset meanwhile
 		if !own {
 			f.reader.recent.put(e)
 		}
-		told(e.resource, e.fact)
+		onEvent(e.resource, e.fact)
 	}
 }

@@ -12,19 +12,19 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A server that opens the state bucket before the log fills it ten seconds later. A bridge was not there until then,
-// though the log itself could tell it what the bucket could not.
-func TestABucketThatLagsHoldsUpNothing(t *testing.T) {
+// A server that opens the state bucket before the log fills it ten seconds later. A bridge does not wait for that: it reads
+// the missing events from the log.
+func TestLoadDoesNotWaitForALaggingStateBucket(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		f := setUp(t)
 		writer := f.publisher(false, nil)
 		job := key(t, lifecycle.Job, "ladder", "ep-1")
-		f.want(writer, told(job, "Processing", 1), lifecycle.Changed)
+		f.want(writer, delivery(job, "Processing", 1), lifecycle.Changed)
 		if err := f.js.DeleteStream(t.Context(), names.StateStream()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: names.StateStream()}); err != nil { // nobody fills it
+		if _, err := f.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: names.StateStream()}); err != nil { // the server does not fill it
 			t.Fatal(err)
 		}
 		p := f.publisher(false, nil)

@@ -7,10 +7,10 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// Heads is what others may ask of the cache of recorded states: the last event of every resource, as far as it is known here.
+// Heads is the read side of the cache of recorded states: the last event of every resource, as far as cached.
 type Heads struct{ *heads }
 
-// Recorded returns a resource's last event as far as it is known here.
+// Recorded returns a resource's cached last event.
 func (h Heads) Recorded(key lifecycle.Key) (lifecycle.Fact, bool) {
 	fact := h.Last(h.names.Resource(key))
 	if fact == nil {
@@ -19,16 +19,15 @@ func (h Heads) Recorded(key lifecycle.Key) (lifecycle.Fact, bool) {
 	return *fact, true
 }
 
-// Last is [Heads.Recorded] of a resource token; nil where no event is known.
+// Last is [Heads.Recorded] of a resource token; nil if no event is cached.
 func (h Heads) Last(resource string) *lifecycle.Fact { return h.get(resource).fact }
 
-// Compare says what [Publisher.Observe] would make of an observation by the cache alone: it asks the log nothing. Where it
-// returns news, Observe may still find that there is none. current is false where the recorded state is not the one that
-// the observation rests on (its Basis).
+// Compare decides an observation by the cache alone, without reading the log. Where it returns news, [Publisher.Observe] may
+// still find none. current is false if the cached event is not the one that the observation was compared with (its Basis).
 func (h Heads) Compare(resource string, o lifecycle.Observation) (verdict lifecycle.Verdict, current bool) {
 	var (
 		at   head
-		fact lifecycle.Fact // without its hash, which no decision needs: polls compare a row in a few allocations
+		fact lifecycle.Fact // without its hash, which no decision needs, to save allocations: polls compare every row
 	)
 	if cached := h.packed(resource); cached != "" {
 		at.fact = &fact
@@ -37,19 +36,17 @@ func (h Heads) Compare(resource string, o lifecycle.Observation) (verdict lifecy
 	return at.decide(o), o.Basis == nil || *o.Basis == fact.Sequence
 }
 
-// Horizon is the highest sequence of the log that is known here. What is asked of MK.IO now is newer
-// than everything up to it.
-func (h Heads) Horizon() uint64 { return h.upTo() }
+// Horizon returns the highest cached sequence. A response that MK.IO gives from now on is newer than every event up to it.
+func (h Heads) Horizon() uint64 { return h.horizon() }
 
-// Epoch changes when all that was known here was forgotten, because the log is another one or has lost its end.
+// Epoch changes when the cache was reset, because the log was replaced or has lost its end.
 func (h Heads) Epoch() uint64 {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.epoch
 }
 
-// Resources returns the last event of every resource of a kind and project by its token, as far as it is
-// known here.
+// Resources returns the cached last event of every resource of a kind and project, by its token.
 func (h Heads) Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -62,8 +59,8 @@ func (h Heads) Resources(kind lifecycle.Kind, project string) map[string]lifecyc
 	return found
 }
 
-// Tokens returns the tokens of all resources of a kind and project that are known here. The cache is not locked while the
-// caller goes through them.
+// Tokens returns the tokens of all cached resources of a kind and project. They are a copy: iterating does not lock the
+// cache.
 func (h Heads) Tokens(kind lifecycle.Kind, project string) []string {
 	tokens := make([]string, 0, h.Count(kind, project))
 	h.mu.RLock()
@@ -81,14 +78,14 @@ func (h Heads) InMotion(kind lifecycle.Kind, project string) map[string]lifecycl
 	found := map[string]lifecycle.Fact{}
 	for _, name := range h.names.Groups(kind, project) {
 		g := h.groups[name]
-		for resource := range g.moving {
+		for resource := range g.inMotion {
 			found[resource] = *g.heads[resource].head().fact
 		}
 	}
 	return found
 }
 
-// Count is how many resources of a kind and project are known here.
+// Count returns how many resources of a kind and project are cached.
 func (h Heads) Count(kind lifecycle.Kind, project string) int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -13,7 +13,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// onServer is a fixture on a server whose streams are made, or are there already.
+// onServer returns a fixture on a server, and creates the streams that are missing.
 func onServer(t *testing.T, server brokertest.Server) (*fixture, *nats.Conn) {
 	t.Helper()
 	nc, js := server.Connect()
@@ -23,7 +23,7 @@ func onServer(t *testing.T, server brokertest.Server) (*fixture, *nats.Conn) {
 	return &fixture{t: t, server: server, js: js}, nc
 }
 
-// created is when the log's stream was created, as its server says.
+// created returns when the log's stream was created.
 func (f *fixture) created() time.Time {
 	f.t.Helper()
 	info, err := eventlog.New(f.js, names).Stream(f.t.Context())
@@ -33,7 +33,7 @@ func (f *fixture) created() time.Time {
 	return info.Created
 }
 
-func TestTheIdentityOfTheLogOutlivesARestart(t *testing.T) {
+func TestLogCreationTimeSurvivesARestart(t *testing.T) {
 	dir := t.TempDir()
 	server := brokertest.StartIn(t, dir)
 	f, _ := onServer(t, server)
@@ -45,16 +45,17 @@ func TestTheIdentityOfTheLogOutlivesARestart(t *testing.T) {
 	}
 }
 
-// A restored log goes on from an earlier sequence, so that another occurrence may get the transition and state of one that
-// was lost. It has an id of its own, whether the log keeps its identity or not; the same occurrence has the id it had.
+// A restored log continues from an earlier sequence, so that another occurrence may get the transition and state of one that
+// was lost. It gets an id of its own, whether or not the restore preserves the log's identity; the same occurrence gets its
+// former id.
 func TestIDsAfterAnOlderBackupWasRestored(t *testing.T) {
 	news, clock := key(t, lifecycle.LiveChannel, "news"), key(t, lifecycle.LiveChannel, "clock")
 	store, backup := t.TempDir(), t.TempDir()
 	server := brokertest.StartIn(t, store)
 	f, nc := onServer(t, server)
 	p := f.loaded()
-	f.want(p, told(news, "Starting", 1), lifecycle.Changed)
-	f.want(p, told(clock, "Starting", 1), lifecycle.Changed)
+	f.want(p, delivery(news, "Starting", 1), lifecycle.Changed)
+	f.want(p, delivery(clock, "Starting", 1), lifecycle.Changed)
 	identity, root := f.created(), f.verified(nil)
 	log, state := brokertest.BackUp(t, nc, names.EventStream()), brokertest.BackUp(t, nc, names.StateStream())
 	server.Shutdown()
@@ -63,14 +64,14 @@ func TestIDsAfterAnOlderBackupWasRestored(t *testing.T) {
 	}
 	f, _ = onServer(t, brokertest.StartIn(t, store))
 	p = f.loaded()
-	f.want(p, polledAfter(news, "Running", 2, 1), lifecycle.Changed)
-	f.want(p, told(clock, "Running", 2), lifecycle.Changed)
+	f.want(p, polledBehind(news, "Running", 2, 1), lifecycle.Changed)
+	f.want(p, delivery(clock, "Running", 2), lifecycle.Changed)
 	lost := f.ids()
 
 	tests := []struct {
-		name    string
-		restore func(t *testing.T) brokertest.Server
-		keeps   bool // the identity of the log, as measured with nats-server 2.15.2
+		name      string
+		restore   func(t *testing.T) brokertest.Server
+		preserves bool // the identity of the log, as measured with nats-server 2.15.2
 	}{
 		{"a copy of the store", func(t *testing.T) brokertest.Server {
 			t.Helper()
@@ -88,13 +89,13 @@ func TestIDsAfterAnOlderBackupWasRestored(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f, _ := onServer(t, tt.restore(t))
-			if is := f.created(); is.Equal(identity) != tt.keeps {
+			if is := f.created(); is.Equal(identity) != tt.preserves {
 				t.Errorf("the log was created at %s, now at %s", identity, is)
 			}
 			f.verified(&root)
 			p := f.loaded()
-			f.want(p, polledAfter(news, "Running", 9, 1), lifecycle.Changed)
-			f.want(p, told(clock, "Running", 2), lifecycle.Changed)
+			f.want(p, polledBehind(news, "Running", 9, 1), lifecycle.Changed)
+			f.want(p, delivery(clock, "Running", 2), lifecycle.Changed)
 			f.verified(&root)
 			restored := f.ids()
 			if len(lost) != 4 || len(restored) != 4 || restored[0] != lost[0] || restored[1] != lost[1] {
@@ -110,8 +111,8 @@ func TestIDsAfterAnOlderBackupWasRestored(t *testing.T) {
 	}
 }
 
-// polledAfter is polled behind a sequence of the log.
-func polledAfter(k lifecycle.Key, state string, minute int, sequence uint64) lifecycle.Observation {
+// polledBehind is polled, compared with the event at a sequence.
+func polledBehind(k lifecycle.Key, state string, minute int, sequence uint64) lifecycle.Observation {
 	o := polled(k, state, minute)
 	o.Basis = &sequence
 	return o

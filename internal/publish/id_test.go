@@ -20,7 +20,7 @@ import (
 	"mkio-bridge/internal/publish"
 )
 
-// ids returns those of all events of the log.
+// ids returns the ids of all events of the log.
 func (f *fixture) ids() []string {
 	f.t.Helper()
 	var ids []string
@@ -33,7 +33,7 @@ func (f *fixture) ids() []string {
 	return ids
 }
 
-// loaded returns a new publisher that has read the log.
+// loaded returns a new publisher with a loaded cache.
 func (f *fixture) loaded() *publish.Publisher {
 	f.t.Helper()
 	p := f.publisher(false, nil)
@@ -43,17 +43,17 @@ func (f *fixture) loaded() *publish.Publisher {
 	return p
 }
 
-// untimed is a delivery without MK.IO's time of the change, received so many minutes after noon.
+// untimed is a delivery without MK.IO's time of the change, received at a minute after noon.
 func untimed(k lifecycle.Key, state string, minute int) lifecycle.Observation {
-	o := told(k, state, minute)
+	o := delivery(k, state, minute)
 	o.At = time.Time{}
 	o.Delivery.Received = noon.Add(time.Duration(minute) * time.Minute)
 	return o
 }
 
-// polled is an observation of a poll, whose record was last modified at noon, so many minutes after it.
+// polled is an observation of a poll at a minute after noon; the record was last modified at noon.
 func polled(k lifecycle.Key, state string, minute int) lifecycle.Observation {
-	o := told(k, state, minute)
+	o := delivery(k, state, minute)
 	o.Via, o.Delivery, o.At, o.Basis = lifecycle.Poll, nil, time.Time{}, new(uint64)
 	o.Modified, o.SeenBefore = noon, noon.Add(time.Duration(minute)*time.Minute)
 	return o
@@ -70,9 +70,9 @@ func TestIDsAfterTheStoreWasLost(t *testing.T) {
 		before, after lifecycle.Observation
 		same          bool
 	}{
-		{"the same occurrence", told(channel, "Running", 1), told(channel, "Running", 1), true},
+		{"the same occurrence", delivery(channel, "Running", 1), delivery(channel, "Running", 1), true},
 		{"the same occurrence, polled", polled(job, "Finished", 1), polled(job, "Finished", 9), true},
-		{"another time", told(channel, "Running", 1), told(channel, "Running", 9), false},
+		{"another time", delivery(channel, "Running", 1), delivery(channel, "Running", 9), false},
 		{"another life of a job", polled(job, "Finished", 1), ofLife("life-2", polled(job, "Finished", 1)), false},
 		{"no time of MK.IO", untimed(channel, "Running", 1), untimed(channel, "Running", 9), false},
 		{"no time of MK.IO, received at the same time", untimed(channel, "Running", 1), untimed(channel, "Running", 1), false},
@@ -83,7 +83,7 @@ func TestIDsAfterTheStoreWasLost(t *testing.T) {
 			f := setUp(t)
 			f.want(f.loaded(), tt.before, lifecycle.Changed)
 			before := f.ids()
-			f.remake(names.StateStream(), names.EventStream())
+			f.recreate(names.StateStream(), names.EventStream())
 			f.want(f.loaded(), tt.after, lifecycle.Changed)
 			if after := f.ids(); len(before) != 1 || len(after) != 1 || (before[0] == after[0]) != tt.same {
 				t.Errorf("ids %v before and %v after, want the same: %t", before, after, tt.same)
@@ -92,14 +92,14 @@ func TestIDsAfterTheStoreWasLost(t *testing.T) {
 	}
 }
 
-// A bridge that runs while the log is deleted and created anew, and has not noticed yet, gives no id of the former log.
+// A bridge that has not detected yet that the log was deleted and recreated gives no id of the former log.
 func TestIDsWhileTheLogIsCreatedAnew(t *testing.T) {
 	f := setUp(t)
 	p := f.loaded()
 	channel := key(t, lifecycle.LiveChannel, "news")
 	f.want(p, untimed(channel, "Running", 1), lifecycle.Changed)
 	before := f.ids()
-	f.remake(names.StateStream(), names.EventStream())
+	f.recreate(names.StateStream(), names.EventStream())
 	f.want(p, untimed(channel, "Running", 9), lifecycle.Changed)
 	if after := f.ids(); len(after) != 1 || after[0] == before[0] {
 		t.Errorf("ids %v before and %v after", before, after)
@@ -107,17 +107,17 @@ func TestIDsWhileTheLogIsCreatedAnew(t *testing.T) {
 }
 
 // Which of the bridges on a log records an occurrence does not matter.
-func TestEveryBridgeGivesAnOccurrenceTheSameID(t *testing.T) {
+func TestBridgesAgreeOnEventIDs(t *testing.T) {
 	channel := key(t, lifecycle.LiveChannel, "news")
 	for name, o := range map[string]lifecycle.Observation{
-		"with MK.IO's time": told(channel, "Running", 1), "without": untimed(channel, "Running", 1), "polled": polled(channel, "Running", 1),
+		"with MK.IO's time": delivery(channel, "Running", 1), "without": untimed(channel, "Running", 1), "polled": polled(channel, "Running", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := setUp(t)
 			p, q := f.loaded(), f.loaded()
 			f.want(p, o, lifecycle.Changed)
 			before := f.ids()
-			again := o // what a sender that got no answer sends to another bridge, or what that one polls
+			again := o // a delivery that MK.IO sends again to another bridge, or a poll of that bridge
 			if o.Delivery != nil {
 				again.Delivery = &lifecycle.Delivery{ID: o.Delivery.ID, Type: o.Delivery.Type, Received: o.Delivery.Received.Add(time.Minute)}
 			}
@@ -131,11 +131,11 @@ func TestEveryBridgeGivesAnOccurrenceTheSameID(t *testing.T) {
 	}
 }
 
-// A write that is stored and reported as failed, and one that fails and is made again, leave one event with one id.
+// A write that is stored but reported as failed, and one that fails and is retried, leave one event with one id.
 func TestARetriedWriteMakesOneID(t *testing.T) {
 	refused := &jetstream.APIError{ErrorCode: 10071, Code: 400, Description: "wrong last sequence"}
 	channel := key(t, lifecycle.LiveChannel, "news")
-	for name, spoil := range map[string]*spoiled{
+	for name, spoil := range map[string]*faultyJetStream{
 		"stored but reported failed": {after: errors.New("acknowledgement lost")},
 		"not stored":                 {instead: refused},
 	} {
@@ -143,7 +143,7 @@ func TestARetriedWriteMakesOneID(t *testing.T) {
 			f := setUp(t)
 			var written []string
 			p := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream {
-				spoil.JetStream = tapped{js, func(m *nats.Msg) {
+				spoil.JetStream = tappedJetStream{js, func(m *nats.Msg) {
 					if m.Header.Get(event.HeaderProbe) == "" {
 						written = append(written, idIn(t, m.Data))
 					}
@@ -165,16 +165,16 @@ func TestARetriedWriteMakesOneID(t *testing.T) {
 	}
 }
 
-// A log of an earlier version, whose ids rested on resource, transition and state, is continued: its events keep their ids,
-// it verifies with its old root, and what it tells is still a repeat.
-func TestALogOfAnEarlierVersionIsContinued(t *testing.T) {
+// A log of an older version, whose ids were derived from resource, transition and state only, is continued: its events keep
+// their ids, it verifies with its old root, and its deliveries are still duplicates.
+func TestLogOfAnOlderVersionContinues(t *testing.T) {
 	f := setUp(t)
 	channel := key(t, lifecycle.LiveChannel, "news")
-	started, stopped := told(channel, "Running", 1), told(channel, "Stopped", 2)
-	f.want(f.publisher(false, asEarlierVersion), started, lifecycle.Changed)
-	f.want(f.publisher(false, asEarlierVersion), stopped, lifecycle.Changed)
+	started, stopped := delivery(channel, "Running", 1), delivery(channel, "Stopped", 2)
+	f.want(f.publisher(false, asOldVersion), started, lifecycle.Changed)
+	f.want(f.publisher(false, asOldVersion), stopped, lifecycle.Changed)
 	old := f.ids()
-	if want := earlierID(names.Resource(channel), 1, "running"); len(old) != 2 || old[0] != want {
+	if want := oldID(names.Resource(channel), 1, "running"); len(old) != 2 || old[0] != want {
 		t.Fatalf("ids %v, the first should be %s", old, want)
 	}
 	root := f.verified(nil)
@@ -182,15 +182,15 @@ func TestALogOfAnEarlierVersionIsContinued(t *testing.T) {
 	p := f.loaded()
 	f.want(p, started, lifecycle.Repeat)
 	f.want(p, stopped, lifecycle.Repeat)
-	f.want(p, told(channel, "Running", 3), lifecycle.Changed)
+	f.want(p, delivery(channel, "Running", 3), lifecycle.Changed)
 	f.verified(&root)
 	f.wantStates("Running", "Stopped", "Running")
-	if ids := f.ids(); len(ids) != 3 || ids[0] != old[0] || ids[1] != old[1] || ids[2] == earlierID(names.Resource(channel), 3, "running") {
+	if ids := f.ids(); len(ids) != 3 || ids[0] != old[0] || ids[1] != old[1] || ids[2] == oldID(names.Resource(channel), 3, "running") {
 		t.Errorf("ids %v, then %v", old, ids)
 	}
 }
 
-// verified returns the log's root, after it was verified against an earlier one.
+// verified verifies the log, against an older root if given, and returns its root.
 func (f *fixture) verified(root *audit.Root) audit.Root {
 	f.t.Helper()
 	report, err := audit.Verify(f.t.Context(), f.js, names, audit.Options{Root: root})
@@ -200,20 +200,20 @@ func (f *fixture) verified(root *audit.Root) audit.Root {
 	return report.Root
 }
 
-// earlierID is the id that earlier versions gave an event.
-func earlierID(resource string, transition uint64, state string) string {
+// oldID is the id that older versions gave an event.
+func oldID(resource string, transition uint64, state string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%s", resource, transition, state))
 	return hex.EncodeToString(sum[:16])
 }
 
-// asEarlierVersion makes a JetStream write events with the ids of earlier versions.
-func asEarlierVersion(js jetstream.JetStream) jetstream.JetStream {
-	return tapped{js, func(m *nats.Msg) {
+// asOldVersion makes a JetStream write events with the ids of older versions.
+func asOldVersion(js jetstream.JetStream) jetstream.JetStream {
+	return tappedJetStream{js, func(m *nats.Msg) {
 		e, err := event.Decode(m.Data)
 		if err != nil {
 			panic(err)
 		}
-		id := earlierID(e.PartitionKey, e.Data.Transition, strings.ToLower(e.Data.State))
+		id := oldID(e.PartitionKey, e.Data.Transition, strings.ToLower(e.Data.State))
 		m.Data = []byte(strings.Replace(string(m.Data), e.ID, id, 1))
 		m.Header.Set(event.HeaderHash, event.Hash(m.Data))
 	}}
@@ -228,13 +228,13 @@ func idIn(t *testing.T, payload []byte) string {
 	return e.ID
 }
 
-// tapped is a JetStream that shows each message of the log to a function before it is written.
-type tapped struct {
+// tappedJetStream is a JetStream that passes each message to a function before it is written.
+type tappedJetStream struct {
 	jetstream.JetStream
-	show func(*nats.Msg)
+	inspect func(*nats.Msg)
 }
 
-func (t tapped) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
-	t.show(m)
+func (t tappedJetStream) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	t.inspect(m)
 	return t.JetStream.PublishMsg(ctx, m, opts...)
 }

@@ -9,8 +9,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// KeyOf returns the key that a resource token stands for. Where the token has a name cut, the last event
-// is read for it.
+// KeyOf returns the key of a resource token. If the token has a shortened name, it reads the full one from the last event.
 func (p *Publisher) KeyOf(ctx context.Context, resource string) (lifecycle.Key, error) {
 	key, _, err := p.names.Parse(p.names.Subject(resource, ""))
 	if !errors.Is(err, event.ErrCutToken) {
@@ -21,7 +20,7 @@ func (p *Publisher) KeyOf(ctx context.Context, resource string) (lifecycle.Key, 
 		return lifecycle.Key{}, fmt.Errorf("read the names of %s: %w", resource, err)
 	}
 	if m == nil {
-		return lifecycle.Key{}, fmt.Errorf("read the names of %s: the state bucket does not have it", resource)
+		return lifecycle.Key{}, fmt.Errorf("read the names of %s: not in the state bucket", resource)
 	}
 	e, err := event.Decode(m.Data)
 	if err != nil {

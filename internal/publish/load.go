@@ -13,9 +13,9 @@ import (
 	"mkio-bridge/internal/tail"
 )
 
-// load is [Publisher.Load]. What is newer in the cache stays, unless the log is another one now.
+// load is [Publisher.Load]. Newer heads in the cache stay, unless the log was replaced.
 func (f *follower) load(ctx context.Context) error {
-	state, upTo, err := f.awaitView(ctx)
+	state, upTo, err := f.awaitStateBucket(ctx)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", f.names.StateStream(), err)
 	}
@@ -25,7 +25,7 @@ func (f *follower) load(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	idle := time.AfterFunc(scanWait, func() { cancel(errNoNews) })
+	idle := time.AfterFunc(scanTimeout, func() { cancel(errScanStalled) })
 	defer idle.Stop()
 	consumer, err := f.js.OrderedConsumer(ctx, f.names.StateStream(), tail.Ordered(jetstream.OrderedConsumerConfig{HeadersOnly: true}))
 	if err != nil {
@@ -43,16 +43,16 @@ func (f *follower) load(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", f.names.StateStream(), cmp.Or(context.Cause(ctx), err))
 		}
-		idle.Reset(scanWait)
+		idle.Reset(scanTimeout)
 		meta, err := msg.Metadata()
 		if err != nil {
 			return fmt.Errorf("read %s: %w", f.names.StateStream(), err)
 		}
 		fact, err := event.FactOfState(msg.Headers())
 		if err != nil {
-			f.log.Warn("an entry of the state bucket is no event of the bridge and is passed over", "key", msg.Subject(), "error", err)
+			f.log.Warn("state bucket key skipped: not an event of the bridge", "key", msg.Subject(), "error", err)
 		} else {
-			f.heads.learn(msg.Subject()[len(prefix):], head{fact: &fact, expect: fact.Sequence})
+			f.heads.putIfNewer(msg.Subject()[len(prefix):], head{fact: &fact, expect: fact.Sequence})
 		}
 		if meta.NumPending == 0 {
 			f.loaded.Store(upTo)
@@ -61,85 +61,85 @@ func (f *follower) load(ctx context.Context) error {
 	}
 }
 
-// scanWait is how long a scan waits for its next message: its consumer may have been changed.
-const scanWait = 30 * time.Second
+// scanTimeout is how long a scan waits for its next message. A scan whose consumer somebody changed would wait for ever.
+const scanTimeout = 30 * time.Second
 
-var errNoNews = fmt.Errorf("nothing came for %s though there is more", scanWait)
+var errScanStalled = fmt.Errorf("no message for %s though more are pending: the consumer may have been changed", scanTimeout)
 
-// Patience with the server that fills the state bucket. Right after a start it takes a moment, and ten seconds where the
-// server opened the bucket before the log.
+// Limits of the wait for the server to fill the state bucket. Right after a start the bucket is some milliseconds behind,
+// and ten seconds where the server opened the bucket before the log.
 const (
-	viewPatience = 30 * time.Second
-	tailPatience = time.Second // where the log itself tells what the bucket does not have yet
-	viewLook     = 50 * time.Millisecond
+	stateBucketTimeout      = 30 * time.Second
+	wholeLogTimeout         = time.Second // where the log still has all events that the bucket lacks
+	stateBucketPollInterval = 50 * time.Millisecond
 )
 
-// awaitView waits until the state bucket, which is the log's view of last events, holds what the log holds now. A bucket that
-// does not get there in time is used as it is: the tail of the log has the rest, except for resources that have aged out of
-// the log. upTo is the sequence of the log up to which the bucket is filled.
-func (f *follower) awaitView(ctx context.Context) (state jetstream.StreamState, upTo uint64, err error) {
-	horizon := f.heads.upTo()
+// awaitStateBucket waits until the state bucket is filled up to the end that the log has now. A bucket that still lags when
+// the time is over is used as it is: the tail of the log has the rest, except for events that have aged out of the log. upTo
+// is the sequence of the log up to which the bucket is filled.
+func (f *follower) awaitStateBucket(ctx context.Context) (state jetstream.StreamState, upTo uint64, err error) {
+	horizon := f.heads.horizon()
 	log, err := f.js.Stream(ctx, f.names.EventStream())
 	if err != nil {
 		return state, 0, err
 	}
 	info := log.CachedInfo()
 	want := info.State
-	f.noteMissing(want)
-	f.trims.Store(info.Config.MaxAge > 0 || info.Config.MaxBytes > 0 || info.Config.MaxMsgs > 0 || want.FirstSeq > 1 || want.NumDeleted > 0)
+	f.reportMissing(want)
+	f.mayTrim.Store(info.Config.MaxAge > 0 || info.Config.MaxBytes > 0 || info.Config.MaxMsgs > 0 || want.FirstSeq > 1 || want.NumDeleted > 0)
 	shorter, err := f.lostEnd(ctx, want.LastSeq, horizon)
 	if err != nil {
 		return state, 0, err
 	}
-	if made := info.Created.UnixNano(); f.made.Swap(made) != made || shorter {
-		f.heads.forget() // another log, or one that lost its end: what is cached is not in it
-		f.reader.recent.forget()
+	if created := info.Created.UnixNano(); f.logCreated.Swap(created) != created || shorter {
+		f.heads.reset() // the cached events are not in this log
+		f.reader.recent.reset()
 	}
-	if want.LastSeq, err = f.lastEvent(ctx, want); err != nil {
+	if want.LastSeq, err = f.lastEventSequence(ctx, want); err != nil {
 		return state, 0, err
 	}
-	f.end.Store(want.LastSeq) // it may be less than what was seen: the log lost its end, or is another one
-	for waited := time.Duration(0); ; waited += viewLook {
-		view, err := f.js.Stream(ctx, f.names.StateStream())
+	f.logEnd.Store(want.LastSeq) // may be lower than before, if the log was replaced or lost its end
+	for waited := time.Duration(0); ; waited += stateBucketPollInterval {
+		bucket, err := f.js.Stream(ctx, f.names.StateStream())
 		if err != nil {
 			return state, 0, err
 		}
-		info := view.CachedInfo()
-		if upTo, err = f.checkView(ctx, want.LastSeq, info); err != nil {
+		info := bucket.CachedInfo()
+		if upTo, err = f.checkStateBucket(ctx, want.LastSeq, info); err != nil {
 			return state, 0, err
 		}
 		if want.Msgs == 0 || upTo >= want.LastSeq {
-			f.behind.Store(false)
+			f.bucketLags.Store(false)
 			return info.State, want.LastSeq, nil
 		}
 		whole := want.FirstSeq <= upTo+1 && want.NumDeleted == 0
-		if whole && waited >= tailPatience {
-			f.behind.Store(false)
+		if whole && waited >= wholeLogTimeout {
+			f.bucketLags.Store(false)
 			return info.State, upTo, nil
 		}
-		if waited >= viewPatience {
-			f.behind.Store(true)
-			f.log.Warn("the state bucket lags behind the log; going on with what it has", "bucket", f.names.StateBucket(), "waited", waited)
+		if waited >= stateBucketTimeout {
+			f.bucketLags.Store(true)
+			f.log.Warn("state bucket lags behind the log; continuing with its content", "bucket", f.names.StateBucket(), "waited", waited)
 			return info.State, upTo, nil
 		}
-		if err := pause.For(ctx, viewLook); err != nil {
+		if err := pause.For(ctx, stateBucketPollInterval); err != nil {
 			return state, 0, err
 		}
 	}
 }
 
-// scanBatch is how many headers a scan asks for at once.
+// scanBatch is how many messages (headers only) a scan requests at once.
 const scanBatch = 4096
 
 // caughtUp is [Publisher.CaughtUp].
 func (f *follower) caughtUp(ctx context.Context) error {
-	if !f.behind.Load() {
+	if !f.bucketLags.Load() {
 		return nil
 	}
 	if err := f.load(ctx); err != nil {
 		return err
 	}
-	if f.behind.Load() {
+	if f.bucketLags.Load() {
 		return fmt.Errorf("bucket %s lags behind the log", f.names.StateBucket())
 	}
 	return nil

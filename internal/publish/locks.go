@@ -7,21 +7,21 @@ import (
 	"sync"
 )
 
-// locks are one for each resource: they let the observations of one resource pass one by one, in order of arrival, and those of
-// different resources side by side.
+// locks has one lock for each resource: observations of one resource are decided one by one, in order of arrival, and those
+// of different resources concurrently.
 type locks struct {
 	mu     sync.Mutex
 	queues map[string][]chan struct{} // by locked resource: the waiting callers, each until its channel is closed
 }
 
-// errBreakerOpen is for a caller that waited when the circuit breaker opened.
-var errBreakerOpen = errors.New("JetStream stopped to answer meanwhile")
+// errBreakerOpen is the error of a caller that waited for a lock when the circuit breaker opened.
+var errBreakerOpen = errors.New("circuit breaker opened")
 
 // lock waits for the lock of a resource, or until the circuit breaker trips. The holder releases the lock with unlock.
 func (l *locks) lock(ctx context.Context, resource string, tripped <-chan struct{}) error {
 	l.mu.Lock()
-	queue, taken := l.queues[resource]
-	if !taken {
+	queue, locked := l.queues[resource]
+	if !locked {
 		l.queues[resource] = nil
 		l.mu.Unlock()
 		return nil

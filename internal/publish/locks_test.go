@@ -8,20 +8,20 @@ import (
 	"testing/synctest"
 )
 
-// TestLocksGoOnWithoutThoseWhoLeave has some of those who wait for one resource leave: the others get the lock in the
-// order in which they came, and nothing is remembered in the end.
-func TestLocksGoOnWithoutThoseWhoLeave(t *testing.T) {
+// When some of the callers that wait for a lock are canceled, the others get it in order of arrival, and no queue is left in
+// the end.
+func TestLocksSkipCanceledCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := locks{queues: map[string][]chan struct{}{}}
 		if err := held.lock(t.Context(), "r", nil); err != nil {
 			t.Fatal(err)
 		}
 		var had []int
-		leaving, leave := context.WithCancel(t.Context())
+		canceled, cancel := context.WithCancel(t.Context())
 		for i := range 5 {
 			ctx := t.Context()
 			if i%2 == 0 {
-				ctx = leaving
+				ctx = canceled
 			}
 			go func() {
 				if err := held.lock(ctx, "r", nil); err != nil {
@@ -35,34 +35,34 @@ func TestLocksGoOnWithoutThoseWhoLeave(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		leave()
+		cancel()
 		synctest.Wait()
 		held.unlock("r")
 		synctest.Wait()
 		if want := []int{1, 3}; !slices.Equal(had, want) {
-			t.Errorf("the lock was had by %v, want %v", had, want)
+			t.Errorf("callers %v got the lock, want %v", had, want)
 		}
 		if len(held.queues) != 0 {
-			t.Errorf("%v are remembered", held.queues)
+			t.Errorf("queues left: %v", held.queues)
 		}
 	})
 }
 
-// TestATurnThatNobodyTakesGoesToTheNext has a turn come to somebody who leaves at that moment.
-func TestATurnThatNobodyTakesGoesToTheNext(t *testing.T) {
+// A lock that is given to a caller just as it is canceled goes to the next caller.
+func TestAbandonedLockGoesToTheNextCaller(t *testing.T) {
 	left, next := make(chan struct{}), make(chan struct{})
 	held := locks{queues: map[string][]chan struct{}{"r": {left, next}}}
 	held.unlock("r")
 	held.abandon("r", left)
-	for name, turn := range map[string]chan struct{}{"first": left, "next": next} {
+	for name, granted := range map[string]chan struct{}{"first": left, "next": next} {
 		select {
-		case <-turn:
+		case <-granted:
 		default:
-			t.Errorf("the %s has not been given the turn", name)
+			t.Errorf("the %s caller did not get the lock", name)
 		}
 	}
 	held.unlock("r")
 	if len(held.queues) != 0 {
-		t.Errorf("%v are remembered", held.queues)
+		t.Errorf("queues left: %v", held.queues)
 	}
 }

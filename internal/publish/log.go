@@ -7,8 +7,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// logObservation writes the log line of an observation: what it was of, what became of it, and where the resource stands now. There
-// may be thousands a second, so it is written at debug alone.
+// logObservation logs an observation, its outcome, and the recorded state of the resource after it. There may be thousands a
+// second, so it logs at debug level only.
 func (p *Publisher) logObservation(ctx context.Context, resource string, o lifecycle.Observation, verdict lifecycle.Verdict) {
 	if !p.log.Enabled(ctx, slog.LevelDebug) {
 		return
@@ -24,5 +24,5 @@ func (p *Publisher) logObservation(ctx context.Context, resource string, o lifec
 	if o.Delivery != nil {
 		attributes = append(attributes, slog.String("delivery", o.Delivery.ID))
 	}
-	p.log.LogAttrs(ctx, slog.LevelDebug, "observed", attributes...)
+	p.log.LogAttrs(ctx, slog.LevelDebug, "resource observed", attributes...)
 }

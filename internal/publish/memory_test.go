@@ -16,14 +16,14 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// The cache of a resource is small, however large its events are: there may be a million of them.
-func TestThePayloadsOfEventsAreNotCached(t *testing.T) {
+// A cached head is small, however large the events are: there may be a million of them.
+func TestPayloadsAreNotCached(t *testing.T) {
 	f := setUp(t)
-	var passing passing
-	p := f.publisher(false, passing.through)
+	var passing memoryWatch
+	p := f.publisher(false, passing.wrap)
 	const resources, size = 50, 100 << 10
 	for i := range resources {
-		o := told(key(t, lifecycle.Job, "ladder-hd", fmt.Sprint("large-", i)), "Queued", 1)
+		o := delivery(key(t, lifecycle.Job, "ladder-hd", fmt.Sprint("large-", i)), "Queued", 1)
 		o.Resource = []byte(`{"note":"` + strings.Repeat("x", size) + `"}`)
 		f.want(p, o, lifecycle.Changed)
 	}
@@ -33,15 +33,15 @@ func TestThePayloadsOfEventsAreNotCached(t *testing.T) {
 	runtime.KeepAlive(p)
 }
 
-func TestTheHeadersOfEventsAreNotCached(t *testing.T) {
+func TestHeadersAreNotCached(t *testing.T) {
 	f := setUp(t)
 	writer := f.publisher(false, nil)
 	const resources = 50
 	for i := range resources {
-		f.want(writer, told(key(t, lifecycle.Job, "ladder-hd", fmt.Sprint("title-", i)), "Queued", 1), lifecycle.Changed)
+		f.want(writer, delivery(key(t, lifecycle.Job, "ladder-hd", fmt.Sprint("title-", i)), "Queued", 1), lifecycle.Changed)
 	}
-	var passing passing
-	p := f.publisher(false, passing.through)
+	var passing memoryWatch
+	p := f.publisher(false, passing.wrap)
 	if err := p.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -54,76 +54,76 @@ func TestTheHeadersOfEventsAreNotCached(t *testing.T) {
 	runtime.KeepAlive(p)
 }
 
-// passing watches the memory of what a publisher sends to JetStream and reads from it.
-type passing struct {
+// memoryWatch tracks the memory of the messages that a publisher sends to JetStream and reads from it.
+type memoryWatch struct {
 	jetstream.JetStream
 
-	mu     sync.Mutex
-	memory map[weak.Pointer[byte]]bool
+	mu      sync.Mutex
+	tracked map[weak.Pointer[byte]]bool
 }
 
-func (p *passing) through(js jetstream.JetStream) jetstream.JetStream {
-	p.JetStream, p.memory = js, map[weak.Pointer[byte]]bool{}
+func (p *memoryWatch) wrap(js jetstream.JetStream) jetstream.JetStream {
+	p.JetStream, p.tracked = js, map[weak.Pointer[byte]]bool{}
 	return p
 }
 
-func (p *passing) watch(first *byte) {
+func (p *memoryWatch) track(first *byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.memory[weak.Make(first)] = true
+	p.tracked[weak.Make(first)] = true
 }
 
-// count returns how many pieces of memory were watched, and how many of them are still held by something.
-func (p *passing) count() (seen, held int) {
-	for range 2 { // what is in a sync.Pool survives one collection
+// count returns how many pieces of memory were tracked, and how many of them are still referenced.
+func (p *memoryWatch) count() (seen, held int) {
+	for range 2 { // the content of a sync.Pool survives one collection
 		runtime.GC()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for first := range p.memory {
+	for first := range p.tracked {
 		if first.Value() != nil {
 			held++
 		}
 	}
-	return len(p.memory), held
+	return len(p.tracked), held
 }
 
-// PublishMsg watches the payload of a message.
-func (p *passing) PublishMsg(ctx context.Context, msg *nats.Msg, o ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
-	p.watch(&msg.Data[0])
+// PublishMsg tracks the payload of a message.
+func (p *memoryWatch) PublishMsg(ctx context.Context, msg *nats.Msg, o ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	p.track(&msg.Data[0])
 	return p.JetStream.PublishMsg(ctx, msg, o...)
 }
 
-// OrderedConsumer watches the headers of all messages of a consumer.
-func (p *passing) OrderedConsumer(ctx context.Context, stream string, c jetstream.OrderedConsumerConfig) (jetstream.Consumer, error) {
+// OrderedConsumer tracks the headers of all messages of a consumer.
+func (p *memoryWatch) OrderedConsumer(ctx context.Context, stream string, c jetstream.OrderedConsumerConfig) (jetstream.Consumer, error) {
 	consumer, err := p.JetStream.OrderedConsumer(ctx, stream, c)
-	return passingConsumer{consumer, p}, err
+	return watchedConsumer{consumer, p}, err
 }
 
-type passingConsumer struct {
+type watchedConsumer struct {
 	jetstream.Consumer
-	*passing
+	*memoryWatch
 }
 
-func (c passingConsumer) Messages(o ...jetstream.PullMessagesOpt) (jetstream.MessagesContext, error) {
+func (c watchedConsumer) Messages(o ...jetstream.PullMessagesOpt) (jetstream.MessagesContext, error) {
 	messages, err := c.Consumer.Messages(o...)
-	return passingMessages{messages, c.passing}, err
+	return watchedMessages{messages, c.memoryWatch}, err
 }
 
-// tiny is up to how many bytes a string may share its memory with others, which hold it too.
+// tiny is the size, in bytes, up to which Go's allocator may put a string into one block with others.
 const tiny = 16
 
-type passingMessages struct {
+type watchedMessages struct {
 	jetstream.MessagesContext
-	*passing
+	*memoryWatch
 }
 
-func (m passingMessages) Next(o ...jetstream.NextOpt) (jetstream.Msg, error) {
+func (m watchedMessages) Next(o ...jetstream.NextOpt) (jetstream.Msg, error) {
 	msg, err := m.MessagesContext.Next(o...)
 	if err == nil {
 		for _, values := range msg.Headers() {
 			if len(values[0]) > tiny {
-				m.watch(unsafe.StringData(values[0]))
+				m.track(unsafe.StringData(values[0]))
 			}
 		}
 	}

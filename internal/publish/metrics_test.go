@@ -11,7 +11,7 @@ import (
 	"mkio-bridge/internal/publish"
 )
 
-// find returns a counter or gauge of a publisher with some label values, or the sum of a histogram and its count.
+// find returns the value of a publisher's counter or gauge with the given label values, or the sum and count of a histogram.
 func find(t *testing.T, p *publish.Publisher, name string, values ...string) (value float64, count uint64) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -31,11 +31,11 @@ func find(t *testing.T, p *publish.Publisher, name string, values ...string) (va
 			}
 		}
 	}
-	t.Fatalf("there is no %s of %v", name, values)
+	t.Fatalf("no metric %s with labels %v", name, values)
 	return 0, 0
 }
 
-// Writes are counted by their result, and what was there before anybody looked has no age.
+// Writes are counted by their result, and discovered resources have no age.
 func TestWritesAreCountedByTheirResult(t *testing.T) {
 	f := setUp(t)
 	one, other := f.publisher(false, nil), f.publisher(false, nil)
@@ -43,11 +43,11 @@ func TestWritesAreCountedByTheirResult(t *testing.T) {
 		t.Fatal(err)
 	}
 	job := key(t, lifecycle.Job, "t", "n")
-	started := told(job, "Processing", 1)
+	started := delivery(job, "Processing", 1)
 	started.At = time.Now().Add(-time.Hour)
 	f.want(one, started, lifecycle.Changed)
-	f.want(other, told(job, "Finished", 2), lifecycle.Changed) // which did not know of the first
-	found := told(key(t, lifecycle.Job, "t", "old"), "Finished", 1)
+	f.want(other, delivery(job, "Finished", 2), lifecycle.Changed) // whose cache has no head
+	found := delivery(key(t, lifecycle.Job, "t", "old"), "Finished", 1)
 	found.Via, found.Delivery, found.Basis, found.Discovered = lifecycle.Poll, nil, new(uint64), true
 	f.want(one, found, lifecycle.Changed)
 
@@ -69,21 +69,21 @@ func TestWritesAreCountedByTheirResult(t *testing.T) {
 		}
 	}
 	if _, n := find(t, one, "mkio_bridge_event_age_seconds", "poll"); n != 0 {
-		t.Errorf("%d ages of what was there before", n)
+		t.Errorf("%d ages of discovered resources", n)
 	}
 	if age, n := find(t, one, "mkio_bridge_event_age_seconds", "webhook"); n != 1 || age < time.Hour.Seconds() {
 		t.Errorf("%d ages, together %.0f s, want one of an hour", n, age)
 	}
 	if n, _ := find(t, one, "mkio_bridge_resources_known", "job"); n != 2 {
-		t.Errorf("%.0f jobs are known", n)
+		t.Errorf("%.0f jobs are cached", n)
 	}
 	if n, _ := find(t, other, "mkio_bridge_resources_transitional", "0s", "job"); n != 0 {
-		t.Errorf("%.0f jobs are in motion, all are over", n)
+		t.Errorf("%.0f jobs are transitional, all are finished", n)
 	}
 }
 
-// How many deliveries became no event is known from the looks at the streams.
-func TestWhatBecameNoEventIsCounted(t *testing.T) {
+// The number of unapplied deliveries comes from the surveys of the streams.
+func TestUnappliedDeliveriesAreCounted(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	for _, body := range []string{"one", "two", "two"} {
@@ -95,7 +95,7 @@ func TestWhatBecameNoEventIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n, _ := find(t, p, "mkio_bridge_unapplied_stored"); n != 2 {
-		t.Errorf("%.0f are kept, want 2", n)
+		t.Errorf("%.0f are stored, want 2", n)
 	}
 	if connected, _ := find(t, p, "mkio_bridge_nats_connected"); connected != 1 {
 		t.Errorf("connected: %.0f", connected)

@@ -9,18 +9,18 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A packed is a head in as few bytes as possible, and without a pointer in it: there may be a million of them, and the
-// garbage collector need not look inside. The empty packed is a head without an event.
+// A packed is a head encoded in few bytes and without pointers: there may be a million of them, and the
+// garbage collector need not scan them. The empty packed is a head without an event.
 type packed string
 
-// hashSize is how many bytes a SHA-256 has.
+// hashSize is the size of a SHA-256, in bytes.
 const hashSize = 32
 
 // pack encodes a head that has an event.
 func pack(at head) packed {
-	var room [512]byte
+	var buffer [512]byte
 	f := at.fact
-	b := binary.AppendUvarint(room[:0], f.Sequence)
+	b := binary.AppendUvarint(buffer[:0], f.Sequence)
 	b = binary.AppendUvarint(b, f.Transition)
 	b = binary.AppendUvarint(b, at.expect)
 	for _, t := range [...]time.Time{f.At, f.Modified, f.SeenAfter, f.SeenBefore, at.flappedAt} {
@@ -35,10 +35,10 @@ func pack(at head) packed {
 			return packed(append(b, digest[:]...))
 		}
 	}
-	return packed(append(append(b, f.Hash...), make([]byte, hashSize+1)...)) // so that it is longer than a digest
+	return packed(append(append(b, f.Hash...), make([]byte, hashSize+1)...)) // longer than a digest, so that read can tell them apart
 }
 
-// appendTime writes a time of any year; 0 stands for none.
+// appendTime encodes a time of any year; the zero time is encoded as 0.
 func appendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, 0)
@@ -47,19 +47,19 @@ func appendTime(b []byte, t time.Time) []byte {
 	return binary.AppendUvarint(b, uint64(t.Nanosecond())) //nolint:gosec // it is from 0 to 999,999,999
 }
 
-// sequence is that of the fact; 0 where there is none.
+// sequence returns the sequence of the event; 0 if there is none.
 func (p packed) sequence() uint64 {
-	r := unpacking(p)
+	r := unpacker(p)
 	return r.number()
 }
 
-// head decodes what was packed.
+// head decodes the head.
 func (p packed) head() head {
 	if p == "" {
 		return head{}
 	}
 	var f lifecycle.Fact
-	expect, again, hash := p.read(&f)
+	expect, flappedAt, hash := p.read(&f)
 	if len(hash) == hashSize {
 		var digits [2 * hashSize]byte
 		hex.Encode(digits[:], []byte(hash))
@@ -67,22 +67,23 @@ func (p packed) head() head {
 	} else {
 		f.Hash = string(hash[:len(hash)-hashSize-1])
 	}
-	return head{fact: &f, expect: expect, flappedAt: again}
+	return head{fact: &f, expect: expect, flappedAt: flappedAt}
 }
 
-// read decodes all but the hash into f, and returns the hash as it is packed: a digest, or longer than one if it is no SHA-256.
-func (p packed) read(f *lifecycle.Fact) (expect uint64, again time.Time, hash unpacking) {
-	r := unpacking(p)
+// read decodes all but the hash into f, and returns the hash as it is packed: a digest, or longer than one if it is no
+// SHA-256.
+func (p packed) read(f *lifecycle.Fact) (expect uint64, flappedAt time.Time, hash unpacker) {
+	r := unpacker(p)
 	f.Sequence, f.Transition, expect = r.number(), r.number(), r.number()
-	f.At, f.Modified, f.SeenAfter, f.SeenBefore, again = r.time(), r.time(), r.time(), r.time(), r.time()
+	f.At, f.Modified, f.SeenAfter, f.SeenBefore, flappedAt = r.time(), r.time(), r.time(), r.time(), r.time()
 	f.State, f.Provisioning, f.Life, f.Delivery = r.text(), r.text(), r.text(), r.text()
-	return expect, again, r
+	return expect, flappedAt, r
 }
 
-// unpacking is what is still to be read.
-type unpacking string
+// An unpacker is the rest of a packed that is still to be decoded.
+type unpacker string
 
-func (r *unpacking) number() uint64 {
+func (r *unpacker) number() uint64 {
 	var n uint64
 	for i, shift := 0, 0; i < len(*r); i, shift = i+1, shift+7 {
 		c := (*r)[i]
@@ -95,7 +96,7 @@ func (r *unpacking) number() uint64 {
 	return n
 }
 
-func (r *unpacking) time() time.Time {
+func (r *unpacker) time() time.Time {
 	if r.number() == 0 {
 		return time.Time{}
 	}
@@ -104,7 +105,7 @@ func (r *unpacking) time() time.Time {
 	return time.Unix(seconds, int64(r.number())).UTC() //nolint:gosec // from 0 to 999,999,999
 }
 
-func (r *unpacking) text() string {
+func (r *unpacker) text() string {
 	size := r.number()
 	s := string((*r)[:size])
 	*r = (*r)[size:]

@@ -14,12 +14,12 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-func TestWhatIsPackedIsUnpacked(t *testing.T) {
-	moment := rapid.Custom(func(t *rapid.T) time.Time {
+func TestPackRoundTrip(t *testing.T) {
+	instant := rapid.Custom(func(t *rapid.T) time.Time {
 		year := rapid.IntRange(1, 9999).Draw(t, "year")
 		return time.Date(year, 1, 1, 0, 0, 0, rapid.IntRange(0, 999_999_999).Draw(t, "nanosecond"), time.UTC)
 	})
-	times := rapid.OneOf(rapid.Just(time.Time{}), moment)
+	times := rapid.OneOf(rapid.Just(time.Time{}), instant)
 	hash := rapid.OneOf(rapid.StringMatching("[0-9a-f]{64}"), rapid.StringMatching("[0-9A-F]{64}"), rapid.String())
 	rapid.Check(t, func(t *rapid.T) {
 		want := head{fact: &lifecycle.Fact{
@@ -38,17 +38,17 @@ func TestWhatIsPackedIsUnpacked(t *testing.T) {
 		}
 	})
 	if (packed("").head() != head{}) || packed("").sequence() != 0 {
-		t.Error("of nothing something was unpacked")
+		t.Error("the empty packed has a head")
 	}
 }
 
-// TestAResourceTakesFewBytes fills the memory with jobs as MK.IO names them.
-func TestAResourceTakesFewBytes(t *testing.T) {
+// TestCachedHeadSize fills the cache with jobs as MK.IO names them.
+func TestCachedHeadSize(t *testing.T) {
 	const count, most = 200_000, 400
 	k := newHeads(event.NewNames(event.DefaultPrefix))
 	before := inHeap()
 	for i := range count {
-		k.learn(fmt.Sprintf("job.aurora-vod.ladder-hd.title-%012d-abr", i), head{fact: jobFact(uint64(i + 1)), expect: uint64(i + 1)})
+		k.putIfNewer(fmt.Sprintf("job.aurora-vod.ladder-hd.title-%012d-abr", i), head{fact: jobFact(uint64(i + 1)), expect: uint64(i + 1)})
 	}
 	each := (inHeap() - before) / count
 	t.Logf("%d bytes a resource", each)

@@ -12,7 +12,7 @@ import (
 	"mkio-bridge/internal/publish"
 )
 
-// lastOf is where a stream ends, and how much it holds.
+// lastOf returns the last sequence of a stream and its number of messages.
 func (f *fixture) lastOf(name string) (last, held uint64) {
 	f.t.Helper()
 	stream, err := f.js.Stream(f.t.Context(), name)
@@ -22,30 +22,30 @@ func (f *fixture) lastOf(name string) (last, held uint64) {
 	return stream.CachedInfo().State.LastSeq, stream.CachedInfo().State.Msgs
 }
 
-func TestWeighingSaysWhatObservingWouldMakeOfIt(t *testing.T) {
+func TestPreviewMatchesObserve(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	job, channel := key(t, lifecycle.Job, "t", "n"), key(t, lifecycle.LiveChannel, "c")
-	started := told(job, "Processing", 1)
+	started := delivery(job, "Processing", 1)
 	f.want(p, started, lifecycle.Changed)
-	f.want(p, told(job, "Finished", 3), lifecycle.Changed)
-	f.want(p, told(channel, "Running", 5), lifecycle.Changed)
-	other := told(channel, "Stopped", 9)
+	f.want(p, delivery(job, "Finished", 3), lifecycle.Changed)
+	f.want(p, delivery(channel, "Running", 5), lifecycle.Changed)
+	other := delivery(channel, "Stopped", 9)
 	other.Life = "life-2"
-	again := told(channel, "Stopped", 5) // as its time is, it comes before nothing and after nothing
+	again := delivery(channel, "Stopped", 5) // its time orders it neither before nor after the recorded state
 	for name, tt := range map[string]struct {
 		seen lifecycle.Observation
 		want lifecycle.Outcome
 	}{
-		"nothing recorded":      {told(key(t, lifecycle.Asset, "a"), "Ready", 1), lifecycle.Changed},
-		"newer":                 {told(channel, "Stopped", 6), lifecycle.Changed},
+		"nothing recorded":      {delivery(key(t, lifecycle.Asset, "a"), "Ready", 1), lifecycle.Changed},
+		"newer":                 {delivery(channel, "Stopped", 6), lifecycle.Changed},
 		"another life":          {other, lifecycle.Reborn},
 		"an earlier event":      {started, lifecycle.Repeat},
-		"the recorded state":    {told(channel, "Running", 7), lifecycle.Flap},
-		"older, never recorded": {told(job, "Queued", 0), lifecycle.Late},
+		"the recorded state":    {delivery(channel, "Running", 7), lifecycle.Flap},
+		"older, never recorded": {delivery(job, "Queued", 0), lifecycle.Late},
 		"no evidence":           {again, lifecycle.Conflict},
 	} {
-		for range 2 { // a flap that was weighed is not remembered
+		for range 2 { // a previewed flap is not cached
 			if v, err := p.Preview(t.Context(), tt.seen); err != nil || v.Outcome != tt.want {
 				t.Errorf("%s: %s (%s), %v, want %s", name, v.Outcome, v.Why, err, tt.want)
 			}
@@ -55,34 +55,34 @@ func TestWeighingSaysWhatObservingWouldMakeOfIt(t *testing.T) {
 		t.Errorf("the log ends at %d", last)
 	}
 	if last, _ := f.lastOf("MKIO_UNAPPLIED"); last != 0 {
-		t.Errorf("%d deliveries were kept", last)
+		t.Errorf("%d deliveries were stored", last)
 	}
-	f.want(p, told(channel, "Stopped", 6), lifecycle.Changed) // which would be late after the flap at 7
+	f.want(p, delivery(channel, "Stopped", 6), lifecycle.Changed) // which would be out of order after the flap at 7
 }
 
-func TestWeighingSeesWhatAnotherBridgeWrote(t *testing.T) {
+func TestPreviewReadsEventsOfOtherBridges(t *testing.T) {
 	f := setUp(t)
 	p, other := f.publisher(false, nil), f.publisher(false, nil)
 	channel := key(t, lifecycle.LiveChannel, "c")
-	f.want(p, told(channel, "Running", 1), lifecycle.Changed)
-	f.want(other, told(channel, "Stopped", 5), lifecycle.Changed)
-	if v, err := p.Preview(t.Context(), told(channel, "Starting", 3)); err != nil || v.Outcome != lifecycle.Late {
+	f.want(p, delivery(channel, "Running", 1), lifecycle.Changed)
+	f.want(other, delivery(channel, "Stopped", 5), lifecycle.Changed)
+	if v, err := p.Preview(t.Context(), delivery(channel, "Starting", 3)); err != nil || v.Outcome != lifecycle.Late {
 		t.Errorf("%s (%s), %v", v.Outcome, v.Why, err)
 	}
 }
 
-// A bridge that cannot ask takes what comes in order of arrival. What is retried came long ago.
-func TestWhatIsRetriedIsNotTakenInOrderOfArrival(t *testing.T) {
+// A bridge without rechecks takes deliveries in order of arrival. A retried delivery arrived long ago.
+func TestRetriedDeliveryIsNotOrderedByArrival(t *testing.T) {
 	for _, kind := range []lifecycle.Kind{lifecycle.LiveChannel, lifecycle.ChannelInstance} {
 		f := setUp(t)
 		p := f.publisher(kind == lifecycle.LiveChannel, nil)
 		k := key(t, kind, "c")
-		f.want(p, told(k, "Running", 5), lifecycle.Changed)
-		retried := told(k, "Stopped", 5)
+		f.want(p, delivery(k, "Running", 5), lifecycle.Changed)
+		retried := delivery(k, "Stopped", 5)
 		retried.Retried = true
 		f.want(p, retried, lifecycle.Conflict)
 		if v, err := p.Preview(t.Context(), retried); err != nil || v.Outcome != lifecycle.Conflict {
-			t.Errorf("%s: weighed as %s (%s), %v", kind, v.Outcome, v.Why, err)
+			t.Errorf("%s: preview: %s (%s), %v", kind, v.Outcome, v.Why, err)
 		}
 		f.wantStates("Running")
 		retried.Retried = false
@@ -91,7 +91,7 @@ func TestWhatIsRetriedIsNotTakenInOrderOfArrival(t *testing.T) {
 	}
 }
 
-func TestDroppingWhatIsKept(t *testing.T) {
+func TestDeleteUnapplied(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		f := setUp(t)
@@ -107,16 +107,16 @@ func TestDroppingWhatIsKept(t *testing.T) {
 			}
 		}
 		if err := p.DeleteUnapplied(t.Context(), 99); err != nil {
-			t.Errorf("one that never was: %v", err)
+			t.Errorf("a sequence without a delivery: %v", err)
 		}
-		if all := kept(t, f); len(all) != 2 || string(all[0].Body) != "one" || string(all[1].Body) != "three" {
-			t.Errorf("kept %+v", all)
+		if all := storedUnapplied(t, f); len(all) != 2 || string(all[0].Body) != "one" || string(all[1].Body) != "three" {
+			t.Errorf("stored %+v", all)
 		}
-		if err := p.StoreUnapplied(t.Context(), unapplied("two")); err != nil { // it is told again
+		if err := p.StoreUnapplied(t.Context(), unapplied("two")); err != nil { // delivered again
 			t.Fatal(err)
 		}
 		if _, held := f.lastOf("MKIO_UNAPPLIED"); held != 3 {
-			t.Errorf("%d are kept", held)
+			t.Errorf("%d are stored", held)
 		}
 		f.server.Shutdown()
 		if err := p.DeleteUnapplied(t.Context(), 1); !errors.Is(err, publish.ErrUnavailable) {
@@ -125,18 +125,18 @@ func TestDroppingWhatIsKept(t *testing.T) {
 	})
 }
 
-// How long a delivery trailed behind a poll says nothing when it came before now.
-func TestARetryIsNoLag(t *testing.T) {
+// A retried delivery arrived before now, so its lag behind a poll is not measured.
+func TestRetryRecordsNoWebhookLag(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	job := key(t, lifecycle.Job, "t", "n")
-	f.want(p, told(job, "Processing", 1), lifecycle.Changed)
-	shown := told(job, "Finished", 2)
+	f.want(p, delivery(job, "Processing", 1), lifecycle.Changed)
+	seen := delivery(job, "Finished", 2)
 	basis := uint64(1)
-	shown.Via, shown.Delivery, shown.Basis = lifecycle.Poll, nil, &basis
-	f.want(p, shown, lifecycle.Changed)
+	seen.Via, seen.Delivery, seen.Basis = lifecycle.Poll, nil, &basis
+	f.want(p, seen, lifecycle.Changed)
 	for _, retried := range []bool{true, false} {
-		o := told(job, "Finished", 2)
+		o := delivery(job, "Finished", 2)
 		o.Retried = retried
 		f.want(p, o, lifecycle.Repeat)
 	}
@@ -155,15 +155,15 @@ func TestARetryIsNoLag(t *testing.T) {
 	}
 }
 
-// A life that follows the recorded one ends it. That the Deleted has no time, where MK.IO does not tell when the next life
-// began, is no reason to stop there: nobody would ask MK.IO what came after it.
-func TestALifeThatEndsAnotherFollowsIt(t *testing.T) {
+// A new life ends the recorded one with a Deleted event. The observation itself follows even if that event has no time,
+// because MK.IO gave no creation time of the new life: no recheck would find it later.
+func TestNewLifeEndsTheRecordedLife(t *testing.T) {
 	for _, retried := range []bool{true, false} {
 		f := setUp(t)
 		p := f.publisher(false, nil)
 		channel := key(t, lifecycle.LiveChannel, "c")
-		f.want(p, told(channel, "Running", 1), lifecycle.Changed)
-		next := told(channel, "Starting", 5)
+		f.want(p, delivery(channel, "Running", 1), lifecycle.Changed)
+		next := delivery(channel, "Starting", 5)
 		next.Life, next.Retried = "life-2", retried
 		f.want(p, next, lifecycle.Changed)
 		f.wantStates("Running", "Deleted", "Starting")

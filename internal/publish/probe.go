@@ -12,33 +12,33 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A proof says when, and on which connection, JetStream last checked a write to the log.
-type proof struct {
+// A writeCheck says when, and on which connection, the log last answered a write.
+type writeCheck struct {
 	at         time.Time
 	reconnects uint64
 }
 
 const (
-	readyFor = time.Second // how long the result of a probe is reused: anybody may ask for /readyz
-	proofFor = readyFor    // how long the right to write is taken for granted on one connection
+	probeTTL      = time.Second // how long the result of a probe is reused: /readyz may be requested often
+	writeCheckTTL = probeTTL    // how long a write check holds on one connection
 )
 
-// ready says why the bridge could not store a delivery now, or why it could not do so lastingly; nil when it can.
-// JetStream is asked to store something, so that rights, leaders, quorums and limits are tried rather than guessed.
+// ready returns why the bridge cannot store deliveries, now or lastingly; nil if it can. It has JetStream store a message,
+// so that permissions, leaders, quorums and limits are tested.
 //
-// The bridge stays ready when MKIO_UNAPPLIED is full: events are still stored, another bridge would have no more room, and a
-// load balancer that sent nothing here any more would lose what can be stored. The deliveries that have no room are answered
-// 503, logged and counted in mkio_bridge_publish_failures_total.
+// The bridge stays ready when MKIO_UNAPPLIED is full: events are still stored, another bridge has the same stream, and a
+// load balancer that stopped sending would lose the deliveries that can be stored. The deliveries that do not fit are
+// answered 503, logged and counted in mkio_bridge_publish_failures_total.
 func (w *watchdog) ready(ctx context.Context) error {
 	select {
-	case w.turn <- struct{}{}:
+	case w.probing <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	recent := time.Since(w.probed) < readyFor
-	<-w.turn
+	recent := time.Since(w.probedAt) < probeTTL
+	<-w.probing
 	if !w.streams.Surveyed() {
-		surveying, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWait)
+		surveying, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
 		defer cancel()
 		w.survey(surveying)
 	}
@@ -46,102 +46,102 @@ func (w *watchdog) ready(ctx context.Context) error {
 		w.probe(context.WithoutCancel(ctx))
 	}
 	if err := w.streams.Err(); err != nil {
-		rouse(w.wake)
+		signal(w.wake)
 		return err
 	}
-	return w.trouble()
+	return w.storeErr()
 }
 
-// trouble says why nothing can be written to the log now, as far as it is known; nil when it can.
-func (w *watchdog) trouble() error {
+// storeErr returns why the log cannot be written now; nil while its circuit breaker is closed.
+func (w *watchdog) storeErr() error {
 	if _, err := w.logBreaker.allow(); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, w.names.EventStream(), err)
 	}
 	return nil
 }
 
-// probe has JetStream store something, one caller at a time, and notes why it could not store an event. What it finds
-// opens and closes the circuit breakers: what JetStream's API answers, or does not answer, says nothing about writes.
+// probe has JetStream store a message, one caller at a time, and records why it could not store an event. The result
+// opens and closes the circuit breakers: a response of JetStream's API, or its absence, says nothing about writes.
 func (w *watchdog) probe(ctx context.Context) {
-	w.turn <- struct{}{}
-	defer func() { <-w.turn }()
-	if time.Since(w.probed) < readyFor/2 { // somebody else probed meanwhile
+	w.probing <- struct{}{}
+	defer func() { <-w.probing }()
+	if time.Since(w.probedAt) < probeTTL/2 { // another caller probed meanwhile
 		return
 	}
-	probing, cancel := context.WithTimeout(ctx, lookWait)
+	probing, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	through, _ := w.logBreaker.allow()
-	stuck := w.writable(probing)
+	gen, _ := w.logBreaker.allow()
+	failed := w.checkWritable(probing)
 	if ctx.Err() != nil {
-		return // the bridge stops: that is nobody's trouble
+		return // the bridge stops: the probe says nothing
 	}
-	if stuck != nil {
-		w.logBreaker.trip(through, trouble{stuck})
+	if failed != nil {
+		w.logBreaker.trip(gen, storeError{failed})
 	} else {
 		w.logBreaker.close()
 		if _, err := w.unappliedBreaker.allow(); err != nil && streams.TryWrite(probing, w.js, w.names.UnappliedStream(), w.names.UnappliedPrefix()) == nil {
 			w.unappliedBreaker.close()
 		}
 	}
-	w.streams.NoteWrites(stuck)
-	w.probed = time.Now()
+	w.streams.NoteWrites(failed)
+	w.probedAt = time.Now()
 }
 
-// writable says why no event may be written now; nil when one may.
-func (w *watchdog) writable(ctx context.Context) error {
+// checkWritable returns why no event may be written now; nil if one may.
+func (w *watchdog) checkWritable(ctx context.Context) error {
 	if !w.nc.IsConnected() {
 		return errors.New("NATS is not connected")
 	}
-	if err := w.stores(ctx); err != nil {
+	if err := w.tryStore(ctx); err != nil {
 		return err
 	}
 	if err := w.streams.LogErr(); err != nil {
 		return err
 	}
-	if w.trouble() == nil {
+	if w.storeErr() == nil {
 		return nil
 	}
-	return w.stillSameLog(ctx)
+	return w.verifySameLog(ctx)
 }
 
-// stores has JetStream store something, and says why it could not have stored an event.
-func (w *watchdog) stores(ctx context.Context) error {
+// tryStore has JetStream store a message, and returns why it could not have stored an event.
+func (w *watchdog) tryStore(ctx context.Context) error {
 	bucket := w.names.NotesBucket()
-	// One key, which every bridge overwrites: it proves that the disks, the quorum and the limits of this JetStream take a
-	// write. No event has to be written for that, and no consumer sees this key.
+	// One key, which every bridge overwrites: it proves that the disks, the quorum and the limits of this JetStream allow a
+	// write. No event is written for that, and no consumer sees this key.
 	key := "$KV." + bucket + ".ready"
 	_, err := w.js.Publish(ctx, key, nil, jetstream.WithExpectStream("KV_"+bucket), jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return fmt.Errorf("write to bucket %s: %w", bucket, noanswer.Forbidden(w.nc, err, key))
 	}
-	// That the log's leader would take a write from this user is not tried while writes are acknowledged anyway, and not
-	// at every look: those who subscribe to all of the log's subjects without JetStream see the attempt.
-	now := proof{time.Now(), w.nc.Stats().Reconnects}
-	proven := w.proven
-	if acked := w.logBreaker.lastAcked(); acked.After(proven.at) {
-		proven.at = acked
+	// Whether the log's leader accepts a write from this user is not tested while writes are acknowledged anyway, and not
+	// in every probe: core NATS subscribers of the log's subjects receive the test message.
+	now := writeCheck{time.Now(), w.nc.Stats().Reconnects}
+	last := w.lastWrite
+	if acked := w.logBreaker.lastAcked(); acked.After(last.at) {
+		last.at = acked
 	}
-	if w.trouble() == nil && proven.reconnects == now.reconnects && now.at.Sub(proven.at) < proofFor {
+	if w.storeErr() == nil && last.reconnects == now.reconnects && now.at.Sub(last.at) < writeCheckTTL {
 		return nil
 	}
 	if err := streams.TryWrite(ctx, w.js, w.names.EventStream(), w.names.Prefix()); err != nil {
 		return err
 	}
-	w.proven = now
+	w.lastWrite = now
 	return nil
 }
 
-// stillSameLog says whether the log that takes writes again after it took none is the one that is remembered. The last
-// event that is known of it proves that; only where it is not found has JetStream's API to tell.
-func (w *watchdog) stillSameLog(ctx context.Context) error {
-	if w.follower.hasLastKnown(ctx) {
+// verifySameLog returns an error unless the log that accepts writes again is the cached one. The last
+// cached event proves that; JetStream's API is asked only if the log does not return that event.
+func (w *watchdog) verifySameLog(ctx context.Context) error {
+	if w.follower.hasHorizonEvent(ctx) {
 		return nil
 	}
-	horizon := w.follower.heads.upTo()
-	answers := w.ask(ctx)
-	log, view := answers.Infos[w.names.EventStream()], answers.Infos[w.names.StateStream()]
-	if log == nil || view == nil {
-		return fmt.Errorf("%s takes writes, and JetStream does not answer whether it is the log that was read", w.names.EventStream())
+	horizon := w.follower.heads.horizon()
+	infos := w.queryStreams(ctx)
+	log, bucket := infos.Infos[w.names.EventStream()], infos.Infos[w.names.StateStream()]
+	if log == nil || bucket == nil {
+		return fmt.Errorf("%s accepts writes, but JetStream did not answer whether it is still the same log", w.names.EventStream())
 	}
-	return w.follower.sameLog(ctx, log, view, horizon)
+	return w.follower.checkSameLog(ctx, log, bucket, horizon)
 }

@@ -15,23 +15,22 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// Config is what a publisher needs to know.
+// Config configures a publisher.
 type Config struct {
 	Names   event.Names
-	BaseURL string // of MK.IO's API; events' sources lie below it
-	// ByArrival takes facts that no evidence orders in order of arrival: for a bridge that cannot ask
-	// MK.IO.
+	BaseURL string // of MK.IO's API; the sources of events begin with it
+	// ByArrival takes observations that no evidence orders in order of arrival: for a bridge without an API token.
 	ByArrival      bool
 	Log            *slog.Logger
 	Tracer         tracing.Tracer
-	Streams        streams.Config // as [streams.Ensure] made them: [Publisher.Follow] recreates what somebody deletes
-	SurveyInterval time.Duration  // between two surveys of the streams while all is well; 0: half a minute
+	Streams        streams.Config // as given to [streams.Ensure]: [Publisher.Follow] recreates streams that somebody deletes
+	SurveyInterval time.Duration  // between two surveys of healthy streams; 0: 30 seconds
 }
 
 // A Publisher writes events. Its methods may be called from any number of goroutines.
 //
-// Its fields do not change after [New]; each part guards its own state. The embedded [Heads] is the read side of the cache: by
-// it other packages ask for recorded states, and never read the log.
+// Its fields do not change after [New]; each part guards its own state. The embedded [Heads] is the read side of the cache,
+// by which other packages read recorded states.
 type Publisher struct {
 	Heads
 
@@ -53,8 +52,8 @@ type Publisher struct {
 	ledger    *ledger
 }
 
-// New returns a publisher on streams that [streams.Ensure] has seen, by a JetStream as the broker makes it: it tries a write once.
-// [Publisher.Load] fills its cache.
+// New returns a publisher on streams that [streams.Ensure] has checked. js must try each write only once, as package broker
+// configures it. [Publisher.Load] fills the cache.
 func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 	heads := newHeads(c.Names)
 	p := &Publisher{
@@ -73,30 +72,30 @@ func New(nc *nats.Conn, js jetstream.JetStream, c Config) *Publisher {
 		metrics:   newMetrics(),
 		ledger:    newLedger(),
 	}
-	p.follower = newFollower(nc, js, c.Names, c.Log, p.reader, heads, p.metrics.behind)
+	p.follower = newFollower(nc, js, c.Names, c.Log, p.reader, heads, p.metrics.tailsBehind)
 	p.watchdog = newWatchdog(nc, js, c, p.follower)
 	return p
 }
 
-// Load fills the cache with the last event of every resource, from the headers of the state
-// bucket. It may be called again at any time.
+// Load fills the cache with the last event of every resource, from the headers of the state bucket. It may be called again
+// at any time.
 func (p *Publisher) Load(ctx context.Context) error { return p.follower.load(ctx) }
 
 // CaughtUp returns nil if the cache was filled from a state bucket that held all of the log. Otherwise it first fills the
 // cache again, and returns an error if the bucket still lags.
 func (p *Publisher) CaughtUp(ctx context.Context) error { return p.follower.caughtUp(ctx) }
 
-// Follow keeps the cache true to the log, whoever writes it, and the streams as they must be, until the context
-// ends. It is what lets writes through again after JetStream was in trouble.
-func (p *Publisher) Follow(ctx context.Context, told OnEvent) {
+// Follow keeps the cache in step with the log, recreates missing streams and closes the circuit breakers again, until the
+// context ends. It calls onEvent with each event behind the loaded ones.
+func (p *Publisher) Follow(ctx context.Context, onEvent OnEvent) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { p.watchdog.run(ctx) })
-	p.follower.follow(ctx, told, func() { rouse(p.watchdog.wake) })
+	p.follower.follow(ctx, onEvent, func() { signal(p.watchdog.wake) })
 }
 
-// Ready says why the bridge could not store a delivery now, or why it could not do so lastingly; nil when it can.
+// Ready returns why the bridge cannot store deliveries, now or lastingly; nil if it can.
 func (p *Publisher) Ready(ctx context.Context) error { return p.watchdog.ready(ctx) }
 
-// Trouble says why nothing can be written to the log now, as far as it is known; nil when it can.
-func (p *Publisher) Trouble() error { return p.watchdog.trouble() }
+// StoreErr returns why the log cannot be written now, as far as known; nil if it can.
+func (p *Publisher) Trouble() error { return p.watchdog.storeErr() }

@@ -25,14 +25,14 @@ import (
 
 var names = event.NewNames(event.DefaultPrefix)
 
-// A fixture is a server with streams, and everything that was told to publishers on it.
+// A fixture is a server with streams, and all observations that were given to publishers on it.
 type fixture struct {
 	t      *testing.T
 	server brokertest.Server
 	js     jetstream.JetStream
 
-	mu   sync.Mutex
-	told []invariant.Delivered
+	mu        sync.Mutex
+	delivered []invariant.Delivered
 }
 
 func setUp(t *testing.T) *fixture {
@@ -50,7 +50,7 @@ func setUpWith(t *testing.T, config streams.Config) *fixture {
 	return f
 }
 
-// publisher returns a new publisher, as another bridge would be; wrap may spoil its JetStream.
+// publisher returns a new publisher, as of another bridge; wrap may replace its JetStream.
 func (f *fixture) publisher(byArrival bool, wrap func(jetstream.JetStream) jetstream.JetStream) *publish.Publisher {
 	f.t.Helper()
 	nc, js := f.server.Connect()
@@ -60,20 +60,20 @@ func (f *fixture) publisher(byArrival bool, wrap func(jetstream.JetStream) jetst
 	return publish.New(nc, js, publish.Config{Names: names, BaseURL: "https://app.mk.io/", ByArrival: byArrival, Log: slog.New(slog.DiscardHandler)})
 }
 
-// observe tells a publisher, and remembers what a webhook's sender would have been answered.
+// observe gives a publisher an observation, and records the status that the sender of a webhook would have got.
 func (f *fixture) observe(p *publish.Publisher, o lifecycle.Observation) (lifecycle.Verdict, error) {
 	v, err := p.Observe(f.t.Context(), o)
-	told := invariant.Delivered{Observation: o, Status: http.StatusNoContent}
+	delivered := invariant.Delivered{Observation: o, Status: http.StatusNoContent}
 	if err != nil || v.Outcome == lifecycle.Late || v.Outcome == lifecycle.Conflict {
-		told.Status = 0 // nothing was acknowledged, or it is the caller's to keep
+		delivered.Status = 0 // not acknowledged, or for the caller to store in MKIO_UNAPPLIED
 	}
 	f.mu.Lock()
-	f.told = append(f.told, told)
+	f.delivered = append(f.delivered, delivered)
 	f.mu.Unlock()
 	return v, err
 }
 
-// want tells a publisher and checks the outcome.
+// want observes and checks the outcome.
 func (f *fixture) want(p *publish.Publisher, o lifecycle.Observation, want lifecycle.Outcome) {
 	f.t.Helper()
 	if v, err := f.observe(p, o); err != nil || v.Outcome != want {
@@ -81,10 +81,10 @@ func (f *fixture) want(p *publish.Publisher, o lifecycle.Observation, want lifec
 	}
 }
 
-// states returns what the log holds, after all invariants and schemas were checked.
+// states checks all invariants and schemas, and returns the states of the log's events.
 func (f *fixture) states() []string {
 	f.t.Helper()
-	if err := invariant.Check(f.t.Context(), f.js, names, f.told); err != nil {
+	if err := invariant.Check(f.t.Context(), f.js, names, f.delivered); err != nil {
 		f.t.Error(err)
 	}
 	var states []string
@@ -122,8 +122,8 @@ var deliveries struct {
 	n int
 }
 
-// told is a delivery of its own at a minute after noon.
-func told(k lifecycle.Key, state string, minute int) lifecycle.Observation {
+// delivery returns a delivery with an id of its own, with MK.IO's time at a minute after noon.
+func delivery(k lifecycle.Key, state string, minute int) lifecycle.Observation {
 	deliveries.Lock()
 	defer deliveries.Unlock()
 	deliveries.n++
@@ -138,62 +138,61 @@ func TestObservationsBecomeAChain(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	job := key(t, lifecycle.Job, "ladder-hd", "ep-0417")
-	started, finished := told(job, "Processing", 1), told(job, "Finished", 2)
+	started, finished := delivery(job, "Processing", 1), delivery(job, "Finished", 2)
 
 	f.want(p, started, lifecycle.Changed)
 	f.want(p, started, lifecycle.Repeat)
 	f.want(p, finished, lifecycle.Changed)
 	f.want(p, started, lifecycle.Repeat)
-	f.want(p, told(job, "Queued", 0), lifecycle.Late)
-	f.want(p, told(job, "Finished", 3), lifecycle.Flap)
+	f.want(p, delivery(job, "Queued", 0), lifecycle.Late)
+	f.want(p, delivery(job, "Finished", 3), lifecycle.Flap)
 	f.wantStates("Processing", "Finished")
 
-	// Another bridge, which remembers nothing, says the same.
+	// Another bridge, with an empty cache, decides the same.
 	q := f.publisher(false, nil)
 	f.want(q, finished, lifecycle.Repeat)
 	f.want(q, started, lifecycle.Repeat)
 	f.wantStates("Processing", "Finished")
 }
 
-func TestARetryWithANewTimeIsKnownByItsDelivery(t *testing.T) {
+func TestRetryWithANewTimeIsADuplicateByDeliveryID(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(true, nil)
 	channel := key(t, lifecycle.LiveChannel, "news-247")
-	running := told(channel, "Running", 1)
+	running := delivery(channel, "Running", 1)
 	f.want(p, running, lifecycle.Changed)
-	f.want(p, told(channel, "Stopped", 2), lifecycle.Changed)
+	f.want(p, delivery(channel, "Stopped", 2), lifecycle.Changed)
 	again := running
 	again.At = noon.Add(time.Hour)
 	f.want(p, again, lifecycle.Repeat)
 	again.At = time.Time{}
-	f.want(p, again, lifecycle.Repeat) // a Conflict that the log decides
+	f.want(p, again, lifecycle.Repeat) // a Conflict that the search of the log decides
 	f.wantStates("Running", "Stopped")
 }
 
-// A channel that goes on and off for long must not cost more and more, and what its sender repeats is known all
-// the same.
-func TestARetryIsKnownAmongManyEvents(t *testing.T) {
+// A channel with many events must not cost more and more, and a delivery that its sender repeats is still a duplicate.
+func TestRetryIsFoundAmongManyEvents(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	channel := key(t, lifecycle.LiveChannel, "news-247")
 	var retry lifecycle.Observation
 	for minute := range 100 {
-		running := told(channel, "Running", 2*minute)
+		running := delivery(channel, "Running", 2*minute)
 		if minute == 50 {
 			retry = running
 		}
 		f.want(p, running, lifecycle.Changed)
-		f.want(p, told(channel, "Stopped", 2*minute+1), lifecycle.Changed)
+		f.want(p, delivery(channel, "Stopped", 2*minute+1), lifecycle.Changed)
 	}
 	f.want(p, retry, lifecycle.Repeat)
-	f.want(p, told(channel, "Running", 101), lifecycle.Late) // it was Stopped then
+	f.want(p, delivery(channel, "Running", 101), lifecycle.Late) // it was Stopped then
 }
 
-func TestARetryOfAnEarlierLifeWithANewTimeIsKnownByItsDelivery(t *testing.T) {
+func TestRetryFromAFormerLifeIsADuplicateByDeliveryID(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	job := key(t, lifecycle.Job, "ladder-hd", "promo")
-	first, second := told(job, "Finished", 1), told(job, "Processing", 9)
+	first, second := delivery(job, "Finished", 1), delivery(job, "Processing", 9)
 	second.Life, second.Created = "life-2", noon.Add(8*time.Minute)
 	f.want(p, first, lifecycle.Changed)
 	f.want(p, second, lifecycle.Changed)
@@ -203,53 +202,53 @@ func TestARetryOfAnEarlierLifeWithANewTimeIsKnownByItsDelivery(t *testing.T) {
 	f.wantStates("Finished", "Deleted", "Processing")
 }
 
-func TestAConflictIsTakenByArrivalOnlyWhereNobodyCanBeAsked(t *testing.T) {
+func TestConflictIsOrderedByArrivalOnlyWithoutARecheck(t *testing.T) {
 	f := setUp(t)
-	instance := key(t, lifecycle.ChannelInstance, "studio-a") // no address is known to ask
-	f.want(f.publisher(false, nil), told(instance, "Running", 1), lifecycle.Changed)
-	f.want(f.publisher(false, nil), told(instance, "Stopped", 1), lifecycle.Changed)
+	instance := key(t, lifecycle.ChannelInstance, "studio-a") // it cannot be rechecked
+	f.want(f.publisher(false, nil), delivery(instance, "Running", 1), lifecycle.Changed)
+	f.want(f.publisher(false, nil), delivery(instance, "Stopped", 1), lifecycle.Changed)
 	channel := key(t, lifecycle.LiveChannel, "news-247")
-	f.want(f.publisher(false, nil), told(channel, "Running", 1), lifecycle.Changed)
-	other := told(channel, "Stopped", 1)
+	f.want(f.publisher(false, nil), delivery(channel, "Running", 1), lifecycle.Changed)
+	other := delivery(channel, "Stopped", 1)
 	f.want(f.publisher(false, nil), other, lifecycle.Conflict)
 	f.want(f.publisher(true, nil), other, lifecycle.Changed)
 	f.wantStates("Running", "Stopped", "Running", "Stopped")
 }
 
-// A bridge's memory may be stale: what it does not write must rest on the stream all the same.
-func TestAStaleMemoryInventsAndLosesNothing(t *testing.T) {
+// A bridge's cache may be stale: what it does not write must be decided by the stream.
+func TestStaleCacheNeitherInventsNorLosesEvents(t *testing.T) {
 	f := setUp(t)
 	a, b := f.publisher(false, nil), f.publisher(false, nil)
 	channel := key(t, lifecycle.LiveChannel, "news-247")
-	f.want(a, told(channel, "Running", 1), lifecycle.Changed)
-	f.want(b, told(channel, "Stopped", 2), lifecycle.Changed)
-	f.want(a, told(channel, "Running", 3), lifecycle.Changed) // a flap, if a trusted its memory
-	f.want(b, told(channel, "Stopped", 2), lifecycle.Repeat)
-	f.want(b, told(channel, "Starting", 2), lifecycle.Late)
+	f.want(a, delivery(channel, "Running", 1), lifecycle.Changed)
+	f.want(b, delivery(channel, "Stopped", 2), lifecycle.Changed)
+	f.want(a, delivery(channel, "Running", 3), lifecycle.Changed) // a flap, if a trusted its cache
+	f.want(b, delivery(channel, "Stopped", 2), lifecycle.Repeat)
+	f.want(b, delivery(channel, "Starting", 2), lifecycle.Late)
 	f.wantStates("Running", "Stopped", "Running")
 }
 
-// A state that was told once more is no event, but what was before that is late.
-func TestWhatWasBeforeAStateWasToldAgainIsLate(t *testing.T) {
+// A flap is no event, but an observation older than it is out of order.
+func TestObservationOlderThanAFlapIsOutOfOrder(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(true, nil)
 	channel := key(t, lifecycle.LiveChannel, "news-247")
-	f.want(p, told(channel, "Running", 10), lifecycle.Changed)
-	f.want(p, told(channel, "Running", 30), lifecycle.Flap)
-	f.want(p, told(channel, "Running", 20), lifecycle.Repeat)
-	f.want(p, told(channel, "Stopped", 20), lifecycle.Late)
-	f.want(p, told(channel, "Stopped", 40), lifecycle.Changed)
-	f.want(p, told(channel, "Running", 35), lifecycle.Late)
+	f.want(p, delivery(channel, "Running", 10), lifecycle.Changed)
+	f.want(p, delivery(channel, "Running", 30), lifecycle.Flap)
+	f.want(p, delivery(channel, "Running", 20), lifecycle.Repeat)
+	f.want(p, delivery(channel, "Stopped", 20), lifecycle.Late)
+	f.want(p, delivery(channel, "Stopped", 40), lifecycle.Changed)
+	f.want(p, delivery(channel, "Running", 35), lifecycle.Late)
 	f.wantStates("Running", "Stopped")
 }
 
-func TestAReusedNameIsANewLife(t *testing.T) {
+func TestReusedNameStartsANewLife(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	job := key(t, lifecycle.Job, "ladder-hd", "promo")
-	first := told(job, "Finished", 1)
+	first := delivery(job, "Finished", 1)
 	f.want(p, first, lifecycle.Changed)
-	second := told(job, "Processing", 9)
+	second := delivery(job, "Processing", 9)
 	second.Life, second.Created = "life-2", noon.Add(8*time.Minute)
 	f.want(p, second, lifecycle.Changed)
 	f.want(p, first, lifecycle.Repeat)
@@ -257,10 +256,10 @@ func TestAReusedNameIsANewLife(t *testing.T) {
 	f.wantStates("Finished", "Deleted", "Processing")
 }
 
-func TestWritesThatFailBothWays(t *testing.T) {
+func TestWriteFailuresBeforeAndAfterStoring(t *testing.T) {
 	refused := errors.New("connection lost before it was sent")
 	unanswered := errors.New("acknowledgement lost")
-	reborn := told(key(t, lifecycle.Job, "t", "reborn"), "Queued", 9)
+	reborn := delivery(key(t, lifecycle.Job, "t", "reborn"), "Queued", 9)
 	reborn.Life, reborn.Created = "life-2", noon.Add(8*time.Minute)
 	tests := []struct {
 		name   string
@@ -268,16 +267,16 @@ func TestWritesThatFailBothWays(t *testing.T) {
 		seen   lifecycle.Observation
 		want   []string
 	}{
-		{"a first event", nil, told(key(t, lifecycle.Job, "t", "first"), "Queued", 1), []string{"Queued"}},
+		{"a first event", nil, delivery(key(t, lifecycle.Job, "t", "first"), "Queued", 1), []string{"Queued"}},
 		{
 			"a next event",
-			[]lifecycle.Observation{told(key(t, lifecycle.Job, "t", "next"), "Queued", 1)},
-			told(key(t, lifecycle.Job, "t", "next"), "Processing", 2),
+			[]lifecycle.Observation{delivery(key(t, lifecycle.Job, "t", "next"), "Queued", 1)},
+			delivery(key(t, lifecycle.Job, "t", "next"), "Processing", 2),
 			[]string{"Queued", "Processing"},
 		},
 		{
 			"the two events of a re-used name",
-			[]lifecycle.Observation{told(key(t, lifecycle.Job, "t", "reborn"), "Finished", 1)},
+			[]lifecycle.Observation{delivery(key(t, lifecycle.Job, "t", "reborn"), "Finished", 1)},
 			reborn,
 			[]string{"Finished", "Deleted", "Queued"},
 		},
@@ -286,10 +285,10 @@ func TestWritesThatFailBothWays(t *testing.T) {
 		for failing := range len(tt.want) - len(tt.before) {
 			for how, spoil := range map[string]func(js jetstream.JetStream) jetstream.JetStream{
 				"not stored": func(js jetstream.JetStream) jetstream.JetStream {
-					return &spoiled{JetStream: js, at: failing, instead: refused}
+					return &faultyJetStream{JetStream: js, at: failing, instead: refused}
 				},
 				"stored but reported failed": func(js jetstream.JetStream) jetstream.JetStream {
-					return &spoiled{JetStream: js, at: failing, after: unanswered}
+					return &faultyJetStream{JetStream: js, at: failing, after: unanswered}
 				},
 			} {
 				t.Run(fmt.Sprintf("%s, write %d %s", tt.name, failing+1, how), func(t *testing.T) {
@@ -309,9 +308,9 @@ func TestWritesThatFailBothWays(t *testing.T) {
 	}
 }
 
-// spoiled is a JetStream whose write number at fails: it is not made (instead), or it is made and
-// reported as failed (after).
-type spoiled struct {
+// faultyJetStream is a JetStream whose write number at fails: it is not stored (instead), or it is stored and reported as
+// failed (after).
+type faultyJetStream struct {
 	jetstream.JetStream
 	at             int
 	instead, after error
@@ -320,7 +319,7 @@ type spoiled struct {
 	writes int
 }
 
-func (s *spoiled) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+func (s *faultyJetStream) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	s.mu.Lock()
 	hit := s.writes == s.at
 	s.writes++
@@ -335,13 +334,13 @@ func (s *spoiled) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream
 	return ack, err
 }
 
-// counting is a JetStream that counts writes.
-type counting struct {
+// countingJetStream is a JetStream that counts writes.
+type countingJetStream struct {
 	jetstream.JetStream
 	writes *int
 }
 
-func (c *counting) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+func (c *countingJetStream) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	*c.writes++
 	return c.JetStream.PublishMsg(ctx, m, opts...)
 }
@@ -349,7 +348,7 @@ func (c *counting) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstrea
 func Test200WritersOfOneTransitionLeaveOneEvent(t *testing.T) {
 	f := setUp(t)
 	job := key(t, lifecycle.Job, "ladder-hd", "ep-0417")
-	f.want(f.publisher(false, nil), told(job, "Processing", 1), lifecycle.Changed)
+	f.want(f.publisher(false, nil), delivery(job, "Processing", 1), lifecycle.Changed)
 	var publishers []*publish.Publisher
 	for range 4 {
 		publishers = append(publishers, f.publisher(false, nil))
@@ -357,7 +356,7 @@ func Test200WritersOfOneTransitionLeaveOneEvent(t *testing.T) {
 	var wg sync.WaitGroup
 	start := make(chan struct{})
 	for i := range 200 {
-		o := told(job, "Finished", 2)
+		o := delivery(job, "Finished", 2)
 		wg.Go(func() {
 			<-start
 			if v, err := f.observe(publishers[i%len(publishers)], o); err != nil || (v.Outcome != lifecycle.Changed && v.Outcome != lifecycle.Repeat) {
@@ -370,7 +369,7 @@ func Test200WritersOfOneTransitionLeaveOneEvent(t *testing.T) {
 	f.wantStates("Processing", "Finished")
 }
 
-func TestManyResourcesAtOnceEachInOrder(t *testing.T) {
+func TestConcurrentResourcesEachInOrder(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	order := []string{"Queued", "Scheduled", "Processing", "Finished"}
@@ -379,7 +378,7 @@ func TestManyResourcesAtOnceEachInOrder(t *testing.T) {
 		job := key(t, lifecycle.Job, "ladder-hd", fmt.Sprint("ep-", i))
 		wg.Go(func() {
 			for minute, state := range order {
-				f.want(p, told(job, state, minute), lifecycle.Changed)
+				f.want(p, delivery(job, state, minute), lifecycle.Changed)
 			}
 		})
 	}
@@ -389,18 +388,18 @@ func TestManyResourcesAtOnceEachInOrder(t *testing.T) {
 	}
 }
 
-// Waiting for a resource's turn must not keep the others waiting.
-func TestOneSlowResourceHoldsUpNoOther(t *testing.T) {
+// Waiting for one resource's lock must not delay the others.
+func TestSlowResourceDoesNotBlockOthers(t *testing.T) {
 	f := setUp(t)
 	release, entered := make(chan struct{}), make(chan struct{})
 	slow := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream {
-		return &gate{JetStream: js, subject: "mkio.job.aurora-vod.t.slow.queued", entered: entered, release: release}
+		return &blockedWrite{JetStream: js, subject: "mkio.job.aurora-vod.t.slow.queued", entered: entered, release: release}
 	})
 	var wg sync.WaitGroup
-	wg.Go(func() { f.want(slow, told(key(t, lifecycle.Job, "t", "slow"), "Queued", 1), lifecycle.Changed) })
+	wg.Go(func() { f.want(slow, delivery(key(t, lifecycle.Job, "t", "slow"), "Queued", 1), lifecycle.Changed) })
 	<-entered
 	for i := range 30 { // within the time that a write may take
-		f.want(slow, told(key(t, lifecycle.Job, "t", fmt.Sprint(i)), "Queued", 1), lifecycle.Changed)
+		f.want(slow, delivery(key(t, lifecycle.Job, "t", fmt.Sprint(i)), "Queued", 1), lifecycle.Changed)
 	}
 	close(release)
 	wg.Wait()
@@ -409,14 +408,14 @@ func TestOneSlowResourceHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// gate is a JetStream that holds one subject's write until it is released.
-type gate struct {
+// blockedWrite is a JetStream that blocks the write to one subject until it is released.
+type blockedWrite struct {
 	jetstream.JetStream
 	subject          string
 	entered, release chan struct{}
 }
 
-func (g *gate) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+func (g *blockedWrite) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	if m.Subject == g.subject {
 		close(g.entered)
 		<-g.release
@@ -424,31 +423,31 @@ func (g *gate) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.Pu
 	return g.JetStream.PublishMsg(ctx, m, opts...)
 }
 
-func TestAPollThatWasOvertakenIsDropped(t *testing.T) {
+func TestPollOlderThanARecordedWebhookIsOutOfOrder(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	channel := key(t, lifecycle.LiveChannel, "news-247")
-	f.want(p, told(channel, "Starting", 1), lifecycle.Changed)
+	f.want(p, delivery(channel, "Starting", 1), lifecycle.Changed)
 	recorded, _ := p.Recorded(channel)
 	basis := recorded.Sequence
-	f.want(p, told(channel, "Running", 2), lifecycle.Changed)
+	f.want(p, delivery(channel, "Running", 2), lifecycle.Changed)
 	seen := lifecycle.Observation{Key: channel, State: "Starting", Via: lifecycle.Poll, Basis: &basis, SeenBefore: noon, Source: "/x", Subject: "x"}
 	f.want(p, seen, lifecycle.Late)
 	recorded, _ = p.Recorded(channel)
 	basis = recorded.Sequence
 	seen.State, seen.SeenBefore = "Stopped", noon.Add(3*time.Minute)
 	f.want(p, seen, lifecycle.Changed)
-	f.told[len(f.told)-1].Observation.Life = ""
+	f.delivered[len(f.delivered)-1].Observation.Life = ""
 	f.wantStates("Starting", "Running", "Stopped")
 }
 
-func TestJetStreamAwayIsUnavailableAtOnce(t *testing.T) {
+func TestObserveFailsAtOnceWithoutJetStream(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	job := key(t, lifecycle.Job, "t", "n")
-	f.want(p, told(job, "Queued", 1), lifecycle.Changed)
+	f.want(p, delivery(job, "Queued", 1), lifecycle.Changed)
 	f.server.Shutdown()
-	if _, err := f.observe(p, told(job, "Processing", 2)); !errors.Is(err, publish.ErrUnavailable) {
+	if _, err := f.observe(p, delivery(job, "Processing", 2)); !errors.Is(err, publish.ErrUnavailable) {
 		t.Errorf("Observe without JetStream: %v", err)
 	}
 	if err := p.StoreUnapplied(t.Context(), unapplied("body")); !errors.Is(err, publish.ErrUnavailable) {
@@ -456,13 +455,13 @@ func TestJetStreamAwayIsUnavailableAtOnce(t *testing.T) {
 	}
 }
 
-func TestAForeignMessageInTheLogIsNamed(t *testing.T) {
+func TestForeignMessageInTheLogIsAnError(t *testing.T) {
 	f := setUp(t)
 	if _, err := f.js.Publish(t.Context(), "mkio.job.aurora-vod.t.n.queued", []byte("hello")); err != nil {
 		t.Fatal(err)
 	}
-	_, err := f.publisher(false, nil).Observe(t.Context(), told(key(t, lifecycle.Job, "t", "n"), "Processing", 1))
+	_, err := f.publisher(false, nil).Observe(t.Context(), delivery(key(t, lifecycle.Job, "t", "n"), "Processing", 1))
 	if err == nil {
-		t.Error("a message that is no event was passed over")
+		t.Error("a foreign message was skipped")
 	}
 }

@@ -16,40 +16,39 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A reader looks up single events. It asks the stream's leader: a direct get may be answered by a
-// replica that lags, and a decision to write nothing must not rest on that.
+// A reader reads single events, from the stream's leader: a direct get may be answered by a replica that lags, and a
+// decision to write nothing must not be based on that.
 type reader struct {
 	js     jetstream.JetStream
 	names  event.Names
-	recent *recent
-	get    func(ctx context.Context, stream string, request map[string]any) (*stored, error) // [askLeader]
+	recent *recentEvents
+	get    func(ctx context.Context, stream string, request map[string]any) (*storedMessage, error) // [getFromLeader]
 }
 
 func newReader(js jetstream.JetStream, names event.Names) *reader {
-	return &reader{js, names, newRecent(), func(ctx context.Context, stream string, request map[string]any) (*stored, error) {
-		return askLeader(ctx, js, stream, request)
+	return &reader{js, names, newRecentEvents(), func(ctx context.Context, stream string, request map[string]any) (*storedMessage, error) {
+		return getFromLeader(ctx, js, stream, request)
 	}}
 }
 
 // codeNoMessage is JetStream's code for "no message found".
 const codeNoMessage jetstream.ErrorCode = 10037
 
-// stored is a message as STREAM.MSG.GET of JetStream's API answers it.
-type stored struct {
+// storedMessage is a message in a response of STREAM.MSG.GET.
+type storedMessage struct {
 	Subject  string `json:"subject"`
 	Sequence uint64 `json:"seq"`
 	Header   []byte `json:"hdrs"`
 	Data     []byte `json:"data"`
 }
 
-// last returns the head of a resource: by its last event in the log or, if that aged out, by the one that the state bucket
-// still has.
+// last returns the head of a resource: its last event in the log or, if that aged out, the one in the state bucket.
 func (r *reader) last(ctx context.Context, resource string) (head, error) {
 	at, err := r.inLog(ctx, resource)
 	if err != nil || at.fact != nil {
 		return at, err
 	}
-	if at, err = r.agedOut(ctx, resource); err != nil || at.fact == nil {
+	if at, err = r.inStateBucket(ctx, resource); err != nil || at.fact == nil {
 		return at, err
 	}
 	// The event in the state bucket may be one that the log got after it was read: read the log once more.
@@ -59,7 +58,7 @@ func (r *reader) last(ctx context.Context, resource string) (head, error) {
 	return at, nil
 }
 
-// inLog returns the head by the resource's last event in the log; one without an event if there is none.
+// inLog returns the head of a resource from the log; without an event if the log has none.
 func (r *reader) inLog(ctx context.Context, resource string) (head, error) {
 	filter := r.names.Filter(resource)
 	m, err := r.get(ctx, r.names.EventStream(), map[string]any{"last_by_subj": filter})
@@ -75,13 +74,13 @@ func (r *reader) inLog(ctx context.Context, resource string) (head, error) {
 	}
 	fact, err := event.FactOf(h, m.Sequence)
 	if err != nil {
-		return head{}, fmt.Errorf("%s on %s, which only the bridge may publish to: %w", r.names.EventStream(), m.Subject, err)
+		return head{}, fmt.Errorf("foreign message in %s on %s, where only the bridge may publish: %w", r.names.EventStream(), m.Subject, err)
 	}
 	return head{fact: &fact, expect: fact.Sequence}, nil
 }
 
-// agedOut returns the head of a resource that the log no longer has, from the state bucket.
-func (r *reader) agedOut(ctx context.Context, resource string) (head, error) {
+// inStateBucket returns the head of a resource that the log no longer has, from the state bucket.
+func (r *reader) inStateBucket(ctx context.Context, resource string) (head, error) {
 	subject := r.names.StateSubject(resource)
 	m, err := r.get(ctx, r.names.StateStream(), map[string]any{"last_by_subj": subject})
 	if err != nil {
@@ -101,70 +100,70 @@ func (r *reader) agedOut(ctx context.Context, resource string) (head, error) {
 	return head{fact: &fact, expect: 0}, nil
 }
 
-// How many of a resource's latest events are searched for the one that a delivery repeats: maxEarlier for a delivery that
-// would be unapplied, and maxRecent for one that would be news. News can only be a repeat if its sender gave an old delivery
-// a new time.
+// How many of a resource's latest events are searched for one that already records a delivery: maxSearchUnapplied for a
+// delivery that would be unapplied, and maxSearchNews for one that would be news. News can only be a duplicate if its sender
+// gave an old delivery a new time.
 const (
-	maxEarlier = 200
-	maxRecent  = 16
+	maxSearchUnapplied = 200
+	maxSearchNews      = 16
 )
 
-// tells says whether one of a resource's events already records the observation. It reads back from the last event, whose
-// sequence is given, through most events.
-func (r *reader) tells(ctx context.Context, resource string, last uint64, most int, o lifecycle.Observation) (bool, error) {
-	for sequence := last; sequence > 0 && most > 0; most-- {
-		e, err := r.earlier(ctx, resource, sequence)
+// alreadyRecorded says whether one of a resource's latest events, at most limit, records the observation. It reads backwards
+// from the event at the sequence last.
+func (r *reader) alreadyRecorded(ctx context.Context, resource string, last uint64, limit int, o lifecycle.Observation) (bool, error) {
+	for sequence := last; sequence > 0 && limit > 0; limit-- {
+		e, err := r.eventAt(ctx, resource, sequence)
 		if err != nil {
-			return false, fmt.Errorf("look through the events of %s, at %d: %w", resource, sequence, err)
+			return false, fmt.Errorf("search the events of %s, at sequence %d: %w", resource, sequence, err)
 		}
 		if e.resource != resource {
-			return false, nil // it has aged out, and so has what was before it
+			return false, nil // aged out, and the events before it too
 		}
 		if e.fact.Tells(o) {
 			return true, nil
 		}
-		sequence = e.before
+		sequence = e.previous
 	}
 	return false, nil
 }
 
-// earlier returns the event at a sequence, from the cache of recent events if it is there. If the log has no event of the
+// eventAt returns the event at a sequence, from the cache of recent events if it is there. If the log has no event of the
 // resource at the sequence, the result is empty: its resource is "".
-func (r *reader) earlier(ctx context.Context, resource string, sequence uint64) (earlier, error) {
+func (r *reader) eventAt(ctx context.Context, resource string, sequence uint64) (loggedEvent, error) {
 	if e, ok := r.recent.get(sequence); ok {
 		return e, nil
 	}
 	m, err := r.get(ctx, r.names.EventStream(), map[string]any{"seq": sequence})
 	if err != nil || m == nil || event.ResourceOf(m.Subject[len(r.names.Prefix())+1:]) != resource {
-		return earlier{}, err
+		return loggedEvent{}, err
 	}
 	h, err := m.header()
 	if err != nil {
-		return earlier{}, err
+		return loggedEvent{}, err
 	}
-	e, err := earlierOf(resource, h, sequence)
+	e, err := loggedEventOf(resource, h, sequence)
 	if err == nil {
 		r.recent.put(e)
 	}
 	return e, err
 }
 
-// earlierOf reads an event's headers. The sequence that its write expected is stored with it, and leads to the event
-// before it.
-func earlierOf(resource string, h nats.Header, sequence uint64) (earlier, error) {
+// loggedEventOf decodes an event's headers. The sequence that its write expected is among them: it is that of the resource's
+// event before it.
+func loggedEventOf(resource string, h nats.Header, sequence uint64) (loggedEvent, error) {
 	fact, err := event.FactOf(h, sequence)
 	if err != nil {
-		return earlier{}, err
+		return loggedEvent{}, err
 	}
-	before, err := strconv.ParseUint(h.Get(jetstream.ExpectedLastSubjSeqHeader), 10, 64)
+	previous, err := strconv.ParseUint(h.Get(jetstream.ExpectedLastSubjSeqHeader), 10, 64)
 	if err != nil {
-		return earlier{}, fmt.Errorf("header %s: %w", jetstream.ExpectedLastSubjSeqHeader, err)
+		return loggedEvent{}, fmt.Errorf("header %s: %w", jetstream.ExpectedLastSubjSeqHeader, err)
 	}
-	return earlier{resource, fact, before}, nil
+	return loggedEvent{resource, fact, previous}, nil
 }
 
-// askLeader asks the stream's leader for one message; nil when there is none.
-func askLeader(ctx context.Context, js jetstream.JetStream, stream string, request map[string]any) (*stored, error) {
+// getFromLeader reads one message from the stream's leader; nil if there is none.
+func getFromLeader(ctx context.Context, js jetstream.JetStream, stream string, request map[string]any) (*storedMessage, error) {
 	reading, cancel := context.WithTimeout(ctx, readWait)
 	defer cancel()
 	body, err := json.Marshal(request)
@@ -175,23 +174,23 @@ func askLeader(ctx context.Context, js jetstream.JetStream, stream string, reque
 	if err != nil {
 		return nil, readError{err}
 	}
-	var answer struct {
+	var response struct {
 		Error   *jetstream.APIError `json:"error"`
-		Message *stored             `json:"message"`
+		Message *storedMessage      `json:"message"`
 	}
-	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return nil, fmt.Errorf("answer of stream %s: %w", stream, err)
+	if err := json.Unmarshal(reply.Data, &response); err != nil {
+		return nil, fmt.Errorf("decode response about stream %s: %w", stream, err)
 	}
-	if answer.Error != nil {
-		if answer.Error.ErrorCode == codeNoMessage {
+	if response.Error != nil {
+		if response.Error.ErrorCode == codeNoMessage {
 			return nil, nil
 		}
-		return nil, readError{answer.Error}
+		return nil, readError{response.Error}
 	}
-	return answer.Message, nil
+	return response.Message, nil
 }
 
-func (m *stored) header() (nats.Header, error) {
+func (m *storedMessage) header() (nats.Header, error) {
 	if len(m.Header) == 0 {
 		return nats.Header{}, nil
 	}
@@ -202,8 +201,8 @@ func (m *stored) header() (nats.Header, error) {
 	return h, nil
 }
 
-// lastSequence returns the sequence of the resource's last event in the log, as the log's leader has it; 0 when it has none, or
-// does not say. It learns it from the refusal of a write that expects an impossible sequence (see [Publisher.confirm]).
+// lastSequence returns the sequence of the resource's last event, as the log's leader has it; 0 if there is none, or if the
+// leader does not say. It is part of the refusal of a write that expects an impossible sequence (see [Publisher.confirm]).
 func (r *reader) lastSequence(ctx context.Context, resource string) (uint64, error) {
 	asking, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
@@ -217,15 +216,15 @@ func (r *reader) lastSequence(ctx context.Context, resource string) (uint64, err
 		api, _ := errors.AsType[*jetstream.APIError](err)
 		var last uint64
 		if _, err := fmt.Sscanf(api.Description, "wrong last sequence: %d", &last); err != nil {
-			return 0, nil // it is read then
+			return 0, nil // confirm reads the head instead
 		}
 		return last, nil
 	}
 	switch {
-	case streams.Conflicted(err): // another write is under way
+	case streams.Conflicted(err): // another write is in flight
 		return 0, nil
 	case err == nil:
-		return 0, fmt.Errorf("stream %s does not check the sequence that a write expects", r.names.EventStream())
+		return 0, fmt.Errorf("stream %s does not check expected sequences", r.names.EventStream())
 	}
-	return 0, troubleOf(ctx, fmt.Errorf("ask %s for the last event on %s: %w", r.names.EventStream(), r.names.Filter(resource), err))
+	return 0, asStoreError(ctx, fmt.Errorf("get from %s the last sequence on %s: %w", r.names.EventStream(), r.names.Filter(resource), err))
 }

@@ -6,40 +6,40 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// An earlier is an event of a resource as it is in the log, and the sequence of the resource's event before it.
-type earlier struct {
+// A loggedEvent is an event in the log, with the sequence of the resource's event before it (0: none).
+type loggedEvent struct {
 	resource string
 	fact     lifecycle.Fact
-	before   uint64
+	previous uint64
 }
 
-// recentEvents is how many events recent holds: some megabytes.
-const recentEvents = 1 << 13
+// recentSize is the capacity of recentEvents, in events: some megabytes.
+const recentSize = 1 << 13
 
-// recent is a ring buffer of the latest events of the log, by their sequence. An event never changes, so a cached one is
-// true; one that is not cached is read from the log.
-type recent struct {
+// recentEvents is a ring buffer of the latest events of the log, by sequence. Events never change, so a cached one is never
+// stale.
+type recentEvents struct {
 	mu     sync.RWMutex
-	events []earlier
+	events []loggedEvent
 }
 
-func newRecent() *recent { return &recent{events: make([]earlier, recentEvents)} }
+func newRecentEvents() *recentEvents { return &recentEvents{events: make([]loggedEvent, recentSize)} }
 
-func (r *recent) get(sequence uint64) (earlier, bool) {
+func (r *recentEvents) get(sequence uint64) (loggedEvent, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	e := r.events[sequence%recentEvents]
+	e := r.events[sequence%recentSize]
 	return e, e.fact.Sequence == sequence && sequence > 0
 }
 
-func (r *recent) put(e earlier) {
+func (r *recentEvents) put(e loggedEvent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events[e.fact.Sequence%recentEvents] = e
+	r.events[e.fact.Sequence%recentSize] = e
 }
 
-// forget empties the buffer: another log has other events at the same sequences.
-func (r *recent) forget() {
+// reset empties the buffer, because a new log has other events at the same sequences.
+func (r *recentEvents) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.events)

@@ -12,37 +12,37 @@ import (
 	"mkio-bridge/internal/pause"
 )
 
-// errRemade is for a log that is not the one that was loaded, or has lost its end.
-var errRemade = errors.New("the log is another one than was read, or has lost its end: it is read again")
+// errLogReplaced is the error of a log that is not the one that was loaded, or has lost its end.
+var errLogReplaced = errors.New("log was replaced or has lost its end: the cache is loaded again")
 
-// otherLog is for a log that is not the one that is remembered, or not the one that the state bucket is filled from.
-type otherLog struct{ error }
+// wrongLogError is the error of a log that is not the cached one, or not the one that the state bucket is filled from.
+type wrongLogError struct{ error }
 
-func (o otherLog) Unwrap() error { return o.error }
+func (o wrongLogError) Unwrap() error { return o.error }
 
-// sameLog says whether the log is the one that is remembered, which it had up to the horizon before it was looked
-// at, and whether the state bucket is filled from it. Another log is read before anything is written to it. Every error
-// but an [otherLog] says that it could not be found out.
-func (f *follower) sameLog(ctx context.Context, log, view *jetstream.StreamInfo, horizon uint64) error {
-	f.noteMissing(log.State)
-	if made := f.made.Load(); made != 0 {
+// checkSameLog returns a [wrongLogError] if the log is not the cached one, or if the state bucket is filled from another
+// one. horizon is the cached horizon from before log was read. A replaced log is loaded before an event is written to it.
+// Every other error says that the check failed.
+func (f *follower) checkSameLog(ctx context.Context, log, bucket *jetstream.StreamInfo, horizon uint64) error {
+	f.reportMissing(log.State)
+	if created := f.logCreated.Load(); created != 0 {
 		shorter, err := f.lostEnd(ctx, log.State.LastSeq, horizon)
 		if err != nil {
 			return err
 		}
-		if shorter || made != log.Created.UnixNano() {
-			f.readAgain()
-			return otherLog{errRemade}
+		if shorter || created != log.Created.UnixNano() {
+			f.reload()
+			return wrongLogError{errLogReplaced}
 		}
 	}
-	_, err := f.checkView(ctx, log.State.LastSeq, view)
+	_, err := f.checkStateBucket(ctx, log.State.LastSeq, bucket)
 	return err
 }
 
-// hasLastKnown says whether the log has the last event that is known of it, with the same content.
-func (f *follower) hasLastKnown(ctx context.Context) bool {
-	horizon := f.heads.upTo()
-	if horizon == 0 || f.made.Load() == 0 {
+// hasHorizonEvent says whether the log has the cached event with the highest sequence, with the same content.
+func (f *follower) hasHorizonEvent(ctx context.Context) bool {
+	horizon := f.heads.horizon()
+	if horizon == 0 || f.logCreated.Load() == 0 {
 		return false
 	}
 	m, err := f.reader.get(ctx, f.names.EventStream(), map[string]any{"seq": horizon})
@@ -57,16 +57,16 @@ func (f *follower) hasLastKnown(ctx context.Context) bool {
 	return at.fact != nil && at.fact.Sequence == horizon && at.fact.Hash != "" && at.fact.Hash == h.Get(event.HeaderHash)
 }
 
-// filledTo is the sequence of the log up to which a state bucket is filled: what its server says, which forgets it
-// when it begins anew to read the log, or what its last entry says.
-func (f *follower) filledTo(ctx context.Context, view *jetstream.StreamInfo) (upTo uint64, err error) {
-	if len(view.Sources) > 0 {
-		upTo = view.Sources[0].Seq
+// bucketHorizon returns the sequence of the log up to which the state bucket is filled. The server reports it as the
+// position of the bucket's source, but loses it when it restarts the source; the bucket's last event has it as well.
+func (f *follower) bucketHorizon(ctx context.Context, bucket *jetstream.StreamInfo) (upTo uint64, err error) {
+	if len(bucket.Sources) > 0 {
+		upTo = bucket.Sources[0].Seq
 	}
-	if view.State.Msgs == 0 {
+	if bucket.State.Msgs == 0 {
 		return upTo, nil
 	}
-	m, err := f.reader.get(ctx, f.names.StateStream(), map[string]any{"seq": view.State.LastSeq})
+	m, err := f.reader.get(ctx, f.names.StateStream(), map[string]any{"seq": bucket.State.LastSeq})
 	if err != nil || m == nil {
 		return upTo, err
 	}
@@ -76,16 +76,17 @@ func (f *follower) filledTo(ctx context.Context, view *jetstream.StreamInfo) (up
 	}
 	last, err := event.FactOfState(h)
 	if err != nil {
-		return upTo, nil //nolint:nilerr // what is no event of the bridge tells nothing
+		return upTo, nil //nolint:nilerr // a foreign message says nothing
 	}
 	return max(upTo, last.Sequence), nil
 }
 
-// checkView returns the sequence of the log up to which the state bucket is filled, and an [otherLog] if that is beyond the
-// end of the log, which was at the sequence last when it was looked at. The server goes on to fill the bucket from where it
-// was: a bucket that is ahead of the log would miss what the log gets until then. The bucket is not deleted here: where the log was lost or damaged, the bucket is all that tells what it held.
-func (f *follower) checkView(ctx context.Context, last uint64, view *jetstream.StreamInfo) (upTo uint64, err error) {
-	upTo, err = f.filledTo(ctx, view)
+// checkStateBucket returns the sequence of the log up to which the state bucket is filled, and a [wrongLogError] if that is
+// beyond the end of the log. last is the end from before the bucket was read. The server continues to fill the bucket from
+// that sequence, so a bucket that is ahead of the log would miss every event up to it. The bridge does not delete the
+// bucket: if the log was lost or damaged, only the bucket has its last events.
+func (f *follower) checkStateBucket(ctx context.Context, last uint64, bucket *jetstream.StreamInfo) (upTo uint64, err error) {
+	upTo, err = f.bucketHorizon(ctx, bucket)
 	if err != nil || upTo <= last {
 		return upTo, err
 	}
@@ -96,14 +97,14 @@ func (f *follower) checkView(ctx context.Context, last uint64, view *jetstream.S
 	if last = log.CachedInfo().State.LastSeq; upTo <= last {
 		return upTo, nil
 	}
-	return upTo, otherLog{fmt.Errorf("%s was filled up to %d from a log that is not this one, which ends at %d: either %s was deleted and made again, or it lost its end (a damaged disk, a store or a backup of an earlier time). "+
-		"Bring the whole store back if there is a better copy; else delete %[1]s (nats stream rm %[1]s): the bridge makes it again, the server fills it from the log, and polling finds what the log lacks",
+	return upTo, wrongLogError{fmt.Errorf("%s was filled up to sequence %d from another log, and this one ends at %d: either %s was deleted and recreated, or it lost its end (a damaged disk, or an older store or backup). "+
+		"Restore the whole store if you have a better copy; otherwise delete %[1]s (nats stream rm %[1]s): the bridge recreates it, the server fills it from the log, and polling finds what the log lacks",
 		f.names.StateStream(), upTo, last, f.names.EventStream())}
 }
 
-// lastEvent is the sequence of the last event that the log has. It is not the log's last sequence where damage took
-// the end.
-func (f *follower) lastEvent(ctx context.Context, log jetstream.StreamState) (uint64, error) {
+// lastEventSequence returns the sequence of the last event in the log. That is less than the log's last sequence if damage
+// removed the end.
+func (f *follower) lastEventSequence(ctx context.Context, log jetstream.StreamState) (uint64, error) {
 	if log.NumDeleted == 0 {
 		return log.LastSeq, nil
 	}
@@ -114,42 +115,42 @@ func (f *follower) lastEvent(ctx context.Context, log jetstream.StreamState) (ui
 	return m.Sequence, nil
 }
 
-// noteMissing tells of events that the log has no more though it keeps them: deletes are denied, so that a hole
-// can only be damage. It is no reason not to be ready: it does not go away, another bridge would find the same, and what comes
-// now is stored as it must be, behind what the state bucket still has of the events that are gone.
-func (f *follower) noteMissing(log jetstream.StreamState) {
+// reportMissing logs that the log lacks events in the middle: deletes are denied, so that a gap means damage. The bridge
+// stays ready, because a gap is permanent, another bridge would find the same, and new events are stored correctly behind
+// the missing ones, whose last is in the state bucket.
+func (f *follower) reportMissing(log jetstream.StreamState) {
 	missing := int64(log.NumDeleted)
 	if missing > 0 {
-		f.trims.Store(true) // what the log lacks, the state bucket may have
+		f.mayTrim.Store(true) // the state bucket may have events that the log lacks
 	}
 	if before := f.missing.Swap(missing); missing > before {
-		f.log.Error("events in the middle of the log are gone: its store was damaged; restore it from a backup if they matter, what comes now is stored all the same",
+		f.log.Error("log lacks events in the middle: its store was damaged; restore a backup if you need them; new events are stored",
 			"stream", f.names.EventStream(), "events", missing)
 	}
 }
 
-// How often, and how far apart, a log that ends too early is asked for its end.
+// How often, and at which interval, the end of a log that seems too short is read again.
 const (
-	endLooks = 6
-	endLook  = 200 * time.Millisecond
+	endChecks        = 6
+	endCheckInterval = 200 * time.Millisecond
 )
 
-// lostEnd says whether the log, whose end was told, ends before what was in it already. A server of a cluster that
-// was just chosen to lead may not have come to the end again: it is asked until it has.
+// lostEnd says whether the log ends before the horizon. end is its end as just read. A server that was just elected leader
+// may not have caught up with the end yet, so the end is read again several times.
 func (f *follower) lostEnd(ctx context.Context, end, horizon uint64) (bool, error) {
-	for looks := 0; end < horizon; looks++ {
-		if looks == endLooks {
+	for checks := 0; end < horizon; checks++ {
+		if checks == endChecks {
 			return true, nil
 		}
-		if err := pause.For(ctx, endLook); err != nil {
+		if err := pause.For(ctx, endCheckInterval); err != nil {
 			return false, err
 		}
 		log, err := f.js.Stream(ctx, f.names.EventStream())
 		if err != nil {
 			return false, err
 		}
-		if log.CachedInfo().Created.UnixNano() != f.made.Load() {
-			return false, nil // it is another one, and has another end
+		if log.CachedInfo().Created.UnixNano() != f.logCreated.Load() {
+			return false, nil // the log was replaced: not the same end to compare with
 		}
 		end = log.CachedInfo().State.LastSeq
 	}

@@ -18,16 +18,16 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// StoreUnapplied stores a delivery that became no event in MKIO_UNAPPLIED, once: a body that is stored already is not stored again.
-// Every error wraps [ErrUnavailable]; nothing is deleted to make room.
+// StoreUnapplied stores a delivery that became no event in MKIO_UNAPPLIED, once: a body that is stored already is not stored
+// again. Every error wraps [ErrUnavailable]. A full stream refuses the delivery and deletes no older one.
 func (p *Publisher) StoreUnapplied(ctx context.Context, u lifecycle.Unapplied) (err error) {
 	ctx, span := p.tracer.Produce(ctx, "keep")
-	defer func() { endKeep(span, p.names.UnappliedStream(), u, err) }()
+	defer func() { endStoreUnapplied(span, p.names.UnappliedStream(), u, err) }()
 	if err := p.Trouble(); err != nil {
 		p.metrics.failed.Inc()
 		return err
 	}
-	through, err := p.watchdog.unappliedBreaker.allow()
+	gen, err := p.watchdog.unappliedBreaker.allow()
 	if err != nil {
 		p.metrics.failed.Inc()
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, p.names.UnappliedStream(), err)
@@ -36,8 +36,8 @@ func (p *Publisher) StoreUnapplied(ctx context.Context, u lifecycle.Unapplied) (
 	defer cancel()
 	msg := p.unappliedMessage(u)
 	event.Trace(tracing.Here(ctx)).AddTo(msg.Header.Set)
-	// Only "another sequence" says that it is stored. On a replicated stream "in flight" says that somebody else is
-	// about to: what becomes of that is awaited.
+	// Only [streams.CodeWrongLastSequence] means that the body is stored. A replicated stream also refuses a write while
+	// another of the same body is in flight: it is retried until that one is stored or fails.
 	for wait := retryWait; ; wait = min(2*wait, maxWait) {
 		_, err = p.js.PublishMsg(publishing, msg,
 			jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithExpectStream(p.names.UnappliedStream()), jetstream.WithRetryAttempts(0))
@@ -47,27 +47,28 @@ func (p *Publisher) StoreUnapplied(ctx context.Context, u lifecycle.Unapplied) (
 	}
 	switch {
 	case err == nil:
-		p.watchdog.unappliedBreaker.worked()
+		p.watchdog.unappliedBreaker.acknowledged()
 	case streams.Refused(err, codeNotStored):
-		// It is full, as a rule: that is no news to wait for, and room is made by whoever reads it.
+		// Usually the stream is full. That opens no breaker, because waiting does not help: an operator has to purge the stream.
 		p.metrics.failed.Inc()
-		return fmt.Errorf("%w: keep a delivery on %s: %w: when %s is full, look through it and purge it, or raise its max_bytes", ErrUnavailable, msg.Subject, err, p.names.UnappliedStream())
+		return fmt.Errorf("%w: store unapplied delivery on %s: %w: if %s is full, review and purge it, or raise its max_bytes", ErrUnavailable, msg.Subject, err, p.names.UnappliedStream())
 	case !streams.Refused(err, streams.CodeWrongLastSequence):
-		if unanswered(err) {
-			p.watchdog.unappliedBreaker.trip(through, troubleOf(ctx, err))
+		if timedOut(err) {
+			p.watchdog.unappliedBreaker.trip(gen, asStoreError(ctx, err))
 		}
-		rouse(p.watchdog.wake) // the stream may be gone
+		signal(p.watchdog.wake) // the stream may be gone
 		p.metrics.failed.Inc()
-		return fmt.Errorf("%w: keep a delivery on %s: %w", ErrUnavailable, msg.Subject, err)
+		return fmt.Errorf("%w: store unapplied delivery on %s: %w", ErrUnavailable, msg.Subject, err)
 	}
 	p.metrics.unapplied.WithLabelValues(string(u.Reason)).Inc()
 	return nil
 }
 
-// codeNotStored is JetStream's code for a message that a stream did not take, with the reason in words.
+// codeNotStored is JetStream's code for a message that a stream did not store; the error's description has the reason.
 const codeNotStored jetstream.ErrorCode = 10077
 
-// unappliedMessage puts the body's digest into the subject, so that the stream itself knows repeats.
+// unappliedMessage encodes a delivery. The subject ends with the body's digest, so that the stream itself refuses
+// duplicates.
 func (p *Publisher) unappliedMessage(u lifecycle.Unapplied) *nats.Msg {
 	subject := p.names.UnappliedPrefix() + "." + string(u.Reason)
 	if u.Key != nil {
@@ -82,17 +83,17 @@ func (p *Publisher) unappliedMessage(u lifecycle.Unapplied) *nats.Msg {
 		event.HeaderDigest:   {u.Digest},
 	}
 	msg.Data = u.Body
-	if room := max(0, int(p.nc.MaxPayload())-unappliedHeaderRoom); len(msg.Data) > room {
-		msg.Data = msg.Data[:room]
+	if limit := max(0, int(p.nc.MaxPayload())-maxUnappliedHeaders); len(msg.Data) > limit {
+		msg.Data = msg.Data[:limit]
 	}
 	return msg
 }
 
-// unappliedHeaderRoom is kept free for the headers of a body that fills the rest of a message.
-const unappliedHeaderRoom = 8 << 10
+// maxUnappliedHeaders is reserved for the headers in a message whose body is cut, in bytes.
+const maxUnappliedHeaders = 8 << 10
 
-// DeleteUnapplied deletes the delivery at a sequence of MKIO_UNAPPLIED; the caller found that the log has it by now. A
-// delivery that is not there any more is no error. Every error wraps [ErrUnavailable].
+// DeleteUnapplied deletes the delivery at a sequence of MKIO_UNAPPLIED, after a retry found it recorded in the log. A
+// delivery that no longer exists is no error. Every error wraps [ErrUnavailable].
 func (p *Publisher) DeleteUnapplied(ctx context.Context, sequence uint64) error {
 	stream := p.names.UnappliedStream()
 	deleting, cancel := context.WithTimeout(ctx, ackWait)
@@ -104,10 +105,10 @@ func (p *Publisher) DeleteUnapplied(ctx context.Context, sequence uint64) error 
 	if err == nil {
 		return nil
 	}
-	// The answer does not say whether somebody else was first.
-	m, lookErr := p.reader.get(ctx, stream, map[string]any{"seq": sequence})
-	if m == nil && lookErr == nil {
+	// The response does not say whether another bridge deleted it before.
+	m, readErr := p.reader.get(ctx, stream, map[string]any{"seq": sequence})
+	if m == nil && readErr == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: remove message %d of %s: %w", ErrUnavailable, sequence, stream, errors.Join(err, lookErr))
+	return fmt.Errorf("%w: delete message %d of %s: %w", ErrUnavailable, sequence, stream, errors.Join(err, readErr))
 }

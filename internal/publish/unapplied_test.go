@@ -27,7 +27,7 @@ func unapplied(body string) lifecycle.Unapplied {
 	}
 }
 
-func kept(t *testing.T, f *fixture) []eventlog.Unapplied {
+func storedUnapplied(t *testing.T, f *fixture) []eventlog.Unapplied {
 	t.Helper()
 	var all []eventlog.Unapplied
 	for k, err := range eventlog.New(f.js, names).Unapplied(t.Context()) {
@@ -54,7 +54,7 @@ func headerOf(t *testing.T, js jetstream.JetStream, stream string, sequence uint
 	return m.Header
 }
 
-func TestRepeatsOfOneBodyAreKeptOnce(t *testing.T) {
+func TestUnappliedBodyIsStoredOnce(t *testing.T) {
 	f := setUp(t)
 	late := unapplied("two")
 	job := key(t, lifecycle.Job, "t", "n.1")
@@ -66,46 +66,48 @@ func TestRepeatsOfOneBodyAreKeptOnce(t *testing.T) {
 			}
 		}
 	}
-	all := kept(t, f)
+	all := storedUnapplied(t, f)
 	if len(all) != 2 {
-		t.Fatalf("%d are kept", len(all))
+		t.Fatalf("%d are stored", len(all))
 	}
 	if k := all[0]; k.Reason != lifecycle.ReasonMalformed || k.Detail != "no JSON: \"é\"\r\n" || string(k.Body) != "one" || k.Length != 3 || !k.Received.Equal(noon) {
-		t.Errorf("kept %+v", k)
+		t.Errorf("stored %+v", k)
 	}
 	if want := "mkio-unapplied.late.job.aurora-vod.t.n=2E1." + late.Digest[:32]; all[1].Subject != want {
-		t.Errorf("kept on %s, want %s", all[1].Subject, want)
+		t.Errorf("stored on %s, want %s", all[1].Subject, want)
 	}
 }
 
-func TestKeepingThatFailsBothWays(t *testing.T) {
+func TestStoreUnappliedFailuresBeforeAndAfterStoring(t *testing.T) {
 	lost := errors.New("connection lost")
 	for how, spoil := range map[string]func(jetstream.JetStream) jetstream.JetStream{
-		"not stored":                 func(js jetstream.JetStream) jetstream.JetStream { return &spoiled{JetStream: js, instead: lost} },
-		"stored but reported failed": func(js jetstream.JetStream) jetstream.JetStream { return &spoiled{JetStream: js, after: lost} },
+		"not stored": func(js jetstream.JetStream) jetstream.JetStream {
+			return &faultyJetStream{JetStream: js, instead: lost}
+		},
+		"stored but reported failed": func(js jetstream.JetStream) jetstream.JetStream { return &faultyJetStream{JetStream: js, after: lost} },
 	} {
 		t.Run(how, func(t *testing.T) {
 			f := setUp(t)
 			p := f.publisher(false, spoil)
 			if err := p.StoreUnapplied(t.Context(), unapplied("one")); !errors.Is(err, publish.ErrUnavailable) {
-				t.Errorf("the failure is not told: %v", err)
+				t.Errorf("the failure is not returned: %v", err)
 			}
-			if err := p.StoreUnapplied(t.Context(), unapplied("one")); err != nil { // the sender comes again
+			if err := p.StoreUnapplied(t.Context(), unapplied("one")); err != nil { // MK.IO delivers again
 				t.Error(err)
 			}
-			if all := kept(t, f); len(all) != 1 {
-				t.Errorf("%d are kept", len(all))
+			if all := storedUnapplied(t, f); len(all) != 1 {
+				t.Errorf("%d are stored", len(all))
 			}
 		})
 	}
 }
 
-// The server can be made to push what one stream holds to subjects of another. Messages say which stream they
-// are for, so no other takes them.
-func TestNoOtherStreamTakesACopy(t *testing.T) {
+// A push consumer can deliver messages of one stream to subjects of another. The messages' expected-stream header makes the
+// other stream refuse them.
+func TestStreamsRejectCopiesOfOtherStreams(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
-	f.want(p, told(key(t, lifecycle.Job, "t", "n"), "Queued", 1), lifecycle.Changed)
+	f.want(p, delivery(key(t, lifecycle.Job, "t", "n"), "Queued", 1), lifecycle.Changed)
 	if err := p.StoreUnapplied(t.Context(), unapplied("one")); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +122,7 @@ func TestNoOtherStreamTakesACopy(t *testing.T) {
 	for from, to := range map[string]string{
 		"MKIO_EVENTS": "mkio-unapplied.late.x", "MKIO_UNAPPLIED": "mkio.job.evil.a.b.finished", "KV_mkio_state": "mkio.job.evil.a.c.finished",
 	} {
-		pushed, err := nc.SubscribeSync(to) // interest in the very subject, without which nothing is pushed
+		pushed, err := nc.SubscribeSync(to) // a push consumer needs interest in its subject
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,19 +144,19 @@ func TestNoOtherStreamTakesACopy(t *testing.T) {
 	}
 }
 
-func TestABodyOverThePayloadLimitIsCut(t *testing.T) {
+func TestUnappliedBodyOverThePayloadLimitIsCut(t *testing.T) {
 	f := setUp(t)
 	body := strings.Repeat("x", 3<<20)
 	if err := f.publisher(false, nil).StoreUnapplied(t.Context(), unapplied(body)); err != nil {
 		t.Fatal(err)
 	}
-	all := kept(t, f)
+	all := storedUnapplied(t, f)
 	if len(all) != 1 || all[0].Length != len(body) || all[0].Digest != event.Hash([]byte(body)) || len(all[0].Body) < 1<<19 || !bytes.HasPrefix([]byte(body), all[0].Body) {
-		t.Errorf("kept %d, %d bytes of %d", len(all), len(all[0].Body), all[0].Length)
+		t.Errorf("stored %d, %d bytes of %d", len(all), len(all[0].Body), all[0].Length)
 	}
 }
 
-func TestWhatHasNoRoomIsRefusedAndNothingIsDropped(t *testing.T) {
+func TestFullUnappliedStreamRefusesAndDeletesNothing(t *testing.T) {
 	f := &fixture{t: t, server: brokertest.Start(t)}
 	_, f.js = f.server.Connect()
 	if _, err := f.js.CreateStream(t.Context(), jetstream.StreamConfig{
@@ -170,28 +172,28 @@ func TestWhatHasNoRoomIsRefusedAndNothingIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := p.StoreUnapplied(t.Context(), unapplied(strings.Repeat("x", 5<<10))); !errors.Is(err, publish.ErrUnavailable) {
-		t.Errorf("kept without room: %v", err)
+		t.Errorf("stored in a full stream: %v", err)
 	}
-	if all := kept(t, f); len(all) != 1 || string(all[0].Body) != "one" {
-		t.Errorf("kept %+v", all)
+	if all := storedUnapplied(t, f); len(all) != 1 || string(all[0].Body) != "one" {
+		t.Errorf("stored %+v", all)
 	}
 }
 
-// overtaken is a JetStream to which somebody else brings the same message first. As long as that is under way a
+// racedJetStream is a JetStream to which another bridge sends the same message first. While that write is in flight, a
 // replicated stream refuses the second with a code of its own.
-type overtaken struct {
+type racedJetStream struct {
 	jetstream.JetStream
-	lands  bool // what the other brings is stored in the end
+	stored bool // the other bridge's write is stored in the end
 	writes int
 }
 
 const refusals = 3
 
-func (o *overtaken) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+func (o *racedJetStream) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	if o.writes++; o.writes > refusals {
 		return o.JetStream.PublishMsg(ctx, m, opts...)
 	}
-	if o.writes == refusals && o.lands {
+	if o.writes == refusals && o.stored {
 		if _, err := o.JetStream.PublishMsg(ctx, m, opts...); err != nil {
 			return nil, err
 		}
@@ -199,17 +201,17 @@ func (o *overtaken) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstre
 	return nil, &jetstream.APIError{Code: 400, ErrorCode: 10164, Description: "wrong last sequence"}
 }
 
-// Of two bridges that keep one delivery at once, the second awaits what becomes of the first's write: it is kept once,
-// and both senders are told so, whether or not that write came to be stored.
-func TestTwoBridgesKeepOneDeliveryAtOnce(t *testing.T) {
+// When two bridges store one delivery at once, the second waits for the result of the first's write: the delivery is stored
+// once and both succeed, whether or not that first write was stored.
+func TestTwoBridgesStoreOneUnappliedDelivery(t *testing.T) {
 	for _, lands := range []bool{true, false} {
 		f := setUp(t)
-		second := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream { return &overtaken{JetStream: js, lands: lands} })
+		second := f.publisher(false, func(js jetstream.JetStream) jetstream.JetStream { return &racedJetStream{JetStream: js, stored: lands} })
 		if err := second.StoreUnapplied(t.Context(), unapplied("one")); err != nil {
 			t.Errorf("the other's write is stored %t: %v", lands, err)
 		}
-		if all := kept(t, f); len(all) != 1 {
-			t.Errorf("the other's write is stored %t: %d are kept", lands, len(all))
+		if all := storedUnapplied(t, f); len(all) != 1 {
+			t.Errorf("the other's write is stored %t: %d are stored", lands, len(all))
 		}
 	}
 }

@@ -15,9 +15,9 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A watchdog finds out whether JetStream stores, by a probe, which is a write; when it does, the watchdog closes the circuit
-// breakers again. Beside the probes it runs the watcher of the streams, and asks the follower whether the log is still the one
-// that was read.
+// A watchdog tests by a probe, which is a write, whether JetStream stores, and closes the circuit breakers again when it
+// does. Beside the probes it runs the watcher of the streams, and has the follower check whether the log is still the cached
+// one.
 type watchdog struct {
 	nc               *nats.Conn
 	js               jetstream.JetStream
@@ -26,21 +26,21 @@ type watchdog struct {
 	follower         *follower
 	logBreaker       *breaker      // of the log
 	unappliedBreaker *breaker      // of MKIO_UNAPPLIED
-	wake             chan struct{} // holds a token when it is to probe soon
+	wake             chan struct{} // buffered: a signal to probe soon
 
-	turn   chan struct{} // holds a token while a caller probes; it guards what follows
-	probed time.Time     // when the last whole probe ended
-	proven proof
+	probing   chan struct{} // semaphore: held while a caller probes; guards the fields below
+	probedAt  time.Time     // when the last complete probe ended
+	lastWrite writeCheck
 
 	unapplied         atomic.Uint64 // deliveries in MKIO_UNAPPLIED
-	unappliedPermille atomic.Uint64 // how full MKIO_UNAPPLIED is
+	unappliedPermille atomic.Uint64 // used share of the size limit of MKIO_UNAPPLIED, in thousandths
 }
 
 func newWatchdog(nc *nats.Conn, js jetstream.JetStream, c Config, f *follower) *watchdog {
 	wake := make(chan struct{}, 1)
 	c.Streams.Names = c.Names
 	return &watchdog{
-		nc: nc, js: js, names: c.Names, follower: f, wake: wake, turn: make(chan struct{}, 1),
+		nc: nc, js: js, names: c.Names, follower: f, wake: wake, probing: make(chan struct{}, 1),
 		streams:          streams.NewWatcher(js, c.Streams, c.SurveyInterval, c.Log),
 		logBreaker:       newBreaker(c.Names.EventStream(), c.Log, wake),
 		unappliedBreaker: newBreaker(c.Names.UnappliedStream(), c.Log, wake),
@@ -49,13 +49,14 @@ func newWatchdog(nc *nats.Conn, js jetstream.JetStream, c Config, f *follower) *
 
 // Times of the watchdog.
 const (
-	wakePause  = 50 * time.Millisecond  // after a wake-up: many come at once
-	closeRetry = 500 * time.Millisecond // between two tries to close a breaker
-	lookWait   = ackWait                // for one probe; a caller of /readyz waits meanwhile
+	wakePause    = 50 * time.Millisecond  // after a wake-up, because many come at once
+	closeRetry   = 500 * time.Millisecond // between two attempts to close a breaker
+	probeTimeout = ackWait                // for one probe; a caller of /readyz waits meanwhile
 )
 
-// run closes open breakers when JetStream stores again, until the context ends. It probes only if something is wrong, and
-// runs the watcher of the streams beside that, because a survey may take long.
+// run closes open breakers when JetStream stores again, until the context ends. It probes only while a breaker is open,
+// after a wake-up or when the connection's status changes. The watcher of the streams runs beside it, because a survey may
+// take long.
 func (w *watchdog) run(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -64,7 +65,7 @@ func (w *watchdog) run(ctx context.Context) {
 	defer w.nc.RemoveStatusListener(status)
 	for {
 		var again <-chan time.Time
-		if w.trouble() != nil {
+		if w.storeErr() != nil {
 			again = time.After(max(closeRetry, w.logBreaker.backoff()))
 		} else if _, err := w.unappliedBreaker.allow(); err != nil {
 			again = time.After(max(closeRetry, w.unappliedBreaker.backoff()))
@@ -88,44 +89,44 @@ func (w *watchdog) run(ctx context.Context) {
 	}
 }
 
-// survey asks about every stream, checks whether the log is the one that was read, and notes both. It returns whether
-// JetStream answered everything.
-func (w *watchdog) survey(ctx context.Context) (answered bool) {
-	through, _ := w.logBreaker.allow()
-	horizon := w.follower.heads.upTo()
-	answers := w.ask(ctx)
-	answered = answers.All()
-	log, view := answers.Infos[w.names.EventStream()], answers.Infos[w.names.StateStream()]
-	var other error
-	if log != nil && view != nil {
-		other = w.follower.sameLog(ctx, log, view, horizon)
+// survey queries every stream, checks whether the log is the cached one, and records both. complete says whether JetStream
+// answered every query.
+func (w *watchdog) survey(ctx context.Context) (complete bool) {
+	gen, _ := w.logBreaker.allow()
+	horizon := w.follower.heads.horizon()
+	result := w.queryStreams(ctx)
+	complete = result.All()
+	log, bucket := result.Infos[w.names.EventStream()], result.Infos[w.names.StateStream()]
+	var logErr error
+	if log != nil && bucket != nil {
+		logErr = w.follower.checkSameLog(ctx, log, bucket, horizon)
 	}
-	w.streams.Note(answers)
-	if _, ok := errors.AsType[otherLog](other); ok || other == nil && log != nil && view != nil {
-		w.streams.NoteLog(other)
-	} else if other != nil {
-		answered = false
+	w.streams.Note(result)
+	if _, ok := errors.AsType[wrongLogError](logErr); ok || logErr == nil && log != nil && bucket != nil {
+		w.streams.NoteLog(logErr)
+	} else if logErr != nil {
+		complete = false
 	}
-	if stuck := w.streams.LogErr(); stuck != nil && ctx.Err() == nil {
-		w.logBreaker.trip(through, trouble{stuck})
+	if failed := w.streams.LogErr(); failed != nil && ctx.Err() == nil {
+		w.logBreaker.trip(gen, storeError{failed})
 	}
-	return answered
+	return complete
 }
 
-// ask asks about every stream, and notes how full MKIO_UNAPPLIED is and where the log ends.
-func (w *watchdog) ask(ctx context.Context) streams.Answers {
-	answers := w.streams.Ask(ctx)
-	if info := answers.Infos[w.names.UnappliedStream()]; info != nil {
-		w.noteUnapplied(info)
+// queryStreams queries every stream, and records the size of MKIO_UNAPPLIED and the end of the log.
+func (w *watchdog) queryStreams(ctx context.Context) streams.Answers {
+	result := w.streams.Ask(ctx)
+	if info := result.Infos[w.names.UnappliedStream()]; info != nil {
+		w.recordUnapplied(info)
 	}
-	if info := answers.Infos[w.names.EventStream()]; info != nil && info.State.NumDeleted == 0 { // else the last may be gone
-		w.follower.noteEnd(info.State.LastSeq)
+	if info := result.Infos[w.names.EventStream()]; info != nil && info.State.NumDeleted == 0 { // else the event at the last sequence may be missing
+		w.follower.advanceLogEnd(info.State.LastSeq)
 	}
-	return answers
+	return result
 }
 
-// noteUnapplied notes how many deliveries MKIO_UNAPPLIED has, and how full it is.
-func (w *watchdog) noteUnapplied(info *jetstream.StreamInfo) {
+// recordUnapplied records how many deliveries MKIO_UNAPPLIED has, and how much of its size limit they use.
+func (w *watchdog) recordUnapplied(info *jetstream.StreamInfo) {
 	w.unapplied.Store(info.State.Msgs)
 	permille := uint64(0)
 	if limit := info.Config.MaxBytes; limit > 0 {

@@ -17,8 +17,8 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// guarded returns publishers as bridges have them, which look after the streams, and what they log.
-func (f *fixture) guarded(n int, create bool) ([]*publish.Publisher, *bridgetest.Buffer) {
+// watched returns n publishers that follow the log and watch the streams, and their log.
+func (f *fixture) watched(n int, create bool) ([]*publish.Publisher, *bridgetest.Buffer) {
 	f.t.Helper()
 	var all []*publish.Publisher
 	var lines bridgetest.Buffer
@@ -60,17 +60,17 @@ func (f *fixture) ready(p *publish.Publisher) {
 	}
 }
 
-// Every stream that somebody deletes is there again within seconds, made by one of any number of bridges, and
-// nothing is written from what was remembered of a log that is no more.
-func TestDeletedStreamsAreMadeAgain(t *testing.T) {
+// Every deleted stream is recreated within seconds, by one of any number of bridges, and no event is written from heads of
+// the former log.
+func TestDeletedStreamsAreRecreated(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
-		bridges, lines := f.guarded(2, true)
+		bridges, lines := f.watched(2, true)
 		a, b := bridges[0], bridges[1]
 		job := key(t, lifecycle.Job, "t", "n")
-		f.want(a, told(job, "Queued", 1), lifecycle.Changed)
-		f.want(b, told(job, "Processing", 2), lifecycle.Changed)
+		f.want(a, delivery(job, "Queued", 1), lifecycle.Changed)
+		f.want(b, delivery(job, "Processing", 2), lifecycle.Changed)
 		for _, name := range []string{names.UnappliedStream(), "KV_mkio_lease", "KV_mkio_bridge", names.StateStream()} {
 			f.delete(name)
 			time.Sleep(15 * time.Second)
@@ -84,83 +84,83 @@ func TestDeletedStreamsAreMadeAgain(t *testing.T) {
 
 		epoch := a.Epoch()
 		f.delete(names.StateStream(), names.EventStream())
-		f.told = nil
-		if _, err := f.observe(a, told(job, "Finished", 3)); err == nil {
+		f.delivered = nil
+		if _, err := f.observe(a, delivery(job, "Finished", 3)); err == nil {
 			t.Error("an event was acknowledged without a log")
 		}
 		time.Sleep(15 * time.Second)
 		f.ready(a)
 		f.ready(b)
-		if a.Epoch() == epoch || !lines.Contains("the log begins anew") {
-			t.Error("nobody is told that the log is another one")
+		if a.Epoch() == epoch || !lines.Contains("a new log begins") {
+			t.Error("the new log is not logged")
 		}
 		for _, p := range bridges {
 			if fact, known := p.Recorded(job); known {
-				t.Errorf("%+v is remembered of a log that is no more", fact)
+				t.Errorf("%+v is still cached from the former log", fact)
 			}
 		}
-		f.want(b, told(job, "Finished", 3), lifecycle.Changed)
-		f.want(a, told(job, "Finished", 3), lifecycle.Repeat)
+		f.want(b, delivery(job, "Finished", 3), lifecycle.Changed)
+		f.want(a, delivery(job, "Finished", 3), lifecycle.Repeat)
 		f.wantStates("Finished")
 	})
 }
 
-// A bridge that only verifies waits for its operator.
-func TestStreamsThatAreOnlyVerifiedAreWaitedFor(t *testing.T) {
+// A bridge in verify mode waits until the operator creates the streams.
+func TestMissingStreamsAreNotCreatedInVerifyMode(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
-		bridges, _ := f.guarded(1, false)
+		bridges, _ := f.watched(1, false)
 		p := bridges[0]
 		job := key(t, lifecycle.Job, "t", "n")
-		f.want(p, told(job, "Queued", 1), lifecycle.Changed)
+		f.want(p, delivery(job, "Queued", 1), lifecycle.Changed)
 		f.delete(names.StateStream(), names.EventStream())
 		time.Sleep(time.Minute)
 		f.notReady(p, "stream MKIO_EVENTS does not exist")
-		if _, err := f.observe(p, told(job, "Processing", 2)); err == nil {
+		if _, err := f.observe(p, delivery(job, "Processing", 2)); err == nil {
 			t.Error("an event was acknowledged without a log")
 		}
-		f.remake()
+		f.recreate()
 		time.Sleep(15 * time.Second)
 		f.ready(p)
-		f.want(p, told(job, "Processing", 2), lifecycle.Changed)
+		f.want(p, delivery(job, "Processing", 2), lifecycle.Changed)
 		f.wantStates("Processing")
 	})
 }
 
-// When the log alone was made again, nothing is written behind what the state bucket has of the other one, until
-// somebody deletes that.
-func TestALogThatAloneWasMadeAgainWaitsForTheStateBucketToGo(t *testing.T) {
+// When only the log was recreated, no event is written behind heads in the state bucket of the former log, until somebody
+// deletes the bucket.
+func TestRecreatedLogWaitsForTheOldStateBucketToBeDeleted(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
-		bridges, _ := f.guarded(1, true)
+		bridges, _ := f.watched(1, true)
 		p := bridges[0]
 		job := key(t, lifecycle.Job, "t", "n")
-		f.want(p, told(job, "Queued", 1), lifecycle.Changed)
-		f.want(p, told(job, "Processing", 2), lifecycle.Changed)
+		f.want(p, delivery(job, "Queued", 1), lifecycle.Changed)
+		f.want(p, delivery(job, "Processing", 2), lifecycle.Changed)
 		time.Sleep(10 * time.Second)
-		f.remake(names.EventStream())
-		if _, err := f.observe(p, told(job, "Finished", 3)); err == nil {
+		f.recreate(names.EventStream())
+		if _, err := f.observe(p, delivery(job, "Finished", 3)); err == nil {
 			t.Error("an event was written behind one that is not in the log")
 		}
 		time.Sleep(15 * time.Second)
 		f.notReady(p, "delete KV_mkio_state")
-		if _, err := f.observe(p, told(job, "Finished", 3)); err == nil {
+		if _, err := f.observe(p, delivery(job, "Finished", 3)); err == nil {
 			t.Error("an event was written behind one that is not in the log")
 		}
 		f.delete(names.StateStream())
 		time.Sleep(15 * time.Second)
 		f.ready(p)
-		f.told = nil
-		f.want(p, told(job, "Finished", 3), lifecycle.Changed)
+		f.delivered = nil
+		f.want(p, delivery(job, "Finished", 3), lifecycle.Changed)
 		f.wantStates("Finished")
 	})
 }
 
-// What somebody changes of a stream is told, and is forgotten when it is as it was. What JetStream refuses meanwhile
-// is not acknowledged.
-func TestAStreamThatIsChangedMeanwhile(t *testing.T) {
+// A changed stream setting makes the bridge not ready until it is restored. Writes that JetStream refuses meanwhile are not
+// acknowledged.
+func TestChangedStreamIsReportedUntilRestored(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*jetstream.StreamConfig)
@@ -177,10 +177,10 @@ func TestAStreamThatIsChangedMeanwhile(t *testing.T) {
 			defer brokertest.HoldClock()()
 			synctest.Test(t, func(t *testing.T) {
 				f := setUp(t)
-				bridges, _ := f.guarded(1, true)
+				bridges, _ := f.watched(1, true)
 				p := bridges[0]
 				job := key(t, lifecycle.Job, "t", "n")
-				f.want(p, told(job, "Queued", 1), lifecycle.Changed)
+				f.want(p, delivery(job, "Queued", 1), lifecycle.Changed)
 				stream, err := f.js.Stream(t.Context(), names.EventStream())
 				if err != nil {
 					t.Fatal(err)
@@ -191,7 +191,7 @@ func TestAStreamThatIsChangedMeanwhile(t *testing.T) {
 				if _, err := f.js.UpdateStream(t.Context(), other); err != nil {
 					t.Fatal(err)
 				}
-				processing := told(job, "Processing", 2)
+				processing := delivery(job, "Processing", 2)
 				if _, err := f.observe(p, processing); (err == nil) != tt.stored {
 					t.Errorf("a delivery: %v", err)
 				}
@@ -211,8 +211,8 @@ func TestAStreamThatIsChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// Whoever asks whether the bridge is ready has little stored for it.
-func TestToAskWhetherItIsReadyStoresLittle(t *testing.T) {
+// Readiness checks write little.
+func TestReadyWritesLittle(t *testing.T) {
 	f := setUp(t)
 	p := f.publisher(false, nil)
 	for range 200 {

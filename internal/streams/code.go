@@ -10,7 +10,7 @@ import (
 // Codes with which JetStream refuses an expected sequence.
 const (
 	CodeWrongLastSequence         jetstream.ErrorCode = 10071
-	CodeWrongLastSequenceInFlight jetstream.ErrorCode = 10164 // on a replicated stream, while another write is under way
+	CodeWrongLastSequenceInFlight jetstream.ErrorCode = 10164 // on a replicated stream, while another write is in flight
 )
 
 // Codes with which JetStream refuses to create a stream.
@@ -28,13 +28,13 @@ func Conflicted(err error) bool {
 	return Refused(err, CodeWrongLastSequence) || Refused(err, CodeWrongLastSequenceInFlight)
 }
 
-// Refused says whether an error is JetStream's answer with this code.
+// Refused says whether an error is a response of JetStream with this code.
 func Refused(err error, code jetstream.ErrorCode) bool {
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	return ok && api.ErrorCode == code
 }
 
-// APIPrefix is what the subjects of JetStream's API begin with; each domain has its own.
+// APIPrefix returns the prefix of the subjects of JetStream's API; each domain has its own.
 func APIPrefix(js jetstream.JetStream) string {
 	return cmp.Or(js.Options().APIPrefix, jetstream.DefaultAPIPrefix)
 }

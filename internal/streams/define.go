@@ -8,24 +8,24 @@ import (
 	"mkio-bridge/internal/event"
 )
 
-// Config says what the streams are called, and how those that are missing are created.
+// Config has the names of the streams, and the settings with which missing ones are created.
 type Config struct {
 	Names    event.Names
 	Replicas int
 	MaxAge   time.Duration // of the event log; 0 keeps everything
-	MaxBytes int64         // of each stream, for accounts that require a limit; 0: only the unapplied deliveries have one
-	Create   bool          // false: streams that are missing are an error
+	MaxBytes int64         // of each stream, for accounts that require a limit; 0: only the stream of unapplied deliveries has one
+	Create   bool          // false: a missing stream is an error
 }
 
-// maxUnapplied bounds the unapplied deliveries, in bytes. When their stream is full, a further delivery that becomes no event
-// is refused; no older one is discarded for it.
-const maxUnapplied = 256 << 20
+// maxUnappliedBytes is the size limit of the stream of unapplied deliveries, in bytes. A full stream refuses further
+// deliveries; it discards no older one.
+const maxUnappliedBytes = 256 << 20
 
-// events is the event log. Deletes and purges are denied for good, so that a gap in its sequences means damage. Nothing relies
-// on the server's deduplication window: the expected sequence finds duplicates of any age.
+// events is the event log. Deletes and purges are denied for good, so that a gap in its sequences means damage. Nothing
+// relies on the server's deduplication window: the expected sequence finds duplicates of any age.
 //
-// Nothing is compressed: a server of a cluster that was killed cuts its streams back to its last snapshot when it
-// starts again, and nats-server 2.15.2 fails to do so within a compressed block and leaves the stream out from then on.
+// No stream is compressed: a clustered server that was killed truncates its streams to its last snapshot when it restarts,
+// and nats-server 2.15.2 fails to do so within a compressed block and does not open the stream again.
 func (c Config) events() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:               c.Names.EventStream(),
@@ -48,8 +48,8 @@ func (c Config) events() jetstream.StreamConfig {
 }
 
 // state is the key-value bucket with the last event of each resource. The server fills it from the log, with one subject
-// transform for each number of name tokens (a resource's name has one to three). It has no subjects of its own, so that
-// nobody can put into it.
+// transform for each number of name tokens (a resource's name has one to three). It has no subjects of its own, so that no
+// client can write to it.
 func (c Config) state() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              c.Names.StateStream(),
@@ -86,18 +86,18 @@ func (c Config) unapplied() jetstream.StreamConfig {
 		Storage:           jetstream.FileStorage,
 		Replicas:          c.Replicas,
 		MaxMsgs:           -1,
-		MaxBytes:          maxUnapplied,
+		MaxBytes:          maxUnappliedBytes,
 		MaxMsgSize:        -1,
 		MaxMsgsPerSubject: -1,
 		AllowDirect:       true,
 	}
 }
 
-// auditAge is how long the records of coverage are kept, about a megabyte a day and project: long enough for a check each
-// quarter.
-const auditAge = 100 * 24 * time.Hour
+// auditMaxAge is the age limit of coverage records, which take about a megabyte a day and project. It allows a quarterly
+// check.
+const auditMaxAge = 100 * 24 * time.Hour
 
-// audit has the records of coverage: for each kind of resource, when it was compared with MK.IO.
+// audit has the coverage records: for each kind of resource, when it was compared with MK.IO.
 func (c Config) audit() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              c.Names.AuditStream(),
@@ -107,7 +107,7 @@ func (c Config) audit() jetstream.StreamConfig {
 		Discard:           jetstream.DiscardOld,
 		Storage:           jetstream.FileStorage,
 		Replicas:          c.Replicas,
-		MaxAge:            auditAge,
+		MaxAge:            auditMaxAge,
 		MaxMsgs:           -1,
 		MaxBytes:          -1,
 		MaxMsgSize:        -1,
@@ -118,24 +118,25 @@ func (c Config) audit() jetstream.StreamConfig {
 	}
 }
 
-// leaseTime is how long a bridge that has died keeps others from polling its projects.
-const leaseTime = 6 * time.Second
+// leaseTTL is how long the lease of a bridge that has died prevents others from polling its projects.
+const leaseTTL = 6 * time.Second
 
-// lease is the key-value bucket that says who polls a project. Entries expire.
+// lease is the key-value bucket of leases, which say which bridge polls a project. Its keys expire.
 func (c Config) lease() jetstream.StreamConfig {
 	bucket := c.bucket(c.Names.LeaseBucket(), "Who polls a project; an entry ends when its bridge does")
-	bucket.MaxAge = leaseTime
-	bucket.Duplicates = leaseTime
+	bucket.MaxAge = leaseTTL
+	bucket.Duplicates = leaseTTL
 	return bucket
 }
 
-// notes is the key-value bucket of what bridges note for each other: what its description says, and which MK.IO the log is of
-// (package identity). Losing it costs requests, and may make a first event read discovered instead of changed.
+// notes is the key-value bucket of what bridges store for each other: what its description says, and the identity of the
+// log's MK.IO (package identity). Losing it costs requests, and may turn the type of a first event from discovered to
+// changed.
 func (c Config) notes() jetstream.StreamConfig {
 	return c.bucket(c.Names.NotesBucket(), "What pollers note for each other: first sweeps, the registered rule, how far the history was read")
 }
 
-// bucket is a key-value bucket as NATS clients create it: that is what lets them use it as one.
+// bucket returns the stream of a key-value bucket with the settings that NATS clients expect of one.
 func (c Config) bucket(name, description string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              "KV_" + name,
@@ -155,7 +156,7 @@ func (c Config) bucket(name, description string) jetstream.StreamConfig {
 	}
 }
 
-// all are the streams in the order in which they are created: the log before the state bucket, whose source it is.
+// all returns the streams in the order of creation: the log before the state bucket, whose source it is.
 func (c Config) all() []jetstream.StreamConfig {
-	return c.limited([]jetstream.StreamConfig{c.events(), c.state(), c.unapplied(), c.audit(), c.lease(), c.notes()})
+	return c.withSizeLimits([]jetstream.StreamConfig{c.events(), c.state(), c.unapplied(), c.audit(), c.lease(), c.notes()})
 }

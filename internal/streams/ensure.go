@@ -12,50 +12,50 @@ import (
 	"mkio-bridge/internal/noanswer"
 )
 
-// Ensure creates the streams that are missing; without [Config].Create that is an error. A stream that exists is never
+// Ensure creates missing streams; without [Config].Create a missing stream is an error. A stream that exists is never
 // changed: one that would break the bridge's promise is an error that says why.
 func Ensure(ctx context.Context, js jetstream.JetStream, c Config) error {
 	for _, want := range c.all() {
-		if err := ensureAlone(ctx, js, want, c); err != nil {
+		if err := ensureStream(ctx, js, want, c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// unfit is the error of a stream that exists and is not as the bridge needs it.
-type unfit struct{ error }
+// configError is the error of a stream that exists with a configuration that the bridge cannot use.
+type configError struct{ error }
 
-func (u unfit) Unwrap() error { return u.error }
+func (e configError) Unwrap() error { return e.error }
 
-// ensureAlone finds or creates a stream and checks it. It also finds out why an answer does not come, and does not wait for
-// one that the servers do not allow. Only one may run at a time on a connection, because for that it takes over the
-// connection's error handler ([noanswer.UntilForbidden]); [inspect] has no such limit.
-func ensureAlone(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, c Config) error {
-	asking, stop := noanswer.UntilForbidden(ctx, js.Conn(), want.Name)
+// ensureStream gets or creates a stream and checks it. Unlike [inspect] it fails at once when the servers forbid the
+// request, and explains a missing response. For that it replaces the connection's error handler
+// ([noanswer.CancelWhenForbidden]), so only one may run at a time on a connection.
+func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, c Config) error {
+	reqCtx, stop := noanswer.UntilForbidden(ctx, js.Conn(), want.Name)
 	defer stop()
-	info, err := find(asking, js, want, c.Create)
+	info, err := find(reqCtx, js, want, c.Create)
 	if err != nil {
-		return typed(want, noanswer.Why(ctx, js, err, want.Name), c)
+		return classify(want, noanswer.Why(ctx, js, err, want.Name), c)
 	}
-	return fits(want, info)
+	return checkConfig(want, info)
 }
 
-// inspect finds a stream and checks it. It returns the stream also with an [unfit] error, and nil with any other.
+// inspect gets a stream and checks it. It returns the stream also with a [configError], and nil with any other error.
 func inspect(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, c Config) (*jetstream.StreamInfo, error) {
 	info, err := find(ctx, js, want, false)
 	if err != nil {
-		return nil, typed(want, err, c)
+		return nil, classify(want, err, c)
 	}
-	return info, fits(want, info)
+	return info, checkConfig(want, info)
 }
 
-// find returns a stream as it was found or created.
+// find gets or creates a stream.
 func find(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, create bool) (*jetstream.StreamInfo, error) {
 	stream, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && create {
 		stream, err = js.CreateStream(ctx, want)
-		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another bridge was first
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another bridge created it meanwhile
 			stream, err = js.Stream(ctx, want.Name)
 		}
 	}
@@ -65,16 +65,16 @@ func find(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConf
 	return stream.CachedInfo(), nil
 }
 
-// fits returns an [unfit] error when a stream is not as the bridge needs it.
-func fits(want jetstream.StreamConfig, info *jetstream.StreamInfo) error {
-	if wrong := differences(want, info.Config); len(wrong) > 0 {
-		return unfit{fmt.Errorf("stream %s is not as the bridge needs it, and the bridge does not change a stream that exists: %s",
-			want.Name, strings.Join(wrong, "; "))}
+// checkConfig returns a [configError] if the bridge cannot use a stream.
+func checkConfig(want jetstream.StreamConfig, info *jetstream.StreamInfo) error {
+	if found := differences(want, info.Config); len(found) > 0 {
+		return configError{fmt.Errorf("stream %s has settings that the bridge cannot use, and the bridge never changes an existing stream: %s",
+			want.Name, strings.Join(found, "; "))}
 	}
 	return nil
 }
 
-// A MissingError is for a stream that does not exist, and that was not to be created.
+// A MissingError is the error of a stream that does not exist and was not to be created.
 type MissingError struct {
 	Stream string
 	err    error
@@ -86,7 +86,7 @@ func (e *MissingError) Error() string {
 
 func (e *MissingError) Unwrap() error { return e.err }
 
-// A ReplicasError is for a stream that is to have more replicas than the cluster has servers for it.
+// A ReplicasError is the error of a stream with more replicas than the cluster has servers for it.
 type ReplicasError struct {
 	Stream   string
 	Replicas int
@@ -99,8 +99,8 @@ func (e *ReplicasError) Error() string {
 
 func (e *ReplicasError) Unwrap() error { return e.err }
 
-// typed turns the error of a stream that could not be found or created into the type that says why, as far as that is known.
-func typed(want jetstream.StreamConfig, err error, c Config) error {
+// classify wraps the error of a stream that could not be read or created in the type that says why, if it is known.
+func classify(want jetstream.StreamConfig, err error, c Config) error {
 	if size := c.sizeError(want, err); size != nil {
 		return size
 	}
@@ -113,13 +113,13 @@ func typed(want jetstream.StreamConfig, err error, c Config) error {
 	return fmt.Errorf("stream %s: %w", want.Name, err)
 }
 
-// differences lists what of a stream would break the bridge's promise. Limits of size and age, replicas, placement and
-// compression are the operator's choice.
+// differences returns the settings of a stream that would break the bridge's promise. Limits of size and age, replicas,
+// placement and compression are the operator's choice.
 func differences(want, is jetstream.StreamConfig) []string {
-	var wrong []string
+	var found []string
 	check := func(field string, want, is any) {
 		if w, i := fmt.Sprint(want), fmt.Sprint(is); w != i {
-			wrong = append(wrong, fmt.Sprintf("%s is %s, it must be %s", field, i, w))
+			found = append(found, fmt.Sprintf("%s is %s, must be %s", field, i, w))
 		}
 	}
 	check("subjects", sorted(want.Subjects), sorted(is.Subjects))
@@ -142,16 +142,16 @@ func differences(want, is jetstream.StreamConfig) []string {
 	if want.DenyDelete {
 		check("deny_delete", true, is.DenyDelete)
 	}
-	// The entries of a bucket must not expire. Those of the lease bucket must, after whatever time.
+	// Keys of a bucket must not expire, except leases, whose age limit may have any value.
 	if want.MaxMsgsPerSubject == 1 && (want.MaxAge == 0 || is.MaxAge == 0) {
 		check("max_age", want.MaxAge, is.MaxAge)
 	}
-	return wrong
+	return found
 }
 
 func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
 
-// sources writes a stream's sources as sorted lines, which can be compared.
+// sources formats a stream's sources as sorted lines, for a comparison.
 func sources(c jetstream.StreamConfig) []string {
 	var all []string
 	for _, s := range c.Sources {

@@ -16,7 +16,7 @@ import (
 
 var names = event.NewNames(event.DefaultPrefix)
 
-func TestStreamsAreCreatedOnceByAnyNumberOfBridges(t *testing.T) {
+func TestConcurrentEnsureCreatesStreamsOnce(t *testing.T) {
 	server := brokertest.Start(t)
 	config := streams.Config{Names: event.NewNames("Acme-1"), Replicas: 1, Create: true}
 	var wg sync.WaitGroup
@@ -36,7 +36,7 @@ func TestStreamsAreCreatedOnceByAnyNumberOfBridges(t *testing.T) {
 		}
 	}
 	if _, err := js.KeyValue(t.Context(), "acme-1_state"); err != nil {
-		t.Errorf("the state bucket is none: %v", err)
+		t.Errorf("the state bucket is not a key-value bucket: %v", err)
 	}
 	config.Create = false
 	if err := streams.Ensure(t.Context(), js, config); err != nil {
@@ -44,7 +44,7 @@ func TestStreamsAreCreatedOnceByAnyNumberOfBridges(t *testing.T) {
 	}
 }
 
-func TestMissingStreamsAreAnErrorWhereTheyAreOnlyVerified(t *testing.T) {
+func TestEnsureWithoutCreateFailsOnMissingStreams(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1})
 	if missing, ok := errors.AsType[*streams.MissingError](err); !ok || missing.Stream != "MKIO_EVENTS" || !strings.Contains(err.Error(), "MKIO_EVENTS does not exist") {
@@ -52,7 +52,7 @@ func TestMissingStreamsAreAnErrorWhereTheyAreOnlyVerified(t *testing.T) {
 	}
 }
 
-func TestAWrongStreamIsExplainedAndLeftAlone(t *testing.T) {
+func TestIncompatibleStreamIsReportedAndNotChanged(t *testing.T) {
 	tests := []struct {
 		name string
 		is   jetstream.StreamConfig
@@ -61,12 +61,12 @@ func TestAWrongStreamIsExplainedAndLeftAlone(t *testing.T) {
 		{
 			"deletes are possible",
 			jetstream.StreamConfig{Name: "MKIO_EVENTS", Subjects: []string{"mkio.>"}, AllowDirect: true, AllowAtomicPublish: true},
-			[]string{"deny_delete is false, it must be true", "deny_purge is false"},
+			[]string{"deny_delete is false, must be true", "deny_purge is false"},
 		},
 		{
 			"other subjects, old events go with new ones",
 			jetstream.StreamConfig{Name: "MKIO_EVENTS", Subjects: []string{"mkio.job.>"}, MaxMsgsPerSubject: 1, DenyDelete: true, DenyPurge: true, AllowDirect: true, AllowAtomicPublish: true},
-			[]string{"subjects is [mkio.job.>], it must be [mkio.>]", "max_msgs_per_subject is 1, it must be -1"},
+			[]string{"subjects is [mkio.job.>], must be [mkio.>]", "max_msgs_per_subject is 1, must be -1"},
 		},
 		{
 			"in memory, new events refused when full",
@@ -74,14 +74,14 @@ func TestAWrongStreamIsExplainedAndLeftAlone(t *testing.T) {
 			[]string{"storage is Memory", "discard is DiscardNew"},
 		},
 		{
-			"a state bucket that people put into",
+			"a state bucket that clients can write to",
 			jetstream.StreamConfig{Name: "KV_mkio_state", Subjects: []string{"$KV.mkio_state.>"}, MaxMsgsPerSubject: 1, MaxAge: time.Hour, Discard: jetstream.DiscardNew, DenyDelete: true, AllowDirect: true},
-			[]string{"sources is [], it must be [MKIO_EVENTS: mkio.", "max_age is 1h0m0s, it must be 0s"},
+			[]string{"sources is [], must be [MKIO_EVENTS: mkio.", "max_age is 1h0m0s, must be 0s"},
 		},
 		{
 			"old deliveries go when new ones come",
 			jetstream.StreamConfig{Name: "MKIO_UNAPPLIED", Subjects: []string{"mkio-unapplied.>"}, AllowDirect: true},
-			[]string{"discard is DiscardOld, it must be DiscardNew"},
+			[]string{"discard is DiscardOld, must be DiscardNew"},
 		},
 		{
 			"acknowledged before it is written",
@@ -111,8 +111,8 @@ func TestAWrongStreamIsExplainedAndLeftAlone(t *testing.T) {
 	}
 }
 
-// What the operator may choose is not wrong.
-func TestLimitsAreTheOperatorsToChoose(t *testing.T) {
+// Settings that the operator may choose are not compared.
+func TestOperatorMayChooseLimits(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
 		Name: "MKIO_EVENTS", Description: "ours", Subjects: []string{"mkio.>"}, MaxAge: time.Hour, MaxBytes: 1 << 30,
@@ -126,7 +126,7 @@ func TestLimitsAreTheOperatorsToChoose(t *testing.T) {
 	}
 }
 
-func TestMoreReplicasThanServersAreAnErrorOfTheirOwn(t *testing.T) {
+func TestTooManyReplicasIsAReplicasError(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 3, Create: true})
 	if replicas, ok := errors.AsType[*streams.ReplicasError](err); !ok || replicas.Stream != "MKIO_EVENTS" || replicas.Replicas != 3 {

@@ -2,5 +2,5 @@ package streams
 
 import "github.com/nats-io/nats.go/jetstream"
 
-// All are the streams in the order in which they are made.
+// All returns the streams in the order of creation.
 func All(c Config) []jetstream.StreamConfig { return c.all() }

@@ -9,28 +9,28 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// findings are what is known of the streams, kept from one survey to the next. JetStream's API has one queue for all
-// clients, readers as well, and answers late or never while that is full: an answer that does not come changes nothing here.
+// findings has the results of the last surveys. JetStream's API has one queue for all clients, readers as well, and responds
+// late or never while that is full: a missing response leaves the former result of a stream.
 type findings struct {
 	config Config
 
-	mu       sync.Mutex       // guards what follows
-	noted    bool             // at least one survey has ended
-	streams  map[string]error // what is wrong with each; nil: nothing, as far as was answered
-	logErr   error            // why the log must not be written though it exists
-	writeErr error            // why the last probe could not write
+	mu        sync.Mutex       // guards the fields below
+	anySurvey bool             // at least one survey has ended
+	streams   map[string]error // the problem of each stream, as of its last response; nil: none
+	logErr    error            // why the log must not be written though it exists
+	writeErr  error            // why the last probe could not write
 }
 
 // A condition is a summary of the findings.
 type condition struct {
 	missing    []string // names of streams
-	streamErrs []error  // what else than logErr is wrong with the streams: by itself it stops no writes
-	logErr     error    // why the log must not be written: it is another one, or it or the state bucket is missing
+	streamErrs []error  // problems of the streams beside logErr, which do not stop writes
+	logErr     error    // why the log must not be written: it was replaced, or it or the state bucket is missing
 	writeErr   error    // why the last probe could not write
 }
 
-// condition sums up, in the order of the streams. The log must not be written without the log or the state bucket: without
-// the bucket the state of a resource whose events have aged out is not known.
+// condition summarizes the findings, in the order of the streams. The log must not be written while the state bucket is
+// missing, because only the bucket has the states of resources whose events have aged out.
 func (f *findings) condition() condition {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,64 +53,64 @@ func (f *findings) condition() condition {
 	return c
 }
 
-// ofStreams is all that is wrong with the streams themselves; nil: nothing is.
-func (c condition) ofStreams() error {
+// streamsErr returns all problems of the streams themselves; nil: none.
+func (c condition) streamsErr() error {
 	if c.logErr != nil {
-		return joined(append(c.streamErrs, c.logErr))
+		return joinErrors(append(c.streamErrs, c.logErr))
 	}
-	return joined(c.streamErrs)
+	return joinErrors(c.streamErrs)
 }
 
-// all is all that is wrong: with the streams, and why the last probe could not write, unless logErr explains that already.
-func (c condition) all() error {
+// err returns all problems: those of the streams, and why the last probe could not write, unless logErr explains that.
+func (c condition) err() error {
 	if c.logErr != nil || c.writeErr == nil {
-		return c.ofStreams()
+		return c.streamsErr()
 	}
-	return joined(append(c.streamErrs, c.writeErr))
+	return joinErrors(append(c.streamErrs, c.writeErr))
 }
 
-// several is more than one error, in one line.
-type several []error
+// multiError is several errors, in one line.
+type multiError []error
 
-// joined returns errors as one; nil where there is none.
-func joined(all []error) error {
-	switch len(all) {
+// joinErrors returns errors as one; nil if there is none.
+func joinErrors(errs []error) error {
+	switch len(errs) {
 	case 0:
 		return nil
 	case 1:
-		return all[0]
+		return errs[0]
 	}
-	return several(all)
+	return multiError(errs)
 }
 
-func (s several) Error() string {
-	words := make([]string, len(s))
+func (s multiError) Error() string {
+	texts := make([]string, len(s))
 	for i, err := range s {
-		words[i] = err.Error()
+		texts[i] = err.Error()
 	}
-	return strings.Join(words, "; besides, ")
+	return strings.Join(texts, "; also: ")
 }
 
-func (s several) Unwrap() []error { return s }
+func (s multiError) Unwrap() []error { return s }
 
-// note records what JetStream answered; what it did not answer stays as it was.
-func (f *findings) note(wrong map[string]error) {
+// record stores the result of each stream that JetStream responded about; the others keep their former result.
+func (f *findings) record(errs map[string]error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.noted = true
+	f.anySurvey = true
 	if f.streams == nil {
 		f.streams = map[string]error{}
 	}
-	maps.Copy(f.streams, wrong)
+	maps.Copy(f.streams, errs)
 }
 
-func (f *findings) noteLog(err error) {
+func (f *findings) recordLog(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.logErr = err
 }
 
-func (f *findings) noteWrites(err error) {
+func (f *findings) recordWrites(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.writeErr = err
@@ -119,5 +119,5 @@ func (f *findings) noteWrites(err error) {
 func (f *findings) surveyed() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.noted
+	return f.anySurvey
 }

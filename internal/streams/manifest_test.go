@@ -20,18 +20,18 @@ import (
 
 var update = flag.Bool("update", false, "write deploy/streams")
 
-// manifests is what operators are given who make the streams themselves.
-const manifests = "../../deploy/streams"
+// manifestDir has the manifests for operators who create the streams themselves.
+const manifestDir = "../../deploy/streams"
 
-// production are the streams as the manifests have them: on a cluster.
-var production = streams.Config{Names: names, Replicas: 3}
+// clusterConfig is the configuration of the manifests, for a cluster.
+var clusterConfig = streams.Config{Names: names, Replicas: 3}
 
-// TestTheManifestsAreOfTheStreams keeps deploy/streams as the streams are here. With -update it writes them.
-func TestTheManifestsAreOfTheStreams(t *testing.T) {
+// TestManifestsMatchTheStreams compares deploy/streams with the definitions. With -update it writes the files.
+func TestManifestsMatchTheStreams(t *testing.T) {
 	var nack bytes.Buffer
 	nack.WriteString("# The streams of mkio-bridge for NACK, the JetStream controller: docs/streams.md says how they are used.\n" +
 		"# Written by go test ./internal/streams -run Manifests -update; do not edit.\n")
-	for _, config := range streams.All(production) {
+	for _, config := range streams.All(clusterConfig) {
 		var asJSON bytes.Buffer
 		encoder := json.NewEncoder(&asJSON)
 		encoder.SetEscapeHTML(false)
@@ -47,7 +47,7 @@ func TestTheManifestsAreOfTheStreams(t *testing.T) {
 
 func checkFile(t *testing.T, name string, want []byte) {
 	t.Helper()
-	path := filepath.Join(manifests, name)
+	path := filepath.Join(manifestDir, name)
 	if *update {
 		if err := os.WriteFile(path, want, 0o644); err != nil {
 			t.Fatal(err)
@@ -58,11 +58,11 @@ func checkFile(t *testing.T, name string, want []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(is, want) {
-		t.Errorf("%s is not as the streams are: go test ./internal/streams -run Manifests -update", path)
+		t.Errorf("%s differs from the definitions: go test ./internal/streams -run Manifests -update", path)
 	}
 }
 
-// nackNames are NACK's words for the fields of a stream; those that it has not are refused below.
+// nackNames are NACK's names of the fields of a stream; a field without one is an error below.
 var nackNames = map[string]string{
 	"name": "name", "description": "description", "subjects": "subjects", "retention": "retention", "max_msgs": "maxMsgs",
 	"max_bytes": "maxBytes", "discard": "discard", "max_age": "maxAge", "max_msgs_per_subject": "maxMsgsPerSubject",
@@ -71,7 +71,7 @@ var nackNames = map[string]string{
 	"allow_direct": "allowDirect", "allow_atomic": "allowAtomicPublish",
 }
 
-// nackManifest is a stream as a resource of NACK. A value is written as JSON, which is YAML too.
+// nackManifest returns a stream as a NACK resource. Values are written as JSON, which is valid YAML.
 func nackManifest(t *testing.T, config jetstream.StreamConfig) string {
 	t.Helper()
 	asJSON, err := json.Marshal(config)
@@ -85,13 +85,13 @@ func nackManifest(t *testing.T, config jetstream.StreamConfig) string {
 	spec := map[string]any{}
 	for field, value := range fields {
 		switch name := nackNames[field]; {
-		case value == false, value == nil, value == 0.0, field == "consumer_limits", value == "none": // as it is without being said
+		case value == false, value == nil, value == 0.0, field == "consumer_limits", value == "none": // the default
 		case field == "max_age", field == "duplicate_window":
 			spec[name] = duration(config, field)
 		case field == "sources":
 			spec[name] = nackSources(config)
 		case name == "":
-			t.Errorf("NACK has no word for %s: %v of %s", field, value, config.Name)
+			t.Errorf("NACK has no field for %s: %v of %s", field, value, config.Name)
 		default:
 			spec[name] = value
 		}
@@ -131,11 +131,11 @@ func nackSources(config jetstream.StreamConfig) []any {
 	return all
 }
 
-// Streams that are made of the files are as the bridge needs them.
-func TestStreamsOfTheManifestsAreAsTheBridgeNeedsThem(t *testing.T) {
+// Streams created from the files pass Verify.
+func TestStreamsFromManifestsPassVerify(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
-	for _, config := range streams.All(production) { // in the order in which they can be made
-		content, err := os.ReadFile(filepath.Join(manifests, config.Name+".json"))
+	for _, config := range streams.All(clusterConfig) { // in the order of creation
+		content, err := os.ReadFile(filepath.Join(manifestDir, config.Name+".json"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,12 +6,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// maxBucket bounds the buckets that have a few small entries for each project, where streams have size limits at all.
-const maxBucket = 64 << 20
+// maxSmallBucket limits, in bytes, the buckets that have a few small keys for each project, if the streams have size limits.
+const maxSmallBucket = 64 << 20
 
-// limited gives streams the configured size limit, or a smaller one: their own, or [maxBucket] where a bucket stays small.
-// Servers reserve the sum of all limits.
-func (c Config) limited(all []jetstream.StreamConfig) []jetstream.StreamConfig {
+// withSizeLimits gives each stream the configured size limit, or a smaller one: its own, or [maxSmallBucket]. Servers
+// reserve the sum of all limits.
+func (c Config) withSizeLimits(all []jetstream.StreamConfig) []jetstream.StreamConfig {
 	if c.MaxBytes <= 0 {
 		return all
 	}
@@ -21,26 +21,26 @@ func (c Config) limited(all []jetstream.StreamConfig) []jetstream.StreamConfig {
 			limit = min(limit, stream.MaxBytes)
 		}
 		if stream.Name == c.lease().Name || stream.Name == c.notes().Name {
-			limit = min(limit, maxBucket)
+			limit = min(limit, maxSmallBucket)
 		}
 		all[i].MaxBytes = limit
 	}
 	return all
 }
 
-// reserved is the sum of the streams' size limits, in bytes; a stream without one does not count.
-func (c Config) reserved() (bytes int64) {
+// reservedBytes returns the sum of the streams' size limits; a stream without one does not count.
+func (c Config) reservedBytes() (bytes int64) {
 	for _, stream := range c.all() {
 		bytes += max(0, stream.MaxBytes)
 	}
 	return bytes
 }
 
-// A SizeError is for a stream that JetStream does not create because of its size limit.
+// A SizeError is the error of a stream that JetStream does not create because of its size limit.
 type SizeError struct {
 	Stream   string
 	Unbound  bool  // the account requires a size limit, and the stream has none
-	Reserved int64 // the sum of the limits of all streams
+	Reserved int64 // the sum of the limits of all streams, in bytes
 	err      error
 }
 
@@ -48,11 +48,11 @@ func (e *SizeError) Error() string { return fmt.Sprintf("stream %s: %v", e.Strea
 
 func (e *SizeError) Unwrap() error { return e.err }
 
-// sizeError returns a [*SizeError] when a stream was not created because of its size limit, and else nil.
+// sizeError returns a [*SizeError] if a stream was not created because of its size limit, and else nil.
 func (c Config) sizeError(want jetstream.StreamConfig, err error) error {
 	unbound := Refused(err, codeSizeRequired)
 	if unbound || Refused(err, codeNoStorage) || Refused(err, codeAccountExceeded) || Refused(err, codeSizeExceeded) {
-		return &SizeError{want.Name, unbound, c.reserved(), err}
+		return &SizeError{want.Name, unbound, c.reservedBytes(), err}
 	}
 	return nil
 }

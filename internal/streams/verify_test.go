@@ -10,7 +10,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-func TestVerifyTellsEachStream(t *testing.T) {
+func TestVerifyReportsEachStream(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	config := streams.Config{Names: names, Replicas: 1, Create: true}
 	for _, s := range streams.Verify(t.Context(), js, config) {
@@ -22,7 +22,7 @@ func TestVerifyTellsEachStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := streams.Ensure(t.Context(), js, config); err == nil {
-		t.Fatal("a wrong stream was taken")
+		t.Fatal("an incompatible stream was accepted")
 	}
 	for _, s := range streams.Verify(t.Context(), js, config) {
 		switch s.Name {
@@ -46,7 +46,7 @@ func TestTryWriteWritesNothing(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	config := streams.Config{Names: names, Replicas: 1, Create: true}
 	if err := streams.TryWrite(t.Context(), js, names.EventStream(), names.Prefix()); err == nil {
-		t.Error("there is no log to write to")
+		t.Error("a write without a log succeeded")
 	}
 	if err := streams.Ensure(t.Context(), js, config); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestTryWriteWritesNothing(t *testing.T) {
 	}
 }
 
-// To remove what a retry found is tried as well, and nothing is removed; a stream that forbids it is told.
+// The delete of a retry is tested as well, and deletes nothing; a stream that forbids deletes is an error.
 func TestTryWritesChangesNothing(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	config := streams.Config{Names: names, Replicas: 1, Create: true}

@@ -15,74 +15,74 @@ import (
 
 // Times of a watcher.
 const (
-	defaultEvery = 30 * time.Second // between two surveys, where NewWatcher is given 0
-	minPause     = 2 * time.Second  // between two surveys, however often the watcher is woken, as it is while something is wrong
-	surveyTime   = 10 * time.Second // for one survey: JetStream's API may be busy with others
-	recreateWait = time.Second      // before a missing stream is created again
-	recreateTime = 20 * time.Second // for creating all of them
+	defaultInterval = 30 * time.Second // between two surveys, if NewWatcher is given 0
+	minPause        = 2 * time.Second  // between two surveys, however often the watcher is woken
+	surveyTimeout   = 10 * time.Second // for one survey: JetStream's API may be busy
+	recreateDelay   = time.Second      // before a missing stream is recreated
+	recreateTimeout = 20 * time.Second // for recreating all missing streams
 )
 
-// A Watcher surveys the streams, says what is wrong with them, and creates again those that are missing, where its
-// configuration lets it. It cannot judge what the streams hold: its user, who writes to them, does so within each survey
-// ([Watcher.Run]), and notes the result here.
+// A Watcher surveys the streams, reports their problems, and recreates missing ones if its configuration allows that. It
+// cannot check the content of the streams: its caller, which writes to them, does so within each survey ([Watcher.Run]), and
+// records the result here.
 type Watcher struct {
 	js       jetstream.JetStream
 	config   Config
 	log      *slog.Logger
-	every    time.Duration
-	wake     chan struct{} // holds a token when a survey is due before its time
+	interval time.Duration
+	wake     chan struct{} // buffered: a signal that the next survey is due
 	findings findings
 
-	reporting sync.Mutex // guards what follows
-	reported  string     // what was last logged of the streams
+	reporting sync.Mutex // guards the field below
+	reported  string     // the problems that were last logged
 }
 
-// NewWatcher returns a watcher of streams that [Ensure] has checked. every is the time between two surveys while all is well;
-// 0: half a minute.
-func NewWatcher(js jetstream.JetStream, c Config, every time.Duration, log *slog.Logger) *Watcher {
-	if every == 0 {
-		every = defaultEvery
+// NewWatcher returns a watcher of streams that [Ensure] has checked. interval is the time between two surveys; 0: 30
+// seconds.
+func NewWatcher(js jetstream.JetStream, c Config, interval time.Duration, log *slog.Logger) *Watcher {
+	if interval == 0 {
+		interval = defaultInterval
 	}
-	return &Watcher{js: js, config: c, log: log, every: every, wake: make(chan struct{}, 1), findings: findings{config: c}}
+	return &Watcher{js: js, config: c, log: log, interval: interval, wake: make(chan struct{}, 1), findings: findings{config: c}}
 }
 
-// Run surveys the streams at an interval until the context ends, and sooner after [Watcher.Wake]. Both functions are its
-// user's. survey asks about the streams ([Watcher.Ask]), judges what they hold, notes both ([Watcher.Note],
-// [Watcher.NoteLog]), and returns whether JetStream answered all. probe is called where something is wrong and tries a write
-// ([Watcher.NoteWrites]), because only a write tells whether events can be stored.
-func (w *Watcher) Run(ctx context.Context, survey func(context.Context) (answered bool), probe func(context.Context)) {
-	for before := true; ctx.Err() == nil; w.awaitNext(ctx) { // before: whether the last survey was answered
-		answered := inTime(ctx, survey)
+// Run surveys the streams at an interval until the context ends, and sooner after [Watcher.Wake]. Its caller provides both
+// functions. survey queries the streams ([Watcher.Query]), checks their content, records both ([Watcher.Record],
+// [Watcher.RecordLogErr]), and returns whether JetStream answered every query. probe is called when a survey is incomplete
+// or finds a problem, and tests a write ([Watcher.RecordWriteErr]), because only a write shows whether events can be stored.
+func (w *Watcher) Run(ctx context.Context, survey func(context.Context) (complete bool), probe func(context.Context)) {
+	for wasComplete := true; ctx.Err() == nil; w.awaitNext(ctx) { // wasComplete: the last survey was complete
+		complete := surveyWithTimeout(ctx, survey)
 		if missing := w.findings.condition().missing; len(missing) > 0 && w.config.Create && w.recreate(ctx, missing) {
-			inTime(ctx, survey)
+			surveyWithTimeout(ctx, survey)
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		if !answered || w.findings.condition().ofStreams() != nil {
+		if !complete || w.findings.condition().streamsErr() != nil {
 			probe(ctx)
 		}
-		if answered != before {
-			before = answered
-			w.reportAnswered(answered)
+		if complete != wasComplete {
+			wasComplete = complete
+			w.reportAPI(complete)
 		}
 		w.Report()
 	}
 }
 
-// inTime calls survey with its time limit.
-func inTime(ctx context.Context, survey func(context.Context) bool) bool {
-	ctx, cancel := context.WithTimeout(ctx, surveyTime)
+// surveyWithTimeout calls survey with its time limit.
+func surveyWithTimeout(ctx context.Context, survey func(context.Context) bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()
 	return survey(ctx)
 }
 
-// awaitNext waits for minPause, and then until somebody wakes the watcher or the next survey is due.
+// awaitNext waits for minPause, and then for a wake-up or the end of the interval.
 func (w *Watcher) awaitNext(ctx context.Context) {
-	if pause.For(ctx, min(minPause, w.every)) != nil {
+	if pause.For(ctx, min(minPause, w.interval)) != nil {
 		return
 	}
-	timer := time.NewTimer(w.every)
+	timer := time.NewTimer(w.interval)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -91,7 +91,7 @@ func (w *Watcher) awaitNext(ctx context.Context) {
 	}
 }
 
-// Wake makes the next survey due, once minPause is over.
+// Wake makes the next survey due as soon as minPause is over.
 func (w *Watcher) Wake() {
 	select {
 	case w.wake <- struct{}{}:
@@ -99,87 +99,87 @@ func (w *Watcher) Wake() {
 	}
 }
 
-// Answers are what JetStream answered about the streams.
+// A QueryResult has JetStream's responses about the streams.
 type Answers struct {
-	Infos map[string]*jetstream.StreamInfo // of the streams that exist, by their names
-	wrong map[string]error                 // by the name of each stream that was answered about; nil: it is as it must be
-	asked int
+	Infos   map[string]*jetstream.StreamInfo // of the streams that exist, by their names
+	errs    map[string]error                 // by the name of each stream with a response; nil: no problem
+	queried int
 }
 
-// All says whether JetStream answered about every stream.
-func (a Answers) All() bool { return len(a.wrong) == a.asked }
+// Complete says whether JetStream responded about every stream.
+func (a Answers) All() bool { return len(a.errs) == a.queried }
 
-// Ask asks about all streams at the same time.
+// Query requests the info of all streams concurrently.
 func (w *Watcher) Ask(ctx context.Context) Answers {
-	wanted := w.config.all()
-	found, errs := make([]*jetstream.StreamInfo, len(wanted)), make([]error, len(wanted))
-	var asking sync.WaitGroup
-	for i, want := range wanted {
-		asking.Go(func() { found[i], errs[i] = inspect(ctx, w.js, want, w.config) })
+	configs := w.config.all()
+	found, errs := make([]*jetstream.StreamInfo, len(configs)), make([]error, len(configs))
+	var querying sync.WaitGroup
+	for i, want := range configs {
+		querying.Go(func() { found[i], errs[i] = inspect(ctx, w.js, want, w.config) })
 	}
-	asking.Wait()
-	a := Answers{map[string]*jetstream.StreamInfo{}, map[string]error{}, len(wanted)}
-	for i, want := range wanted {
+	querying.Wait()
+	a := Answers{map[string]*jetstream.StreamInfo{}, map[string]error{}, len(configs)}
+	for i, want := range configs {
 		if found[i] != nil {
 			a.Infos[want.Name] = found[i]
 		}
 		if found[i] != nil || errors.Is(errs[i], jetstream.ErrStreamNotFound) {
-			a.wrong[want.Name] = errs[i]
+			a.errs[want.Name] = errs[i]
 		}
 	}
 	return a
 }
 
-// Note records what was answered.
-func (w *Watcher) Note(a Answers) { w.findings.note(a.wrong) }
+// Record stores the result of a query.
+func (w *Watcher) Note(a Answers) { w.findings.record(a.errs) }
 
-// NoteLog records why the log must not be written though it exists; nil: it may be.
-func (w *Watcher) NoteLog(err error) { w.findings.noteLog(err) }
+// RecordLogErr stores why the log must not be written though it exists; nil: it may be.
+func (w *Watcher) NoteLog(err error) { w.findings.recordLog(err) }
 
-// NoteWrites records why a probe could not write; nil: it could.
-func (w *Watcher) NoteWrites(err error) { w.findings.noteWrites(err) }
+// RecordWriteErr stores why the last probe could not write; nil: it could.
+func (w *Watcher) NoteWrites(err error) { w.findings.recordWrites(err) }
 
 // Surveyed says whether at least one survey has ended.
 func (w *Watcher) Surveyed() bool { return w.findings.surveyed() }
 
-// LogErr says why the log must not be written; nil when it may be, as far as JetStream has answered.
+// LogErr returns why the log must not be written, as of the last responses; nil: it may be.
 func (w *Watcher) LogErr() error { return w.findings.condition().logErr }
 
-// Err says all that is wrong, as far as JetStream has answered; nil when all is as the bridge needs it.
-func (w *Watcher) Err() error { return w.findings.condition().all() }
+// Err returns all problems, as of the last responses; nil: none.
+func (w *Watcher) Err() error { return w.findings.condition().err() }
 
-// recreate creates the streams that are missing, and says whether it did. Other bridges may do so at the same time: one of
-// them is first.
+// recreate creates missing streams, and says whether it succeeded. Other bridges may do so at the same time: JetStream
+// accepts the first.
 func (w *Watcher) recreate(ctx context.Context, missing []string) bool {
-	// Somebody may have deleted a stream to create it with another configuration, and gets the time for that. And the
-	// server removes a deleted stream in the background, and must not find the new one there.
-	if pause.For(ctx, recreateWait) != nil {
+	// An operator may have deleted a stream to create it with another configuration, and needs time for that. Also, the server
+	// removes a deleted stream in the background, and might remove the new one.
+	if pause.For(ctx, recreateDelay) != nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, recreateTime)
+	ctx, cancel := context.WithTimeout(ctx, recreateTimeout)
 	defer cancel()
 	for _, want := range w.config.all() {
 		if !slices.Contains(missing, want.Name) {
 			continue
 		}
-		err := ensureAlone(ctx, w.js, want, w.config)
-		if _, other := errors.AsType[unfit](err); other {
-			continue // somebody created it with another configuration, of which the next survey tells
+		err := ensureStream(ctx, w.js, want, w.config)
+		if _, exists := errors.AsType[configError](err); exists {
+			continue // created by an operator, with other settings: the next survey reports it
 		}
 		if err != nil {
-			w.log.Error("a stream is missing and cannot be made again; it is tried again", "stream", want.Name, "error", err)
+			w.log.Error("missing stream cannot be recreated; retrying", "stream", want.Name, "error", err)
 			return false
 		}
 		if want.Name == w.config.Names.EventStream() {
-			w.log.Error("the event log was missing and was made again: the log begins anew, and what it held is lost", "stream", want.Name)
+			w.log.Error("event log was missing and was recreated: a new log begins, and the former events are lost", "stream", want.Name)
 			continue
 		}
-		w.log.Error("a stream was missing and was made again", "stream", want.Name)
+		w.log.Error("stream was missing and was recreated", "stream", want.Name)
 	}
 	return true
 }
 
-// Report logs what is wrong, when that is not what it logged last.
+// Report logs the problems, if they have changed since it last did.
 func (w *Watcher) Report() {
 	w.reporting.Lock()
 	defer w.reporting.Unlock()
@@ -192,17 +192,17 @@ func (w *Watcher) Report() {
 	}
 	w.reported = text
 	if found == nil {
-		w.log.Info("JetStream is as the bridge needs it again")
+		w.log.Info("JetStream streams recovered")
 		return
 	}
-	w.log.Error("JetStream is not as the bridge needs it; /readyz tells", "error", found)
+	w.log.Error("JetStream streams have problems; bridge is not ready", "error", found)
 }
 
-// reportAnswered logs that JetStream's API does not answer, or answers again.
-func (w *Watcher) reportAnswered(answered bool) {
+// reportAPI logs that JetStream's API does not answer, or answers again.
+func (w *Watcher) reportAPI(answered bool) {
 	if answered {
-		w.log.Info("JetStream's API answers again about the streams")
+		w.log.Info("JetStream API answers again")
 		return
 	}
-	w.log.Warn("JetStream's API does not answer about the streams, its queue may be full of other requests; whether events are stored, writes tell", "waited", surveyTime)
+	w.log.Warn("JetStream API does not answer queries of the streams; its queue may be full", "waited", surveyTimeout)
 }

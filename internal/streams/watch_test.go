@@ -12,8 +12,9 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A missing stream is created although one before it was changed, and that is logged only because it is there again.
-func TestAMissingStreamIsCreatedBesideAnUnfitOne(t *testing.T) {
+// A missing stream is recreated although an incompatible one precedes it, and the recreation is logged only after it
+// succeeded.
+func TestMissingStreamIsRecreatedBesideAnIncompatibleOne(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	c := streams.Config{Names: names, Replicas: 1, Create: true}
 	if err := streams.Ensure(t.Context(), js, c); err != nil {
@@ -36,11 +37,11 @@ func TestAMissingStreamIsCreatedBesideAnUnfitOne(t *testing.T) {
 	})
 	defer running.Wait()
 	defer stop()
-	bridgetest.Eventually(t, "a recreation is logged", func() bool { return log.Contains("was missing and was made again") })
+	bridgetest.Eventually(t, "a recreation is logged", func() bool { return log.Contains("was missing and was recreated") })
 	if _, err := js.Stream(t.Context(), names.AuditStream()); err != nil {
-		t.Errorf("it is logged as made again: %v", err)
+		t.Errorf("logged as recreated: %v", err)
 	}
 	if w.Err() == nil {
-		t.Error("the changed stream is no finding")
+		t.Error("the changed stream is not reported")
 	}
 }

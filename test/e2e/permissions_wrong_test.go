@@ -19,7 +19,7 @@ func TestABridgeWithAReadersCredentials(t *testing.T) {
 	g := filled(t)
 	env := append(g.env("mkio-reader", "reader"), "BRIDGE_MKIO_URL=http://127.0.0.1:1")
 	_, errs, code := bridgetest.Run(t, append(env, "BRIDGE_LISTEN=127.0.0.1:0", "BRIDGE_ADMIN_LISTEN=127.0.0.1:0"), "run")
-	if code != exitFailed || !strings.Contains(errs, "is not given that part of JetStream's API") || !strings.Contains(errs, "credentials of a reader") {
+	if code != exitFailed || !strings.Contains(errs, "does not import the requested part of the JetStream API") || !strings.Contains(errs, "credentials of a reader") {
 		t.Errorf("run: exit %d: %s", code, errs)
 	}
 	out, errs, code := bridgetest.Run(t, env, "doctor")

@@ -12,18 +12,17 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A watcher is a bridge's publisher that follows a log to which another bridge writes.
+// A watcher is a publisher that follows a log to which another bridge writes.
 type watcher struct {
 	*Publisher
-	t         *testing.T
-	other     *Publisher
-	events    chan lifecycle.Fact // what its tail told
-	meanwhile atomic.Pointer[overtaking]
+	t           *testing.T
+	other       *Publisher
+	events      chan lifecycle.Fact // from its tail
+	interleaved atomic.Pointer[interleavedWrite]
 }
 
-// An overtaking is what the other bridge is told once the stream has answered a question for the last message of a subject,
-// before anything is made of the answer.
-type overtaking struct {
+// An interleavedWrite is a write of the other bridge between a read of a subject's last message and the use of the result.
+type interleavedWrite struct {
 	subject string
 	o       lifecycle.Observation
 }
@@ -32,13 +31,13 @@ func watch(t *testing.T) *watcher {
 	t.Helper()
 	both := bridges(t, 2)
 	w := &watcher{Publisher: both[0], t: t, other: both[1], events: make(chan lifecycle.Fact, 10)}
-	ask := w.reader.get
-	w.reader.get = func(ctx context.Context, stream string, request map[string]any) (*stored, error) {
-		m, err := ask(ctx, stream, request)
-		w.answered(request["last_by_subj"])
+	get := w.reader.get
+	w.reader.get = func(ctx context.Context, stream string, request map[string]any) (*storedMessage, error) {
+		m, err := get(ctx, stream, request)
+		w.afterReply(request["last_by_subj"])
 		return m, err
 	}
-	w.reader.js = answering{w.reader.js, w}
+	w.reader.js = replyHook{w.reader.js, w}
 	if err := w.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -52,27 +51,27 @@ func watch(t *testing.T) *watcher {
 	return w
 }
 
-// answered has the other bridge overtake, where the stream has just answered a question for that subject.
-func (w *watcher) answered(subject any) {
-	if next := w.meanwhile.Load(); next != nil && subject == next.subject {
-		w.meanwhile.Store(nil)
-		w.write(w.other, next.o) // and the tail tells of it
+// afterReply makes the other bridge write, if the stream has just replied about the subject.
+func (w *watcher) afterReply(subject any) {
+	if next := w.interleaved.Load(); next != nil && subject == next.subject {
+		w.interleaved.Store(nil)
+		w.write(w.other, next.o) // and the tail caches it
 	}
 }
 
-// answering is a JetStream whose refusals are answers as well: they say where a subject ends.
-type answering struct {
+// replyHook is a JetStream that runs afterReply after each write as well: a refusal contains the last sequence of a subject.
+type replyHook struct {
 	jetstream.JetStream
 	w *watcher
 }
 
-func (a answering) PublishMsg(ctx context.Context, m *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+func (a replyHook) PublishMsg(ctx context.Context, m *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	ack, err := a.JetStream.PublishMsg(ctx, m, options...)
-	a.w.answered(m.Header.Get(jetstream.ExpectedLastSubjSeqSubjHeader))
+	a.w.afterReply(m.Header.Get(jetstream.ExpectedLastSubjSeqSubjHeader))
 	return ack, err
 }
 
-// write has an event written, and waits for the tail to tell of it.
+// write makes a publisher write an event, and waits until the tail has received it.
 func (w *watcher) write(p *Publisher, o lifecycle.Observation) {
 	w.t.Helper()
 	if v, err := p.Observe(w.t.Context(), o); err != nil || v.Outcome != lifecycle.Changed {
@@ -81,14 +80,14 @@ func (w *watcher) write(p *Publisher, o lifecycle.Observation) {
 	select {
 	case fact := <-w.events:
 		if fact.State != o.State {
-			w.t.Fatalf("the tail told of %q, want %q", fact.State, o.State)
+			w.t.Fatalf("the tail received %q, want %q", fact.State, o.State)
 		}
 	case <-time.After(30 * time.Second):
-		w.t.Fatalf("the tail tells nothing of %q", o.State)
+		w.t.Fatalf("the tail did not receive %q", o.State)
 	}
 }
 
-// channel is a delivery that tells of a channel's state.
+// channel is a delivery about a channel.
 func channel(state string, minute int) lifecycle.Observation {
 	key, _ := lifecycle.NewKey(lifecycle.LiveChannel, "p", "c")
 	at := time.Date(2031, 3, 4, 12, minute, 0, 0, time.UTC)
@@ -98,18 +97,19 @@ func channel(state string, minute int) lifecycle.Observation {
 	}
 }
 
-// Polls rest on memory: one that went back behind the log would take a change back to the old state for none, for good.
-func TestAStateToldAgainDoesNotReplaceWhatCameMeanwhile(t *testing.T) {
+// Polls are compared with the cache. If a flap put an older head back, a change back to the older state would never be
+// recorded.
+func TestFlapDoesNotReplaceANewerHead(t *testing.T) {
 	w := watch(t)
 	w.write(w.Publisher, channel("Running", 1))
 	resource := w.Token(channel("", 0).Key)
-	w.meanwhile.Store(&overtaking{w.names.Filter(resource), channel("Stopped", 4)})
+	w.interleaved.Store(&interleavedWrite{w.names.Filter(resource), channel("Stopped", 4)})
 	if v, err := w.Observe(t.Context(), channel("Running", 3)); err != nil || v.Outcome != lifecycle.Flap {
 		t.Fatalf("%+v, %v", v, err)
 	}
 	fact := w.Last(resource)
 	if fact.Sequence != 2 || fact.State != "Stopped" {
-		t.Errorf("event %d, %q, is remembered, and the log ends at 2, Stopped", fact.Sequence, fact.State)
+		t.Errorf("event %d, %q, is cached, and the log ends at 2, Stopped", fact.Sequence, fact.State)
 	}
 	seen := channel("Running", 5)
 	seen.Via, seen.At, seen.Delivery, seen.Basis = lifecycle.Poll, time.Time{}, nil, &fact.Sequence
@@ -117,15 +117,15 @@ func TestAStateToldAgainDoesNotReplaceWhatCameMeanwhile(t *testing.T) {
 	w.write(w.Publisher, seen)
 }
 
-// What a sweep does not know it does not miss.
-func TestWhatTheStreamDidNotHaveYetIsNotForgotten(t *testing.T) {
+// A sweep detects the deletion of cached resources only, so a head must not be removed by a read that raced with its event.
+func TestRemoveKeepsAHeadThatJustArrived(t *testing.T) {
 	w := watch(t)
 	resource := w.Token(channel("", 0).Key)
-	w.meanwhile.Store(&overtaking{w.names.StateSubject(resource), channel("Stopped", 4)})
+	w.interleaved.Store(&interleavedWrite{w.names.StateSubject(resource), channel("Stopped", 4)})
 	if _, err := w.Preview(t.Context(), channel("Running", 3)); err != nil {
 		t.Fatal(err)
 	}
 	if fact := w.Last(resource); fact == nil || fact.Sequence != 1 {
-		t.Errorf("%+v is remembered of an event that the tail told", fact)
+		t.Errorf("%+v is cached after the tail received event 1", fact)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A reader that follows the log ends when it is told to, though there is none.
-func TestAFollowerEndsThoughTheLogIsAway(t *testing.T) {
+// A follower stops when its context ends, though the log is missing.
+func TestFollowStopsWhileTheLogIsMissing(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		_, js := brokertest.Start(t).Connect()
@@ -24,7 +24,7 @@ func TestAFollowerEndsThoughTheLogIsAway(t *testing.T) {
 		go func() {
 			defer close(done)
 			for range eventlog.New(js, names).Events(ctx, eventlog.Query{Follow: true}) {
-				t.Error("there is an event")
+				t.Error("unexpected event")
 			}
 		}()
 		time.Sleep(time.Second)
@@ -33,15 +33,15 @@ func TestAFollowerEndsThoughTheLogIsAway(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 		stop()
-		told := time.Now()
+		stopped := time.Now()
 		select {
 		case <-done:
 		case <-time.After(time.Minute):
-			t.Error("it goes on for a minute and more")
+			t.Error("the follower still runs after a minute")
 		}
-		if took := time.Since(told); took > time.Second {
-			t.Errorf("it ended after %s", took)
+		if took := time.Since(stopped); took > time.Second {
+			t.Errorf("the follower stopped after %s", took)
 		}
-		time.Sleep(time.Minute) // for what was left behind
+		time.Sleep(time.Minute) // leftover goroutines would show
 	})
 }

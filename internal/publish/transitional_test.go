@@ -10,8 +10,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// However resources come, move and go, those that wait are counted as if all were looked at.
-func TestWhoWaitsIsCountedWithoutLookingAtAll(t *testing.T) {
+// However the cache changes, the counts are the same as after counting all cached resources.
+func TestTransitionalCountsMatchARecount(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	now := time.Now()
 	words := map[lifecycle.Kind][]string{
@@ -38,32 +38,32 @@ func TestWhoWaitsIsCountedWithoutLookingAtAll(t *testing.T) {
 		case 1:
 			k.flapped(resource, head{fact: f, expect: sequence}, now)
 		default:
-			k.learn(resource, head{fact: f, expect: sequence})
+			k.putIfNewer(resource, head{fact: f, expect: sequence})
 		}
 	}
 	for kind, want := range recount(k, now) {
-		for _, a := range atLeast {
-			if got := k.waiting.longer(kind, a.age, now); got != want[a.label] || got == 0 {
-				t.Errorf("%d of kind %s wait for %s, want %d", got, kind, a.label, want[a.label])
+		for _, a := range ageBuckets {
+			if got := k.transitional.atLeast(kind, a.age, now); got != want[a.label] || got == 0 {
+				t.Errorf("%d of kind %s are transitional for %s, want %d", got, kind, a.label, want[a.label])
 			}
 		}
 	}
-	if n := len(k.waiting[lifecycle.LiveChannel]); n > 40 {
-		t.Errorf("%d minutes are remembered for 40 channels", n)
+	if n := len(k.transitional[lifecycle.LiveChannel]); n > 40 {
+		t.Errorf("%d minutes are counted for 40 channels", n)
 	}
-	k.forget()
-	if n := k.waiting.longer(lifecycle.Job, 0, now); n != 0 {
-		t.Errorf("%d jobs wait though none is known", n)
+	k.reset()
+	if n := k.transitional.atLeast(lifecycle.Job, 0, now); n != 0 {
+		t.Errorf("%d jobs are transitional though none is cached", n)
 	}
 }
 
-// recount looks at all that is known.
+// recount counts all cached resources.
 func recount(k *heads, now time.Time) map[lifecycle.Kind]map[string]int {
 	found := map[lifecycle.Kind]map[string]int{lifecycle.Job: {}, lifecycle.LiveChannel: {}}
 	for name, g := range k.groups {
 		for _, at := range g.heads {
-			since := minuteOf(kindOf(name), at.head().withFlap())
-			for _, a := range atLeast {
+			since := transitionalSince(kindOf(name), at.head().withFlap())
+			for _, a := range ageBuckets {
 				if since != 0 && (a.age == 0 || since <= minute(now.Add(-a.age).Unix()/60)) {
 					found[kindOf(name)][a.label]++
 				}
@@ -73,12 +73,12 @@ func recount(k *heads, now time.Time) map[lifecycle.Kind]map[string]int {
 	return found
 }
 
-// What may stay as it is for as long as somebody likes is not stuck; a job in a queue is.
-func TestWhoMayStayDoesNotWait(t *testing.T) {
+// A resource that may stay in its state is not transitional; a queued job is.
+func TestTransitionalKindsAndStates(t *testing.T) {
 	for _, c := range []struct {
-		kind  lifecycle.Kind
-		state string
-		waits bool
+		kind         lifecycle.Kind
+		state        string
+		transitional bool
 	}{
 		{lifecycle.Job, "Queued", true},
 		{lifecycle.Job, "Finished", false},
@@ -88,8 +88,8 @@ func TestWhoMayStayDoesNotWait(t *testing.T) {
 		{lifecycle.LiveChannel, "Deleting", true},
 		{lifecycle.LiveChannel, "Deleted", false},
 	} {
-		if waits := minuteOf(c.kind, &lifecycle.Fact{State: c.state}) != 0; waits != c.waits {
-			t.Errorf("%s %s: waits %v, want %v", c.kind, c.state, waits, c.waits)
+		if got := transitionalSince(c.kind, &lifecycle.Fact{State: c.state}) != 0; got != c.transitional {
+			t.Errorf("%s %s: transitional %v, want %v", c.kind, c.state, got, c.transitional)
 		}
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// JetStream's API, which reads go through, is shared with readers: a read that it does not answer costs the delivery that
-// needs it, and no other.
-func TestReadsThatAreNotAnsweredCostNoOtherDelivery(t *testing.T) {
+// JetStream's API, which serves reads, is shared with all clients: a read that is not answered fails the delivery that needs
+// it, and no other.
+func TestReadTimeoutFailsOneDeliveryOnly(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		p := bridges(t, 1)[0]
@@ -31,22 +31,22 @@ func TestReadsThatAreNotAnsweredCostNoOtherDelivery(t *testing.T) {
 		if err := observe("one", "Processing"); err != nil {
 			t.Fatal(err)
 		}
-		p.reader.get = func(ctx context.Context, _ string, _ map[string]any) (*stored, error) {
+		p.reader.get = func(ctx context.Context, _ string, _ map[string]any) (*storedMessage, error) {
 			ctx, cancel := context.WithTimeout(ctx, readWait)
 			defer cancel()
 			<-ctx.Done()
 			return nil, readError{ctx.Err()}
 		}
 		if err := observe("one", "Processing"); err != nil {
-			t.Errorf("a repeat of what is known needs no read: %v", err)
+			t.Errorf("a duplicate of a cached event needs no read: %v", err)
 		}
-		p.follower.trims.Store(true) // a log that forgets: whether there was an event of a resource, the state bucket has to tell
+		p.follower.mayTrim.Store(true) // so that the state bucket has to be read for a resource without a cached head
 		if err := observe("three", "Processing"); !errors.Is(err, ErrUnavailable) {
-			t.Errorf("a delivery that could not be looked up: %v", err)
+			t.Errorf("a delivery that needs a read: %v", err)
 		}
-		p.follower.trims.Store(false)
+		p.follower.mayTrim.Store(false)
 		if err := p.Trouble(); err != nil {
-			t.Errorf("a read without an answer: %v", err)
+			t.Errorf("an unanswered read: %v", err)
 		}
 		if err := p.Ready(t.Context()); err != nil {
 			t.Errorf("not ready: %v", err)

@@ -5,7 +5,8 @@ import (
 	"mkio-bridge/internal/printable"
 )
 
-// Shown is the state of an event for people: safe on a terminal, and with what the state alone does not tell.
+// StateText returns the state of an event for people: safe on a terminal, and with a provisioning failure, which the state
+// alone does not have.
 func (e Entry) Shown() string {
 	state := printable.Name(e.Event.Data.State)
 	if lifecycle.ProvisioningFailed(e.Event.Data.ProvisioningState) {

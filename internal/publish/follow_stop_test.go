@@ -10,8 +10,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A bridge that is told to end while the log cannot be read has no time to wait for it.
-func TestToFollowEndsThoughTheLogIsAway(t *testing.T) {
+// A bridge that is stopped while the log cannot be read does not wait for it.
+func TestFollowStopsWhileTheLogIsMissing(t *testing.T) {
 	defer brokertest.HoldClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
@@ -28,15 +28,15 @@ func TestToFollowEndsThoughTheLogIsAway(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 		stop()
-		told := time.Now()
+		stopped := time.Now()
 		select {
 		case <-done:
 		case <-time.After(time.Minute):
-			t.Error("it goes on for a minute and more")
+			t.Error("Follow still runs after a minute")
 		}
-		if took := time.Since(told); took > time.Second {
-			t.Errorf("it ended after %s", took)
+		if took := time.Since(stopped); took > time.Second {
+			t.Errorf("Follow ended after %s", took)
 		}
-		time.Sleep(time.Minute) // for what was left behind
+		time.Sleep(time.Minute) // leftover goroutines would show
 	})
 }
