@@ -36,8 +36,8 @@ func (h *Handler) Retry(ctx context.Context, sequence uint64, u lifecycle.Unappl
 	if err != nil || !recorded || options.DryRun || options.Keep {
 		return result, err
 	}
-	// The event is committed, and only now is the delivery deleted. After a crash in between, the delivery is still stored: the
-	// next retry finds a duplicate and deletes it. A client that disconnects does not stop the deletion.
+	// The event is committed, and only now is the delivery deleted. After a crash in between, the delivery is still stored:
+	// the next retry finds a duplicate and deletes it. A client that disconnects does not stop the deletion.
 	if err := h.c.Deleter.DeleteUnapplied(context.WithoutCancel(ctx), sequence); err != nil {
 		return RetryResult{}, err
 	}

@@ -47,8 +47,8 @@ func storeUnrecognised(t *testing.T) *fixture {
 	return f
 }
 
-// A crash between commit and deletion must leave the delivery stored: it is deleted only after its event is in the log, even if
-// the client has disconnected.
+// A crash between commit and deletion must leave the delivery stored: it is deleted only after its event is in the log, even
+// if the client has disconnected.
 func TestRetryDeletesOnlyAfterTheCommit(t *testing.T) {
 	f := storeUnrecognised(t)
 	h, d := f.deletingHandler(nil)
