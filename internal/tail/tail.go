@@ -16,8 +16,8 @@ import (
 // MaxResetAttempts is the MaxResetAttempts of ordered consumers: how often nats.go may recreate one.
 const Attempts = 1
 
-// Ordered returns config as [Of] needs it, with a random name: whoever knows the name of a consumer can change or delete it,
-// and nats.go's own names can be derived from earlier ones, such as those of other readers.
+// Ordered returns config as [Of] needs it, with a random name: a client that knows the name of a consumer can change or
+// delete it, and nats.go's own names can be derived from earlier ones, such as those of other readers.
 func Ordered(config jetstream.OrderedConsumerConfig) jetstream.OrderedConsumerConfig {
 	config.MaxResetAttempts = Attempts
 	config.NamePrefix = rand.Text()

@@ -1,5 +1,5 @@
-// Package wait waits until a resource reaches a state or a phase, by reading the event log only; it never asks MK.IO and
-// writes nothing.
+// Package wait waits until a resource reaches a state or a phase, by reading the event log only; it sends no request to
+// MK.IO and writes nothing.
 //
 // [For] counts all events: the resource's last event ends the wait at once if it reaches the goal, else a later one does
 // (wait.go). [Since] counts only events recorded after a position in the log (position.go). It is for names that are reused:
