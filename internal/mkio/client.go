@@ -61,7 +61,7 @@ const (
 func NewClient(c ClientConfig) (*Client, error) {
 	base, err := url.Parse(c.BaseURL)
 	if err != nil {
-		return nil, fmt.Errorf("parse the address of MK.IO's API: %w", err)
+		return nil, fmt.Errorf("address of MK.IO's API: %w", err)
 	}
 	base.Path = strings.TrimRight(base.Path, "/")
 	if c.Log == nil {
