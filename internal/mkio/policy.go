@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// A ResourcePolicy decides how a delivery's record is published (BRIDGE_RESOURCE).
+// A ResourcePolicy decides how a delivery's record is published.
 type ResourcePolicy uint8
 
 // The policies. Problems are redacted under each of them.
@@ -29,7 +29,7 @@ func ParseResourcePolicy(s string) (ResourcePolicy, error) {
 	return 0, fmt.Errorf("%q is not one of full, redacted, none", s)
 }
 
-// A CorrelationPolicy decides how correlation data is published (BRIDGE_CORRELATION). It is the customer's own data, and
+// A CorrelationPolicy decides how correlation data is published. It is the customer's own data, and
 // consumers route by it. The policy holds for the correlation data of an observation and for the same data within the record,
 // independent of the record's policy.
 type CorrelationPolicy uint8
