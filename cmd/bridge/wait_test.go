@@ -87,7 +87,7 @@ func TestWaitForAJobMadeAnew(t *testing.T) {
 	mustDeliver(2, "Error")
 	for position, end := range waits {
 		e := <-end
-		if e.code != exitFailed || !strings.Contains(e.errs, "ended otherwise: Error, phase failed") {
+		if e.code != exitFailed || !strings.Contains(e.errs, "ended in another state: Error, phase failed") {
 			t.Errorf("since %s: exit %d: %s", position, e.code, e.errs)
 		}
 		var event struct {

@@ -1,5 +1,5 @@
-// Command torture breaks bridges on purpose and judges what is left. See package torture, and docs/torture.md for what it
-// found.
+// Command torture injects faults into running bridges and checks the log. See package torture, and docs/torture.md for its
+// findings.
 package main
 
 import (
@@ -27,14 +27,14 @@ func main() {
 func run(ctx context.Context) int {
 	c := torture.Config{Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	flag.Uint64Var(&c.Seed, "seed", 1, "the same seed gives the same faults in the same order")
-	flag.DurationVar(&c.For, "for", time.Minute, "how long faults are made")
+	flag.DurationVar(&c.For, "for", time.Minute, "how long faults are injected")
 	flag.BoolVar(&c.Embedded, "embedded", false, "one bridge with an embedded server, instead of bridges on a cluster")
-	flag.IntVar(&c.Bridges, "bridges", 3, "how many bridges there are on the cluster")
-	flag.IntVar(&c.Slots, "resources", 500, "how many resources there are at a time, about; deliveries grow with them")
-	flag.BoolVar(&c.Clocks, "clocks", true, "step clocks too; programs are built anew for that")
-	flag.StringVar(&c.Sabotage, "sabotage", "", "break the bridge on purpose: "+strings.Join(torture.Sabotages(), ", "))
-	flag.StringVar(&c.Dir, "dir", "", "a directory for stores and logs, which is kept; stores on disks of their own are copied there when something is violated; none: a temporary one")
-	faults := flag.String("faults", "", "only the faults with one of these words in their names, comma-separated")
+	flag.IntVar(&c.Bridges, "bridges", 3, "number of bridges on the cluster")
+	flag.IntVar(&c.Slots, "resources", 500, "approximate number of resources at a time; deliveries grow with it")
+	flag.BoolVar(&c.Clocks, "clocks", true, "step clocks too, which requires rebuilding the programs")
+	flag.StringVar(&c.Sabotage, "sabotage", "", "put a bug into the bridge: "+strings.Join(torture.Sabotages(), ", "))
+	flag.StringVar(&c.Dir, "dir", "", "directory for stores and logs, not removed; after a violation, stores on their own disks are copied to it; default: a temporary one")
+	faults := flag.String("faults", "", "inject only faults whose names contain one of these words, comma-separated")
 	flag.Parse()
 	if *faults != "" {
 		c.Faults = strings.Split(*faults, ",")

@@ -10,18 +10,18 @@ import (
 	"testing"
 )
 
-// Addresses hands out addresses on which a process can listen, end, and listen again, for as long as the Addresses are
-// open. Nobody else gets one of them meanwhile.
+// Addresses hands out addresses on which a process can listen, end, and listen again, as long as the Addresses are open. No
+// other process gets one of them meanwhile.
 //
-// A port that was found free and closed again is not kept free: the system may give it to any other process that asks
-// for a port, or to an outgoing connection. So each Addresses takes a network of its own, 127.x.y.0/24, and one port:
+// A port that was found free and closed again is not reserved: the system may give it to any process that binds port 0, or to
+// an outgoing connection. So each Addresses uses its own network, 127.x.y.0/24, and one port:
 //
-//   - All of 127.0.0.0/8 is this machine on Linux, and whoever asks for "127.0.0.1:0" or connects somewhere on the
-//     machine gets 127.0.0.1, never an address of that network.
-//   - The port is below the ephemeral range (32768 and up, unless net.ipv4.ip_local_port_range says otherwise), so that
-//     the system does not choose it for a listener on all addresses or for a connection.
-//   - 127.x.y.1 is listened on with that port for as long as the Addresses are open. That keeps other Addresses, of this
-//     process and of others, out of the network, and it refuses the port to whoever wants it on all addresses.
+//   - All of 127.0.0.0/8 is the local machine on Linux. A process that binds "127.0.0.1:0", or connects to a local address, gets
+//     127.0.0.1 and never an address of that network.
+//   - The port is below the ephemeral range (32768 and up, unless net.ipv4.ip_local_port_range says otherwise), so that the
+//     system does not choose it for a listener on all addresses or for a connection.
+//   - A listener on 127.x.y.1 with that port reserves the network against other Addresses, of this process and of others, and
+//     the port against listeners on all addresses.
 type Addresses struct {
 	reservation net.Listener
 	network     [2]int
@@ -31,7 +31,7 @@ type Addresses struct {
 	last int
 }
 
-// The ports of Addresses: more than a machine listens on, and below the ephemeral range.
+// Ports of Addresses: more than a machine uses, and below the ephemeral range.
 const (
 	lowestPort  = 20000
 	highestPort = 30000
@@ -42,7 +42,7 @@ func NewAddresses() (*Addresses, error) {
 	var err error
 	for range 100 {
 		a := &Addresses{
-			network: [2]int{1 + rand.IntN(254), rand.IntN(256)}, // not 127.0.y.0, where all others are
+			network: [2]int{1 + rand.IntN(254), rand.IntN(256)}, // not 127.0.y.0, which other programs use
 			port:    lowestPort + rand.IntN(highestPort-lowestPort),
 			last:    1,
 		}
@@ -57,21 +57,21 @@ func (a *Addresses) address(host int) string {
 	return fmt.Sprintf("127.%d.%d.%d:%d", a.network[0], a.network[1], host, a.port)
 }
 
-// Next returns a host:port that was not handed out before.
+// Next returns a host:port that was not returned before.
 func (a *Addresses) Next() (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.last == 254 {
-		return "", errors.New("all addresses of the network are handed out")
+		return "", errors.New("all addresses of the network are used")
 	}
 	a.last++
 	return a.address(a.last), nil
 }
 
-// Close gives the network back. Whoever listens on one of its addresses must have ended.
+// Close releases the network. Listeners on its addresses must be closed before.
 func (a *Addresses) Close() error { return a.reservation.Close() }
 
-// FreeAddress returns a host:port on which nobody listens and which nobody else gets until the test ends.
+// FreeAddress returns a host:port that is free, and reserved until the test ends.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	addresses, err := NewAddresses()

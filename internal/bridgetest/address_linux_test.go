@@ -15,7 +15,7 @@ func listenOn(t *testing.T, address string) net.Listener {
 	return l
 }
 
-func TestAnAddressCanBeListenedOnAgainAndAgain(t *testing.T) {
+func TestAddressCanBeReused(t *testing.T) {
 	address := FreeAddress(t)
 	for range 2 {
 		if err := listenOn(t, address).Close(); err != nil {
@@ -24,7 +24,7 @@ func TestAnAddressCanBeListenedOnAgainAndAgain(t *testing.T) {
 	}
 }
 
-func TestAConnectionTakesNoAddressOfTheNetwork(t *testing.T) {
+func TestOutgoingConnectionsUseNoReservedAddress(t *testing.T) {
 	address := FreeAddress(t)
 	l := listenOn(t, address)
 	defer l.Close()
@@ -46,7 +46,7 @@ func TestAddressesAreReserved(t *testing.T) {
 	all := fmt.Sprintf(":%d", a.port)
 	if l, err := net.Listen("tcp", all); err == nil {
 		l.Close()
-		t.Errorf("the port can be taken on all addresses")
+		t.Errorf("the port is not reserved on all addresses")
 	}
 	if l, err := net.Listen("tcp", a.address(1)); err == nil {
 		l.Close()
@@ -56,16 +56,16 @@ func TestAddressesAreReserved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]bool{first: true}
+	used := map[string]bool{first: true}
 	for range 252 {
 		next, err := a.Next()
-		if err != nil || seen[next] {
-			t.Fatalf("%s again, %v", next, err)
+		if err != nil || used[next] {
+			t.Fatalf("%s is returned twice, or %v", next, err)
 		}
-		seen[next] = true
+		used[next] = true
 	}
 	if next, err := a.Next(); err == nil {
-		t.Errorf("the network has no more addresses, and hands out %s", next)
+		t.Errorf("an exhausted network returns %s", next)
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)

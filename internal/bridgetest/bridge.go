@@ -25,24 +25,24 @@ type Bridge struct {
 	*Process
 	Webhook string // URL that deliveries are posted to
 	Admin   string // host:port
-	NATS    string // host:port of the readers' port of the embedded server; "" when it has none
+	NATS    string // host:port of the embedded server; "" without one
 
-	t      testing.TB
-	read   int64 // how far its log was awaited
-	probed bool  // it was asked for /readyz since its start
+	t         testing.TB
+	logOffset int64 // end of the last awaited log line
+	probed    bool  // /readyz was requested since the start
 }
 
-// readyPath is where a bridge tells whether it is ready.
+// readyPath is the path of the readiness probe.
 const readyPath = "/readyz"
 
-// StartBridge runs `bridge run` with the environment and waits until it listens. Ports are free ones and the store is the
-// test's own, unless the environment says otherwise.
+// StartBridge runs `bridge run` with an environment and waits until it listens. By default its ports are free ones and its
+// store is a directory of the test.
 func StartBridge(t testing.TB, env ...string) *Bridge {
 	t.Helper()
 	return StartCommand(t, []string{Program(t, BridgePackage), "run"}, env...)
 }
 
-// StartCommand runs a command that becomes a bridge, and waits until that listens.
+// StartCommand runs a command that executes a bridge, and waits until that listens.
 func StartCommand(t testing.TB, argv []string, env ...string) *Bridge {
 	t.Helper()
 	p, err := NewProcess(t.TempDir(), "bridge", argv[0], argv[1:]...)
@@ -82,74 +82,74 @@ func (b *Bridge) Restart() {
 		case line["msg"] == "listening" && line["for"] == "nats":
 			b.NATS = addr
 		}
-		embedded = b.setting("BRIDGE_NATS_URL") == "" && b.setting("BRIDGE_NATS_LISTEN") != ""
+		embedded = b.variable("BRIDGE_NATS_URL") == "" && b.variable("BRIDGE_NATS_LISTEN") != ""
 		return b.Webhook != "" && b.Admin != "" && (b.NATS != "" || !embedded)
 	})
 }
 
-// setting is the value of a variable in the environment of the bridge; the last one counts.
-func (b *Bridge) setting(name string) string {
+// variable returns the value of a variable in the bridge's environment; the last one counts.
+func (b *Bridge) variable(name string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, entry := range slices.Backward(b.env) {
-		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+	for _, pair := range slices.Backward(b.env) {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
 			return value
 		}
 	}
 	return ""
 }
 
-// await waits for a line of the log behind the one that was awaited before.
+// await waits for a log line after the last awaited one.
 func (b *Bridge) await(what string, matches func(line map[string]any) bool) {
 	b.t.Helper()
-	end, err := b.awaitFrom(b.t.Context(), b.read, func(text string) bool {
+	end, err := b.awaitFrom(b.t.Context(), b.logOffset, func(text string) bool {
 		line := ParseLine(text)
 		return line != nil && matches(line)
 	})
-	b.read = end
+	b.logOffset = end
 	if err != nil {
 		b.t.Fatalf("%s: %v", what, err)
 	}
 }
 
-// AwaitLog waits for a message in the log, behind the one that was awaited before, and returns its line.
+// AwaitLog waits for a log message after the last awaited one, and returns its line.
 func (b *Bridge) AwaitLog(message string) (found map[string]any) {
 	b.t.Helper()
 	b.await(strconv.Quote(message), func(line map[string]any) bool { found = line; return line["msg"] == message })
 	return found
 }
 
-// StopWell ends the bridge as an operator would; anything but exit 0 fails the test. A bridge that was asked for /readyz
-// takes deliveries until it is asked again, by what is taken for a load balancer: so it is asked.
+// StopGracefully terminates the bridge as an operator would; any exit code but 0 fails the test. A bridge whose /readyz was
+// requested accepts deliveries until it is requested again, because it assumes a load balancer: so it is requested.
 func (b *Bridge) StopWell() {
 	b.t.Helper()
-	var asking sync.WaitGroup
+	var polling sync.WaitGroup
 	if b.probed {
-		asking.Go(func() {
-			_ = Until(b.t.Context(), time.Minute, func(ctx context.Context) error { // whether it stops is for Terminate to say
+		polling.Go(func() {
+			_ = Until(b.t.Context(), time.Minute, func(ctx context.Context) error { // Terminate reports whether the bridge stops
 				if status, _, err := b.get(ctx, readyPath); err == nil && status == http.StatusOK {
-					return errors.New("the bridge does not stop yet")
+					return errors.New("the bridge is still ready")
 				}
 				return nil
 			})
 		})
 	}
 	err := b.Terminate()
-	asking.Wait()
+	polling.Wait()
 	b.probed = false
 	if err != nil {
-		b.t.Errorf("the bridge did not stop well: %v", err)
+		b.t.Errorf("the bridge did not stop gracefully: %v", err)
 	}
 }
 
-// An Answer is what a delivery was answered.
+// A Response is the response to a delivery.
 type Answer struct {
-	Status     int // 0 when there was none
+	Status     int // 0: no response
 	RetryAfter string
 	Body       string
 }
 
-// Post posts a delivery. Headers are names, each before its value.
+// Post posts a delivery. headers are names, each followed by its value.
 func (b *Bridge) Post(body []byte, headers ...string) (Answer, error) {
 	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.Webhook, bytes.NewReader(body))
 	if err != nil {
@@ -168,17 +168,17 @@ func (b *Bridge) Post(body []byte, headers ...string) (Answer, error) {
 	return Answer{response.StatusCode, response.Header.Get("Retry-After"), string(text)}, err
 }
 
-// Deliver is [Bridge.Post] that must be answered; it returns the status.
+// Deliver is [Bridge.Post] that fails the test without a response; it returns the status.
 func (b *Bridge) Deliver(body []byte, headers ...string) int {
 	b.t.Helper()
-	answer, err := b.Post(body, headers...)
+	response, err := b.Post(body, headers...)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return answer.Status
+	return response.Status
 }
 
-// Get asks the admin listener and returns the answer's status and body.
+// Get requests a path of the admin listener.
 func (b *Bridge) Get(path string) (status int, body string) {
 	b.t.Helper()
 	b.probed = b.probed || path == readyPath
@@ -205,7 +205,7 @@ func (b *Bridge) get(ctx context.Context, path string) (status int, body string,
 	return response.StatusCode, string(text), err
 }
 
-// MustGet is [Bridge.Get] where the status is to be 200.
+// MustGet is [Bridge.Get] with status 200.
 func (b *Bridge) MustGet(path string) string {
 	b.t.Helper()
 	status, body := b.Get(path)
@@ -215,19 +215,19 @@ func (b *Bridge) MustGet(path string) string {
 	return body
 }
 
-// Readiness is what /readyz answers: its status, and why where it is not 200.
+// Readiness returns the status of /readyz, and the reason if it is not 200.
 func (b *Bridge) Readiness() (status int, why string) {
 	b.t.Helper()
 	status, body := b.Get(readyPath)
 	var problem struct{ Detail string }
-	_ = json.Unmarshal([]byte(body), &problem) // it is none where the bridge is ready
+	_ = json.Unmarshal([]byte(body), &problem) // not JSON if the bridge is ready
 	return status, problem.Detail
 }
 
-// AwaitReadiness waits until /readyz has a status, and returns why.
+// AwaitReadiness waits until /readyz has a status, and returns the reason.
 func (b *Bridge) AwaitReadiness(want int) (why string) {
 	b.t.Helper()
-	Eventually(b.t, fmt.Sprint("/readyz answers ", want), func() bool {
+	Eventually(b.t, fmt.Sprint("/readyz responds ", want), func() bool {
 		var status int
 		status, why = b.Readiness()
 		return status == want
@@ -235,12 +235,12 @@ func (b *Bridge) AwaitReadiness(want int) (why string) {
 	return why
 }
 
-// WebhookAddr is the host:port that takes deliveries.
+// WebhookAddr returns the host:port of the webhook listener.
 func (b *Bridge) WebhookAddr() string {
 	return strings.TrimSuffix(strings.TrimPrefix(b.Webhook, "http://"), webhookPath)
 }
 
-// Metric reads a metric by its name, with its labels as /metrics has them.
+// Metric returns the value of a metric by its name and labels, as in /metrics.
 func (b *Bridge) Metric(name string) float64 {
 	b.t.Helper()
 	for line := range strings.Lines(b.MustGet("/metrics")) {
@@ -252,16 +252,16 @@ func (b *Bridge) Metric(name string) float64 {
 			return v
 		}
 	}
-	b.t.Fatalf("there is no metric %s", name)
+	b.t.Fatalf("no metric %s", name)
 	return 0
 }
 
-// Env has a command find this bridge: its embedded NATS server, and its admin listener.
+// Env returns the environment with which a command finds this bridge's NATS server and admin listener.
 func (b *Bridge) Env() []string {
 	return []string{"BRIDGE_NATS_LISTEN=" + b.NATS, "BRIDGE_ADMIN_LISTEN=" + b.Admin}
 }
 
-// Run runs another command of the program to its end and returns what it prints and its exit code.
+// Run runs a command of the program and returns its output and exit code.
 func Run(t testing.TB, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), Program(t, BridgePackage), args...)
@@ -275,7 +275,7 @@ func Run(t testing.TB, env []string, args ...string) (stdout, stderr string, cod
 	return out.String(), errs.String(), command.ProcessState.ExitCode()
 }
 
-// Repository is the path of a file of this repository, given by its path from the root.
+// RepositoryPath returns the path of a file of this repository, given relative to its root.
 func Repository(path string) string {
 	_, here, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(here), "..", "..", path)

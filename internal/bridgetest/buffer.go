@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// A Buffer holds what a program logs, and may be read while it is written. A client of NATS runs callbacks that log
-// even after it was closed, so a bytes.Buffer is not enough for any log of a test that connects.
+// A Buffer holds a program's log and may be read while it is written. Tests that connect to NATS need it instead of a
+// bytes.Buffer: a NATS client may run callbacks, which log, after it was closed.
 type Buffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -20,12 +20,12 @@ func (b *Buffer) Write(p []byte) (int, error) {
 	return b.text.Write(p)
 }
 
-// String returns all that was written so far.
+// String returns everything written so far.
 func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
 }
 
-// Contains tells whether text was written.
+// Contains reports whether text was written.
 func (b *Buffer) Contains(text string) bool { return strings.Contains(b.String(), text) }

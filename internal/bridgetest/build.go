@@ -1,9 +1,10 @@
-// Package bridgetest runs the programs of this repository as processes, for tests: it builds them, starts, kills and
-// stops them, keeps what they log, and talks to a bridge as MK.IO, a probe and an operator do.
+// Package bridgetest runs the programs of this repository as processes, for tests: it builds them (build.go), starts, kills
+// and stops them (process.go), stores their logs (log.go), and sends requests to a bridge as MK.IO, probes and operators do
+// (bridge.go, delivery.go).
 //
-// [Process] is any program and needs no test: the torture, which is a program of its own, uses it too. [Bridge] and
-// [NATS] are the two programs that nearly every end-to-end test needs; they take a [testing.TB], fail it, and end with it.
-// [Eventually] is the one way to wait for a condition that nothing announces.
+// [Process] is any program and needs no test, because cmd/torture uses it too. [Bridge] and [NATS] are the two programs that
+// most end-to-end tests need; they take a [testing.TB], fail it, and end with it. [Eventually] waits for a condition that no
+// event signals.
 package bridgetest
 
 import (
@@ -18,21 +19,21 @@ import (
 	"testing"
 )
 
-// Packages of the programs that are built for tests.
+// Packages of the programs that tests run.
 const (
 	BridgePackage = "mkio-bridge/cmd/bridge"
 	NATSPackage   = "github.com/nats-io/nats-server/v2"
 )
 
-// builds holds the programs that this process has built.
+// builds are the programs that this process has built.
 var builds struct {
 	sync.Mutex
 	dir   string
 	paths map[string]string // by directory and package
 }
 
-// Build compiles a program once for each process and returns its path. The package is looked up in the module that dir
-// belongs to; "" is this module. [Main] or [RemoveBuilds] removes what was built.
+// Build compiles a program once per process and returns its path. The package is resolved in the module of dir; "": this
+// module. [Main] or [RemoveBuilds] removes the programs.
 func Build(ctx context.Context, dir, pkg string) (string, error) {
 	builds.Lock()
 	defer builds.Unlock()
@@ -41,11 +42,11 @@ func Build(ctx context.Context, dir, pkg string) (string, error) {
 		return path, nil
 	}
 	if builds.dir == "" {
-		made, err := os.MkdirTemp("", "mkio-bridge-test-")
+		dir, err := os.MkdirTemp("", "mkio-bridge-test-")
 		if err != nil {
 			return "", err
 		}
-		builds.dir, builds.paths = made, map[string]string{}
+		builds.dir, builds.paths = dir, map[string]string{}
 	}
 	path := filepath.Join(builds.dir, fmt.Sprint(len(builds.paths), "-", programName(dir, pkg)))
 	if runtime.GOOS == "windows" {
@@ -64,7 +65,7 @@ func programName(dir, pkg string) string {
 	return filepath.Base(filepath.Join(dir, strings.TrimSuffix(pkg, "/v2")))
 }
 
-// RemoveBuilds removes what [Build] has built.
+// RemoveBuilds removes the programs that [Build] has built.
 func RemoveBuilds() {
 	builds.Lock()
 	defer builds.Unlock()
@@ -74,14 +75,14 @@ func RemoveBuilds() {
 	builds.dir, builds.paths = "", nil
 }
 
-// Main runs the tests of a package that calls [Build], and removes what was built.
+// Main runs the tests of a package that calls [Build], and removes the programs.
 func Main(m *testing.M) {
 	code := m.Run()
 	RemoveBuilds()
 	os.Exit(code)
 }
 
-// Program is [Build] of this module's package for a test.
+// Program is [Build] of a package of this module, for a test.
 func Program(t testing.TB, pkg string) string {
 	t.Helper()
 	path, err := Build(t.Context(), "", pkg)

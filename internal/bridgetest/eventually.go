@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// between tries of [Until]: short beside what a person notices, long beside what a look costs.
-const between = 20 * time.Millisecond
+// retryInterval is the pause between attempts of [Until]: short for a person, long compared with an attempt.
+const retryInterval = 20 * time.Millisecond
 
-// Until tries until it succeeds or the time is over, and returns the last error. A try that hangs is given up after five
-// seconds.
+// Until calls try until it succeeds or the time is over, and returns the last error. The context of each attempt ends after
+// five seconds.
 func Until(ctx context.Context, within time.Duration, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -23,26 +23,26 @@ func Until(ctx context.Context, within time.Duration, try func(context.Context) 
 			return nil
 		}
 		select {
-		case <-time.After(between):
+		case <-time.After(retryInterval):
 		case <-ctx.Done():
 			return err
 		}
 	}
 }
 
-// patience is how long a test waits for what should happen at once. It only bounds how long a failing test takes: a
-// machine that is busy with others may need most of it.
-const patience = 2 * time.Minute
+// eventuallyTimeout is how long a test waits for what should happen at once. It only bounds a failing test; a busy machine
+// may need most of it.
+const eventuallyTimeout = 2 * time.Minute
 
-// Eventually waits until a condition holds and fails the test when it never does. It is for conditions that nothing
-// announces; where there is an event, wait for the event.
-func Eventually(t testing.TB, what string, holds func() bool) {
+// Eventually waits until a condition holds, and fails the test if it never does. It is for conditions that no event signals;
+// where there is an event, wait for the event.
+func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	err := Until(t.Context(), patience, func(context.Context) error {
-		if holds() {
+	err := Until(t.Context(), eventuallyTimeout, func(context.Context) error {
+		if condition() {
 			return nil
 		}
-		return fmt.Errorf("%s: not so after %s", what, patience)
+		return fmt.Errorf("%s: not after %s", what, eventuallyTimeout)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -16,8 +16,8 @@ import (
 	"sync"
 )
 
-// A Log is a file that holds all that a program wrote, of all its runs, and that can be waited on. It is a file because
-// a program under torture logs more than memory should hold. Writing never waits for a reader.
+// A Log is a file with the output of all runs of a program, and can be waited on. It is a file because a program under
+// torture logs more than memory should hold. Writing never blocks on a reader.
 type Log struct {
 	path string
 
@@ -26,7 +26,7 @@ type Log struct {
 	written chan struct{} // closed and replaced at each write
 }
 
-// openLog opens the file of a log, which may hold something already.
+// openLog opens the file of a log, and appends to it.
 func openLog(path string) (*Log, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -51,8 +51,8 @@ func (l *Log) close() error {
 	return l.file.Close()
 }
 
-// more is closed when something is written after this call.
-func (l *Log) more() <-chan struct{} {
+// nextWrite returns a channel that is closed at the next write.
+func (l *Log) nextWrite() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.written
@@ -67,8 +67,8 @@ func (l *Log) String() string {
 	return string(content)
 }
 
-// Find returns the first lines, at most so many, that hold one of the words.
-func (l *Log) Find(most int, words ...string) ([]string, error) {
+// Find returns the first lines, at most limit, that contain one of the words.
+func (l *Log) Find(limit int, words ...string) ([]string, error) {
 	file, err := os.Open(l.path)
 	if err != nil {
 		return nil, err
@@ -76,23 +76,23 @@ func (l *Log) Find(most int, words ...string) ([]string, error) {
 	defer func() { _ = file.Close() }()
 	var found []string
 	lines := bufio.NewReader(file)
-	for len(found) < most {
+	for len(found) < limit {
 		line, err := lines.ReadString('\n')
 		if slices.ContainsFunc(words, func(word string) bool { return strings.Contains(line, word) }) {
 			found = append(found, strings.TrimSpace(line))
 		}
 		if err != nil {
-			break // the end
+			break // end of file
 		}
 	}
 	return found, nil
 }
 
-// Await waits for a whole line that matches, from an offset on, and returns where that line ends. It gives up when the
-// context ends, or when done is closed and no such line was written before.
+// Await waits for a complete line that matches, from an offset on, and returns the offset of the line's end. It fails when
+// ctx ends, or when done is closed and no such line was written before.
 func (l *Log) Await(ctx context.Context, from int64, done <-chan struct{}, matches func(line string) bool) (end int64, err error) {
 	for {
-		more := l.more()
+		written := l.nextWrite()
 		ended := isClosed(done)
 		rest, err := readFrom(l.path, from)
 		if err != nil {
@@ -100,7 +100,7 @@ func (l *Log) Await(ctx context.Context, from int64, done <-chan struct{}, match
 		}
 		for line := range bytes.Lines(rest) {
 			if !bytes.HasSuffix(line, []byte("\n")) {
-				break // it is not whole yet
+				break // incomplete
 			}
 			from += int64(len(line))
 			if matches(strings.TrimSpace(string(line))) {
@@ -108,13 +108,13 @@ func (l *Log) Await(ctx context.Context, from int64, done <-chan struct{}, match
 			}
 		}
 		if ended {
-			return from, errors.New("the program ended before it logged that")
+			return from, errors.New("the program ended before it logged the line")
 		}
 		select {
-		case <-more:
+		case <-written:
 		case <-done:
 		case <-ctx.Done():
-			return from, fmt.Errorf("the program did not log that: %w", ctx.Err())
+			return from, fmt.Errorf("the program did not log the line: %w", ctx.Err())
 		}
 	}
 }
@@ -140,10 +140,10 @@ func readFrom(path string, offset int64) ([]byte, error) {
 	return io.ReadAll(file)
 }
 
-// textAttribute is one attribute of a line of log/slog's text format.
+// textAttribute matches one attribute of log/slog's text format.
 var textAttribute = regexp.MustCompile(`([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$)`)
 
-// ParseLine reads a line of a log in either format; nil when it is a line of neither.
+// ParseLine parses a log line in either format; nil if it has neither.
 func ParseLine(text string) (line map[string]any) {
 	if json.Unmarshal([]byte(text), &line) == nil {
 		return line

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A NATS is a NATS server with JetStream that somebody else runs, with its configuration file. It ends with the test.
+// A NATS is an external NATS server with JetStream and a configuration file. It ends with the test.
 type NATS struct {
 	*Process
 	URL string
@@ -16,7 +16,7 @@ type NATS struct {
 	file string
 }
 
-// StartNATS runs a server with more settings than those for its address and store.
+// StartNATS runs a server with settings besides those for its address and store.
 func StartNATS(t testing.TB, settings string, args ...string) *NATS {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,7 +30,7 @@ func StartNATS(t testing.TB, settings string, args ...string) *NATS {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		n.thaw() // a process that is stopped does not see that it is killed before it goes on
+		n.thaw() // a stopped process handles signals only after SIGCONT
 		n.Close()
 		if t.Failed() {
 			t.Logf("the NATS server logged:\n%s", n.Log)
@@ -39,14 +39,14 @@ func StartNATS(t testing.TB, settings string, args ...string) *NATS {
 	if err := n.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	Eventually(t, "the NATS server listens", func() bool { n.URL = listening(dir); return n.URL != "" || !n.Running() })
+	Eventually(t, "NATS server listens", func() bool { n.URL = clientURL(dir); return n.URL != "" || !n.Running() })
 	if n.URL == "" {
 		t.Fatal("the NATS server ended")
 	}
 	return n
 }
 
-// Configure writes the settings that count from the next start or reload on.
+// Configure writes the settings for the next start or reload.
 func (n *NATS) Configure(settings string) {
 	n.t.Helper()
 	if err := os.WriteFile(n.file, []byte(settings), 0o600); err != nil {
@@ -54,8 +54,8 @@ func (n *NATS) Configure(settings string) {
 	}
 }
 
-// listening reads the address from the file that a server writes when it listens; "" while there is none.
-func listening(dir string) string {
+// clientURL reads the address from the file that a server writes when it listens; "" if there is none yet.
+func clientURL(dir string) string {
 	files, err := filepath.Glob(filepath.Join(dir, "*.ports"))
 	if err != nil || len(files) == 0 {
 		return ""

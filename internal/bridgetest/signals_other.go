@@ -7,9 +7,9 @@ import (
 	"os/exec"
 )
 
-func (n *NATS) thaw() {} // nothing stops a server here
+func (n *NATS) thaw() {} // no SIGSTOP
 
-// ownGroup does nothing: there are no process groups, and signals reach one process.
-func ownGroup(*exec.Cmd) {}
+// setProcessGroup does nothing: there are no process groups, and signals reach one process.
+func setProcessGroup(*exec.Cmd) {}
 
 func signalGroup(p *os.Process, s os.Signal) error { return p.Signal(s) }

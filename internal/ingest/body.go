@@ -7,40 +7,40 @@ import (
 	"sync"
 )
 
-// errNoRoom is for a body that does not fit beside those in hand.
-var errNoRoom = errors.New("no room for the body")
+// errBusy is returned for a body that exceeds the limit of body bytes in flight.
+var errBusy = errors.New("too many body bytes in flight")
 
-// buffers have firstRoom, which most bodies fit into. What a body told is copied from it, so that its buffer can be used
-// again when it was answered.
-var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, firstRoom)) }}
+// buffers is a pool of body buffers of initialBuffer bytes, which most bodies fit into. Observations copy what they need
+// from a body, so that its buffer can be reused after the response.
+var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, initialBuffer)) }}
 
-// read takes a body into memory, into first as far as it fits, and returns the room that it takes, also after an error. It
-// gets room as it comes: a length that is only claimed takes none from others.
-func (h *Handler) read(body io.Reader, first []byte) (content []byte, room int64, err error) {
-	content = first
+// readBody reads a body into buffer, which grows as needed, and returns the number of bytes reserved, also after an error.
+// Bytes are reserved as they arrive: a Content-Length alone reserves none.
+func (h *Handler) readBody(body io.Reader, buffer []byte) (content []byte, reserved int64, err error) {
+	content = buffer
 	for {
-		if int64(len(content)) == room {
-			step := min(max(room, firstRoom), h.c.MaxBody+1-room) // 1 more, to see that a body is too large
+		if int64(len(content)) == reserved {
+			step := min(max(reserved, initialBuffer), h.c.MaxBody+1-reserved) // 1 more than MaxBody, to detect a body that is too large
 			if !h.bytes.TryAcquire(step) {
-				return nil, room, errNoRoom
+				return nil, reserved, errBusy
 			}
 			h.metrics.bytes.Add(float64(step))
-			room += step
-			content = slices.Grow(content, int(room)-len(content))
+			reserved += step
+			content = slices.Grow(content, int(reserved)-len(content))
 		}
-		n, err := body.Read(content[len(content):room])
+		n, err := body.Read(content[len(content):reserved])
 		content = content[:len(content)+n]
 		if errors.Is(err, io.EOF) {
-			return content, room, nil
+			return content, reserved, nil
 		}
 		if err != nil {
-			return nil, room, err
+			return nil, reserved, err
 		}
 	}
 }
 
-// release gives back the room of a body.
-func (h *Handler) release(room int64) {
-	h.bytes.Release(room)
-	h.metrics.bytes.Sub(float64(room))
+// release returns the bytes that readBody reserved.
+func (h *Handler) release(reserved int64) {
+	h.bytes.Release(reserved)
+	h.metrics.bytes.Sub(float64(reserved))
 }

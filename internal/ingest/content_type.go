@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// jsonContent says whether the headers promise JSON that is not compressed. The body decides what it
-// is; a sender that says nothing is not turned away.
+// jsonContent reports whether the headers allow uncompressed JSON. A request without these headers passes, because the body
+// is parsed anyway.
 func jsonContent(h http.Header) bool {
 	for _, coding := range h.Values("Content-Encoding") {
 		if coding != "" && !strings.EqualFold(coding, "identity") {
@@ -15,7 +15,7 @@ func jsonContent(h http.Header) bool {
 		}
 	}
 	for _, value := range h["Content-Type"] {
-		if value == "application/json" { // nearly always
+		if value == "application/json" { // the usual case, without parsing
 			continue
 		}
 		media, err := mediaType(value)
@@ -27,26 +27,26 @@ func jsonContent(h http.Header) bool {
 	return true
 }
 
-// mediaType reads the media type of a Content-Type. Parameters without a value (application/json;charset), which some
-// senders write, are passed over.
+// mediaType parses the media type of a Content-Type. It ignores parameters without a value (application/json;charset), which
+// some senders write and mime rejects.
 func mediaType(value string) (string, error) {
 	media, _, err := mime.ParseMediaType(value)
 	if err == nil {
 		return media, nil
 	}
-	kept, parameters, _ := strings.Cut(value, ";")
-	all := []string{kept}
+	base, parameters, _ := strings.Cut(value, ";")
+	parts := []string{base}
 	for parameter := range strings.SplitSeq(parameters, ";") {
-		if !plainName(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(parameter), "="))) {
-			all = append(all, parameter)
+		if !bareParameter(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(parameter), "="))) {
+			parts = append(parts, parameter)
 		}
 	}
-	media, _, err = mime.ParseMediaType(strings.Join(all, ";"))
+	media, _, err = mime.ParseMediaType(strings.Join(parts, ";"))
 	return media, err
 }
 
-// plainName says whether a text is the name of a parameter and nothing else.
-func plainName(text string) bool {
+// bareParameter reports whether text is a parameter name without a value.
+func bareParameter(text string) bool {
 	_, _, err := mime.ParseMediaType("a/b;" + text + "=c")
 	return text != "" && err == nil
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestParametersOfAContentTypeMayLackTheirValues(t *testing.T) {
+func TestContentTypeParametersWithoutValues(t *testing.T) {
 	for value, want := range map[string]bool{
 		"application/json;charset":                                     true,
 		"application/json; charset":                                    true,

@@ -13,15 +13,15 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// EmptyBatch is the detail of the answer 400 to an empty batch with the right secret. It says that deliveries sent the same
-// way would be taken.
+// EmptyBatch is the detail of the 400 response to an empty batch with the right secret: deliveries sent the same way would be
+// accepted.
 const EmptyBatch = "the batch is empty: the secret is right, and nothing is stored"
 
-// deliver takes one POST. A stranger's leaves no trace.
-func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
-	if !authentic(r, h.c.Secrets()) {
+// deliver handles a POST. A request with a wrong secret gets no span, so that strangers cannot flood the traces.
+func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) response {
+	if !authenticated(r, h.c.Secrets()) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="mkio-bridge"`)
-		return answer{status: http.StatusUnauthorized, stranger: true, detail: "the webhook secret is missing or wrong: send it as X-Webhook-Secret, Authorization: Bearer or access_token"}
+		return response{status: http.StatusUnauthorized, unauthenticated: true, detail: "the webhook secret is missing or wrong: send it as X-Webhook-Secret, Authorization: Bearer or access_token"}
 	}
 	ctx, span := h.c.Tracer.Receive(r.Context(), "POST /webhooks/mkio", r.Header)
 	a := h.accept(ctx, w, r)
@@ -29,55 +29,55 @@ func (h *Handler) deliver(w http.ResponseWriter, r *http.Request) answer {
 	return a
 }
 
-// accept takes a delivery of one who may deliver: everything up to its body.
-func (h *Handler) accept(ctx context.Context, w http.ResponseWriter, r *http.Request) answer {
+// accept checks the headers and reads the body of an authenticated delivery, then commits it.
+func (h *Handler) accept(ctx context.Context, w http.ResponseWriter, r *http.Request) response {
 	if !jsonContent(r.Header) {
-		return answer{status: http.StatusUnsupportedMediaType, detail: "a delivery is JSON, not compressed: send Content-Type application/json or application/cloudevents+json"}
+		return response{status: http.StatusUnsupportedMediaType, detail: "a delivery is JSON, not compressed: send Content-Type application/json or application/cloudevents+json"}
 	}
 	if r.ContentLength > h.c.MaxBody {
-		w.Header().Set("Connection", "close") // or the server reads what is refused
+		w.Header().Set("Connection", "close") // or the server would read the refused body
 		return h.tooLarge()
 	}
 	buffer := buffers.Get().(*[]byte)
 	defer buffers.Put(buffer)
-	body, room, err := h.read(http.MaxBytesReader(w, r.Body, h.c.MaxBody), *buffer)
-	defer h.release(room)
+	body, reserved, err := h.readBody(http.MaxBytesReader(w, r.Body, h.c.MaxBody), *buffer)
+	defer h.release(reserved)
 	_, large := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case large:
 		return h.tooLarge()
-	case errors.Is(err, errNoRoom):
-		return busy
-	case err != nil: // it never came whole, so there is nothing to keep
-		return answer{status: http.StatusBadRequest, detail: "the body could not be read to its end"}
+	case errors.Is(err, errBusy):
+		return tooManyRequests
+	case err != nil: // the body is incomplete: there is nothing to store
+		return response{status: http.StatusBadRequest, detail: "the body is incomplete"}
 	}
-	if !h.requests.TryAcquire(1) { // only now: a body that comes slowly keeps nobody from the log
-		return busy
+	if !h.requests.TryAcquire(1) { // after the body is read, so that slow senders do not block others
+		return tooManyRequests
 	}
 	defer h.requests.Release(1)
-	// A sender that does not wait for its answer comes again: what it told is best committed by then.
-	return h.take(context.WithoutCancel(ctx), body, time.Now())
+	// A sender that hangs up retries; the commit goes on, so that its retry is a duplicate.
+	return h.commitBody(context.WithoutCancel(ctx), body, time.Now())
 }
 
-func (h *Handler) tooLarge() answer {
-	return answer{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than " + cmp.Or(h.c.MaxBodyName, "allowed")}
+func (h *Handler) tooLarge() response {
+	return response{status: http.StatusRequestEntityTooLarge, detail: "the body is larger than " + cmp.Or(h.c.MaxBodyName, "allowed")}
 }
 
-var busy = answer{status: http.StatusTooManyRequests, detail: "too many deliveries are in hand: come again", retryAfter: retryBusy}
+var tooManyRequests = response{status: http.StatusTooManyRequests, detail: "too many deliveries in flight: retry later", retryAfter: retryBusy}
 
-// take commits a whole body: one delivery, or a batch of them.
-func (h *Handler) take(ctx context.Context, body []byte, received time.Time) answer {
+// commitBody commits a body: one delivery, or a batch of them.
+func (h *Handler) commitBody(ctx context.Context, body []byte, received time.Time) response {
 	items, err := mkio.SplitBatch(body)
 	if errors.Is(err, mkio.ErrEmptyBatch) {
-		return answer{status: http.StatusBadRequest, detail: EmptyBatch, probe: true}
+		return response{status: http.StatusBadRequest, detail: EmptyBatch, emptyBatch: true}
 	}
-	h.metrics.last.SetToCurrentTime()
+	h.metrics.lastDelivery.SetToCurrentTime()
 	if err != nil {
-		return h.refuse(ctx, body, err, received)
+		return h.storeRejected(ctx, body, err, received)
 	}
-	worst := answer{status: http.StatusNoContent}
+	worst := response{status: http.StatusNoContent}
 	for i, item := range items {
-		a := h.takeOne(ctx, item, received)
+		a := h.commitItem(ctx, item, received)
 		if i == 0 || severity(a) > severity(worst) {
 			worst = a
 		}
@@ -88,9 +88,8 @@ func (h *Handler) take(ctx context.Context, body []byte, received time.Time) ans
 	return worst
 }
 
-// severity orders the answers of a batch's items: what the sender must repeat is worst, then what it
-// got wrong, then what was put aside.
-func severity(a answer) int {
+// severity orders the responses to a batch's items: must be retried, malformed, unapplied, committed.
+func severity(a response) int {
 	switch {
 	case a.status >= 500:
 		return 3
@@ -102,43 +101,43 @@ func severity(a answer) int {
 	return 0
 }
 
-// takeOne commits one delivery.
-func (h *Handler) takeOne(ctx context.Context, item mkio.Delivery, received time.Time) answer {
+// commitItem commits one delivery.
+func (h *Handler) commitItem(ctx context.Context, item mkio.Delivery, received time.Time) response {
 	o, err := h.c.Decoder.Read(item, received)
 	if err != nil {
-		return h.refuse(ctx, item, err, received)
+		return h.storeRejected(ctx, item, err, received)
 	}
-	a := h.commit(ctx, item, o, received)
-	a.about = &o
+	a := h.commitObservation(ctx, item, o, received)
+	a.observation = &o
 	return a
 }
 
-// commit commits what a delivery told.
-func (h *Handler) commit(ctx context.Context, item []byte, o lifecycle.Observation, received time.Time) answer {
+// commitObservation commits a delivery's observation, or stores the delivery as unapplied.
+func (h *Handler) commitObservation(ctx context.Context, item []byte, o lifecycle.Observation, received time.Time) response {
 	verdict, err := h.c.Observer.Observe(ctx, o)
 	if err != nil {
 		return unavailable(err)
 	}
 	switch verdict.Outcome {
 	case lifecycle.Late:
-		return h.keep(ctx, item, lifecycle.Unapplied{Reason: lifecycle.ReasonLate, Detail: verdict.Why, Key: &o.Key, Received: received})
+		return h.storeUnapplied(ctx, item, lifecycle.Unapplied{Reason: lifecycle.ReasonLate, Detail: verdict.Why, Key: &o.Key, Received: received})
 	case lifecycle.Conflict:
-		return h.keep(ctx, item, lifecycle.Unapplied{Reason: lifecycle.ReasonConflict, Detail: verdict.Why, Key: &o.Key, Received: received})
+		return h.storeUnapplied(ctx, item, lifecycle.Unapplied{Reason: lifecycle.ReasonConflict, Detail: verdict.Why, Key: &o.Key, Received: received})
 	}
-	return answer{status: http.StatusNoContent}
+	return response{status: http.StatusNoContent}
 }
 
-// refuse keeps a body that is no delivery, or one of nothing the bridge knows.
-func (h *Handler) refuse(ctx context.Context, body []byte, err error, received time.Time) answer {
+// storeRejected stores a body that is malformed or of an unknown resource.
+func (h *Handler) storeRejected(ctx context.Context, body []byte, err error, received time.Time) response {
 	u := lifecycle.Unapplied{Reason: lifecycle.ReasonMalformed, Detail: err.Error(), Received: received}
 	if r, ok := errors.AsType[*mkio.Rejection](err); ok {
 		u.Reason, u.Detail = r.Reason, r.Detail
 	}
-	return h.keep(ctx, body, u)
+	return h.storeUnapplied(ctx, body, u)
 }
 
-// keep puts a delivery aside and answers it.
-func (h *Handler) keep(ctx context.Context, body []byte, u lifecycle.Unapplied) answer {
+// storeUnapplied stores a delivery, redacted where it parses, and returns the response to it.
+func (h *Handler) storeUnapplied(ctx context.Context, body []byte, u lifecycle.Unapplied) response {
 	digest := sha256.Sum256(body)
 	u.Digest, u.Length, u.Body = hex.EncodeToString(digest[:]), len(body), body
 	if redacted, err := h.c.Decoder.Correlation.RedactDelivery(body); err == nil {
@@ -148,12 +147,12 @@ func (h *Handler) keep(ctx context.Context, body []byte, u lifecycle.Unapplied) 
 		return unavailable(err)
 	}
 	if u.Reason == lifecycle.ReasonMalformed {
-		return answer{status: http.StatusBadRequest, detail: u.Detail}
+		return response{status: http.StatusBadRequest, detail: u.Detail}
 	}
-	return answer{status: http.StatusAccepted, detail: string(u.Reason) + ": " + u.Detail}
+	return response{status: http.StatusAccepted, detail: string(u.Reason) + ": " + u.Detail}
 }
 
-// unavailable says that nothing is promised. The sender learns no more; the log line has the cause.
-func unavailable(cause error) answer {
-	return answer{status: http.StatusServiceUnavailable, detail: "the delivery could not be stored: come again", retryAfter: retryStorage, cause: cause}
+// unavailable is the response where JetStream cannot store a delivery. The cause is logged and not sent.
+func unavailable(cause error) response {
+	return response{status: http.StatusServiceUnavailable, detail: "the delivery could not be stored: retry later", retryAfter: retryStorage, cause: cause}
 }

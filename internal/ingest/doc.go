@@ -1,23 +1,28 @@
-// Package ingest is source 1, what MK.IO tells: it takes webhook deliveries over HTTP and answers
-// each only after it is committed.
+// Package ingest is the webhook listener's handler: it receives MK.IO's webhook deliveries over HTTP and
+// responds to each only after it is committed.
 //
-// A request passes, in this order: method, origin of the content (secret), content type, size, room
-// (how many bytes, and then how many whole bodies, are in hand), shape. What fails before the secret was
-// right leaves no trace but a counter and, now and then, a line of the log; what comes with the right secret ends in one of four ways:
+// A request is checked in this order: method, secret, content type, size, the limits of requests and body bytes in flight
+// (handler.go), JSON shape. A request that fails before its secret is verified is counted and, rate limited, logged; nothing
+// of it is stored. A request with the right secret ends in one of four ways:
 //
-//	204  it is in the log, or the log tells it already
-//	202  it became no event and is kept aside
-//	400  it is no delivery, and is kept aside
-//	5xx  it could not be stored; the sender must come again
+//	204  the log holds it, as an event or as a duplicate of one
+//	202  it became no event and is stored as unapplied
+//	400  it is not a delivery and is stored as unapplied
+//	5xx  it could not be stored; the sender must retry
 //
-// An empty batch is answered 400 and stored nowhere: it tries whether deliveries would arrive ([EmptyBatch]).
+// An empty batch is answered 400 and stored nowhere: senders use it to test whether deliveries would be accepted
+// ([EmptyBatch]).
 //
-// A batch is taken item by item, in its order, and answers as its worst item. The first item that
-// cannot be stored ends it: the sender repeats the whole, and what was stored reads as a repeat.
+// The items of a batch are committed one by one, in order; the response is that of the worst item. The first item that
+// cannot be stored ends the batch: the sender repeats all of it, and items already stored are duplicates then.
 //
-// What was kept aside can be given to the same decision again ([Handler.Retry]). It is then old: that it comes now
-// is no evidence. It is deleted where it was kept only when the log holds it, so that a crash never loses it.
+// A sender that hangs up does not cancel the commit. A delivery that was committed but not answered is sent again and is
+// a duplicate then.
 //
-// A sender that hangs up does not stop the commit. What was stored and not answered is told again and
-// reads as a repeat.
+// An unapplied delivery can be decided again ([Handler.Retry]). Its arrival counts as no evidence then, because it is old. It
+// is deleted from MKIO_UNAPPLIED only after the log holds it, so that a crash never loses it.
+//
+// Files: handler.go has the limits and the entry points, authenticate.go, content_type.go and body.go the checks, deliver.go
+// the commit, handshake.go the CloudEvents handshake, response.go, log.go, metrics.go and trace.go the reporting, retry.go
+// the retry of unapplied deliveries.
 package ingest

@@ -15,7 +15,7 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// Deliveries as they were met in the field.
+// Deliveries as MK.IO sent them in production.
 const (
 	corrDelivery = `{"specversion":"1.0","id":"c-1","type":"MediaKind.JobFinished","source":"/api/v1/projects/p1/transforms/t/jobs/corr","time":"2031-03-04T10:00:00Z","data":{"projectName":"p1","state":"Finished","resource":{"name":"corr","properties":{"state":"Finished","lastModified":"2031-03-04T10:00:00Z","correlationData":` + corrData + `}}}}`
 	corrData     = `{"houseKey":"LH-0417","episodeUri":"urn:ebu:ep:0417","tenantKey":"blue","when":"2031-03-04","externalAuth":"house","owner":"desk@example.com","query":"show?ep=7","big":12345678901234567890.5,"compass":"north","token_count":"17"}`
@@ -25,8 +25,8 @@ const (
 
 var everyResourcePolicy = []mkio.ResourcePolicy{mkio.ResourceRedacted, mkio.ResourceFull, mkio.ResourceNone}
 
-// stored posts a delivery and returns the data of the only event in the log.
-func (f *fixture) stored(body string) (data struct{ CorrelationData, Resource json.RawMessage }) {
+// postOne posts a delivery and returns the data of the only event in the log.
+func (f *fixture) postOne(body string) (data struct{ CorrelationData, Resource json.RawMessage }) {
 	f.t.Helper()
 	if response := f.post(body, nil); response.StatusCode != http.StatusNoContent {
 		f.t.Fatalf("status %d", response.StatusCode)
@@ -35,12 +35,12 @@ func (f *fixture) stored(body string) (data struct{ CorrelationData, Resource js
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		if !jsontext.Value(e.Payload).IsValid() { // what strict readers refuse: duplicate names, half a surrogate pair
-			f.t.Errorf("an event that strict readers refuse: %s", e.Payload)
+		if !jsontext.Value(e.Payload).IsValid() { // strict parsers reject duplicate names and lone surrogates
+			f.t.Errorf("an event that strict JSON parsers reject: %s", e.Payload)
 		}
 		var plain any
-		if err := json.Unmarshal(e.Payload, &plain); err != nil { // a number that no double holds
-			f.t.Errorf("an event that strict readers refuse: %v: %s", err, e.Payload)
+		if err := json.Unmarshal(e.Payload, &plain); err != nil { // for instance a number out of a float64's range
+			f.t.Errorf("an event that strict JSON parsers reject: %v: %s", err, e.Payload)
 		}
 		whole := struct{ Data any }{&data}
 		if err := json.Unmarshal(e.Payload, &whole); err != nil {
@@ -50,10 +50,10 @@ func (f *fixture) stored(body string) (data struct{ CorrelationData, Resource js
 	return data
 }
 
-func TestCorrelationDataArrivesAsItWasAttached(t *testing.T) {
+func TestCorrelationDataIsUnchanged(t *testing.T) {
 	for _, policy := range everyResourcePolicy {
 		f := setUp(t, func(c *ingest.Config) { c.Decoder = mkio.Decoder{Resource: policy} })
-		data := f.stored(corrDelivery)
+		data := f.postOne(corrDelivery)
 		if string(data.CorrelationData) != corrData {
 			t.Errorf("policy %d: correlation data %s\nwant %s", policy, data.CorrelationData, corrData)
 		}
@@ -63,7 +63,7 @@ func TestCorrelationDataArrivesAsItWasAttached(t *testing.T) {
 	}
 }
 
-// A delivery that is retried brings the same correlation data as one that is taken at once.
+// An unapplied delivery is stored with its correlation data unchanged, so that a retry commits the same.
 func TestCorrelationDataOfAnUnappliedDelivery(t *testing.T) {
 	f := setUp(t, func(c *ingest.Config) { c.Decoder = mkio.Decoder{Projects: []string{"p2"}} })
 	if response := f.post(corrDelivery, nil); response.StatusCode != http.StatusAccepted {
@@ -79,7 +79,7 @@ func TestCorrelationDataOfAnUnappliedDelivery(t *testing.T) {
 func TestEveryEventIsStrictJSON(t *testing.T) {
 	for _, policy := range everyResourcePolicy {
 		f := setUp(t, func(c *ingest.Config) { c.Decoder = mkio.Decoder{Resource: policy} })
-		data := f.stored(oddDelivery)
+		data := f.postOne(oddDelivery)
 		want := "{\"name\":\"odd\",\"properties\":{\"state\":\"Finished\",\"description\":\"cut \ufffd here \\u0000 nul\",\"a\":2,\"n\":\"1e400\",\"i\":123456789012345678901234567890}}"
 		if policy == mkio.ResourceNone {
 			want = ""
@@ -90,22 +90,22 @@ func TestEveryEventIsStrictJSON(t *testing.T) {
 	}
 }
 
-func TestADeliveryBehindAByteOrderMark(t *testing.T) {
+func TestDeliveryWithByteOrderMark(t *testing.T) {
 	f := setUp(t, nil)
-	f.stored(bomDelivery)
+	f.postOne(bomDelivery)
 	if reasons := f.reasons(); len(reasons) > 0 {
 		t.Errorf("unapplied: %v", reasons)
 	}
 }
 
-func TestADeliveryInUTF16IsNamed(t *testing.T) {
+func TestUTF16DeliveryIsRefusedByName(t *testing.T) {
 	f := setUp(t, nil)
 	response := f.post("\xff\xfe{\x00\"\x00", nil)
-	answer, err := io.ReadAll(response.Body)
+	problem, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if response.StatusCode != http.StatusBadRequest || !strings.Contains(string(answer), "UTF-16") || !strings.Contains(string(answer), "UTF-8") {
-		t.Errorf("status %d: %s", response.StatusCode, answer)
+	if response.StatusCode != http.StatusBadRequest || !strings.Contains(string(problem), "UTF-16") || !strings.Contains(string(problem), "UTF-8") {
+		t.Errorf("status %d: %s", response.StatusCode, problem)
 	}
 }

@@ -35,13 +35,13 @@ import (
 
 var names = event.NewNames(event.DefaultPrefix)
 
-// A fixture is a handler behind a real HTTP server, on a real JetStream.
+// A fixture is a handler behind a real HTTP server, on a real JetStream. It records what was delivered, for invariant.Check.
 type fixture struct {
-	t    *testing.T
-	url  string
-	js   jetstream.JetStream
-	logs *bridgetest.Buffer
-	told []invariant.Delivered
+	t         *testing.T
+	url       string
+	js        jetstream.JetStream
+	logs      *bridgetest.Buffer
+	delivered []invariant.Delivered
 }
 
 func setUp(t *testing.T, change func(*ingest.Config)) *fixture {
@@ -66,7 +66,7 @@ func setUp(t *testing.T, change func(*ingest.Config)) *fixture {
 	return f
 }
 
-// post delivers a body with the secret and remembers the answer.
+// post delivers a body with the current secret and records the delivery and its status.
 func (f *fixture) post(body string, change func(*http.Request)) *http.Response {
 	f.t.Helper()
 	request, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, f.url, strings.NewReader(body))
@@ -93,20 +93,20 @@ func (f *fixture) post(body string, change func(*http.Request)) *http.Response {
 			if err != nil {
 				continue
 			}
-			told := invariant.Delivered{Observation: o, Digest: event.Hash(item), Status: response.StatusCode}
+			delivered := invariant.Delivered{Observation: o, Digest: event.Hash(item), Status: response.StatusCode}
 			if len(items) > 1 {
-				told.Status = 0 // the answer is the worst item's
+				delivered.Status = 0 // the response is the worst item's
 			}
-			f.told = append(f.told, told)
+			f.delivered = append(f.delivered, delivered)
 		}
 	}
 	return response
 }
 
-// reasons returns why deliveries were kept aside, after all invariants and schemas were checked.
+// reasons returns the reasons of all unapplied deliveries, after checking all invariants and schemas.
 func (f *fixture) reasons() []lifecycle.Reason {
 	f.t.Helper()
-	if err := invariant.Check(f.t.Context(), f.js, names, f.told); err != nil {
+	if err := invariant.Check(f.t.Context(), f.js, names, f.delivered); err != nil {
 		f.t.Error(err)
 	}
 	for e, err := range eventlog.New(f.js, names).Events(f.t.Context(), eventlog.Query{}) {
@@ -134,38 +134,38 @@ func (f *fixture) reasons() []lifecycle.Reason {
 	return reasons
 }
 
-// delivery is a minimal delivery of a channel's state at a second of an hour.
+// delivery is a minimal delivery of a live channel's state; second is its MK.IO time within 10:00.
 func delivery(id, name, state string, second int) string {
 	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"type":"MediaKind.ChannelInstanceStarted","source":"/api/v1/projects/p/live/liveChannels/%s",`+
 		`"time":"2031-03-04T10:00:%02dZ","data":{"projectName":"p","state":%q}}`, id, name, second, state)
 }
 
-func TestAnswers(t *testing.T) {
+func TestResponses(t *testing.T) {
 	deep := strings.Repeat("[", 60_000)
 	tests := []struct {
-		name   string
-		body   string
-		change func(*http.Request)
-		status int
-		kept   lifecycle.Reason
+		name      string
+		body      string
+		change    func(*http.Request)
+		status    int
+		unapplied lifecycle.Reason
 	}{
 		{"a delivery", delivery("1", "c", "Running", 1), nil, 204, ""},
 		{"a batch", "[" + delivery("1", "c", "Running", 1) + "," + delivery("2", "c", "Stopped", 2) + "]", nil, 204, ""},
 		{"a batch with a malformed item", "[" + delivery("1", "c", "Running", 1) + `,{"id":1}]`, nil, 400, lifecycle.ReasonMalformed},
-		{"a batch with an item of nothing known", "[" + delivery("1", "c", "Running", 1) + "," + strings.Replace(delivery("2", "c", "R", 2), "MediaKind", "Other", 1) + "]", nil, 202, lifecycle.ReasonUnrecognised},
+		{"a batch with an unrecognised item", "[" + delivery("1", "c", "Running", 1) + "," + strings.Replace(delivery("2", "c", "R", 2), "MediaKind", "Other", 1) + "]", nil, 202, lifecycle.ReasonUnrecognised},
 		{"an empty batch", "[]", nil, 400, ""},
 		{"an empty body", "", nil, 400, lifecycle.ReasonMalformed},
 		{"a truncated body", delivery("1", "c", "Running", 1)[:80], nil, 400, lifecycle.ReasonMalformed},
-		{"no UTF-8", strings.Replace(delivery("1", "c", "Running", 1), "Running", "\xff", 1), nil, 400, lifecycle.ReasonMalformed},
+		{"not UTF-8", strings.Replace(delivery("1", "c", "Running", 1), "Running", "\xff", 1), nil, 400, lifecycle.ReasonMalformed},
 		{"UTF-16", "\xfe\xff\x00{\x00}", nil, 400, lifecycle.ReasonMalformed},
 		{"nested deeply", deep, nil, 400, lifecycle.ReasonMalformed},
 		{"nested deeply in a delivery", strings.Replace(delivery("1", "c", "Running", 1), `"projectName"`, `"resource":`+strings.Repeat(`{"a":`, 10_010)+"1"+strings.Repeat("}", 10_010)+`,"projectName"`, 1), nil, 400, lifecycle.ReasonMalformed},
 		{"two documents", delivery("1", "c", "Running", 1) + "{}", nil, 400, lifecycle.ReasonMalformed},
 		{"a number", "5", nil, 400, lifecycle.ReasonMalformed},
-		{"what panics other parsers", `{"data_base64":5,"specversion":"1.0"}`, nil, 400, lifecycle.ReasonMalformed},
+		{"a body that panics other parsers", `{"data_base64":5,"specversion":"1.0"}`, nil, 400, lifecycle.ReasonMalformed},
 		{"an empty key", `{"":"x","specversion":"1.0"}`, nil, 400, lifecycle.ReasonMalformed},
 		{"no state", strings.Replace(delivery("1", "c", "Running", 1), `"state":"Running"`, `"x":1`, 1), nil, 400, lifecycle.ReasonMalformed},
-		{"a source that names nothing", strings.Replace(strings.Replace(delivery("1", "c", "R", 1), "liveChannels", "fridges", 1), "ChannelInstanceStarted", "JobStarted", 1), nil, 202, lifecycle.ReasonUnrecognised},
+		{"a source of an unknown kind", strings.Replace(strings.Replace(delivery("1", "c", "R", 1), "liveChannels", "fridges", 1), "ChannelInstanceStarted", "JobStarted", 1), nil, 202, lifecycle.ReasonUnrecognised},
 
 		{"no secret", delivery("1", "c", "Running", 1), func(r *http.Request) { r.Header.Del("X-Webhook-Secret") }, 401, ""},
 		{"a wrong secret", delivery("1", "c", "Running", 1), func(r *http.Request) { r.Header.Set("X-Webhook-Secret", "curren") }, 401, ""},
@@ -201,11 +201,11 @@ func TestAnswers(t *testing.T) {
 		{"compressed in a list", "x", contentEncoding("identity, gzip"), 415, ""},
 		{"compressed in a second header", "x", contentEncoding("identity", "gzip"), 415, ""},
 		{"not compressed", delivery("1", "c", "Running", 1), contentEncoding("Identity"), 204, ""},
-		{"compressed, and it is not said", "\x1f\x8b\x08\x00", nil, 400, lifecycle.ReasonMalformed},
+		{"compressed without Content-Encoding", "\x1f\x8b\x08\x00", nil, 400, lifecycle.ReasonMalformed},
 
 		{"too large by its length", strings.Repeat(" ", 64<<10+1), nil, 413, ""},
 		{"too large without a length", strings.Repeat(" ", 64<<10+1), func(r *http.Request) { r.ContentLength = -1 }, 413, ""},
-		{"as large as may be", delivery("1", "c", "Running", 1) + strings.Repeat(" ", 64<<10-len(delivery("1", "c", "Running", 1))), nil, 204, ""},
+		{"exactly the maximum size", delivery("1", "c", "Running", 1) + strings.Repeat(" ", 64<<10-len(delivery("1", "c", "Running", 1))), nil, 204, ""},
 
 		{"GET", "", func(r *http.Request) { r.Method, r.Body = http.MethodGet, nil }, 405, ""},
 		{"PUT", "{}", func(r *http.Request) { r.Method = http.MethodPut }, 405, ""},
@@ -226,11 +226,11 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("Allow is %q", response.Header.Get("Allow"))
 			}
 			var want []lifecycle.Reason
-			if tt.kept != "" {
-				want = append(want, tt.kept)
+			if tt.unapplied != "" {
+				want = append(want, tt.unapplied)
 			}
 			if got := f.reasons(); fmt.Sprint(got) != fmt.Sprint(want) {
-				t.Errorf("kept %v, want %v", got, want)
+				t.Errorf("unapplied %v, want %v", got, want)
 			}
 			for _, secret := range []string{"current", "former"} {
 				if f.logs.Contains(secret) {
@@ -249,7 +249,7 @@ func contentType(value string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Content-Type", value) }
 }
 
-// checkProblem checks that an error is a problem document that says something.
+// checkProblem checks that a response is a problem document with title and detail.
 func checkProblem(t *testing.T, response *http.Response) {
 	t.Helper()
 	var p struct {
@@ -263,7 +263,7 @@ func checkProblem(t *testing.T, response *http.Response) {
 	}
 }
 
-func TestRepeatsAndLatecomers(t *testing.T) {
+func TestDuplicateAndLateDeliveries(t *testing.T) {
 	f := setUp(t, nil)
 	status := func(body string, want int) {
 		t.Helper()
@@ -281,11 +281,11 @@ func TestRepeatsAndLatecomers(t *testing.T) {
 	status(late, 202)
 	status(delivery("4", "c", "Running", 20), 202)
 	if got := fmt.Sprint(f.reasons()); got != "[late conflict]" {
-		t.Errorf("kept %s", got)
+		t.Errorf("unapplied %s", got)
 	}
 }
 
-func TestRandomBodiesAreAnswered(t *testing.T) {
+func TestRandomBodiesNeverFailTheServer(t *testing.T) {
 	f := setUp(t, nil)
 	rng := rand.New(rand.NewPCG(1, 2))
 	valid := delivery("1", "c", "Running", 1)
@@ -301,8 +301,8 @@ func TestRandomBodiesAreAnswered(t *testing.T) {
 	f.reasons()
 }
 
-// A body that ends before its length was never whole: it is not kept, and the server lives on.
-func TestABodyThatBreaksOff(t *testing.T) {
+// A body that ends before its Content-Length is incomplete: it is answered 400 and not stored.
+func TestTruncatedBodyIsNotStored(t *testing.T) {
 	f := setUp(t, nil)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
 	if err != nil {
@@ -312,12 +312,12 @@ func TestABodyThatBreaksOff(t *testing.T) {
 	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := io.ReadAll(conn)
-	if err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 400 ")) {
-		t.Errorf("answer %q, %v", answer, err)
+	response, err := io.ReadAll(conn)
+	if err != nil || !bytes.HasPrefix(response, []byte("HTTP/1.1 400 ")) {
+		t.Errorf("response %q, %v", response, err)
 	}
 	if got := f.reasons(); len(got) != 0 {
-		t.Errorf("kept %v", got)
+		t.Errorf("unapplied %v", got)
 	}
 }
 
@@ -346,7 +346,7 @@ func TestHandshake(t *testing.T) {
 				r.Header.Set(name, value)
 			}
 		})
-		callback.Close() // waits for requests under way
+		callback.Close() // waits for requests in flight
 		if response.StatusCode != tt.status || response.Header.Get("WebHook-Allowed-Origin") != tt.origin || response.Header.Get("WebHook-Allowed-Rate") != tt.rate {
 			t.Errorf("%s: status %d, headers %v", tt.name, response.StatusCode, response.Header)
 		}
@@ -367,19 +367,19 @@ func TestWithoutSecretsEveryDeliveryIsAccepted(t *testing.T) {
 	}
 }
 
-// failing is a store that is away.
-type failing struct{}
+// failingStore fails every write, as JetStream does while it is down.
+type failingStore struct{}
 
-func (failing) Observe(context.Context, lifecycle.Observation) (lifecycle.Verdict, error) {
-	return lifecycle.Verdict{}, errors.New("JetStream is away")
+func (failingStore) Observe(context.Context, lifecycle.Observation) (lifecycle.Verdict, error) {
+	return lifecycle.Verdict{}, errors.New("JetStream is down")
 }
 
-func (failing) StoreUnapplied(context.Context, lifecycle.Unapplied) error {
-	return errors.New("no room")
+func (failingStore) StoreUnapplied(context.Context, lifecycle.Unapplied) error {
+	return errors.New("stream is full")
 }
 
-func TestWhatCannotBeStoredIsNotAcknowledged(t *testing.T) {
-	f := setUp(t, func(c *ingest.Config) { c.Observer, c.Unapplied = failing{}, failing{} })
+func TestDeliveryThatCannotBeStoredIsNotAcknowledged(t *testing.T) {
+	f := setUp(t, func(c *ingest.Config) { c.Observer, c.Unapplied = failingStore{}, failingStore{} })
 	for _, body := range []string{delivery("1", "c", "Running", 1), "no JSON", "[" + delivery("1", "c", "Running", 1) + ",5]"} {
 		response := f.post(body, nil)
 		if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
@@ -389,54 +389,53 @@ func TestWhatCannotBeStoredIsNotAcknowledged(t *testing.T) {
 	}
 }
 
-// Deliveries that JetStream cannot store are refused for as long as that lasts, a thousand times a second: the log must
-// not fill with it.
-func TestRefusalsDoNotFillTheLog(t *testing.T) {
+// While JetStream is down, thousands of deliveries a second may fail: their log lines are rate limited.
+func TestStorageFailuresDoNotFloodTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logs bytes.Buffer
 		handler := ingest.New(ingest.Config{
-			Observer: failing{}, Unapplied: failing{}, Secrets: func() []string { return []string{"current"} }, MaxBody: 64 << 10,
+			Observer: failingStore{}, Unapplied: failingStore{}, Secrets: func() []string { return []string{"current"} }, MaxBody: 64 << 10,
 			Log: slog.New(slog.NewTextHandler(&logs, nil)),
 		})
-		const posts, atOnce = 200, 10
+		const posts, limit = 200, 10
 		for range 2 {
 			logs.Reset()
 			for range posts {
 				request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("no JSON"))
 				request.Header.Set("X-Webhook-Secret", "current")
-				answer := httptest.NewRecorder()
-				handler.ServeHTTP(answer, request)
-				if answer.Code != http.StatusServiceUnavailable {
-					t.Fatalf("status %d", answer.Code)
+				recorder := httptest.NewRecorder()
+				handler.ServeHTTP(recorder, request)
+				if recorder.Code != http.StatusServiceUnavailable {
+					t.Fatalf("status %d", recorder.Code)
 				}
 			}
-			if lines := strings.Count(logs.String(), "level=ERROR"); lines == 0 || lines > atOnce {
-				t.Errorf("%d lines of errors for %d refusals, want at most %d", lines, posts, atOnce)
+			if lines := strings.Count(logs.String(), "level=ERROR"); lines == 0 || lines > limit {
+				t.Errorf("%d error lines for %d failures, want 1 to %d", lines, posts, limit)
 			}
-			time.Sleep(time.Hour) // then it is logged again
+			time.Sleep(time.Hour) // the limit has refilled
 		}
 	})
 }
 
-// waiting is a store that takes its time.
-type waiting struct {
+// blockingObserver blocks each commit until release is closed.
+type blockingObserver struct {
 	entered chan struct{}
 	release chan struct{}
 }
 
-func (w waiting) Observe(context.Context, lifecycle.Observation) (lifecycle.Verdict, error) {
+func (w blockingObserver) Observe(context.Context, lifecycle.Observation) (lifecycle.Verdict, error) {
 	w.entered <- struct{}{}
 	<-w.release
 	return lifecycle.Verdict{Outcome: lifecycle.Changed}, nil
 }
 
-func TestWithoutRoomTheSenderIsAskedToComeAgain(t *testing.T) {
-	w := waiting{entered: make(chan struct{}), release: make(chan struct{})}
+func TestBodyBytesLimitAnswers429(t *testing.T) {
+	w := blockingObserver{entered: make(chan struct{}), release: make(chan struct{})}
 	const all = 16 << 20
 	f := setUp(t, func(c *ingest.Config) { c.Observer, c.MaxBody = w, all })
 	first := delivery("1", "c", "Running", 1)
 	done := make(chan int)
-	go func() { // it takes all the room there is for bodies
+	go func() { // it reserves all bytes in flight
 		done <- f.post(first+strings.Repeat(" ", all-len(first)), nil).StatusCode
 	}()
 	<-w.entered
@@ -453,30 +452,30 @@ func TestWithoutRoomTheSenderIsAskedToComeAgain(t *testing.T) {
 	if status := <-done; status != http.StatusNoContent {
 		t.Errorf("status %d of the first", status)
 	}
-	for range 3 { // all room was given back
+	for range 3 { // all bytes are released
 		go func() { <-w.entered }()
 		if response := f.post(first+strings.Repeat(" ", all-len(first)), func(r *http.Request) { r.ContentLength = -1 }); response.StatusCode != http.StatusNoContent {
-			t.Errorf("status %d after there was room again", response.StatusCode)
+			t.Errorf("status %d after the bytes were released", response.StatusCode)
 		}
 	}
-	f.told = nil
+	f.delivered = nil
 }
 
-// keeping remembers what it is told, as the log's memory does.
-type keeping struct {
+// recordingObserver keeps every observation, as the cache of heads does.
+type recordingObserver struct {
 	ingest.Observer
-	seen []lifecycle.Observation
+	observations []lifecycle.Observation
 }
 
-func (k *keeping) Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error) {
-	k.seen = append(k.seen, o)
+func (k *recordingObserver) Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error) {
+	k.observations = append(k.observations, o)
 	return k.Observer.Observe(ctx, o)
 }
 
-// A body's buffer is used again for the next: nothing that outlives a request may lie in it.
-func TestWhatADeliveryToldDoesNotChangeWithTheNext(t *testing.T) {
+// Body buffers are reused: an observation must not refer to one after its request.
+func TestObservationsDoNotShareBodyBuffers(t *testing.T) {
 	for _, policy := range []mkio.ResourcePolicy{mkio.ResourceRedacted, mkio.ResourceFull, mkio.ResourceNone} {
-		var k keeping
+		var k recordingObserver
 		decoder := mkio.Decoder{Resource: policy}
 		f := setUp(t, func(c *ingest.Config) { k.Observer, c.Observer, c.Decoder = c.Observer, &k, decoder })
 		var bodies []string
@@ -489,21 +488,21 @@ func TestWhatADeliveryToldDoesNotChangeWithTheNext(t *testing.T) {
 				t.Fatalf("status %d", response.StatusCode)
 			}
 		}
-		for i, o := range k.seen {
+		for i, o := range k.observations {
 			want, err := decoder.Decode([]byte(bodies[i]), o.Delivery.Received)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(o, want) {
-				t.Errorf("delivery %d told %+v, now it is %+v", i, want, o)
+				t.Errorf("delivery %d: observed %+v, later %+v", i, want, o)
 			}
 		}
 	}
 }
 
-// A body whose length nobody told is given little room until it needs more.
-func TestManyBodiesOfUnknownLengthFit(t *testing.T) {
-	w := waiting{entered: make(chan struct{}), release: make(chan struct{})}
+// A body of unknown length reserves bytes only as it arrives.
+func TestBodiesOfUnknownLengthReserveLittleMemory(t *testing.T) {
+	w := blockingObserver{entered: make(chan struct{}), release: make(chan struct{})}
 	f := setUp(t, func(c *ingest.Config) { c.Observer, c.MaxBody = w, 4<<20 })
 	statuses := make(chan int)
 	const many = 100

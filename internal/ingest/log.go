@@ -9,43 +9,44 @@ import (
 	"unicode/utf8"
 )
 
-// log writes the line of a request. All of them are there at debug, others where somebody may have to look into it.
-// What the request brought as a query or header is not: secrets are among it.
-func (h *Handler) log(r *http.Request, a answer, took time.Duration) {
+// log logs a request: at debug, or at a higher level where an operator may have to act. It never logs the query or the
+// headers, because secrets are among them.
+func (h *Handler) log(r *http.Request, a response, took time.Duration) {
 	level, unlogged := h.level(r.Method, a)
 	if !h.c.Log.Enabled(r.Context(), level) {
 		return
 	}
 	attributes := []slog.Attr{
-		slog.String("method", r.Method), slog.String("path", beginning(r.URL.Path)), slog.String("remote", r.RemoteAddr),
+		slog.String("method", r.Method), slog.String("path", truncatePath(r.URL.Path)), slog.String("remote", r.RemoteAddr),
 		slog.Int("status", a.status), slog.String("detail", a.detail), slog.Int64("bytes", r.ContentLength), slog.Duration("took", took),
 	}
 	if unlogged > 0 {
 		attributes = append(attributes, slog.Int("unlogged", unlogged))
 	}
-	if o := a.about; o != nil {
+	if o := a.observation; o != nil {
 		attributes = append(attributes, slog.String("project", o.Key.Project), slog.String("kind", string(o.Key.Kind)),
 			slog.String("resource", h.c.Token(o.Key)), slog.String("delivery", o.Delivery.ID))
 	}
 	if a.cause != nil {
 		attributes = append(attributes, slog.Any("error", a.cause))
 	}
-	if a.stranger && a.status >= 400 {
+	if a.unauthenticated && a.status >= 400 {
 		h.c.Log.LogAttrs(r.Context(), level, "request refused", attributes...)
 		return
 	}
 	h.c.Log.LogAttrs(r.Context(), level, "delivery answered", attributes...)
 }
 
-// level is that of a request's line, and how many of its class were not logged at warn since the last that was.
-func (h *Handler) level(method string, a answer) (level slog.Level, unlogged int) {
+// level returns the level of a request's log line and, for a refused request, how many of its class have not been logged at
+// warn since the last that was.
+func (h *Handler) level(method string, a response) (level slog.Level, unlogged int) {
 	level = slog.LevelDebug
 	switch {
-	case a.status >= 500 && !a.stranger: // all of them may be, for a while; the metric counts each
+	case a.status >= 500 && !a.unauthenticated: // during an outage every delivery fails; the metric counts each
 		h.failures.Do(func() { level = slog.LevelError })
-	case a.probe:
+	case a.emptyBatch:
 		level = slog.LevelInfo
-	case a.status == http.StatusAccepted, a.status == http.StatusBadRequest && !a.stranger:
+	case a.status == http.StatusAccepted, a.status == http.StatusBadRequest && !a.unauthenticated:
 		level = slog.LevelWarn
 	case a.status >= 400:
 		var due bool
@@ -56,21 +57,21 @@ func (h *Handler) level(method string, a answer) (level slog.Level, unlogged int
 	return level, unlogged
 }
 
-// RefusedUnread counts and logs a request that the HTTP server itself refused, because of its headers: no handler saw it.
+// RefusedByServer counts and logs a request that the HTTP server itself refused because of its headers, before any handler.
 func (h *Handler) RefusedUnread(remote string, status int) {
 	h.metrics.requests.WithLabelValues(otherMethod, strconv.Itoa(status)).Inc()
 	due, unlogged := h.refusals.due(refusal{otherMethod, status}, time.Now())
 	if !due {
 		return
 	}
-	h.c.Log.Warn("request refused", "remote", remote, "status", status, "detail", "its headers cannot be read, or are too large", "unlogged", unlogged)
+	h.c.Log.Warn("request refused", "remote", remote, "status", status, "detail", "request headers are malformed or too large", "unlogged", unlogged)
 }
 
-// maxPath is how much of a path is logged, in bytes: a stranger may choose it.
+// maxPath is how many bytes of a path are logged: a stranger may choose it.
 const maxPath = 200
 
-// beginning is a path that is not too long to be logged.
-func beginning(path string) string {
+// truncatePath shortens a path to maxPath bytes without splitting a rune.
+func truncatePath(path string) string {
 	if len(path) <= maxPath {
 		return path
 	}
@@ -81,20 +82,20 @@ func beginning(path string) string {
 	return path[:end] + "…"
 }
 
-// A refusal is a class of refused requests. Each class has lines of its own, so that those of scanners do not hide those of a
-// sender with a wrong secret or address.
+// A refusal is a class of refused requests. Each class has its own log limit, so that the requests of scanners do not crowd
+// out those of a sender with a wrong secret or address.
 type refusal struct {
 	method string // POST, OPTIONS or other
 	status int
 }
 
-// Limits of the lines of a class, which anybody on the network can cause.
+// Log limits of a class: anybody on the network can send refused requests.
 const (
 	firstRefusals = 5
 	refusalEvery  = time.Minute
 )
 
-// refusals limits the lines of refused requests.
+// refusals limits the log lines of refused requests.
 type refusals struct {
 	mu      sync.Mutex
 	classes map[refusal]*refusalLines
@@ -105,7 +106,7 @@ type refusalLines struct {
 	last             time.Time
 }
 
-// due says whether a refusal is to be logged, and how many of its class were not since the last that was.
+// due reports whether a refusal is to be logged, and how many of its class have not been since the last that was.
 func (r *refusals) due(class refusal, now time.Time) (due bool, unlogged int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,17 +9,17 @@ import (
 )
 
 type metrics struct {
-	requests *prometheus.CounterVec
-	seconds  prometheus.Histogram
-	inHand   prometheus.Gauge
-	bytes    prometheus.Gauge
-	last     prometheus.Gauge
+	requests     *prometheus.CounterVec
+	seconds      prometheus.Histogram
+	inFlight     prometheus.Gauge
+	bytes        prometheus.Gauge
+	lastDelivery prometheus.Gauge
 
-	answers map[int]prometheus.Counter // of requests by POST, found once
+	posts map[int]prometheus.Counter // of POST requests by status, resolved once
 }
 
-// usual are the answers that a delivery may be given. They are counted from the start, with 0.
-var usual = []int{
+// deliveryStatuses are the statuses that a delivery may be answered with. Their series exist from the start, with value 0.
+var deliveryStatuses = []int{
 	http.StatusNoContent, http.StatusAccepted, http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge,
 	http.StatusUnsupportedMediaType, http.StatusTooManyRequests, http.StatusServiceUnavailable,
 }
@@ -32,43 +32,43 @@ func newMetrics() *metrics {
 		}, []string{"method", "code"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:                        "mkio_bridge_webhook_request_duration_seconds",
-			Help:                        "Time from a request's headers to its answer.",
+			Help:                        "Time from a request's headers to its response.",
 			Buckets:                     prometheus.ExponentialBuckets(0.0002, 2.5, 12),
 			NativeHistogramBucketFactor: 1.1,
 		}),
-		inHand: prometheus.NewGauge(prometheus.GaugeOpts{
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "mkio_bridge_webhook_requests_in_flight",
-			Help: "Requests to the webhook's address that are not answered yet; over 1024 whole ones are answered 429.",
+			Help: "Webhook requests in flight; over 1024 with a complete body, further ones are answered 429.",
 		}),
 		bytes: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "mkio_bridge_webhook_in_flight_bytes",
-			Help: "Room that bodies of deliveries take that are not answered yet; over 16 MiB they are answered 429.",
+			Help: "Bytes reserved for the bodies of webhook requests in flight; over 16 MiB, further requests are answered 429.",
 		}),
-		last: prometheus.NewGauge(prometheus.GaugeOpts{
+		lastDelivery: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "mkio_bridge_webhook_last_delivery_timestamp_seconds",
-			Help: "When the last delivery with the right secret came, in seconds since 1970; 0 before the first.",
+			Help: "Unix time of the last delivery with the right secret; 0 before the first.",
 		}),
-		answers: map[int]prometheus.Counter{},
+		posts: map[int]prometheus.Counter{},
 	}
-	for _, code := range usual {
-		m.answers[code] = m.requests.WithLabelValues(http.MethodPost, strconv.Itoa(code))
+	for _, code := range deliveryStatuses {
+		m.posts[code] = m.requests.WithLabelValues(http.MethodPost, strconv.Itoa(code))
 	}
 	return m
 }
 
 func (m *metrics) observe(method string, status int, took time.Duration) {
 	m.seconds.Observe(took.Seconds())
-	if counter, ok := m.answers[status]; ok && method == http.MethodPost {
+	if counter, ok := m.posts[status]; ok && method == http.MethodPost {
 		counter.Inc()
 		return
 	}
 	m.requests.WithLabelValues(methodClass(method), strconv.Itoa(status)).Inc()
 }
 
-// otherMethod is the label of requests whose method the webhook's address does not have.
+// otherMethod is the method label of requests that are neither POST nor OPTIONS.
 const otherMethod = "other"
 
-// methodClass is the label of a method, of which a sender may make up any.
+// methodClass returns the method label, of a closed set: a sender may make up any method.
 func methodClass(method string) string {
 	if method == http.MethodPost || method == http.MethodOptions {
 		return method
@@ -79,5 +79,5 @@ func methodClass(method string) string {
 // Collectors returns the handler's metrics.
 func (h *Handler) Collectors() []prometheus.Collector {
 	m := h.metrics
-	return []prometheus.Collector{m.requests, m.seconds, m.inHand, m.bytes, m.last}
+	return []prometheus.Collector{m.requests, m.seconds, m.inFlight, m.bytes, m.lastDelivery}
 }

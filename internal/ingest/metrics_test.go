@@ -14,9 +14,9 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// What is in hand is told while it is, and no longer; a stranger is no delivery.
-func TestWhatIsInHandIsTold(t *testing.T) {
-	w := waiting{entered: make(chan struct{}), release: make(chan struct{})}
+// Requests and bytes count as in flight until they are answered; a request with a wrong secret never counts as a delivery.
+func TestInFlightMetrics(t *testing.T) {
+	w := blockingObserver{entered: make(chan struct{}), release: make(chan struct{})}
 	h := ingest.New(ingest.Config{
 		Observer: w, Decoder: mkio.Decoder{}, Secrets: func() []string { return []string{"current"} }, MaxBody: 64 << 10, Log: slog.New(slog.DiscardHandler),
 	})
@@ -26,33 +26,33 @@ func TestWhatIsInHandIsTold(t *testing.T) {
 		request.Header.Set("X-Webhook-Secret", secret)
 		h.ServeHTTP(httptest.NewRecorder(), request)
 	}
-	tell := func() (requests, bytes, last float64) {
+	gauges := func() (requests, bytes, last float64) {
 		registry := prometheus.NewPedanticRegistry()
 		registry.MustRegister(h.Collectors()...)
 		families, err := registry.Gather()
 		if err != nil {
 			t.Fatal(err)
 		}
-		told := map[string]float64{}
+		values := map[string]float64{}
 		for _, family := range families {
-			told[family.GetName()] = family.GetMetric()[0].GetGauge().GetValue()
+			values[family.GetName()] = family.GetMetric()[0].GetGauge().GetValue()
 		}
-		return told["mkio_bridge_webhook_requests_in_flight"], told["mkio_bridge_webhook_in_flight_bytes"], told["mkio_bridge_webhook_last_delivery_timestamp_seconds"]
+		return values["mkio_bridge_webhook_requests_in_flight"], values["mkio_bridge_webhook_in_flight_bytes"], values["mkio_bridge_webhook_last_delivery_timestamp_seconds"]
 	}
 	post("wrong")
-	if requests, bytes, last := tell(); requests != 0 || bytes != 0 || last != 0 {
-		t.Errorf("after a stranger %.0f requests and %.0f bytes are in hand, the last delivery came at %.0f", requests, bytes, last)
+	if requests, bytes, last := gauges(); requests != 0 || bytes != 0 || last != 0 {
+		t.Errorf("after a wrong secret: %.0f requests and %.0f bytes in flight, last delivery at %.0f", requests, bytes, last)
 	}
 	began := time.Now()
 	done := make(chan struct{})
 	go func() { defer close(done); post("current") }()
 	<-w.entered
-	if requests, bytes, last := tell(); requests != 1 || bytes < float64(len(body)) || last < float64(began.UnixNano())/1e9-1 {
-		t.Errorf("%.0f requests and %.0f bytes are in hand, the last delivery came at %.0f", requests, bytes, last)
+	if requests, bytes, last := gauges(); requests != 1 || bytes < float64(len(body)) || last < float64(began.UnixNano())/1e9-1 {
+		t.Errorf("%.0f requests and %.0f bytes in flight, last delivery at %.0f", requests, bytes, last)
 	}
 	close(w.release)
 	<-done
-	if requests, bytes, _ := tell(); requests != 0 || bytes != 0 {
-		t.Errorf("%.0f requests and %.0f bytes are still in hand", requests, bytes)
+	if requests, bytes, _ := gauges(); requests != 0 || bytes != 0 {
+		t.Errorf("after the response: %.0f requests and %.0f bytes in flight", requests, bytes)
 	}
 }

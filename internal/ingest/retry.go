@@ -8,49 +8,49 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// RetryOptions say how far a retry goes.
+// RetryOptions limit what a retry writes.
 type RetryOptions struct {
-	DryRun bool // decide, and write nothing
-	Keep   bool // delete nothing, also where the log holds it by now
+	DryRun bool // return the verdict, write nothing
+	Keep   bool // never delete the unapplied delivery, even if the log holds it now
 }
 
-// A RetryResult is what became of a delivery that was stored as unapplied.
+// A RetryResult is the outcome of retrying an unapplied delivery.
 type RetryResult struct {
 	Outcome string // an outcome of lifecycle, a reason, or OutcomeCut
 	Why     string
-	Event   bool // it became one
-	Deleted bool // the log holds it, as an event or the repeat of one, and it is stored no longer
+	Event   bool // the delivery became an event
+	Deleted bool // the log holds it, as an event or a duplicate of one, and it was deleted from MKIO_UNAPPLIED
 }
 
-// OutcomeCut is for a body whose end was not kept. No retry makes anything of it.
+// OutcomeCut is the outcome of a body that was stored truncated. No retry can apply it.
 const OutcomeCut = "cut"
 
-// Retry gives a delivery that was put aside to the same decision as one that comes, with two differences: that it
-// comes now is no evidence ([lifecycle.Observation.Retried]), and it is not kept a second time. What is kept as one
-// body is one delivery: a batch that could not be read stays what it is.
+// Retry decides an unapplied delivery again, like one that arrives, with two differences: its arrival is no evidence
+// ([lifecycle.Observation.Retried]), and it is not stored a second time. What is stored as one body is one delivery: a batch
+// that could not be parsed remains malformed.
 //
-// sequence is its place in MKIO_UNAPPLIED, from where it is deleted when the log holds it. When Retry returns without an
+// sequence is its sequence in MKIO_UNAPPLIED, from where it is deleted once the log holds it. When Retry returns without an
 // error, the event is in the log, or the result says why there is none. After an error it may be retried again.
 func (h *Handler) Retry(ctx context.Context, sequence uint64, u lifecycle.Unapplied, options RetryOptions) (RetryResult, error) {
-	became, recorded, err := h.decideAgain(ctx, u, options.DryRun)
+	result, recorded, err := h.decide(ctx, u, options.DryRun)
 	if err != nil || !recorded || options.DryRun || options.Keep {
-		return became, err
+		return result, err
 	}
-	// The event is committed, and only now is the delivery deleted. A crash in between leaves it where it is: the next
-	// retry finds a repeat, and deletes it. Who asked may leave; what was begun is best finished.
+	// The event is committed, and only now is the delivery deleted. After a crash in between, the delivery is still stored:
+	// the next retry finds a duplicate and deletes it. A client that disconnects does not stop the deletion.
 	if err := h.c.Deleter.DeleteUnapplied(context.WithoutCancel(ctx), sequence); err != nil {
 		return RetryResult{}, err
 	}
-	became.Deleted = true
-	return became, nil
+	result.Deleted = true
+	return result, nil
 }
 
-// decideAgain commits what a delivery says, or with dry only decides. recorded says whether the log holds it then.
-func (h *Handler) decideAgain(ctx context.Context, u lifecycle.Unapplied, dry bool) (became RetryResult, recorded bool, err error) {
+// decide commits a delivery's observation, or with dry previews the verdict. recorded reports whether the log holds it then.
+func (h *Handler) decide(ctx context.Context, u lifecycle.Unapplied, dry bool) (result RetryResult, recorded bool, err error) {
 	ctx, span := h.c.Tracer.Root(ctx, "retry")
-	defer func() { endRetry(span, became, err) }()
+	defer func() { endRetry(span, result, err) }()
 	if u.Cut() {
-		return RetryResult{Outcome: OutcomeCut, Why: "the body was too large to be kept whole"}, false, nil
+		return RetryResult{Outcome: OutcomeCut, Why: "the stored body is truncated"}, false, nil
 	}
 	o, err := h.c.Decoder.Decode(u.Body, u.Received)
 	if r, ok := errors.AsType[*mkio.Rejection](err); ok {
@@ -64,7 +64,7 @@ func (h *Handler) decideAgain(ctx context.Context, u lifecycle.Unapplied, dry bo
 	if dry {
 		decide = h.c.Previewer.Preview
 	}
-	// Who asked may leave; what was begun is best finished.
+	// A client that disconnects does not stop the commit.
 	verdict, err := decide(context.WithoutCancel(ctx), o)
 	if err != nil {
 		return RetryResult{}, false, err

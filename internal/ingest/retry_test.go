@@ -16,22 +16,22 @@ import (
 	"mkio-bridge/internal/publish"
 )
 
-// retrier is the handler of a bridge that was started again on what a fixture holds.
-func (f *fixture) retrier(decoder mkio.Decoder, byArrival bool) *ingest.Handler {
+// retryingHandler returns the handler of a restarted bridge on the fixture's log.
+func (f *fixture) retryingHandler(decoder mkio.Decoder, byArrival bool) *ingest.Handler {
 	log := slog.New(slog.DiscardHandler)
 	publisher := publish.New(f.js.Conn(), f.js, publish.Config{Names: names, BaseURL: "https://app.mk.io", ByArrival: byArrival, Log: log})
 	return ingest.New(ingest.Config{
-		Observer: publisher, Unapplied: publisher, Deleter: lost{}, Previewer: publisher, Decoder: decoder, Log: log, Token: publisher.Token,
+		Observer: publisher, Unapplied: publisher, Deleter: noopDeleter{}, Previewer: publisher, Decoder: decoder, Log: log, Token: publisher.Token,
 	})
 }
 
-// lost is a deletion that a crash undoes.
-type lost struct{}
+// noopDeleter deletes nothing, as after a crash before the deletion.
+type noopDeleter struct{}
 
-func (lost) DeleteUnapplied(context.Context, uint64) error { return nil }
+func (noopDeleter) DeleteUnapplied(context.Context, uint64) error { return nil }
 
-// kept returns the only delivery that was put aside.
-func (f *fixture) kept() lifecycle.Unapplied {
+// unapplied returns the only unapplied delivery.
+func (f *fixture) unapplied() lifecycle.Unapplied {
 	f.t.Helper()
 	var all []lifecycle.Unapplied
 	for k, err := range eventlog.New(f.js, names).Unapplied(f.t.Context()) {
@@ -41,7 +41,7 @@ func (f *fixture) kept() lifecycle.Unapplied {
 		all = append(all, k.Delivery())
 	}
 	if len(all) != 1 {
-		f.t.Fatalf("%d are kept", len(all))
+		f.t.Fatalf("%d unapplied deliveries, want 1", len(all))
 	}
 	return all[0]
 }
@@ -54,7 +54,7 @@ func (f *fixture) wantRetried(h *ingest.Handler, u lifecycle.Unapplied, dry bool
 	}
 }
 
-// events returns the log's states in order.
+// events returns the states of the log's events, in order.
 func (f *fixture) events() string {
 	f.t.Helper()
 	var states []string
@@ -67,18 +67,18 @@ func (f *fixture) events() string {
 	return strings.Join(states, " ")
 }
 
-func TestADeliveryThatIsRecognisedByNowBecomesAnEvent(t *testing.T) {
+func TestRetryOfARecognisedDeliveryCommitsIt(t *testing.T) {
 	f := setUp(t, func(c *ingest.Config) { c.Decoder.Projects = []string{"another"} })
 	f.post(delivery("1", "c", "Running", 10), nil)
-	u := f.kept()
-	f.wantRetried(f.retrier(mkio.Decoder{Projects: []string{"another"}}, false), u, false, "unrecognised false false")
-	h := f.retrier(mkio.Decoder{}, false)
+	u := f.unapplied()
+	f.wantRetried(f.retryingHandler(mkio.Decoder{Projects: []string{"another"}}, false), u, false, "unrecognised false false")
+	h := f.retryingHandler(mkio.Decoder{}, false)
 	f.wantRetried(h, u, true, "changed false false")
 	if got := f.events(); got != "" {
 		t.Fatalf("a dry run wrote %s", got)
 	}
 	f.wantRetried(h, u, false, "changed true true")
-	f.wantRetried(h, u, false, "repeat false true") // after a crash, before it was removed
+	f.wantRetried(h, u, false, "repeat false true") // after a crash before the deletion
 	for e, err := range eventlog.New(f.js, names).Events(t.Context(), eventlog.Query{}) {
 		if err != nil {
 			t.Fatal(err)
@@ -88,27 +88,27 @@ func TestADeliveryThatIsRecognisedByNowBecomesAnEvent(t *testing.T) {
 		}
 	}
 	if got := fmt.Sprint(f.reasons()); f.events() != "Running" || got != "[unrecognised]" {
-		t.Errorf("the log holds %s, and kept is %s", f.events(), got)
+		t.Errorf("the log holds %s, unapplied are %s", f.events(), got)
 	}
 }
 
-// A bridge that did not know how to read a hint stored the delivery as malformed. A newer one makes the event of it.
-func TestADeliveryThatWasRefusedForAHintBecomesAnEvent(t *testing.T) {
+// A delivery that an older version stored as malformed, because it could not read its time, becomes an event.
+func TestRetryOfADeliveryWithAnUnreadableTime(t *testing.T) {
 	for _, at := range []string{`"2031-03-04T10:00:00.1234567"`, `"2031-03-04 10:00:00+0000"`, `""`, `7`, `"yesterday"`} {
 		f := setUp(t, nil)
 		body := strings.Replace(delivery("1", "c", "Running", 10), `"2031-03-04T10:00:10Z"`, at, 1)
 		u := lifecycle.Unapplied{Reason: lifecycle.ReasonMalformed, Detail: `"time" is no RFC 3339 time`, Body: []byte(body), Length: len(body), Received: time.Now().UTC()}
-		f.wantRetried(f.retrier(mkio.Decoder{}, true), u, false, "changed true true")
+		f.wantRetried(f.retryingHandler(mkio.Decoder{}, true), u, false, "changed true true")
 		if got := f.events(); got != "Running" {
 			t.Errorf("of time %s the log holds %q", at, got)
 		}
 	}
 }
 
-func TestWhatBecomesNoEventWhenItIsRetriedIsNotKeptTwice(t *testing.T) {
+func TestRetryNeverStoresUnappliedTwice(t *testing.T) {
 	for _, tt := range []struct {
-		name, before, kept string
-		want               string
+		name, before, delivery string
+		want                   string
 	}{
 		{"late", delivery("1", "c", "Running", 10), delivery("2", "c", "Starting", 5), "late false false"},
 		{"conflict", delivery("1", "c", "Running", 10), delivery("2", "c", "Stopped", 10), "conflict false false"},
@@ -120,23 +120,23 @@ func TestWhatBecomesNoEventWhenItIsRetriedIsNotKeptTwice(t *testing.T) {
 			if tt.before != "" {
 				f.post(tt.before, nil)
 			}
-			f.post(tt.kept, nil)
+			f.post(tt.delivery, nil)
 			log := f.events()
-			f.wantRetried(f.retrier(mkio.Decoder{}, true), f.kept(), false, tt.want)
-			f.kept()
+			f.wantRetried(f.retryingHandler(mkio.Decoder{}, true), f.unapplied(), false, tt.want)
+			f.unapplied()
 			if got := f.events(); got != log {
-				t.Errorf("the log holds %s, and held %s", got, log)
+				t.Errorf("the log holds %s, before the retry %s", got, log)
 			}
 		})
 	}
 }
 
-// Whoever has no token takes what comes in order of arrival. A delivery of long ago must not be the newest for that.
-func TestAnOldDeliveryDoesNotGoBackInTime(t *testing.T) {
+// Without an API token, observations are taken in order of arrival. A retried delivery must not become the newest by that.
+func TestRetryDoesNotCountAsArrival(t *testing.T) {
 	f := setUp(t, func(c *ingest.Config) { c.Decoder.Projects = []string{"another"} })
 	f.post(strings.Replace(delivery("1", "c", "Deleted", 10), `"time":"2031-03-04T10:00:10Z",`, "", 1), nil)
-	u := f.kept()
-	h := f.retrier(mkio.Decoder{}, true)
+	u := f.unapplied()
+	h := f.retryingHandler(mkio.Decoder{}, true)
 	o, err := (mkio.Decoder{}).Decode([]byte(delivery("2", "c", "Running", 20)), u.Received)
 	if err != nil {
 		t.Fatal(err)
@@ -151,20 +151,20 @@ func TestAnOldDeliveryDoesNotGoBackInTime(t *testing.T) {
 	}
 }
 
-func TestABodyThatWasCutIsNotRetried(t *testing.T) {
+func TestCutBodyIsNotRetried(t *testing.T) {
 	f := setUp(t, func(c *ingest.Config) { c.MaxBody = 4 << 20 })
 	f.post(delivery("1", "c", "Running", 10)+strings.Repeat(" ", 2<<20)+"no JSON", nil)
-	u := f.kept()
-	f.wantRetried(f.retrier(mkio.Decoder{}, false), u, false, "cut false false")
+	u := f.unapplied()
+	f.wantRetried(f.retryingHandler(mkio.Decoder{}, false), u, false, "cut false false")
 	if got := f.events(); got != "" {
 		t.Errorf("the log holds %s", got)
 	}
 }
 
-func TestARetryThatCannotBeStoredSaysSo(t *testing.T) {
+func TestRetryReportsUnavailableStorage(t *testing.T) {
 	f := setUp(t, func(c *ingest.Config) { c.Decoder.Projects = []string{"another"} })
 	f.post(delivery("1", "c", "Running", 10), nil)
-	u, h := f.kept(), f.retrier(mkio.Decoder{}, false)
+	u, h := f.unapplied(), f.retryingHandler(mkio.Decoder{}, false)
 	f.js.Conn().Close()
 	for _, dry := range []bool{false, true} {
 		if r, err := h.Retry(t.Context(), 1, u, ingest.RetryOptions{DryRun: dry}); !errors.Is(err, publish.ErrUnavailable) || r.Deleted {

@@ -10,8 +10,8 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// endDelivery tells how a delivery was answered. What was wrong with it is for the log.
-func endDelivery(span trace.Span, a answer) {
+// endDelivery ends the span of a delivery. The details of a refusal are in the log only.
+func endDelivery(span trace.Span, a response) {
 	var err error
 	if a.status >= 500 {
 		err = errors.New(a.detail)
@@ -20,13 +20,13 @@ func endDelivery(span trace.Span, a answer) {
 		return []attribute.KeyValue{
 			attribute.String("http.request.method", http.MethodPost),
 			attribute.Int("http.response.status_code", a.status),
-			attribute.String("mkio.outcome", outcomeOf(a.status)),
+			attribute.String("mkio.outcome", spanOutcome(a.status)),
 		}
 	})
 }
 
-// outcomeOf says what an answer says, in a word.
-func outcomeOf(status int) string {
+// spanOutcome returns the span's mkio.outcome for a status.
+func spanOutcome(status int) string {
 	switch status {
 	case http.StatusNoContent:
 		return "told"
@@ -40,9 +40,9 @@ func outcomeOf(status int) string {
 	return "refused"
 }
 
-// endRetry tells what became of a delivery that was put aside.
-func endRetry(span trace.Span, became RetryResult, err error) {
+// endRetry ends the span of a retry.
+func endRetry(span trace.Span, result RetryResult, err error) {
 	tracing.End(span, err, func() []attribute.KeyValue {
-		return []attribute.KeyValue{attribute.String("mkio.outcome", became.Outcome)}
+		return []attribute.KeyValue{attribute.String("mkio.outcome", result.Outcome)}
 	})
 }

@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// An APIError is an answer of MK.IO's API that is no success.
+// An APIError is a response of MK.IO's API with a status other than 2xx.
 type APIError struct {
 	Method, Path string
 	Status       int
 	Code, Detail string // as MK.IO words them, redacted
-	Ref          string // MK.IO's reference of the request
-	// Genuine is for an answer in MK.IO's own form. A gateway in front of it answers in others.
+	Ref          string // MK.IO's reference of the request, for its support
+	// Genuine reports whether the body is MK.IO's own error document, and not that of a gateway in front of it.
 	Genuine    bool
-	RetryAfter time.Duration // 0 where the answer does not say
-	Moment     Moment        // when MK.IO knew no better: a cache keeps such answers as well
+	RetryAfter time.Duration // 0: no Retry-After
+	Moment     Moment        // when the error was current: caches store errors too
 }
 
-// MomentOf returns the moment of the answer that an error stands for; zero where there was no answer.
+// AsOfError returns the AsOf of the response behind an error; zero if there was no response.
 func MomentOf(err error) Moment {
 	if api, ok := errors.AsType[*APIError](err); ok {
 		return api.Moment
@@ -41,7 +41,7 @@ func (e *APIError) Error() string {
 	return text
 }
 
-// StatusOf returns the status of the answer that an error stands for; 0 where there was no answer.
+// StatusOf returns the status of the response behind an error; 0 if there was no response.
 func StatusOf(err error) int {
 	if api, ok := errors.AsType[*APIError](err); ok {
 		return api.Status
@@ -49,47 +49,46 @@ func StatusOf(err error) int {
 	return 0
 }
 
-// IsNotFound says whether MK.IO itself, and no gateway in front of it, knows nothing under an address.
+// IsNotFound reports whether MK.IO itself, and not a gateway in front of it, responded 404.
 func IsNotFound(err error) bool {
 	api, ok := errors.AsType[*APIError](err)
 	return ok && api.Status == http.StatusNotFound && api.Genuine
 }
 
-// maxDetail bounds what of an error is repeated, in bytes.
+// maxDetail is how many bytes of an error's texts are logged.
 const maxDetail = 300
 
-// newAPIError reads an error in MK.IO's form, with a string for an error as older answers have, or in a
-// gateway's.
+// newAPIError reads MK.IO's error document, whose error is an object or, in older responses, a string; or a gateway's page.
 func newAPIError(method, path string, status int, header http.Header, body []byte) *APIError {
 	e := &APIError{Method: method, Path: path, Status: status, RetryAfter: retryAfter(header)}
-	whole, err := parse(body)
-	top := whole.object()
-	if err != nil || top == nil {
-		e.Detail = "the answer is not JSON"
+	root, err := parse(body)
+	object := root.object()
+	if err != nil || object == nil {
+		e.Detail = "the response is not JSON"
 		return e
 	}
-	e.Ref, _ = plainText(top.at("ref"))
-	e.Genuine = !top.at("error").null()
-	if inner := top.at("error").object(); inner != nil {
-		e.Code, _ = plainText(inner.at("code"))
-		e.Detail, _ = longText(inner.at("detail"))
+	e.Ref, _ = plainText(object.at("ref"))
+	e.Genuine = !object.at("error").isNull()
+	if errorObject := object.at("error").object(); errorObject != nil {
+		e.Code, _ = plainText(errorObject.at("code"))
+		e.Detail, _ = longText(errorObject.at("detail"))
 	} else {
-		e.Detail, _ = longText(top.at("error"))
+		e.Detail, _ = longText(object.at("error"))
 	}
-	var claimed int
-	if json.Unmarshal(top.at("status"), &claimed) == nil && claimed != 0 && claimed != status {
-		e.Genuine = false // it speaks of another answer
+	var bodyStatus int
+	if json.Unmarshal(object.at("status"), &bodyStatus) == nil && bodyStatus != 0 && bodyStatus != status {
+		e.Genuine = false // the document is of another response
 	}
 	e.Code, e.Detail, e.Ref = oneLine(e.Code), oneLine(e.Detail), oneLine(e.Ref)
 	return e
 }
 
-// oneLine keeps what MK.IO says from breaking out of a log line.
+// oneLine removes line breaks and other control characters, so that MK.IO's text cannot forge log lines.
 func oneLine(s string) string {
 	return cut(strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }), " "), maxDetail)
 }
 
-// maxRetryAfter bounds what an answer may ask for.
+// maxRetryAfter is the longest Retry-After that is respected.
 const maxRetryAfter = 5 * time.Minute
 
 func retryAfter(h http.Header) time.Duration {

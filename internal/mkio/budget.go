@@ -7,35 +7,35 @@ import (
 	"time"
 )
 
-// A Class says how urgent a request is. Of those that wait for the budget the most urgent goes first.
+// A Class is the priority of a request. Among waiting requests the most urgent is granted first.
 type Class uint8
 
 // The classes.
 const (
-	Urgent  Class = iota // resources in motion, and what somebody asked for
-	Changes              // what changed since the last look
-	Sweeps               // everything there is
+	Urgent  Class = iota // resources in motion, rechecks and requests of operators
+	Changes              // delta sweeps
+	Sweeps               // full sweeps
 	classes
 )
 
-// A Budget grants the requests that one project takes in a minute.
+// A Budget is a token bucket that limits the requests of one project in any minute.
 type Budget struct {
 	rate  float64 // grants a second
-	burst float64 // grants that may have been saved
+	burst float64 // most grants that can be saved
 
-	mu      sync.Mutex
-	grants  float64
-	asOf    time.Time // when grants was right
-	paused  time.Time // nothing is granted before
-	waiting [classes][]chan struct{}
-	timer   *time.Timer
+	mu         sync.Mutex
+	grants     float64
+	refilledAt time.Time // when grants was computed
+	paused     time.Time // no grants before
+	waiting    [classes][]chan struct{}
+	timer      *time.Timer
 }
 
-// NewBudget returns a budget of so many requests in any minute. Nothing is saved at first: whoever asked before, a
-// process that was restarted or another that died, may have spent it.
+// NewBudget returns a budget of perMinute requests in any minute. It starts without saved grants: a bridge that ran before,
+// in this process or another, may have spent them.
 func NewBudget(perMinute int) *Budget {
 	burst := max(1, float64(perMinute)/20)
-	return &Budget{rate: max(1, float64(perMinute)-burst) / 60, burst: burst, grants: 1, asOf: time.Now()}
+	return &Budget{rate: max(1, float64(perMinute)-burst) / 60, burst: burst, grants: 1, refilledAt: time.Now()}
 }
 
 // Take waits for a grant.
@@ -55,13 +55,13 @@ func (b *Budget) Take(ctx context.Context, class Class) error {
 	if i := slices.Index(b.waiting[class], granted); i >= 0 {
 		b.waiting[class] = slices.Delete(b.waiting[class], i, i+1)
 	} else {
-		b.grants++ // it came too late
+		b.grants++ // granted after the context ended
 	}
 	b.dispatch()
 	return ctx.Err()
 }
 
-// Pause holds all grants back until a moment.
+// Pause stops all grants until a time.
 func (b *Budget) Pause(until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -70,7 +70,7 @@ func (b *Budget) Pause(until time.Time) {
 	}
 }
 
-// dispatch gives out what there is, and comes again when there is more. The caller holds the lock.
+// dispatch grants what is available and schedules itself for when more is. The caller holds the lock.
 func (b *Budget) dispatch() {
 	now := time.Now()
 	b.refill(now)
@@ -89,7 +89,7 @@ func (b *Budget) dispatch() {
 	if !slices.ContainsFunc(b.waiting[:], func(w []chan struct{}) bool { return len(w) > 0 }) {
 		return
 	}
-	wait := time.Duration((1-b.grants)/b.rate*float64(time.Second)) + time.Microsecond // or rounding would come too early
+	wait := time.Duration((1-b.grants)/b.rate*float64(time.Second)) + time.Microsecond // rounding down would fire too early
 	b.timer = time.AfterFunc(max(wait, b.paused.Sub(now)), func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -98,11 +98,11 @@ func (b *Budget) dispatch() {
 }
 
 func (b *Budget) refill(now time.Time) {
-	b.grants = min(b.burst, b.grants+b.rate*now.Sub(b.asOf).Seconds())
-	b.asOf = now
+	b.grants = min(b.burst, b.grants+b.rate*now.Sub(b.refilledAt).Seconds())
+	b.refilledAt = now
 }
 
-// next takes the most urgent of those that wait.
+// next removes and returns the most urgent waiting request; nil if none waits.
 func (b *Budget) next() chan struct{} {
 	for class := range b.waiting {
 		if len(b.waiting[class]) > 0 {

@@ -16,11 +16,11 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-func TestBudgetIsKeptInAnyMinute(t *testing.T) {
+func TestBudgetLimitHoldsInAnyMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const perMinute = 300
 		b := NewBudget(perMinute)
-		time.Sleep(time.Hour) // what was not taken then is no credit now
+		time.Sleep(time.Hour) // unused grants beyond the burst expire
 		var taken []time.Time
 		for range 2000 {
 			if err := b.Take(t.Context(), Changes); err != nil {
@@ -39,8 +39,8 @@ func TestBudgetIsKeptInAnyMinute(t *testing.T) {
 	})
 }
 
-// Whoever begins anew has nothing saved: those before it may have spent it.
-func TestRestartsSpendNoMoreThanABudget(t *testing.T) {
+// A new budget has no saved grants, because a bridge before it may have spent them.
+func TestRestartDoesNotExceedTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const perMinute = 1000
 		granted := 0
@@ -58,7 +58,7 @@ func TestRestartsSpendNoMoreThanABudget(t *testing.T) {
 	})
 }
 
-func TestTheMostUrgentGoesFirst(t *testing.T) {
+func TestBudgetGrantsTheMostUrgentFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(20) // one may be saved
 		if err := b.Take(t.Context(), Sweeps); err != nil {
@@ -87,7 +87,7 @@ func TestTheMostUrgentGoesFirst(t *testing.T) {
 	})
 }
 
-func TestAPauseHoldsEverybodyBack(t *testing.T) {
+func TestBudgetPauseDelaysAllRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(1000)
 		began := time.Now()
@@ -98,7 +98,7 @@ func TestAPauseHoldsEverybodyBack(t *testing.T) {
 	})
 }
 
-func TestWhoGivesUpTakesNothing(t *testing.T) {
+func TestCancelledTakeReturnsItsGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(20)
 		if err := b.Take(t.Context(), Urgent); err != nil {
@@ -116,8 +116,8 @@ func TestWhoGivesUpTakesNothing(t *testing.T) {
 	})
 }
 
-// What a project takes of its budget, and how long its requests waited for it, is counted.
-func TestWhatIsTakenOfTheBudgetIsCounted(t *testing.T) {
+// Grants and waiting times are counted by project and class.
+func TestBudgetMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, assetPage("a", "")) })
 		const requests = 5

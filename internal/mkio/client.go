@@ -19,42 +19,42 @@ import (
 	"mkio-bridge/internal/pause"
 )
 
-// ClientConfig is what a client needs to know.
+// ClientConfig configures a client.
 type ClientConfig struct {
 	BaseURL     string            // of the API, e.g. https://app.mk.io
-	Token       func() string     // the bearer token as it is now
-	PerMinute   int               // most requests in any minute, of each project
+	Token       func() string     // the current bearer token
+	PerMinute   int               // limit of requests in any minute, per project
 	Transport   http.RoundTripper // nil: one of [NewTransport]
 	Resource    ResourcePolicy
 	Correlation CorrelationPolicy
-	Log         *slog.Logger       // nil: nothing is logged
-	Advise      func(error) string // says what to do where MK.IO does not answer; nil: nobody does
+	Log         *slog.Logger       // nil: no log
+	Advise      func(error) string // advice for the log line of an outage; nil: none
 }
 
-// A Client asks MK.IO. All its requests of one project share one budget. It tries again what may succeed
-// later, and tells apart in its errors what will not ([APIError]).
+// A Client sends requests to MK.IO's API. All requests of one project share one budget. It retries transient failures;
+// [APIError] distinguishes the permanent ones.
 type Client struct {
-	base      *url.URL
-	token     func() string
-	http      *http.Client
-	perMinute int
-	policies  policies
-	metrics   *clientMetrics
-	clock     clock
-	silence   *silence
-	admit     func(token string) error
+	base       *url.URL
+	token      func() string
+	http       *http.Client
+	perMinute  int
+	policies   policies
+	metrics    *clientMetrics
+	clock      clock
+	outage     *outage
+	checkToken func(token string) error
 
 	mu      sync.Mutex
-	budgets map[string]*Budget // by project; "" for requests of none
+	budgets map[string]*Budget // by project; "": requests without a project
 }
 
 // Limits of one request.
 const (
-	requestTime = 25 * time.Second // after it, and the pause, the next try begins within 30 s of the first
-	maxAnswer   = 64 << 20         // bytes; a page of a thousand records has a few million
-	maxTries    = 4
-	firstWait   = time.Second // before the second try; it doubles
-	longestWait = time.Minute
+	requestTimeout = 25 * time.Second // with the backoff, the second try begins within 30 s of the first
+	maxResponse    = 64 << 20         // bytes; a page of a thousand records is a few MB
+	maxTries       = 4
+	initialBackoff = time.Second // before the second try; doubles with each
+	maxBackoff     = time.Minute
 )
 
 // NewClient returns a client of the API at a base address.
@@ -75,35 +75,35 @@ func NewClient(c ClientConfig) (*Client, error) {
 		token: c.Token,
 		http: &http.Client{
 			Transport:     c.Transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for one host
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token must not reach another host
 		},
-		perMinute: c.PerMinute,
-		policies:  policies{c.Resource, c.Correlation},
-		metrics:   newClientMetrics(),
-		clock:     clock{log: c.Log},
-		silence:   &silence{log: c.Log, advise: c.Advise},
-		admit:     func(string) error { return nil },
-		budgets:   map[string]*Budget{},
+		perMinute:  c.PerMinute,
+		policies:   policies{c.Resource, c.Correlation},
+		metrics:    newClientMetrics(),
+		clock:      clock{log: c.Log},
+		outage:     &outage{log: c.Log, advise: c.Advise},
+		checkToken: func(string) error { return nil },
+		budgets:    map[string]*Budget{},
 	}, nil
 }
 
-// PerMinute is how many requests a project takes in any minute.
+// PerMinute returns the limit of requests in any minute, per project.
 func (c *Client) PerMinute() int { return c.perMinute }
 
-// TokenEnd is when the token as it is now ends, where it says so.
+// TokenExpiry returns when the current token expires; ok is false if it does not say.
 func (c *Client) TokenEnd() (end time.Time, ok bool) { return TokenExpiry(c.token()) }
 
-// Address is the base address of the API.
+// Address returns the base address of the API.
 func (c *Client) Address() string { return c.base.String() }
 
-// Organisation is that of the token as it is now; "" where it does not say.
+// Organisation returns the organisation of the current token; "" if the token does not name it.
 func (c *Client) Organisation() string { return TokenOrganisation(c.token()) }
 
-// Admit has every token asked about before it is sent: a request whose token is refused fails with that error, is not sent
-// and not tried again. It is called before the first request.
-func (c *Client) Admit(admit func(token string) error) { c.admit = admit }
+// CheckTokens sets a check of every token before it is sent: a request whose token fails the check returns its error, and is
+// neither sent nor retried. CheckTokens must be called before the first request.
+func (c *Client) Admit(admit func(token string) error) { c.checkToken = admit }
 
-// Budget is what a project may still be asked.
+// Budget returns the budget of a project.
 func (c *Client) Budget(project string) *Budget {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,23 +118,23 @@ func (c *Client) Budget(project string) *Budget {
 // A request is one call of the API.
 type request struct {
 	class   Class
-	project string // whose budget it takes from; "": the organisation's
+	project string // whose budget it uses; "": the organisation's
 	method  string
 	path    string // below the base address, percent-encoded
 	query   url.Values
 	body    []byte
 }
 
-// A Moment is when MK.IO took what an answer shows, on its own clock.
+// An AsOf is the time at which a response was current, by MK.IO's clock.
 type Moment struct {
-	From, To time.Time // not before the one, not after the other
-	Clock    time.Time // MK.IO's clock when the answer was there; zero: it is not known for sure
-	// Stored is for an answer that is older than the request: a cache had kept it, or MK.IO's clock was set back just
-	// now. It shows what was true at its moment, and not what is.
+	From, To time.Time // an interval that contains it
+	Clock    time.Time // MK.IO's clock when the response arrived; zero: not confirmed
+	// Stored reports whether the response is older than the request: a cache had stored it, or MK.IO's clock was just set
+	// back. It shows what was true then, not what is true now.
 	Stored bool
 }
 
-// Together is the moment of what two answers show together: that of the first where it is a stored copy from before the
+// CombinedAsOf is the AsOf of an observation made of two responses: that of the first if it is a stored copy from before the
 // second, else that of the second.
 func Together(first, second Moment) Moment {
 	if first.Stored && first.To.Before(second.To) {
@@ -144,31 +144,31 @@ func Together(first, second Moment) Moment {
 	return second
 }
 
-// An answer is a success.
-type answer struct {
+// A response is a response with a 2xx status.
+type response struct {
 	status int
-	moment Moment
+	asOf   Moment
 	body   []byte
 }
 
-// do makes a request, again where that may help.
-func (c *Client) do(ctx context.Context, r request) (answer, error) {
+// do sends a request and retries transient failures.
+func (c *Client) do(ctx context.Context, r request) (response, error) {
 	budget := c.Budget(r.project)
 	for try := 1; ; try++ {
-		came := time.Now()
+		waitingSince := time.Now()
 		if err := budget.Take(ctx, r.class); err != nil {
-			return answer{}, fmt.Errorf("%s %s: waiting for the request budget: %w", r.method, r.path, err)
+			return response{}, fmt.Errorf("%s %s: waiting for the request budget: %w", r.method, r.path, err)
 		}
-		c.metrics.granted(r, time.Since(came))
-		a, err := c.try(ctx, r)
-		if err == nil || ctx.Err() != nil || !retriable(err) {
+		c.metrics.observeGrant(r, time.Since(waitingSince))
+		a, err := c.attempt(ctx, r)
+		if err == nil || ctx.Err() != nil || !retryable(err) {
 			return a, err
 		}
 		wait := backoff(try)
-		api, answered := errors.AsType[*APIError](err)
-		tooMany := answered && (api.Status == http.StatusTooManyRequests || api.RetryAfter > 0)
+		api, responded := errors.AsType[*APIError](err)
+		tooMany := responded && (api.Status == http.StatusTooManyRequests || api.RetryAfter > 0)
 		if tooMany {
-			// It is the project that is asked too often, so all its requests wait.
+			// The limit is the project's, so all its requests wait.
 			budget.Pause(time.Now().Add(max(wait, api.RetryAfter)))
 		}
 		if try == maxTries {
@@ -178,63 +178,64 @@ func (c *Client) do(ctx context.Context, r request) (answer, error) {
 			continue
 		}
 		if err := pause.For(ctx, wait); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
 }
 
-// networkError is for a request that had no answer, or not the whole of one.
+// A networkError is the error of a request without a complete response.
 type networkError struct{ error }
 
 func (e networkError) Unwrap() error { return e.error }
 
-// IsNetwork says whether MK.IO could not be reached, or its answer broke off.
+// IsNetwork reports whether MK.IO could not be reached, or the response broke off.
 func IsNetwork(err error) bool {
 	_, ok := errors.AsType[networkError](err)
 	return ok
 }
 
-// retriable says whether another try may succeed: MK.IO is overloaded or broken, or did not answer.
-func retriable(err error) bool {
+// retryable reports whether another try may succeed: MK.IO is overloaded, failing or unreachable.
+func retryable(err error) bool {
 	status := StatusOf(err)
 	return IsNetwork(err) || status == http.StatusTooManyRequests || status >= 500
 }
 
-// backoff is a random while around a doubling one, so that many who failed together do not come back together.
+// backoff returns a random duration of 50 to 150 % of an exponentially growing one, so that clients that failed together do
+// not retry together.
 func backoff(try int) time.Duration {
-	d := min(firstWait<<(try-1), longestWait)
+	d := min(initialBackoff<<(try-1), maxBackoff)
 	return d/2 + rand.N(d)
 }
 
-// try makes a request once.
-func (c *Client) try(ctx context.Context, r request) (answer, error) {
+// attempt sends a request once and records whether MK.IO responded.
+func (c *Client) attempt(ctx context.Context, r request) (response, error) {
 	began := time.Now()
-	a, err := c.ask(ctx, r)
+	a, err := c.send(ctx, r)
 	switch {
-	case IsNetwork(err) && ctx.Err() == nil: // nobody has given it up
-		c.silence.lose(ctx, began, err)
+	case IsNetwork(err) && ctx.Err() == nil: // not cancelled by the caller
+		c.outage.failed(ctx, began, err)
 	case err == nil || StatusOf(err) != 0:
-		c.silence.answer()
+		c.outage.responded()
 	}
 	return a, err
 }
 
-// ask makes a request once.
-func (c *Client) ask(ctx context.Context, r request) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
+// send sends a request once.
+func (c *Client) send(ctx context.Context, r request) (response, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	target := *c.base
-	target.RawQuery = strings.ReplaceAll(r.query.Encode(), "+", "%20") // a plus is a blank to few servers only
+	target.RawQuery = strings.ReplaceAll(r.query.Encode(), "+", "%20") // few servers decode a plus as a blank
 	req, err := http.NewRequestWithContext(ctx, r.method, target.String(), bytes.NewReader(r.body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if err := setPath(req.URL, c.base.Path+r.path); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	token := c.token()
-	if err := c.admit(token); err != nil {
-		return answer{}, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+	if err := c.checkToken(token); err != nil {
+		return response{}, fmt.Errorf("%s %s: %w", r.method, r.path, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Accept", "application/json")
@@ -243,46 +244,46 @@ func (c *Client) ask(ctx context.Context, r request) (answer, error) {
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	asked := c.clock.ask()
+	times := c.clock.sent()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		c.metrics.asked(r, 0, time.Since(asked.local))
-		return answer{}, networkError{fmt.Errorf("%s %s: %w", r.method, r.path, withoutAddress(err))}
+		c.metrics.observe(r, 0, time.Since(times.local))
+		return response{}, networkError{fmt.Errorf("%s %s: %w", r.method, r.path, withoutURL(err))}
 	}
 	defer resp.Body.Close()
-	body, err := readAnswer(resp)
-	c.metrics.asked(r, resp.StatusCode, time.Since(asked.local))
+	body, err := readResponse(resp)
+	c.metrics.observe(r, resp.StatusCode, time.Since(times.local))
 	if err != nil {
-		return answer{}, networkError{fmt.Errorf("%s %s: reading the answer: %w", r.method, r.path, err)}
+		return response{}, networkError{fmt.Errorf("%s %s: read the response: %w", r.method, r.path, err)}
 	}
-	if len(body) > maxAnswer {
-		return answer{}, fmt.Errorf("%s %s: the answer has more than %d bytes", r.method, r.path, maxAnswer)
+	if len(body) > maxResponse {
+		return response{}, fmt.Errorf("%s %s: the response has more than %d bytes", r.method, r.path, maxResponse)
 	}
 	if resp.StatusCode/100 != 2 {
-		if token != "" { // what stands before MK.IO may repeat in an error what it was sent
+		if token != "" { // a gateway may echo the request in its error
 			body = bytes.ReplaceAll(body, []byte(token), []byte(redacted))
 		}
 		refusal := newAPIError(r.method, r.path, resp.StatusCode, resp.Header, body)
-		refusal.Moment = c.clock.moment(asked, resp.Header, refusal.Genuine)
-		return answer{}, refusal
+		refusal.Moment = c.clock.asOf(times, resp.Header, refusal.Genuine)
+		return response{}, refusal
 	}
-	return answer{resp.StatusCode, c.clock.moment(asked, resp.Header, true), body}, nil
+	return response{resp.StatusCode, c.clock.asOf(times, resp.Header, true), body}, nil
 }
 
-// readAnswer reads the body of an answer, up to a bit more than may be. Where its length was announced there is room for it at
-// once: that of a page is megabytes.
-func readAnswer(resp *http.Response) ([]byte, error) {
-	most := io.LimitReader(resp.Body, maxAnswer+1)
+// readResponse reads a response's body up to maxResponse+1 bytes. A known Content-Length is allocated at once, because pages
+// have megabytes.
+func readResponse(resp *http.Response) ([]byte, error) {
+	limited := io.LimitReader(resp.Body, maxResponse+1)
 	if resp.ContentLength <= 0 {
-		return io.ReadAll(most)
+		return io.ReadAll(limited)
 	}
 	var body bytes.Buffer
-	body.Grow(int(min(resp.ContentLength, maxAnswer)) + bytes.MinRead)
-	_, err := body.ReadFrom(most)
+	body.Grow(int(min(resp.ContentLength, maxResponse)) + bytes.MinRead)
+	_, err := body.ReadFrom(limited)
 	return body.Bytes(), err
 }
 
-// setPath gives an address a path that is percent-encoded already.
+// setPath sets a percent-encoded path.
 func setPath(u *url.URL, encoded string) error {
 	path, err := url.PathUnescape(encoded)
 	if err != nil {
@@ -292,75 +293,75 @@ func setPath(u *url.URL, encoded string) error {
 	return nil
 }
 
-// withoutAddress takes off the address that net/http puts before its errors: the path says enough.
-func withoutAddress(err error) error {
+// withoutURL removes the URL that net/http puts before its errors: the callers name method and path.
+func withoutURL(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err
 }
 
-// get asks for a JSON object.
-func (c *Client) get(ctx context.Context, class Class, project, path string, query url.Values) (value, answer, error) {
+// getObject sends a GET and parses the response, which must be a JSON object.
+func (c *Client) getObject(ctx context.Context, class Class, project, path string, query url.Values) (value, response, error) {
 	a, err := c.do(ctx, request{class: class, project: project, method: http.MethodGet, path: path, query: query})
 	if err != nil {
 		return nil, a, err
 	}
 	v, err := parse(a.body)
 	if errors.Is(err, errUTF16) {
-		return nil, a, fmt.Errorf("GET %s: the answer is UTF-16, not UTF-8: see what stands between the bridge and MK.IO", path)
+		return nil, a, fmt.Errorf("GET %s: the response is UTF-16, not UTF-8: check the proxies between the bridge and MK.IO", path)
 	}
 	if err != nil || !v.isObject() {
-		return nil, a, fmt.Errorf("GET %s: the answer is no JSON object", path)
+		return nil, a, fmt.Errorf("GET %s: the response is not a JSON object", path)
 	}
 	return v, a, nil
 }
 
-// A Snapshot is a resource as one answer of MK.IO showed it.
+// A Snapshot is a resource's record as one response showed it.
 type Snapshot struct {
 	Row
 	Moment Moment
 }
 
-// Get asks for one resource's record.
+// Get reads one resource's record.
 func (c *Client) Get(ctx context.Context, class Class, key lifecycle.Key) (Snapshot, error) {
 	path, _, ok := Path(key)
 	if !ok {
-		return Snapshot{}, fmt.Errorf("no path leads to %s", key)
+		return Snapshot{}, fmt.Errorf("%s has no API path", key)
 	}
-	v, a, err := c.get(ctx, class, key.Project, path, nil)
+	v, a, err := c.getObject(ctx, class, key.Project, path, nil)
 	if err != nil {
 		return Snapshot{}, err
 	}
-	return Snapshot{c.single(key, v), a.moment}, nil
+	return Snapshot{c.rowOf(key, v), a.asOf}, nil
 }
 
-// State asks for the state of a resource whose record does not show it, and tells when that was.
+// State reads the state of a resource whose record does not have it, and the time of the response.
 func (c *Client) State(ctx context.Context, class Class, key lifecycle.Key) (string, Moment, error) {
 	path, _, ok := Path(key)
 	if !ok {
-		return "", Moment{}, fmt.Errorf("no path leads to %s", key)
+		return "", Moment{}, fmt.Errorf("%s has no API path", key)
 	}
-	v, a, err := c.get(ctx, class, key.Project, path+"/state", nil)
+	v, a, err := c.getObject(ctx, class, key.Project, path+"/state", nil)
 	if err != nil {
 		return "", Moment{}, err
 	}
 	state, ok := plainText(v.object().at("status").object().at("state"))
 	if !ok {
-		return "", Moment{}, fmt.Errorf("GET %s/state: the answer has no status.state", path)
+		return "", Moment{}, fmt.Errorf("GET %s/state: the response has no status.state", path)
 	}
-	return state, a.moment, nil
+	return state, a.asOf, nil
 }
 
-// A Project is one that the token can see.
+// A Project is a project that the token can see.
 type Project struct {
 	Name   string
 	ID     string
 	Active bool
-	Moment Moment // of the answer that showed it
+	Moment Moment // of the response that showed it
 }
 
-// Projects asks for all projects that the token can see. Those that it returns with an error exist; others may be missing.
+// Projects lists all projects that the token can see. Those returned with an error exist; others may be missing.
 func (c *Client) Projects(ctx context.Context) ([]Project, error) {
 	var all []Project
 	pages := c.pages("", "/api/v1/projects", nil)
@@ -370,13 +371,13 @@ func (c *Client) Projects(ctx context.Context) ([]Project, error) {
 			return all, err
 		}
 		for item := range items.elements() {
-			all = append(all, projectOf(item, a.moment))
+			all = append(all, projectOf(item, a.asOf))
 		}
 	}
 	return all, nil
 }
 
-// ActiveProjects returns the names of those projects that are active.
+// ActiveProjects returns the names of the active projects.
 func ActiveProjects(projects []Project) []string {
 	var active []string
 	for _, p := range projects {
@@ -387,27 +388,27 @@ func ActiveProjects(projects []Project) []string {
 	return active
 }
 
-// ErrNoActiveProject is for a token that sees no active project.
+// ErrNoActiveProject is returned for a token that sees no active project.
 var ErrNoActiveProject = errors.New("the token can see no active project")
 
-// AllActive asks for the names of all active projects that the token can see. With an error it returns those that MK.IO
-// told before it failed; that there are none is an error too.
+// ActiveProjectNames returns the names of all active projects that the token can see. Those returned with an error are known
+// from the pages before it; no active project at all is an error too.
 func (c *Client) AllActive(ctx context.Context) ([]string, error) {
 	all, err := c.Projects(ctx)
 	active := ActiveProjects(all)
 	switch {
 	case err != nil:
-		return active, fmt.Errorf("MK.IO does not tell all its projects: %w", err)
+		return active, fmt.Errorf("list projects: %w", err)
 	case len(active) == 0:
 		return nil, ErrNoActiveProject
 	}
 	return active, nil
 }
 
-// Project asks for one project.
+// Project reads one project.
 func (c *Client) Project(ctx context.Context, class Class, name string) (Project, error) {
-	v, a, err := c.get(ctx, class, name, "/api/v1/projects/"+url.PathEscape(name), nil)
-	return projectOf(v, a.moment), err
+	v, a, err := c.getObject(ctx, class, name, "/api/v1/projects/"+url.PathEscape(name), nil)
+	return projectOf(v, a.asOf), err
 }
 
 func projectOf(v value, at Moment) Project {

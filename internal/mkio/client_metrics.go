@@ -18,21 +18,21 @@ func newClientMetrics() *clientMetrics {
 	m := &clientMetrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mkio_bridge_api_requests_total",
-			Help: "Requests to MK.IO's API by method and status; code is none where no answer came.",
+			Help: "Requests to MK.IO's API by method and status; code is none where no response came.",
 		}, []string{"method", "code", "class"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:                        "mkio_bridge_api_request_duration_seconds",
-			Help:                        "Time from a request to MK.IO's API to the end of its answer.",
+			Help:                        "Time from a request to MK.IO's API to the end of its response.",
 			Buckets:                     prometheus.ExponentialBuckets(0.01, 2.5, 10),
 			NativeHistogramBucketFactor: 1.1,
 		}),
 		grants: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mkio_bridge_api_budget_granted_total",
-			Help: "Requests that a project's budget granted; project is empty for those of none.",
+			Help: "Requests that a project's budget granted; project is empty for requests without a project.",
 		}, []string{"project"}),
 		waits: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:                        "mkio_bridge_api_budget_wait_seconds",
-			Help:                        "How long requests waited for the budget, by their class: urgent (in motion, or asked for), changes, sweeps.",
+			Help:                        "Time that requests waited for the budget, by class: urgent (in motion, rechecks), changes (delta sweeps), sweeps (full sweeps).",
 			Buckets:                     prometheus.ExponentialBuckets(0.01, 4, 9),
 			NativeHistogramBucketFactor: 1.1,
 		}, []string{"class"}),
@@ -43,14 +43,14 @@ func newClientMetrics() *clientMetrics {
 	return m
 }
 
-// granted counts a request that waited for its budget.
-func (m *clientMetrics) granted(r request, waited time.Duration) {
+// observeGrant counts a granted request and its wait for the budget.
+func (m *clientMetrics) observeGrant(r request, waited time.Duration) {
 	m.grants.WithLabelValues(r.project).Inc()
 	m.waits.WithLabelValues(r.class.String()).Observe(waited.Seconds())
 }
 
-// asked counts a request; status is 0 where no answer came.
-func (m *clientMetrics) asked(r request, status int, took time.Duration) {
+// observe counts a request; status is 0 if no response came.
+func (m *clientMetrics) observe(r request, status int, took time.Duration) {
 	m.seconds.Observe(took.Seconds())
 	code := "none"
 	if status != 0 {
@@ -73,21 +73,21 @@ func (c Class) String() string {
 // Collectors returns the client's metrics.
 func (c *Client) Collectors() []prometheus.Collector {
 	m := c.metrics
-	return []prometheus.Collector{m.requests, m.seconds, m.grants, m.waits, tokenEnd{c}, c.silence}
+	return []prometheus.Collector{m.requests, m.seconds, m.grants, m.waits, tokenExpiryCollector{c}, c.outage}
 }
 
-// tokenEnd tells when the token ends, where it says so.
-type tokenEnd struct{ client *Client }
+// A tokenExpiryCollector exports when the current token expires; without a value if the token does not say.
+type tokenExpiryCollector struct{ client *Client }
 
-var tokenEnds = prometheus.NewDesc("mkio_bridge_api_token_expiry_timestamp_seconds",
-	"When the API token ends, in seconds since 1970; absent for a token that does not say.", nil, nil)
+var tokenExpiryDesc = prometheus.NewDesc("mkio_bridge_api_token_expiry_timestamp_seconds",
+	"Unix time at which the API token expires; absent for a token without expiry.", nil, nil)
 
-// Describe makes it a collector.
-func (t tokenEnd) Describe(ch chan<- *prometheus.Desc) { ch <- tokenEnds }
+// Describe implements prometheus.Collector.
+func (t tokenExpiryCollector) Describe(ch chan<- *prometheus.Desc) { ch <- tokenExpiryDesc }
 
-// Collect reads the token as it is now.
-func (t tokenEnd) Collect(ch chan<- prometheus.Metric) {
+// Collect implements prometheus.Collector.
+func (t tokenExpiryCollector) Collect(ch chan<- prometheus.Metric) {
 	if end, ok := t.client.TokenEnd(); ok {
-		ch <- prometheus.MustNewConstMetric(tokenEnds, prometheus.GaugeValue, float64(end.Unix()))
+		ch <- prometheus.MustNewConstMetric(tokenExpiryDesc, prometheus.GaugeValue, float64(end.Unix()))
 	}
 }

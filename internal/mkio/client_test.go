@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// api is a MK.IO of one handler that is called without a network.
+// api is MK.IO's API as one handler that is called without a network.
 type api http.HandlerFunc
 
 func (a api) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -37,7 +37,7 @@ func newTestClient(t *testing.T, handler http.HandlerFunc) *Client {
 	return c
 }
 
-// walk returns the names of the resources on all pages of a list.
+// walk returns the names of the resources on all pages of a list; with an error those before it.
 func walk(t *testing.T, c *Client, kind lifecycle.Kind) ([]string, error) {
 	t.Helper()
 	l := Lists("aurora-vod", []lifecycle.Kind{kind})[0]
@@ -66,7 +66,7 @@ func assetPage(name, link string) string {
 	return fmt.Sprintf(`{"value": [{"name": %q}], "supplemental": {"pagination": {"start": 0, "end": 1}}%s}`, name, next)
 }
 
-func TestLinksFromPageToPage(t *testing.T) {
+func TestNextLinks(t *testing.T) {
 	const path = "/base/api/v1/projects/aurora-vod/media/assets"
 	tests := []struct{ name, link string }{
 		{"relative", "/api/v1/projects/aurora-vod/media/assets?%24skiptoken=1"},
@@ -90,7 +90,7 @@ func TestLinksFromPageToPage(t *testing.T) {
 		{"another host without a scheme", "//evil.test/x?$skiptoken=1"},
 		{"another host, in capitals", "HTTPS://MKIO.TEST" + path + "?$skiptoken=1"},
 		{"the default port", "https://mkio.test:443" + path + "?$skiptoken=1"},
-		{"a port that is none", "https://mkio.test:http" + path + "?$skiptoken=1"},
+		{"an invalid port", "https://mkio.test:http" + path + "?$skiptoken=1"},
 		{"a fragment", path + "?$skiptoken=1#next"},
 		{"without the offset", path + "?$top=1000"},
 		{"without a query", path},
@@ -100,7 +100,7 @@ func TestLinksFromPageToPage(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path != path || r.URL.Host != "mkio.test" || r.Header.Get("Authorization") != "Bearer "+testToken {
-					t.Errorf("%s was asked", r.URL)
+					t.Errorf("request to %s", r.URL)
 				}
 				if r.URL.Query().Get("$skiptoken") == "1" {
 					fmt.Fprint(w, assetPage("b", ""))
@@ -116,18 +116,18 @@ func TestLinksFromPageToPage(t *testing.T) {
 	}
 }
 
-func TestACircleOfLinksEndsTheWalk(t *testing.T) {
-	asked := 0
+func TestCircularNextLinksFail(t *testing.T) {
+	requests := 0
 	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
-		asked++
+		requests++
 		fmt.Fprint(w, assetPage("a", "?$skiptoken=1"))
 	})
-	if _, err := walk(t, c, lifecycle.Asset); err == nil || asked > 2 {
-		t.Errorf("%d requests, %v", asked, err)
+	if _, err := walk(t, c, lifecycle.Asset); err == nil || requests > 2 {
+		t.Errorf("%d requests, %v", requests, err)
 	}
 }
 
-func TestAListWithoutValuesIsNoEmptyList(t *testing.T) {
+func TestListWithoutValuesFails(t *testing.T) {
 	for _, body := range []string{`{}`, `{"value": null}`, `{"value": {}}`, `[]`, `<html>`, ``} {
 		c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
 		if names, err := walk(t, c, lifecycle.Asset); err == nil {
@@ -136,7 +136,7 @@ func TestAListWithoutValuesIsNoEmptyList(t *testing.T) {
 	}
 }
 
-func TestErrorsOfTheAPI(t *testing.T) {
+func TestAPIErrors(t *testing.T) {
 	tests := []struct {
 		file     string
 		status   int
@@ -151,11 +151,11 @@ func TestErrorsOfTheAPI(t *testing.T) {
 		{"errors/400.json", 400, true, "400", false},
 		{"gateway page", 404, false, "not JSON", false},
 		{"string error", 404, true, "gone", true},
-		{"status of another answer", 404, false, "404", false},
+		{"status of another response", 404, false, "404", false},
 	}
 	bodies := map[string]string{
 		"gateway page": "<html><b>404</b></html>", "string error": `{"error":"gone"}`,
-		"status of another answer": `{"error":{"code":"x"},"status":500}`,
+		"status of another response": `{"error":{"code":"x"},"status":500}`,
 	}
 	for _, tt := range tests {
 		t.Run(tt.file, func(t *testing.T) {
@@ -177,13 +177,13 @@ func TestErrorsOfTheAPI(t *testing.T) {
 				t.Errorf("not found %v, status %d", IsNotFound(err), StatusOf(err))
 			}
 			if !strings.Contains(err.Error(), "/api/v1/projects/p/media/assets/a%20b") {
-				t.Errorf("the error does not say what was asked for: %v", err)
+				t.Errorf("the error does not name the path: %v", err)
 			}
 		})
 	}
 }
 
-func TestWhatMaySucceedLaterIsTriedAgain(t *testing.T) {
+func TestTransientErrorsAreRetried(t *testing.T) {
 	tests := []struct {
 		name       string
 		fail       func(w http.ResponseWriter)
@@ -192,22 +192,22 @@ func TestWhatMaySucceedLaterIsTriedAgain(t *testing.T) {
 	}{
 		{"overloaded", func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }, 0, 3},
 		{"too many requests", func(w http.ResponseWriter) { w.WriteHeader(http.StatusTooManyRequests) }, 0, 3},
-		{"with a time", func(w http.ResponseWriter) {
+		{"with Retry-After in seconds", func(w http.ResponseWriter) {
 			w.Header().Set("Retry-After", "40")
 			w.WriteHeader(http.StatusTooManyRequests)
 		}, 80 * time.Second, 3},
-		{"with a date", func(w http.ResponseWriter) {
+		{"with Retry-After as a date", func(w http.ResponseWriter) {
 			w.Header().Set("Retry-After", time.Now().Add(40*time.Second).UTC().Format(http.TimeFormat))
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}, 78 * time.Second, 3},
-		{"for ever", func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }, 0, maxTries + 1},
+		{"permanently failing", func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }, 0, maxTries + 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				asked := 0
+				requests := 0
 				c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
-					if asked++; asked < tt.triesUntil {
+					if requests++; requests < tt.triesUntil {
 						tt.fail(w)
 						return
 					}
@@ -217,8 +217,8 @@ func TestWhatMaySucceedLaterIsTriedAgain(t *testing.T) {
 				began := time.Now()
 				state, _, err := c.State(t.Context(), Urgent, key)
 				if tt.triesUntil > maxTries {
-					if StatusOf(err) != 500 || asked != maxTries {
-						t.Errorf("%d tries, %v", asked, err)
+					if StatusOf(err) != 500 || requests != maxTries {
+						t.Errorf("%d tries, %v", requests, err)
 					}
 					return
 				}
@@ -230,13 +230,13 @@ func TestWhatMaySucceedLaterIsTriedAgain(t *testing.T) {
 	}
 }
 
-// Who gives up has heard all the same when to come again.
-func TestTheWaitOfTheLastTryIsHeeded(t *testing.T) {
+// After the last try fails with a Retry-After, the project's next request waits for it.
+func TestRetryAfterOfTheLastTryPausesTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var last time.Time
 		c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
 			if !last.IsZero() && time.Since(last) < time.Minute {
-				t.Errorf("asked again after %s", time.Since(last))
+				t.Errorf("retried after %s", time.Since(last))
 			}
 			last = time.Now()
 			w.Header().Set("Retry-After", "60")
@@ -252,16 +252,16 @@ func TestTheWaitOfTheLastTryIsHeeded(t *testing.T) {
 }
 
 // Redirects are not followed, whatever their kind and wherever they lead.
-func TestTheTokenGoesNowhereElse(t *testing.T) {
+func TestRedirectsAreNotFollowed(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		t.Errorf("another host was asked %s with %q", r.URL, r.Header.Get("Authorization"))
+		t.Errorf("request to another host: %s with %q", r.URL, r.Header.Get("Authorization"))
 	}))
 	defer elsewhere.Close()
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for _, location := range []string{elsewhere.URL, elsewhere.URL + "/api/v1/projects", "//" + elsewhere.Listener.Addr().String(), "/api/v1/projects/"} {
-			asked := 0
+			requests := 0
 			api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				asked++
+				requests++
 				w.Header().Set("Location", location)
 				w.Header().Set("Refresh", "0; url="+location)
 				w.WriteHeader(status)
@@ -271,15 +271,15 @@ func TestTheTokenGoesNowhereElse(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = c.Projects(t.Context())
-			api.Close() // waits for requests under way
-			if StatusOf(err) != status || asked != 1 || strings.Contains(fmt.Sprint(err), testToken) {
-				t.Errorf("%d to %s: asked %d times, error %v", status, location, asked, err)
+			api.Close() // waits for requests in flight
+			if StatusOf(err) != status || requests != 1 || strings.Contains(fmt.Sprint(err), testToken) {
+				t.Errorf("%d to %s: %d requests, error %v", status, location, requests, err)
 			}
 		}
 	}
 }
 
-// Every list of MK.IO's that is documented is read, and every row of it.
+// The fixtures of all documented lists are read, with every row.
 func TestRowsOfLists(t *testing.T) {
 	parents := map[string]lifecycle.Key{}
 	for file, kind := range map[string]lifecycle.Kind{"live-outputs": lifecycle.LiveEvent, "scheduled-operations": lifecycle.LiveAPIEvent} {
@@ -327,7 +327,7 @@ func TestRowsOfLists(t *testing.T) {
 				t.Errorf("the first row is %q, want %q", got, tt.want)
 			}
 			if first.Shows == l.Stateless() || o.Life == "" {
-				t.Errorf("shows %v, life %q", first.Shows, o.Life)
+				t.Errorf("has a state: %v, life %q", first.Shows, o.Life)
 			}
 			if first.AddRecord(&o); o.Resource == nil || strings.Contains(string(o.Resource), "@fixtures") {
 				t.Errorf("record %s, %v", o.Resource, err)

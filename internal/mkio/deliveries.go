@@ -20,30 +20,30 @@ const (
 	StatusSent     = "Sent"
 )
 
-// A PastDelivery is a row of a rule's delivery history. It has no id and no state: it tells what to ask for.
+// A HistoryRow is a row of a rule's delivery history. It has neither id nor state, only the resource to recheck.
 type PastDelivery struct {
 	Created time.Time // zero where it cannot be read
-	Source  string    // as the delivery gave it
+	Source  string    // as in the delivery
 	Status  string
 	Type    string
 
 	project string
 }
 
-// Key returns the resource that the delivery was of; false where the source names none that is known.
+// Key returns the resource of the delivery; false if its source names no known resource.
 func (d PastDelivery) Key() (lifecycle.Key, bool) {
-	key, err := Decoder{}.keyOf(&envelope{source: d.Source, typ: d.Type, project: d.project})
+	key, err := Decoder{}.keyOf(&envelope{source: d.Source, typeName: d.Type, project: d.project})
 	return key, err == nil
 }
 
-// A HistoryPage is a part of a rule's delivery history.
+// A HistoryPage is one page of a rule's delivery history.
 type HistoryPage struct {
 	Deliveries []PastDelivery
 	Start      int // offset of its first row
 	Moment     Moment
 }
 
-// History returns a walk through a rule's delivery history from an offset. Its order is not documented.
+// History returns the pages of a rule's delivery history from an offset. Their order is not documented.
 func (c *Client) History(project, rule string, offset int) *Pages {
 	query := url.Values{}
 	if offset > 0 {
@@ -52,14 +52,14 @@ func (c *Client) History(project, rule string, offset int) *Pages {
 	return c.pages(project, rulePath(project, rule)+"/events", query)
 }
 
-// NextDeliveries asks for the next page of a delivery history.
+// NextDeliveries reads the next page of a delivery history.
 func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, error) {
 	start := 0
 	if offset, err := strconv.Atoi(p.query.Get("$skiptoken")); err == nil {
 		start = offset
 	}
 	rows, a, err := p.next(ctx, class)
-	page := HistoryPage{Start: start, Moment: a.moment}
+	page := HistoryPage{Start: start, Moment: a.asOf}
 	for v := range rows.elements() {
 		if d, ok := pastDelivery(p.project, v); ok {
 			page.Deliveries = append(page.Deliveries, d)
@@ -68,7 +68,7 @@ func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, e
 	return page, err
 }
 
-// Deliveries reads a rule's whole delivery history, the oldest first. What was read before an error comes along with it.
+// Deliveries reads a rule's whole delivery history, oldest first. Rows read before an error are returned with it.
 func (c *Client) Deliveries(ctx context.Context, project, rule string) ([]PastDelivery, error) {
 	var all []PastDelivery
 	var failed error
@@ -76,14 +76,14 @@ func (c *Client) Deliveries(ctx context.Context, project, rule string) ([]PastDe
 		page, err := pages.NextDeliveries(ctx, Urgent)
 		all = append(all, page.Deliveries...)
 		if err != nil {
-			failed = fmt.Errorf("the delivery history of rule %s in project %s: %w", printable.Name(rule), printable.Name(project), err)
+			failed = fmt.Errorf("read the delivery history of rule %s in project %s: %w", printable.Name(rule), printable.Name(project), err)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b PastDelivery) int { return a.Created.Compare(b.Created) })
 	return all, failed
 }
 
-// pastDelivery reads a row, which is of use where it tells its resource.
+// pastDelivery reads a row; false if it has no source.
 func pastDelivery(project string, v value) (PastDelivery, bool) {
 	o := v.object()
 	d := PastDelivery{project: project}

@@ -1,47 +1,51 @@
-// Package mkio speaks MK.IO's tongue: it turns what MK.IO sends into observations of the lifecycle,
-// and takes out of it what must not leave.
+// Package mkio is the bridge's client of MK.IO: it decodes webhook deliveries and API responses into observations of the
+// lifecycle (lifecycle.Observation), and redacts the secrets in them.
 //
-// # A delivery
+// # Deliveries (webhook.go, envelope.go)
 //
-// MK.IO tells a change of state as a CloudEvent in JSON: data.state is the state that was reached and
-// data.resource the record, as a GET of the source would give it. [SplitBatch] takes an HTTP body
-// apart and [Decoder.Read] reads one delivery of it; [Decoder.Decode] does both for a body of one. A body is checked
-// once, and from then on is a value that is known to be JSON (value.go).
+// MK.IO reports a change of state as a CloudEvent in JSON: data.state is the new state, and data.resource is the record as a
+// GET of the source would return it. [SplitBatch] splits an HTTP body into deliveries and [Decoder.Read] reads one of them;
+// [Decoder.Decode] does both for a body of one. A body is validated once and is a value from then on: bytes that are known
+// to be valid JSON (value.go, strict.go).
 //
-// Required is what makes a delivery a CloudEvent of MK.IO (version, type, data) and what identifies the resource and its
-// state: without it the body is [lifecycle.ReasonMalformed]. All else is evidence. Where it cannot be read (a time
-// that is none, another type, a text too long to be kept) it is as good as missing, for a change of state must not be lost
-// for a hint: the time of the event is then that of the observation, and a delivery without an id has the digest of its
-// body for one. So it is with records and with rows of the delivery history. A delivery of something this package has no name for, or of a project
-// that is not configured, is [lifecycle.ReasonUnrecognised]. Both come as a [Rejection]. Types and
-// states that nobody documented are news like any other: of the type only its first words count.
-// What is plainly a time is read however it is written; without a zone it is UTC. Attributes are found by their exact name, and of two with one name the last counts.
+// Required are the attributes that make a delivery a CloudEvent of MK.IO (version, type, data) and those that identify the
+// resource and its state. Without them the body is [lifecycle.ReasonMalformed]. Everything else is evidence: where it cannot
+// be read (an invalid time, another JSON type, a text over the limit), it is treated as missing, because a change of state
+// must not be lost for a hint. The time of the event is then that of the observation, and a delivery without an id gets the
+// digest of its body as its id. The same holds for records and for rows of the delivery history. A delivery of an unknown
+// kind of resource, or of a project that is not configured, is [lifecycle.ReasonUnrecognised]. Both errors are a
+// [Rejection]. Undocumented types and states are accepted: of the type only the prefix counts. A time is read in any common
+// spelling; without a zone it is UTC (time.go). Attribute names are case-sensitive, and of duplicate names the last counts.
 //
-// # Who is meant
+// # Resource paths (source.go, location.go)
 //
-// The source names the resource: relative or absolute, of any host (nothing is ever fetched from it),
-// with or without its media or live segment, in today's form or the legacy one. One table, places,
-// says where each kind lives; it is read forwards to parse a source and backwards to write the
-// canonical path ([Path]). A ChannelInstance delivery may name none of the known kinds. It is then of
-// kind channel-instance, whose path is a name and not an address.
+// The source names the resource: relative or absolute, of any host (it is never fetched), with or without the media or live
+// segment, in today's form or the legacy one. One table, locations, has the path of each kind; it is used to parse a source
+// and to build the canonical path ([Path]). A ChannelInstance delivery may name none of the known kinds. It is then of kind
+// channel-instance, whose path is a name and not an address.
 //
-// # What the record adds
+// # Records (record.go, row.go)
 //
-// The delivery tells the transition, the record may be of a later moment. So the record's
-// modification time and provisioning state count only where it shows the very state that was told;
-// what does not change within a life (its id, its creation) always counts. A streaming locator's
-// startTime and endTime are the window of playback and never read.
+// The delivery reports the transition; its record may be newer. So the record's modification time and provisioning state
+// count only if the record shows the state that the delivery reports. What does not change within a life (its id, its
+// creation) always counts. A streaming locator's startTime and endTime are its playback window and are not used.
 //
-// # When an answer was taken
+// # The API client (client.go, list.go, pages.go, rules.go, deliveries.go)
 //
-// Caches and replicas are between the bridge and MK.IO. [Moment] says when MK.IO took an answer, by its Date and Age and by
-// MK.IO's clock (clock.go), and whether it is a stored copy. Errors have one as well: a cache keeps a 404 like any other answer.
+// A [Client] sends requests within a project's [Budget] (budget.go) and retries transient failures. [Pages] walks a list
+// page by page. Rules are MK.IO's webhook rules, deliveries their delivery history. outage.go logs and measures how long
+// MK.IO has not responded; transport.go replaces connections that have gone dead.
 //
-// # Secrets
+// # The time of a response (clock.go)
 //
-// Records carry ingest tokens, passphrases, keys, signed URLs and people's addresses. Whatever is taken
-// from a record, but for correlation data ([CorrelationPolicy]), goes through the same rules: by the name of a
-// member its whole value is hidden, in all other text what follows a host, a question mark or a secret's name, and every e-mail
-// address. The rules err on the side of hiding. Redacting twice is redacting once, and a delivery that
-// went through [RedactDelivery] still decodes to the same observation.
+// Caches and replicas stand between the bridge and MK.IO. [AsOf] is the time at which a response was current, by its Date and
+// Age and by MK.IO's clock, and says whether it is a stored copy. Errors have one as well, because caches store a 404 too.
+//
+// # Secrets (redact.go, secret.go, secret_name.go)
+//
+// Records carry ingest tokens, passphrases, keys, signed URLs and e-mail addresses. Everything that is taken from a record,
+// except correlation data ([CorrelationPolicy]), is redacted by the same rules: the whole value of a member whose name is
+// that of a secret, and in all other text the part after a host, a question mark or a secret's name, and every e-mail
+// address. In doubt the rules redact. Redacting is idempotent, and a redacted delivery ([RedactDelivery]) still decodes to
+// the same observation.
 package mkio

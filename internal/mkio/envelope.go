@@ -7,36 +7,36 @@ import (
 	"time"
 )
 
-// maxText is the longest string, in bytes, that is taken from a delivery as an id, a state or a name.
+// maxText is the longest id, state or name, in bytes, that is taken from a delivery.
 const maxText = 1024
 
-// An envelope is a delivery as MK.IO wrapped it: the right shape, the meaning not yet looked at.
+// An envelope holds the attributes of a delivery of the right shape; their meaning is not checked yet.
 type envelope struct {
-	id, typ, source string
-	time            time.Time // zero where there is none that can be read
-	project         string    // as data claims; "" where it does not
-	state           *string   // nil likewise
-	previous        *string   // nil likewise
-	record          record
-	whole           value // the record as it came
+	id, typeName, source string
+	time                 time.Time // zero: missing or unreadable
+	project              string    // data.projectName; "": missing
+	state                *string   // nil: missing or unreadable
+	previous             *string   // nil: missing or unreadable
+	record               record
+	rawRecord            value // the record's JSON
 }
 
-// parts are the values of which an envelope is made, as they stand in the delivery; nil where they are missing. Of two
-// with one name the last counts.
-type parts struct {
+// A rawEnvelope has the JSON values of a delivery's attributes; nil where they are missing. Of duplicate names the last
+// counts.
+type rawEnvelope struct {
 	version, id, typ, source, time value
-	data                           dataParts
+	data                           rawData
 }
 
-type dataParts struct {
-	found                    bool // it is there, and an object
+type rawData struct {
+	found                    bool // data is an object
 	project, state, previous value
-	whole                    value
+	rawRecord                value
 	record                   record
 }
 
-// partsOf takes a delivery apart that is an object.
-func partsOf(item value) (p parts) {
+// splitEnvelope reads the attributes of a delivery, which is an object.
+func splitEnvelope(item value) (p rawEnvelope) {
 	c := cursor{in: item}
 	for c.enter(); c.more(); {
 		switch string(c.name().unquoted()) {
@@ -59,9 +59,9 @@ func partsOf(item value) (p parts) {
 	return p
 }
 
-// data passes over the next value and takes it apart, if it is an object.
-func (c *cursor) data() (d dataParts) {
-	if c.here() != '{' {
+// data consumes the next value and reads its members, if it is an object.
+func (c *cursor) data() (d rawData) {
+	if c.peek() != '{' {
 		c.token()
 		return d
 	}
@@ -77,7 +77,7 @@ func (c *cursor) data() (d dataParts) {
 		case "resource":
 			from := c.at
 			d.record = c.record()
-			d.whole = c.in[from:c.at]
+			d.rawRecord = c.in[from:c.at]
 		default:
 			c.token()
 		}
@@ -85,31 +85,31 @@ func (c *cursor) data() (d dataParts) {
 	return d
 }
 
-// readEnvelope reads the attributes; every error is malformed. Required is what makes the delivery a CloudEvent of MK.IO
-// and names its resource. All else is evidence at the most: where it cannot be read it is as good as missing.
+// readEnvelope reads the attributes; its errors are rejections as malformed. Required are the attributes that make the
+// delivery a CloudEvent of MK.IO and name its resource. Everything else is evidence: unreadable is the same as missing.
 func readEnvelope(item value) (envelope, error) {
 	if !item.isObject() {
 		return envelope{}, malformed("the delivery is not a JSON object")
 	}
-	given := partsOf(item)
-	if !given.data.found {
+	raw := splitEnvelope(item)
+	if !raw.data.found {
 		return envelope{}, malformed(`"data" is missing or not an object`)
 	}
 	r := required{}
-	version := r.bounded(given.version, "specversion")
+	version := r.bounded(raw.version, "specversion")
 	e := envelope{
-		id:       deliveryID(given.id, item),
-		typ:      r.bounded(given.typ, "type"),
-		source:   r.text(given.source, "source"), // it may be long: it carries several names
-		state:    optional(given.data.state),
-		previous: optional(given.data.previous),
-		record:   given.data.record,
-		whole:    given.data.whole,
+		id:        deliveryID(raw.id, item),
+		typeName:  r.bounded(raw.typ, "type"),
+		source:    r.text(raw.source, "source"), // unbounded: it contains several names
+		state:     optional(raw.data.state),
+		previous:  optional(raw.data.previous),
+		record:    raw.data.record,
+		rawRecord: raw.data.rawRecord,
 	}
-	if project := optional(given.data.project); project != nil {
+	if project := optional(raw.data.project); project != nil {
 		e.project = *project
 	}
-	if at, ok := given.time.text(); ok {
+	if at, ok := raw.time.text(); ok {
 		e.time, _ = parseTime(at)
 	}
 	if version != "1.0" && !strings.HasPrefix(version, "1.0.") {
@@ -118,16 +118,16 @@ func readEnvelope(item value) (envelope, error) {
 	return e, r.err
 }
 
-// deliveryID is the id of a delivery. Where it has none that can be read, the digest of the whole stands in: a delivery
-// that is sent again is the same then, too.
-func deliveryID(given, item value) string {
-	if id := optional(given); id != nil && *id != "" {
+// deliveryID returns a delivery's id. Without a readable id it is the digest of the whole delivery, which is the same when
+// the delivery is sent again.
+func deliveryID(idValue, item value) string {
+	if id := optional(idValue); id != nil && *id != "" {
 		return *id
 	}
 	return fmt.Sprintf("sha256:%x", sha256.Sum256(item))
 }
 
-// optional reads a string that is kept, and therefore bounded; nil where there is none that can be kept.
+// optional reads a string of at most maxText bytes; nil for anything else.
 func optional(v value) *string {
 	text, ok := v.text()
 	if !ok || len(text) > maxText {
@@ -136,7 +136,7 @@ func optional(v value) *string {
 	return &text
 }
 
-// required reads the strings that must be there, and remembers the first that is wrong.
+// required reads the required strings and holds the first error.
 type required struct{ err error }
 
 func (r *required) fail(err error) {
@@ -148,7 +148,7 @@ func (r *required) fail(err error) {
 func (r *required) text(v value, name string) string {
 	text, ok := v.text()
 	switch {
-	case !ok && !v.null():
+	case !ok && !v.isNull():
 		r.fail(malformed("%q is not a string", name))
 	case text == "":
 		r.fail(malformed("%q is missing or empty", name))

@@ -10,44 +10,44 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A List is one list of MK.IO's API.
+// A List is one list endpoint of MK.IO's API.
 type List struct {
-	Project string
-	Kinds   []lifecycle.Kind // whose resources its rows are
-	Parent  lifecycle.Key    // of live outputs and scheduled operations; zero for lists of a whole project
-	source  source
+	Project  string
+	Kinds    []lifecycle.Kind // of the rows that are read
+	Parent   lifecycle.Key    // of live outputs and scheduled operations; zero for project-wide lists
+	endpoint listEndpoint
 }
 
-// A source says what a list can be asked for.
-type source struct {
-	kinds   []lifecycle.Kind
-	path    string // below the project, for those of a whole project
-	changed string // the field that tells the time of the last change
-	state   string // the field that tells the state; "": it cannot be asked for
+// A listEndpoint describes a list endpoint and its filters.
+type listEndpoint struct {
+	kinds        []lifecycle.Kind
+	path         string // below the project, of project-wide lists
+	changedField string // filter field of the modification time
+	stateField   string // filter field of the state; "": no such filter
 }
 
-// sources says which list shows each kind at the least cost.
-var sources = []source{
-	{kinds: []lifecycle.Kind{lifecycle.Job}, path: "media/jobs", changed: "properties/lastModified", state: "properties/state"},
-	{kinds: liveKinds, path: "live/search", changed: "updated", state: "status/state"},
-	{kinds: []lifecycle.Kind{lifecycle.LiveEvent}, path: "media/liveEvents", changed: "properties/lastModified", state: "properties/resourceState"},
-	{kinds: []lifecycle.Kind{lifecycle.StreamingEndpoint}, path: "media/streamingEndpoints", changed: "properties/lastModified", state: "properties/resourceState"},
-	{kinds: []lifecycle.Kind{lifecycle.StreamingLocator}, path: "media/streamingLocators", changed: "updated"},
-	{kinds: []lifecycle.Kind{lifecycle.Asset}, path: "media/assets", changed: "properties/lastModified"},
-	{kinds: []lifecycle.Kind{lifecycle.ContentKeyPolicy}, path: "media/contentKeyPolicies", changed: "properties/lastModified"},
-	{kinds: []lifecycle.Kind{lifecycle.Source}, path: "media/sources", changed: "updated", state: "status/state"},
-	{kinds: []lifecycle.Kind{lifecycle.Content}, path: "media/content", changed: "updated"},
-	{kinds: []lifecycle.Kind{lifecycle.Destination}, path: "media/destinations", changed: "updated"},
+// listEndpoints has the cheapest list of each kind.
+var listEndpoints = []listEndpoint{
+	{kinds: []lifecycle.Kind{lifecycle.Job}, path: "media/jobs", changedField: "properties/lastModified", stateField: "properties/state"},
+	{kinds: liveKinds, path: "live/search", changedField: "updated", stateField: "status/state"},
+	{kinds: []lifecycle.Kind{lifecycle.LiveEvent}, path: "media/liveEvents", changedField: "properties/lastModified", stateField: "properties/resourceState"},
+	{kinds: []lifecycle.Kind{lifecycle.StreamingEndpoint}, path: "media/streamingEndpoints", changedField: "properties/lastModified", stateField: "properties/resourceState"},
+	{kinds: []lifecycle.Kind{lifecycle.StreamingLocator}, path: "media/streamingLocators", changedField: "updated"},
+	{kinds: []lifecycle.Kind{lifecycle.Asset}, path: "media/assets", changedField: "properties/lastModified"},
+	{kinds: []lifecycle.Kind{lifecycle.ContentKeyPolicy}, path: "media/contentKeyPolicies", changedField: "properties/lastModified"},
+	{kinds: []lifecycle.Kind{lifecycle.Source}, path: "media/sources", changedField: "updated", stateField: "status/state"},
+	{kinds: []lifecycle.Kind{lifecycle.Content}, path: "media/content", changedField: "updated"},
+	{kinds: []lifecycle.Kind{lifecycle.Destination}, path: "media/destinations", changedField: "updated"},
 	{kinds: []lifecycle.Kind{lifecycle.LiveOutput}},
 	{kinds: []lifecycle.Kind{lifecycle.ScheduledOperation}},
 }
 
-// liveKinds are the kinds of the Live API, which one search shows together.
+// liveKinds are the kinds of the Live API, which one search lists together.
 var liveKinds = []lifecycle.Kind{
 	lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent,
 }
 
-// parents says which kinds of resources others lie below.
+// parents has the kinds of the parents of each child kind.
 var parents = []struct {
 	child lifecycle.Kind
 	kinds []lifecycle.Kind
@@ -56,7 +56,7 @@ var parents = []struct {
 	{lifecycle.ScheduledOperation, liveKinds},
 }
 
-// ParentKinds are the kinds that a kind lies below; none for a kind of a whole project.
+// ParentKinds returns the kinds of parents of a kind; none for a kind directly below a project.
 func ParentKinds(child lifecycle.Kind) []lifecycle.Kind { return slices.Clone(parentKinds(child)) }
 
 func parentKinds(child lifecycle.Kind) []lifecycle.Kind {
@@ -68,7 +68,7 @@ func parentKinds(child lifecycle.Kind) []lifecycle.Kind {
 	return nil
 }
 
-// ChildKinds are the kinds that lie below resources of the given ones.
+// ChildKinds returns the kinds of children of the given kinds.
 func ChildKinds(of []lifecycle.Kind) []lifecycle.Kind {
 	var found []lifecycle.Kind
 	for _, p := range parents {
@@ -79,38 +79,37 @@ func ChildKinds(of []lifecycle.Kind) []lifecycle.Kind {
 	return found
 }
 
-// Lists returns the lists that show the resources of the given kinds across a whole project. Live outputs and
-// scheduled operations have none: see [ListBelow].
+// Lists returns the project-wide lists of the given kinds. Live outputs and scheduled operations have none: see [ListBelow].
 func Lists(project string, kinds []lifecycle.Kind) []List {
 	var found []List
-	for _, s := range sources {
+	for _, s := range listEndpoints {
 		wanted := slices.DeleteFunc(slices.Clone(s.kinds), func(k lifecycle.Kind) bool { return !slices.Contains(kinds, k) })
 		if s.path != "" && len(wanted) > 0 {
-			found = append(found, List{Project: project, Kinds: wanted, source: s})
+			found = append(found, List{Project: project, Kinds: wanted, endpoint: s})
 		}
 	}
 	return found
 }
 
-// ListBelow returns the list of what lies below a parent: the live outputs of a live event, or the scheduled
+// ListBelow returns the list of a parent's children: the live outputs of a live event, or the scheduled
 // operations of a resource of the Live API.
 func ListBelow(parent lifecycle.Key) (List, bool) {
 	children := ChildKinds([]lifecycle.Kind{parent.Kind})
 	if len(children) == 0 {
 		return List{}, false
 	}
-	i := slices.IndexFunc(sources, func(s source) bool { return s.kinds[0] == children[0] })
-	return List{Project: parent.Project, Kinds: sources[i].kinds, Parent: parent, source: sources[i]}, true
+	i := slices.IndexFunc(listEndpoints, func(s listEndpoint) bool { return s.kinds[0] == children[0] })
+	return List{Project: parent.Project, Kinds: listEndpoints[i].kinds, Parent: parent, endpoint: listEndpoints[i]}, true
 }
 
-// ParentOf returns the resource that another lies below; false for one that lies below none.
+// ParentOf returns the parent of a resource; false for one directly below a project.
 func ParentOf(key lifecycle.Key) (lifecycle.Key, bool) {
 	kinds := parentKinds(key.Kind)
 	if len(kinds) == 0 {
 		return lifecycle.Key{}, false
 	}
 	kind, names := kinds[0], key.Names()
-	if len(kinds) > 1 { // the first name tells which
+	if len(kinds) > 1 { // the first name is the parent's kind
 		kind, names = lifecycle.Kind(names[0]), names[1:]
 	}
 	parent, err := lifecycle.NewKey(kind, key.Project, names[0])
@@ -119,27 +118,27 @@ func ParentOf(key lifecycle.Key) (lifecycle.Key, bool) {
 
 // String names a list for logs and metrics.
 func (l List) String() string {
-	if l.source.path != "" {
-		return l.source.path
+	if l.endpoint.path != "" {
+		return l.endpoint.path
 	}
 	return string(l.Kinds[0])
 }
 
-// ByState says whether the list can be asked for resources in one state.
-func (l List) ByState() bool { return l.source.state != "" }
+// FiltersByState reports whether the list can be filtered by state.
+func (l List) ByState() bool { return l.endpoint.stateField != "" }
 
-// ByChange says whether the list can be asked for what changed since a moment.
-func (l List) ByChange() bool { return l.source.changed != "" }
+// FiltersByChange reports whether the list can be filtered by modification time.
+func (l List) ByChange() bool { return l.endpoint.changedField != "" }
 
-// Stateless says whether the list's rows do not show the state: [Client.State] does.
+// Stateless reports whether the list's rows lack the state: [Client.State] reads it.
 func (l List) Stateless() bool {
-	p, ok := placeOf(lifecycle.Key{Kind: l.Kinds[0]})
-	return ok && p.state == field{}
+	p, ok := locationOf(lifecycle.Key{Kind: l.Kinds[0]})
+	return ok && p.state == memberPath{}
 }
 
 func (l List) path() (string, bool) {
-	if l.source.path != "" {
-		return "/api/v1/projects/" + url.PathEscape(l.Project) + "/" + l.source.path, true
+	if l.endpoint.path != "" {
+		return "/api/v1/projects/" + url.PathEscape(l.Project) + "/" + l.endpoint.path, true
 	}
 	above, _, ok := Path(l.Parent)
 	if l.Kinds[0] == lifecycle.LiveOutput {
@@ -148,46 +147,46 @@ func (l List) path() (string, bool) {
 	return above + "/scheduledOperations", ok
 }
 
-// A Filter narrows a list. The zero Filter asks for everything.
+// A Filter narrows a list. The zero Filter selects all rows.
 type Filter struct {
-	Since time.Time // changed then or later
-	State string    // in this state
+	Since time.Time // modified at or after
+	State string    // "": any
 }
 
-// PageSize is how many rows are asked for at once.
+// PageSize is how many rows one request asks for.
 const PageSize = 1000
 
-// Pages returns a walk through a list. Rows are asked for in the order of their change, so that one that
-// changes meanwhile moves behind those still to come instead of before them.
+// Pages returns the pages of a list, ordered by modification time, so that a row that changes meanwhile moves to a later page
+// and is not skipped.
 func (c *Client) Pages(l List, f Filter) (*Pages, bool) {
 	path, ok := l.path()
 	query := url.Values{"$top": {strconv.Itoa(PageSize)}}
-	if l.source.changed != "" {
-		query.Set("$orderby", l.source.changed+" asc")
+	if l.endpoint.changedField != "" {
+		query.Set("$orderby", l.endpoint.changedField+" asc")
 	}
 	if !f.Since.IsZero() {
-		query.Set("$filter", l.source.changed+" ge "+f.Since.UTC().Format("2006-01-02T15:04:05Z"))
+		query.Set("$filter", l.endpoint.changedField+" ge "+f.Since.UTC().Format("2006-01-02T15:04:05Z"))
 	}
 	if f.State != "" {
-		query.Set("$filter", l.source.state+" eq '"+f.State+"'")
+		query.Set("$filter", l.endpoint.stateField+" eq '"+f.State+"'")
 	}
 	return c.pages(l.Project, path, query), ok
 }
 
-// A Page is a part of a list.
+// A Page is one page of a list.
 type Page struct {
 	Rows       []Row
-	Unreadable int // rows that tell no resource
+	Unreadable int // rows that identify no resource
 	Moment     Moment
 }
 
-// Next asks for the next page of a list.
+// Next reads the next page of a list.
 func (p *Pages) Next(ctx context.Context, class Class, l List) (Page, error) {
 	rows, a, err := p.next(ctx, class)
-	page := Page{Moment: a.moment, Rows: make([]Row, 0, p.rows)}
+	page := Page{Moment: a.asOf, Rows: make([]Row, 0, p.lastRows)}
 	reader := rowReader{policies: p.client.policies}
 	for v := range rows.elements() {
-		row, ok := reader.listed(l, v)
+		row, ok := reader.listRow(l, v)
 		switch {
 		case !ok:
 			page.Unreadable++
@@ -195,6 +194,6 @@ func (p *Pages) Next(ctx context.Context, class Class, l List) (Page, error) {
 			page.Rows = append(page.Rows, row)
 		}
 	}
-	p.rows = len(page.Rows)
+	p.lastRows = len(page.Rows)
 	return page, err
 }

@@ -11,50 +11,50 @@ import (
 	"strings"
 )
 
-// Pages walks a list page by page. A page that was read is good whatever is wrong with what follows it: where nothing
-// leads from it to the next, the walk goes on and fails there.
+// Pages iterates over a list page by page. A page that was read is valid whatever is wrong after it: if its link to the next
+// page cannot be followed, the next call fails.
 type Pages struct {
-	client  *Client
-	project string
-	path    string
-	query   url.Values // of the next request
-	asked   []string   // the requests so far, so that links in a circle end
-	more    bool
-	lost    error // another page is announced, and nothing says how to ask for it
-	rows    int   // of the last page: the next is likely to have as many
+	client    *Client
+	project   string
+	path      string
+	query     url.Values // of the next request
+	requested []string   // queries so far, to detect circular links
+	more      bool
+	nextErr   error // the announced next page has neither a readable link nor an offset
+	lastRows  int   // of the last page, as capacity for the next
 }
 
-// maxPages bounds a walk.
+// maxPages limits the requests for one list.
 const maxPages = 10_000
 
 func (c *Client) pages(project, path string, query url.Values) *Pages {
 	return &Pages{client: c, project: project, path: path, query: query, more: true}
 }
 
-// More says whether there is another page. A list has been walked to its end when this is false and
-// no page failed.
+// More reports whether there is another page. A list is complete when More is false and no page failed.
 func (p *Pages) More() bool { return p.more }
 
-// next asks for the next page and returns the array of its rows. A walk that failed has ended.
-func (p *Pages) next(ctx context.Context, class Class) (rows value, a answer, err error) {
-	if p.lost != nil {
+// next requests the next page and returns the JSON array of its rows. After an error More is false, unless the request
+// failed.
+func (p *Pages) next(ctx context.Context, class Class) (rows value, a response, err error) {
+	if p.nextErr != nil {
 		p.more = false
-		return nil, a, p.lost
+		return nil, a, p.nextErr
 	}
-	if p.visited(p.query) || len(p.asked) == maxPages {
+	if p.visited(p.query) || len(p.requested) == maxPages {
 		p.more = false
-		return nil, a, fmt.Errorf("GET %s: the links from page to page do not end", p.path)
+		return nil, a, fmt.Errorf("GET %s: next links are circular or too many", p.path)
 	}
-	v, a, err := p.client.get(ctx, class, p.project, p.path, p.query)
+	v, a, err := p.client.getObject(ctx, class, p.project, p.path, p.query)
 	if err != nil {
 		return nil, a, err
 	}
-	p.asked = append(p.asked, p.query.Encode())
+	p.requested = append(p.requested, p.query.Encode())
 	o := v.object()
 	if rows = o.at("value"); !rows.isArray() {
-		return nil, a, fmt.Errorf("GET %s: the answer has no list of values", p.path)
+		return nil, a, fmt.Errorf("GET %s: the response has no array \"value\"", p.path)
 	}
-	p.turn(o, empty(rows))
+	p.advance(o, empty(rows))
 	return rows, a, nil
 }
 
@@ -65,35 +65,35 @@ func empty(rows value) bool {
 	return true
 }
 
-func (p *Pages) visited(query url.Values) bool { return slices.Contains(p.asked, query.Encode()) }
+func (p *Pages) visited(query url.Values) bool { return slices.Contains(p.requested, query.Encode()) }
 
-// turn looks for the page that follows one: by its link, else, where the link cannot be read or leads back, by the
-// offset at which the page ended. An empty page is the end, whatever it links to.
-func (p *Pages) turn(page object, empty bool) {
+// advance sets the query of the next page: from the page's link or, if the link is unreadable or circular, from the offset at
+// which the page ended. An empty page ends the list, whatever it links to.
+func (p *Pages) advance(page object, empty bool) {
 	link := page.at("@odata.nextLink")
 	text, readable := link.text()
-	if p.more = !empty && !link.null() && (!readable || text != ""); !p.more {
+	if p.more = !empty && !link.isNull() && (!readable || text != ""); !p.more {
 		return
 	}
-	query, ok := p.linked(text)
+	query, ok := p.linkQuery(text)
 	if !ok || p.visited(query) {
-		if offset, ok := p.offset(page.at("supplemental").object().at("pagination").object()); ok {
+		if offset, ok := p.offsetQuery(page.at("supplemental").object().at("pagination").object()); ok {
 			p.query = offset
 			return
 		}
 	}
 	if !ok {
-		p.lost = fmt.Errorf("GET %s: there is another page, and neither its link nor its offset can be read", p.path)
+		p.nextErr = fmt.Errorf("GET %s: neither link nor offset of the next page can be read", p.path)
 		return
 	}
 	p.query = query
 }
 
-// linked is the query that a link has, which is all that is used of it: what follows a page is of the same list at the
-// same address, and the token goes nowhere else, whatever scheme, host or path the link has. It is false for a link
-// without a query that can be read.
-func (p *Pages) linked(link string) (url.Values, bool) {
-	if !strings.Contains(link, "?") { // it came encoded as a whole
+// linkQuery returns the query of a link. Only the query is used: the next page is of the same list at the same address, and
+// the token goes to no other host, whatever scheme, host or path the link has. ok is false for a link without a readable
+// query.
+func (p *Pages) linkQuery(link string) (url.Values, bool) {
+	if !strings.Contains(link, "?") { // the whole link is percent-encoded
 		if decoded, err := url.QueryUnescape(link); err == nil {
 			link = decoded
 		}
@@ -104,7 +104,7 @@ func (p *Pages) linked(link string) (url.Values, bool) {
 	if err != nil || len(query) == 0 {
 		return nil, false
 	}
-	for name, values := range p.query { // a link may have the offset alone
+	for name, values := range p.query { // a link may have only the offset
 		if !query.Has(name) {
 			query[name] = values
 		}
@@ -112,8 +112,8 @@ func (p *Pages) linked(link string) (url.Values, bool) {
 	return query, true
 }
 
-// offset is the query of the page that begins where another ended.
-func (p *Pages) offset(pagination object) (url.Values, bool) {
+// offsetQuery returns the query of the page that begins where another ended.
+func (p *Pages) offsetQuery(pagination object) (url.Values, bool) {
 	var end int
 	if json.Unmarshal(pagination.at("end"), &end) != nil || end <= 0 {
 		return nil, false

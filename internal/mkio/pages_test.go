@@ -9,8 +9,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A page is read whatever is wrong with its link; the walk fails behind it, and does not go on for ever.
-func TestAPageWithAnUnusableLinkIsRead(t *testing.T) {
+// A page with an unusable next link is returned, and the next call fails.
+func TestPageWithUnusableLinkIsReturned(t *testing.T) {
 	for _, next := range []string{`"%zz"`, `"no query"`, `17`, `{}`, `true`} {
 		c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"value": [{"name": "a"}, {"name": "b"}], "@odata.nextLink": %s}`, next)
@@ -22,8 +22,8 @@ func TestAPageWithAnUnusableLinkIsRead(t *testing.T) {
 	}
 }
 
-// A link that is no text announces a page all the same, and the offset leads there.
-func TestALinkOfAnotherTypeIsReplacedByTheOffset(t *testing.T) {
+// A next link that is not a string announces a page too; its offset leads there.
+func TestUnreadableLinkFallsBackToTheOffset(t *testing.T) {
 	for _, next := range []string{`17`, `{}`, `["?$skiptoken=1"]`} {
 		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Query().Get("$skiptoken") == "1" {
@@ -38,25 +38,25 @@ func TestALinkOfAnotherTypeIsReplacedByTheOffset(t *testing.T) {
 	}
 }
 
-// An exactly full last page may link to an empty one, and that one to anything.
-func TestAnEmptyPageIsTheEnd(t *testing.T) {
+// A full last page may link to an empty one, whatever that links to.
+func TestEmptyPageEndsTheList(t *testing.T) {
 	for _, next := range []string{``, `, "@odata.nextLink": "?$skiptoken=2"`, `, "@odata.nextLink": "%zz"`, `, "@odata.nextLink": 1`} {
-		asked := 0
+		requests := 0
 		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
-			if asked++; r.URL.Query().Get("$skiptoken") == "" {
+			if requests++; r.URL.Query().Get("$skiptoken") == "" {
 				fmt.Fprint(w, assetPage("a", "?$skiptoken=1"))
 				return
 			}
 			fmt.Fprintf(w, `{"value": []%s}`, next)
 		})
-		if names, err := walk(t, c, lifecycle.Asset); err != nil || asked != 2 || strings.Join(names, "") != "a" {
-			t.Errorf("%s: %d requests, names %q, error %v", next, asked, names, err)
+		if names, err := walk(t, c, lifecycle.Asset); err != nil || requests != 2 || strings.Join(names, "") != "a" {
+			t.Errorf("%s: %d requests, names %q, error %v", next, requests, names, err)
 		}
 	}
 }
 
-// What was read of a list of names before a page failed exists.
-func TestProjectsAndRulesBeforeAPageThatFailsAreKept(t *testing.T) {
+// Projects and rules of the pages before a failed one are returned with the error.
+func TestPagesBeforeAFailureAreReturned(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("$skiptoken") != "" {
 			w.WriteHeader(http.StatusForbidden)

@@ -8,7 +8,7 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// What lies below what is told in one table: lists, keys and kinds agree with it.
+// Lists, keys and kinds agree on parents and children.
 func TestParentsAndChildrenAgree(t *testing.T) {
 	children := 0
 	for _, child := range lifecycle.Kinds() {
@@ -23,7 +23,7 @@ func TestParentsAndChildrenAgree(t *testing.T) {
 			}
 			below, ok := mkio.ListBelow(parent)
 			if !ok || !slices.Equal(below.Kinds, []lifecycle.Kind{child}) {
-				t.Errorf("the list below %s shows %v", parent, below.Kinds)
+				t.Errorf("the list below %s has kinds %v", parent, below.Kinds)
 			}
 			names := []string{"parent", "child"}
 			if len(mkio.ParentKinds(child)) > 1 {
@@ -50,7 +50,7 @@ func TestParentsAndChildrenAgree(t *testing.T) {
 	}
 }
 
-func TestActiveProjectsAreThoseThatHaveAName(t *testing.T) {
+func TestActiveProjectsHaveNames(t *testing.T) {
 	got := mkio.ActiveProjects([]mkio.Project{{Name: "a", Active: true}, {Name: "b"}, {Active: true}, {Name: "c", Active: true}})
 	if !slices.Equal(got, []string{"a", "c"}) {
 		t.Errorf("%v", got)

@@ -6,13 +6,13 @@ import (
 	"fmt"
 )
 
-// A ResourcePolicy says what becomes of the record that a delivery brings.
+// A ResourcePolicy decides how a delivery's record is published.
 type ResourcePolicy uint8
 
-// The policies. Problems are redacted under each.
+// The policies. Problems are redacted under each of them.
 const (
-	ResourceRedacted ResourcePolicy = iota // kept without its secrets
-	ResourceFull                           // kept as MK.IO gave it
+	ResourceRedacted ResourcePolicy = iota // without its secrets
+	ResourceFull                           // unchanged
 	ResourceNone                           // left out
 )
 
@@ -26,18 +26,18 @@ func ParseResourcePolicy(s string) (ResourcePolicy, error) {
 	case "none":
 		return ResourceNone, nil
 	}
-	return 0, fmt.Errorf("%q is none of full, redacted and none", s)
+	return 0, fmt.Errorf("%q is not one of full, redacted, none", s)
 }
 
-// A CorrelationPolicy says what becomes of correlation data, which is the customer's own: by its keys consumers route.
-// It holds for the correlation data of an observation and for the same data within the record, whatever becomes of the
-// rest of the record.
+// A CorrelationPolicy decides how correlation data is published. It is the customer's own data, and
+// consumers route by it. The policy holds for the correlation data of an observation and for the same data within the record,
+// independent of the record's policy.
 type CorrelationPolicy uint8
 
 // The policies.
 const (
-	CorrelationFull     CorrelationPolicy = iota // passed on as it is
-	CorrelationRedacted                          // by the rules of a record
+	CorrelationFull     CorrelationPolicy = iota // unchanged
+	CorrelationRedacted                          // redacted like a record
 	CorrelationNone                              // left out
 )
 
@@ -51,10 +51,10 @@ func ParseCorrelationPolicy(s string) (CorrelationPolicy, error) {
 	case "none":
 		return CorrelationNone, nil
 	}
-	return 0, fmt.Errorf("%q is none of full, redacted and none", s)
+	return 0, fmt.Errorf("%q is not one of full, redacted, none", s)
 }
 
-// apply returns correlation data as an observation has it; nil where it is no object.
+// apply returns correlation data by its policy; nil if it is not an object.
 func (p CorrelationPolicy) apply(v value) json.RawMessage {
 	switch {
 	case !v.isObject() || p == CorrelationNone:
@@ -65,13 +65,13 @@ func (p CorrelationPolicy) apply(v value) json.RawMessage {
 	return redact(v)
 }
 
-// policies are what holds for a record.
+// policies are the policies for a record.
 type policies struct {
 	resource    ResourcePolicy
 	correlation CorrelationPolicy
 }
 
-// apply returns a record as an observation has it.
+// apply returns a record by its policies.
 func (p policies) apply(record value) json.RawMessage {
 	switch {
 	case p.resource == ResourceNone:
@@ -85,9 +85,9 @@ func (p policies) apply(record value) json.RawMessage {
 	return r.out
 }
 
-// compact copies a value without the space between its tokens.
+// compact copies a value without insignificant space.
 func compact(v value) json.RawMessage {
 	var b bytes.Buffer
-	_ = json.Compact(&b, v) // it is valid
+	_ = json.Compact(&b, v) // a value is valid JSON
 	return b.Bytes()
 }

@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// The customer's own keys, some of which sound like secrets.
+// Keys of a customer's correlation data, some of which are named like secrets.
 const correlationOfACustomer = `{"houseKey":"LH-0417","episodeUri":"urn:ebu:ep:0417","tenantKey":"blue","when":"2031-03-04","externalAuth":"house",` +
 	`"owner":"desk@example.com","query":"show?ep=7","big":12345678901234567890.5,"compass":"north","token_count":"17"}`
 
 const correlationRedacted = `{"houseKey":"[redacted]","episodeUri":"[redacted]","tenantKey":"[redacted]","when":"2031-03-04","externalAuth":"[redacted]",` +
 	`"owner":"[redacted]","query":"show?[redacted]","big":12345678901234567890.5,"compass":"north","token_count":"[redacted]"}`
 
-func TestCorrelationDataGoesByItsOwnPolicy(t *testing.T) {
+func TestCorrelationPolicy(t *testing.T) {
 	for _, section := range []string{"properties", "spec"} {
 		record := `{"name":"corr","` + section + `":{"state":"Finished","streamKey":"s","correlationData":` + correlationOfACustomer + `}}`
 		delivery := `{"specversion":"1.0","id":"c-1","type":"MediaKind.JobFinished","source":"/api/v1/projects/p1/transforms/t/jobs/corr",` +
@@ -37,11 +37,11 @@ func TestCorrelationDataGoesByItsOwnPolicy(t *testing.T) {
 				equal(t, "correlation", string(o.Correlation), want)
 				equal(t, "record", string(o.Resource), wantRecord)
 			}
-			kept, err := policy.RedactDelivery([]byte(delivery))
+			redacted, err := policy.RedactDelivery([]byte(delivery))
 			if err != nil {
 				t.Fatal(err)
 			}
-			retried, err := Decoder{Correlation: policy}.Decode(kept, received)
+			retried, err := Decoder{Correlation: policy}.Decode(redacted, received)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,18 +50,18 @@ func TestCorrelationDataGoesByItsOwnPolicy(t *testing.T) {
 	}
 }
 
-// Elsewhere the name is one as any other.
-func TestOnlyCorrelationDataOfARecordIsTheCustomers(t *testing.T) {
+// Outside of records, a member named correlationData is redacted like any other.
+func TestCorrelationPolicyAppliesWithinRecordsOnly(t *testing.T) {
 	for _, body := range []string{
 		`{"correlationData":{"apiKey":"k"}}`, `{"data":{"correlationData":{"apiKey":"k"}}}`,
 		`{"data":{"resource":{"status":{"correlationData":{"apiKey":"k"}},"properties":[{"correlationData":{"apiKey":"k"}}]}}}`,
 		`{"data":{"resource":{"properties":{"input":{"correlationData":{"apiKey":"k"}}}}}}`,
 	} {
-		kept, err := RedactDelivery([]byte(body))
+		redacted, err := RedactDelivery([]byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		equal(t, "redacted", string(kept), strings.ReplaceAll(body, `"k"`, `"[redacted]"`))
+		equal(t, "redacted", string(redacted), strings.ReplaceAll(body, `"k"`, `"[redacted]"`))
 	}
 }
 
@@ -72,11 +72,11 @@ func TestParseCorrelationPolicy(t *testing.T) {
 		}
 	}
 	if _, err := ParseCorrelationPolicy("Full"); err == nil {
-		t.Error("a policy that there is not was read")
+		t.Error("an unknown policy was parsed")
 	}
 }
 
-func TestSecretsByName(t *testing.T) {
+func TestSecretMemberNames(t *testing.T) {
 	secret := strings.Fields(`
 		accessToken ACCESS_TOKEN access-token accesstoken sasToken SASToken token2 token_count tokens
 		secret clientSecret clientsecret secretAccessKey secrets password userpassword passWord passPhrase passphrase
@@ -90,18 +90,18 @@ func TestSecretsByName(t *testing.T) {
 		keyFrameIntervalDuration policyName author authority authored passage passenger signal assigned encodingType
 		streamingPolicyName labelReferenceInStreamingPolicy hostName curling urlaub uriah sasquatch state name id created`)
 	for _, name := range secret {
-		if !ruleOfName(name).hides("") {
-			t.Errorf("the value of %s is not hidden", name)
+		if !ruleOfName(name).redacts("") {
+			t.Errorf("the value of %s is not redacted", name)
 		}
 	}
 	for _, name := range harmless {
-		if ruleOfName(name).hides("") {
-			t.Errorf("the value of %s is hidden", name)
+		if ruleOfName(name).redacts("") {
+			t.Errorf("the value of %s is redacted", name)
 		}
 	}
 }
 
-func TestSecretsByNameInText(t *testing.T) {
+func TestSecretNamesInText(t *testing.T) {
 	for _, text := range []string{"compass: north", "Hockey: final", "Monkey=3", "Arkansas: 5 clips", "secretary: Ann", "turkey = 1", "bypass:on"} {
 		equal(t, "harmless", redactText(text), text)
 	}
@@ -113,14 +113,14 @@ func TestSecretsByNameInText(t *testing.T) {
 	}
 }
 
-// What is redacted by name is a list that operators can read.
-func TestTheListsOfNamesAreDocumented(t *testing.T) {
+// Operators read the lists of secret names in docs/redaction.md.
+func TestSecretNamesAreDocumented(t *testing.T) {
 	const page = "../../docs/redaction.md"
 	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, list := range [][]string{secretWords, harmlessWords, secretLast, addressLast, secretTails, addressTails} {
+	for _, list := range [][]string{secretWords, harmlessWords, secretLastWords, addressLastWords, secretSuffixes, addressSuffixes} {
 		if line := "`" + strings.Join(list, "`, `") + "`"; !strings.Contains(string(text), line) {
 			t.Errorf("%s has not\n%s", page, line)
 		}

@@ -6,17 +6,17 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A field is where a record has something: a member of one of its sections. The zero field is nowhere.
-type field struct {
+// A memberPath is the path of a member in a record: a section and a name. The zero path leads to no member.
+type memberPath struct {
 	section section
 	name    string
 }
 
-// A section is a member of a record that holds what is read of it.
+// A section is a top-level member of a record.
 type section uint8
 
 const (
-	nowhere section = iota
+	noSection section = iota
 	properties
 	systemData
 	metadata
@@ -29,10 +29,10 @@ var sectionNames = [sectionCount]string{
 	properties: "properties", systemData: "systemData", metadata: "metadata", spec: "spec", status: "status",
 }
 
-// A record is a resource as MK.IO's API shows it, by its sections. Whatever is read from it goes through the rules of
-// redaction, so that a redacted record reads the same.
+// A record is a resource's record, by section. Every text read from it is redacted, so that a redacted record reads the
+// same.
 type record struct {
-	found    bool // false where a delivery brought none
+	found    bool // false if a delivery has none
 	sections [sectionCount]object
 }
 
@@ -41,15 +41,15 @@ func recordOf(v value) record {
 	return c.record()
 }
 
-// record passes over the next value and reads it as a resource.
+// record consumes the next value and reads it as a record.
 func (c *cursor) record() (r record) {
-	if c.here() != '{' {
+	if c.peek() != '{' {
 		c.token()
 		return r
 	}
 	r.found = true
 	for c.enter(); c.more(); {
-		if s := sectionOf(c.name().unquoted()); s != nowhere {
+		if s := sectionOf(c.name().unquoted()); s != noSection {
 			r.sections[s] = c.object()
 		} else {
 			c.token()
@@ -58,20 +58,20 @@ func (c *cursor) record() (r record) {
 	return r
 }
 
-// sectionOf is the section that a member of a record is; nowhere for any other.
+// sectionOf returns the section of a member name; noSection for any other.
 func sectionOf(name []byte) section {
-	for s := nowhere + 1; s < sectionCount; s++ {
+	for s := noSection + 1; s < sectionCount; s++ {
 		if string(name) == sectionNames[s] {
 			return s
 		}
 	}
-	return nowhere
+	return noSection
 }
 
-func (r *record) at(f field) value { return r.sections[f.section].at(f.name) }
+func (r *record) at(f memberPath) value { return r.sections[f.section].at(f.name) }
 
-// text returns a string; "" where there is none, or one too long to be kept.
-func (r *record) text(f field) string {
+// text returns a string; "" if it is missing or longer than maxText.
+func (r *record) text(f memberPath) string {
 	text, _ := plainText(r.at(f))
 	return text
 }
@@ -89,23 +89,23 @@ func longText(v value) (text string, ok bool) {
 	return redactText(text), ok
 }
 
-// state returns the state that the record of a resource shows, where its kind shows one.
+// state returns the state in a resource's record; false for kinds whose records have none.
 func (r *record) state(key lifecycle.Key) (state string, ok bool) {
-	p, _ := placeOf(key)
+	p, _ := locationOf(key)
 	return plainText(r.at(p.state))
 }
 
-// created is when this life of the resource began; zero where the record does not say.
+// created returns when this life of the resource began; zero if the record does not say.
 func (r *record) created() time.Time {
-	return r.firstTime(field{properties, "created"}, field{systemData, "createdAt"}, field{metadata, "created"})
+	return r.firstTime(memberPath{properties, "created"}, memberPath{systemData, "createdAt"}, memberPath{metadata, "created"})
 }
 
-// modified is when the record was last changed; zero where it does not say.
+// modified returns when the record was last changed; zero if the record does not say.
 func (r *record) modified() time.Time {
-	return r.firstTime(field{properties, "lastModified"}, field{systemData, "lastModifiedAt"}, field{metadata, "updated"})
+	return r.firstTime(memberPath{properties, "lastModified"}, memberPath{systemData, "lastModifiedAt"}, memberPath{metadata, "updated"})
 }
 
-func (r *record) firstTime(fields ...field) time.Time {
+func (r *record) firstTime(fields ...memberPath) time.Time {
 	for _, f := range fields {
 		text, _ := r.at(f).text()
 		if t, ok := parseTime(text); ok {
@@ -115,9 +115,9 @@ func (r *record) firstTime(fields ...field) time.Time {
 	return time.Time{}
 }
 
-// life tells this life of the resource's name from others: MK.IO's own id, else the creation time.
+// life identifies this life of the resource's name: MK.IO's own id, else the creation time.
 func (r *record) life() string {
-	for _, f := range []field{{systemData, "internalId"}, {metadata, "id"}} {
+	for _, f := range []memberPath{{systemData, "internalId"}, {metadata, "id"}} {
 		if id := r.text(f); id != "" {
 			return id
 		}
@@ -128,9 +128,9 @@ func (r *record) life() string {
 	return ""
 }
 
-// correlation returns the customer's own data; nil where it is no object.
-func (r *record) correlation() value {
-	for _, f := range []field{{properties, correlationData}, {spec, correlationData}} {
+// correlationObject returns the customer's own data; nil if it is not an object.
+func (r *record) correlationObject() value {
+	for _, f := range []memberPath{{properties, correlationData}, {spec, correlationData}} {
 		if v := r.at(f); v.isObject() {
 			return v
 		}
@@ -141,13 +141,13 @@ func (r *record) correlation() value {
 // correlationData is the member of a section that holds the customer's own data.
 const correlationData = "correlationData"
 
-// Bounds of the problems of one observation: they sum up, the record has all.
+// Limits of an observation's problems, which are a summary; the record has all.
 const (
 	maxProblems = 20
 	maxMessage  = 1000 // bytes
 )
 
-// problems sums up what the record says went wrong.
+// problems summarises the errors in the record.
 func (r *record) problems() []lifecycle.Problem {
 	var found []lifecycle.Problem
 	add := func(code, message string) {
@@ -155,18 +155,18 @@ func (r *record) problems() []lifecycle.Problem {
 			found = append(found, lifecycle.Problem{Code: code, Message: cut(message, maxMessage)})
 		}
 	}
-	for output := range r.at(field{properties, "outputs"}).elements() {
+	for output := range r.at(memberPath{properties, "outputs"}).elements() {
 		add(problem(output.at("error")))
 	}
-	for e := range r.at(field{status, "errors"}).elements() {
+	for e := range r.at(memberPath{status, "errors"}).elements() {
 		add(problem(e))
 	}
-	info, _ := longText(r.at(field{status, "info"}))
+	info, _ := longText(r.at(memberPath{status, "info"}))
 	add("", info)
 	return found
 }
 
-// problem reads an error that is an object, or a message alone.
+// problem reads an error: an object with code and message, or a message alone.
 func problem(v value) (code, message string) {
 	if message, ok := longText(v); ok {
 		return "", message

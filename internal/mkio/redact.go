@@ -9,14 +9,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// RedactDelivery is [CorrelationPolicy.RedactDelivery] for correlation data that is passed on as it is.
+// RedactDelivery is [CorrelationPolicy.RedactDelivery] with [CorrelationFull].
 func RedactDelivery(body []byte) (json.RawMessage, error) {
 	return CorrelationFull.RedactDelivery(body)
 }
 
-// RedactDelivery redacts a delivery, or a batch of them, so that it still tells the same: the attributes
-// that [Decoder.Decode] reads stay, correlation data goes by its policy, all else by the rules of a record. Of the
-// source only query and user are taken away.
+// RedactDelivery redacts a delivery, or a batch, so that it still decodes to the same observation: the attributes that
+// [Decoder.Decode] reads stay, correlation data is redacted by its policy, everything else like a record. The source loses
+// its query and user only.
 func (p CorrelationPolicy) RedactDelivery(body []byte) (json.RawMessage, error) {
 	v, err := parse(body)
 	if err != nil {
@@ -27,34 +27,34 @@ func (p CorrelationPolicy) RedactDelivery(body []byte) (json.RawMessage, error) 
 	return r.out, nil
 }
 
-// redact returns a record without what must not leave: the values of members whose names say that they are secret, URLs
-// beyond their host, queries, e-mail addresses, also where they stand in names. Everything else stays, and so do the order
-// of members and the spelling of numbers. null and the empty string hide nothing and stay.
+// redact returns a record without secrets: the values of members with secret names, URLs beyond their host, queries and
+// e-mail addresses, also within names. Everything else stays, including the order of members and the spelling of numbers.
+// null and the empty string stay.
 func redact(v value) json.RawMessage {
 	r := newRedactor(v, CorrelationRedacted)
 	r.value(withinRecord, "")
 	return r.out
 }
 
-// A redactor copies a value in one pass: what is nested deep is not looked at once a level.
+// A redactor copies a value in one pass, so that its cost does not grow with the nesting.
 type redactor struct {
 	cursor
 	out         []byte
 	names       writtenNames
 	correlation CorrelationPolicy
-	verbatim    bool // only correlation data is looked at, all else is copied as it is
+	verbatim    bool // copy everything but correlation data unchanged
 }
 
 func newRedactor(v value, correlation CorrelationPolicy) redactor {
-	return redactor{cursor: cursor{in: v}, out: make([]byte, 0, len(v)), names: make(writtenNames, 0, usualNames), correlation: correlation}
+	return redactor{cursor: cursor{in: v}, out: make([]byte, 0, len(v)), names: make(writtenNames, 0, initialNames), correlation: correlation}
 }
 
-// usualNames is how many names most records have in objects that are open at once.
-const usualNames = 64
+// initialNames is a capacity that most records need.
+const initialNames = 64
 
-// value copies the next value. parent is the name of the member that it belongs to.
+// value copies the next value. parent is the name of the member whose value it is.
 func (r *redactor) value(in scope, parent string) {
-	switch r.here() {
+	switch r.peek() {
 	case '{':
 		r.object(in, parent)
 	case '[':
@@ -68,8 +68,8 @@ func (r *redactor) value(in scope, parent string) {
 
 func (r *redactor) object(in scope, parent string) {
 	r.out = append(r.out, '{')
-	first := len(r.names)
-	var taken map[string]int
+	firstName := len(r.names)
+	var used map[string]int
 	for r.enter(); r.more(); {
 		name := r.name()
 		inner := in.of(name)
@@ -77,18 +77,18 @@ func (r *redactor) object(in scope, parent string) {
 			r.token()
 			continue
 		}
-		at := len(r.out)
-		r.text(name) // people put addresses there too
-		taken = r.distinct(taken, first, at, !bytes.Equal(r.out[at:], name))
+		start := len(r.out)
+		r.text(name) // names may contain e-mail addresses too
+		used = r.uniqueName(used, firstName, start, !bytes.Equal(r.out[start:], name))
 		r.out = append(r.out, ':')
 		r.member(name, inner, parent)
 		r.out = append(r.out, ',')
 	}
-	r.names = r.names[:first]
+	r.names = r.names[:firstName]
 	r.out = closeValue(r.out, '}')
 }
 
-// array copies an array. A batch holds deliveries; no other array holds attributes.
+// array copies an array. Only a batch is an array of deliveries; in any other array, everything is redacted like a record.
 func (r *redactor) array(in scope, parent string) {
 	if in != withinEnvelope {
 		in = withinRecord
@@ -100,26 +100,26 @@ func (r *redactor) array(in scope, parent string) {
 	r.out = closeValue(r.out, ']')
 }
 
-// member copies the value of a member, or hides it.
+// member copies or redacts the value of a member.
 func (r *redactor) member(name value, in scope, parent string) {
 	switch in {
 	case attributeValue:
 		r.attribute(string(name.unquoted()))
 		return
 	case correlationValue:
-		r.correlated()
+		r.correlationData()
 		return
 	}
-	rule := rules.of(name)
-	if in == withinRecord && !r.verbatim && rule.hides(parent) {
-		r.hide()
+	rule := nameRuleCache.ruleFor(name)
+	if in == withinRecord && !r.verbatim && rule.redacts(parent) {
+		r.redactValue()
 		return
 	}
 	r.value(in, rule.name)
 }
 
-// correlated copies correlation data as its policy has it.
-func (r *redactor) correlated() {
+// correlationData copies correlation data by its policy.
+func (r *redactor) correlationData() {
 	if r.correlation == CorrelationFull {
 		r.out = append(r.out, compact(r.token())...)
 		return
@@ -130,66 +130,66 @@ func (r *redactor) correlated() {
 	r.verbatim = verbatim
 }
 
-// hide writes a mark for the next value, whatever it is. Where nothing is, nothing is hidden.
-func (r *redactor) hide() {
+// redactValue replaces the next value by the mark. null and the empty string stay.
+func (r *redactor) redactValue() {
 	v := r.token()
-	if v.null() || string(v) == `""` {
+	if v.isNull() || string(v) == `""` {
 		r.out = append(r.out, v...)
 		return
 	}
-	r.out = append(r.out, hidden...)
+	r.out = append(r.out, redactedString...)
 }
 
-// hidden stands for a value that is hidden.
-const hidden = `"` + redacted + `"`
+// redactedString is the mark in JSON.
+const redactedString = `"` + redacted + `"`
 
-// attribute copies an attribute of a delivery as it is. One that is no string goes by the rules and
-// stays no string, or a malformed delivery would become one.
+// attribute copies an attribute of a delivery unchanged. An attribute that is not a string is redacted like a record and
+// stays no string, or a malformed delivery would become a valid one.
 func (r *redactor) attribute(key string) {
 	if r.in[r.at] != '"' {
 		r.value(withinRecord, "")
 		return
 	}
-	text, _ := r.token().text() // it is one
+	text, _ := r.token().text() // always a string
 	if key == "source" {
 		text = redactSource(text)
 	}
 	r.quote(text)
 }
 
-// text copies a string, or a name, without what must not leave.
+// text copies a string, or a name, and redacts it.
 func (r *redactor) text(v value) {
-	if inside := v[1 : len(v)-1]; r.verbatim || harmless(inside) || plainASCII(inside) && !mayHide(inside) {
+	if inside := v[1 : len(v)-1]; r.verbatim || isClean(inside) || plainASCII(inside) && !mayNeedRedaction(inside) {
 		r.out = append(r.out, v...)
 		return
 	}
-	text, _ := v.text() // it is one
+	text, _ := v.text() // always a string
 	r.quote(redactText(text))
 }
 
 func (r *redactor) quote(s string) {
-	r.out, _ = jsontext.AppendQuote(r.out, s) // it is valid UTF-8, as value.text returns it
+	r.out, _ = jsontext.AppendQuote(r.out, s) // cannot fail: value.text returns valid UTF-8
 }
 
-// harmless says of most strings that they stand in JSON as they are and that mayHide has nothing to look at.
-func harmless(inside []byte) bool {
+// isClean reports whether a string is its own JSON encoding and needs no redaction. It is true for most strings.
+func isClean(inside []byte) bool {
 	for _, c := range inside {
-		if suspect[c] {
+		if suspectBytes[c] {
 			return false
 		}
 	}
 	return true
 }
 
-// suspect are the bytes that harmless strings do not have.
-var suspect = func() (bytes [256]bool) {
+// suspectBytes are the bytes that isClean rules out.
+var suspectBytes = func() (bytes [256]bool) {
 	for c := range bytes {
 		bytes[c] = c >= 0x7f || strings.IndexByte(`\?@:=`, byte(c)) >= 0
 	}
 	return bytes
 }()
 
-// plainASCII says whether a string stands in JSON as it is.
+// plainASCII reports whether a string is its own JSON encoding.
 func plainASCII(inside []byte) bool {
 	for _, c := range inside {
 		if c == '\\' || c >= 0x7f {

@@ -6,15 +6,14 @@ import (
 	"testing"
 )
 
-// secretsOfFixtures are the values in the test data that must not leave, or the part of each that
-// tells it.
+// secretsOfFixtures are the secret values in the test data, or a unique part of each.
 var secretsOfFixtures = []string{
 	"REDACT-ME", "3e2ad045-b30c-59de-bef7-3019970db0a1", "55c3a9f8-5f95-563c-be9a-596c93a6e529",
 	"ops.bot@", "fixtures.invalid/", "primaryVerificationKey", "198.51.100.20", "sig=",
 }
 
-// redactRecord is [redact] for a record that nobody has read yet.
-func redactRecord(raw []byte) (json.RawMessage, error) {
+// redactRaw is [redact] for JSON that is not parsed yet.
+func redactRaw(raw []byte) (json.RawMessage, error) {
 	v, err := parse(raw)
 	if err != nil {
 		return nil, err
@@ -22,10 +21,10 @@ func redactRecord(raw []byte) (json.RawMessage, error) {
 	return redact(v), nil
 }
 
-func TestNoSecretOfARecordSurvives(t *testing.T) {
+func TestRecordSecretsAreRedacted(t *testing.T) {
 	seen := map[string]bool{}
 	for name, raw := range readAll(t, "records/*.json", "webhooks/*.json", "webhooks/tolerance/*.json") {
-		clean, err := redactRecord(raw)
+		clean, err := redactRaw(raw)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -38,17 +37,17 @@ func TestNoSecretOfARecordSurvives(t *testing.T) {
 	}
 	for _, secret := range secretsOfFixtures {
 		if !seen[secret] {
-			t.Errorf("%s is in no test data: nothing was tested", secret)
+			t.Errorf("%s is in no test data", secret)
 		}
 	}
 }
 
-func TestNoSecretIsObserved(t *testing.T) {
+func TestObservationsHaveNoSecrets(t *testing.T) {
 	o, err := Decoder{Correlation: CorrelationRedacted}.Decode(jobDelivery(t, members{"data.resource": members{
 		"properties": members{
 			"state":           "Finished",
 			"input":           members{"baseUri": "https://host/hunter2", "files": []string{"a.mov?sig=hunter2", "https://host/hunter2"}},
-			"outputs":         []any{members{"error": members{"code": "x?hunter2", "message": "no answer from https://u:hunter2@host/hunter2 (403)"}}},
+			"outputs":         []any{members{"error": members{"code": "x?hunter2", "message": "no response from https://u:hunter2@host/hunter2 (403)"}}},
 			"correlationData": members{"house": "LH-1", "apiKey": "hunter2", "link": "https://host/a?hunter2"},
 		},
 		"systemData": members{"internalId": "id@hunter2.example"},
@@ -64,7 +63,7 @@ func TestNoSecretIsObserved(t *testing.T) {
 	if len(o.Problems) != 4 {
 		t.Fatalf("problems %v", o.Problems)
 	}
-	equal(t, "message", o.Problems[0].Message, "no answer from https://[redacted]")
+	equal(t, "message", o.Problems[0].Message, "no response from https://[redacted]")
 	equal(t, "message", o.Problems[1].Message, "Authorization: [redacted]")
 }
 
@@ -77,12 +76,12 @@ func TestRedactByMember(t *testing.T) {
 		{`{"sourceUrl":"x","destinationURL":"y","baseUri":"z","monitoring":{"a":1}}`, `{"sourceUrl":"[redacted]","destinationURL":"[redacted]","baseUri":"[redacted]","monitoring":"[redacted]"}`},
 		{`{"passPhrase":"x","streamKey":"y","keyValue":"z","sig":"a","sas":"b","createdByEmail":"c"}`, `{"passPhrase":"[redacted]","streamKey":"[redacted]","keyValue":"[redacted]","sig":"[redacted]","sas":"[redacted]","createdByEmail":"[redacted]"}`},
 		{`{"labels":{"bob@example.com":"x","https://h.invalid/p?sig=a":"y","a.b":"z"}}`, `{"labels":{"[redacted]":"x","https://h.invalid/[redacted]":"y","a.b":"z"}}`},
-		// What only looks like it, and what an event needs.
+		// Values that only look secret, and values that events need.
 		{`{"keyFrameInterval":"PT2S","keyFrameIntervalDuration":"PT2S","policyName":"p"}`, ""},
 		{`{"labelReferenceInStreamingPolicy":"cenc","streamingPolicyName":"p","assigned":"a","encodingType":"e"}`, ""},
 		{`{"id":"1","internalId":"2","created":"2031-03-04T10:05:12.351891Z","createdBy":"d2ef","hostName":"a.b"}`, ""},
 		{`{"@odata.type":"#Microsoft.Media.JobInputHttp","correlationData":{"houseId":"LH-0417"}}`, ""},
-		// Order and spelling stay, as far as strict readers take them.
+		// Order and spelling stay, as far as strict JSON allows.
 		{`{"z":1.50,"a":1e40,"m":-0.0,"b":12345678901234567890,"c":[true,false,null]}`, ""},
 		{`{"z":1.50,"a":1e400,"m":-0.0,"z":[true,false,null]}`, `{"a":"1e400","m":-0.0,"z":[true,false,null]}`},
 		{`{"":"<&>","":{"x":[[],{}]}}`, `{"":{"x":[[],{}]}}`},
@@ -94,7 +93,7 @@ func TestRedactByMember(t *testing.T) {
 		if test.want == "" {
 			test.want = test.given
 		}
-		got, err := redactRecord(json.RawMessage(test.given))
+		got, err := redactRaw(json.RawMessage(test.given))
 		if err != nil {
 			t.Errorf("%s: %v", test.given, err)
 		}
@@ -125,15 +124,15 @@ func TestRedactText(t *testing.T) {
 	}
 }
 
-func TestRedactRefusesWhatIsNoJSON(t *testing.T) {
+func TestRedactRejectsInvalidJSON(t *testing.T) {
 	for _, raw := range []string{"", "{", `{"a":1} 2`, strings.Repeat("[", 20000) + strings.Repeat("]", 20000)} {
-		if got, err := redactRecord(json.RawMessage(raw)); err == nil {
+		if got, err := redactRaw(json.RawMessage(raw)); err == nil {
 			t.Errorf("%.20q became %.20q", raw, got)
 		}
 	}
 }
 
-func TestRedactedDeliveryTellsTheSame(t *testing.T) {
+func TestRedactedDeliveryDecodesToTheSameObservation(t *testing.T) {
 	for name, body := range readAll(t, "webhooks/*.json", "webhooks/tolerance/*.json") {
 		clean, err := RedactDelivery(body)
 		if err != nil {

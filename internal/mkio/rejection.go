@@ -7,10 +7,10 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A Rejection is the error of a body that tells no observation.
+// A Rejection is the error of a delivery that is not decoded to an observation.
 type Rejection struct {
 	Reason lifecycle.Reason // malformed or unrecognised
-	Detail string           // what is wrong, and where; short, and without secrets
+	Detail string           // what is wrong, and where; short, without secrets
 }
 
 func (r *Rejection) Error() string { return string(r.Reason) + ": " + r.Detail }
@@ -23,13 +23,13 @@ func unrecognised(format string, args ...any) error {
 	return &Rejection{Reason: lifecycle.ReasonUnrecognised, Detail: fmt.Sprintf(format, args...)}
 }
 
-// maxQuoted is how many bytes of a delivery a rejection repeats.
+// maxQuoted is how many bytes of a delivery a rejection quotes.
 const maxQuoted = 80
 
-// quote shows a piece of a delivery, for a rejection's detail.
+// quote quotes a part of a delivery, redacted.
 func quote(s string) string { return fmt.Sprintf("%q", cut(redactText(s), maxQuoted)) }
 
-// cut shortens s to at most size bytes and splits no rune.
+// cut shortens s to at most size bytes without splitting a rune.
 func cut(s string, size int) string {
 	if len(s) <= size {
 		return s

@@ -10,38 +10,38 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A Row is a resource's record as a list or a single answer shows it.
+// A Row is a resource's record, from a list or a single response.
 type Row struct {
 	Key          lifecycle.Key
-	State        string // where Shows
-	Shows        bool   // the kind's record shows its state
+	State        string // if HasState
+	Shows        bool   // the kind's record has a state
 	Provisioning string
 	Life         string
 	Created      time.Time
 	Modified     time.Time
 
-	whole    value
+	raw      value
 	policies policies
 }
 
-// A rowReader reads rows, one after the other. Most rows of a sweep are as they were, and nothing is asked of them but what
-// stands in [Row]: so it makes no room for each row.
+// A rowReader reads one row after the other and reuses its memory: most rows of a sweep are unchanged, and only the fields of
+// [Row] are read of them.
 type rowReader struct {
 	top      object
 	record   record
 	policies policies
 }
 
-// open has a record read.
+// open parses a record.
 func (r *rowReader) open(v value) {
-	r.top = r.top.refilled(v)
-	for s := nowhere + 1; s < sectionCount; s++ {
-		r.record.sections[s] = r.record.sections[s].refilled(r.top.at(sectionNames[s]))
+	r.top = r.top.refill(v)
+	for s := noSection + 1; s < sectionCount; s++ {
+		r.record.sections[s] = r.record.sections[s].refill(r.top.at(sectionNames[s]))
 	}
 }
 
-// refilled is [value.object] in the room of an object that nobody needs any more.
-func (o object) refilled(v value) object {
+// refill is [value.object] in the memory of an object that is no longer needed.
+func (o object) refill(v value) object {
 	o = o[:0]
 	for name, element := range v.members() {
 		o = append(o, member{name.unquoted(), element})
@@ -49,55 +49,55 @@ func (o object) refilled(v value) object {
 	return o
 }
 
-// row returns the record, which is that of a known resource.
+// row returns the row of an opened record whose key is known.
 func (r *rowReader) row(key lifecycle.Key, whole value) Row {
 	row := Row{
 		Key: key, Life: r.record.life(), Created: r.record.created(), Modified: r.record.modified(),
-		whole: whole, policies: r.policies,
+		raw: whole, policies: r.policies,
 	}
-	row.Provisioning = r.record.text(field{properties, "provisioningState"})
+	row.Provisioning = r.record.text(memberPath{properties, "provisioningState"})
 	row.State, row.Shows = r.record.state(key)
 	return row
 }
 
-// single returns the record of a known resource.
-func (c *Client) single(key lifecycle.Key, v value) Row {
+// rowOf returns the row of a single record.
+func (c *Client) rowOf(key lifecycle.Key, v value) Row {
 	r := rowReader{policies: c.policies}
 	r.open(v)
 	return r.row(key, v)
 }
 
-// listed reads a row of a list; false where it tells no resource. One of a kind that nobody listed has no key.
-func (r *rowReader) listed(l List, v value) (Row, bool) {
+// listRow reads a row of a list; false if it identifies no resource. A row of an unknown kind has an empty key.
+func (r *rowReader) listRow(l List, v value) (Row, bool) {
 	r.open(v)
 	key, ok := r.keyOf(l)
 	if !ok || key.Kind == "" {
 		return Row{}, ok
 	}
-	if !reachable(key) {
+	if !hasPath(key) {
 		return Row{}, false
 	}
 	return r.row(key, v), true
 }
 
-// reachable says whether a path leads to a resource, as [Path] does.
-func reachable(key lifecycle.Key) bool {
-	var room [lifecycle.MaxDepth]string
-	unusable := func(name string) bool { return !usable(name) }
-	_, ok := placeOf(key)
-	return ok && usable(key.Project) && !slices.ContainsFunc(key.AppendNames(room[:0]), unusable)
+// hasPath reports whether a resource has an API path, like [Path] but without building it.
+func hasPath(key lifecycle.Key) bool {
+	var buffer [lifecycle.MaxDepth]string
+	unusable := func(name string) bool { return !validName(name) }
+	_, ok := locationOf(key)
+	return ok && validName(key.Project) && !slices.ContainsFunc(key.AppendNames(buffer[:0]), unusable)
 }
 
-// keyOf says which resource the row of the list is.
+// keyOf returns the key of the opened record.
 func (r *rowReader) keyOf(l List) (key lifecycle.Key, ok bool) {
 	name, ok := r.top.text("name")
 	if !ok {
-		if name, ok = r.record.at(field{metadata, "name"}).text(); !ok {
+		if name, ok = r.record.at(memberPath{metadata, "name"}).text(); !ok {
 			return lifecycle.Key{}, false
 		}
 	}
 	var err error
-	switch kind := l.source.kinds[0]; kind {
+	switch kind := l.endpoint.kinds[0]; kind {
 	case lifecycle.Job:
 		key, err = lifecycle.NewKey(kind, l.Project, r.transformOf(name), name)
 	case lifecycle.LiveOutput:
@@ -115,13 +115,13 @@ func (r *rowReader) keyOf(l List) (key lifecycle.Key, ok bool) {
 	return key, err == nil
 }
 
-// transformOf finds a job's transform, which only its id names: …/transforms/{t}/jobs/{j}. It is "" where there is none.
+// transformOf returns a job's transform, which only its id names: …/transforms/{t}/jobs/{j}; "" if there is none.
 func (r *rowReader) transformOf(job string) string {
 	id := r.top.at("id")
-	if id.null() || id[0] != '"' {
+	if id.isNull() || id[0] != '"' {
 		return ""
 	}
-	var window [4][]byte // segments that follow each other
+	var window [4][]byte // four consecutive segments
 	rest, more := id.unquoted(), true
 	for count := 1; more; count++ {
 		segment := rest
@@ -135,7 +135,7 @@ func (r *rowReader) transformOf(job string) string {
 		if count < len(window) || !bytes.EqualFold(window[0], transforms) || !bytes.EqualFold(window[2], jobs) {
 			continue
 		}
-		if string(window[3]) != job { // then the id is encoded
+		if string(window[3]) != job { // then the id is percent-encoded
 			if decoded, err := url.PathUnescape(string(window[1])); err == nil {
 				return decoded
 			}
@@ -145,13 +145,13 @@ func (r *rowReader) transformOf(job string) string {
 	return ""
 }
 
-// The collections in the id of a job.
+// Collections in the id of a job.
 var transforms, jobs = []byte("transforms"), []byte("jobs")
 
-// liveKindOf tells the kinds of the Live API apart: by the transform, else by the record's own kind. The kind is ""
-// for a word that nobody listed.
+// liveKindOf returns the kind of a Live API record: by its transform, else by its own kind. The kind is "" for an unknown
+// word, and ok is false without any.
 func liveKindOf(top object, r *record) (lifecycle.Kind, bool) {
-	word, _ := plainText(r.at(field{spec, "transform"}).object().at("type"))
+	word, _ := plainText(r.at(memberPath{spec, "transform"}).object().at("type"))
 	if word == "" {
 		word, _ = top.text("kind")
 	}
@@ -168,9 +168,8 @@ func liveKindOf(top object, r *record) (lifecycle.Kind, bool) {
 	return "", word != ""
 }
 
-// Observation is what the row says, in the state that it shows or, for kinds that show none, in the given
-// one. Who asked, and what was known before, is for the caller to add, and so is what only an event needs
-// ([Row.AddRecord]).
+// Observation returns the row's observation. For kinds whose records have no state the caller adds it, and in any case
+// Via, the poll window and, for an event only, the record ([Row.AddRecord]).
 func (r Row) Observation() lifecycle.Observation {
 	o := lifecycle.Observation{Key: r.Key, State: r.State, Life: r.Life, Created: r.Created}
 	if r.Shows {
@@ -179,11 +178,11 @@ func (r Row) Observation() lifecycle.Observation {
 	return o
 }
 
-// AddRecord gives an observation the resource's path, and the record and what it sums up, as the policies have it.
+// AddRecord adds the resource's path and its record, problems and correlation data to an observation, by the policies.
 func (r Row) AddRecord(o *lifecycle.Observation) {
-	record := recordOf(r.whole)
+	record := recordOf(r.raw)
 	o.Source, o.Subject, _ = Path(r.Key)
 	o.Problems = record.problems()
-	o.Correlation = r.policies.correlation.apply(record.correlation())
-	o.Resource = r.policies.apply(r.whole)
+	o.Correlation = r.policies.correlation.apply(record.correlationObject())
+	o.Resource = r.policies.apply(r.raw)
 }

@@ -11,8 +11,8 @@ import (
 
 var jobList = Lists("aurora-vod", []lifecycle.Kind{lifecycle.Job})[0]
 
-// A reader keeps room and words from row to row, and nothing of what a row said.
-func TestARowIsReadAsIfItWereAlone(t *testing.T) {
+// A rowReader reuses memory from row to row; a row must not show values of the one before.
+func TestRowReaderReuseLeaksNothing(t *testing.T) {
 	rows := []string{
 		`{}`, `{"name":7}`, `{"name":"a"}`, `{"name":"a","id":"/transforms/t/jobs/a"}`, `{"name":"a","id":"/transforms/t/jobs/a","properties":[]}`,
 		`{"name":"a","id":"/transforms/u/jobs/a","properties":{"state":"Queued"}}`, `{"name":"a","id":"/transforms/t/jobs/a","properties":{"state":7}}`,
@@ -23,23 +23,23 @@ func TestARowIsReadAsIfItWereAlone(t *testing.T) {
 	}
 	for _, l := range Lists("aurora-vod", lifecycle.Kinds()) {
 		var together rowReader
-		for i := range len(rows) * len(rows) { // each behind each
+		for i := range len(rows) * len(rows) { // each pair of rows
 			for _, row := range []string{rows[i/len(rows)], rows[i%len(rows)]} {
 				v, err := parse([]byte(row))
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, gotOK := together.listed(l, v)
-				want, wantOK := (&rowReader{}).listed(l, v)
+				got, gotOK := together.listRow(l, v)
+				want, wantOK := (&rowReader{}).listRow(l, v)
 				if gotOK != wantOK || !reflect.DeepEqual(got, want) {
-					t.Fatalf("%s: %s\nis read as %+v, %v\nand alone as %+v, %v", l, row, got, gotOK, want, wantOK)
+					t.Fatalf("%s: %s\nread as %+v, %v\nalone as %+v, %v", l, row, got, gotOK, want, wantOK)
 				}
 			}
 		}
 	}
 }
 
-func TestTheTransformOfAJob(t *testing.T) {
+func TestTransformOfJob(t *testing.T) {
 	tests := map[string]string{
 		"/subscriptions/s/providers/Microsoft.Media/transforms/ladder/jobs/ep": "ladder",
 		"transforms/ladder/jobs/ep":                 "ladder",
@@ -57,41 +57,41 @@ func TestTheTransformOfAJob(t *testing.T) {
 		"/providers/Microsoft.Media/mediaservices/aurora-vod/jobs/ep": "",
 	}
 	for id, want := range tests {
-		row, ok := (&rowReader{}).listed(jobList, value(fmt.Sprintf(`{"name":"ep","id":%q}`, id)))
+		row, ok := (&rowReader{}).listRow(jobList, value(fmt.Sprintf(`{"name":"ep","id":%q}`, id)))
 		if ok != (want != "") || ok && row.Key.Names()[0] != want {
 			t.Errorf("%s: %s, %v, want %q", id, row.Key, ok, want)
 		}
 	}
 }
 
-// A sweep reads every row of a list, and most of them are as they were.
-func TestARowIsReadInFewAllocations(t *testing.T) {
-	const most = 5 // transform, name, life, state and provisioning
+// A sweep reads every row of a list, and most rows are unchanged: they must be cheap.
+func TestListRowAllocations(t *testing.T) {
+	const limit = 5 // transform, name, life, state and provisioning
 	v, err := parse(readFile(t, "records/job.finished.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var r rowReader
 	read := func() {
-		if row, ok := r.listed(jobList, v); !ok || row.State != "Finished" {
+		if row, ok := r.listRow(jobList, v); !ok || row.State != "Finished" {
 			t.Fatal(row, ok)
 		}
 	}
-	if got := testing.AllocsPerRun(100, read); got > most {
-		t.Errorf("%v allocations, want at most %d", got, most)
+	if got := testing.AllocsPerRun(100, read); got > limit {
+		t.Errorf("%v allocations, want at most %d", got, limit)
 	}
 }
 
-// What no path leads to tells no resource.
-func TestWhatIsReachable(t *testing.T) {
+// A row without an API path identifies no resource.
+func TestHasPathAgreesWithPath(t *testing.T) {
 	for _, name := range []string{"a", "a b", "ä", ".", "..", "a/b", "a\xff", strings.Repeat("x", maxText+1)} {
 		for _, names := range [][]string{{"t", name}, {name, "j"}} {
 			key, err := lifecycle.NewKey(lifecycle.Job, "aurora-vod", names...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, _, ok := Path(key); ok != reachable(key) {
-				t.Errorf("%s: a path %v, reachable %v", key, ok, !ok)
+			if _, _, ok := Path(key); ok != hasPath(key) {
+				t.Errorf("%s: Path %v, hasPath %v", key, ok, !ok)
 			}
 		}
 	}
@@ -100,8 +100,8 @@ func TestWhatIsReachable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, ok := Path(key); ok != reachable(key) {
-			t.Errorf("%s: a path %v, reachable %v", key, ok, !ok)
+		if _, _, ok := Path(key); ok != hasPath(key) {
+			t.Errorf("%s: Path %v, hasPath %v", key, ok, !ok)
 		}
 	}
 }

@@ -12,23 +12,23 @@ import (
 	"strings"
 )
 
-// A Rule is a webhook rule as MK.IO shows it: who is told of what. What authenticates its deliveries is
-// read back masked, so only the names are here.
+// A Rule is a webhook rule as MK.IO returns it: which deliveries go to which URL. MK.IO masks the values of secrets, so only
+// their names are here.
 type Rule struct {
 	Name    string
-	ID      string // another one under the same name is another rule
+	ID      string // differs when a rule is deleted and recreated under its name
 	Enabled bool
 	URL     string
 	Events  []string // types of deliveries
 
-	Headers     map[string]string // sent with each delivery, for everyone to read
+	Headers     map[string]string // sent with each delivery, readable through the API
 	QueryParams map[string]string
 
 	SecretHeaders     []string // names of authentication.headers, sorted
 	SecretQueryParams []string // names of authentication.queryParams, sorted
 }
 
-// A RuleSpec is what a rule is to be, the whole of it.
+// A RuleSpec is the complete desired content of a rule.
 type RuleSpec struct {
 	Enabled bool
 	URL     string
@@ -41,33 +41,33 @@ type RuleSpec struct {
 	SecretQueryParams Secrets
 }
 
-// Secrets are values by name that no way of printing shows.
+// Secrets are values by name. No formatting verb prints the values.
 type Secrets map[string]string
 
-// String tells the names.
+// String returns the names.
 func (s Secrets) String() string { return fmt.Sprint(slices.Sorted(maps.Keys(s))) }
 
-// GoString tells the names.
+// GoString returns the names.
 func (s Secrets) GoString() string { return s.String() }
 
-// Rule asks for a webhook rule. [IsNotFound] tells the error of one that does not exist.
+// Rule reads a webhook rule. [IsNotFound] reports whether an error says that it does not exist.
 func (c *Client) Rule(ctx context.Context, project, name string) (Rule, error) {
-	if err := ruleNamed(name); err != nil {
+	if err := checkRuleName(name); err != nil {
 		return Rule{}, err
 	}
 	path := rulePath(project, name)
-	v, _, err := c.get(ctx, Urgent, project, path, nil)
+	v, _, err := c.getObject(ctx, Urgent, project, path, nil)
 	if err != nil {
 		return Rule{}, err
 	}
 	r, ok := ruleOf(v)
 	if !ok {
-		return Rule{}, fmt.Errorf("GET %s: the answer is no webhook rule", path)
+		return Rule{}, fmt.Errorf("GET %s: the response is not a webhook rule", path)
 	}
 	return r, nil
 }
 
-// Rules asks for all webhook rules of a project. Those that it returns with an error exist; others may be missing.
+// Rules lists all webhook rules of a project. Those returned with an error exist; others may be missing.
 func (c *Client) Rules(ctx context.Context, project string) ([]Rule, error) {
 	var all []Rule
 	pages := c.pages(project, rulesPath(project), nil)
@@ -85,10 +85,9 @@ func (c *Client) Rules(ctx context.Context, project string) ([]Rule, error) {
 	return all, nil
 }
 
-// PutRule makes a rule, or replaces the whole of it, and returns it as it is then. To put it twice is to
-// put it once, so it is tried again like a question.
+// PutRule creates or replaces a rule and returns it. A PUT is idempotent, so it is retried like a GET.
 func (c *Client) PutRule(ctx context.Context, project, name string, spec RuleSpec) (Rule, error) {
-	if err := ruleNamed(name); err != nil {
+	if err := checkRuleName(name); err != nil {
 		return Rule{}, err
 	}
 	body, err := json.Marshal(spec.json())
@@ -97,29 +96,29 @@ func (c *Client) PutRule(ctx context.Context, project, name string, spec RuleSpe
 	}
 	a, err := c.do(ctx, request{class: Urgent, project: project, method: http.MethodPut, path: rulePath(project, name), body: body})
 	if err != nil {
-		return Rule{}, spec.hideIn(err)
+		return Rule{}, spec.redactError(err)
 	}
 	if v, err := parse(a.body); err == nil {
 		if r, ok := ruleOf(v); ok {
 			return r, nil
 		}
 	}
-	return c.Rule(ctx, project, name) // the answer does not show it
+	return c.Rule(ctx, project, name) // the response does not contain the rule
 }
 
-// DeleteRule deletes a rule and its delivery history with it. deleted is false where there was none.
+// DeleteRule deletes a rule, and MK.IO its delivery history with it. deleted is false if there was none.
 func (c *Client) DeleteRule(ctx context.Context, project, name string) (deleted bool, err error) {
-	if err := ruleNamed(name); err != nil {
+	if err := checkRuleName(name); err != nil {
 		return false, err
 	}
 	a, err := c.do(ctx, request{class: Urgent, project: project, method: http.MethodDelete, path: rulePath(project, name)})
 	return err == nil && a.status != http.StatusNoContent, err
 }
 
-// ruleNamed refuses names that would lead to another address.
-func ruleNamed(name string) error {
-	if !usable(name) {
-		return fmt.Errorf("%q can be no name of a webhook rule", name)
+// checkRuleName rejects names that would change the path.
+func checkRuleName(name string) error {
+	if !validName(name) {
+		return fmt.Errorf("%q is not a valid name of a webhook rule", name)
 	}
 	return nil
 }
@@ -128,7 +127,7 @@ func rulesPath(project string) string {
 	return "/api/v1/projects/" + url.PathEscape(project) + "/webhook/rules"
 }
 
-// ruleOf reads a rule; false for what is none.
+// ruleOf reads a rule; false if the value is not one.
 func ruleOf(v value) (Rule, bool) {
 	top := v.object()
 	metadata, spec := top.at("metadata").object(), top.at("spec").object()
@@ -147,7 +146,7 @@ func ruleOf(v value) (Rule, bool) {
 	return r, true
 }
 
-// texts reads an object's members that are strings.
+// texts returns an object's string members.
 func texts(v value) map[string]string {
 	found := map[string]string{}
 	for _, m := range v.object() {
@@ -158,7 +157,7 @@ func texts(v value) map[string]string {
 	return found
 }
 
-// json is the body of a PUT.
+// json returns the body of a PUT.
 func (s RuleSpec) json() any {
 	type pairs struct {
 		Headers     map[string]string `json:"headers,omitempty"`
@@ -172,14 +171,14 @@ func (s RuleSpec) json() any {
 		Authentication pairs `json:"authentication"`
 	}
 	return map[string]any{"spec": spec{
-		Enabled: s.Enabled, URL: s.URL, Events: append([]string{}, s.Events...), // a list, even of nothing
+		Enabled: s.Enabled, URL: s.URL, Events: append([]string{}, s.Events...), // an empty list is [], not null
 		pairs:          pairs{s.Headers, s.QueryParams},
 		Authentication: pairs{s.SecretHeaders, s.SecretQueryParams},
 	}}
 }
 
-// hideIn takes the secrets out of an error: MK.IO may repeat what it was sent.
-func (s RuleSpec) hideIn(err error) error {
+// redactError removes the rule's secrets from an error: MK.IO may echo the request.
+func (s RuleSpec) redactError(err error) error {
 	api, ok := errors.AsType[*APIError](err)
 	if !ok {
 		return err

@@ -11,15 +11,15 @@ import (
 	"testing/synctest"
 )
 
-const shownRule = `{"metadata":{"id":"r-1","name":"mkio-bridge"},"spec":{"enabled":true,"url":"https://bridge.test/webhooks/mkio",
+const ruleJSON = `{"metadata":{"id":"r-1","name":"mkio-bridge"},"spec":{"enabled":true,"url":"https://bridge.test/webhooks/mkio",
 	"events":["MediaKind.JobStarted"],"headers":{"X-Route":"a"},"authentication":{"headers":{"X-Webhook-Secret":"******"},"queryParams":{}}}}`
 
-func TestRuleIsRead(t *testing.T) {
+func TestRule(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || r.URL.Path != "/base/api/v1/projects/aurora-vod/webhook/rules/mkio-bridge" {
 			t.Errorf("%s %s", r.Method, r.URL)
 		}
-		fmt.Fprint(w, shownRule)
+		fmt.Fprint(w, ruleJSON)
 	})
 	r, err := c.Rule(t.Context(), "aurora-vod", "mkio-bridge")
 	if err != nil {
@@ -31,13 +31,13 @@ func TestRuleIsRead(t *testing.T) {
 		t.Errorf("rule %+v", r)
 	}
 	if _, err := c.Rule(t.Context(), "aurora-vod", ".."); err == nil {
-		t.Error("a name that leads elsewhere was asked for")
+		t.Error("a name that changes the path was requested")
 	}
 }
 
-func TestRulesAreListed(t *testing.T) {
+func TestRules(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `{"value":[`+shownRule+`,{"metadata":{"name":"no rule"}}]}`)
+		fmt.Fprint(w, `{"value":[`+ruleJSON+`,{"metadata":{"name":"no rule"}}]}`)
 	})
 	all, err := c.Rules(t.Context(), "aurora-vod")
 	if err != nil || len(all) != 1 || all[0].Name != "mkio-bridge" {
@@ -45,7 +45,7 @@ func TestRulesAreListed(t *testing.T) {
 	}
 }
 
-func TestPutRuleSendsTheWholeAndIsTriedAgainWhereThatHelps(t *testing.T) {
+func TestPutRuleIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		puts := 0
 		c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +69,7 @@ func TestPutRuleSendsTheWholeAndIsTriedAgainWhereThatHelps(t *testing.T) {
 				t.Errorf("body %s, %v", body, err)
 			}
 			w.WriteHeader(http.StatusCreated)
-			fmt.Fprint(w, shownRule)
+			fmt.Fprint(w, ruleJSON)
 		})
 		r, err := c.PutRule(t.Context(), "p", "mkio-bridge", RuleSpec{
 			Enabled: true, URL: "https://b.test/", Headers: map[string]string{"A": "b"}, SecretHeaders: Secrets{"X-Webhook-Secret": "hunter2"},
@@ -80,7 +80,7 @@ func TestPutRuleSendsTheWholeAndIsTriedAgainWhereThatHelps(t *testing.T) {
 	})
 }
 
-func TestARefusedPutIsNotTriedAgainAndShowsNoSecret(t *testing.T) {
+func TestRefusedPutRuleIsNotRetriedAndRedactsSecrets(t *testing.T) {
 	puts := 0
 	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) {
 		puts++
@@ -92,14 +92,14 @@ func TestARefusedPutIsNotTriedAgainAndShowsNoSecret(t *testing.T) {
 	if StatusOf(err) != http.StatusBadRequest || puts != 1 {
 		t.Errorf("error %v after %d PUTs", err, puts)
 	}
-	for _, shown := range []string{fmt.Sprint(err), fmt.Sprintf("%v %+v %#v", spec, spec, spec)} {
-		if strings.Contains(shown, "hunter2") {
-			t.Errorf("the secret shows in %s", shown)
+	for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%v %+v %#v", spec, spec, spec)} {
+		if strings.Contains(text, "hunter2") {
+			t.Errorf("the secret is in %s", text)
 		}
 	}
 }
 
-func TestDeleteRuleTellsWhetherThereWasOne(t *testing.T) {
+func TestDeleteRuleReportsWhetherItExisted(t *testing.T) {
 	for status, want := range map[int]bool{http.StatusOK: true, http.StatusNoContent: false} {
 		c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 		if deleted, err := c.DeleteRule(t.Context(), "p", "r"); err != nil || deleted != want {

@@ -2,17 +2,17 @@ package mkio
 
 import "slices"
 
-// A scope says where in a delivery, or in a record, a value stands.
+// A scope is the part of a delivery, or of a record, that a value belongs to.
 type scope uint8
 
 const (
-	withinRecord   scope = iota // below all others: the rules of [redact] apply
-	withinEnvelope              // a delivery, or a batch of them
+	withinRecord   scope = iota // everything else: the rules of [redact] apply
+	withinEnvelope              // a delivery, or a batch
 	withinData
 	withinResource   // a record
-	withinSection    // one of its sections that has correlation data
-	attributeValue   // what [Decoder.Decode] reads of a delivery
-	correlationValue // the customer's own
+	withinSection    // a section that can have correlation data
+	attributeValue   // an attribute that [Decoder.Decode] reads
+	correlationValue // correlation data
 )
 
 var envelopeAttributes = []string{"specversion", "id", "type", "source", "time", "datacontenttype"}

@@ -6,34 +6,34 @@ import (
 	"sync"
 )
 
-// redacted stands where something was hidden.
+// redacted is the mark that replaces a secret.
 const redacted = "[redacted]"
 
-// nameRules remembers what the rules make of names: records have the same few again and again.
+// nameRules caches the rules of member names: records have the same few names again and again.
 type nameRules struct {
-	mu    sync.RWMutex
-	known map[string]nameRule // by the name as it is spelt in JSON
+	mu     sync.RWMutex
+	cached map[string]nameRule // by the name in JSON
 }
 
-// Bounds of the memory of names, which customers choose too.
+// Limits of the cache: customers choose names too.
 const (
-	maxNames = 1024
-	maxName  = 64 // bytes
+	maxCachedNames = 1024
+	maxCachedName  = 64 // bytes
 )
 
-var rules = nameRules{known: map[string]nameRule{}}
+var nameRuleCache = nameRules{cached: map[string]nameRule{}}
 
-// of returns the rule for a name, as it is spelt in JSON.
-func (n *nameRules) of(name value) nameRule {
+// ruleFor returns the rule of a name in JSON.
+func (n *nameRules) ruleFor(name value) nameRule {
 	n.mu.RLock()
-	rule, ok := n.known[string(name)]
+	rule, ok := n.cached[string(name)]
 	n.mu.RUnlock()
 	if ok {
 		return rule
 	}
-	text, _ := name.text() // a name is one
+	text, _ := name.text() // always a string
 	rule = ruleOfName(text)
-	if len(name) <= maxName {
+	if len(name) <= maxCachedName {
 		n.add(string(name), rule)
 	}
 	return rule
@@ -42,30 +42,30 @@ func (n *nameRules) of(name value) nameRule {
 func (n *nameRules) add(name string, rule nameRule) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.known) < maxNames {
-		n.known[name] = rule
+	if len(n.cached) < maxCachedNames {
+		n.cached[name] = rule
 	}
 }
 
 var (
-	emailAddress = regexp.MustCompile(`[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+`)
+	emailPattern = regexp.MustCompile(`[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+`)
 
-	hostAlone = regexp.MustCompile(`^[A-Za-z0-9.-]+(?::[0-9]+)?(?:/|$)`)
+	hostPattern = regexp.MustCompile(`^[A-Za-z0-9.-]+(?::[0-9]+)?(?:/|$)`)
 )
 
-// redactText hides what must not leave in text that is not secret as a whole. Where a URL's path, a
-// query or a secret's value begins, everything to the end is hidden: where it ends cannot be known.
+// redactText redacts text that is not secret as a whole. From a URL's path, a query or a secret's value on, everything to the
+// end is redacted, because its end cannot be determined.
 func redactText(s string) string {
-	if !mayHide(s) {
+	if !mayNeedRedaction(s) {
 		return s
 	}
-	return hideIn(s)
+	return redactAlways(s)
 }
 
-// hideIn is redactText without the glance.
-func hideIn(s string) string {
+// redactAlways is redactText without the quick check.
+func redactAlways(s string) string {
 	if strings.Contains(s, "@") {
-		s = emailAddress.ReplaceAllLiteralString(s, redacted)
+		s = emailPattern.ReplaceAllLiteralString(s, redacted)
 	}
 	if at := secretInText(s); at >= 0 {
 		s = s[:at] + redacted
@@ -74,24 +74,24 @@ func hideIn(s string) string {
 	if !ok {
 		return s
 	}
-	host := hostAlone.FindString(rest)
+	host := hostPattern.FindString(rest)
 	if len(host) < len(rest) {
 		host += redacted
 	}
 	return scheme + "://" + host
 }
 
-// secretInText returns where the first secret begins in free text: after a question mark, and after name=value or
-// name: value of a secret; -1 where there is none.
+// secretInText returns where the first secret begins in free text: after a question mark, or after name=value or
+// name: value of a secret; -1 if there is none.
 func secretInText(s string) int {
 	for i := range len(s) {
 		switch from := i + 1; s[i] {
 		case '?':
-			if from < len(s) && !blank(s[from]) {
+			if from < len(s) && !isSpace(s[from]) {
 				return from
 			}
 		case ':', '=':
-			for from < len(s) && blank(s[from]) {
+			for from < len(s) && isSpace(s[from]) {
 				from++
 			}
 			if from < len(s) && endsInSecret(s[:i]) {
@@ -102,11 +102,11 @@ func secretInText(s string) int {
 	return -1
 }
 
-func blank(c byte) bool { return strings.IndexByte(" \t\n\v\f\r", c) >= 0 }
+func isSpace(c byte) bool { return strings.IndexByte(" \t\n\v\f\r", c) >= 0 }
 
-// mayHide says whether redactText may have to hide something of a text: most say at a glance that it has not. Beyond
-// ASCII other letters match too.
-func mayHide[T string | ~[]byte](s T) bool {
+// mayNeedRedaction is a quick check that most texts fail: whether redactText might change a text. Non-ASCII text always
+// passes, because the patterns match letters beyond ASCII.
+func mayNeedRedaction[T string | ~[]byte](s T) bool {
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c >= 0x80, c == '?':
@@ -122,36 +122,35 @@ func mayHide[T string | ~[]byte](s T) bool {
 	return false
 }
 
-// endsInSecret says whether what stands before a colon or an equals sign names a secret.
+// endsInSecret reports whether the text before a colon or an equals sign ends in the name of a secret.
 func endsInSecret[T string | ~[]byte](s T) bool {
 	to := len(s)
-	for to > 0 && blank(s[to-1]) {
+	for to > 0 && isSpace(s[to-1]) {
 		to--
 	}
 	if to > 0 && (s[to-1] == '"' || s[to-1] == '\'') {
 		to--
 	}
 	from, letters := to, 0
-	for ; from > 0 && wordByte(s[from-1]); from-- {
+	for ; from > 0 && isWordByte(s[from-1]); from-- {
 		if s[from-1] > '9' {
 			letters++
 		}
 	}
-	if letters < shortestSecret { // as in a time of day
+	if letters < shortestSecret { // for instance a time of day
 		return false
 	}
 	return secretByName(wordsOf(string(s[from:to])))
 }
 
-// shortestSecret is how many letters the shortest of the secret words has.
+// shortestSecret is the number of letters of the shortest secret word.
 const shortestSecret = 3
 
-func wordByte(c byte) bool {
+func isWordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
 
-// redactSource leaves of a delivery's source what names the resource: the query and the user that an
-// absolute URL may carry are not needed for that.
+// redactSource removes query and user from a delivery's source: they do not name the resource.
 func redactSource(source string) string {
 	scheme, authority, path := sourceParts(source)
 	if i := strings.LastIndex(authority, "@"); i >= 0 {

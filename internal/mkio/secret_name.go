@@ -6,10 +6,10 @@ import (
 	"unicode"
 )
 
-// A name is read as words: accessToken, access_token and ACCESS-TOKEN are the words access and token, source2URLs is
-// source and urls. Digits belong to no word. The lists below are those of docs/redaction.md.
+// A name is split into words: accessToken, access_token and ACCESS-TOKEN are the words access and token, source2URLs is
+// source and urls. Digits belong to no word. The lists below are documented in docs/redaction.md.
 
-// A member is secret when one of its words has one of these in it, or when two words that follow each other are one of
+// A member is secret if one of its words contains one of these, or if two consecutive words joined are one of
 // these …
 var secretWords = []string{
 	"token", "secret", "password", "passphrase", "passwd", "pwd", "keyvalue", "accesskey", "sharedkey",
@@ -17,36 +17,36 @@ var secretWords = []string{
 	"connectionstring", "email", "previewlocator",
 }
 
-// … but for words that begin like this …
+// … except words that begin with one of these …
 var harmlessWords = []string{"secretar", "tokeniz", "tokenis"}
 
-// … or when its last word is one of these, which are harmless as parts of other words and before them (compass, hockey,
+// … or if its last word is one of these, which are harmless within a word or before the last (compass, hockey,
 // keyFrameInterval) …
 var (
-	secretLast  = []string{"key", "sig", "sas", "pass", "auth", "jwt"}
-	addressLast = []string{"url", "urls", "uri", "uris", "monitoring"}
+	secretLastWords  = []string{"key", "sig", "sas", "pass", "auth", "jwt"}
+	addressLastWords = []string{"url", "urls", "uri", "uris", "monitoring"}
 )
 
-// … or ends in one of these, where nothing shows where a word ends.
+// … or ends in one of these, for names without word boundaries.
 var (
-	secretTails = []string{
+	secretSuffixes = []string{
 		"accountkey", "contentkey", "encryptionkey", "ingestkey", "licensekey", "masterkey", "signingkey", "passkey",
 		"basicauth", "oauth", "userpass",
 	}
-	addressTails = []string{
+	addressSuffixes = []string{
 		"baseurl", "callbackurl", "destinationurl", "ingesturl", "inputurl", "outputurl", "playbackurl", "previewurl",
 		"sourceurl", "streamurl", "webhookurl", "baseuri", "sourceuri",
 	}
 )
 
-// secretBelow are members that are secret only in one place: the values of a locator's content keys
+// secretBelow are members that are secret only below one parent: the values of a locator's content keys
 // and the whole configuration of a content key policy.
 var secretBelow = map[string]string{"contentkeys": "value", "properties": "options"}
 
-// A nameRule is what the rules make of a member's name.
+// A nameRule is the redaction rule of a member name.
 type nameRule struct {
-	name   string // its words in one
-	secret bool   // wherever it stands
+	name   string // its words, joined
+	secret bool   // below any parent
 }
 
 func ruleOfName(key string) nameRule {
@@ -54,14 +54,14 @@ func ruleOfName(key string) nameRule {
 	return nameRule{strings.Join(words, ""), secretByName(words) || addressByName(words)}
 }
 
-// hides says whether the value of a member must be hidden whole. parent is the name of the member that holds the
-// object, through arrays.
-func (r nameRule) hides(parent string) bool {
+// redacts reports whether the whole value of a member must be redacted. parent is the name of the member that holds the
+// object, also through arrays.
+func (r nameRule) redacts(parent string) bool {
 	below, ok := secretBelow[parent]
 	return r.secret || ok && below == r.name
 }
 
-// secretByName says whether a name is that of a secret, an address apart.
+// secretByName reports whether a name is that of a secret; addresses are addressByName's.
 func secretByName(words []string) bool {
 	if len(words) == 0 {
 		return false
@@ -71,17 +71,17 @@ func secretByName(words []string) bool {
 			return true
 		}
 	}
-	return endsInWord(words[len(words)-1], secretLast, secretTails)
+	return endsInWord(words[len(words)-1], secretLastWords, secretSuffixes)
 }
 
 func addressByName(words []string) bool {
-	return len(words) > 0 && endsInWord(words[len(words)-1], addressLast, addressTails)
+	return len(words) > 0 && endsInWord(words[len(words)-1], addressLastWords, addressSuffixes)
 }
 
-func endsInWord(word string, whole, tails []string) bool {
-	return slices.Contains(whole, word) ||
-		slices.ContainsFunc(tails, func(tail string) bool {
-			return strings.HasSuffix(strings.TrimSuffix(word, "s"), strings.TrimSuffix(tail, "s"))
+func endsInWord(word string, words, suffixes []string) bool {
+	return slices.Contains(words, word) ||
+		slices.ContainsFunc(suffixes, func(suffix string) bool {
+			return strings.HasSuffix(strings.TrimSuffix(word, "s"), strings.TrimSuffix(suffix, "s"))
 		})
 }
 
@@ -90,12 +90,12 @@ func holdsSecretWord(word string) bool {
 		!slices.ContainsFunc(harmlessWords, func(harmless string) bool { return strings.HasPrefix(word, harmless) })
 }
 
-// isSecretWord is for two words in one: passPhrase, apiKeys.
+// isSecretWord reports whether two joined words are a secret word: passPhrase, apiKeys.
 func isSecretWord(pair string) bool {
 	return slices.Contains(secretWords, pair) || slices.Contains(secretWords, strings.TrimSuffix(pair, "s"))
 }
 
-// wordsOf returns the words of a name in lower case.
+// wordsOf returns the words of a name, in lower case.
 func wordsOf(name string) []string {
 	var words []string
 	letters := []rune(name)
@@ -115,8 +115,8 @@ func wordsOf(name string) []string {
 	return words
 }
 
-// beginsWord says whether a letter that follows another begins a word: a capital after a small letter (accessToken), and
-// the last of some capitals before small letters (SASToken), but for the s of a plural (sourceURLs).
+// beginsWord reports whether a letter that follows another begins a word: a capital after a small letter (accessToken), and
+// the last of several capitals before small letters (SASToken), except before the s of a plural (sourceURLs).
 func beginsWord(letters []rune, i int) bool {
 	if !unicode.IsUpper(letters[i]) {
 		return false

@@ -9,8 +9,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// sourceParts takes a URI reference apart into scheme, authority and path; query and fragment are left
-// out. Package net/url would refuse some that name a resource all the same.
+// sourceParts splits a URI reference into scheme, authority and path, without query and fragment. It accepts references that
+// net/url rejects, because they still name a resource.
 func sourceParts(source string) (scheme, authority, path string) {
 	rest := source
 	if at := strings.IndexAny(rest, "?#"); at >= 0 {
@@ -29,10 +29,10 @@ func sourceParts(source string) (scheme, authority, path string) {
 	return scheme, authority, rest
 }
 
-// isScheme says whether a text that is not empty can be a URI's scheme.
+// isScheme reports whether a non-empty text is a valid URI scheme.
 func isScheme(s string) bool {
 	for i := range len(s) {
-		c := s[i] | 0x20 // lower-case, where it is a letter
+		c := s[i] | 0x20 // lower case, if a letter
 		if letter := c >= 'a' && c <= 'z'; !letter && (i == 0 || !strings.ContainsRune("0123456789+.-", rune(s[i]))) {
 			return false
 		}
@@ -40,35 +40,35 @@ func isScheme(s string) bool {
 	return true
 }
 
-// pathOf returns the path of a source, still percent-encoded.
+// pathOf returns the path of a source, percent-encoded.
 func pathOf(source string) string {
 	_, _, path := sourceParts(source)
 	return path
 }
 
-// usable says whether a name may stand in a path: it is one segment and stays one.
-func usable(name string) bool {
+// validName reports whether a name is one path segment and stays one.
+func validName(name string) bool {
 	return name != "" && name != "." && name != ".." && len(name) <= maxText &&
 		!strings.Contains(name, "/") && utf8.ValidString(name)
 }
 
-// segmentsOf returns the decoded segments of a source's path. Each is decoded by itself, so that an
-// encoded slash does not split a name.
+// segmentsOf returns the decoded segments of a source's path. Each is decoded separately, so that an encoded slash does not
+// split a name.
 func segmentsOf(source string) ([]string, error) {
 	path := strings.TrimSuffix(strings.TrimPrefix(pathOf(source), "/"), "/")
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		name, err := url.PathUnescape(s)
-		if err != nil || !usable(name) {
-			return nil, unrecognised("the source has a segment that can be no name: %s", quote(s))
+		if err != nil || !validName(name) {
+			return nil, unrecognised("the source has a segment that is not a valid name: %s", quote(s))
 		}
 		segments[i] = name
 	}
 	return segments, nil
 }
 
-// inProject returns the project that the segments name and what follows it; "" and all segments where
-// they name none. What stands before the API's own path is a base path.
+// inProject returns the project in the segments and the segments after it; "" and all segments if there is none. Segments
+// before the API's own path are a base path.
 func inProject(segments []string) (project string, rest []string) {
 	for _, prefix := range [][]string{{"api", "v1", "projects"}, {"api", "ams"}} {
 		for i := range len(segments) - len(prefix) {
@@ -81,8 +81,8 @@ func inProject(segments []string) (project string, rest []string) {
 	return "", segments
 }
 
-// inArea returns the areas that the segments may be of, and what follows the area's own segment. A live
-// event exists in both; its record tells which, for only those of the Live API have metadata.
+// inArea returns the areas that the segments may belong to, and the segments below the area. Without an area, a live event
+// may be of both APIs; only records of the Live API have metadata.
 func inArea(segments []string, r *record) (areas, rest []string) {
 	if len(segments) > 0 {
 		for _, area := range []string{media, live} {
@@ -97,21 +97,21 @@ func inArea(segments []string, r *record) (areas, rest []string) {
 	return []string{media, live}, segments
 }
 
-// keyOf says which resource a delivery is of.
+// keyOf returns the resource of a delivery.
 func (d Decoder) keyOf(e *envelope) (lifecycle.Key, error) {
 	segments, err := segmentsOf(e.source)
 	if err != nil {
 		return lifecycle.Key{}, err
 	}
-	named, rest := inProject(segments)
-	project, err := d.projectOf(named, e.project)
+	inSource, rest := inProject(segments)
+	project, err := d.projectOf(inSource, e.project)
 	if err != nil {
 		return lifecycle.Key{}, err
 	}
 	areas, rest := inArea(rest, &e.record)
-	kind, names, ok := findPlace(areas, rest)
-	if !ok || named == "" {
-		kind, names, ok = channelInstance(e.typ, rest)
+	kind, names, ok := findLocation(areas, rest)
+	if !ok || inSource == "" {
+		kind, names, ok = channelInstance(e.typeName, rest)
 	}
 	if !ok {
 		return lifecycle.Key{}, unrecognised("the source names no resource of a known kind: %s", quote(pathOf(e.source)))
@@ -123,9 +123,9 @@ func (d Decoder) keyOf(e *envelope) (lifecycle.Key, error) {
 	return key, nil
 }
 
-func findPlace(areas, segments []string) (lifecycle.Kind, []string, bool) {
+func findLocation(areas, segments []string) (lifecycle.Kind, []string, bool) {
 	for _, area := range areas {
-		for _, p := range places {
+		for _, p := range locations {
 			if names, ok := p.match(segments); ok && p.area == area {
 				return p.kind, names, true
 			}
@@ -134,11 +134,11 @@ func findPlace(areas, segments []string) (lifecycle.Kind, []string, bool) {
 	return "", nil, false
 }
 
-// channelInstance names what a ChannelInstance delivery is of by the last segment of its source. The
-// state of something is not the thing: collections and names alternate, so /state follows a name.
+// channelInstance returns the name of a ChannelInstance delivery's resource: the last segment of its source. Collections and
+// names alternate, so a last segment "state" after a name is no resource.
 func channelInstance(typ string, segments []string) (lifecycle.Kind, []string, bool) {
 	count := len(segments)
-	if !strings.HasPrefix(typ, channelInstanceType) || count == 0 {
+	if !strings.HasPrefix(typ, channelInstancePrefix) || count == 0 {
 		return "", nil, false
 	}
 	last := segments[count-1]
@@ -149,19 +149,19 @@ func channelInstance(typ string, segments []string) (lifecycle.Kind, []string, b
 }
 
 // projectOf returns the project of a delivery, from its source or else from its data.
-func (d Decoder) projectOf(named, claimed string) (string, error) {
-	if claimed != "" && !usable(claimed) {
-		return "", unrecognised(`"projectName" can be no name: %s`, quote(claimed))
+func (d Decoder) projectOf(inSource, inData string) (string, error) {
+	if inData != "" && !validName(inData) {
+		return "", unrecognised(`"projectName" is not a valid name: %s`, quote(inData))
 	}
-	project := named
+	project := inSource
 	if project == "" {
-		project = claimed
+		project = inData
 	}
 	switch {
 	case project == "":
 		return "", unrecognised("neither source nor data names a project")
-	case claimed != "" && !strings.EqualFold(project, claimed):
-		return "", unrecognised("the source is of project %s, the data of %s", quote(project), quote(claimed))
+	case inData != "" && !strings.EqualFold(project, inData):
+		return "", unrecognised("the source is of project %s, the data of %s", quote(project), quote(inData))
 	case len(d.Projects) > 0 && !slices.Contains(d.Projects, project):
 		return "", unrecognised("project %s is not configured", quote(project))
 	}

@@ -68,7 +68,7 @@ func TestSourcesNameResources(t *testing.T) {
 	}
 }
 
-func TestLiveEventOfEitherAPIIsToldByItsRecord(t *testing.T) {
+func TestRecordDecidesTheAPIOfALiveEvent(t *testing.T) {
 	for want, record := range map[string]members{
 		"live-event p/e":     {"properties": members{}},
 		"live-api-event p/e": {"metadata": members{}},
@@ -81,7 +81,7 @@ func TestLiveEventOfEitherAPIIsToldByItsRecord(t *testing.T) {
 	}
 }
 
-func TestSourcesThatNameNothing(t *testing.T) {
+func TestSourcesWithoutAResource(t *testing.T) {
 	for _, source := range []string{
 		"/", "job", "urn:mkio:job:1", "/api/v1/projects/p", "/api/v1/projects/p/", "/api/v1/projects",
 		"/api/v1/projects/p/media", "/api/v1/projects/p/media/assets", "/api/v1/projects/p/media/assets/",

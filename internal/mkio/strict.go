@@ -8,44 +8,43 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// JSON that MK.IO or a customer wrote goes into events, and consumers read those with parsers and databases of all
-// kinds. Some refuse a whole event for one member of it: half of a surrogate pair (serde_json, PostgreSQL's jsonb), two
-// members of one name, a number that no double holds (I-JSON, RFC 7493). So whatever is read becomes strict JSON before
-// anything else is done with it, whichever policy holds:
+// JSON of MK.IO or a customer is published in events, and consumers read events with all kinds of parsers and databases.
+// Some reject a whole event for one member of it: a lone surrogate (serde_json, PostgreSQL's jsonb), duplicate member names,
+// a number that overflows a float64 (I-JSON, RFC 7493). So all input becomes strict JSON first, under every policy:
 //
-//   - each half of a surrogate pair becomes U+FFFD, in names as well
-//   - of members of one name the last stays, as everything here reads them
-//   - a number that is too large for a double becomes a string with its digits, as RFC 7493 advises
+//   - each lone surrogate becomes U+FFFD, in names as well
+//   - of duplicate member names the last stays, as everything here reads them
+//   - a number that overflows a float64 becomes a string with its digits, as RFC 7493 advises
 //
-// All else keeps its spelling, the digits of numbers included.
+// Everything else keeps its spelling, including the digits of numbers.
 
-// isStrict says of nearly all JSON in UTF-8 that it is strict JSON as it stands. What is no JSON is not strict either.
+// isStrict reports whether a text is strict JSON already, as nearly all is; false for invalid JSON.
 func isStrict(raw []byte) bool {
-	return jsontext.Value(raw).IsValid() && !holdsHugeNumber(raw)
+	return jsontext.Value(raw).IsValid() && !hasOverflowingNumber(raw)
 }
 
 // strict returns a valid value as strict JSON.
 func strict(v value) value {
-	d := doubles{cursor: cursor{in: v}, dropped: map[int]bool{}}
+	d := duplicateMembers{cursor: cursor{in: v}, dropped: map[int]bool{}}
 	d.value()
 	w := strictWriter{cursor: cursor{in: v}, dropped: d.dropped, out: make([]byte, 0, len(v))}
 	w.value()
 	return w.out
 }
 
-// shortHuge is the least length of a number that is too large for a double and has no exponent.
-const shortHuge = 309
+// minOverflowDigits is the least length of a number without exponent that overflows a float64.
+const minOverflowDigits = 309
 
-// holdsHugeNumber says whether a number in a value is too large for a double.
-func holdsHugeNumber(v value) bool {
+// hasOverflowingNumber reports whether a number in a value overflows a float64.
+func hasOverflowingNumber(v value) bool {
 	for i := 0; i < len(v); {
 		switch c := v[i]; {
 		case c == '"':
 			i = endOfString(v, i)
-		case digit(c):
+		case isDigit(c):
 			from := i
 			i = end(v, from)
-			if huge(v[from:i]) {
+			if overflowsFloat64(v[from:i]) {
 				return true
 			}
 		default:
@@ -55,30 +54,30 @@ func holdsHugeNumber(v value) bool {
 	return false
 }
 
-func digit(c byte) bool { return c >= '0' && c <= '9' }
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// huge says of a number, with or without its sign, whether it is too large for a double.
-func huge(number value) bool {
-	if len(number) < shortHuge && bytes.IndexByte(number, 'e') < 0 && bytes.IndexByte(number, 'E') < 0 {
+// overflowsFloat64 reports whether a number, with or without its sign, overflows a float64.
+func overflowsFloat64(number value) bool {
+	if len(number) < minOverflowDigits && bytes.IndexByte(number, 'e') < 0 && bytes.IndexByte(number, 'E') < 0 {
 		return false
 	}
 	_, err := strconv.ParseFloat(string(number), 64)
 	return errors.Is(err, strconv.ErrRange)
 }
 
-// doubles finds the members that another one of the same name follows.
-type doubles struct {
+// duplicateMembers finds the members that are followed by another one of the same name.
+type duplicateMembers struct {
 	cursor
-	dropped map[int]bool // where the members begin
+	dropped map[int]bool // by the positions of the members
 }
 
-func (d *doubles) value() {
-	switch d.here() {
+func (d *duplicateMembers) value() {
+	switch d.peek() {
 	case '{':
 		last := map[string]int{}
 		for d.enter(); d.more(); {
 			at := d.at
-			name, _ := d.name().text() // each half of a surrogate pair is mended in it
+			name, _ := d.name().text() // lone surrogates are replaced
 			if earlier, ok := last[name]; ok {
 				d.dropped[earlier] = true
 			}
@@ -94,7 +93,7 @@ func (d *doubles) value() {
 	}
 }
 
-// A strictWriter copies a value as strict JSON, in one pass.
+// A strictWriter copies a value as strict JSON in one pass.
 type strictWriter struct {
 	cursor
 	dropped map[int]bool
@@ -102,7 +101,7 @@ type strictWriter struct {
 }
 
 func (w *strictWriter) value() {
-	switch c := w.here(); {
+	switch c := w.peek(); {
 	case c == '{':
 		w.object()
 	case c == '[':
@@ -113,7 +112,7 @@ func (w *strictWriter) value() {
 		w.out = closeValue(w.out, ']')
 	case c == '"':
 		w.text(w.token())
-	case c == '-' || digit(c):
+	case c == '-' || isDigit(c):
 		w.number(w.token())
 	default:
 		w.out = append(w.out, w.token()...)
@@ -143,18 +142,18 @@ func (w *strictWriter) text(v value) {
 		return
 	}
 	text, _ := v.text()
-	w.out, _ = jsontext.AppendQuote(w.out, text) // it is valid UTF-8
+	w.out, _ = jsontext.AppendQuote(w.out, text) // cannot fail: text is valid UTF-8
 }
 
 func (w *strictWriter) number(v value) {
-	if !huge(v) {
+	if !overflowsFloat64(v) {
 		w.out = append(w.out, v...)
 		return
 	}
 	w.out = append(append(append(w.out, '"'), v...), '"')
 }
 
-// closeValue ends an object or array, whose members or elements each have a comma behind them.
+// closeValue ends an object or array whose members or elements are each followed by a comma.
 func closeValue(b []byte, closing byte) []byte {
 	if last := len(b) - 1; b[last] == ',' {
 		b = b[:last]

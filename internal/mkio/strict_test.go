@@ -10,22 +10,22 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-func TestJSONBecomesStrict(t *testing.T) {
+func TestStrictJSON(t *testing.T) {
 	tests := map[string]struct{ given, want string }{
-		"half a surrogate pair":              {`{"description":"cut \ud83d here"}`, "{\"description\":\"cut \ufffd here\"}"},
-		"the other half":                     {`["\udc00x"]`, "[\"\ufffdx\"]"},
-		"a whole pair":                       {`["\ud83d\ude00 \u00e9"]`, `["\ud83d\ude00 \u00e9"]`},
-		"half a pair in a name":              {`{"\ud83d":1}`, "{\"\ufffd\":1}"},
-		"U+0000":                             {`{"nul":"a\u0000b"}`, ""},
-		"two members of one name":            {`{"a":1,"b":{"c":1,"c":{"d":1,"d":2}},"a":2}`, `{"b":{"c":{"d":2}},"a":2}`},
-		"two spellings of one name":          {`{"a":1,"\u0061":2}`, `{"\u0061":2}`},
-		"names that are one when mended":     {`{"\ud83d":1,"\ud83e":2}`, "{\"\ufffd\":2}"},
-		"members of one name in two objects": {`[{"a":1},{"a":2}]`, `[{"a":1},{"a":2}]`},
-		"a number beyond a double":           {`{"n":1e400,"m":-1E+309,"o":[2.5e308]}`, `{"n":"1e400","m":"-1E+309","o":["2.5e308"]}`},
-		"many digits beyond a double":        {`{"n":` + strings.Repeat("9", 400) + `}`, `{"n":"` + strings.Repeat("9", 400) + `"}`},
-		"numbers that a double holds":        {`{"i":123456789012345678901234567890,"f":1.50,"z":-0.0,"l":1e308,"s":1e-400,"d":` + strings.Repeat("9", 308) + `}`, ""},
-		"text that looks like a number":      {`{"t":"1e400"}`, ""},
-		"space":                              {" { \"a\" : [ 1e400 , { } , [ ] ] } ", `{"a":["1e400",{},[]]}`},
+		"half a surrogate pair":                  {`{"description":"cut \ud83d here"}`, "{\"description\":\"cut \ufffd here\"}"},
+		"the other half":                         {`["\udc00x"]`, "[\"\ufffdx\"]"},
+		"a whole pair":                           {`["\ud83d\ude00 \u00e9"]`, `["\ud83d\ude00 \u00e9"]`},
+		"half a pair in a name":                  {`{"\ud83d":1}`, "{\"\ufffd\":1}"},
+		"U+0000":                                 {`{"nul":"a\u0000b"}`, ""},
+		"two members of one name":                {`{"a":1,"b":{"c":1,"c":{"d":1,"d":2}},"a":2}`, `{"b":{"c":{"d":2}},"a":2}`},
+		"two spellings of one name":              {`{"a":1,"\u0061":2}`, `{"\u0061":2}`},
+		"names that are equal after replacement": {`{"\ud83d":1,"\ud83e":2}`, "{\"\ufffd\":2}"},
+		"members of one name in two objects":     {`[{"a":1},{"a":2}]`, `[{"a":1},{"a":2}]`},
+		"a number beyond a float64":              {`{"n":1e400,"m":-1E+309,"o":[2.5e308]}`, `{"n":"1e400","m":"-1E+309","o":["2.5e308"]}`},
+		"many digits beyond a float64":           {`{"n":` + strings.Repeat("9", 400) + `}`, `{"n":"` + strings.Repeat("9", 400) + `"}`},
+		"numbers that a float64 holds":           {`{"i":123456789012345678901234567890,"f":1.50,"z":-0.0,"l":1e308,"s":1e-400,"d":` + strings.Repeat("9", 308) + `}`, ""},
+		"text that looks like a number":          {`{"t":"1e400"}`, ""},
+		"space":                                  {" { \"a\" : [ 1e400 , { } , [ ] ] } ", `{"a":["1e400",{},[]]}`},
 	}
 	for name, test := range tests {
 		if test.want == "" {
@@ -40,13 +40,13 @@ func TestJSONBecomesStrict(t *testing.T) {
 	}
 }
 
-// odd is what strict readers refuse, as one customer's record had it.
-const odd = `{"name":"odd","properties":{"state":"Finished","description":"cut \ud83d here \u0000 nul","a":1,"a":2,"n":1e400,"i":123456789012345678901234567890,` +
+// nonStrictRecord has what strict parsers reject, as in a customer's record.
+const nonStrictRecord = `{"name":"odd","properties":{"state":"Finished","description":"cut \ud83d here \u0000 nul","a":1,"a":2,"n":1e400,"i":123456789012345678901234567890,` +
 	`"correlationData":{"house":"\ud83d","house":"LH-1","big":1e400}}}`
 
-func TestEveryPolicyGivesStrictJSON(t *testing.T) {
+func TestEveryPolicyReturnsStrictJSON(t *testing.T) {
 	delivery := `{"specversion":"1.0","id":"c-2","type":"MediaKind.JobFinished","source":"/api/v1/projects/p1/transforms/t/jobs/odd",` +
-		`"time":"2031-03-04T10:00:00Z","data":{"projectName":"p1","state":"Finished","resource":` + odd + `}}`
+		`"time":"2031-03-04T10:00:00Z","data":{"projectName":"p1","state":"Finished","resource":` + nonStrictRecord + `}}`
 	const correlation = `{"house":"LH-1","big":"1e400"}`
 	const record = "{\"name\":\"odd\",\"properties\":{\"state\":\"Finished\",\"description\":\"cut \ufffd here \\u0000 nul\",\"a\":2,\"n\":\"1e400\",\"i\":123456789012345678901234567890"
 	for _, resource := range []ResourcePolicy{ResourceRedacted, ResourceFull, ResourceNone} {
@@ -66,15 +66,15 @@ func TestEveryPolicyGivesStrictJSON(t *testing.T) {
 			equal(t, "record", string(o.Resource), wantRecord)
 		}
 	}
-	kept, err := RedactDelivery([]byte(delivery))
+	redacted, err := RedactDelivery([]byte(delivery))
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkStrict(t, kept)
+	checkStrict(t, redacted)
 }
 
-// Two addresses as names become two marks, or strict readers would refuse the object.
-func TestRedactedNamesStayDistinct(t *testing.T) {
+// Two e-mail addresses as names become two different marks, because strict parsers reject duplicate names.
+func TestRedactedNamesAreUnique(t *testing.T) {
 	tests := []struct{ given, want string }{
 		{`{"ann@a.example":1,"bob@a.example":2,"c":3,"dan@a.example":4}`, `{"[redacted]":1,"[redacted] 2":2,"c":3,"[redacted] 3":4}`},
 		{`{"[redacted]":1,"ann@a.example":2,"[redacted] 2":3}`, `{"[redacted]":1,"[redacted] 2":2,"[redacted] 2 2":3}`},
@@ -82,12 +82,12 @@ func TestRedactedNamesStayDistinct(t *testing.T) {
 		{`{"x?a":1,"x?b":2}`, `{"x?[redacted]":1,"x?[redacted] 2":2}`},
 	}
 	for _, test := range tests {
-		got, err := redactRecord([]byte(test.given))
+		got, err := redactRaw([]byte(test.given))
 		if err != nil {
 			t.Fatal(err)
 		}
 		equal(t, test.given, string(got), test.want)
-		again, err := redactRecord(got)
+		again, err := redactRaw(got)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestRedactedNamesStayDistinct(t *testing.T) {
 	}
 }
 
-func TestAByteOrderMarkIsPassedOver(t *testing.T) {
+func TestByteOrderMarkIsSkipped(t *testing.T) {
 	body := string(jobDelivery(t, nil))
 	want, err := Decoder{}.Decode([]byte(body), received)
 	if err != nil {
@@ -114,7 +114,7 @@ func TestAByteOrderMarkIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestUTF16IsNamed(t *testing.T) {
+func TestUTF16IsRejectedByName(t *testing.T) {
 	units := utf16.Encode([]rune(string(jobDelivery(t, nil))))
 	for name, order := range map[string]binary.AppendByteOrder{"little": binary.LittleEndian, "big": binary.BigEndian} {
 		for _, mark := range []bool{true, false} {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// received is when the tests' deliveries come.
+// received is the time of receipt of the tests' deliveries.
 var received = time.Date(2031, 3, 4, 10, 20, 0, 0, time.UTC)
 
 // readFile returns a file below testdata.
@@ -42,14 +42,14 @@ func readAll(tb testing.TB, patterns ...string) map[string][]byte {
 	return files
 }
 
-// members is a JSON object that a test puts together.
+// members is a JSON object made by a test.
 type members = map[string]any
 
-// rawNull is a member that is there and null; nil leaves a member out.
+// rawNull is a member that is null; nil omits a member.
 var rawNull = json.RawMessage("null")
 
-// jobDelivery is a delivery of a finished job with some attributes replaced, or left out where nil.
-// "data." stands before those of data.
+// jobDelivery returns a delivery of a finished job with some attributes replaced, or omitted where nil. Names of data's
+// members begin with "data.".
 func jobDelivery(tb testing.TB, changes members) []byte {
 	tb.Helper()
 	data := members{"projectName": "aurora-vod", "state": "Finished"}

@@ -7,11 +7,10 @@ import (
 	"time"
 )
 
-// TokenSoon is how long before its end a token is said to end soon: to get another takes a person.
+// TokenExpiresSoon is how long before its expiry a token counts as expiring soon: a person has to create another.
 const TokenSoon = 7 * 24 * time.Hour
 
-// TokenExpiry reads from a token when it ends. It is not verified: MK.IO does that. ok is false for a token
-// that does not say.
+// TokenExpiry returns the expiry of a token, unverified: MK.IO verifies it. ok is false for a token without one.
 func TokenExpiry(token string) (end time.Time, ok bool) {
 	var claims struct {
 		Expiry float64 `json:"exp"` // seconds since 1970
@@ -22,12 +21,11 @@ func TokenExpiry(token string) (end time.Time, ok bool) {
 	return time.Unix(int64(claims.Expiry), 0).UTC(), true
 }
 
-// organisationClaims are the names under which a token may tell its organisation, the first that it has counts. MK.IO
-// documents that a token holds it, and not where; the record of a token spells it as the first.
+// organisationClaims are the names of the claim that may hold the organisation; the first found counts. MK.IO documents that
+// a token has it, but not the name; the record of a token uses the first.
 var organisationClaims = []string{"organizationId", "organisationId", "organization_id", "organisation_id", "orgId", "org_id"}
 
-// TokenOrganisation reads from a token of which organisation it is; "" for a token that does not say. It is not verified:
-// MK.IO does that.
+// TokenOrganisation returns the organisation of a token, unverified: MK.IO verifies it; "" if the token does not name it.
 func TokenOrganisation(token string) string {
 	var claims map[string]json.RawMessage
 	if json.Unmarshal(claimsOf(token), &claims) != nil {
@@ -42,7 +40,7 @@ func TokenOrganisation(token string) string {
 	return ""
 }
 
-// claimsOf returns a token's claims as JSON; nil for one that is no JWT.
+// claimsOf returns a token's claims as JSON; nil if it is not a JWT.
 func claimsOf(token string) []byte {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTheOrganisationOfAToken(t *testing.T) {
+func TestTokenOrganisation(t *testing.T) {
 	t.Parallel()
 	for claims, want := range map[string]string{
 		`{"organizationId":"org-1"}`:                       "org-1",

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// A Transport is the way to MK.IO over the network. A connection can go silent without an error, when a NAT or a load
-// balancer on the way has forgotten it, and over HTTP/2 all requests share one. So connections are probed with pings, and
-// when a request times out none of the connections that are open by then is used for another: the next try opens a new one.
-// Requests in flight on the former connections may still be answered there.
+// A Transport is the HTTP transport to MK.IO. A connection can go dead without an error, when a NAT or a load balancer has
+// forgotten it, and over HTTP/2 all requests share one. So connections are probed with pings, and when a request times out,
+// no connection that is open by then is reused: the next try opens a new one. Requests in flight on the old connections may
+// still be answered there.
 type Transport struct {
 	open func() *http.Transport
 
@@ -22,69 +22,69 @@ type Transport struct {
 	current *http.Transport
 }
 
-// Times after which a connection over HTTP/2 is given up. A request on it is lost by then, and is tried again before the
-// time of a request that nothing ends earlier.
+// Timeouts of a connection over HTTP/2. They are shorter than requestTimeout, so that a request on a dead connection is
+// retried before it times out.
 const (
-	pingAfter = 10 * time.Second // without a frame from the peer
-	pingTime  = 5 * time.Second  // for the answer to a ping
-	writeTime = 5 * time.Second  // without a byte taken by the peer
+	pingInterval = 10 * time.Second // without a frame from the peer
+	pingTimeout  = 5 * time.Second  // for the response to a ping
+	writeTimeout = 5 * time.Second  // without a byte accepted by the peer
 )
 
-// NewTransport returns a transport that trusts certificates signed by roots; nil: by the system's.
+// NewTransport returns a transport that trusts certificates signed by roots; nil: by the system's roots.
 func NewTransport(roots *x509.CertPool) *Transport {
-	return newTransport(func() *http.Transport { return openTransport(roots) })
+	return newTransport(func() *http.Transport { return newHTTPTransport(roots) })
 }
 
 func newTransport(open func() *http.Transport) *Transport {
 	return &Transport{open: open, current: open()}
 }
 
-// openTransport returns a transport without connections.
-func openTransport(roots *x509.CertPool) *http.Transport {
+// newHTTPTransport returns a transport without connections.
+func newHTTPTransport(roots *x509.CertPool) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTime, WriteByteTimeout: writeTime}
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingInterval, PingTimeout: pingTimeout, WriteByteTimeout: writeTimeout}
 	if roots != nil {
 		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
 	return t
 }
 
-// RoundTrip makes one request.
+// RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.mu.Lock()
-	via := t.current
+	transport := t.current
 	t.mu.Unlock()
-	response, err := via.RoundTrip(r)
+	response, err := transport.RoundTrip(r)
 	if err != nil {
-		t.failed(via, err)
+		t.retireOnTimeout(transport, err)
 		return nil, err
 	}
-	response.Body = &watchedBody{response.Body, func(err error) { t.failed(via, err) }}
+	response.Body = &watchedBody{response.Body, func(err error) { t.retireOnTimeout(transport, err) }}
 	return response, nil
 }
 
-// failed retires the connections that a request timed out on. Those that it failed on otherwise are closed already.
-func (t *Transport) failed(via *http.Transport, err error) {
+// retireOnTimeout retires the connections of a transport after a timeout. After other errors they are closed already.
+func (t *Transport) retireOnTimeout(transport *http.Transport, err error) {
 	timeout, ok := errors.AsType[net.Error](err)
 	if !ok || !timeout.Timeout() {
 		return
 	}
 	t.mu.Lock()
-	if t.current == via {
+	if t.current == transport {
 		t.current = t.open()
 	}
 	t.mu.Unlock()
-	via.CloseIdleConnections() // those in use are closed when they have been idle for long
+	transport.CloseIdleConnections() // those in use close when idle
 }
 
-// CloseIdleConnections is for [http.Client].
+// CloseIdleConnections is called by [http.Client].
 func (t *Transport) CloseIdleConnections() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.current.CloseIdleConnections()
 }
 
-// A watchedBody reports errors of reading an answer.
+// A watchedBody reports errors of reading a response.
 type watchedBody struct {
 	io.ReadCloser
 	failed func(error)

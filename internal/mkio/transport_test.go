@@ -19,22 +19,22 @@ import (
 	"time"
 )
 
-// A network is all that lies between a client and one server, without anything real.
+// A network connects a client and one server by pipes.
 type network struct {
 	incoming chan net.Conn
 	closed   chan struct{}
 
 	mu    sync.Mutex
-	links []*link
+	links []*clientConn
 }
 
-// A link is the client's end of a connection.
-type link struct {
+// A clientConn is the client's end of a connection.
+type clientConn struct {
 	net.Conn
 	dead atomic.Bool
 }
 
-func (l *link) Read(p []byte) (int, error) {
+func (l *clientConn) Read(p []byte) (int, error) {
 	for {
 		n, err := l.Conn.Read(p)
 		if err != nil || !l.dead.Load() {
@@ -43,7 +43,7 @@ func (l *link) Read(p []byte) (int, error) {
 	}
 }
 
-func (l *link) Write(p []byte) (int, error) {
+func (l *clientConn) Write(p []byte) (int, error) {
 	if l.dead.Load() {
 		return len(p), nil
 	}
@@ -63,12 +63,12 @@ func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.links = append(n.links, &link{Conn: near})
+	n.links = append(n.links, &clientConn{Conn: near})
 	return n.links[len(n.links)-1], nil
 }
 
-// silence makes all connections silent for good that are open by now, without closing them.
-func (n *network) silence() {
+// silenceConnections makes all open connections dead, without closing them.
+func (n *network) silenceConnections() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, l := range n.links {
@@ -76,14 +76,14 @@ func (n *network) silence() {
 	}
 }
 
-// connections is how many were ever made.
+// connections returns how many connections were ever opened.
 func (n *network) connections() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return len(n.links)
 }
 
-// Accept makes it the server's listener.
+// Accept implements net.Listener.
 func (n *network) Accept() (net.Conn, error) {
 	select {
 	case c := <-n.incoming:
@@ -105,7 +105,7 @@ func (n *network) Close() error {
 
 func (n *network) Addr() net.Addr { return &net.UnixAddr{Name: "network", Net: "pipe"} }
 
-// certificate returns one of mkio.test, which signed itself, and the pool that trusts it.
+// certificate returns a self-signed certificate of mkio.test, and the pool that trusts it.
 func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -114,7 +114,7 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mkio.test"}, DNSNames: []string{"mkio.test"},
-		NotBefore: time.Unix(0, 0), NotAfter: time.Now().AddDate(1, 0, 0), // a bubble begins in 2000
+		NotBefore: time.Unix(0, 0), NotAfter: time.Now().AddDate(1, 0, 0), // virtual time begins in 2000
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -130,10 +130,10 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// connectionNumber is the key of a connection's number, from 1, in its requests' contexts.
+// connectionNumber is the context key of a connection's number, counted from 1.
 type connectionNumber struct{}
 
-// overNetwork runs a test in a bubble, with a client whose only way to MK.IO is a network.
+// overNetwork runs a test in virtual time, with a client that reaches MK.IO over a network.
 func overNetwork(t *testing.T, protocol string, handler http.HandlerFunc, test func(t *testing.T, c *Client, n *network)) {
 	t.Helper()
 	pair, roots := certificate(t)
@@ -150,7 +150,7 @@ func overNetwork(t *testing.T, protocol string, handler http.HandlerFunc, test f
 		var serving sync.WaitGroup
 		serving.Go(func() { _ = server.ServeTLS(n, "", "") }) // until it is closed
 		transport := newTransport(func() *http.Transport {
-			network := openTransport(roots)
+			network := newHTTPTransport(roots)
 			network.DialContext, network.Proxy = n.dial, nil
 			return network
 		})
@@ -161,66 +161,66 @@ func overNetwork(t *testing.T, protocol string, handler http.HandlerFunc, test f
 			t.Fatal(err)
 		}
 		test(t, c, n)
-		_ = server.Close() // the network with it
+		_ = server.Close() // closes the network too
 		serving.Wait()
 		transport.CloseIdleConnections()
 	})
 }
 
-func answerProject(w http.ResponseWriter, r *http.Request) {
+func respondWithProject(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"metadata": {"name": "aurora-vod", "id": %q}}`, r.Proto)
 }
 
 var protocols = map[string]string{"h2": "HTTP/2.0", "http/1.1": "HTTP/1.1"}
 
-// A NAT or a load balancer forgets a connection: nobody is told, and new connections work.
-func TestARequestOnASilentConnectionIsRetriedOnANewOne(t *testing.T) {
+// A NAT or a load balancer forgets a connection without closing it; new connections work.
+func TestRequestOnADeadConnectionIsRetriedOnANewOne(t *testing.T) {
 	for alpn, protocol := range protocols {
 		t.Run(alpn, func(t *testing.T) {
-			overNetwork(t, alpn, answerProject, func(t *testing.T, c *Client, n *network) {
+			overNetwork(t, alpn, respondWithProject, func(t *testing.T, c *Client, n *network) {
 				t.Helper()
 				if p, err := c.Project(t.Context(), Urgent, "aurora-vod"); err != nil || p.ID != protocol {
 					t.Fatalf("%+v, %v", p, err)
 				}
-				n.silence()
+				n.silenceConnections()
 				began := time.Now()
-				var asking sync.WaitGroup
+				var requests sync.WaitGroup
 				for range 8 {
-					asking.Go(func() {
+					requests.Go(func() {
 						if _, err := c.Project(t.Context(), Urgent, "aurora-vod"); err != nil || time.Since(began) > 30*time.Second {
 							t.Errorf("after %s: %v", time.Since(began), err)
 						}
 					})
 				}
-				asking.Wait()
+				requests.Wait()
 				if alpn == "h2" && n.connections() != 2 {
-					t.Errorf("%d connections were made", n.connections())
+					t.Errorf("%d connections, want 2", n.connections())
 				}
 			})
 		})
 	}
 }
 
-// The connection goes silent in the middle of an answer.
-func TestAnAnswerThatStallsIsAskedForOnANewConnection(t *testing.T) {
+// The connection goes dead in the middle of a response.
+func TestStalledResponseIsRetriedOnANewConnection(t *testing.T) {
 	for alpn := range protocols {
 		t.Run(alpn, func(t *testing.T) {
-			var asked atomic.Int64
-			var half chan struct{} // is of the bubble
+			var requests atomic.Int64
+			var half chan struct{} // must be made in virtual time
 			handler := func(w http.ResponseWriter, r *http.Request) {
-				if asked.Add(1) > 1 {
-					answerProject(w, r)
+				if requests.Add(1) > 1 {
+					respondWithProject(w, r)
 					return
 				}
 				fmt.Fprint(w, `{"metadata"`)
-				_ = http.NewResponseController(w).Flush() // the reader is there
+				_ = http.NewResponseController(w).Flush() // the client reads concurrently
 				half <- struct{}{}
 				<-r.Context().Done()
 			}
 			overNetwork(t, alpn, handler, func(t *testing.T, c *Client, n *network) {
 				t.Helper()
 				half = make(chan struct{})
-				go func() { <-half; n.silence() }() // the client has read the half by then, or waits for it in vain
+				go func() { <-half; n.silenceConnections() }() // the client has read the first half, or waits for it
 				began := time.Now()
 				if _, err := c.Project(t.Context(), Urgent, "aurora-vod"); err != nil || time.Since(began) > 30*time.Second {
 					t.Errorf("after %s: %v", time.Since(began), err)
@@ -230,17 +230,17 @@ func TestAnAnswerThatStallsIsAskedForOnANewConnection(t *testing.T) {
 	}
 }
 
-// What stands before MK.IO answers pings, and has lost MK.IO behind one of its connections.
-func TestAConnectionThatAnswersPingsAloneIsNotUsedAgain(t *testing.T) {
+// A gateway answers pings on a connection whose requests hang.
+func TestConnectionThatOnlyAnswersPingsIsNotReused(t *testing.T) {
 	for alpn := range protocols {
 		t.Run(alpn, func(t *testing.T) {
-			var stuck atomic.Int64 // connections that are, in the order of their making
+			var stuck atomic.Int64 // connections up to this number hang
 			handler := func(w http.ResponseWriter, r *http.Request) {
 				if number, _ := r.Context().Value(connectionNumber{}).(int64); number <= stuck.Load() {
 					<-r.Context().Done()
 					return
 				}
-				answerProject(w, r)
+				respondWithProject(w, r)
 			}
 			overNetwork(t, alpn, handler, func(t *testing.T, c *Client, n *network) {
 				t.Helper()

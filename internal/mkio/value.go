@@ -11,30 +11,29 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A value is one JSON value in UTF-8, without space around it, that was found valid. What is cut out of it needs no second
-// look, so a body is checked once, however often it is read.
+// A value is one valid JSON value in UTF-8, without space around it. Values cut out of it are valid too, so a body is
+// validated once, however often it is read.
 type value []byte
 
-// anyJSON takes what encoding/json takes. Both bound the nesting.
-var anyJSON = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+// lenientJSON accepts what encoding/json accepts. Both limit the nesting.
+var lenientJSON = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// parse returns the value that raw is, as [strict] JSON: a record goes into an event as it stands. A byte order mark
-// before it is passed over, as RFC 8259 lets a parser do. What is not UTF-8 in it is replaced, as encoding/json does
-// where it reads a string.
+// parse returns raw as [strict] JSON: a record goes into an event unchanged. It skips a byte order mark, as RFC 8259 allows,
+// and replaces invalid UTF-8, as encoding/json does in strings.
 func parse(raw []byte) (value, error) {
 	if isUTF16(raw) {
 		return nil, errUTF16
 	}
 	raw = bytes.TrimPrefix(raw, byteOrderMark)
 	if !utf8.Valid(raw) {
-		raw = []byte(string([]rune(string(raw)))) // each byte that is of no rune becomes U+FFFD
+		raw = []byte(string([]rune(string(raw)))) // each invalid byte becomes U+FFFD
 	}
 	if isStrict(raw) {
 		return bytes.Trim(raw, space), nil
 	}
-	if !jsontext.Value(raw).IsValid(anyJSON...) {
+	if !jsontext.Value(raw).IsValid(lenientJSON...) {
 		var whole json.RawMessage
-		if err := json.Unmarshal(raw, &whole); err != nil { // it says what is wrong
+		if err := json.Unmarshal(raw, &whole); err != nil { // for its error text
 			return nil, err
 		}
 	}
@@ -44,11 +43,10 @@ func parse(raw []byte) (value, error) {
 // byteOrderMark is U+FEFF in UTF-8, which some tools write before a text.
 var byteOrderMark = []byte("\ufeff")
 
-// errUTF16 is for JSON in an encoding that it must not have between systems (RFC 8259, section 8.1).
-var errUTF16 = errors.New("it is UTF-16, not UTF-8: send it as UTF-8")
+// errUTF16 is returned for JSON in UTF-16, which RFC 8259, section 8.1, forbids between systems.
+var errUTF16 = errors.New("the text is UTF-16, not UTF-8: send UTF-8")
 
-// isUTF16 says whether a text is UTF-16, by its byte order mark or by the zero byte that the first character of JSON has
-// there.
+// isUTF16 reports whether a text is UTF-16, by its byte order mark or by the zero byte in JSON's first character.
 func isUTF16(raw []byte) bool {
 	if len(raw) < 2 {
 		return false
@@ -57,11 +55,11 @@ func isUTF16(raw []byte) bool {
 	return first == 0xff && second == 0xfe || first == 0xfe && second == 0xff || (first == 0) != (second == 0)
 }
 
-// space is what JSON lets stand between its tokens.
+// space are the characters that JSON allows between its tokens.
 const space = " \t\r\n"
 
-// null says whether nothing is there: no value, or null.
-func (v value) null() bool { return len(v) == 0 || v[0] == 'n' }
+// isNull reports whether a value is missing or null.
+func (v value) isNull() bool { return len(v) == 0 || v[0] == 'n' }
 
 // text returns a string; false for any other value.
 func (v value) text() (string, bool) {
@@ -75,17 +73,17 @@ func (v value) isObject() bool { return len(v) > 0 && v[0] == '{' }
 
 func (v value) isArray() bool { return len(v) > 0 && v[0] == '[' }
 
-// unquoted is what a string holds; in most of them it stands as it is.
+// unquoted returns the content of a string; for most strings without copying.
 func (v value) unquoted() []byte {
 	if inside := v[1 : len(v)-1]; bytes.IndexByte(inside, '\\') < 0 {
 		return inside
 	}
 	var s string
-	_ = json.Unmarshal(v, &s) // it is one
+	_ = json.Unmarshal(v, &s) // cannot fail: v is a valid string
 	return []byte(s)
 }
 
-// at returns a member of an object; nil where it is missing. Of two with one name the last counts.
+// at returns a member of an object; nil if it is missing. Of duplicate names the last counts.
 func (v value) at(name string) (found value) {
 	for spelt, element := range v.members() {
 		if string(spelt.unquoted()) == name {
@@ -95,8 +93,7 @@ func (v value) at(name string) (found value) {
 	return found
 }
 
-// An object is a JSON object by its members' exact names. Decoding to structs would match names without regard to
-// case.
+// An object is the members of a JSON object, by exact names. Decoding into structs would match names case-insensitively.
 type object []member
 
 type member struct {
@@ -113,7 +110,7 @@ func (v value) object() object {
 	return c.object()
 }
 
-// at returns a member; nil where it is missing. Of two with one name the last counts.
+// at returns a member; nil if it is missing. Of duplicate names the last counts.
 func (o object) at(name string) value {
 	for _, m := range slices.Backward(o) {
 		if string(m.name) == name {
@@ -123,7 +120,7 @@ func (o object) at(name string) value {
 	return nil
 }
 
-// names returns the members' names in their order, each once.
+// names returns the members' names, sorted, each once.
 func (o object) names() []string {
 	var names []string
 	for _, m := range o {
@@ -133,10 +130,10 @@ func (o object) names() []string {
 	return slices.Compact(names)
 }
 
-// text returns a member that is a string; ok is false where it is missing or no string.
+// text returns a string member; ok is false if it is missing or not a string.
 func (o object) text(name string) (text string, ok bool) { return o.at(name).text() }
 
-// members walks through an object: each member's name, as it is spelt, and its value.
+// members iterates over an object: each member's name, in JSON, and its value.
 func (v value) members() iter.Seq2[value, value] {
 	return func(yield func(name, element value) bool) {
 		if !v.isObject() {
@@ -151,7 +148,7 @@ func (v value) members() iter.Seq2[value, value] {
 	}
 }
 
-// elements walks through an array.
+// elements iterates over an array.
 func (v value) elements() iter.Seq[value] {
 	return func(yield func(element value) bool) {
 		if !v.isArray() {
@@ -165,49 +162,50 @@ func (v value) elements() iter.Seq[value] {
 	}
 }
 
-// A cursor reads a value from its beginning to its end, and what is nested in it along with it: each byte once.
+// A cursor reads a value and everything nested in it in one pass.
 type cursor struct {
 	in value
 	at int
 }
 
-// here is the first byte of the next token or value.
-func (c *cursor) here() byte { return c.in[c.at] }
+// peek returns the first byte of the next token or value.
+func (c *cursor) peek() byte { return c.in[c.at] }
 
-// enter passes over what opens an object or array.
+// enter consumes the opening brace or bracket.
 func (c *cursor) enter() { c.at++ }
 
-// more goes to the next member or element of what was entered; behind the last it leaves it.
+// more advances to the next member or element of the object or array; after the last it consumes the closing brace or
+// bracket.
 func (c *cursor) more() bool {
 	c.at = next(c.in, c.at)
-	if closing := c.here(); closing != '}' && closing != ']' {
+	if closing := c.peek(); closing != '}' && closing != ']' {
 		return true
 	}
 	c.at++
 	return false
 }
 
-// name passes over a member's name, as it is spelt, and goes to its value.
+// name consumes a member's name, returns it in JSON, and advances to its value.
 func (c *cursor) name() value {
 	name := c.token()
 	c.at = next(c.in, c.at)
 	return name
 }
 
-// token passes over the next token, or whole value, and returns it.
+// token consumes and returns the next token or whole value.
 func (c *cursor) token() value {
 	from := c.at
 	c.at = end(c.in, from)
 	return c.in[from:c.at]
 }
 
-// object passes over the next value and returns its members; nil where it is no object.
+// object consumes the next value and returns its members; nil if it is not an object.
 func (c *cursor) object() object {
-	if c.here() != '{' {
+	if c.peek() != '{' {
 		c.token()
 		return nil
 	}
-	o := make(object, 0, usualMembers)
+	o := make(object, 0, initialMembers)
 	for c.enter(); c.more(); {
 		name := c.name()
 		o = append(o, member{name.unquoted(), c.token()})
@@ -215,11 +213,11 @@ func (c *cursor) object() object {
 	return o
 }
 
-// usualMembers is how many members most objects have at most that are read.
-const usualMembers = 16
+// initialMembers is a capacity that most objects need.
+const initialMembers = 16
 
-// next returns where the next token begins that is no comma and no colon. In valid JSON there is one within an object
-// or array.
+// next returns the position of the next token that is neither comma nor colon. Within an object or array of valid JSON
+// there is one.
 func next(v value, i int) int {
 	for {
 		switch v[i] {
@@ -231,7 +229,7 @@ func next(v value, i int) int {
 	}
 }
 
-// end returns where the token or value that begins at i ends.
+// end returns the position after the token or value that begins at i.
 func end(v value, i int) int {
 	switch v[i] {
 	case '"':

@@ -10,12 +10,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// FuzzValue reads JSON member by member, and compares it with what encoding/json reads.
+// FuzzValue compares value's reading of JSON with that of encoding/json.
 func FuzzValue(f *testing.F) {
 	for _, body := range readAll(f, "records/*.json", "webhooks/*.json", "lists/*.json") {
 		f.Add(body)
 	}
-	for _, body := range hostile {
+	for _, body := range hostileInputs {
 		f.Add([]byte(body))
 	}
 	f.Add([]byte(" { \"a\\\\\" : [ \"\\\"\" , [ ] , { } , -1.5e3 , true ] , \"\\u0061\":null\n}\t"))
@@ -30,20 +30,20 @@ func FuzzValue(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !utf8.Valid(v) { // events are made of it as it stands
+		if !utf8.Valid(v) { // it goes into events unchanged
 			t.Fatalf("%q is not UTF-8", v)
 		}
 		checkStrict(t, v)
 		decoder := json.NewDecoder(bytes.NewReader(text))
 		decoder.UseNumber()
-		want := strictly(t, decoder)
+		want := strictValue(t, decoder)
 		if got := plain(t, v); !reflect.DeepEqual(got, want) {
 			t.Fatalf("read\n%#v\nnot\n%#v", got, want)
 		}
 	})
 }
 
-// plain turns a value into what encoding/json makes of it.
+// plain converts a value to what encoding/json decodes.
 func plain(t *testing.T, v value) any {
 	t.Helper()
 	switch {
@@ -62,10 +62,10 @@ func plain(t *testing.T, v value) any {
 	case v[0] == '"':
 		text, ok := v.text()
 		if !ok {
-			t.Fatalf("no string: %q", v)
+			t.Fatalf("not a string: %q", v)
 		}
 		return text
-	case v.null():
+	case v.isNull():
 		return nil
 	case v[0] == 't' || v[0] == 'f':
 		return v[0] == 't'
@@ -73,8 +73,8 @@ func plain(t *testing.T, v value) any {
 	return json.Number(v)
 }
 
-// strictly reads the next value as [strict] says, token by token.
-func strictly(t *testing.T, d *json.Decoder) any {
+// strictValue reads the next value by the rules of [strict], token by token.
+func strictValue(t *testing.T, d *json.Decoder) any {
 	t.Helper()
 	token, err := d.Token()
 	if err != nil {
@@ -86,7 +86,7 @@ func strictly(t *testing.T, d *json.Decoder) any {
 		if token == '[' {
 			elements := []any{}
 			for d.More() {
-				elements = append(elements, strictly(t, d))
+				elements = append(elements, strictValue(t, d))
 			}
 			read = elements
 		} else {
@@ -96,11 +96,11 @@ func strictly(t *testing.T, d *json.Decoder) any {
 				if err != nil {
 					t.Fatal(err)
 				}
-				members[name.(string)] = strictly(t, d)
+				members[name.(string)] = strictValue(t, d)
 			}
 			read = members
 		}
-		_, err = d.Token() // the end
+		_, err = d.Token() // closing bracket
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,14 +114,14 @@ func strictly(t *testing.T, d *json.Decoder) any {
 	return token
 }
 
-// checkStrict checks that readers of strict JSON take a value.
+// checkStrict checks that a value is strict JSON.
 func checkStrict(t *testing.T, v []byte) {
 	t.Helper()
 	if !jsontext.Value(v).IsValid() {
-		t.Fatalf("no strict JSON: %q", v)
+		t.Fatalf("not strict JSON: %q", v)
 	}
 	var plain any
-	if err := json.Unmarshal(v, &plain); err != nil { // a number that no double holds
+	if err := json.Unmarshal(v, &plain); err != nil { // for instance a number that overflows a float64
 		t.Fatalf("%v in %q", err, v)
 	}
 }

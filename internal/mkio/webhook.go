@@ -8,17 +8,17 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// maxBatch bounds the deliveries of one body: they are committed one by one while the sender waits.
+// maxBatch is how many deliveries a body may have: they are committed one by one while the sender waits.
 const maxBatch = 1000
 
 // A Delivery is the JSON of one delivery.
 type Delivery value
 
-// ErrEmptyBatch is for a batch without items. It is malformed, but there is nothing in it that could be lost.
+// ErrEmptyBatch is returned for a batch without items. It is malformed, but nothing in it can be lost.
 var ErrEmptyBatch = malformed("the batch is empty")
 
-// SplitBatch returns the deliveries of an HTTP body, in their order: the body itself, or the items of a
-// CloudEvents batch. The error is a [*Rejection] for a body that holds none, [ErrEmptyBatch] for an empty batch.
+// SplitBatch returns the deliveries of an HTTP body, in order: the body itself, or the items of a CloudEvents batch. The
+// error is a [*Rejection], [ErrEmptyBatch] for an empty batch.
 func SplitBatch(body []byte) ([]Delivery, error) {
 	whole, err := parseDelivery(body, "the body")
 	if err != nil {
@@ -40,7 +40,7 @@ func SplitBatch(body []byte) ([]Delivery, error) {
 	return items, nil
 }
 
-// parseDelivery is [parse] for what must be UTF-8; what names it in the error, a [*Rejection].
+// parseDelivery is [parse] for input that must be UTF-8; what is its name in the error, a [*Rejection].
 func parseDelivery(body []byte, what string) (value, error) {
 	if isUTF16(body) {
 		return nil, malformed("%s is UTF-16: send UTF-8", what)
@@ -55,14 +55,14 @@ func parseDelivery(body []byte, what string) (value, error) {
 	return whole, nil
 }
 
-// A Decoder reads deliveries. The zero Decoder takes every project's and redacts records.
+// A Decoder decodes deliveries. The zero Decoder accepts all projects and redacts records.
 type Decoder struct {
-	Projects    []string // the only projects that are known; none: any
+	Projects    []string // configured projects; none: any
 	Resource    ResourcePolicy
 	Correlation CorrelationPolicy
 }
 
-// Decode returns what the one delivery of a body tells. The error is a [*Rejection] where it tells nothing.
+// Decode returns the observation of a body with one delivery. The error is a [*Rejection].
 func (d Decoder) Decode(body []byte, received time.Time) (lifecycle.Observation, error) {
 	whole, err := parseDelivery(body, "the delivery")
 	if err != nil {
@@ -71,14 +71,14 @@ func (d Decoder) Decode(body []byte, received time.Time) (lifecycle.Observation,
 	return d.Read(Delivery(whole), received)
 }
 
-// Read is Decode for what [SplitBatch] returned.
+// Read is Decode for an item of [SplitBatch].
 func (d Decoder) Read(item Delivery, received time.Time) (lifecycle.Observation, error) {
 	e, err := readEnvelope(value(item))
 	if err != nil {
 		return lifecycle.Observation{}, err
 	}
-	if !strings.HasPrefix(e.typ, anyType) {
-		return lifecycle.Observation{}, unrecognised("%q is %s, not of MK.IO", "type", quote(e.typ))
+	if !strings.HasPrefix(e.typeName, typePrefix) {
+		return lifecycle.Observation{}, unrecognised("%q is %s, which is not a type of MK.IO", "type", quote(e.typeName))
 	}
 	key, err := d.keyOf(&e)
 	if err != nil {
@@ -87,34 +87,34 @@ func (d Decoder) Read(item Delivery, received time.Time) (lifecycle.Observation,
 	return d.observe(&e, key, received)
 }
 
-// observe puts together what envelope and record say of a resource.
+// observe makes the observation of an envelope and its record.
 func (d Decoder) observe(e *envelope, key lifecycle.Key, received time.Time) (lifecycle.Observation, error) {
-	path, inside, ok := Path(key)
+	path, subject, ok := Path(key)
 	if !ok {
-		return lifecycle.Observation{}, unrecognised("no path leads to a %s of these names", key.Kind)
+		return lifecycle.Observation{}, unrecognised("a %s of these names has no API path", key.Kind)
 	}
-	shown, shows := e.record.state(key)
-	if e.state == nil && !shows {
-		return lifecycle.Observation{}, malformed(`"state" is missing in the data or cannot be read, and the record of a %s shows none`, key.Kind)
+	recordState, hasState := e.record.state(key)
+	if e.state == nil && !hasState {
+		return lifecycle.Observation{}, malformed(`"state" is missing in the data or cannot be read, and the record of a %s has none`, key.Kind)
 	}
 	o := lifecycle.Observation{
-		Key: key, State: shown, At: e.time,
+		Key: key, State: recordState, At: e.time,
 		Via:              lifecycle.Webhook,
-		Delivery:         &lifecycle.Delivery{ID: e.id, Type: e.typ, Time: e.time, Received: received},
+		Delivery:         &lifecycle.Delivery{ID: e.id, Type: e.typeName, Time: e.time, Received: received},
 		ReportedPrevious: e.previous,
-		Source:           path, Subject: inside,
+		Source:           path, Subject: subject,
 	}
 	if e.state != nil {
 		o.State = *e.state
 	}
-	if shows && lifecycle.SameState(shown, o.State) {
+	if hasState && lifecycle.SameState(recordState, o.State) {
 		o.Modified = e.record.modified()
-		o.Provisioning = e.record.text(field{properties, "provisioningState"})
+		o.Provisioning = e.record.text(memberPath{properties, "provisioningState"})
 	}
-	if e.record.found { // it says this of the resource in whatever state
+	if e.record.found { // independent of the state
 		o.Life, o.Created, o.Problems = e.record.life(), e.record.created(), e.record.problems()
-		o.Correlation = d.Correlation.apply(e.record.correlation())
-		o.Resource = policies{d.Resource, d.Correlation}.apply(e.whole)
+		o.Correlation = d.Correlation.apply(e.record.correlationObject())
+		o.Resource = policies{d.Resource, d.Correlation}.apply(e.rawRecord)
 	}
 	return o, nil
 }

@@ -11,8 +11,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// hostile are inputs that have broken decoders, or might.
-var hostile = []string{
+// hostileInputs have broken decoders, or might.
+var hostileInputs = []string{
 	``, `null`, `[]`, `{}`, `{"data_base64":5,"specversion":"1.0"}`, `{"":{"":""}}`,
 	`{"data":{"state":"a","state":"b"},"data":null}`,
 	`{"a":1e999999,"b":-0.00,"c":123456789012345678901234567890}`,
@@ -33,7 +33,7 @@ func FuzzDecode(f *testing.F) {
 	for _, body := range readAll(f, "webhooks/*.json", "webhooks/tolerance/*.json") {
 		f.Add(body)
 	}
-	for _, body := range hostile {
+	for _, body := range hostileInputs {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -48,7 +48,7 @@ func FuzzDecode(f *testing.F) {
 				continue
 			}
 			checkObservation(t, o)
-			checkRedactedTwin(t, item, o)
+			checkRedactedDelivery(t, item, o)
 		}
 	})
 }
@@ -93,8 +93,8 @@ func checkObservation(t *testing.T, o lifecycle.Observation) {
 	}
 }
 
-// checkRedactedTwin decodes a delivery again after it was redacted.
-func checkRedactedTwin(t *testing.T, item []byte, o lifecycle.Observation) {
+// checkRedactedDelivery checks that a redacted delivery decodes to the same observation.
+func checkRedactedDelivery(t *testing.T, item []byte, o lifecycle.Observation) {
 	t.Helper()
 	clean, err := RedactDelivery(item)
 	if err != nil {
@@ -102,11 +102,11 @@ func checkRedactedTwin(t *testing.T, item []byte, o lifecycle.Observation) {
 	}
 	twin, err := Decoder{}.Decode(clean, received)
 	if err != nil {
-		t.Fatalf("redacted, it tells nothing: %v", err)
+		t.Fatalf("redacted delivery: %v", err)
 	}
 	if twin.Key != o.Key || twin.State != o.State || !twin.At.Equal(o.At) || twin.Life != o.Life ||
 		!twin.Modified.Equal(o.Modified) || !bytes.Equal(twin.Resource, o.Resource) {
-		t.Fatalf("redacted, it tells\n%+v\nnot\n%+v", twin, o)
+		t.Fatalf("redacted delivery decodes to\n%+v\nwant\n%+v", twin, o)
 	}
 }
 
@@ -114,18 +114,18 @@ func FuzzRedact(f *testing.F) {
 	for _, body := range readAll(f, "records/*.json", "webhooks/*.json") {
 		f.Add(body)
 	}
-	for _, body := range hostile {
+	for _, body := range hostileInputs {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if text := redactText(string(raw)); redactText(text) != text {
 			t.Fatalf("redacted twice, %q is %q", text, redactText(text))
 		}
-		if text := string(raw); !mayHide(text) && hideIn(text) != text {
-			t.Fatalf("%q became %q, and did not look so", text, hideIn(text))
+		if text := string(raw); !mayNeedRedaction(text) && redactAlways(text) != text {
+			t.Fatalf("%q is redacted to %q, and mayNeedRedaction is false", text, redactAlways(text))
 		}
 		for _, redact := range []func([]byte) (json.RawMessage, error){
-			redactRecord,
+			redactRaw,
 			CorrelationFull.RedactDelivery, CorrelationRedacted.RedactDelivery, CorrelationNone.RedactDelivery,
 		} {
 			once, err := redact(raw)
@@ -141,7 +141,7 @@ func FuzzRedact(f *testing.F) {
 			checkStrict(t, once)
 			twice, err := redact(once)
 			if err != nil || !bytes.Equal(once, twice) {
-				t.Fatalf("redacted twice it is\n%s\nnot\n%s (%v)", twice, once, err)
+				t.Fatalf("redacted twice:\n%s\nonce:\n%s (%v)", twice, once, err)
 			}
 		}
 	})

@@ -17,7 +17,7 @@ const (
 	lifeKick = "163af1ca-e71a-5ab0-a12b-78387e158e01"
 )
 
-func TestEveryFixtureDecodes(t *testing.T) {
+func TestFixturesDecode(t *testing.T) {
 	const (
 		job0417 = "job aurora-vod/ladder-hd/ep-0417"
 		job0418 = "job aurora-vod/ladder-hd/ep-0418"
@@ -47,7 +47,7 @@ func TestEveryFixtureDecodes(t *testing.T) {
 	}
 	files := readAll(t, "webhooks/*.json", "webhooks/tolerance/*.json")
 	if len(files) != len(tests) {
-		t.Errorf("%d files, %d expectations", len(files), len(tests))
+		t.Errorf("%d fixtures, %d tests", len(files), len(tests))
 	}
 	for name, want := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -107,12 +107,12 @@ func TestDecodeToleratesDeviations(t *testing.T) {
 		}},
 		"null record":              {members{"data.resource": rawNull}, func(o lifecycle.Observation) bool { return o.Resource == nil }},
 		"record that is a text":    {members{"data.resource": "gone"}, func(o lifecycle.Observation) bool { return o.Resource == nil }},
-		"extensions":               {members{"traceparent": "00-1", "subject": 5, "data.more": members{}}, told("Finished")},
-		"version 1.0.2":            {members{"specversion": "1.0.2"}, told("Finished")},
-		"unknown type":             {members{"type": "MediaKind.JobSang"}, told("Finished")},
-		"type of another kind":     {members{"type": TypeChannelInstanceError}, told("Finished")},
-		"unknown state":            {members{"data.state": "Pondering"}, told("Pondering")},
-		"empty state":              {members{"data.state": ""}, told("")},
+		"extensions":               {members{"traceparent": "00-1", "subject": 5, "data.more": members{}}, hasState("Finished")},
+		"version 1.0.2":            {members{"specversion": "1.0.2"}, hasState("Finished")},
+		"unknown type":             {members{"type": "MediaKind.JobSang"}, hasState("Finished")},
+		"type of another kind":     {members{"type": TypeChannelInstanceError}, hasState("Finished")},
+		"unknown state":            {members{"data.state": "Pondering"}, hasState("Pondering")},
+		"empty state":              {members{"data.state": ""}, hasState("")},
 		"empty previous state":     {members{"data.previousState": ""}, func(o lifecycle.Observation) bool { return o.ReportedPrevious != nil && *o.ReportedPrevious == "" }},
 		"state from the record":    {members{"data.state": nil, "data.resource": record}, func(o lifecycle.Observation) bool { return o.State == "Error" && !o.Modified.IsZero() }},
 		"record in other case":     {members{"data.state": "error", "data.resource": record}, func(o lifecycle.Observation) bool { return o.State == "error" && !o.Modified.IsZero() }},
@@ -132,7 +132,7 @@ func TestDecodeToleratesDeviations(t *testing.T) {
 	}
 }
 
-func TestOfTwoAttributesTheLastCounts(t *testing.T) {
+func TestLastOfDuplicateAttributesWins(t *testing.T) {
 	body := strings.Replace(string(jobDelivery(t, nil)), `"state":"Finished"`, `"state":"Error","state":"Finished"`, 1)
 	o, err := Decoder{}.Decode([]byte(body), received)
 	if err != nil || o.State != "Finished" {
@@ -161,7 +161,7 @@ func TestDecodeRejects(t *testing.T) {
 		"version 1.01":              {jobDelivery(t, members{"specversion": "1.01"}), lifecycle.ReasonMalformed, "specversion"},
 		"version a number":          {jobDelivery(t, members{"specversion": 1.0}), lifecycle.ReasonMalformed, "specversion"},
 		"no type":                   {jobDelivery(t, members{"type": nil}), lifecycle.ReasonMalformed, `"type"`},
-		"long type":                 {jobDelivery(t, members{"type": anyType + long}), lifecycle.ReasonMalformed, `"type"`},
+		"long type":                 {jobDelivery(t, members{"type": typePrefix + long}), lifecycle.ReasonMalformed, `"type"`},
 		"no source":                 {jobDelivery(t, members{"source": nil}), lifecycle.ReasonMalformed, `"source"`},
 		"empty source":              {jobDelivery(t, members{"source": ""}), lifecycle.ReasonMalformed, `"source"`},
 		"no state":                  {jobDelivery(t, members{"data.state": nil}), lifecycle.ReasonMalformed, `"state"`},
@@ -183,7 +183,7 @@ func TestDecodeRejects(t *testing.T) {
 	}
 }
 
-func TestRejectionsAreShortAndTellNoSecret(t *testing.T) {
+func TestRejectionsAreShortAndRedacted(t *testing.T) {
 	source := "https://user:hunter2@host/api/v1/projects/p/nothing?token=hunter2" + strings.Repeat("y", 5000)
 	for name, body := range map[string][]byte{
 		"source":  jobDelivery(t, members{"source": source, "data.projectName": nil}),
@@ -206,7 +206,7 @@ func TestSplitBatch(t *testing.T) {
 		detail string
 	}{
 		"one":         {" {\"a\":1}\n", 1, ""},
-		"no delivery": {"5", 1, ""}, // for Decode to judge
+		"no delivery": {"5", 1, ""}, // Decode rejects it
 		"a batch":     {` [{"a":1}, {"b":2} ]`, 2, ""},
 		"full":        {"[1" + strings.Repeat(",1", maxBatch-1) + "]", maxBatch, ""},
 		"too long":    {"[1" + strings.Repeat(",1", maxBatch) + "]", 0, "more than 1000"},
@@ -246,11 +246,11 @@ func TestParseResourcePolicy(t *testing.T) {
 		equal(t, name, string(o.Resource), want)
 	}
 	if _, err := ParseResourcePolicy("some"); err == nil {
-		t.Error("some is a policy")
+		t.Error("an unknown policy was parsed")
 	}
 }
 
-func told(state string) func(lifecycle.Observation) bool {
+func hasState(state string) func(lifecycle.Observation) bool {
 	return func(o lifecycle.Observation) bool { return o.State == state }
 }
 

@@ -1,9 +1,9 @@
-// Package tail waits for the messages of an ordered consumer no longer than its reader does.
+// Package tail reads the messages of an ordered consumer in a way that ends when its reader's context ends.
 //
-// nats.go's own iterator looks at the reader's context while messages come. When it has lost its consumer it makes
-// another, for as long as that takes, and neither a context nor Stop gets through to it: a bridge that was told to end
-// while NATS does not answer would not. Here it tries once, and whoever reads begins anew where it was. Messages are
-// fetched ahead while their reader works, which also is faster than to take them one by one.
+// The iterator of nats.go checks the context while messages arrive. Once it has lost its consumer, it recreates it for as
+// long as that takes, and neither a context nor Stop interrupts it: a bridge that is stopped while NATS is unreachable would
+// hang. Here the consumer is recreated once at most ([Ordered]); after that the reader gets an error and starts again behind
+// its last message. Messages are prefetched while the reader works, which is also faster.
 package tail
 
 import (
@@ -13,51 +13,51 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Attempts is how often a consumer may try to make itself anew: its MaxResetAttempts.
+// MaxResetAttempts is the MaxResetAttempts of ordered consumers: how often nats.go may recreate one.
 const Attempts = 1
 
-// Ordered returns the configuration of an ordered consumer as [Of] needs it, with a name that nobody can guess. Whoever
-// knows the name of a consumer can change or delete it, and the client's own names can be computed from others that it
-// has made up, such as those that readers see.
+// Ordered returns config as [Of] needs it, with a random name: a client that knows the name of a consumer can change or
+// delete it, and nats.go's own names can be derived from earlier ones, such as those of other readers.
 func Ordered(config jetstream.OrderedConsumerConfig) jetstream.OrderedConsumerConfig {
 	config.MaxResetAttempts = Attempts
 	config.NamePrefix = rand.Text()
 	return config
 }
 
-// ahead is how many messages may be fetched before their reader asks for them.
-const ahead = 256
+// prefetch is the default number of prefetched messages.
+const prefetch = 256
 
-// Messages are those of an ordered consumer. They are for one goroutine.
+// Messages reads the messages of an ordered consumer, for one goroutine.
 type Messages struct {
-	came  chan outcome
-	leave context.CancelFunc
+	results chan result
+	cancel  context.CancelFunc
 }
 
-type outcome struct {
+type result struct {
 	msg jetstream.Msg
 	err error
 }
 
-// Of returns the messages of an iterator, which is its own from now on.
-func Of(from jetstream.MessagesContext) *Messages { return Ahead(from, ahead) }
+// Of returns the messages of an iterator and takes ownership of it.
+func Of(from jetstream.MessagesContext) *Messages { return Ahead(from, prefetch) }
 
-// Ahead is [Of] with no more messages fetched before their reader asks for them than so many.
-func Ahead(from jetstream.MessagesContext, most int) *Messages {
-	ctx, leave := context.WithCancel(context.Background())
-	m := &Messages{came: make(chan outcome, most), leave: leave}
+// WithPrefetch is [Of] with a limit of prefetched messages.
+func Ahead(from jetstream.MessagesContext, limit int) *Messages {
+	ctx, cancel := context.WithCancel(context.Background())
+	m := &Messages{results: make(chan result, limit), cancel: cancel}
 	go m.fetch(ctx, from)
 	return m
 }
 
-// fetch ends with the first error, or soon after Stop: the iterator may be where nothing gets through to it.
+// fetch reads the iterator until its first error, or until Stop; it may outlive Stop while the iterator cannot be
+// interrupted.
 func (m *Messages) fetch(ctx context.Context, from jetstream.MessagesContext) {
 	defer from.Stop()
-	defer close(m.came)
+	defer close(m.results)
 	for {
 		msg, err := from.Next(jetstream.NextContext(ctx))
 		select {
-		case m.came <- outcome{msg, err}:
+		case m.results <- result{msg, err}:
 		case <-ctx.Done():
 			return
 		}
@@ -67,11 +67,11 @@ func (m *Messages) fetch(ctx context.Context, from jetstream.MessagesContext) {
 	}
 }
 
-// Next returns the next message, or an error: at once when the context ends. After an error of the iterator there is
-// no other message.
+// Next returns the next message, or an error, at once when ctx ends. After an error of the iterator there are no more
+// messages.
 func (m *Messages) Next(ctx context.Context) (jetstream.Msg, error) {
 	select {
-	case o, more := <-m.came:
+	case o, more := <-m.results:
 		if !more {
 			return nil, jetstream.ErrMsgIteratorClosed
 		}
@@ -81,5 +81,5 @@ func (m *Messages) Next(ctx context.Context) (jetstream.Msg, error) {
 	}
 }
 
-// Stop ends the messages.
-func (m *Messages) Stop() { m.leave() }
+// Stop stops reading.
+func (m *Messages) Stop() { m.cancel() }

@@ -14,28 +14,28 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// The secrets of both ends. They must not be in any log.
+// Secrets of sender and API. They must not be in any log.
 const (
 	webhookSecret = "torture-secret"
 	apiToken      = "torture-token"
 )
 
-// A bridge is a bridge process that somebody starts again whenever it ends, as a supervisor does.
+// A bridge is a bridge process that is restarted whenever it ends, as by a supervisor.
 type bridge struct {
 	*bridgetest.Process
 	inbound  *link   // from the sender
-	outbound []*link // to each NATS server; none when it has one of its own
+	outbound []*link // to each NATS server; none if embedded
 	admin    string  // address
 	creds    string  // file
 	clock    string  // file
-	base     []string
+	env      []string
 
-	down      sync.Mutex // held by whoever keeps it from being started again
+	starting  sync.Mutex // held while the supervisor must not start it
 	supervise sync.WaitGroup
 }
 
-// versions are configurations that differ in what need not be the same everywhere. The first is the standard one.
-var versions = [][]string{
+// configurations differ in settings that may differ between bridges. The first is the standard one.
+var configurations = [][]string{
 	{},
 	{"BRIDGE_RESOURCE=none", "BRIDGE_POLL_ACTIVE=1s", "BRIDGE_POLL_SWEEP=4s", "BRIDGE_POLL_FULL=15s"},
 	{"BRIDGE_RESOURCE=full", "BRIDGE_STREAM_MANAGE=verify", "BRIDGE_STREAM_REPLICAS=1", "BRIDGE_MAX_BODY=1MiB"},
@@ -57,7 +57,7 @@ func newBridge(ctx context.Context, w *world, program, name string) (*bridge, er
 	if b.inbound, err = newLink(ctx, listen); err != nil {
 		return nil, err
 	}
-	b.base = []string{
+	b.env = []string{
 		"BRIDGE_LISTEN=" + listen, "BRIDGE_ADMIN_LISTEN=" + b.admin, "BRIDGE_WEBHOOK_SECRETS=" + webhookSecret,
 		"BRIDGE_MKIO_URL=http://" + w.api.addr(), "BRIDGE_MKIO_TOKEN=" + apiToken, "BRIDGE_POLL_RATE=60000",
 		"BRIDGE_POLL_ACTIVE=2s", "BRIDGE_POLL_SWEEP=5s", "BRIDGE_POLL_FULL=20s", "BRIDGE_DELETE_PATIENCE=10s",
@@ -66,13 +66,13 @@ func newBridge(ctx context.Context, w *world, program, name string) (*bridge, er
 	return b, nil
 }
 
-// configure sets which version of the configuration the next start has. Later settings win.
+// configure sets the configuration of the next start. Later variables win.
 func (b *bridge) configure(version int) {
-	b.SetEnv(slices.Concat(b.base, versions[version%len(versions)])...)
+	b.SetEnv(slices.Concat(b.env, configurations[version%len(configurations)])...)
 }
 
-// through opens the bridge's links to the servers.
-func (b *bridge) through(ctx context.Context, servers []*Server, replicas int) error {
+// openLinks opens the bridge's links to the NATS servers.
+func (b *bridge) openLinks(ctx context.Context, servers []*Server, replicas int) error {
 	var urls []string
 	for _, s := range servers {
 		l, err := newLink(ctx, s.client)
@@ -82,14 +82,14 @@ func (b *bridge) through(ctx context.Context, servers []*Server, replicas int) e
 		b.outbound = append(b.outbound, l)
 		urls = append(urls, "nats://"+l.addr())
 	}
-	b.base = append(b.base, "BRIDGE_NATS_URL="+strings.Join(urls, ","), "BRIDGE_NATS_CREDS="+b.creds, fmt.Sprint("BRIDGE_STREAM_REPLICAS=", replicas))
+	b.env = append(b.env, "BRIDGE_NATS_URL="+strings.Join(urls, ","), "BRIDGE_NATS_CREDS="+b.creds, fmt.Sprint("BRIDGE_STREAM_REPLICAS=", replicas))
 	return nil
 }
 
-// restartPause is how long a supervisor waits.
+// restartPause is the supervisor's pause between restarts.
 const restartPause = 300 * time.Millisecond
 
-// run keeps the bridge running until the context ends.
+// run supervises the bridge until ctx ends.
 func (b *bridge) run(ctx context.Context) {
 	b.supervise.Go(func() {
 		for ctx.Err() == nil {
@@ -98,11 +98,11 @@ func (b *bridge) run(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			}
-			b.down.Lock()
+			b.starting.Lock()
 			if !b.Running() && ctx.Err() == nil {
-				_ = b.Start(ctx) // it is tried again
+				_ = b.Start(ctx) // retried after the pause
 			}
-			b.down.Unlock()
+			b.starting.Unlock()
 			select {
 			case <-time.After(restartPause):
 			case <-ctx.Done():
@@ -111,26 +111,26 @@ func (b *bridge) run(ctx context.Context) {
 	})
 }
 
-// ready says why the bridge is not.
+// ready returns an error if the bridge is not ready.
 func (b *bridge) ready(ctx context.Context) error {
-	_, err := b.ask(ctx, "/readyz")
+	_, err := b.get(ctx, "/readyz")
 	return err
 }
 
-// ask gets a page of the admin listener.
-func (b *bridge) ask(ctx context.Context, path string) (string, error) {
+// get requests a path of the admin listener.
+func (b *bridge) get(ctx context.Context, path string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.admin+path, nil)
 	if err != nil {
 		return "", err
 	}
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return "", err
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s is %s: %s", b.Name, path, answer.Status, body)
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s is %s: %s", b.Name, path, response.Status, body)
 	}
 	return string(body), err
 }

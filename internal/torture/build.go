@@ -12,23 +12,23 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// An overlay is a set of source files to build with instead of those on disk, by path.
+// An overlay has source files, by path, that replace those on disk in a build.
 type overlay map[string]string
 
-// build compiles a program and returns its path; with clocks, its wall clock can be stepped. What is not built from its
-// sources as they are is built into a directory.
+// build compiles a program and returns its path. With clocks, its wall clock can be stepped. A program with an overlay is
+// built into dir.
 func build(ctx context.Context, dir, pkg string, o overlay, clocks bool) (string, error) {
 	if len(o) == 0 && !clocks {
 		return bridgetest.Build(ctx, "", pkg)
 	}
 	path := filepath.Join(dir, filepath.Base(strings.TrimSuffix(pkg, "/v2")))
-	args, what := []string{"build", "-o", path}, []string{pkg}
+	args, packages := []string{"build", "-o", path}, []string{pkg}
 	if clocks {
-		if err := o.steppable(ctx); err != nil {
+		if err := o.makeClockSteppable(ctx); err != nil {
 			return "", err
 		}
 		var err error
-		if what, err = o.withClockReader(ctx, path+"-source", pkg); err != nil {
+		if packages, err = o.withClockReader(ctx, path+"-source", pkg); err != nil {
 			return "", err
 		}
 	}
@@ -37,14 +37,14 @@ func build(ctx context.Context, dir, pkg string, o overlay, clocks bool) (string
 		return "", err
 	}
 	args = append(args, "-overlay", file)
-	if out, err := exec.CommandContext(ctx, "go", append(args, what...)...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", append(args, packages...)...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}
 	return path, nil
 }
 
-// withClockReader adds a file to a program and returns what is to be built. A program of another module cannot be
-// overlaid: its files are copied.
+// withClockReader adds clockReader to a program and returns the packages or files to build. A program of another module
+// cannot be overlaid: its files are copied.
 func (o overlay) withClockReader(ctx context.Context, dir, pkg string) ([]string, error) {
 	from, err := goCommand(ctx, "list", "-f", "{{.Dir}}", pkg)
 	if err != nil {
@@ -79,7 +79,7 @@ func (o overlay) withClockReader(ctx context.Context, dir, pkg string) ([]string
 	return files, nil
 }
 
-// write puts the files where the compiler finds them.
+// write writes the files and the overlay description for the compiler, and returns its path.
 func (o overlay) write(dir string) (string, error) {
 	replace := map[string]string{}
 	for path, content := range o {
@@ -104,8 +104,8 @@ func (o overlay) write(dir string) (string, error) {
 	return name, os.WriteFile(name, content, 0o600)
 }
 
-// edit adds a file to an overlay with a piece of it replaced, which must be there once.
-func (o overlay) edit(path, from, to string) error {
+// edit replaces old, which must occur exactly once in a file, in the overlay.
+func (o overlay) edit(path, old, replacement string) error {
 	content, ok := o[path]
 	if !ok {
 		read, err := os.ReadFile(path)
@@ -114,14 +114,14 @@ func (o overlay) edit(path, from, to string) error {
 		}
 		content = string(read)
 	}
-	if strings.Count(content, from) != 1 {
-		return fmt.Errorf("%s: %q is not there once", path, from)
+	if strings.Count(content, old) != 1 {
+		return fmt.Errorf("%s: %q does not occur exactly once", path, old)
 	}
-	o[path] = strings.Replace(content, from, to, 1)
+	o[path] = strings.Replace(content, old, replacement, 1)
 	return nil
 }
 
-// goCommand asks the go command for one line.
+// goCommand runs the go command and returns its trimmed output.
 func goCommand(ctx context.Context, args ...string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", args...).Output()
 	if err != nil {

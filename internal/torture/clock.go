@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// clockVariable names the file from which a program reads how far its clock is off, in seconds.
+// clockVariable names the file that holds how far a program's clock is off, in seconds.
 const clockVariable = "TORTURE_CLOCK"
 
-// steppable makes the wall clock of a program one that can be stepped from outside, without touching the machine's: its
-// standard library adds what the file says. Time that is measured goes on evenly, as on a real machine.
-func (o overlay) steppable(ctx context.Context) error {
+// makeClockSteppable overlays the standard library so that a program adds an offset to its wall clock, without touching the
+// machine's. Monotonic time advances evenly, as on a real machine.
+func (o overlay) makeClockSteppable(ctx context.Context) error {
 	root, err := goCommand(ctx, "env", "GOROOT")
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func (o overlay) steppable(ctx context.Context) error {
 	return nil
 }
 
-// clockReader is the part of a program that reads the file.
+// clockReader is the source that reads the offset from the file.
 const clockReader = `package main
 
 import (

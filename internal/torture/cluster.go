@@ -15,31 +15,31 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// A Server is one of a NATS cluster.
+// A Server is a server of a NATS cluster.
 type Server struct {
 	*bridgetest.Process
 	client, route string // addresses
 	store         string
 	clock         string // file
-	disk          *disk  // its own; nil: its store is on the machine's
+	disk          *disk  // of its store; nil: the machine's disk
 }
 
-// A Cluster is NATS servers that reach each other through links.
+// A Cluster is a NATS cluster whose servers connect to each other through links.
 type Cluster struct {
 	Servers []*Server
-	JS      jetstream.JetStream // not through a link
+	JS      jetstream.JetStream // without a link
 
 	routes map[[2]int]*link // from, to
-	access *access
+	auth   *natsAuth
 	admin  *nats.Conn // of JS
 }
 
-// NewCluster starts so many servers, with stores and logs in a directory, and waits until they can hold streams. The
-// cluster is to be closed, also when there is an error.
+// NewCluster starts size servers, with stores and logs in dir, and waits until they can hold streams. The caller must close
+// the cluster, even after an error.
 func NewCluster(ctx context.Context, dir, program string, addresses *bridgetest.Addresses, size int) (*Cluster, error) {
 	c := &Cluster{routes: map[[2]int]*link{}}
 	var err error
-	if c.access, err = newAccess(); err != nil {
+	if c.auth, err = newNATSAuth(); err != nil {
 		return c, err
 	}
 	for i := range size {
@@ -90,7 +90,7 @@ func (c *Cluster) connectServers(ctx context.Context) error {
 	return nil
 }
 
-// config is a server's. It tells nobody a true address of itself, or others would go around the links.
+// config returns a server's configuration. It advertises no real address, or others would bypass the links.
 func (c *Cluster) config(i int) string {
 	s := c.Servers[i]
 	var routes []string
@@ -105,12 +105,12 @@ listen: %q
 jetstream: { store_dir: %q, sync_interval: always, max_file_store: 64G }
 cluster: { name: torture, listen: %q, advertise: "127.0.0.1:1", no_advertise: true, routes: [%s] }
 lame_duck_grace_period: 1s
-%s`, s.Name, s.client, s.store, s.route, strings.Join(routes, ", "), c.access.config())
+%s`, s.Name, s.client, s.store, s.route, strings.Join(routes, ", "), c.auth.serverConfig())
 }
 
-// open connects the harness itself, and waits until the cluster can hold streams.
+// open connects the harness and waits until the cluster can hold streams.
 func (c *Cluster) open(ctx context.Context, creds string) error {
-	if err := c.access.credentials(creds, time.Time{}); err != nil {
+	if err := c.auth.writeCredentials(creds, time.Time{}); err != nil {
 		return err
 	}
 	var urls []string
@@ -136,7 +136,7 @@ func (c *Cluster) open(ctx context.Context, creds string) error {
 	})
 }
 
-// Leader returns which server leads a stream.
+// Leader returns the index of the server that leads a stream.
 func (c *Cluster) Leader(ctx context.Context, stream string) (int, error) {
 	s, err := c.JS.Stream(ctx, stream)
 	if err != nil {
@@ -152,7 +152,7 @@ func (c *Cluster) Leader(ctx context.Context, stream string) (int, error) {
 	return 0, fmt.Errorf("stream %s has no leader", stream)
 }
 
-// isolate sets the mode of all routes between one server and the others.
+// isolate sets the mode of all links between a server and the others.
 func (c *Cluster) isolate(i int, m mode) {
 	for pair, l := range c.routes {
 		if pair[0] == i || pair[1] == i {
@@ -161,7 +161,7 @@ func (c *Cluster) isolate(i int, m mode) {
 	}
 }
 
-// Whole returns why the cluster does not hold the streams on all its servers; nil when it does.
+// CheckReplicas returns an error unless every stream has a leader and current replicas on all servers.
 func (c *Cluster) Whole(ctx context.Context, streams ...string) error {
 	for _, name := range streams {
 		s, err := c.JS.Stream(ctx, name)
@@ -181,7 +181,7 @@ func (c *Cluster) Whole(ctx context.Context, streams ...string) error {
 	return nil
 }
 
-// Close ends the servers. Their stores are gone where each had a disk of its own.
+// Close ends the servers. Stores on their own disks are gone with these.
 func (c *Cluster) Close() error {
 	if c.admin != nil {
 		c.admin.Close()

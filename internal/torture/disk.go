@@ -11,16 +11,16 @@ import (
 	"syscall"
 )
 
-// diskSize is how large a disk that can be filled is.
+// diskSize is the size of a disk that can be filled.
 const diskSize = "size=6g"
 
-// A disk is a file system of its own, in memory.
+// A disk is a file system in memory (tmpfs).
 type disk struct {
-	dir  string
-	keep bool // what is on it is copied before it goes, to a directory beside its own
+	dir      string
+	preserve bool // unmount copies its content to dir + "-kept"
 }
 
-// mountDisk makes a directory a disk of its own. It needs the right to mount.
+// mountDisk mounts a disk on a directory. It requires the right to mount.
 func mountDisk(dir string) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -31,17 +31,17 @@ func mountDisk(dir string) (*disk, error) {
 	return &disk{dir: dir}, nil
 }
 
-// unmount ends the disk. What is on it is gone with the memory, unless it is to be kept.
+// unmount removes the disk and its content, unless the content is to be preserved.
 func (d *disk) unmount() error {
 	var err error
-	if d.keep {
-		_ = d.free() // there is none as a rule
+	if d.preserve {
+		_ = d.removeFiller() // usually there is none
 		err = os.CopyFS(d.dir+"-kept", os.DirFS(d.dir))
 	}
 	return errors.Join(err, syscall.Unmount(d.dir, syscall.MNT_DETACH))
 }
 
-// readOnly protects the disk from writes, or no longer. Nobody may have a file open to write it.
+// readOnly remounts the disk read-only or read-write. No file may be open for writing.
 func (d *disk) readOnly(on bool) error {
 	flags := uintptr(syscall.MS_REMOUNT)
 	if on {
@@ -50,7 +50,7 @@ func (d *disk) readOnly(on bool) error {
 	return syscall.Mount("tmpfs", d.dir, "tmpfs", flags, diskSize)
 }
 
-// fill takes all room that is left, to the last block.
+// fill uses all free blocks.
 func (d *disk) fill() error {
 	filler, err := os.Create(d.filler())
 	if err != nil {
@@ -75,23 +75,22 @@ func fillUp(filler *os.File) error {
 	return nil
 }
 
-// free gives the room back.
-func (d *disk) free() error { return os.Remove(d.filler()) }
+// removeFiller frees the blocks again.
+func (d *disk) removeFiller() error { return os.Remove(d.filler()) }
 
 func (d *disk) filler() string { return filepath.Join(d.dir, "filler") }
 
-// tear appends to the newest block of a stream in a store what a power failure leaves of a write: the first part of a
-// record.
+// tear appends a torn write to the newest block of a stream, as after a power failure: the first part of a record.
 func tear(store, stream string) error {
 	blocks, err := filepath.Glob(filepath.Join(store, "jetstream", "*", "streams", stream, "msgs", "*.blk"))
 	if err != nil {
 		return err
 	}
 	if len(blocks) == 0 {
-		return fmt.Errorf("no blocks of %s are below %s", stream, store)
+		return fmt.Errorf("no blocks of %s below %s", stream, store)
 	}
 	newest := slices.MaxFunc(blocks, func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) // they are numbered
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) // names are numbers
 	})
 	content, err := os.ReadFile(newest)
 	if err != nil {
@@ -101,6 +100,6 @@ func tear(store, stream string) error {
 	if err != nil {
 		return err
 	}
-	_, err = block.Write(content[:min(len(content), 300)]) // the beginning of the first record, as if it were the next
+	_, err = block.Write(content[:min(len(content), 300)]) // the beginning of the first record, in place of the next
 	return errors.Join(err, block.Close())
 }

@@ -6,13 +6,13 @@ import (
 	"testing"
 )
 
-func TestADiskThatIsEvidenceIsKept(t *testing.T) {
+func TestPreservedDiskIsCopied(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "volume")
 	d, err := mountDisk(dir)
 	if err != nil {
-		t.Skipf("this user may not mount: %v", err)
+		t.Skipf("mounting is not permitted: %v", err)
 	}
-	d.keep = true
+	d.preserve = true
 	for _, name := range []string{filepath.Join(dir, "block"), d.filler()} {
 		if err := os.WriteFile(name, []byte("evidence"), 0o600); err != nil {
 			t.Fatal(err)
@@ -26,7 +26,7 @@ func TestADiskThatIsEvidenceIsKept(t *testing.T) {
 	}
 	for _, gone := range []string{filepath.Join(dir, "block"), filepath.Join(dir+"-kept", "filler")} {
 		if _, err := os.Stat(gone); !os.IsNotExist(err) {
-			t.Errorf("%s is still there: %v", gone, err)
+			t.Errorf("%s still exists: %v", gone, err)
 		}
 	}
 }

@@ -1,12 +1,13 @@
-// Package torture breaks bridges on purpose, and judges what is left.
+// Package torture injects faults into running bridges and checks that the log keeps its invariants.
 //
-// A simulated MK.IO is the truth. Its deliveries go round-robin to real bridge processes, some of them to two at once, and
-// are tried again as MK.IO does. The bridges write to a cluster of real nats-server processes, or to the server that is
-// embedded in one bridge. Every connection between any two of them goes through a [link], where it can be held, cut,
-// slowed, or robbed of its answers; every process can be killed, frozen and started again; disks fill, credentials end,
-// streams are changed by strangers, clocks step. When the time is over everything is healed, MK.IO falls silent, and the
-// whole log is read and held against the truth: invariants I1 to I5.
+// A simulated MK.IO (mkiofake) is the source of truth. A sender (sender.go) distributes its deliveries round-robin to real
+// bridge processes, some to two at once, and MK.IO retries failed ones. The bridges write to a cluster of real nats-server
+// processes (cluster.go), or to the server embedded in one bridge. Every connection between two of them goes through a
+// [link], which can hold, cut or delay it or discard its responses; every process can be killed, frozen and restarted; disks
+// fill, credentials expire, streams are changed by others, clocks step (faults*.go). At the end all faults are healed and
+// MK.IO's script stops. The whole log is then read and checked against MK.IO's changes by the oracle: invariants I1 to I5
+// (torture.go, report.go).
 //
-// What happens is drawn from a seed. The same seed repeats the same faults in the same order at about the same times; it
-// cannot repeat the interleaving of processes.
+// The faults are drawn from a seed (schedule.go), and so is MK.IO's traffic (traffic.go). A seed repeats the same faults in
+// the same order at about the same times; it cannot repeat the interleaving of processes.
 package torture

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// A mode is what a link does to what passes.
+// A mode is what a link does to connections and data.
 type mode struct {
-	refuse  bool          // connections end, and new ones at once
-	hold    bool          // nothing passes either way; what was sent waits, as in a partition that heals
-	swallow bool          // what the far end answers is thrown away; when that ends, so do the connections
-	delay   time.Duration // of each piece, each way
+	refuse           bool          // close existing and new connections
+	hold             bool          // hold data in both directions, as in a partition that heals
+	discardResponses bool          // discard data from the target; connections are closed when this ends
+	delay            time.Duration // of each read, in both directions
 }
 
-// A link is a way for TCP connections from one process to another.
+// A link is a TCP proxy to one address.
 type link struct {
-	listener net.Listener
-	to       string
-	lost     atomic.Int64 // bytes of answers thrown away
-	carrying sync.WaitGroup
+	listener   net.Listener
+	target     string
+	discarded  atomic.Int64 // bytes of discarded responses
+	goroutines sync.WaitGroup
 
 	mu      sync.Mutex
 	mode    mode
@@ -30,23 +30,23 @@ type link struct {
 	closed  bool
 }
 
-// newLink opens a way to an address.
+// newLink opens a link to an address.
 func newLink(ctx context.Context, to string) (*link, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	l := &link{listener: listener, to: to, changed: make(chan struct{}), conns: map[net.Conn]bool{}}
-	l.carrying.Go(func() { l.accept(ctx) })
+	l := &link{listener: listener, target: to, changed: make(chan struct{}), conns: map[net.Conn]bool{}}
+	l.goroutines.Go(func() { l.accept(ctx) })
 	return l, nil
 }
 
 func (l *link) addr() string { return l.listener.Addr().String() }
 
-// set changes what the link does. Bytes that were thrown away leave a stream broken: connections end with that.
+// set changes the mode. Discarded bytes corrupt a stream, so connections are closed when discarding ends.
 func (l *link) set(m mode) {
 	l.mu.Lock()
-	broken := l.mode.swallow && !m.swallow
+	broken := l.mode.discardResponses && !m.discardResponses
 	l.mode = m
 	close(l.changed)
 	l.changed = make(chan struct{})
@@ -56,16 +56,16 @@ func (l *link) set(m mode) {
 	}
 }
 
-// cut ends the connections under way.
+// cut closes all connections.
 func (l *link) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.conns {
-		_ = c.Close() // its carriers see it
+		_ = c.Close() // copyBytes sees the error
 	}
 }
 
-func (l *link) now() (m mode, changed <-chan struct{}) {
+func (l *link) current() (m mode, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.mode, l.changed
@@ -77,7 +77,7 @@ func (l *link) close() {
 	l.mu.Unlock()
 	_ = l.listener.Close()
 	l.set(mode{refuse: true})
-	l.carrying.Wait()
+	l.goroutines.Wait()
 }
 
 func (l *link) accept(ctx context.Context) {
@@ -86,30 +86,30 @@ func (l *link) accept(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if m, _ := l.now(); m.refuse {
+		if m, _ := l.current(); m.refuse {
 			_ = near.Close()
 			continue
 		}
-		l.carrying.Go(func() { l.join(ctx, near) })
+		l.goroutines.Go(func() { l.proxy(ctx, near) })
 	}
 }
 
-// join carries a connection until either end closes it.
-func (l *link) join(ctx context.Context, near net.Conn) {
-	far, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", l.to)
+// proxy forwards a connection until either end closes it.
+func (l *link) proxy(ctx context.Context, near net.Conn) {
+	far, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", l.target)
 	if err != nil {
 		_ = near.Close()
 		return
 	}
-	l.keep(near, far)
-	defer l.drop(near, far)
+	l.track(near, far)
+	defer l.untrack(near, far)
 	var both sync.WaitGroup
-	both.Go(func() { l.carry(far, near, false) })
-	both.Go(func() { l.carry(near, far, true) })
+	both.Go(func() { l.copyBytes(far, near, false) })
+	both.Go(func() { l.copyBytes(near, far, true) })
 	both.Wait()
 }
 
-func (l *link) keep(conns ...net.Conn) {
+func (l *link) track(conns ...net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range conns {
@@ -120,7 +120,7 @@ func (l *link) keep(conns ...net.Conn) {
 	}
 }
 
-func (l *link) drop(conns ...net.Conn) {
+func (l *link) untrack(conns ...net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range conns {
@@ -129,16 +129,16 @@ func (l *link) drop(conns ...net.Conn) {
 	}
 }
 
-// carry brings what one end says to the other. answers: it is the far end that speaks.
-func (l *link) carry(to, from net.Conn, answers bool) {
+// copyBytes forwards data between two ends. responses: the target is the sender.
+func (l *link) copyBytes(to, from net.Conn, responses bool) {
 	defer func() {
 		_ = to.Close()
 		_ = from.Close()
 	}()
-	piece := make([]byte, 32<<10)
+	buffer := make([]byte, 32<<10)
 	for {
-		n, err := from.Read(piece)
-		if n > 0 && !l.pass(to, piece[:n], answers) {
+		n, err := from.Read(buffer)
+		if n > 0 && !l.forward(to, buffer[:n], responses) {
 			return
 		}
 		if err != nil {
@@ -147,18 +147,18 @@ func (l *link) carry(to, from net.Conn, answers bool) {
 	}
 }
 
-// pass writes a piece when the mode lets it; false when the connection is over.
-func (l *link) pass(to net.Conn, piece []byte, answers bool) bool {
+// forward writes data as the mode allows; false if the connection is to be closed.
+func (l *link) forward(to net.Conn, data []byte, responses bool) bool {
 	for {
-		m, changed := l.now()
+		m, changed := l.current()
 		switch {
 		case m.refuse:
 			return false
 		case m.hold:
 			<-changed
 			continue
-		case m.swallow && answers:
-			l.lost.Add(int64(len(piece)))
+		case m.discardResponses && responses:
+			l.discarded.Add(int64(len(data)))
 			return true
 		case m.delay > 0:
 			select {
@@ -166,7 +166,7 @@ func (l *link) pass(to net.Conn, piece []byte, answers bool) bool {
 			case <-changed:
 			}
 		}
-		_, err := to.Write(piece)
+		_, err := to.Write(data)
 		return err == nil
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// echo answers each line with itself.
+// echo starts a server that returns each line, and returns its address.
 func echo(t *testing.T) (addr string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -39,31 +39,31 @@ func echo(t *testing.T) (addr string) {
 	return listener.Addr().String()
 }
 
-// A talk is a connection through a link.
-type talk struct {
+// A testConn is a connection through a link.
+type testConn struct {
 	t     *testing.T
 	conn  net.Conn
 	lines *bufio.Reader
 }
 
-func dial(t *testing.T, l *link) talk {
+func dial(t *testing.T, l *link) testConn {
 	t.Helper()
 	conn, err := net.Dial("tcp", l.addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return talk{t, conn, bufio.NewReader(conn)}
+	return testConn{t, conn, bufio.NewReader(conn)}
 }
 
-func (c talk) say(line string) {
+func (c testConn) send(line string) {
 	if _, err := c.conn.Write([]byte(line + "\n")); err != nil {
-		c.t.Logf("say %q: %v", line, err)
+		c.t.Logf("send %q: %v", line, err)
 	}
 }
 
-// hear returns the next line that comes within so long, "" for none.
-func (c talk) hear(within time.Duration) string {
+// receive returns the next line that arrives in time, "" for none.
+func (c testConn) receive(within time.Duration) string {
 	if err := c.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
 		c.t.Fatal(err)
 	}
@@ -72,8 +72,8 @@ func (c talk) hear(within time.Duration) string {
 }
 
 const (
-	soon  = 10 * time.Second
-	never = 50 * time.Millisecond
+	longWait  = 10 * time.Second
+	shortWait = 50 * time.Millisecond
 )
 
 func TestLink(t *testing.T) {
@@ -83,42 +83,42 @@ func TestLink(t *testing.T) {
 	}
 	t.Cleanup(l.close)
 	c := dial(t, l)
-	c.say("plain")
-	if got := c.hear(soon); got != "plain\n" {
-		t.Errorf("heard %q", got)
+	c.send("plain")
+	if got := c.receive(longWait); got != "plain\n" {
+		t.Errorf("received %q", got)
 	}
 	l.set(mode{hold: true})
-	c.say("held")
-	if got := c.hear(never); got != "" {
-		t.Errorf("heard %q through a link that holds", got)
+	c.send("held")
+	if got := c.receive(shortWait); got != "" {
+		t.Errorf("received %q through a link that holds", got)
 	}
 	l.set(mode{})
-	if got := c.hear(soon); got != "held\n" {
-		t.Errorf("heard %q after the link held", got)
+	if got := c.receive(longWait); got != "held\n" {
+		t.Errorf("received %q after the hold", got)
 	}
 	l.set(mode{delay: time.Millisecond})
-	c.say("slow")
-	if got := c.hear(soon); got != "slow\n" {
-		t.Errorf("heard %q through a slow link", got)
+	c.send("slow")
+	if got := c.receive(longWait); got != "slow\n" {
+		t.Errorf("received %q through a slow link", got)
 	}
-	l.set(mode{swallow: true})
-	c.say("swallowed")
-	for ; l.lost.Load() < int64(len("swallowed\n")) && t.Context().Err() == nil; runtime.Gosched() {
+	l.set(mode{discardResponses: true})
+	c.send("swallowed")
+	for ; l.discarded.Load() < int64(len("swallowed\n")) && t.Context().Err() == nil; runtime.Gosched() {
 	}
 	l.set(mode{})
-	if got := c.hear(soon); got != "" {
-		t.Errorf("heard %q on a connection that misses something", got)
+	if got := c.receive(longWait); got != "" {
+		t.Errorf("received %q on a connection with discarded data", got)
 	}
 	l.set(mode{refuse: true})
 	c = dial(t, l)
-	c.say("refused")
-	if got := c.hear(soon); got != "" {
-		t.Errorf("heard %q through a link that refuses", got)
+	c.send("refused")
+	if got := c.receive(longWait); got != "" {
+		t.Errorf("received %q through a link that refuses", got)
 	}
 	l.set(mode{})
 	c = dial(t, l)
-	c.say("again")
-	if got := c.hear(soon); got != "again\n" {
-		t.Errorf("heard %q", got)
+	c.send("again")
+	if got := c.receive(longWait); got != "again\n" {
+		t.Errorf("received %q", got)
 	}
 }

@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// A sabotage breaks the bridge on purpose: a harness that finds nothing must prove that it can.
-type sabotage struct{ file, from, to, added string }
+// A sabotage is a bug that is put into the bridge on purpose, to prove that the harness detects it. old must occur exactly
+// once in file; appended is added at the file's end.
+type sabotage struct{ file, old, replacement, appended string }
 
-// sabotages are the ways to break it, by name.
+// sabotages are the known bugs, by name.
 var sabotages = map[string]sabotage{
 	"no-expected-sequence": {
 		"internal/event/header.go",
@@ -31,23 +32,23 @@ func answerEarly(_ context.Context, js jetstream.JetStream, msg *nats.Msg) (*jet
 	},
 }
 
-// Sabotages names the ways in which a bridge can be broken on purpose.
+// Sabotages returns the names of the bugs that can be put into the bridge.
 func Sabotages() []string { return slices.Sorted(maps.Keys(sabotages)) }
 
-// sabotage puts one into what the bridge is built from.
+// sabotage adds a bug to the overlay.
 func (o overlay) sabotage(ctx context.Context, name string) error {
 	s, ok := sabotages[name]
 	if !ok {
-		return fmt.Errorf("there is no sabotage %q: they are %s", name, strings.Join(Sabotages(), ", "))
+		return fmt.Errorf("unknown sabotage %q: use one of %s", name, strings.Join(Sabotages(), ", "))
 	}
 	root, err := goCommand(ctx, "list", "-m", "-f", "{{.Dir}}", "mkio-bridge")
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(root, s.file)
-	if err := o.edit(path, s.from, s.to); err != nil {
+	if err := o.edit(path, s.old, s.replacement); err != nil {
 		return err
 	}
-	o[path] += s.added
+	o[path] += s.appended
 	return nil
 }

@@ -10,54 +10,54 @@ import (
 
 // Times of the schedule.
 const (
-	shortest  = time.Second // a fault
-	longest   = 8 * time.Second
-	calm      = 2 * time.Second // between faults, for what comes to pile up
-	recovery  = 90 * time.Second
-	writeLead = 5 * time.Second // of MK.IO's script, on our clock
+	minDuration     = time.Second // of a fault
+	maxDuration     = 8 * time.Second
+	calm            = 2 * time.Second // between faults, so that deliveries accumulate
+	recoveryTimeout = 90 * time.Second
+	writeLead       = 5 * time.Second // of MK.IO's script, in real time
 )
 
-// plenty is how many deliveries may be under way before MK.IO's resources rest: more than bridges and machine carry would
-// pile up until the end.
-const plenty = 1024
+// maxInFlight is how many deliveries may be in flight before MK.IO's script pauses: more than bridges and machine can handle
+// would accumulate until the end.
+const maxInFlight = 1024
 
-// torture makes faults, one after another and some of them two at a time, while MK.IO's traffic goes on.
+// torture injects faults, one after another and some two at a time, while MK.IO's script plays.
 func (w *world) torture(ctx context.Context) error {
-	faults := w.possible()
+	faults := w.possibleFaults()
 	if len(faults) == 0 {
-		return fmt.Errorf("no fault has one of the words %q", w.config.Faults)
+		return fmt.Errorf("no fault name contains one of %q", w.config.Faults)
 	}
 	writing, finish := context.WithTimeout(ctx, w.config.For)
 	defer finish()
 	var background sync.WaitGroup
 	defer background.Wait()
-	background.Go(func() { w.write(writing) })
+	background.Go(func() { w.writeScript(writing) })
 
 	order := w.shuffled(faults)
-	for writing.Err() == nil && !w.enough() {
+	for writing.Err() == nil && !w.done() {
 		pause(writing, calm)
 		if len(order) == 0 {
 			order = w.shuffled(faults)
 		}
 		var next []fault
-		next, order = w.take(order)
-		if err := w.make(ctx, next); err != nil {
+		next, order = w.next(order)
+		if err := w.runFaults(ctx, next); err != nil {
 			return err
 		}
 	}
-	finish() // before the background is waited for
+	finish() // ends the background before it is waited for
 	return nil
 }
 
-func (w *world) enough() bool { return w.config.Enough > 0 && w.report.Made() >= w.config.Enough }
+func (w *world) done() bool { return w.config.Enough > 0 && w.report.Made() >= w.config.Enough }
 
-// possible are the faults that were chosen and can be made here.
-func (w *world) possible() []fault {
+// possibleFaults returns the selected faults that are possible in this setup.
+func (w *world) possibleFaults() []fault {
 	all := append(slices.Clone(commonFaults), clusterFaults...)
 	if w.config.Embedded {
 		all = append(slices.Clone(commonFaults), embeddedFaults...)
 	}
-	return slices.DeleteFunc(named(all, w.config.Faults), func(f fault) bool {
+	return slices.DeleteFunc(selectFaults(all, w.config.Faults), func(f fault) bool {
 		if f.possible == nil || f.possible(w) {
 			return false
 		}
@@ -74,64 +74,64 @@ func (w *world) shuffled(faults []fault) []fault {
 	return mixed
 }
 
-// take takes the next fault, or the next two, which then happen at the same time.
-func (w *world) take(order []fault) (next, rest []fault) {
-	if len(order) > 1 && !order[0].alone && !order[1].alone && w.draw(4) == 0 {
+// next returns the next fault, or the next two, which then run at the same time.
+func (w *world) next(order []fault) (faults, rest []fault) {
+	if len(order) > 1 && !order[0].exclusive && !order[1].exclusive && w.draw(4) == 0 {
 		return order[:2], order[2:]
 	}
 	return order[:1], order[1:]
 }
 
-// make makes faults, and waits until all bridges are ready again.
-func (w *world) make(ctx context.Context, faults []fault) error {
-	lasts := shortest + time.Duration(w.draw(int(longest-shortest)))
+// runFaults injects faults at the same time, and waits until all bridges are ready again.
+func (w *world) runFaults(ctx context.Context, faults []fault) error {
+	duration := minDuration + time.Duration(w.draw(int(maxDuration-minDuration)))
 	errs := make([]error, len(faults))
-	var under sync.WaitGroup
+	var running sync.WaitGroup
 	for i, f := range faults {
-		w.config.Log.Info("fault", "name", f.name, "lasts", lasts.Round(time.Millisecond))
-		under.Go(func() { errs[i] = f.do(ctx, w, lasts) })
+		w.config.Log.Info("fault", "name", f.name, "duration", duration.Round(time.Millisecond))
+		running.Go(func() { errs[i] = f.run(ctx, w, duration) })
 	}
-	under.Wait()
+	running.Wait()
 	healed := time.Now()
 	for i, f := range faults {
 		if errs[i] != nil && ctx.Err() == nil {
-			w.config.Log.Warn("the fault could not be made as it was meant", "name", f.name, "error", errs[i])
+			w.config.Log.Warn("fault not injected", "name", f.name, "error", errs[i])
 		}
 	}
-	err := w.green(ctx, recovery)
+	err := w.awaitReady(ctx, recoveryTimeout)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	took := time.Since(healed)
 	for i, f := range faults {
-		w.report.made(f.name, errs[i] == nil, took)
+		w.report.record(f.name, errs[i] == nil, took)
 	}
 	if took > 15*time.Second {
-		w.config.Log.Warn("it took long until all bridges were ready", "took", took.Round(time.Second), "why", w.unready.Load())
+		w.config.Log.Warn("bridges recovered slowly", "took", took.Round(time.Second), "why", w.unready.Load())
 	}
 	if err != nil {
-		w.report.bad("not ready within %s after %s: %v", recovery, faults[0].name, err)
+		w.report.violation("not ready within %s after %s: %v", recoveryTimeout, faults[0].name, err)
 	}
 	return nil
 }
 
-// write keeps MK.IO's script ahead of its clock.
-func (w *world) write(ctx context.Context) {
+// writeScript keeps MK.IO's script ahead of its clock.
+func (w *world) writeScript(ctx context.Context) {
 	writer := newWriter(w.config.Seed, w.config.Slots, w.fake.Now())
 	for ctx.Err() == nil {
 		until := w.fake.Now().Add(speed * writeLead)
-		if w.fake.Sending() > plenty {
-			writer.rest(until)
+		if w.fake.Sending() > maxInFlight {
+			writer.pauseUntil(until)
 		}
 		w.fake.Play(writer.write(until))
 		pause(ctx, writeLead/4)
 	}
 }
 
-// tell says now and then how far it is.
-func (w *world) tell(ctx context.Context) {
+// logProgress logs the progress every 30 seconds.
+func (w *world) logProgress(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause(ctx, 30*time.Second)
-		w.config.Log.Info("so far", "deliveries", w.sender.deliveries(), "answers", w.sender.oracle.Answers())
+		w.config.Log.Info("progress", "deliveries", w.sender.deliveries(), "responses", w.sender.oracle.Answers())
 	}
 }

@@ -25,22 +25,22 @@ import (
 	"mkio-bridge/internal/oracle"
 )
 
-// Config says what to break, and for how long.
+// Config configures a run.
 type Config struct {
 	Seed     uint64
-	For      time.Duration // how long faults are made; healing and judging come on top
-	Enough   int           // faults made as they were meant end it before that; 0: no number does
-	Embedded bool          // one bridge with a server of its own, instead of a cluster
+	For      time.Duration // how long faults are injected, without healing and checking
+	Enough   int           // ends the faults before that; 0: no limit
+	Embedded bool          // one bridge with an embedded server, instead of a cluster
 	Bridges  int           // on a cluster
-	Slots    int           // how many resources there are at a time, about
-	Faults   []string      // words of the names of the faults to make; none: all
-	Clocks   bool          // step clocks too; the programs must be built anew for that
-	Sabotage string        // break the bridge on purpose; "": do not
+	Slots    int           // approximate number of resources at a time
+	Faults   []string      // words in the names of the faults to inject; none: all
+	Clocks   bool          // step clocks too, which requires rebuilding the programs
+	Sabotage string        // bug to put into the bridge; "": none
 	Dir      string        // for stores and logs
 	Log      *slog.Logger  // of the harness
 }
 
-// A world is everything under torture.
+// A world is all processes and links of a run.
 type world struct {
 	config  Config
 	fake    *mkiofake.MKIO
@@ -48,40 +48,39 @@ type world struct {
 	server  *http.Server
 	sender  *sender
 	bridges []*bridge
-	cluster *Cluster // nil when the bridge has a server of its own
+	cluster *Cluster // nil if embedded
 	store   string   // of the embedded server
-	disk    *disk    // it lies on; nil: the machine's
+	disk    *disk    // of store; nil: the machine's disk
 	reader  *nats.Conn
 	js      jetstream.JetStream
 	names   event.Names
-	// addresses are those of the processes, which listen on them again whenever they are started again.
+	// addresses are those of the processes, which listen on them again after a restart.
 	addresses *bridgetest.Addresses
 
-	living  context.Context // of processes
-	mu      sync.Mutex
-	rng     *rand.Rand
-	report  *Report
-	playing sync.WaitGroup // MK.IO
-	// notesLost is set when the bucket of notes was deleted. A bridge that runs writes its note again; where it was killed just
-	// then, nothing tells any more which MK.IO the log is of, and an operator has to.
+	processCtx context.Context // ends all processes
+	mu         sync.Mutex
+	rng        *rand.Rand
+	report     *Report
+	simulation sync.WaitGroup // goroutines of MK.IO
+	// notesLost is set when the bucket mkio_bridge was deleted. A running bridge writes its note again. If the bridge was
+	// killed just then, nothing records which MK.IO the log belongs to, and an operator has to state it.
 	notesLost atomic.Bool
-	unready   atomic.Value // why a bridge was not ready when it was last asked and was not
+	unready   atomic.Value // the last readiness error
 }
 
-// Run breaks what Config says and judges what is left. The error says that the harness failed; what the bridges did
-// wrong is in the report.
+// Run injects faults and checks the log. Its error is a failure of the harness; violations by the bridges are in the report.
 func Run(ctx context.Context, c Config) (*Report, error) {
-	living, end := context.WithCancel(ctx)
+	processCtx, end := context.WithCancel(ctx)
 	defer end()
 	w := &world{
-		config: c, living: living, names: event.NewNames(event.DefaultPrefix), rng: rand.New(rand.NewPCG(c.Seed, 1)),
+		config: c, processCtx: processCtx, names: event.NewNames(event.DefaultPrefix), rng: rand.New(rand.NewPCG(c.Seed, 1)),
 		report: newReport(c),
 	}
 	defer w.close(end)
 	if err := w.open(ctx); err != nil {
 		return nil, err
 	}
-	w.playing.Go(func() { w.tell(living) })
+	w.simulation.Go(func() { w.logProgress(processCtx) })
 	if err := w.torture(ctx); err != nil {
 		return nil, err
 	}
@@ -123,14 +122,14 @@ func (w *world) open(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.green(ctx, 2*time.Minute); err != nil {
+	if err := w.awaitReady(ctx, 2*time.Minute); err != nil {
 		return err
 	}
-	return w.giveRoom(ctx)
+	return w.raiseUnappliedLimit(ctx)
 }
 
-// giveRoom lets what becomes no event take more room than a bridge gives it: half an hour of this is a year elsewhere.
-func (w *world) giveRoom(ctx context.Context) error {
+// raiseUnappliedLimit raises the size limit of MKIO_UNAPPLIED: half an hour of faults stores as much as a year elsewhere.
+func (w *world) raiseUnappliedLimit(ctx context.Context) error {
 	s, err := w.js.Stream(ctx, unappliedStream)
 	if err != nil {
 		return err
@@ -150,7 +149,8 @@ func (w *world) build(ctx context.Context, pkg string) (string, error) {
 	return build(ctx, w.config.Dir, pkg, o, w.config.Clocks)
 }
 
-// openMKIO starts the simulated MK.IO and its API. Two rules of each project tell the same bridges: one was forgotten.
+// openMKIO starts the simulated MK.IO and its API. Two rules of each project deliver to the same bridges, as if one had been
+// forgotten.
 func (w *world) openMKIO(ctx context.Context) error {
 	faults := mkiofake.Rude
 	faults.Repeat, faults.RepeatBy = 1, 2*time.Minute
@@ -172,8 +172,8 @@ func (w *world) openMKIO(ctx context.Context) error {
 		return err
 	}
 	w.server = &http.Server{Handler: w.fake, ReadHeaderTimeout: 10 * time.Second}
-	w.playing.Go(func() { _ = w.server.Serve(listener) })
-	w.playing.Go(func() { _ = w.fake.Run(w.living) })
+	w.simulation.Go(func() { _ = w.server.Serve(listener) })
+	w.simulation.Go(func() { _ = w.fake.Run(w.processCtx) })
 	w.api, err = newLink(ctx, listener.Addr().String())
 	return err
 }
@@ -186,21 +186,21 @@ func (w *world) openBridge(ctx context.Context, program, name string) error {
 	}
 	w.bridges = append(w.bridges, b)
 	w.sender.bridges = w.bridges
-	if err := w.cluster.access.credentials(b.creds, time.Time{}); err != nil {
+	if err := w.cluster.auth.writeCredentials(b.creds, time.Time{}); err != nil {
 		return err
 	}
-	if err := b.through(ctx, w.cluster.Servers, len(w.cluster.Servers)); err != nil {
+	if err := b.openLinks(ctx, w.cluster.Servers, len(w.cluster.Servers)); err != nil {
 		return err
 	}
 	b.configure(0)
-	if err := b.Start(w.living); err != nil {
+	if err := b.Start(w.processCtx); err != nil {
 		return err
 	}
-	b.run(w.living)
+	b.run(w.processCtx)
 	return nil
 }
 
-// openEmbedded starts one bridge with a server of its own, on a disk of its own where one can be had.
+// openEmbedded starts one bridge with an embedded server, on its own disk if mounting is permitted.
 func (w *world) openEmbedded(ctx context.Context, program string) error {
 	b, err := newBridge(ctx, w, program, "b1")
 	if err != nil {
@@ -216,13 +216,13 @@ func (w *world) openEmbedded(ctx context.Context, program string) error {
 	if err != nil {
 		return err
 	}
-	b.base = append(b.base, "BRIDGE_STORE_DIR="+w.store, "BRIDGE_NATS_LISTEN="+readers)
+	b.env = append(b.env, "BRIDGE_STORE_DIR="+w.store, "BRIDGE_NATS_LISTEN="+readers)
 	b.configure(0)
-	if err := b.Start(w.living); err != nil {
+	if err := b.Start(w.processCtx); err != nil {
 		return err
 	}
-	b.run(w.living)
-	if err := w.green(ctx, time.Minute); err != nil {
+	b.run(w.processCtx)
+	if err := w.awaitReady(ctx, time.Minute); err != nil {
 		return err
 	}
 	w.reader, err = nats.Connect("nats://"+readers, nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
@@ -233,8 +233,8 @@ func (w *world) openEmbedded(ctx context.Context, program string) error {
 	return err
 }
 
-// green waits until every bridge says that it is ready.
-func (w *world) green(ctx context.Context, within time.Duration) error {
+// awaitReady waits until every bridge is ready.
+func (w *world) awaitReady(ctx context.Context, within time.Duration) error {
 	return bridgetest.Until(ctx, within, func(ctx context.Context) error {
 		for _, b := range w.bridges {
 			if err := b.ready(ctx); err != nil {
@@ -246,46 +246,46 @@ func (w *world) green(ctx context.Context, within time.Duration) error {
 	})
 }
 
-// silence is how long MK.IO may take to have told all that is left, after the last fault.
-const silence = 20 * time.Minute
+// idleTimeout is how long MK.IO may take to send its remaining deliveries after the last fault.
+const idleTimeout = 20 * time.Minute
 
-// judge heals everything, waits until MK.IO is silent and the log is as it is, and reads the whole log.
+// judge heals everything, waits until MK.IO has sent all deliveries and the log has converged, and checks the whole log.
 func (w *world) judge(ctx context.Context) error {
-	w.config.Log.Info("healed; waiting until MK.IO is silent", "deliveries", w.sender.deliveries())
-	if w.config.Sabotage != "" { // it may never come to be right
-		return w.holdAgainst(ctx)
+	w.config.Log.Info("faults healed; waiting for MK.IO's last deliveries", "deliveries", w.sender.deliveries())
+	if w.config.Sabotage != "" { // a sabotaged bridge may never converge
+		return w.checkLog(ctx)
 	}
 	w.fake.SetFaults(mkiofake.Faults{})
-	if err := w.standard(); err != nil {
+	if err := w.restartStandard(); err != nil {
 		return err
 	}
 	began := time.Now()
 	select {
 	case <-w.fake.Idle():
-	case <-time.After(silence):
-		return fmt.Errorf("deliveries are still under way %s after the last fault: have fewer resources", silence)
+	case <-time.After(idleTimeout):
+		return fmt.Errorf("deliveries still in flight %s after the last fault: use fewer resources", idleTimeout)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if err := w.converge(ctx); err != nil {
-		w.report.bad("not as MK.IO %s after it fell silent: %v", convergence, err)
+	if err := w.awaitConvergence(ctx); err != nil {
+		w.report.violation("log not converged %s after MK.IO's last delivery: %v", convergenceTimeout, err)
 	}
 	w.report.Converged = time.Since(began).Round(100 * time.Millisecond)
-	w.config.Log.Info("judging the log", "after", w.report.Converged)
-	return w.holdAgainst(ctx)
+	w.config.Log.Info("checking the log", "after", w.report.Converged)
+	return w.checkLog(ctx)
 }
 
-// standard starts all bridges again with the standard configuration, and says once that this MK.IO is the log's where that
-// may not be known.
-func (w *world) standard() error {
+// restartStandard restarts all bridges with the standard configuration, and lets them adopt MK.IO if the note about it may be
+// lost.
+func (w *world) restartStandard() error {
 	errs := make([]error, len(w.bridges))
 	var all sync.WaitGroup
 	for i, b := range w.bridges {
 		all.Go(func() {
-			errs[i] = w.without(b, func() {
-				w.stopWell(b)
+			errs[i] = w.whileDown(b, func() {
+				w.stopGracefully(b)
 				if w.notesLost.Load() {
-					b.base = append(b.base, "BRIDGE_MKIO_ADOPT=all")
+					b.env = append(b.env, "BRIDGE_MKIO_ADOPT=all")
 				}
 				b.configure(0)
 			})
@@ -295,38 +295,38 @@ func (w *world) standard() error {
 	return errors.Join(errs...)
 }
 
-// convergence is how long the log may take to be as MK.IO is. Each resource that was deleted while sweeps failed is asked
-// for by its own address, twice where they are many, before it is Deleted, and after half an hour there are tens of thousands
-// of them.
-const convergence = 20 * time.Minute
+// convergenceTimeout is how long the log may take to converge. Each resource that was deleted while sweeps failed is
+// requested by its own address, twice if there are many, before it is recorded as Deleted; after half an hour there are tens
+// of thousands of them.
+const convergenceTimeout = 20 * time.Minute
 
-// converge waits until the log is as MK.IO is, and returns what still is otherwise when that takes too long.
-func (w *world) converge(ctx context.Context) error {
+// awaitConvergence waits until the log equals MK.IO's state, and returns the differences after the timeout.
+func (w *world) awaitConvergence(ctx context.Context) error {
 	log := eventlog.New(w.js, w.names)
-	end, report := time.Now().Add(convergence), time.Tick(30*time.Second)
+	end, report := time.Now().Add(convergenceTimeout), time.Tick(30*time.Second)
 	for ; ; pause(ctx, time.Second) {
-		err := errors.Join(w.green(ctx, time.Second), oracle.Converged(ctx, log, w.fake))
+		err := errors.Join(w.awaitReady(ctx, time.Second), oracle.Converged(ctx, log, w.fake))
 		if err == nil || ctx.Err() != nil || time.Now().After(end) {
 			return err
 		}
 		select {
 		case <-report:
-			w.config.Log.Info("the log is not yet as MK.IO", "because", err)
+			w.config.Log.Info("log not converged yet", "error", err)
 		default:
 		}
 	}
 }
 
-// holdAgainst holds the log against the truth.
-func (w *world) holdAgainst(ctx context.Context) error {
+// checkLog checks the log against MK.IO's changes and fills in the report.
+func (w *world) checkLog(ctx context.Context) error {
 	if err := w.sender.oracle.Judge(ctx, w.js, w.names, w.fake); err != nil {
-		w.report.bad("%v", err)
+		w.report.violation("%v", err)
 	}
-	return w.account(ctx, eventlog.New(w.js, w.names))
+	return w.fillReport(ctx, eventlog.New(w.js, w.names))
 }
 
-// account fills in the report.
-func (w *world) account(ctx context.Context, log *eventlog.Log) error {
+// fillReport fills in the report.
+func (w *world) fillReport(ctx context.Context, log *eventlog.Log) error {
 	r := w.report
 	r.Answers = w.sender.oracle.Answers()
 	r.Changes = len(w.fake.Changes())
@@ -346,14 +346,14 @@ func (w *world) account(ctx context.Context, log *eventlog.Log) error {
 	if s, err := w.js.Stream(ctx, eventStream); err != nil {
 		return err
 	} else if deleted := s.CachedInfo().State.NumDeleted; deleted > 0 {
-		r.bad("the log misses %d events", deleted)
+		r.violation("%d events are missing in the log", deleted)
 	}
 	if w.cluster != nil {
 		for _, l := range w.outbound() {
-			r.LostBytes += l.lost.Load()
+			r.LostBytes += l.discarded.Load()
 		}
 		if err := bridgetest.Until(ctx, time.Minute, func(ctx context.Context) error { return w.cluster.Whole(ctx, eventStream, unappliedStream) }); err != nil {
-			r.bad("%v", err)
+			r.violation("%v", err)
 		}
 	}
 	for _, b := range w.bridges {
@@ -364,36 +364,36 @@ func (w *world) account(ctx context.Context, log *eventlog.Log) error {
 	return nil
 }
 
-// inspect looks at what a bridge left behind.
+// inspect checks a bridge's exit statuses and log.
 func (w *world) inspect(ctx context.Context, b *bridge) error {
-	metrics, err := b.ask(ctx, "/metrics")
+	metrics, err := b.get(ctx, "/metrics")
 	if err != nil {
 		return err
 	}
 	exits, peak := b.Ended()
 	w.report.Bridges = append(w.report.Bridges, bridgeReport{b.Name, exits, peak, gauge(metrics, "go_goroutines")})
 	if exits["exit status 2"] > 0 {
-		w.report.bad("%s ended with exit status 2", b.Name)
+		w.report.violation("%s ended with exit status 2", b.Name)
 	}
 	found, err := b.Log.Find(5, "panic:", "fatal error:", "DATA RACE", webhookSecret, apiToken)
 	for _, line := range found {
-		w.report.bad("%s said: %s", b.Name, line)
+		w.report.violation("%s logged: %s", b.Name, line)
 	}
 	return err
 }
 
-// keepStores has the stores survive their disks where they are evidence.
-func (w *world) keepStores() {
+// preserveStores preserves the stores on their own disks if there are violations: they are evidence.
+func (w *world) preserveStores() {
 	if len(w.report.Violations) == 0 || w.config.Sabotage != "" {
 		return
 	}
 	if w.disk != nil {
-		w.disk.keep = true
+		w.disk.preserve = true
 	}
 	if w.cluster != nil {
 		for _, s := range w.cluster.Servers {
 			if s.disk != nil {
-				s.disk.keep = true
+				s.disk.preserve = true
 			}
 		}
 	}
@@ -402,7 +402,7 @@ func (w *world) keepStores() {
 // close ends all processes and links.
 func (w *world) close(end func()) {
 	end()
-	w.keepStores()
+	w.preserveStores()
 	if w.reader != nil {
 		w.reader.Close()
 	}
@@ -411,18 +411,18 @@ func (w *world) close(end func()) {
 	}
 	if w.cluster != nil {
 		if err := w.cluster.Close(); err != nil {
-			w.config.Log.Warn("the cluster could not be cleared away", "error", err)
+			w.config.Log.Warn("cluster not cleaned up", "error", err)
 		}
 	}
 	if w.disk != nil {
 		if err := w.disk.unmount(); err != nil {
-			w.config.Log.Warn("the disk could not be cleared away", "error", err)
+			w.config.Log.Warn("disk not unmounted", "error", err)
 		}
 	}
 	if w.server != nil {
 		_ = w.server.Close()
 	}
-	w.playing.Wait()
+	w.simulation.Wait()
 	if w.api != nil {
 		w.api.close()
 	}
@@ -431,7 +431,7 @@ func (w *world) close(end func()) {
 	}
 }
 
-// draw is a number below n.
+// draw returns a random number below n.
 func (w *world) draw(n int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -440,7 +440,7 @@ func (w *world) draw(n int) int {
 
 func (w *world) anyBridge() *bridge { return w.bridges[w.draw(len(w.bridges))] }
 
-// Scratch makes a directory for a run and returns what removes it.
+// TempDir creates a directory for a run and returns a function that removes it.
 func Scratch() (dir string, remove func(), err error) {
 	dir, err = os.MkdirTemp("", "mkio-bridge-torture-")
 	return dir, func() { _ = os.RemoveAll(dir) }, err

@@ -9,27 +9,27 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// speed is how much faster MK.IO's clock runs than ours: its tries of a delivery, ten minutes of them, then outlast a
-// fault of seconds, but not of many.
+// speed is how much faster MK.IO's clock runs than real time: its retries of a delivery, within ten minutes, then outlast a
+// fault of seconds, but not several.
 const speed = 20
 
-// A writer writes what happens in MK.IO, a little ahead of time. Each of its slots is a resource that goes through its
-// life again and again; names are used again.
+// A writer writes MK.IO's script, a little ahead of time. Each slot is a resource that goes through its life repeatedly;
+// names are reused.
 type writer struct {
 	rng   *rand.Rand
 	slots []*slot
 }
 
-// A slot is a name, or a row of them, and when its next life can begin.
+// A slot is a resource's name, or a sequence of names, and the time of its next life.
 type slot struct {
-	kind lifecycle.Kind
-	n    int
-	life int
-	free time.Time
-	made bool // a channel, which lives on
+	kind     lifecycle.Kind
+	n        int
+	life     int
+	nextLife time.Time
+	exists   bool // a channel that exists continues
 }
 
-// newWriter returns one of so many slots, most of them jobs.
+// newWriter returns a writer of size slots, most of them jobs.
 func newWriter(seed uint64, size int, now time.Time) *writer {
 	w := &writer{rng: rand.New(rand.NewPCG(seed, 3))}
 	kinds := []lifecycle.Kind{
@@ -37,7 +37,7 @@ func newWriter(seed uint64, size int, now time.Time) *writer {
 		lifecycle.StreamingLocator, lifecycle.Job, lifecycle.Job, lifecycle.StaticMultiviewChannel, lifecycle.LiveEvent,
 	}
 	for i := range size {
-		w.slots = append(w.slots, &slot{kind: kinds[i%len(kinds)], n: i, free: now.Add(w.between(0, time.Minute))})
+		w.slots = append(w.slots, &slot{kind: kinds[i%len(kinds)], n: i, nextLife: now.Add(w.between(0, time.Minute))})
 	}
 	return w
 }
@@ -46,54 +46,54 @@ func (w *writer) between(from, to time.Duration) time.Duration {
 	return from + time.Duration(w.rng.Int64N(int64(to-from)))
 }
 
-func (w *writer) chance(of int) bool { return w.rng.IntN(of) == 0 }
+func (w *writer) oneIn(n int) bool { return w.rng.IntN(n) == 0 }
 
 // write returns the steps of all lives that begin before a time.
 func (w *writer) write(until time.Time) []mkiofake.Step {
 	var steps []mkiofake.Step
 	for _, s := range w.slots {
-		for s.free.Before(until) {
-			steps = append(steps, w.live(s)...)
+		for s.nextLife.Before(until) {
+			steps = append(steps, w.lifeOf(s)...)
 		}
 	}
 	return steps
 }
 
-// rest lets no life begin before a time.
-func (w *writer) rest(until time.Time) {
+// pauseUntil lets no life begin before a time.
+func (w *writer) pauseUntil(until time.Time) {
 	for _, s := range w.slots {
-		if s.free.Before(until) {
-			s.free = until
+		if s.nextLife.Before(until) {
+			s.nextLife = until
 		}
 	}
 }
 
-// live writes one life, or one round of a resource that lives on.
-func (w *writer) live(s *slot) []mkiofake.Step {
-	if !w.chance(3) {
-		s.life++ // else the name is used again
+// lifeOf writes one life, or one cycle of a resource that continues.
+func (w *writer) lifeOf(s *slot) []mkiofake.Step {
+	if !w.oneIn(3) {
+		s.life++ // else the name is reused
 	}
 	switch s.kind {
 	case lifecycle.Job:
 		return w.job(s)
 	case lifecycle.StreamingLocator:
-		t := w.begin(s, lifecycle.StreamingLocator, mkiofake.VOD, fmt.Sprintf("loc-%d-%d", s.n, s.life))
+		t := w.thread(s, lifecycle.StreamingLocator, mkiofake.VOD, fmt.Sprintf("loc-%d-%d", s.n, s.life))
 		t.do(mkiofake.Create, "Creating").later(w).do(mkiofake.Move, "Created").later(w).later(w).do(mkiofake.Delete, "")
 		return t.end(w, s)
 	case lifecycle.LiveEvent:
-		return w.round(s, mkiofake.Live, "Stopped", "Starting", "Running", "Stopping", "Stopped")
+		return w.cycle(s, mkiofake.Live, "Stopped", "Starting", "Running", "Stopping", "Stopped")
 	default:
-		return w.round(s, mkiofake.Live, "Pending", "Allocating", "Allocated", "Starting", "Running", "Stopping", "Stopped")
+		return w.cycle(s, mkiofake.Live, "Pending", "Allocating", "Allocated", "Starting", "Running", "Stopping", "Stopped")
 	}
 }
 
 func (w *writer) job(s *slot) []mkiofake.Step {
-	t := w.begin(s, lifecycle.Job, mkiofake.VOD, "ladder-hd", fmt.Sprintf("ep-%d-%d", s.n, s.life))
+	t := w.thread(s, lifecycle.Job, mkiofake.VOD, "ladder-hd", fmt.Sprintf("ep-%d-%d", s.n, s.life))
 	t.do(mkiofake.Create, "Queued").later(w)
-	if !w.chance(3) {
+	if !w.oneIn(3) {
 		t.do(mkiofake.Move, "Scheduled").later(w)
 	}
-	if w.chance(20) {
+	if w.oneIn(20) {
 		t.do(mkiofake.Move, "Canceled").later(w).do(mkiofake.Delete, "")
 		return t.end(w, s)
 	}
@@ -103,40 +103,40 @@ func (w *writer) job(s *slot) []mkiofake.Step {
 	return t.end(w, s)
 }
 
-// round lets a resource go through its states once, and go away now and then.
-func (w *writer) round(s *slot, project, first string, states ...string) []mkiofake.Step {
-	t := w.begin(s, s.kind, project, fmt.Sprint("ch-", s.n))
-	if !s.made {
+// cycle moves a resource through its states once, and deletes it now and then.
+func (w *writer) cycle(s *slot, project, first string, states ...string) []mkiofake.Step {
+	t := w.thread(s, s.kind, project, fmt.Sprint("ch-", s.n))
+	if !s.exists {
 		t.do(mkiofake.Create, first).later(w)
 	}
-	s.made = true
+	s.exists = true
 	for _, state := range states {
 		t.do(mkiofake.Move, state).later(w)
-		if state == "Starting" && w.chance(6) {
+		if state == "Starting" && w.oneIn(6) {
 			t.do(mkiofake.Move, "UnableToStart").later(w).do(mkiofake.Move, "Stopping").later(w).do(mkiofake.Move, "Stopped").later(w)
 			return t.end(w, s)
 		}
 	}
-	if w.chance(8) {
+	if w.oneIn(8) {
 		t.do(mkiofake.Delete, "")
-		s.made = false
+		s.exists = false
 	}
 	return t.end(w, s)
 }
 
-// A thread is the steps of one resource, one after another.
+// A thread has the steps of one resource, one after another.
 type thread struct {
 	key   lifecycle.Key
 	at    time.Time
 	steps []mkiofake.Step
 }
 
-func (w *writer) begin(s *slot, kind lifecycle.Kind, project string, names ...string) *thread {
+func (w *writer) thread(s *slot, kind lifecycle.Kind, project string, names ...string) *thread {
 	key, err := lifecycle.NewKey(kind, project, names...)
 	if err != nil {
-		panic(err) // all names are made here
+		panic(err) // cannot fail: names are constants
 	}
-	return &thread{key: key, at: s.free}
+	return &thread{key: key, at: s.nextLife}
 }
 
 func (t *thread) do(a mkiofake.Action, state string) *thread {
@@ -150,6 +150,6 @@ func (t *thread) later(w *writer) *thread {
 }
 
 func (t *thread) end(w *writer, s *slot) []mkiofake.Step {
-	s.free = t.at.Add(w.between(time.Second, 10*time.Second))
+	s.nextLife = t.at.Add(w.between(time.Second, 10*time.Second))
 	return t.steps
 }

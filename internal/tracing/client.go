@@ -18,57 +18,56 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A client posts spans to a collector, as OTLP over HTTP. OpenTelemetry's own brings gRPC with it, which would be
-// a tenth of the bridge.
+// A client sends spans to a collector by OTLP over HTTP. OpenTelemetry's own client would add gRPC, a tenth of the bridge's
+// size.
 type client struct {
 	*settings
-	http  *http.Client
-	agent string
-	ended context.Context // with which all exports end
-	end   context.CancelFunc
+	http    *http.Client
+	agent   string
+	stopped context.Context // ends all exports
+	stop    context.CancelFunc
 }
 
-// Times after which a connection over HTTP/2 that went silent is given up. All exports share it.
+// Timeouts of a dead connection over HTTP/2, which all exports share.
 const (
-	pingAfter = 10 * time.Second // without a frame from the collector
-	pingTime  = 5 * time.Second  // for the answer to a ping, and for each part of a request to be taken
+	pingInterval = 10 * time.Second // without a frame from the collector
+	pingTimeout  = 5 * time.Second  // for the response to a ping, and for each write
 )
 
 func newClient(s *settings, version string) *client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = s.tls
-	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTime, WriteByteTimeout: pingTime}
-	ended, end := context.WithCancel(context.Background())
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingInterval, PingTimeout: pingTimeout, WriteByteTimeout: pingTimeout}
+	stopped, stop := context.WithCancel(context.Background())
 	return &client{
 		settings: s,
 		http: &http.Client{
 			Transport:     transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the headers are for one host
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the headers must not reach another host
 		},
-		agent: "mkio-bridge/" + version,
-		ended: ended,
-		end:   end,
+		agent:   "mkio-bridge/" + version,
+		stopped: stopped,
+		stop:    stop,
 	}
 }
 
-// Start asks nobody yet.
+// Start implements otlptrace.Client; the connection is opened by the first export.
 func (*client) Start(context.Context) error { return nil }
 
-// Stop ends the exports under way.
+// Stop cancels all exports.
 func (c *client) Stop(context.Context) error {
-	c.end()
+	c.stop()
 	c.http.CloseIdleConnections()
 	return nil
 }
 
-// An export that failed and may succeed later is tried again after a pause that doubles, and is drawn anew so that
-// many bridges spread.
+// Backoff between the attempts of an export: it doubles and is randomised, so that many bridges do not retry together.
 const (
-	firstPause   = 500 * time.Millisecond
-	longestPause = 30 * time.Second
+	initialBackoff = 500 * time.Millisecond
+	maxBackoff     = 30 * time.Second
 )
 
-// UploadTraces posts spans until the collector has them or refuses them, or the time is up.
+// UploadTraces sends spans until the collector accepts or rejects them, or until the timeout.
 func (c *client) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	body, err := c.encode(spans)
 	if err != nil {
@@ -76,20 +75,20 @@ func (c *client) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	defer context.AfterFunc(c.ended, cancel)()
+	defer context.AfterFunc(c.stopped, cancel)()
 	deadline, _ := ctx.Deadline()
-	var before error // why an earlier try failed, which says more than that the time is up
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+	var lastErr error // of the previous attempt: more useful than a timeout
+	for backoff := initialBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		err := c.post(ctx, body)
-		if ctx.Err() != nil && before != nil {
-			return before
+		if ctx.Err() != nil && lastErr != nil {
+			return lastErr
 		}
-		before = err
-		later, ok := errors.AsType[*laterError](err)
+		lastErr = err
+		retryable, ok := errors.AsType[*retryableError](err)
 		if !ok {
 			return err
 		}
-		wait := max(later.after, pause/2+rand.N(pause))
+		wait := max(retryable.retryAfter, backoff/2+rand.N(backoff))
 		if time.Until(deadline) < wait {
 			return err
 		}
@@ -101,7 +100,7 @@ func (c *client) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 	}
 }
 
-// encode writes spans as the request that exports them, which is of the same form as a file of them.
+// encode returns the body of an export request, which has the same encoding as TracesData.
 func (c *client) encode(spans []*tracepb.ResourceSpans) ([]byte, error) {
 	plain, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
 	if err != nil || !c.gzip {
@@ -114,21 +113,21 @@ func (c *client) encode(spans []*tracepb.ResourceSpans) ([]byte, error) {
 	return small.Bytes(), err
 }
 
-// A laterError is a failure that may pass.
-type laterError struct {
+// A retryableError is a transient failure.
+type retryableError struct {
 	error
-	after time.Duration // that the collector asks for
+	retryAfter time.Duration // by the collector's Retry-After
 }
 
 const (
-	protobuf  = "application/x-protobuf"
-	maxAnswer = 64 << 10 // as much of an answer is read, in bytes
+	protobuf    = "application/x-protobuf"
+	maxResponse = 64 << 10 // bytes that are read of a response
 )
 
 func (c *client) post(ctx context.Context, body []byte) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
 	if err != nil {
-		return withoutAddress(err)
+		return withoutURL(err)
 	}
 	request.Header = c.header.Clone()
 	request.Host = c.header.Get("Host")
@@ -141,64 +140,64 @@ func (c *client) post(ctx context.Context, body []byte) error {
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return &laterError{error: fmt.Errorf("%s: %w", c.to, withoutAddress(err))}
+		return &retryableError{error: fmt.Errorf("%s: %w", c.endpoint, withoutURL(err))}
 	}
 	defer response.Body.Close()
-	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // the status is what counts
-	return c.judge(response, answer)
+	responseBody, _ := io.ReadAll(io.LimitReader(response.Body, maxResponse)) // the status decides
+	return c.responseError(response, responseBody)
 }
 
-// withoutAddress is an error of net/http's without the address asked, which may hold credentials.
-func withoutAddress(err error) error {
-	if asked, ok := errors.AsType[*url.Error](err); ok {
-		return asked.Err
+// withoutURL removes the URL that net/http puts before its errors: it may contain credentials.
+func withoutURL(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
 	}
 	return err
 }
 
-// judge is the error that an answer stands for. In protobuf, a refusal is a code and a text, and a success holds how many
-// spans were rejected all the same, and why.
-func (c *client) judge(response *http.Response, answer []byte) error {
+// responseError returns the error of a response, or nil. In protobuf, an error is a code and a text, and a success has the
+// number of rejected spans and the reason.
+func (c *client) responseError(response *http.Response, body []byte) error {
 	accepted := response.StatusCode/100 == 2
 	isProtobuf := response.Header.Get("Content-Type") == protobuf
 	if accepted && isProtobuf {
-		_, partial, _ := fields(answer)
+		_, partial, _ := fields(body)
 		if rejected, _, why := fields(partial); rejected > 0 || len(why) > 0 {
-			return fmt.Errorf("%s rejected %d spans: %q", c.to, rejected, why)
+			return fmt.Errorf("%s rejected %d spans: %q", c.endpoint, rejected, why)
 		}
 	}
 	if accepted {
 		return nil
 	}
 	if isProtobuf {
-		_, _, answer = fields(answer)
+		_, _, body = fields(body)
 	}
-	err := fmt.Errorf("%s answers %s: %q", c.to, response.Status, bytes.TrimSpace(answer))
+	err := fmt.Errorf("%s responds %s: %q", c.endpoint, response.Status, bytes.TrimSpace(body))
 	switch response.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return &laterError{err, retryAfter(response.Header.Get("Retry-After"))}
+		return &retryableError{err, retryAfter(response.Header.Get("Retry-After"))}
 	}
 	return err
 }
 
-// fields reads what the messages of an answer consist of: a first field that is a number or a message, and a second that
-// is a text. It reads as far as the message is well-formed.
+// fields reads a protobuf message whose field 1 is a number or a message and whose field 2 is a text. It stops at the first
+// malformed field.
 func fields(message []byte) (number uint64, inner, text []byte) {
 	for len(message) > 0 {
-		field, sort, n := protowire.ConsumeTag(message)
+		field, wireType, n := protowire.ConsumeTag(message)
 		if n < 0 {
 			return
 		}
 		message = message[n:]
 		switch {
-		case field == 1 && sort == protowire.VarintType:
+		case field == 1 && wireType == protowire.VarintType:
 			number, n = protowire.ConsumeVarint(message)
-		case field == 1 && sort == protowire.BytesType:
+		case field == 1 && wireType == protowire.BytesType:
 			inner, n = protowire.ConsumeBytes(message)
-		case field == 2 && sort == protowire.BytesType:
+		case field == 2 && wireType == protowire.BytesType:
 			text, n = protowire.ConsumeBytes(message)
 		default:
-			n = protowire.ConsumeFieldValue(field, sort, message)
+			n = protowire.ConsumeFieldValue(field, wireType, message)
 		}
 		if n < 0 {
 			return
@@ -208,7 +207,7 @@ func fields(message []byte) (number uint64, inner, text []byte) {
 	return
 }
 
-// retryAfter is zero where the collector asks for no time.
+// retryAfter parses a Retry-After; 0 if there is none.
 func retryAfter(value string) time.Duration {
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second

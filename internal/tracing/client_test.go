@@ -27,38 +27,39 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A taken is a request that a collector took.
-type taken struct {
+// A receivedRequest is a request that a collector received.
+type receivedRequest struct {
 	*http.Request
 	body []byte
 }
 
-// collect answers as told, the last one again and again, and returns what is asked.
-func collect(t *testing.T, answers ...http.HandlerFunc) (*httptest.Server, func() []taken) {
+// newCollector returns a collector that gives the responses in order, repeating the last, and a function that returns the
+// requests received since its last call.
+func newCollector(t *testing.T, responses ...http.HandlerFunc) (*httptest.Server, func() []receivedRequest) {
 	t.Helper()
-	asked := make(chan taken, 100)
-	var n int // of one request at a time
+	received := make(chan receivedRequest, 100)
+	var n int // requests arrive one at a time
 	c := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
-		asked <- taken{r, body}
-		if n < len(answers) {
-			answers[n](w, r)
-			n = min(n+1, len(answers)-1)
+		received <- receivedRequest{r, body}
+		if n < len(responses) {
+			responses[n](w, r)
+			n = min(n+1, len(responses)-1)
 		}
 	}))
 	t.Cleanup(c.Close)
-	return c, func() (all []taken) {
-		for len(asked) > 0 {
-			all = append(all, <-asked)
+	return c, func() (all []receivedRequest) {
+		for len(received) > 0 {
+			all = append(all, <-received)
 		}
 		return all
 	}
 }
 
-func answer(status int, headers ...string) http.HandlerFunc {
+func respondWith(status int, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i < len(headers); i += 2 {
 			w.Header().Set(headers[i], headers[i+1])
@@ -69,32 +70,32 @@ func answer(status int, headers ...string) http.HandlerFunc {
 
 var spans = []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: []*tracepb.Span{{Name: "observe"}}}}}}
 
-// connect makes a client as variables of OTEL_EXPORTER_OTLP_… say.
-func connect(t *testing.T, environment map[string]string) *client {
+// newTestClient returns a client configured by variables OTEL_EXPORTER_OTLP_….
+func newTestClient(t *testing.T, environment map[string]string) *client {
 	t.Helper()
 	for name, value := range environment {
 		t.Setenv("OTEL_EXPORTER_OTLP_"+name, value)
 	}
-	var said bytes.Buffer
-	s, wrong := fromEnvironment(slog.New(slog.NewTextHandler(&said, nil)))
-	if s == nil || wrong != nil || said.Len() > 0 {
-		t.Fatalf("%v: %v, %s", environment, wrong, said.String())
+	var logs bytes.Buffer
+	s, wrong := readSettings(slog.New(slog.NewTextHandler(&logs, nil)))
+	if s == nil || wrong != nil || logs.Len() > 0 {
+		t.Fatalf("%v: %v, %s", environment, wrong, logs.String())
 	}
 	c := newClient(s, "1.2.3")
 	t.Cleanup(func() { _ = c.Stop(context.Background()) })
 	return c
 }
 
-func holdsSpans(t *testing.T, body []byte) {
+func checkSpans(t *testing.T, body []byte) {
 	t.Helper()
-	var is tracepb.TracesData
-	if err := proto.Unmarshal(body, &is); err != nil || !proto.Equal(&is, &tracepb.TracesData{ResourceSpans: spans}) {
-		t.Errorf("%v: %v", err, &is)
+	var got tracepb.TracesData
+	if err := proto.Unmarshal(body, &got); err != nil || !proto.Equal(&got, &tracepb.TracesData{ResourceSpans: spans}) {
+		t.Errorf("%v: %v", err, &got)
 	}
 }
 
-func TestSpansArePostedWithTheHeadersSaid(t *testing.T) {
-	c, asked := collect(t)
+func TestExportSendsConfiguredHeaders(t *testing.T) {
+	c, received := newCollector(t)
 	c.Start()
 	for name, tt := range map[string]struct {
 		environment map[string]string
@@ -111,14 +112,14 @@ func TestSpansArePostedWithTheHeadersSaid(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.environment["ENDPOINT"] = c.URL
-			if err := connect(t, tt.environment).UploadTraces(t.Context(), spans); err != nil {
+			if err := newTestClient(t, tt.environment).UploadTraces(t.Context(), spans); err != nil {
 				t.Fatal(err)
 			}
-			all := asked()
+			all := received()
 			if len(all) != 1 || all[0].Method != http.MethodPost || all[0].Header.Get("Content-Type") != "application/x-protobuf" || all[0].Header.Get("Content-Encoding") != "" {
-				t.Fatalf("asked: %v", all)
+				t.Fatalf("requests: %v", all)
 			}
-			holdsSpans(t, all[0].body)
+			checkSpans(t, all[0].body)
 			for header, value := range tt.want {
 				if is := all[0].Header.Get(header); is != value {
 					t.Errorf("%s is %q, want %q", header, is, value)
@@ -128,8 +129,8 @@ func TestSpansArePostedWithTheHeadersSaid(t *testing.T) {
 	}
 }
 
-func TestSpansGoWhereTheEndpointSays(t *testing.T) {
-	c, asked := collect(t)
+func TestExportEndpoint(t *testing.T) {
+	c, received := newCollector(t)
 	c.Start()
 	for _, tt := range []struct{ name, path, want string }{
 		{"ENDPOINT", "", "/v1/traces"},
@@ -141,23 +142,23 @@ func TestSpansGoWhereTheEndpointSays(t *testing.T) {
 		t.Run(tt.name+tt.path, func(t *testing.T) {
 			environment := map[string]string{"ENDPOINT": "http://127.0.0.1:1"}
 			environment[tt.name] = c.URL + tt.path
-			err := connect(t, environment).UploadTraces(t.Context(), spans)
-			if all := asked(); err != nil || len(all) != 1 || all[0].RequestURI != tt.want {
+			err := newTestClient(t, environment).UploadTraces(t.Context(), spans)
+			if all := received(); err != nil || len(all) != 1 || all[0].RequestURI != tt.want {
 				t.Errorf("%v: %v", err, all)
 			}
 		})
 	}
 }
 
-func TestSpansAreCompressed(t *testing.T) {
-	c, asked := collect(t)
+func TestExportCompression(t *testing.T) {
+	c, received := newCollector(t)
 	c.Start()
-	if err := connect(t, map[string]string{"ENDPOINT": c.URL, "COMPRESSION": "none", "TRACES_COMPRESSION": "gzip"}).UploadTraces(t.Context(), spans); err != nil {
+	if err := newTestClient(t, map[string]string{"ENDPOINT": c.URL, "COMPRESSION": "none", "TRACES_COMPRESSION": "gzip"}).UploadTraces(t.Context(), spans); err != nil {
 		t.Fatal(err)
 	}
-	all := asked()
+	all := received()
 	if len(all) != 1 || all[0].Header.Get("Content-Encoding") != "gzip" {
-		t.Fatalf("asked: %v", all)
+		t.Fatalf("requests: %v", all)
 	}
 	r, err := gzip.NewReader(bytes.NewReader(all[0].body))
 	if err != nil {
@@ -167,26 +168,26 @@ func TestSpansAreCompressed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	holdsSpans(t, plain)
+	checkSpans(t, plain)
 }
 
-func TestWhatMayPassIsTriedAgain(t *testing.T) {
+func TestTransientErrorsAreRetried(t *testing.T) {
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
-			c, asked := collect(t, answer(status), answer(http.StatusOK))
+			c, received := newCollector(t, respondWith(status), respondWith(http.StatusOK))
 			c.Start()
-			err := connect(t, map[string]string{"ENDPOINT": c.URL}).UploadTraces(t.Context(), spans)
-			all := asked()
+			err := newTestClient(t, map[string]string{"ENDPOINT": c.URL}).UploadTraces(t.Context(), spans)
+			all := received()
 			if err != nil || len(all) != 2 {
-				t.Fatalf("%v, asked %d times", err, len(all))
+				t.Fatalf("%v, %d requests", err, len(all))
 			}
-			holdsSpans(t, all[1].body)
+			checkSpans(t, all[1].body)
 		})
 	}
 }
 
-func TestWhatDoesNotPassIsNotTriedAgain(t *testing.T) {
-	elsewhere, askedElsewhere := collect(t)
+func TestPermanentErrorsAreNotRetried(t *testing.T) {
+	elsewhere, receivedElsewhere := newCollector(t)
 	elsewhere.Start()
 	refused := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", protobuf)
@@ -195,45 +196,45 @@ func TestWhatDoesNotPassIsNotTriedAgain(t *testing.T) {
 	}
 	partial := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", protobuf)
-		told := protowire.AppendString(protowire.AppendTag([]byte{1 << 3, 7}, 2, protowire.BytesType), "too old")
-		_, _ = w.Write(protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), told))
+		rejection := protowire.AppendString(protowire.AppendTag([]byte{1 << 3, 7}, 2, protowire.BytesType), "too old")
+		_, _ = w.Write(protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), rejection))
 	}
 	for name, tt := range map[string]struct {
-		answer http.HandlerFunc
-		want   string
+		respond http.HandlerFunc
+		want    string
 	}{
 		"text":     {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no key", http.StatusUnauthorized) }, `401 Unauthorized: "no key"`},
 		"refused":  {refused, `400 Bad Request: "no such tenant"`},
 		"partial":  {partial, `rejected 7 spans: "too old"`},
-		"redirect": {answer(http.StatusTemporaryRedirect, "Location", elsewhere.URL), "307"},
+		"redirect": {respondWith(http.StatusTemporaryRedirect, "Location", elsewhere.URL), "307"},
 		"much": {func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = w.Write(make([]byte, 1<<20))
 		}, "500"},
-		"too late":  {answer(http.StatusServiceUnavailable, "Retry-After", "3600"), "503"},
-		"that late": {answer(http.StatusServiceUnavailable, "Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)), "503"},
+		"too late":  {respondWith(http.StatusServiceUnavailable, "Retry-After", "3600"), "503"},
+		"that late": {respondWith(http.StatusServiceUnavailable, "Retry-After", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)), "503"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, asked := collect(t, tt.answer)
+			c, received := newCollector(t, tt.respond)
 			c.Start()
-			err := connect(t, map[string]string{"ENDPOINT": c.URL}).UploadTraces(t.Context(), spans)
-			if all := asked(); err == nil || !strings.Contains(err.Error(), tt.want) || len(all) != 1 {
-				t.Errorf("%v, asked %d times", err, len(all))
+			err := newTestClient(t, map[string]string{"ENDPOINT": c.URL}).UploadTraces(t.Context(), spans)
+			if all := received(); err == nil || !strings.Contains(err.Error(), tt.want) || len(all) != 1 {
+				t.Errorf("%v, %d requests", err, len(all))
 			}
 		})
 	}
-	if all := askedElsewhere(); len(all) > 0 {
-		t.Errorf("another host was asked: %v", all)
+	if all := receivedElsewhere(); len(all) > 0 {
+		t.Errorf("requests to another host: %v", all)
 	}
 }
 
-// The collector begins to listen when a connection was refused.
-func TestARefusedConnectionIsTriedAgain(t *testing.T) {
-	c, asked := collect(t)
+// The collector begins to listen after a connection was refused.
+func TestRefusedConnectionIsRetried(t *testing.T) {
+	c, received := newCollector(t)
 	address := c.Listener.Addr().String()
 	c.Listener.Close()
-	exporting := connect(t, map[string]string{"ENDPOINT": "http://" + address})
-	exporting.http.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, to string) (net.Conn, error) {
+	client := newTestClient(t, map[string]string{"ENDPOINT": "http://" + address})
+	client.http.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, to string) (net.Conn, error) {
 		conn, refused := (&net.Dialer{}).DialContext(ctx, network, to)
 		if refused != nil {
 			l, err := net.Listen("tcp", address)
@@ -245,22 +246,22 @@ func TestARefusedConnectionIsTriedAgain(t *testing.T) {
 		}
 		return conn, refused
 	}
-	err := exporting.UploadTraces(t.Context(), spans)
-	if all := asked(); err != nil || len(all) != 1 || c.URL == "" {
-		t.Errorf("%v, asked %d times", err, len(all))
+	err := client.UploadTraces(t.Context(), spans)
+	if all := received(); err != nil || len(all) != 1 || c.URL == "" {
+		t.Errorf("%v, %d requests", err, len(all))
 	}
 }
 
-func TestNothingIsTriedAgainWhenTheTimeIsUp(t *testing.T) {
-	c, asked := collect(t, answer(http.StatusServiceUnavailable, "Retry-After", "2"), answer(http.StatusOK))
+func TestNoRetryAfterTheTimeout(t *testing.T) {
+	c, received := newCollector(t, respondWith(http.StatusServiceUnavailable, "Retry-After", "2"), respondWith(http.StatusOK))
 	c.Start()
-	err := connect(t, map[string]string{"ENDPOINT": c.URL, "TIMEOUT": "3600000", "TRACES_TIMEOUT": "1000"}).UploadTraces(t.Context(), spans)
-	if all := asked(); err == nil || len(all) != 1 {
-		t.Errorf("%v, asked %d times", err, len(all))
+	err := newTestClient(t, map[string]string{"ENDPOINT": c.URL, "TIMEOUT": "3600000", "TRACES_TIMEOUT": "1000"}).UploadTraces(t.Context(), spans)
+	if all := received(); err == nil || len(all) != 1 {
+		t.Errorf("%v, %d requests", err, len(all))
 	}
 }
 
-// selfSigned writes a certificate and its key, and returns the files and the certificate.
+// selfSigned writes a self-signed certificate and its key, and returns the files and the certificate.
 func selfSigned(t *testing.T) (certificateFile, keyFile string, certificate *x509.Certificate) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -283,18 +284,18 @@ func selfSigned(t *testing.T) (certificateFile, keyFile string, certificate *x50
 	return writePEM(t, "CERTIFICATE", signed), writePEM(t, "PRIVATE KEY", private), certificate
 }
 
-func writePEM(t *testing.T, sort string, content []byte) string {
+func writePEM(t *testing.T, blockType string, content []byte) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "file.pem")
-	if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: sort, Bytes: content}), 0o600); err != nil {
+	if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: blockType, Bytes: content}), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return name
 }
 
-func TestTheCollectorAndTheBridgeShowTheirCertificates(t *testing.T) {
+func TestMutualTLSWithTheCollector(t *testing.T) {
 	certificate, key, own := selfSigned(t)
-	c, asked := collect(t)
+	c, received := newCollector(t)
 	known := x509.NewCertPool()
 	known.AddCert(own)
 	c.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: known}
@@ -315,12 +316,12 @@ func TestTheCollectorAndTheBridgeShowTheirCertificates(t *testing.T) {
 			tt.environment["ENDPOINT"] = c.URL
 			tt.environment["TIMEOUT"] = "10000"
 			if tt.want != "" {
-				tt.environment["TIMEOUT"] = "2000" // for it would go on trying
+				tt.environment["TIMEOUT"] = "2000" // handshake errors are retried until the timeout
 			}
-			err := connect(t, tt.environment).UploadTraces(t.Context(), spans)
-			all := asked()
+			err := newTestClient(t, tt.environment).UploadTraces(t.Context(), spans)
+			all := received()
 			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || len(all) > 0) || tt.want == "" && (err != nil || len(all) != 1 || all[0].ProtoMajor != 2) {
-				t.Errorf("%v, asked: %v", err, all)
+				t.Errorf("%v, requests: %v", err, all)
 			}
 		})
 	}

@@ -9,34 +9,33 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A Context is a place in a trace as W3C Trace Context writes it. Both are empty where there is no trace.
+// A Context is a span as W3C Trace Context headers; zero without a trace.
 type Context struct {
-	Parent string // the value of traceparent
-	State  string // of tracestate; empty where there is none
+	Parent string // traceparent
+	State  string // tracestate; may be empty
 }
 
-// Here is the span of a context: what follows from it is its child.
-func Here(ctx context.Context) Context { return write(trace.SpanContextFromContext(ctx)) }
+// Current returns the context's span.
+func Here(ctx context.Context) Context { return contextOf(trace.SpanContextFromContext(ctx)) }
 
-// Origin is where the trace of a context began for the bridge: the sender's span where a sender named one, else the
-// bridge's own first.
+// Origin returns the span where the trace entered the bridge: the sender's span if the request named one, else the bridge's
+// first span.
 func Origin(ctx context.Context) Context {
 	origin, _ := ctx.Value(originKey{}).(trace.SpanContext)
-	return write(origin)
+	return contextOf(origin)
 }
 
 type originKey struct{}
 
 func withOrigin(ctx context.Context) context.Context {
-	here := trace.SpanContextFromContext(ctx)
-	if !here.IsValid() {
+	span := trace.SpanContextFromContext(ctx)
+	if !span.IsValid() {
 		return ctx
 	}
-	return context.WithValue(ctx, originKey{}, here)
+	return context.WithValue(ctx, originKey{}, span)
 }
 
-// The names of W3C Trace Context. They are exactly so in NATS headers, which keep their case; HTTP's are spelt as
-// net/http has them.
+// Names of W3C Trace Context: lower case in NATS headers, which keep their case, and as net/http spells them.
 const (
 	parentName   = "traceparent"
 	stateName    = "tracestate"
@@ -44,16 +43,16 @@ const (
 	stateHeader  = "Tracestate"
 )
 
-func write(place trace.SpanContext) Context {
-	if !place.IsValid() {
+func contextOf(span trace.SpanContext) Context {
+	if !span.IsValid() {
 		return Context{}
 	}
 	var c Context
-	propagation.TraceContext{}.Inject(trace.ContextWithSpanContext(context.Background(), place), &c)
+	propagation.TraceContext{}.Inject(trace.ContextWithSpanContext(context.Background(), span), &c)
 	return c
 }
 
-// Set takes a field from the propagator.
+// Set implements propagation.TextMapCarrier.
 func (c *Context) Set(name, value string) {
 	switch name {
 	case parentName:
@@ -63,15 +62,15 @@ func (c *Context) Set(name, value string) {
 	}
 }
 
-// Get and Keys make it a carrier.
+// Get implements propagation.TextMapCarrier.
 func (c *Context) Get(name string) string {
 	return map[string]string{parentName: c.Parent, stateName: c.State}[name]
 }
 
-// Keys are the names of the fields.
+// Keys implements propagation.TextMapCarrier.
 func (*Context) Keys() []string { return []string{parentName, stateName} }
 
-// extract reads the trace that a request's headers name. Whatever is not exactly one valid name is none.
+// extract adds the trace of a request's headers to a context; none unless there is exactly one valid traceparent.
 func extract(ctx context.Context, h http.Header) context.Context {
 	parents := h[parentHeader]
 	if len(parents) != 1 {
@@ -84,5 +83,5 @@ func extract(ctx context.Context, h http.Header) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, &c)
 }
 
-// maxState is how long a tracestate may be, in bytes, to be carried on. Nobody has to carry more.
+// maxState is the longest tracestate, in bytes, that is passed on; W3C requires no more.
 const maxState = 512

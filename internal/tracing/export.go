@@ -13,48 +13,48 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// An Export sends spans to a collector, some seconds after they end. What does not fit into its queue is dropped: nobody
-// waits for a collector.
+// An Export sends spans to a collector, some seconds after they end. It drops spans that exceed its queue, so that a slow
+// collector never delays the bridge.
 type Export struct {
-	to       string
+	endpoint string
 	log      *slog.Logger
 	client   *client
 	provider *sdk.TracerProvider
 }
 
-// FromEnvironment begins to export where the environment names a collector; nil where it does not. Platforms put such
-// variables everywhere, so one that cannot be used is warned of, and ends traces alone. The way in which OpenTelemetry
-// reports its troubles is one for the whole process, and goes to log from here on.
+// FromEnvironment starts an export if OTEL_… variables configure a collector; else it returns nil. Platforms set such
+// variables everywhere, so an invalid one logs a warning and turns off traces only. OpenTelemetry's error handler is global
+// to the process, and logs to log from now on.
 func FromEnvironment(ctx context.Context, version string, log *slog.Logger) *Export {
-	s, wrong := fromEnvironment(log)
+	s, wrong := readSettings(log)
 	if wrong != nil {
-		log.Warn("traces are off, for a setting cannot be used; events are written all the same", wrong.attributes()...)
+		log.Warn("traces are off: invalid setting", wrong.attributes()...)
 		return nil
 	}
 	if s == nil {
 		return nil
 	}
-	told := newReporter(log)
-	otel.SetLogger(logr.New(told))
-	otel.SetErrorHandler(told)
-	described, err := resource.New(ctx,
+	reporter := newReporter(log)
+	otel.SetLogger(logr.New(reporter))
+	otel.SetErrorHandler(reporter)
+	res, err := resource.New(ctx,
 		resource.WithAttributes(attribute.String("service.name", "mkio-bridge"), attribute.String("service.version", version)),
 		resource.WithHost(), resource.WithTelemetrySDK(),
-		resource.WithFromEnv()) // the last one counts
+		resource.WithFromEnv()) // later detectors override earlier ones
 	if err != nil {
-		log.Warn("traces do not tell all of what they are from", "error", err, "do", "write OTEL_RESOURCE_ATTRIBUTES as in deployment.environment.name=test,team=media")
+		log.Warn("trace resource attributes are incomplete", "error", err, "do", "write OTEL_RESOURCE_ATTRIBUTES like deployment.environment.name=test,team=media")
 	}
 	c := newClient(s, version)
-	exporter, _ := otlptrace.New(ctx, c) // which begins nothing that could fail
+	exporter, _ := otlptrace.New(ctx, c) // cannot fail: Start does nothing
 	return &Export{
-		to:       s.to,
+		endpoint: s.endpoint,
 		log:      log,
 		client:   c,
-		provider: sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(described)),
+		provider: sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(res)),
 	}
 }
 
-// Tracer makes spans that are exported.
+// Tracer returns a tracer whose spans are exported.
 func (e *Export) Tracer() Tracer {
 	if e == nil {
 		return Tracer{}
@@ -62,27 +62,27 @@ func (e *Export) Tracer() Tracer {
 	return New(e.provider)
 }
 
-// To is where spans go, without credentials; empty where they go nowhere.
+// Endpoint returns the collector's address without credentials; "" without an export.
 func (e *Export) To() string {
 	if e == nil {
 		return ""
 	}
-	return e.to
+	return e.endpoint
 }
 
-// flushTime is what the last spans are worth when the bridge stops.
-const flushTime = 2 * time.Second
+// flushTimeout is how long a stopping bridge waits for its last spans.
+const flushTimeout = 2 * time.Second
 
-// Close exports what is left, if the collector takes it soon.
+// Close exports the remaining spans, within flushTimeout.
 func (e *Export) Close() {
 	if e == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
-	defer context.AfterFunc(ctx, e.client.end)() // after which each export fails at once
+	defer context.AfterFunc(ctx, e.client.stop)() // then each export fails at once
 	err := e.provider.Shutdown(context.Background())
 	if err != nil || ctx.Err() != nil {
-		e.log.Warn("the last traces were not exported", "to", e.to)
+		e.log.Warn("last traces were not exported", "to", e.endpoint)
 	}
 }

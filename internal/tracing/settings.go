@@ -15,27 +15,27 @@ import (
 	"unicode"
 )
 
-// Settings say whether spans are exported, and how, as the specification of OpenTelemetry's exporter for OTLP has it.
+// settings of an export, as the specification of OpenTelemetry's OTLP exporter defines them.
 type settings struct {
-	url     string
-	to      string // without credentials
-	header  http.Header
-	timeout time.Duration // of one export, with all its attempts
-	gzip    bool
-	tls     *tls.Config
+	url      string
+	endpoint string // without credentials
+	header   http.Header
+	timeout  time.Duration // of one export, including retries
+	gzip     bool
+	tls      *tls.Config
 }
 
-// A misuse is a setting that cannot be used. Its value may be a secret, and is not told.
-type misuse struct{ name, what, do string }
+// A settingError is an invalid setting. It does not contain the value, which may be a secret.
+type settingError struct{ name, problem, advice string }
 
-func (m *misuse) attributes() []any {
-	return []any{slog.String("setting", m.name), slog.String("error", m.what), slog.String("do", m.do)}
+func (m *settingError) attributes() []any {
+	return []any{slog.String("setting", m.name), slog.String("error", m.problem), slog.String("do", m.advice)}
 }
 
-// setting is the value of a variable of the exporter, and the name of the variable: of the one for traces, else of the
-// one for all signals. The value is empty where neither says anything.
-func setting(what string) (name, value string) {
-	for _, name = range []string{"OTEL_EXPORTER_OTLP_TRACES_" + what, "OTEL_EXPORTER_OTLP_" + what} {
+// setting returns the value of an exporter variable and the variable's name: of the variable for traces, else of the one for
+// all signals. The value is empty if neither is set.
+func setting(suffix string) (name, value string) {
+	for _, name = range []string{"OTEL_EXPORTER_OTLP_TRACES_" + suffix, "OTEL_EXPORTER_OTLP_" + suffix} {
 		if value = strings.TrimSpace(os.Getenv(name)); value != "" {
 			break
 		}
@@ -43,21 +43,21 @@ func setting(what string) (name, value string) {
 	return name, value
 }
 
-// fromEnvironment reads the settings; nil where no collector is named. What only makes it export otherwise is warned of
-// and not used; a misuse is what it cannot do without.
-func fromEnvironment(log *slog.Logger) (*settings, *misuse) {
+// readSettings reads the settings; nil if no collector is configured. An invalid optional setting is logged and ignored; a
+// settingError is returned for a required one.
+func readSettings(log *slog.Logger) (*settings, *settingError) {
 	name, endpoint := setting("ENDPOINT")
 	if endpoint == "" || strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || strings.EqualFold(os.Getenv("OTEL_TRACES_EXPORTER"), "none") {
 		return nil, nil
 	}
-	if by, protocol := setting("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
-		return nil, &misuse{by, fmt.Sprintf("traces are exported over http/protobuf alone, and not over %q", protocol), "set it to http/protobuf, and name the collector's port for HTTP, 4318 as a rule, in " + name}
+	if protocolName, protocol := setting("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
+		return nil, &settingError{protocolName, fmt.Sprintf("protocol %q is not supported", protocol), "set it to http/protobuf, and use the collector's HTTP port, usually 4318, in " + name}
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, &misuse{name, "it is no http or https address", "write it as in http://collector:4318"}
+		return nil, &settingError{name, "not an http or https URL", "write it like http://collector:4318"}
 	}
-	s := &settings{to: u.Scheme + "://" + u.Host, timeout: timeout(log), header: headers(log), gzip: compressed(log)}
+	s := &settings{endpoint: u.Scheme + "://" + u.Host, timeout: timeout(log), header: headers(log), gzip: compression(log)}
 	if name == "OTEL_EXPORTER_OTLP_ENDPOINT" {
 		u = u.JoinPath("v1/traces")
 	}
@@ -65,14 +65,14 @@ func fromEnvironment(log *slog.Logger) (*settings, *misuse) {
 	if u.Scheme == "http" {
 		return s, nil
 	}
-	var wrong *misuse
+	var wrong *settingError
 	s.tls, wrong = tlsConfig()
 	return s, wrong
 }
 
-const notUsed = "a setting of traces is not used"
+const settingIgnored = "trace setting ignored"
 
-// timeout is ten seconds unless it is said.
+// timeout returns the timeout of an export; 10 s by default.
 func timeout(log *slog.Logger) time.Duration {
 	name, value := setting("TIMEOUT")
 	if value == "" {
@@ -80,21 +80,21 @@ func timeout(log *slog.Logger) time.Duration {
 	}
 	ms, err := strconv.ParseUint(value, 10, 31)
 	if err != nil || ms == 0 {
-		log.Warn(notUsed, (&misuse{name, "it is no number of milliseconds above 0; it is 10000 now", "write it as in 10000"}).attributes()...)
+		log.Warn(settingIgnored, (&settingError{name, "not a positive number of milliseconds; using 10000", "write it like 10000"}).attributes()...)
 		return 10 * time.Second
 	}
 	return time.Duration(ms) * time.Millisecond
 }
 
-func compressed(log *slog.Logger) bool {
+func compression(log *slog.Logger) bool {
 	name, value := setting("COMPRESSION")
 	if value != "" && value != "gzip" && value != "none" {
-		log.Warn(notUsed, (&misuse{name, "it is neither gzip nor none; it is none now", "set it to one of them"}).attributes()...)
+		log.Warn(settingIgnored, (&settingError{name, "neither gzip nor none; using none", "set it to gzip or none"}).attributes()...)
 	}
 	return value == "gzip"
 }
 
-// headers are written as name=value,name=value, with what is special in a value as in an address.
+// headers parses name=value,name=value, with percent-encoded values.
 func headers(log *slog.Logger) http.Header {
 	found := http.Header{}
 	name, all := setting("HEADERS")
@@ -106,7 +106,7 @@ func headers(log *slog.Logger) http.Header {
 		key = strings.TrimSpace(key)
 		value, err := url.PathUnescape(strings.TrimSpace(value))
 		if err != nil || !strings.Contains(one, "=") || !isToken(key) || strings.ContainsFunc(value, unicode.IsControl) {
-			log.Warn(notUsed, (&misuse{name, fmt.Sprintf("header %d is not of the form name=value; the others are sent", i+1), "write a comma or percent sign in a value as %2C or %25"}).attributes()...)
+			log.Warn(settingIgnored, (&settingError{name, fmt.Sprintf("header %d is not name=value; sending the others", i+1), "write a comma or percent sign in a value as %2C or %25"}).attributes()...)
 			continue
 		}
 		found.Set(key, value)
@@ -121,17 +121,17 @@ func isToken(s string) bool {
 	})
 }
 
-// tlsConfig reads the files of the collector's authority and of the bridge's own certificate, once.
-func tlsConfig() (*tls.Config, *misuse) {
+// tlsConfig reads the collector's CA certificates and the bridge's own certificate, once.
+func tlsConfig() (*tls.Config, *settingError) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if name, file := setting("CERTIFICATE"); file != "" {
 		text, err := os.ReadFile(file)
 		config.RootCAs = x509.NewCertPool()
 		if err == nil && !config.RootCAs.AppendCertsFromPEM(text) {
-			err = errors.New("there is no certificate in PEM in " + file)
+			err = errors.New("no PEM certificate in " + file)
 		}
 		if err != nil {
-			return nil, &misuse{name, err.Error(), "name a file with the certificate of the collector's authority in PEM, or unset it where that is a public one"}
+			return nil, &settingError{name, err.Error(), "name a PEM file with the collector's CA certificate, or unset it for a public CA"}
 		}
 	}
 	name, certificate := setting("CLIENT_CERTIFICATE")
@@ -141,7 +141,7 @@ func tlsConfig() (*tls.Config, *misuse) {
 	}
 	pair, err := tls.LoadX509KeyPair(certificate, key)
 	if err != nil {
-		return nil, &misuse{name, err.Error(), "name a certificate in PEM there, and the file with its key in " + keyName}
+		return nil, &settingError{name, err.Error(), "name a PEM certificate file here, and its key file in " + keyName}
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil

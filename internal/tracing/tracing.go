@@ -1,15 +1,16 @@
-// Package tracing carries a trace through the bridge, from what told it of a change to the message that tells others.
+// Package tracing carries OpenTelemetry traces through the bridge, from the observation of a change to the NATS message of
+// its event.
 //
-// A trace begins with what saw the change: with the request of a delivery, in the trace that its header traceparent
-// names or in a new one ([Tracer.Receive]), or with a look at MK.IO ([Tracer.Root]). The context carries it from there on,
-// and two places of it go out with a message: where the trace began for the bridge ([Origin]), and the span that
-// publishes ([Here]).
+// A trace begins with the source of an observation: a delivery's request, in the trace of its traceparent header or in a new
+// one ([Tracer.Receive]), or a poll of MK.IO ([Tracer.Root]). The context carries it from there. Two of its spans are
+// published with an event: the one where the trace entered the bridge ([Origin], in the event) and the one that publishes
+// ([Current], in the message's headers).
 //
-// A [Tracer] that is zero makes no spans and costs nothing. The trace that a delivery names is carried on all the same.
-// [FromEnvironment] makes one that exports to a collector.
+// The zero [Tracer] makes no spans and does not allocate; the trace of a delivery is still passed on. [FromEnvironment]
+// returns an [Export] that sends spans to a collector by OTLP over HTTP (settings.go, export.go, client.go); report.go logs
+// OpenTelemetry's errors, context.go converts to W3C Trace Context.
 //
-// What strangers send is not looked at: a header is read when its request was authenticated, and only as far as it
-// is of the form that W3C Trace Context gives it.
+// Headers are read of authenticated requests only, and ignored unless they are valid W3C Trace Context.
 package tracing
 
 import (
@@ -21,13 +22,13 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A Tracer makes spans. The zero Tracer makes none.
+// A Tracer starts spans. The zero Tracer starts none.
 type Tracer struct{ spans trace.Tracer }
 
 // New returns a tracer whose spans go to a provider.
 func New(provider trace.TracerProvider) Tracer { return Tracer{provider.Tracer("mkio-bridge")} }
 
-// Receive begins the span of a request, as a part of the trace that its headers name, or else of a new one.
+// Receive starts the span of a request, in the trace of its headers or in a new one.
 func (t Tracer) Receive(ctx context.Context, name string, h http.Header) (context.Context, trace.Span) {
 	ctx = extract(ctx, h)
 	if trace.SpanContextFromContext(ctx).IsValid() {
@@ -37,18 +38,18 @@ func (t Tracer) Receive(ctx context.Context, name string, h http.Header) (contex
 	return withOrigin(ctx), span
 }
 
-// Root begins a new trace.
+// Root starts a new trace.
 func (t Tracer) Root(ctx context.Context, name string) (context.Context, trace.Span) {
 	ctx, span := t.start(ctx, name, newRoot)
 	return withOrigin(ctx), span
 }
 
-// Start begins a span below the one of the context.
+// Start starts a child span of the context's span.
 func (t Tracer) Start(ctx context.Context, name string) (context.Context, trace.Span) {
 	return t.start(ctx, name, internalSpan)
 }
 
-// Produce begins the span of a message that is published.
+// Produce starts the span of publishing a message.
 func (t Tracer) Produce(ctx context.Context, name string) (context.Context, trace.Span) {
 	return t.start(ctx, name, producerSpan)
 }
@@ -60,17 +61,17 @@ var (
 	producerSpan = trace.WithSpanKind(trace.SpanKindProducer)
 )
 
-// noSpan takes nothing.
+// noSpan records nothing.
 var noSpan = trace.SpanFromContext(context.Background())
 
-func (t Tracer) start(ctx context.Context, name string, sort trace.SpanStartOption) (context.Context, trace.Span) {
+func (t Tracer) start(ctx context.Context, name string, option trace.SpanStartOption) (context.Context, trace.Span) {
 	if t.spans == nil {
 		return ctx, noSpan
 	}
-	return t.spans.Start(ctx, name, sort)
+	return t.spans.Start(ctx, name, option)
 }
 
-// End ends a span that may have failed. attributes is asked for only where somebody looks.
+// End ends a span; err is its error, or nil. attributes is called only if the span is recorded.
 func End(span trace.Span, err error, attributes func() []attribute.KeyValue) {
 	if !span.IsRecording() {
 		return

@@ -26,10 +26,10 @@ func header(parents, states []string) http.Header {
 	return h
 }
 
-// live makes spans that go nowhere.
-func live() tracing.Tracer { return tracing.New(sdk.NewTracerProvider()) }
+// recordingTracer returns a tracer whose spans are not exported.
+func recordingTracer() tracing.Tracer { return tracing.New(sdk.NewTracerProvider()) }
 
-func TestWhatADeliveryNamesIsCarriedOn(t *testing.T) {
+func TestReceiveContinuesTheNamedTrace(t *testing.T) {
 	h := header([]string{parent}, []string{"rojo=1", "congo=t61"})
 	want := tracing.Context{Parent: parent, State: "rojo=1,congo=t61"}
 
@@ -39,7 +39,7 @@ func TestWhatADeliveryNamesIsCarriedOn(t *testing.T) {
 		t.Errorf("without spans: here %v, origin %v, want both %v", here, origin, want)
 	}
 
-	ctx, span = live().Receive(t.Context(), "delivery", h)
+	ctx, span = recordingTracer().Receive(t.Context(), "delivery", h)
 	defer span.End()
 	here, origin := tracing.Here(ctx), tracing.Origin(ctx)
 	if origin != want {
@@ -50,15 +50,15 @@ func TestWhatADeliveryNamesIsCarriedOn(t *testing.T) {
 	}
 }
 
-func TestATraceBeginsWhereNoneIsNamed(t *testing.T) {
+func TestReceiveAndRootBeginATrace(t *testing.T) {
 	for name, begin := range map[string]func() (here, origin tracing.Context){
 		"delivery": func() (here, origin tracing.Context) {
-			ctx, span := live().Receive(t.Context(), "delivery", nil)
+			ctx, span := recordingTracer().Receive(t.Context(), "delivery", nil)
 			defer span.End()
 			return tracing.Here(ctx), tracing.Origin(ctx)
 		},
 		"poll": func() (here, origin tracing.Context) {
-			ctx, span := live().Root(t.Context(), "poll")
+			ctx, span := recordingTracer().Root(t.Context(), "poll")
 			defer span.End()
 			return tracing.Here(ctx), tracing.Origin(ctx)
 		},
@@ -73,8 +73,8 @@ func TestATraceBeginsWhereNoneIsNamed(t *testing.T) {
 	}
 }
 
-func TestTheOriginStaysBelowIt(t *testing.T) {
-	tracer := live()
+func TestChildSpansKeepTheOrigin(t *testing.T) {
+	tracer := recordingTracer()
 	ctx, first := tracer.Root(t.Context(), "poll")
 	defer first.End()
 	origin := tracing.Origin(ctx)
@@ -90,7 +90,7 @@ func TestTheOriginStaysBelowIt(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoTraceIsNone(t *testing.T) {
+func TestInvalidTraceHeadersAreIgnored(t *testing.T) {
 	many := strings.Repeat("a=b,", 200)
 	for _, parents := range [][]string{
 		nil,
@@ -127,29 +127,29 @@ func TestWhatIsNoTraceIsNone(t *testing.T) {
 	}
 }
 
-// A later version is read as far as it is known, and written as the one that is.
-func TestALaterVersionIsWrittenAsThisOne(t *testing.T) {
+// A traceparent of a later version is read as version 00, and passed on as that.
+func TestLaterVersionIsWrittenAsVersion00(t *testing.T) {
 	ctx, _ := tracing.Tracer{}.Receive(t.Context(), "delivery", header([]string{"01" + parent[2:] + "-more"}, nil))
 	if here := tracing.Here(ctx); here != (tracing.Context{Parent: parent}) {
-		t.Errorf("it is %v", here)
+		t.Errorf("here %v", here)
 	}
 }
 
-func TestNothingIsSpentWithoutSpans(t *testing.T) {
+func TestZeroTracerDoesNotAllocate(t *testing.T) {
 	ctx := t.Context()
-	spent := testing.AllocsPerRun(100, func() {
+	allocations := testing.AllocsPerRun(100, func() {
 		ctx, received := tracing.Tracer{}.Receive(ctx, "delivery", nil)
 		ctx, observed := tracing.Tracer{}.Start(ctx, "observe")
 		ctx, published := tracing.Tracer{}.Produce(ctx, "publish")
 		if tracing.Here(ctx) != tracing.Origin(ctx) {
-			t.Error("there is a trace")
+			t.Error("zero tracer has a trace")
 		}
 		tracing.End(published, nil, nil)
 		tracing.End(observed, nil, nil)
 		tracing.End(received, nil, nil)
 	})
-	if spent != 0 {
-		t.Errorf("%v allocations", spent)
+	if allocations != 0 {
+		t.Errorf("%v allocations", allocations)
 	}
 }
 
@@ -172,7 +172,7 @@ func FuzzReceive(f *testing.F) {
 			t.Errorf("state %q", here.State)
 		}
 		if here.State != "" && strings.TrimSpace(here.State) != here.State {
-			t.Errorf("a reader of headers would trim %q", here.State)
+			t.Errorf("a header parser would trim %q", here.State)
 		}
 	})
 }

@@ -1,5 +1,5 @@
-// Package tracingtest is what traces are sent to and looked up in, for tests: an OpenTelemetry collector, and the places of
-// an event's message that name its trace.
+// Package tracingtest helps to test traces: collector.go is an OpenTelemetry collector, message.go reads the trace context
+// of an event's message.
 package tracingtest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A Collector takes spans as OTLP over HTTP.
+// A Collector receives spans by OTLP over HTTP.
 type Collector struct {
 	*httptest.Server
 	t testing.TB
@@ -30,7 +30,7 @@ type Collector struct {
 	key      string
 }
 
-// NewCollector starts a collector, which ends with the test.
+// NewCollector starts a collector that ends with the test.
 func NewCollector(t testing.TB) *Collector {
 	t.Helper()
 	c := &Collector{t: t, resource: map[string]string{}}
@@ -74,28 +74,28 @@ func attributesOf(all []*commonpb.KeyValue) map[string]string {
 	return found
 }
 
-// Spans returns all spans that were sent.
+// Spans returns all received spans.
 func (c *Collector) Spans() []*tracepb.Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.spans)
 }
 
-// Named returns the spans of a name, the oldest first.
+// SpansNamed returns the received spans of a name, oldest first.
 func (c *Collector) Named(name string) []*tracepb.Span {
 	found := slices.DeleteFunc(c.Spans(), func(s *tracepb.Span) bool { return s.Name != name })
 	slices.SortFunc(found, func(a, b *tracepb.Span) int { return cmp.Compare(a.StartTimeUnixNano, b.StartTimeUnixNano) })
 	return found
 }
 
-// Sender returns the attributes of the resource that sent the spans, and the header X-Key of its last request.
+// Sender returns the resource attributes of the received spans, and the header X-Key of the last request.
 func (c *Collector) Sender() (resource map[string]string, key string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.resource), c.key
 }
 
-// TraceParent is the value of the header traceparent that names a span.
+// TraceParent returns the traceparent header that names a span.
 func TraceParent(s *tracepb.Span) string {
 	return "00-" + hex.EncodeToString(s.TraceId) + "-" + hex.EncodeToString(s.SpanId) + "-01"
 }
@@ -104,17 +104,17 @@ func TraceParent(s *tracepb.Span) string {
 func CheckParent(t testing.TB, child, parent *tracepb.Span) {
 	t.Helper()
 	if string(child.TraceId) != string(parent.TraceId) || string(child.ParentSpanId) != string(parent.SpanId) {
-		t.Errorf("%s is no child of %s: %v, %v", child.Name, parent.Name, child, parent)
+		t.Errorf("%s is not a child of %s: %v, %v", child.Name, parent.Name, child, parent)
 	}
 }
 
 // CheckAttributes checks some attributes of a span.
 func CheckAttributes(t testing.TB, s *tracepb.Span, want map[string]string) {
 	t.Helper()
-	is := attributesOf(s.Attributes)
+	got := attributesOf(s.Attributes)
 	for name, value := range want {
-		if is[name] != value {
-			t.Errorf("%s: %s is %q, want %q", s.Name, name, is[name], value)
+		if got[name] != value {
+			t.Errorf("%s: %s is %q, want %q", s.Name, name, got[name], value)
 		}
 	}
 }

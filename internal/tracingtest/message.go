@@ -10,11 +10,10 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-// A Traced is what a message of the log says of traces: in its event, where the change was first seen, and in its headers,
-// what published it.
+// A Traced is the trace context of a message in the log: Origin fields from its event, Parent and State from its headers.
 type Traced struct{ Origin, OriginState, Parent, State string }
 
-// TracedAt reads a message of the log, which must fit the schemas.
+// TracedAt reads a message of the log and checks its schemas.
 func TracedAt(t testing.TB, js jetstream.JetStream, sequence uint64) Traced {
 	t.Helper()
 	stream, err := js.Stream(t.Context(), event.NewNames(event.DefaultPrefix).EventStream())

@@ -1,11 +1,12 @@
-// Package wait waits for one resource to reach a state or a phase, by the log alone.
+// Package wait waits until a resource reaches a state or a phase, by reading the event log only; it sends no request to
+// MK.IO and writes nothing.
 //
-// [For] takes whatever the log has: the resource's last event ends the wait at once where it is what is waited for, and so
-// does every later one. [Since] counts only what was recorded after a position in the log, which is for names that are
-// used again: who makes a job under an old name waits since a moment before that, and an end of the former life is none of
-// the new one. What ends such a wait is decided by a judge, which is given all events of the resource, oldest first.
+// [For] counts all events: the resource's last event ends the wait at once if it reaches the goal, else a later one does
+// (wait.go). [Since] counts only events recorded after a position in the log (position.go). It is for names that are reused:
+// after recreating a job under an old name, wait since a position before its creation, and the end of the former life does
+// not end the wait. Which event does is decided by a judge, which gets all events of the resource, oldest first (judge.go).
 //
-// A wait ends with an error, too, where the resource came to another end from which it does not move on by itself, and where
-// its context ends; the error then has the context's cause, and says where the resource stood. Nothing is written, and MK.IO
-// is not asked. A wait outlives its connection: it goes on behind the last event that it was given.
+// A wait fails when the resource reaches another phase that it does not leave by itself (succeeded, failed, canceled, gone),
+// and when its context ends; the error then wraps the context's cause and names the resource's state. A wait survives the
+// loss of its connection: it continues behind the last event that it read.
 package wait

@@ -11,13 +11,13 @@ import (
 	"mkio-bridge/internal/eventlog"
 )
 
-// A Position is from where on events count for a wait: what was recorded after a sequence, or at a time and later.
+// A Position is where a wait begins: events recorded after a sequence count, or events recorded at or after a time.
 type Position struct {
 	Sequence uint64
-	Time     time.Time // zero: it is a sequence
+	Time     time.Time // zero: the position is Sequence
 }
 
-// ParsePosition reads a position: the sequence of an event, or what [eventlog.ParseTime] reads.
+// ParsePosition parses the sequence of an event, or a time as [eventlog.ParseTime] does.
 func ParsePosition(text string) (Position, error) {
 	sequence, err := strconv.ParseUint(text, 10, 64)
 	if err == nil {
@@ -40,9 +40,8 @@ func (p Position) String() string {
 	return p.Time.UTC().Format(time.RFC3339Nano)
 }
 
-// check refuses a sequence that the log has not reached: it is of another log, and all that comes would count only much
-// later, or never.
-func (p Position) check(ctx context.Context, log *eventlog.Log) error {
+// validate rejects a sequence beyond the end of the log: it is of another log, and events would count much later, or never.
+func (p Position) validate(ctx context.Context, log *eventlog.Log) error {
 	if !p.Time.IsZero() {
 		return nil
 	}
@@ -56,7 +55,7 @@ func (p Position) check(ctx context.Context, log *eventlog.Log) error {
 	return nil
 }
 
-// includes says whether an event was recorded after the position. An event has its recordedtime in whole milliseconds.
+// includes reports whether an event was recorded after the position. The recordedtime of events is in whole milliseconds.
 func (p Position) includes(e eventlog.Entry) bool {
 	if p.Time.IsZero() {
 		return e.Sequence > p.Sequence
@@ -64,9 +63,9 @@ func (p Position) includes(e eventlog.Entry) bool {
 	return !e.Event.RecordedTime.Before(p.Time.Truncate(time.Millisecond))
 }
 
-// outdated says whether MK.IO dates an event before the position. MK.IO gives some times in whole seconds. A sequence is
-// no time, and dates nothing.
-func (p Position) outdated(e eventlog.Entry) bool {
+// datedBefore reports whether MK.IO dates an event before the position; false if the position is a sequence. Some of MK.IO's
+// times are in whole seconds.
+func (p Position) datedBefore(e eventlog.Entry) bool {
 	if e.Event.Data.Evidence.TimeFrom != event.TimeFromMKIO {
 		return false
 	}
@@ -77,7 +76,7 @@ func (p Position) outdated(e eventlog.Entry) bool {
 	return e.Event.Time.Before(since)
 }
 
-// A PastEndError is for a sequence that the log has not reached.
+// A PastEndError is returned for a sequence beyond the end of the log.
 type PastEndError struct {
 	Sequence, Last uint64
 	Stream         string

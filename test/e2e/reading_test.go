@@ -50,7 +50,7 @@ func TestWait(t *testing.T) {
 	}{
 		{wait("ep-0417", "--for", "Error,Finished"), exitOK, "Finished"},
 		{wait("ep-0417", "--for=finished", "--output", "json"), exitOK, `"state":"Finished"`},
-		{wait("ep-0417", "--for", "Error"), exitFailed, "ended otherwise: Finished, phase succeeded"},
+		{wait("ep-0417", "--for", "Error"), exitFailed, "ended in another state: Finished, phase succeeded"},
 		{wait("ep-1", "--for", "Finished", "--timeout", "300ms"), exitTimedOut, "timed out: job aurora-vod/ladder-hd/ep-1 is"},
 		{wait("nobody", "--for", "Finished", "--timeout", "300ms"), exitTimedOut, "the log has no event of"},
 		{wait("ep-0417"), exitUsage, "--for"},

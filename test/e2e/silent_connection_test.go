@@ -158,7 +158,7 @@ func TestASilentConnectionToMKIOHoldsUpPollingForHalfAMinute(t *testing.T) {
 	if took := time.Since(began); took > lostWithin {
 		t.Errorf("MK.IO was not asked for %s", took)
 	}
-	b.AwaitLog("MK.IO answers again")
+	b.AwaitLog("MK.IO responds again")
 	b.StopWell()
 }
 

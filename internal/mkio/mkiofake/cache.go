@@ -6,67 +6,67 @@ import (
 	"time"
 )
 
-// A cache stands between MK.IO and who asks, as a proxy of a company does. It keeps what passes and may answer with it.
+// A cache is a caching proxy between MK.IO and its clients. It stores responses and may serve them again.
 type cache struct {
-	copies map[string]copied
-	order  []copied // the oldest first
+	responses map[string]cachedResponse
+	order     []cachedResponse // oldest first
 }
 
-// A copied answer is one that the cache has.
-type copied struct {
-	answer
-	of    string
-	at    time.Time // steady
-	shown time.Time // what MK.IO's clock showed
+// A cachedResponse is a response in the cache.
+type cachedResponse struct {
+	response
+	key      string
+	storedAt time.Time // steady
+	date     time.Time // wall
 }
 
-// through is the way of a request for lists and resources through the cache.
-func (m *MKIO) through(c call, ask func() answer) answer {
+// viaCache serves a GET from the cache, or fetches and stores it.
+func (m *MKIO) viaCache(c call, fetch func() response) response {
 	if m.faults.Cached <= 0 || c.method != http.MethodGet {
-		return ask()
+		return fetch()
 	}
-	now, of := m.clock.steady(), c.token+" "+c.url.RequestURI()
-	m.cache.forgetBefore(now.Add(-m.faults.CachedBy))
-	if c.fate.cached && (!c.noCache || !m.faults.CacheObeys) {
-		if old, ok := m.cache.copies[of]; ok {
-			return old.again(now, c.fate)
+	now, key := m.clock.steady(), c.token+" "+c.url.RequestURI()
+	m.cache.evictBefore(now.Add(-m.faults.CachedBy))
+	if c.faults.cached && (!c.noCache || !m.faults.CacheObeys) {
+		if cached, ok := m.cache.responses[key]; ok {
+			return cached.serve(now, c.faults)
 		}
 	}
-	a := ask()
+	a := fetch()
 	if a.status == http.StatusOK || a.status == http.StatusNotFound {
-		m.cache.keep(copied{answer{status: a.status, header: a.header.Clone(), body: a.body}, of, now, m.clock.now()})
+		m.cache.store(cachedResponse{response{status: a.status, header: a.header.Clone(), body: a.body}, key, now, m.clock.now()})
 	}
 	return a
 }
 
-func (c *cache) keep(a copied) {
-	if c.copies == nil {
-		c.copies = map[string]copied{}
+func (c *cache) store(a cachedResponse) {
+	if c.responses == nil {
+		c.responses = map[string]cachedResponse{}
 	}
-	c.copies[a.of] = a
+	c.responses[a.key] = a
 	c.order = append(c.order, a)
 }
 
-func (c *cache) forgetBefore(moment time.Time) {
-	for len(c.order) > 0 && c.order[0].at.Before(moment) {
-		old := c.order[0]
-		if c.copies[old.of].at.Equal(old.at) {
-			delete(c.copies, old.of)
+func (c *cache) evictBefore(limit time.Time) {
+	for len(c.order) > 0 && c.order[0].storedAt.Before(limit) {
+		oldest := c.order[0]
+		if c.responses[oldest.key].storedAt.Equal(oldest.storedAt) {
+			delete(c.responses, oldest.key)
 		}
 		c.order = c.order[1:]
 	}
 }
 
-// again is a copy as an answer: MK.IO's Date is kept and Age tells how old it is, but for caches that do otherwise.
-func (old copied) again(now time.Time, f fate) answer {
-	a := old.answer
-	a.header = old.header.Clone()
-	a.header.Set("Date", old.shown.UTC().Format(http.TimeFormat))
-	if f.ageless {
+// serve returns the response with its original Date and its Age, one of which a faulty cache omits.
+func (c cachedResponse) serve(now time.Time, f requestFaults) response {
+	a := c.response
+	a.header = c.header.Clone()
+	a.header.Set("Date", c.date.UTC().Format(http.TimeFormat))
+	if f.omitAge {
 		return a
 	}
-	a.header.Set("Age", strconv.Itoa(int(now.Sub(old.at)/time.Second)))
-	if f.dateless {
+	a.header.Set("Age", strconv.Itoa(int(now.Sub(c.storedAt)/time.Second)))
+	if f.omitDate {
 		a.header["Date"] = nil
 	}
 	return a

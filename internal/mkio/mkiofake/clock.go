@@ -2,13 +2,13 @@ package mkiofake
 
 import "time"
 
-// A clock is MK.IO's: it starts anywhere, may run faster than ours, and may be set.
+// A clock is MK.IO's clock: it starts at any time, may run faster than real time, and may be set.
 type clock struct {
-	start time.Time // what it showed when it was made
-	made  time.Time // when that was for us
-	speed float64
-	last  time.Time     // the latest moment that was stamped, steady
-	set   time.Duration // how far it was set off
+	start     time.Time // wall time when created
+	createdAt time.Time // real
+	speed     float64
+	lastStamp time.Time     // latest stamp, steady
+	offset    time.Duration // wall minus steady
 }
 
 func newClock(start time.Time, speed float64) clock {
@@ -19,43 +19,43 @@ func newClock(start time.Time, speed float64) clock {
 	if speed == 0 {
 		speed = 1
 	}
-	return clock{start: start.UTC().Round(0), made: now, speed: speed}
+	return clock{start: start.UTC().Round(0), createdAt: now, speed: speed}
 }
 
-// now is what the clock shows.
-func (c *clock) now() time.Time { return c.shown(c.steady()) }
+// now returns the wall time.
+func (c *clock) now() time.Time { return c.wallTime(c.steady()) }
 
-// shown is what the clock, as it is set now, shows at a steady moment.
-func (c *clock) shown(steady time.Time) time.Time { return steady.Add(c.set) }
+// wallTime converts a steady time by the clock's current setting.
+func (c *clock) wallTime(steady time.Time) time.Time { return steady.Add(c.offset) }
 
-// steady is what the clock would show had nobody set it: what is due, and what was before what, goes by that. It
-// does not run behind what was stamped.
+// steady returns the time without any setting of the clock. Due times and the order of changes go by it. It is never before
+// the latest stamp.
 func (c *clock) steady() time.Time {
-	now := c.start.Add(time.Duration(float64(time.Since(c.made)) * c.speed)).Truncate(time.Microsecond)
-	if now.Before(c.last) {
-		return c.last
+	now := c.start.Add(time.Duration(float64(time.Since(c.createdAt)) * c.speed)).Truncate(time.Microsecond)
+	if now.Before(c.lastStamp) {
+		return c.lastStamp
 	}
 	return now
 }
 
-// stamp is the steady time, and never the same again: two changes have an order even where no time passes.
+// stamp returns a steady time that is unique: two changes are ordered even if no time passes between them.
 func (c *clock) stamp() time.Time {
 	now := c.steady()
-	if !now.After(c.last) {
-		now = c.last.Add(time.Microsecond)
+	if !now.After(c.lastStamp) {
+		now = c.lastStamp.Add(time.Microsecond)
 	}
-	c.last = now
+	c.lastStamp = now
 	return now
 }
 
-// real is how long a while of MK.IO's clock takes for us.
-func (c *clock) real(d time.Duration) time.Duration {
+// realDuration converts a duration of MK.IO's clock to real time.
+func (c *clock) realDuration(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / c.speed)
 }
 
-// written is a time as MK.IO writes it.
-func written(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
+// formatTime formats a time as MK.IO does.
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
-// SetClock sets MK.IO's clock by so much, back where that is negative: its Date, and the times in its records and
-// deliveries from now on. Scripts and deliveries are due as if nobody had.
-func (m *MKIO) SetClock(by time.Duration) { m.locked(func() { m.clock.set += by }) }
+// SetClock moves MK.IO's clock by a duration, back if negative: its Date, and the times in records and deliveries from now
+// on. Scripts and deliveries are due as before.
+func (m *MKIO) SetClock(by time.Duration) { m.locked(func() { m.clock.offset += by }) }

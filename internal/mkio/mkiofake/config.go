@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// Config says what to simulate. The zero value is a polite MK.IO with two empty projects.
+// Config configures a simulation. The zero value is a polite MK.IO with two empty projects.
 type Config struct {
 	Seed     uint64
 	Projects []string // default: aurora-vod, harbor-live
-	Token    string   // the bearer token that the API takes; "": any
-	// Organization is whose the projects are; "" is one too. No two have an id in common.
+	Token    string   // the accepted bearer token; "": any
+	// Organization owns the projects; "" is an organisation too. Ids of two organisations never collide.
 	Organization string
-	Faults       Faults    // zero: none
-	Start        time.Time // MK.IO's clock when made; zero: now
-	Speed        float64   // seconds of MK.IO's clock in one of ours; 0: 1
-	ReadLimit    int       // GETs a minute of ours and project; 0: 2000, negative: no limit
-	// WriteLimit is the same of all other methods; 0: 1000.
+	Faults       Faults    // zero: no faults
+	Start        time.Time // MK.IO's clock at first; zero: now
+	Speed        float64   // seconds of MK.IO's clock per real second; 0: 1
+	ReadLimit    int       // GETs per real minute and project; 0: 2000, negative: no limit
+	// WriteLimit is the limit of all other methods; 0: 1000.
 	WriteLimit int
-	AtOnce     int               // deliveries under way at the same time; 0: 64
-	PageSize   int               // rows of a page without $top, and the most of any; 0: 1000
+	AtOnce     int               // deliveries in flight at most; 0: 64
+	PageSize   int               // default and maximum of $top; 0: 1000
 	Transport  http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
 }
 
-// withDefaults fills in what was left out.
+// withDefaults returns c with the defaults set.
 func (c Config) withDefaults() Config {
 	if c.Projects == nil {
 		c.Projects = []string{VOD, Live}

@@ -10,18 +10,18 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-func TestADayHasAllKindsThroughTheirLives(t *testing.T) {
+func TestDayCoversAllKindsAndStates(t *testing.T) {
 	start := time.Date(2031, 3, 4, 0, 0, 0, 0, time.UTC)
 	script := Day(rand.New(rand.NewPCG(1, 2)), start, 100)
 	if !slices.Equal(script, Day(rand.New(rand.NewPCG(1, 2)), start, 100)) {
-		t.Error("a seed does not give the same day again")
+		t.Error("a seed does not reproduce the day")
 	}
 	synctest.Test(t, func(t *testing.T) {
 		to := &receiver{status: 204}
 		m := New(Config{Start: start, Transport: to, Speed: 60, Faults: Rude})
 		run(t, m)
 		for _, p := range []string{VOD, Live} {
-			m.PutRule(p, "all", everything("https://x.invalid"))
+			m.PutRule(p, "all", ruleForAllEvents("https://x.invalid"))
 		}
 		m.Play(script)
 		m.Play(Day(rand.New(rand.NewPCG(3, 4)), start.AddDate(0, 0, 1), 100))
@@ -39,7 +39,7 @@ func TestADayHasAllKindsThroughTheirLives(t *testing.T) {
 				t.Errorf("%+v is not after the change before it", c)
 			}
 			last = c.At
-			if known := lifecycle.PhaseOf(c.Key.Kind, c.State, ""); known == lifecycle.Unknown {
+			if phase := lifecycle.PhaseOf(c.Key.Kind, c.State, ""); phase == lifecycle.Unknown {
 				t.Errorf("%s in %q", c.Key, c.State)
 			}
 		}
@@ -55,7 +55,7 @@ func TestADayHasAllKindsThroughTheirLives(t *testing.T) {
 		}
 		for _, typ := range EventTypes() {
 			if !types[typ] {
-				t.Errorf("nothing told %s", typ)
+				t.Errorf("no change of type %s", typ)
 			}
 		}
 		if took := time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)); took > 55*time.Minute {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The statuses of the history, as MK.IO documents them.
+// Statuses in the delivery history, as MK.IO documents them.
 const (
 	historyPending  = "Pending"
 	historyRetrying = "Retrying"
@@ -20,147 +20,147 @@ const (
 	historySent     = "Sent"
 )
 
-// A delivery tells one change to one rule.
+// A delivery reports one change to one rule.
 type delivery struct {
-	entry   *entry
-	rule    *rule
-	id      string
-	source  string
-	created time.Time
-	claimed string // the state before
-	time    time.Time
-	record  []byte
-	status  string // in the history
-	tries   int
-	repeat  bool // it was sent before: the history does not know
-	doomed  bool // MK.IO will give up
-	rng     *rand.Rand
+	change        *trackedChange
+	rule          *rule
+	id            string
+	source        string
+	created       time.Time
+	previousState string // as the delivery claims
+	time          time.Time
+	record        []byte
+	status        string // in the history
+	attempts      int
+	repeat        bool // a duplicate, not in the history
+	willFail      bool // fault: MK.IO gives up
+	rng           *rand.Rand
 }
 
-// json is a delivery's row in the history.
+// json returns the delivery's row in the history.
 func (d *delivery) json() []byte {
-	return encode(object{"created": written(d.created), "source": d.source, "status": d.status, "type": d.entry.Type})
+	return encode(object{"created": formatTime(d.created), "source": d.source, "status": d.status, "type": d.change.Type})
 }
 
-// body is what is posted.
+// body returns the delivery's JSON.
 func (d *delivery) body() []byte {
 	return encode(object{
-		"specversion": "1.0", "id": d.id, "type": d.entry.Type, "source": d.source,
-		"time": written(d.time), "datacontenttype": "application/json",
+		"specversion": "1.0", "id": d.id, "type": d.change.Type, "source": d.source,
+		"time": formatTime(d.time), "datacontenttype": "application/json",
 		"data": object{
-			"projectName": d.entry.Key.Project, "previousState": d.claimed, "state": d.entry.State, "resource": json.RawMessage(d.record),
+			"projectName": d.change.Key.Project, "previousState": d.previousState, "state": d.change.State, "resource": json.RawMessage(d.record),
 		},
 	})
 }
 
-// tell prepares the deliveries of a change: one for each rule that asks for it now.
-func (m *MKIO) tell(e *entry, v *version) {
+// queueDeliveries queues the deliveries of a change: one for each enabled rule that selects its type.
+func (m *MKIO) queueDeliveries(e *trackedChange, v *version) {
 	if e.Type == "" {
 		return
 	}
 	p := m.projects[e.Key.Project]
-	_, claimed := v.of.place.told(e.Previous, e.State, !v.began.IsZero())
+	_, previousState := v.resource.info.webhookType(e.Previous, e.State, !v.processingSince.IsZero())
 	for _, name := range slices.Sorted(maps.Keys(p.rules)) {
 		r := p.rules[name]
 		if r.Disabled || !slices.Contains(r.Events, e.Type) {
 			continue
 		}
-		m.told++
-		rng := rand.New(rand.NewPCG(m.config.Seed^0xde1, m.told))
+		m.deliveryCount++
+		rng := rand.New(rand.NewPCG(m.config.Seed^0xde1, m.deliveryCount))
 		lag := upTo(rng, m.faults.Lag)
 		at := e.At.Add(lag)
 		d := &delivery{
-			entry: e, rule: r, id: newID(rng), source: v.of.place.source(e.Key), created: at, claimed: claimed, time: at,
-			record: v.single(p), status: historyPending, rng: rng,
+			change: e, rule: r, id: newID(rng), source: v.resource.info.source(e.Key), created: at, previousState: previousState, time: at,
+			record: v.singleJSON(p), status: historyPending, rng: rng,
 		}
 		r.history = append(r.history, d)
 		e.pending++
 		if rng.Float64() < m.faults.Silent {
 			m.finish(d, historySent, false)
-			d.forget()
+			d.release()
 			continue
 		}
-		d.doomed = rng.Float64() < m.faults.Failed
-		due := v.from.Add(lag + upTo(rng, m.faults.Jitter))
+		d.willFail = rng.Float64() < m.faults.Failed
+		due := v.steadySince.Add(lag + upTo(rng, m.faults.Jitter))
 		if rng.Float64() < m.faults.Late {
 			due = due.Add(upTo(rng, m.faults.LateBy))
 		}
-		m.agenda.push(task{due: due, delivery: d})
+		m.tasks.push(task{due: due, delivery: d})
 	}
 }
 
-// finish ends a delivery: what the history says, and whether the receiver has it.
+// finish records the end of a delivery: its status in the history, and whether the receiver has it.
 func (m *MKIO) finish(d *delivery, status string, received bool) {
 	d.status = status
-	d.entry.pending--
+	d.change.pending--
 	if received {
-		d.entry.sent++
+		d.change.sent++
 	} else {
-		d.entry.lost++
+		d.change.lost++
 	}
 }
 
-// How a delivery that failed is tried again; all tries are over within ten minutes.
+// Retries of a failed delivery; all attempts end within ten minutes.
 const (
-	firstPause  = 10 * time.Second // it doubles
-	maxTries    = 5
-	requestTime = 30 * time.Second // of ours
+	initialBackoff = 10 * time.Second // doubles with each
+	maxAttempts    = 5
+	requestTimeout = 30 * time.Second // real
 )
 
-// attempt makes one try of a delivery and says what follows.
+// attempt sends a delivery once and schedules what follows.
 func (m *MKIO) attempt(ctx context.Context, d *delivery) {
 	var r Rule
 	var alive bool
 	m.locked(func() {
-		p := m.projects[d.entry.Key.Project]
+		p := m.projects[d.change.Key.Project]
 		r, alive = d.rule.Rule, p.rules[d.rule.name] == d.rule
 	})
-	ok := alive && !d.doomed && m.post(ctx, r, d.body())
+	ok := alive && !d.willFail && m.post(ctx, r, d.body())
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	defer m.agenda.done()
-	d.tries++
+	defer m.tasks.done()
+	d.attempts++
 	switch {
 	case ok && d.repeat:
 	case ok:
 		m.finish(d, historySent, true)
-		m.sendAgain(d)
-		d.forget()
-	case ctx.Err() != nil && alive: // the next Run tries anew
-		d.tries--
-		m.agenda.push(task{due: m.clock.steady(), delivery: d})
-	case d.tries < maxTries && alive:
+		m.repeatDelivery(d)
+		d.release()
+	case ctx.Err() != nil && alive: // cancelled: the next Run sends it
+		d.attempts--
+		m.tasks.push(task{due: m.clock.steady(), delivery: d})
+	case d.attempts < maxAttempts && alive:
 		if !d.repeat {
 			d.status = historyRetrying
 		}
-		m.agenda.push(task{due: m.clock.steady().Add(firstPause << (d.tries - 1)), delivery: d})
+		m.tasks.push(task{due: m.clock.steady().Add(initialBackoff << (d.attempts - 1)), delivery: d})
 	case !d.repeat:
 		m.finish(d, historyFailed, false)
-		d.forget()
+		d.release()
 	}
 }
 
-// forget lets go of what is not sent any more; the history does without.
-func (d *delivery) forget() { d.record, d.rng = nil, nil }
+// release frees what the history does not need.
+func (d *delivery) release() { d.record, d.rng = nil, nil }
 
-// sendAgain repeats a delivery that succeeded, for MK.IO does not promise to tell once.
-func (m *MKIO) sendAgain(d *delivery) {
+// repeatDelivery sends a successful delivery again, by the Repeat fault: MK.IO does not promise exactly-once delivery.
+func (m *MKIO) repeatDelivery(d *delivery) {
 	if d.rng.Float64() >= m.faults.Repeat {
 		return
 	}
-	again := *d
-	again.repeat, again.tries = true, 0
+	repeated := *d
+	repeated.repeat, repeated.attempts = true, 0
 	if d.rng.Float64() < m.faults.NewID {
-		again.id = newID(d.rng)
+		repeated.id = newID(d.rng)
 	}
-	m.agenda.push(task{due: m.clock.steady().Add(upTo(d.rng, m.faults.RepeatBy)), delivery: &again})
+	m.tasks.push(task{due: m.clock.steady().Add(upTo(d.rng, m.faults.RepeatBy)), delivery: &repeated})
 }
 
-// post makes one request; true when it was answered with success.
+// post sends one request; true if the response is a success.
 func (m *MKIO) post(ctx context.Context, r Rule, body []byte) bool {
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, withParams(r), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, deliveryURL(r), bytes.NewReader(body))
 	if err != nil {
 		return false
 	}
@@ -170,7 +170,7 @@ func (m *MKIO) post(ctx context.Context, r Rule, body []byte) bool {
 			request.Header.Set(name, value)
 		}
 	}
-	response, err := m.config.Transport.RoundTrip(request) // redirects are no success
+	response, err := m.config.Transport.RoundTrip(request) // does not follow redirects
 	if err != nil {
 		return false
 	}
@@ -178,8 +178,8 @@ func (m *MKIO) post(ctx context.Context, r Rule, body []byte) bool {
 	return response.StatusCode/100 == 2
 }
 
-// withParams is a rule's address with all its query parameters.
-func withParams(r Rule) string {
+// deliveryURL returns a rule's URL with all its query parameters.
+func deliveryURL(r Rule) string {
 	target, err := url.Parse(r.URL)
 	if err != nil {
 		return r.URL

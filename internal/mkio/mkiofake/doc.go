@@ -1,21 +1,24 @@
-// Package mkiofake is a simulated MK.IO: its REST API, its webhooks, and what happens in its projects.
+// Package mkiofake simulates MK.IO: its REST API, its webhooks, and what happens in its projects.
 //
-// An [MKIO] holds the resources of some projects. A script ([Day]) or a test changes them; each change is
-// stamped with MK.IO's own clock, which may run faster than ours, and is told by webhook where MK.IO
-// documents that it tells. The API shows what is there the way MK.IO documents it, with its own words per
-// kind, its own filters per list, its own limits per project. Nothing in here is shared with the code that
-// reads MK.IO: what both sides took from one table could be wrong on both sides.
+// An [MKIO] holds the resources of some projects. A script ([Day]) or a test changes them. Each change gets the time of
+// MK.IO's own clock, which may run faster than real time, and is delivered by webhook where MK.IO documents a delivery. The
+// API returns the resources as MK.IO documents it, with its own vocabulary per kind, its own filters per list and its own
+// limits per project. Nothing is shared with the code that reads MK.IO: an error in a shared table would be an error on both
+// sides and never found.
 //
-// It is rude where the documentation allows it ([Faults]): deliveries come late, twice, out of order or never;
-// answers fail, break off, show what was a moment ago, or come from a cache or a lagging replica. Its clock may be
-// set, a second organisation may answer at the same address, a project may be made anew, and all below a project may
-// be answered 404 for a while. And it remembers what was true ([MKIO.Changes]), what it
-// told and what it showed, so that a checker can say which changes a bridge must have found.
+// It is rude where the documentation allows it ([Faults]): deliveries arrive late, twice, out of order or never; responses
+// fail, break off, are stale, or come from a cache or a lagging replica. Its clock may be set, a second organisation may
+// respond at the same address, a project may be recreated, and everything below a project may be answered 404 for a while.
+// It records every change ([MKIO.Changes]), how the change was delivered and whether a response showed it, so that a checker
+// knows which changes a bridge must have found.
 //
-// One mutex guards all state, and an answer is made in one hold of it: what a page shows was so at the moment
-// its Date header tells (but for the faults that are about just that). Waiting, for slow answers and for
-// receivers of deliveries, is done without it. Chances are drawn from streams numbered by request and by
-// delivery, so that a seed gives the same faults again as far as requests come in the same order.
+// One mutex guards all state, and a response is made while holding it: a page is consistent at the time of its Date header
+// (except for the faults that are about just that). Slow responses and receivers of deliveries are waited for without it.
+// Random numbers are drawn from streams numbered by request and by delivery, so that a seed reproduces the faults as far as
+// requests arrive in the same order.
 //
-// Not simulated: calls that change resources, labels ($label is taken and not heeded), transforms and storage.
+// Times are of three kinds: "wall" is what MK.IO's clock shows; "steady" is what it would show had nobody set it, and orders
+// all changes (clock.go); "real" is the process's own clock.
+//
+// Not simulated: requests that change resources, labels ($label is ignored), transforms and storage.
 package mkiofake

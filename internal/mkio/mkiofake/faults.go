@@ -9,49 +9,49 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// Faults say how rude MK.IO is. Chances are of 1.
+// Faults are the faults of a simulation. Probabilities are between 0 and 1; durations ending in By are maxima.
 type Faults struct {
-	// Of deliveries; times are on MK.IO's clock.
-	Late     float64       // one comes late
-	LateBy   time.Duration // at most
-	Jitter   time.Duration // each comes up to so much later, so that near ones overtake each other
-	Lag      time.Duration // the time that a delivery tells is up to so much after the record's own
-	Repeat   float64       // one that succeeded is sent again
-	RepeatBy time.Duration // at most so much later
-	NewID    float64       // such a repeat has an id of its own
-	Failed   float64       // MK.IO gives up though the receiver is well; the history tells
-	Silent   float64       // one is never sent, and the history says it was
+	// Deliveries; durations are on MK.IO's clock.
+	Late     float64 // a delivery is late
+	LateBy   time.Duration
+	Jitter   time.Duration // maximal delay of every delivery, which reorders close ones
+	Lag      time.Duration // maximum by which a delivery's time is after the record's
+	Repeat   float64       // a successful delivery is sent again
+	RepeatBy time.Duration
+	NewID    float64 // such a duplicate has its own id
+	Failed   float64 // MK.IO gives up although the receiver responds; the history has Failed
+	Silent   float64 // a delivery is never sent, but the history has Sent
 
-	// Of the API, for each request; times are ours but for StaleBy.
-	TooMany  float64       // 429 before any limit is reached, half of them with Retry-After
-	Broken   float64       // 500 or 503
-	Gateway  float64       // a page of HTML instead
-	Slow     float64       // the answer takes long
-	SlowBy   time.Duration // at most
-	Cut      float64       // the connection breaks in the middle of the body
-	Stale    float64       // rows show what they were a moment ago, and lists what was there then
-	StaleBy  time.Duration // at most
-	Shift    float64       // a page other than the first begins a row too early or too late
-	PageFail float64       // a page other than the first is answered 500
-	Empty    float64       // a list is empty and looks well
-	Bare     float64       // a list has no supplemental
+	// API, per request; durations are real, except StaleBy.
+	TooMany  float64 // 429 below the limit, half of them with Retry-After
+	Broken   float64 // 500 or 503
+	Gateway  float64 // 502 with an HTML page
+	Slow     float64 // a slow response
+	SlowBy   time.Duration
+	Cut      float64 // the connection breaks in the middle of the body
+	Stale    float64 // a response shows the state of a while ago
+	StaleBy  time.Duration
+	Shift    float64 // a page after the first begins one row too early or too late
+	PageFail float64 // a page after the first fails with 500
+	Empty    float64 // a list is empty, with status 200
+	Bare     float64 // a list has no member supplemental
 
-	OtherOrigin float64 // a next link is absolute, with another scheme, host or port, or in capitals
+	OtherOrigin float64 // a next link is absolute, with another scheme, host or port, or in upper case
 
-	// Of a cache between, and of replicas behind: times are on MK.IO's clock.
-	Cached      float64       // a list or a resource is a copy that a cache has, with the Date and the Age of that
-	CachedBy    time.Duration // the oldest copy that it has
-	Ageless     float64       // such a copy does not tell its Age; not where MK.IO's clock runs faster than ours, for then its Date tells nothing
-	Dateless    float64       // one that tells its Age has lost its Date; with neither nothing would tell it from an answer of now
-	CacheObeys  bool          // it lets requests pass that ask not to be answered from a cache
-	ReplicaList float64       // a list comes from a replica that lags, with the Date of now
-	ReplicaOne  float64       // so does a single resource
-	ReplicaBy   time.Duration // at most
+	// A cache in front of MK.IO and replicas behind it; durations are on MK.IO's clock.
+	Cached      float64       // a list or a resource is served from a cache, with its Date and Age
+	CachedBy    time.Duration // maximal age in the cache
+	Ageless     float64       // such a response lacks its Age; never if MK.IO's clock runs faster than real time, because its Date is no evidence then
+	Dateless    float64       // such a response with an Age lacks its Date; with neither it would look current
+	CacheObeys  bool          // the cache honors Cache-Control: no-cache
+	ReplicaList float64       // a list is served by a lagging replica, with a current Date
+	ReplicaOne  float64       // a single resource is served by one
+	ReplicaBy   time.Duration
 
-	NotModified float64 // a change of state leaves the time of modification as it was
+	NotModified float64 // a change of state does not update the modification time
 }
 
-// Rude is what MK.IO's documentation does not exclude.
+// Rude has the faults that MK.IO's documentation does not rule out.
 var Rude = Faults{
 	Late: 0.1, LateBy: 10 * time.Minute, Jitter: 2 * time.Second, Lag: 400 * time.Millisecond,
 	Repeat: 0.2, RepeatBy: 10 * time.Minute, NewID: 0.3, Failed: 0.02, Silent: 0.02,
@@ -61,44 +61,46 @@ var Rude = Faults{
 	NotModified: 0.1,
 }
 
-// SetFaults changes the faults from now on.
+// SetFaults sets the faults from now on.
 func (m *MKIO) SetFaults(f Faults) { m.locked(func() { m.faults = f }) }
 
-// SetToken changes the token that the API takes; "": any.
+// SetToken sets the token that the API accepts; "": any.
 func (m *MKIO) SetToken(token string) { m.locked(func() { m.token = token }) }
 
-// SetPageSize changes how many rows a page has at most.
+// SetPageSize sets the maximum number of rows of a page.
 func (m *MKIO) SetPageSize(rows int) { m.locked(func() { m.config.PageSize = rows }) }
 
-// Revoke makes every token wrong, or as right as it was.
+// Revoke makes the API refuse every token, or ends that.
 func (m *MKIO) Revoke(on bool) { m.locked(func() { m.revoked = on }) }
 
-// Vanish makes a project one that the API does not know, or knows again. What is in it goes on.
-func (m *MKIO) Vanish(project string, on bool) { m.locked(func() { m.projects[project].gone = on }) }
+// SetHidden makes the API respond as if a project did not exist, or ends that. Its resources continue to change.
+func (m *MKIO) Vanish(project string, on bool) { m.locked(func() { m.projects[project].hidden = on }) }
 
-// Hollow makes all lists of a project empty, or full again.
-func (m *MKIO) Hollow(project string, on bool) { m.locked(func() { m.projects[project].hollow = on }) }
+// SetEmptyLists makes all lists of a project empty, or ends that.
+func (m *MKIO) Hollow(project string, on bool) {
+	m.locked(func() { m.projects[project].emptyLists = on })
+}
 
-// Outage has everything below a project answered 404, in the words for what does not exist, though the project
-// itself answers; or ends that. Lists of a hollow project are empty all the same.
-func (m *MKIO) Outage(project string, on bool) { m.locked(func() { m.projects[project].lost = on }) }
+// Outage answers everything below a project with MK.IO's own 404, although the project itself exists; or ends that. With
+// SetEmptyLists, lists are empty instead.
+func (m *MKIO) Outage(project string, on bool) { m.locked(func() { m.projects[project].outage = on }) }
 
-// Forbid takes from the token the right to see a kind, or gives it back.
+// Forbid removes the token's capability to read a kind, or restores it.
 func (m *MKIO) Forbid(project string, kind lifecycle.Kind, on bool) {
 	m.locked(func() { m.projects[project].forbidden[kind] = on })
 }
 
-// ForbidRules takes from the token all rights over webhook rules, or gives them back.
+// ForbidRules removes the token's capabilities for webhook rules, or restores them.
 func (m *MKIO) ForbidRules(project string, on bool) {
 	m.locked(func() { m.projects[project].noRules = on })
 }
 
-// RefuseTypes says which event types the organisation does not have.
+// RefuseTypes sets the event types that are not available to the organisation.
 func (m *MKIO) RefuseTypes(types ...string) {
 	m.locked(func() {
-		clear(m.refused)
+		clear(m.refusedTypes)
 		for _, t := range types {
-			m.refused[t] = true
+			m.refusedTypes[t] = true
 		}
 	})
 }
@@ -109,50 +111,50 @@ func (m *MKIO) locked(do func()) {
 	do()
 }
 
-// A fate is what the faults do to one request.
-type fate struct {
-	rng           *rand.Rand
-	before, after time.Duration
-	instead       *answer // an answer that has nothing to do with the request
-	cut           bool
-	list, single  lag // of when a list, and a single resource, is shown
-	shift         int
-	pageFail      bool
-	empty, bare   bool
-	origin        int // of next links, counted from 1; 0: none
-	cached        bool
-	ageless       bool
-	dateless      bool
+// requestFaults are the faults of one request.
+type requestFaults struct {
+	rng                       *rand.Rand
+	delayBefore, delayAfter   time.Duration
+	replacement               *response // sent instead of the response; nil: none
+	cutBody                   bool
+	list, single              staleness // of a list and of a single resource
+	shift                     int
+	pageFail                  bool
+	emptyList, noSupplemental bool
+	origin                    int // of next links: index of foreignOrigins plus 1; 0: none
+	cached                    bool
+	omitAge                   bool
+	omitDate                  bool
 }
 
-// fateOf draws what happens to the next request.
-func (m *MKIO) fateOf() fate {
+// drawFaults draws the faults of the next request.
+func (m *MKIO) drawFaults() requestFaults {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.requests++
 	f := m.faults
 	rng := rand.New(rand.NewPCG(m.config.Seed^0xa91, m.requests))
 	drawn := func(chance float64) bool { return rng.Float64() < chance }
-	out := fate{rng: rng}
+	out := requestFaults{rng: rng}
 	if drawn(f.Slow) {
-		out.before, out.after = upTo(rng, f.SlowBy/2), upTo(rng, f.SlowBy/2)
+		out.delayBefore, out.delayAfter = upTo(rng, f.SlowBy/2), upTo(rng, f.SlowBy/2)
 	}
-	out.instead = failure(rng, f)
-	out.cut = drawn(f.Cut)
+	out.replacement = replacementOf(rng, f)
+	out.cutBody = drawn(f.Cut)
 	if drawn(f.Stale) {
-		out.list = lag{by: upTo(rng, f.StaleBy)}
+		out.list = staleness{by: upTo(rng, f.StaleBy)}
 		out.single = out.list
 	}
 	if drawn(f.Shift) {
 		out.shift = 1 - 2*rng.IntN(2)
 	}
-	out.pageFail, out.empty, out.bare = drawn(f.PageFail), drawn(f.Empty), drawn(f.Bare)
+	out.pageFail, out.emptyList, out.noSupplemental = drawn(f.PageFail), drawn(f.Empty), drawn(f.Bare)
 	if drawn(f.OtherOrigin) {
-		out.origin = 1 + rng.IntN(len(origins))
+		out.origin = 1 + rng.IntN(len(foreignOrigins))
 	}
-	out.cached, out.dateless = drawn(f.Cached), drawn(f.Dateless)
-	out.ageless = drawn(f.Ageless) && m.clock.speed <= 1
-	if behind := (lag{upTo(rng, f.ReplicaBy), true}); behind.by > 0 {
+	out.cached, out.omitDate = drawn(f.Cached), drawn(f.Dateless)
+	out.omitAge = drawn(f.Ageless) && m.clock.speed <= 1
+	if behind := (staleness{upTo(rng, f.ReplicaBy), true}); behind.by > 0 {
 		if drawn(f.ReplicaList) {
 			out.list = behind
 		}
@@ -163,40 +165,40 @@ func (m *MKIO) fateOf() fate {
 	return out
 }
 
-// failure is an answer that has nothing to do with the request; nil for none.
-func failure(rng *rand.Rand, f Faults) *answer {
+// replacementOf draws an error response that replaces the real one; nil: none.
+func replacementOf(rng *rand.Rand, f Faults) *response {
 	p := rng.Float64()
-	var a answer
+	var a response
 	switch {
 	case p < f.TooMany:
-		a = refuse(http.StatusTooManyRequests, "Read limit reached for this project.")
+		a = errorResponse(http.StatusTooManyRequests, "Read limit reached for this project.")
 		if rng.IntN(2) == 0 {
 			a.header.Set("Retry-After", "1")
 		}
 	case p < f.TooMany+f.Broken/2:
-		a = refuse(http.StatusInternalServerError, "The request could not be completed.")
+		a = errorResponse(http.StatusInternalServerError, "The request could not be completed.")
 	case p < f.TooMany+f.Broken:
-		a = refuse(http.StatusServiceUnavailable, "Try again later.")
+		a = errorResponse(http.StatusServiceUnavailable, "Try again later.")
 	case p < f.TooMany+f.Broken+f.Gateway:
-		a = gatewayPage()
+		a = gatewayError()
 	default:
 		return nil
 	}
 	return &a
 }
 
-// upTo is a random while.
-func upTo(rng *rand.Rand, most time.Duration) time.Duration {
-	if most <= 0 {
+// upTo returns a random duration of at most limit.
+func upTo(rng *rand.Rand, limit time.Duration) time.Duration {
+	if limit <= 0 {
 		return 0
 	}
-	return time.Duration(rng.Int64N(int64(most)) + 1).Round(time.Microsecond)
+	return time.Duration(rng.Int64N(int64(limit)) + 1).Round(time.Microsecond)
 }
 
-// broken breaks an answer off somewhere in its body.
-func (f fate) broken(a answer) answer {
-	if f.cut && a.status/100 == 2 && len(a.body) > 1 && !strings.HasPrefix(a.header.Get("Content-Type"), "text/") {
-		a.cut, a.shows = 1+f.rng.IntN(len(a.body)-1), nil
+// cut cuts a response within its body, if the fault was drawn.
+func (f requestFaults) cut(a response) response {
+	if f.cutBody && a.status/100 == 2 && len(a.body) > 1 && !strings.HasPrefix(a.header.Get("Content-Type"), "text/") {
+		a.cutAt, a.current = 1+f.rng.IntN(len(a.body)-1), nil
 	}
 	return a
 }

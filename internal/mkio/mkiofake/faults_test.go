@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-func TestFaultsOfTheAPI(t *testing.T) {
+func TestAPIFaults(t *testing.T) {
 	m := New(Config{PageSize: 2})
 	for i := range 5 {
 		m.Create(key(t, lifecycle.Asset, VOD, fmt.Sprint("a", i)), "Ready")
@@ -22,7 +22,7 @@ func TestFaultsOfTheAPI(t *testing.T) {
 	const assets = "/api/v1/projects/aurora-vod/media/assets"
 	with := func(f Faults, path string) (int, http.Header, string) {
 		m.SetFaults(f)
-		status, header, body := ask(t, m, http.MethodGet, path, "")
+		status, header, body := request(t, m, http.MethodGet, path, "")
 		return status, header, string(body)
 	}
 	if status, _, _ := with(Faults{TooMany: 1}, assets); status != 429 {
@@ -47,39 +47,39 @@ func TestFaultsOfTheAPI(t *testing.T) {
 		t.Error(body)
 	}
 	m.SetFaults(Faults{Empty: 1})
-	if o := get(t, m, assets); names(o) != "" || o["supplemental"] == nil {
+	if o := getJSON(t, m, assets); rowNames(o) != "" || o["supplemental"] == nil {
 		t.Error(o)
 	}
 	m.SetFaults(Faults{Shift: 1})
-	if got := names(get(t, m, assets+"?$skiptoken=2")); got == "a2 a3" {
+	if got := rowNames(getJSON(t, m, assets+"?$skiptoken=2")); got == "a2 a3" {
 		t.Error(got)
 	}
 	m.SetFaults(Faults{})
 	m.Hollow(VOD, true)
-	if got := names(get(t, m, assets)); got != "" {
+	if got := rowNames(getJSON(t, m, assets)); got != "" {
 		t.Error(got)
 	}
 }
 
-func TestStaleReadsShowWhatWas(t *testing.T) {
+func TestStaleReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(Config{Faults: Faults{Stale: 1, StaleBy: time.Minute}})
 		job := key(t, lifecycle.Job, VOD, "t", "j")
 		m.Create(job, "Queued")
 		m.Move(job, "Processing")
 		const path = "/api/v1/projects/aurora-vod/media/transforms/t/jobs/j/state"
-		seen := func() any { return get(t, m, path)["status"].(map[string]any)["state"] }
-		if got := seen(); got != "Queued" {
+		state := func() any { return getJSON(t, m, path)["status"].(map[string]any)["state"] }
+		if got := state(); got != "Queued" {
 			t.Error(got)
 		}
 		time.Sleep(time.Minute)
-		if got := seen(); got != "Processing" {
+		if got := state(); got != "Processing" {
 			t.Error(got)
 		}
 	})
 }
 
-func TestABrokenConnectionOverHTTP(t *testing.T) {
+func TestCutResponseOverHTTP(t *testing.T) {
 	m := New(Config{Faults: Faults{Cut: 1}})
 	server := httptest.NewServer(m)
 	defer server.Close()
@@ -89,16 +89,16 @@ func TestABrokenConnectionOverHTTP(t *testing.T) {
 	}
 	defer response.Body.Close()
 	if body, err := io.ReadAll(response.Body); err == nil {
-		t.Errorf("whole: %s", body)
+		t.Errorf("complete body: %s", body)
 	}
 }
 
-func TestFaultsOfDeliveries(t *testing.T) {
+func TestDeliveryFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := &receiver{status: 204}
 		m := New(Config{Transport: to, Faults: Faults{Repeat: 1, RepeatBy: time.Hour, NewID: 0.5, Silent: 0.2, Failed: 0.2, Late: 0.3, LateBy: 10 * time.Minute}})
 		run(t, m)
-		m.PutRule(VOD, "r", everything("https://x.invalid"))
+		m.PutRule(VOD, "r", ruleForAllEvents("https://x.invalid"))
 		const jobs = 100
 		for i := range jobs {
 			m.Create(key(t, lifecycle.Job, VOD, "t", fmt.Sprint(i)), "Processing")
@@ -115,20 +115,20 @@ func TestFaultsOfDeliveries(t *testing.T) {
 		if count[Lost] < 20 || count[Lost]+count[Sent] != jobs || len(to.bodies) != 2*count[Sent] || len(ids) < count[Sent]+10 || len(ids) == len(to.bodies) {
 			t.Errorf("%v, %d requests, %d ids", count, len(to.bodies), len(ids))
 		}
-		history := statuses(get(t, m, "/api/v1/projects/aurora-vod/webhook/rules/r/events"))
+		history := statuses(getJSON(t, m, "/api/v1/projects/aurora-vod/webhook/rules/r/events"))
 		if strings.Count(history, "Failed") == 0 || strings.Count(history, "Sent") <= count[Sent] {
 			t.Error(history)
 		}
 	})
 }
 
-// A list of many jobs is asked for often: its rows are made once.
+// Lists of many jobs are requested often: their rows are cached.
 func BenchmarkListOfTenThousandJobs(b *testing.B) {
 	m := New(Config{ReadLimit: -1})
 	for i := range 10000 {
 		m.Create(key(b, lifecycle.Job, VOD, "t", fmt.Sprint(i)), "Queued")
 	}
 	for b.Loop() {
-		ask(b, m, http.MethodGet, "/api/v1/projects/aurora-vod/media/jobs?$orderby=properties/lastModified&$skiptoken=5000", "")
+		request(b, m, http.MethodGet, "/api/v1/projects/aurora-vod/media/jobs?$orderby=properties/lastModified&$skiptoken=5000", "")
 	}
 }

@@ -10,85 +10,85 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// field is what a filter or an order sees of a version: a text or a moment.
-func (v *version) field(name string) (text string, moment time.Time, isMoment bool) {
+// field returns the value of a version's field, for filters and orders: a text or a time.
+func (v *version) field(name string) (text string, instant time.Time, isTime bool) {
 	switch name {
 	case "name":
-		return v.of.key.Name(), time.Time{}, false
+		return v.resource.key.Name(), time.Time{}, false
 	case "id":
 		if v.hasMetadata() {
-			return v.of.life, time.Time{}, false
+			return v.resource.life, time.Time{}, false
 		}
 		return v.armID(), time.Time{}, false
 	case "createdBy":
 		return bot, time.Time{}, false
 	case "transform":
-		return v.of.key.Names()[0], time.Time{}, false
+		return v.resource.key.Names()[0], time.Time{}, false
 	case "type":
 		return operationPrefix + ".StartStop", time.Time{}, false
 	case "created", "properties/created":
-		return "", v.of.created, true
+		return "", v.resource.created, true
 	case "updated", "properties/lastModified":
 		return "", v.modified, true
 	case "startTime":
-		return "", v.starts(), true
+		return "", v.windowStart(), true
 	case "endTime":
-		return "", v.ends(), true
+		return "", v.windowEnd(), true
 	case "spec/state":
-		return v.wanted(), time.Time{}, false
+		return v.desiredState(), time.Time{}, false
 	}
 	return v.state, time.Time{}, false // properties/state, properties/resourceState, status/state
 }
 
-// A condition is one comparison of a filter.
+// A condition is one comparison of a $filter.
 type condition struct {
 	field, operator string
 	text            string
-	moment          time.Time
+	instant         time.Time
 }
 
-// comparison is a field, an operator, and a value: a quoted text or a bare word.
+// comparison matches a field, an operator, and a value: a quoted text or a bare word.
 var comparison = regexp.MustCompile(`^(\S+) (\S+) ('(?:[^']|'')*'|[^\s']+)(?: and |$)`)
 
 var operators = []string{"eq", "ge", "le", "gt", "lt"}
 
-// parseFilter reads a $filter. Only what is documented is understood.
+// parseFilter parses a $filter. It accepts documented syntax only.
 func parseFilter(filter string, fields []string) ([]condition, error) {
 	var all []condition
 	for rest := strings.TrimSpace(filter); rest != ""; {
-		found := comparison.FindStringSubmatch(rest)
-		if found == nil {
+		match := comparison.FindStringSubmatch(rest)
+		if match == nil {
 			return nil, fmt.Errorf("filter %q cannot be read", filter)
 		}
-		rest = rest[len(found[0]):]
-		c := condition{field: found[1], operator: found[2]}
+		rest = rest[len(match[0]):]
+		c := condition{field: match[1], operator: match[2]}
 		if !slices.Contains(fields, c.field) {
 			return nil, fmt.Errorf("filter field '%s' is not valid for this collection", c.field)
 		}
 		if !slices.Contains(operators, c.operator) {
 			return nil, fmt.Errorf("filter operator '%s' is not supported", c.operator)
 		}
-		value := found[3]
-		_, _, isMoment := (&version{of: &resource{key: anyJob, in: &project{}, place: places[2]}}).field(c.field)
+		value := match[3]
+		_, _, isTime := (&version{resource: &resource{key: anyJob, project: &project{}, info: kindInfos[2]}}).field(c.field)
 		quoted := strings.HasPrefix(value, "'")
-		if isMoment == quoted {
+		if isTime == quoted {
 			return nil, fmt.Errorf("filter field '%s' does not take %s", c.field, value)
 		}
 		if quoted {
 			c.text = strings.ReplaceAll(value[1:len(value)-1], "''", "'")
 		} else {
-			moment, err := time.Parse(time.RFC3339Nano, value)
+			instant, err := time.Parse(time.RFC3339Nano, value)
 			if err != nil {
 				return nil, fmt.Errorf("filter value %s is no date-time", value)
 			}
-			c.moment = moment
+			c.instant = instant
 		}
 		all = append(all, c)
 	}
 	return all, nil
 }
 
-// anyJob stands for whatever is listed, to tell which fields are moments.
+// anyJob is a key for finding out which fields are times.
 var anyJob = func() lifecycle.Key {
 	key, err := lifecycle.NewKey(lifecycle.Job, "p", "t", "j")
 	if err != nil {
@@ -97,12 +97,12 @@ var anyJob = func() lifecycle.Key {
 	return key
 }()
 
-// holds says whether a version meets a condition.
-func (c condition) holds(v *version) bool {
-	text, moment, isMoment := v.field(c.field)
+// matches reports whether a version meets a condition.
+func (c condition) matches(v *version) bool {
+	text, instant, isTime := v.field(c.field)
 	order := strings.Compare(text, c.text)
-	if isMoment {
-		order = moment.Compare(c.moment)
+	if isTime {
+		order = instant.Compare(c.instant)
 	}
 	switch c.operator {
 	case "eq":
@@ -117,7 +117,7 @@ func (c condition) holds(v *version) bool {
 	return order < 0
 }
 
-// parseOrder reads an $orderby.
+// parseOrder parses an $orderby.
 func parseOrder(orderby string, fields []string) (func(a, b *version) int, error) {
 	type key struct {
 		field string
@@ -146,16 +146,16 @@ func parseOrder(orderby string, fields []string) (func(a, b *version) int, error
 	}
 	return func(a, b *version) int {
 		for _, k := range keys {
-			textA, momentA, isMoment := a.field(k.field)
-			textB, momentB, _ := b.field(k.field)
+			textA, timeA, isTime := a.field(k.field)
+			textB, timeB, _ := b.field(k.field)
 			order := strings.Compare(textA, textB)
-			if isMoment {
-				order = momentA.Compare(momentB)
+			if isTime {
+				order = timeA.Compare(timeB)
 			}
 			if order != 0 {
 				return k.sign * order
 			}
 		}
-		return 0 // the sort is stable: in the order of their creation
+		return 0 // the stable sort keeps the order of creation
 	}, nil
 }

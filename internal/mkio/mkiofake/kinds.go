@@ -7,17 +7,17 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A place is what MK.IO says of one kind: where it lives and what its list can be asked for.
-type place struct {
-	kind        lifecycle.Kind
-	area        string
-	collections []string       // one before each name in the path, outermost first
-	parent      lifecycle.Kind // of scheduled operations: their first name is the kind of their parent
-	label       string         // the word of the record or, for media kinds, of the list
-	fields      []string       // that its list documents for filters and orders
-	stated      bool           // it answers to /state
-	stateless   bool           // its record does not show its state
-	provisioned bool           // it has a provisioningState
+// A kindInfo describes one kind: its path, its record and its list.
+type kindInfo struct {
+	kind             lifecycle.Kind
+	area             string
+	collections      []string       // one before each name in the path, outermost first
+	parent           lifecycle.Kind // of scheduled operations: their first name is the kind of their parent
+	label            string         // kind in the record or, for media kinds, in the list
+	fields           []string       // documented fields for filters and orders of its list
+	hasStateEndpoint bool           // /state exists
+	stateless        bool           // its record has no state
+	provisioned      bool           // it has a provisioningState
 }
 
 const (
@@ -36,41 +36,41 @@ var (
 	plainFields    = []string{"name", "created", "updated"}
 )
 
-var places = []*place{
-	{kind: lifecycle.Asset, area: mediaArea, collections: []string{"assets"}, label: "Asset", fields: mediaFields, stated: true, stateless: true},
-	{kind: lifecycle.ContentKeyPolicy, area: mediaArea, collections: []string{"contentKeyPolicies"}, label: "ContentKeyPolicy", fields: mediaFields, stated: true, stateless: true},
-	{kind: lifecycle.Job, area: mediaArea, collections: []string{"transforms", "jobs"}, label: "Job", fields: jobFields, stated: true},
-	{kind: lifecycle.LiveEvent, area: mediaArea, collections: []string{"liveEvents"}, label: "LiveEvent", fields: runningFields, stated: true, provisioned: true},
-	{kind: lifecycle.LiveOutput, area: mediaArea, collections: []string{"liveEvents", "liveOutputs"}, label: "LiveOutput", fields: mediaFields, stated: true, provisioned: true},
-	{kind: lifecycle.StreamingEndpoint, area: mediaArea, collections: []string{"streamingEndpoints"}, label: "StreamingEndpoint", fields: runningFields, stated: true, provisioned: true},
-	{kind: lifecycle.StreamingLocator, area: mediaArea, collections: []string{"streamingLocators"}, label: "StreamingLocator", fields: locatorFields, stated: true, provisioned: true},
+var kindInfos = []*kindInfo{
+	{kind: lifecycle.Asset, area: mediaArea, collections: []string{"assets"}, label: "Asset", fields: mediaFields, hasStateEndpoint: true, stateless: true},
+	{kind: lifecycle.ContentKeyPolicy, area: mediaArea, collections: []string{"contentKeyPolicies"}, label: "ContentKeyPolicy", fields: mediaFields, hasStateEndpoint: true, stateless: true},
+	{kind: lifecycle.Job, area: mediaArea, collections: []string{"transforms", "jobs"}, label: "Job", fields: jobFields, hasStateEndpoint: true},
+	{kind: lifecycle.LiveEvent, area: mediaArea, collections: []string{"liveEvents"}, label: "LiveEvent", fields: runningFields, hasStateEndpoint: true, provisioned: true},
+	{kind: lifecycle.LiveOutput, area: mediaArea, collections: []string{"liveEvents", "liveOutputs"}, label: "LiveOutput", fields: mediaFields, hasStateEndpoint: true, provisioned: true},
+	{kind: lifecycle.StreamingEndpoint, area: mediaArea, collections: []string{"streamingEndpoints"}, label: "StreamingEndpoint", fields: runningFields, hasStateEndpoint: true, provisioned: true},
+	{kind: lifecycle.StreamingLocator, area: mediaArea, collections: []string{"streamingLocators"}, label: "StreamingLocator", fields: locatorFields, hasStateEndpoint: true, provisioned: true},
 	{kind: lifecycle.Source, area: mediaArea, collections: []string{"sources"}, label: "source", fields: sourceFields},
 	{kind: lifecycle.Content, area: mediaArea, collections: []string{"content"}, label: "content", fields: plainFields},
 	{kind: lifecycle.Destination, area: mediaArea, collections: []string{"destinations"}, label: "destination", fields: plainFields},
-	{kind: lifecycle.LiveChannel, area: liveArea, collections: []string{"liveChannels"}, label: "liveChannel", fields: liveFields, stated: true},
-	{kind: lifecycle.LiveAPIEvent, area: liveArea, collections: []string{"liveEvents"}, label: "liveEvent", fields: liveFields, stated: true},
-	{kind: lifecycle.StaticMultiviewChannel, area: liveArea, collections: []string{"staticMultiviewChannels"}, label: "staticMultiviewChannel", fields: liveFields, stated: true},
-	{kind: lifecycle.StaticMultiviewEvent, area: liveArea, collections: []string{"staticMultiviewEvents"}, label: "staticMultiviewEvent", fields: liveFields, stated: true},
+	{kind: lifecycle.LiveChannel, area: liveArea, collections: []string{"liveChannels"}, label: "liveChannel", fields: liveFields, hasStateEndpoint: true},
+	{kind: lifecycle.LiveAPIEvent, area: liveArea, collections: []string{"liveEvents"}, label: "liveEvent", fields: liveFields, hasStateEndpoint: true},
+	{kind: lifecycle.StaticMultiviewChannel, area: liveArea, collections: []string{"staticMultiviewChannels"}, label: "staticMultiviewChannel", fields: liveFields, hasStateEndpoint: true},
+	{kind: lifecycle.StaticMultiviewEvent, area: liveArea, collections: []string{"staticMultiviewEvents"}, label: "staticMultiviewEvent", fields: liveFields, hasStateEndpoint: true},
 	scheduledBelow(lifecycle.LiveChannel, "liveChannels"),
 	scheduledBelow(lifecycle.LiveAPIEvent, "liveEvents"),
 	scheduledBelow(lifecycle.StaticMultiviewChannel, "staticMultiviewChannels"),
 	scheduledBelow(lifecycle.StaticMultiviewEvent, "staticMultiviewEvents"),
 }
 
-func scheduledBelow(parent lifecycle.Kind, collection string) *place {
-	return &place{
+func scheduledBelow(parent lifecycle.Kind, collection string) *kindInfo {
+	return &kindInfo{
 		kind: lifecycle.ScheduledOperation, area: liveArea, parent: parent, label: "scheduledOperation",
 		collections: []string{collection, "scheduledOperations"}, fields: scheduleFields,
 	}
 }
 
-// liveKinds are those that live/search shows together.
+// liveKinds are the kinds that live/search lists together.
 var liveKinds = []lifecycle.Kind{
 	lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent,
 }
 
-func placeOf(key lifecycle.Key) (*place, bool) {
-	for _, p := range places {
+func kindInfoOf(key lifecycle.Key) (*kindInfo, bool) {
+	for _, p := range kindInfos {
 		if p.kind == key.Kind && (p.parent == "" || string(p.parent) == key.Names()[0]) {
 			return p, true
 		}
@@ -78,28 +78,28 @@ func placeOf(key lifecycle.Key) (*place, bool) {
 	return nil, false
 }
 
-// inPath are the names of a key that stand in its path.
-func (p *place) inPath(key lifecycle.Key) []string {
+// pathNames returns the names of a key that are in its path.
+func (p *kindInfo) pathNames(key lifecycle.Key) []string {
 	names := key.Names()
 	return names[len(names)-len(p.collections):]
 }
 
-// below is the path of a resource below its area, names encoded by a function.
-func (p *place) below(key lifecycle.Key, encode func(string) string) string {
+// relativePath returns the path of a resource below its area, names encoded by encode.
+func (p *kindInfo) relativePath(key lifecycle.Key, encode func(string) string) string {
 	var parts []string
-	for i, name := range p.inPath(key) {
+	for i, name := range p.pathNames(key) {
 		parts = append(parts, p.collections[i], encode(name))
 	}
 	return strings.Join(parts, "/")
 }
 
-// source is the path that deliveries give. Those of jobs leave out the area.
-func (p *place) source(key lifecycle.Key) string {
+// source returns the source of deliveries. Those of jobs omit the area.
+func (p *kindInfo) source(key lifecycle.Key) string {
 	path := "/api/v1/projects/" + url.PathEscape(key.Project) + "/"
 	if p.kind != lifecycle.Job {
 		path += p.area + "/"
 	}
-	return path + p.below(key, url.PathEscape)
+	return path + p.relativePath(key, url.PathEscape)
 }
 
 // Event types, as MK.IO documents them.
@@ -117,7 +117,7 @@ const (
 	operationError   = operationPrefix + "Error"
 )
 
-// EventTypes returns the types that a webhook rule can ask for.
+// EventTypes returns the types that a webhook rule can select.
 func EventTypes() []string {
 	return []string{
 		jobStarted, jobFinished, locatorCreated, instanceStarted, instanceStopped, instanceError,
@@ -125,16 +125,16 @@ func EventTypes() []string {
 	}
 }
 
-// told says by which type MK.IO tells that a resource reached a state, and which state before it the delivery
-// claims: for jobs the documented one, whatever it was. The type is "" where MK.IO does not tell.
-func (p *place) told(previous, state string, began bool) (typ, claimed string) {
+// webhookType returns the type of the delivery for a state, "" if MK.IO sends none, and the previous state that the delivery
+// claims: for jobs the documented one, not the real one.
+func (p *kindInfo) webhookType(previous, state string, processed bool) (eventType, previousState string) {
 	switch p.kind {
 	case lifecycle.Job:
 		switch state {
 		case "Processing":
 			return jobStarted, "Queued"
 		case "Finished", "Error", "Canceled":
-			if began {
+			if processed {
 				previous = "Processing"
 			}
 			return jobFinished, previous
@@ -160,8 +160,8 @@ func (p *place) told(previous, state string, began bool) (typ, claimed string) {
 	return "", previous
 }
 
-// provisioning is the provisioningState that goes with a state, unless it is set apart.
-func (p *place) provisioning(state string) string {
+// provisioning returns the provisioningState that goes with a state, unless a step sets it.
+func (p *kindInfo) provisioning(state string) string {
 	if !p.provisioned {
 		return ""
 	}
@@ -174,12 +174,12 @@ func (p *place) provisioning(state string) string {
 	return "Succeeded"
 }
 
-// inner is what /state calls a state. It has other words for what is idle than the record.
-func (v *version) inner() string {
+// endpointState returns the state as /state spells it, which has another vocabulary for idle resources than the record.
+func (v *version) endpointState() string {
 	switch {
-	case v.of.key.Kind == lifecycle.StreamingEndpoint && v.state == "Stopped" && !v.ran:
+	case v.resource.key.Kind == lifecycle.StreamingEndpoint && v.state == "Stopped" && !v.wasRunning:
 		return "Created"
-	case v.of.key.Kind == lifecycle.LiveEvent && v.state == "Stopped":
+	case v.resource.key.Kind == lifecycle.LiveEvent && v.state == "Stopped":
 		return "StandBy"
 	}
 	return v.state

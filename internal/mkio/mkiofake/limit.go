@@ -6,66 +6,66 @@ import (
 	"time"
 )
 
-// Requests counts what was asked of one project.
+// Requests counts the requests for one project.
 type Requests struct {
 	Gets, Writes      int
-	Limited           int // of both, how many were answered 429 for their number
-	MostGetsPerMinute int // in any sliding minute of ours
+	Limited           int // of both, answered 429 because of the limit
+	MostGetsPerMinute int // in any real minute
 	ByRoute           map[string]int
 }
 
-// Requests returns the counts of a project; "" is for requests of none.
+// Requests returns the counts of a project; "": of requests without a project.
 func (m *MKIO) Requests(project string) Requests {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	counts := m.askedOf(project).Requests
+	counts := m.requestLogOf(project).Requests
 	counts.ByRoute = maps.Clone(counts.ByRoute)
 	return counts
 }
 
-// An askedLog is what was asked of one project.
-type askedLog struct {
+// A requestLog has the requests for one project.
+type requestLog struct {
 	Requests
-	gets          minute // all
-	reads, writes minute // those let through
+	allGets                     slidingMinute
+	allowedReads, allowedWrites slidingMinute // within the limits
 }
 
-func (m *MKIO) askedOf(project string) *askedLog {
-	log, ok := m.asked[project]
+func (m *MKIO) requestLogOf(project string) *requestLog {
+	log, ok := m.requestLogs[project]
 	if !ok {
-		log = &askedLog{Requests: Requests{ByRoute: map[string]int{}}}
-		m.asked[project] = log
+		log = &requestLog{Requests: Requests{ByRoute: map[string]int{}}}
+		m.requestLogs[project] = log
 	}
 	return log
 }
 
-// count notes a request; false when it is one too many.
-func (m *MKIO) count(project, method, route string) bool {
-	log, now := m.askedOf(project), time.Now()
+// allow counts a request; false if it exceeds the limit.
+func (m *MKIO) allow(project, method, route string) bool {
+	log, now := m.requestLogOf(project), time.Now()
 	log.ByRoute[method+" "+route]++
-	passed, limit := &log.writes, m.config.WriteLimit
+	allowed, limit := &log.allowedWrites, m.config.WriteLimit
 	if method == http.MethodGet {
 		log.Gets++
-		log.gets.add(now)
-		log.MostGetsPerMinute = max(log.MostGetsPerMinute, log.gets.count(now))
-		passed, limit = &log.reads, m.config.ReadLimit
+		log.allGets.add(now)
+		log.MostGetsPerMinute = max(log.MostGetsPerMinute, log.allGets.count(now))
+		allowed, limit = &log.allowedReads, m.config.ReadLimit
 	} else {
 		log.Writes++
 	}
-	if limit >= 0 && passed.count(now) >= limit {
+	if limit >= 0 && allowed.count(now) >= limit {
 		log.Limited++
 		return false
 	}
-	passed.add(now)
+	allowed.add(now)
 	return true
 }
 
-// A minute is the moments of the last one.
-type minute []time.Time
+// A slidingMinute has the real times within the last minute.
+type slidingMinute []time.Time
 
-func (m *minute) add(now time.Time) { *m = append(*m, now) }
+func (m *slidingMinute) add(now time.Time) { *m = append(*m, now) }
 
-func (m *minute) count(now time.Time) int {
+func (m *slidingMinute) count(now time.Time) int {
 	old := 0
 	for old < len(*m) && now.Sub((*m)[old]) >= time.Minute {
 		old++

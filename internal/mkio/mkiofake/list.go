@@ -12,19 +12,19 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A listing is one list of the API.
-type listing struct {
-	kinds  []lifecycle.Kind
-	label  string
-	fields []string
-	within func(*resource) bool // nil: all of the kinds
-	shows  bool                 // its rows show states
+// A listSpec describes one list of the API.
+type listSpec struct {
+	kinds    []lifecycle.Kind
+	label    string
+	fields   []string
+	filter   func(*resource) bool // nil: all resources of the kinds
+	hasState bool                 // its rows have states
 }
 
-// list answers for a list of resources.
-func (m *MKIO) list(p *project, l listing, u *url.URL, f fate) answer {
-	if p.lost && !p.hollow {
-		return refuse(http.StatusNotFound, "There is no such resource.")
+// list responds with a list of resources.
+func (m *MKIO) list(p *project, l listSpec, u *url.URL, f requestFaults) response {
+	if p.outage && !p.emptyLists {
+		return errorResponse(http.StatusNotFound, "There is no such resource.")
 	}
 	query := u.Query()
 	conditions, err := parseFilter(query.Get("$filter"), l.fields)
@@ -36,110 +36,110 @@ func (m *MKIO) list(p *project, l listing, u *url.URL, f fate) answer {
 		return badRequest(err)
 	}
 	var rows []*version
-	total, look := 0, m.lookAt(f.list)
+	total, shown := 0, m.viewAt(f.list)
 	for _, kind := range l.kinds {
-		for _, r := range append(look.lately(p.removed[kind]), p.kinds[kind]...) {
-			v := look.seen(r)
-			if v == nil || l.within != nil && !l.within(r) || p.forbidden[kind] {
+		for _, r := range append(shown.recentlyRemoved(p.removed[kind]), p.kinds[kind]...) {
+			v := shown.versionOf(r)
+			if v == nil || l.filter != nil && !l.filter(r) || p.forbidden[kind] {
 				continue
 			}
 			total++
-			if !slices.ContainsFunc(conditions, func(c condition) bool { return !c.holds(v) }) {
+			if !slices.ContainsFunc(conditions, func(c condition) bool { return !c.matches(v) }) {
 				rows = append(rows, v)
 			}
 		}
 	}
-	if p.hollow || f.empty {
+	if p.emptyLists || f.emptyList {
 		rows, total = nil, 0
 	}
 	if query.Get("$orderby") != "" {
 		slices.SortStableFunc(rows, order)
 	} else if len(l.kinds) > 1 {
-		slices.SortFunc(rows, func(a, b *version) int { return int(a.of.order) - int(b.of.order) }) //nolint:gosec // nobody creates so many
+		slices.SortFunc(rows, func(a, b *version) int { return int(a.resource.order) - int(b.resource.order) }) //nolint:gosec // orders are small
 	}
-	return m.page(u, pageOf{
+	return m.page(u, pageSpec{
 		label: l.label, project: p, count: len(rows), total: total,
-		row: func(i int) ([]byte, *entry) {
+		row: func(i int) ([]byte, *trackedChange) {
 			v := rows[i]
 			switch {
-			case !l.shows || !v.of.ended.IsZero():
-			case v == v.of.now:
-				return v.json(), v.entry
-			case look.whole:
-				m.mislead(v.of, v.state)
+			case !l.hasState || !v.resource.deletedSteady.IsZero():
+			case v == v.resource.current:
+				return v.rowJSON(), v.change
+			case shown.replica:
+				m.recordStaleRead(v.resource, v.state)
 			}
-			return v.json(), nil
+			return v.rowJSON(), nil
 		},
 	}, f)
 }
 
-// A pageOf is what a page is cut from.
-type pageOf struct {
+// A pageSpec describes the list that a page is cut from.
+type pageSpec struct {
 	label   string
-	project *project // nil: of none
+	project *project // nil: none
 	count   int
 	total   int
-	row     func(int) ([]byte, *entry)
+	row     func(int) ([]byte, *trackedChange)
 }
 
-// page answers with one page: $top rows from the offset $skiptoken.
-func (m *MKIO) page(u *url.URL, of pageOf, f fate) answer {
+// page responds with one page: $top rows from the offset $skiptoken.
+func (m *MKIO) page(u *url.URL, spec pageSpec, f requestFaults) response {
 	query := u.Query()
-	top, err := number(query, "$top", m.config.PageSize)
+	top, err := intParameter(query, "$top", m.config.PageSize)
 	if err != nil {
 		return badRequest(err)
 	}
-	start, err := number(query, "$skiptoken", 0)
+	start, err := intParameter(query, "$skiptoken", 0)
 	if err != nil {
 		return badRequest(err)
 	}
 	from := start
 	if start > 0 {
 		if f.pageFail {
-			return refuse(http.StatusInternalServerError, "The request could not be completed.")
+			return errorResponse(http.StatusInternalServerError, "The request could not be completed.")
 		}
 		from += f.shift
 	}
-	from = min(from, of.count)
-	until := min(from+min(top, m.config.PageSize), of.count)
+	from = min(from, spec.count)
+	until := min(from+min(top, m.config.PageSize), spec.count)
 
 	var body bytes.Buffer
-	var shows []*entry
+	var current []*trackedChange
 	body.WriteString(`{"value":[`)
 	for i := from; i < until; i++ {
 		if i > from {
 			body.WriteByte(',')
 		}
-		row, shown := of.row(i)
+		row, change := spec.row(i)
 		body.Write(row)
-		if shown != nil {
-			shows = append(shows, shown)
+		if change != nil {
+			current = append(current, change)
 		}
 	}
 	body.WriteByte(']')
-	if !f.bare {
+	if !f.noSupplemental {
 		supplemental := object{
-			"kind": of.label, "operation": "list", "count": until - from,
-			"pagination": object{"start": start, "end": start + until - from, "records": until - from, "total": of.total},
+			"kind": spec.label, "operation": "list", "count": until - from,
+			"pagination": object{"start": start, "end": start + until - from, "records": until - from, "total": spec.total},
 		}
-		if of.project != nil {
-			supplemental["subscription"] = of.project.subscription()
+		if spec.project != nil {
+			supplemental["subscription"] = spec.project.subscription()
 		}
 		body.WriteString(`,"supplemental":`)
 		body.Write(encode(supplemental))
 	}
-	if until < of.count && until > from {
+	if until < spec.count && until > from {
 		body.WriteString(`,"@odata.nextLink":`)
 		body.Write(encode(nextLink(u, until, f.origin)))
 	}
 	body.WriteByte('}')
-	return jsonAnswer(http.StatusOK, body.Bytes(), shows...)
+	return jsonResponse(http.StatusOK, body.Bytes(), current...)
 }
 
-func number(query url.Values, name string, otherwise int) (int, error) {
+func intParameter(query url.Values, name string, fallback int) (int, error) {
 	text := query.Get(name)
 	if text == "" {
-		return otherwise, nil
+		return fallback, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
@@ -148,21 +148,20 @@ func number(query url.Values, name string, otherwise int) (int, error) {
 	return n, nil
 }
 
-// nextLink is the address of the next page: a path, with everything in its query percent-encoded, or the same
-// below another origin.
+// nextLink returns the link to the next page: a path with a percent-encoded query, or the same below another origin.
 func nextLink(u *url.URL, offset, origin int) string {
 	query := u.Query()
 	query.Set("$skiptoken", strconv.Itoa(offset))
 	link := u.EscapedPath() + "?" + strings.ReplaceAll(query.Encode(), "+", "%20")
 	if origin > 0 {
-		link = origins[origin-1](u) + link
+		link = foreignOrigins[origin-1](u) + link
 	}
 	return link
 }
 
-// origins are those of next links that somebody between MK.IO and its users gave them.
-var origins = []func(*url.URL) string{
-	func(u *url.URL) string { // TLS ended in front of who wrote the link
+// foreignOrigins are origins that a proxy may put into next links.
+var foreignOrigins = []func(*url.URL) string{
+	func(u *url.URL) string { // TLS terminated in front of the author of the link
 		return map[string]string{"http": "https", "https": "http"}[u.Scheme] + "://" + u.Host
 	},
 	func(u *url.URL) string { return u.Scheme + "://api-7.northmoor.internal:8080" },

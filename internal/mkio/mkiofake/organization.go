@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// NewToken makes a token as MK.IO does: a JWT of one organisation, whose signature nobody can check. Zero: no end.
+// NewToken returns a token like MK.IO's: a JWT of one organisation, with an invalid signature. end is its expiry; zero: none.
 func NewToken(organization string, end time.Time) string {
 	claims := object{
-		"jti": idOf("token", organization, written(end)), "type": "personal", "user": idOf("person"),
+		"jti": idOf("token", organization, formatTime(end)), "type": "personal", "user": idOf("person"),
 		"organizationId": OrganizationID(organization),
 	}
 	if !end.IsZero() {
@@ -24,7 +24,7 @@ func NewToken(organization string, end time.Time) string {
 	return strings.Join(text, ".")
 }
 
-// organizationOf is what a token says of its organisation; "" for one that says nothing.
+// organizationOf returns the organisation id in a token; "" if there is none.
 func organizationOf(token string) string {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -40,25 +40,25 @@ func organizationOf(token string) string {
 	return claims.OrganizationID
 }
 
-// Beside puts another organisation at the same address: requests with a token of that one are answered from it. It
-// keeps its own projects, faults, token, clock and truth, and runs by itself.
+// AddOrganization adds another organisation at the same address: requests with one of its tokens are served by other. It has
+// its own projects, faults, token, clock and changes, and needs its own Run.
 func (m *MKIO) Beside(other *MKIO) {
-	m.locked(func() { m.beside[OrganizationID(other.config.Organization)] = other })
+	m.locked(func() { m.organizations[OrganizationID(other.config.Organization)] = other })
 }
 
-// answering is the organisation that a request's token belongs to.
-func (m *MKIO) answering(authorization string) *MKIO {
+// organizationFor returns the organisation that a request's token belongs to.
+func (m *MKIO) organizationFor(authorization string) *MKIO {
 	token, _ := strings.CutPrefix(authorization, "Bearer ")
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if other, ok := m.beside[organizationOf(token)]; ok {
+	if other, ok := m.organizations[organizationOf(token)]; ok {
 		return other
 	}
 	return m
 }
 
-// Anew makes a project anew: it has another id, no rules and nothing in it. What was in the old one is no more, and
-// no change says that it was deleted: who asks for it asks another project.
+// RecreateProject replaces a project by a new one of the same name: with another id, without rules and resources. The
+// resources of the old one are gone without a recorded change, because the API now shows another project.
 func (m *MKIO) Anew(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,5 +68,5 @@ func (m *MKIO) Anew(name string) {
 			delete(m.resources, r.key)
 		}
 	}
-	m.projects[name] = newProject(old.organization, name, old.nth+1, m.clock.shown(m.clock.stamp()))
+	m.projects[name] = newProject(old.organization, name, old.generation+1, m.clock.wallTime(m.clock.stamp()))
 }

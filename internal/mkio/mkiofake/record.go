@@ -10,21 +10,21 @@ import (
 
 type object = map[string]any
 
-// json is a version's record as a list shows it. It is made once.
-func (v *version) json() []byte {
+// rowJSON returns a version's record as in a list, cached.
+func (v *version) rowJSON() []byte {
 	if v.row == nil {
 		v.row = encode(v.record())
 	}
 	return v.row
 }
 
-// single is a version's record as a GET of it, and a delivery, shows it.
-func (v *version) single(p *project) []byte {
-	row := v.json()
+// singleJSON returns a version's record as in a GET or a delivery.
+func (v *version) singleJSON(p *project) []byte {
+	row := v.rowJSON()
 	var more object
 	switch {
-	case v.of.key.Kind == lifecycle.ContentKeyPolicy:
-		more = object{"id": v.of.life, "state": v.state}
+	case v.resource.key.Kind == lifecycle.ContentKeyPolicy:
+		more = object{"id": v.resource.life, "state": v.state}
 	case v.hasMetadata():
 		return row
 	default:
@@ -38,24 +38,24 @@ func (v *version) single(p *project) []byte {
 func encode(value any) []byte {
 	raw, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // it is made of strings, numbers and times
+		panic(err) // cannot fail: strings, numbers and times only
 	}
 	return raw
 }
 
 func (p *project) subscription() object { return object{"id": p.id, "name": p.name} }
 
-// hasMetadata says whether a record is of metadata, spec and status instead of properties.
+// hasMetadata reports whether a record consists of metadata, spec and status instead of properties.
 func (v *version) hasMetadata() bool {
-	switch v.of.key.Kind {
+	switch v.resource.key.Kind {
 	case lifecycle.Source, lifecycle.Content, lifecycle.Destination:
 		return true
 	}
-	return v.of.place.area == liveArea
+	return v.resource.info.area == liveArea
 }
 
 func (v *version) record() object {
-	switch v.of.key.Kind {
+	switch v.resource.key.Kind {
 	case lifecycle.Asset:
 		return v.media(v.asset())
 	case lifecycle.ContentKeyPolicy:
@@ -84,24 +84,24 @@ func (v *version) record() object {
 
 const bot = "ops.bot@fixtures.invalid"
 
-// armID is the id of a media resource. It is no path: names stand in it as they are.
+// armID returns the id of a media resource. It is not a path: names are not encoded.
 func (v *version) armID() string {
-	return "/subscriptions/" + v.of.in.organization + "/resourceGroups/default/providers/Microsoft.Media/mediaservices/" +
-		v.of.key.Project + "/" + v.of.place.below(v.of.key, func(name string) string { return name })
+	return "/subscriptions/" + v.resource.project.organization + "/resourceGroups/default/providers/Microsoft.Media/mediaservices/" +
+		v.resource.key.Project + "/" + v.resource.info.relativePath(v.resource.key, func(name string) string { return name })
 }
 
-// media is the envelope that all media records share.
+// media returns a media record with its properties.
 func (v *version) media(properties object) object {
-	typ := "Microsoft.Media/mediaservices/" + strings.Join(v.of.place.collections, "/")
+	typ := "Microsoft.Media/mediaservices/" + strings.Join(v.resource.info.collections, "/")
 	record := object{
-		"name": v.of.key.Name(), "id": v.armID(), "type": typ, "properties": properties,
+		"name": v.resource.key.Name(), "id": v.armID(), "type": typ, "properties": properties,
 		"systemData": object{
-			"internalId": v.of.life,
-			"createdBy":  bot, "createdByType": "User", "createdAt": written(v.of.created),
-			"lastModifiedBy": bot, "lastModifiedByType": "User", "lastModifiedAt": written(v.modified),
+			"internalId": v.resource.life,
+			"createdBy":  bot, "createdByType": "User", "createdAt": formatTime(v.resource.created),
+			"lastModifiedBy": bot, "lastModifiedByType": "User", "lastModifiedAt": formatTime(v.modified),
 		},
 	}
-	switch v.of.key.Kind {
+	switch v.resource.key.Kind {
 	case lifecycle.Asset:
 		record["labels"] = object{}
 	case lifecycle.LiveEvent:
@@ -115,23 +115,23 @@ func (v *version) media(properties object) object {
 	return record
 }
 
-// id is another id of this life.
-func (v *version) id(what string) string { return idOf(v.of.life, what) }
+// id returns another id of this life.
+func (v *version) id(what string) string { return idOf(v.resource.life, what) }
 
-// dated adds the times that most media properties have.
-func (v *version) dated(o object) object {
-	o["created"], o["lastModified"] = written(v.of.created), written(v.modified)
+// withTimes adds the times that most media properties have.
+func (v *version) withTimes(o object) object {
+	o["created"], o["lastModified"] = formatTime(v.resource.created), formatTime(v.modified)
 	return o
 }
 
-// running adds both states of what runs.
-func (v *version) running(o object) object {
+// withStates adds state and provisioningState.
+func (v *version) withStates(o object) object {
 	o["resourceState"], o["provisioningState"] = v.state, v.provisioning
 	return o
 }
 
 func (v *version) asset() object {
-	return v.dated(object{
+	return v.withTimes(object{
 		"assetId": v.id("asset"), "alternateId": "", "description": nil, "container": "asset-" + v.id("container"),
 		"storageAccountName": "aurorastore", "storageEncryptionFormat": nil, "encryptionScope": nil,
 		"containerDeletionPolicy": "Retain",
@@ -139,7 +139,7 @@ func (v *version) asset() object {
 }
 
 func (v *version) policy() object {
-	return v.dated(object{
+	return v.withTimes(object{
 		"policyId": v.id("policy"), "description": "Family rating keys",
 		"options": []any{object{
 			"name": "wv", "policyOptionId": v.id("option"),
@@ -157,7 +157,7 @@ func (v *version) policy() object {
 }
 
 func (v *version) job() object {
-	name := v.of.key.Name()
+	name := v.resource.key.Name()
 	output := object{
 		"@odata.type": "#Microsoft.Media.JobOutputAsset", "assetName": name + "-out",
 		"label": "BuiltInStandardEncoderPreset_0", "state": v.state, "progress": v.progress(),
@@ -168,7 +168,7 @@ func (v *version) job() object {
 			"message": "The input holds no decodable video track.", "retry": "DoNotRetry",
 		}
 	}
-	properties := v.dated(object{
+	properties := v.withTimes(object{
 		"description": "Episode encode", "priority": "Normal", "state": v.state,
 		"input": object{
 			"@odata.type": "#Microsoft.Media.JobInputHttp", "baseUri": "https://ingest.fixtures.invalid/drop/",
@@ -177,11 +177,11 @@ func (v *version) job() object {
 		"outputs": []any{output}, "correlationData": object{"houseId": "LH-" + name},
 	})
 	for _, o := range []object{properties, output} {
-		if !v.began.IsZero() {
-			o["startTime"] = written(v.began)
+		if !v.processingSince.IsZero() {
+			o["startTime"] = formatTime(v.processingSince)
 		}
-		if !v.ended.IsZero() {
-			o["endTime"] = written(v.ended)
+		if !v.endedAt.IsZero() {
+			o["endTime"] = formatTime(v.endedAt)
 		}
 	}
 	return properties
@@ -191,21 +191,21 @@ func (v *version) progress() int {
 	switch {
 	case v.state == "Finished":
 		return 100
-	case v.began.IsZero():
+	case v.processingSince.IsZero():
 		return 0
 	}
 	return 12
 }
 
 func (v *version) liveEvent() object {
-	name, token := v.of.key.Name(), v.id("token")
-	return v.running(v.dated(object{
+	name, token := v.resource.key.Name(), v.id("token")
+	return v.withStates(v.withTimes(object{
 		"useStaticHostname": false, "streamOptions": []any{"Default"},
 		"input": object{
 			"streamingProtocol": "RTMP", "accessToken": token, "keyFrameIntervalDuration": "PT2S", "timedMetadataEndpoints": []any{},
 			"accessControl": object{"ip": object{"allow": []any{object{"name": "truck", "address": "203.0.113.0", "subnetPrefixLength": 24}}}},
 			"endpoints": []any{object{
-				"url": "rtmp://in-" + v.of.life + ".northmoor.streaming.fixtures.invalid:1935/" + token, "protocol": "RTMP",
+				"url": "rtmp://in-" + v.resource.life + ".northmoor.streaming.fixtures.invalid:1935/" + token, "protocol": "RTMP",
 			}},
 		},
 		"encoding":                object{"encodingType": "PassthroughStandard", "presetName": "", "keyFrameInterval": "PT2S", "stretchMode": "AutoSize"},
@@ -222,15 +222,15 @@ func (v *version) liveEvent() object {
 }
 
 func (v *version) liveOutput() object {
-	return v.running(v.dated(object{
-		"assetName": v.of.key.Name() + "-rec", "archiveWindowLength": "PT6H", "manifestName": "index", "description": "",
+	return v.withStates(v.withTimes(object{
+		"assetName": v.resource.key.Name() + "-rec", "archiveWindowLength": "PT6H", "manifestName": "index", "description": "",
 		"hls": object{"fragmentsPerTsSegment": 1}, "outputSnapTime": 0,
 	}))
 }
 
 func (v *version) endpoint() object {
-	name := v.of.key.Name()
-	return v.running(v.dated(object{
+	name := v.resource.key.Name()
+	return v.withStates(v.withTimes(object{
 		"description": "Main origin", "publicName": name, "hostName": "ep-" + name + ".northmoor.streaming.fixtures.invalid",
 		"scaleUnits": 0, "sku": object{"name": "Standard", "capacity": 600}, "cdnEnabled": false,
 		"customHostNames": []any{}, "maxCacheAge": 86400, "maxManifestCacheAge": 60,
@@ -238,17 +238,17 @@ func (v *version) endpoint() object {
 }
 
 func (v *version) locator() object {
-	return v.running(object{
-		"assetName": v.of.key.Name() + "-out", "streamingLocatorId": v.of.life,
+	return v.withStates(object{
+		"assetName": v.resource.key.Name() + "-out", "streamingLocatorId": v.resource.life,
 		"streamingPolicyName": "Predefined_ClearStreamingOnly", "filters": []any{}, "suppressed": false,
 	})
 }
 
-// shortMetadata is what sources and their like have.
+// shortMetadata returns the metadata of sources, contents and destinations.
 func (v *version) shortMetadata() object {
 	return object{
-		"id": v.of.life, "name": v.of.key.Name(), "displayName": v.of.key.Name(), "labels": object{},
-		"created": written(v.of.created), "updated": written(v.modified),
+		"id": v.resource.life, "name": v.resource.key.Name(), "displayName": v.resource.key.Name(), "labels": object{},
+		"created": formatTime(v.resource.created), "updated": formatTime(v.modified),
 	}
 }
 
@@ -260,7 +260,7 @@ func (v *version) source() object {
 			"passPhrase": "REDACT-ME", "allowList": []any{"203.0.113.9"}, "ipResource": object{"type": "External"},
 		}},
 		"status": object{
-			"state": v.state, "networkDisplayName": "Internet", "shortId": v.of.life[:8],
+			"state": v.state, "networkDisplayName": "Internet", "shortId": v.resource.life[:8],
 			"transport": object{"urls": []any{"srt://198.51.100.20:5010"}},
 		},
 	}
@@ -282,21 +282,23 @@ func (v *version) operation() object {
 		status["errors"] = []any{"The live event could not be started."}
 	}
 	return object{
-		"metadata": object{"id": v.of.life, "name": v.of.key.Name()},
+		"metadata": object{"id": v.resource.life, "name": v.resource.key.Name()},
 		"spec": object{
-			"type": operationPrefix + ".StartStop", "startTime": v.starts().Format(time.RFC3339), "endTime": v.ends().Format(time.RFC3339),
-			"correlationData": object{"fixtureRef": v.of.key.Name()},
+			"type": operationPrefix + ".StartStop", "startTime": v.windowStart().Format(time.RFC3339), "endTime": v.windowEnd().Format(time.RFC3339),
+			"correlationData": object{"fixtureRef": v.resource.key.Name()},
 		},
 		"status": status,
 	}
 }
 
-// starts and ends are the window of a scheduled operation.
-func (v *version) starts() time.Time { return v.of.created.Add(time.Hour).Truncate(time.Minute) }
-func (v *version) ends() time.Time   { return v.starts().Add(150 * time.Minute) }
+// windowStart and windowEnd are the time window of a scheduled operation.
+func (v *version) windowStart() time.Time {
+	return v.resource.created.Add(time.Hour).Truncate(time.Minute)
+}
+func (v *version) windowEnd() time.Time { return v.windowStart().Add(150 * time.Minute) }
 
-// wanted is the state that a resource of the Live API is asked to be in.
-func (v *version) wanted() string {
+// desiredState returns the desired state in a Live API record.
+func (v *version) desiredState() string {
 	switch v.state {
 	case "", "Pending", "Allocating", "Allocated", "Stopping", "Stopped", "Deleting":
 		return "Stopped"
@@ -304,11 +306,11 @@ func (v *version) wanted() string {
 	return "Running"
 }
 
-// flow is a resource of the Live API.
+// flow returns the record of a resource of the Live API.
 func (v *version) flow() object {
-	name, label := v.of.key.Name(), v.of.place.label
+	name, label := v.resource.key.Name(), v.resource.info.label
 	status := object{
-		"state": v.state, "siteDisplayName": "Northmoor cloud", "deviceName": "", "deviceDisplayName": "", "shortId": v.of.life[:8],
+		"state": v.state, "siteDisplayName": "Northmoor cloud", "deviceName": "", "deviceDisplayName": "", "shortId": v.resource.life[:8],
 		"inputs": []any{object{
 			"contentName": "", "contentDisplayName": "", "sourceName": "truck-a", "sourceDisplayName": "Truck A",
 			"upstreamFlowName": "", "networkName": "internet", "networkDisplayName": "Internet",
@@ -329,12 +331,12 @@ func (v *version) flow() object {
 	return object{
 		"kind": label,
 		"metadata": object{
-			"id": v.of.life, "name": name, "displayName": name, "labels": object{"desk": "sport"},
-			"created": written(v.of.created), "createdBy": person, "createdByEmail": bot,
-			"updated": written(v.modified), "updatedBy": person, "updatedByEmail": bot,
+			"id": v.resource.life, "name": name, "displayName": name, "labels": object{"desk": "sport"},
+			"created": formatTime(v.resource.created), "createdBy": person, "createdByEmail": bot,
+			"updated": formatTime(v.modified), "updatedBy": person, "updatedByEmail": bot,
 		},
 		"spec": object{
-			"state": v.wanted(), "inputs": []any{object{"sourceName": "truck-a", "transformInput": "encoding/input_1"}},
+			"state": v.desiredState(), "inputs": []any{object{"sourceName": "truck-a", "transformInput": "encoding/input_1"}},
 			"outputs": []any{}, "transform": transform,
 		},
 		"status": status,
@@ -343,14 +345,14 @@ func (v *version) flow() object {
 
 func upperFirst(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 
-// json is a project's record.
+// json returns a project's record.
 func (p *project) json() []byte {
 	person := idOf("person")
 	return encode(object{
 		"kind": "project",
 		"metadata": object{
-			"id": p.id, "name": p.name, "displayName": p.name, "created": written(p.created), "createdBy": person,
-			"createdById": person, "createdByEmail": bot, "createdByName": "Ops Bot", "updated": written(p.created),
+			"id": p.id, "name": p.name, "displayName": p.name, "created": formatTime(p.created), "createdBy": person,
+			"createdById": person, "createdByEmail": bot, "createdByName": "Ops Bot", "updated": formatTime(p.created),
 			"cloud": object{"id": idOf("cloud"), "name": "azure", "displayName": "Azure"},
 		},
 		"spec": object{

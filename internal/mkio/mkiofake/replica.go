@@ -6,78 +6,77 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A look says of which moment a request is answered.
-type look struct {
-	at    time.Time // steady; zero: now
-	whole bool      // nothing of it is newer, as from a replica that lags: what was made since is not there
+// A view is the point in time whose state a request sees.
+type view struct {
+	at      time.Time // steady; zero: now
+	replica bool      // as from a lagging replica: newer resources do not exist either
 }
 
-// A lag is how long ago an answer is of.
-type lag struct {
-	by    time.Duration
-	whole bool
+// A staleness is how old the state that a request sees is.
+type staleness struct {
+	by      time.Duration
+	replica bool
 }
 
-func (m *MKIO) lookAt(l lag) look {
+func (m *MKIO) viewAt(l staleness) view {
 	if l.by <= 0 {
-		return look{}
+		return view{}
 	}
-	return look{at: m.clock.steady().Add(-l.by), whole: l.whole}
+	return view{at: m.clock.steady().Add(-l.by), replica: l.replica}
 }
 
-// seen is the version of a resource that a request is shown; nil where it does not exist yet.
-func (l look) seen(r *resource) *version {
+// versionOf returns the version of a resource in the view; nil if it does not exist yet.
+func (l view) versionOf(r *resource) *version {
 	if l.at.IsZero() {
-		return r.now
+		return r.current
 	}
-	if l.whole && r.began.After(l.at) {
+	if l.replica && r.createdSteady.After(l.at) {
 		return nil
 	}
-	v := r.now
-	for v.before != nil && v.from.After(l.at) {
-		v = v.before
+	v := r.current
+	for v.previous != nil && v.steadySince.After(l.at) {
+		v = v.previous
 	}
 	return v
 }
 
-// lately returns those of removed resources that a request is still shown.
-func (l look) lately(removed []*resource) []*resource {
-	var shown []*resource
+// recentlyRemoved returns the removed resources that still exist in the view.
+func (l view) recentlyRemoved(removed []*resource) []*resource {
+	var visible []*resource
 	for _, r := range removed {
-		if !l.at.IsZero() && r.ended.After(l.at) && l.seen(r) != nil {
-			shown = append(shown, r)
+		if !l.at.IsZero() && r.deletedSteady.After(l.at) && l.versionOf(r) != nil {
+			visible = append(visible, r)
 		}
 	}
-	return shown
+	return visible
 }
 
-// resource is the one of a name that a request is shown; nil where there is none.
-func (l look) resource(m *MKIO, p *project, key lifecycle.Key) *version {
+// resource returns the version of a key in the view; nil if there is none.
+func (l view) resource(m *MKIO, p *project, key lifecycle.Key) *version {
 	r := m.resources[key]
 	if r != nil {
-		if v := l.seen(r); v != nil {
+		if v := l.versionOf(r); v != nil {
 			return v
 		}
 	}
-	if l.whole {
-		for _, old := range l.lately(p.removed[key.Kind]) {
+	if l.replica {
+		for _, old := range l.recentlyRemoved(p.removed[key.Kind]) {
 			if old.key == key {
-				return l.seen(old)
+				return l.versionOf(old)
 			}
 		}
 	}
 	return nil
 }
 
-// forgetBefore lets go of the versions before one that nobody is shown any more: all but the one right before it, and
-// those back to the one that was there at a moment.
-func (v *version) forgetBefore(moment time.Time) {
-	for old := v.before; old != nil; old = old.before {
-		if !old.from.After(moment) {
-			old.before = nil
+// trimBefore drops the versions that no view can show any more: those older than the version at a steady time.
+func (v *version) trimBefore(limit time.Time) {
+	for old := v.previous; old != nil; old = old.previous {
+		if !old.steadySince.After(limit) {
+			old.previous = nil
 		}
 	}
 }
 
-// longestAgo is the oldest state that is shown.
-func (f Faults) longestAgo() time.Duration { return max(f.StaleBy, f.ReplicaBy) }
+// maxStaleness is the maximum age of a view.
+func (f Faults) maxStaleness() time.Duration { return max(f.StaleBy, f.ReplicaBy) }

@@ -10,18 +10,18 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A call is a request, taken apart.
+// A call is a parsed request.
 type call struct {
 	method   string
 	url      *url.URL
 	body     []byte
 	segments []string // below /api/v1/projects, decoded
 	token    string
-	noCache  bool // the request asks caches not to answer it
-	fate     fate
+	noCache  bool // Cache-Control: no-cache
+	faults   requestFaults
 }
 
-// segmentsOf decodes each segment by itself, so that an encoded slash does not split a name.
+// segmentsOf returns the path's segments. Each is decoded separately, so that an encoded slash does not split a name.
 func segmentsOf(u *url.URL) ([]string, bool) {
 	rest, ok := strings.CutPrefix(u.EscapedPath(), "/api/v1/projects")
 	if !ok {
@@ -41,8 +41,8 @@ func segmentsOf(u *url.URL) ([]string, bool) {
 	return segments, true
 }
 
-// routeOf names the route of a call, with names left out.
-func (c call) routeOf() string {
+// route returns the route of a call, with {} for names.
+func (c call) route() string {
 	if len(c.segments) < 2 {
 		return "projects" + strings.Repeat("/{}", len(c.segments))
 	}
@@ -57,172 +57,172 @@ func (c call) routeOf() string {
 	return strings.Join(parts, "/")
 }
 
-// answer answers a call from what is so now.
-func (m *MKIO) answer(c call) answer {
+// serve responds to a call. The caller holds the lock.
+func (m *MKIO) serve(c call) response {
 	name := ""
 	if len(c.segments) > 0 {
 		name = c.segments[0]
 	}
-	if !m.count(name, c.method, c.routeOf()) {
-		return refuse(http.StatusTooManyRequests, "Request limit reached for this project.")
+	if !m.allow(name, c.method, c.route()) {
+		return errorResponse(http.StatusTooManyRequests, "Request limit reached for this project.")
 	}
 	if m.revoked || m.token != "" && c.token != "Bearer "+m.token {
-		return refuse(http.StatusUnauthorized, "The token is not valid.")
+		return errorResponse(http.StatusUnauthorized, "The token is not valid.")
 	}
-	if c.fate.instead != nil {
-		return *c.fate.instead
+	if c.faults.replacement != nil {
+		return *c.faults.replacement
 	}
 	if name == "" {
 		return m.listProjects(c)
 	}
 	p := m.projects[name]
-	if p == nil || p.gone {
-		return refuse(http.StatusNotFound, fmt.Sprintf("Project '%s' was not found.", name))
+	if p == nil || p.hidden {
+		return errorResponse(http.StatusNotFound, fmt.Sprintf("Project '%s' was not found.", name))
 	}
-	return c.fate.broken(m.inProject(p, c))
+	return c.faults.cut(m.inProject(p, c))
 }
 
-func (m *MKIO) listProjects(c call) answer {
+func (m *MKIO) listProjects(c call) response {
 	if c.url.Query().Get("$filter") != "" {
-		return refuse(http.StatusBadRequest, "Filters are not supported for this collection.")
+		return errorResponse(http.StatusBadRequest, "Filters are not supported for this collection.")
 	}
 	var all []*project
 	for _, name := range m.config.Projects {
-		if p := m.projects[name]; !p.gone {
+		if p := m.projects[name]; !p.hidden {
 			all = append(all, p)
 		}
 	}
-	if c.fate.empty {
+	if c.faults.emptyList {
 		all = nil
 	}
-	return m.page(c.url, pageOf{
+	return m.page(c.url, pageSpec{
 		label: "Project", count: len(all), total: len(all),
-		row: func(i int) ([]byte, *entry) { return all[i].json(), nil },
-	}, c.fate)
+		row: func(i int) ([]byte, *trackedChange) { return all[i].json(), nil },
+	}, c.faults)
 }
 
-func (m *MKIO) inProject(p *project, c call) answer {
+func (m *MKIO) inProject(p *project, c call) response {
 	segments := c.segments[1:]
 	if len(segments) > 1 && segments[0] == "webhook" && segments[1] == "rules" {
 		return m.ruleRoutes(p, segments[2:], c)
 	}
 	if c.method != http.MethodGet {
-		return refuse(http.StatusMethodNotAllowed, "The simulation does not change resources.")
+		return errorResponse(http.StatusMethodNotAllowed, "The simulation does not change resources.")
 	}
-	return m.through(c, func() answer { return m.shown(p, segments, c) })
+	return m.viaCache(c, func() response { return m.get(p, segments, c) })
 }
 
-// shown answers a GET of a project and of what is in it.
-func (m *MKIO) shown(p *project, segments []string, c call) answer {
+// get responds to a GET of a project or below it.
+func (m *MKIO) get(p *project, segments []string, c call) response {
 	switch path := strings.Join(segments, "/"); path {
 	case "":
-		return jsonAnswer(http.StatusOK, p.json())
+		return jsonResponse(http.StatusOK, p.json())
 	case "media/jobs":
 		if p.forbidden[lifecycle.Job] {
 			return forbidden(lifecycle.Job)
 		}
-		return m.list(p, listing{kinds: []lifecycle.Kind{lifecycle.Job}, label: "Job", fields: jobFields, shows: true}, c.url, c.fate)
+		return m.list(p, listSpec{kinds: []lifecycle.Kind{lifecycle.Job}, label: "Job", fields: jobFields, hasState: true}, c.url, c.faults)
 	case "live/search":
 		if !slices.ContainsFunc(liveKinds, func(k lifecycle.Kind) bool { return !p.forbidden[k] }) {
 			return forbidden(liveKinds[0])
 		}
-		return m.list(p, listing{kinds: liveKinds, label: "Flow", fields: liveFields, shows: true}, c.url, c.fate)
+		return m.list(p, listSpec{kinds: liveKinds, label: "Flow", fields: liveFields, hasState: true}, c.url, c.faults)
 	}
-	for _, place := range places {
-		if segments[0] == place.area {
-			if a, ok := m.inPlace(p, place, segments[1:], c); ok {
+	for _, info := range kindInfos {
+		if segments[0] == info.area {
+			if a, ok := m.ofKind(p, info, segments[1:], c); ok {
 				return a
 			}
 		}
 	}
-	return refuse(http.StatusNotFound, "There is no such resource.")
+	return errorResponse(http.StatusNotFound, "There is no such resource.")
 }
 
-func forbidden(kind lifecycle.Kind) answer {
-	return refuse(http.StatusForbidden, fmt.Sprintf("Missing the capability to get a %s of this project.", kind))
+func forbidden(kind lifecycle.Kind) response {
+	return errorResponse(http.StatusForbidden, fmt.Sprintf("Missing the capability to get a %s of this project.", kind))
 }
 
-// inPlace answers for a list, a record or a state of one kind; false where the path is of another.
-func (m *MKIO) inPlace(p *project, place *place, segments []string, c call) (answer, bool) {
+// ofKind responds with a list, a record or a state of one kind; false if the path is of another kind.
+func (m *MKIO) ofKind(p *project, info *kindInfo, segments []string, c call) (response, bool) {
 	var names []string
 	for i, s := range segments {
 		switch {
 		case i%2 == 1:
 			names = append(names, s)
-		case i/2 < len(place.collections) && s != place.collections[i/2]:
-			return answer{}, false
+		case i/2 < len(info.collections) && s != info.collections[i/2]:
+			return response{}, false
 		}
 	}
-	depth, length := len(place.collections), len(segments)
-	asksState := length == 2*depth+1 && segments[length-1] == "state" && place.stated
-	if length != 2*depth-1 && length != 2*depth && !asksState {
-		return answer{}, false
+	depth, length := len(info.collections), len(segments)
+	stateRequest := length == 2*depth+1 && segments[length-1] == "state" && info.hasStateEndpoint
+	if length != 2*depth-1 && length != 2*depth && !stateRequest {
+		return response{}, false
 	}
-	if p.forbidden[place.kind] {
-		return forbidden(place.kind), true
+	if p.forbidden[info.kind] {
+		return forbidden(info.kind), true
 	}
 	if length == 2*depth-1 {
-		return m.listOf(p, place, names, c), true
+		return m.listKind(p, info, names, c), true
 	}
-	if place.parent != "" {
-		names = append([]string{string(place.parent)}, names...)
+	if info.parent != "" {
+		names = append([]string{string(info.parent)}, names...)
 	}
 	var v *version
-	if key, err := lifecycle.NewKey(place.kind, p.name, names...); err == nil && !p.lost {
-		v = m.one(p, key, asksState, c.fate)
+	if key, err := lifecycle.NewKey(info.kind, p.name, names...); err == nil && !p.outage {
+		v = m.visibleVersion(p, key, stateRequest, c.faults)
 	}
 	if v == nil {
-		return refuse(http.StatusNotFound, fmt.Sprintf("%s '%s' was not found.", upperFirst(place.label), names[len(names)-1])), true
+		return errorResponse(http.StatusNotFound, fmt.Sprintf("%s '%s' was not found.", upperFirst(info.label), names[len(names)-1])), true
 	}
-	return m.single(p, v, asksState), true
+	return m.single(p, v, stateRequest), true
 }
 
-// one is what a request for one resource is shown of it; nil: nothing.
-func (m *MKIO) one(p *project, key lifecycle.Key, asksState bool, f fate) *version {
-	l := m.lookAt(f.single)
+// visibleVersion returns the version of a resource that a request sees; nil: none.
+func (m *MKIO) visibleVersion(p *project, key lifecycle.Key, stateRequest bool, f requestFaults) *version {
+	l := m.viewAt(f.single)
 	v, r := l.resource(m, p, key), m.resources[key]
 	switch {
-	case !l.whole || r == nil:
+	case !l.replica || r == nil:
 	case v == nil:
-		m.mislead(r, lifecycle.StateDeleted)
-	case v.of == r && v != r.now && asksState == r.place.stateless:
-		m.mislead(r, v.state)
+		m.recordStaleRead(r, lifecycle.StateDeleted)
+	case v.resource == r && v != r.current && stateRequest == r.info.stateless:
+		m.recordStaleRead(r, v.state)
 	}
 	return v
 }
 
-// listOf answers for the list of a kind: of the project, or below one parent.
-func (m *MKIO) listOf(p *project, place *place, names []string, c call) answer {
-	l := listing{kinds: []lifecycle.Kind{place.kind}, label: upperFirst(place.label), fields: place.fields, shows: !place.stateless}
+// listKind responds with the list of a kind: of the project, or below one parent.
+func (m *MKIO) listKind(p *project, info *kindInfo, names []string, c call) response {
+	l := listSpec{kinds: []lifecycle.Kind{info.kind}, label: upperFirst(info.label), fields: info.fields, hasState: !info.stateless}
 	if len(names) == 0 {
-		return m.list(p, l, c.url, c.fate)
+		return m.list(p, l, c.url, c.faults)
 	}
-	if place.kind == lifecycle.Job {
-		l.within = func(r *resource) bool { return r.key.Names()[0] == names[0] }
-		return m.list(p, l, c.url, c.fate)
+	if info.kind == lifecycle.Job {
+		l.filter = func(r *resource) bool { return r.key.Names()[0] == names[0] }
+		return m.list(p, l, c.url, c.faults)
 	}
 	kind := lifecycle.LiveEvent
-	if place.parent != "" {
-		kind = place.parent
+	if info.parent != "" {
+		kind = info.parent
 	}
 	parent, err := lifecycle.NewKey(kind, p.name, names[0])
-	if err != nil || m.resources[parent] == nil || p.lost {
-		return refuse(http.StatusNotFound, fmt.Sprintf("The parent '%s' was not found.", names[0]))
+	if err != nil || m.resources[parent] == nil || p.outage {
+		return errorResponse(http.StatusNotFound, fmt.Sprintf("The parent '%s' was not found.", names[0]))
 	}
-	l.within = func(r *resource) bool { return r.below(parent) }
-	return m.list(p, l, c.url, c.fate)
+	l.filter = func(r *resource) bool { return r.below(parent) }
+	return m.list(p, l, c.url, c.faults)
 }
 
-// single answers for one resource.
-func (m *MKIO) single(p *project, v *version, asksState bool) answer {
-	a := jsonAnswer(http.StatusOK, nil)
-	if asksState {
-		a.body = encode(object{"status": object{"state": v.inner()}})
+// single responds with one resource, or its state.
+func (m *MKIO) single(p *project, v *version, stateRequest bool) response {
+	a := jsonResponse(http.StatusOK, nil)
+	if stateRequest {
+		a.body = encode(object{"status": object{"state": v.endpointState()}})
 	} else {
-		a.body = v.single(p)
+		a.body = v.singleJSON(p)
 	}
-	if asksState == v.of.place.stateless && v == v.of.now && v.of.ended.IsZero() {
-		a.shows = []*entry{v.entry}
+	if stateRequest == v.resource.info.stateless && v == v.resource.current && v.resource.deletedSteady.IsZero() {
+		a.current = []*trackedChange{v.change}
 	}
 	return a
 }

@@ -11,30 +11,30 @@ import (
 	"strings"
 )
 
-// A Rule is a webhook rule: who is told of what, and how.
+// A Rule is a webhook rule: which deliveries go to which URL.
 type Rule struct {
 	Disabled          bool
 	URL               string
 	Events            []string
 	Headers           map[string]string
 	QueryParams       map[string]string
-	SecretHeaders     map[string]string // sent like Headers, read back masked
+	SecretHeaders     map[string]string // sent like Headers, masked in responses
 	SecretQueryParams map[string]string
 }
 
-// A rule is a Rule that was put, and the history of its deliveries.
+// A rule is a stored Rule with its delivery history.
 type rule struct {
 	Rule
 	id, name string
-	history  []*delivery // in the order of their creation
+	history  []*delivery // in order of creation
 }
 
-// PutRule puts a rule as the API does, unchecked.
+// PutRule stores a rule without the API's validation.
 func (m *MKIO) PutRule(project, name string, r Rule) {
 	m.locked(func() { m.putRule(m.projects[project], name, r) })
 }
 
-// putRule replaces the whole of a rule, or makes it.
+// putRule creates or replaces a rule.
 func (m *MKIO) putRule(p *project, name string, r Rule) (made *rule, created bool) {
 	old, ok := p.rules[name]
 	if !ok {
@@ -45,7 +45,7 @@ func (m *MKIO) putRule(p *project, name string, r Rule) (made *rule, created boo
 	return old, !ok
 }
 
-// ruleSpec is a rule's spec in JSON.
+// A ruleSpec is a rule's spec in JSON.
 type ruleSpec struct {
 	Enabled        *bool             `json:"enabled"`
 	URL            *string           `json:"url"`
@@ -60,7 +60,7 @@ type ruleSecrets struct {
 	QueryParams map[string]string `json:"queryParams"`
 }
 
-// json is a rule as it is read back.
+// json returns a rule as in a response.
 func (r *rule) json() []byte {
 	enabled := !r.Disabled
 	spec := ruleSpec{Enabled: &enabled, URL: &r.URL, Headers: r.Headers, QueryParams: r.QueryParams, Events: r.Events}
@@ -68,36 +68,36 @@ func (r *rule) json() []byte {
 		spec.Events = []string{}
 	}
 	if len(r.SecretHeaders)+len(r.SecretQueryParams) > 0 {
-		spec.Authentication = &ruleSecrets{masked(r.SecretHeaders), masked(r.SecretQueryParams)}
+		spec.Authentication = &ruleSecrets{maskValues(r.SecretHeaders), maskValues(r.SecretQueryParams)}
 	}
 	return encode(object{"metadata": object{"id": r.id, "name": r.name}, "spec": spec})
 }
 
-func masked(secrets map[string]string) map[string]string {
-	hidden := map[string]string{}
+func maskValues(secrets map[string]string) map[string]string {
+	masked := map[string]string{}
 	for name := range secrets {
-		hidden[name] = "********"
+		masked[name] = "********"
 	}
-	return hidden
+	return masked
 }
 
-// parseRule reads the body of a PUT.
+// parseRule parses and validates the body of a PUT.
 func (m *MKIO) parseRule(body []byte) (Rule, error) {
 	var put struct {
 		Spec ruleSpec `json:"spec"`
 	}
 	if err := json.Unmarshal(body, &put); err != nil {
-		return Rule{}, fmt.Errorf("the body cannot be read: %w", err)
+		return Rule{}, fmt.Errorf("the body is not valid: %w", err)
 	}
 	s := put.Spec
 	if s.Enabled == nil || s.URL == nil || s.Events == nil {
 		return Rule{}, errors.New("the spec needs 'enabled', 'url' and 'events'")
 	}
 	if target, err := url.Parse(*s.URL); err != nil || target.Host == "" || !strings.HasPrefix(target.Scheme, "http") {
-		return Rule{}, fmt.Errorf("'%s' is no address to deliver to", *s.URL)
+		return Rule{}, fmt.Errorf("'%s' is not an HTTP URL", *s.URL)
 	}
 	for _, event := range s.Events {
-		if !slices.Contains(EventTypes(), event) || m.refused[event] {
+		if !slices.Contains(EventTypes(), event) || m.refusedTypes[event] {
 			return Rule{}, fmt.Errorf("event type '%s' is not available for this organization", event)
 		}
 	}
@@ -108,54 +108,54 @@ func (m *MKIO) parseRule(body []byte) (Rule, error) {
 	return r, nil
 }
 
-// ruleRoutes answers for everything below a project's webhook rules.
-func (m *MKIO) ruleRoutes(p *project, segments []string, c call) answer {
+// ruleRoutes responds to requests for a project's webhook rules.
+func (m *MKIO) ruleRoutes(p *project, segments []string, c call) response {
 	switch {
 	case p.noRules:
-		return refuse(http.StatusForbidden, "Missing capability webhooks.config on this project.")
-	case p.lost:
-		return refuse(http.StatusNotFound, "There is no such resource.")
+		return errorResponse(http.StatusForbidden, "Missing capability webhooks.config on this project.")
+	case p.outage:
+		return errorResponse(http.StatusNotFound, "There is no such resource.")
 	case len(segments) == 0 && c.method == http.MethodGet:
 		all := []json.RawMessage{}
 		for _, name := range slices.Sorted(maps.Keys(p.rules)) {
 			all = append(all, p.rules[name].json())
 		}
-		return jsonAnswer(http.StatusOK, encode(object{"value": all}))
+		return jsonResponse(http.StatusOK, encode(object{"value": all}))
 	case len(segments) == 1 && c.method == http.MethodPut:
-		return m.answerPut(p, segments[0], c.body)
+		return m.putRuleResponse(p, segments[0], c.body)
 	}
 	if len(segments) == 0 || len(segments) > 2 || len(segments) == 2 && segments[1] != "events" {
-		return refuse(http.StatusNotFound, "There is no such resource.")
+		return errorResponse(http.StatusNotFound, "There is no such resource.")
 	}
 	r, ok := p.rules[segments[0]]
 	switch {
 	case len(segments) == 1 && c.method == http.MethodDelete:
 		if !ok {
-			return answer{status: http.StatusNoContent, header: http.Header{}}
+			return response{status: http.StatusNoContent, header: http.Header{}}
 		}
 		delete(p.rules, segments[0]) // and its history with it
-		return jsonAnswer(http.StatusOK, []byte(`{}`))
+		return jsonResponse(http.StatusOK, []byte(`{}`))
 	case c.method != http.MethodGet:
-		return refuse(http.StatusMethodNotAllowed, "There is no such method.")
+		return errorResponse(http.StatusMethodNotAllowed, "There is no such method.")
 	case !ok:
-		return refuse(http.StatusNotFound, fmt.Sprintf("Webhook rule '%s' was not found.", segments[0]))
+		return errorResponse(http.StatusNotFound, fmt.Sprintf("Webhook rule '%s' was not found.", segments[0]))
 	case len(segments) == 1:
-		return jsonAnswer(http.StatusOK, r.json())
+		return jsonResponse(http.StatusOK, r.json())
 	}
-	return m.page(c.url, pageOf{
+	return m.page(c.url, pageSpec{
 		label: "WebhookEvent", project: p, count: len(r.history), total: len(r.history),
-		row: func(i int) ([]byte, *entry) { return r.history[i].json(), nil },
-	}, c.fate)
+		row: func(i int) ([]byte, *trackedChange) { return r.history[i].json(), nil },
+	}, c.faults)
 }
 
-func (m *MKIO) answerPut(p *project, name string, body []byte) answer {
+func (m *MKIO) putRuleResponse(p *project, name string, body []byte) response {
 	r, err := m.parseRule(body)
 	if err != nil {
 		return badRequest(err)
 	}
 	made, created := m.putRule(p, name, r)
 	if created {
-		return jsonAnswer(http.StatusCreated, made.json())
+		return jsonResponse(http.StatusCreated, made.json())
 	}
-	return jsonAnswer(http.StatusOK, made.json())
+	return jsonResponse(http.StatusOK, made.json())
 }

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Run plays scripts and sends deliveries until the context ends. It returns when all it began has ended; what
-// was not told by then is told by the next Run.
+// Run plays scripts and sends deliveries until the context ends, and returns when all goroutines have ended. Deliveries that
+// are not sent by then are sent by the next Run.
 func (m *MKIO) Run(ctx context.Context) error {
 	var sending sync.WaitGroup
 	defer sending.Wait()
 	slots := make(chan struct{}, m.config.AtOnce)
 	for ctx.Err() == nil {
-		t, ok := m.take(ctx)
+		t, ok := m.nextTask(ctx)
 		if !ok {
 			break
 		}
 		if t.step != nil {
 			m.locked(func() {
 				m.apply(*t.step)
-				m.agenda.done()
+				m.tasks.done()
 			})
 			continue
 		}
@@ -33,20 +33,20 @@ func (m *MKIO) Run(ctx context.Context) error {
 	return nil
 }
 
-// take waits for the next task; false when the context ended first.
-func (m *MKIO) take(ctx context.Context) (task, bool) {
+// nextTask waits for the next task; false if the context ended first.
+func (m *MKIO) nextTask(ctx context.Context) (task, bool) {
 	for {
 		m.mu.Lock()
-		t, wait, ok := m.agenda.pop(m.clock.steady())
-		wait = m.clock.real(wait)
-		changed := m.agenda.changed
+		t, wait, ok := m.tasks.pop(m.clock.steady())
+		wait = m.clock.realDuration(wait)
+		changed := m.tasks.changed
 		m.mu.Unlock()
 		if t.step != nil || t.delivery != nil {
 			return t, true
 		}
 		var due <-chan time.Time
 		if ok {
-			timer := time.NewTimer(wait + time.Microsecond) // not before it: the clocks are rounded
+			timer := time.NewTimer(wait + time.Microsecond) // clocks are rounded: never fire early
 			defer timer.Stop()
 			due = timer.C
 		}
@@ -59,16 +59,16 @@ func (m *MKIO) take(ctx context.Context) (task, bool) {
 	}
 }
 
-// Idle returns a channel that is closed when the script is played out and no delivery is outstanding.
+// Idle returns a channel that is closed when the script is played and no delivery is pending.
 func (m *MKIO) Idle() <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.agenda.finished
+	return m.tasks.idle
 }
 
-// Sending is how many deliveries are due and not answered.
+// InFlight returns how many due deliveries are not answered yet.
 func (m *MKIO) Sending() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.agenda.inHand
+	return m.tasks.inFlight
 }

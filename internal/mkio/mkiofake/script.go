@@ -6,7 +6,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// An Action is what a step does.
+// An Action is a kind of step.
 type Action string
 
 // The actions.
@@ -20,18 +20,18 @@ const (
 
 // A Step is one change of a script.
 type Step struct {
-	At    time.Time // on MK.IO's clock, had nobody set it
+	At    time.Time // steady
 	Do    Action
 	Key   lifecycle.Key
 	State string
 }
 
-// Play adds steps to the script that [MKIO.Run] plays. A step that is impossible when its time comes, such as
-// making what exists, is left out: scripts of several days overlap.
+// Play adds steps to the script that [MKIO.Run] plays. A step that is impossible when it is due, such as creating an existing
+// resource, is skipped: the scripts of several days overlap.
 func (m *MKIO) Play(script []Step) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range script {
-		m.agenda.push(task{due: s.At, step: &s})
+		m.tasks.push(task{due: s.At, step: &s})
 	}
 }

@@ -12,49 +12,49 @@ import (
 	"mkio-bridge/internal/pause"
 )
 
-// maxBody is how much of a request's body is read.
+// maxBody is how many bytes of a request's body are read.
 const maxBody = 1 << 20
 
-// handle answers a request in the name of the organisation that it belongs to.
-func (m *MKIO) handle(r *http.Request) (answer, error) {
-	return m.answering(r.Header.Get("Authorization")).respond(r)
+// handle lets the organisation of the request's token respond.
+func (m *MKIO) handle(r *http.Request) (response, error) {
+	return m.organizationFor(r.Header.Get("Authorization")).respond(r)
 }
 
-// respond answers a request, and takes its time where the faults say so.
-func (m *MKIO) respond(r *http.Request) (answer, error) {
-	c := call{method: r.Method, url: addressOf(r), token: r.Header.Get("Authorization"), fate: m.fateOf()}
+// respond makes the response, with the request's faults.
+func (m *MKIO) respond(r *http.Request) (response, error) {
+	c := call{method: r.Method, url: requestURL(r), token: r.Header.Get("Authorization"), faults: m.drawFaults()}
 	c.noCache = strings.Contains(r.Header.Get("Cache-Control"), "no-cache")
 	if r.Body != nil {
 		var err error
 		if c.body, err = io.ReadAll(io.LimitReader(r.Body, maxBody)); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
 	}
-	if err := pause.For(r.Context(), c.fate.before); err != nil {
-		return answer{}, err
+	if err := pause.For(r.Context(), c.faults.delayBefore); err != nil {
+		return response{}, err
 	}
 	segments, ok := segmentsOf(r.URL)
 	m.mu.Lock()
-	a := refuse(http.StatusNotFound, "There is no such resource.")
+	a := errorResponse(http.StatusNotFound, "There is no such resource.")
 	if ok {
 		c.segments = segments
-		a = m.answer(c)
+		a = m.serve(c)
 	}
-	a = a.dated(m.clock.now())
+	a = a.withDate(m.clock.now())
 	m.mu.Unlock()
-	if err := pause.For(r.Context(), c.fate.after); err != nil {
-		return answer{}, err
+	if err := pause.For(r.Context(), c.faults.delayAfter); err != nil {
+		return response{}, err
 	}
 	m.locked(func() {
-		for _, e := range a.shows {
+		for _, e := range a.current {
 			e.Shown++
 		}
 	})
 	return a, nil
 }
 
-// addressOf is the address that a request was sent to, its origin included.
-func addressOf(r *http.Request) *url.URL {
+// requestURL returns the URL of a request, including its origin.
+func requestURL(r *http.Request) *url.URL {
 	u := *r.URL
 	if u.Host == "" {
 		u.Scheme, u.Host = "http", r.Host
@@ -62,23 +62,23 @@ func addressOf(r *http.Request) *url.URL {
 	return &u
 }
 
-// ServeHTTP is the API.
+// ServeHTTP serves the API.
 func (m *MKIO) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, err := m.handle(r)
 	if err != nil {
-		panic(http.ErrAbortHandler) // nobody waits for the answer
+		panic(http.ErrAbortHandler) // the client is gone
 	}
 	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
-	if a.cut > 0 {
-		_, _ = w.Write(a.body[:a.cut])
+	if a.cutAt > 0 {
+		_, _ = w.Write(a.body[:a.cutAt])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = w.Write(a.body) // who has gone misses it
+	_, _ = w.Write(a.body) // fails if the client is gone
 }
 
-// RoundTrip is the API without a network.
+// RoundTrip serves the API without a network.
 func (m *MKIO) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		defer r.Body.Close()
@@ -88,8 +88,8 @@ func (m *MKIO) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	var body io.Reader = bytes.NewReader(a.body)
-	if a.cut > 0 {
-		body = io.MultiReader(bytes.NewReader(a.body[:a.cut]), brokenOff{})
+	if a.cutAt > 0 {
+		body = io.MultiReader(bytes.NewReader(a.body[:a.cutAt]), brokenReader{})
 	}
 	return &http.Response{
 		Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -97,7 +97,7 @@ func (m *MKIO) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// brokenOff is a connection that broke.
-type brokenOff struct{}
+// A brokenReader fails like a broken connection.
+type brokenReader struct{}
 
-func (brokenOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

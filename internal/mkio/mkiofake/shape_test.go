@@ -11,7 +11,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-func fixture(t *testing.T, path string) map[string]any {
+func readFixture(t *testing.T, path string) map[string]any {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/" + path)
 	if err != nil {
@@ -24,8 +24,8 @@ func fixture(t *testing.T, path string) map[string]any {
 	return o
 }
 
-// sameShape compares the members of two values and the kinds of what they hold. Lists are compared by their
-// first items; what is null may be anything; free maps are not compared.
+// sameShape compares the members of two values and the JSON types of their values. Lists are compared by their first items;
+// null matches any type; free-form maps are not compared.
 func sameShape(at string, got, want any) (differences []string) {
 	switch want := want.(type) {
 	case map[string]any:
@@ -68,7 +68,7 @@ func sameShape(at string, got, want any) (differences []string) {
 	return differences
 }
 
-func TestRecordsListsAndStatesLookLikeTheFixtures(t *testing.T) {
+func TestRecordsListsAndStatesMatchTheFixtures(t *testing.T) {
 	m := New(Config{})
 	for _, c := range []struct {
 		fixture, list, state string
@@ -103,8 +103,8 @@ func TestRecordsListsAndStatesLookLikeTheFixtures(t *testing.T) {
 				}
 			}
 			const base = "/api/v1/projects/aurora-vod/"
-			got := get(t, m, base+c.path)
-			want := fixture(t, "records/"+c.fixture+".json")
+			got := getJSON(t, m, base+c.path)
+			want := readFixture(t, "records/"+c.fixture+".json")
 			if c.kind == lifecycle.Job { // one fixture without, others with it
 				want["properties"].(map[string]any)["correlationData"] = map[string]any{}
 			}
@@ -115,12 +115,12 @@ func TestRecordsListsAndStatesLookLikeTheFixtures(t *testing.T) {
 				t.Errorf("type %v, kind %v", got["type"], got["kind"])
 			}
 			collection := c.path[:len(c.path)-2]
-			page := get(t, m, base+collection)
+			page := getJSON(t, m, base+collection)
 			if len(page["value"].([]any)) != 1 || page["value"].([]any)[0].(map[string]any)["metadata"] == nil && page["value"].([]any)[0].(map[string]any)["supplemental"] != nil {
 				t.Errorf("page %v", page)
 			}
 			if c.list != "" {
-				want := fixture(t, "lists/"+c.list+".json")
+				want := readFixture(t, "lists/"+c.list+".json")
 				delete(want, "@odata.nextLink")
 				delete(want, "value")
 				delete(page, "value")
@@ -132,32 +132,32 @@ func TestRecordsListsAndStatesLookLikeTheFixtures(t *testing.T) {
 				}
 			}
 			if c.state == "" {
-				if status, _, _ := ask(t, m, http.MethodGet, base+c.path+"/state", ""); status != http.StatusNotFound {
+				if status, _, _ := request(t, m, http.MethodGet, base+c.path+"/state", ""); status != http.StatusNotFound {
 					t.Errorf("/state: %d", status)
 				}
-			} else if d := sameShape("state", get(t, m, base+c.path+"/state"), fixture(t, "state/"+c.state+".json")); d != nil {
+			} else if d := sameShape("state", getJSON(t, m, base+c.path+"/state"), readFixture(t, "state/"+c.state+".json")); d != nil {
 				t.Error(d)
 			}
 		})
 	}
-	if d := sameShape("project", get(t, m, "/api/v1/projects/aurora-vod"), fixture(t, "records/project.json")); d != nil {
+	if d := sameShape("project", getJSON(t, m, "/api/v1/projects/aurora-vod"), readFixture(t, "records/project.json")); d != nil {
 		t.Error(d)
 	}
-	if got := names(get(t, m, "/api/v1/projects")); got != "aurora-vod harbor-live" {
+	if got := rowNames(getJSON(t, m, "/api/v1/projects")); got != "aurora-vod harbor-live" {
 		t.Error(got)
 	}
-	if got := get(t, m, "/api/v1/projects/aurora-vod/live/search?$filter=status/state%20eq%20''"); names(got) != "a" {
+	if got := getJSON(t, m, "/api/v1/projects/aurora-vod/live/search?$filter=status/state%20eq%20''"); rowNames(got) != "a" {
 		t.Error(got)
 	}
 }
 
-func TestStateHasOtherWordsThanTheRecord(t *testing.T) {
+func TestStateEndpointVocabulary(t *testing.T) {
 	m := New(Config{})
 	endpoint, event := key(t, lifecycle.StreamingEndpoint, VOD, "e"), key(t, lifecycle.LiveEvent, VOD, "l")
 	m.Create(endpoint, "Stopped")
 	m.Create(event, "Stopped")
 	state := func(path string) any {
-		return get(t, m, "/api/v1/projects/aurora-vod/media/"+path+"/state")["status"].(map[string]any)["state"]
+		return getJSON(t, m, "/api/v1/projects/aurora-vod/media/"+path+"/state")["status"].(map[string]any)["state"]
 	}
 	got := []any{state("streamingEndpoints/e"), state("liveEvents/l")}
 	for _, s := range []string{"Starting", "Running", "Stopping", "Stopped"} {

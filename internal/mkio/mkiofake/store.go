@@ -12,81 +12,81 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// An MKIO is a simulated MK.IO. Make one with [New]; all its methods may be used at the same time.
+// An MKIO is a simulated MK.IO. Create one with [New]; its methods are safe for concurrent use.
 type MKIO struct {
 	config Config
 
-	mu        sync.Mutex
-	clock     clock
-	ids       *rand.Rand
-	faults    Faults
-	token     string
-	revoked   bool
-	projects  map[string]*project
-	resources map[lifecycle.Key]*resource
-	order     uint64 // of the latest creation
-	entries   []*entry
-	asked     map[string]*askedLog // by project; "" for requests of none
-	requests  uint64               // how many came
-	told      uint64               // how many deliveries were prepared
-	refused   map[string]bool      // event types that the organisation does not have
-	agenda    agenda
-	cache     cache
-	misled    []Misleading
-	beside    map[string]*MKIO // other organisations at the same address, by id
+	mu            sync.Mutex
+	clock         clock
+	ids           *rand.Rand
+	faults        Faults
+	token         string
+	revoked       bool
+	projects      map[string]*project
+	resources     map[lifecycle.Key]*resource
+	order         uint64 // of the latest created resource
+	changes       []*trackedChange
+	requestLogs   map[string]*requestLog // by project; "": requests without a project
+	requests      uint64                 // received
+	deliveryCount uint64                 // queued
+	refusedTypes  map[string]bool        // event types that the organisation does not have
+	tasks         taskQueue
+	cache         cache
+	staleReads    []Misleading
+	organizations map[string]*MKIO // other organisations at the same address, by id
 }
 
-// A project is one of MK.IO's.
+// A project is a project of MK.IO.
 type project struct {
 	name, id     string
-	nth          int    // of its name
+	generation   int    // counts the projects of this name
 	organization string // its id
 	created      time.Time
-	kinds        map[lifecycle.Kind][]*resource // in the order of their creation
-	removed      map[lifecycle.Kind][]*resource // not longer ago than stale reads and replicas show
+	kinds        map[lifecycle.Kind][]*resource // in order of creation
+	removed      map[lifecycle.Kind][]*resource // recently enough for a view to show
 	rules        map[string]*rule
-	gone         bool
-	hollow       bool // its lists are empty
-	lost         bool // what is below it is answered 404
+	hidden       bool // fault: answered 404
+	emptyLists   bool // fault: all lists are empty
+	outage       bool // fault: everything below it is answered 404
 	forbidden    map[lifecycle.Kind]bool
-	noRules      bool // the token may not see rules
+	noRules      bool // the token lacks the capabilities for rules
 }
 
 // A resource is one life of one name.
 type resource struct {
-	key     lifecycle.Key
-	in      *project
-	place   *place
-	life    string
-	created time.Time // as MK.IO's clock showed
-	began   time.Time // the same moment, steady
-	ended   time.Time // steady
-	order   uint64
-	now     *version
+	key           lifecycle.Key
+	project       *project
+	info          *kindInfo
+	life          string
+	created       time.Time // wall
+	createdSteady time.Time // the same time, steady
+	deletedSteady time.Time // steady
+	order         uint64
+	current       *version
 }
 
-// A version is a resource between two changes. But for what is cached of it, it stays as it is.
+// A version is the state of a resource between two changes. Except for its cached JSON it is immutable.
 type version struct {
-	of           *resource
-	state        string
-	provisioning string
-	from         time.Time // steady
-	since        time.Time // the same moment, as MK.IO's clock showed
-	modified     time.Time
-	began, ended time.Time // of a job: when it was first Processing, and at its end
-	ran          bool      // it was Running before
-	entry        *entry    // the change that brought the state
-	row          []byte    // its JSON in a list; nil until asked for
-	before       *version  // nil for the first, and where that is longer ago than anybody is shown
+	resource                 *resource
+	state                    string
+	provisioning             string
+	steadySince              time.Time // steady
+	since                    time.Time // the same time, wall
+	modified                 time.Time
+	processingSince, endedAt time.Time      // of a job: first Processing, and its end
+	wasRunning               bool           // a version before it was Running
+	change                   *trackedChange // the change that began the version
+	row                      []byte         // JSON of its list row; nil until needed
+	previous                 *version       // nil: none, or too old for a view
 }
 
-// New makes a simulated MK.IO. Nothing is told before [MKIO.Run].
+// New returns a simulated MK.IO. Deliveries are sent by [MKIO.Run] only.
 func New(c Config) *MKIO {
 	c = c.withDefaults()
 	m := &MKIO{
 		config: c, clock: newClock(c.Start, c.Speed), ids: rand.New(rand.NewPCG(c.Seed, 1+uint64(crc32.ChecksumIEEE([]byte(c.Organization))))), faults: c.Faults, token: c.Token,
-		projects: map[string]*project{}, resources: map[lifecycle.Key]*resource{}, asked: map[string]*askedLog{},
-		refused: map[string]bool{}, agenda: newAgenda(), beside: map[string]*MKIO{},
+		projects: map[string]*project{}, resources: map[lifecycle.Key]*resource{}, requestLogs: map[string]*requestLog{},
+		refusedTypes: map[string]bool{}, tasks: newTaskQueue(), organizations: map[string]*MKIO{},
 	}
 	for _, name := range c.Projects {
 		m.projects[name] = newProject(OrganizationID(c.Organization), name, 1, m.clock.start.AddDate(0, -2, 0))
@@ -94,36 +94,38 @@ func New(c Config) *MKIO {
 	return m
 }
 
-// newProject makes the project that is the nth of its name in an organisation.
+// newProject returns a project; generation counts the projects of this name in an organisation.
 func newProject(organization, name string, nth int, created time.Time) *project {
 	return &project{
-		name: name, id: idOf("project", organization, name, strconv.Itoa(nth)), nth: nth, organization: organization, created: created,
+		name: name, id: idOf("project", organization, name, strconv.Itoa(nth)), generation: nth, organization: organization, created: created,
 		kinds: map[lifecycle.Kind][]*resource{}, removed: map[lifecycle.Kind][]*resource{}, rules: map[string]*rule{}, forbidden: map[lifecycle.Kind]bool{},
 	}
 }
 
-// Now is what MK.IO's clock shows.
+// Now returns MK.IO's wall time.
 func (m *MKIO) Now() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.clock.now()
 }
 
-// Create makes a resource in a state. It panics for one that exists: a test that wants it is wrong.
+// Create creates a resource in a state. It panics if the resource exists, because the test is wrong then.
 func (m *MKIO) Create(key lifecycle.Key, state string) {
-	m.must(Step{Do: Create, Key: key, State: state})
+	m.mustApply(Step{Do: Create, Key: key, State: state})
 }
 
-// Move changes a resource's state, as its record spells it.
-func (m *MKIO) Move(key lifecycle.Key, state string) { m.must(Step{Do: Move, Key: key, State: state}) }
+// Move changes a resource's state, spelt as in its record.
+func (m *MKIO) Move(key lifecycle.Key, state string) {
+	m.mustApply(Step{Do: Move, Key: key, State: state})
+}
 
-// Edit changes a resource's time of modification and no more.
-func (m *MKIO) Edit(key lifecycle.Key) { m.must(Step{Do: Edit, Key: key}) }
+// Edit changes a resource's modification time only.
+func (m *MKIO) Edit(key lifecycle.Key) { m.mustApply(Step{Do: Edit, Key: key}) }
 
-// Delete ends a resource's life and those of what lies below it.
-func (m *MKIO) Delete(key lifecycle.Key) { m.must(Step{Do: Delete, Key: key}) }
+// Delete deletes a resource and everything below it.
+func (m *MKIO) Delete(key lifecycle.Key) { m.mustApply(Step{Do: Delete, Key: key}) }
 
-func (m *MKIO) must(s Step) {
+func (m *MKIO) mustApply(s Step) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.apply(s) {
@@ -131,7 +133,7 @@ func (m *MKIO) must(s Step) {
 	}
 }
 
-// apply makes one change; false where it is impossible.
+// apply makes one change; false if it is impossible.
 func (m *MKIO) apply(s Step) bool {
 	r := m.resources[s.Key]
 	if s.Do == Create {
@@ -146,9 +148,9 @@ func (m *MKIO) apply(s Step) bool {
 	case Provision:
 		m.provision(r, s.State)
 	case Edit:
-		v := *r.now
-		v.row, v.modified = nil, m.clock.shown(m.clock.stamp())
-		r.now = &v // no change of state: what a stale read shows stays the same
+		v := *r.current
+		v.row, v.modified = nil, m.clock.wallTime(m.clock.stamp())
+		r.current = &v // not a new version: stale reads show the same state
 	case Delete:
 		m.remove(r)
 	default:
@@ -158,92 +160,92 @@ func (m *MKIO) apply(s Step) bool {
 }
 
 func (m *MKIO) create(key lifecycle.Key, state string) bool {
-	p, ok := placeOf(key)
+	p, ok := kindInfoOf(key)
 	in := m.projects[key.Project]
 	if !ok || in == nil {
 		return false
 	}
 	from := m.clock.stamp()
-	at := m.clock.shown(from)
+	at := m.clock.wallTime(from)
 	m.order++
-	r := &resource{key: key, in: in, place: p, life: newID(m.ids), created: at, began: from, order: m.order}
-	v := &version{of: r, state: state, provisioning: p.provisioning(state), from: from, since: at, modified: at}
+	r := &resource{key: key, project: in, info: p, life: newID(m.ids), created: at, createdSteady: from, order: m.order}
+	v := &version{resource: r, state: state, provisioning: p.provisioning(state), steadySince: from, since: at, modified: at}
 	m.resources[key] = r
 	in.kinds[key.Kind] = append(in.kinds[key.Kind], r)
-	m.become(r, v, "")
+	m.setVersion(r, v, "")
 	return true
 }
 
 func (m *MKIO) move(r *resource, state string) {
-	provisioning := r.place.provisioning(state)
-	if r.now.state == state && r.now.provisioning == provisioning {
+	provisioning := r.info.provisioning(state)
+	if r.current.state == state && r.current.provisioning == provisioning {
 		return
 	}
-	v := m.next(r)
+	v := m.nextVersion(r)
 	v.state, v.provisioning = state, provisioning
-	v.ran = v.ran || r.now.state == "Running"
-	m.become(r, v, r.now.state)
+	v.wasRunning = v.wasRunning || r.current.state == "Running"
+	m.setVersion(r, v, r.current.state)
 }
 
 func (m *MKIO) provision(r *resource, provisioning string) {
-	if r.now.provisioning == provisioning {
+	if r.current.provisioning == provisioning {
 		return
 	}
-	v := m.next(r)
+	v := m.nextVersion(r)
 	v.provisioning = provisioning
-	m.become(r, v, r.now.state)
+	m.setVersion(r, v, r.current.state)
 }
 
-// next begins a version that follows the present one. Content key policies do not tell that they changed, and
-// others not always: nothing documents that they do.
-func (m *MKIO) next(r *resource) *version {
-	v := *r.now
-	v.row, v.from, v.before = nil, m.clock.stamp(), r.now
-	v.since = m.clock.shown(v.from)
+// nextVersion returns a copy of the current version that begins now. Content key policies never update their modification
+// time; other kinds may not either (NotModified), because MK.IO does not document that they do.
+func (m *MKIO) nextVersion(r *resource) *version {
+	v := *r.current
+	v.row, v.steadySince, v.previous = nil, m.clock.stamp(), r.current
+	v.since = m.clock.wallTime(v.steadySince)
 	if r.key.Kind != lifecycle.ContentKeyPolicy && m.ids.Float64() >= m.faults.NotModified {
 		v.modified = v.since
 	}
 	return &v
 }
 
-// become puts a version in force, notes it and has it told.
-func (m *MKIO) become(r *resource, v *version, previous string) {
+// setVersion makes a version current, records the change and queues its deliveries.
+func (m *MKIO) setVersion(r *resource, v *version, previous string) {
 	if r.key.Kind == lifecycle.Job {
 		switch v.state {
 		case "Processing":
-			if v.began.IsZero() {
-				v.began = v.since
+			if v.processingSince.IsZero() {
+				v.processingSince = v.since
 			}
 		case "Finished", "Error", "Canceled":
-			v.ended = v.since
+			v.endedAt = v.since
 		}
 	}
-	r.now = v
-	v.entry = m.note(v, previous, v.before == nil || v.before.state != v.state)
-	v.forgetBefore(v.from.Add(-m.faults.longestAgo()))
-	m.tell(v.entry, v)
+	r.current = v
+	v.change = m.recordChange(v, previous, v.previous == nil || v.previous.state != v.state)
+	v.trimBefore(v.steadySince.Add(-m.faults.maxStaleness()))
+	m.queueDeliveries(v.change, v)
 }
 
-// remove ends a life. What lies below goes first: it cannot be without.
+// remove deletes a resource, its children first.
 func (m *MKIO) remove(r *resource) {
 	for _, child := range m.childrenOf(r) {
 		m.remove(child)
 	}
 	delete(m.resources, r.key)
-	in := r.in
+	in := r.project
 	in.kinds[r.key.Kind] = slices.DeleteFunc(in.kinds[r.key.Kind], func(o *resource) bool { return o == r })
-	r.ended = m.clock.stamp()
-	gone := &version{of: r, state: lifecycle.StateDeleted, from: r.ended, since: m.clock.shown(r.ended)}
+	r.deletedSteady = m.clock.stamp()
+	gone := &version{resource: r, state: lifecycle.StateDeleted, steadySince: r.deletedSteady, since: m.clock.wallTime(r.deletedSteady)}
 	in.removed[r.key.Kind] = append(slices.DeleteFunc(in.removed[r.key.Kind], func(o *resource) bool {
-		return r.ended.Sub(o.ended) > m.faults.longestAgo()
+		return r.deletedSteady.Sub(o.deletedSteady) > m.faults.maxStaleness()
 	}), r)
-	m.note(gone, r.now.state, false)
+	m.recordChange(gone, r.current.state, false)
 }
 
 func (m *MKIO) childrenOf(r *resource) []*resource {
 	var found []*resource
 	for _, kind := range []lifecycle.Kind{lifecycle.LiveOutput, lifecycle.ScheduledOperation} {
-		for _, child := range r.in.kinds[kind] {
+		for _, child := range r.project.kinds[kind] {
 			if child.below(r.key) {
 				found = append(found, child)
 			}
@@ -252,7 +254,7 @@ func (m *MKIO) childrenOf(r *resource) []*resource {
 	return found
 }
 
-// below says whether a resource lies below another.
+// below reports whether a resource is a child of another.
 func (r *resource) below(parent lifecycle.Key) bool {
 	names := r.key.Names()
 	switch r.key.Kind {

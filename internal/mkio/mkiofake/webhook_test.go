@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A receiver takes deliveries.
+// A receiver receives deliveries.
 type receiver struct {
 	mu       sync.Mutex
 	status   int
@@ -41,16 +41,16 @@ func (r *receiver) RoundTrip(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: r.status, Body: http.NoBody, Request: request}, nil
 }
 
-func (r *receiver) answer(status int) { r.mu.Lock(); r.status = status; r.mu.Unlock() }
+func (r *receiver) respondWith(status int) { r.mu.Lock(); r.status = status; r.mu.Unlock() }
 
-func everything(url string) Rule { return Rule{URL: url, Events: EventTypes()} }
+func ruleForAllEvents(url string) Rule { return Rule{URL: url, Events: EventTypes()} }
 
-func TestDeliveriesLookLikeTheFixtures(t *testing.T) {
+func TestDeliveriesMatchTheFixtures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := &receiver{status: 204}
 		m := New(Config{Transport: to})
 		run(t, m)
-		rule := everything("https://bridge.fixtures.invalid/hook?x=1")
+		rule := ruleForAllEvents("https://bridge.fixtures.invalid/hook?x=1")
 		rule.Headers, rule.SecretHeaders = map[string]string{"X-A": "a"}, map[string]string{"X-S": "s"}
 		rule.QueryParams, rule.SecretQueryParams = map[string]string{"q": "1"}, map[string]string{"sq": "2"}
 		m.PutRule(VOD, "all", rule)
@@ -82,14 +82,14 @@ func TestDeliveriesLookLikeTheFixtures(t *testing.T) {
 			if i >= len(to.bodies) {
 				t.Fatalf("%d deliveries", len(to.bodies))
 			}
-			like := fixture(t, "webhooks/"+want.fixture+".json")
+			expected := readFixture(t, "webhooks/"+want.fixture+".json")
 			if strings.HasPrefix(want.fixture, "job-finished") {
-				like["data"].(map[string]any)["resource"].(map[string]any)["properties"].(map[string]any)["correlationData"] = map[string]any{}
+				expected["data"].(map[string]any)["resource"].(map[string]any)["properties"].(map[string]any)["correlationData"] = map[string]any{}
 			}
-			if d := sameShape(want.fixture, to.bodies[i], like); d != nil {
+			if d := sameShape(want.fixture, to.bodies[i], expected); d != nil {
 				t.Error(d)
 			}
-			if to.bodies[i]["source"] != want.source || to.bodies[i]["type"] != like["type"] {
+			if to.bodies[i]["source"] != want.source || to.bodies[i]["type"] != expected["type"] {
 				t.Errorf("%v", to.bodies[i])
 			}
 		}
@@ -108,34 +108,34 @@ func TestDeliveriesLookLikeTheFixtures(t *testing.T) {
 	})
 }
 
-func TestWhatFailsIsTriedAgainAndThenLost(t *testing.T) {
+func TestFailedDeliveriesAreRetriedThenLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := &receiver{}
 		m := New(Config{Transport: to, Speed: 10})
 		run(t, m)
-		m.PutRule(VOD, "r", everything("https://x.invalid"))
+		m.PutRule(VOD, "r", ruleForAllEvents("https://x.invalid"))
 		job := key(t, lifecycle.Job, VOD, "t", "j")
 		m.Create(job, "Processing")
 		began := time.Now()
 		<-m.Idle()
-		if took := time.Since(began).Round(time.Second / 10); len(to.at) != maxTries || took != 15*time.Second {
-			t.Errorf("%d tries in %s of ours", len(to.at), took)
+		if took := time.Since(began).Round(time.Second / 10); len(to.at) != maxAttempts || took != 15*time.Second {
+			t.Errorf("%d attempts in %s", len(to.at), took)
 		}
 		m.Move(job, "Finished")
 		time.Sleep(2 * time.Second)
-		to.answer(500)
+		to.respondWith(500)
 		time.Sleep(2 * time.Second)
 		events := "/api/v1/projects/aurora-vod/webhook/rules/r/events"
-		if got := statuses(get(t, m, events)); got != "Failed Retrying" {
+		if got := statuses(getJSON(t, m, events)); got != "Failed Retrying" {
 			t.Error(got)
 		}
-		to.answer(202)
+		to.respondWith(202)
 		<-m.Idle()
-		page := get(t, m, events)
+		page := getJSON(t, m, events)
 		if got := statuses(page); got != "Failed Sent" {
 			t.Error(got)
 		}
-		want := fixture(t, "rules/events.page-1.json")
+		want := readFixture(t, "rules/events.page-1.json")
 		delete(want, "@odata.nextLink")
 		if d := sameShape("history", page, want); d != nil {
 			t.Error(d)
@@ -143,13 +143,13 @@ func TestWhatFailsIsTriedAgainAndThenLost(t *testing.T) {
 		if got := m.Changes(); got[0].Delivery != Lost || got[1].Delivery != Sent {
 			t.Error(got)
 		}
-		if status, _, _ := ask(t, m, http.MethodDelete, strings.TrimSuffix(events, "/events"), ""); status != 200 {
+		if status, _, _ := request(t, m, http.MethodDelete, strings.TrimSuffix(events, "/events"), ""); status != 200 {
 			t.Error(status)
 		}
-		if status, _, _ := ask(t, m, http.MethodDelete, strings.TrimSuffix(events, "/events"), ""); status != 204 {
+		if status, _, _ := request(t, m, http.MethodDelete, strings.TrimSuffix(events, "/events"), ""); status != 204 {
 			t.Error(status)
 		}
-		if status, _, _ := ask(t, m, http.MethodGet, events, ""); status != 404 {
+		if status, _, _ := request(t, m, http.MethodGet, events, ""); status != 404 {
 			t.Error(status)
 		}
 	})
@@ -166,20 +166,20 @@ func statuses(page map[string]any) string {
 func TestRulesOverTheAPI(t *testing.T) {
 	m := New(Config{})
 	const rules = "/api/v1/projects/aurora-vod/webhook/rules"
-	put := string(encode(fixture(t, "rules/rule.put-request.json")))
+	put := string(encode(readFixture(t, "rules/rule.put-request.json")))
 	for _, want := range []int{201, 200} {
-		status, _, body := ask(t, m, http.MethodPut, rules+"/bridge-jobs", put)
+		status, _, body := request(t, m, http.MethodPut, rules+"/bridge-jobs", put)
 		if status != want || strings.Contains(string(body), "REDACT-ME") {
 			t.Errorf("%d %s", status, body)
 		}
 	}
-	if d := sameShape("rule", get(t, m, rules+"/bridge-jobs"), fixture(t, "rules/rule.get.json")); d != nil {
+	if d := sameShape("rule", getJSON(t, m, rules+"/bridge-jobs"), readFixture(t, "rules/rule.get.json")); d != nil {
 		t.Error(d)
 	}
-	if d := sameShape("rules", get(t, m, rules), fixture(t, "rules/rules.list.json")); d != nil {
+	if d := sameShape("rules", getJSON(t, m, rules), readFixture(t, "rules/rules.list.json")); d != nil {
 		t.Error(d)
 	}
-	if d := sameShape("events", get(t, m, rules+"/bridge-jobs/events"), map[string]any{"value": []any{}, "supplemental": map[string]any{
+	if d := sameShape("events", getJSON(t, m, rules+"/bridge-jobs/events"), map[string]any{"value": []any{}, "supplemental": map[string]any{
 		"kind": "", "operation": "", "count": 0.0, "subscription": map[string]any{"id": "", "name": ""},
 		"pagination": map[string]any{"start": 0.0, "end": 0.0, "records": 0.0, "total": 0.0},
 	}}); d != nil {
@@ -188,7 +188,7 @@ func TestRulesOverTheAPI(t *testing.T) {
 	m.RefuseTypes("MediaKind.JobStarted")
 	bad := func(name, body string, want int) {
 		t.Helper()
-		if status, _, got := ask(t, m, http.MethodPut, rules+"/"+name, body); status != want {
+		if status, _, got := request(t, m, http.MethodPut, rules+"/"+name, body); status != want {
 			t.Errorf("%d %s", status, got)
 		}
 	}

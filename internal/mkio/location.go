@@ -7,13 +7,13 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A place is where MK.IO keeps the resources of one kind.
-type place struct {
+// A location is the API path of the resources of one kind.
+type location struct {
 	kind        lifecycle.Kind
 	parent      lifecycle.Kind // a scheduled operation's first name is the kind of its parent
-	area        string         // the API it belongs to
+	area        string         // media or live: the segment below the project
 	collections []string       // one before each name in the path, outermost first
-	state       field          // where the record shows its state; zero where it does not
+	state       memberPath     // path of the state in the record; zero: not in the record
 }
 
 // The areas of a project.
@@ -23,14 +23,14 @@ const (
 )
 
 var (
-	jobState   = field{properties, "state"}
-	mediaState = field{properties, "resourceState"}
-	liveState  = field{status, "state"}
+	jobState   = memberPath{properties, "state"}
+	mediaState = memberPath{properties, "resourceState"}
+	liveState  = memberPath{status, "state"}
 )
 
-// places says where each kind lives: parsing a source and building a path both read it. The last has
-// no area. MK.IO does not document where channel instances live, so nothing is ever found there.
-var places = []place{
+// locations has the location of each kind, to parse a source and to build a path. The last has no area: MK.IO does not
+// document the path of channel instances, so no source parses to it.
+var locations = []location{
 	{kind: lifecycle.Asset, area: media, collections: []string{"assets"}},
 	{kind: lifecycle.ContentKeyPolicy, area: media, collections: []string{"contentKeyPolicies"}},
 	{kind: lifecycle.Job, area: media, collections: []string{"transforms", "jobs"}, state: jobState},
@@ -45,22 +45,22 @@ var places = []place{
 	{kind: lifecycle.LiveAPIEvent, area: live, collections: []string{"liveEvents"}, state: liveState},
 	{kind: lifecycle.StaticMultiviewChannel, area: live, collections: []string{"staticMultiviewChannels"}, state: liveState},
 	{kind: lifecycle.StaticMultiviewEvent, area: live, collections: []string{"staticMultiviewEvents"}, state: liveState},
-	operationsOf(lifecycle.LiveChannel, "liveChannels"),
-	operationsOf(lifecycle.LiveAPIEvent, "liveEvents"),
-	operationsOf(lifecycle.StaticMultiviewChannel, "staticMultiviewChannels"),
-	operationsOf(lifecycle.StaticMultiviewEvent, "staticMultiviewEvents"),
+	scheduledOperationsOf(lifecycle.LiveChannel, "liveChannels"),
+	scheduledOperationsOf(lifecycle.LiveAPIEvent, "liveEvents"),
+	scheduledOperationsOf(lifecycle.StaticMultiviewChannel, "staticMultiviewChannels"),
+	scheduledOperationsOf(lifecycle.StaticMultiviewEvent, "staticMultiviewEvents"),
 	{kind: lifecycle.ChannelInstance, collections: []string{"channelInstances"}},
 }
 
-func operationsOf(parent lifecycle.Kind, collection string) place {
-	return place{
+func scheduledOperationsOf(parent lifecycle.Kind, collection string) location {
+	return location{
 		kind: lifecycle.ScheduledOperation, parent: parent, area: live,
 		collections: []string{collection, "scheduledOperations"}, state: liveState,
 	}
 }
 
-// match returns the name tokens of a resource that the segments below an area name.
-func (p place) match(segments []string) (names []string, ok bool) {
+// match returns the names in the segments below an area; false if the segments are of another kind.
+func (p location) match(segments []string) (names []string, ok bool) {
 	if len(segments) != 2*len(p.collections) {
 		return nil, false
 	}
@@ -76,39 +76,39 @@ func (p place) match(segments []string) (names []string, ok bool) {
 	return names, true
 }
 
-// placeOf returns where a resource lives; false for a scheduled operation of no known parent.
-func placeOf(key lifecycle.Key) (place, bool) {
-	for _, p := range places {
+// locationOf returns the location of a resource; false for a scheduled operation of an unknown parent kind.
+func locationOf(key lifecycle.Key) (location, bool) {
+	for _, p := range locations {
 		if p.kind == key.Kind && (p.parent == "" || string(p.parent) == key.Names()[0]) {
 			return p, true
 		}
 	}
-	return place{}, false
+	return location{}, false
 }
 
-// Path returns the path of a resource below the API's base address, names percent-encoded, and the
-// part of it inside the resource's API. ok is false for a key that no path leads to: a parent of a
-// kind that has no scheduled operations, or a name that would change the path.
+// Path returns the path of a resource below the API's base address, names percent-encoded, and subject, the part of it below
+// the area. ok is false for a key without a path: of a parent kind that has no scheduled operations, or with a name that
+// would change the path.
 //
-// The path of a channel instance is a name, not an address: nobody answers there.
-func Path(key lifecycle.Key) (path, inside string, ok bool) {
-	p, ok := placeOf(key)
-	if !ok || !usable(key.Project) {
+// The path of a channel instance is a name, not an address: a request there would fail.
+func Path(key lifecycle.Key) (path, subject string, ok bool) {
+	p, ok := locationOf(key)
+	if !ok || !validName(key.Project) {
 		return "", "", false
 	}
 	var (
 		segments [lifecycle.MaxDepth]string
-		room     [pathRoom]byte
+		buffer   [pathBuffer]byte
 	)
 	names := key.AppendNames(segments[:0])
 	names = names[len(names)-len(p.collections):]
-	b := append(append(room[:0], "/api/v1/projects/"...), url.PathEscape(key.Project)...)
+	b := append(append(buffer[:0], "/api/v1/projects/"...), url.PathEscape(key.Project)...)
 	if p.area != "" {
 		b = append(append(b, '/'), p.area...)
 	}
 	from := len(b) + 1
 	for i, name := range names {
-		if !usable(name) {
+		if !validName(name) {
 			return "", "", false
 		}
 		b = append(append(b, '/'), p.collections[i]...)
@@ -118,5 +118,5 @@ func Path(key lifecycle.Key) (path, inside string, ok bool) {
 	return path, path[from:], true
 }
 
-// pathRoom is how many bytes most paths fit into: one is made for each delivery and row.
-const pathRoom = 256
+// pathBuffer is a size in bytes that most paths fit into: one is built for each delivery and row.
+const pathBuffer = 256

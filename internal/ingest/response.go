@@ -6,8 +6,8 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// write sends an answer; errors are problem documents.
-func (a answer) write(w http.ResponseWriter) {
+// write sends a response; errors are problem documents (RFC 9457).
+func (a response) write(w http.ResponseWriter) {
 	if a.retryAfter != "" {
 		w.Header().Set("Retry-After", a.retryAfter)
 	}

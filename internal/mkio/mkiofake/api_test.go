@@ -24,8 +24,8 @@ func key(t testing.TB, kind lifecycle.Kind, project string, names ...string) lif
 	return k
 }
 
-// ask makes a request without a network.
-func ask(t testing.TB, m *MKIO, method, path, body string) (int, http.Header, []byte) {
+// request sends a request without a network.
+func request(t testing.TB, m *MKIO, method, path, body string) (int, http.Header, []byte) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(context.Background(), method, "https://app.mk.io"+path, strings.NewReader(body))
 	if err != nil {
@@ -43,10 +43,10 @@ func ask(t testing.TB, m *MKIO, method, path, body string) (int, http.Header, []
 	return response.StatusCode, response.Header, got
 }
 
-// get asks for something that is there.
-func get(t testing.TB, m *MKIO, path string) map[string]any {
+// getJSON returns the JSON of a GET that must succeed.
+func getJSON(t testing.TB, m *MKIO, path string) map[string]any {
 	t.Helper()
-	status, _, body := ask(t, m, http.MethodGet, path, "")
+	status, _, body := request(t, m, http.MethodGet, path, "")
 	var o map[string]any
 	if err := json.NewDecoder(bytes.NewReader(body)).Decode(&o); err != nil || status != http.StatusOK {
 		t.Fatalf("GET %s: %d %s", path, status, body)
@@ -54,8 +54,8 @@ func get(t testing.TB, m *MKIO, path string) map[string]any {
 	return o
 }
 
-// names are those of a list's rows.
-func names(o map[string]any) string {
+// rowNames returns the names of a list's rows.
+func rowNames(o map[string]any) string {
 	var all []string
 	for _, row := range o["value"].([]any) {
 		row := row.(map[string]any)
@@ -77,7 +77,7 @@ func run(t testing.TB, m *MKIO) {
 	t.Cleanup(func() { cancel(); <-ended })
 }
 
-func TestListsFilterOrderAndPage(t *testing.T) {
+func TestListFiltersOrderAndPages(t *testing.T) {
 	m := New(Config{Start: time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC), PageSize: 3})
 	for _, name := range []string{"a", "b.c d", "é", "o'neil", "z"} {
 		m.Create(key(t, lifecycle.Job, VOD, "ladder/hd", name), "Queued")
@@ -95,14 +95,14 @@ func TestListsFilterOrderAndPage(t *testing.T) {
 		"?$top=1000":                                                                 "a b.c d é",
 		"?$orderby=transform%20desc,name&$top=2":                                     "a a",
 	} {
-		status, _, body := ask(t, m, http.MethodGet, jobs+query, "")
+		status, _, body := request(t, m, http.MethodGet, jobs+query, "")
 		if strings.Contains(query, "T10:00Z") {
 			if status != http.StatusBadRequest {
 				t.Errorf("%s: %d", query, status)
 			}
 			continue
 		}
-		if got := names(get(t, m, jobs+query)); got != want {
+		if got := rowNames(getJSON(t, m, jobs+query)); got != want {
 			t.Errorf("%s: %q, want %q: %s", query, got, want, body)
 		}
 	}
@@ -110,14 +110,14 @@ func TestListsFilterOrderAndPage(t *testing.T) {
 		"$filter=properties/resourceState%20eq%20'x'", "$filter=name%20ne%20'x'", "$filter=name%20eq%20x", "$filter=name",
 		"$orderby=foo", "$orderby=name%20up", "$top=-1", "$skiptoken=x",
 	} {
-		if status, _, body := ask(t, m, http.MethodGet, jobs+"?"+query, ""); status != http.StatusBadRequest {
+		if status, _, body := request(t, m, http.MethodGet, jobs+"?"+query, ""); status != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", query, status, body)
 		}
 	}
 	var all []string
 	for next := jobs + "?$top=2&$orderby=name%20asc&$filter=created%20ge%202031-01-01T00:00:00Z"; next != ""; {
-		page := get(t, m, next)
-		all = append(all, names(page))
+		page := getJSON(t, m, next)
+		all = append(all, rowNames(page))
 		next, _ = page["@odata.nextLink"].(string)
 		if next != "" && !strings.HasPrefix(next, jobs+"?%24filter=created%20ge%202031-01-01T00%3A00%3A00Z&%24orderby=name%20asc&%24") {
 			t.Errorf("next link %s", next)
@@ -126,15 +126,15 @@ func TestListsFilterOrderAndPage(t *testing.T) {
 	if got := strings.Join(all, "|"); got != "a a|b.c d o'neil|z é" {
 		t.Errorf("pages %s", got)
 	}
-	if got := names(get(t, m, "/api/v1/projects/aurora-vod/media/transforms/ladder%2Fhd/jobs?$top=2")); got != "a b.c d" {
+	if got := rowNames(getJSON(t, m, "/api/v1/projects/aurora-vod/media/transforms/ladder%2Fhd/jobs?$top=2")); got != "a b.c d" {
 		t.Errorf("of one transform: %s", got)
 	}
-	if o := get(t, m, "/api/v1/projects/aurora-vod/media/transforms/ladder%2Fhd/jobs/b.c%20d"); o["name"] != "b.c d" {
+	if o := getJSON(t, m, "/api/v1/projects/aurora-vod/media/transforms/ladder%2Fhd/jobs/b.c%20d"); o["name"] != "b.c d" {
 		t.Errorf("single %v", o)
 	}
 }
 
-func TestWhoMayNotAndWhatIsNot(t *testing.T) {
+func TestRefusedRequestsAndMissingResources(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(Config{Token: "secret", ReadLimit: 20})
 		asset := key(t, lifecycle.Asset, VOD, "a")
@@ -142,7 +142,7 @@ func TestWhoMayNotAndWhatIsNot(t *testing.T) {
 		const path = "/api/v1/projects/aurora-vod/media/assets/a/state"
 		want := func(status int) {
 			t.Helper()
-			if got, _, body := ask(t, m, http.MethodGet, path, ""); got != status {
+			if got, _, body := request(t, m, http.MethodGet, path, ""); got != status {
 				t.Errorf("%d, want %d: %s", got, status, body)
 			}
 		}

@@ -9,15 +9,15 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-// An access is who may use the NATS servers: one account, in which the bridges are users whose credentials may end.
-type access struct {
+// natsAuth is the authentication of the NATS servers: one account, whose users are the bridges. Credentials may expire.
+type natsAuth struct {
 	operator, system, account          nkeys.KeyPair
 	operatorJWT, systemJWT, accountJWT string
 	systemKey, accountKey              string
 }
 
-func newAccess() (*access, error) {
-	a := &access{}
+func newNATSAuth() (*natsAuth, error) {
+	a := &natsAuth{}
 	var err error
 	if a.operator, err = nkeys.CreateOperator(); err != nil {
 		return nil, err
@@ -56,8 +56,8 @@ func newAccount() (public string, key nkeys.KeyPair, err error) {
 	return public, key, err
 }
 
-// credentials writes a file that lets its holder in until the time is over; zero: for ever.
-func (a *access) credentials(file string, until time.Time) error {
+// writeCredentials writes a credentials file that expires at a time; zero: never.
+func (a *natsAuth) writeCredentials(file string, until time.Time) error {
 	user, err := nkeys.CreateUser()
 	if err != nil {
 		return err
@@ -85,8 +85,8 @@ func (a *access) credentials(file string, until time.Time) error {
 	return os.WriteFile(file, content, 0o600)
 }
 
-// config is what a server must know of it.
-func (a *access) config() string {
+// serverConfig returns the part of a server's configuration that authenticates.
+func (a *natsAuth) serverConfig() string {
 	return fmt.Sprintf("operator: %q\nsystem_account: %s\nresolver: MEMORY\nresolver_preload: {\n  %s: %q\n  %s: %q\n}\n",
 		a.operatorJWT, a.systemKey, a.systemKey, a.systemJWT, a.accountKey, a.accountJWT)
 }

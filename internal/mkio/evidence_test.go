@@ -8,8 +8,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// What is plainly a time is read as one, and without a zone it is UTC. Nothing else is taken for a time.
-func TestTimesAreReadHoweverTheyAreWritten(t *testing.T) {
+// Common spellings of a time are parsed, without a zone as UTC. Nothing else is.
+func TestParseTimeFormats(t *testing.T) {
 	const at = "2031-03-04T10:00:00.5Z"
 	for given, want := range map[string]string{
 		"2031-03-04T10:00:00.5Z": at, "2031-03-04t10:00:00.5z": at, "2031-03-04T12:00:00.5+02:00": at,
@@ -30,14 +30,14 @@ func TestTimesAreReadHoweverTheyAreWritten(t *testing.T) {
 	}
 }
 
-// Whatever stands in the place of what is only evidence, the change of state is read.
-func TestEvidenceThatCannotBeReadIsMissing(t *testing.T) {
+// A delivery with unreadable evidence is decoded all the same.
+func TestUnreadableEvidenceIsIgnored(t *testing.T) {
 	long := strings.Repeat("x", maxText+1)
-	odd := map[string]any{"a number": 7, "an object": members{"a": 1}, "a list": []int{1}, "true": true, "null": rawNull, "too long": long}
+	unreadable := map[string]any{"a number": 7, "an object": members{"a": 1}, "a list": []int{1}, "true": true, "null": rawNull, "too long": long}
 	for _, name := range []string{"id", "time", "datacontenttype", "data.previousState", "data.projectName", "data.resource", "subject"} {
-		for what, value := range odd {
+		for what, value := range unreadable {
 			if name == "data.resource" && what == "an object" {
-				continue // that is a record
+				continue // an object here is a valid record
 			}
 			t.Run(name+" "+what, func(t *testing.T) {
 				o, err := Decoder{Projects: []string{"aurora-vod"}}.Decode(jobDelivery(t, members{name: value}), received)
@@ -63,8 +63,8 @@ func TestEvidenceThatCannotBeReadIsMissing(t *testing.T) {
 	}
 }
 
-// A state that cannot be read is missing: the record shows one.
-func TestAStateThatCannotBeReadIsTakenFromTheRecord(t *testing.T) {
+// If data.state is unreadable, the state is that of the record.
+func TestUnreadableStateFallsBackToTheRecord(t *testing.T) {
 	record := members{"properties": members{"state": "Error"}}
 	for _, state := range []any{7, members{}, strings.Repeat("x", maxText+1)} {
 		o, err := Decoder{}.Decode(jobDelivery(t, members{"data.state": state, "data.resource": record}), received)
@@ -74,8 +74,8 @@ func TestAStateThatCannotBeReadIsTakenFromTheRecord(t *testing.T) {
 	}
 }
 
-// A delivery without an id that can be read has the digest of its body for one, so that its retry is told from another.
-func TestADeliveryWithoutAnIDIsToldByItsDigest(t *testing.T) {
+// A delivery without a readable id gets the digest of its body, so that its repetition has the same id and others do not.
+func TestDeliveryWithoutIDGetsItsDigest(t *testing.T) {
 	read := func(changes members) lifecycle.Observation {
 		o, err := Decoder{}.Decode(jobDelivery(t, changes), received)
 		if err != nil {
@@ -89,8 +89,8 @@ func TestADeliveryWithoutAnIDIsToldByItsDigest(t *testing.T) {
 	}
 }
 
-// What cannot be read in a record leaves the rest of it.
-func TestARecordIsReadBesideWhatCannotBeRead(t *testing.T) {
+// An unreadable member of a record does not affect the others.
+func TestUnreadableRecordMembersAreIgnored(t *testing.T) {
 	for _, odd := range []any{7, "", "yesterday", members{}, []int{1}} {
 		record := members{
 			"properties": members{"state": "Finished", "created": odd, "lastModified": odd, "startTime": odd, "correlationData": 5, "outputs": odd},
@@ -107,8 +107,8 @@ func TestARecordIsReadBesideWhatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A row of the delivery history tells its resource whatever its time looks like.
-func TestARowOfTheHistoryIsReadWithoutItsTime(t *testing.T) {
+// A row of the delivery history identifies its resource even if its time is unreadable.
+func TestHistoryRowWithUnreadableTime(t *testing.T) {
 	for given, want := range map[string]time.Time{
 		`"2031-03-04T10:00:00"`: time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC), `""`: {}, `7`: {}, `null`: {},
 	} {

@@ -8,9 +8,9 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-func TestEveryKindThatCanBeAskedForHasARight(t *testing.T) {
+func TestEveryPolledKindHasACapability(t *testing.T) {
 	for _, kind := range lifecycle.Kinds() {
-		if kind != lifecycle.ChannelInstance && rights[kind] == "" {
+		if kind != lifecycle.ChannelInstance && capabilities[kind] == "" {
 			t.Errorf("%s has none", kind)
 		}
 	}

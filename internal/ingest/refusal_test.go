@@ -18,8 +18,8 @@ import (
 	"mkio-bridge/internal/ingest"
 )
 
-// warned returns the lines of warnings about refused requests.
-func warned(logs string) (lines []string) {
+// warnings returns the log lines of level warn.
+func warnings(logs string) (lines []string) {
 	for line := range strings.Lines(logs) {
 		if strings.Contains(line, "level=WARN") {
 			lines = append(lines, line)
@@ -28,16 +28,16 @@ func warned(logs string) (lines []string) {
 	return lines
 }
 
-// refusing returns a handler that stores nothing, and its log at the level of a bridge's default.
-func refusing() (*ingest.Handler, *bytes.Buffer) {
+// refusingHandler returns a handler that cannot store anything, and its log at the default level.
+func refusingHandler() (*ingest.Handler, *bytes.Buffer) {
 	var logs bytes.Buffer
 	return ingest.New(ingest.Config{
-		Observer: failing{}, Unapplied: failing{}, Secrets: func() []string { return []string{"current"} }, MaxBody: 64,
+		Observer: failingStore{}, Unapplied: failingStore{}, Secrets: func() []string { return []string{"current"} }, MaxBody: 64,
 		Log: slog.New(slog.NewTextHandler(&logs, nil)),
 	}), &logs
 }
 
-// Whoever is refused is counted, and seen at the default level: a wrong secret or address is a delivery that nearly arrived.
+// A refused request may be a delivery with a wrong secret or address: it is counted, and logged at the default level.
 func TestEveryRefusedRequestIsCountedAndLogged(t *testing.T) {
 	tests := []struct {
 		name, want string
@@ -56,36 +56,36 @@ func TestEveryRefusedRequestIsCountedAndLogged(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h, logs := refusing()
+			h, logs := refusingHandler()
 			request := httptest.NewRequest(http.MethodPost, "/webhooks/mkio?access_token=hunter2", strings.NewReader("{}"))
 			request.Header.Set("X-Webhook-Secret", "current")
 			tt.change(request)
-			answer := httptest.NewRecorder()
-			h.ServeHTTP(answer, request)
-			if answer.Code != tt.status {
-				t.Fatalf("status %d, want %d", answer.Code, tt.status)
+			recorder := httptest.NewRecorder()
+			h.ServeHTTP(recorder, request)
+			if recorder.Code != tt.status {
+				t.Fatalf("status %d, want %d", recorder.Code, tt.status)
 			}
 			checkRefused(t, h, logs, tt.status, tt.want)
 		})
 	}
 }
 
-// checkRefused checks that one request was refused, in the metrics and in the log.
+// checkRefused checks that exactly one refused request is counted and logged, without its secret.
 func checkRefused(t *testing.T, h *ingest.Handler, logs *bytes.Buffer, status int, detail string) {
 	t.Helper()
-	lines := warned(logs.String())
+	lines := warnings(logs.String())
 	if len(lines) != 1 || !strings.Contains(lines[0], detail) || !strings.Contains(lines[0], "status="+strconv.Itoa(status)) {
-		t.Errorf("the log has %q", lines)
+		t.Errorf("warnings: %q", lines)
 	}
 	if strings.Contains(logs.String(), "hunter2") {
-		t.Errorf("the log shows a secret: %s", logs)
+		t.Errorf("a secret is in the log: %s", logs)
 	}
 	if n := refusedCount(t, h, status); n != 1 {
-		t.Errorf("%v requests are counted with %d", n, status)
+		t.Errorf("%v requests counted with status %d, want 1", n, status)
 	}
 }
 
-// refusedCount is how many requests were answered with a status, whatever their method.
+// refusedCount returns how many requests were answered with a status, over all methods.
 func refusedCount(t *testing.T, h *ingest.Handler, status int) (n float64) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -109,54 +109,54 @@ func refusedCount(t *testing.T, h *ingest.Handler, status int) (n float64) {
 	return n
 }
 
-// What comes for another address, and what the server cannot read, is counted and logged as well.
-func TestWhatIsNoDeliveryIsCountedAndLogged(t *testing.T) {
-	h, logs := refusing()
-	answer := httptest.NewRecorder()
+// Requests for other paths, and requests that the HTTP server cannot parse, are counted and logged as well.
+func TestRequestsOutsideTheWebhookAreCountedAndLogged(t *testing.T) {
+	h, logs := refusingHandler()
+	recorder := httptest.NewRecorder()
 	request := httptest.NewRequest(http.MethodPost, "/prefix/"+strings.Repeat("x", 10_000)+"?access_token=hunter2", strings.NewReader("{}"))
-	h.Refuse(answer, request, http.StatusNotFound, "nothing there")
-	if answer.Code != http.StatusNotFound || answer.Header().Get("Connection") != "close" {
-		t.Errorf("status %d, %v", answer.Code, answer.Header())
+	h.Refuse(recorder, request, http.StatusNotFound, "no such path")
+	if recorder.Code != http.StatusNotFound || recorder.Header().Get("Connection") != "close" {
+		t.Errorf("status %d, %v", recorder.Code, recorder.Header())
 	}
-	checkRefused(t, h, logs, http.StatusNotFound, "nothing there")
+	checkRefused(t, h, logs, http.StatusNotFound, "no such path")
 	if len(logs.String()) > 1000 {
-		t.Errorf("a line of %d bytes", len(logs.String()))
+		t.Errorf("log line of %d bytes", len(logs.String()))
 	}
 	logs.Reset()
 	h.RefusedUnread("192.0.2.1:1234", http.StatusRequestHeaderFieldsTooLarge)
 	checkRefused(t, h, logs, http.StatusRequestHeaderFieldsTooLarge, "192.0.2.1")
 }
 
-// A stranger cannot fill the log, nor hide by many requests of one class the few of another.
-func TestRefusedRequestsDoNotFillTheLog(t *testing.T) {
+// Log lines are limited per class of refusal, so that many refusals of one class do not crowd out the few of another.
+func TestRefusedRequestsDoNotFloodTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, logs := refusing()
+		h, logs := refusingHandler()
 		refuse := func(method string, times int) {
 			for range times {
-				h.Refuse(httptest.NewRecorder(), httptest.NewRequest(method, "/.env", nil), http.StatusNotFound, "nothing there")
+				h.Refuse(httptest.NewRecorder(), httptest.NewRequest(method, "/.env", nil), http.StatusNotFound, "no such path")
 			}
 		}
-		const many, atOnce = 1000, 5
+		const many, limit = 1000, 5
 		refuse(http.MethodGet, many)
-		if n := len(warned(logs.String())); n != atOnce {
-			t.Errorf("%d lines of %d refusals, want %d", n, many, atOnce)
+		if n := len(warnings(logs.String())); n != limit {
+			t.Errorf("%d lines for %d refusals, want %d", n, many, limit)
 		}
 		logs.Reset()
 		refuse(http.MethodPost, 1)
-		if n := len(warned(logs.String())); n != 1 {
-			t.Errorf("%d lines of the first POST", n)
+		if n := len(warnings(logs.String())); n != 1 {
+			t.Errorf("%d lines for the first POST, want 1", n)
 		}
 		logs.Reset()
 		time.Sleep(time.Minute)
 		refuse(http.MethodGet, many)
-		lines := warned(logs.String())
+		lines := warnings(logs.String())
 		if len(lines) != 1 || !strings.Contains(lines[0], "unlogged=995") {
-			t.Errorf("a minute later %q", lines)
+			t.Errorf("a minute later: %q", lines)
 		}
 	})
 }
 
-// An empty batch tells whether deliveries would arrive. Nothing of it is stored, and it is no delivery.
+// An empty batch tests whether deliveries would be accepted. It is not stored and does not count as a delivery.
 func TestAnEmptyBatchIsStoredNowhere(t *testing.T) {
 	f := setUp(t, nil)
 	for _, body := range []string{"[]", " [\n] "} {
@@ -167,19 +167,19 @@ func TestAnEmptyBatchIsStoredNowhere(t *testing.T) {
 		}
 	}
 	if got := f.reasons(); len(got) != 0 {
-		t.Errorf("kept %v", got)
+		t.Errorf("unapplied %v", got)
 	}
-	h, logs := refusing()
+	h, logs := refusingHandler()
 	request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("[]"))
 	request.Header.Set("X-Webhook-Secret", "current")
-	answer := httptest.NewRecorder()
-	h.ServeHTTP(answer, request)
-	if answer.Code != http.StatusBadRequest || !strings.Contains(logs.String(), "level=INFO") { // no store is asked, or it would be 503
-		t.Errorf("status %d, log %s", answer.Code, logs)
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, request)
+	if recorder.Code != http.StatusBadRequest || !strings.Contains(logs.String(), "level=INFO") { // the store is not called, or the status would be 503
+		t.Errorf("status %d, log %s", recorder.Code, logs)
 	}
 	for _, c := range h.Collectors() {
 		if gauge, ok := c.(prometheus.Gauge); ok && strings.Contains(gauge.Desc().String(), "last_delivery") && testutil.ToFloat64(gauge) != 0 {
-			t.Error("it counts as the last delivery")
+			t.Error("an empty batch counts as the last delivery")
 		}
 	}
 }

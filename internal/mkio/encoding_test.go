@@ -8,7 +8,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-func TestAnswersBehindAByteOrderMark(t *testing.T) {
+func TestResponsesWithByteOrderMark(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/jobs/none") {
 			w.WriteHeader(http.StatusNotFound)
@@ -24,16 +24,16 @@ func TestAnswersBehindAByteOrderMark(t *testing.T) {
 		}
 		return key
 	}
-	shown, err := c.Get(t.Context(), Urgent, job("ep-0417"))
-	if err != nil || shown.State != "Finished" {
-		t.Errorf("state %q, %v", shown.State, err)
+	snapshot, err := c.Get(t.Context(), Urgent, job("ep-0417"))
+	if err != nil || snapshot.State != "Finished" {
+		t.Errorf("state %q, %v", snapshot.State, err)
 	}
 	if _, err := c.Get(t.Context(), Urgent, job("none")); !IsNotFound(err) {
-		t.Errorf("an answer that nothing is there reads as %v", err)
+		t.Errorf("404 with a byte order mark: %v", err)
 	}
 }
 
-func TestAnAnswerInUTF16IsNamed(t *testing.T) {
+func TestUTF16ResponseIsRefusedByName(t *testing.T) {
 	c := newTestClient(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("\xff\xfe{\x00}\x00")) })
 	if _, err := c.Projects(t.Context()); err == nil || !strings.Contains(err.Error(), "UTF-16") {
 		t.Errorf("the error is %v", err)

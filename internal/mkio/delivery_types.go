@@ -1,7 +1,6 @@
 package mkio
 
-// The documented types of deliveries. A type is a hint: what counts is the source and the state, so a
-// type that is not listed is taken like one that is.
+// The documented types of deliveries. A type is a hint: source and state count, so undocumented types are accepted too.
 const (
 	TypeJobStarted                  = "MediaKind.JobStarted"
 	TypeJobFinished                 = "MediaKind.JobFinished"
@@ -15,13 +14,13 @@ const (
 	TypeScheduledOperationError     = "MediaKind.ScheduledOperationError"
 )
 
-// What a type begins with.
+// Prefixes of types.
 const (
-	anyType             = "MediaKind."
-	channelInstanceType = "MediaKind.ChannelInstance"
+	typePrefix            = "MediaKind."
+	channelInstancePrefix = "MediaKind.ChannelInstance"
 )
 
-// Types returns every documented type of deliveries: what a webhook rule can ask for.
+// Types returns every documented type of deliveries, which are those that a webhook rule can select.
 func Types() []string {
 	return []string{
 		TypeJobStarted, TypeJobFinished, TypeStreamingLocatorCreated,

@@ -8,9 +8,9 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// rights are the capabilities that a token needs to read each kind. The Live API's are documented for channels
-// and named alike for the others.
-var rights = map[lifecycle.Kind]string{
+// capabilities are the MK.IO capabilities that a token needs to read each kind. Those of the Live API are documented for
+// channels only; the others are named alike.
+var capabilities = map[lifecycle.Kind]string{
 	lifecycle.Asset:                  "ams.asset.get",
 	lifecycle.ContentKeyPolicy:       "ams.contentkeypolicy.get",
 	lifecycle.Job:                    "ams.job.get",
@@ -28,10 +28,10 @@ var rights = map[lifecycle.Kind]string{
 	lifecycle.ScheduledOperation:     "scheduling.event.get",
 }
 
-// Right names the capability that a token needs to read resources of a kind.
-func Right(kind lifecycle.Kind) string { return rights[kind] }
+// Capability returns the capability that a token needs to read resources of a kind.
+func Right(kind lifecycle.Kind) string { return capabilities[kind] }
 
-// Right names the capabilities that a token needs to read what is on the list.
+// Capabilities returns the capabilities that a token needs to read the list.
 func (l List) Right() string {
 	names := make([]string, len(l.Kinds))
 	for i, kind := range l.Kinds {
@@ -40,11 +40,11 @@ func (l List) Right() string {
 	return strings.Join(names, ", ")
 }
 
-// Probe asks for the first row of a list, to see whether it may be read.
+// Probe reads the first row of a list, to check whether the token may read it.
 func (c *Client) Probe(ctx context.Context, l List) (Page, error) {
 	pages, ok := c.Pages(l, Filter{})
 	if !ok {
-		return Page{}, fmt.Errorf("no path leads to the list of %s", l)
+		return Page{}, fmt.Errorf("list of %s has no API path", l)
 	}
 	pages.query.Set("$top", "1")
 	return pages.Next(ctx, Urgent, l)

@@ -22,10 +22,10 @@ const (
 	oneJob = "/api/v1/projects/aurora-vod/media/transforms/t/jobs/j"
 )
 
-// stateOf is the state of a job in its record.
+// stateOf returns the state in a job's record.
 func stateOf(o map[string]any) string { return o["properties"].(map[string]any)["state"].(string) }
 
-// stateIn is the state of the first job of a list; "" where it has none.
+// stateIn returns the state of the first job of a list; "" if the list is empty.
 func stateIn(o map[string]any) string {
 	rows := o["value"].([]any)
 	if len(rows) == 0 {
@@ -39,10 +39,10 @@ func TestNextLinksOfAnotherOrigin(t *testing.T) {
 	for i := range 40 {
 		m.Create(key(t, lifecycle.Asset, VOD, fmt.Sprint("a", i)), "Ready")
 	}
-	seen := map[string]bool{}
+	origins := map[string]bool{}
 	for next, n := assets, 0; next != ""; n++ {
-		page := get(t, m, next)
-		if got, want := names(page), fmt.Sprint("a", n); got != want {
+		page := getJSON(t, m, next)
+		if got, want := rowNames(page), fmt.Sprint("a", n); got != want {
 			t.Fatalf("page %d has %q", n, got)
 		}
 		link, _ := page["@odata.nextLink"].(string)
@@ -53,33 +53,33 @@ func TestNextLinksOfAnotherOrigin(t *testing.T) {
 		if err != nil || u.Path != assets || u.Query().Get("$skiptoken") != fmt.Sprint(n+1) {
 			t.Fatalf("link %q: %v", link, err)
 		}
-		seen[strings.TrimSuffix(link, u.RequestURI())] = true
+		origins[strings.TrimSuffix(link, u.RequestURI())] = true
 		next = u.RequestURI()
 	}
 	for _, origin := range []string{
 		"http://app.mk.io", "https://api-7.northmoor.internal:8080", "https://app.mk.io:8443", "https://app.mk.io:443", "HTTPS://APP.MK.IO",
 	} {
-		if !seen[origin] {
+		if !origins[origin] {
 			t.Errorf("no link leads to %s", origin)
 		}
-		delete(seen, origin)
+		delete(origins, origin)
 	}
-	if len(seen) > 0 {
-		t.Errorf("links lead to %v", seen)
+	if len(origins) > 0 {
+		t.Errorf("links lead to %v", origins)
 	}
 }
 
-func TestACacheAnswersWithItsCopies(t *testing.T) {
+func TestCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(Config{Faults: Faults{Cached: 1, CachedBy: 20 * time.Minute}})
 		job := key(t, lifecycle.Job, VOD, "t", "j")
-		if status, _, _ := ask(t, m, http.MethodGet, oneJob, ""); status != http.StatusNotFound {
+		if status, _, _ := request(t, m, http.MethodGet, oneJob, ""); status != http.StatusNotFound {
 			t.Fatal(status)
 		}
 		m.Create(job, "Queued")
-		made := m.Now().UTC().Format(http.TimeFormat)
+		created := m.Now().UTC().Format(http.TimeFormat)
 		for path, want := range map[string]int{oneJob: http.StatusNotFound, jobs: http.StatusOK, oneJob + "/state": http.StatusOK} {
-			if status, header, _ := ask(t, m, http.MethodGet, path, ""); status != want || header.Get("Age") != map[string]string{oneJob: "0"}[path] {
+			if status, header, _ := request(t, m, http.MethodGet, path, ""); status != want || header.Get("Age") != map[string]string{oneJob: "0"}[path] {
 				t.Errorf("%s: %d, age %q", path, status, header.Get("Age"))
 			}
 		}
@@ -87,32 +87,32 @@ func TestACacheAnswersWithItsCopies(t *testing.T) {
 		m.Move(job, "Processing")
 		changed := m.Changes()
 		for _, path := range []string{oneJob, jobs, oneJob + "/state"} {
-			status, header, body := ask(t, m, http.MethodGet, path, "")
-			if header.Get("Date") != made || header.Get("Age") != "600" || strings.Contains(string(body), "Processing") {
+			status, header, body := request(t, m, http.MethodGet, path, "")
+			if header.Get("Date") != created || header.Get("Age") != "600" || strings.Contains(string(body), "Processing") {
 				t.Errorf("%s: %d, date %q, age %q: %s", path, status, header.Get("Date"), header.Get("Age"), body)
 			}
 		}
 		if !slices.Equal(m.Changes(), changed) {
-			t.Error("a copy counts as shown by MK.IO")
+			t.Error("a cached response counts as shown by MK.IO")
 		}
-		if status, _, _ := ask(t, m, http.MethodGet, jobs+"?$top=5", ""); status != http.StatusOK {
+		if status, _, _ := request(t, m, http.MethodGet, jobs+"?$top=5", ""); status != http.StatusOK {
 			t.Error(status)
 		}
-		if o := get(t, m, jobs+"?$top=5"); stateIn(o) != "Processing" {
-			t.Error("what the cache does not have is no copy")
+		if o := getJSON(t, m, jobs+"?$top=5"); stateIn(o) != "Processing" {
+			t.Error("an uncached request is served from the cache")
 		}
 		time.Sleep(10*time.Minute + time.Second)
-		if got := stateOf(get(t, m, oneJob)); got != "Processing" {
-			t.Errorf("%q, from a copy that is too old", got)
+		if got := stateOf(getJSON(t, m, oneJob)); got != "Processing" {
+			t.Errorf("%q, from an expired cached response", got)
 		}
 	})
 }
 
-func TestACacheWithoutAgeOrDate(t *testing.T) {
+func TestCacheWithoutAgeOrDate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(Config{Faults: Faults{Cached: 1, CachedBy: time.Hour}})
-		server := httptest.NewUnstartedServer(m) // its handler alone: a bubble has no network
-		over := func(noCache bool) http.Header {
+		server := httptest.NewUnstartedServer(m) // only its handler is used: virtual time has no network
+		header := func(noCache bool) http.Header {
 			w := httptest.NewRecorder()
 			r := httptest.NewRequest(http.MethodGet, jobs, http.NoBody)
 			if noCache {
@@ -121,25 +121,25 @@ func TestACacheWithoutAgeOrDate(t *testing.T) {
 			server.Config.Handler.ServeHTTP(w, r)
 			return w.Header()
 		}
-		first := over(false).Get("Date")
+		first := header(false).Get("Date")
 		time.Sleep(time.Minute)
 		m.SetFaults(Faults{Cached: 1, CachedBy: time.Hour, Ageless: 1})
-		if h := over(false); h.Get("Date") != first || h.Get("Age") != "" {
+		if h := header(false); h.Get("Date") != first || h.Get("Age") != "" {
 			t.Error(h)
 		}
 		m.SetFaults(Faults{Cached: 1, CachedBy: time.Hour, Dateless: 1})
-		h := over(true)
-		if date, ok := h["Date"]; !ok || len(date) > 0 || h.Get("Age") != "60" { // net/http writes none where it is there and empty
+		h := header(true)
+		if date, ok := h["Date"]; !ok || len(date) > 0 || h.Get("Age") != "60" { // net/http omits a Date that is set to nothing
 			t.Error(h)
 		}
 		m.SetFaults(Faults{Cached: 1, CachedBy: time.Hour, CacheObeys: true})
-		if h := over(true); h.Get("Date") == first || h.Get("Age") != "" {
-			t.Errorf("no-cache is not obeyed: %v", h)
+		if h := header(true); h.Get("Date") == first || h.Get("Age") != "" {
+			t.Errorf("no-cache is not honored: %v", h)
 		}
 	})
 }
 
-func TestACopyWithoutDateOverHTTP(t *testing.T) {
+func TestCachedResponseWithoutDateOverHTTP(t *testing.T) {
 	m := New(Config{Faults: Faults{Cached: 1, CachedBy: time.Hour, Dateless: 1}})
 	server := httptest.NewServer(m)
 	defer server.Close()
@@ -151,18 +151,18 @@ func TestACopyWithoutDateOverHTTP(t *testing.T) {
 		_, _ = io.Copy(io.Discard, response.Body)
 		response.Body.Close()
 		if got := response.Header.Get("Date") != ""; got != (i == 0) {
-			t.Errorf("answer %d: Date %q", i, response.Header.Get("Date"))
+			t.Errorf("response %d: Date %q", i, response.Header.Get("Date"))
 		}
 	}
 }
 
-func TestALaggingReplicaShowsWhatWas(t *testing.T) {
+func TestLaggingReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(Config{Seed: 3, Faults: Faults{ReplicaList: 1, ReplicaOne: 1, ReplicaBy: 2 * time.Minute}})
 		job := key(t, lifecycle.Job, VOD, "t", "j")
-		shown := func() (states []string) {
+		distinctStates := func() (states []string) {
 			for range 100 {
-				_, header, body := ask(t, m, http.MethodGet, oneJob, "")
+				_, header, body := request(t, m, http.MethodGet, oneJob, "")
 				if header.Get("Date") != m.Now().UTC().Format(http.TimeFormat) {
 					t.Fatalf("date %q", header.Get("Date"))
 				}
@@ -174,14 +174,14 @@ func TestALaggingReplicaShowsWhatWas(t *testing.T) {
 				if o["properties"] != nil {
 					state = stateOf(o)
 				}
-				states = append(states, state, stateIn(get(t, m, jobs)))
+				states = append(states, state, stateIn(getJSON(t, m, jobs)))
 			}
 			slices.Sort(states)
 			return slices.Compact(states)
 		}
 		want := func(states ...string) {
 			t.Helper()
-			if got := shown(); !slices.Equal(got, states) {
+			if got := distinctStates(); !slices.Equal(got, states) {
 				t.Errorf("%q, want %q", got, states)
 			}
 		}
@@ -198,8 +198,8 @@ func TestALaggingReplicaShowsWhatWas(t *testing.T) {
 		want("Finished")
 		m.Delete(job)
 		m.Create(job, "Queued")
-		want("Finished") // of the life that ended
-		if got := get(t, m, oneJob)["systemData"].(map[string]any)["internalId"]; got != first {
+		want("Finished") // of the deleted life
+		if got := getJSON(t, m, oneJob)["systemData"].(map[string]any)["internalId"]; got != first {
 			t.Errorf("life %v", got)
 		}
 		time.Sleep(time.Minute)
@@ -209,36 +209,36 @@ func TestALaggingReplicaShowsWhatWas(t *testing.T) {
 
 		m.SetFaults(Faults{ReplicaList: 1, ReplicaBy: 2 * time.Minute})
 		m.Move(job, "Processing")
-		if list, one := stateIn(get(t, m, jobs)), stateOf(get(t, m, oneJob)); list != "Queued" || one != "Processing" {
+		if list, one := stateIn(getJSON(t, m, jobs)), stateOf(getJSON(t, m, oneJob)); list != "Queued" || one != "Processing" {
 			t.Errorf("list %q, one %q", list, one)
 		}
 
-		misled := map[string]bool{}
-		for _, shown := range m.Misled() {
-			if shown.Key != job {
-				t.Errorf("%s misled", shown.Key)
+		staleReads := map[string]bool{}
+		for _, read := range m.Misled() {
+			if read.Key != job {
+				t.Errorf("stale read of %s", read.Key)
 			}
-			misled[shown.Life+" "+shown.State] = true
+			staleReads[read.Life+" "+read.State] = true
 		}
-		second := get(t, m, oneJob)["systemData"].(map[string]any)["internalId"].(string)
-		for said, want := range map[string]bool{
+		second := getJSON(t, m, oneJob)["systemData"].(map[string]any)["internalId"].(string)
+		for read, want := range map[string]bool{
 			first + " Deleted": true, first + " Queued": true, first + " Processing": true, first + " Finished": false,
 			second + " Queued": true, second + " Processing": false,
 		} {
-			if misled[said] != want {
-				t.Errorf("a replica misled by %q: %v", said, !want)
+			if staleReads[read] != want {
+				t.Errorf("stale read of %q: %v", read, !want)
 			}
 		}
 	})
 }
 
-func TestTheClockIsSet(t *testing.T) {
+func TestSetClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)
 		to := &receiver{status: 204}
 		m := New(Config{Start: start, Transport: to, Speed: 60})
 		run(t, m)
-		m.PutRule(VOD, "all", everything("https://x.invalid"))
+		m.PutRule(VOD, "all", ruleForAllEvents("https://x.invalid"))
 		job := key(t, lifecycle.Job, VOD, "t", "j")
 		m.Create(job, "Queued")
 		m.Play([]Step{
@@ -258,9 +258,9 @@ func TestTheClockIsSet(t *testing.T) {
 			t.Errorf("changes at %v", at)
 		}
 		if changes := m.Changes(); changes[2].Moment.Sub(changes[0].Moment).Round(time.Second) != 2*time.Minute {
-			t.Errorf("on our clock: %v", changes)
+			t.Errorf("real times: %v", changes)
 		}
-		_, header, body := ask(t, m, http.MethodGet, oneJob, "")
+		_, header, body := request(t, m, http.MethodGet, oneJob, "")
 		if date, err := http.ParseTime(header.Get("Date")); err != nil || !date.Equal(start.Add(3*time.Hour)) {
 			t.Errorf("date %v", date)
 		}
@@ -277,7 +277,7 @@ func TestTheClockIsSet(t *testing.T) {
 	})
 }
 
-func TestASecondOrganisationAtOneAddress(t *testing.T) {
+func TestSecondOrganizationAtOneAddress(t *testing.T) {
 	mine, theirs := NewToken("mine", time.Time{}), NewToken("theirs", time.Now().Add(time.Hour))
 	m := New(Config{Token: mine, Organization: "mine"})
 	other := New(Config{Token: theirs, Organization: "theirs"})
@@ -316,47 +316,47 @@ func TestASecondOrganisationAtOneAddress(t *testing.T) {
 	}
 }
 
-func TestAProjectMadeAnew(t *testing.T) {
+func TestRecreatedProject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := &receiver{status: 204}
 		m := New(Config{Transport: to})
 		run(t, m)
-		m.PutRule(VOD, "all", everything("https://x.invalid"))
+		m.PutRule(VOD, "all", ruleForAllEvents("https://x.invalid"))
 		job, live := key(t, lifecycle.Job, VOD, "t", "j"), key(t, lifecycle.LiveEvent, Live, "l")
 		m.Create(job, "Queued")
 		m.Create(live, "Stopped")
-		idOf := func() any { return get(t, m, "/api/v1/projects/aurora-vod")["metadata"].(map[string]any)["id"] }
+		idOf := func() any { return getJSON(t, m, "/api/v1/projects/aurora-vod")["metadata"].(map[string]any)["id"] }
 		before := idOf()
 		m.Anew(VOD)
 		if after := idOf(); after == before {
-			t.Errorf("id %v as before", after)
+			t.Errorf("id %v is unchanged", after)
 		}
-		if got := names(get(t, m, jobs)); got != "" {
-			t.Errorf("it has %s", got)
+		if got := rowNames(getJSON(t, m, jobs)); got != "" {
+			t.Errorf("jobs %s", got)
 		}
 		if current := m.Current(); len(current) != 1 || current[live].State != "Stopped" {
-			t.Errorf("there are %v", current)
+			t.Errorf("current %v", current)
 		}
 		if changes := m.Changes(); len(changes) != 2 {
-			t.Errorf("a change says that something ended: %v", changes)
+			t.Errorf("recreating a project records changes: %v", changes)
 		}
 		m.Create(job, "Processing")
 		<-m.Idle()
 		if len(to.bodies) > 0 {
 			t.Errorf("the rule of the old project delivers %v", to.bodies)
 		}
-		if got := names(get(t, m, jobs)); got != "j" {
-			t.Errorf("it has %q", got)
+		if got := rowNames(getJSON(t, m, jobs)); got != "j" {
+			t.Errorf("jobs %q", got)
 		}
 	})
 }
 
-func TestAnOutageBelowAProjectThatAnswers(t *testing.T) {
+func TestOutageBelowAProject(t *testing.T) {
 	m := New(Config{})
 	m.Create(key(t, lifecycle.Job, VOD, "t", "j"), "Queued")
 	m.Create(key(t, lifecycle.LiveEvent, VOD, "l"), "Running")
 	m.Create(key(t, lifecycle.LiveOutput, VOD, "l", "o"), "Running")
-	m.PutRule(VOD, "r", everything("https://x.invalid"))
+	m.PutRule(VOD, "r", ruleForAllEvents("https://x.invalid"))
 	const project = "/api/v1/projects/aurora-vod"
 	below := []string{
 		jobs, oneJob, oneJob + "/state", project + "/media/liveEvents", project + "/media/liveEvents/l/liveOutputs",
@@ -365,7 +365,7 @@ func TestAnOutageBelowAProjectThatAnswers(t *testing.T) {
 	want := func(status int, paths ...string) {
 		t.Helper()
 		for _, path := range paths {
-			got, _, body := ask(t, m, http.MethodGet, path, "")
+			got, _, body := request(t, m, http.MethodGet, path, "")
 			if got != status || !json.Valid(body) {
 				t.Errorf("%s: %d %s", path, got, body)
 			}
@@ -375,7 +375,7 @@ func TestAnOutageBelowAProjectThatAnswers(t *testing.T) {
 	m.Outage(VOD, true)
 	want(404, below...)
 	want(200, project, "/api/v1/projects", "/api/v1/projects/harbor-live/media/jobs")
-	if _, _, body := ask(t, m, http.MethodGet, oneJob, ""); !strings.Contains(string(body), "Job 'j' was not found.") {
+	if _, _, body := request(t, m, http.MethodGet, oneJob, ""); !strings.Contains(string(body), "Job 'j' was not found.") {
 		t.Errorf("%s", body)
 	}
 	m.Hollow(VOD, true)
@@ -385,6 +385,6 @@ func TestAnOutageBelowAProjectThatAnswers(t *testing.T) {
 	m.Outage(VOD, false)
 	want(200, below...)
 	if len(m.Changes()) != 3 || len(m.Current()) != 3 {
-		t.Errorf("an outage changes nothing: %v", m.Changes())
+		t.Errorf("an outage records changes: %v", m.Changes())
 	}
 }

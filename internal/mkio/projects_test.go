@@ -11,15 +11,15 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// answering is a client of a MK.IO that answers each address with a text; any other address with 404.
-func answering(t *testing.T, answers map[string]string) *mkio.Client {
+// respondingClient returns a client of an API that responds with the body of a path, or 404 without one.
+func respondingClient(t *testing.T, bodies map[string]string) *mkio.Client {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, ok := answers[r.URL.Path]
+		body, ok := bodies[r.URL.Path]
 		if !ok {
 			w.WriteHeader(http.StatusNotFound)
 		}
-		_, _ = w.Write([]byte(answer))
+		_, _ = w.Write([]byte(body))
 	}))
 	t.Cleanup(server.Close)
 	client, err := mkio.NewClient(mkio.ClientConfig{BaseURL: server.URL, Token: func() string { return "t" }, PerMinute: 100_000})
@@ -29,29 +29,29 @@ func answering(t *testing.T, answers map[string]string) *mkio.Client {
 	return client
 }
 
-func TestAllActiveProjectsAreNamed(t *testing.T) {
+func TestAllActiveProjects(t *testing.T) {
 	const idle = `{"metadata":{"name":"idle"},"spec":{"isActive":false}}`
-	client := answering(t, map[string]string{"/api/v1/projects": `{"value":[{"metadata":{"name":"vod"}},` + idle + `,{"metadata":{"name":"live"},"spec":{"isActive":true}}]}`})
+	client := respondingClient(t, map[string]string{"/api/v1/projects": `{"value":[{"metadata":{"name":"vod"}},` + idle + `,{"metadata":{"name":"live"},"spec":{"isActive":true}}]}`})
 	if got, err := client.AllActive(t.Context()); err != nil || !slices.Equal(got, []string{"vod", "live"}) {
 		t.Errorf("%v, %v", got, err)
 	}
-	client = answering(t, map[string]string{"/api/v1/projects": `{"value":[` + idle + `]}`})
+	client = respondingClient(t, map[string]string{"/api/v1/projects": `{"value":[` + idle + `]}`})
 	if got, err := client.AllActive(t.Context()); !errors.Is(err, mkio.ErrNoActiveProject) || len(got) > 0 {
-		t.Errorf("none is active: %v, %v", got, err)
+		t.Errorf("no active project: %v, %v", got, err)
 	}
-	if _, err := answering(t, nil).AllActive(t.Context()); mkio.StatusOf(err) != http.StatusNotFound {
-		t.Errorf("no answer: %v", err)
+	if _, err := respondingClient(t, nil).AllActive(t.Context()); mkio.StatusOf(err) != http.StatusNotFound {
+		t.Errorf("404: %v", err)
 	}
 }
 
-func TestADeliveryHistoryIsReadOldestFirst(t *testing.T) {
-	client := answering(t, map[string]string{"/api/v1/projects/vod/webhook/rules/mkio-bridge/events": `{"value":[
+func TestDeliveriesOldestFirst(t *testing.T) {
+	client := respondingClient(t, map[string]string{"/api/v1/projects/vod/webhook/rules/mkio-bridge/events": `{"value":[
 		{"created":"2031-05-19T10:00:00Z","status":"Sent","type":"x","source":"/late"},{"created":"2031-05-19T09:00:00Z","status":"Failed","type":"x","source":"/early"}]}`})
 	all, err := client.Deliveries(t.Context(), "vod", "mkio-bridge")
 	if err != nil || len(all) != 2 || all[0].Source != "/early" || all[1].Source != "/late" {
 		t.Errorf("%v, %v", all, err)
 	}
 	if _, err := client.Deliveries(t.Context(), "v\x1b", "r"); err == nil || !strings.Contains(err.Error(), `of rule r in project "v\x1b"`) {
-		t.Errorf("a project that is not there: %v", err)
+		t.Errorf("unknown project: %v", err)
 	}
 }
