@@ -114,13 +114,6 @@ func TestOnlyTheCommandNamesVariables(t *testing.T) {
 	}
 }
 
-// go.mod lists every module of which a package or a test here needs a package, directly or not.
-func TestNothingBringsGRPC(t *testing.T) {
-	if strings.Contains(string(readFile(t, "../../go.mod")), "google.golang.org/grpc ") {
-		t.Error("a package brings gRPC, which is a tenth of the bridge: go mod why -m google.golang.org/grpc")
-	}
-}
-
 // importsOfModule reads what the packages of a module import, by their paths in it. Tests do not count, nor do modules
 // within the module.
 func importsOfModule(t *testing.T, root string) map[string][]string {

@@ -47,7 +47,7 @@ func runService(ctx context.Context, c *call) error {
 	defer l.close()
 	defer b.close()
 	b.log.Info("bridge", "version", version(), "durability", b.durability(ctx), "nats", b.nats.ConnectedServerVersion(),
-		"domain", b.domain(ctx), "memory_limit", memory, "traces", cmp.Or(traces.To(), "off"))
+		"domain", b.domain(ctx), "memory_limit", memory, "traces", cmp.Or(traces.Endpoint(), "off"))
 	err = b.serve(ctx, l)
 	if err == nil {
 		b.log.Info("stopped")

@@ -18,7 +18,7 @@ import (
 type Export struct {
 	endpoint string
 	log      *slog.Logger
-	client   *client
+	exporter *otlptrace.Exporter
 	provider *sdk.TracerProvider
 }
 
@@ -26,9 +26,10 @@ type Export struct {
 // variables everywhere, so an invalid one logs a warning and turns off traces only. OpenTelemetry's error handler is global
 // to the process, and logs to log from now on.
 func FromEnvironment(ctx context.Context, version string, log *slog.Logger) *Export {
-	s, wrong := readSettings(log)
-	if wrong != nil {
-		log.Warn("traces are off: invalid setting", wrong.attributes()...)
+	const off = "traces are off: invalid setting"
+	s, invalid := readSettings(log)
+	if invalid != nil {
+		log.Warn(off, invalid.attributes()...)
 		return nil
 	}
 	if s == nil {
@@ -37,21 +38,29 @@ func FromEnvironment(ctx context.Context, version string, log *slog.Logger) *Exp
 	reporter := newReporter(log)
 	otel.SetLogger(logr.New(reporter))
 	otel.SetErrorHandler(reporter)
-	res, err := resource.New(ctx,
-		resource.WithAttributes(attribute.String("service.name", "mkio-bridge"), attribute.String("service.version", version)),
-		resource.WithHost(), resource.WithTelemetrySDK(),
-		resource.WithFromEnv()) // later detectors override earlier ones
+	exporter, err := newExporter(ctx, s)
 	if err != nil {
-		log.Warn("trace resource attributes are incomplete", "error", err, "do", "write OTEL_RESOURCE_ATTRIBUTES like deployment.environment.name=test,team=media")
+		log.Warn(off, "error", err)
+		return nil
 	}
-	c := newClient(s, version)
-	exporter, _ := otlptrace.New(ctx, c) // cannot fail: Start does nothing
 	return &Export{
 		endpoint: s.endpoint,
 		log:      log,
-		client:   c,
-		provider: sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(res)),
+		exporter: exporter,
+		provider: sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(describe(ctx, version, log))),
 	}
+}
+
+// describe returns the resource attributes of all spans; those of the environment override the others.
+func describe(ctx context.Context, version string, log *slog.Logger) *resource.Resource {
+	described, err := resource.New(ctx,
+		resource.WithAttributes(attribute.String("service.name", "mkio-bridge"), attribute.String("service.version", version)),
+		resource.WithHost(), resource.WithTelemetrySDK(),
+		resource.WithFromEnv())
+	if err != nil {
+		log.Warn("trace resource attributes are incomplete", "error", err, "do", "write OTEL_RESOURCE_ATTRIBUTES like deployment.environment.name=test,team=media")
+	}
+	return described
 }
 
 // Tracer returns a tracer whose spans are exported.
@@ -63,7 +72,7 @@ func (e *Export) Tracer() Tracer {
 }
 
 // Endpoint returns the collector's address without credentials; "" without an export.
-func (e *Export) To() string {
+func (e *Export) Endpoint() string {
 	if e == nil {
 		return ""
 	}
@@ -80,7 +89,7 @@ func (e *Export) Close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
-	defer context.AfterFunc(ctx, e.client.stop)() // then each export fails at once
+	defer context.AfterFunc(ctx, func() { _ = e.exporter.Shutdown(ctx) })() // then each export fails at once
 	err := e.provider.Shutdown(context.Background())
 	if err != nil || ctx.Err() != nil {
 		e.log.Warn("last traces were not exported", "to", e.endpoint)

@@ -2,8 +2,10 @@ package tracing_test
 
 import (
 	"bytes"
+	"encoding/pem"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,19 +14,19 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// export starts an export from environment variables, and returns its log.
-func export(t *testing.T, environment map[string]string) (*tracing.Export, *bytes.Buffer) {
+// begin exports as an environment says, and returns what is logged of it.
+func begin(t *testing.T, environment map[string]string) (*tracing.Export, *bytes.Buffer) {
 	t.Helper()
 	for name, value := range environment {
 		t.Setenv(name, value)
 	}
-	var logs bytes.Buffer
-	e := tracing.FromEnvironment(t.Context(), "1.2.3", slog.New(slog.NewTextHandler(&logs, nil)))
+	var said bytes.Buffer
+	e := tracing.FromEnvironment(t.Context(), "1.2.3", slog.New(slog.NewTextHandler(&said, nil)))
 	t.Cleanup(e.Close)
-	return e, &logs
+	return e, &said
 }
 
-func TestTracesAreOffWithoutAnEndpoint(t *testing.T) {
+func TestTracesAreOffUnlessACollectorIsNamed(t *testing.T) {
 	for name, environment := range map[string]map[string]string{
 		"nothing":     {"OTEL_SERVICE_NAME": "bridge"},
 		"empty":       {"OTEL_EXPORTER_OTLP_ENDPOINT": ""},
@@ -32,30 +34,30 @@ func TestTracesAreOffWithoutAnEndpoint(t *testing.T) {
 		"no exporter": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_TRACES_EXPORTER": "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e, logs := export(t, environment)
-			if e.To() != "" || e.Tracer() != (tracing.Tracer{}) || logs.Len() > 0 {
-				t.Errorf("exported to %q, log: %s", e.To(), logs)
+			e, said := begin(t, environment)
+			if e.Endpoint() != "" || e.Tracer() != (tracing.Tracer{}) || said.Len() > 0 {
+				t.Errorf("exported to %q, said: %s", e.Endpoint(), said)
 			}
 		})
 	}
 }
 
-// Platforms set OTEL_… variables everywhere: an invalid one is logged once, and turns off traces only.
-func TestInvalidSettingTurnsTracesOff(t *testing.T) {
+// Platforms put OTEL_… everywhere: one that cannot be used is told of once, and ends traces alone.
+func TestASettingThatCannotBeUsedSwitchesTracesOff(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "empty.pem")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct {
-		setting     string // the invalid variable
+		wrong       string // the variable
 		environment map[string]string
 	}{
 		"no scheme":    {"ENDPOINT", map[string]string{"ENDPOINT": "s3cret:4318"}},
 		"no host":      {"TRACES_ENDPOINT", map[string]string{"TRACES_ENDPOINT": "http://", "ENDPOINT": "http://127.0.0.1:4318"}},
 		"password":     {"ENDPOINT", map[string]string{"ENDPOINT": "http://user:s3cret@%zz"}},
 		"socket":       {"ENDPOINT", map[string]string{"ENDPOINT": "unix:///s3cret"}},
-		"grpc":         {"PROTOCOL", map[string]string{"ENDPOINT": "http://127.0.0.1:4317", "PROTOCOL": "grpc"}},
-		"json":         {"TRACES_PROTOCOL", map[string]string{"ENDPOINT": "http://127.0.0.1:4317", "TRACES_PROTOCOL": "http/json", "PROTOCOL": "http/protobuf"}},
+		"thrift":       {"PROTOCOL", map[string]string{"ENDPOINT": "http://127.0.0.1:4317", "PROTOCOL": "thrift"}},
+		"xml":          {"TRACES_PROTOCOL", map[string]string{"ENDPOINT": "http://127.0.0.1:4317", "TRACES_PROTOCOL": "http/xml", "PROTOCOL": "http/protobuf"}},
 		"no file":      {"CERTIFICATE", map[string]string{"ENDPOINT": "https://127.0.0.1:4318", "CERTIFICATE": file + ".away"}},
 		"no authority": {"TRACES_CERTIFICATE", map[string]string{"ENDPOINT": "https://127.0.0.1:4318", "TRACES_CERTIFICATE": file}},
 		"no key":       {"CLIENT_CERTIFICATE", map[string]string{"ENDPOINT": "https://127.0.0.1:4318", "CLIENT_CERTIFICATE": file}},
@@ -66,56 +68,70 @@ func TestInvalidSettingTurnsTracesOff(t *testing.T) {
 			for name, value := range tt.environment {
 				environment["OTEL_EXPORTER_OTLP_"+name] = value
 			}
-			e, logs := export(t, environment)
-			text := logs.String()
-			if e.To() != "" || strings.Count(text, "\n") != 1 || strings.Contains(text, "s3cret") ||
-				!strings.Contains(text, "traces are off") || !strings.Contains(text, "setting=OTEL_EXPORTER_OTLP_"+tt.setting+" ") || !strings.Contains(text, " do=") {
-				t.Errorf("exported to %q, log: %s", e.To(), text)
+			e, said := begin(t, environment)
+			text := said.String()
+			if e.Endpoint() != "" || strings.Count(text, "\n") != 1 || strings.Contains(text, "s3cret") ||
+				!strings.Contains(text, "traces are off") || !strings.Contains(text, "setting=OTEL_EXPORTER_OTLP_"+tt.wrong+" ") || !strings.Contains(text, " do=") {
+				t.Errorf("exported to %q, said: %s", e.Endpoint(), text)
 			}
 		})
 	}
 }
 
-// An invalid optional setting does not turn off traces.
-func TestInvalidOptionalSettingIsIgnored(t *testing.T) {
-	for name, value := range map[string]string{
-		"OTEL_EXPORTER_OTLP_TIMEOUT":            "10s",
-		"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT":     "0",
-		"OTEL_EXPORTER_OTLP_COMPRESSION":        "zstd",
-		"OTEL_EXPORTER_OTLP_HEADERS":            "s3cret",
-		"OTEL_EXPORTER_OTLP_TRACES_HEADERS":     "a=1,b=s3cret%0A",
-		"OTEL_EXPORTER_OTLP_CERTIFICATE":        "",         // empty means unset
-		"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/nowhere", // unused by an http endpoint
+// What only changes how spans are exported is not worth their loss.
+func TestASettingThatCannotBeUnderstoodIsLeftOut(t *testing.T) {
+	for name, test := range map[string]struct{ value, says string }{
+		"OTEL_EXPORTER_OTLP_TIMEOUT":     {"10s", "duration"},
+		"OTEL_EXPORTER_OTLP_COMPRESSION": {"zstd", "COMPRESSION"},
+		"OTEL_EXPORTER_OTLP_HEADERS":     {"s3cret", "headers"},
+		"OTEL_EXPORTER_OTLP_CERTIFICATE": {"", ""}, // empty is as good as unset
 	} {
 		t.Run(name, func(t *testing.T) {
-			e, logs := export(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", name: value})
-			text := logs.String()
-			logged := strings.Contains(text, "setting="+name+" ") && strings.Count(text, "\n") == 1
-			if e.To() == "" || logged == strings.Contains(name, "CERTIFICATE") || strings.Contains(text, "s3cret") {
-				t.Errorf("exported to %q, log: %s", e.To(), text)
+			e, said := begin(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", name: test.value})
+			text := said.String()
+			lines := 1
+			if test.says == "" {
+				lines = 0
+			}
+			if e.Endpoint() == "" || strings.Count(text, "\n") != lines || !strings.Contains(text, test.says) || strings.Contains(text, "s3cret") {
+				t.Errorf("exported to %q, said: %s", e.Endpoint(), text)
 			}
 		})
 	}
 }
 
-// The endpoint may contain a password, and the headers do.
-func TestCollectorCredentialsAreNotLogged(t *testing.T) {
+// A certificate of the collector and an address without TLS contradict each other.
+func TestTracesAreOffWhereAnAddressWithoutTLSHasACertificate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "authority.pem")
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e, said := begin(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_EXPORTER_OTLP_CERTIFICATE": file})
+	if text := said.String(); e.Endpoint() != "" || !strings.Contains(text, "traces are off") || !strings.Contains(text, "TLS") {
+		t.Errorf("exported to %q, said: %s", e.Endpoint(), text)
+	}
+}
+
+// The address of a collector may hold a password, and its headers do.
+func TestCredentialsOfTheCollectorAreNotTold(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close() // nothing listens there
-	e, logs := export(t, map[string]string{
+	l.Close() // nobody listens there
+	e, said := begin(t, map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:s3cret@" + l.Addr().String() + "/?token=s3cret",
 		"OTEL_EXPORTER_OTLP_HEADERS":  "s3cret,authorization=%zzs3cret",
 	})
-	if e.To() != "http://"+l.Addr().String() {
-		t.Errorf("To is %s", e.To())
+	if e.Endpoint() != "http://"+l.Addr().String() {
+		t.Errorf("it is said to go to %s", e.Endpoint())
 	}
 	_, span := e.Tracer().Root(t.Context(), "poll")
 	span.End()
 	e.Close()
-	if text := logs.String(); strings.Contains(text, "s3cret") || strings.Count(text, "OTEL_EXPORTER_OTLP_HEADERS") != 2 || !strings.Contains(text, "refused") {
-		t.Errorf("log: %s", text)
+	if text := said.String(); strings.Contains(text, "s3cret") || strings.Count(text, "trace setting ignored") != 2 || !strings.Contains(text, "refused") {
+		t.Errorf("said: %s", text)
 	}
 }

@@ -22,17 +22,25 @@ func newReporter(log *slog.Logger) reporter {
 // maxErrorText is how many bytes of an error are logged: it may contain a collector's response.
 const maxErrorText = 500
 
-// Handle implements otel.ErrorHandler.
+// Handle implements otel.ErrorHandler: an export failed.
 func (r reporter) Handle(err error) {
-	r.limit.Do(func() {
-		text := err.Error()
-		r.log.Warn("traces may be missing", "error", text[:min(len(text), maxErrorText)])
-	})
+	r.warn("traces may be missing", err)
 }
 
-// Error implements logr.LogSink, like the methods below. It does not log the values, which may be headers with credentials.
+// settingIgnored is logged for an invalid setting without which traces are still exported.
+const settingIgnored = "trace setting ignored"
+
+// Error implements logr.LogSink, like the methods below: OpenTelemetry reports invalid settings by it. It does not log the
+// values, which may be headers with credentials.
 func (r reporter) Error(err error, operation string, _ ...any) {
-	r.Handle(fmt.Errorf("%s: %w", operation, err))
+	r.warn(settingIgnored, fmt.Errorf("%s: %w", operation, err), "do", "correct the OTEL_… variable that the error is about")
+}
+
+func (r reporter) warn(message string, err error, attributes ...any) {
+	r.limit.Do(func() {
+		text := err.Error()
+		r.log.Warn(message, append([]any{"error", text[:min(len(text), maxErrorText)]}, attributes...)...)
+	})
 }
 
 // Init, Enabled and Info do nothing: only errors are logged.
@@ -40,6 +48,6 @@ func (reporter) Init(logr.RuntimeInfo)    {}
 func (reporter) Enabled(int) bool         { return false }
 func (reporter) Info(int, string, ...any) {}
 
-// WithValues and WithName return r unchanged.
+// WithValues and WithName change nothing.
 func (r reporter) WithValues(...any) logr.LogSink { return r }
 func (r reporter) WithName(string) logr.LogSink   { return r }

@@ -6,30 +6,27 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
-// settings of an export, as the specification of OpenTelemetry's OTLP exporter defines them.
+// settings are what the bridge itself reads of the environment: whether spans are exported, and the values that an exporter
+// would ignore silently if they are invalid. OpenTelemetry's exporters read the rest: paths, headers, compression.
 type settings struct {
-	url      string
-	endpoint string // without credentials
-	header   http.Header
-	timeout  time.Duration // of one export, including retries
-	gzip     bool
-	tls      *tls.Config
+	endpoint string // scheme, host and port
+	grpc     bool
+	timeout  time.Duration // of one export
+	tls      *tls.Config   // nil without TLS
 }
 
 // A settingError is an invalid setting. It does not contain the value, which may be a secret.
 type settingError struct{ name, problem, advice string }
 
-func (m *settingError) attributes() []any {
-	return []any{slog.String("setting", m.name), slog.String("error", m.problem), slog.String("do", m.advice)}
+func (e *settingError) attributes() []any {
+	return []any{slog.String("setting", e.name), slog.String("error", e.problem), slog.String("do", e.advice)}
 }
 
 // setting returns the value of an exporter variable and the variable's name: of the variable for traces, else of the one for
@@ -43,95 +40,62 @@ func setting(suffix string) (name, value string) {
 	return name, value
 }
 
-// readSettings reads the settings; nil if no collector is configured. An invalid optional setting is logged and ignored; a
-// settingError is returned for a required one.
+// readSettings returns nil if the environment configures no collector, or turns traces off.
 func readSettings(log *slog.Logger) (*settings, *settingError) {
 	name, endpoint := setting("ENDPOINT")
 	if endpoint == "" || strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || strings.EqualFold(os.Getenv("OTEL_TRACES_EXPORTER"), "none") {
 		return nil, nil
 	}
-	if protocolName, protocol := setting("PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
-		return nil, &settingError{protocolName, fmt.Sprintf("protocol %q is not supported", protocol), "set it to http/protobuf, and use the collector's HTTP port, usually 4318, in " + name}
-	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return nil, &settingError{name, "not an http or https URL", "write it like http://collector:4318"}
 	}
-	s := &settings{endpoint: u.Scheme + "://" + u.Host, timeout: timeout(log), header: headers(log), gzip: compression(log)}
-	if name == "OTEL_EXPORTER_OTLP_ENDPOINT" {
-		u = u.JoinPath("v1/traces")
+	s := &settings{endpoint: u.Scheme + "://" + u.Host, timeout: exportTimeout()}
+	switch protocolName, protocol := setting("PROTOCOL"); protocol {
+	case "", "http/protobuf", "http/json":
+	case "grpc":
+		s.grpc = true
+	default:
+		return nil, &settingError{protocolName, fmt.Sprintf("protocol %q is not supported", protocol), "set it to grpc, http/protobuf or http/json"}
 	}
-	s.url = u.String()
+	warnOfCompression(log)
 	if u.Scheme == "http" {
 		return s, nil
 	}
-	var wrong *settingError
-	s.tls, wrong = tlsConfig()
-	return s, wrong
+	var invalid *settingError
+	s.tls, invalid = readTLS()
+	return s, invalid
 }
 
-const settingIgnored = "trace setting ignored"
-
-// timeout returns the timeout of an export; 10 s by default.
-func timeout(log *slog.Logger) time.Duration {
-	name, value := setting("TIMEOUT")
-	if value == "" {
-		return 10 * time.Second
-	}
-	ms, err := strconv.ParseUint(value, 10, 31)
-	if err != nil || ms == 0 {
-		log.Warn(settingIgnored, (&settingError{name, "not a positive number of milliseconds; using 10000", "write it like 10000"}).attributes()...)
-		return 10 * time.Second
-	}
-	return time.Duration(ms) * time.Millisecond
-}
-
-func compression(log *slog.Logger) bool {
-	name, value := setting("COMPRESSION")
-	if value != "" && value != "gzip" && value != "none" {
-		log.Warn(settingIgnored, (&settingError{name, "neither gzip nor none; using none", "set it to gzip or none"}).attributes()...)
-	}
-	return value == "gzip"
-}
-
-// headers parses name=value,name=value, with percent-encoded values.
-func headers(log *slog.Logger) http.Header {
-	found := http.Header{}
-	name, all := setting("HEADERS")
-	for i, one := range strings.Split(all, ",") {
-		if strings.TrimSpace(one) == "" {
-			continue
+// exportTimeout returns OpenTelemetry's default if the variable is not a number of milliseconds; the exporter logs that.
+func exportTimeout() time.Duration {
+	if _, value := setting("TIMEOUT"); value != "" {
+		if ms, err := strconv.ParseUint(value, 10, 31); err == nil && ms > 0 {
+			return time.Duration(ms) * time.Millisecond
 		}
-		key, value, _ := strings.Cut(one, "=")
-		key = strings.TrimSpace(key)
-		value, err := url.PathUnescape(strings.TrimSpace(value))
-		if err != nil || !strings.Contains(one, "=") || !isToken(key) || strings.ContainsFunc(value, unicode.IsControl) {
-			log.Warn(settingIgnored, (&settingError{name, fmt.Sprintf("header %d is not name=value; sending the others", i+1), "write a comma or percent sign in a value as %2C or %25"}).attributes()...)
-			continue
-		}
-		found.Set(key, value)
 	}
-	return found
+	return 10 * time.Second
 }
 
-func isToken(s string) bool {
-	const marks = "!#$%&'*+-.^_`|~"
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(marks, r)
-	})
+// warnOfCompression logs a compression that the exporters would ignore silently.
+func warnOfCompression(log *slog.Logger) {
+	if name, value := setting("COMPRESSION"); value != "" && value != "gzip" && value != "none" {
+		log.Warn(settingIgnored, (&settingError{name, "neither gzip nor none; traces are not compressed", "set it to one of them"}).attributes()...)
+	}
 }
 
-// tlsConfig reads the collector's CA certificates and the bridge's own certificate, once.
-func tlsConfig() (*tls.Config, *settingError) {
+// readTLS reads the files of the collector's authority and of the bridge's own certificate, once. The exporters would go on
+// without them.
+func readTLS() (*tls.Config, *settingError) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if name, file := setting("CERTIFICATE"); file != "" {
 		text, err := os.ReadFile(file)
 		config.RootCAs = x509.NewCertPool()
 		if err == nil && !config.RootCAs.AppendCertsFromPEM(text) {
-			err = errors.New("no PEM certificate in " + file)
+			err = errors.New("there is no certificate in PEM in " + file)
 		}
 		if err != nil {
-			return nil, &settingError{name, err.Error(), "name a PEM file with the collector's CA certificate, or unset it for a public CA"}
+			return nil, &settingError{name, err.Error(), "name a file with the certificate of the collector's authority in PEM, or unset it where that is a public one"}
 		}
 	}
 	name, certificate := setting("CLIENT_CERTIFICATE")
@@ -141,7 +105,7 @@ func tlsConfig() (*tls.Config, *settingError) {
 	}
 	pair, err := tls.LoadX509KeyPair(certificate, key)
 	if err != nil {
-		return nil, &settingError{name, err.Error(), "name a PEM certificate file here, and its key file in " + keyName}
+		return nil, &settingError{name, err.Error(), "name a certificate in PEM there, and the file with its key in " + keyName}
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil

@@ -4,22 +4,28 @@ package tracingtest
 
 import (
 	"cmp"
+	"context"
 	"encoding/hex"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
+	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 )
 
-// A Collector receives spans by OTLP over HTTP.
+// A Collector receives spans by OTLP over HTTP, and over gRPC once [Collector.ServeGRPC] was called.
 type Collector struct {
 	*httptest.Server
 	t testing.TB
@@ -41,22 +47,53 @@ func NewCollector(t testing.TB) *Collector {
 
 func (c *Collector) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
-	var sent tracepb.TracesData
+	var sent coltracepb.ExportTraceServiceRequest
 	if err == nil {
 		err = proto.Unmarshal(body, &sent)
 	}
 	if err != nil || r.URL.Path != "/v1/traces" {
 		c.t.Errorf("%s: %v", r.URL, err)
 	}
+	c.take(&sent, r.Header.Get("X-Key"))
+}
+
+// take adds the spans of an export.
+func (c *Collector) take(sent *coltracepb.ExportTraceServiceRequest, key string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.key = r.Header.Get("X-Key")
+	c.key = key
 	for _, resource := range sent.ResourceSpans {
 		maps.Copy(c.resource, attributesOf(resource.Resource.Attributes))
 		for _, scope := range resource.ScopeSpans {
 			c.spans = append(c.spans, scope.Spans...)
 		}
 	}
+}
+
+// ServeGRPC also receives spans over gRPC until the test ends, and returns the endpoint for it.
+func (c *Collector) ServeGRPC() (endpoint string) {
+	c.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	coltracepb.RegisterTraceServiceServer(server, grpcService{collector: c})
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(l) })
+	c.t.Cleanup(func() { server.Stop(); serving.Wait() })
+	return "http://" + l.Addr().String()
+}
+
+type grpcService struct {
+	coltracepb.UnimplementedTraceServiceServer
+	collector *Collector
+}
+
+func (s grpcService) Export(ctx context.Context, sent *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
+	key := metadata.ValueFromIncomingContext(ctx, "x-key")
+	s.collector.take(sent, strings.Join(key, ","))
+	return &coltracepb.ExportTraceServiceResponse{}, nil
 }
 
 func attributesOf(all []*commonpb.KeyValue) map[string]string {

@@ -58,6 +58,17 @@ func TestATraceGoesFromADeliveryToItsEvent(t *testing.T) {
 	}
 }
 
+func TestTracesAreExportedOverGRPC(t *testing.T) {
+	c := tracingtest.NewCollector(t)
+	p := bridgetest.StartBridge(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.ServeGRPC(), "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_HEADERS=X-Key=s3cret")
+	mustDeliver(t, p, bridgetest.Delivery(t, "job-started.json"), "traceparent", sentParent)
+	p.StopWell()
+	if _, key := c.Sender(); key != "s3cret" || len(c.Spans()) != 3 {
+		t.Errorf("sent with key %q: %v", key, c.Spans())
+	}
+	tracingtest.CheckParent(t, c.Named("observe")[0], c.Named("POST " + webhookPath)[0])
+}
+
 // Without a collector nothing is exported, and the sender's trace reaches the readers all the same.
 func TestWithoutACollectorTheSendersTraceIsCarriedOn(t *testing.T) {
 	c := tracingtest.NewCollector(t)
@@ -130,7 +141,7 @@ func TestACollectorThatIsAwayIsLoggedNowAndThen(t *testing.T) {
 
 // Platforms set a collector in the environment: a bridge that cannot use it runs without traces.
 func TestABridgeRunsWithoutTracesWhereTheirSettingsCannotBeUsed(t *testing.T) {
-	p := bridgetest.StartBridge(t, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc")
+	p := bridgetest.StartBridge(t, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_PROTOCOL=thrift")
 	if status := p.Deliver(bridgetest.Delivery(t, "job-started.json")); status != http.StatusNoContent {
 		t.Errorf("status %d", status)
 	}
