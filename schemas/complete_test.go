@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -29,7 +30,6 @@ func TestSchemasNameWhatTheCodeHas(t *testing.T) {
 		schema object
 		of     any
 	}{
-		"event":    {jsonSchema(t, "event.schema.json"), event.Event{}},
 		"data":     {data, event.Data{}},
 		"evidence": {in(data, "properties", "evidence"), event.Evidence{}},
 		"delivery": {in(data, "properties", "delivery"), event.Delivery{}},
@@ -38,6 +38,7 @@ func TestSchemasNameWhatTheCodeHas(t *testing.T) {
 	} {
 		same(t, what, slices.Collect(maps.Keys(in(c.schema, "properties"))), members(c.of))
 	}
+	same(t, "event", slices.Collect(maps.Keys(in(jsonSchema(t, "event.schema.json"), "properties"))), attributes(t))
 	words := func(schema object, path ...string) []string { return texts(in(schema, path...)["enum"]) }
 	same(t, "kinds", words(data, "properties", "kind"), strs(lifecycle.Kinds()))
 	same(t, "phases", words(data, "$defs", "phase"), strs(lifecycle.Phases()))
@@ -54,6 +55,25 @@ func strs[S ~string](list []S) (all []string) {
 		all = append(all, string(s))
 	}
 	return all
+}
+
+// attributes returns the attributes that an event in a trace has, and its data.
+func attributes(t *testing.T) []string {
+	t.Helper()
+	key, err := lifecycle.NewKey(lifecycle.Job, "p", "t", "ep-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoder := event.Encoder{Names: event.NewNames(event.DefaultPrefix), BaseURL: "https://app.mk.io", MaxPayload: 1 << 20, Origin: event.Trace{Parent: "p", State: "s"}}
+	var m event.Message
+	if err := encoder.Encode(&m, lifecycle.Observation{Key: key, State: "Finished", At: time.Now(), Source: "/s", Subject: "s"}, nil, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	var members map[string]any
+	if err := json.Unmarshal(m.Payload, &members); err != nil {
+		t.Fatal(err)
+	}
+	return slices.Collect(maps.Keys(members))
 }
 
 // members returns what the members of a struct are called in JSON.

@@ -125,7 +125,7 @@ func eventTime(t *testing.T, b *bridge, sequence uint64) time.Time {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return e.Event.Time
+		return e.Event.Time()
 	}
 	t.Fatalf("the log has no event %d", sequence)
 	return time.Time{}

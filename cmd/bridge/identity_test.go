@@ -189,8 +189,8 @@ func TestWhatIsAdoptedAsAWholeIsTheLogsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e, err := event.Decode(last[0].Payload); err != nil || !strings.HasPrefix(e.Source, other+"/") {
-		t.Errorf("source %s, %v", e.Source, err)
+	if e, err := event.Decode(last[0].Payload); err != nil || !strings.HasPrefix(e.Source(), other+"/") {
+		t.Errorf("source %s, %v", e.Source(), err)
 	}
 	stop()
 

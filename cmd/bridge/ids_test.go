@@ -50,7 +50,7 @@ func idOfDelivery(t *testing.T, body []byte) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return e.Event.ID
+		return e.Event.ID()
 	}
 	t.Fatal("the log is empty")
 	return ""

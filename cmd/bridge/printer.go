@@ -78,12 +78,12 @@ func eventLine(e eventlog.Entry) string {
 	if d.PreviousState != nil {
 		change = printable.Name(*d.PreviousState) + " → " + change
 	}
-	return fmt.Sprintf("%6d  %s  %-58s  %s  [%s]", e.Sequence, e.Event.Time.Format("2006-01-02 15:04:05.000"), resourceName(e), change, d.Via)
+	return fmt.Sprintf("%6d  %s  %-58s  %s  [%s]", e.Sequence, e.Event.Time().Format("2006-01-02 15:04:05.000"), resourceName(e), change, d.Via)
 }
 
 // stateLine is what is, in a line: resource, state, phase, since when, place.
 func stateLine(e eventlog.Entry) string {
-	return fmt.Sprintf("%-58s  %-24s  %-12s  %s  %6d", resourceName(e), e.Shown(), e.Event.Data.Phase, e.Event.Time.Format("2006-01-02 15:04:05.000"), e.Sequence)
+	return fmt.Sprintf("%-58s  %-24s  %-12s  %s  %6d", resourceName(e), e.Shown(), e.Event.Data.Phase, e.Event.Time().Format("2006-01-02 15:04:05.000"), e.Sequence)
 }
 
 func resourceName(e eventlog.Entry) string {

@@ -84,7 +84,7 @@ func (f *fixture) eventTime(sequence uint64) time.Time {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		return e.Event.Time
+		return e.Event.Time()
 	}
 	f.t.Fatalf("the log has no event %d", sequence)
 	return time.Time{}

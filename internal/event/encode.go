@@ -1,12 +1,15 @@
 package event
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/nats-io/nats.go"
 
 	"mkio-bridge/internal/lifecycle"
@@ -30,8 +33,9 @@ type Message struct {
 	Payload []byte
 	Fact    lifecycle.Fact // what the log has after the write; without the sequence
 
-	values     []string // of all headers, in one allocation
-	headerSize int      // of the headers on the wire, in bytes
+	data       bytes.Buffer // of the event
+	values     []string     // of all headers, in one allocation
+	headerSize int          // of the headers on the wire, in bytes
 }
 
 // Encode encodes the event of an observation into m, and overwrites its former content. previous is the resource's last
@@ -50,18 +54,10 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 	)
 	eventID := string(enc.appendID(id[:0], resource, transition, &o, recorded))
 	e := Event{
-		SpecVersion:     specVersion,
-		ID:              eventID,
-		Source:          o.Source,
-		Type:            TypeOf(o.Key.Kind, o.Discovered && transition == 1),
-		Subject:         o.Subject,
-		Time:            at,
-		DataContentType: dataContentType,
-		DataSchema:      DataSchema,
-		PartitionKey:    resource,
-		RecordedTime:    recorded.UTC().Truncate(time.Millisecond),
-		TraceParent:     enc.Origin.Parent,
-		TraceState:      enc.Origin.State,
+		Event:        cloudevents.New(),
+		PartitionKey: resource,
+		RecordedTime: recorded.UTC().Truncate(time.Millisecond),
+		Origin:       enc.Origin,
 		Data: Data{
 			Kind:              o.Key.Kind,
 			Project:           o.Key.Project,
@@ -99,39 +95,73 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 		e.Data.PreviousPhase = lifecycle.PhaseOf(o.Key.Kind, previous.State, previous.Provisioning)
 		e.Data.Evidence.PreviousSequence = previous.Sequence
 	}
+	e.setAttributes(eventID, enc.BaseURL+o.Source, TypeOf(o.Key.Kind, o.Discovered && transition == 1), o.Subject, at)
+	if err := e.Validate(); err != nil {
+		return fmt.Errorf("event of %s: %w", o.Key, err)
+	}
 	m.ID, m.Subject = eventID, subject
 	return enc.fit(m, &e, &o)
 }
 
+// setAttributes sets the attributes and extension attributes of the CloudEvent.
+func (e *Event) setAttributes(id, source, eventType, subject string, at time.Time) {
+	e.SetID(id)
+	e.SetSource(source)
+	e.SetType(eventType)
+	e.SetSubject(subject)
+	e.SetTime(at)
+	e.SetDataContentType(cloudevents.ApplicationJSON)
+	e.SetDataSchema(DataSchema)
+	e.SetExtension(extensionPartitionKey, e.PartitionKey)
+	e.SetExtension(extensionRecordedTime, e.RecordedTime)
+	if e.Origin.Parent != "" {
+		e.SetExtension(extensionTraceParent, e.Origin.Parent)
+	}
+	if e.Origin.State != "" {
+		e.SetExtension(extensionTraceState, e.Origin.State)
+	}
+}
+
 // fit writes an event, and omits members of it if it is too large.
 func (enc Encoder) fit(m *Message, e *Event, o *lifecycle.Observation) error {
-	size := enc.write(m, e, o)
-	if size <= enc.MaxPayload {
-		return nil
+	size, err := enc.write(m, e, o)
+	if err != nil || size <= enc.MaxPayload {
+		return err
 	}
 	e.Data.ResourceOmitted = fmt.Sprintf("with the resource the event has %d bytes, over the %d that NATS takes", size, enc.MaxPayload)
 	e.Data.Resource = nil
-	if size = enc.write(m, e, o); size <= enc.MaxPayload {
-		return nil
+	if size, err = enc.write(m, e, o); err != nil || size <= enc.MaxPayload {
+		return err
 	}
 	e.Data.ResourceOmitted += "; correlation data and errors are left out too"
 	e.Data.CorrelationData, e.Data.Errors = nil, nil
-	if size = enc.write(m, e, o); size <= enc.MaxPayload {
-		return nil
+	if size, err = enc.write(m, e, o); err != nil || size <= enc.MaxPayload {
+		return err
 	}
 	return fmt.Errorf("event of %s has %d bytes without its resource, over the NATS limit of %d: raise the server's max_payload", o.Key, size, enc.MaxPayload)
 }
 
 // write writes an event, and returns the size of the message in bytes.
-func (enc Encoder) write(m *Message, e *Event, o *lifecycle.Observation) int {
-	m.Payload = e.append(slices.Grow(m.Payload[:0], eventCapacity+len(e.Data.Resource)+len(e.Data.CorrelationData)), enc.BaseURL)
+func (enc Encoder) write(m *Message, e *Event, o *lifecycle.Observation) (size int, err error) {
+	m.data.Reset()
+	encoder := json.NewEncoder(&m.data)
+	encoder.SetEscapeHTML(false) // "<" needs no escape outside of HTML
+	if err := encoder.Encode(&e.Data); err != nil {
+		return 0, fmt.Errorf("data of the event of %s: %w", o.Key, err)
+	}
+	e.DataEncoded = bytes.TrimSuffix(m.data.Bytes(), []byte("\n")) // as bytes: SetData would write them as base64
+	payload := bytes.NewBuffer(slices.Grow(m.Payload[:0], attributesSize+len(e.DataEncoded)))
+	if err := cloudevents.WriteJson(&e.Event, payload); err != nil {
+		return 0, fmt.Errorf("event of %s: %w", o.Key, err)
+	}
+	m.Payload = payload.Bytes()
 	m.Fact = factOf(o, e.Data.Transition, m.Payload)
 	m.writeHeader(enc.Span)
-	return len(m.Payload) + m.headerSize + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream())
+	return len(m.Payload) + m.headerSize + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream()), nil
 }
 
-// eventCapacity is the size of most events in bytes, without the resource and the correlation data.
-const eventCapacity = 1536
+// attributesSize is the size of the attributes of most events in bytes.
+const attributesSize = 1024
 
 func factOf(o *lifecycle.Observation, transition uint64, payload []byte) lifecycle.Fact {
 	f := lifecycle.Fact{

@@ -5,33 +5,30 @@ import (
 	"fmt"
 	"time"
 
-	"mkio-bridge/internal/lifecycle"
-)
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/cloudevents/sdk-go/v2/types"
 
-// Attributes that are the same for every event.
-const (
-	specVersion     = "1.0"
-	dataContentType = "application/json"
+	"mkio-bridge/internal/lifecycle"
 )
 
 // DataSchema identifies the JSON Schema of [Data]; the schemas package holds it.
 const DataSchema = "urn:mkio-bridge:schema:state-changed:1"
 
-// An Event is a change of state in the log: the CloudEvent's attributes and its data.
+// Extension attributes. Those of the trace are optional.
+const (
+	extensionPartitionKey = "partitionkey"
+	extensionRecordedTime = "recordedtime"
+	extensionTraceParent  = "traceparent"
+	extensionTraceState   = "tracestate"
+)
+
+// An Event is a change of state in the log: a CloudEvent, with its extension attributes and data decoded.
 type Event struct {
-	SpecVersion     string    `json:"specversion"`
-	ID              string    `json:"id"`
-	Source          string    `json:"source"`
-	Type            string    `json:"type"`
-	Subject         string    `json:"subject"`
-	Time            time.Time `json:"time"`
-	DataContentType string    `json:"datacontenttype"`
-	DataSchema      string    `json:"dataschema"`
-	PartitionKey    string    `json:"partitionkey"`
-	RecordedTime    time.Time `json:"recordedtime"`
-	TraceParent     string    `json:"traceparent,omitempty"`
-	TraceState      string    `json:"tracestate,omitempty"`
-	Data            Data      `json:"data"`
+	cloudevents.Event
+	PartitionKey string // the resource token
+	RecordedTime time.Time
+	Origin       Trace // the start of the trace in which the event was written; zero: none
+	Data         Data
 }
 
 // Data is the data of an event.
@@ -97,12 +94,36 @@ func TypeOf(kind lifecycle.Kind, discovered bool) string {
 }
 
 // Decode decodes an event's payload.
-func Decode(payload []byte) (Event, error) {
-	var e Event
-	if err := json.Unmarshal(payload, &e); err != nil {
+func Decode(payload []byte) (e Event, err error) {
+	defer func() {
+		// The SDK panics on some JSON. Anybody with the right to publish can put it on the subjects of the log.
+		if r := recover(); r != nil {
+			e, err = Event{}, fmt.Errorf("decode event: the CloudEvents SDK panicked: %v", r)
+		}
+	}()
+	if err := e.Event.UnmarshalJSON(payload); err != nil {
 		return Event{}, fmt.Errorf("decode event: %w", err)
 	}
+	if err := e.Validate(); err != nil {
+		return Event{}, fmt.Errorf("decode event: %w", err)
+	}
+	if err := json.Unmarshal(e.DataEncoded, &e.Data); err != nil {
+		return Event{}, fmt.Errorf("decode data of event %s: %w", e.ID(), err)
+	}
+	extensions := e.Extensions()
+	e.PartitionKey, _ = extensions[extensionPartitionKey].(string)
+	e.Origin.Parent, _ = extensions[extensionTraceParent].(string)
+	e.Origin.State, _ = extensions[extensionTraceState].(string)
+	if e.RecordedTime, err = types.ToTime(extensions[extensionRecordedTime]); err != nil {
+		return Event{}, fmt.Errorf("decode %s of event %s: %w", extensionRecordedTime, e.ID(), err)
+	}
 	return e, nil
+}
+
+// UnmarshalJSON calls [Decode]: the SDK's method alone would leave the data undecoded.
+func (e *Event) UnmarshalJSON(payload []byte) (err error) {
+	*e, err = Decode(payload)
+	return err
 }
 
 // Key returns the key of the event's resource.

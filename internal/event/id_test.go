@@ -25,10 +25,10 @@ func idOf(t *testing.T, log time.Time, o lifecycle.Observation) string {
 		t.Fatal(err)
 	}
 	e, err := event.Decode(m.Payload)
-	if err != nil || e.ID != m.ID {
-		t.Fatalf("the event has id %q, the message %q, %v", e.ID, m.ID, err)
+	if err != nil || e.ID() != m.ID {
+		t.Fatalf("the event has id %q, the message %q, %v", e.ID(), m.ID, err)
 	}
-	return e.ID
+	return e.ID()
 }
 
 // running is a delivery for a running channel, received at a time.

@@ -16,7 +16,7 @@ func TailOf(ctx context.Context, log *eventlog.Log) (Tail, error) {
 	tail := Tail{Last: last}
 	for _, e := range events {
 		if decoded, err := event.Decode(e.Payload); err == nil {
-			tail.Sources = append(tail.Sources, Source{Sequence: e.Sequence, URL: decoded.Source})
+			tail.Sources = append(tail.Sources, Source{Sequence: e.Sequence, URL: decoded.Source()})
 		}
 	}
 	return tail, err

@@ -35,8 +35,8 @@ func TestPollingAloneRecordsAllStatesOfAllKinds(t *testing.T) {
 		for key, states := range lives {
 			w.wantStates(key, states...)
 			for _, e := range events[key] {
-				if e.Type != event.TypeOf(key.Kind, false) || e.Data.Via != lifecycle.Poll {
-					t.Errorf("%s: %s via %s", key, e.Type, e.Data.Via)
+				if e.Type() != event.TypeOf(key.Kind, false) || e.Data.Via != lifecycle.Poll {
+					t.Errorf("%s: %s via %s", key, e.Type(), e.Data.Via)
 				}
 			}
 		}
@@ -75,7 +75,7 @@ func TestResourcesBeforeTheFirstSweepAreDiscovered(t *testing.T) {
 		for key, want := range map[lifecycle.Key][]bool{old: {true, false}, fresh: {false}, oldOperation: {true}, freshOperation: {false}} {
 			var got []bool
 			for _, e := range w.events()[key] {
-				got = append(got, e.Type == event.TypeOf(key.Kind, true))
+				got = append(got, e.Type() == event.TypeOf(key.Kind, true))
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("%s: discovered %v, want %v", key, got, want)

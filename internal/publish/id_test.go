@@ -28,7 +28,7 @@ func (f *fixture) ids() []string {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		ids = append(ids, e.Event.ID)
+		ids = append(ids, e.Event.ID())
 	}
 	return ids
 }
@@ -214,7 +214,7 @@ func asOldVersion(js jetstream.JetStream) jetstream.JetStream {
 			panic(err)
 		}
 		id := oldID(e.PartitionKey, e.Data.Transition, strings.ToLower(e.Data.State))
-		m.Data = []byte(strings.Replace(string(m.Data), e.ID, id, 1))
+		m.Data = []byte(strings.Replace(string(m.Data), e.ID(), id, 1))
 		m.Header.Set(event.HeaderHash, event.Hash(m.Data))
 	}}
 }
@@ -225,7 +225,7 @@ func idIn(t *testing.T, payload []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e.ID
+	return e.ID()
 }
 
 // tappedJetStream is a JetStream that passes each message to a function before it is written.

@@ -1,7 +1,6 @@
 package tracingtest
 
 import (
-	"encoding/json"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,9 +25,9 @@ func TracedAt(t testing.TB, js jetstream.JetStream, sequence uint64) Traced {
 	}
 	schematest.Event(t, m.Data)
 	schematest.EventHeaders(t, m.Header)
-	var e event.Event
-	if err := json.Unmarshal(m.Data, &e); err != nil {
+	e, err := event.Decode(m.Data)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return Traced{e.TraceParent, e.TraceState, m.Header.Get(event.HeaderTraceParent), m.Header.Get(event.HeaderTraceState)}
+	return Traced{e.Origin.Parent, e.Origin.State, m.Header.Get(event.HeaderTraceParent), m.Header.Get(event.HeaderTraceState)}
 }

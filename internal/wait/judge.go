@@ -33,7 +33,7 @@ func (j *judge) ends(e *eventlog.Entry) bool {
 	j.last = e
 	if d.PreviousState == nil || lifecycle.SameState(*d.PreviousState, lifecycle.StateDeleted) {
 		// A discovered resource existed before the first sweep: the time of its recording does not date it.
-		j.oldLife = !j.since.includes(*e) || e.Event.Type == event.TypeOf(d.Kind, true)
+		j.oldLife = !j.since.includes(*e) || e.Event.Type() == event.TypeOf(d.Kind, true)
 	}
 	gone := d.Phase == lifecycle.Gone
 	if gone && j.oldLife {

@@ -70,10 +70,10 @@ func (p Position) datedBefore(e eventlog.Entry) bool {
 		return false
 	}
 	since := p.Time
-	if e.Event.Time.Nanosecond() == 0 {
+	if e.Event.Time().Nanosecond() == 0 {
 		since = since.Truncate(time.Second)
 	}
-	return e.Event.Time.Before(since)
+	return e.Event.Time().Before(since)
 }
 
 // A PastEndError is returned for a sequence beyond the end of the log.

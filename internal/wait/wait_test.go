@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -395,7 +396,9 @@ func TestPositionIgnoresFinerTimesThanEventsHave(t *testing.T) {
 		return eventlog.Entry{Event: event.Event{RecordedTime: parseTime(t, at)}}
 	}
 	dated := func(at, from string) eventlog.Entry {
-		return eventlog.Entry{Event: event.Event{Time: parseTime(t, at), Data: event.Data{Evidence: event.Evidence{TimeFrom: from}}}}
+		e := event.Event{Event: cloudevents.New(), Data: event.Data{Evidence: event.Evidence{TimeFrom: from}}}
+		e.SetTime(parseTime(t, at))
+		return eventlog.Entry{Event: e}
 	}
 	for at, want := range map[string]bool{
 		"2031-03-04T10:00:07.122Z": false, "2031-03-04T10:00:07.123Z": true, "2031-03-04T11:00:07.123+01:00": true, "2031-03-04T10:00:07.124Z": true,
