@@ -78,7 +78,7 @@ func (d Decoder) Read(item Delivery, received time.Time) (lifecycle.Observation,
 		return lifecycle.Observation{}, err
 	}
 	if !strings.HasPrefix(e.typeName, typePrefix) {
-		return lifecycle.Observation{}, unrecognised("%q is %s, which is not a type of MK.IO", "type", quote(e.typeName))
+		return lifecycle.Observation{}, unrecognised("%q is %s, not of MK.IO", "type", quote(e.typeName))
 	}
 	key, err := d.keyOf(&e)
 	if err != nil {
