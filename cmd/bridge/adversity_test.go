@@ -15,7 +15,7 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-func TestAStopBeforeTheStartIsNoFailure(t *testing.T) {
+func TestStopBeforeStartExitsZero(t *testing.T) {
 	for name, value := range map[string]string{
 		"BRIDGE_LISTEN": "127.0.0.1:0", "BRIDGE_ADMIN_LISTEN": "127.0.0.1:0", "BRIDGE_NATS_LISTEN": "", "BRIDGE_STORE_DIR": t.TempDir(),
 	} {
@@ -29,8 +29,8 @@ func TestAStopBeforeTheStartIsNoFailure(t *testing.T) {
 	}
 }
 
-// A NATS server may take far less than a delivery has.
-func TestASmallPayloadLimitLosesNothing(t *testing.T) {
+// The payload limit of a NATS server may be far smaller than a delivery.
+func TestSmallPayloadLimitLosesNothing(t *testing.T) {
 	c := demoConfig(t.TempDir())
 	c.NatsURL = servers(brokertest.StartNATS(t, "max_payload: 3000"))
 	b, err := open(t.Context(), c, slog.New(slog.DiscardHandler))
@@ -43,7 +43,7 @@ func TestASmallPayloadLimitLosesNothing(t *testing.T) {
 		t.Errorf("status %d of an event", status)
 	}
 	if status := deliver(t, b, bytes.Repeat([]byte("x"), 10_000)); status != http.StatusBadRequest {
-		t.Errorf("status %d of what is no delivery", status)
+		t.Errorf("status %d of a malformed delivery", status)
 	}
 	for e, err := range b.events.Events(t.Context(), eventlog.Query{}) {
 		if err != nil {
@@ -62,6 +62,6 @@ func TestASmallPayloadLimitLosesNothing(t *testing.T) {
 		kept = append(kept, k)
 	}
 	if len(kept) != 1 || kept[0].Length != 10_000 {
-		t.Errorf("kept %+v", kept)
+		t.Errorf("unapplied %+v", kept)
 	}
 }

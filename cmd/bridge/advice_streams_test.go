@@ -11,8 +11,8 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// The package of the streams names no settings: what to change about them is said here, at the start and by /readyz.
-func TestAdviceOnStreamsNamesTheSettings(t *testing.T) {
+// Package streams knows no settings: cmd/bridge adds which to change, at start and in /readyz.
+func TestStreamAdviceNamesTheSettings(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	for _, test := range []struct {
 		name   string
@@ -33,7 +33,7 @@ func TestAdviceOnStreamsNamesTheSettings(t *testing.T) {
 	}
 }
 
-func TestReadinessSaysWhatToDoAboutAMissingStream(t *testing.T) {
+func TestReadinessAdvisesOnAMissingStream(t *testing.T) {
 	b := openForTest(t)
 	if err := b.js.DeleteStream(t.Context(), "KV_mkio_lease"); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A publicAddress is what answers at bridge.example.com, over TLS: first a bridge that stores nothing.
+// A publicAddress is the server at https://bridge.example.com. Its first handler is a bridge that stores nothing.
 type publicAddress struct {
 	handler  atomic.Pointer[http.Handler]
 	requests atomic.Int64
@@ -28,18 +28,18 @@ func (p *publicAddress) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	(*p.handler.Load()).ServeHTTP(w, r)
 }
 
-// answer has somebody else answer there.
-func (p *publicAddress) answer(h http.HandlerFunc) {
+// handle replaces the handler.
+func (p *publicAddress) handle(h http.HandlerFunc) {
 	handler := http.Handler(h)
 	p.handler.Store(&handler)
 }
 
-// newPublicAddress has the default way out lead to it until the test ends. Other hosts than those of this machine cannot be
-// reached meanwhile.
+// newPublicAddress starts a server that http.DefaultTransport reaches as bridge.example.com until the test ends. All hosts
+// but this machine are unreachable meanwhile.
 func newPublicAddress(t *testing.T) *publicAddress {
 	t.Helper()
 	p := &publicAddress{}
-	p.answer((&bridge{ingest: ingest.New(ingest.Config{
+	p.handle((&bridge{ingest: ingest.New(ingest.Config{
 		Decoder: mkio.Decoder{}, Secrets: func() []string { return strings.Split(os.Getenv("BRIDGE_WEBHOOK_SECRETS"), ",") },
 		MaxBody: 1 << 10, Log: slog.New(slog.DiscardHandler),
 	})}).publicRoutes().ServeHTTP)
@@ -47,9 +47,9 @@ func newPublicAddress(t *testing.T) *publicAddress {
 	t.Cleanup(server.Close)
 	before := http.DefaultTransport
 	t.Cleanup(func() { http.DefaultTransport = before })
-	way := before.(*http.Transport).Clone()
-	way.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
-	way.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+	transport := before.(*http.Transport).Clone()
+	transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(addr)
 		switch {
 		case err != nil:
@@ -57,17 +57,18 @@ func newPublicAddress(t *testing.T) *publicAddress {
 		case host == "bridge.example.com":
 			addr = server.Listener.Addr().String()
 		case host != "127.0.0.1" && host != "localhost":
-			return nil, errors.New("there is no way out of this machine")
+			return nil, errors.New("no route to host")
 		}
 		return new(net.Dialer).DialContext(ctx, network, addr)
 	}
-	t.Cleanup(way.CloseIdleConnections)
-	http.DefaultTransport = way
+	t.Cleanup(transport.CloseIdleConnections)
+	http.DefaultTransport = transport
 	return p
 }
 
-// The doctor sends what MK.IO would send, and tells a bridge that takes it from all else that may answer.
-func TestDoctorTriesWhetherDeliveriesArrive(t *testing.T) {
+// The doctor sends a delivery as MK.IO would, and distinguishes a bridge that accepts it from anything else that may
+// respond.
+func TestDoctorSendsATestDelivery(t *testing.T) {
 	refuse := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
 	}
@@ -85,16 +86,16 @@ func TestDoctorTriesWhetherDeliveriesArrive(t *testing.T) {
 		}, exitFailed, []string{"FAILED   delivery to the webhook URL", "404 Not Found", "→ correct the path of BRIDGE_WEBHOOK_URL"}},
 		{"another secret", func(m *tinyMKIO) {
 			m.t.Setenv("BRIDGE_WEBHOOK_SECRETS", "REDACT-ME-else")
-			m.public.answer(refuse(401))
+			m.public.handle(refuse(401))
 		}, exitFailed, []string{"FAILED   delivery to the webhook URL", "401", "BRIDGE_WEBHOOK_SECRETS"}},
 		{"a redirect", func(m *tinyMKIO) {
-			m.public.answer(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) })
-		}, exitFailed, []string{"FAILED   delivery to the webhook URL", "302", "where it leads"}},
-		{"somebody else", func(m *tinyMKIO) { m.public.answer(refuse(200)) }, exitFailed, []string{"FAILED   delivery to the webhook URL", "200 OK", "answers at BRIDGE_WEBHOOK_URL"}},
-		{"a proxy without its bridge", func(m *tinyMKIO) { m.public.answer(refuse(502)) }, exitFailed, []string{"FAILED   delivery to the webhook URL", "502", "proxy in front reaches it"}},
-		{"a bridge that cannot store now", func(m *tinyMKIO) { m.public.answer(refuse(503)) }, exitOK, []string{"warning  delivery to the webhook URL", "503"}},
+			m.public.handle(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) })
+		}, exitFailed, []string{"FAILED   delivery to the webhook URL", "302", "the redirect's target"}},
+		{"somebody else", func(m *tinyMKIO) { m.public.handle(refuse(200)) }, exitFailed, []string{"FAILED   delivery to the webhook URL", "200 OK", "answers at BRIDGE_WEBHOOK_URL"}},
+		{"a proxy without its bridge", func(m *tinyMKIO) { m.public.handle(refuse(502)) }, exitFailed, []string{"FAILED   delivery to the webhook URL", "502", "proxy in front reaches it"}},
+		{"a bridge that cannot store now", func(m *tinyMKIO) { m.public.handle(refuse(503)) }, exitOK, []string{"warning  delivery to the webhook URL", "503"}},
 		{"one that repeats what was sent", func(m *tinyMKIO) {
-			m.public.answer(func(w http.ResponseWriter, r *http.Request) {
+			m.public.handle(func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(http.StatusBadRequest)
 				_, _ = io.WriteString(w, `{"detail":"you sent `+r.Header.Get("X-Webhook-Secret")+`"}`)
 			})
@@ -106,26 +107,27 @@ func TestDoctorTriesWhetherDeliveriesArrive(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := installed(t)
-			wantSaid(t, exitOK, nil, "webhook", "register")
+			m := newInstallation(t)
+			wantOutput(t, exitOK, nil, "webhook", "register")
 			tt.spoil(m)
-			wantSaid(t, tt.code, tt.want, "doctor")
+			wantOutput(t, tt.code, tt.want, "doctor")
 		})
 	}
 }
 
-// Without the address nothing is sent, and where the listener asks for a client certificate the doctor has none.
-func TestDoctorSendsNothingWhereItCannot(t *testing.T) {
-	m := installed(t)
+// Without a URL the doctor sends nothing; nor where the listener requires a client certificate, which the doctor does not
+// have.
+func TestDoctorSendsNoTestDeliveryWithoutURLOrClientCertificate(t *testing.T) {
+	m := newInstallation(t)
 	dir := t.TempDir()
 	newAuthority(t, "clients").write(t, dir+"/ca.crt")
 	writeCertificate(t, dir+"/tls.crt", dir+"/tls.key", 1)
 	t.Setenv("BRIDGE_TLS_CERT", dir+"/tls.crt")
 	t.Setenv("BRIDGE_TLS_KEY", dir+"/tls.key")
 	t.Setenv("BRIDGE_TLS_CLIENT_CA", dir+"/ca.crt")
-	wantSaid(t, exitFailed, []string{"ok       delivery to the webhook URL: not tried"}, "doctor")
+	wantOutput(t, exitFailed, []string{"ok       delivery to the webhook URL: not tried"}, "doctor")
 	t.Setenv("BRIDGE_WEBHOOK_URL", "")
-	if out, _, _ := say(t, "doctor"); strings.Contains(out, "delivery to the webhook URL") {
+	if out, _, _ := runCommand(t, "doctor"); strings.Contains(out, "delivery to the webhook URL") {
 		t.Errorf("it says %s", out)
 	}
 	if n := m.public.requests.Load(); n != 0 {
@@ -133,11 +135,11 @@ func TestDoctorSendsNothingWhereItCannot(t *testing.T) {
 	}
 }
 
-// Without a token nobody registers the rule, however good its address is.
-func TestDoctorWarnsOfAnAddressThatNobodyRegisters(t *testing.T) {
-	installed(t)
-	_ = os.Unsetenv("BRIDGE_MKIO_TOKEN") // the test has it as it was afterwards
-	out, _, code := say(t, "doctor")
+// Without a token the rule is not registered, whatever its URL.
+func TestDoctorWarnsWithoutATokenToRegisterTheRule(t *testing.T) {
+	newInstallation(t)
+	_ = os.Unsetenv("BRIDGE_MKIO_TOKEN") // t.Setenv in newInstallation restores it
+	out, _, code := runCommand(t, "doctor")
 	if code != exitOK || !strings.Contains(out, "warning  webhook URL: without an API token the webhook rule is neither registered nor checked") || strings.Contains(out, "ok       webhook URL") {
 		t.Errorf("exit %d: %s", code, out)
 	}

@@ -10,9 +10,9 @@ import (
 	"mkio-bridge/internal/eventlog"
 )
 
-// The disk of the store dies, the bridge begins a new log, and MK.IO delivers a later change to the same state: a consumer that
-// remembers ids must not take it for the one it knows. What MK.IO delivers a second time it may.
-func TestIDsAfterTheStoreDied(t *testing.T) {
+// The store is lost, the bridge starts a new log, and MK.IO delivers a later change to the same state: its event needs
+// another id, or a consumer that deduplicates by id would drop it. A redelivery of the same change may get the same id.
+func TestEventIDsAfterTheStoreIsLost(t *testing.T) {
 	started := bridgetest.Delivery(t, "channel-instance-started.assumed-shape.json")
 	later := bytes.ReplaceAll(started, []byte(`"time": "2031-05-19T`), []byte(`"time": "2031-05-24T`))
 	untimed := bytes.ReplaceAll(started, []byte(`"time": "2031-05-19T`), []byte(`"time": "unreadable `))
@@ -35,7 +35,7 @@ func TestIDsAfterTheStoreDied(t *testing.T) {
 	}
 }
 
-// idOfDelivery opens a bridge on an empty store, and returns the id of the event that a delivery becomes.
+// idOfDelivery returns the id of the event that a delivery becomes, on a bridge with an empty store.
 func idOfDelivery(t *testing.T, body []byte) string {
 	t.Helper()
 	b, err := open(t.Context(), demoConfig(t.TempDir()), slog.New(slog.DiscardHandler))

@@ -16,13 +16,13 @@ import (
 func TestAudit(t *testing.T) {
 	b := openForTest(t)
 	t.Setenv("BRIDGE_NATS_LISTEN", b.embedded.Addr())
-	tell := func(args ...string) (string, int) {
+	auditCommand := func(args ...string) (string, int) {
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), append([]string{"audit"}, args...), &stdout, &stderr)
 		return stdout.String() + stderr.String(), code
 	}
-	if said, code := tell(); code != exitFailed || !strings.Contains(said, "no record of any sweep") {
-		t.Errorf("without records: exit %d: %s", code, said)
+	if output, code := auditCommand(); code != exitFailed || !strings.Contains(output, "no record of any sweep") {
+		t.Errorf("without records: exit %d: %s", code, output)
 	}
 	now := time.Now().UTC()
 	for hours := -5; hours < 0; hours++ {
@@ -39,25 +39,25 @@ func TestAudit(t *testing.T) {
 			}
 		}
 	}
-	said, code := tell()
-	if code != exitFailed || !strings.Contains(said, "not proven from") || !strings.Contains(said, "MK.IO answered 502") || strings.Count(said, "\n") != 4 {
-		t.Errorf("exit %d: %s", code, said)
+	output, code := auditCommand()
+	if code != exitFailed || !strings.Contains(output, "not proven from") || !strings.Contains(output, "MK.IO answered 502") || strings.Count(output, "\n") != 4 {
+		t.Errorf("exit %d: %s", code, output)
 	}
-	if said, code := tell("--kind", "job", "--since", "4h"); code != exitOK || !strings.Contains(said, "vod job") || strings.Contains(said, "not proven") {
-		t.Errorf("exit %d: %s", code, said)
+	if output, code := auditCommand("--kind", "job", "--since", "4h"); code != exitOK || !strings.Contains(output, "vod job") || strings.Contains(output, "not proven") {
+		t.Errorf("exit %d: %s", code, output)
 	}
-	said, code = tell("--kind", "asset", "--output", "json")
+	output, code = auditCommand("--kind", "asset", "--output", "json")
 	var c audit.Coverage
-	if err := json.Unmarshal([]byte(strings.SplitAfter(said, "\n")[0]), &c); err != nil || code != exitFailed {
-		t.Fatalf("exit %d, %v: %s", code, err, said)
+	if err := json.Unmarshal([]byte(strings.SplitAfter(output, "\n")[0]), &c); err != nil || code != exitFailed {
+		t.Fatalf("exit %d, %v: %s", code, err, output)
 	}
 	if len(c.Gaps) != 1 || c.Gaps[0].To.Sub(c.Gaps[0].From) != 2*time.Hour || c.Sweeps != 4 || c.Repaired != 4 || !c.Pending {
 		t.Errorf("%+v", c)
 	}
-	if said, code := tell("--project", "nobody"); code != exitFailed || !strings.Contains(said, "no record") {
-		t.Errorf("exit %d: %s", code, said)
+	if output, code := auditCommand("--project", "nobody"); code != exitFailed || !strings.Contains(output, "no record") {
+		t.Errorf("exit %d: %s", code, output)
 	}
-	if _, code := tell("--since", "1h", "--until", "2h"); code != exitUsage {
+	if _, code := auditCommand("--since", "1h", "--until", "2h"); code != exitUsage {
 		t.Errorf("exit %d for a period that ends before it begins", code)
 	}
 }

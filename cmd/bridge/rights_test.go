@@ -9,8 +9,8 @@ import (
 	"mkio-bridge/internal/brokertest"
 )
 
-// asUser has the commands come to a server as a user of it.
-func asUser(t *testing.T, url, user string) {
+// useNATSUser configures the commands to connect to a server as a user.
+func useNATSUser(t *testing.T, url, user string) {
 	t.Helper()
 	t.Setenv("BRIDGE_LISTEN", "127.0.0.1:0")
 	t.Setenv("BRIDGE_ADMIN_LISTEN", "127.0.0.1:0")
@@ -20,9 +20,9 @@ func asUser(t *testing.T, url, user string) {
 	t.Setenv("BRIDGE_NATS_PASSWORD", "REDACT-ME")
 }
 
-// guardedServer has a bridge's account with a user for everything and one whose rights are given, and an account of
-// readers who get the parts of JetStream's API that a bridge does not need to write.
-func guardedServer(t *testing.T, allowed string) string {
+// restrictedServer starts a server with two accounts: the bridge's, with a user "all" who may do everything and a user
+// "some" who may publish to the allowed subjects; and the readers', which imports two requests of JetStream's API.
+func restrictedServer(t *testing.T, allowed string) string {
 	t.Helper()
 	return brokertest.StartNATS(t, `accounts {
   MKIO: {
@@ -37,21 +37,21 @@ func guardedServer(t *testing.T, allowed string) string {
 }`)
 }
 
-// A wrong password is no NATS that cannot be reached: to start again does not help.
-func TestAWrongPasswordIsRefused(t *testing.T) {
-	url := guardedServer(t, "")
-	asUser(t, url, "stranger")
+// A wrong password is not reported as unreachable NATS: a restart would not help.
+func TestWrongNATSPasswordIsRefused(t *testing.T) {
+	url := restrictedServer(t, "")
+	useNATSUser(t, url, "stranger")
 	for _, command := range []string{"run", "events", "state", "verify"} {
-		out, errs, code := say(t, command)
+		out, errs, code := runCommand(t, command)
 		if code != exitFailed || strings.Contains(out+errs, "cannot be reached") || !strings.Contains(errs, "refuses the connection") || !strings.Contains(errs, "BRIDGE_NATS_") {
 			t.Errorf("%s: exit %d: %s%s", command, code, out, errs)
 		}
 	}
-	wantSaid(t, exitFailed, []string{"FAILED   NATS: NATS at " + url + " refuses the connection", "_PASSWORD"}, "doctor")
+	wantOutput(t, exitFailed, []string{"FAILED   NATS: NATS at " + url + " refuses the connection", "_PASSWORD"}, "doctor")
 }
 
-// What a user may not do is said as such, and never that streams are to be changed.
-func TestAMissingRightIsNoFaultOfTheStreams(t *testing.T) {
+// A missing permission is reported as such, and never with the advice to change streams.
+func TestMissingPermissionIsNotReportedAsAStreamFault(t *testing.T) {
 	const mine = `"$JS.API.INFO", "$JS.API.STREAM.INFO.MKIO_EVENTS"`
 	tests := []struct {
 		name, user string
@@ -65,13 +65,13 @@ func TestAMissingRightIsNoFaultOfTheStreams(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			url := guardedServer(t, mine)
+			url := restrictedServer(t, mine)
 			if tt.made {
-				makeStreams(t, url, nats.UserInfo("all", "REDACT-ME"))
+				createStreams(t, url, nats.UserInfo("all", "REDACT-ME"))
 			}
-			asUser(t, url, tt.user)
-			wantSaid(t, exitFailed, []string{tt.want, rightsFile}, "run")
-			out, _, code := say(t, "doctor")
+			useNATSUser(t, url, tt.user)
+			wantOutput(t, exitFailed, []string{tt.want, rightsFile}, "run")
+			out, _, code := runCommand(t, "doctor")
 			if code != exitFailed || strings.Contains(out, "change the stream") || strings.Contains(out, "no answer in time") {
 				t.Errorf("doctor: exit %d: %s", code, out)
 			}
@@ -82,17 +82,17 @@ func TestAMissingRightIsNoFaultOfTheStreams(t *testing.T) {
 	}
 }
 
-// The commands that read name the right that they need.
-func TestACommandNamesTheRightThatItNeeds(t *testing.T) {
-	url := guardedServer(t, `"$JS.API.INFO"`)
-	makeStreams(t, url, nats.UserInfo("all", "REDACT-ME"))
-	asUser(t, url, "some")
+// Commands name the permission that they lack.
+func TestCommandNamesTheMissingPermission(t *testing.T) {
+	url := restrictedServer(t, `"$JS.API.INFO"`)
+	createStreams(t, url, nats.UserInfo("all", "REDACT-ME"))
+	useNATSUser(t, url, "some")
 	for command, right := range map[string]string{
 		"events": "MKIO_EVENTS", "state": "KV_mkio_state", "verify": "MKIO_EVENTS", "audit": "MKIO_", "unapplied list": "MKIO_UNAPPLIED",
 		"wait job p t j --for Finished": "KV_mkio_state",
 	} {
 		t.Run(command, func(t *testing.T) {
-			wantSaid(t, exitFailed, []string{"do not allow it", "Permissions Violation", right, rightsFile}, strings.Fields(command)...)
+			wantOutput(t, exitFailed, []string{"do not allow it", "Permissions Violation", right, rightsFile}, strings.Fields(command)...)
 		})
 	}
 }

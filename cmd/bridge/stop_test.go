@@ -8,13 +8,13 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// A load balancer sends deliveries to a bridge that stops until it has asked whether it is ready: they are taken, and
-// their connections end with them.
-func TestABridgeThatStopsTakesDeliveriesUntilThatIsKnown(t *testing.T) {
+// A load balancer sends deliveries to a stopping bridge until its next readiness probe: the bridge accepts them, and closes
+// their connections.
+func TestLameDuckBridgeAcceptsDeliveries(t *testing.T) {
 	b, addr, stop := serveForTest(t, nil)
 	routes := b.adminRoutes(true)
-	if answer := ask(routes, http.MethodGet, "/readyz", nil); answer.Code != http.StatusOK {
-		t.Fatalf("/readyz is %d: %s", answer.Code, answer.Body)
+	if response := serveRequest(routes, http.MethodGet, "/readyz", nil); response.Code != http.StatusOK {
+		t.Fatalf("/readyz is %d: %s", response.Code, response.Body)
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- stop() }()
@@ -24,21 +24,21 @@ func TestABridgeThatStopsTakesDeliveriesUntilThatIsKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.Header.Set("X-Webhook-Secret", demoSecret)
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer.Body.Close()
-	if answer.StatusCode != http.StatusNoContent || !answer.Close {
-		t.Errorf("status %d, the connection ends: %t", answer.StatusCode, answer.Close)
+	response.Body.Close()
+	if response.StatusCode != http.StatusNoContent || !response.Close {
+		t.Errorf("status %d, the connection ends: %t", response.StatusCode, response.Close)
 	}
-	if answer := ask(routes, http.MethodGet, "/readyz", nil); answer.Code != http.StatusServiceUnavailable {
-		t.Errorf("/readyz of a bridge that stops is %d", answer.Code)
+	if response := serveRequest(routes, http.MethodGet, "/readyz", nil); response.Code != http.StatusServiceUnavailable {
+		t.Errorf("/readyz of a bridge that stops is %d", response.Code)
 	}
 	if err := <-stopped; err != nil {
 		t.Error(err)
 	}
 	if _, err := http.DefaultClient.Get("http://" + addr); err == nil {
-		t.Error("it still listens")
+		t.Error("the stopped bridge still listens")
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/event"
 )
 
-// What the bridge tries is not shown to those who read along on its own server.
+// Subscribers of the embedded server do not receive the bridge's probes.
 func TestReadersDoNotSeeProbes(t *testing.T) {
 	b, _, _ := serveForTest(t, nil)
 	nc, err := nats.Connect(b.embedded.Addr())
@@ -37,11 +37,11 @@ func TestReadersDoNotSeeProbes(t *testing.T) {
 	}
 	m, err := seen.NextMsgWithContext(t.Context())
 	if err != nil || m.Header.Get(event.HeaderProbe) != "" || len(m.Data) == 0 {
-		t.Errorf("a reader sees %v, %v", m, err)
+		t.Errorf("a subscriber receives %v, %v", m, err)
 	}
 }
 
-func TestTheLineOfDurabilityIsTrue(t *testing.T) {
+func TestDurability(t *testing.T) {
 	b := openForTest(t)
 	if line := b.durability(t.Context()); line != "an acknowledged event is on disk" {
 		t.Errorf("embedded: %s", line)
@@ -62,13 +62,13 @@ func TestTheLineOfDurabilityIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer foreign.close()
-	if line := foreign.durability(t.Context()); !strings.Contains(line, "stored once") || !strings.Contains(line, "sync_interval") {
-		t.Errorf("somebody else's: %s", line)
+	if line := foreign.durability(t.Context()); !strings.Contains(line, "stored on one server") || !strings.Contains(line, "sync_interval") {
+		t.Errorf("external server: %s", line)
 	}
 }
 
-// After some errors the client does not connect again: a bridge that went on would refuse everything for ever.
-func TestAConnectionThatIsClosedForGoodEndsTheBridge(t *testing.T) {
+// After some errors the NATS client does not reconnect: a bridge that went on would refuse every delivery.
+func TestPermanentlyClosedConnectionEndsTheBridge(t *testing.T) {
 	b := openForTest(t)
 	l, err := listen(t.Context(), b.config)
 	if err != nil {
@@ -78,6 +78,6 @@ func TestAConnectionThatIsClosedForGoodEndsTheBridge(t *testing.T) {
 	go func() { served <- b.serve(t.Context(), l) }()
 	b.nats.Close()
 	if err := <-served; err == nil || !strings.Contains(err.Error(), "closed for good") {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("serve ended with %v", err)
 	}
 }

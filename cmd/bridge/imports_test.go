@@ -14,9 +14,9 @@ import (
 	"testing"
 )
 
-// arrows says which packages of the module each package may import. Programs import what they like; examples none, for
-// they are what others write. What is not listed otherwise may not be there.
-var arrows = map[string][]string{
+// allowedImports lists the packages of the module that each package may import. Programs (cmd/) may import any; examples
+// none, because they stand for the programs of users. Every other package must be listed.
+var allowedImports = map[string][]string{
 	"internal/admin":         {"internal/eventlog", "internal/ingest", "internal/lifecycle", "internal/problem", "internal/spelling"},
 	"internal/doctor":        {"internal/event", "internal/eventlog", "internal/identity", "internal/ingest", "internal/lifecycle", "internal/mkio", "internal/noanswer", "internal/printable", "internal/streams", "internal/rule"},
 	"internal/event":         {"internal/lifecycle"},
@@ -52,23 +52,23 @@ var arrows = map[string][]string{
 	"schemas":                {},
 }
 
-// natsServerUsers are the packages that know the server of NATS: the bridge's own, and that of tests.
+// natsServerUsers are the packages that may import the NATS server: for the embedded server, and for tests.
 var natsServerUsers = []string{"internal/broker", "internal/brokertest"}
 
-// sdkOfTraces is what makes spans real. All others know their interface alone.
-var sdkOfTraces = []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters"}
+// tracingSDK is what records and exports spans. Only internal/tracing may import it; the others use the API.
+var tracingSDK = []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters"}
 
-func TestImportsFollowTheArrows(t *testing.T) {
+func TestImportsAreAllowed(t *testing.T) {
 	const module = "mkio-bridge/"
-	packages := importsOfModule(t, "../..")
-	if len(packages) < len(arrows) {
-		t.Errorf("%d packages were found, %d are listed", len(packages), len(arrows))
+	packages := moduleImports(t, "../..")
+	if len(packages) < len(allowedImports) {
+		t.Errorf("%d packages were found, %d are listed", len(packages), len(allowedImports))
 	}
 	for name, imports := range packages {
-		allowed, listed := arrows[name]
+		allowed, listed := allowedImports[name]
 		example := strings.HasPrefix(name+"/", "examples/")
 		if !listed && !example && !strings.HasPrefix(name, "cmd/") {
-			t.Errorf("%s is not in the list of arrows", name)
+			t.Errorf("%s is not in allowedImports", name)
 		}
 		for _, i := range imports {
 			to, own := strings.CutPrefix(i, module)
@@ -76,21 +76,21 @@ func TestImportsFollowTheArrows(t *testing.T) {
 				t.Errorf("%s imports %s", name, to)
 			}
 			if name == "internal/lifecycle" && strings.Contains(strings.Split(i, "/")[0], ".") {
-				t.Errorf("%s imports %s: it is to use the standard library only", name, i)
+				t.Errorf("%s imports %s: it may import the standard library only", name, i)
 			}
 			if strings.HasPrefix(i, "github.com/nats-io/nats-server/") && !slices.Contains(natsServerUsers, name) {
-				t.Errorf("%s imports %s: only %v know the server", name, i, natsServerUsers)
+				t.Errorf("%s imports %s: only %v may import the server", name, i, natsServerUsers)
 			}
-			if slices.ContainsFunc(sdkOfTraces, func(p string) bool { return strings.HasPrefix(i, p) }) && name != "internal/tracing" {
-				t.Errorf("%s imports %s: only internal/tracing knows how traces are exported", name, i)
+			if slices.ContainsFunc(tracingSDK, func(p string) bool { return strings.HasPrefix(i, p) }) && name != "internal/tracing" {
+				t.Errorf("%s imports %s: only internal/tracing exports traces", name, i)
 			}
 		}
 	}
 }
 
-// namesVariables are the packages of internal that may name variables of the environment: those that configure bridges as a
-// user does. The other packages return typed errors, and the advice that names a setting is given in cmd/bridge.
-var namesVariables = []string{"bridgetest", "torture"}
+// mayNameVariables are the internal packages that may name environment variables, because they configure bridges as a user
+// does. The others return typed errors, to which cmd/bridge adds the setting to change.
+var mayNameVariables = []string{"bridgetest", "torture"}
 
 func TestOnlyTheCommandNamesVariables(t *testing.T) {
 	const internal = "../../internal"
@@ -99,13 +99,13 @@ func TestOnlyTheCommandNamesVariables(t *testing.T) {
 			return err
 		}
 		if d.IsDir() {
-			if slices.Contains(namesVariables, d.Name()) && filepath.Dir(file) == filepath.Clean(internal) {
+			if slices.Contains(mayNameVariables, d.Name()) && filepath.Dir(file) == filepath.Clean(internal) {
 				return filepath.SkipDir
 			}
 			return nil
 		}
 		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") && bytes.Contains(readFile(t, file), []byte(prefix+"_")) {
-			t.Errorf("%s names a variable of the environment: return a typed error, and name the setting in cmd/bridge", file)
+			t.Errorf("%s names an environment variable: return a typed error, and name the setting in cmd/bridge", file)
 		}
 		return nil
 	})
@@ -114,16 +114,16 @@ func TestOnlyTheCommandNamesVariables(t *testing.T) {
 	}
 }
 
-// go.mod lists every module of which a package or a test here needs a package, directly or not.
-func TestNothingBringsGRPC(t *testing.T) {
+// go.mod lists every module that a package or test of this module depends on, directly or not.
+func TestGRPCIsNotADependency(t *testing.T) {
 	if strings.Contains(string(readFile(t, "../../go.mod")), "google.golang.org/grpc ") {
-		t.Error("a package brings gRPC, which is a tenth of the bridge: go mod why -m google.golang.org/grpc")
+		t.Error("a package depends on gRPC, which is a tenth of the binary: see go mod why -m google.golang.org/grpc")
 	}
 }
 
-// importsOfModule reads what the packages of a module import, by their paths in it. Tests do not count, nor do modules
-// within the module.
-func importsOfModule(t *testing.T, root string) map[string][]string {
+// moduleImports returns the imports of each package of a module, by its path in the module, without tests and nested
+// modules.
+func moduleImports(t *testing.T, root string) map[string][]string {
 	t.Helper()
 	packages := map[string][]string{}
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {

@@ -17,11 +17,12 @@ import (
 	"mkio-bridge/internal/doctor"
 )
 
-// privateMKIO is a MK.IO whose certificate a private authority signed, and a file with that authority's.
+// privateMKIO starts an MK.IO with a certificate of a private authority, and returns its URL and a file with the authority's
+// certificate.
 func privateMKIO(t *testing.T) (url, authority string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(`{"value": []}`)) // the reader is there
+		_, _ = w.Write([]byte(`{"value": []}`)) // the client is still connected
 	}))
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // handshakes fail on purpose
 	server.StartTLS()
@@ -34,11 +35,11 @@ func privateMKIO(t *testing.T) (url, authority string) {
 	return server.URL, authority
 }
 
-func TestAPrivateAuthorityForMKIO(t *testing.T) {
+func TestPrivateCAForMKIO(t *testing.T) {
 	url, authority := privateMKIO(t)
 	ask := func(c config) error {
 		t.Helper()
-		way, err := c.wayToMKIO()
+		transport, err := c.mkioTransport()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +47,7 @@ func TestAPrivateAuthorityForMKIO(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, err := way.RoundTrip(request)
+		response, err := transport.RoundTrip(request)
 		if err != nil {
 			return err
 		}
@@ -60,7 +61,7 @@ func TestAPrivateAuthorityForMKIO(t *testing.T) {
 	}
 }
 
-func TestTheFileOfThePrivateAuthorityMustHoldCertificates(t *testing.T) {
+func TestPrivateCAFileMustHoldCertificates(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	if err := os.WriteFile(empty, []byte("none"), 0o600); err != nil {
 		t.Fatal(err)
@@ -73,19 +74,19 @@ func TestTheFileOfThePrivateAuthorityMustHoldCertificates(t *testing.T) {
 	}
 }
 
-func TestDoctorNamesTheSettingOfAPrivateAuthority(t *testing.T) {
+func TestDoctorNamesThePrivateCASetting(t *testing.T) {
 	url, authority := privateMKIO(t)
 	for file, want := range map[string]string{"": "BRIDGE_MKIO_CA", authority: "answers"} {
 		installation := (&call{}).installation(config{MkioURL: url, MkioCA: file})
 		installation.NATS.Connect = func(context.Context) (jetstream.JetStream, error) { return nil, errors.New("there is no NATS") }
-		said := ""
+		output := ""
 		for f := range doctor.Examine(t.Context(), installation) {
 			if f.Check == "MK.IO" {
-				said += f.Found
+				output += f.Found
 			}
 		}
-		if !strings.Contains(said, want) {
-			t.Errorf("with %q: %s", file, said)
+		if !strings.Contains(output, want) {
+			t.Errorf("with %q: %s", file, output)
 		}
 	}
 }
