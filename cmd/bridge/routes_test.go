@@ -79,7 +79,7 @@ func TestAdminRoutes(t *testing.T) {
 		{http.MethodGet, "/v1/resources/job/aurora-vod/ladder-hd", 404, "2 names"},
 		{http.MethodGet, "/v1/resources/cassette/aurora-vod/x", 404, "no resource kind"},
 		{http.MethodGet, "/v1/resources?kind=cassette", 400, "no kind"},
-		{http.MethodGet, "/v1/events?from=x", 400, "no sequence"},
+		{http.MethodGet, "/v1/events?from=x", 400, "not a sequence"},
 		{http.MethodGet, "/v1/events?since=yesterday", 400, "duration"},
 		{http.MethodPost, "/v1/resources", 404, ""},
 		{http.MethodGet, "/else", 404, ""},
