@@ -91,17 +91,17 @@ func TestDoctorSendsATestDelivery(t *testing.T) {
 		{"a redirect", func(m *tinyMKIO) {
 			m.public.handle(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) })
 		}, exitFailed, []string{"FAILED   delivery to the webhook URL", "302", "the redirect's target"}},
-		{"somebody else", func(m *tinyMKIO) { m.public.handle(refuse(200)) }, exitFailed, []string{"FAILED   delivery to the webhook URL", "200 OK", "answers at BRIDGE_WEBHOOK_URL"}},
+		{"another server", func(m *tinyMKIO) { m.public.handle(refuse(200)) }, exitFailed, []string{"FAILED   delivery to the webhook URL", "200 OK", "answers at BRIDGE_WEBHOOK_URL"}},
 		{"a proxy without its bridge", func(m *tinyMKIO) { m.public.handle(refuse(502)) }, exitFailed, []string{"FAILED   delivery to the webhook URL", "502", "proxy in front reaches it"}},
 		{"a bridge that cannot store now", func(m *tinyMKIO) { m.public.handle(refuse(503)) }, exitOK, []string{"warning  delivery to the webhook URL", "503"}},
-		{"one that repeats what was sent", func(m *tinyMKIO) {
+		{"a server that repeats the request", func(m *tinyMKIO) {
 			m.public.handle(func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(http.StatusBadRequest)
 				_, _ = io.WriteString(w, `{"detail":"you sent `+r.Header.Get("X-Webhook-Secret")+`"}`)
 			})
 		}, exitFailed, []string{"FAILED   delivery to the webhook URL", "you sent [masked]"}},
-		{"nobody that can be reached from here", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_URL", "https://away.example.com") }, exitFailed, []string{"warning  delivery to the webhook URL", "cannot be reached from here"}},
-		{"a certificate of nobody", func(*tinyMKIO) {
+		{"an unreachable host", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_URL", "https://away.example.com") }, exitFailed, []string{"warning  delivery to the webhook URL", "cannot be reached from here"}},
+		{"a self-signed certificate", func(*tinyMKIO) {
 			http.DefaultTransport.(*http.Transport).TLSClientConfig = nil
 		}, exitFailed, []string{"FAILED   delivery to the webhook URL", "certificate", "public authority"}},
 	}
@@ -125,7 +125,7 @@ func TestDoctorSendsNoTestDeliveryWithoutURLOrClientCertificate(t *testing.T) {
 	t.Setenv("BRIDGE_TLS_CERT", dir+"/tls.crt")
 	t.Setenv("BRIDGE_TLS_KEY", dir+"/tls.key")
 	t.Setenv("BRIDGE_TLS_CLIENT_CA", dir+"/ca.crt")
-	wantOutput(t, exitFailed, []string{"ok       delivery to the webhook URL: not tried"}, "doctor")
+	wantOutput(t, exitFailed, []string{"ok       delivery to the webhook URL: skipped"}, "doctor")
 	t.Setenv("BRIDGE_WEBHOOK_URL", "")
 	if out, _, _ := runCommand(t, "doctor"); strings.Contains(out, "delivery to the webhook URL") {
 		t.Errorf("it says %s", out)

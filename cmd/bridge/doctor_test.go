@@ -69,7 +69,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 		{
 			"streams that are not made yet", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme") },
 			exitOK,
-			[]string{"warning  stream ACME_EVENTS: it does not exist", "→ start the bridge"},
+			[]string{"warning  stream ACME_EVENTS: does not exist", "→ start the bridge"},
 		},
 		{
 			"streams that nobody makes", func(m *tinyMKIO) {
@@ -77,7 +77,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 				m.t.Setenv("BRIDGE_STREAM_MANAGE", "verify")
 			},
 			exitFailed,
-			[]string{"FAILED   stream ACME_EVENTS: it does not exist", "BRIDGE_STREAM_MANAGE=create"},
+			[]string{"FAILED   stream ACME_EVENTS: does not exist", "BRIDGE_STREAM_MANAGE=create"},
 		},
 		{
 			"no MK.IO", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_URL", "http://127.0.0.1:1") },
@@ -87,17 +87,17 @@ func TestDoctorFindsFaults(t *testing.T) {
 		{
 			"no token", func(*tinyMKIO) { _ = os.Unsetenv("BRIDGE_MKIO_TOKEN") }, // t.Setenv in newInstallation restores it
 			exitOK,
-			[]string{"warning  API token: there is none"},
+			[]string{"warning  API token: not set"},
 		},
 		{
 			"a token that ended", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", tokenUntil(time.Now().Add(-time.Hour))) },
 			exitFailed,
-			[]string{"FAILED   API token: it ended"},
+			[]string{"FAILED   API token: expired"},
 		},
 		{
 			"a token that ends soon", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", tokenUntil(time.Now().Add(time.Hour))) },
 			exitOK,
-			[]string{"warning  API token: it ends soon"},
+			[]string{"warning  API token: expires soon"},
 		},
 		{
 			"a token that is refused", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", "other") },
@@ -130,17 +130,17 @@ func TestDoctorFindsFaults(t *testing.T) {
 		{
 			"no rule", func(m *tinyMKIO) { delete(m.rules, "mkio-bridge") },
 			exitFailed,
-			[]string{"FAILED   webhook rule mkio-bridge in aurora-vod: there is none", "→ bridge webhook register"},
+			[]string{"FAILED   webhook rule mkio-bridge in aurora-vod: no rule", "→ bridge webhook register"},
 		},
 		{
 			"a rule with another URL", func(m *tinyMKIO) { m.rules["mkio-bridge"]["url"] = "https://other.test/REDACT-ME" },
 			exitFailed,
-			[]string{"it delivers to somewhere else"},
+			[]string{"delivers to another URL"},
 		},
 		{
 			"a disabled rule", func(m *tinyMKIO) { m.rules["mkio-bridge"]["enabled"] = false },
 			exitOK,
-			[]string{"warning  webhook rule mkio-bridge in aurora-vod: it is not what it must be: enabled"},
+			[]string{"warning  webhook rule mkio-bridge in aurora-vod: differs from the configuration: enabled"},
 		},
 		{
 			"another secret", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_SECRETS", "REDACT-ME-else") },
@@ -150,7 +150,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 		{
 			"a rule too many", func(m *tinyMKIO) { m.rules["twin"] = m.rules["mkio-bridge"] },
 			exitOK,
-			[]string{"rule twin delivers here too"},
+			[]string{"rule twin delivers to the same URL"},
 		},
 		{
 			"deliveries that fail", func(m *tinyMKIO) {
@@ -162,7 +162,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 		{
 			"no public URL", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_URL", "") },
 			exitOK,
-			[]string{"warning  webhook URL: there is none", "ok       webhook rule"},
+			[]string{"warning  webhook URL: not set", "ok       webhook rule"},
 		},
 		{
 			"a private URL", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_URL", "http://10.0.0.1") },

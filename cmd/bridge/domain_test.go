@@ -66,7 +66,7 @@ func TestBridgeOnALeafNodeStoresInTheDomain(t *testing.T) {
 			}
 			wantOutput(t, exitOK, []string{"events, 1 to"}, "replay", conf.SubjectPrefix+"-again", "--live")
 			out, _, _ := runCommand(t, "doctor")
-			for _, want := range []string{"ok       JetStream: it is on, of domain hub\n", "ok       stream KV_" + strings.ToLower(conf.SubjectPrefix) + "_lease", "ok       publishing"} {
+			for _, want := range []string{"ok       JetStream: enabled, in domain hub\n", "ok       stream KV_" + strings.ToLower(conf.SubjectPrefix) + "_lease", "ok       publishing"} {
 				if !strings.Contains(out, want) {
 					t.Errorf("doctor lacks %q: %s", want, out)
 				}

@@ -245,7 +245,7 @@ func TestDoctorFindsAnotherMKIO(t *testing.T) {
 
 	putNote(t, notes, note.WithProject("aurora-vod", "p-1"))
 	t.Setenv("BRIDGE_MKIO_ADOPT", "all")
-	wantOutput(t, exitFailed, []string{"warning  the log's MK.IO:", "→ unset BRIDGE_MKIO_ADOPT", "ok       identity of project aurora-vod: it is the one that the log is of, p-1"}, "doctor")
+	wantOutput(t, exitFailed, []string{"warning  the log's MK.IO:", "→ unset BRIDGE_MKIO_ADOPT", "ok       identity of project aurora-vod: same as in the log, p-1"}, "doctor")
 }
 
 // environmentConfig returns the settings of the environment.

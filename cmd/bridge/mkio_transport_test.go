@@ -76,7 +76,7 @@ func TestPrivateCAFileMustHoldCertificates(t *testing.T) {
 
 func TestDoctorNamesThePrivateCASetting(t *testing.T) {
 	url, authority := privateMKIO(t)
-	for file, want := range map[string]string{"": "BRIDGE_MKIO_CA", authority: "answers"} {
+	for file, want := range map[string]string{"": "BRIDGE_MKIO_CA", authority: "responds"} {
 		installation := (&call{}).installation(config{MkioURL: url, MkioCA: file})
 		installation.NATS.Connect = func(context.Context) (jetstream.JetStream, error) { return nil, errors.New("there is no NATS") }
 		output := ""

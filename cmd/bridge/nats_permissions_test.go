@@ -72,7 +72,7 @@ func TestMissingPermissionIsNotReportedAsAStreamFault(t *testing.T) {
 			useNATSUser(t, url, tt.user)
 			wantOutput(t, exitFailed, []string{tt.want, rightsFile}, "run")
 			out, _, code := runCommand(t, "doctor")
-			if code != exitFailed || strings.Contains(out, "change the stream") || strings.Contains(out, "no answer in time") {
+			if code != exitFailed || strings.Contains(out, "change the stream") || strings.Contains(out, "no response in time") {
 				t.Errorf("doctor: exit %d: %s", code, out)
 			}
 			if tt.made && (!strings.Contains(out, "ok       stream MKIO_EVENTS") || !strings.Contains(out, "FAILED   stream KV_mkio_lease: ") || !strings.Contains(out, rightsFile)) {

@@ -20,7 +20,7 @@ func TestAccountThatRequiresSizeLimits(t *testing.T) {
 	url := sizeLimitedServer(t)
 	useNATSUser(t, url, "app")
 	wantOutput(t, exitFailed, []string{"stream MKIO_EVENTS: ", "max bytes", "BRIDGE_STREAM_MAX_BYTES"}, "run")
-	wantOutput(t, exitFailed, []string{"FAILED   stream MKIO_EVENTS: it does not exist, and cannot be made without a limit of size", "→ the account requires", "BRIDGE_STREAM_MAX_BYTES"}, "doctor")
+	wantOutput(t, exitFailed, []string{"FAILED   stream MKIO_EVENTS: does not exist, and cannot be created without a size limit", "→ the account requires", "BRIDGE_STREAM_MAX_BYTES"}, "doctor")
 
 	t.Setenv("BRIDGE_STREAM_MAX_BYTES", "2GiB")
 	wantOutput(t, exitFailed, []string{"stream MKIO_EVENTS: ", "BRIDGE_STREAM_MAX_BYTES", "come to"}, "run")
