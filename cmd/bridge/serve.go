@@ -26,7 +26,7 @@ const (
 const (
 	publicShare = 0.625
 	adminShare  = 0.125
-	readerShare = 0.125 // readers of the embedded NATS server, at most [broker.MostReaders]
+	readerShare = 0.125 // readers of the embedded NATS server, at most [broker.MaxReaders]
 )
 
 // listeners are the two listeners of a bridge: public is for webhooks, admin for operators.

@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	nc, err := nats.Connect(s.server, s.access(log)...)
+	nc, err := nats.Connect(s.server, s.natsOptions(log)...)
 	if err != nil {
 		return fmt.Errorf("NATS at %s cannot be reached: %w (-nats says where it is, -creds how to get in)", s.server, err)
 	}
@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	dead, err := openDeadLetters(ctx, js, s)
+	dead, err := openDeadLetterStore(ctx, js, s)
 	if err != nil {
 		return err
 	}
@@ -68,13 +68,13 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 }
 
 // access is how to get into NATS, and back in for as long as this runs.
-func (s settings) access(log *slog.Logger) []nats.Option {
+func (s settings) natsOptions(log *slog.Logger) []nats.Option {
 	options := []nats.Option{
 		nats.Name("notify " + s.durable),
 		nats.MaxReconnects(-1),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Error("NATS is disconnected; connecting again", "error", err)
+				log.Error("NATS disconnected; reconnecting", "error", err)
 			}
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {

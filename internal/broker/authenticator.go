@@ -8,18 +8,18 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-// An admission lets connections in where readers need a token. The server's own configuration knows a token or
-// users and accounts, not both; and a token that is asked for at each connect can change while the server runs.
-type admission struct {
+// An authenticator authenticates connections when readers need a token. The server's own configuration supports either a
+// token, or users and accounts; and this one reads the token at each connect, so that it can change while the server runs.
+type authenticator struct {
 	token   func() string
-	users   map[string]*server.NkeyUser // by key: who is of this process
-	reader  *server.NkeyUser            // whose rights a connection with the token gets
+	users   map[string]*server.NkeyUser // the users of this process, by public key
+	reader  *server.NkeyUser            // the user of connections with the token
 	account func(name string) (*server.Account, error)
 }
 
-// newAdmission takes over the users of a configuration.
-func newAdmission(users []*server.NkeyUser, reader pass, token func() string) *admission {
-	a := &admission{token: token, users: map[string]*server.NkeyUser{}}
+// newAuthenticator returns an authenticator of a configuration's users.
+func newAuthenticator(users []*server.NkeyUser, reader nkeyUser, token func() string) *authenticator {
+	a := &authenticator{token: token, users: map[string]*server.NkeyUser{}}
 	for _, u := range users {
 		if u.Nkey == reader.public {
 			a.reader = u
@@ -30,9 +30,9 @@ func newAdmission(users []*server.NkeyUser, reader pass, token func() string) *a
 	return a
 }
 
-// Check says whether a connection may come in, and gives it the rights of whom it is.
-func (a *admission) Check(c server.ClientAuthentication) bool {
-	user := a.who(c)
+// Check implements [server.Authentication]: it reports whether a connection is accepted, and registers its user.
+func (a *authenticator) Check(c server.ClientAuthentication) bool {
+	user := a.userOf(c)
 	if user == nil {
 		return false
 	}
@@ -44,25 +44,25 @@ func (a *admission) Check(c server.ClientAuthentication) bool {
 	return true
 }
 
-// who returns the user that a connection has shown to be; nil for a stranger.
-func (a *admission) who(c server.ClientAuthentication) *server.NkeyUser {
-	brought := c.GetOpts()
+// userOf returns the authenticated user of a connection; nil if there is none.
+func (a *authenticator) userOf(c server.ClientAuthentication) *server.NkeyUser {
+	options := c.GetOpts()
 	if c.Kind() != server.CLIENT {
 		return nil
 	}
-	if user := a.users[brought.Nkey]; user != nil {
-		if signed(brought.Nkey, c.GetNonce(), brought.Sig) {
+	if user := a.users[options.Nkey]; user != nil {
+		if signed(options.Nkey, c.GetNonce(), options.Sig) {
 			return user
 		}
 		return nil
 	}
-	if token := a.token(); token != "" && subtle.ConstantTimeCompare([]byte(brought.Token), []byte(token)) == 1 {
+	if token := a.token(); token != "" && subtle.ConstantTimeCompare([]byte(options.Token), []byte(token)) == 1 {
 		return a.reader
 	}
 	return nil
 }
 
-// signed says whether the holder of a key's secret half signed what this connection was given to sign.
+// signed reports whether a signature of the connection's nonce was made with the private key of a public key.
 func signed(public string, nonce []byte, signature string) bool {
 	key, err := nkeys.FromPublicKey(public)
 	if err != nil {
@@ -72,14 +72,14 @@ func signed(public string, nonce []byte, signature string) bool {
 	return err == nil && len(nonce) > 0 && key.Verify(nonce, sig) == nil
 }
 
-// DropReaders ends the connections of all readers, after their token was changed: those who have the new one come back.
+// DisconnectReaders closes all reader connections after a change of the token: readers with the new token reconnect.
 func (e *Embedded) DropReaders() error {
 	found, err := e.readers()
 	if err != nil {
 		return err
 	}
 	for _, c := range found {
-		_ = e.server.DisconnectClientByID(c.Cid) // else it is gone already
+		_ = e.server.DisconnectClientByID(c.Cid) // an error means that it is closed already
 	}
 	return nil
 }

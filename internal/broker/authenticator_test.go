@@ -14,8 +14,8 @@ import (
 	"mkio-bridge/internal/broker"
 )
 
-// guarded starts a server whose readers need a token.
-func guarded(t *testing.T, token *atomic.Value) *broker.Embedded {
+// serverWithToken starts a server whose readers need a token.
+func serverWithToken(t *testing.T, token *atomic.Value) *broker.Embedded {
 	t.Helper()
 	c := config(t.TempDir())
 	c.ReaderToken = func() string { return token.Load().(string) }
@@ -28,8 +28,8 @@ func tokenOf(s string) *atomic.Value {
 	return &v
 }
 
-func TestStrangersAreNotLetIn(t *testing.T) {
-	e := guarded(t, tokenOf("right"))
+func TestReadersNeedTheToken(t *testing.T) {
+	e := serverWithToken(t, tokenOf("right"))
 	key, err := nkeys.CreateUser()
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, way := range map[string]nats.Option{
+	for name, option := range map[string]nats.Option{
 		"nothing":            nats.Name("nobody"),
 		"another token":      nats.Token("wrong"),
 		"an empty token":     nats.Token(""),
@@ -46,7 +46,7 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 		"a user":             nats.UserInfo("right", "right"),
 		"a key of their own": nats.Nkey(public, key.Sign),
 	} {
-		if nc, err := nats.Connect("nats://"+e.Addr(), way); !errors.Is(err, nats.ErrAuthorization) {
+		if nc, err := nats.Connect("nats://"+e.Addr(), option); !errors.Is(err, nats.ErrAuthorization) {
 			t.Errorf("with %s: %v", name, err)
 			if err == nil {
 				nc.Close()
@@ -55,9 +55,9 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 	}
 }
 
-// A token that is empty is none that anybody could bring.
-func TestAnEmptyTokenLetsNobodyIn(t *testing.T) {
-	e := guarded(t, tokenOf(""))
+// An empty token does not match connections without a token.
+func TestEmptyTokenRefusesEverybody(t *testing.T) {
+	e := serverWithToken(t, tokenOf(""))
 	if nc, err := nats.Connect("nats://" + e.Addr()); !errors.Is(err, nats.ErrAuthorization) {
 		t.Errorf("connect: %v", err)
 		if err == nil {
@@ -66,9 +66,9 @@ func TestAnEmptyTokenLetsNobodyIn(t *testing.T) {
 	}
 }
 
-// To know the public half of the bridge's key is not enough.
-func TestTheBridgesKeyMustSign(t *testing.T) {
-	e := guarded(t, tokenOf("right"))
+// The public key of the bridge's user is not sufficient to authenticate.
+func TestOwnerMustSignTheNonce(t *testing.T) {
+	e := serverWithToken(t, tokenOf("right"))
 	own, err := e.Connect()
 	if err != nil {
 		t.Fatal(err)
@@ -80,22 +80,22 @@ func TestTheBridgesKeyMustSign(t *testing.T) {
 		t.Fatal(err)
 	}
 	if nc, err := nats.Connect("nats://"+e.Addr(), nats.Nkey(public, other.Sign)); !errors.Is(err, nats.ErrAuthorization) {
-		t.Errorf("who cannot sign is let in: %v", err)
+		t.Errorf("a connection without a valid signature is accepted: %v", err)
 		if err == nil {
 			nc.Close()
 		}
 	}
 }
 
-func TestWhoHasTheTokenReadsAndDoesNotWrite(t *testing.T) {
-	e := guarded(t, tokenOf("right"))
+func TestReaderWithTheTokenCannotWrite(t *testing.T) {
+	e := serverWithToken(t, tokenOf("right"))
 	own := owner(t, e)
 	log, err := own.CreateStream(t.Context(), jetstream.StreamConfig{Name: "MKIO_EVENTS", Subjects: []string{"mkio.>"}, AllowDirect: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := make(chan error, 1)
-	nc, err := nats.Connect("nats://right@"+e.Addr(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { told <- err }))
+	violations := make(chan error, 1)
+	nc, err := nats.Connect("nats://right@"+e.Addr(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { violations <- err }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,24 +117,24 @@ func TestWhoHasTheTokenReadsAndDoesNotWrite(t *testing.T) {
 	if err := nc.Publish("mkio.a.evil", nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-told; !errors.Is(err, nats.ErrPermissionViolation) {
-		t.Errorf("the reader is told %v", err)
+	if err := <-violations; !errors.Is(err, nats.ErrPermissionViolation) {
+		t.Errorf("the reader gets the error %v", err)
 	}
 	if info, err := log.Info(t.Context()); err != nil || info.State.Msgs != 1 {
 		t.Errorf("the log: %+v, %v", info, err)
 	}
 }
 
-func TestAReaderWithTheFormerTokenIsDropped(t *testing.T) {
+func TestReaderWithThePreviousTokenIsDisconnected(t *testing.T) {
 	token := tokenOf("old")
-	e := guarded(t, token)
+	e := serverWithToken(t, token)
 	own := owner(t, e)
 	if _, err := own.CreateStream(t.Context(), jetstream.StreamConfig{Name: "MKIO_EVENTS", Subjects: []string{"mkio.>"}}); err != nil {
 		t.Fatal(err)
 	}
-	connect := func(way nats.Option) (nc *nats.Conn, closed chan error) {
+	connect := func(option nats.Option) (nc *nats.Conn, closed chan error) {
 		closed = make(chan error, 1)
-		nc, err := nats.Connect("nats://"+e.Addr(), way, nats.ReconnectWait(1), nats.MaxReconnects(-1),
+		nc, err := nats.Connect("nats://"+e.Addr(), option, nats.ReconnectWait(1), nats.MaxReconnects(-1),
 			nats.ClosedHandler(func(nc *nats.Conn) { closed <- nc.LastError() }))
 		if err != nil {
 			t.Fatal(err)
@@ -151,15 +151,15 @@ func TestAReaderWithTheFormerTokenIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := <-closed; err == nil || !strings.Contains(strings.ToLower(err.Error()), "authorization violation") {
-		t.Errorf("the reader with the former token ends with %v", err)
+		t.Errorf("the connection with the previous token ends with %v", err)
 	}
 	<-back
 	bridgetest.Eventually(t, "the reader with the new token is connected", renewed.IsConnected)
 	live := subscribe(t, renewed, "mkio.>")[0]
-	if _, err := own.Publish(t.Context(), "mkio.a.b", nil); err != nil { // by way of the tap, which was not dropped
+	if _, err := own.Publish(t.Context(), "mkio.a.b", nil); err != nil { // through the relay, which was not disconnected
 		t.Fatal(err)
 	}
 	if _, err := live.NextMsgWithContext(t.Context()); err != nil {
-		t.Errorf("the reader with the new one: %v", err)
+		t.Errorf("the reader with the new token: %v", err)
 	}
 }

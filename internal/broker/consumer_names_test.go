@@ -8,15 +8,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Whoever knows the name of a consumer can change it or delete it: readers learn none but their own.
-func TestReadersLearnNoNamesOfConsumers(t *testing.T) {
+// With a consumer's name, a reader could change or delete it: readers must not learn other consumers' names.
+func TestConsumerNamesAreHiddenFromReaders(t *testing.T) {
 	e := start(t, config(t.TempDir()))
-	fill(t, e, owner(t, e))
+	createStreams(t, e, owner(t, e))
 	nc := reader(t, e)
 	if _, err := stream(t, nc).CreateConsumer(t.Context(), "MKIO_EVENTS", jetstream.ConsumerConfig{Durable: "own"}); err != nil {
 		t.Fatal(err)
 	}
-	ask := func(subject string) ([]byte, error) {
+	request := func(subject string) ([]byte, error) {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		m, err := nc.RequestWithContext(ctx, subject, nil)
@@ -27,12 +27,12 @@ func TestReadersLearnNoNamesOfConsumers(t *testing.T) {
 	}
 	for _, stream := range []string{"MKIO_EVENTS", "KV_mkio_state", "MKIO_UNAPPLIED"} {
 		for _, subject := range []string{"$JS.API.CONSUMER.LIST." + stream, "$JS.API.CONSUMER.NAMES." + stream} {
-			if answer, err := ask(subject); err == nil {
-				t.Errorf("%s: %s", subject, answer)
+			if response, err := request(subject); err == nil {
+				t.Errorf("%s: %s", subject, response)
 			}
 		}
 	}
-	if _, err := ask("$JS.API.CONSUMER.INFO.MKIO_EVENTS.own"); err != nil {
-		t.Errorf("their own: %v", err)
+	if _, err := request("$JS.API.CONSUMER.INFO.MKIO_EVENTS.own"); err != nil {
+		t.Errorf("own consumer: %v", err)
 	}
 }

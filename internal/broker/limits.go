@@ -10,42 +10,42 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// Limits of the readers of an embedded server. The server's own limits do not tell readers from the bridge, and its
-// queues towards them have none: what a consumer or a get has found waits in one queue with the acknowledgements of
-// writes, however long that grows. So readers are kept back where they come in: their bytes at the port
-// ([readersPort]), and their requests before they reach the streams ([porter]).
+// Limits of the readers of an embedded server. The server's own limits do not distinguish readers from the bridge, and its
+// outgoing queues have no limit: messages for readers wait in one queue with the acknowledgements of writes. So readers are
+// limited before the server: their bytes at the listener ([readerListener]), and their requests before they reach the
+// streams ([requestProxy]).
 const (
-	MostReaders   = 256 // connections at a time
-	MostConsumers = 384 // from which on readers make no more, of all streams together; the bridge's own and those of /v1 count
+	MostReaders   = 256 // concurrent connections
+	MostConsumers = 384 // consumers of all streams together, the bridge's and those of /v1 included, from which readers can create no more
 
-	maxSubscriptions = 512      // of one connection; the bridge's own needs one for each that reads /v1
-	maxPending       = 32 << 20 // bytes that wait for any one connection
-	readerPending    = 4 << 20  // … for a reader
-	readersPending   = 24 << 20 // … for all readers together
-	watchPending     = 50 * time.Millisecond
+	maxSubscriptions  = 512      // per connection; the bridge's own needs one for each reader of /v1
+	maxPending        = 32 << 20 // bytes pending for one connection
+	maxReaderPending  = 4 << 20  // … for one reader
+	maxReadersPending = 24 << 20 // … for all readers together
+	pendingInterval   = 50 * time.Millisecond
 
-	readerWrite  = 3 * time.Second // for a part of at most readerChunk
-	readerChunk  = 32 << 10
-	readerBuffer = 128 << 10 // of the kernel, which keeps twice as much
+	readerWriteTimeout = 3 * time.Second // to write at most writeChunk bytes
+	writeChunk         = 32 << 10
+	readerSendBuffer   = 128 << 10 // in the kernel, which uses twice as much
 
-	readerInbound  = 512 << 10 // bytes a second that a reader may send
-	readersInbound = 1 << 20   // … and all together
-	inboundChunk   = 16 << 10
+	readerInboundRate  = 512 << 10 // bytes per second that one reader may send
+	readersInboundRate = 1 << 20   // … and all readers together
+	inboundChunk       = 16 << 10
 
-	readRate    = 128 << 20 // bytes of the streams that all readers together may ask for in a second
-	readBurst   = 16 << 20
-	plainPush   = 1 << 20  // bytes a second of a consumer that pushes, whether its reader keeps up or not
-	flowPush    = 64 << 20 // … and waits for its reader
-	pushesEvery = 100 * time.Millisecond
-	pushBurst   = 10
-	maxGetBytes = 1 << 20 // of the answer to one get of several messages
-	maxInQueue  = 1024    // requests of a sort that wait
+	readRate            = 128 << 20 // bytes per second that all readers together may request from streams
+	readBurst           = 16 << 20
+	pushRate            = 1 << 20  // bytes per second of a push consumer without flow control
+	flowControlPushRate = 64 << 20 // … with flow control
+	pushInterval        = 100 * time.Millisecond
+	pushBurst           = 10
+	maxGetBytes         = 1 << 20 // of the response to one batch get
+	maxQueuedRequests   = 1024    // pending requests per subscription
 )
 
-// watchReaders disconnects readers who do not read, until the context ends: one for whom too much waits, and while too
-// much waits for all of them, the one for whom most does.
+// watchReaders disconnects stalled readers, until the context ends: each with too many pending bytes and, while all readers
+// together have too many, the one with the most.
 func (e *Embedded) watchReaders(ctx context.Context) {
-	ticker := time.NewTicker(watchPending)
+	ticker := time.NewTicker(pendingInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -53,44 +53,44 @@ func (e *Embedded) watchReaders(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if e.port.open() == 0 {
+		if e.listener.count() == 0 {
 			continue
 		}
 		found, err := e.readers()
 		if err != nil {
-			e.log.Warn("what waits for the readers cannot be seen", "error", err)
+			e.log.Warn("pending bytes of readers cannot be read", "error", err)
 			continue
 		}
-		for _, c := range tooMuch(found) {
-			e.port.cut("too much waits for it", c.Pending)
-			_ = e.server.DisconnectClientByID(c.Cid) // else it is gone already
+		for _, c := range overLimit(found) {
+			e.listener.logDisconnect("too many pending bytes", c.Pending)
+			_ = e.server.DisconnectClientByID(c.Cid) // an error means that it is closed already
 		}
 	}
 }
 
-// tooMuch returns the connections that must go; they come with the one first for which most waits.
-func tooMuch(conns []*server.ConnInfo) (out []*server.ConnInfo) {
-	together := 0
+// overLimit returns the connections to disconnect, from connections in descending order of pending bytes.
+func overLimit(conns []*server.ConnInfo) (over []*server.ConnInfo) {
+	total := 0
 	for _, c := range conns {
-		together += c.Pending
+		total += c.Pending
 	}
 	for _, c := range conns {
-		if c.Pending <= readerPending && together <= readersPending {
+		if c.Pending <= maxReaderPending && total <= maxReadersPending {
 			break
 		}
-		out = append(out, c)
-		together -= c.Pending
+		over = append(over, c)
+		total -= c.Pending
 	}
-	return out
+	return over
 }
 
-// readers returns the readers' connections, that with the most pending bytes first.
+// readers returns the readers' connections, in descending order of pending bytes.
 func (e *Embedded) readers() ([]*server.ConnInfo, error) {
 	found, err := e.server.Connz(&server.ConnzOptions{Account: readersAccount, Sort: server.ByPending, Limit: math.MaxInt})
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS server: list the readers: %w", err)
 	}
-	own := e.ownAmongReaders()
+	own := e.internalClientIDs()
 	var others []*server.ConnInfo
 	for _, c := range found.Conns {
 		if !own[c.Cid] {
@@ -100,13 +100,13 @@ func (e *Embedded) readers() ([]*server.ConnInfo, error) {
 	return others, nil
 }
 
-// ownAmongReaders are the ids of the bridge's own connections to the readers' account.
-func (e *Embedded) ownAmongReaders() map[uint64]bool {
+// internalClientIDs returns the ids of the bridge's own connections to the readers' account.
+func (e *Embedded) internalClientIDs() map[uint64]bool {
 	own := map[uint64]bool{}
-	conns := e.tap
-	if e.porter != nil {
-		conns = append(slices.Clone(conns), e.porter.nc)
-		own[e.porter.refusal.id] = true
+	conns := e.relay
+	if e.proxy != nil {
+		conns = append(slices.Clone(conns), e.proxy.nc)
+		own[e.proxy.noResponder.id] = true
 	}
 	for _, nc := range conns {
 		if id, err := nc.GetClientID(); err == nil {

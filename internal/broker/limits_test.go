@@ -8,58 +8,58 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-func TestReadersForWhomTooMuchWaitsAreCut(t *testing.T) {
+func TestReadersOverThePendingLimitAreDisconnected(t *testing.T) {
 	for name, c := range map[string]struct {
-		pending []int // the most first
-		want    int   // how many are cut, of the first
+		pending []int // in descending order
+		want    int   // how many of the first are disconnected
 	}{
-		"nobody is there":                {nil, 0},
-		"little waits":                   {[]int{1000, 0, 0}, 0},
-		"too much waits for two":         {[]int{2 * readerPending, readerPending + 1, readerPending}, 2},
-		"a little waits for each of all": {slices.Repeat([]int{readersPending / 10}, 13), 3},
+		"no readers":                  {nil, 0},
+		"few bytes":                   {[]int{1000, 0, 0}, 0},
+		"two over the limit":          {[]int{2 * maxReaderPending, maxReaderPending + 1, maxReaderPending}, 2},
+		"all together over the limit": {slices.Repeat([]int{maxReadersPending / 10}, 13), 3},
 	} {
 		var conns []*server.ConnInfo
 		for _, n := range c.pending {
 			conns = append(conns, &server.ConnInfo{Pending: n})
 		}
-		if got := tooMuch(conns); len(got) != c.want {
-			t.Errorf("%s: %d are cut, not %d", name, len(got), c.want)
+		if got := overLimit(conns); len(got) != c.want {
+			t.Errorf("%s: %d are disconnected, want %d", name, len(got), c.want)
 		}
 	}
 }
 
-func TestConsumersThatPushHaveARate(t *testing.T) {
+func TestPushConsumersAreRateLimited(t *testing.T) {
 	for request, want := range map[string]struct {
 		rate   float64
 		pushes bool
 	}{
-		`{"stream_name":"S","config":{"deliver_subject":"_INBOX.a"}}`:                                   {plainPush * 8, true},
-		`{"stream_name":"S","config":{"deliver_subject":"_INBOX.a","flow_control":true}}`:               {flowPush * 8, true},
+		`{"stream_name":"S","config":{"deliver_subject":"_INBOX.a"}}`:                                   {pushRate * 8, true},
+		`{"stream_name":"S","config":{"deliver_subject":"_INBOX.a","flow_control":true}}`:               {flowControlPushRate * 8, true},
 		`{"stream_name":"S","config":{"deliver_subject":"_INBOX.a","rate_limit_bps":1000}}`:             {1000, true},
-		`{"stream_name":"S","config":{"deliver_subject":"_INBOX.a","rate_limit_bps":9000000000000000}}`: {plainPush * 8, true},
+		`{"stream_name":"S","config":{"deliver_subject":"_INBOX.a","rate_limit_bps":9000000000000000}}`: {pushRate * 8, true},
 		`{"stream_name":"S","config":{"durable_name":"d"}}`:                                             {0, false},
 		`{"stream_name":"S","config":{"durable_name":"d","deliver_subject":""}}`:                        {0, false},
 		`{"stream_name":"S"}`: {0, false},
 		`nonsense`:            {0, false},
 	} {
-		got, pushes := slower([]byte(request))
+		got, pushes := limitPush([]byte(request))
 		var made struct {
 			Stream string `json:"stream_name"`
 			Config struct {
 				Rate float64 `json:"rate_limit_bps"`
 			} `json:"config"`
 		}
-		_ = json.Unmarshal(got, &made) // nonsense stays what it was
+		_ = json.Unmarshal(got, &made) // invalid JSON is unchanged
 		if pushes != want.pushes || made.Config.Rate != want.rate || made.Stream != "S" && request != "nonsense" || !pushes && string(got) != request {
 			t.Errorf("%s becomes %s, pushes %v", request, got, pushes)
 		}
 	}
 }
 
-func TestBatchesAreRead(t *testing.T) {
+func TestBatchOf(t *testing.T) {
 	for request, want := range map[string]int{"": 1, "7": 7, `{"batch":500,"expires":1000}`: 500, `{"no_wait":true}`: 1, "-3": 1, "x": 1} {
 		if got := batchOf([]byte(request)); got != want {
-			t.Errorf("%q asks for %d, not %d", request, got, want)
+			t.Errorf("%q requests %d, want %d", request, got, want)
 		}
 	}
 }

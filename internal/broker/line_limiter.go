@@ -12,57 +12,57 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Bounds of what the server's warnings and errors write into the log. Readers can cause them as fast as they send.
+// Limits of log lines for the server's warnings and errors, which readers can cause as fast as they can send.
 const (
-	linesAtOnce  = 50
-	linesEvery   = 500 * time.Millisecond // one line, when the burst is used up
-	longestLine  = 1 << 10                // bytes
-	linesLeftOut = "nats-server lines were left out: there were too many"
+	lineBurst     = 50
+	lineInterval  = 500 * time.Millisecond // per line, after the burst
+	maxLineLength = 1 << 10                // bytes
+	linesDropped  = "nats-server log lines dropped"
 )
 
-// lines bounds how many lines the server's warnings and errors become, and how long they are.
-type lines struct {
+// lineLimiter limits the rate and length of log lines for the server's warnings and errors.
+type lineLimiter struct {
 	log     *slog.Logger
 	limiter *rate.Limiter
 
 	mu      sync.Mutex
-	leftOut int // since the last line that was written
+	dropped int // since the last written line
 }
 
-func newLines(log *slog.Logger) *lines {
-	return &lines{log: log, limiter: rate.NewLimiter(rate.Every(linesEvery), linesAtOnce)}
+func newLineLimiter(log *slog.Logger) *lineLimiter {
+	return &lineLimiter{log: log, limiter: rate.NewLimiter(rate.Every(lineInterval), lineBurst)}
 }
 
-// write writes a line, unless there were too many of late. One that matters is always written.
-func (l *lines) write(level slog.Level, matters bool, format string, v ...any) {
-	leftOut, ok := l.admit(matters)
+// write writes a line, unless it exceeds the rate and always is false.
+func (l *lineLimiter) write(level slog.Level, always bool, format string, v ...any) {
+	dropped, ok := l.allow(always)
 	if !ok {
 		return
 	}
-	if leftOut > 0 {
-		l.log.Warn(linesLeftOut, "lines", leftOut)
+	if dropped > 0 {
+		l.log.Warn(linesDropped, "lines", dropped)
 	}
-	l.log.Log(context.Background(), level, serverSays, "said", short(fmt.Sprintf(format, v...)))
+	l.log.Log(context.Background(), level, serverMessage, "said", truncate(fmt.Sprintf(format, v...)))
 }
 
-// admit says whether a line may be written, and how many were left out before it.
-func (l *lines) admit(matters bool) (leftOut int, ok bool) {
+// allow reports whether a line may be written, and how many were dropped before it.
+func (l *lineLimiter) allow(always bool) (dropped int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.limiter.Allow() && !matters {
-		l.leftOut++
+	if !l.limiter.Allow() && !always {
+		l.dropped++
 		return 0, false
 	}
-	leftOut, l.leftOut = l.leftOut, 0
-	return leftOut, true
+	dropped, l.dropped = l.dropped, 0
+	return dropped, true
 }
 
-// short cuts a text that is too long for a line.
-func short(text string) string {
-	if len(text) <= longestLine {
+// truncate shortens a text to maxLineLength.
+func truncate(text string) string {
+	if len(text) <= maxLineLength {
 		return text
 	}
-	cut := longestLine
+	cut := maxLineLength
 	for cut > 0 && !utf8.RuneStart(text[cut]) {
 		cut--
 	}

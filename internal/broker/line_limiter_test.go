@@ -12,9 +12,8 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// A reader who tries what is forbidden a thousand times fills no disk with it: lines are few and short, and one says
-// how many were left out.
-func TestErrorLinesThatReadersCauseAreFew(t *testing.T) {
+// A thousand permission violations of a reader cause few and short log lines, one of which has the number of dropped ones.
+func TestReaderErrorLinesAreRateLimited(t *testing.T) {
 	var log bridgetest.Buffer
 	c := config(t.TempDir())
 	c.Log = slog.New(slog.NewJSONHandler(&log, nil))
@@ -27,14 +26,14 @@ func TestErrorLinesThatReadersCauseAreFew(t *testing.T) {
 	if err := nc.FlushTimeout(30 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	bridgetest.Eventually(t, "a line says how many were left out", func() bool {
+	bridgetest.Eventually(t, "a line has the number of dropped lines", func() bool {
 		if err := nc.Publish("mkio.last", nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := nc.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		return log.Contains("lines were left out")
+		return log.Contains("log lines dropped")
 	})
 	text := log.String()
 	if n := strings.Count(text, "\n"); n > 100 || len(text) > 200<<10 {
@@ -42,9 +41,9 @@ func TestErrorLinesThatReadersCauseAreFew(t *testing.T) {
 	}
 }
 
-// The bridge stops when its server says that a stream takes no more writes. A stranger whose name reads like that stops
-// nothing.
-func TestANameThatReadsLikeABrokenStoreStopsNothing(t *testing.T) {
+// The bridge stops when its server logs that a stream cannot be written. A client whose name contains that log line must not
+// stop it.
+func TestClientNameCannotFakeAStoreFailure(t *testing.T) {
 	var log bridgetest.Buffer
 	c := config(t.TempDir())
 	c.Log = slog.New(slog.NewJSONHandler(&log, nil))
@@ -53,12 +52,12 @@ func TestANameThatReadsLikeABrokenStoreStopsNothing(t *testing.T) {
 	const name = "Filestore [MKIO_EVENTS] Critical write error: %v"
 	if nc, err := nats.Connect("nats://"+e.Addr(), nats.UserInfo(name, "x"), nats.Name(name)); err == nil {
 		nc.Close()
-		t.Error("a stranger was let in")
+		t.Error("a client without the token is accepted")
 	}
 	select {
 	case err := <-e.Broken():
-		t.Errorf("a stranger broke the server: %v", err)
-	case <-time.After(100 * time.Millisecond): // real: the line was written before the stranger was refused
+		t.Errorf("the client caused a store failure: %v", err)
+	case <-time.After(100 * time.Millisecond): // real time: the line was written before the client was refused
 	}
 	if !log.Contains("Critical write error") {
 		t.Errorf("the test is void, the server did not log the name: %s", log.String())

@@ -13,33 +13,33 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// A refusal is a connection that says for the server that nobody takes a request. Clients understand it in the one form
-// that the server gives it, a status behind the protocol's version, and no client library writes that.
-type refusal struct {
+// A noResponder is a connection that sends the server's "no responders" status (503). No client library can send it: the
+// status follows the protocol version in the header's first line.
+type noResponder struct {
 	mu   sync.Mutex
 	conn net.Conn
 	done chan struct{}
-	id   uint64 // of the connection
+	id   uint64 // client id of the connection
 }
 
-func openRefusal(s *server.Server, as pass) (*refusal, error) {
+func openNoResponder(s *server.Server, as nkeyUser) (*noResponder, error) {
 	conn, err := s.InProcessConn()
 	if err != nil {
 		return nil, err
 	}
-	r := &refusal{conn: conn, done: make(chan struct{})}
-	lines := bufio.NewReader(conn)
-	if err := r.enter(lines, as); err != nil {
+	r := &noResponder{conn: conn, done: make(chan struct{})}
+	reader := bufio.NewReader(conn)
+	if err := r.connect(reader, as); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
-	go r.attend(lines)
+	go r.answerPings(reader)
 	return r, nil
 }
 
-// enter shows who it is.
-func (r *refusal) enter(lines *bufio.Reader, as pass) error {
-	line, err := lines.ReadString('\n')
+// connect sends the CONNECT of a user.
+func (r *noResponder) connect(reader *bufio.Reader, as nkeyUser) error {
+	line, err := reader.ReadString('\n')
 	if err != nil {
 		return err
 	}
@@ -48,45 +48,45 @@ func (r *refusal) enter(lines *bufio.Reader, as pass) error {
 		ID    uint64 `json:"client_id"`
 	}
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(line, "INFO ")), &info); err != nil {
-		return fmt.Errorf("the server's first line: %w", err)
+		return fmt.Errorf("parse the server's INFO line: %w", err)
 	}
 	r.id = info.ID
 	signature, err := as.key.Sign([]byte(info.Nonce))
 	if err != nil {
 		return err
 	}
-	return r.say("CONNECT {\"verbose\":false,\"pedantic\":false,\"name\":\"mkio-bridge\",\"lang\":\"go\",\"version\":%q,\"protocol\":1,\"headers\":true,\"no_responders\":true,\"nkey\":%q,\"sig\":%q}\r\n",
+	return r.write("CONNECT {\"verbose\":false,\"pedantic\":false,\"name\":\"mkio-bridge\",\"lang\":\"go\",\"version\":%q,\"protocol\":1,\"headers\":true,\"no_responders\":true,\"nkey\":%q,\"sig\":%q}\r\n",
 		server.VERSION, as.public, base64.RawURLEncoding.EncodeToString(signature))
 }
 
-// attend tells the server that it is there, until the connection ends.
-func (r *refusal) attend(lines *bufio.Reader) {
+// answerPings answers the server's pings, until the connection ends.
+func (r *noResponder) answerPings(reader *bufio.Reader) {
 	defer close(r.done)
 	for {
-		line, err := lines.ReadString('\n')
+		line, err := reader.ReadString('\n')
 		if err != nil {
 			return
 		}
-		if strings.HasPrefix(line, "PING") && r.say("PONG\r\n") != nil {
+		if strings.HasPrefix(line, "PING") && r.write("PONG\r\n") != nil {
 			return
 		}
 	}
 }
 
-// tell tells who asked, by the reply subject.
-func (r *refusal) tell(reply string) {
+// respond sends the status to a reply subject.
+func (r *noResponder) respond(reply string) {
 	const status = "NATS/1.0 503\r\n\r\n"
-	_ = r.say("HPUB %s %d %d\r\n%s\r\n", reply, len(status), len(status), status) // the server stops
+	_ = r.write("HPUB %s %d %d\r\n%s\r\n", reply, len(status), len(status), status) // an error means that the server is stopping
 }
 
-func (r *refusal) say(format string, args ...any) error {
+func (r *noResponder) write(format string, args ...any) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, err := io.WriteString(r.conn, fmt.Sprintf(format, args...))
 	return err
 }
 
-func (r *refusal) close() {
+func (r *noResponder) close() {
 	_ = r.conn.Close()
 	<-r.done
 }

@@ -16,8 +16,8 @@ import (
 	"mkio-bridge/internal/broker"
 )
 
-// filled makes a stream S with so many messages of a size.
-func filled(t *testing.T, js jetstream.JetStream, count, size int) jetstream.Stream {
+// streamWithMessages creates a stream S with some messages of a size.
+func streamWithMessages(t *testing.T, js jetstream.JetStream, count, size int) jetstream.Stream {
 	t.Helper()
 	s, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}, AllowDirect: true, Storage: jetstream.FileStorage})
 	if err != nil {
@@ -32,7 +32,7 @@ func filled(t *testing.T, js jetstream.JetStream, count, size int) jetstream.Str
 	return s
 }
 
-func TestAReaderTooManyIsRefused(t *testing.T) {
+func TestReaderLimit(t *testing.T) {
 	c := config(t.TempDir())
 	c.Readers = 2
 	e := start(t, c)
@@ -44,9 +44,9 @@ func TestAReaderTooManyIsRefused(t *testing.T) {
 			nc.Close()
 		}
 	}
-	owner(t, e) // is no reader
+	owner(t, e) // does not count
 	first.Close()
-	bridgetest.Eventually(t, "another reader comes in", func() bool {
+	bridgetest.Eventually(t, "another reader can connect", func() bool {
 		nc, err := nats.Connect("nats://" + e.Addr())
 		if err == nil {
 			nc.Close()
@@ -55,10 +55,10 @@ func TestAReaderTooManyIsRefused(t *testing.T) {
 	})
 }
 
-// What is not there is answered at once, as the server does it: clients rest on that.
-func TestNobodyAnswersForWhatIsNotThere(t *testing.T) {
+// Requests for missing streams and consumers get "no responders" at once, as from the server itself: clients rely on that.
+func TestMissingStreamsAndConsumersHaveNoResponders(t *testing.T) {
 	e := start(t, config(t.TempDir()))
-	filled(t, owner(t, e), 1, 1)
+	streamWithMessages(t, owner(t, e), 1, 1)
 	nc := reader(t, e)
 	for _, subject := range []string{
 		"$JS.API.CONSUMER.MSG.NEXT.S.nobody", "$JS.API.CONSUMER.MSG.NEXT.NONE.nobody", "$JS.API.DIRECT.GET.NONE", "$JS.API.DIRECT.GET.NONE.s.1",
@@ -69,8 +69,8 @@ func TestNobodyAnswersForWhatIsNotThere(t *testing.T) {
 	}
 }
 
-// A stream that allows no direct gets answers the other kind, and so does the server for a stream that is not there.
-func TestGetsByTheApiAreAnsweredByIt(t *testing.T) {
+// A get through the API is answered by a stream that does not allow direct gets, and by the server for a missing stream.
+func TestMsgGetIsAnsweredByTheAPI(t *testing.T) {
 	e := start(t, config(t.TempDir()))
 	js := owner(t, e)
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "PLAIN", Subjects: []string{"p.>"}}); err != nil {
@@ -81,7 +81,7 @@ func TestGetsByTheApiAreAnsweredByIt(t *testing.T) {
 	}
 	nc := reader(t, e)
 	for stream, want := range map[string]string{"PLAIN": `"message"`, "NONE": `"error"`} {
-		for range 20 { // whichever comes first
+		for range 20 { // the order of concurrent responses varies
 			m, err := nc.Request("$JS.API.STREAM.MSG.GET."+stream, []byte(`{"seq":1}`), 10*time.Second)
 			if err != nil || !strings.Contains(string(m.Data), want) {
 				t.Fatalf("%s: %v, %v", stream, m, err)
@@ -90,11 +90,11 @@ func TestGetsByTheApiAreAnsweredByIt(t *testing.T) {
 	}
 }
 
-// Readers may have no more consumers than leave the bridge room for its own.
-func TestReadersDoNotTakeAllConsumers(t *testing.T) {
+// The limit of readers' consumers leaves capacity for the bridge's own.
+func TestReaderConsumerLimit(t *testing.T) {
 	e := start(t, config(t.TempDir()))
 	js := owner(t, e)
-	s := filled(t, js, 1, 1)
+	s := streamWithMessages(t, js, 1, 1)
 	read, err := stream(t, reader(t, e)).Stream(t.Context(), "S")
 	if err != nil {
 		t.Fatal(err)
@@ -106,19 +106,19 @@ func TestReadersDoNotTakeAllConsumers(t *testing.T) {
 	}
 	_, err = read.CreateConsumer(t.Context(), jetstream.ConsumerConfig{Name: "another"})
 	if api, ok := errors.AsType[*jetstream.APIError](err); !ok || api.ErrorCode != 10026 {
-		t.Errorf("a reader makes another consumer: %v", err)
+		t.Errorf("a reader creates another consumer: %v", err)
 	}
 	if _, err := s.CreateConsumer(t.Context(), jetstream.ConsumerConfig{Name: "own"}); err != nil {
-		t.Errorf("the bridge makes another consumer: %v", err)
+		t.Errorf("the bridge creates another consumer: %v", err)
 	}
 }
 
-// A get that would have the whole stream sent at once ends sooner, and says how much is left.
-func TestAGetOfManyEndsSooner(t *testing.T) {
+// A batch get of the whole stream ends early, and returns the number of pending messages.
+func TestBatchGetIsLimited(t *testing.T) {
 	e := start(t, config(t.TempDir()))
-	filled(t, owner(t, e), 100, 100<<10)
+	streamWithMessages(t, owner(t, e), 100, 100<<10)
 	nc := reader(t, e)
-	answers, err := nc.SubscribeSync("_INBOX.many")
+	replies, err := nc.SubscribeSync("_INBOX.many")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,23 +126,23 @@ func TestAGetOfManyEndsSooner(t *testing.T) {
 		t.Fatal(err)
 	}
 	for count := 0; ; count++ {
-		m, err := answers.NextMsg(10 * time.Second)
+		m, err := replies.NextMsg(10 * time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if m.Header.Get("Status") == "204" {
 			if left := m.Header.Get("Nats-Num-Pending"); count > 20 || left == "0" {
-				t.Errorf("it ends after %d messages, and %s are left", count, left)
+				t.Errorf("the batch ends after %d messages, with %s pending", count, left)
 			}
 			return
 		}
 	}
 }
 
-// Who asks for everything and reads nothing is disconnected.
-func TestAReaderWhoDoesNotReadIsDisconnected(t *testing.T) {
+// A reader that requests everything and reads nothing is disconnected.
+func TestStalledReaderIsDisconnected(t *testing.T) {
 	e := start(t, config(t.TempDir()))
-	filled(t, owner(t, e), 400, 100<<10) // less than the server itself would let wait
+	streamWithMessages(t, owner(t, e), 400, 100<<10) // less than the server's own pending limit
 	conn, err := net.Dial("tcp", e.Addr())
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +158,6 @@ func TestAReaderWhoDoesNotReadIsDisconnected(t *testing.T) {
 	}
 	bridgetest.Eventually(t, "the reader is disconnected", func() bool { return e.Readers() == 0 })
 	if n, _ := io.Copy(io.Discard, conn); n > 20<<20 {
-		t.Errorf("%d bytes were sent to it", n)
+		t.Errorf("%d bytes were sent to the reader", n)
 	}
 }

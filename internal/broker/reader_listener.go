@@ -15,146 +15,146 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A readersPort is the listener for readers. It carries each connection to the server inside the process, and so can
-// do what the server would not: it counts readers apart from the bridge's own connections, reads no faster than they
-// may ask, and ends the connection of who does not read.
-type readersPort struct {
+// A readerListener is the listener for readers. It proxies each connection to the server in the process, to do what the
+// server does not: it limits readers separately from the bridge's own connections, limits the rate at which it reads from
+// them, and disconnects readers that do not read.
+type readerListener struct {
 	net.Listener
-	server  *server.Server
-	log     *slog.Logger
-	warn    rate.Sometimes
-	inbound *rate.Limiter // of all readers together
-	places  int
+	server   *server.Server
+	log      *slog.Logger
+	warnRate rate.Sometimes
+	inbound  *rate.Limiter // of all readers together, in bytes
+	maxConns int
 
-	refusing chan struct{}
+	refusals chan struct{}
 
-	ctx   context.Context
-	stop  context.CancelFunc
-	going sync.WaitGroup
+	ctx        context.Context
+	stop       context.CancelFunc
+	goroutines sync.WaitGroup
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 }
 
-// openPort listens, and carries until it is closed.
-func openPort(s *server.Server, addr string, places int, log *slog.Logger) (*readersPort, error) {
+// listenForReaders opens the listener, and serves it until it is closed.
+func listenForReaders(s *server.Server, addr string, maxConns int, log *slog.Logger) (*readerListener, error) {
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
-		return nil, portInUse(addr, err)
+		return nil, listenError(addr, err)
 	}
-	p := &readersPort{
-		Listener: l, server: s, log: log, warn: rate.Sometimes{Interval: time.Minute}, places: places,
-		inbound: rate.NewLimiter(readersInbound, readersInbound), conns: map[net.Conn]bool{}, refusing: make(chan struct{}, mostRefusals),
+	p := &readerListener{
+		Listener: l, server: s, log: log, warnRate: rate.Sometimes{Interval: time.Minute}, maxConns: maxConns,
+		inbound: rate.NewLimiter(readersInboundRate, readersInboundRate), conns: map[net.Conn]bool{}, refusals: make(chan struct{}, maxRefusals),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
-	p.going.Go(p.accept)
+	p.goroutines.Go(p.accept)
 	return p, nil
 }
 
-// acceptPause is for who cannot accept, which is for want of files.
+// acceptPause is the pause after a failed accept, for example at the open-file limit.
 const acceptPause = 50 * time.Millisecond
 
-func (p *readersPort) accept() {
+func (p *readerListener) accept() {
 	for {
 		conn, err := p.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			p.warn.Do(func() { p.log.Warn("the readers' port cannot take a connection", "error", err) })
+			p.warnRate.Do(func() { p.log.Warn("reader connection cannot be accepted", "error", err) })
 			time.Sleep(acceptPause)
-		case !p.enter(conn):
+		case !p.add(conn):
 			p.refuse(conn)
 		default:
-			p.going.Go(func() { p.carry(conn) })
+			p.goroutines.Go(func() { p.proxy(conn) })
 		}
 	}
 }
 
-// enter gives a connection a place, if there is one.
-func (p *readersPort) enter(conn net.Conn) bool {
+// add registers a connection, and reports whether the limit allows it.
+func (p *readerListener) add(conn net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.conns) >= p.places || p.ctx.Err() != nil {
+	if len(p.conns) >= p.maxConns || p.ctx.Err() != nil {
 		return false
 	}
 	p.conns[conn] = true
 	return true
 }
 
-func (p *readersPort) leave(conn net.Conn) {
+func (p *readerListener) remove(conn net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.conns, conn)
 }
 
-// open is how many readers are connected.
-func (p *readersPort) open() int {
+// count returns the number of connected readers.
+func (p *readerListener) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.conns)
 }
 
-// refuse says why, as a NATS server does, and gives a few at a time the moment to hear it.
-func (p *readersPort) refuse(conn net.Conn) {
-	p.warn.Do(func() {
-		p.log.Warn("as many readers are connected as may be; another one was refused", "most", p.places, "remote", conn.RemoteAddr().String())
+// refuse closes a connection over the limit. It sends the error that a NATS server sends, to a few connections at a time.
+func (p *readerListener) refuse(conn net.Conn) {
+	p.warnRate.Do(func() {
+		p.log.Warn("reader refused: too many are connected", "most", p.maxConns, "remote", conn.RemoteAddr().String())
 	})
 	select {
-	case p.refusing <- struct{}{}:
+	case p.refusals <- struct{}{}:
 	default:
-		_ = conn.Close() // it may be gone already
+		_ = conn.Close() // closed also on an error
 		return
 	}
-	p.going.Go(func() {
-		defer func() { <-p.refusing }()
+	p.goroutines.Go(func() {
+		defer func() { <-p.refusals }()
 		defer func() { _ = conn.Close() }()
-		_ = conn.SetDeadline(time.Now().Add(refuseTime))
+		_ = conn.SetDeadline(time.Now().Add(refuseTimeout))
 		_, _ = fmt.Fprintf(conn, "INFO {\"server_name\":%q,\"version\":%q,\"max_payload\":0}\r\n-ERR 'maximum connections exceeded'\r\n", serverName, server.VERSION)
-		_, _ = conn.Read(make([]byte, 1<<10)) // a client listens when it has said who it is
+		_, _ = conn.Read(make([]byte, 1<<10)) // a client reads after it has sent CONNECT
 	})
 }
 
-// Limits of refusing.
+// Limits of refusals.
 const (
-	mostRefusals = 8
-	refuseTime   = 500 * time.Millisecond
+	maxRefusals   = 8
+	refuseTimeout = 500 * time.Millisecond
 )
 
-// carry carries what a connection and the server say to each other, until one of them ends it.
-func (p *readersPort) carry(conn net.Conn) {
-	defer p.leave(conn)
+// proxy copies data between a connection and the server, until one of them closes.
+func (p *readerListener) proxy(conn net.Conn) {
+	defer p.remove(conn)
 	defer func() { _ = conn.Close() }()
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(readerBuffer) // the kernel's memory is the container's as well
+		_ = tcp.SetWriteBuffer(readerSendBuffer) // counts towards the container's memory
 	}
 	inside, err := p.server.InProcessConn()
 	if err != nil {
-		return // the server stops
+		return // the server is stopping
 	}
 	defer func() { _ = inside.Close() }()
 	defer context.AfterFunc(p.ctx, func() { _, _ = conn.Close(), inside.Close() })()
-	var asking sync.WaitGroup
-	defer asking.Wait()
-	asking.Go(func() {
-		p.ask(inside, conn)
+	var inbound sync.WaitGroup
+	defer inbound.Wait()
+	inbound.Go(func() {
+		p.copyInbound(inside, conn)
 		_, _ = conn.Close(), inside.Close()
 	})
-	p.answer(conn, inside)
+	p.copyOutbound(conn, inside)
 	_, _ = conn.Close(), inside.Close()
 }
 
-// ask carries a reader's words to the server, as fast as they may come.
-func (p *readersPort) ask(to io.Writer, from io.Reader) {
-	own := rate.NewLimiter(readerInbound, readerInbound)
-	words := make([]byte, inboundChunk)
+// copyInbound copies a reader's data to the server, at most at the allowed rates.
+func (p *readerListener) copyInbound(to io.Writer, from io.Reader) {
+	own := rate.NewLimiter(readerInboundRate, readerInboundRate)
+	buffer := make([]byte, inboundChunk)
 	for {
-		n, err := from.Read(words)
+		n, err := from.Read(buffer)
 		if n > 0 {
 			if own.WaitN(p.ctx, n) != nil || p.inbound.WaitN(p.ctx, n) != nil {
 				return
 			}
-			if _, err := to.Write(words[:n]); err != nil {
+			if _, err := to.Write(buffer[:n]); err != nil {
 				return
 			}
 		}
@@ -164,16 +164,16 @@ func (p *readersPort) ask(to io.Writer, from io.Reader) {
 	}
 }
 
-// answer carries the server's words to a reader, who must take them in time.
-func (p *readersPort) answer(to net.Conn, from io.Reader) {
-	words := make([]byte, readerChunk)
+// copyOutbound copies the server's data to a reader, which must read within readerWriteTimeout.
+func (p *readerListener) copyOutbound(to net.Conn, from io.Reader) {
+	buffer := make([]byte, writeChunk)
 	for {
-		n, err := from.Read(words)
+		n, err := from.Read(buffer)
 		if n > 0 {
-			_ = to.SetWriteDeadline(time.Now().Add(readerWrite))
-			if _, err := to.Write(words[:n]); err != nil {
+			_ = to.SetWriteDeadline(time.Now().Add(readerWriteTimeout))
+			if _, err := to.Write(buffer[:n]); err != nil {
 				if errors.Is(err, os.ErrDeadlineExceeded) {
-					p.cut("it takes nothing", n, "remote", to.RemoteAddr().String())
+					p.logDisconnect("reads nothing", n, "remote", to.RemoteAddr().String())
 				}
 				return
 			}
@@ -184,17 +184,17 @@ func (p *readersPort) answer(to net.Conn, from io.Reader) {
 	}
 }
 
-// cut says that a reader is disconnected. Anybody may cause it, so that a line a minute is a warning.
-func (p *readersPort) cut(why string, waiting int, more ...any) {
+// logDisconnect logs that a stalled reader is disconnected. Anybody may cause it, so only one line per minute is a warning.
+func (p *readerListener) logDisconnect(why string, waiting int, more ...any) {
 	level := slog.LevelDebug
-	p.warn.Do(func() { level = slog.LevelWarn })
-	p.log.Log(p.ctx, level, "a reader does not read and was disconnected", append([]any{"why", why, "bytes", waiting}, more...)...)
+	p.warnRate.Do(func() { level = slog.LevelWarn })
+	p.log.Log(p.ctx, level, "stalled reader disconnected", append([]any{"why", why, "bytes", waiting}, more...)...)
 }
 
-// Close ends all connections, and waits.
-func (p *readersPort) Close() error {
+// Close closes all connections, and waits for their goroutines.
+func (p *readerListener) Close() error {
 	p.stop()
 	err := p.Listener.Close()
-	p.going.Wait()
+	p.goroutines.Wait()
 	return err
 }

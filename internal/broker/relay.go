@@ -6,29 +6,29 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// openTap carries what the bridge publishes below the subjects over to the readers' account.
+// openRelay republishes the bridge's messages on some subjects to the readers' account.
 //
-// To export the subjects would be one line of configuration, and a hole: a reader's subscription would
-// then be interest within the bridge's account, and a push consumer, which readers may create, delivers
-// wherever there is interest. One that delivers to a subject of the log would write to the log.
-func (e *Embedded) openTap(subjects []string, unseen string) error {
+// Exporting the subjects would take one line of configuration, but would not be safe: a reader's subscription would then be
+// interest within the bridge's account, and a push consumer, which readers may create, delivers wherever there is interest.
+// One that delivers to a subject of the log would write to the log.
+func (e *Embedded) openRelay(subjects []string, hiddenHeader string) error {
 	from, err := e.Connect()
 	if err != nil {
 		return err
 	}
-	e.tap = append(e.tap, from)
-	to, err := e.connect(e.carrier)
+	e.relay = append(e.relay, from)
+	to, err := e.connect(e.relayUser)
 	if err != nil {
 		return err
 	}
-	e.tap = append(e.tap, to)
+	e.relay = append(e.relay, to)
 	for _, subject := range subjects {
 		if _, err := from.Subscribe(subject, func(m *nats.Msg) {
-			if unseen != "" && m.Header.Get(unseen) != "" {
+			if hiddenHeader != "" && m.Header.Get(hiddenHeader) != "" {
 				return
 			}
-			// The reply subject stays behind: it is the bridge's. An error is nobody's concern: who must
-			// not miss a message reads the stream.
+			// The reply subject is left out: it is the bridge's. Errors are ignored: a reader that must not miss a message
+			// reads the stream.
 			_ = to.PublishMsg(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
 		}); err != nil {
 			return fmt.Errorf("embedded NATS server: subscribe to %s: %w", subject, err)
@@ -40,9 +40,9 @@ func (e *Embedded) openTap(subjects []string, unseen string) error {
 	return nil
 }
 
-// closeTap ends it before the server does, or it would connect again.
-func (e *Embedded) closeTap() {
-	for _, nc := range e.tap {
+// closeRelay closes the relay's connections before the server stops; otherwise they would reconnect.
+func (e *Embedded) closeRelay() {
+	for _, nc := range e.relay {
 		nc.Close()
 	}
 }

@@ -17,69 +17,69 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A porter takes readers' requests for what the streams hold, and passes them on no faster than the streams answer with
-// writes in between. It is one of the readers' account, and a request that is passed on keeps its reply subject, so that
-// answers go past the porter.
+// A requestProxy receives readers' requests for messages and consumers, and forwards them at a rate that leaves the streams
+// time for writes. It is a client in the readers' account. A forwarded request keeps its reply subject, so that responses
+// bypass the proxy.
 //
-// A stream answers gets and sends what its consumers have found by the same loop that stores what is written to it, and
-// the loop's queues have no end. So after each request the porter has the stream answer one of its own, which is
-// behind the reader's in that queue, and rests for as long as that took.
-type porter struct {
-	server  *server.Server
-	log     *slog.Logger
-	nc      *nats.Conn
-	refusal *refusal
+// A stream serves gets and consumers in the same loop that stores messages, and the loop's queues have no limit. So after
+// each request the proxy sends one of its own, which waits behind the reader's in that queue, and then pauses for as long as
+// both took.
+type requestProxy struct {
+	server      *server.Server
+	log         *slog.Logger
+	nc          *nats.Conn
+	noResponder *noResponder
 
-	reading *rate.Limiter // bytes
-	pushes  *rate.Limiter // consumers that push
+	readLimiter *rate.Limiter // in bytes
+	pushLimiter *rate.Limiter // creations of push consumers
 
 	ctx  context.Context
 	stop context.CancelFunc
 
-	mu    sync.Mutex
-	owed  time.Duration  // rest
-	sizes map[string]int // of the messages of a stream, on average
-	sized time.Time
+	mu        sync.Mutex
+	owedPause time.Duration  // pause that is due
+	sizes     map[string]int // average message size by stream
+	sizesAt   time.Time
 }
 
-// Subjects of the porter, to which readers may not publish.
+// Subjects of the proxy, to which readers may not publish.
 const (
-	porterPrefix = "_PORTER." // before what is passed on
-	porterInbox  = "_PORTER.INBOX"
-	infoRequest  = "$JS.API.CONSUMER.INFO."
+	proxyPrefix = "_PORTER." // prefix of forwarded requests
+	proxyInbox  = "_PORTER.INBOX"
+	infoRequest = "$JS.API.CONSUMER.INFO."
 
 	directRequest = "$JS.API.DIRECT.GET."
 )
 
-// Requests that the porter takes.
+// Requests that the proxy receives.
 var (
-	lookRequests = []string{directRequest + ">", "$JS.API.STREAM.MSG.GET.*"}
-	makeRequests = []string{"$JS.API.CONSUMER.CREATE.>", "$JS.API.CONSUMER.DURABLE.CREATE.>"}
-	nextRequests = []string{"$JS.API.CONSUMER.MSG.NEXT.>"}
+	getRequests    = []string{directRequest + ">", "$JS.API.STREAM.MSG.GET.*"}
+	createRequests = []string{"$JS.API.CONSUMER.CREATE.>", "$JS.API.CONSUMER.DURABLE.CREATE.>"}
+	nextRequests   = []string{"$JS.API.CONSUMER.MSG.NEXT.>"}
 )
 
-// openPorter takes requests until it is closed.
-func (e *Embedded) openPorter() (*porter, error) {
-	p := &porter{
+// openRequestProxy starts a proxy, which serves requests until it is closed.
+func (e *Embedded) openRequestProxy() (*requestProxy, error) {
+	p := &requestProxy{
 		server: e.server, log: e.log,
-		reading: rate.NewLimiter(readRate, readBurst),
-		pushes:  rate.NewLimiter(rate.Every(pushesEvery), pushBurst),
+		readLimiter: rate.NewLimiter(readRate, readBurst),
+		pushLimiter: rate.NewLimiter(rate.Every(pushInterval), pushBurst),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	var err error
-	// Requests that find no room are dropped, as readers notice.
-	if p.nc, err = e.connect(e.carrier, nats.CustomInboxPrefix(porterInbox), nats.ErrorHandler(p.dropped)); err != nil {
+	// Requests over maxQueuedRequests are dropped; readers notice by their timeouts.
+	if p.nc, err = e.connect(e.relayUser, nats.CustomInboxPrefix(proxyInbox), nats.ErrorHandler(p.dropped)); err != nil {
 		return p, err
 	}
-	if p.refusal, err = openRefusal(e.server, e.carrier); err != nil {
+	if p.noResponder, err = openNoResponder(e.server, e.relayUser); err != nil {
 		return p, fmt.Errorf("embedded NATS server: %w", err)
 	}
 	for _, sort := range []struct {
 		subjects []string
 		pass     func(m *nats.Msg)
-	}{{lookRequests, p.look}, {makeRequests, p.makeConsumer}, {nextRequests, p.next}} {
+	}{{getRequests, p.get}, {createRequests, p.createConsumer}, {nextRequests, p.next}} {
 		for _, subject := range sort.subjects {
-			if err := p.take(subject, sort.pass); err != nil {
+			if err := p.subscribe(subject, sort.pass); err != nil {
 				return p, fmt.Errorf("embedded NATS server: subscribe to %s: %w", subject, err)
 			}
 		}
@@ -87,7 +87,7 @@ func (e *Embedded) openPorter() (*porter, error) {
 	return p, p.nc.Flush()
 }
 
-func (p *porter) take(subject string, pass func(*nats.Msg)) error {
+func (p *requestProxy) subscribe(subject string, pass func(*nats.Msg)) error {
 	sub, err := p.nc.Subscribe(subject, func(m *nats.Msg) {
 		if p.ctx.Err() == nil && m.Reply != "" {
 			pass(m)
@@ -96,15 +96,15 @@ func (p *porter) take(subject string, pass func(*nats.Msg)) error {
 	if err != nil {
 		return err
 	}
-	return sub.SetPendingLimits(maxInQueue, maxInQueue<<10)
+	return sub.SetPendingLimits(maxQueuedRequests, maxQueuedRequests<<10)
 }
 
-func (p *porter) dropped(_ *nats.Conn, _ *nats.Subscription, err error) {
-	p.log.Debug("requests of readers were dropped", "error", err)
+func (p *requestProxy) dropped(_ *nats.Conn, _ *nats.Subscription, err error) {
+	p.log.Debug("reader requests dropped", "error", err)
 }
 
-// token is the n-th of a subject's, from 0; "" when it has no such.
-func token(subject string, n int) string {
+// subjectToken returns the rest of a subject's tokens from the n-th, counted from 0; "" if there is none.
+func subjectToken(subject string, n int) string {
 	tokens := strings.SplitN(subject, ".", n+2)
 	if len(tokens) <= n {
 		return ""
@@ -112,39 +112,39 @@ func token(subject string, n int) string {
 	return tokens[n]
 }
 
-// look passes a get on.
-func (p *porter) look(m *nats.Msg) {
-	began := time.Now()
+// get forwards a get.
+func (p *requestProxy) get(m *nats.Msg) {
+	start := time.Now()
 	rest, direct := strings.CutPrefix(m.Subject, directRequest)
-	if !direct { // it is $JS.API.STREAM.MSG.GET.STREAM
-		rest = token(m.Subject, 5)
+	if !direct { // $JS.API.STREAM.MSG.GET.STREAM
+		rest = subjectToken(m.Subject, 5)
 	}
-	p.pass(m, lookLess(m.Data))
-	if p.settle(token(rest, 0)) && direct { // the other is answered by who knows that the stream is not there
-		p.refusal.tell(m.Reply)
+	p.forward(m, limitGet(m.Data))
+	if p.waitBehind(subjectToken(rest, 0)) && direct { // for the other kind of get, the server itself responds that the stream is missing
+		p.noResponder.respond(m.Reply)
 	}
-	p.rest(time.Since(began))
+	p.pause(time.Since(start))
 }
 
-// lookLess has a get of several messages end sooner, as its answer then says.
-func lookLess(request []byte) []byte {
+// limitGet limits the bytes of a batch get. Its response then has the number of pending messages.
+func limitGet(request []byte) []byte {
 	if !bytes.Contains(request, []byte(`batch`)) && !bytes.Contains(request, []byte(`multi_last`)) {
 		return request
 	}
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(request, &fields) != nil {
-		return request // which the server refuses
+		return request // the server refuses it
 	}
-	most, _ := strconv.Atoi(string(fields["max_bytes"]))
-	if most > 0 && most <= maxGetBytes {
+	given, _ := strconv.Atoi(string(fields["max_bytes"]))
+	if given > 0 && given <= maxGetBytes {
 		return request
 	}
 	fields["max_bytes"] = json.RawMessage(strconv.Itoa(maxGetBytes))
-	return remade(request, fields)
+	return encodeOr(request, fields)
 }
 
-// remade is a request with other fields.
-func remade(request []byte, fields any) []byte {
+// encodeOr returns the JSON of fields; the request unchanged if they cannot be encoded.
+func encodeOr(request []byte, fields any) []byte {
 	text, err := json.Marshal(fields)
 	if err != nil {
 		return request
@@ -152,13 +152,13 @@ func remade(request []byte, fields any) []byte {
 	return text
 }
 
-// next passes a request for a consumer's next messages on, when readers may read as much as it can bring.
-func (p *porter) next(m *nats.Msg) {
-	began := time.Now()
-	stream, consumer := token(m.Subject, 5), token(m.Subject, 6)
+// next forwards a request for a consumer's next messages, after waiting for the read rate of its possible response.
+func (p *requestProxy) next(m *nats.Msg) {
+	start := time.Now()
+	stream, consumer := subjectToken(m.Subject, 5), subjectToken(m.Subject, 6)
 	info, err := p.request(infoRequest+stream+"."+consumer, nil, nil)
 	if err != nil {
-		return // the server is not itself
+		return // the server is overloaded or stopping
 	}
 	var found struct {
 		Error   json.RawMessage `json:"error"`
@@ -167,19 +167,19 @@ func (p *porter) next(m *nats.Msg) {
 		Waiting int             `json:"num_ack_pending"`
 	}
 	if json.Unmarshal(info.Data, &found) != nil || found.Error != nil {
-		p.refusal.tell(m.Reply)
-		p.rest(time.Since(began))
+		p.noResponder.respond(m.Reply)
+		p.pause(time.Since(start))
 		return
 	}
-	bytes := min(batchOf(m.Data), found.Pending+found.Waiting) * p.size(stream)
-	if p.reading.WaitN(p.ctx, min(bytes, readBurst)) != nil {
+	bytes := min(batchOf(m.Data), found.Pending+found.Waiting) * p.averageSize(stream)
+	if p.readLimiter.WaitN(p.ctx, min(bytes, readBurst)) != nil {
 		return
 	}
-	p.pass(m, m.Data)
-	p.settle(stream)
+	p.forward(m, m.Data)
+	p.waitBehind(stream)
 }
 
-// batchOf is how many messages are asked for.
+// batchOf returns how many messages are requested.
 func batchOf(request []byte) int {
 	if n, err := strconv.Atoi(string(bytes.TrimSpace(request))); err == nil {
 		return max(n, 1)
@@ -187,60 +187,60 @@ func batchOf(request []byte) int {
 	var fields struct {
 		Batch int `json:"batch"`
 	}
-	_ = json.Unmarshal(request, &fields) // the server refuses what is none
+	_ = json.Unmarshal(request, &fields) // the server refuses invalid JSON
 	return max(fields.Batch, 1)
 }
 
-// pass passes a request on, with the reply subject that it came with.
-func (p *porter) pass(m *nats.Msg, data []byte) {
-	_ = p.nc.PublishMsg(&nats.Msg{Subject: porterPrefix + m.Subject, Reply: m.Reply, Header: m.Header, Data: data}) // the server stops
+// forward forwards a request with its reply subject.
+func (p *requestProxy) forward(m *nats.Msg, data []byte) {
+	_ = p.nc.PublishMsg(&nats.Msg{Subject: proxyPrefix + m.Subject, Reply: m.Reply, Header: m.Header, Data: data}) // an error means that the server is stopping
 }
 
-// request asks the server something itself.
-func (p *porter) request(subject string, header nats.Header, data []byte) (*nats.Msg, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, porterWait)
+// request sends a request of the proxy itself.
+func (p *requestProxy) request(subject string, header nats.Header, data []byte) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, proxyTimeout)
 	defer cancel()
-	return p.nc.RequestMsgWithContext(ctx, &nats.Msg{Subject: porterPrefix + subject, Header: header, Data: data})
+	return p.nc.RequestMsgWithContext(ctx, &nats.Msg{Subject: proxyPrefix + subject, Header: header, Data: data})
 }
 
-// Times of the porter.
+// Times of the proxy.
 const (
-	porterWait = 30 * time.Second // for an answer of the server
-	mostRest   = time.Second
-	leastRest  = time.Millisecond // what is shorter is rested together: a clock is no finer
-	sizedFor   = 10 * time.Second
+	proxyTimeout = 30 * time.Second // for a response of the server
+	maxPause     = time.Second
+	minPause     = time.Millisecond // shorter pauses are added up, because timers are not finer
+	sizesTTL     = 10 * time.Second
 )
 
-// settle waits until a stream has sent what it had found before. It says whether there is nobody who answers.
-func (p *porter) settle(stream string) (nobody bool) {
-	_, err := p.request(directRequest+stream, nil, nil) // it is refused, without a look into the store
+// waitBehind waits until a stream has served the requests before. It reports whether there is no responder.
+func (p *requestProxy) waitBehind(stream string) (noResponders bool) {
+	_, err := p.request(directRequest+stream, nil, nil) // an empty request, which the stream refuses without reading the store
 	return errors.Is(err, nats.ErrNoResponders)
 }
 
-// rest leaves the streams to others for as long as readers had them.
-func (p *porter) rest(had time.Duration) {
+// pause pauses the proxy for as long as readers' requests took, so that the streams are free for writes.
+func (p *requestProxy) pause(had time.Duration) {
 	p.mu.Lock()
-	p.owed += had
-	owed := p.owed
-	if owed >= leastRest {
-		p.owed = 0
+	p.owedPause += had
+	owedPause := p.owedPause
+	if owedPause >= minPause {
+		p.owedPause = 0
 	}
 	p.mu.Unlock()
-	if owed < leastRest {
+	if owedPause < minPause {
 		return
 	}
 	select {
-	case <-time.After(min(owed, mostRest)):
+	case <-time.After(min(owedPause, maxPause)):
 	case <-p.ctx.Done():
 	}
 }
 
-// size is how many bytes a message of a stream has, on average.
-func (p *porter) size(stream string) int {
+// averageSize returns the average size of a stream's messages in bytes, which is cached for sizesTTL.
+func (p *requestProxy) averageSize(stream string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if time.Since(p.sized) > sizedFor {
-		p.sizes, p.sized = map[string]int{}, time.Now()
+	if time.Since(p.sizesAt) > sizesTTL {
+		p.sizes, p.sizesAt = map[string]int{}, time.Now()
 		for _, s := range p.streams() {
 			p.sizes[s.Name] = int(min(s.State.Bytes/max(s.State.Msgs, 1), readBurst))
 		}
@@ -248,11 +248,11 @@ func (p *porter) size(stream string) int {
 	return p.sizes[stream]
 }
 
-// streams are those of the bridge.
-func (p *porter) streams() []server.StreamDetail {
+// streams returns the bridge's streams.
+func (p *requestProxy) streams() []server.StreamDetail {
 	found, err := p.server.Jsz(&server.JSzOptions{Account: ownerAccount, Streams: true})
 	if err != nil {
-		p.log.Warn("the embedded NATS server does not tell its streams", "error", err)
+		p.log.Warn("streams of the embedded NATS server cannot be read", "error", err)
 		return nil
 	}
 	var all []server.StreamDetail
@@ -262,12 +262,12 @@ func (p *porter) streams() []server.StreamDetail {
 	return all
 }
 
-func (p *porter) close() {
+func (p *requestProxy) close() {
 	p.stop()
 	if p.nc != nil {
 		p.nc.Close()
 	}
-	if p.refusal != nil {
-		p.refusal.close()
+	if p.noResponder != nil {
+		p.noResponder.close()
 	}
 }

@@ -8,59 +8,59 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// tooManyConsumers is what the server answers when there are as many consumers as may be.
+// tooManyConsumers is the server's response when the maximum number of consumers is reached.
 const tooManyConsumers = `{"type":"io.nats.jetstream.api.v1.consumer_create_response","error":{"code":400,"err_code":10026,"description":"maximum consumers limit reached"}}`
 
-// makeConsumer has a consumer made, with its limits. Those of the bridge and of readers are counted together, and
-// the bridge may have more: so it finds room when readers have taken all of theirs.
-func (p *porter) makeConsumer(m *nats.Msg) {
-	began := time.Now()
+// createConsumer forwards the creation of a consumer, with limits. The bridge's and the readers' consumers are counted
+// together, and only readers are refused at the limit, so that the bridge can always create its own.
+func (p *requestProxy) createConsumer(m *nats.Msg) {
+	start := time.Now()
 	if p.consumers() >= MostConsumers {
-		_ = p.nc.Publish(m.Reply, []byte(tooManyConsumers)) // the server stops
-		p.rest(time.Since(began))
+		_ = p.nc.Publish(m.Reply, []byte(tooManyConsumers)) // an error means that the server is stopping
+		p.pause(time.Since(start))
 		return
 	}
-	request, pushes := slower(m.Data)
-	if pushes && p.pushes.Wait(p.ctx) != nil {
+	request, pushes := limitPush(m.Data)
+	if pushes && p.pushLimiter.Wait(p.ctx) != nil {
 		return
 	}
-	began = time.Now()
-	answer, err := p.request(m.Subject, m.Header, request)
+	start = time.Now()
+	response, err := p.request(m.Subject, m.Header, request)
 	if err == nil {
-		_ = p.nc.PublishMsg(&nats.Msg{Subject: m.Reply, Header: answer.Header, Data: answer.Data}) // the server stops
+		_ = p.nc.PublishMsg(&nats.Msg{Subject: m.Reply, Header: response.Header, Data: response.Data}) // an error means that the server is stopping
 	}
-	p.rest(time.Since(began))
+	p.pause(time.Since(start))
 }
 
-// consumers is how many there are.
-func (p *porter) consumers() (count int) {
+// consumers returns the number of consumers of all streams.
+func (p *requestProxy) consumers() (count int) {
 	for _, s := range p.streams() {
 		count += s.State.Consumers
 	}
 	return count
 }
 
-// slower gives a consumer that pushes a rate at which the server can send what it finds. One without would find all
-// that a stream has at once, and have it in memory until its reader takes it.
-func slower(request []byte) (remadeRequest []byte, pushes bool) {
+// limitPush adds a rate limit to the configuration of a push consumer. Without one, the server reads the whole stream at
+// once, and keeps it in memory until the reader has received it.
+func limitPush(request []byte) (limited []byte, pushes bool) {
 	var fields struct {
 		rest   map[string]json.RawMessage
 		config map[string]json.RawMessage
 	}
 	if json.Unmarshal(request, &fields.rest) != nil || json.Unmarshal(fields.rest["config"], &fields.config) != nil {
-		return request, false // which the server refuses
+		return request, false // the server refuses it
 	}
 	if to := string(fields.config["deliver_subject"]); to == "" || to == `""` || to == "null" {
 		return request, false
 	}
-	most := uint64(plainPush)
+	maxRate := uint64(pushRate)
 	if string(fields.config["flow_control"]) == "true" {
-		most = flowPush
+		maxRate = flowControlPushRate
 	}
-	most *= 8 // it is told in bits
-	if asked, err := strconv.ParseUint(string(fields.config["rate_limit_bps"]), 10, 64); err != nil || asked == 0 || asked > most {
-		fields.config["rate_limit_bps"] = json.RawMessage(strconv.FormatUint(most, 10))
+	maxRate *= 8 // the limit is in bits
+	if given, err := strconv.ParseUint(string(fields.config["rate_limit_bps"]), 10, 64); err != nil || given == 0 || given > maxRate {
+		fields.config["rate_limit_bps"] = json.RawMessage(strconv.FormatUint(maxRate, 10))
 	}
-	fields.rest["config"] = remade(fields.rest["config"], fields.config)
-	return remade(request, fields.rest), true
+	fields.rest["config"] = encodeOr(fields.rest["config"], fields.config)
+	return encodeOr(request, fields.rest), true
 }

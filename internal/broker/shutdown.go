@@ -6,44 +6,45 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// A stop of the server waits at least ten milliseconds for each consumer that is stored in a file, one after the other, and
-// readers make consumers as they like. So many are waited for; where there are more, the stop ends without the rest.
-// Nothing is lost by that: all that was acknowledged is in the files already, and so is the state of consumers but for
-// the last tenth of a second, as after a crash.
+// The server's shutdown takes at least ten milliseconds for each file-based consumer, one after the other, and readers
+// create any number of them. With more than maxAwaitedConsumers, Shutdown waits for stopTimeout only. Nothing is lost then:
+// everything acknowledged is in the files already, and so is the state of consumers, except for the last tenth of a second,
+// as after a crash.
 const (
-	fewConsumers = 50
-	stopWait     = 2 * time.Second
+	maxAwaitedConsumers = 50
+	stopTimeout         = 2 * time.Second
 )
 
-// Shutdown stops the server, waits for it and lets go of the store. Where readers have many consumers it waits no longer
-// than [stopWait]: the store then stays locked until the server has stopped, or the process ends. It may be called again.
+// Shutdown stops the server, and waits until it has stopped and released the store. If readers have many consumers, it waits
+// at most [stopTimeout]: the store then stays locked until the server has stopped, or the process ends. It may be called
+// again.
 func (e *Embedded) Shutdown() {
-	e.stop.Do(func() {
-		e.leaveReaders()
-		var enough <-chan time.Time
-		if n := e.consumers(); n > fewConsumers {
-			e.log.Info("the embedded NATS server stops, and waits for few of its readers' consumers", "consumers", n, "most", stopWait)
-			enough = time.After(stopWait)
+	e.shutdownOnce.Do(func() {
+		e.closeReaders()
+		var timeout <-chan time.Time
+		if n := e.consumers(); n > maxAwaitedConsumers {
+			e.log.Info("embedded NATS server has many consumers; not waiting for all of them to stop", "consumers", n, "most", stopTimeout)
+			timeout = time.After(stopTimeout)
 		}
-		go e.end()
+		go e.shutdownServer()
 		select {
 		case <-e.stopped:
-		case <-enough:
+		case <-timeout:
 		}
 	})
 }
 
-// end stops the server and lets go of the store.
-func (e *Embedded) end() {
+// shutdownServer stops the server and releases the store.
+func (e *Embedded) shutdownServer() {
 	defer close(e.stopped)
 	if e.server != nil {
 		e.server.Shutdown()
 		e.server.WaitForShutdown()
 	}
-	_ = e.lock.Close() // the lock is given up, whatever it returns
+	_ = e.lock.Close() // unlocked also on an error
 }
 
-// consumers is how many there are, of readers and of the bridge.
+// consumers returns the number of consumers, of readers and of the bridge.
 func (e *Embedded) consumers() int {
 	if e.server == nil {
 		return 0
