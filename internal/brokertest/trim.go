@@ -6,7 +6,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// KeepLast has a stream drop all but its last messages, as an age limit would.
+// TrimToLast makes a stream delete all but its last messages, as an age limit would.
 func KeepLast(t testing.TB, js jetstream.JetStream, stream string, messages int64) {
 	t.Helper()
 	s, err := js.Stream(t.Context(), stream)
