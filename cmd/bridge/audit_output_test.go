@@ -74,7 +74,7 @@ func TestAuditDistinguishesAgedOutRecordsFromAFirstSweep(t *testing.T) {
 	b := bridgeForAudit(t)
 	now := time.Now().UTC()
 	storeCoverage(t, b, coverageOf(now, 30*time.Hour), coverageOf(now, 50*time.Minute))
-	if out, errs, code := runCommand(t, "audit", "--since", "24h"); code != exitFailed || !strings.Contains(out, "no sweep was made in time") {
+	if out, errs, code := runCommand(t, "audit", "--since", "24h"); code != exitFailed || !strings.Contains(out, "no sweep completed in time") {
 		t.Errorf("with a sweep before the period: exit %d: %s%s", code, out, errs)
 	}
 	stream, err := b.js.Stream(t.Context(), b.names.AuditStream())
