@@ -112,7 +112,7 @@ func TestVerifyAcceptsItsOwnRootLine(t *testing.T) {
 func TestFailedReplayPublishesNothing(t *testing.T) {
 	bridgeForAudit(t)
 	for want, args := range map[string][]string{
-		"no stream takes nowhere.>": {"nowhere"},
+		"no stream has the subjects nowhere.>": {"nowhere"},
 		"the bridge's own":          {"mkio.again"},
 		"must be tokens":            {"a..b"},
 	} {

@@ -12,8 +12,8 @@ import (
 	"mkio-bridge/internal/replay"
 )
 
-// A replay that would pass events over without a word does not begin, and does not go on.
-func TestAReplayBeginsWithinTheLog(t *testing.T) {
+// A replay that would silently skip events neither starts nor resumes.
+func TestReplayStartsWithinTheLog(t *testing.T) {
 	_, js := setUp(t, 9)
 	from := func(sequence uint64) error {
 		_, err := replay.Stored(t.Context(), js, names, replay.Config{Prefix: "replay", Query: eventlog.Query{From: sequence, To: 3}})
@@ -28,15 +28,15 @@ func TestAReplayBeginsWithinTheLog(t *testing.T) {
 	}
 	brokertest.KeepLast(t, js, names.EventStream(), 3)
 	if err := from(1); !errors.As(err, &outside) || outside.Sequence != 4 || outside.Bounds.First != 7 {
-		t.Errorf("behind event 3, in a log that begins at 7: %v", err)
+		t.Errorf("after event 3, in a log that starts at 7: %v", err)
 	}
 	if err := from(7); err != nil {
 		t.Error(err)
 	}
 }
 
-// A phase, and a period by the events' own time, make a replay another one: its end does not say where that one was.
-func TestReplaysOfOtherChoicesDoNotMix(t *testing.T) {
+// A phase, and a period by the events' own time, are part of a replay's identity: another replay must not resume after it.
+func TestReplaysWithOtherFiltersDoNotMix(t *testing.T) {
 	_, js := setUp(t, 6)
 	choices := []eventlog.Query{
 		{Phase: lifecycle.Transitional},
