@@ -198,7 +198,7 @@ func TestReplayRefusals(t *testing.T) {
 		{replay.Config{Prefix: "a..b"}, "must be tokens"},
 		{replay.Config{Prefix: ""}, "must be tokens"},
 		{replay.Config{Prefix: "nobody"}, "nats stream add"},
-		{replay.Config{Prefix: "work"}, "drops what was consumed"},
+		{replay.Config{Prefix: "work"}, "deletes consumed messages"},
 		{replay.Config{Prefix: "other"}, "was not replayed from the log"},
 		{replay.Config{Prefix: "replay", Query: eventlog.Query{Kind: lifecycle.Job}}, "holds a replay of other events"},
 	} {
