@@ -19,7 +19,7 @@ func TestStreamAdviceNamesTheSettings(t *testing.T) {
 		config streams.Config
 		want   string
 	}{
-		{"a stream that nobody creates", streams.Config{Replicas: 1}, "BRIDGE_STREAM_MANAGE=create"},
+		{"a missing stream", streams.Config{Replicas: 1}, "BRIDGE_STREAM_MANAGE=create"},
 		{"more replicas than servers", streams.Config{Replicas: 3, Create: true}, "BRIDGE_STREAM_REPLICAS is 3"},
 	} {
 		test.config.Names = event.NewNames(event.DefaultPrefix)

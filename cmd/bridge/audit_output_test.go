@@ -113,8 +113,8 @@ func TestFailedReplayPublishesNothing(t *testing.T) {
 	bridgeForAudit(t)
 	for want, args := range map[string][]string{
 		"no stream has the subjects nowhere.>": {"nowhere"},
-		"the bridge's own":          {"mkio.again"},
-		"must be tokens":            {"a..b"},
+		"the bridge's own":                     {"mkio.again"},
+		"must be tokens":                       {"a..b"},
 	} {
 		if out, errs, code := runCommand(t, append([]string{"replay"}, args...)...); code != exitFailed || out != "" || !strings.Contains(errs, want) {
 			t.Errorf("%v: exit %d: %q, %q", args, code, out, errs)

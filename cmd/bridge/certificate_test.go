@@ -65,14 +65,14 @@ func TestClientCertificates(t *testing.T) {
 	_, addr, _ := serveForTest(t, func(c *config) {
 		c.TLSCert, c.TLSKey, c.TLSClientCA = file("tls.crt"), file("tls.key"), file("ca.crt")
 	})
-	nobody, stranger, known := newSender(t, addr, nil), newSender(t, addr, others), newSender(t, addr, ours)
+	withoutCert, stranger, known := newSender(t, addr, nil), newSender(t, addr, others), newSender(t, addr, ours)
 	check := func(who string, s *sender, secret string, want int) {
 		t.Helper()
 		if status := s.deliver(secret); status != want {
 			t.Errorf("%s: status %d, want %d", who, status, want)
 		}
 	}
-	check("no certificate", nobody, demoSecret, 0)
+	check("no certificate", withoutCert, demoSecret, 0)
 	check("a certificate that others signed", stranger, demoSecret, 0)
 	check("a certificate and no secret", known, "", http.StatusUnauthorized)
 	check("a certificate and the secret", known, demoSecret, http.StatusNoContent)

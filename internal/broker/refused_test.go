@@ -44,7 +44,7 @@ func TestRefusedAndUnreachableServers(t *testing.T) {
 	withTLS := startServer(t, func(o *server.Options) {
 		o.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	})
-	guarded := startServer(t, func(o *server.Options) { o.Username, o.Password = "me", "hunter2" })
+	withPassword := startServer(t, func(o *server.Options) { o.Username, o.Password = "me", "hunter2" })
 	ca := filepath.Join(dir, "ca.pem")
 	tests := []struct {
 		name    string
@@ -52,11 +52,11 @@ func TestRefusedAndUnreachableServers(t *testing.T) {
 		refused bool
 		cause   error
 	}{
-		{"a wrong password", broker.Config{URL: guarded.ClientURL(), User: "me", Password: constant("hunter3")}, true, nats.ErrAuthorization},
-		{"a wrong token", broker.Config{URL: guarded.ClientURL(), Token: constant("hunter3")}, true, nats.ErrAuthorization},
+		{"a wrong password", broker.Config{URL: withPassword.ClientURL(), User: "me", Password: constant("hunter3")}, true, nats.ErrAuthorization},
+		{"a wrong token", broker.Config{URL: withPassword.ClientURL(), Token: constant("hunter3")}, true, nats.ErrAuthorization},
 		{"certificates of another authority", broker.Config{URL: withTLS.ClientURL()}, true, nil},
-		{"TLS with a server that has none", broker.Config{URL: "tls://" + guarded.Addr().String(), TLSCA: ca}, true, nats.ErrSecureConnWanted},
-		{"TLS first with a server that has none", broker.Config{URL: guarded.ClientURL(), TLSFirst: true}, true, nil},
+		{"TLS with a server that has none", broker.Config{URL: "tls://" + withPassword.Addr().String(), TLSCA: ca}, true, nats.ErrSecureConnWanted},
+		{"TLS first with a server that has none", broker.Config{URL: withPassword.ClientURL(), TLSFirst: true}, true, nil},
 		{"no server", broker.Config{URL: "nats://127.0.0.1:1"}, false, nats.ErrNoServers},
 	}
 	for _, tt := range tests {
