@@ -19,7 +19,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the program as ./bridge
-	go build -trimpath -ldflags "-X main.stamped=$(VERSION)" -o bridge ./cmd/bridge
+	go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o bridge ./cmd/bridge
 
 cross: ## build for every other platform that is supported
 	@for platform in $(PLATFORMS); do echo "$$platform"; \

@@ -12,7 +12,7 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// An address is a channel's address as a pattern of subjects.
+// An address is the address of a channel in the AsyncAPI document, as a pattern of subjects.
 type address struct {
 	channel string
 	pattern *regexp.Regexp
@@ -20,7 +20,7 @@ type address struct {
 
 var parameter = regexp.MustCompile(`\\\{([A-Za-z]+)\\\}`)
 
-// addresses returns the channels' addresses. A parameter takes the words of its enumeration, else any token.
+// addresses returns the addresses of all channels. A parameter matches the values of its enum, else any token.
 func addresses(t *testing.T) []address {
 	t.Helper()
 	document := asyncAPI(t)
@@ -48,7 +48,7 @@ func texts(list any) []string {
 	return found
 }
 
-// sampleKeys returns keys of each kind, with names of all sorts.
+// sampleKeys returns keys of each kind, with ordinary and hostile names.
 func sampleKeys(t *testing.T) []lifecycle.Key {
 	t.Helper()
 	long := strings.Repeat("é.", 200)
@@ -92,7 +92,7 @@ func TestEachSubjectHasOneAddress(t *testing.T) {
 			match(names.UnappliedPrefix() + "." + string(reason) + "." + resource + "." + digest)
 		}
 		match(names.StateSubject(resource))
-		if k.Kind != lifecycle.ChannelInstance { // nobody can be asked for one
+		if k.Kind != lifecycle.ChannelInstance { // channel instances are not swept
 			match(names.AuditSubject(k.Project, k.Kind))
 		}
 	}
@@ -111,7 +111,7 @@ func TestEachSubjectHasOneAddress(t *testing.T) {
 	}
 }
 
-func TestParametersTakeEachWordThereIs(t *testing.T) {
+func TestParametersListAllValues(t *testing.T) {
 	parameters := in(asyncAPI(t), "components", "parameters")
 	enumerated := func(name string) []string { return texts(in(parameters, name)["enum"]) }
 	var all [4][]string
@@ -137,7 +137,7 @@ func TestParametersTakeEachWordThereIs(t *testing.T) {
 	same(t, "reasons", append(enumerated("unorderedReason"), enumerated("unreadReason")...), reasons)
 }
 
-// same compares two lists of words, whatever their order.
+// same compares two lists in any order.
 func same(t *testing.T, what string, is, want []string) {
 	t.Helper()
 	is, want = slices.Sorted(slices.Values(is)), slices.Sorted(slices.Values(want))

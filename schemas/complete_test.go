@@ -23,8 +23,8 @@ import (
 	"mkio-bridge/schemas"
 )
 
-// The schemas name the members that the code writes, and the words that it knows.
-func TestSchemasNameWhatTheCodeHas(t *testing.T) {
+// The schemas have the members that the code writes, and the values of its enumerations.
+func TestSchemasMatchTheCode(t *testing.T) {
 	data, coverage := jsonSchema(t, "state-changed.schema.json"), jsonSchema(t, "coverage.schema.json")
 	for what, c := range map[string]struct {
 		schema object
@@ -47,7 +47,7 @@ func TestSchemasNameWhatTheCodeHas(t *testing.T) {
 	same(t, "reasons", words(jsonSchema(t, "unapplied.schema.json"), "properties", "Mkio-Reason"), strs(lifecycle.Reasons()))
 	same(t, "records", words(coverage, "properties", "record"), strs([]event.CoverageRecord{event.Covered, event.GapOpened, event.GapClosed}))
 	polled := slices.DeleteFunc(lifecycle.Kinds(), func(k lifecycle.Kind) bool { return k == lifecycle.ChannelInstance })
-	same(t, "kinds that are compared", words(coverage, "properties", "kind"), strs(polled))
+	same(t, "swept kinds", words(coverage, "properties", "kind"), strs(polled))
 }
 
 func strs[S ~string](list []S) (all []string) {
@@ -76,7 +76,7 @@ func attributes(t *testing.T) []string {
 	return slices.Collect(maps.Keys(members))
 }
 
-// members returns what the members of a struct are called in JSON.
+// members returns the JSON names of a struct's fields.
 func members(of any) (all []string) {
 	for field := range reflect.TypeOf(of).Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
@@ -85,17 +85,17 @@ func members(of any) (all []string) {
 	return all
 }
 
-func TestSchemasNameEachHeader(t *testing.T) {
+func TestSchemasDescribeEachHeader(t *testing.T) {
 	content, err := schemas.Read(schemas.AsyncAPI)
 	if err != nil {
 		t.Fatal(err)
 	}
 	named := slices.Collect(maps.Keys(in(jsonSchema(t, "event-headers.schema.json"), "properties")))
 	named = append(named, slices.Collect(maps.Keys(in(jsonSchema(t, "unapplied.schema.json"), "properties")))...)
-	if strings.Contains(string(content), "`"+event.HeaderProbe+"`") { // it is on no message that is stored, so no schema has it
+	if strings.Contains(string(content), "`"+event.HeaderProbe+"`") { // no stored message has it, so no schema does
 		named = append(named, event.HeaderProbe)
 	}
-	named = slices.Compact(slices.Sorted(slices.Values(named))) // messages of both sorts have those of a trace
+	named = slices.Compact(slices.Sorted(slices.Values(named))) // both kinds of messages have the trace headers
 	same(t, "headers", named, headersInCode(t))
 }
 
@@ -121,17 +121,17 @@ func headersInCode(t *testing.T) (values []string) {
 	return values
 }
 
-// What the document says of a stream is how the bridge makes it. A stream that it does not make is not compared.
-func TestTheDocumentKnowsTheStreams(t *testing.T) {
+// The document's stream configurations are those that the bridge creates. Streams that it does not create are skipped.
+func TestDocumentDescribesTheStreams(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
 		t.Fatal(err)
 	}
 	document := asyncAPI(t)
-	told := in(document, "x-jetstream", "streams")
-	same(t, "streams", slices.Collect(maps.Keys(told)), []string{names.EventStream(), names.UnappliedStream(), names.AuditStream(), names.StateStream()})
+	described := in(document, "x-jetstream", "streams")
+	same(t, "streams", slices.Collect(maps.Keys(described)), []string{names.EventStream(), names.UnappliedStream(), names.AuditStream(), names.StateStream()})
 	compared := 0
-	for name := range told {
+	for name := range described {
 		stream, err := js.Stream(t.Context(), name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue
@@ -145,9 +145,9 @@ func TestTheDocumentKnowsTheStreams(t *testing.T) {
 			t.Fatal(err)
 		}
 		is := parse(t, content)
-		for setting, value := range in(told, name, "config") {
+		for setting, value := range in(described, name, "config") {
 			if !reflect.DeepEqual(is[setting], value) {
-				t.Errorf("%s: %s is %v, and the document says %v", name, setting, is[setting], value)
+				t.Errorf("%s: %s is %v, and %v in the document", name, setting, is[setting], value)
 			}
 		}
 	}
@@ -155,7 +155,7 @@ func TestTheDocumentKnowsTheStreams(t *testing.T) {
 		t.Errorf("only %d streams were compared", compared)
 	}
 	for name, channel := range in(document, "channels") {
-		if stream := in(channel.(object), "x-jetstream")["stream"]; told[stream.(string)] == nil {
+		if stream := in(channel.(object), "x-jetstream")["stream"]; described[stream.(string)] == nil {
 			t.Errorf("the channel %s is on a stream %s that is not described", name, stream)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 // object is a JSON or YAML object, with numbers as JSON has them.
 type object = map[string]any
 
-// asyncAPI returns the document.
+// asyncAPI returns the AsyncAPI document.
 func asyncAPI(t *testing.T) object {
 	t.Helper()
 	content, err := schemas.Read(schemas.AsyncAPI)
@@ -35,7 +35,7 @@ func asyncAPI(t *testing.T) object {
 	return asJSON(t, document)
 }
 
-// asJSON returns an object as it is after a journey through JSON, so that two can be compared.
+// asJSON returns a value after a JSON round trip, so that values can be compared.
 func asJSON(t *testing.T, value any) object {
 	t.Helper()
 	content, err := json.Marshal(value)
@@ -68,7 +68,7 @@ func jsonSchema(t *testing.T, name string) object {
 	return parse(t, content)
 }
 
-// in follows members inwards; what is not there is an empty object.
+// in returns the nested member at a path; a missing one is an empty object.
 func in(o object, path ...string) object {
 	for _, name := range path {
 		o, _ = o[name].(object)
@@ -76,12 +76,12 @@ func in(o object, path ...string) object {
 	return o
 }
 
-// noLoader refuses whatever a schema would fetch.
+// noLoader loads nothing: schemas must not use the network.
 type noLoader struct{}
 
 func (noLoader) Load(url string) (any, error) { return nil, errors.New("no schema at " + url) }
 
-func TestTheDocumentIsAsyncAPI(t *testing.T) {
+func TestDocumentIsAsyncAPI(t *testing.T) {
 	content, err := os.ReadFile("testdata/asyncapi-3.1.0.schema.json")
 	if err != nil {
 		t.Fatal(err)
@@ -101,11 +101,11 @@ func TestTheDocumentIsAsyncAPI(t *testing.T) {
 		t.Errorf("%s: %v", schemas.AsyncAPI, err)
 	}
 	if want := "version=" + asyncAPI(t)["asyncapi"].(string); !strings.HasSuffix(schemas.MediaType(schemas.AsyncAPI), want) {
-		t.Errorf("it is served as %s, and is of %s", schemas.MediaType(schemas.AsyncAPI), want)
+		t.Errorf("the media type is %s, want %s", schemas.MediaType(schemas.AsyncAPI), want)
 	}
 }
 
-func TestReferencesLeadSomewhere(t *testing.T) {
+func TestReferencesResolve(t *testing.T) {
 	document := asyncAPI(t)
 	found := 0
 	var walk func(any)
@@ -115,7 +115,7 @@ func TestReferencesLeadSomewhere(t *testing.T) {
 			if ref, ok := v["$ref"].(string); ok {
 				found++
 				if resolve(t, document, ref) == nil {
-					t.Errorf("%s leads nowhere", ref)
+					t.Errorf("%s does not resolve", ref)
 				}
 			}
 			for member := range maps.Values(v) {
@@ -133,8 +133,8 @@ func TestReferencesLeadSomewhere(t *testing.T) {
 	}
 }
 
-// resolve returns what a reference of the document leads to; nil where that is nothing. A file is one of those that are
-// served beside it.
+// resolve returns the target of a reference of the document; nil if there is none. A file reference is to a schema that is
+// served beside the document.
 func resolve(t *testing.T, document object, ref string) object {
 	t.Helper()
 	if file, ok := strings.CutPrefix(ref, "./"); ok && slices.Contains(schemas.Names(), file) {
@@ -147,7 +147,7 @@ func resolve(t *testing.T, document object, ref string) object {
 	return in(document, strings.Split(inside, "/")...)
 }
 
-func TestEachChannelHasItsOperation(t *testing.T) {
+func TestEachChannelHasAnOperation(t *testing.T) {
 	document := asyncAPI(t)
 	written := map[string]bool{}
 	for name, operation := range in(document, "operations") {
@@ -159,7 +159,7 @@ func TestEachChannelHasItsOperation(t *testing.T) {
 		}
 		for _, message := range o["messages"].([]any) {
 			if ref := message.(object)["$ref"].(string); !strings.HasPrefix(ref, channel+"/messages/") {
-				t.Errorf("%s: the message %s is not of %s", name, ref, channel)
+				t.Errorf("%s: message %s is not of channel %s", name, ref, channel)
 			}
 		}
 	}
@@ -171,8 +171,8 @@ func TestEachChannelHasItsOperation(t *testing.T) {
 	}
 }
 
-// Tools for AsyncAPI do not resolve a URN, so the document repeats the schema of an event.
-func TestTheDocumentRepeatsTheSchemaOfAnEvent(t *testing.T) {
+// AsyncAPI tools do not resolve URNs, so the document repeats the event schema.
+func TestDocumentRepeatsTheEventSchema(t *testing.T) {
 	want := jsonSchema(t, "event.schema.json")
 	delete(want, "$schema")
 	delete(want, "$id")
@@ -200,7 +200,7 @@ func TestExamplesInTheDocument(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := schematest.Validate(idBehind(t, ref), content); err != nil {
+				if err := schematest.Validate(schemaID(t, ref), content); err != nil {
 					t.Errorf("%s of the example %s: %v", part, e.(object)["name"], err)
 				}
 			}
@@ -208,8 +208,8 @@ func TestExamplesInTheDocument(t *testing.T) {
 	}
 }
 
-// idBehind returns the $id of the JSON Schema that a reference of the document means.
-func idBehind(t *testing.T, ref string) string {
+// schemaID returns the $id of the JSON Schema that a reference of the document means.
+func schemaID(t *testing.T, ref string) string {
 	t.Helper()
 	if ref == "#/components/schemas/event" {
 		ref = "./event.schema.json"

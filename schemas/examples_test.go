@@ -13,18 +13,18 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-var update = flag.Bool("update", false, "write the examples anew, and note schemas that are new as published")
+var update = flag.Bool("update", false, "rewrite the examples, and add new schemas to the published ones")
 
 const examplesDir = "examples"
 
-// An example is one message as the bridge writes it. Only the layout of the payload is another.
+// An example is one message as the bridge writes it, except for the payload's whitespace.
 type example struct {
 	Subject string            `json:"subject"`
 	Headers map[string]string `json:"headers,omitempty"`
-	Payload json.RawMessage   `json:"payload"` // a string where the body is no JSON
+	Payload json.RawMessage   `json:"payload"` // a string if the body is not JSON
 }
 
-// exampleOf writes a message down. What the server adds is left out.
+// exampleOf returns a message as an example, without the server's headers.
 func exampleOf(t *testing.T, subject string, header map[string][]string, payload []byte) example {
 	t.Helper()
 	e := example{Subject: subject, Payload: payload}
@@ -83,7 +83,7 @@ func TestExamplesAreWhatTheBridgeWrites(t *testing.T) {
 	}
 	for name := range readExamples(t) {
 		if _, ok := made[name]; !ok {
-			t.Errorf("nothing makes the example %s", name)
+			t.Errorf("no code writes the example %s", name)
 		}
 	}
 }
@@ -108,11 +108,11 @@ func TestExamplesFollowTheirSchemas(t *testing.T) {
 		})
 	}
 	if len(seen) != 3 {
-		t.Errorf("there are examples of %v alone", seen)
+		t.Errorf("there are examples of %v only", seen)
 	}
 }
 
-// readExamples returns the examples as they lie there, by their names.
+// readExamples reads the example files, by their names.
 func readExamples(t *testing.T) map[string]example {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(examplesDir, "*.json"))

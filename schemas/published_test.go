@@ -11,19 +11,19 @@ import (
 	"mkio-bridge/schemas"
 )
 
-const published = "published.sum"
+const publishedFile = "published.sum"
 
-// leaveIt is for whoever changed a published schema.
-const leaveIt = `%s is published and was changed: whoever validates with it has another text.
-Take the change back. Then, where a reader of the old text still understands what is written (one more optional member, a better
-description), put the new text into a file of its own with the next minor version in its $id (…:1.1), and have that named in what is
-written. Where it does not (a member that is gone, another meaning), it is a new major version with a new $id (…:2), and of an event
-a new type, which is written beside the old one until nobody reads that.
-Only a schema that no release had may change in place: a person then puts its line in %s right. It is
+// changedMessage tells a developer what to do about a changed published schema.
+const changedMessage = `%s is published and was changed: consumers validate with the old text.
+Revert the change. If consumers of the old schema still understand what is written (a new optional member, a better description), put
+the new text into a new file with the next minor version in its $id (…:1.1), and write that $id. If they do not (a removed member,
+another meaning), it is a new major version with a new $id (…:2), and for an event a new type, which is written beside the old one
+until nobody reads that.
+Only a schema that was in no release may change in place: then correct its line in %s by hand. It is
 %s`
 
-// A schema that somebody may have is never edited. published.sum has its digest, its file and its $id.
-func TestPublishedSchemasStayAsTheyAre(t *testing.T) {
+// A published schema is never edited. published.sum has its digest, its file and its $id.
+func TestPublishedSchemasAreUnchanged(t *testing.T) {
 	lines := map[string]string{}
 	for _, name := range schemas.JSONSchemas() {
 		content, err := schemas.Read(name)
@@ -33,7 +33,7 @@ func TestPublishedSchemasStayAsTheyAre(t *testing.T) {
 		sum := sha256.Sum256(content)
 		lines[name] = fmt.Sprintf("%s  %s  %s\n", hex.EncodeToString(sum[:]), name, jsonSchema(t, name)["$id"])
 	}
-	content, err := os.ReadFile(published)
+	content, err := os.ReadFile(publishedFile)
 	if err != nil && !*update {
 		t.Fatal(err)
 	}
@@ -41,28 +41,28 @@ func TestPublishedSchemasStayAsTheyAre(t *testing.T) {
 	for line := range strings.Lines(string(content)) {
 		fields := strings.Fields(line)
 		if len(fields) != 3 {
-			t.Fatalf("%s: a line is no digest, file and $id: %s", published, line)
+			t.Fatalf("%s: a line is not digest, file and $id: %s", publishedFile, line)
 		}
 		name := fields[1]
 		listed[name] = true
 		switch is, ok := lines[name]; {
 		case !ok:
-			t.Errorf("%s is published and has gone: whoever validates with it finds nothing. Put it back", name)
+			t.Errorf("%s is published and was removed: consumers validate with it. Restore it", name)
 		case is != line:
-			t.Errorf(leaveIt, name, published, is)
+			t.Errorf(changedMessage, name, publishedFile, is)
 		}
 	}
 	for _, name := range schemas.JSONSchemas() {
 		switch {
 		case listed[name]:
-		case *update: // what is new alone: a line that is there is never changed by a program
+		case *update: // adds lines for new schemas; existing lines are only changed by hand
 			content = append(content, lines[name]...)
 		default:
-			t.Errorf("%s is not in %s: run go test ./schemas -update", name, published)
+			t.Errorf("%s is not in %s: run go test ./schemas -update", name, publishedFile)
 		}
 	}
 	if *update {
-		if err := os.WriteFile(published, content, 0o600); err != nil {
+		if err := os.WriteFile(publishedFile, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -73,7 +73,7 @@ func TestNoTwoSchemasShareAnID(t *testing.T) {
 	for _, name := range schemas.JSONSchemas() {
 		id := jsonSchema(t, name)["$id"]
 		if other, ok := files[id]; ok {
-			t.Errorf("%s and %s are both %s", other, name, id)
+			t.Errorf("%s and %s both have the $id %s", other, name, id)
 		}
 		files[id] = name
 	}

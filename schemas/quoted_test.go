@@ -12,7 +12,7 @@ import (
 	"mkio-bridge/schemas"
 )
 
-// summaries say what the examples are that the document quotes.
+// summaries describe the examples that the document quotes.
 var summaries = map[string]string{
 	"event-first":               "The first event of a job, told by a webhook.",
 	"event-changed":             "The next event of the same job.",
@@ -27,8 +27,8 @@ var summaries = map[string]string{
 
 var quoted = regexp.MustCompile(`(?s)( +)# examples: ([a-z -]+)\n.*?# end of examples\n`)
 
-// Between "# examples: NAME…" and "# end of examples" the document quotes the files of those names.
-func TestTheDocumentQuotesTheExamples(t *testing.T) {
+// Between "# examples: NAME…" and "# end of examples" the document quotes the example files of those names.
+func TestDocumentQuotesTheExamples(t *testing.T) {
 	content, err := os.ReadFile(schemas.AsyncAPI)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestTheDocumentQuotesTheExamples(t *testing.T) {
 		for name := range strings.FieldsSeq(list) {
 			e, ok := examples[name]
 			if !ok || summaries[name] == "" {
-				t.Fatalf("there is no example %s, or nothing says what it is", name)
+				t.Fatalf("there is no example %s, or it has no summary", name)
 			}
 			for line := range strings.Lines(quote(t, name, e)) {
 				b.WriteString(indent + line)
@@ -62,11 +62,11 @@ func TestTheDocumentQuotesTheExamples(t *testing.T) {
 		return
 	}
 	if want != string(content) {
-		t.Errorf("%s does not quote the examples as they are: run go test ./schemas -update", schemas.AsyncAPI)
+		t.Errorf("the examples in %s are out of date: run go test ./schemas -update", schemas.AsyncAPI)
 	}
 }
 
-// quote writes an example down as YAML, an item of a list. The members keep their order.
+// quote returns an example as YAML, as an item of a list. The members keep their order.
 func quote(t *testing.T, name string, e example) string {
 	t.Helper()
 	var all, item yaml.Node
@@ -81,11 +81,11 @@ func quote(t *testing.T, name string, e example) string {
 	add("summary", &yaml.Node{Kind: yaml.ScalarNode, Value: summaries[name]})
 	message := all.Content[0]
 	for i := 0; i < len(message.Content); i += 2 {
-		if key := message.Content[i].Value; key != "subject" { // the address of the channel says it
+		if key := message.Content[i].Value; key != "subject" { // it is the channel's address
 			add(key, message.Content[i+1])
 		}
 	}
-	plain(&item)
+	clearStyle(&item)
 	var b bytes.Buffer
 	encoder := yaml.NewEncoder(&b)
 	encoder.SetIndent(2)
@@ -95,13 +95,13 @@ func quote(t *testing.T, name string, e example) string {
 	return b.String()
 }
 
-// plain takes away the looks of JSON.
-func plain(n *yaml.Node) {
+// clearStyle removes the JSON style of YAML nodes.
+func clearStyle(n *yaml.Node) {
 	empty := n.Kind != yaml.ScalarNode && len(n.Content) == 0
 	if !empty {
 		n.Style = 0
 	}
 	for _, child := range n.Content {
-		plain(child)
+		clearStyle(child)
 	}
 }

@@ -11,17 +11,17 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-// absent takes a member away.
+// absent removes a member.
 type absent struct{}
 
-// A miss changes an example a little, so that its schema must refuse it.
-type miss struct {
+// A mutation changes one member of an example, so that its schema must refuse it.
+type mutation struct {
 	example string
-	member  string // below headers or payload
+	member  string // path below headers or payload
 	value   any
 }
 
-func (m miss) String() string {
+func (m mutation) String() string {
 	value, _ := json.Marshal(m.value)
 	if _, ok := m.value.(absent); ok {
 		value = []byte("absent")
@@ -29,8 +29,8 @@ func (m miss) String() string {
 	return m.example + " with " + m.member + " " + string(value)
 }
 
-func TestWhatIsNearlyRightIsRefused(t *testing.T) {
-	for id, misses := range map[string][]miss{
+func TestInvalidValuesAreRefused(t *testing.T) {
+	for id, misses := range map[string][]mutation{
 		"urn:mkio-bridge:schema:event:1": {
 			{"event-first", "specversion", "0.3"},
 			{"event-first", "id", "775A8B1DA0D09D3025DB90FE1A2FFEBC"},
@@ -57,9 +57,9 @@ func TestWhatIsNearlyRightIsRefused(t *testing.T) {
 			{"event-first", "data/path", []string{"a", "b", "c", "d"}},
 			{"event-first", "data/transition", 0},
 			{"event-first", "data/transition", 1.5},
-			{"event-first", "data/transition", 2},     // a second event has one before it
-			{"event-first", "data/previousState", ""}, // a first has none
-			{"event-changed", "data/transition", 1},   // neither has this
+			{"event-first", "data/transition", 2},     // a second event needs a predecessor
+			{"event-first", "data/previousState", ""}, // a first event has none
+			{"event-changed", "data/transition", 1},   // nor has this
 			{"event-changed", "data/previousHash", "abc"},
 			{"event-changed", "data/previousHash", absent{}},
 			{"event-changed", "data/previousState", absent{}},
@@ -168,13 +168,13 @@ func TestWhatIsNearlyRightIsRefused(t *testing.T) {
 				t.Fatalf("there is no example %s", m.example)
 			}
 			if err := schematest.Validate(id, m.apply(t, e.part(t, id))); err == nil {
-				t.Errorf("%s takes %s", id, m)
+				t.Errorf("%s accepts %s", id, m)
 			}
 		}
 	}
 }
 
-// part returns what a schema is of: the headers of a message, or its payload.
+// part returns the part of a message that a schema describes: its headers or its payload.
 func (e example) part(t *testing.T, id string) []byte {
 	t.Helper()
 	if id != "urn:mkio-bridge:schema:event-headers:1" && id != "urn:mkio-bridge:schema:unapplied:1" {
@@ -187,8 +187,8 @@ func (e example) part(t *testing.T, id string) []byte {
 	return headers
 }
 
-// Each member of each example is refused as a value of another type, and each time as another text.
-func TestAnotherTypeIsRefused(t *testing.T) {
+// Each member of each example is refused with a value of another type, and each time also with another text.
+func TestWrongTypesAreRefused(t *testing.T) {
 	tried := 0
 	for name, e := range readExamples(t) {
 		what, _, _ := strings.Cut(name, "-")
@@ -205,10 +205,10 @@ func TestAnotherTypeIsRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 				if schematest.Validate(id, content) == nil {
-					t.Errorf("%s: %s takes %s", name, id, what)
+					t.Errorf("%s: %s accepts %s", name, id, what)
 				}
 			}
-			spoil("", whole, func(value any) { whole = value }, refused)
+			mutateTypes("", whole, func(value any) { whole = value }, refused)
 		}
 	}
 	if tried < 500 {
@@ -216,9 +216,9 @@ func TestAnotherTypeIsRefused(t *testing.T) {
 	}
 }
 
-// spoil gives a value, and each one within it, another type for as long as try looks. What belongs to MK.IO or to its customer
-// has no type of ours.
-func spoil(path string, value any, set func(any), try func(what string)) {
+// mutateTypes calls try with a value, and each nested value, replaced by one of another type. It skips the content of
+// MK.IO's record and of correlation data, which the schemas do not type.
+func mutateTypes(path string, value any, set func(any), try func(what string)) {
 	others := []any{true}
 	if text, ok := value.(string); ok {
 		if _, err := time.Parse(time.RFC3339Nano, text); err == nil {
@@ -236,44 +236,44 @@ func spoil(path string, value any, set func(any), try func(what string)) {
 	switch v := value.(type) {
 	case object:
 		for name, member := range v {
-			spoil(path+"/"+name, member, func(other any) { v[name] = other }, try)
+			mutateTypes(path+"/"+name, member, func(other any) { v[name] = other }, try)
 		}
 	case []any:
 		for i, item := range v {
-			spoil(path+"/"+strconv.Itoa(i), item, func(other any) { v[i] = other }, try)
+			mutateTypes(path+"/"+strconv.Itoa(i), item, func(other any) { v[i] = other }, try)
 		}
 	}
 }
 
 // apply returns the document with the one member changed.
-func (m miss) apply(t *testing.T, document []byte) []byte {
+func (m mutation) apply(t *testing.T, document []byte) []byte {
 	t.Helper()
 	var whole any
 	if err := json.Unmarshal(document, &whole); err != nil {
 		t.Fatal(err)
 	}
 	path := strings.Split(m.member, "/")
-	place := whole
+	container := whole
 	for _, step := range path[:len(path)-1] {
-		switch p := place.(type) {
+		switch p := container.(type) {
 		case object:
-			place = p[step]
-		case []any: // the first item stands for all
-			place = p[0]
+			container = p[step]
+		case []any: // the first item
+			container = p[0]
 		}
 	}
-	within, ok := place.(object)
+	object, ok := container.(object)
 	if !ok {
-		t.Fatalf("%s has no place", m)
+		t.Fatalf("%s: the path does not exist", m)
 	}
 	last := path[len(path)-1]
 	if _, ok := m.value.(absent); ok {
-		if _, there := within[last]; !there {
-			t.Fatalf("%s: it has none", m)
+		if _, there := object[last]; !there {
+			t.Fatalf("%s: the member does not exist", m)
 		}
-		delete(within, last)
+		delete(object, last)
 	} else {
-		within[last] = m.value
+		object[last] = m.value
 	}
 	changed, err := json.Marshal(whole)
 	if err != nil {

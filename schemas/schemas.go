@@ -1,9 +1,9 @@
-// Package schemas is the public contract as files: JSON Schemas of what the bridge writes, and an
-// AsyncAPI document that says where. They are part of the binary, which serves them under /schemas/
-// and prints them with `bridge schema`.
+// Package schemas is the public contract as files: JSON Schemas of what the bridge writes, and an AsyncAPI document of the
+// subjects and streams. They are embedded in the binary, which serves them under /schemas/ and prints them with `bridge
+// schema`.
 //
-// A schema that is published is never edited, for somebody may have it: published.sum holds the
-// digest of each. examples holds messages as the bridge writes them.
+// A published schema is never edited, because consumers validate with it: published.sum has the digest of each. The
+// directory examples has messages as the bridge writes them.
 package schemas
 
 import (
@@ -24,7 +24,7 @@ const schemaSuffix = ".schema.json"
 func Names() []string {
 	entries, err := files.ReadDir(".")
 	if err != nil {
-		panic(err) // it is part of the binary
+		panic(err) // cannot happen: the directory is embedded
 	}
 	var names []string
 	for _, e := range entries {
@@ -42,7 +42,7 @@ func JSONSchemas() []string {
 // Read returns a file by its name.
 func Read(name string) ([]byte, error) { return files.ReadFile(name) }
 
-// MediaType is what the file of a name is served as.
+// MediaType returns the media type with which a file is served.
 func MediaType(name string) string {
 	if name == AsyncAPI {
 		return "application/vnd.aai.asyncapi+yaml;version=3.1.0"

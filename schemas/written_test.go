@@ -26,7 +26,7 @@ var (
 	encoder = event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}
 )
 
-// writtenExamples has the bridge's own code write each example, of what MK.IO would tell and show.
+// writtenExamples lets the bridge's own code write each example, from deliveries and records of MK.IO.
 func writtenExamples(t *testing.T) map[string]example {
 	t.Helper()
 	examples := map[string]example{}
@@ -44,16 +44,16 @@ func writtenExamples(t *testing.T) map[string]example {
 
 	camera := key(t, lifecycle.LiveEvent, "harbor-live", "regatta-cam1")
 	record := fixture(t, "records/media-live-event")
-	running := add("event-discovered", discovered(shown(t, camera, record, nil)), nil)
+	running := add("event-discovered", discovered(polledRecord(t, camera, record, nil)), nil)
 	failing := bytes.ReplaceAll(record, []byte("2031-05-20T06:04:31.178290Z"), []byte("2031-05-20T06:31:12.640007Z"))
 	failing = bytes.Replace(failing, []byte(`"provisioningState": "Succeeded"`), []byte(`"provisioningState": "Failed"`), 1)
-	failed := add("event-provisioning-failed", shown(t, camera, failing, running), running)
-	add("event-deleted", gone(camera, failed), failed)
+	failed := add("event-provisioning-failed", polledRecord(t, camera, failing, running), running)
+	add("event-deleted", deletedResource(camera, failed), failed)
 
 	cup := key(t, lifecycle.LiveAPIEvent, "harbor-live", "cup-final")
-	add("event-polled", shown(t, cup, fixture(t, "records/live-event"), nil), nil)
+	add("event-polled", polledRecord(t, cup, fixture(t, "records/live-event"), nil), nil)
 	job := key(t, lifecycle.Job, "aurora-vod", "ladder-hd", "ep-0418")
-	missed := shown(t, job, fixture(t, "records/job.error"), processing)
+	missed := polledRecord(t, job, fixture(t, "records/job.error"), processing)
 	missed.Via = lifecycle.History
 	add("event-history", missed, processing)
 	add("event-operation", observe(t, delivery(t, "scheduled-operation-error.assumed-states")), nil)
@@ -84,7 +84,7 @@ func writeEvent(t *testing.T, o lifecycle.Observation, previous *lifecycle.Fact)
 	return exampleOf(t, m.Subject, m.Header, m.Payload), &fact
 }
 
-// observe reads a delivery that comes some milliseconds after it was sent.
+// observe decodes a delivery that is received some milliseconds after it was sent.
 func observe(t *testing.T, body []byte) lifecycle.Observation {
 	t.Helper()
 	o, err := (mkio.Decoder{}).Decode(body, sent(t, body).Add(85*time.Millisecond))
@@ -103,25 +103,25 @@ func sent(t *testing.T, body []byte) time.Time {
 	return envelope.Time
 }
 
-// shown is what a poll makes of a record, a second after it was changed.
-func shown(t *testing.T, k lifecycle.Key, record []byte, recorded *lifecycle.Fact) lifecycle.Observation {
+// polledRecord returns a poll's observation of a record, a second after the record changed.
+func polledRecord(t *testing.T, k lifecycle.Key, record []byte, recorded *lifecycle.Fact) lifecycle.Observation {
 	t.Helper()
 	client, err := mkio.NewClient(mkio.ClientConfig{
-		BaseURL: "https://app.mk.io", Token: func() string { return "any" }, PerMinute: 1000, Transport: answer(record),
+		BaseURL: "https://app.mk.io", Token: func() string { return "any" }, PerMinute: 1000, Transport: recordTransport(record),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sight, err := client.Get(t.Context(), mkio.Urgent, k)
+	snapshot, err := client.Get(t.Context(), mkio.Urgent, k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := sight.Observation()
-	sight.AddRecord(&o)
-	return polled(o, recorded, sight.Modified.Truncate(time.Second).Add(2*time.Second))
+	o := snapshot.Observation()
+	snapshot.AddRecord(&o)
+	return polled(o, recorded, snapshot.Modified.Truncate(time.Second).Add(2*time.Second))
 }
 
-// polled adds how an observation was made.
+// polled adds the poll's evidence to an observation.
 func polled(o lifecycle.Observation, recorded *lifecycle.Fact, at time.Time) lifecycle.Observation {
 	o.Via, o.SeenBefore, o.Basis = lifecycle.Poll, at, new(uint64)
 	if recorded != nil {
@@ -136,14 +136,14 @@ func discovered(o lifecycle.Observation) lifecycle.Observation {
 	return o
 }
 
-// gone is what a sweep makes of a resource that answers 404.
-func gone(k lifecycle.Key, recorded *lifecycle.Fact) lifecycle.Observation {
+// deletedResource returns a sweep's observation of a resource that was answered 404.
+func deletedResource(k lifecycle.Key, recorded *lifecycle.Fact) lifecycle.Observation {
 	path, inside, _ := mkio.Path(k)
 	o := lifecycle.Observation{Key: k, State: lifecycle.StateDeleted, Life: recorded.Life, Source: path, Subject: inside}
 	return polled(o, recorded, recorded.SeenBefore.Add(time.Hour))
 }
 
-// addUnapplied has a publisher keep what became no event, and reads the messages back.
+// addUnapplied stores unapplied deliveries with a publisher, and reads the messages back.
 func addUnapplied(t *testing.T, examples map[string]example, done *lifecycle.Fact) {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
@@ -155,7 +155,7 @@ func addUnapplied(t *testing.T, examples map[string]example, done *lifecycle.Fac
 	if err != nil {
 		t.Fatal(err)
 	}
-	keep := func(name string, body []byte, u lifecycle.Unapplied) {
+	store := func(name string, body []byte, u lifecycle.Unapplied) {
 		t.Helper()
 		u.Body, u.Length, u.Digest = body, len(body), event.Hash(body)
 		if redacted, err := mkio.RedactDelivery(body); err == nil {
@@ -177,7 +177,7 @@ func addUnapplied(t *testing.T, examples map[string]example, done *lifecycle.Fac
 		if verdict.Outcome.String() != string(want) {
 			t.Fatalf("%s is %s: %s", name, verdict.Outcome, verdict.Why)
 		}
-		keep(name, body, lifecycle.Unapplied{Reason: want, Detail: verdict.Why, Key: &o.Key, Received: o.Delivery.Received})
+		store(name, body, lifecycle.Unapplied{Reason: want, Detail: verdict.Why, Key: &o.Key, Received: o.Delivery.Received})
 	}
 	rejected := func(name string, body []byte, received time.Time) {
 		t.Helper()
@@ -189,7 +189,7 @@ func addUnapplied(t *testing.T, examples map[string]example, done *lifecycle.Fac
 		if !ok {
 			t.Fatalf("%s is not rejected: %v", name, err)
 		}
-		keep(name, body, lifecycle.Unapplied{Reason: rejection.Reason, Detail: rejection.Detail, Received: received})
+		store(name, body, lifecycle.Unapplied{Reason: rejection.Reason, Detail: rejection.Detail, Received: received})
 	}
 	started := delivery(t, "job-started")
 	judged("unapplied-late", bytes.Replace(started, []byte(`"id": "1e012377`), []byte(`"id": "2e012377`), 1), lifecycle.ReasonLate)
@@ -199,7 +199,7 @@ func addUnapplied(t *testing.T, examples map[string]example, done *lifecycle.Fac
 	rejected("unapplied-unrecognised", bytes.Replace(started, []byte("MediaKind.JobStarted"), []byte("Other.JobStarted"), 1), sent(t, started))
 }
 
-// addCoverage writes down a sweep, and a gap before the next.
+// addCoverage adds the records of a sweep, and of a gap before the next one.
 func addCoverage(t *testing.T, examples map[string]example) {
 	t.Helper()
 	at := func(hour, minute, second int) time.Time {
@@ -222,10 +222,10 @@ func addCoverage(t *testing.T, examples map[string]example) {
 	}
 }
 
-// answer is a MK.IO that shows one record.
-type answer []byte
+// recordTransport is an MK.IO that returns one record.
+type recordTransport []byte
 
-func (a answer) RoundTrip(*http.Request) (*http.Response, error) {
+func (a recordTransport) RoundTrip(*http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	w.Header().Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	_, err := w.Write(a)

@@ -19,7 +19,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// advice says what to do about an error, with the names of settings; "" when the error says all that is known.
+// advice returns what to do about an error, naming the settings to change; "" when there is nothing to add to the error.
 func advice(err error) string {
 	if do := natsAdvice(err); do != "" {
 		return do
@@ -31,35 +31,35 @@ func advice(err error) string {
 		return do
 	}
 	if _, ok := errors.AsType[*eventlog.MissingStreamError](err); ok {
-		return fmt.Sprintf("has a bridge with this %s_SUBJECT_PREFIX run on this NATS?", prefix)
+		return "has a bridge with this BRIDGE_SUBJECT_PREFIX run on this NATS?"
 	}
-	return streamsAdvice(err)
+	return streamAdvice(err)
 }
 
-// streamsAdvice is for streams that are missing, or cannot be created as they are configured.
-func streamsAdvice(err error) string {
+// streamAdvice is for streams that are missing or cannot be created as configured.
+func streamAdvice(err error) string {
 	if size, ok := errors.AsType[*streams.SizeError](err); ok {
 		return sizeAdvice(size)
 	}
 	if _, ok := errors.AsType[*streams.MissingError](err); ok {
-		return fmt.Sprintf("create it, or start the bridge with %s_STREAM_MANAGE=create, which makes it", prefix)
+		return "create it, or start the bridge with BRIDGE_STREAM_MANAGE=create"
 	}
 	if replicas, ok := errors.AsType[*streams.ReplicasError](err); ok {
-		return fmt.Sprintf("%s_STREAM_REPLICAS is %d; set it to no more than the servers of the cluster", prefix, replicas.Replicas)
+		return fmt.Sprintf("BRIDGE_STREAM_REPLICAS is %d; set it to at most the number of servers in the cluster", replicas.Replicas)
 	}
 	return ""
 }
 
-// natsAdvice is for NATS servers that cannot be reached, or refuse something.
+// natsAdvice is for NATS servers that cannot be reached or refuse a request.
 func natsAdvice(err error) string {
 	if refused, ok := errors.AsType[broker.RefusedError](err); ok {
 		return refusalAdvice(refused)
 	}
 	if _, ok := errors.AsType[broker.SilentError](err); ok {
-		return fmt.Sprintf("see that %s_NATS_URL is the NATS servers' address and that they run; where they want TLS before the NATS protocol (handshake_first), set %s_NATS_TLS_FIRST=true", prefix, prefix)
+		return "check that BRIDGE_NATS_URL is the address of running NATS servers; if they require TLS before the NATS protocol (handshake_first), set BRIDGE_NATS_TLS_FIRST=true"
 	}
 	if _, ok := errors.AsType[unreachableError](err); ok {
-		return fmt.Sprintf("see that %s_NATS_URL is the NATS servers' address and that they run", prefix)
+		return "check that BRIDGE_NATS_URL is the address of running NATS servers"
 	}
 	if why, ok := errors.AsType[*noanswer.Error](err); ok {
 		return noAnswerAdvice(why)
@@ -67,143 +67,142 @@ func natsAdvice(err error) string {
 	return ""
 }
 
-// ruleAdvice is for a webhook rule that cannot be what it must be.
+// ruleAdvice is for a webhook rule that cannot be registered or updated.
 func ruleAdvice(err error) string {
 	if _, ok := errors.AsType[*rule.OtherURLError](err); ok {
-		return fmt.Sprintf("choose another %s_WEBHOOK_RULE, or take it over with bridge webhook register --force", prefix)
+		return "choose another BRIDGE_WEBHOOK_RULE, or take the rule over with bridge webhook register --force"
 	}
 	if _, ok := errors.AsType[*rule.AddressError](err); ok {
-		return fmt.Sprintf("correct %s_WEBHOOK_URL", prefix)
+		return "correct BRIDGE_WEBHOOK_URL"
 	}
 	if errors.Is(err, rule.ErrNoSecret) {
-		return fmt.Sprintf("set %s_WEBHOOK_SECRETS", prefix)
+		return "set BRIDGE_WEBHOOK_SECRETS"
 	}
 	return ""
 }
 
-// pollAdvice is for errors of the poller. An error without advice of its own is a request to MK.IO that failed, and is judged
-// by its status.
+// pollAdvice is for errors of the poller. An error without advice of its own is a failed request to MK.IO: its HTTP status
+// decides.
 func pollAdvice(err error) string {
 	if do := cmp.Or(advice(err), tokenAdvice(err)); do != "" {
 		return do
 	}
 	if unpolled, ok := errors.AsType[*poll.UnpolledParentsError](err); ok {
-		return fmt.Sprintf("add to %s_KINDS: %s", prefix, kinds(unpolled.Parents))
+		return fmt.Sprintf("add to BRIDGE_KINDS: %s", kinds(unpolled.Parents))
 	}
 	switch status := mkio.StatusOf(err); {
 	case errors.Is(err, poll.ErrStored):
-		return "have no cache between the bridge and MK.IO answer: it is asked with Cache-Control: no-cache"
+		return "configure caches between the bridge and MK.IO to honour Cache-Control: no-cache, so that no cache answers the bridge"
 	case status == http.StatusForbidden:
-		return "the token lacks a right: bridge doctor tells which"
+		return "the token lacks a right: bridge doctor names it"
 	case status == http.StatusNotFound:
-		return fmt.Sprintf("check the project's name in %s_PROJECTS, and %[1]s_MKIO_URL", prefix)
+		return "check the project's name in BRIDGE_PROJECTS, and BRIDGE_MKIO_URL"
 	case status == 0 && !errors.Is(err, context.DeadlineExceeded):
-		return wayAdvice(err)
+		return unreachableAdvice
 	}
-	return "nothing, it is tried again"
+	return "nothing: the bridge retries"
 }
 
-// tokenAdvice is for an API token that MK.IO refuses, or limits, or that expires soon; "" for any other error.
+// tokenAdvice is for an API token that expires soon, that MK.IO refuses (401), or whose requests it limits (429); "" for
+// other errors.
 func tokenAdvice(err error) string {
 	if _, ok := errors.AsType[*poll.TokenEndsError](err); ok {
-		return fmt.Sprintf("give %s_MKIO_TOKEN another; its file is read again without a restart", prefix)
+		return "replace BRIDGE_MKIO_TOKEN; a token file is reloaded without a restart"
 	}
 	switch mkio.StatusOf(err) {
 	case http.StatusUnauthorized:
-		return fmt.Sprintf("the token is wrong, has ended or was revoked: give %s_MKIO_TOKEN another", prefix)
+		return "the token is wrong, expired or revoked: replace BRIDGE_MKIO_TOKEN"
 	case http.StatusTooManyRequests:
-		return fmt.Sprintf("others use up the project's request limit: lower %s_POLL_RATE, or theirs", prefix)
+		return "other clients use up the project's request limit: lower BRIDGE_POLL_RATE, or their request rates"
 	}
 	return ""
 }
 
-// wayAdvice is for MK.IO that does not answer. The advice is the same for every error; the parameter is for
-// [mkio.ClientConfig].
-func wayAdvice(error) string {
-	return fmt.Sprintf("check %s_MKIO_URL and the way there: name resolution, proxy, firewall", prefix)
-}
+// unreachableAdvice is for requests to MK.IO that get no response.
+const unreachableAdvice = "check BRIDGE_MKIO_URL and the network path to it: name resolution, proxy, firewall"
 
-// identityAdvice says what to do about an error of package identity; "" for any other.
+// identityAdvice is for errors of package identity; "" for any other.
 func identityAdvice(err error) string {
 	if unknown, ok := errors.AsType[*identity.UnknownError](err); ok {
-		return fmt.Sprintf("nothing, where the project %s is the one that the log is of and has a resource that is recorded; where all that is recorded is gone from it, start once with %s_MKIO_ADOPT=all", unknown.Project, prefix)
+		return fmt.Sprintf("nothing, if project %s is the log's own and still has a recorded resource; if all its recorded resources are gone, start once with BRIDGE_MKIO_ADOPT=all", unknown.Project)
 	}
 	mismatch, ok := errors.AsType[*identity.MismatchError](err)
 	if !ok {
 		return ""
 	}
-	const fresh = "give another MK.IO a log of its own: another BRIDGE_STORE_DIR, or another BRIDGE_SUBJECT_PREFIX on the same NATS"
-	const all = "to go on with this log all the same, start once with BRIDGE_MKIO_ADOPT=all: what the log has and the other has not becomes Deleted"
+	const separateLog = "use a separate log for another MK.IO: another BRIDGE_STORE_DIR, or another BRIDGE_SUBJECT_PREFIX on the same NATS"
+	const adoptAll = "to continue with this log anyway, start once with BRIDGE_MKIO_ADOPT=all: recorded resources that the other MK.IO does not have become Deleted"
 	switch mismatch.Aspect {
 	case identity.OfAddress:
-		return "correct BRIDGE_MKIO_URL, or " + fresh + "; where it is the same MK.IO under a new address, start once with BRIDGE_MKIO_ADOPT=address; " + all
+		return "correct BRIDGE_MKIO_URL, or " + separateLog + "; if it is the same MK.IO under a new address, start once with BRIDGE_MKIO_ADOPT=address; " + adoptAll
 	case identity.OfOrganisation:
-		return "give BRIDGE_MKIO_TOKEN a token of the log's organisation, or " + fresh + "; " + all
+		return "set BRIDGE_MKIO_TOKEN to a token of the log's organisation, or " + separateLog + "; " + adoptAll
 	case identity.OfProject:
 	}
-	return "it was made anew, or MK.IO is another: " + fresh + "; " + all
+	return "the project was recreated, or BRIDGE_MKIO_URL is another MK.IO: " + separateLog + "; " + adoptAll
 }
 
-// natsSettings are the names of package broker's settings as variables, without the prefix.
-var natsSettings = map[broker.Setting]string{
+// natsVariables maps package broker's settings to environment variables, without the prefix.
+var natsVariables = map[broker.Setting]string{
 	broker.URL: "NATS_URL", broker.Creds: "NATS_CREDS", broker.NKey: "NATS_NKEY",
 	broker.TLSCA: "NATS_TLS_CA", broker.TLSCert: "NATS_TLS_CERT", broker.TLSKey: "NATS_TLS_KEY",
 	broker.StoreDir: "STORE_DIR", broker.Listen: "NATS_LISTEN",
 }
 
-// settingError names the setting at which connecting to NATS or starting it fails, and says how to correct it; any other error
-// it returns as it is.
+// settingError adds the variable at fault, and its correction, to an error of connecting to NATS or starting the embedded
+// server. Other errors are returned unchanged.
 func settingError(err error) error {
 	wrong, ok := errors.AsType[broker.SettingError](err)
 	if !ok {
 		return err
 	}
-	name := prefix + "_" + natsSettings[wrong.Setting]
+	name := prefix + "_" + natsVariables[wrong.Setting]
 	switch {
 	case errors.Is(wrong, broker.ErrNoServer):
-		return fmt.Errorf("%s names no server: say nats://host:port, or unset it for an embedded server", name)
+		return fmt.Errorf("%s names no server: set it to nats://host:port, or unset it for an embedded server", name)
 	case errors.Is(wrong, broker.ErrAddress):
-		return fmt.Errorf("%s: %w (a password with special characters must be percent-encoded, or given as %s_NATS_PASSWORD)", name, err, prefix)
+		return fmt.Errorf("%s: %w (percent-encode special characters of a password, or set it as BRIDGE_NATS_PASSWORD)", name, err)
 	case errors.Is(wrong, broker.ErrInUse):
 		return fmt.Errorf("%s: %w: stop it, or choose another directory", name, err)
 	case wrong.Setting == broker.Listen:
-		return fmt.Errorf("%s: %w (choose another address, or set it empty for none)", name, err)
+		return fmt.Errorf("%s: %w (choose another address, or set it empty for no port)", name, err)
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// refusalAdvice is for NATS servers that refuse the connection.
+// refusalAdvice is for NATS servers that refuse the connection: no TLS, failed authentication, or a failed TLS handshake.
 func refusalAdvice(refused broker.RefusedError) string {
 	switch {
 	case errors.Is(refused, nats.ErrSecureConnWanted):
-		return fmt.Sprintf("the servers have no TLS: give %s_NATS_URL as nats://, without %[1]s_NATS_TLS_FIRST", prefix)
+		return "the servers have no TLS: set BRIDGE_NATS_URL to nats://…, and unset BRIDGE_NATS_TLS_FIRST"
 	case errors.Is(refused, nats.ErrAuthorization), errors.Is(refused, nats.ErrAuthExpired), errors.Is(refused, nats.ErrAuthRevoked),
 		errors.Is(refused, nats.ErrAccountAuthExpired), errors.Is(refused, nats.ErrNkeysNotSupported):
-		return fmt.Sprintf("see that the user is one that the servers know and has not expired: %s_NATS_CREDS, _NKEY, _USER and _PASSWORD, _TOKEN, or for the embedded server of a bridge %[1]s_NATS_READER_TOKEN as that bridge has it", prefix)
+		return "check the user's credentials and their expiry: BRIDGE_NATS_CREDS, _NKEY, _USER and _PASSWORD, _TOKEN; for a bridge's embedded server, BRIDGE_NATS_READER_TOKEN as that bridge has it"
 	}
-	return fmt.Sprintf("no TLS came about: %s_NATS_TLS_CA has the certificates that sign the servers', _TLS_CERT and _TLS_KEY are the client's own; %[1]s_NATS_TLS_FIRST=true is for servers with handshake_first alone", prefix)
+	return "TLS handshake failed: BRIDGE_NATS_TLS_CA holds the CA of the servers' certificates, _TLS_CERT and _TLS_KEY the client's own pair; set BRIDGE_NATS_TLS_FIRST=true only for servers with handshake_first"
 }
 
-// rightsFile is an example configuration with the rights that each user of NATS needs.
+// rightsFile is an example configuration with the permissions that each NATS user needs.
 const rightsFile = "deploy/nats/accounts.conf"
 
-// noAnswerAdvice is for requests that JetStream did not answer.
+// noAnswerAdvice is for requests that JetStream did not respond to.
 func noAnswerAdvice(why *noanswer.Error) string {
 	switch {
 	case why.Reason == noanswer.NotAllowed:
-		return "give the user this right, or use another user: " + rightsFile + " has the rights of a bridge, of readers and of a replay"
+		return "grant the user this permission, or use another user: " + rightsFile + " has the permissions of a bridge, of readers and of a replay"
 	case why.Reason == noanswer.NotGiven:
-		return "use a user who has the right: these may be the credentials of a reader (" + rightsFile + "). The streams are not at fault"
+		return "use a user with this permission: these may be the credentials of a reader (" + rightsFile + "). The streams are not at fault"
 	case why.Domain != "":
-		return fmt.Sprintf("see that a server with JetStream of this domain is connected, and that the account has JetStream there; %s_NATS_DOMAIN names the domain", prefix)
+		return "check that a JetStream server of this domain is connected, and that the account has JetStream there; BRIDGE_NATS_DOMAIN names the domain"
 	}
-	return fmt.Sprintf("enable JetStream on the NATS servers, and for the account of this user; where it is that of a domain which these servers reach by leaf nodes, set %s_NATS_DOMAIN", prefix)
+	return "enable JetStream on the NATS servers and for this user's account; if the streams are in a domain behind a leaf node, set BRIDGE_NATS_DOMAIN"
 }
 
-// sizeAdvice is for streams that are too large for their account or servers, or that need a size limit and have none.
+// sizeAdvice is for streams that exceed the storage of their account or servers, or that lack a size limit the account
+// requires.
 func sizeAdvice(size *streams.SizeError) string {
 	if size.Unbound {
-		return fmt.Sprintf("the account requires a limit of size of each stream: set %s_STREAM_MAX_BYTES, such as 1GiB (docs/streams.md says what happens when a stream is full), or make the streams yourself with max_bytes", prefix)
+		return "the account requires a size limit on each stream: set BRIDGE_STREAM_MAX_BYTES, e.g. 1GiB (docs/streams.md describes full streams), or create the streams yourself with max_bytes"
 	}
-	return fmt.Sprintf("the limits of the bridge's streams come to %s, for which the account or the servers have no room: lower %s_STREAM_MAX_BYTES, raise the account's limits, or make room where JetStream stores (%[2]s_STORE_DIR, or the servers' max_file_store)", byteSize(size.Reserved), prefix)
+	return fmt.Sprintf("the size limits of the bridge's streams come to %s, more than the account or the servers have free: lower BRIDGE_STREAM_MAX_BYTES, raise the account's limits, or add JetStream storage (BRIDGE_STORE_DIR, or the servers' max_file_store)", byteSize(size.Reserved))
 }

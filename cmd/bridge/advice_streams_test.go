@@ -11,15 +11,15 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// The package of the streams names no settings: what to change about them is said here, at the start and by /readyz.
-func TestAdviceOnStreamsNamesTheSettings(t *testing.T) {
+// Package streams knows no settings: cmd/bridge adds which to change, at start and in /readyz.
+func TestStreamAdviceNamesTheSettings(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
 	for _, test := range []struct {
 		name   string
 		config streams.Config
 		want   string
 	}{
-		{"a stream that nobody creates", streams.Config{Replicas: 1}, "BRIDGE_STREAM_MANAGE=create"},
+		{"a missing stream", streams.Config{Replicas: 1}, "BRIDGE_STREAM_MANAGE=create"},
 		{"more replicas than servers", streams.Config{Replicas: 3, Create: true}, "BRIDGE_STREAM_REPLICAS is 3"},
 	} {
 		test.config.Names = event.NewNames(event.DefaultPrefix)
@@ -33,7 +33,7 @@ func TestAdviceOnStreamsNamesTheSettings(t *testing.T) {
 	}
 }
 
-func TestReadinessSaysWhatToDoAboutAMissingStream(t *testing.T) {
+func TestReadinessAdvisesOnAMissingStream(t *testing.T) {
 	b := openForTest(t)
 	if err := b.js.DeleteStream(t.Context(), "KV_mkio_lease"); err != nil {
 		t.Fatal(err)

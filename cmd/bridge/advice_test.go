@@ -24,7 +24,7 @@ import (
 	"mkio-bridge/internal/rule"
 )
 
-// Packages below know no settings: what to change is said here.
+// The internal packages know no settings: cmd/bridge adds which to change, exactly once.
 func TestErrorsNameTheSettingToChange(t *testing.T) {
 	for _, tt := range []struct {
 		err   error
@@ -35,25 +35,25 @@ func TestErrorsNameTheSettingToChange(t *testing.T) {
 		{&rule.AddressError{Err: errors.New("no path")}, []string{"no path", "BRIDGE_WEBHOOK_URL"}},
 		{rule.ErrNoSecret, []string{"no secret", "BRIDGE_WEBHOOK_SECRETS"}},
 	} {
-		for _, said := range []string{advised(tt.err), pollAdvice(tt.err) + tt.err.Error(), advised(usageError{tt.err})} {
+		for _, output := range []string{withAdvice(tt.err), pollAdvice(tt.err) + tt.err.Error(), withAdvice(usageError{tt.err})} {
 			for _, want := range tt.wants {
-				if strings.Count(said, want) != 1 {
-					t.Errorf("%q is not said once: %s", want, said)
+				if strings.Count(output, want) != 1 {
+					t.Errorf("%q does not occur exactly once: %s", want, output)
 				}
 			}
 		}
 	}
 }
 
-func TestEachFailureHasItsOwnAdvice(t *testing.T) {
+func TestEachFailureHasAdvice(t *testing.T) {
 	err := failures{&rule.OtherURLError{Project: "p"}, errors.New("project q: gone"), rule.ErrNoSecret}
-	lines := strings.Split(advised(err), "\n")
+	lines := strings.Split(withAdvice(err), "\n")
 	if len(lines) != 3 || !strings.HasSuffix(lines[0], "--force") || lines[1] != "project q: gone" || !strings.HasSuffix(lines[2], "BRIDGE_WEBHOOK_SECRETS") {
-		t.Errorf("said %q", lines)
+		t.Errorf("advice %q", lines)
 	}
 }
 
-func TestAnEmbeddedServerThatDoesNotStartNamesTheSetting(t *testing.T) {
+func TestEmbeddedServerStartErrorNamesTheSetting(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -81,42 +81,42 @@ func TestAnEmbeddedServerThatDoesNotStartNamesTheSetting(t *testing.T) {
 		{file, "", []string{"BRIDGE_STORE_DIR", file}},
 		{filepath.Join(file, "x"), "", []string{"BRIDGE_STORE_DIR"}},
 		{inTheWay, "", []string{"BRIDGE_STORE_DIR", inTheWay}},
-		{t.TempDir(), taken.Addr().String(), []string{"BRIDGE_NATS_LISTEN", taken.Addr().String(), "in use", "set it empty for none"}},
+		{t.TempDir(), taken.Addr().String(), []string{"BRIDGE_NATS_LISTEN", taken.Addr().String(), "in use", "set it empty for no port"}},
 		{t.TempDir(), "192.0.2.1:4222", []string{"BRIDGE_NATS_LISTEN"}},
 	} {
 		t.Setenv("BRIDGE_STORE_DIR", tt.store)
 		t.Setenv("BRIDGE_NATS_LISTEN", tt.listen)
 		t.Setenv("BRIDGE_LISTEN", "127.0.0.1:0")
 		t.Setenv("BRIDGE_ADMIN_LISTEN", "127.0.0.1:0")
-		wantSaid(t, exitFailed, tt.wants, "run")
+		wantOutput(t, exitFailed, tt.wants, "run")
 	}
 }
 
-func TestAnAddressOfNATSThatCannotBeReadNamesTheSettings(t *testing.T) {
+func TestInvalidNATSAddressNamesTheSettings(t *testing.T) {
 	for _, url := range []string{
 		"nats://me:REDACT-ME@127.0.0.1:x", "nats://me:12/REDACT-ME@127.0.0.1:1", "nats://me:REDACT-ME#3@127.0.0.1:1",
 		"nats://me:REDACT-ME,3@127.0.0.1:1", "nats://me:REDACT-ME%zz@127.0.0.1:1",
 	} {
 		t.Setenv("BRIDGE_NATS_URL", url)
-		wantSaid(t, exitUsage, []string{"BRIDGE_NATS_URL", "BRIDGE_NATS_PASSWORD"}, "events")
+		wantOutput(t, exitUsage, []string{"BRIDGE_NATS_URL", "BRIDGE_NATS_PASSWORD"}, "events")
 	}
 }
 
-func TestTheAnswerToALargeBodyNamesTheSetting(t *testing.T) {
+func TestTooLargeBodyResponseNamesTheSetting(t *testing.T) {
 	b := openForTest(t)
 	request := httptest.NewRequest(http.MethodPost, "/webhooks/mkio", nil)
 	request.Header.Set("X-Webhook-Secret", demoSecret)
 	request.ContentLength = int64(b.config.MaxBody) + 1
-	answer := httptest.NewRecorder()
-	b.ingest.ServeHTTP(answer, request)
-	if answer.Code != http.StatusRequestEntityTooLarge || !strings.Contains(answer.Body.String(), `"the body is larger than BRIDGE_MAX_BODY"`) {
-		t.Errorf("%d %s", answer.Code, answer.Body)
+	response := httptest.NewRecorder()
+	b.ingest.ServeHTTP(response, request)
+	if response.Code != http.StatusRequestEntityTooLarge || !strings.Contains(response.Body.String(), `"the body is larger than BRIDGE_MAX_BODY"`) {
+		t.Errorf("%d %s", response.Code, response.Body)
 	}
 }
 
-func TestTheMetricOfTheRateLimitNamesTheSetting(t *testing.T) {
+func TestRateLimitMetricNamesTheSetting(t *testing.T) {
 	const want = `
-# HELP mkio_bridge_api_budget_limit Most requests a minute, of each project: BRIDGE_POLL_RATE. A twentieth is kept for bursts.
+# HELP mkio_bridge_api_budget_limit Maximum requests per minute for each project (BRIDGE_POLL_RATE). A twentieth is reserved for bursts.
 # TYPE mkio_bridge_api_budget_limit gauge
 mkio_bridge_api_budget_limit 1000
 `
@@ -125,8 +125,8 @@ mkio_bridge_api_budget_limit 1000
 	}
 }
 
-// The poller knows no settings: what to change is said here.
-func TestEachErrorOfThePollerHasItsAdvice(t *testing.T) {
+// The poller knows no settings: cmd/bridge adds which to change.
+func TestEachPollerErrorHasAdvice(t *testing.T) {
 	for _, tt := range []struct {
 		err  error
 		want string
@@ -140,9 +140,9 @@ func TestEachErrorOfThePollerHasItsAdvice(t *testing.T) {
 		{&mkio.APIError{Status: 403}, "bridge doctor"},
 		{&mkio.APIError{Status: 404}, "BRIDGE_PROJECTS"},
 		{&mkio.APIError{Status: 429}, "BRIDGE_POLL_RATE"},
-		{&mkio.APIError{Status: 500}, "tried again"},
+		{&mkio.APIError{Status: 500}, "the bridge retries"},
 		{errors.New("connection refused"), "BRIDGE_MKIO_URL"},
-		{context.DeadlineExceeded, "tried again"},
+		{context.DeadlineExceeded, "the bridge retries"},
 	} {
 		if got := pollAdvice(tt.err); !strings.Contains(got, tt.want) {
 			t.Errorf("on %v: %q, want %q", tt.err, got, tt.want)

@@ -23,7 +23,7 @@ const (
 	dashboardFile = "../../deploy/helm/mkio-bridge/files/dashboard.json"
 )
 
-// An alertRule is one of the file of alerts.
+// An alertRule is a rule of alertsFile.
 type alertRule struct {
 	Alert, Expr         string
 	Labels, Annotations map[string]string
@@ -44,7 +44,7 @@ func alertRules(t *testing.T) []alertRule {
 	return all
 }
 
-// A panel is as much of a dashboard's as is checked. Collapsed rows have panels of their own.
+// A panel has the parts of a dashboard's panel that are checked. Collapsed rows contain panels.
 type panel struct {
 	Title, Type, Description string
 	Targets                  []struct{ Expr string }
@@ -52,7 +52,7 @@ type panel struct {
 	Panels                   []panel
 }
 
-// A dashboard has panels, and variables that are asked for.
+// A dashboard has panels, and template variables with queries.
 type dashboard struct {
 	Panels     []panel
 	Templating struct {
@@ -76,7 +76,7 @@ func readDashboard(t *testing.T) (d dashboard) {
 	return d
 }
 
-// expressions are all of the alerts and of the dashboard, by where they are.
+// expressions returns the PromQL of all alerts and panels, by the name of the alert or panel.
 func expressions(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -93,46 +93,46 @@ func expressions(t *testing.T) map[string]string {
 
 var metricName = regexp.MustCompile(`\b(?:mkio_bridge|go|process)_[a-z_]+`)
 
-// Alerts and panels that ask for a metric which is not there would be quiet for ever.
-func TestAlertsAndPanelsAskForMetricsThatAre(t *testing.T) {
+// An alert or panel that queries a metric that does not exist would stay silent forever.
+func TestAlertsAndPanelsQueryExistingMetrics(t *testing.T) {
 	b := openForTest(t)
-	there := map[string]bool{}
+	exists := map[string]bool{}
 	descriptions := make(chan *prometheus.Desc)
 	go func() { defer close(descriptions); b.metrics.Describe(descriptions) }()
 	for d := range descriptions {
 		_, rest, _ := strings.Cut(d.String(), `fqName: "`)
 		name, _, _ := strings.Cut(rest, `"`)
-		there[name] = true
+		exists[name] = true
 	}
 	families, err := b.metrics.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range families { // that of the process describes none
-		there[f.GetName()] = true
+	for _, f := range families { // the process collector describes no metrics
+		exists[f.GetName()] = true
 	}
 	documented := readFile(t, readme)
 	histogram := regexp.MustCompile(`_(bucket|sum|count)$`)
 	used := map[string]bool{}
-	asked := expressions(t)
+	queries := expressions(t)
 	for _, v := range readDashboard(t).Templating.List {
-		asked["variable "+v.Name] = fmt.Sprint(v.Query)
+		queries["variable "+v.Name] = fmt.Sprint(v.Query)
 	}
-	for place, expr := range asked {
+	for source, expr := range queries {
 		for _, name := range metricName.FindAllString(expr, -1) {
 			base := histogram.ReplaceAllString(name, "")
 			used[name], used[base] = true, true
 			switch {
-			case !there[name] && !there[base]:
-				t.Errorf("%s: there is no metric %s", place, name)
+			case !exists[name] && !exists[base]:
+				t.Errorf("%s: there is no metric %s", source, name)
 			case strings.HasPrefix(name, "mkio_") && !bytes.Contains(documented, []byte("| `"+name+"` |")) && !bytes.Contains(documented, []byte("| `"+base+"` |")):
-				t.Errorf("%s: README.md does not have %s", place, name)
+				t.Errorf("%s: README.md does not have %s", source, name)
 			}
 		}
 	}
-	for name := range there {
+	for name := range exists {
 		if strings.HasPrefix(name, "mkio_bridge_") && !used[name] {
-			t.Errorf("neither an alert nor a panel shows %s", name)
+			t.Errorf("neither an alert nor a panel uses %s", name)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func TestEveryAlertIsExplainedAndTested(t *testing.T) {
 		}
 		fires := regexp.MustCompile(`labels: 'ALERTS\{alertname="` + r.Alert + `", [^}]*severity="` + r.Labels["severity"] + `"`)
 		if !fires.MatchString(tests) {
-			t.Errorf("no test has %s %s fire", r.Alert, r.Labels["severity"])
+			t.Errorf("no test makes %s %s fire", r.Alert, r.Labels["severity"])
 		}
 	}
 	if !maps.Equal(headings, names) {
@@ -165,14 +165,14 @@ func TestEveryAlertIsExplainedAndTested(t *testing.T) {
 	}
 }
 
-func TestEveryPanelSaysWhatItShows(t *testing.T) {
+func TestEveryPanelIsDescribed(t *testing.T) {
 	titles := map[string]bool{}
 	for _, p := range readDashboard(t).Panels {
 		if p.Description == "" || p.FieldConfig.Defaults.Unit == "" || len(p.Targets) == 0 {
-			t.Errorf("panel %q lacks a description, a unit or a question", p.Title)
+			t.Errorf("panel %q lacks a description, a unit or a query", p.Title)
 		}
 		if titles[p.Title] {
-			t.Errorf("two panels are called %q", p.Title)
+			t.Errorf("two panels have the title %q", p.Title)
 		}
 		titles[p.Title] = true
 	}

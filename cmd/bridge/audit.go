@@ -20,7 +20,7 @@ func runAudit(ctx context.Context, c *call) error {
 	var output string
 	set := c.flags()
 	auditFlags(set, &q)
-	outputFlag(set, &output, "one object a line")
+	outputFlag(set, &output, "one object per line")
 	if _, err := c.parse(set, 0); err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func runAudit(ctx context.Context, c *call) error {
 		return err
 	}
 	if len(covers) == 0 {
-		return errors.New("there is no record of any sweep: does a bridge with an API token (BRIDGE_MKIO_TOKEN) run, and for how long?")
+		return errors.New("no record of any sweep: check that a bridge with an API token (BRIDGE_MKIO_TOKEN) runs and has completed a sweep")
 	}
 	if output == "json" {
 		err = printCoversJSON(c.stdout, covers)
@@ -53,7 +53,7 @@ func runAudit(ctx context.Context, c *call) error {
 	}
 	incomplete := func(c audit.Coverage) bool { return !c.Complete() }
 	if err == nil && slices.ContainsFunc(covers, incomplete) {
-		err = errors.New("not all of the period is proven complete")
+		err = errors.New("the period has gaps that are not proven complete")
 	}
 	return err
 }
@@ -61,8 +61,8 @@ func runAudit(ctx context.Context, c *call) error {
 func auditFlags(set *flag.FlagSet, q *audit.Query) {
 	set.Func("kind", "only this kind, e.g. job", parsed(&q.Kind, lifecycle.ParseKind))
 	set.StringVar(&q.Project, "project", "", "only this project")
-	set.Func("since", "from this time on: "+eventlog.TimeForms+" (default: the first record)", parsed(&q.Since, eventlog.ParseTime))
-	set.Func("until", "before this time, which is not part of the period: the same forms (default: now)", parsed(&q.Until, eventlog.ParseTime))
+	set.Func("since", "start of the period, inclusive: "+eventlog.TimeForms+" (default: the first record)", parsed(&q.Since, eventlog.ParseTime))
+	set.Func("until", "end of the period, exclusive: the same forms (default: now)", parsed(&q.Until, eventlog.ParseTime))
 }
 
 func printCoversJSON(w io.Writer, covers []audit.Coverage) error {
@@ -88,22 +88,22 @@ func printCovers(w io.Writer, covers []audit.Coverage) error {
 			}
 		}
 	}
-	return printBegun(w, covers)
+	return printLaterStarts(w, covers)
 }
 
-// printBegun says of which kinds the period begins later than was asked for.
-func printBegun(w io.Writer, covers []audit.Coverage) error {
-	var begun []time.Time
+// printLaterStarts prints how many coverages start after the requested period does, with their first sweep.
+func printLaterStarts(w io.Writer, covers []audit.Coverage) error {
+	var starts []time.Time
 	for _, c := range covers {
 		if c.Begun != nil {
-			begun = append(begun, c.Begun.UTC())
+			starts = append(starts, c.Begun.UTC())
 		}
 	}
-	if len(begun) == 0 {
+	if len(starts) == 0 {
 		return nil
 	}
-	first, last := slices.MinFunc(begun, time.Time.Compare), slices.MaxFunc(begun, time.Time.Compare)
-	_, err := fmt.Fprintf(w, "%d of these begin with their first sweep (%s to %s): before it there was nothing to compare\n",
-		len(begun), first.Format(time.RFC3339), last.Format(time.RFC3339))
+	first, last := slices.MinFunc(starts, time.Time.Compare), slices.MaxFunc(starts, time.Time.Compare)
+	_, err := fmt.Fprintf(w, "%d of these start with their first sweep (%s to %s): nothing was compared before it\n",
+		len(starts), first.Format(time.RFC3339), last.Format(time.RFC3339))
 	return err
 }

@@ -24,12 +24,12 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A bridge is the whole service, wired. [open] builds it, serve runs it, close closes NATS.
+// A bridge is the service with all its parts connected. [open] builds it, serve runs it, close closes NATS.
 type bridge struct {
 	config    config
 	log       *slog.Logger
 	names     event.Names
-	embedded  *broker.Embedded // nil on someone else's NATS
+	embedded  *broker.Embedded // nil with external NATS servers
 	nats      *nats.Conn
 	js        jetstream.JetStream
 	publisher *publish.Publisher
@@ -37,9 +37,9 @@ type bridge struct {
 	ingest    *ingest.Handler
 	events    *eventlog.Log
 	metrics   *prometheus.Registry
-	stopping  context.Context // ends when serve begins to stop, so that /readyz fails and streams of events end
-	stop      func()          // ends stopping
-	lameDuck  *edge.LameDuck  // delays the stop until load balancers know
+	stopping  context.Context // canceled when serve begins to stop: /readyz fails, and event streams end
+	stop      func()          // cancels stopping
+	lameDuck  *edge.LameDuck  // delays the stop until load balancers have seen /readyz fail
 
 	// Of the webhook listener.
 	certificate *edge.Certificate // nil: no TLS
@@ -47,8 +47,8 @@ type bridge struct {
 	tlsFailures prometheus.Counter
 }
 
-// open builds a bridge that is ready to serve: NATS is connected, the streams are as they must be, and the cache has the head
-// of every resource. After an error nothing stays open.
+// open builds a bridge that is ready to serve: NATS is connected, the streams are verified or created, and the cache holds
+// the head of every resource. After an error nothing stays open.
 func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
 	b := &bridge{config: c, log: log, names: event.NewNames(c.SubjectPrefix), lameDuck: edge.NewLameDuck()}
 	b.stopping, b.stop = context.WithCancel(context.Background())
@@ -62,7 +62,7 @@ func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
 	return b, nil
 }
 
-// open builds the parts in the order in which they need each other. What it has opened when it fails, close closes.
+// open builds the parts in dependency order. After an error, close closes those that were opened.
 func (b *bridge) open(ctx context.Context) (err error) {
 	if b.certificate, b.clientCAs, err = loadTLS(b.config); err != nil {
 		return usageError{err}
@@ -80,11 +80,11 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	b.publisher = publish.New(b.nats, b.js, publish.Config{
 		Names:          b.names,
 		BaseURL:        b.config.MkioURL,
-		ByArrival:      !b.config.polls(),
+		ByArrival:      !b.config.hasToken(),
 		Log:            b.log,
 		Tracer:         b.config.tracer,
 		Streams:        b.streams(),
-		SurveyInterval: max(b.config.PollActive, minSurvey),
+		SurveyInterval: max(b.config.PollActive, minSurveyInterval),
 	})
 	if err := b.publisher.Load(ctx); err != nil {
 		return err
@@ -97,7 +97,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	}
 	b.tlsFailures = edge.NewTLSFailures()
 	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors(), {edge.Expiry{Certificate: b.certificate}, b.tlsFailures}}
-	if b.config.polls() {
+	if b.config.hasToken() {
 		client, err := b.config.client(b.log)
 		if err != nil {
 			return err
@@ -111,7 +111,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// connect connects to someone else's NATS servers, or starts the embedded one and connects to it.
+// connect connects to external NATS servers, or starts the embedded one and connects to it.
 func (b *bridge) connect(ctx context.Context) error {
 	c := b.config
 	if c.NatsURL != "" {
@@ -141,7 +141,7 @@ func (b *bridge) connect(ctx context.Context) error {
 	return err
 }
 
-// readerToken returns the token that readers of the embedded server must send; nil when they need none.
+// readerToken returns a function that reads the token of the embedded server's readers; nil when they need none.
 func (c config) readerToken() func() string {
 	if c.NatsReaderToken.value() == "" {
 		return nil
@@ -151,7 +151,7 @@ func (c config) readerToken() func() string {
 
 func (b *bridge) streams() streams.Config { return b.config.streams() }
 
-// streams are the streams as the configuration has them.
+// streams returns how the streams are to be created and verified.
 func (c config) streams() streams.Config {
 	return streams.Config{
 		Names:    event.NewNames(c.SubjectPrefix),
@@ -184,19 +184,19 @@ func (b *bridge) newIngest() (*ingest.Handler, error) {
 		Secrets:     b.config.WebhookSecrets.all,
 		Origins:     []string{base.Hostname()},
 		MaxBody:     int64(b.config.MaxBody),
-		MaxBodyName: prefix + "_MAX_BODY",
+		MaxBodyName: "BRIDGE_MAX_BODY",
 		Log:         b.log,
 		Token:       b.publisher.Token,
 		Tracer:      b.config.tracer,
 	}), nil
 }
 
-// minSurvey is the least time between two surveys of the streams while all is well. They are surveyed as often as resources in
-// motion are polled.
-const minSurvey = time.Second
+// minSurveyInterval is the minimum interval between two surveys of healthy streams. They are otherwise surveyed as often as
+// resources in motion are polled.
+const minSurveyInterval = time.Second
 
-// ready says why the bridge cannot store a delivery now; nil when it can. The error of a missing stream has the advice in it:
-// whoever reads /readyz may not see the log.
+// ready returns why the bridge cannot store a delivery now; nil when it can. The error of a missing stream includes the
+// advice, because readers of /readyz may not see the log.
 func (b *bridge) ready(ctx context.Context) error {
 	err := b.publisher.Ready(ctx)
 	if _, missing := errors.AsType[*streams.MissingError](err); missing {
@@ -208,7 +208,7 @@ func (b *bridge) ready(ctx context.Context) error {
 	return b.publisher.CaughtUp(ctx)
 }
 
-// close closes the connection to NATS, which flushes what was published, and shuts the embedded server down.
+// close closes the connection to NATS, which flushes pending publishes, and shuts the embedded server down.
 func (b *bridge) close() {
 	b.stop()
 	if b.nats != nil {

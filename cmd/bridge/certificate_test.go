@@ -21,7 +21,7 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-func TestTLSWithACertificateThatChanges(t *testing.T) {
+func TestTLSCertificateReload(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
@@ -32,8 +32,8 @@ func TestTLSWithACertificateThatChanges(t *testing.T) {
 		t.Errorf("serial number %d", got)
 	}
 	ends := fmt.Sprintf("mkio_bridge_tls_certificate_expiry_timestamp_seconds %g\n", float64(certificateAt(t, addr).NotAfter.Unix()))
-	if answer := ask(b.adminRoutes(true), http.MethodGet, "/metrics", nil); !strings.Contains(answer.Body.String(), ends) {
-		t.Errorf("the metrics do not tell when the certificate ends: %s", ends)
+	if response := serveRequest(b.adminRoutes(true), http.MethodGet, "/metrics", nil); !strings.Contains(response.Body.String(), ends) {
+		t.Errorf("the metrics lack the expiry of the certificate: %s", ends)
 	}
 	writeCertificate(t, cert, key, 2)
 	bridgetest.Eventually(t, "the new certificate is used", func() bool { return serial() == 2 })
@@ -42,7 +42,7 @@ func TestTLSWithACertificateThatChanges(t *testing.T) {
 	}
 }
 
-// certificateAt is the certificate that a listener shows.
+// certificateAt returns the certificate that a listener presents.
 func certificateAt(t *testing.T, addr string) *x509.Certificate {
 	t.Helper()
 	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
@@ -54,7 +54,7 @@ func certificateAt(t *testing.T, addr string) *x509.Certificate {
 	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
 }
 
-// With a BRIDGE_TLS_CLIENT_CA a delivery needs a certificate that it signed, and the secret besides.
+// With BRIDGE_TLS_CLIENT_CA, a delivery needs a certificate signed by it, and the secret.
 func TestClientCertificates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -65,24 +65,24 @@ func TestClientCertificates(t *testing.T) {
 	_, addr, _ := serveForTest(t, func(c *config) {
 		c.TLSCert, c.TLSKey, c.TLSClientCA = file("tls.crt"), file("tls.key"), file("ca.crt")
 	})
-	nobody, stranger, known := newSender(t, addr, nil), newSender(t, addr, others), newSender(t, addr, ours)
+	withoutCert, stranger, known := newSender(t, addr, nil), newSender(t, addr, others), newSender(t, addr, ours)
 	check := func(who string, s *sender, secret string, want int) {
 		t.Helper()
 		if status := s.deliver(secret); status != want {
-			t.Errorf("%s is answered %d, want %d", who, status, want)
+			t.Errorf("%s: status %d, want %d", who, status, want)
 		}
 	}
-	check("no certificate", nobody, demoSecret, 0)
+	check("no certificate", withoutCert, demoSecret, 0)
 	check("a certificate that others signed", stranger, demoSecret, 0)
 	check("a certificate and no secret", known, "", http.StatusUnauthorized)
 	check("a certificate and the secret", known, demoSecret, http.StatusNoContent)
 
 	others.write(t, file("ca.crt"))
 	bridgetest.Eventually(t, "another authority is in force", func() bool { return stranger.deliver(demoSecret) == http.StatusNoContent })
-	check("a certificate of before, and the session of its last connection", known, demoSecret, 0)
+	check("a certificate of the previous authority, with a session to resume", known, demoSecret, 0)
 }
 
-func TestWhatIsNoClientCA(t *testing.T) {
+func TestInvalidClientCAIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	cert, key, ca := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), filepath.Join(dir, "ca.crt")
 	writeCertificate(t, cert, key, 1)
@@ -99,31 +99,31 @@ func TestWhatIsNoClientCA(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, _, err := loadTLS(config{TLSCert: cert, TLSKey: key, TLSClientCA: ca}); err == nil || !strings.Contains(err.Error(), "BRIDGE_TLS_CLIENT_CA") {
-			t.Errorf("%q is taken for certificates: %v", content, err)
+			t.Errorf("%q is accepted as certificates: %v", content, err)
 		}
 	}
 }
 
-// A sender makes deliveries over TLS, each on a connection of its own that resumes the session of the one before.
+// A sender makes deliveries over TLS, each on a new connection that resumes the previous session.
 type sender struct {
 	t      *testing.T
 	client *http.Client
 	url    string
 }
 
-// newSender returns a sender with a certificate of an authority; nil: without one.
+// newSender returns a sender with a certificate signed by an authority; nil: without a certificate.
 func newSender(t *testing.T, addr string, a *authority) *sender {
 	t.Helper()
 	conf := &tls.Config{InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4)}
 	if a != nil {
 		own := a.sign(t)
-		// It is shown whomever the server asks for.
+		// Send it whichever authorities the server asks for.
 		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
 	}
 	return &sender{t, &http.Client{Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true}}, "https://" + addr + webhookPath}
 }
 
-// deliver returns the status of the answer; 0 when no TLS connection came about.
+// deliver returns the status of the response; 0 if the TLS handshake failed.
 func (s *sender) deliver(secret string) int {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url, bytes.NewReader(bridgetest.Delivery(s.t, "streaming-locator-created.json")))
@@ -155,7 +155,7 @@ func newAuthority(t *testing.T, name string) *authority {
 	return &authority{sign(t, template, template, &key.PublicKey, key), key}
 }
 
-// write makes a file of its certificate.
+// write writes its certificate to a file.
 func (a *authority) write(t *testing.T, file string) {
 	t.Helper()
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}), 0o600); err != nil {
@@ -163,7 +163,7 @@ func (a *authority) write(t *testing.T, file string) {
 	}
 }
 
-// sign makes a certificate of a client.
+// sign returns a new client certificate.
 func (a *authority) sign(t *testing.T) *tls.Certificate {
 	t.Helper()
 	key := newKey(t)
@@ -197,7 +197,7 @@ func sign(t *testing.T, template, parent *x509.Certificate, public *ecdsa.Public
 	return cert
 }
 
-// writeCertificate makes a key pair that signs itself.
+// writeCertificate writes a new self-signed certificate and its key.
 func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
 	t.Helper()
 	key := newKey(t)

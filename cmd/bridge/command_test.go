@@ -18,9 +18,9 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"events", "-h"}, nil, exitOK, "-follow"},
 		{[]string{"help", "events"}, nil, exitOK, "-follow"},
 		{[]string{"help", "help"}, nil, exitOK, "Usage: bridge"},
-		{[]string{"help", "dance"}, nil, exitUsage, "no command \"dance\""},
+		{[]string{"help", "dance"}, nil, exitUsage, "unknown command \"dance\""},
 		{[]string{"config", "-h"}, nil, exitOK, "BRIDGE_WEBHOOK_SECRETS"},
-		{[]string{"dance"}, nil, exitUsage, "no command \"dance\""},
+		{[]string{"dance"}, nil, exitUsage, "unknown command \"dance\""},
 		{[]string{"events", "--kind", "cassette"}, nil, exitUsage, "streaming-locator"},
 		{[]string{"events", "--output", "xml"}, nil, exitUsage, "text or json"},
 		{[]string{"events", "extra"}, nil, exitUsage, "extra"},
@@ -38,7 +38,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"schema"}, nil, exitOK, "asyncapi.yaml\ncoverage.schema.json\nevent-headers.schema.json\nevent.schema.json\nstate-changed.schema.json\nunapplied.schema.json\n"},
 		{[]string{"schema", "event.schema.json"}, nil, exitOK, "urn:mkio-bridge:schema:event:1"},
 		{[]string{"schema", "asyncapi.yaml"}, nil, exitOK, "asyncapi: 3.1.0"},
-		{[]string{"schema", "../go.mod"}, nil, exitUsage, "there is no schema"},
+		{[]string{"schema", "../go.mod"}, nil, exitUsage, "unknown schema"},
 		{[]string{"version"}, nil, exitOK, "bridge "},
 		{[]string{"healthcheck"}, []string{"BRIDGE_ADMIN_LISTEN=127.0.0.1:1"}, exitFailed, "127.0.0.1:1"},
 	}
@@ -59,7 +59,7 @@ func TestCommandLine(t *testing.T) {
 				t.Errorf("exit %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
 			}
 			if strings.Contains(stdout+stderr, "hunter2") {
-				t.Error("a secret is shown")
+				t.Error("a secret is printed")
 			}
 		})
 	}

@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// Settings of NATS servers that cannot be meant are refused before anything is connected.
-func TestSettingsOfNATSThatCannotBeMeant(t *testing.T) {
+// Invalid NATS settings are refused before anything is connected.
+func TestInvalidNATSSettingsAreRefused(t *testing.T) {
 	tests := []struct{ name, value, url, want string }{
 		{"BRIDGE_NATS_DOMAIN", "hub", "", "BRIDGE_NATS_URL"},
 		{"BRIDGE_NATS_DOMAIN", "hub.x", "nats://127.0.0.1:1", "one token"},
 		{"BRIDGE_NATS_DOMAIN", "*", "nats://127.0.0.1:1", "one token"},
 		{"BRIDGE_NATS_TLS_FIRST", "true", "", "BRIDGE_NATS_URL"},
-		{"BRIDGE_NATS_TLS_FIRST", "first", "nats://127.0.0.1:1", "cannot be read"},
+		{"BRIDGE_NATS_TLS_FIRST", "first", "nats://127.0.0.1:1", "invalid value"},
 		{"BRIDGE_STREAM_MAX_BYTES", "1KiB", "", "1MiB or more"},
 		{"BRIDGE_STREAM_MAX_BYTES", "many", "", "a size such as"},
 	}
@@ -23,22 +23,23 @@ func TestSettingsOfNATSThatCannotBeMeant(t *testing.T) {
 			if tt.url != "" {
 				t.Setenv("BRIDGE_NATS_URL", tt.url)
 			}
-			wantSaid(t, exitUsage, []string{tt.name, tt.want}, "config")
+			wantOutput(t, exitUsage, []string{tt.name, tt.want}, "config")
 		})
 	}
 }
 
-// A NATS that says nothing may be one that wants TLS first.
-func TestASilentNATSComesWithAdvice(t *testing.T) {
+// A NATS server that sends nothing may require TLS first.
+func TestSilentNATSSuggestsTLSFirst(t *testing.T) {
 	silent := silentPort(t)
 	t.Setenv("BRIDGE_NATS_URL", "nats://"+silent)
-	out, errs, code := say(t, "events")
+	out, errs, code := runCommand(t, "events")
 	if code != exitUnreachable || !strings.Contains(errs, "BRIDGE_NATS_TLS_FIRST") || !strings.Contains(errs, silent) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 }
 
-// silentPort closes every connection without a word, as a server with handshake_first does when TLS does not begin.
+// silentPort closes every connection without sending anything, as a server with handshake_first does when the client starts
+// no TLS handshake.
 func silentPort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -23,15 +23,15 @@ func TestConfigWithoutEnvironment(t *testing.T) {
 	}
 }
 
-// envconfig reads the settings, and must look for the names that the manual tells.
-func TestTheManualIsOfWhatIsRead(t *testing.T) {
+// The manual must list the names, defaults and descriptions that envconfig reads.
+func TestManualListsWhatEnvconfigReads(t *testing.T) {
 	var c config
 	var want, is strings.Builder
 	if err := envconfig.Usagef(prefix, &c, &want, "{{range .}}{{usage_key .}}|{{usage_default .}}|{{usage_description .}}\n{{end}}"); err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range manual() {
-		fmt.Fprintf(&is, "%s|%s|%s\n", v.name, v.byDefault, v.meaning)
+		fmt.Fprintf(&is, "%s|%s|%s\n", v.name, v.defaultValue, v.meaning)
 	}
 	if is.String() != want.String() {
 		t.Errorf("the manual is\n%s\nwant\n%s", is.String(), want.String())
@@ -57,7 +57,7 @@ func TestConfigFromEnvironment(t *testing.T) {
 	}
 }
 
-func TestWrongConfigIsExplained(t *testing.T) {
+func TestInvalidConfigIsExplained(t *testing.T) {
 	tests := []struct {
 		name string
 		env  map[string]string
@@ -66,7 +66,7 @@ func TestWrongConfigIsExplained(t *testing.T) {
 		{"a public address without a secret", map[string]string{"BRIDGE_LISTEN": ":8080"}, []string{"BRIDGE_LISTEN", "BRIDGE_WEBHOOK_SECRETS"}},
 		{"all addresses without a secret", map[string]string{"BRIDGE_LISTEN": "[::]:8080"}, []string{"BRIDGE_WEBHOOK_SECRETS"}},
 		{"secrets that are only commas", map[string]string{"BRIDGE_LISTEN": ":8080", "BRIDGE_WEBHOOK_SECRETS": " , "}, []string{"BRIDGE_WEBHOOK_SECRETS"}},
-		{"a typo", map[string]string{"BRIDGE_WEBHOOK_SECRET": "x"}, []string{"BRIDGE_WEBHOOK_SECRET is no setting", "the nearest is BRIDGE_WEBHOOK_SECRETS"}},
+		{"a typo", map[string]string{"BRIDGE_WEBHOOK_SECRET": "x"}, []string{"BRIDGE_WEBHOOK_SECRET is not a setting", "the nearest name is BRIDGE_WEBHOOK_SECRETS"}},
 		{"two typos", map[string]string{"BRIDGE_LISTN": "x", "BRIDGE_SINK": "x"}, []string{"BRIDGE_LISTEN", "BRIDGE_SYNC"}},
 		{"no address", map[string]string{"BRIDGE_LISTEN": "8080"}, []string{"BRIDGE_LISTEN", "host:port"}},
 		{"an empty address", map[string]string{"BRIDGE_ADMIN_LISTEN": ""}, []string{"BRIDGE_ADMIN_LISTEN"}},
@@ -111,7 +111,7 @@ func TestWrongConfigIsExplained(t *testing.T) {
 	}
 }
 
-func TestWhatKubernetesInjectsIsNoTypo(t *testing.T) {
+func TestKubernetesServiceVariablesAreAccepted(t *testing.T) {
 	t.Setenv("BRIDGE_PORT", "tcp://10.0.0.1:80")
 	t.Setenv("BRIDGE_PORT_80_TCP_ADDR", "10.0.0.1")
 	t.Setenv("BRIDGE_SERVICE_HOST", "10.0.0.1")
@@ -121,7 +121,7 @@ func TestWhatKubernetesInjectsIsNoTypo(t *testing.T) {
 	}
 }
 
-func TestSecretsAreReadAgainAndNeverShown(t *testing.T) {
+func TestSecretsAreReloadedAndNeverPrinted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secrets")
 	write := func(content string) {
 		t.Helper()
@@ -142,12 +142,12 @@ func TestSecretsAreReadAgainAndNeverShown(t *testing.T) {
 	}
 	write("hunter2,hunter3")
 	if changed, err := c.WebhookSecrets.reload(); !changed || err != nil || fmt.Sprint(c.WebhookSecrets.all()) != "[hunter2 hunter3]" {
-		t.Errorf("read again: %t, %v, %q", changed, err, c.WebhookSecrets.all())
+		t.Errorf("reloaded: %t, %v, %q", changed, err, c.WebhookSecrets.all())
 	}
 	if changed, err := c.WebhookSecrets.reload(); changed || err != nil {
-		t.Errorf("read once more: %t, %v", changed, err)
+		t.Errorf("reloaded unchanged: %t, %v", changed, err)
 	}
-	for _, emptied := range []string{"", "\n", " , "} { // a secret that is gone must not let everybody in
+	for _, emptied := range []string{"", "\n", " , "} { // without a secret every delivery would be accepted
 		write(emptied)
 		if changed, err := c.WebhookSecrets.reload(); changed || err == nil || len(c.WebhookSecrets.all()) != 2 {
 			t.Errorf("emptied to %q: %t, %v, %q", emptied, changed, err, c.WebhookSecrets.all())
@@ -159,16 +159,16 @@ func TestSecretsAreReadAgainAndNeverShown(t *testing.T) {
 	if _, err := c.WebhookSecrets.reload(); err == nil || len(c.WebhookSecrets.all()) != 2 {
 		t.Errorf("with its file gone: %v, %q", err, c.WebhookSecrets.all())
 	}
-	var shown strings.Builder
-	if err := printConfig(&shown, c); err != nil {
+	var printed strings.Builder
+	if err := printConfig(&printed, c); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(&shown, "%v %+v %#v %s", c, c, c.NatsPassword, c.WebhookSecrets)
-	slog.New(slog.NewTextHandler(&shown, nil)).Info("x", "secret", c.NatsPassword, "config", c.WebhookSecrets)
-	if strings.Contains(shown.String(), "hunter") {
-		t.Errorf("a secret is shown:\n%s", shown.String())
+	fmt.Fprintf(&printed, "%v %+v %#v %s", c, c, c.NatsPassword, c.WebhookSecrets)
+	slog.New(slog.NewTextHandler(&printed, nil)).Info("x", "secret", c.NatsPassword, "config", c.WebhookSecrets)
+	if strings.Contains(printed.String(), "hunter") {
+		t.Errorf("a secret is printed:\n%s", printed.String())
 	}
-	if !strings.Contains(shown.String(), "nats://[masked]@nats.example:4222,tls://other,[masked]@third") {
-		t.Errorf("the address is not shown:\n%s", shown.String())
+	if !strings.Contains(printed.String(), "nats://[masked]@nats.example:4222,tls://other,[masked]@third") {
+		t.Errorf("the address is not printed:\n%s", printed.String())
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"mkio-bridge/internal/eventlog"
 )
 
-// BRIDGE_CORRELATION alone decides about correlation data, in events and in what became none.
-func TestTheCorrelationSetting(t *testing.T) {
+// Only BRIDGE_CORRELATION decides about correlation data, in events and in unapplied deliveries.
+func TestCorrelationSetting(t *testing.T) {
 	const attached = `{"houseKey":"LH-0417","owner":"desk@example.com"}`
 	for setting, want := range map[string]string{"full": attached, "redacted": `{"houseKey":"[redacted]","owner":"[redacted]"}`, "none": ""} {
 		b := openWith(t, func(c *config) { c.Correlation, c.Projects = setting, list{"aurora-vod"} })
@@ -48,7 +48,7 @@ func TestTheCorrelationSetting(t *testing.T) {
 	}
 }
 
-func TestAWrongCorrelationSettingIsExplained(t *testing.T) {
+func TestInvalidCorrelationSettingIsExplained(t *testing.T) {
 	t.Setenv("BRIDGE_CORRELATION", "some")
 	if _, err := loadConfig(); err == nil || !strings.Contains(err.Error(), "BRIDGE_CORRELATION") || !strings.Contains(err.Error(), "full, redacted or none") {
 		t.Errorf("the error is %v", err)

@@ -19,7 +19,7 @@ import (
 	"mkio-bridge/internal/oracle"
 )
 
-// The secrets of a demo; both ends of them are in this process.
+// The secrets of a demo: the simulated MK.IO and the bridge share them within this process.
 const (
 	demoSecret = "demo-secret"
 	demoToken  = "demo-token"
@@ -27,17 +27,17 @@ const (
 
 func runDemo(ctx context.Context, c *call) error {
 	set := c.flags()
-	jobs := set.Int("jobs", 20, "how many jobs the day has; the rest grows with them")
+	jobs := set.Int("jobs", 20, "number of jobs in the day; other resources scale with it")
 	seed := set.Uint64("seed", 1, "the same seed gives the same day and the same faults")
 	within := set.Duration("within", 10*time.Second, "how long the day takes")
 	if _, err := c.parse(set, 0); err != nil {
 		return err
 	}
 	if *jobs < 1 || *jobs > 5000 || *within < time.Second {
-		return usageError{errors.New("--jobs must be 1 to 5000, and --within a second or more")}
+		return usageError{errors.New("--jobs must be 1 to 5000, and --within at least 1s")}
 	}
-	told := oracle.New(http.DefaultTransport)
-	fake := newFake(*seed, *within, told)
+	recorder := oracle.New(http.DefaultTransport)
+	fake := newFake(*seed, *within, recorder)
 	store, err := os.MkdirTemp("", "mkio-bridge-demo-")
 	if err != nil {
 		return err
@@ -55,8 +55,8 @@ func runDemo(ctx context.Context, c *call) error {
 		return err
 	}
 	defer l.close()
-	signal.Ignore(syscall.SIGPIPE) // a reader that has seen enough ends the demo, not the clearing up after it
-	d := demo{bridge: b, fake: fake, told: told, out: c.stdout}
+	signal.Ignore(syscall.SIGPIPE) // when the reader of a pipe exits, the demo still removes its store
+	d := demo{bridge: b, fake: fake, recorder: recorder, out: c.stdout}
 	fake.Play(mkiofake.Day(rand.New(rand.NewPCG(*seed, 0)), demoStart, *jobs))
 	err = d.run(ctx, l)
 	if errors.Is(err, context.Canceled) {
@@ -65,17 +65,17 @@ func runDemo(ctx context.Context, c *call) error {
 	return err
 }
 
-// demoConfig is a bridge on free ports and a store that goes when the demo ends. It polls at the pace of a day
-// that takes seconds.
+// demoConfig returns the settings of a bridge on free ports with a temporary store. Its poll intervals suit a day that takes
+// seconds.
 func demoConfig(store string) config {
 	c := config{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", NatsListen: "127.0.0.1:0",
 		MkioURL: "https://app.mk.io", StoreDir: store, StreamReplicas: 1, StreamManage: "create",
-		SubjectPrefix: "mkio", Resource: "redacted", Correlation: "full", MaxBody: 4 << 20, IdleTimeout: idleTime,
+		SubjectPrefix: "mkio", Resource: "redacted", Correlation: "full", MaxBody: 4 << 20, IdleTimeout: idleTimeout,
 		PollRate: 20_000, PollActive: 100 * time.Millisecond, PollSweep: 500 * time.Millisecond, PollFull: 2 * time.Second,
-		WebhookRule: "mkio-bridge", Kinds: polledKinds(),
+		WebhookRule: "mkio-bridge", Kinds: pollableKinds(),
 	}
-	_ = c.WebhookSecrets.Decode(demoSecret) // they cannot fail
+	_ = c.WebhookSecrets.Decode(demoSecret) // these three cannot fail
 	_ = c.MkioToken.Decode(demoToken)
 	_ = c.LogLevel.Decode("error")
 	return c
@@ -84,23 +84,23 @@ func demoConfig(store string) config {
 // demoStart is midnight of the day, on MK.IO's clock.
 var demoStart = time.Date(2031, 3, 4, 0, 0, 0, 0, time.UTC)
 
-// newFake returns a rude MK.IO whose day takes so long.
-func newFake(seed uint64, within time.Duration, told *oracle.Recorder) *mkiofake.MKIO {
+// newFake returns a simulated MK.IO with faults, whose day takes the duration within.
+func newFake(seed uint64, within time.Duration, recorder *oracle.Recorder) *mkiofake.MKIO {
 	faults := mkiofake.Rude
-	faults.Failed, faults.Silent = 0.1, 0.1 // worse than that, or nothing would be lost in a day of a few jobs
-	faults.Slow = 0                         // a second is hours here
+	faults.Failed, faults.Silent = 0.1, 0.1 // more than Rude, so that even a day of a few jobs loses deliveries
+	faults.Slow = 0                         // a real second is hours of simulated time
 	return mkiofake.New(mkiofake.Config{
-		Seed: seed, Token: demoToken, Faults: faults, Start: demoStart, ReadLimit: -1, Transport: told,
+		Seed: seed, Token: demoToken, Faults: faults, Start: demoStart, ReadLimit: -1, Transport: recorder,
 		Speed: (24 * time.Hour).Seconds() / within.Seconds(),
 	})
 }
 
-// A demo is a simulated MK.IO, a bridge and somebody who reads along.
+// A demo is a simulated MK.IO, a bridge, and a reader that prints the log.
 type demo struct {
-	bridge *bridge
-	fake   *mkiofake.MKIO
-	told   *oracle.Recorder
-	out    io.Writer
+	bridge   *bridge
+	fake     *mkiofake.MKIO
+	recorder *oracle.Recorder
+	out      io.Writer
 }
 
 func (d demo) run(ctx context.Context, l listeners) error {
@@ -110,7 +110,7 @@ func (d demo) run(ctx context.Context, l listeners) error {
 			SecretHeaders: map[string]string{"X-Webhook-Secret": demoSecret},
 		})
 	}
-	fmt.Fprintln(d.out, "A day of MK.IO in seconds. Some deliveries are late, some come twice, some are lost; polling finds the rest.")
+	fmt.Fprintln(d.out, "A day of MK.IO in seconds. Some deliveries are late, some are duplicated, some are lost; polling recovers what is lost.")
 	fmt.Fprintf(d.out, "Read along: nats sub 'mkio.>' --server %s\n\n", d.bridge.embedded.Addr())
 
 	whole := ctx
@@ -127,12 +127,12 @@ func (d demo) run(ctx context.Context, l listeners) error {
 	go func() {
 		var err error
 		printed, err = d.print(following, eventlog.Query{Follow: true})
-		stop() // nobody reads along: no need to go on
+		stop() // output failed: end the demo
 		read <- err
 	}()
 	select {
 	case <-d.fake.Idle():
-		d.fake.SetFaults(mkiofake.Faults{}) // the day is over, and what failed in it is tried again
+		d.fake.SetFaults(mkiofake.Faults{}) // the day is over: retries of failed polls succeed from now on
 		d.settle(ctx)
 	case <-ctx.Done():
 	}
@@ -141,19 +141,19 @@ func (d demo) run(ctx context.Context, l listeners) error {
 	if err := errors.Join(<-played, <-served, <-read, whole.Err()); err != nil {
 		return err
 	}
-	if _, err := d.print(context.Background(), eventlog.Query{From: printed + 1}); err != nil { // what came last
+	if _, err := d.print(context.Background(), eventlog.Query{From: printed + 1}); err != nil { // events after the reader ended
 		return err
 	}
 	return d.summarize(context.Background())
 }
 
-// settleTime is how long a demo waits at most until the log is as MK.IO is: what failed several times in a row is
-// tried again after a while.
-const settleTime = 30 * time.Second
+// settleTimeout is how long a demo waits for the log to converge with MK.IO. Polls that failed repeatedly are retried after
+// a backoff.
+const settleTimeout = 30 * time.Second
 
-// settle waits until everything was compared once more and the log is as MK.IO is.
+// settle waits until every list was swept once more and the log has converged with MK.IO.
 func (d demo) settle(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	pauseFor(ctx, 2*d.bridge.config.PollFull)
 	for ctx.Err() == nil && oracle.Converged(ctx, d.bridge.events, d.fake) != nil {
@@ -168,7 +168,7 @@ func pauseFor(ctx context.Context, d time.Duration) {
 	}
 }
 
-// print prints each event that a query chooses, and returns the sequence of the last.
+// print prints each event that matches a query, and returns the sequence of the last one.
 func (d demo) print(ctx context.Context, q eventlog.Query) (last uint64, err error) {
 	for e, err := range d.bridge.events.Events(ctx, q) {
 		if err != nil {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// dispatch runs the one of a command's own commands that the next word names.
+// dispatch runs the subcommand that the next argument names.
 func (c *call) dispatch(ctx context.Context, subs []command) error {
 	var names []string
 	for _, sub := range subs {
@@ -25,11 +25,11 @@ func (c *call) dispatch(ctx context.Context, subs []command) error {
 			}
 			return err
 		}
-		return usageError{fmt.Errorf("say what to do: %s", strings.Join(names, ", "))}
+		return usageError{fmt.Errorf("subcommand missing: %s", strings.Join(names, ", "))}
 	}
 	i := slices.Index(names, c.args[0])
 	if i < 0 {
-		return usageError{fmt.Errorf("there is no %q: it is %s", c.args[0], strings.Join(names, ", "))}
+		return usageError{fmt.Errorf("unknown subcommand %q: use %s", c.args[0], strings.Join(names, ", "))}
 	}
 	sub := subs[i]
 	sub.name = c.command.name + " " + sub.name

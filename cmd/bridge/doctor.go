@@ -14,10 +14,10 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A finding is what one check found, as it is shown.
+// A finding is the result of one check, as it is printed.
 type finding struct {
 	Check string       `json:"check"`
-	Grade doctor.Level `json:"grade"`
+	Level doctor.Level `json:"grade"`
 	Found string       `json:"found"`
 	Do    string       `json:"do,omitempty"`
 }
@@ -25,14 +25,14 @@ type finding struct {
 func runDoctor(ctx context.Context, c *call) error {
 	var output string
 	set := c.flags()
-	outputFlag(set, &output, "one object a line")
+	outputFlag(set, &output, "one object per line")
 	if _, err := c.parse(set, 0); err != nil {
 		return err
 	}
 	checks, failed := 0, 0
 	for f := range c.findings(ctx) {
 		checks++
-		if f.Grade == doctor.Failed {
+		if f.Level == doctor.Failed {
 			failed++
 		}
 		if err := f.print(c.stdout, output); err != nil {
@@ -48,7 +48,8 @@ func runDoctor(ctx context.Context, c *call) error {
 	return nil
 }
 
-// findings are those of the settings and, where these can be read, of the installation, each as soon as it is found.
+// findings yields those of the settings, then, if the settings are valid, those of the installation, each as soon as it is
+// found.
 func (c *call) findings(ctx context.Context) iter.Seq[finding] {
 	return func(yield func(finding) bool) {
 		conf, err := loadConfig()
@@ -61,37 +62,37 @@ func (c *call) findings(ctx context.Context) iter.Seq[finding] {
 			return
 		}
 		for f := range doctor.Examine(ctx, c.installation(conf)) {
-			if !yield(finding{f.Check, f.Level, f.Found, doctorAdvice(f)}) {
+			if !yield(finding{f.Check, f.Level, f.Found, findingAdvice(f)}) {
 				return
 			}
 		}
 	}
 }
 
-// settingFindings judges the settings by themselves; err is why they cannot be read.
+// settingFindings checks the settings on their own; err is loadConfig's.
 func settingFindings(conf config, err error) []finding {
 	const check = "configuration"
 	var all []finding
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {
-			all = append(all, finding{check, doctor.Failed, strings.TrimSpace(line), "correct it; bridge config -h tells what each setting means"})
+			all = append(all, finding{check, doctor.Failed, strings.TrimSpace(line), "correct it; bridge config -h describes each setting"})
 		}
 		return all
 	}
-	all = append(all, finding{check, doctor.OK, "it can be read, and its parts fit", ""})
-	for _, w := range conf.wrappedSecrets() {
-		all = append(all, finding{w.setting, doctor.Warning, "characters around the secret are ignored: " + strings.Join(w.around, ", "), unwrapAdvice})
+	all = append(all, finding{check, doctor.OK, "valid", ""})
+	for _, w := range conf.trimmedSecrets() {
+		all = append(all, finding{w.setting, doctor.Warning, "characters around the secret are ignored: " + strings.Join(w.ignored, ", "), trimAdvice})
 	}
 	if len(conf.WebhookSecrets.all()) == 0 {
-		all = append(all, finding{"webhook secret", doctor.Warning, "there is none: whoever reaches " + conf.Listen + " can make up events", "set BRIDGE_WEBHOOK_SECRETS"})
+		all = append(all, finding{"webhook secret", doctor.Warning, "not set: anyone who can reach " + conf.Listen + " can forge events", "set BRIDGE_WEBHOOK_SECRETS"})
 	}
 	for _, w := range conf.weakSecrets() {
-		all = append(all, finding{"secret", doctor.Warning, w.setting + " is easily guessed, and its listener can be reached from outside: " + w.why, secretAdvice})
+		all = append(all, finding{"secret", doctor.Warning, w.setting + " is easily guessed, and its listener is reachable from outside: " + w.why, secretAdvice})
 	}
 	return all
 }
 
-// installation is what the settings say of one.
+// installation returns what the doctor examines, from the settings.
 func (c *call) installation(conf config) doctor.Config {
 	return doctor.Config{
 		Webhook: doctor.Webhook{
@@ -105,18 +106,18 @@ func (c *call) installation(conf config) doctor.Config {
 			Embedded: conf.NatsURL == "", Domain: conf.NatsDomain, Streams: conf.streams(),
 		},
 		MKIO: doctor.MKIO{
-			URL: conf.MkioURL, Way: conf.wayToMKIO, Client: func() (*mkio.Client, error) { return conf.client(nil) },
+			URL: conf.MkioURL, Way: conf.mkioTransport, Client: func() (*mkio.Client, error) { return conf.client(nil) },
 			Token: conf.MkioToken.value(), Projects: conf.Projects, Kinds: conf.kindsToPoll(), Claim: conf.claim(),
 		},
 	}
 }
 
-// print writes a finding as an object, or as lines for people.
+// print writes a finding as a JSON object, or as text.
 func (f finding) print(w io.Writer, output string) error {
 	if output == "json" {
 		return printJSON(w, f)
 	}
-	text := fmt.Sprintf("%-8s %s: %s\n", f.Grade, f.Check, f.Found)
+	text := fmt.Sprintf("%-8s %s: %s\n", f.Level, f.Check, f.Found)
 	if f.Do != "" {
 		text += "         → " + f.Do + "\n"
 	}

@@ -10,8 +10,9 @@ import (
 	"mkio-bridge/internal/poll"
 )
 
-// doctorAdvice says what to do about a finding; "" where nothing is to be done. What a cause says goes before the codes.
-func doctorAdvice(f doctor.Finding) string {
+// findingAdvice returns what to do about a finding; "" when nothing is to be done. Advice on its cause takes precedence over
+// that of its codes.
+func findingAdvice(f doctor.Finding) string {
 	if do := causeAdvice(f.Cause); do != "" {
 		return do
 	}
@@ -22,7 +23,7 @@ func doctorAdvice(f doctor.Finding) string {
 	return strings.Join(all, "; ")
 }
 
-// causeAdvice is for causes that say more than the codes do; "" for others.
+// causeAdvice is for causes whose advice is more specific than the code's; "" for others.
 func causeAdvice(err error) string {
 	if refused, ok := errors.AsType[*doctor.WriteError](err); ok {
 		return writeAdvice(refused)
@@ -33,67 +34,67 @@ func causeAdvice(err error) string {
 	return cmp.Or(advice(err), tokenAdvice(err))
 }
 
-// writeAdvice names the rights that a bridge needs on NATS.
+// writeAdvice lists the NATS permissions that a bridge needs.
 func writeAdvice(refused *doctor.WriteError) string {
 	n := refused.Names
-	return fmt.Sprintf("let the user publish to %[1]s, %[2]s.>, %[3]s.>, %[4]s$KV.%[5]s.>, %[4]s$KV.%[6]s.> and %[7]s>, and subscribe to _INBOX.>; "+rightsFile+" names the parts of %[7]s> that a bridge needs, such as %[7]sSTREAM.MSG.DELETE.%[8]s for retries",
+	return fmt.Sprintf("let the user publish to %[1]s, %[2]s.>, %[3]s.>, %[4]s$KV.%[5]s.>, %[4]s$KV.%[6]s.> and %[7]s>, and subscribe to _INBOX.>; "+rightsFile+" lists the parts of %[7]s> that a bridge needs, such as %[7]sSTREAM.MSG.DELETE.%[8]s for retries",
 		n.EventSubjects(), n.UnappliedPrefix(), n.AuditPrefix(), refused.Buckets, n.LeaseBucket(), n.NotesBucket(), refused.API, n.UnappliedStream())
 }
 
-// queueAdvice is how to bound the queue of JetStream's API, as the embedded server does.
+// queueAdvice limits the queue of JetStream API requests to what the embedded server allows.
 const queueAdvice = "set info_queue_limit: 256 in the jetstream block of the servers' configuration"
 
-// codeAdvice says what to do about each mistake, where its cause does not say more.
+// codeAdvice is what to do about each code, unless causeAdvice is more specific.
 var codeAdvice = map[doctor.Code]string{
-	doctor.AddressMissing:       "set BRIDGE_WEBHOOK_URL to the address at which MK.IO reaches this bridge",
+	doctor.AddressMissing:       "set BRIDGE_WEBHOOK_URL to the URL at which MK.IO reaches this bridge",
 	doctor.AddressPrivate:       "set BRIDGE_WEBHOOK_URL to a public address",
-	doctor.AddressPlain:         "put TLS in front, or set BRIDGE_TLS_CERT and BRIDGE_TLS_KEY, and give an https address",
-	doctor.AddressUnattended:    "set BRIDGE_MKIO_TOKEN, or see in MK.IO that each project has a rule that delivers there",
-	doctor.AddressUnreachable:   "see name resolution, firewall and what stands in front of the bridge; only MK.IO must reach the address, and its deliveries tell whether it does",
-	doctor.CertificateUntrusted: "give the address a certificate that MK.IO trusts, of a public authority and for this host",
-	doctor.SecretRefused:        "the bridge that answers there has other secrets, or what stands before it wants others: give both the same BRIDGE_WEBHOOK_SECRETS, or set BRIDGE_WEBHOOK_URL to this bridge",
-	doctor.PathUnknown:          "correct the path of BRIDGE_WEBHOOK_URL, or have the proxy in front pass requests on to " + webhookPath + " of the bridge",
-	doctor.AddressElsewhere:     "set BRIDGE_WEBHOOK_URL to where it leads: deliveries are not sent on",
-	doctor.BridgeUnready:        "see the bridge's /readyz and log; deliveries come again",
-	doctor.BridgeAway:           "see that the bridge runs, and that the proxy in front reaches it",
-	doctor.NoBridge:             "see that the bridge, and of this version, answers at BRIDGE_WEBHOOK_URL, and that the proxy in front passes on body and headers as they are",
+	doctor.AddressPlain:         "terminate TLS in front of the bridge, or set BRIDGE_TLS_CERT and BRIDGE_TLS_KEY; then set BRIDGE_WEBHOOK_URL to an https URL",
+	doctor.AddressUnattended:    "set BRIDGE_MKIO_TOKEN, or check in MK.IO that each project has a rule that delivers there",
+	doctor.AddressUnreachable:   "check name resolution, firewall and the proxy in front of the bridge; only MK.IO must reach the address, and its deliveries show whether it does",
+	doctor.CertificateUntrusted: "use a certificate that MK.IO trusts: of a public authority, for this host",
+	doctor.SecretRefused:        "the bridge there, or the proxy in front of it, has other secrets: set the same BRIDGE_WEBHOOK_SECRETS, or set BRIDGE_WEBHOOK_URL to this bridge",
+	doctor.PathUnknown:          "correct the path of BRIDGE_WEBHOOK_URL, or configure the proxy in front to forward requests to " + webhookPath + " of the bridge",
+	doctor.AddressElsewhere:     "set BRIDGE_WEBHOOK_URL to the redirect's target: deliveries do not follow redirects",
+	doctor.BridgeUnready:        "check the bridge's /readyz and log; MK.IO retries deliveries",
+	doctor.BridgeAway:           "check that the bridge runs, and that the proxy in front reaches it",
+	doctor.NoBridge:             "check that a bridge of this version answers at BRIDGE_WEBHOOK_URL, and that the proxy in front forwards body and headers unchanged",
 
-	doctor.NATSUnreachable:   "correct the BRIDGE_NATS_… setting that it names",
-	doctor.EmbeddedAway:      "start the bridge, whose embedded server this is, or set BRIDGE_NATS_URL",
+	doctor.NATSUnreachable:   "correct the BRIDGE_NATS_… setting named in the error",
+	doctor.EmbeddedAway:      "start the bridge that embeds this server, or set BRIDGE_NATS_URL",
 	doctor.EmbeddedRefused:   "set BRIDGE_NATS_READER_TOKEN as the bridge has it",
-	doctor.VersionUnknown:    "see that it is " + doctor.OldestNATS.String() + " or newer",
+	doctor.VersionUnknown:    "check that it is " + doctor.OldestNATS.String() + " or newer",
 	doctor.VersionOld:        "update it to " + doctor.OldestNATS.String() + " or newer",
-	doctor.JetStreamAway:     "enable JetStream on the server and for this account; where it is, its API queue may be full of readers' requests: " + queueAdvice,
-	doctor.DomainOfServer:    "where the streams are to be in another domain, set BRIDGE_NATS_DOMAIN",
-	doctor.QueueLong:         queueAdvice + ", and see who asks so much",
+	doctor.JetStreamAway:     "enable JetStream on the server and for this account; if it is enabled, its API queue may be full of readers' requests: " + queueAdvice,
+	doctor.DomainOfServer:    "if the streams are in another domain, set BRIDGE_NATS_DOMAIN",
+	doctor.QueueLong:         queueAdvice + ", and find the client that sends so many requests",
 	doctor.QueueShared:       "update it to " + doctor.OldestBounded.String() + " or newer, and " + queueAdvice,
 	doctor.QueueUnknown:      queueAdvice,
 	doctor.StreamUncreated:   "start the bridge, which creates it",
 	doctor.StreamMissing:     "create it, or set BRIDGE_STREAM_MANAGE=create and start the bridge",
-	doctor.StreamUnanswered:  "see that the NATS servers run and have a leader, and try again",
+	doctor.StreamUnanswered:  "check that the NATS servers run and have a leader, and try again",
 	doctor.StreamUnfit:       "change the stream, or choose another BRIDGE_SUBJECT_PREFIX; the bridge refuses to run on it",
-	doctor.NotesUnreadable:   "see to NATS first",
+	doctor.NotesUnreadable:   "fix NATS first",
 	doctor.IdentityReadopted: "unset BRIDGE_MKIO_ADOPT after the start that needed it",
 
 	doctor.MKIOFailed:         "try again later",
-	doctor.MKIOUnreachable:    wayAdvice(nil),
+	doctor.MKIOUnreachable:    unreachableAdvice,
 	doctor.MKIOAddressWrong:   "correct BRIDGE_MKIO_URL",
 	doctor.MKIOTrustWrong:     "correct BRIDGE_MKIO_CA",
-	doctor.MKIOElsewhere:      "set BRIDGE_MKIO_URL to where it leads",
-	doctor.MKIOUnready:        "wait; the bridge does too",
+	doctor.MKIOElsewhere:      "set BRIDGE_MKIO_URL to the redirect's target",
+	doctor.MKIOUnready:        "wait; the bridge waits too",
 	doctor.TokenMissing:       "set BRIDGE_MKIO_TOKEN",
 	doctor.TokenEnds:          tokenAdvice(&poll.TokenEndsError{}),
 	doctor.ProjectsUnknown:    "name them in BRIDGE_PROJECTS, or give the token the right to see them",
-	doctor.ProjectUnreadable:  "give the token the right to read the project: without it a deletion cannot be told from a project out of sight",
+	doctor.ProjectUnreadable:  "give the token the right to read the project: without it, a deletion cannot be distinguished from a missing right",
 	doctor.ProjectMissing:     "correct its name in BRIDGE_PROJECTS (case counts), or give the token rights in it",
-	doctor.ProjectInactive:    "take it out of BRIDGE_PROJECTS, or activate it",
+	doctor.ProjectInactive:    "remove it from BRIDGE_PROJECTS, or activate it",
 	doctor.ListUnreadable:     "try again later, or leave the kind out of BRIDGE_KINDS",
-	doctor.RulesUnreadable:    "give the token webhooks.config.get in this project (and .create, .update, so that the bridge can keep the rule right); until then changes are found by polling",
+	doctor.RulesUnreadable:    "give the token webhooks.config.get in this project (and .create, .update, so that the bridge can update the rule); until then, changes are found by polling only",
 	doctor.RuleAddressMissing: "set BRIDGE_WEBHOOK_URL, then bridge webhook register",
 	doctor.RuleDisabled:       "set BRIDGE_WEBHOOK_URL, then bridge webhook register --force",
-	doctor.RuleElsewhere:      "choose another BRIDGE_WEBHOOK_RULE, or take it over: bridge webhook register --force",
+	doctor.RuleElsewhere:      "choose another BRIDGE_WEBHOOK_RULE, or take the rule over: bridge webhook register --force",
 	doctor.RuleWrong:          "bridge webhook register",
-	doctor.RuleOdd:            "nothing, where this is meant to be so",
+	doctor.RuleOdd:            "nothing, if this is intended",
 	doctor.RuleTwin:           "delete one of them",
-	doctor.DeliveriesFail:     "see that MK.IO reaches BRIDGE_WEBHOOK_URL and what the bridge's log says; bridge webhook history --status Failed,Retrying lists them",
+	doctor.DeliveriesFail:     "check that MK.IO reaches BRIDGE_WEBHOOK_URL, and the bridge's log; bridge webhook history --status Failed,Retrying lists the deliveries",
 }

@@ -17,13 +17,13 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// withCause are the codes whose findings always have a cause, which says what to do.
-var withCause = []doctor.Code{doctor.StreamUnlimited, doctor.WritesRefused, doctor.IdentityMismatch, doctor.RightMissing}
+// codesWithCause are the codes whose findings always have a cause with its own advice.
+var codesWithCause = []doctor.Code{doctor.StreamUnlimited, doctor.WritesRefused, doctor.IdentityMismatch, doctor.RightMissing}
 
-// The doctor knows no settings: what to do about each of its codes is said here.
-func TestEachCodeOfTheDoctorHasItsAdvice(t *testing.T) {
-	codes := codesOfDoctor(t)
-	for _, code := range withCause {
+// The doctor knows no settings: cmd/bridge has the advice for each of its codes.
+func TestEachDoctorCodeHasAdvice(t *testing.T) {
+	codes := doctorCodes(t)
+	for _, code := range codesWithCause {
 		delete(codes, code)
 	}
 	for code := range codes {
@@ -38,8 +38,8 @@ func TestEachCodeOfTheDoctorHasItsAdvice(t *testing.T) {
 	}
 }
 
-// codesOfDoctor reads the constants of the package.
-func codesOfDoctor(t *testing.T) map[doctor.Code]bool {
+// doctorCodes parses the constants of package doctor.
+func doctorCodes(t *testing.T) map[doctor.Code]bool {
 	t.Helper()
 	parsed, err := parser.ParseFile(gotoken.NewFileSet(), "../../internal/doctor/code.go", nil, 0)
 	if err != nil {
@@ -57,7 +57,7 @@ func codesOfDoctor(t *testing.T) map[doctor.Code]bool {
 		}
 		text, err := strconv.Unquote(literal.Value)
 		if err != nil || codes[doctor.Code(text)] {
-			t.Errorf("%s is there twice, or cannot be read: %v", literal.Value, err)
+			t.Errorf("%s is a duplicate, or invalid: %v", literal.Value, err)
 		}
 		codes[doctor.Code(text)] = true
 		return true
@@ -65,8 +65,8 @@ func codesOfDoctor(t *testing.T) map[doctor.Code]bool {
 	return codes
 }
 
-// A cause that says more than the code comes first; one that does not leaves the code's advice.
-func TestACauseSaysMoreThanACode(t *testing.T) {
+// A cause with its own advice takes precedence over the code; any other leaves the code's advice.
+func TestCauseAdvicePrecedesCodeAdvice(t *testing.T) {
 	forbidden := errors.Join(errors.New("x"), &noanswer.Error{Reason: noanswer.NotAllowed})
 	for _, tt := range []struct {
 		code  doctor.Code
@@ -84,14 +84,14 @@ func TestACauseSaysMoreThanACode(t *testing.T) {
 		{doctor.MKIOFailed, &mkio.APIError{Status: 429}, "BRIDGE_POLL_RATE"},
 		{doctor.MKIOFailed, &mkio.APIError{Status: 500}, "try again later"},
 	} {
-		if got := doctorAdvice(doctor.Finding{Codes: []doctor.Code{tt.code}, Cause: tt.cause}); !strings.Contains(got, tt.want) {
+		if got := findingAdvice(doctor.Finding{Codes: []doctor.Code{tt.code}, Cause: tt.cause}); !strings.Contains(got, tt.want) {
 			t.Errorf("%s because of %v: %q, want %q", tt.code, tt.cause, got, tt.want)
 		}
 	}
-	if got := doctorAdvice(doctor.Finding{Codes: []doctor.Code{doctor.AddressPrivate, doctor.RuleTwin}}); got != "set BRIDGE_WEBHOOK_URL to a public address; delete one of them" {
+	if got := findingAdvice(doctor.Finding{Codes: []doctor.Code{doctor.AddressPrivate, doctor.RuleTwin}}); got != "set BRIDGE_WEBHOOK_URL to a public address; delete one of them" {
 		t.Errorf("of two codes: %q", got)
 	}
-	if got := doctorAdvice(doctor.Finding{Level: doctor.OK}); got != "" {
+	if got := findingAdvice(doctor.Finding{Level: doctor.OK}); got != "" {
 		t.Errorf("of nothing: %q", got)
 	}
 }

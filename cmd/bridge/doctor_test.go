@@ -13,19 +13,19 @@ import (
 	"mkio-bridge/internal/doctor"
 )
 
-func TestDoctorFindsNothingWrong(t *testing.T) {
-	m := installed(t)
+func TestDoctorOfAHealthyInstallation(t *testing.T) {
+	m := newInstallation(t)
 	m.live = `{"name":"e1","properties":{"resourceState":"Running"}}`
-	wantSaid(t, exitOK, nil, "webhook", "register")
+	wantOutput(t, exitOK, nil, "webhook", "register")
 	m.history = []map[string]any{{"created": time.Now(), "status": "Sent", "type": "MediaKind.JobFinished", "source": tinyProject + "/transforms/t/jobs/j"}}
-	out, _, code := say(t, "doctor", "--output", "json")
+	out, _, code := runCommand(t, "doctor", "--output", "json")
 	if code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
 	checks := map[string]bool{}
 	for line := range strings.Lines(out) {
 		var f finding
-		if err := json.Unmarshal([]byte(line), &f); err != nil || f.Grade != doctor.OK {
+		if err := json.Unmarshal([]byte(line), &f); err != nil || f.Level != doctor.OK {
 			t.Errorf("finding %s, %v", line, err)
 		}
 		checks[f.Check] = true
@@ -41,7 +41,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	}
 }
 
-func TestDoctorFindsWhatIsWrong(t *testing.T) {
+func TestDoctorFindsFaults(t *testing.T) {
 	tests := []struct {
 		name  string
 		spoil func(m *tinyMKIO)
@@ -67,17 +67,17 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			[]string{"FAILED   NATS:", "→ start the bridge"},
 		},
 		{
-			"streams that are not made yet", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme") },
+			"streams that are not created yet", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme") },
 			exitOK,
-			[]string{"warning  stream ACME_EVENTS: it does not exist", "→ start the bridge"},
+			[]string{"warning  stream ACME_EVENTS: does not exist", "→ start the bridge"},
 		},
 		{
-			"streams that nobody makes", func(m *tinyMKIO) {
+			"missing streams with BRIDGE_STREAM_MANAGE=verify", func(m *tinyMKIO) {
 				m.t.Setenv("BRIDGE_SUBJECT_PREFIX", "acme")
 				m.t.Setenv("BRIDGE_STREAM_MANAGE", "verify")
 			},
 			exitFailed,
-			[]string{"FAILED   stream ACME_EVENTS: it does not exist", "BRIDGE_STREAM_MANAGE=create"},
+			[]string{"FAILED   stream ACME_EVENTS: does not exist", "BRIDGE_STREAM_MANAGE=create"},
 		},
 		{
 			"no MK.IO", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_URL", "http://127.0.0.1:1") },
@@ -85,19 +85,19 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			[]string{"FAILED   MK.IO:", "→ check BRIDGE_MKIO_URL"},
 		},
 		{
-			"no token", func(*tinyMKIO) { _ = os.Unsetenv("BRIDGE_MKIO_TOKEN") }, // the test has it as it was afterwards
+			"no token", func(*tinyMKIO) { _ = os.Unsetenv("BRIDGE_MKIO_TOKEN") }, // t.Setenv in newInstallation restores it
 			exitOK,
-			[]string{"warning  API token: there is none"},
+			[]string{"warning  API token: not set"},
 		},
 		{
-			"a token that ended", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", token(time.Now().Add(-time.Hour))) },
+			"a token that ended", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", tokenUntil(time.Now().Add(-time.Hour))) },
 			exitFailed,
-			[]string{"FAILED   API token: it ended"},
+			[]string{"FAILED   API token: expired"},
 		},
 		{
-			"a token that ends soon", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", token(time.Now().Add(time.Hour))) },
+			"a token that ends soon", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", tokenUntil(time.Now().Add(time.Hour))) },
 			exitOK,
-			[]string{"warning  API token: it ends soon"},
+			[]string{"warning  API token: expires soon"},
 		},
 		{
 			"a token that is refused", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_MKIO_TOKEN", "other") },
@@ -130,17 +130,17 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		{
 			"no rule", func(m *tinyMKIO) { delete(m.rules, "mkio-bridge") },
 			exitFailed,
-			[]string{"FAILED   webhook rule mkio-bridge in aurora-vod: there is none", "→ bridge webhook register"},
+			[]string{"FAILED   webhook rule mkio-bridge in aurora-vod: no rule", "→ bridge webhook register"},
 		},
 		{
 			"a rule with another URL", func(m *tinyMKIO) { m.rules["mkio-bridge"]["url"] = "https://other.test/REDACT-ME" },
 			exitFailed,
-			[]string{"it delivers to somewhere else"},
+			[]string{"delivers to another URL"},
 		},
 		{
 			"a disabled rule", func(m *tinyMKIO) { m.rules["mkio-bridge"]["enabled"] = false },
 			exitOK,
-			[]string{"warning  webhook rule mkio-bridge in aurora-vod: it is not what it must be: enabled"},
+			[]string{"warning  webhook rule mkio-bridge in aurora-vod: differs from the configuration: enabled"},
 		},
 		{
 			"another secret", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_SECRETS", "REDACT-ME-else") },
@@ -150,7 +150,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		{
 			"a rule too many", func(m *tinyMKIO) { m.rules["twin"] = m.rules["mkio-bridge"] },
 			exitOK,
-			[]string{"rule twin delivers here too"},
+			[]string{"rule twin delivers to the same URL"},
 		},
 		{
 			"deliveries that fail", func(m *tinyMKIO) {
@@ -162,7 +162,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		{
 			"no public URL", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_URL", "") },
 			exitOK,
-			[]string{"warning  webhook URL: there is none", "ok       webhook rule"},
+			[]string{"warning  webhook URL: not set", "ok       webhook rule"},
 		},
 		{
 			"a private URL", func(m *tinyMKIO) { m.t.Setenv("BRIDGE_WEBHOOK_URL", "http://10.0.0.1") },
@@ -172,39 +172,39 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := installed(t)
-			wantSaid(t, exitOK, nil, "webhook", "register")
+			m := newInstallation(t)
+			wantOutput(t, exitOK, nil, "webhook", "register")
 			tt.spoil(m)
-			wantSaid(t, tt.code, tt.want, "doctor")
+			wantOutput(t, tt.code, tt.want, "doctor")
 		})
 	}
 }
 
 func TestDoctorWritesNothing(t *testing.T) {
-	m := installed(t)
-	wantSaid(t, exitFailed, nil, "doctor")
+	m := newInstallation(t)
+	wantOutput(t, exitFailed, nil, "doctor")
 	if m.puts != 0 {
 		t.Error("it put a rule")
 	}
-	if out, errs, code := say(t, "events"); code != exitOK || out != "" {
+	if out, errs, code := runCommand(t, "events"); code != exitOK || out != "" {
 		t.Errorf("the log holds %s (%d, %s)", out, code, errs)
 	}
 }
 
 func TestDoctorWithTheEmbeddedServer(t *testing.T) {
-	installed(t)
+	newInstallation(t)
 	b := openForTest(t)
 	t.Setenv("BRIDGE_NATS_URL", "")
 	t.Setenv("BRIDGE_NATS_LISTEN", b.embedded.Addr())
-	wantSaid(t, exitFailed, []string{"ok       NATS:", "ok       JetStream:", "ok       stream KV_mkio_state:", "ok       publishing:"}, "doctor")
+	wantOutput(t, exitFailed, []string{"ok       NATS:", "ok       JetStream:", "ok       stream KV_mkio_state:", "ok       publishing:"}, "doctor")
 }
 
-func TestDoctorFindsThatItMayNotPublish(t *testing.T) {
-	installed(t)
+func TestDoctorFindsMissingPublishPermission(t *testing.T) {
+	newInstallation(t)
 	server := brokertest.StartNATS(t, `authorization {users: [{user: me, password: "REDACT-ME", permissions: {publish: {deny: ["mkio.>"]}}}]}`)
-	makeStreams(t, server, nats.UserInfo("me", "REDACT-ME"))
+	createStreams(t, server, nats.UserInfo("me", "REDACT-ME"))
 	t.Setenv("BRIDGE_NATS_URL", server)
 	t.Setenv("BRIDGE_NATS_USER", "me")
 	t.Setenv("BRIDGE_NATS_PASSWORD", "REDACT-ME")
-	wantSaid(t, exitFailed, []string{"ok       stream MKIO_EVENTS", "FAILED   publishing:", "violation", "→ let the user publish to mkio.>"}, "doctor")
+	wantOutput(t, exitFailed, []string{"ok       stream MKIO_EVENTS", "FAILED   publishing:", "violation", "→ let the user publish to mkio.>"}, "doctor")
 }

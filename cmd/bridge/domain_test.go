@@ -13,8 +13,8 @@ import (
 	"mkio-bridge/internal/brokertest"
 )
 
-// inDomain has a bridge and the commands work on the JetStream of a domain, by a server at which it can be reached.
-func inDomain(t *testing.T, url, domain string) config {
+// useDomain configures a bridge and the commands for the JetStream of a domain, reached through the server at url.
+func useDomain(t *testing.T, url, domain string) config {
 	t.Helper()
 	conf := demoConfig(t.TempDir())
 	conf.MkioURL, conf.NatsURL, conf.NatsDomain = "http://127.0.0.1:1", servers(url), domain
@@ -28,13 +28,13 @@ func inDomain(t *testing.T, url, domain string) config {
 	return conf
 }
 
-// A bridge at a leaf node stores in the domain that it is told, wherever the leaf node has JetStream, and so do the
-// commands read.
-func TestABridgeOnALeafNodeStoresInTheDomain(t *testing.T) {
+// A bridge at a leaf node stores in the configured domain, whether or not the leaf node has a JetStream of its own, and the
+// commands read from there.
+func TestBridgeOnALeafNodeStoresInTheDomain(t *testing.T) {
 	d := brokertest.StartDomain(t)
 	for name, url := range map[string]string{"hub": d.Hub, "leaf": d.Leaf, "leaf with JetStream": d.LeafOwn} {
 		t.Run(name, func(t *testing.T) {
-			conf := inDomain(t, url, d.Name)
+			conf := useDomain(t, url, d.Name)
 			conf.SubjectPrefix = strings.ReplaceAll(name, " ", "-")
 			t.Setenv("BRIDGE_SUBJECT_PREFIX", conf.SubjectPrefix)
 			b, err := open(t.Context(), conf, slog.New(slog.DiscardHandler))
@@ -44,7 +44,7 @@ func TestABridgeOnALeafNodeStoresInTheDomain(t *testing.T) {
 			defer b.close()
 			for _, file := range []string{"job-started.json", "job-finished.finished.json"} {
 				if status := deliver(t, b, bridgetest.Delivery(t, file)); status != http.StatusNoContent {
-					t.Errorf("%s is answered %d", file, status)
+					t.Errorf("%s: status %d", file, status)
 				}
 			}
 			if err := b.ready(t.Context()); err != nil {
@@ -56,17 +56,17 @@ func TestABridgeOnALeafNodeStoresInTheDomain(t *testing.T) {
 			checkStreamIn(t, d.Hub, b.names.EventStream(), true)
 			checkStreamIn(t, d.LeafOwn, b.names.EventStream(), false)
 			const job = "aurora-vod/ladder-hd/ep-0417"
-			wantSaid(t, exitOK, []string{job}, "events")
-			bridgetest.Eventually(t, "the state bucket has it", func() bool { out, _, _ := say(t, "state"); return strings.Contains(out, job) })
-			wantSaid(t, exitOK, []string{"root "}, "verify")
-			wantSaid(t, exitOK, nil, "wait", "job", "aurora-vod", "ladder-hd", "ep-0417", "--for-phase", "succeeded")
-			wantSaid(t, exitOK, nil, "unapplied", "list")
-			if out, errs, _ := say(t, "audit"); !strings.Contains(out+errs, "no record") { // whatever its exit code: nothing was swept
+			wantOutput(t, exitOK, []string{job}, "events")
+			bridgetest.Eventually(t, "the state bucket has it", func() bool { out, _, _ := runCommand(t, "state"); return strings.Contains(out, job) })
+			wantOutput(t, exitOK, []string{"root "}, "verify")
+			wantOutput(t, exitOK, nil, "wait", "job", "aurora-vod", "ladder-hd", "ep-0417", "--for-phase", "succeeded")
+			wantOutput(t, exitOK, nil, "unapplied", "list")
+			if out, errs, _ := runCommand(t, "audit"); !strings.Contains(out+errs, "no record") { // no sweep was made, so the exit code does not matter
 				t.Errorf("audit: %s%s", out, errs)
 			}
-			wantSaid(t, exitOK, []string{"events, 1 to"}, "replay", conf.SubjectPrefix+"-again", "--live")
-			out, _, _ := say(t, "doctor")
-			for _, want := range []string{"ok       JetStream: it is on, of domain hub\n", "ok       stream KV_" + strings.ToLower(conf.SubjectPrefix) + "_lease", "ok       publishing"} {
+			wantOutput(t, exitOK, []string{"events, 1 to"}, "replay", conf.SubjectPrefix+"-again", "--live")
+			out, _, _ := runCommand(t, "doctor")
+			for _, want := range []string{"ok       JetStream: enabled, in domain hub\n", "ok       stream KV_" + strings.ToLower(conf.SubjectPrefix) + "_lease", "ok       publishing"} {
 				if !strings.Contains(out, want) {
 					t.Errorf("doctor lacks %q: %s", want, out)
 				}
@@ -92,20 +92,20 @@ func checkStreamIn(t *testing.T, url, name string, want bool) {
 	}
 }
 
-// Without the setting a leaf node's own JetStream is meant, which is said, or none answers, which comes with the setting
-// that helps.
-func TestTheDomainIsNamedWhereNoneIsSet(t *testing.T) {
+// Without BRIDGE_NATS_DOMAIN a leaf node's own JetStream is used, and its domain is reported. If it has none, the error
+// names the setting.
+func TestMissingDomainSettingIsNamed(t *testing.T) {
 	d := brokertest.StartDomain(t)
-	inDomain(t, d.Leaf, "")
+	useDomain(t, d.Leaf, "")
 	for _, args := range [][]string{{"run"}, {"events"}, {"state"}, {"verify"}, {"unapplied", "list"}, {"audit"}, {"wait", "job", "p", "t", "j", "--for", "Finished"}, {"doctor"}} {
-		out, errs, code := say(t, args...)
-		if said := out + errs; code != exitFailed || !strings.Contains(said, "no response from JetStream") && args[0] != "doctor" || !strings.Contains(said, "BRIDGE_NATS_DOMAIN") {
-			t.Errorf("%v: exit %d: %s", args, code, said)
+		out, errs, code := runCommand(t, args...)
+		if output := out + errs; code != exitFailed || !strings.Contains(output, "no response from JetStream") && args[0] != "doctor" || !strings.Contains(output, "BRIDGE_NATS_DOMAIN") {
+			t.Errorf("%v: exit %d: %s", args, code, output)
 		}
 	}
-	inDomain(t, d.Leaf, "hib")
-	wantSaid(t, exitFailed, []string{"no response from JetStream domain hib", "BRIDGE_NATS_DOMAIN"}, "events")
-	conf := inDomain(t, d.LeafOwn, "")
+	useDomain(t, d.Leaf, "hib")
+	wantOutput(t, exitFailed, []string{"no response from JetStream domain hib", "BRIDGE_NATS_DOMAIN"}, "events")
+	conf := useDomain(t, d.LeafOwn, "")
 	b, err := open(t.Context(), conf, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -16,24 +16,24 @@ import (
 	"mkio-bridge/internal/spelling"
 )
 
-// A variable is what sets a field of the configuration.
-type variable struct{ name, byDefault, meaning string }
+// A variable is an environment variable that sets a field of config.
+type variable struct{ name, defaultValue, meaning string }
 
-// manual lists all settings, in the order of their fields. envconfig would list them with text/template, for which the
-// linker keeps every method of every type, a seventh of the bridge.
+// manual lists all settings, in the order of their fields. It does not use envconfig's own listing, which is based on
+// text/template and makes the binary a seventh larger: with it, the linker keeps every method of every type.
 func manual() []variable {
 	var all []variable
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config]()) {
 		if f.IsExported() {
-			name := prefix + "_" + strings.ToUpper(between.ReplaceAllString(f.Name, "${1}${3}_${2}${4}"))
+			name := prefix + "_" + strings.ToUpper(wordBoundary.ReplaceAllString(f.Name, "${1}${3}_${2}${4}"))
 			all = append(all, variable{name, f.Tag.Get("default"), f.Tag.Get("desc")})
 		}
 	}
 	return all
 }
 
-// between matches where a word of a field's name ends.
-var between = regexp.MustCompile(`([^A-Z])([A-Z])|([A-Z])([A-Z][^A-Z])`)
+// wordBoundary matches the ends of words in a field's name, as envconfig's split_words does.
+var wordBoundary = regexp.MustCompile(`([^A-Z])([A-Z])|([A-Z])([A-Z][^A-Z])`)
 
 // variables returns the names of all settings.
 func variables() []string {
@@ -49,11 +49,11 @@ func secretNames() []string {
 	return slices.Sorted(maps.Keys(c.secrets()))
 }
 
-// injected matches what Kubernetes puts into a pod's environment for a Service named bridge.
+// injected matches variables that Kubernetes injects into pods for a Service named bridge.
 var injected = regexp.MustCompile(`_PORT$|_PORT_|_SERVICE_`)
 
-// checkNames refuses variables that look like the bridge's and are not: a typo must not silently leave
-// a default in place.
+// checkNames returns an error for each BRIDGE_ variable that is not known: a typo must not silently leave a default in
+// place.
 func checkNames(environ, known []string) error {
 	for _, name := range secretNames() {
 		known = append(known, name+fileSuffix)
@@ -64,7 +64,7 @@ func checkNames(environ, known []string) error {
 		if !strings.HasPrefix(name, prefix+"_") || slices.Contains(known, name) || injected.MatchString(name) {
 			continue
 		}
-		errs = append(errs, fmt.Errorf("%s is no setting of this version of the bridge; the nearest is %s (bridge config -h lists all)", name, spelling.Nearest(name, known)))
+		errs = append(errs, fmt.Errorf("%s is not a setting of this version of the bridge; the nearest name is %s (bridge config -h lists all)", name, spelling.Nearest(name, known)))
 	}
 	return errors.Join(errs...)
 }
@@ -83,17 +83,17 @@ func runConfig(_ context.Context, c *call) error {
 	return printConfig(c.stdout, conf)
 }
 
-// printManual writes what each setting means, and its default.
+// printManual writes each setting with its default and meaning.
 func printManual(w io.Writer) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, v := range manual() {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", v.name, v.byDefault, v.meaning)
+		fmt.Fprintf(table, "%s\t%s\t%s\n", v.name, v.defaultValue, v.meaning)
 	}
-	_ = table.Flush() // nobody is left to tell
-	fmt.Fprintf(w, "\nWith %s added to its name, a secret's variable names a file to read it from.\n", fileSuffix)
+	_ = table.Flush() // an error of the output cannot be reported
+	fmt.Fprintf(w, "\nEach secret can also come from a file: add %s to its variable, and set it to the file's name.\n", fileSuffix)
 }
 
-// printConfig writes the settings in force, secrets masked.
+// printConfig writes the effective settings, secrets masked.
 func printConfig(w io.Writer, c config) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	v := reflect.ValueOf(c)

@@ -7,7 +7,7 @@ func runEvents(ctx context.Context, c *call) error {
 	set := c.flags()
 	s.add(set)
 	s.addRange(set)
-	set.BoolVar(&s.query.Follow, "follow", false, "go on with what comes")
+	set.BoolVar(&s.query.Follow, "follow", false, "wait for new events at the end of the log")
 	_, err := c.parse(set, 0)
 	if err == nil {
 		err = s.checkRange()

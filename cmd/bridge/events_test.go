@@ -12,9 +12,9 @@ import (
 	"mkio-bridge/internal/eventlog"
 )
 
-// filled returns a bridge, and how a command that reads its log is called. Its events are a job that is Processing (1) and
-// Finished (2), a locator that is Created (3) and an operation that is Accepted (4).
-func filled(t *testing.T) (b *bridge, call func(args ...string) (stdout, stderr string, code int)) {
+// bridgeWithEvents returns a bridge, and a function that runs a command on its log. Its events are a job that is Processing
+// (1) and Finished (2), a locator that is Created (3) and an operation that is Accepted (4).
+func bridgeWithEvents(t *testing.T) (b *bridge, call func(args ...string) (stdout, stderr string, code int)) {
 	t.Helper()
 	b = openForTest(t)
 	for _, name := range []string{"job-finished.finished.json", "streaming-locator-created.json", "scheduled-operation-accepted.json"} {
@@ -22,12 +22,12 @@ func filled(t *testing.T) (b *bridge, call func(args ...string) (stdout, stderr 
 			t.Fatalf("%s: status %d", name, status)
 		}
 	}
-	if err := b.publisher.Load(t.Context()); err != nil { // waits for the server to fill the bucket
+	if err := b.publisher.Load(t.Context()); err != nil { // waits for the server to fill the state bucket
 		t.Fatal(err)
 	}
 	t.Setenv("BRIDGE_NATS_LISTEN", b.embedded.Addr())
 	return b, func(args ...string) (string, string, int) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for a command that waits for what never comes
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // ends a command that would wait forever
 		defer cancel()
 		var stdout, stderr bytes.Buffer
 		code := run(ctx, args, &stdout, &stderr)
@@ -35,7 +35,7 @@ func filled(t *testing.T) (b *bridge, call func(args ...string) (stdout, stderr 
 	}
 }
 
-// firstColumn returns the first column of lines for people.
+// firstColumn returns the first column of text output.
 func firstColumn(lines string) string {
 	var found []string
 	for line := range strings.Lines(lines) {
@@ -44,8 +44,8 @@ func firstColumn(lines string) string {
 	return strings.Join(found, " ")
 }
 
-func TestEventsFromASequenceThatTheLogDoesNotHave(t *testing.T) {
-	b, call := filled(t)
+func TestEventsFromASequenceOutsideTheLog(t *testing.T) {
+	b, call := bridgeWithEvents(t)
 	want := func(args, events, says string, code int) {
 		t.Helper()
 		stdout, stderr, is := call(strings.Fields(args)...)
@@ -66,8 +66,8 @@ func TestEventsFromASequenceThatTheLogDoesNotHave(t *testing.T) {
 	want("replay again --live --seq 2", "", "before the beginning of MKIO_EVENTS", exitFailed)
 }
 
-func TestPhasesAreChosen(t *testing.T) {
-	_, call := filled(t)
+func TestPhaseFilter(t *testing.T) {
+	_, call := bridgeWithEvents(t)
 	for args, events := range map[string]string{
 		"events --phase succeeded":                        "2",
 		"events --phase transitional":                     "1 4",
@@ -89,8 +89,8 @@ func TestPhasesAreChosen(t *testing.T) {
 	}
 }
 
-func TestPeriodsOfEvents(t *testing.T) {
-	b, call := filled(t)
+func TestEventPeriods(t *testing.T) {
+	b, call := bridgeWithEvents(t)
 	var third time.Time
 	for r, err := range b.events.Raw(t.Context(), eventlog.Query{From: 3, To: 3}) {
 		if err != nil {

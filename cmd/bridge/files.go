@@ -8,31 +8,31 @@ import (
 	"mkio-bridge/internal/edge"
 )
 
-// loadTLS reads what the webhook listener needs for TLS; nil where no files are named.
+// loadTLS reads the webhook listener's certificate and client CAs; each is nil when its file is not configured.
 func loadTLS(conf config) (certificate *edge.Certificate, clients *edge.ClientCAs, err error) {
 	if conf.TLSCert == "" {
 		return nil, nil, nil
 	}
 	if certificate, err = edge.LoadCertificate(conf.TLSCert, conf.TLSKey); err != nil {
-		return nil, nil, fmt.Errorf("%s_TLS_CERT and %s_TLS_KEY: %w", prefix, prefix, err)
+		return nil, nil, fmt.Errorf("BRIDGE_TLS_CERT and BRIDGE_TLS_KEY: %w", err)
 	}
 	if conf.TLSClientCA == "" {
 		return certificate, nil, nil
 	}
 	if clients, err = edge.LoadClientCAs(conf.TLSClientCA); err != nil {
-		return nil, nil, fmt.Errorf("%s_TLS_CLIENT_CA: %w", prefix, err)
+		return nil, nil, fmt.Errorf("BRIDGE_TLS_CLIENT_CA: %w", err)
 	}
 	return certificate, clients, nil
 }
 
-// watchEvery is how long a changed file can stay unread. Mounted secrets change by a symbolic link, so
-// files are looked at rather than watched.
-const watchEvery = 2 * time.Second
+// watchInterval is how often files are checked for changes. They are polled, because mounted secrets change by a symbolic
+// link, which file notifications miss.
+const watchInterval = 2 * time.Second
 
-// watchFiles reads secrets and certificates again when their files change, until the context ends. A file
-// that cannot be read leaves the former content in force.
+// watchFiles reloads secrets and certificates when their files change, until the context ends. While a file cannot be read,
+// its last content stays in use.
 func (b *bridge) watchFiles(ctx context.Context) {
-	ticker := time.NewTicker(watchEvery)
+	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	failing := map[string]bool{}
 	for {
@@ -44,9 +44,9 @@ func (b *bridge) watchFiles(ctx context.Context) {
 		report := func(name string, changed bool, err error) {
 			switch {
 			case err != nil && !failing[name]:
-				b.log.Error("a file cannot be read; what it held before stays in force", "setting", name, "error", err)
+				b.log.Error("file of a setting cannot be read; its last content stays in use", "setting", name, "error", err)
 			case changed:
-				b.log.Info("a file has changed and was read", "setting", name)
+				b.log.Info("file of a setting reloaded", "setting", name)
 			}
 			failing[name] = err != nil
 		}
@@ -54,32 +54,32 @@ func (b *bridge) watchFiles(ctx context.Context) {
 			changed, err := s.reload()
 			report(name+fileSuffix, changed, err)
 			if changed {
-				s.wrapped(name).warn(b.log)
+				s.trimmed(name).warn(b.log)
 			}
 			if changed && name == readerTokenName {
-				b.dropReaders()
+				b.disconnectReaders()
 			}
 		}
 		if b.certificate != nil {
 			changed, err := b.certificate.Reload()
-			report(prefix+"_TLS_CERT", changed, err)
+			report("BRIDGE_TLS_CERT", changed, err)
 		}
 		if b.clientCAs != nil {
 			changed, err := b.clientCAs.Reload()
-			report(prefix+"_TLS_CLIENT_CA", changed, err)
+			report("BRIDGE_TLS_CLIENT_CA", changed, err)
 		}
 	}
 }
 
-// readerTokenName is the variable of the readers' token.
-const readerTokenName = prefix + "_NATS_READER_TOKEN"
+// readerTokenName is the variable of the embedded server's reader token.
+const readerTokenName = prefix + "_NATS_READER_TOKEN" // computed: gosec takes the literal for a secret
 
-// dropReaders has readers of the embedded server show the token that is in force now.
-func (b *bridge) dropReaders() {
+// disconnectReaders closes the embedded server's reader connections, so that readers reconnect with the current token.
+func (b *bridge) disconnectReaders() {
 	if b.embedded == nil {
 		return
 	}
 	if err := b.embedded.DropReaders(); err != nil {
-		b.log.Error("readers with the former token could not be disconnected", "error", err)
+		b.log.Error("readers with the previous token cannot be disconnected", "error", err)
 	}
 }

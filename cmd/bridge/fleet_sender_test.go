@@ -13,10 +13,10 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// twins is the chance that a delivery is sent to two bridges at once.
-const twins = 0.4
+// duplicateChance is the probability that a delivery is sent to two bridges at once.
+const duplicateChance = 0.4
 
-// RoundTrip sends a delivery to the bridges in turn, and some to two of them.
+// RoundTrip sends deliveries to the bridges round-robin, and some to two of them.
 func (f *fleet) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -24,34 +24,34 @@ func (f *fleet) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	f.mu.Lock()
-	f.turn++
-	to, twin := f.turn, f.rng.Float64() < twins
+	f.nextInstance++
+	to, duplicate := f.nextInstance, f.rng.Float64() < duplicateChance
 	f.recent = append(f.recent, r)[max(0, len(f.recent)+1-stormSize):]
 	f.mu.Unlock()
-	if twin {
+	if duplicate {
 		f.count("delivery sent to two bridges")
-		f.work.Go(func() { _, _ = f.send(r, to+1) })
+		f.goroutines.Go(func() { _, _ = f.send(r, to+1) })
 	}
 	return f.send(r, to)
 }
 
 type recipient struct{}
 
-// send sends a delivery to one bridge, by way of the witness.
+// send sends a delivery to one bridge, through the recorder.
 func (f *fleet) send(r *http.Request, to int) (*http.Response, error) {
 	f.mu.Lock()
 	i := f.instances[to%len(f.instances)]
 	f.mu.Unlock()
 	copied := r.Clone(context.WithValue(r.Context(), recipient{}, i))
 	copied.Body, _ = r.GetBody() // it cannot fail
-	answer, err := f.told.RoundTrip(copied)
-	if err == nil && answer.StatusCode == http.StatusNoContent {
+	response, err := f.recorder.RoundTrip(copied)
+	if err == nil && response.StatusCode == http.StatusNoContent {
 		f.checkStored(r)
 	}
-	return answer, err
+	return response, err
 }
 
-// checkStored holds a bridge to its answer at once: later a poll may have shown again what was lost.
+// checkStored checks at once that a delivery answered 204 is in the log: later, a poll might have recovered a lost one.
 func (f *fleet) checkStored(r *http.Request) {
 	body, _ := r.GetBody()
 	content, _ := io.ReadAll(body) // neither can fail
@@ -62,33 +62,33 @@ func (f *fleet) checkStored(r *http.Request) {
 	}
 	log, err := f.js.Stream(f.life, f.names.EventStream())
 	if err != nil {
-		return // NATS is away
+		return // JetStream is down
 	}
 	_, err = log.GetLastMsgForSubject(f.life, f.names.Subject(f.names.Resource(o.Key), o.State))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		f.t.Errorf("%s %q is answered 204 and not in the log", o.Key, o.State)
+		f.t.Errorf("%s %q was answered 204 and is not in the log", o.Key, o.State)
 	}
 }
 
-// passOn is what comes behind the witness.
-type passOn struct{}
+// forwarder is the recorder's transport: it sends a request to the bridge in its context.
+type forwarder struct{}
 
-func (passOn) RoundTrip(r *http.Request) (*http.Response, error) {
+func (forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 	i, _ := r.Context().Value(recipient{}).(*instance)
 	return i.deliver(r)
 }
 
-// stormSize is how many deliveries come at once in a storm.
+// stormSize is the number of deliveries in a storm.
 const stormSize = 40
 
-// storm sends the latest deliveries again, all to all bridges at once.
+// storm resends the latest deliveries, each to all bridges at once.
 func (f *fleet) storm() {
 	f.mu.Lock()
 	recent := f.recent
 	f.mu.Unlock()
 	for _, r := range recent {
 		for to := range f.instances {
-			f.work.Go(func() {
+			f.goroutines.Go(func() {
 				ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
 				defer cancel()
 				_, _ = f.send(r.WithContext(ctx), to)

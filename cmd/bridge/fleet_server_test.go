@@ -24,7 +24,7 @@ type jetstreamServer struct {
 func (s *jetstreamServer) start() error {
 	next, err := server.NewServer(&server.Options{
 		ServerName: "simulated", DontListen: true, NoSigs: true, NoLog: true, JetStream: true, StoreDir: s.dir,
-		SyncInterval: 24 * time.Hour, // the disk is real: no need to wear it out
+		SyncInterval: 24 * time.Hour, // never: spare the real disk
 	})
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (s *jetstreamServer) stop() {
 	last.WaitForShutdown()
 }
 
-// InProcessConn connects somebody.
+// InProcessConn implements nats.InProcessConnProvider.
 func (s *jetstreamServer) InProcessConn() (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,22 +58,21 @@ func (s *jetstreamServer) InProcessConn() (net.Conn, error) {
 	return s.running.InProcessConn()
 }
 
-// leaseTime is that of the fleet's leases. A renewal is a write, and a day has many.
-const leaseTime = time.Minute
+// leaseTTL is the TTL of the fleet's leases. It is long, because each renewal is a write.
+const leaseTTL = time.Minute
 
-// endLeases ends leases that were not renewed. It stands in for the server, which would go by a clock outside of the
-// bubble.
-func (f *fleet) endLeases() {
-	bucket, err := f.js.CreateKeyValue(f.life, jetstream.KeyValueConfig{Bucket: f.names.LeaseBucket(), TTL: leaseTime})
+// expireLeases deletes leases that were not renewed, in place of the server, whose clock is outside of the bubble.
+func (f *fleet) expireLeases() {
+	bucket, err := f.js.CreateKeyValue(f.life, jetstream.KeyValueConfig{Bucket: f.names.LeaseBucket(), TTL: leaseTTL})
 	if err != nil {
 		f.t.Error(err)
 		return
 	}
-	f.work.Go(func() {
-		for pauseFor(f.life, leaseTime/6); f.life.Err() == nil; pauseFor(f.life, leaseTime/6) {
+	f.goroutines.Go(func() {
+		for pauseFor(f.life, leaseTTL/6); f.life.Err() == nil; pauseFor(f.life, leaseTTL/6) {
 			for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 				entry, err := bucket.Get(f.life, event.NameToken(project))
-				if err == nil && time.Since(entry.Created()) >= leaseTime &&
+				if err == nil && time.Since(entry.Created()) >= leaseTTL &&
 					bucket.Delete(f.life, entry.Key(), jetstream.LastRevision(entry.Revision())) == nil {
 					f.count("lease ended")
 				}

@@ -24,34 +24,35 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-// A fleet is some bridges on one JetStream, a rude MK.IO, and all that is between them, in a bubble of virtual time.
+// A fleet is several bridges on one JetStream, a simulated MK.IO with faults, and the links between them, in a bubble of
+// virtual time.
 type fleet struct {
-	t      *testing.T
-	fake   *mkiofake.MKIO
-	told   *oracle.Recorder
-	server *jetstreamServer
-	nats   *nats.Conn // of the test: it has a way of its own
-	js     jetstream.JetStream
-	names  event.Names
-	log    *slog.Logger
-	logs   bridgetest.Buffer
-	life   context.Context
-	stop   context.CancelFunc
-	work   sync.WaitGroup // all that was begun
+	t          *testing.T
+	fake       *mkiofake.MKIO
+	recorder   *oracle.Recorder
+	server     *jetstreamServer
+	nats       *nats.Conn // the test's own connection, without faults
+	js         jetstream.JetStream
+	names      event.Names
+	log        *slog.Logger
+	logs       bridgetest.Buffer
+	life       context.Context
+	stop       context.CancelFunc
+	goroutines sync.WaitGroup
 
-	mu        sync.Mutex
-	rng       *rand.Rand
-	instances []*instance
-	away      http.RoundTripper // instead of MK.IO, while that is away
-	turn      int               // whom the next delivery goes to
-	recent    []*http.Request   // the latest deliveries
-	counts    map[string]int
+	mu           sync.Mutex
+	rng          *rand.Rand
+	instances    []*instance
+	mkioOutage   http.RoundTripper // replaces MK.IO during an outage; else nil
+	nextInstance int               // receives the next delivery
+	recent       []*http.Request   // the latest deliveries
+	counts       map[string]int
 }
 
 // newFleet runs a bridge for each name, in a bubble.
 func newFleet(t *testing.T, store string, names ...string) *fleet {
 	t.Helper()
-	// The server ends what is old by a clock outside of the bubble: nothing is old when the bubble is ahead of it.
+	// The server expires messages by a clock outside of the bubble: none is old when the bubble is ahead of it.
 	time.Sleep(time.Until(time.Date(2100, time.March, 4, 0, 0, 0, 0, time.UTC)))
 	f := &fleet{
 		t: t, server: &jetstreamServer{dir: store}, names: event.NewNames(event.DefaultPrefix),
@@ -59,7 +60,7 @@ func newFleet(t *testing.T, store string, names ...string) *fleet {
 	}
 	f.life, f.stop = context.WithCancel(t.Context())
 	f.log = slog.New(slog.NewTextHandler(&f.logs, nil))
-	f.told = oracle.New(passOn{})
+	f.recorder = oracle.New(forwarder{})
 	f.fake = mkiofake.New(mkiofake.Config{Seed: 42, Token: demoToken, Faults: mkiofake.Rude, Transport: f})
 	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 		f.fake.PutRule(project, "mkio-bridge", mkiofake.Rule{
@@ -76,16 +77,16 @@ func newFleet(t *testing.T, store string, names ...string) *fleet {
 	if f.js, err = jetstream.New(f.nats); err != nil {
 		t.Fatal(err)
 	}
-	f.endLeases()
+	f.expireLeases()
 	for _, name := range names {
 		i := newInstance(f, name, f.nextConfig(false))
 		f.instances = append(f.instances, i)
-		f.work.Go(i.run)
+		f.goroutines.Go(i.run)
 	}
 	return f
 }
 
-// close ends all of it.
+// close stops all bridges and the server.
 func (f *fleet) close() {
 	f.stop()
 	f.mu.Lock()
@@ -93,24 +94,24 @@ func (f *fleet) close() {
 		i.end()
 	}
 	f.mu.Unlock()
-	f.work.Wait()
+	f.goroutines.Wait()
 	f.nats.Close()
 	f.server.stop()
 }
 
-// jobsADay is how many jobs MK.IO has in a day; the rest grows with them.
-const jobsADay = 40
+// jobsPerDay is the number of MK.IO's jobs per day; other resources scale with it.
+const jobsPerDay = 40
 
-// play lets so many hours of MK.IO begin.
+// play starts the script of some hours of MK.IO.
 func (f *fleet) play(hours int) {
 	now := time.Now()
 	end := now.Add(time.Duration(hours) * time.Hour)
-	day := draw(f, func(rng *rand.Rand) []mkiofake.Step { return mkiofake.Day(rng, now, jobsADay) })
+	day := draw(f, func(rng *rand.Rand) []mkiofake.Step { return mkiofake.Day(rng, now, jobsPerDay) })
 	f.fake.Play(slices.DeleteFunc(day, func(s mkiofake.Step) bool { return s.At.After(end) }))
-	f.work.Go(func() { _ = f.fake.Run(f.life) })
+	f.goroutines.Go(func() { _ = f.fake.Run(f.life) })
 }
 
-// settle lets bridges that poll every kind go on until MK.IO is quiet and everything was compared once more.
+// settle restarts all bridges with all kinds polled, and waits until MK.IO is quiet and every list was swept once more.
 func (f *fleet) settle() {
 	f.mu.Lock()
 	last := slices.Clone(f.instances)
@@ -121,7 +122,7 @@ func (f *fleet) settle() {
 	}
 	<-f.fake.Idle()
 	f.fake.SetFaults(mkiofake.Faults{})
-	time.Sleep(2 * longestFull)
+	time.Sleep(2 * maxFullSweep)
 }
 
 func (f *fleet) count(what string) {
@@ -130,20 +131,22 @@ func (f *fleet) count(what string) {
 	f.counts[what]++
 }
 
-// draw gives the generator of chances to one at a time.
+// draw calls from with the fleet's random generator, which one goroutine may use at a time.
 func draw[T any](f *fleet, from func(*rand.Rand) T) T {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return from(f.rng)
 }
 
-// between is a random while.
-func (f *fleet) between(least, most time.Duration) time.Duration {
-	return draw(f, func(rng *rand.Rand) time.Duration { return least + time.Duration(rng.Int64N(int64(most-least))) })
+// randomDuration returns a random duration between shortest and longest.
+func (f *fleet) randomDuration(shortest, longest time.Duration) time.Duration {
+	return draw(f, func(rng *rand.Rand) time.Duration {
+		return shortest + time.Duration(rng.Int64N(int64(longest-shortest)))
+	})
 }
 
-// gather adds up what the instance counted, when its run is over.
-func (f *fleet) gather(i *instance, b *bridge) {
+// addCounts adds the counts of an instance to those of the fleet, after its run.
+func (f *fleet) addCounts(i *instance, b *bridge) {
 	families, err := b.metrics.Gather()
 	if err != nil {
 		f.t.Error(err)
@@ -157,26 +160,26 @@ func (f *fleet) gather(i *instance, b *bridge) {
 			}
 		}
 	}
-	f.counts["acknowledgement lost"] += i.cable.takeLostAcks()
+	f.counts["acknowledgement lost"] += i.link.takeLostAcks()
 }
 
-// askMKIO is a request that MK.IO answers, unless it is away.
-func (f *fleet) askMKIO(r *http.Request) (*http.Response, error) {
+// requestMKIO sends a request to MK.IO, or to what replaces it during an outage.
+func (f *fleet) requestMKIO(r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
-	away := f.away
+	outage := f.mkioOutage
 	f.mu.Unlock()
-	if away == nil {
+	if outage == nil {
 		return f.fake.RoundTrip(r)
 	}
 	f.count("request to MK.IO failed")
-	return away.RoundTrip(r)
+	return outage.RoundTrip(r)
 }
 
-// check judges the log, and every event of it by its schema.
+// check checks the log's invariants, its convergence with MK.IO, and each event's schema.
 func (f *fleet) check() {
 	f.t.Helper()
 	log := eventlog.New(f.js, f.names)
-	if err := f.told.Judge(f.t.Context(), f.js, f.names, f.fake); err != nil {
+	if err := f.recorder.Judge(f.t.Context(), f.js, f.names, f.fake); err != nil {
 		f.t.Error(err)
 	}
 	if err := oracle.Converged(f.t.Context(), log, f.fake); err != nil {
@@ -200,26 +203,26 @@ func (f *fleet) check() {
 			f.t.Errorf("%q is in the log", secret)
 		}
 	}
-	f.t.Logf("%d changes, %d events, deliveries by answer %v", len(f.fake.Changes()), events, f.told.Answers())
+	f.t.Logf("%d changes, %d events, deliveries by status %v", len(f.fake.Changes()), events, f.recorder.Answers())
 }
 
-// nextConfig is what the next bridge of the fleet is told: no two need agree.
+// nextConfig returns random settings for the next bridge of the fleet; bridges may differ in them.
 func (f *fleet) nextConfig(allKinds bool) config {
 	c := demoConfig("")
-	c.NatsURL = "nats://127.0.0.1:4222" // the cable leads there
+	c.NatsURL = "nats://127.0.0.1:4222" // the link replaces this address
 	c.PollRate = 1000
 	c.Resource = draw(f, pick("redacted", "none"))
 	c.PollActive = draw(f, pick(2*time.Minute, 4*time.Minute, 6*time.Minute))
 	c.PollSweep = draw(f, pick(8*time.Minute, 15*time.Minute))
-	c.PollFull = draw(f, pick(30*time.Minute, longestFull))
+	c.PollFull = draw(f, pick(30*time.Minute, maxFullSweep))
 	if !allKinds && draw(f, pick(true, false)) {
 		c.Kinds = kinds{lifecycle.Job, lifecycle.Asset, lifecycle.LiveEvent, lifecycle.LiveOutput}
 	}
 	return c
 }
 
-// longestFull is the longest pause between two full sweeps of the fleet.
-const longestFull = time.Hour
+// maxFullSweep is the longest interval of full sweeps in the fleet.
+const maxFullSweep = time.Hour
 
 func pick[T any](from ...T) func(*rand.Rand) T {
 	return func(rng *rand.Rand) T { return from[rng.IntN(len(from))] }

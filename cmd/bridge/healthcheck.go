@@ -12,8 +12,8 @@ import (
 
 // Times of a health check.
 const (
-	probeTime  = 3 * time.Second        // for one answer
-	probeAgain = 500 * time.Millisecond // until the next question, where it is to wait
+	probeTimeout  = 3 * time.Second        // of one request
+	probeInterval = 500 * time.Millisecond // between two requests, with --wait
 )
 
 func runHealthcheck(ctx context.Context, c *call) error {
@@ -21,9 +21,9 @@ func runHealthcheck(ctx context.Context, c *call) error {
 	var status int
 	var wait time.Duration
 	set := c.flags()
-	set.StringVar(&address, "url", "", "address to ask instead, of a bridge elsewhere; settings do not matter then")
-	set.IntVar(&status, "status", http.StatusOK, "the status that is well")
-	set.DurationVar(&wait, "wait", 0, "how long to ask again where the answer is another, or none")
+	set.StringVar(&address, "url", "", "URL to probe, e.g. of a remote bridge, instead of this machine's /readyz; settings are ignored then")
+	set.IntVar(&status, "status", http.StatusOK, "the expected HTTP status")
+	set.DurationVar(&wait, "wait", 0, "how long to retry while the status is another, or there is no response")
 	if _, err := c.parse(set, 0); err != nil {
 		return err
 	}
@@ -32,9 +32,9 @@ func runHealthcheck(ctx context.Context, c *call) error {
 		if err != nil {
 			return usageError{err}
 		}
-		address = "http://" + reachable(conf.AdminListen) + "/readyz"
+		address = "http://" + dialAddress(conf.AdminListen) + "/readyz"
 	}
-	if service, ok := strings.CutPrefix(address, "tcp://"); ok { // as Kubernetes has the address of a Service in a variable
+	if service, ok := strings.CutPrefix(address, "tcp://"); ok { // the form of Kubernetes' variables for a Service
 		address = "http://" + service
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -48,24 +48,24 @@ func runHealthcheck(ctx context.Context, c *call) error {
 	return err
 }
 
-// probeFor asks until the answer is the right one, or the time is over.
+// probeFor repeats a request until its response has the status, or the time is over.
 func probeFor(request *http.Request, status int, wait time.Duration) error {
 	for end := time.Now().Add(wait); ; {
 		err := probe(request, status)
-		if err == nil || time.Until(end) < probeAgain {
+		if err == nil || time.Until(end) < probeInterval {
 			return err
 		}
 		select {
-		case <-time.After(probeAgain):
+		case <-time.After(probeInterval):
 		case <-request.Context().Done():
 			return err
 		}
 	}
 }
 
-// probe asks once.
+// probe sends the request once, and returns an error unless the response has the status.
 func probe(request *http.Request, status int) error {
-	ctx, cancel := context.WithTimeout(request.Context(), probeTime)
+	ctx, cancel := context.WithTimeout(request.Context(), probeTimeout)
 	defer cancel()
 	response, err := http.DefaultClient.Do(request.WithContext(ctx))
 	if err != nil {
@@ -73,14 +73,14 @@ func probe(request *http.Request, status int) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != status {
-		detail, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // what can be read of it
+		detail, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // partial on an error
 		return fmt.Errorf("not ready: %s %s", response.Status, strings.TrimSpace(string(detail)))
 	}
 	return nil
 }
 
-// reachable turns an address to listen on into one to call.
-func reachable(addr string) string {
+// dialAddress turns a listen address into one that can be dialed.
+func dialAddress(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return addr

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestFloodsOfHeadersAreRefused(t *testing.T) {
+func TestHeaderFloodsAreRefused(t *testing.T) {
 	_, addr, _ := serveForTest(t, nil)
 	const head = "POST " + webhookPath + " HTTP/1.1\r\nHost: bridge\r\nX-Webhook-Secret: " + demoSecret + "\r\nContent-Length: 2\r\n"
 	for name, raw := range map[string]string{
@@ -21,8 +21,8 @@ func TestFloodsOfHeadersAreRefused(t *testing.T) {
 		"a long method":      strings.Repeat("A", 1<<20) + " / HTTP/1.1\r\n\r\n",
 		"no end of any line": strings.Repeat("a", 1<<20),
 	} {
-		if answers := sendRaw(t, addr, raw); statusOf(answers) != http.StatusRequestHeaderFieldsTooLarge || strings.Count(answers, "HTTP/1.1 ") != 1 {
-			t.Errorf("%s: answers %q", name, answers)
+		if responses := sendRaw(t, addr, raw); statusOf(responses) != http.StatusRequestHeaderFieldsTooLarge || strings.Count(responses, "HTTP/1.1 ") != 1 {
+			t.Errorf("%s: responses %q", name, responses)
 		}
 	}
 	for name, body := range map[string]string{
@@ -31,8 +31,8 @@ func TestFloodsOfHeadersAreRefused(t *testing.T) {
 		"many":       strings.Repeat("1;"+strings.Repeat("a", 1000)+"\r\n \r\n", 1000) + "0\r\n\r\n",
 	} {
 		raw := strings.Replace(head, "Content-Length: 2", "Transfer-Encoding: chunked", 1) + "\r\n" + body
-		if answers := sendRaw(t, addr, raw); statusOf(answers) != http.StatusBadRequest || strings.Count(answers, "HTTP/1.1 ") != 1 {
-			t.Errorf("chunks with %s: answers %q", name, answers)
+		if responses := sendRaw(t, addr, raw); statusOf(responses) != http.StatusBadRequest || strings.Count(responses, "HTTP/1.1 ") != 1 {
+			t.Errorf("chunks with %s: responses %q", name, responses)
 		}
 	}
 	checkDelivers(t, addr, jobDelivery(t, "after-floods", "Finished", nil))
@@ -46,7 +46,7 @@ func manyNames(n int) string {
 	return b.String()
 }
 
-// HTTP/2 is not spoken, so nothing in it can be reset rapidly.
+// HTTP/2 is not supported, so rapid resets of its streams are impossible.
 func TestHTTP2IsNotSpoken(t *testing.T) {
 	_, addr, _ := serveForTest(t, nil)
 	frames := "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" // settings
@@ -54,27 +54,27 @@ func TestHTTP2IsNotSpoken(t *testing.T) {
 		id := string([]byte{0, 0, byte(stream >> 7), byte(2*stream + 1)})
 		frames += "\x00\x00\x01\x01\x05" + id + "\x82" + "\x00\x00\x04\x03\x00" + id + "\x00\x00\x00\x08" // a request, and its reset
 	}
-	if answers := sendRaw(t, addr, frames); statusOf(answers) != http.StatusHTTPVersionNotSupported || strings.Count(answers, "HTTP/1.1 ") != 1 {
-		t.Errorf("the preface is answered %q", answers)
+	if responses := sendRaw(t, addr, frames); statusOf(responses) != http.StatusHTTPVersionNotSupported || strings.Count(responses, "HTTP/1.1 ") != 1 {
+		t.Errorf("responses to the preface: %q", responses)
 	}
 	upgrade := rawDelivery("Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n", jobDelivery(t, "upgrade", "Finished", nil))
-	if answers := sendRaw(t, addr, upgrade); statusOf(answers) != http.StatusNoContent {
-		t.Errorf("an upgrade is answered %q", answers)
+	if responses := sendRaw(t, addr, upgrade); statusOf(responses) != http.StatusNoContent {
+		t.Errorf("responses to an upgrade: %q", responses)
 	}
 	checkDelivers(t, addr, jobDelivery(t, "after-preface", "Finished", nil))
 }
 
-func TestTLSSpeaksHTTP1Alone(t *testing.T) {
+func TestTLSSpeaksHTTP1Only(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	writeCertificate(t, cert, key, 1)
 	_, addr, _ := serveForTest(t, func(c *config) { c.TLSCert, c.TLSKey = cert, key })
 	if conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}); err == nil {
-		t.Errorf("h2 alone is taken: %q", conn.ConnectionState().NegotiatedProtocol)
+		t.Errorf("h2 only is accepted: %q", conn.ConnectionState().NegotiatedProtocol)
 		conn.Close()
 	}
-	if answers := sendRaw(t, addr, rawDelivery("", []byte("{}"))); statusOf(answers) != http.StatusBadRequest || !strings.Contains(answers, "https") {
-		t.Errorf("a request without TLS is answered %q", answers)
+	if responses := sendRaw(t, addr, rawDelivery("", []byte("{}"))); statusOf(responses) != http.StatusBadRequest || !strings.Contains(responses, "https") {
+		t.Errorf("responses to a request without TLS: %q", responses)
 	}
 	client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	defer client.CloseIdleConnections()
@@ -84,6 +84,6 @@ func TestTLSSpeaksHTTP1Alone(t *testing.T) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusNoContent || response.ProtoMajor != 1 || response.TLS.NegotiatedProtocol != "http/1.1" {
-		t.Errorf("status %d by %s, %q was agreed on", response.StatusCode, response.Proto, response.TLS.NegotiatedProtocol)
+		t.Errorf("status %d by %s, negotiated %q", response.StatusCode, response.Proto, response.TLS.NegotiatedProtocol)
 	}
 }

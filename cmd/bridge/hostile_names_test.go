@@ -19,7 +19,7 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-// hostileNames may be names of resources. What may not is put aside.
+// hostileNames are hostile, but valid names of resources. Deliveries with invalid ones are stored as unapplied.
 var hostileNames = []string{
 	"*", ">", ".a", "a.b", "...", ". .", " ", "a b", "\t", "\r\n", "a\r\nMkio-State: Deleted\r\n\r\n", "\x00", "a\x00b", "\x7f", "\u2028", "\ufeff",
 	"%2F", "%2f..%2f", "%", "%zz", "=", "=2E", "=H0123456789abcdef0123456789abcdef", "a=", `..\..\etc`, "?access=1", "#", ";a=b", "+", "a:b", "@", "[::1]", "$JS.API.>",
@@ -33,7 +33,8 @@ var impossibleNames = map[string]string{ // by the segment of the source's path
 	"an overlong slash": "%C0%AF", "a surrogate": "%ED%A0%80", "half an escape": "a%2", "no escape": "a%zz", "over a KiB": strings.Repeat("a", 1025), "segments": "a/b", "markup": "%3Cb%3Ex%3C%2Fb%3E", "a segment up": "a/../b",
 }
 
-// Every name leads to one subject and back, through a delivery, headers, and /v1; or the delivery is kept.
+// Every valid name maps to one subject and back, through a delivery, headers, and /v1. Deliveries with invalid names are
+// stored as unapplied.
 func TestHostileNamesStayNames(t *testing.T) {
 	b := openForTest(t)
 	for _, name := range hostileNames {
@@ -57,22 +58,22 @@ func TestHostileNamesStayNames(t *testing.T) {
 	if !slices.Equal(got, hostileNames) {
 		t.Errorf("the log holds the names %q", got)
 	}
-	kept := 0
+	count := 0
 	for k, err := range b.events.Unapplied(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kept++; k.Reason != lifecycle.ReasonUnrecognised || strings.Count(k.Subject, ".") != 2 {
-			t.Errorf("kept on %s: %s", k.Subject, k.Detail)
+		if count++; k.Reason != lifecycle.ReasonUnrecognised || strings.Count(k.Subject, ".") != 2 {
+			t.Errorf("stored on %s: %s", k.Subject, k.Detail)
 		}
 	}
-	if kept != len(impossibleNames) {
-		t.Errorf("%d deliveries are kept, want %d", kept, len(impossibleNames))
+	if count != len(impossibleNames) {
+		t.Errorf("%d deliveries are unapplied, want %d", count, len(impossibleNames))
 	}
 	checkV1(t, b)
 }
 
-// checkSubject checks that an event lies where its name says, and that its name can be read from there.
+// checkSubject checks that an event's subject is valid, and parses back to its name.
 func checkSubject(t *testing.T, b *bridge, e eventlog.Entry) {
 	t.Helper()
 	schematest.Event(t, e.Payload)
@@ -81,21 +82,21 @@ func checkSubject(t *testing.T, b *bridge, e eventlog.Entry) {
 		t.Fatal(err)
 	}
 	if tokens := strings.Split(e.Subject, "."); len(tokens) != 6 || slices.Contains(tokens, "") || strings.ContainsAny(e.Subject, "*> \t\r\n\x00") || len(e.Subject) > 1000 {
-		t.Errorf("%q lies on %q", key.Name(), e.Subject)
+		t.Errorf("%q is on subject %q", key.Name(), e.Subject)
 	}
 	parsed, state, err := b.names.Parse(e.Subject)
 	if errors.Is(err, event.ErrCutToken) && len(key.Name()) > 80 {
 		return
 	}
 	if err != nil || parsed != key || state != "finished" {
-		t.Errorf("%q: its subject reads as %q, %q, %v", key.Name(), parsed.Name(), state, err)
+		t.Errorf("%q: its subject parses as %q, %q, %v", key.Name(), parsed.Name(), state, err)
 	}
 }
 
-// checkV1 asks for every name on the admin listener.
+// checkV1 requests every name from the admin listener.
 func checkV1(t *testing.T, b *bridge) {
 	t.Helper()
-	if err := b.publisher.Load(t.Context()); err != nil { // waits for the server to fill the bucket
+	if err := b.publisher.Load(t.Context()); err != nil { // waits for the server to fill the state bucket
 		t.Fatal(err)
 	}
 	admin := httptest.NewServer(b.adminRoutes(true))
@@ -106,13 +107,13 @@ func checkV1(t *testing.T, b *bridge) {
 		var e event.Event
 		body := get(t, admin.URL+jobs+url.PathEscape(name), http.StatusOK)
 		if json.Unmarshal([]byte(body), &r) != nil || json.Unmarshal(r.Event, &e) != nil || e.Data.Name != name {
-			t.Errorf("%q is shown as %s", name, body)
+			t.Errorf("%q is returned as %s", name, body)
 		}
 	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for what, segment := range impossibleNames {
 		response, err := client.Get(admin.URL + jobs + segment)
-		if err != nil { // the client itself sees that it is no address
+		if err != nil { // the client itself refuses the URL
 			continue
 		}
 		response.Body.Close()
@@ -124,7 +125,7 @@ func checkV1(t *testing.T, b *bridge) {
 	}
 }
 
-// What a delivery says in other places than names cannot add a header, a line or a token either.
+// Nor can text in other parts of a delivery add a header, a line or a token.
 func TestHostileTextStaysText(t *testing.T) {
 	b := openForTest(t)
 	const evil = "x\r\nMkio-State: Deleted\r\nNats-Msg-Id: 1\r\n\r\n{}\x00\x1b[31m"
@@ -155,10 +156,10 @@ func TestHostileTextStaysText(t *testing.T) {
 	}
 	for e, err := range b.events.Events(t.Context(), eventlog.Query{From: 2}) {
 		if err != nil || e.Fact.State != evil || e.Fact.Delivery != evil || e.Fact.Life != evil || e.Event.Data.State != evil {
-			t.Errorf("the event reads as %+v, %v", e.Fact, err)
+			t.Errorf("the event is %+v, %v", e.Fact, err)
 		}
 		if strings.Count(e.Subject, ".") != 5 {
-			t.Errorf("it lies on %q", e.Subject)
+			t.Errorf("the event is on subject %q", e.Subject)
 		}
 		schematest.Event(t, e.Payload)
 	}
@@ -169,7 +170,7 @@ func checkHeader(t *testing.T, m *jetstream.RawStreamMsg) {
 	t.Helper()
 	for name, values := range m.Header {
 		if slices.Contains([]string{"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"}, name) {
-			continue // the server's, of where the message lies
+			continue // added by the server on a get
 		}
 		expected := strings.HasPrefix(name, "Nats-Expected-") || strings.HasPrefix(name, "Mkio-") || name == event.HeaderContentType
 		if !expected || len(values) != 1 || strings.ContainsFunc(values[0], func(r rune) bool { return r < ' ' || r > '~' }) {

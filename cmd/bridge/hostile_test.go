@@ -7,7 +7,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 )
 
-// Short names of what nearly every hostile test calls.
+// Short names of helpers that nearly every hostile test calls.
 var (
 	jobDelivery = bridgetest.JobDelivery
 	sendRaw     = bridgetest.SendRaw
@@ -19,7 +19,7 @@ func rawDelivery(headers string, body []byte) string {
 	return bridgetest.RawDelivery(demoSecret, headers, body)
 }
 
-// checkDelivers makes a delivery on a new connection, which must be stored.
+// checkDelivers checks that a delivery on a new connection is stored.
 func checkDelivers(t *testing.T, addr string, body []byte) {
 	t.Helper()
 	bridgetest.CheckDelivers(t, addr, demoSecret, body)

@@ -8,7 +8,7 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// claim is the MK.IO that the settings name.
+// claim returns the identity of the MK.IO that the settings name.
 func (c config) claim() identity.Claim {
 	return identity.Claim{
 		Address:      identity.Address(c.MkioURL),
@@ -17,8 +17,8 @@ func (c config) claim() identity.Claim {
 	}
 }
 
-// checkIdentity refuses to start on a log that is of another MK.IO than the settings name, before anything is polled or
-// taken from a webhook. Where none is recorded it records the one that is configured.
+// checkIdentity returns an error when the log belongs to another MK.IO than the settings name. It runs before anything is
+// polled or accepted. When the log has no recorded identity, it records the configured one.
 func (b *bridge) checkIdentity(ctx context.Context) error {
 	notes, err := b.js.KeyValue(ctx, b.names.NotesBucket())
 	if err != nil {
@@ -39,21 +39,22 @@ func (b *bridge) checkIdentity(ctx context.Context) error {
 		return identityError(err)
 	}
 	before, after, err := store.Change(ctx, begin)
-	_, another := errors.AsType[*identity.MismatchError](err) // which another bridge recorded meanwhile
+	_, another := errors.AsType[*identity.MismatchError](err) // recorded by another bridge since the read
 	switch {
 	case another || err != nil && claim.Adopt != identity.AdoptNothing:
 		return identityError(err)
-	case err != nil: // the disk may be full; the log's last events tell its address at the next start
-		b.log.Warn("the identity of the log's MK.IO cannot be recorded; going on without", "error", err)
+	case err != nil: // e.g. a full disk; at the next start, the log's last events still reveal its address
+		b.log.Warn("identity of the log's MK.IO cannot be recorded; continuing without it", "error", err)
 	case claim.Adopt != identity.AdoptNothing:
-		b.log.Warn("an MK.IO is adopted for the log: remove the setting after the start that needed it", "setting", prefix+"_MKIO_ADOPT", "value", b.config.MkioAdopt,
+		b.log.Warn("another MK.IO was adopted for the log: unset the setting now", "setting", "BRIDGE_MKIO_ADOPT", "value", b.config.MkioAdopt,
 			"recorded_address", before.Address, "adopted_address", after.Address,
 			"recorded_organisation", before.Organisation, "adopted_organisation", after.Organisation)
 	}
 	return nil
 }
 
-// identityError tells a log of another MK.IO, which is a matter of the settings, from other errors.
+// identityError makes an error of the log's identity a usageError, because settings correct it; others are returned
+// unchanged.
 func identityError(err error) error {
 	if identityAdvice(err) != "" {
 		return usageError{err}

@@ -21,8 +21,8 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// anotherMKIO is a simulated MK.IO at an address of its own, with projects of the usual names and so many jobs.
-func anotherMKIO(t *testing.T, jobs int) (address string) {
+// newOtherMKIO starts a simulated MK.IO at its own address, with the default projects and some jobs.
+func newOtherMKIO(t *testing.T, jobs int) (address string) {
 	t.Helper()
 	m := mkiofake.New(mkiofake.Config{ReadLimit: -1})
 	for i := range jobs {
@@ -37,8 +37,8 @@ func anotherMKIO(t *testing.T, jobs int) (address string) {
 	return api.URL
 }
 
-// used is a store with a log of the MK.IO at an address, where a bridge without a token took a delivery.
-func used(t *testing.T, address string) (store string) {
+// usedStore returns a store with a log of the MK.IO at an address: a bridge without a token accepted one delivery.
+func usedStore(t *testing.T, address string) (store string) {
 	t.Helper()
 	store = t.TempDir()
 	b := openStore(t, store, func(c *config) { c.MkioURL, c.MkioToken = address, secret{} })
@@ -49,7 +49,7 @@ func used(t *testing.T, address string) (store string) {
 	return store
 }
 
-// tryOpen opens a bridge on a store with other settings than the demo's.
+// tryOpen opens a bridge on a store with the demo's settings, changed.
 func tryOpen(t *testing.T, store string, change func(*config)) (*bridge, error) {
 	t.Helper()
 	conf := demoConfig(store)
@@ -70,7 +70,7 @@ func openStore(t *testing.T, store string, change func(*config)) *bridge {
 	return b
 }
 
-// serveStore opens a bridge and serves until the test ends or it is stopped.
+// serveStore opens a bridge and serves it until the test ends or stop is called.
 func serveStore(t *testing.T, store string, change func(*config)) (b *bridge, stop func()) {
 	t.Helper()
 	b = openStore(t, store, change)
@@ -93,7 +93,7 @@ func serveStore(t *testing.T, store string, change func(*config)) (b *bridge, st
 	return b, stop
 }
 
-// states counts the last events of resources by their state.
+// states counts resources by their recorded state.
 func states(t *testing.T, b *bridge) map[string]int {
 	t.Helper()
 	count := map[string]int{}
@@ -106,30 +106,30 @@ func states(t *testing.T, b *bridge) map[string]int {
 	return count
 }
 
-// The quick start of an earlier README: a delivery of app.mk.io, then the simulated MK.IO on the same store.
-func TestALogOfAnotherMKIOIsRefusedAtTheStart(t *testing.T) {
-	store := used(t, "https://app.mk.io")
-	other := anotherMKIO(t, 300)
+// As in the quick start of an old README: a delivery of app.mk.io, then the simulated MK.IO on the same store.
+func TestLogOfAnotherMKIOIsRefusedAtStart(t *testing.T) {
+	store := usedStore(t, "https://app.mk.io")
+	other := newOtherMKIO(t, 300)
 	t.Setenv("BRIDGE_STORE_DIR", store)
 	t.Setenv("BRIDGE_MKIO_URL", other)
 	for _, name := range []string{"BRIDGE_LISTEN", "BRIDGE_ADMIN_LISTEN", "BRIDGE_NATS_LISTEN"} {
 		t.Setenv(name, "127.0.0.1:0")
 	}
 	advice := []string{"the log belongs to https://app.mk.io", other, "BRIDGE_MKIO_URL", "BRIDGE_STORE_DIR", "BRIDGE_SUBJECT_PREFIX", "BRIDGE_MKIO_ADOPT=address", "BRIDGE_MKIO_ADOPT=all"}
-	wantSaid(t, exitUsage, advice, "run") // events have an address, whether or not anything is polled
+	wantOutput(t, exitUsage, advice, "run") // events have a source address, also when nothing is polled
 	t.Setenv("BRIDGE_MKIO_TOKEN", "REDACT-ME")
-	wantSaid(t, exitUsage, advice, "run")
+	wantOutput(t, exitUsage, advice, "run")
 
-	loseNote(t, store)
-	wantSaid(t, exitUsage, advice, "run") // the sources of its events tell all the same
+	deleteIdentityNote(t, store)
+	wantOutput(t, exitUsage, advice, "run") // the sources of its events still reveal its MK.IO
 	b := openStore(t, store, func(c *config) { c.MkioURL = "HTTPS://APP.mk.io:443/" })
 	if got := states(t, b); got["Finished"] != 1 || len(got) != 1 {
 		t.Errorf("the log has %v", got)
 	}
 }
 
-// loseNote removes the identity from a store, as an older version would not have it.
-func loseNote(t *testing.T, store string) {
+// deleteIdentityNote removes the identity from a store: older versions did not record it.
+func deleteIdentityNote(t *testing.T, store string) {
 	t.Helper()
 	b := openStore(t, store, func(*config) {})
 	defer b.close()
@@ -142,24 +142,24 @@ func loseNote(t *testing.T, store string) {
 	}
 }
 
-// On a new log a webhook may be recorded before its project is polled for the first time. It is the log's project all the
-// same, or what is gone there would never be recorded as Deleted.
-func TestWhatAWebhookBroughtBeforeTheFirstPollMayBeDeleted(t *testing.T) {
-	address := anotherMKIO(t, 3)
-	b, _ := serveStore(t, used(t, address), func(c *config) { c.MkioURL = address })
+// On a new log a webhook may be recorded before its project is polled for the first time. The project is still the log's own,
+// or resources that are gone there would never be recorded as Deleted.
+func TestDeletionOfWhatAWebhookRecordedBeforeTheFirstPoll(t *testing.T) {
+	address := newOtherMKIO(t, 3)
+	b, _ := serveStore(t, usedStore(t, address), func(c *config) { c.MkioURL = address })
 	bridgetest.Eventually(t, "the job that MK.IO does not have is Deleted", func() bool {
 		got := states(t, b)
 		return got["Deleted"] == 1 && got["Finished"] == 3
 	})
 }
 
-func TestAnAdoptedAddressDeletesNothing(t *testing.T) {
-	store := used(t, "https://app.mk.io")
-	other := anotherMKIO(t, 300)
+func TestAdoptAddressDeletesNothing(t *testing.T) {
+	store := usedStore(t, "https://app.mk.io")
+	other := newOtherMKIO(t, 300)
 	b, stop := serveStore(t, store, func(c *config) { c.MkioURL, c.MkioAdopt = other, "address" })
 	bridgetest.Eventually(t, "the other's jobs are recorded", func() bool { return states(t, b)["Finished"] == 301 })
 	bridgetest.Eventually(t, "the project is unknown", func() bool {
-		return strings.Contains(scrape(t, b), `mkio_bridge_poll_identity_unknown{project="aurora-vod"} 1`)
+		return strings.Contains(metricsOf(t, b), `mkio_bridge_poll_identity_unknown{project="aurora-vod"} 1`)
 	})
 	if got := states(t, b); got["Deleted"] > 0 {
 		t.Errorf("the log has %v", got)
@@ -171,17 +171,17 @@ func TestAnAdoptedAddressDeletesNothing(t *testing.T) {
 	}
 }
 
-// scrape is what the bridge has on /metrics.
-func scrape(t *testing.T, b *bridge) string {
+// metricsOf returns the bridge's /metrics.
+func metricsOf(t *testing.T, b *bridge) string {
 	t.Helper()
-	return ask(b.adminRoutes(true), "GET", "/metrics", nil).Body.String()
+	return serveRequest(b.adminRoutes(true), "GET", "/metrics", nil).Body.String()
 }
 
-func TestWhatIsAdoptedAsAWholeIsTheLogsOwn(t *testing.T) {
-	store := used(t, "https://app.mk.io")
-	other := anotherMKIO(t, 300)
+func TestAdoptAllTakesOverTheLog(t *testing.T) {
+	store := usedStore(t, "https://app.mk.io")
+	other := newOtherMKIO(t, 300)
 	b, stop := serveStore(t, store, func(c *config) { c.MkioURL, c.MkioAdopt = other, "all" })
-	bridgetest.Eventually(t, "what the other does not have is Deleted", func() bool {
+	bridgetest.Eventually(t, "resources that the other MK.IO does not have are Deleted", func() bool {
 		got := states(t, b)
 		return got["Deleted"] == 1 && got["Finished"] == 300
 	})
@@ -194,46 +194,46 @@ func TestWhatIsAdoptedAsAWholeIsTheLogsOwn(t *testing.T) {
 	}
 	stop()
 
-	_, err = tryOpen(t, store, func(*config) {}) // and the former is another from then on
-	if mismatch := usage(err); mismatch == "" || !strings.Contains(mismatch, "the log belongs to "+other) {
+	_, err = tryOpen(t, store, func(*config) {}) // the former MK.IO is refused from then on
+	if mismatch := usageAdvice(err); mismatch == "" || !strings.Contains(mismatch, "the log belongs to "+other) {
 		t.Errorf("error %v", err)
 	}
 }
 
-// usage is what an error of the settings says, and to do; "" for any other.
-func usage(err error) string {
+// usageAdvice returns the text and advice of a usageError; "" for any other error.
+func usageAdvice(err error) string {
 	if wrong, ok := errors.AsType[usageError](err); ok {
-		return advised(wrong)
+		return withAdvice(wrong)
 	}
 	return ""
 }
 
-// tokenOf is an API token of an organisation.
+// tokenOf returns an API token of an organisation.
 func tokenOf(organisation string) secret {
 	var s secret
 	_ = s.Decode("REDACT-ME." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"organizationId":%q}`, organisation)) + ".x") // it cannot fail
 	return s
 }
 
-func TestATokenOfAnotherOrganisationIsRefusedAtTheStart(t *testing.T) {
+func TestTokenOfAnotherOrganisationIsRefusedAtStart(t *testing.T) {
 	store := t.TempDir()
 	openStore(t, store, func(c *config) { c.MkioToken = tokenOf("org-1") }).close()
 	_, err := tryOpen(t, store, func(c *config) { c.MkioToken = tokenOf("org-2") })
 	for _, want := range []string{"org-1", "org-2", "BRIDGE_MKIO_TOKEN", "BRIDGE_MKIO_ADOPT=all"} {
-		if !strings.Contains(usage(err), want) {
+		if !strings.Contains(usageAdvice(err), want) {
 			t.Errorf("%v lacks %s", err, want)
 		}
 	}
 	openStore(t, store, func(c *config) { c.MkioToken, c.MkioAdopt = tokenOf("org-2"), "all" }).close()
 	openStore(t, store, func(c *config) { c.MkioToken = tokenOf("org-2") }).close()
-	openStore(t, store, func(c *config) { c.MkioToken = secret{} }).close() // a token that is not there tells nothing
+	openStore(t, store, func(c *config) { c.MkioToken = secret{} }).close() // without a token the organisation is unknown
 }
 
-func TestTwoBridgesOnOneNATSAreOfOneMKIO(t *testing.T) {
+func TestTwoBridgesOnOneNATSNeedTheSameMKIO(t *testing.T) {
 	url := brokertest.StartNATS(t, "")
 	openStore(t, "", func(c *config) { c.NatsURL = servers(url) })
 	_, err := tryOpen(t, "", func(c *config) { c.NatsURL, c.MkioURL = servers(url), "https://staging.mk.io" })
-	if usage(err) == "" {
+	if usageAdvice(err) == "" {
 		t.Errorf("error %v", err)
 	}
 	openStore(t, "", func(c *config) {
@@ -242,25 +242,25 @@ func TestTwoBridgesOnOneNATSAreOfOneMKIO(t *testing.T) {
 }
 
 func TestDoctorFindsAnotherMKIO(t *testing.T) {
-	installed(t)
-	b := openStore(t, "", func(c *config) { c.NatsURL = settings(t).NatsURL })
-	wantSaid(t, exitFailed, []string{"FAILED   the log's MK.IO: another MK.IO: the log belongs to https://app.mk.io", "→ correct BRIDGE_MKIO_URL"}, "doctor")
+	newInstallation(t)
+	b := openStore(t, "", func(c *config) { c.NatsURL = environmentConfig(t).NatsURL })
+	wantOutput(t, exitFailed, []string{"FAILED   the log's MK.IO: another MK.IO: the log belongs to https://app.mk.io", "→ correct BRIDGE_MKIO_URL"}, "doctor")
 
-	note := identity.Note{Address: identity.Address(settings(t).MkioURL), Projects: map[string]string{"aurora-vod": "p-0"}}
+	note := identity.Note{Address: identity.Address(environmentConfig(t).MkioURL), Projects: map[string]string{"aurora-vod": "p-0"}}
 	notes, err := b.js.KeyValue(t.Context(), b.names.NotesBucket())
 	if err != nil {
 		t.Fatal(err)
 	}
 	putNote(t, notes, note)
-	wantSaid(t, exitFailed, []string{"ok       the log's MK.IO:", "FAILED   identity of project aurora-vod: another project named aurora-vod", "MK.IO returned id p-1", "→ it was made anew"}, "doctor")
+	wantOutput(t, exitFailed, []string{"ok       the log's MK.IO:", "FAILED   identity of project aurora-vod: another project named aurora-vod", "MK.IO returned id p-1", "→ the project was recreated"}, "doctor")
 
 	putNote(t, notes, note.WithProject("aurora-vod", "p-1"))
 	t.Setenv("BRIDGE_MKIO_ADOPT", "all")
-	wantSaid(t, exitFailed, []string{"warning  the log's MK.IO:", "→ unset BRIDGE_MKIO_ADOPT", "ok       identity of project aurora-vod: it is the one that the log is of, p-1"}, "doctor")
+	wantOutput(t, exitFailed, []string{"warning  the log's MK.IO:", "→ unset BRIDGE_MKIO_ADOPT", "ok       identity of project aurora-vod: same as in the log, p-1"}, "doctor")
 }
 
-// settings are those of the environment.
-func settings(t *testing.T) config {
+// environmentConfig returns the settings of the environment.
+func environmentConfig(t *testing.T) config {
 	t.Helper()
 	c, err := loadConfig()
 	if err != nil {

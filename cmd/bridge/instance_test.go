@@ -11,37 +11,37 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// An instance is one run of a bridge, from its start to its stop or crash. It reaches NATS by its cable and MK.IO by
-// [instance.RoundTrip], and is reached by [instance.deliver]: whoever holds these three holds all that it does.
+// An instance is one run of a bridge, from its start to its stop or crash. Its whole input and output is its link to NATS,
+// its requests to MK.IO ([instance.RoundTrip]) and the requests to it ([instance.deliver]).
 type instance struct {
-	fleet  *fleet
-	name   string
-	config config
-	cable  *cable
-	dead   chan struct{} // closed by a crash
-	life   context.Context
-	end    context.CancelFunc
-	parts  sync.WaitGroup // all that runs in it
+	fleet      *fleet
+	name       string
+	config     config
+	link       *link
+	dead       chan struct{} // closed by a crash
+	life       context.Context
+	end        context.CancelFunc
+	goroutines sync.WaitGroup
 
-	mu     sync.Mutex
-	bridge *bridge       // nil until it is ready
-	ice    chan struct{} // closed when it thaws; nil while it is not frozen
-	frozen int
-	cutOff int // while above 0, no request comes here
-	mute   int // while above 0, no answer leaves
+	mu            sync.Mutex
+	bridge        *bridge       // nil until it is ready
+	thawed        chan struct{} // closed by thaw; nil while it is not frozen
+	freezes       int
+	cutOff        int // while above 0, it receives no requests
+	lostResponses int // while above 0, its responses are lost
 }
 
 func newInstance(f *fleet, name string, c config) *instance {
-	i := &instance{fleet: f, name: name, config: c, cable: newCable(f.server.InProcessConn), dead: make(chan struct{})}
+	i := &instance{fleet: f, name: name, config: c, link: newLink(f.server.InProcessConn), dead: make(chan struct{})}
 	i.life, i.end = context.WithCancel(f.t.Context())
-	i.config.dialer, i.config.transport = i.cable, i
+	i.config.dialer, i.config.transport = i.link, i
 	return i
 }
 
-// restartPause is how long a supervisor waits before it starts again what did not come up.
+// restartPause is how long the supervisor waits before it retries a failed start.
 const restartPause = 10 * time.Second
 
-// run is the process, with its supervisor: it opens the bridge as often as it takes.
+// run is the process with its supervisor: it opens the bridge, and retries a failed start.
 func (i *instance) run() {
 	for i.life.Err() == nil {
 		b, err := open(i.life, i.config, i.fleet.log.With("bridge", i.name))
@@ -52,41 +52,41 @@ func (i *instance) run() {
 			}
 			continue
 		}
-		b.poller.Leases = patient{b.poller.Leases}
-		i.parts.Go(func() { b.publisher.Follow(i.life, b.told) })
-		i.parts.Go(func() { b.poll(i.life) })
+		b.poller.Leases = patientLeases{b.poller.Leases}
+		i.goroutines.Go(func() { b.publisher.Follow(i.life, b.onEvent) })
+		i.goroutines.Go(func() { b.poll(i.life) })
 		i.change(func() { i.bridge = b })
 		<-i.life.Done()
 		i.change(func() { i.bridge = nil })
-		i.parts.Wait()
-		i.fleet.gather(i, b)
+		i.goroutines.Wait()
+		i.fleet.addCounts(i, b)
 		b.close()
 	}
-	i.cable.cut() // if it was not: nothing of it is left
+	i.link.cut() // no data of this run arrives any more
 }
 
-// patient tries less often to take a lease that another holds: most of what a day costs would be that.
-type patient struct{ jetstream.KeyValue }
+// patientLeases tries less often to acquire a lease that another instance holds: that would be most of a test's work.
+type patientLeases struct{ jetstream.KeyValue }
 
-// Create takes the lease.
-func (p patient) Create(ctx context.Context, key string, value []byte, o ...jetstream.KVCreateOpt) (uint64, error) {
+// Create acquires the lease.
+func (p patientLeases) Create(ctx context.Context, key string, value []byte, o ...jetstream.KVCreateOpt) (uint64, error) {
 	revision, err := p.KeyValue.Create(ctx, key, value, o...)
 	if errors.Is(err, jetstream.ErrKeyExists) {
-		pauseFor(ctx, leaseTime/4)
+		pauseFor(ctx, leaseTTL/4)
 	}
 	return revision, err
 }
 
-func (i *instance) change(what func()) {
+func (i *instance) change(do func()) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	what()
+	do()
 }
 
-// crash ends the instance in the middle of whatever it does: nothing that it still does is seen anywhere. It says
-// whether there was something to end.
+// crash ends the instance at once: nothing that its goroutines still do has an effect outside. It reports whether the
+// instance was alive.
 func (i *instance) crash() bool {
-	i.cable.cut()
+	i.link.cut()
 	first := false
 	i.change(func() {
 		if first = !i.isDead(); first {
@@ -97,38 +97,39 @@ func (i *instance) crash() bool {
 	return first
 }
 
-// freeze stops the instance, as SIGSTOP does, until it thaws: what it asked and was asked waits.
+// freeze stops the instance, as SIGSTOP does, until thaw: requests from and to it wait.
 func (i *instance) freeze() {
-	i.cable.hold()
+	i.link.pause()
 	i.change(func() {
-		if i.frozen++; i.frozen == 1 {
-			i.ice = make(chan struct{})
+		if i.freezes++; i.freezes == 1 {
+			i.thawed = make(chan struct{})
 		}
 	})
 }
 
 func (i *instance) thaw() {
 	i.change(func() {
-		if i.frozen--; i.frozen == 0 {
-			close(i.ice)
-			i.ice = nil
+		if i.freezes--; i.freezes == 0 {
+			close(i.thawed)
+			i.thawed = nil
 		}
 	})
-	i.cable.release()
+	i.link.resume()
 }
 
 var errDead = errors.New("the bridge is dead")
 
-// alive waits while the instance is frozen. Deadlines do not matter: nothing in it runs that could look at them.
-func (i *instance) alive() error {
+// waitAlive waits while the instance is frozen, and returns errDead when it crashed. Deadlines are ignored, as in a stopped
+// process.
+func (i *instance) waitAlive() error {
 	for {
-		var ice chan struct{}
-		i.change(func() { ice = i.ice })
-		if ice == nil {
+		var thawed chan struct{}
+		i.change(func() { thawed = i.thawed })
+		if thawed == nil {
 			break
 		}
 		select {
-		case <-ice:
+		case <-thawed:
 		case <-i.dead:
 		}
 		if i.isDead() {
@@ -150,50 +151,50 @@ func (i *instance) isDead() bool {
 	}
 }
 
-// RoundTrip is a request of the instance to MK.IO. The answer comes when the instance can see it, old as it may be.
+// RoundTrip is a request of the instance to MK.IO. While the instance is frozen the response waits.
 func (i *instance) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := i.alive(); err != nil {
+	if err := i.waitAlive(); err != nil {
 		return nil, err
 	}
-	answer, err := i.fleet.askMKIO(r)
-	if err := i.alive(); err != nil {
+	response, err := i.fleet.requestMKIO(r)
+	if err := i.waitAlive(); err != nil {
 		return nil, err
 	}
-	return answer, err
+	return response, err
 }
 
-// deliver is a request to the instance. It goes on in it, though the sender may have left.
+// deliver is a request to the instance. The instance completes it also when the sender is gone.
 func (i *instance) deliver(r *http.Request) (*http.Response, error) {
-	answered := make(chan *http.Response, 1)
-	taken := false
+	responses := make(chan *http.Response, 1)
+	accepted := false
 	i.change(func() {
 		b := i.bridge
-		if taken = b != nil && i.cutOff == 0; taken {
-			i.parts.Go(func() {
-				if i.alive() != nil {
+		if accepted = b != nil && i.cutOff == 0; accepted {
+			i.goroutines.Go(func() {
+				if i.waitAlive() != nil {
 					return
 				}
-				answer := httptest.NewRecorder()
-				b.publicRoutes().ServeHTTP(answer, r)
-				if i.alive() == nil {
-					answered <- answer.Result()
+				response := httptest.NewRecorder()
+				b.publicRoutes().ServeHTTP(response, r)
+				if i.waitAlive() == nil {
+					responses <- response.Result()
 				}
 			})
 		}
 	})
-	if !taken {
+	if !accepted {
 		i.fleet.count("delivery refused")
 		return nil, errors.New("connection refused")
 	}
 	select {
-	case answer := <-answered:
-		var mute bool
-		i.change(func() { mute = i.mute > 0 })
-		if !mute {
-			return answer, nil
+	case response := <-responses:
+		var lost bool
+		i.change(func() { lost = i.lostResponses > 0 })
+		if !lost {
+			return response, nil
 		}
-		if answer.StatusCode/100 == 2 {
-			i.fleet.count("answer lost after the commit")
+		if response.StatusCode/100 == 2 {
+			i.fleet.count("response lost after the commit")
 		}
 		return nil, errors.New("connection reset")
 	case <-i.dead:

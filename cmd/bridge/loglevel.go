@@ -7,7 +7,7 @@ import (
 	"mkio-bridge/internal/admin"
 )
 
-// A logLevel is a setting that can be changed while the bridge runs. All copies of it are one.
+// A logLevel is the level of logging, which can change while the bridge runs. Its copies share one level.
 type logLevel struct{ now *admin.Level }
 
 // Decode reads a level.
@@ -20,7 +20,7 @@ func (l *logLevel) Decode(value string) error {
 	return nil
 }
 
-// Level is the level as it is now; info where it was never set.
+// Level returns the current level; info if none was set.
 func (l logLevel) Level() slog.Level {
 	if l.now == nil {
 		return slog.LevelInfo

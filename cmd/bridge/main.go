@@ -1,5 +1,10 @@
-// Command bridge writes every change of state of MK.IO's resources into NATS JetStream, exactly once
-// and in order per resource. See README.md.
+// Command bridge writes every state change of MK.IO's resources to NATS JetStream, exactly once and in order per resource.
+// See README.md.
+//
+// main.go has the command line: commands, flags, exit codes, and how errors get advice. Each command has a file of its name.
+// The service is [runService] in run.go: config.go reads the settings, bridge.go opens the parts, serve.go runs and stops
+// them, poll.go connects the poller. The internal packages know no settings; advice.go adds to their errors which setting to
+// change.
 package main
 
 import (
@@ -35,42 +40,42 @@ func main() {
 	os.Exit(code)
 }
 
-// A command is one word after bridge.
+// A command is the first argument of bridge, or the second after unapplied and webhook.
 type command struct {
 	name, args, summary string
 	run                 func(ctx context.Context, c *call) error
 }
 
-// A call is one invocation of a command. Data goes to stdout, logs to stderr.
+// A call is one invocation of a command, without its name in args. Data goes to stdout, logs to stderr.
 type call struct {
 	command        command
 	args           []string
 	stdout, stderr io.Writer
 }
 
-// commands returns all commands, in the order of the help.
+// commands returns all commands, in the order of the help text.
 func commands() []command {
 	return []command{
-		{"run", "", "the service (the default)", runService},
-		{"demo", "", "a simulated day of MK.IO in seconds, with an embedded server", runDemo},
-		{"mkio-fake", "", "a simulated MK.IO: its API and its webhooks, with faults", runMkioFake},
-		{"events", "", "read the log", runEvents},
-		{"state", "", "the current state of resources", runState},
-		{"wait", "KIND PROJECT NAME…", "wait until a resource is in a state or phase", runWait},
-		{"replay", "PREFIX", "publish events again, in order, under another subject prefix", runReplay},
-		{"verify", "", "prove that the log's chains are whole, and print a root over them", runVerify},
-		{"audit", "", "tell what is proven complete, and what is not", runAudit},
-		{"unapplied", "list|show|retry", "the deliveries that became no event", runUnapplied},
-		{"webhook", "register|show|history|delete", "the bridge's webhook rule in MK.IO's projects", runWebhook},
-		{"doctor", "", "check an installation, and say what to do", runDoctor},
-		{"schema", "[NAME]", "print a JSON Schema or the AsyncAPI document, or the names of all", runSchema},
-		{"config", "", "print the configuration in force, secrets masked", runConfig},
+		{"run", "", "run the service (the default)", runService},
+		{"demo", "", "simulate a day of MK.IO in seconds, with an embedded NATS server", runDemo},
+		{"mkio-fake", "", "run a simulated MK.IO: API and webhooks, with faults", runMkioFake},
+		{"events", "", "read the event log", runEvents},
+		{"state", "", "print the current state of resources", runState},
+		{"wait", "KIND PROJECT NAME…", "wait until a resource reaches a state or phase", runWait},
+		{"replay", "PREFIX", "republish events in order under another subject prefix", runReplay},
+		{"verify", "", "verify the log's hash chains, and print a root over them", runVerify},
+		{"audit", "", "report verified periods and gaps", runAudit},
+		{"unapplied", "list|show|retry", "list, show or retry deliveries that became no event", runUnapplied},
+		{"webhook", "register|show|history|delete", "manage the bridge's webhook rule in MK.IO projects", runWebhook},
+		{"doctor", "", "check an installation, and advise on each fault", runDoctor},
+		{"schema", "[NAME]", "print a JSON Schema or the AsyncAPI document; without NAME, list them", runSchema},
+		{"config", "", "print the effective configuration, secrets masked", runConfig},
 		{"healthcheck", "", "probe /readyz of a bridge on this machine", runHealthcheck},
 		{"version", "", "print the build", runVersion},
 	}
 }
 
-// run is the whole program: it picks the command, and turns its error into a line and an exit code.
+// run runs the command that args name, prints its error, and returns the exit code. Tests call it in place of main.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	name := "run"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -87,7 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	i := slices.IndexFunc(commands(), func(c command) bool { return c.name == name })
 	if i < 0 {
-		fmt.Fprintf(stderr, "bridge: there is no command %q; bridge help lists them\n", name)
+		fmt.Fprintf(stderr, "bridge: unknown command %q; bridge help lists the commands\n", name)
 		return exitUsage
 	}
 	err := commands()[i].run(ctx, &call{commands()[i], args, stdout, stderr})
@@ -95,7 +100,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "bridge %s: %s\n", name, advised(err))
+	fmt.Fprintf(stderr, "bridge %s: %s\n", name, withAdvice(err))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
@@ -109,12 +114,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func printHelp(w io.Writer) {
-	fmt.Fprint(w, "bridge writes every change of state of MK.IO's resources into NATS JetStream.\n\nUsage: bridge [COMMAND] [FLAGS] [ARGUMENTS]\n\n")
+	fmt.Fprint(w, "bridge writes every state change of MK.IO's resources to NATS JetStream.\n\nUsage: bridge [COMMAND] [FLAGS] [ARGUMENTS]\n\n")
 	fmt.Fprint(w, commandTable("  %-12s %s\n"))
-	fmt.Fprint(w, "\nbridge COMMAND -h tells a command's flags. Settings are environment variables: bridge config lists them.\n")
+	fmt.Fprint(w, "\nbridge COMMAND -h lists a command's flags. Settings are environment variables: bridge config -h lists them.\n")
 }
 
-// commandTable writes a line for each command.
+// commandTable returns a line for each command. The format has the verbs for its usage and summary.
 func commandTable(format string) string {
 	var b strings.Builder
 	for _, c := range commands() {
@@ -123,18 +128,18 @@ func commandTable(format string) string {
 	return b.String()
 }
 
-// usageError is for a call that cannot be understood.
+// usageError is for invalid arguments, flags or settings: exit code 2.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// unreachableError is for a NATS that does not answer.
+// unreachableError is for NATS servers that cannot be reached: exit code 4.
 type unreachableError struct{ error }
 
 func (e unreachableError) Unwrap() error { return e.error }
 
-// connectError tells a NATS that does not answer from settings with which it was not even asked, and from one that
-// refuses the connection.
+// connectError classifies an error of connecting to NATS: a usageError for invalid settings, an unreachableError when no
+// server responds. A refused connection is returned unchanged.
 func connectError(err error) error {
 	if _, ok := errors.AsType[broker.SettingError](err); ok {
 		return usageError{settingError(err)}
@@ -145,12 +150,12 @@ func connectError(err error) error {
 	return unreachableError{err}
 }
 
-// advised is what an error says, with what can be done about it.
-func advised(err error) string {
+// withAdvice returns the text of an error, followed by what to do about it.
+func withAdvice(err error) string {
 	if each, ok := errors.AsType[failures](err); ok {
 		lines := make([]string, len(each))
 		for i, err := range each {
-			lines[i] = advised(err)
+			lines[i] = withAdvice(err)
 		}
 		return strings.Join(lines, "\n")
 	}
@@ -164,11 +169,11 @@ func advised(err error) string {
 func (c *call) flags() *flag.FlagSet {
 	set := flag.NewFlagSet(c.command.name, flag.ContinueOnError)
 	set.SetOutput(c.stderr)
-	set.Usage = func() {} // parse prints it, where it is asked for
+	set.Usage = func() {} // parse prints it, for -h only
 	return set
 }
 
-// printUsage tells a command's arguments and flags.
+// printUsage prints a command's arguments and flags.
 func (c *call) printUsage(set *flag.FlagSet) {
 	fmt.Fprintf(c.stdout, "Usage: bridge %s [FLAGS] %s\n\n%s\n\n", c.command.name, c.command.args, c.command.summary)
 	set.SetOutput(c.stdout)
@@ -185,7 +190,7 @@ func (c *call) parse(set *flag.FlagSet, atMost int) ([]string, error) {
 				c.printUsage(set)
 				return nil, err
 			}
-			return nil, usageError{fmt.Errorf("%w (bridge %s -h tells the flags)", err, c.command.name)}
+			return nil, usageError{fmt.Errorf("%w (bridge %s -h lists the flags)", err, c.command.name)}
 		}
 		if rest = set.Args(); len(rest) > 0 {
 			arguments, rest = append(arguments, rest[0]), rest[1:]
@@ -197,7 +202,7 @@ func (c *call) parse(set *flag.FlagSet, atMost int) ([]string, error) {
 	return arguments, nil
 }
 
-// logger returns the log of a service, on standard error.
+// logger returns a logger to standard error.
 func (c *call) logger(conf config) *slog.Logger {
 	options := &slog.HandlerOptions{Level: conf.LogLevel}
 	if conf.LogFormat == "text" || conf.LogFormat == "" && terminal(c.stderr) {
@@ -206,7 +211,7 @@ func (c *call) logger(conf config) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(c.stderr, options))
 }
 
-// terminal says whether a person reads what is written.
+// terminal reports whether w is a terminal.
 func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

@@ -8,20 +8,20 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// memoryShare is how much of what the container may have Go's memory may take; the rest is for what Go does not count.
+// memoryShare is the share of the container's memory limit that Go may use; the rest is for memory that Go does not count.
 const memoryShare = 0.9
 
 const unlimitedMemory = "none"
 
-// limitMemory has garbage collected earlier when memory comes near what the container may have, which would end the
-// process. GOMEMLIMIT, where it is set, stays as it is. It says what is in force.
+// limitMemory sets Go's memory limit from the container's, so that garbage is collected before the process is killed for
+// lack of memory. GOMEMLIMIT takes precedence. It returns the limit in effect, e.g. 180MiB.
 func limitMemory(allowed memlimit.Provider) (string, error) {
 	limit, err := memlimit.Set(memlimit.WithProvider(allowed), memlimit.WithRatio(memoryShare))
 	if errors.Is(err, memlimit.ErrNoCgroup) || errors.Is(err, memlimit.ErrCgroupsNotSupported) {
 		return unlimitedMemory, nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("%w: set GOMEMLIMIT by hand, e.g. GOMEMLIMIT=230MiB", err)
+		return "", fmt.Errorf("%w: set GOMEMLIMIT, e.g. GOMEMLIMIT=230MiB", err)
 	}
 	if limit == math.MaxInt64 {
 		return unlimitedMemory, nil

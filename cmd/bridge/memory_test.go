@@ -15,12 +15,12 @@ func TestMemoryIsLimitedByTheContainer(t *testing.T) {
 	if err := os.Unsetenv("GOMEMLIMIT"); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := limitMemory(memlimit.Limit(200 << 20)); err != nil || said != "180MiB" || debug.SetMemoryLimit(-1) != 180<<20 {
-		t.Errorf("of 200 MiB: %s, %v, in force %d", said, err, debug.SetMemoryLimit(-1))
+	if output, err := limitMemory(memlimit.Limit(200 << 20)); err != nil || output != "180MiB" || debug.SetMemoryLimit(-1) != 180<<20 {
+		t.Errorf("of 200 MiB: %s, %v, in force %d", output, err, debug.SetMemoryLimit(-1))
 	}
 	none := func() (uint64, error) { return 0, memlimit.ErrNoLimit }
-	if said, err := limitMemory(none); err != nil || said != "none" {
-		t.Errorf("without a limit: %s, %v", said, err)
+	if output, err := limitMemory(none); err != nil || output != "none" {
+		t.Errorf("without a limit: %s, %v", output, err)
 	}
 	broken := func() (uint64, error) { return 0, errors.New("no cgroup") }
 	if _, err := limitMemory(broken); err == nil || !strings.Contains(err.Error(), "GOMEMLIMIT") {
@@ -28,19 +28,19 @@ func TestMemoryIsLimitedByTheContainer(t *testing.T) {
 	}
 }
 
-func TestGOMEMLIMITIsObeyed(t *testing.T) {
+func TestGOMEMLIMITTakesPrecedence(t *testing.T) {
 	restoreLimit(t)
 	t.Setenv("GOMEMLIMIT", "100MiB") // Go reads it when the process starts
 	debug.SetMemoryLimit(100 << 20)
-	if said, err := limitMemory(memlimit.Limit(200 << 20)); err != nil || said != "100MiB" || debug.SetMemoryLimit(-1) != 100<<20 {
-		t.Errorf("%s, %v, in force %d", said, err, debug.SetMemoryLimit(-1))
+	if output, err := limitMemory(memlimit.Limit(200 << 20)); err != nil || output != "100MiB" || debug.SetMemoryLimit(-1) != 100<<20 {
+		t.Errorf("%s, %v, in force %d", output, err, debug.SetMemoryLimit(-1))
 	}
 }
 
-// restoreLimit puts the tests' own limit back.
+// restoreLimit restores the memory limit of the tests.
 func restoreLimit(t *testing.T) {
 	t.Helper()
-	t.Setenv("GOMEMLIMIT", "") // it comes back too
+	t.Setenv("GOMEMLIMIT", "") // restored after the test
 	limit := debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetMemoryLimit(limit) })
 }

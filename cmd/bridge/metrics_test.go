@@ -15,8 +15,8 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// After a day of rude MK.IO the metrics are well named, and no label has a value of its own making: a name of a
-// resource there would make a series for each.
+// After a day of a faulty MK.IO the metrics follow Prometheus' conventions, and labels have values of closed sets only: a
+// label with resource names would create a series for each.
 func TestMetricsOfADay(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	simulate(t, 1, mkiofake.Rude, func(s *simulation) {
@@ -42,18 +42,18 @@ func TestMetricsOfADay(t *testing.T) {
 				series++
 				for _, l := range m.GetLabel() {
 					if values, ok := closed[l.GetName()]; !ok || !values.MatchString(l.GetValue()) {
-						t.Errorf("%s has %s=%q, which is none of %s", family.GetName(), l.GetName(), l.GetValue(), values)
+						t.Errorf("%s has %s=%q, which does not match %s", family.GetName(), l.GetName(), l.GetValue(), values)
 					}
 				}
 			}
 		}
 		if most := 1500; series > most {
-			t.Errorf("%d series of two projects, more than %d", series, most)
+			t.Errorf("%d series for two projects, more than %d", series, most)
 		}
 	})
 }
 
-// closedLabels are the values that labels may have.
+// closedLabels returns the values that each label may have.
 func closedLabels() map[string]*regexp.Regexp {
 	one := func(words ...string) *regexp.Regexp {
 		for i, w := range words {

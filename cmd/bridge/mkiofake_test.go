@@ -13,7 +13,7 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-func TestMkioFakeServesUntilItIsStopped(t *testing.T) {
+func TestMkioFakeServesUntilStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	log, stderr := io.Pipe()
@@ -53,8 +53,8 @@ func TestMkioFakeServesUntilItIsStopped(t *testing.T) {
 	}
 }
 
-// TestMkioFakeSwitchesFaultsOn asks a simulation with every fault of its flags as its users would meet them.
-func TestMkioFakeSwitchesFaultsOn(t *testing.T) {
+// TestMkioFakeFaultFlags runs a simulation with every fault flag, and observes each fault.
+func TestMkioFakeFaultFlags(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	log, stderr := io.Pipe()
@@ -112,7 +112,7 @@ func TestMkioFakeSwitchesFaultsOn(t *testing.T) {
 	}
 	response, _ = ask("any", "/media/assets?now")
 	if date, err := http.ParseTime(response.Header.Get("Date")); err != nil || time.Until(date) > -24*time.Hour {
-		t.Errorf("the clock shows %s", response.Header.Get("Date"))
+		t.Errorf("the Date header is %s", response.Header.Get("Date"))
 	}
 	bridgetest.Eventually(t, "a copy, and a next link of another origin", func() bool {
 		response, body := ask(second, "/media/assets?$top=1")
@@ -124,7 +124,7 @@ func TestMkioFakeSwitchesFaultsOn(t *testing.T) {
 	}
 }
 
-func TestMkioFakeRefusesWhatCannotBe(t *testing.T) {
+func TestMkioFakeRefusesInvalidFlags(t *testing.T) {
 	for _, flags := range [][]string{{"--anew", "no-such"}, {"--cache", "-1s"}, {"--jobs", "0"}} {
 		if code := run(t.Context(), append([]string{"mkio-fake"}, flags...), io.Discard, io.Discard); code != exitUsage {
 			t.Errorf("%v: exit %d", flags, code)

@@ -18,15 +18,15 @@ import (
 	"mkio-bridge/internal/rule"
 )
 
-// kinds is a list of kinds of resource.
+// kinds is a list of resource kinds.
 type kinds []lifecycle.Kind
 
-// Decode reads a list of kinds.
+// Decode parses a comma-separated list of kinds.
 func (k *kinds) Decode(value string) error {
 	for _, name := range splitList(value) {
 		kind := lifecycle.Kind(name)
-		if !slices.Contains(polledKinds(), kind) {
-			return fmt.Errorf("%q is no kind that can be polled: %s", name, kinds(polledKinds()))
+		if !slices.Contains(pollableKinds(), kind) {
+			return fmt.Errorf("%q is not a kind that can be polled; use %s", name, kinds(pollableKinds()))
 		}
 		*k = append(*k, kind)
 	}
@@ -41,23 +41,24 @@ func (k kinds) String() string {
 	return strings.Join(names, ",")
 }
 
-// polledKinds are those with an address that can be asked.
-func polledKinds() []lifecycle.Kind {
+// pollableKinds returns the kinds that MK.IO's API can list: all but channel instances.
+func pollableKinds() []lifecycle.Kind {
 	return slices.DeleteFunc(lifecycle.Kinds(), func(k lifecycle.Kind) bool { return k == lifecycle.ChannelInstance })
 }
 
-// kindsToPoll are the kinds that were chosen, or all but those that say only whether something is in use.
+// kindsToPoll returns the kinds of BRIDGE_KINDS. The default leaves out source, content and destination, whose states only
+// tell whether they are in use.
 func (c config) kindsToPoll() []lifecycle.Kind {
 	if len(c.Kinds) > 0 {
 		return c.Kinds
 	}
-	return slices.DeleteFunc(polledKinds(), func(k lifecycle.Kind) bool {
+	return slices.DeleteFunc(pollableKinds(), func(k lifecycle.Kind) bool {
 		return k == lifecycle.Source || k == lifecycle.Content || k == lifecycle.Destination
 	})
 }
 
-// polls says whether there is a token to poll with.
-func (c config) polls() bool { return c.MkioToken.value() != "" }
+// hasToken reports whether an API token is set: without one nothing is polled.
+func (c config) hasToken() bool { return c.MkioToken.value() != "" }
 
 // client returns a client of MK.IO's API; log may be nil.
 func (c config) client(log *slog.Logger) (*mkio.Client, error) {
@@ -69,21 +70,21 @@ func (c config) client(log *slog.Logger) (*mkio.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	way, err := c.wayToMKIO()
+	transport, err := c.mkioTransport()
 	if err != nil {
 		return nil, err
 	}
 	return mkio.NewClient(mkio.ClientConfig{
-		BaseURL: c.MkioURL, Token: c.MkioToken.value, PerMinute: c.PollRate, Resource: policy, Correlation: correlation, Transport: way, Log: log,
-		Advise: wayAdvice,
+		BaseURL: c.MkioURL, Token: c.MkioToken.value, PerMinute: c.PollRate, Resource: policy, Correlation: correlation, Transport: transport, Log: log,
+		Advise: func(error) string { return unreachableAdvice },
 	})
 }
 
-// rateLimit tells the requests that a project may take.
+// rateLimit is the metric of the configured request limit.
 func rateLimit(c config) prometheus.Collector {
 	limit := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "mkio_bridge_api_budget_limit",
-		Help: "Most requests a minute, of each project: " + prefix + "_POLL_RATE. A twentieth is kept for bursts.",
+		Help: "Maximum requests per minute for each project (BRIDGE_POLL_RATE). A twentieth is reserved for bursts.",
 	})
 	limit.Set(float64(c.PollRate))
 	return limit
@@ -105,30 +106,31 @@ func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poll
 		Projects: b.config.Projects, Kinds: b.config.kindsToPoll(),
 		Active: b.config.PollActive, Sweep: b.config.PollSweep, Full: b.config.PollFull,
 		DeletePatience: b.config.DeletePatience,
-		Rule:           b.config.WebhookRule, ReconcileRule: b.ruleKeeper(client, notes), Logger: b.log, Tracer: b.config.tracer,
+		Rule:           b.config.WebhookRule, ReconcileRule: b.ruleReconciler(client, notes), Logger: b.log, Tracer: b.config.tracer,
 		Adopt: b.config.claim().Adopt == identity.AdoptAll, Advise: pollAdvice,
 	}), nil
 }
 
-// ruleKeeper keeps the webhook rule right where the bridge knows its own public address; nil where it does not.
-func (b *bridge) ruleKeeper(client *mkio.Client, notes jetstream.KeyValue) poll.RuleReconciler {
+// ruleReconciler returns a function that registers and updates the webhook rule of a project; nil when BRIDGE_WEBHOOK_URL is
+// not set.
+func (b *bridge) ruleReconciler(client *mkio.Client, notes jetstream.KeyValue) poll.RuleReconciler {
 	if b.config.WebhookURL == "" {
 		return nil
 	}
-	keeper := rule.Reconciler{
+	reconciler := rule.Reconciler{
 		Client: client, Notes: notes, URL: b.config.WebhookURL, Name: b.config.WebhookRule, Secret: b.config.currentSecret,
 	}
 	return func(ctx context.Context, project string) error {
-		change, err := keeper.Reconcile(ctx, project, false)
+		change, err := reconciler.Reconcile(ctx, project, false)
 		if err == nil && !change.None() {
-			b.log.Info("the webhook rule was put right", "project", project, "rule", b.config.WebhookRule, "changes", change.Changes, "warnings", change.Warnings)
+			b.log.Info("webhook rule updated", "project", project, "rule", b.config.WebhookRule, "changes", change.Changes, "warnings", change.Warnings)
 		}
 		return err
 	}
 }
 
-// told hears of each event that any bridge records.
-func (b *bridge) told(resource string, fact lifecycle.Fact) {
+// onEvent passes each event that any bridge records to the poller.
+func (b *bridge) onEvent(resource string, fact lifecycle.Fact) {
 	if b.poller == nil {
 		return
 	}
@@ -138,13 +140,13 @@ func (b *bridge) told(resource string, fact lifecycle.Fact) {
 	}
 }
 
-// askAfterConflicts has MK.IO asked about every resource of which two facts could not be ordered, by
-// whatever bridge they were told, until the context ends.
-func (b *bridge) askAfterConflicts(ctx context.Context) {
+// recheckConflicts has the poller recheck every resource that has a delivery stored as conflict, by whichever bridge, until
+// the context ends.
+func (b *bridge) recheckConflicts(ctx context.Context) {
 	for ctx.Err() == nil {
 		for resource, err := range b.events.Conflicts(ctx) {
 			if err != nil {
-				b.log.Debug("conflicts cannot be followed; it is tried again", "error", err)
+				b.log.Debug("conflicts cannot be read; retrying", "error", err)
 				break
 			}
 			if key, err := b.publisher.KeyOf(ctx, resource); err == nil {
@@ -161,7 +163,7 @@ func (b *bridge) askAfterConflicts(ctx context.Context) {
 // poll runs the poller until the context ends.
 func (b *bridge) poll(ctx context.Context) {
 	following := make(chan struct{})
-	go func() { defer close(following); b.askAfterConflicts(ctx) }()
+	go func() { defer close(following); b.recheckConflicts(ctx) }()
 	b.poller.Run(ctx)
 	<-following
 }

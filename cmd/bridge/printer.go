@@ -12,7 +12,7 @@ import (
 	"mkio-bridge/internal/printable"
 )
 
-// A printer writes events out as they come, and tells on a terminal how far a long reading is.
+// A printer writes events as they are read, and shows the progress of a long read on a terminal.
 type printer struct {
 	out      *bufio.Writer
 	progress *progress
@@ -22,13 +22,13 @@ func (c *call) printer() *printer {
 	return &printer{out: bufio.NewWriterSize(c.stdout, 64<<10), progress: c.progress()}
 }
 
-// json writes events as they are stored, one a line.
+// json writes events as stored, one per line.
 func (p *printer) json(raws iter.Seq2[eventlog.Raw, error]) error {
 	for r, err := range raws {
 		if err != nil {
 			return p.end(err)
 		}
-		_, _ = p.out.Write(r.Payload) // an error stays, and Flush returns it
+		_, _ = p.out.Write(r.Payload) // the writer keeps its error, and Flush returns it
 		_ = p.out.WriteByte('\n')
 		if err := p.step(r.Pending); err != nil {
 			return err
@@ -37,7 +37,7 @@ func (p *printer) json(raws iter.Seq2[eventlog.Raw, error]) error {
 	return p.end(nil)
 }
 
-// text writes events as lines for people.
+// text writes events as lines of text.
 func (p *printer) text(entries iter.Seq2[eventlog.Entry, error], line func(eventlog.Entry) string) error {
 	for e, err := range entries {
 		if err != nil {
@@ -52,7 +52,7 @@ func (p *printer) text(entries iter.Seq2[eventlog.Entry, error], line func(event
 	return p.end(nil)
 }
 
-// step ends an event. What nothing follows at once is shown at once.
+// step ends an event. It flushes the output when no more events are pending, so that --follow shows each event at once.
 func (p *printer) step(pending uint64) error {
 	p.progress.step(pending)
 	if pending > 0 {
@@ -62,7 +62,7 @@ func (p *printer) step(pending uint64) error {
 	return p.out.Flush()
 }
 
-// end shows what is left, and returns the first error.
+// end flushes the output, and returns the first error.
 func (p *printer) end(err error) error {
 	p.progress.clear()
 	if flushed := p.out.Flush(); err == nil {
@@ -71,7 +71,7 @@ func (p *printer) end(err error) error {
 	return err
 }
 
-// eventLine is an event in a line: place, time, resource, change, way.
+// eventLine formats an event: sequence, time, resource, change of state, via.
 func eventLine(e eventlog.Entry) string {
 	d := e.Event.Data
 	change := e.Shown()
@@ -81,7 +81,7 @@ func eventLine(e eventlog.Entry) string {
 	return fmt.Sprintf("%6d  %s  %-58s  %s  [%s]", e.Sequence, e.Event.Time().Format("2006-01-02 15:04:05.000"), resourceName(e), change, d.Via)
 }
 
-// stateLine is what is, in a line: resource, state, phase, since when, place.
+// stateLine formats the state of a resource: resource, state, phase, time of the last event and its sequence.
 func stateLine(e eventlog.Entry) string {
 	return fmt.Sprintf("%-58s  %-24s  %-12s  %s  %6d", resourceName(e), e.Shown(), e.Event.Data.Phase, e.Event.Time().Format("2006-01-02 15:04:05.000"), e.Sequence)
 }
@@ -91,14 +91,14 @@ func resourceName(e eventlog.Entry) string {
 	return fmt.Sprintf("%s %s/%s", d.Kind, printable.Name(d.Project), printable.Name(strings.Join(d.Path, "/")))
 }
 
-// printJSON writes one object on a line.
+// printJSON writes v as one line of JSON.
 func printJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(v)
 }
 
-// header is the first line of a table, for people alone.
+// header writes the heading of a table, on terminals only.
 func (c *call) header(format string, columns ...any) {
 	if terminal(c.stdout) {
 		fmt.Fprintf(c.stdout, format+"\n", columns...)

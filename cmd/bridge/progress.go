@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// A progress tells on a terminal how far a long reading of events is, in a line that is written over. A nil one tells nothing.
+// A progress shows how far a long read of events is, in a terminal line that is overwritten. A nil one shows nothing.
 type progress struct {
-	out   io.Writer
-	began time.Time
-	next  time.Time // when it tells again
-	done  uint64
-	shown bool
+	out       io.Writer
+	start     time.Time
+	nextPrint time.Time
+	done      uint64
+	visible   bool
 }
 
-// When a reading is long, and how often its progress is told then.
+// Reads that take longer than progressDelay show their progress, every progressInterval.
 const (
-	longReading   = time.Second
-	progressEvery = 250 * time.Millisecond
+	progressDelay    = time.Second
+	progressInterval = 250 * time.Millisecond
 )
 
-// progress is nil where nobody reads standard error, and where the data itself comes to the terminal.
+// progress returns nil unless standard error is a terminal and the data goes elsewhere.
 func (c *call) progress() *progress {
 	if !terminal(c.stderr) || terminal(c.stdout) {
 		return nil
@@ -31,10 +31,10 @@ func (c *call) progress() *progress {
 
 func newProgress(out io.Writer) *progress {
 	now := time.Now()
-	return &progress{out: out, began: now, next: now.Add(longReading)}
+	return &progress{out: out, start: now, nextPrint: now.Add(progressDelay)}
 }
 
-// step counts one; so many follow.
+// step counts one event; pending events follow.
 func (p *progress) step(pending uint64) {
 	if p == nil {
 		return
@@ -44,19 +44,19 @@ func (p *progress) step(pending uint64) {
 		return
 	}
 	now := time.Now()
-	if now.Before(p.next) {
+	if now.Before(p.nextPrint) {
 		return
 	}
-	p.next = now.Add(progressEvery)
-	p.shown = true
-	left := time.Duration(float64(now.Sub(p.began)) / float64(p.done) * float64(pending))
+	p.nextPrint = now.Add(progressInterval)
+	p.visible = true
+	left := time.Duration(float64(now.Sub(p.start)) / float64(p.done) * float64(pending))
 	fmt.Fprintf(p.out, "\r%d of %d events, %s left\x1b[K", p.done, p.done+pending, left.Round(time.Second))
 }
 
-// clear takes the line away.
+// clear erases the line.
 func (p *progress) clear() {
-	if p != nil && p.shown {
-		p.shown = false
+	if p != nil && p.visible {
+		p.visible = false
 		fmt.Fprint(p.out, "\r\x1b[K")
 	}
 }

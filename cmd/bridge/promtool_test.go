@@ -14,12 +14,12 @@ import (
 	"testing"
 )
 
-// promtool runs promtool where deploy/prometheus/check.sh has found one.
+// promtool runs the promtool that the variable PROMTOOL names; deploy/prometheus/check.sh sets it.
 func promtool(t *testing.T, stdin io.Reader, args ...string) {
 	t.Helper()
 	program := os.Getenv("PROMTOOL")
 	if program == "" {
-		t.Skip("PROMTOOL names no promtool: deploy/prometheus/check.sh finds one")
+		t.Skip("PROMTOOL is not set: run deploy/prometheus/check.sh")
 	}
 	command := exec.CommandContext(t.Context(), program, args...)
 	command.Stdin = stdin
@@ -28,7 +28,7 @@ func promtool(t *testing.T, stdin io.Reader, args ...string) {
 	}
 }
 
-func TestPromtoolReadsEveryExpression(t *testing.T) {
+func TestPromtoolParsesEveryExpression(t *testing.T) {
 	type rule struct {
 		Record string `json:"record"`
 		Expr   string `json:"expr"`
@@ -38,7 +38,7 @@ func TestPromtoolReadsEveryExpression(t *testing.T) {
 	for _, expr := range expressions(t) {
 		rules = append(rules, rule{"e" + strconv.Itoa(len(rules)), variables.Replace(expr)})
 	}
-	content, err := json.Marshal(map[string]any{"groups": []any{map[string]any{"name": "all", "rules": rules}}}) // which YAML can read
+	content, err := json.Marshal(map[string]any{"groups": []any{map[string]any{"name": "all", "rules": rules}}}) // JSON is valid YAML
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestPromtoolReadsEveryExpression(t *testing.T) {
 	promtool(t, nil, "check", "rules", "--lint=all", "--lint-fatal", file)
 }
 
-func TestPromtoolLikesTheMetrics(t *testing.T) {
-	metrics := ask(openForTest(t).adminRoutes(true), http.MethodGet, "/metrics", nil).Body
+func TestPromtoolAcceptsTheMetrics(t *testing.T) {
+	metrics := serveRequest(openForTest(t).adminRoutes(true), http.MethodGet, "/metrics", nil).Body
 	promtool(t, metrics, "check", "metrics")
 }

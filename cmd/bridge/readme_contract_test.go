@@ -12,9 +12,9 @@ import (
 	"mkio-bridge/schemas"
 )
 
-// A fieldSchema is as much of a JSON Schema as a table of its fields tells.
+// A fieldSchema has the parts of a JSON Schema that the tables of README.md need.
 type fieldSchema struct {
-	never bool // the schema false
+	forbidden bool // the schema is false
 
 	ID          string `json:"$id"`
 	Ref         string `json:"$ref"`
@@ -35,14 +35,14 @@ type fieldSchema struct {
 
 func (s *fieldSchema) UnmarshalJSON(content []byte) error {
 	if string(content) == "false" {
-		s.never = true
+		s.forbidden = true
 		return nil
 	}
 	type plain fieldSchema // without this method
 	return json.Unmarshal(content, (*plain)(s))
 }
 
-// fields are properties in the order of the file.
+// fields are the properties of a schema, in the order of the file.
 type fields []field
 
 type field struct {
@@ -95,27 +95,27 @@ func readSchema(t *testing.T, name string) fieldSchema {
 	return s
 }
 
-// A fieldCase is a sort of document that has other fields than the rest: where a field has the value.
+// A fieldCase is a kind of document that has its own set of fields: those whose field has the value.
 type fieldCase struct {
 	name  string
 	field string
 	value any
 }
 
-func (c fieldCase) fits(condition fieldSchema) bool {
+func (c fieldCase) matches(condition fieldSchema) bool {
 	s, ok := condition.Properties.get(c.field)
 	return ok && s.Const == c.value
 }
 
-// presence says whether a document of a case has a field.
+// presence reports whether a document of a case must and may have a field.
 func (s fieldSchema) presence(name string, c fieldCase) (required, allowed bool) {
 	required, allowed = slices.Contains(s.Required, name), true
 	if p, ok := s.Properties.get(name); ok {
-		allowed = !p.never
+		allowed = !p.forbidden
 	}
 	parts := slices.Clone(s.AllOf)
 	if s.If != nil {
-		if branch := s.Else; c.fits(*s.If) {
+		if branch := s.Else; c.matches(*s.If) {
 			parts = append(parts, *s.Then)
 		} else if branch != nil {
 			parts = append(parts, *branch)
@@ -128,7 +128,7 @@ func (s fieldSchema) presence(name string, c fieldCase) (required, allowed bool)
 	return required, allowed
 }
 
-// presentIn says in words when a field is there.
+// presentIn describes when a field is present, e.g. "always".
 func (s fieldSchema) presentIn(name string, cases []fieldCase) string {
 	if len(cases) == 0 {
 		cases = []fieldCase{{}}
@@ -155,8 +155,8 @@ func (s fieldSchema) presentIn(name string, cases []fieldCase) string {
 	return strings.Join(always, ", ") + "; at times " + strings.Join(may, ", ")
 }
 
-// kindOf says in a word what a field holds.
-func (s fieldSchema) kindOf() string {
+// typeName describes the values of a field, e.g. "time".
+func (s fieldSchema) typeName() string {
 	switch {
 	case s.Const != nil:
 		return fmt.Sprintf("`%v`", s.Const)
@@ -180,7 +180,7 @@ func (s fieldSchema) kindOf() string {
 	return s.Type
 }
 
-// rows writes a row for each field, and for each field within it.
+// rows returns a table row for each field and nested field.
 func (s fieldSchema) rows(t *testing.T, prefix string, resolve func(ref string) fieldSchema, cases []fieldCase) string {
 	t.Helper()
 	var b strings.Builder
@@ -192,9 +192,9 @@ func (s fieldSchema) rows(t *testing.T, prefix string, resolve func(ref string) 
 			is.Description = described
 		}
 		if is.Description == "" {
-			t.Errorf("nothing says what %s%s is", prefix, f.name)
+			t.Errorf("%s%s has no description", prefix, f.name)
 		}
-		fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s |\n", prefix, f.name, is.kindOf(), s.presentIn(f.name, cases), strings.ReplaceAll(is.Description, "<", `\<`))
+		fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s |\n", prefix, f.name, is.typeName(), s.presentIn(f.name, cases), strings.ReplaceAll(is.Description, "<", `\<`))
 		switch {
 		case is.ID != "": // a document of its own
 			continue
@@ -209,7 +209,7 @@ func (s fieldSchema) rows(t *testing.T, prefix string, resolve func(ref string) 
 
 const fieldsHead = "| field | holds | when | meaning |\n|---|---|---|---|\n"
 
-// eventTable lists the attributes of an event and what its data has.
+// eventTable lists the attributes of an event and the fields of its data.
 func eventTable(t *testing.T) string {
 	t.Helper()
 	data := readSchema(t, "state-changed.schema.json")
@@ -223,7 +223,7 @@ func eventTable(t *testing.T) string {
 		data.rows(t, "data.", resolve, []fieldCase{{"the first", "transition", 1.0}, {"all but the first", "transition", 2.0}})
 }
 
-// coverageTable lists the fields of a record of coverage.
+// coverageTable lists the fields of a coverage record.
 func coverageTable(t *testing.T) string {
 	t.Helper()
 	s := readSchema(t, "coverage.schema.json")
@@ -235,7 +235,7 @@ func coverageTable(t *testing.T) string {
 	return fieldsHead + s.rows(t, "", nil, cases)
 }
 
-// headersTable lists the headers that a schema names.
+// headersTable lists the headers of a schema.
 func headersTable(t *testing.T, name string) string {
 	t.Helper()
 	return strings.Replace(fieldsHead, "field", "header", 1) + readSchema(t, name).rows(t, "", nil, nil)

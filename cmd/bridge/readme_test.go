@@ -21,11 +21,11 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-var update = flag.Bool("update", false, "write the generated tables of README.md anew")
+var update = flag.Bool("update", false, "rewrite the generated tables of README.md")
 
 const readme = "../../README.md"
 
-// The tables of README.md between <!-- NAME --> and <!-- /NAME --> are made of the program itself.
+// The tables of README.md between <!-- NAME --> and <!-- /NAME --> are generated from the code.
 func TestREADMETablesAreGenerated(t *testing.T) {
 	content, err := os.ReadFile(readme)
 	if err != nil {
@@ -47,10 +47,10 @@ func TestREADMETablesAreGenerated(t *testing.T) {
 		before, rest, ok := strings.Cut(text, begin)
 		is, after, ok2 := strings.Cut(rest, end)
 		if !ok || !ok2 {
-			t.Fatalf("README.md has no part %s…%s", begin, end)
+			t.Fatalf("README.md has no section %s…%s", begin, end)
 		}
 		if is != table && !*update {
-			t.Errorf("the table of %s in README.md is not what the program says: run go test ./cmd/bridge -run README -update", name)
+			t.Errorf("the table %s in README.md is out of date: run go test ./cmd/bridge -run README -update", name)
 		}
 		text = before + begin + table + end + after
 	}
@@ -61,28 +61,28 @@ func TestREADMETablesAreGenerated(t *testing.T) {
 	}
 }
 
-// commandsTable lists the commands. A bar within a cell would begin another.
+// commandsTable lists the commands. Bars within a cell are escaped.
 func commandsTable() string {
 	rows := strings.ReplaceAll(commandTable("\x00 `bridge %s` \x00 %s \x00\n"), "|", `\|`)
 	return "| command | does |\n|---|---|\n" + strings.ReplaceAll(rows, "\x00", "|")
 }
 
-// rightsTable lists what a token needs to have each kind polled.
+// rightsTable lists the rights that a token needs to poll each kind.
 func rightsTable() string {
 	var b strings.Builder
 	b.WriteString("| to poll | the token needs |\n|---|---|\n")
-	for _, kind := range polledKinds() {
+	for _, kind := range pollableKinds() {
 		fmt.Fprintf(&b, "| `%s` | `%s` |\n", kind, mkio.Right(kind))
 	}
 	return b.String()
 }
 
-// configurationTable is the manual of all settings.
+// configurationTable lists all settings.
 func configurationTable() string {
 	var b strings.Builder
 	b.WriteString("| variable | default | meaning |\n|---|---|---|\n")
 	for _, v := range manual() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.name, quoted(v.byDefault), v.meaning)
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.name, quoted(v.defaultValue), v.meaning)
 	}
 	b.WriteString("\nEach secret (`" + strings.Join(secretNames(), "`, `") + "`) can stand in a file instead: add `_FILE` to its name. The file is read again when it changes.\n")
 	return b.String()
@@ -97,7 +97,7 @@ func quoted(s string) string {
 
 var description = regexp.MustCompile(`^Desc\{fqName: "(mkio_bridge_[^"]+)", help: "(.*?)"(?:, unit: "[^"]*")?, constLabels: \{\}, variableLabels: \{(.*)\}\}$`)
 
-// metricsTable lists the bridge's own metrics, those that have not counted anything yet included.
+// metricsTable lists the bridge's own metrics, including those without a series yet.
 func metricsTable(t *testing.T) string {
 	t.Helper()
 	b := openForTest(t)
@@ -144,7 +144,7 @@ func TestMetricsAreWellNamed(t *testing.T) {
 	}
 }
 
-// phasesTable lists which states of which kinds are in which phase.
+// phasesTable lists the states of each kind by phase.
 func phasesTable() string {
 	var b strings.Builder
 	b.WriteString("| kind | its states by phase |\n|---|---|\n")
@@ -172,13 +172,14 @@ func phasesTable() string {
 	return b.String()
 }
 
-// openForTest opens a bridge on a store of its own, without serving, that has told of everything once.
+// openForTest opens a bridge on its own store, without serving, and delivers one event to it, so that every stream and
+// metric has content.
 func openForTest(t *testing.T) *bridge {
 	t.Helper()
 	return openWith(t, nil)
 }
 
-// openWith opens such a bridge with other settings; nil: the demo's.
+// openWith is openForTest with changed settings; nil: the demo's.
 func openWith(t *testing.T, change func(*config)) *bridge {
 	t.Helper()
 	conf := demoConfig(t.TempDir())
@@ -196,13 +197,13 @@ func openWith(t *testing.T, change func(*config)) *bridge {
 	return b
 }
 
-// deliver makes a delivery without a network, and returns the status of the answer.
+// deliver makes a delivery without a network, and returns the status of the response.
 func deliver(t *testing.T, b *bridge, body []byte) int {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, webhookPath, bytes.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("X-Webhook-Secret", demoSecret)
-	answer := httptest.NewRecorder()
-	b.publicRoutes().ServeHTTP(answer, request)
-	return answer.Code
+	response := httptest.NewRecorder()
+	b.publicRoutes().ServeHTTP(response, request)
+	return response.Code
 }

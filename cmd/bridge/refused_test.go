@@ -31,8 +31,8 @@ func serveLogged(t *testing.T, change func(*config)) (b *bridge, addr string, lo
 	return b, addr, logs
 }
 
-// counted is a metric of a bridge, added up over all labels that have a value.
-func counted(t *testing.T, b *bridge, name, label string) (sum float64) {
+// counterSum returns the sum of a counter's series; with a label value, of those that have it.
+func counterSum(t *testing.T, b *bridge, name, label string) (sum float64) {
 	t.Helper()
 	families, err := b.metrics.Gather()
 	if err != nil {
@@ -52,30 +52,29 @@ func counted(t *testing.T, b *bridge, name, label string) (sum float64) {
 	return sum
 }
 
-// The address of an earlier registration may end in a slash, and people add one.
-func TestDeliveriesAreTakenWithASlashAtTheEnd(t *testing.T) {
+// The URL of a registered rule may end in a slash.
+func TestTrailingSlashIsAccepted(t *testing.T) {
 	b, addr, _ := serveForTest(t, nil)
 	raw := rawDelivery("Connection: close\r\n", jobDelivery(t, "slash", "Finished", nil))
-	if answer := sendRaw(t, addr, strings.Replace(raw, webhookPath, webhookPath+"/", 1)); statusOf(answer) != http.StatusNoContent {
-		t.Errorf("it is answered %q", answer)
+	if response := sendRaw(t, addr, strings.Replace(raw, webhookPath, webhookPath+"/", 1)); statusOf(response) != http.StatusNoContent {
+		t.Errorf("responses %q", response)
 	}
 	if names := jobNames(t, b); !slices.Contains(names, "slash") {
 		t.Errorf("the log holds %q", names)
 	}
 }
 
-// An address at which the bridge itself would answer 404 is refused before anybody registers it.
-func TestAnAddressThatTheBridgeDoesNotServeIsRefused(t *testing.T) {
+// A URL at which the bridge itself would respond 404 is refused, before it is registered.
+func TestWebhookURLWithAnUnservedPathIsRefused(t *testing.T) {
 	t.Setenv("BRIDGE_WEBHOOK_SECRETS", "REDACT-ME")
 	for _, url := range []string{"https://b.test/prefix", "https://b.test/webhooks", "https://b.test/webhooks/mkio/x"} {
 		t.Setenv("BRIDGE_WEBHOOK_URL", url)
-		wantSaid(t, exitUsage, []string{"BRIDGE_WEBHOOK_URL", "404", webhookPath}, "config")
+		wantOutput(t, exitUsage, []string{"BRIDGE_WEBHOOK_URL", "404", webhookPath}, "config")
 	}
 }
 
-// A delivery that comes as far as the listener and no further is counted, and logged at the default level without what may
-// be secret.
-func TestWhatTheListenerRefusesIsCountedAndLogged(t *testing.T) {
+// A delivery that the listener refuses is counted, and logged at the default level without anything that may be secret.
+func TestRefusedRequestsAreCountedAndLogged(t *testing.T) {
 	delivery := rawDelivery("Connection: close\r\n", jobDelivery(t, "nearly", "Finished", nil))
 	at := func(target string) string { return strings.Replace(delivery, webhookPath, target, 1) }
 	tests := []struct {
@@ -96,11 +95,11 @@ func TestWhatTheListenerRefusesIsCountedAndLogged(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b, addr, logs := serveLogged(t, nil)
-			if answer := sendRaw(t, addr, tt.raw); statusOf(answer) != tt.status {
-				t.Fatalf("it is answered %q", answer)
+			if response := sendRaw(t, addr, tt.raw); statusOf(response) != tt.status {
+				t.Fatalf("responses %q", response)
 			}
 			bridgetest.Eventually(t, "the refusal is counted", func() bool {
-				return counted(t, b, "mkio_bridge_webhook_requests_total", fmt.Sprint(tt.status)) == 1
+				return counterSum(t, b, "mkio_bridge_webhook_requests_total", fmt.Sprint(tt.status)) == 1
 			})
 			var refused []string
 			for line := range strings.Lines(logs.String()) {
@@ -115,8 +114,8 @@ func TestWhatTheListenerRefusesIsCountedAndLogged(t *testing.T) {
 	}
 }
 
-// A connection that gets no further than TLS is counted; one that only looks whether the port is open is not.
-func TestTLSThatFailsIsCounted(t *testing.T) {
+// A failed TLS handshake is counted. A client that completes the handshake and closes is not.
+func TestFailedTLSHandshakesAreCounted(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	writeCertificate(t, cert, key, 1)
@@ -127,12 +126,12 @@ func TestTLSThatFailsIsCounted(t *testing.T) {
 	}
 	probe.Close()
 	if _, err := tls.Dial("tcp", addr, &tls.Config{ServerName: "bridge.test"}); err == nil {
-		t.Fatal("a certificate of nobody is trusted")
+		t.Fatal("a self-signed certificate is trusted")
 	}
-	if answer := sendRaw(t, addr, rawDelivery("", []byte("{}"))); statusOf(answer) != http.StatusBadRequest {
-		t.Errorf("a request without TLS is answered %q", answer)
+	if response := sendRaw(t, addr, rawDelivery("", []byte("{}"))); statusOf(response) != http.StatusBadRequest {
+		t.Errorf("responses to a request without TLS: %q", response)
 	}
-	bridgetest.Eventually(t, "both failures are counted", func() bool { return counted(t, b, "mkio_bridge_webhook_tls_failures_total", "") == 2 })
+	bridgetest.Eventually(t, "both failures are counted", func() bool { return counterSum(t, b, "mkio_bridge_webhook_tls_failures_total", "") == 2 })
 	if !strings.Contains(logs.String(), "level=WARN") {
 		t.Errorf("the log has %s", logs)
 	}

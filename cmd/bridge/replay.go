@@ -16,9 +16,9 @@ func runReplay(ctx context.Context, c *call) error {
 	set := c.flags()
 	s.addFilters(set)
 	s.addRange(set)
-	set.Uint64Var(&s.query.To, "to-seq", 0, "up to this sequence")
-	set.Float64Var(&conf.Rate, "rate", 1000, "events a second at the most; 0: as fast as they are taken")
-	set.BoolVar(&live, "live", false, "publish to whoever listens now, instead of into a stream")
+	set.Uint64Var(&s.query.To, "to-seq", 0, "last sequence to republish, inclusive (default: the end of the log)")
+	set.Float64Var(&conf.Rate, "rate", 1000, "maximum events per second; 0: no limit")
+	set.BoolVar(&live, "live", false, "publish to current subscribers only, not to a stream")
 	arguments, err := c.parse(set, 1)
 	if err == nil {
 		err = s.checkRange()
@@ -27,7 +27,7 @@ func runReplay(ctx context.Context, c *call) error {
 		return err
 	}
 	if len(arguments) != 1 {
-		return usageError{errors.New("name the prefix to publish under, e.g. replay")}
+		return usageError{errors.New("subject prefix missing: name the one to publish under, e.g. replay")}
 	}
 	if conf.Rate < 0 {
 		return usageError{fmt.Errorf("--rate %v must not be negative", conf.Rate)}
@@ -52,19 +52,19 @@ func runReplay(ctx context.Context, c *call) error {
 	}
 	progress.clear()
 	if err == nil || result.Count > 0 {
-		c.tellReplay(result, arguments[0])
+		c.printReplay(result, arguments[0])
 	}
 	return err
 }
 
-// tellReplay says what was published, also when a failure kept the rest from it.
-func (c *call) tellReplay(r replay.Result, prefix string) {
+// printReplay prints what was published, also when the replay then failed.
+func (c *call) printReplay(r replay.Result, prefix string) {
 	switch {
 	case r.Count > 0:
 		fmt.Fprintf(c.stdout, "%d events, %d to %d, were published under %s\n", r.Count, r.From, r.Last, prefix)
 	case r.Last > 0:
-		fmt.Fprintf(c.stdout, "nothing to publish: %s has all up to event %d\n", prefix, r.Last)
+		fmt.Fprintf(c.stdout, "nothing to publish: %s has all events up to %d\n", prefix, r.Last)
 	default:
-		fmt.Fprintf(c.stdout, "nothing to publish: no event was chosen\n")
+		fmt.Fprintf(c.stdout, "nothing to publish: no event matches\n")
 	}
 }

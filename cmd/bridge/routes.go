@@ -12,23 +12,23 @@ import (
 	"mkio-bridge/schemas"
 )
 
-// webhookPath is the one path of the public listener; the webhook rule that the bridge registers has it too.
+// webhookPath is the only path of the public listener, and the path of the webhook rule that the bridge registers.
 const webhookPath = rule.Path
 
-// publicRoutes is all that the public listener has: the webhook's path, which may end in a slash. It is no ServeMux, because
-// that would redirect a path which is nearly the webhook's, and repeat a secret in the query.
+// publicRoutes serves webhookPath, with or without a trailing slash, and nothing else. It is not a ServeMux, which would
+// redirect similar paths, and repeat a secret of the query in the Location header.
 func (b *bridge) publicRoutes() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.TrimSuffix(r.URL.Path, "/") != webhookPath || r.URL.RawPath != "" {
-			b.ingest.Refuse(w, r, http.StatusNotFound, "there is nothing at this path: deliveries are taken at "+webhookPath)
+			b.ingest.Refuse(w, r, http.StatusNotFound, "endpoint not found: deliveries are accepted at "+webhookPath)
 			return
 		}
 		b.ingest.ServeHTTP(w, r)
 	})
 }
 
-// adminRoutes is all that the admin listener has. Package admin adds /v1, which needs a token; without one it is served on
-// loopback alone. The other routes need none.
+// adminRoutes serves the admin listener. Package admin adds /v1, which needs a token; without one, /v1 is served on loopback
+// only. The other routes need no token.
 func (b *bridge) adminRoutes(loopback bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})
@@ -50,26 +50,26 @@ func (b *bridge) adminRoutes(loopback bool) http.Handler {
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {
-	problem.Write(w, http.StatusNotFound, "there is nothing at this address")
+	problem.Write(w, http.StatusNotFound, "endpoint not found")
 }
 
-// schema serves a file of the public contract by its name.
+// schema serves a schema file by its name.
 func schema(w http.ResponseWriter, r *http.Request) {
 	content, err := schemas.Read(r.PathValue("name"))
 	if err != nil {
-		problem.Write(w, http.StatusNotFound, "there is no such file: they are "+strings.Join(schemas.Names(), ", "))
+		problem.Write(w, http.StatusNotFound, "unknown schema: the schemas are "+strings.Join(schemas.Names(), ", "))
 		return
 	}
 	w.Header().Set("Content-Type", schemas.MediaType(r.PathValue("name")))
-	_, _ = w.Write(content) //nolint:gosec // a file of the contract, whatever was asked for; the reader may be gone
+	_, _ = w.Write(content) //nolint:gosec // content is one of the schema files; a write error means that the client is gone
 }
 
-// readyz answers 200 without a body when the bridge can store deliveries and is not told to stop, and else 503 with the reason.
+// readyz responds 200 without a body while the bridge can store deliveries and is not stopping, else 503 with the reason.
 func (b *bridge) readyz(w http.ResponseWriter, r *http.Request) {
 	stops := b.stopping.Err() != nil
 	b.lameDuck.Asked(stops)
 	if stops {
-		problem.Write(w, http.StatusServiceUnavailable, "the bridge stops")
+		problem.Write(w, http.StatusServiceUnavailable, "the bridge is stopping")
 		return
 	}
 	if err := b.ready(r.Context()); err != nil {

@@ -17,19 +17,19 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-// localAdmin is an admin listener on loopback.
-const localAdmin = "127.0.0.1:9090"
+// adminHost is an admin listener on loopback.
+const adminHost = "127.0.0.1:9090"
 
-// ask makes a request to routes without a network.
-func ask(routes http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(method, "http://"+localAdmin+target, nil)
+// serveRequest makes a request to routes without a network.
+func serveRequest(routes http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, "http://"+adminHost+target, nil)
 	request.Header = header
-	answer := httptest.NewRecorder()
-	routes.ServeHTTP(answer, request)
-	return answer
+	response := httptest.NewRecorder()
+	routes.ServeHTTP(response, request)
+	return response
 }
 
-// get asks for a URL, whose answer is to have a status, and returns its body.
+// get returns the body of a URL, and checks its status.
 func get(t *testing.T, url string, want int) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -48,15 +48,15 @@ func get(t *testing.T, url string, want int) string {
 	return string(body)
 }
 
-func TestThePublicListenerHasTheWebhookAndNothingElse(t *testing.T) {
+func TestPublicListenerServesOnlyTheWebhook(t *testing.T) {
 	b := openForTest(t)
 	for _, target := range []string{"/", "/metrics", "/readyz", "/livez", "/v1/resources", "/schemas/", "/debug/pprof/", "/webhooks/mkio//", "/webhooks", "//webhooks/mkio"} {
-		if answer := ask(b.publicRoutes(), http.MethodGet, target, nil); answer.Code != http.StatusNotFound {
-			t.Errorf("%s: status %d", target, answer.Code)
+		if response := serveRequest(b.publicRoutes(), http.MethodGet, target, nil); response.Code != http.StatusNotFound {
+			t.Errorf("%s: status %d", target, response.Code)
 		}
 	}
-	if answer := ask(b.publicRoutes(), http.MethodPost, webhookPath, nil); answer.Code != http.StatusUnauthorized {
-		t.Errorf("a delivery without a secret: status %d", answer.Code)
+	if response := serveRequest(b.publicRoutes(), http.MethodPost, webhookPath, nil); response.Code != http.StatusUnauthorized {
+		t.Errorf("a delivery without a secret: status %d", response.Code)
 	}
 }
 
@@ -79,45 +79,45 @@ func TestAdminRoutes(t *testing.T) {
 		{http.MethodGet, "/v1/resources/job/aurora-vod/ladder-hd", 404, "needs TRANSFORM and NAME"},
 		{http.MethodGet, "/v1/resources/cassette/aurora-vod/x", 404, "unknown resource kind"},
 		{http.MethodGet, "/v1/resources?kind=cassette", 400, "unknown kind"},
-		{http.MethodGet, "/v1/events?from=x", 400, "no sequence"},
+		{http.MethodGet, "/v1/events?from=x", 400, "not a sequence"},
 		{http.MethodGet, "/v1/events?since=yesterday", 400, "duration"},
 		{http.MethodPost, "/v1/resources", 404, ""},
 		{http.MethodGet, "/else", 404, ""},
 	}
 	for _, tt := range tests {
-		answer := ask(routes, tt.method, tt.target, nil)
-		if answer.Code != tt.status || !strings.Contains(answer.Body.String(), tt.want) {
-			t.Errorf("%s %s: status %d, want %d and %q: %s", tt.method, tt.target, answer.Code, tt.status, tt.want, answer.Body)
+		response := serveRequest(routes, tt.method, tt.target, nil)
+		if response.Code != tt.status || !strings.Contains(response.Body.String(), tt.want) {
+			t.Errorf("%s %s: status %d, want %d and %q: %s", tt.method, tt.target, response.Code, tt.status, tt.want, response.Body)
 		}
 	}
 	for target, want := range map[string]string{
 		"/schemas/event.schema.json": "application/schema+json",
 		"/schemas/asyncapi.yaml":     "application/vnd.aai.asyncapi+yaml;version=3.1.0",
 	} {
-		if contentType := ask(routes, http.MethodGet, target, nil).Header().Get("Content-Type"); contentType != want {
+		if contentType := serveRequest(routes, http.MethodGet, target, nil).Header().Get("Content-Type"); contentType != want {
 			t.Errorf("%s is %s, want %s", target, contentType, want)
 		}
 	}
 }
 
-func TestReadyOnlyWhileADeliveryCanBeStored(t *testing.T) {
+func TestReadyOnlyWhileDeliveriesCanBeStored(t *testing.T) {
 	b := openForTest(t)
 	if err := b.js.DeleteStream(t.Context(), b.names.UnappliedStream()); err != nil {
 		t.Fatal(err)
 	}
-	if answer := ask(b.adminRoutes(true), http.MethodGet, "/readyz", nil); answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "MKIO_UNAPPLIED") {
-		t.Errorf("without a stream: status %d: %s", answer.Code, answer.Body)
+	if response := serveRequest(b.adminRoutes(true), http.MethodGet, "/readyz", nil); response.Code != http.StatusServiceUnavailable || !strings.Contains(response.Body.String(), "MKIO_UNAPPLIED") {
+		t.Errorf("without a stream: status %d: %s", response.Code, response.Body)
 	}
 	b.embedded.Shutdown()
-	if answer := ask(b.adminRoutes(true), http.MethodGet, "/readyz", nil); answer.Code != http.StatusServiceUnavailable {
-		t.Errorf("without NATS: status %d: %s", answer.Code, answer.Body)
+	if response := serveRequest(b.adminRoutes(true), http.MethodGet, "/readyz", nil); response.Code != http.StatusServiceUnavailable {
+		t.Errorf("without NATS: status %d: %s", response.Code, response.Body)
 	}
-	if answer := ask(b.adminRoutes(true), http.MethodGet, "/livez", nil); answer.Code != http.StatusOK {
-		t.Errorf("without NATS: /livez is %d", answer.Code)
+	if response := serveRequest(b.adminRoutes(true), http.MethodGet, "/livez", nil); response.Code != http.StatusOK {
+		t.Errorf("without NATS: /livez is %d", response.Code)
 	}
 }
 
-// serveForTest runs a bridge until the test ends, and returns it with its context's end.
+// serveForTest serves a bridge until the test ends or stop is called, which returns serve's error.
 func serveForTest(t *testing.T, change func(*config)) (b *bridge, addr string, stop func() error) {
 	t.Helper()
 	b = openWith(t, change)
@@ -125,7 +125,7 @@ func serveForTest(t *testing.T, change func(*config)) (b *bridge, addr string, s
 	return b, addr, stop
 }
 
-// serve runs a bridge that is open until the test ends.
+// serve serves an open bridge until the test ends or stop is called.
 func serve(t *testing.T, b *bridge) (addr string, stop func() error) {
 	t.Helper()
 	l, err := listen(t.Context(), b.config)
@@ -140,7 +140,7 @@ func serve(t *testing.T, b *bridge) (addr string, stop func() error) {
 	return l.public.Addr().String(), stop
 }
 
-// A stream of events begins where the reader left off, goes on live, and ends when the bridge stops.
+// An event stream resumes where the reader left off, continues live, and ends when the bridge stops.
 func TestEventsAreStreamed(t *testing.T) {
 	b, _, stop := serveForTest(t, nil)
 	server := httptest.NewServer(b.adminRoutes(true))
@@ -164,7 +164,7 @@ func TestEventsAreStreamed(t *testing.T) {
 			if id, ok := strings.CutPrefix(scanner.Text(), "id: "); ok {
 				ids = append(ids, id)
 			}
-			if data, ok := strings.CutPrefix(scanner.Text(), "data: "); ok && len(ids) > 0 { // the first message is of the log
+			if data, ok := strings.CutPrefix(scanner.Text(), "data: "); ok && len(ids) > 0 { // the first message names the log
 				schematest.Event(t, []byte(data))
 			}
 		}
@@ -174,10 +174,10 @@ func TestEventsAreStreamed(t *testing.T) {
 		t.Fatalf("status %d", status)
 	}
 	if got := fmt.Sprint(read("?from=1", "", 2)); got != "[1 2]" {
-		t.Errorf("from the first: %s", got)
+		t.Errorf("from 1: %s", got)
 	}
 	if got := fmt.Sprint(read("?kind=job&state=finished&since=1h", "", 1)); got != "[2]" {
-		t.Errorf("those that finished: %s", got)
+		t.Errorf("finished jobs: %s", got)
 	}
 	live := make(chan []string)
 	go func() { live <- read("", "2", 2) }()
@@ -188,17 +188,17 @@ func TestEventsAreStreamed(t *testing.T) {
 		t.Fatalf("status %d", status)
 	}
 	if got := fmt.Sprint(<-live); got != "[3 4]" {
-		t.Errorf("after the second: %s", got)
+		t.Errorf("after 2: %s", got)
 	}
 	go func() { live <- read("?from=4", "", 100) }()
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	<-live // or the stream holds up the stop
+	<-live // else the stream delays the stop
 }
 
-// SIGTERM ends the context: what is in hand is answered, and what was answered is in the log.
-func TestAStopAnswersWhatIsInHand(t *testing.T) {
+// SIGTERM ends the context: requests in flight are answered, and their deliveries are in the log.
+func TestStopAnswersRequestsInFlight(t *testing.T) {
 	b, addr, stop := serveForTest(t, nil)
 	body := bridgetest.Delivery(t, "streaming-locator-created.json")
 	conn, err := net.Dial("tcp", addr)
@@ -213,7 +213,7 @@ func TestAStopAnswersWhatIsInHand(t *testing.T) {
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- stop() }()
-	bridgetest.Eventually(t, "the listener is closed", func() bool { // until then the stop has not begun
+	bridgetest.Eventually(t, "the listener is closed", func() bool { // then the stop has begun
 		probe, err := net.Dial("tcp", addr)
 		if err == nil {
 			probe.Close()
@@ -235,12 +235,12 @@ func TestAStopAnswersWhatIsInHand(t *testing.T) {
 	}
 	stream, err := b.js.Stream(t.Context(), b.names.EventStream())
 	if err != nil || stream.CachedInfo().State.Msgs != 2 {
-		t.Errorf("the log does not hold what was answered: %v", err)
+		t.Errorf("the log lacks the delivery that was answered 204: %v", err)
 	}
 }
 
-// Who is answered before the body has come must not hold up the server, and least of all its stop.
-func TestABodyThatNeverComesHoldsUpNothing(t *testing.T) {
+// A request that is answered before its body has arrived blocks neither the server nor its stop.
+func TestMissingBodyBlocksNothing(t *testing.T) {
 	_, addr, stop := serveForTest(t, nil)
 	for head, want := range map[string]int{
 		"POST " + webhookPath + " HTTP/1.1\r\n": http.StatusUnauthorized,
@@ -253,7 +253,7 @@ func TestABodyThatNeverComesHoldsUpNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		if err := conn.SetReadDeadline(time.Now().Add(edge.ReadTime / 2)); err != nil { // before the server gives up on the body
+		if err := conn.SetReadDeadline(time.Now().Add(edge.ReadTime / 2)); err != nil { // less than the server's own timeout
 			t.Fatal(err)
 		}
 		fmt.Fprintf(conn, "%sHost: x\r\nContent-Length: 1000\r\n\r\n{", head)

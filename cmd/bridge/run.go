@@ -26,18 +26,18 @@ func runService(ctx context.Context, c *call) error {
 		return usageError{err}
 	}
 	log := c.logger(conf)
-	for _, w := range conf.wrappedSecrets() {
+	for _, w := range conf.trimmedSecrets() {
 		w.warn(log)
 	}
 	memory, err := limitMemory(memlimit.FromCgroup)
 	if err != nil {
-		log.Warn("the container's memory limit cannot be read; going on without", "error", err)
+		log.Warn("memory limit of the container cannot be read; continuing without it", "error", err)
 	}
 	traces := tracing.FromEnvironment(ctx, version(), log)
-	defer traces.Close() // when nothing makes spans any more
+	defer traces.Close() // after everything that creates spans
 	conf.tracer = traces.Tracer()
-	l, b, err := begin(ctx, conf, log)
-	if err != nil && ctx.Err() != nil { // it was told to stop before it had begun
+	l, b, err := listenAndOpen(ctx, conf, log)
+	if err != nil && ctx.Err() != nil { // stopped before the start was complete
 		log.Info("stopped")
 		return nil
 	}
@@ -46,7 +46,7 @@ func runService(ctx context.Context, c *call) error {
 	}
 	defer l.close()
 	defer b.close()
-	b.log.Info("bridge", "version", version(), "durability", b.durability(ctx), "nats", b.nats.ConnectedServerVersion(),
+	b.log.Info("bridge started", "version", version(), "durability", b.durability(ctx), "nats", b.nats.ConnectedServerVersion(),
 		"domain", b.domain(ctx), "memory_limit", memory, "traces", cmp.Or(traces.Endpoint(), "off"))
 	err = b.serve(ctx, l)
 	if err == nil {
@@ -55,8 +55,8 @@ func runService(ctx context.Context, c *call) error {
 	return err
 }
 
-// begin opens the addresses, so that one in use is seen before anything else is done, and then the bridge.
-func begin(ctx context.Context, conf config, log *slog.Logger) (listeners, *bridge, error) {
+// listenAndOpen opens the listeners, then the bridge. An address in use is thus reported before anything else is done.
+func listenAndOpen(ctx context.Context, conf config, log *slog.Logger) (listeners, *bridge, error) {
 	l, err := listen(ctx, conf)
 	if err != nil {
 		return listeners{}, nil, err
@@ -69,8 +69,8 @@ func begin(ctx context.Context, conf config, log *slog.Logger) (listeners, *brid
 	return l, b, nil
 }
 
-// durability says in a few words what an acknowledgement means here: as the server and the log are, not as the
-// settings would have them.
+// durability describes what an acknowledgement guarantees, as the server and the event stream are configured, which the
+// settings may differ from.
 func (b *bridge) durability(ctx context.Context) string {
 	if b.embedded != nil {
 		always, interval := b.embedded.Sync()
@@ -85,21 +85,21 @@ func (b *bridge) durability(ctx context.Context) string {
 	}
 	c := log.CachedInfo().Config
 	if c.Replicas == 1 {
-		return "an acknowledged event is stored once, and on disk as the NATS server's sync_interval says"
+		return "an acknowledged event is stored on one server, and on disk after the NATS server's sync_interval"
 	}
-	return fmt.Sprintf("an acknowledged event is stored on most of %d servers, and on their disks as their sync_interval says", c.Replicas)
+	return fmt.Sprintf("an acknowledged event is stored on a majority of %d servers, and on disk after their sync_interval", c.Replicas)
 }
 
-// domainTime is how long JetStream is waited for to say its domain.
-const domainTime = 2 * time.Second
+// domainTimeout limits the request for the JetStream domain.
+const domainTimeout = 2 * time.Second
 
-// domain is the JetStream domain that the streams are in, as JetStream tells it: a leaf node may have a JetStream of its
-// own. "" is none; it stays unknown where the user may not ask.
+// domain returns the JetStream domain of the streams, as JetStream reports it: a leaf node may have a JetStream of its own.
+// "" is none; "unknown" means that the user may not request account info.
 func (b *bridge) domain(ctx context.Context) string {
 	if b.embedded != nil {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(ctx, domainTime)
+	ctx, cancel := context.WithTimeout(ctx, domainTimeout)
 	defer cancel()
 	asking, stop := noanswer.UntilForbidden(ctx, b.nats, ".INFO")
 	defer stop()
@@ -110,7 +110,7 @@ func (b *bridge) domain(ctx context.Context) string {
 	return info.Domain
 }
 
-// natsConfig is how the bridge, or a command that reads, gets into someone else's NATS.
+// natsConfig returns how the bridge, or another command, connects to external NATS servers.
 func natsConfig(c config, log *slog.Logger) broker.Config {
 	return broker.Config{
 		URL:      string(c.NatsURL),
@@ -129,7 +129,7 @@ func natsConfig(c config, log *slog.Logger) broker.Config {
 	}
 }
 
-// newRegistry gathers the metrics of all parts with those of the process.
+// newRegistry registers the metrics of all parts, the build and the process.
 func newRegistry(parts ...[]prometheus.Collector) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(buildInfo(), collectors.NewBuildInfoCollector(),
@@ -141,11 +141,11 @@ func newRegistry(parts ...[]prometheus.Collector) *prometheus.Registry {
 	return registry
 }
 
-// buildInfo tells which build runs. Alerts that a bridge is down go by it.
+// buildInfo is the metric of the build. The alert on a bridge that is down depends on it.
 func buildInfo() prometheus.Collector {
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "mkio_bridge_build_info",
-		Help: "1, with the version of the bridge and that of Go.",
+		Help: "Always 1, with the versions of the bridge and of Go as labels.",
 	}, []string{"version", "goversion"})
 	info.WithLabelValues(version(), runtime.Version()).Set(1)
 	return info

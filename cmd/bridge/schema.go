@@ -19,7 +19,7 @@ func runSchema(_ context.Context, c *call) error {
 	}
 	document, err := schemas.Read(arguments[0])
 	if err != nil {
-		return usageError{fmt.Errorf("there is no schema %q; there are %s", arguments[0], strings.Join(schemas.Names(), ", "))}
+		return usageError{fmt.Errorf("unknown schema %q; the schemas are %s", arguments[0], strings.Join(schemas.Names(), ", "))}
 	}
 	_, err = c.stdout.Write(document)
 	return err

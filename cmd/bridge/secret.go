@@ -8,23 +8,23 @@ import (
 	"sync"
 )
 
-// masked stands wherever a secret would.
+// masked is printed in place of a secret.
 const masked = "[masked]"
 
-// A secret is a setting that nobody may see. It comes from its variable, or from a file that is read
-// again when it changes. Every way of printing it masks it.
+// A secret is a setting that must never be printed or logged. It comes from its variable, or from a file that is reloaded
+// when it changes. All its string forms are masked.
 type secret struct{ source *secretSource }
 
 type secretSource struct {
 	file string // "" when it came from its variable
 	form secretForm
 
-	mu     sync.RWMutex
-	value  string
-	around []string // what was left out of the text
+	mu      sync.RWMutex
+	value   string
+	ignored []string // the characters around the secret that [secretForm.read] left out
 }
 
-// Decode takes the value of the secret's own variable. It never fails, since the failure would show it.
+// Decode sets the secret from its own variable. It never fails, because envconfig's error would print the value.
 func (s *secret) Decode(value string) error {
 	s.source = &secretSource{value: value}
 	return nil
@@ -44,7 +44,7 @@ func (s secret) GoString() string { return s.String() }
 // LogValue masks the secret.
 func (s secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// value is the secret as it is now.
+// value returns the current secret; "" if none is set.
 func (s secret) value() string {
 	if s.source == nil {
 		return ""
@@ -54,11 +54,11 @@ func (s secret) value() string {
 	return s.source.value
 }
 
-// all is the secret as a comma-separated list.
+// all returns the items of a comma-separated secret.
 func (s secret) all() []string { return splitList(s.value()) }
 
-// reload reads the secret's file, if it has one, and says whether it changed. A file that was emptied is
-// an error: what it held before stays in force.
+// reload reads the secret's file, if it has one, and reports whether the secret changed. On an error the current secret
+// stays in use. An emptied file is an error.
 func (s secret) reload() (changed bool, err error) {
 	if s.source == nil || s.source.file == "" {
 		return false, nil
@@ -67,32 +67,32 @@ func (s secret) reload() (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	value, around, err := s.source.form.read(string(content))
+	value, ignored, err := s.source.form.read(string(content))
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", s.source.file, err)
 	}
 	s.source.mu.Lock()
 	defer s.source.mu.Unlock()
 	if len(splitList(value)) == 0 && len(splitList(s.source.value)) > 0 {
-		// Perhaps half written; and no secret would let everybody in.
+		// The file may be half written, and without a secret every request would be accepted.
 		return false, fmt.Errorf("%s is empty", s.source.file)
 	}
 	changed = value != s.source.value
-	s.source.value, s.source.around = value, around
+	s.source.value, s.source.ignored = value, ignored
 	return changed, nil
 }
 
-// unwrap reads the secret out of the text that its variable holds.
-func (s secret) unwrap(form secretForm) error {
-	value, around, err := form.read(s.source.value)
+// trim extracts the secret from the text of its variable.
+func (s secret) trim(form secretForm) error {
+	value, ignored, err := form.read(s.source.value)
 	if err != nil {
 		return err
 	}
-	s.source.value, s.source.around = value, around
+	s.source.value, s.source.ignored = value, ignored
 	return nil
 }
 
-// resolveSecrets gives each secret whose _FILE variable is set the content of that file.
+// resolveSecrets reads the secrets whose _FILE variable is set, and trims the others.
 func (c *config) resolveSecrets(lookup func(string) (string, bool)) error {
 	for name, field := range c.secrets() {
 		file, ok := lookup(name + fileSuffix)
@@ -112,21 +112,21 @@ func (c *config) resolveSecrets(lookup func(string) (string, bool)) error {
 	}
 	for name, field := range c.secrets() {
 		if field.source != nil && field.source.file == "" {
-			if err := field.unwrap(formOf(name)); err != nil {
+			if err := field.trim(formOf(name)); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
 		if field.source != nil && len(field.all()) == 0 {
-			return fmt.Errorf("%s is set, but empty: unset it where there is to be none", name) // who set it meant to be safe
+			return fmt.Errorf("%s is set, but empty: unset it for no secret", name) // an operator who sets it expects protection
 		}
 	}
 	return nil
 }
 
-// fileSuffix makes of a secret's variable the one that names its file.
+// fileSuffix is added to a secret's variable to name its file.
 const fileSuffix = "_FILE"
 
-// secrets returns the secrets by variable.
+// secrets returns the secrets by their variables.
 func (c *config) secrets() map[string]*secret {
 	found := map[string]*secret{}
 	v := reflect.ValueOf(c).Elem()

@@ -10,95 +10,95 @@ import (
 	"unicode/utf8"
 )
 
-// A secretForm says what may stand around a secret without being part of it.
+// A secretForm determines which characters around a secret are ignored.
 type secretForm uint8
 
 const (
-	plainSecret  secretForm = iota // nothing but a byte order mark and the end of a line: a password may hold anything
-	tokenSecret                    // a token: blanks, quotes and a leading Bearer as well
-	secretOfList                   // several of them, separated by commas or lines
+	plainSecret secretForm = iota // a byte order mark and the line end; a password may contain everything else
+	tokenSecret                   // also blanks, quotes and a leading Bearer
+	secretList                    // tokens, separated by commas or lines
 )
 
-// formOf is the form of the secret that a variable has.
+// formOf returns the form of the secret in a variable.
 func formOf(variable string) secretForm {
 	switch {
 	case strings.HasSuffix(variable, "_PASSWORD"):
 		return plainSecret
 	case strings.HasSuffix(variable, "_SECRETS"):
-		return secretOfList
+		return secretList
 	}
 	return tokenSecret
 }
 
-// What may stand around a secret, as operators are told.
+// What is ignored around a secret, in the words of warnings.
 const (
-	aroundMark   = "a byte order mark"
-	aroundBlanks = "blanks"
-	aroundQuotes = "quotes"
-	aroundBearer = "a leading Bearer"
+	ignoredMark   = "a byte order mark"
+	ignoredBlanks = "blanks"
+	ignoredQuotes = "quotes"
+	ignoredBearer = "a leading Bearer"
 )
 
-// byteOrderMark is U+FEFF in UTF-8, which some tools write before a text.
+// byteOrderMark is U+FEFF in UTF-8. Some tools write it at the start of a file.
 const byteOrderMark = "\ufeff"
 
-// errUTF16 is for a file that holds a secret in another encoding than it is sent in.
-var errUTF16 = errors.New("it is UTF-16, as some tools for Windows write it: save it as UTF-8")
+// errUTF16 is for a secret that is not stored in UTF-8.
+var errUTF16 = errors.New("the content is UTF-16, as some Windows tools write it: save it as UTF-8")
 
-// read returns the secret of a text, and what stood around it and was left out. The end of a line is not worth a word.
-func (f secretForm) read(text string) (value string, around []string, err error) {
+// read returns the secret in a text, and what was ignored around it, except for a line end.
+func (f secretForm) read(text string) (value string, ignored []string, err error) {
 	if isUTF16(text) {
 		return "", nil, errUTF16
 	}
 	value, marked := strings.CutPrefix(text, byteOrderMark)
 	if marked {
-		around = append(around, aroundMark)
+		ignored = append(ignored, ignoredMark)
 	}
 	value = strings.TrimRight(value, "\r\n")
 	switch f {
 	case tokenSecret:
-		value, around = unwrapped(value, around)
-	case secretOfList:
-		value, around = unwrapped(value, around)
+		value, ignored = trimToken(value, ignored)
+	case secretList:
+		value, ignored = trimToken(value, ignored)
 		items := splitList(value)
 		for i, item := range items {
-			items[i], around = unwrapped(item, around)
+			items[i], ignored = trimToken(item, ignored)
 		}
 		value = strings.Join(items, ",")
 	case plainSecret:
 	}
-	return value, around, nil
+	return value, ignored, nil
 }
 
-// unwrapped takes off what stands around a token, and adds to around what it was.
-func unwrapped(text string, around []string) (token string, left []string) {
+// trimToken trims the characters around a token, and adds their names to ignored.
+func trimToken(text string, ignored []string) (token string, allIgnored []string) {
 	add := func(what string) {
-		if !slices.Contains(around, what) {
-			around = append(around, what)
+		if !slices.Contains(ignored, what) {
+			ignored = append(ignored, what)
 		}
 	}
 	for token = text; ; {
 		before := token
 		if token = strings.TrimFunc(token, invisible); token != before {
-			add(aroundBlanks)
+			add(ignoredBlanks)
 		}
 		if inside, ok := unquoted(token); ok {
 			token = inside
-			add(aroundQuotes)
+			add(ignoredQuotes)
 		}
 		if rest, ok := withoutBearer(token); ok {
 			token = rest
-			add(aroundBearer)
+			add(ignoredBearer)
 		}
 		if token == before {
-			return token, around
+			return token, ignored
 		}
 	}
 }
 
-// invisible says of a character whether nobody sees it at the end of a text.
+// invisible reports whether a character is invisible at the end of a text.
 func invisible(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b' }
 
-// unquoted takes off a pair of quotes. Others within would be those of items of a list.
+// unquoted removes a pair of quotes, unless the text contains more of them: these quote the items of a list.
 func unquoted(text string) (inside string, ok bool) {
 	if len(text) < 2 || text[0] != text[len(text)-1] || text[0] != '"' && text[0] != '\'' {
 		return text, false
@@ -107,7 +107,7 @@ func unquoted(text string) (inside string, ok bool) {
 	return inside, strings.IndexByte(inside, text[0]) < 0
 }
 
-// withoutBearer takes off the scheme of a header's value.
+// withoutBearer removes a leading authorization scheme Bearer.
 func withoutBearer(text string) (token string, ok bool) {
 	const scheme = "bearer"
 	if len(text) <= len(scheme) || !strings.EqualFold(text[:len(scheme)], scheme) || text[len(scheme)] != ' ' && text[len(scheme)] != '\t' {
@@ -116,48 +116,49 @@ func withoutBearer(text string) (token string, ok bool) {
 	return text[len(scheme)+1:], true
 }
 
-// isUTF16 says whether a text is UTF-16: by its byte order mark, or by the zero bytes that no text in UTF-8 has.
+// isUTF16 reports whether a text is UTF-16: it has that byte order mark, or zero bytes, which no UTF-8 text has.
 func isUTF16(text string) bool {
 	return strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") || utf8.ValidString(text) && strings.Contains(text, "\x00")
 }
 
-// A wrappedSecret is a setting that has more in it than its secret.
-type wrappedSecret struct {
+// A trimmedSecret is a setting whose value had characters around the secret.
+type trimmedSecret struct {
 	setting string
-	around  []string // what was left out
+	ignored []string // names of these characters
 }
 
-// wrappedSecrets are the settings whose secrets had to be unwrapped, in the order of their names.
-func (c *config) wrappedSecrets() []wrappedSecret {
-	var all []wrappedSecret
+// trimmedSecrets returns the settings whose values had characters around their secrets, in alphabetical order.
+func (c *config) trimmedSecrets() []trimmedSecret {
+	var all []trimmedSecret
 	secrets := c.secrets()
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
-		if w := secrets[name].wrapped(name); len(w.around) > 0 {
+		if w := secrets[name].trimmed(name); len(w.ignored) > 0 {
 			all = append(all, w)
 		}
 	}
 	return all
 }
 
-// wrapped is what stands around the secret of a variable, or of its file, as it is now.
-func (s secret) wrapped(variable string) wrappedSecret {
+// trimmed returns what is ignored around the current secret of a variable or its file; nothing is ignored when the result
+// has no names.
+func (s secret) trimmed(variable string) trimmedSecret {
 	if s.source == nil {
-		return wrappedSecret{}
+		return trimmedSecret{}
 	}
 	s.source.mu.RLock()
 	defer s.source.mu.RUnlock()
 	if s.source.file != "" {
 		variable += fileSuffix
 	}
-	return wrappedSecret{variable, s.source.around}
+	return trimmedSecret{variable, s.source.ignored}
 }
 
-// warn writes that a secret had to be unwrapped, if it had.
-func (w wrappedSecret) warn(log *slog.Logger) {
-	if len(w.around) > 0 {
-		log.Warn("characters around a secret are ignored", "setting", w.setting, "ignored", strings.Join(w.around, ", "), "do", unwrapAdvice)
+// warn logs what is ignored around the secret, if anything.
+func (w trimmedSecret) warn(log *slog.Logger) {
+	if len(w.ignored) > 0 {
+		log.Warn("characters around a secret are ignored", "setting", w.setting, "ignored", strings.Join(w.ignored, ", "), "do", trimAdvice)
 	}
 }
 
-// unwrapAdvice is what to do with a secret that had to be unwrapped.
-const unwrapAdvice = "set the secret alone, so that every program that reads it agrees"
+// trimAdvice is what to do about a trimmedSecret.
+const trimAdvice = "remove them, so that every program that reads the secret gets the same"

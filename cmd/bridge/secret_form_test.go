@@ -12,7 +12,7 @@ import (
 	"mkio-bridge/internal/edge"
 )
 
-// secretFile makes a file with a secret.
+// secretFile writes a secret to a file.
 func secretFile(t *testing.T, content string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "secret")
@@ -22,7 +22,7 @@ func secretFile(t *testing.T, content string) string {
 	return file
 }
 
-func TestWhatStandsAroundASecretIsIgnored(t *testing.T) {
+func TestCharactersAroundASecretAreIgnored(t *testing.T) {
 	tests := []struct{ given, want, warning string }{
 		{"s3cret", "s3cret", ""},
 		{"s3cret\r\n", "s3cret", ""},
@@ -53,12 +53,12 @@ func TestWhatStandsAroundASecretIsIgnored(t *testing.T) {
 						t.Fatal(err)
 					}
 					if got := c.secrets()[variable].value(); got != test.want {
-						t.Errorf("%q is read as %q", test.given, got)
+						t.Errorf("%q is parsed as %q", test.given, got)
 					}
-					wrapped := c.wrappedSecrets()
-					if test.warning == "" && len(wrapped) > 0 || test.warning != "" &&
-						(len(wrapped) != 1 || wrapped[0].setting != setting || strings.Join(wrapped[0].around, ", ") != test.warning) {
-						t.Errorf("%q: warned of %v", test.given, wrapped)
+					trimmed := c.trimmedSecrets()
+					if test.warning == "" && len(trimmed) > 0 || test.warning != "" &&
+						(len(trimmed) != 1 || trimmed[0].setting != setting || strings.Join(trimmed[0].ignored, ", ") != test.warning) {
+						t.Errorf("%q: warned of %v", test.given, trimmed)
 					}
 				})
 			}
@@ -66,7 +66,7 @@ func TestWhatStandsAroundASecretIsIgnored(t *testing.T) {
 	}
 }
 
-func TestWhatStandsAroundSecretsOfAListIsIgnored(t *testing.T) {
+func TestCharactersAroundListedSecretsAreIgnored(t *testing.T) {
 	for given, want := range map[string]string{
 		`"one","two"`: "one two", `"one,two"`: "one two", "'one', Bearer two": "one two", "one,\n \"two\"\n": "one two", "\ufeffone\r\ntwo\r\n": "one two",
 	} {
@@ -81,8 +81,8 @@ func TestWhatStandsAroundSecretsOfAListIsIgnored(t *testing.T) {
 	}
 }
 
-// A password may have blanks and quotes.
-func TestAPasswordStaysAsItIs(t *testing.T) {
+// A password may contain blanks and quotes.
+func TestPasswordsAreNotTrimmed(t *testing.T) {
 	for given, want := range map[string]string{"\ufeff \"pass\" \r\n": " \"pass\" ", "Bearer x": "Bearer x"} {
 		t.Setenv("BRIDGE_NATS_PASSWORD_FILE", secretFile(t, given))
 		c, err := loadConfig()
@@ -95,7 +95,7 @@ func TestAPasswordStaysAsItIs(t *testing.T) {
 	}
 }
 
-func TestASecretInUTF16IsRefused(t *testing.T) {
+func TestUTF16SecretIsRefused(t *testing.T) {
 	utf16File := func(mark bool) string {
 		text := "s3cret\r\n"
 		if mark {
@@ -116,7 +116,7 @@ func TestASecretInUTF16IsRefused(t *testing.T) {
 	}
 }
 
-func TestNothingButWhatStandsAroundASecretIsEmpty(t *testing.T) {
+func TestSecretOfOnlyIgnoredCharactersIsEmpty(t *testing.T) {
 	for _, emptied := range []string{`""`, "\ufeff", " \n", "' '"} {
 		t.Setenv("BRIDGE_WEBHOOK_SECRETS_FILE", secretFile(t, emptied))
 		if _, err := loadConfig(); err == nil || !strings.Contains(err.Error(), "empty") {
@@ -125,7 +125,7 @@ func TestNothingButWhatStandsAroundASecretIsEmpty(t *testing.T) {
 	}
 }
 
-func TestAFileThatBecomesUTF16ChangesNothing(t *testing.T) {
+func TestReloadOfAUTF16FileKeepsTheSecret(t *testing.T) {
 	file := secretFile(t, "former")
 	t.Setenv("BRIDGE_WEBHOOK_SECRETS_FILE", file)
 	c, err := loadConfig()
@@ -140,7 +140,7 @@ func TestAFileThatBecomesUTF16ChangesNothing(t *testing.T) {
 	}
 }
 
-func TestStartAndDoctorWarnOfWhatStandsAroundASecret(t *testing.T) {
+func TestStartAndDoctorWarnOfCharactersAroundASecret(t *testing.T) {
 	t.Setenv("BRIDGE_MKIO_TOKEN", "Bearer REDACT-ME")
 	t.Setenv("BRIDGE_WEBHOOK_SECRETS_FILE", secretFile(t, "\ufeffREDACT-ME"))
 	t.Setenv("BRIDGE_NATS_URL", "nats://127.0.0.1:1")
@@ -148,11 +148,11 @@ func TestStartAndDoctorWarnOfWhatStandsAroundASecret(t *testing.T) {
 	t.Setenv("BRIDGE_ADMIN_LISTEN", "127.0.0.1:0")
 	t.Setenv("BRIDGE_MKIO_URL", "http://127.0.0.1:1")
 	wants := []string{"BRIDGE_MKIO_TOKEN", "a leading Bearer", "BRIDGE_WEBHOOK_SECRETS_FILE", "a byte order mark"}
-	wantSaid(t, exitUnreachable, append(wants, "characters around a secret are ignored"), "run")
-	wantSaid(t, exitFailed, append(wants, "characters around the secret are ignored"), "doctor")
+	wantOutput(t, exitUnreachable, append(wants, "characters around a secret are ignored"), "run")
+	wantOutput(t, exitFailed, append(wants, "characters around the secret are ignored"), "doctor")
 }
 
-func TestACertificateBehindAByteOrderMark(t *testing.T) {
+func TestCertificateAfterAByteOrderMark(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	writeCertificate(t, cert, key, 1)
@@ -180,6 +180,6 @@ func TestACertificateBehindAByteOrderMark(t *testing.T) {
 	both := x509.NewCertPool()
 	err = edge.AddCertificates(both, append(content, bytes.TrimPrefix(content, []byte("\ufeff"))...))
 	if err != nil || !both.Equal(inForce.ClientCAs) {
-		t.Errorf("the first of two certificates is passed over: %v", err)
+		t.Errorf("the first of two certificates is skipped: %v", err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"mkio-bridge/internal/noanswer"
 )
 
-// openLog connects a command that reads to the log.
+// openLog connects a command to the event log. The caller calls done when it has finished reading.
 func (c *call) openLog(ctx context.Context) (log *eventlog.Log, done func(), err error) {
 	conf, err := loadConfig()
 	if err != nil {
@@ -30,19 +30,18 @@ func (c *call) openLog(ctx context.Context) (log *eventlog.Log, done func(), err
 	return eventlog.New(js, event.NewNames(conf.SubjectPrefix)), nc.Close, nil
 }
 
-// connect connects a command to the NATS of the configuration, or to the embedded server of a bridge on this
-// machine.
+// connect connects a command to the configured NATS servers, or to the embedded server of a bridge on this machine.
 func (c *call) connect(ctx context.Context, conf config, log *slog.Logger) (*nats.Conn, jetstream.JetStream, error) {
-	way := natsConfig(conf, log)
-	way.Name = "mkio-bridge " + c.command.name
-	if way.URL == "" {
+	server := natsConfig(conf, log)
+	server.Name = "mkio-bridge " + c.command.name
+	if server.URL == "" {
 		if conf.NatsListen == "" {
-			return nil, nil, usageError{fmt.Errorf("%s_NATS_URL and %s_NATS_LISTEN are both empty: there is no NATS to connect to", prefix, prefix)}
+			return nil, nil, usageError{errors.New("BRIDGE_NATS_URL and BRIDGE_NATS_LISTEN are both empty: set the one of the NATS to connect to")}
 		}
-		way.URL = "nats://" + conf.NatsListen
-		way.Token = conf.NatsReaderToken.value
+		server.URL = "nats://" + conf.NatsListen
+		server.Token = conf.NatsReaderToken.value
 	}
-	nc, err := broker.Connect(ctx, way)
+	nc, err := broker.Connect(ctx, server)
 	if err != nil {
 		return nil, nil, connectError(err)
 	}
@@ -54,7 +53,7 @@ func (c *call) connect(ctx context.Context, conf config, log *slog.Logger) (*nat
 	return nc, noanswer.Sequential(js), nil
 }
 
-// A selection is the flags that choose events or resources, and how they are printed.
+// A selection holds the flags that filter events or resources, and the output format.
 type selection struct {
 	query  eventlog.Query
 	output string
@@ -63,25 +62,25 @@ type selection struct {
 // add defines the flags that events and state share.
 func (s *selection) add(set *flag.FlagSet) {
 	s.addFilters(set)
-	outputFlag(set, &s.output, "one CloudEvent a line")
+	outputFlag(set, &s.output, "one CloudEvent per line")
 }
 
-// addFilters defines the flags that choose resources and states.
+// addFilters defines the flags that filter by resource and state.
 func (s *selection) addFilters(set *flag.FlagSet) {
 	set.Func("kind", "only this kind, e.g. job", parsed(&s.query.Kind, lifecycle.ParseKind))
 	set.StringVar(&s.query.Project, "project", "", "only this project")
 	set.StringVar(&s.query.Name, "name", "", "only resources of this name")
-	set.StringVar(&s.query.State, "state", "", "only this state, without regard to case; unset is the empty one")
+	set.StringVar(&s.query.State, "state", "", "only this state, case-insensitive; unset means the empty state")
 	set.Func("phase", "only this phase: "+phaseList(), parsed(&s.query.Phase, lifecycle.ParsePhase))
 }
 
-// addRange defines the flags that choose a part of the log.
+// addRange defines the flags that select a range of the log.
 func (s *selection) addRange(set *flag.FlagSet) {
-	set.Func("since", "from this time on: "+eventlog.TimeForms, parsed(&s.query.Since, eventlog.ParseTime))
-	set.Func("until", "before this time, which is not part of the period: the same forms", parsed(&s.query.Until, eventlog.ParseTime))
-	set.Func("by", "the time that --since and --until are compared with: recorded, when the log stored the event (the default), or\n"+
-		"time, the event's own, which is of the change as MK.IO gave it, or of the observation; the whole log is read then", parsed(&s.query.By, eventlog.ParseBy))
-	set.Uint64Var(&s.query.From, "seq", 0, "from this sequence on; one that the log does not have is an error")
+	set.Func("since", "start of the period, inclusive: "+eventlog.TimeForms, parsed(&s.query.Since, eventlog.ParseTime))
+	set.Func("until", "end of the period, exclusive: the same forms", parsed(&s.query.Until, eventlog.ParseTime))
+	set.Func("by", "the time that --since and --until refer to: recorded, when the log stored the event (the default), or\n"+
+		"time, the event's time: MK.IO's time of the change, or that of the observation; reads the whole log", parsed(&s.query.By, eventlog.ParseBy))
+	set.Uint64Var(&s.query.From, "seq", 0, "first sequence to read; one outside the log is an error")
 }
 
 func (s *selection) checkRange() error {
@@ -91,7 +90,7 @@ func (s *selection) checkRange() error {
 	return nil
 }
 
-// checkPosition returns an error when the log does not have the sequence that reading is to begin at.
+// checkPosition returns an error when --seq is outside the log.
 func (s *selection) checkPosition(ctx context.Context, log *eventlog.Log) error {
 	if s.query.From == 0 {
 		return nil
@@ -103,10 +102,10 @@ func (s *selection) checkPosition(ctx context.Context, log *eventlog.Log) error 
 	return bounds.CheckFrom(s.query.From)
 }
 
-// outputFlag defines how something is printed, and says what json is for.
+// outputFlag defines --output. The text json describes the JSON output, e.g. "one object per line".
 func outputFlag(set *flag.FlagSet, output *string, json string) {
 	*output = "text"
-	set.Func("output", "text (the default), or json for "+json, func(v string) error {
+	set.Func("output", "text (default), or json: "+json, func(v string) error {
 		if v != "text" && v != "json" {
 			return fmt.Errorf("%q must be text or json", v)
 		}
@@ -115,7 +114,7 @@ func outputFlag(set *flag.FlagSet, output *string, json string) {
 	})
 }
 
-// parsed is what a flag calls to have its value read.
+// parsed returns a function for [flag.Func] that parses the flag's value.
 func parsed[T any](into *T, parse func(string) (T, error)) func(string) error {
 	return func(v string) (err error) {
 		*into, err = parse(v)

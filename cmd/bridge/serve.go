@@ -18,21 +18,21 @@ import (
 
 // Times of the admin listener; the demo and the simulated MK.IO have the same idleTime.
 const (
-	shutdownTime = time.Second     // for the requests in flight, when it stops
-	idleTime     = 2 * time.Minute // that an idle connection stays open
+	shutdownTimeout = time.Second     // for requests in flight when it stops
+	idleTimeout     = 2 * time.Minute // of an idle connection
 )
 
-// Shares of the files that the process may open, for connections; what is left is for the store, NATS and MK.IO.
+// Shares of the process's open-file limit that connections may use. The rest is for the store, NATS and MK.IO.
 const (
 	publicShare = 0.625
 	adminShare  = 0.125
-	readerShare = 0.125 // readers of the embedded NATS server, at most [broker.MostReaders]
+	readerShare = 0.125 // readers of the embedded NATS server, at most [broker.MaxReaders]
 )
 
 // listeners are the two listeners of a bridge: public is for webhooks, admin for operators.
 type listeners struct{ public, admin net.Listener }
 
-// listen opens both listeners. It is called before anything else is begun.
+// listen opens both listeners. It is called first, so that an address in use ends the start.
 func listen(ctx context.Context, c config) (listeners, error) {
 	public, err := listenAt(ctx, "LISTEN", c.Listen)
 	if err != nil {
@@ -50,26 +50,26 @@ func (l listeners) close() {
 	_ = l.admin.Close()
 }
 
-// serve runs until the context ends or a part fails. It stops in this order: polling at once; webhooks, when
-// load balancers know ([edge.LameDuck]) and those in flight are answered; then the admin listener, so that health can be
-// seen until the end. NATS is closed last, by close. After a failure load balancers are not waited for.
+// serve runs until the context ends or a part fails. It stops in this order: polling at once; the webhook listener after the
+// lame-duck period ([edge.LameDuck]) and its requests in flight; then the admin listener, so that health can be probed until
+// the end. NATS is closed last, by close. After a failure of a part there is no lame-duck period.
 func (b *bridge) serve(ctx context.Context, l listeners) error {
 	public := b.webhookListener(l.public)
 	admin := edge.NewListener(l.admin, edge.Config{Slots: edge.Slots(adminShare), Log: b.log})
 
-	stopRequest := ctx // ends when the bridge is told to stop; ctx from here on also when a part fails
+	stopRequest := ctx // ends when a stop is requested; ctx from here on also ends when a part fails
 	group, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, b.stop)()
 	publicServer := edge.NewServer(edge.ServerConfig{
 		Handler: edge.SendElsewhere(b.stopping, b.publicRoutes()), Refuse: b.ingest.Refuse, IdleTimeout: b.config.IdleTimeout, Log: b.log,
 	})
 	adminServer := edge.NewServer(edge.ServerConfig{
-		Handler: b.adminRoutes(loopback(b.config.AdminListen)), Refuse: refuse, IdleTimeout: idleTime, Log: b.log,
+		Handler: b.adminRoutes(loopback(b.config.AdminListen)), Refuse: refuse, IdleTimeout: idleTimeout, Log: b.log,
 	})
 	group.Go(func() error { return edge.Serve(publicServer, public) })
 	group.Go(func() error { return edge.Serve(adminServer, admin) })
 	group.Go(func() error { b.watchFiles(ctx); return nil })
-	group.Go(func() error { b.publisher.Follow(ctx, b.told); return nil })
+	group.Go(func() error { b.publisher.Follow(ctx, b.onEvent); return nil })
 	if b.poller != nil {
 		group.Go(func() error { b.poll(ctx); return nil })
 	}
@@ -82,7 +82,7 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 		if stopRequest.Err() != nil { // no part has failed
 			b.lameDuck.Wait()
 		}
-		return errors.Join(edge.Shutdown(publicServer, edge.DrainTime), edge.Shutdown(adminServer, shutdownTime))
+		return errors.Join(edge.Shutdown(publicServer, edge.DrainTime), edge.Shutdown(adminServer, shutdownTimeout))
 	})
 	b.log.Info("listening", "for", "webhooks", "addr", l.public.Addr().String(), "path", webhookPath, "tls", b.certificate != nil, "client_certificates", b.clientCAs != nil)
 	b.log.Info("listening", "for", "admin", "addr", l.admin.Addr().String())
@@ -93,7 +93,7 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	return group.Wait()
 }
 
-// webhookListener limits the listener of webhooks, and gives it TLS where there is a certificate.
+// webhookListener adds connection limits to the webhook listener, and TLS if a certificate is configured.
 func (b *bridge) webhookListener(l net.Listener) *edge.Listener {
 	c := edge.Config{Slots: edge.Slots(publicShare), Log: b.log, TLSFailed: b.tlsFailures.Inc, Unread: b.ingest.RefusedUnread}
 	if b.certificate != nil {
@@ -102,19 +102,19 @@ func (b *bridge) webhookListener(l net.Listener) *edge.Listener {
 	return edge.NewListener(l, c)
 }
 
-// watchStore returns an error when the embedded server can store nothing any more. The bridge would refuse every delivery
-// from then on: it ends, and its supervisor starts it again.
+// watchStore returns an error when the embedded server can no longer write its store. The bridge would refuse every delivery
+// from then on, so it exits for its supervisor to restart it.
 func (b *bridge) watchStore(ctx context.Context) error {
 	select {
 	case err := <-b.embedded.Broken():
-		return fmt.Errorf("%s_STORE_DIR %s cannot be written any more: %w: see that the disk has room and is in order, and start the bridge again; nothing acknowledged is lost", prefix, b.config.StoreDir, err)
+		return fmt.Errorf("BRIDGE_STORE_DIR %s cannot be written: %w: check the disk for errors and free space, and restart the bridge; nothing acknowledged is lost", b.config.StoreDir, err)
 	case <-ctx.Done():
 		return nil
 	}
 }
 
-// watchConnection returns an error when the connection to NATS is closed for good. The client does so after errors that a
-// reconnect would not mend, such as a message over a limit that was lowered meanwhile.
+// watchConnection returns an error when the NATS client closes its connection for good. It does so after errors that a
+// reconnect would repeat, such as a message over a payload limit that was lowered since.
 func (b *bridge) watchConnection(ctx context.Context) error {
 	closed := b.nats.StatusChanged(nats.CLOSED)
 	defer b.nats.RemoveStatusListener(closed)
@@ -125,38 +125,39 @@ func (b *bridge) watchConnection(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the connection to NATS was closed for good: %w: see the NATS servers' log, and start the bridge again", cmp.Or(b.nats.LastError(), nats.ErrConnectionClosed))
+	return fmt.Errorf("the connection to NATS was closed for good: %w: check the NATS servers' log, and restart the bridge", cmp.Or(b.nats.LastError(), nats.ErrConnectionClosed))
 }
 
-// warnOfSettings logs which settings leave the bridge open to strangers, or without polling.
+// warnOfSettings logs settings that leave the bridge open to strangers or without polling.
 func (b *bridge) warnOfSettings() {
 	if len(b.config.WebhookSecrets.all()) == 0 {
-		b.log.Warn("no webhook secret is set: every delivery is accepted", "set", prefix+"_WEBHOOK_SECRETS")
+		b.log.Warn("no webhook secret is set: every delivery is accepted", "set", "BRIDGE_WEBHOOK_SECRETS")
 	}
 	if b.poller == nil && b.config.WebhookURL != "" {
-		b.log.Warn("no API token is set: the webhook rule is not registered, and delivers only where somebody made it", "set", prefix+"_MKIO_TOKEN")
+		b.log.Warn("no API token is set: the webhook rule is not registered", "set", "BRIDGE_MKIO_TOKEN")
 	}
 	if b.poller == nil {
-		b.log.Warn("no API token is set: nothing is polled, and what no webhook tells stays unknown", "set", prefix+"_MKIO_TOKEN")
+		b.log.Warn("no API token is set: nothing is polled, and lost deliveries are not recovered", "set", "BRIDGE_MKIO_TOKEN")
 	}
 	for _, w := range b.config.weakSecrets() {
-		b.log.Warn("a secret is easily guessed, and its listener can be reached from outside", "setting", w.setting, "why", w.why, "do", secretAdvice)
+		b.log.Warn("secret is easily guessed, and its listener is reachable from outside", "setting", w.setting, "why", w.why, "do", secretAdvice)
 	}
 	if b.embedded != nil && b.config.NatsListen != "" && !loopback(b.config.NatsListen) && b.config.readerToken() == nil {
-		b.log.Warn("the embedded NATS server can be reached from outside, and readers need no token", "set", readerTokenName)
+		b.log.Warn("embedded NATS server is reachable from outside, and readers need no token", "set", readerTokenName)
 	}
 }
 
-// refuse answers for the admin listener. Unlike the webhook listener's ([ingest.Handler.Refuse]) it neither logs nor counts.
+// refuse writes the admin listener's response to a refused request. Unlike the webhook listener's ([ingest.Handler.Refuse])
+// it neither logs nor counts.
 func refuse(w http.ResponseWriter, _ *http.Request, status int, detail string) {
 	problem.Write(w, status, detail)
 }
 
-// listenAt opens a listener at the address that a setting has.
+// listenAt opens a listener at the address of a setting, whose name is given without the prefix.
 func listenAt(ctx context.Context, setting, addr string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s_%s: %w: choose another address, port 0 for any that is free", prefix, setting, err)
+		return nil, fmt.Errorf("%s_%s: %w: choose another address, or port 0 for any free port", prefix, setting, err)
 	}
 	return l, nil
 }

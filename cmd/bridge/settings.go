@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// list is a list separated by commas or lines; blanks around its items and empty items do not count.
+// list is a list separated by commas or lines; blanks around items and empty items are ignored.
 type list []string
 
-// Decode reads a list.
+// Decode parses a list.
 func (l *list) Decode(value string) error { *l = splitList(value); return nil }
 
 func (l list) String() string { return strings.Join(l, ",") }
@@ -25,10 +25,10 @@ func splitList(value string) []string {
 	return items
 }
 
-// syncMode is when the embedded server syncs its files: 0 is always, before each acknowledgement.
+// syncMode is the interval at which the embedded server syncs its files; 0 is always: before each acknowledgement.
 type syncMode time.Duration
 
-// Decode reads a mode.
+// Decode parses a mode.
 func (s *syncMode) Decode(value string) error {
 	if value == "always" {
 		*s = 0
@@ -36,7 +36,7 @@ func (s *syncMode) Decode(value string) error {
 	}
 	d, err := time.ParseDuration(value)
 	if err != nil || d <= 0 {
-		return errors.New("say always, or an interval such as 2s")
+		return errors.New("use always, or an interval such as 2s")
 	}
 	*s = syncMode(d)
 	return nil
@@ -52,7 +52,7 @@ func (s syncMode) String() string {
 // byteSize is a number of bytes, with a unit of B, KiB, MiB or GiB.
 type byteSize int64
 
-// Decode reads a size.
+// Decode parses a size.
 func (b *byteSize) Decode(value string) error {
 	for _, unit := range []struct {
 		name string
@@ -64,12 +64,12 @@ func (b *byteSize) Decode(value string) error {
 		}
 		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
 		if err != nil || n < 0 || n > (1<<40)/unit.size {
-			return errors.New("say a size such as 4MiB")
+			return errors.New("use a size such as 4MiB")
 		}
 		*b = byteSize(n * unit.size)
 		return nil
 	}
-	return errors.New("say a size such as 4MiB")
+	return errors.New("use a size such as 4MiB")
 }
 
 func (b byteSize) String() string {
@@ -87,7 +87,7 @@ func (b byteSize) String() string {
 // servers is a list of NATS addresses, which may hold passwords.
 type servers string
 
-// String masks what stands before the hosts.
+// String masks the user info in front of each host.
 func (s servers) String() string {
 	all := splitList(string(s))
 	for i, server := range all {

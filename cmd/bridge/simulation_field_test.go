@@ -16,23 +16,23 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// An episode is something that befalls MK.IO, or the way to it, from a time on.
+// An episode is a fault of MK.IO, or of what is between it and the bridge, that begins at a time.
 type episode struct {
 	name  string
 	after time.Duration // since the test began
 	do    func(f *fieldTest)
 }
 
-// A fieldTest is a simulation in which episodes befall MK.IO one after another.
+// A fieldTest is a simulation with one episode after another.
 type fieldTest struct {
 	*simulation
-	began  time.Time
-	faults mkiofake.Faults // those of every day
-	mine   string          // the token of the organisation that the log is of
-	theirs string          // that of another
+	start      time.Time
+	faults     mkiofake.Faults // outside of episodes
+	ownToken   string          // of the organisation that the log belongs to
+	otherToken string          // of another organisation
 }
 
-// fieldFaults are those of every day of a field test: a rude MK.IO behind caches and replicas.
+// fieldFaults returns the faults outside of episodes: MK.IO's usual ones, and a lagging replica.
 func fieldFaults() mkiofake.Faults {
 	faults := mkiofake.Rude
 	faults.OtherOrigin = 1
@@ -40,24 +40,24 @@ func fieldFaults() mkiofake.Faults {
 	return faults
 }
 
-// testField lets episodes befall MK.IO for a time, and judges what the bridge made of them.
+// testField runs the episodes, and checks the log after each and at the end.
 func testField(t *testing.T, lasts time.Duration, episodes []episode, last func(f *fieldTest)) {
 	t.Helper()
 	faults := fieldFaults()
 	simulate(t, 0, faults, func(s *simulation) {
 		f := &fieldTest{
-			simulation: s, began: time.Now(), faults: faults,
-			mine: mkiofake.NewToken("", time.Time{}), theirs: mkiofake.NewToken("theirs", time.Time{}),
+			simulation: s, start: time.Now(), faults: faults,
+			ownToken: mkiofake.NewToken("", time.Time{}), otherToken: mkiofake.NewToken("theirs", time.Time{}),
 		}
 		s.fake.SetPageSize(20)
 		f.populate()
 		play(s.fake, s.rng, lasts)
 		stop := f.addOrganization(lasts)
 		defer stop()
-		time.Sleep(time.Minute) // a bridge that ends while it takes a lease leaves it taken, and here no lease ends by itself
-		f.restart(0, func() { s.fake.SetToken(f.mine); f.exchange(f.mine) })
+		time.Sleep(time.Minute) // a bridge that stops while it acquires a lease leaves it behind, and no lease expires here
+		f.restart(0, func() { s.fake.SetToken(f.ownToken); f.replaceToken(f.ownToken) })
 		for _, e := range episodes {
-			time.Sleep(time.Until(f.began.Add(e.after)))
+			time.Sleep(time.Until(f.start.Add(e.after)))
 			t.Logf("%s: %s", e.after, e.name)
 			e.do(f)
 			f.judge(e.name)
@@ -67,7 +67,7 @@ func testField(t *testing.T, lasts time.Duration, episodes []episode, last func(
 		f.judge("the end")
 		f.checkDeleted()
 		last(f)
-		for _, token := range []string{f.mine, f.theirs} {
+		for _, token := range []string{f.ownToken, f.otherToken} {
 			if strings.Contains(s.logs.String(), token) {
 				t.Error("a token is in the log")
 			}
@@ -75,7 +75,7 @@ func testField(t *testing.T, lasts time.Duration, episodes []episode, last func(
 	}, func(c *config) { c.PollSweep, c.PollFull = 15*time.Minute, time.Hour })
 }
 
-// play scripts so much of MK.IO's days.
+// play plays MK.IO's days for some time.
 func play(fake *mkiofake.MKIO, rng *rand.Rand, lasts time.Duration) {
 	start := time.Now()
 	end := start.Add(lasts)
@@ -85,17 +85,17 @@ func play(fake *mkiofake.MKIO, rng *rand.Rand, lasts time.Duration) {
 	}
 }
 
-// manyOfAKind is more than so few that their deletions do not wait.
-const manyOfAKind = 25
+// resourcesPerKind is enough for mass deletions to wait for confirmation (more than 20).
+const resourcesPerKind = 25
 
-// populate makes so many resources of each kind that an outage can hide that it hides many. Where a kind has few of them,
-// there is no evidence that tells an outage that hides them from their end, and they are Deleted at once. An outage of 404
-// hides what lies below parents, and one of empty lists everything, so that one is of the project with fewer kinds.
+// populate creates so many resources of each kind that an outage which hides them counts as a mass deletion, and the bridge
+// waits. A few missing resources are indistinguishable from deleted ones, and are recorded as Deleted at once. An outage of
+// 404 hides child resources; one of empty lists hides everything, and is limited to the project with fewer kinds.
 func (f *fieldTest) populate() {
 	create := func(state string, kind lifecycle.Kind, project string, names ...string) {
 		f.fake.Create(f.key(kind, project, names...), state)
 	}
-	for i := range manyOfAKind {
+	for i := range resourcesPerKind {
 		name := fmt.Sprintf("kept-%d", i+1)
 		create("Ready", lifecycle.Asset, mkiofake.VOD, name)
 		create("Created", lifecycle.ContentKeyPolicy, mkiofake.VOD, name)
@@ -109,9 +109,9 @@ func (f *fieldTest) populate() {
 	}
 }
 
-// addOrganization puts another organisation at MK.IO's address, whose projects have the same names.
+// addOrganization adds another organisation at MK.IO's address, whose projects have the same names.
 func (f *fieldTest) addOrganization(lasts time.Duration) (stop func()) {
-	other := mkiofake.New(mkiofake.Config{Seed: 43, Organization: "theirs", Token: f.theirs, Faults: f.faults})
+	other := mkiofake.New(mkiofake.Config{Seed: 43, Organization: "theirs", Token: f.otherToken, Faults: f.faults})
 	play(other, rand.New(rand.NewPCG(5, 0)), lasts)
 	f.fake.Beside(other)
 	ctx, cancel := context.WithCancel(f.t.Context())
@@ -120,15 +120,15 @@ func (f *fieldTest) addOrganization(lasts time.Duration) (stop func()) {
 	return func() { cancel(); playing.Wait() }
 }
 
-// exchange gives the bridge another token, whether it runs or not.
-func (f *fieldTest) exchange(token string) {
+// replaceToken gives the bridge another token, whether it runs or not.
+func (f *fieldTest) replaceToken(token string) {
 	source := f.config.MkioToken.source
 	source.mu.Lock()
 	defer source.mu.Unlock()
 	source.value = token
 }
 
-// restart stops the bridge for a while, and does something while it is away.
+// restart stops the bridge for a while, and calls meanwhile while it is stopped.
 func (f *fieldTest) restart(away time.Duration, meanwhile func()) {
 	f.close()
 	if meanwhile != nil {
@@ -140,8 +140,8 @@ func (f *fieldTest) restart(away time.Duration, meanwhile func()) {
 	f.open()
 }
 
-// with has other faults while something happens, and none of what happens then changes the time of a record.
-func (f *fieldTest) with(change func(*mkiofake.Faults), happens func()) {
+// withFaults calls happens with other faults. No change made then updates the modification time of a record.
+func (f *fieldTest) withFaults(change func(*mkiofake.Faults), happens func()) {
 	faults := f.faults
 	faults.NotModified = 1
 	change(&faults)
@@ -150,7 +150,7 @@ func (f *fieldTest) with(change func(*mkiofake.Faults), happens func()) {
 	f.fake.SetFaults(f.faults)
 }
 
-// onAndOffAir moves channels that webhooks tell of, and the bridge restarts while they are on air.
+// onAndOffAir moves channels, which have webhooks, and restarts the bridge while they run.
 func (f *fieldTest) onAndOffAir() {
 	move := func(state string) {
 		for i := range 5 {
@@ -165,9 +165,9 @@ func (f *fieldTest) onAndOffAir() {
 	move("Stopped")
 }
 
-// brief makes a resource on each of some lists, and end deletes them, so that the bridge records it at once: it begins then, and
-// compares everything.
-func (f *fieldTest) brief() (end func()) {
+// createShortLived creates a resource of each of some kinds. end deletes them and restarts the bridge, whose first full
+// sweep records the deletions.
+func (f *fieldTest) createShortLived() (end func()) {
 	name := fmt.Sprintf("brief-%d", time.Now().Unix())
 	states := map[lifecycle.Key]string{
 		f.key(lifecycle.Asset, mkiofake.VOD, name):            "Ready",
@@ -197,8 +197,8 @@ func (f *fieldTest) key(kind lifecycle.Kind, project string, names ...string) li
 	return key
 }
 
-// outage has everything below both projects answered 404 for a while, and the lists of one empty where hollow. The bridge
-// restarts in it, so that it compares all of it.
+// outage makes MK.IO answer 404 to everything below both projects for a while; with hollow, it returns empty lists for one.
+// The bridge restarts meanwhile, so that it does a full sweep.
 func (f *fieldTest) outage(lasts time.Duration, hollow bool) {
 	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 		f.fake.Outage(project, true)
@@ -213,7 +213,7 @@ func (f *fieldTest) outage(lasts time.Duration, hollow bool) {
 	f.fake.Hollow(mkiofake.VOD, false)
 }
 
-// judge judges the log as it is, so that the first episode that breaks a promise is known. It says each violation once.
+// judge checks the log's invariants, to find the first episode that violates one. It reports only the first violation.
 func (f *fieldTest) judge(when string) {
 	f.t.Helper()
 	if f.bridge == nil {
@@ -222,12 +222,12 @@ func (f *fieldTest) judge(when string) {
 	if f.t.Failed() {
 		return
 	}
-	if err := f.told.Judge(f.t.Context(), f.bridge.js, f.bridge.names, f.fake); err != nil {
+	if err := f.recorder.Judge(f.t.Context(), f.bridge.js, f.bridge.names, f.fake); err != nil {
 		f.t.Errorf("after %s: %v", when, err)
 	}
 }
 
-// deletions are the lives that the log has Deleted.
+// deletions returns the lives with a Deleted event, and their resources.
 func (f *fieldTest) deletions() map[string]lifecycle.Key {
 	lives := map[string]lifecycle.Key{}
 	for e, err := range f.bridge.events.Events(f.t.Context(), eventlog.Query{}) {
@@ -245,7 +245,7 @@ func (f *fieldTest) deletions() map[string]lifecycle.Key {
 	return lives
 }
 
-// checkDeleted compares what the log has Deleted with what MK.IO deleted: no life more.
+// checkDeleted checks that MK.IO deleted every life that is Deleted in the log.
 func (f *fieldTest) checkDeleted() {
 	f.t.Helper()
 	meant := map[string]bool{}
@@ -254,7 +254,7 @@ func (f *fieldTest) checkDeleted() {
 			meant[c.Life] = true
 		}
 	}
-	for _, e := range f.told.Excuses() {
+	for _, e := range f.recorder.Excuses() {
 		f.t.Log(e)
 		if lifecycle.SameState(e.State, lifecycle.StateDeleted) {
 			meant[e.Life] = true
@@ -263,46 +263,46 @@ func (f *fieldTest) checkDeleted() {
 	recorded := f.deletions()
 	for life, key := range recorded {
 		if !meant[life] {
-			f.t.Errorf("%s is Deleted in the log, and MK.IO did not mean it", key)
+			f.t.Errorf("%s is Deleted in the log, and MK.IO did not delete it", key)
 		}
 	}
 	f.t.Logf("MK.IO deleted %d lives, the log has %d of them", len(meant), len(recorded))
 	if len(recorded) == 0 {
-		f.t.Error("nothing was deleted: the test shows less than it says")
+		f.t.Error("nothing was deleted: the test proves less than it claims")
 	}
 }
 
-// anew makes a project anew, and checks that the bridge takes nothing from it.
-func (f *fieldTest) anew() {
+// recreateProject recreates a project, and checks that the bridge records nothing of it.
+func (f *fieldTest) recreateProject() {
 	f.t.Helper()
-	entries := func() (all int) {
+	countEvents := func() (count int) {
 		for _, err := range f.bridge.events.Events(f.t.Context(), eventlog.Query{Project: mkiofake.VOD}) {
 			if err != nil {
 				f.t.Fatal(err)
 			}
-			all++
+			count++
 		}
-		return all
+		return count
 	}
 	f.fake.SetFaults(f.faults)
-	before := entries()
+	before := countEvents()
 	f.fake.Anew(mkiofake.VOD)
 	for i := range 5 {
 		f.fake.Create(f.key(lifecycle.Job, mkiofake.VOD, "ladder-hd", fmt.Sprintf("kept-%d", i+1)), "Processing")
 	}
 	time.Sleep(90 * time.Minute)
 	f.restart(time.Minute, nil)
-	asked := f.fake.Requests(mkiofake.VOD).ByRoute
+	requests := f.fake.Requests(mkiofake.VOD).ByRoute
 	time.Sleep(90 * time.Minute)
-	if after := entries(); after != before {
-		f.t.Errorf("the log has %d events more of a project that was made anew", after-before)
+	if after := countEvents(); after != before {
+		f.t.Errorf("the log has %d more events of a recreated project", after-before)
 	}
 	for route, n := range f.fake.Requests(mkiofake.VOD).ByRoute {
-		if n > asked[route] && !strings.HasPrefix(route, "GET projects") {
-			f.t.Errorf("%s was asked %d times of a project that was made anew", route, n-asked[route])
+		if n > requests[route] && !strings.HasPrefix(route, "GET projects") {
+			f.t.Errorf("%s was requested %d times of a recreated project", route, n-requests[route])
 		}
 	}
-	if err := f.told.Judge(f.t.Context(), f.bridge.js, f.bridge.names, f.fake); err != nil {
+	if err := f.recorder.Judge(f.t.Context(), f.bridge.js, f.bridge.names, f.fake); err != nil {
 		f.t.Error(err)
 	}
 	f.checkDeleted()
@@ -311,18 +311,18 @@ func (f *fieldTest) anew() {
 // Episodes.
 
 func staleCache(f *fieldTest) {
-	f.with(func(faults *mkiofake.Faults) {
+	f.withFaults(func(faults *mkiofake.Faults) {
 		faults.Cached, faults.CachedBy = 1, 40*time.Minute
 	}, f.onAndOffAir)
 }
 
 func laggingReplica(f *fieldTest) {
-	f.with(func(faults *mkiofake.Faults) {
+	f.withFaults(func(faults *mkiofake.Faults) {
 		faults.ReplicaList, faults.ReplicaOne, faults.ReplicaBy = 0.5, 0.5, 10*time.Minute
 	}, f.onAndOffAir)
-	end := f.brief()
-	f.with(func(faults *mkiofake.Faults) { faults.ReplicaBy = 10 * time.Minute }, end) // from now on it has what was
-	f.with(func(faults *mkiofake.Faults) {
+	end := f.createShortLived()
+	f.withFaults(func(faults *mkiofake.Faults) { faults.ReplicaBy = 10 * time.Minute }, end) // the replica has the old records from now on
+	f.withFaults(func(faults *mkiofake.Faults) {
 		faults.ReplicaList, faults.ReplicaOne, faults.ReplicaBy = 1, 1, 10*time.Minute
 	}, func() {
 		for range 4 {
@@ -332,17 +332,17 @@ func laggingReplica(f *fieldTest) {
 	})
 }
 
-func otherToken(f *fieldTest) {
-	f.exchange(f.theirs)
+func foreignToken(f *fieldTest) {
+	f.replaceToken(f.otherToken)
 	time.Sleep(20 * time.Minute)
-	f.exchange(f.mine)
+	f.replaceToken(f.ownToken)
 }
 
-// clockSet sets MK.IO's clock for good. A bridge that runs on has to find out, and one that begins does not know another.
+// clockSet shifts MK.IO's clock for good. A running bridge must detect it; a restarted one knows only the new time.
 func clockSet(by time.Duration, restart bool) func(*fieldTest) {
 	return func(f *fieldTest) {
 		f.fake.SetClock(by)
-		time.Sleep(90 * time.Second) // while it may still be taken for a copy
+		time.Sleep(90 * time.Second) // while responses may still be taken for cached copies
 		if restart {
 			f.restart(time.Second, nil)
 		}
@@ -350,16 +350,16 @@ func clockSet(by time.Duration, restart bool) func(*fieldTest) {
 	}
 }
 
-// TestHoursOfFaultsFromTheField has one thing follow another.
-func TestHoursOfFaultsFromTheField(t *testing.T) {
+// TestHoursOfFieldFaults runs one episode after another.
+func TestHoursOfFieldFaults(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	testField(t, 11*time.Hour, []episode{
 		{"a stale cache", 90 * time.Minute, staleCache},
 		{"a lagging replica", 2 * time.Hour, laggingReplica},
 		{"an outage of 404", 210 * time.Minute, func(f *fieldTest) { f.outage(8*time.Minute, false) }},
 		{"an outage of 404 with empty lists", 270 * time.Minute, func(f *fieldTest) { f.outage(8*time.Minute, true) }},
-		{"the token of another organisation", 330 * time.Minute, otherToken},
+		{"the token of another organisation", 330 * time.Minute, foreignToken},
 		{"a clock set forward", 6 * time.Hour, clockSet(3*time.Hour, true)},
 		{"a clock set back", 8 * time.Hour, clockSet(-4*time.Hour, false)},
-	}, (*fieldTest).anew)
+	}, (*fieldTest).recreateProject)
 }

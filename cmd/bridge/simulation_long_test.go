@@ -4,7 +4,7 @@ package main
 
 import "testing"
 
-// The simulations at their full length. The unit tests run a day or some hours of each.
+// The simulations at full length. The tests without the e2e tag run a day or some hours of each.
 
 func TestSoakAWeekWithLostDeliveries(t *testing.T) { loseDeliveries(t, 7) }
 

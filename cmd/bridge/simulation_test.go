@@ -27,25 +27,26 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-// A simulation is a rude MK.IO and a bridge on a real JetStream, in a bubble of virtual time.
+// A simulation is a simulated MK.IO with faults and a bridge on a real JetStream, in a bubble of virtual time.
 type simulation struct {
-	t      *testing.T
-	config config
-	fake   *mkiofake.MKIO
-	rng    *rand.Rand
-	told   *oracle.Recorder
-	logs   bridgetest.Buffer
+	t        *testing.T
+	config   config
+	fake     *mkiofake.MKIO
+	rng      *rand.Rand
+	recorder *oracle.Recorder
+	logs     bridgetest.Buffer
 
-	mu     sync.RWMutex // read-locked by requests in hand: a stop waits for them
-	bridge *bridge      // nil while it is away
-	stop   func()
-	away   int
+	mu      sync.RWMutex // read-locked by requests in flight: a stop waits for them
+	bridge  *bridge      // nil while it is stopped
+	stop    func()
+	refused int
 }
 
-// secrets are in what goes to and fro, and in nothing else: the bridge's own, and those in MK.IO's records.
+// secrets occur in requests and records, and must not occur in events and logs: the bridge's own, and those in MK.IO's
+// records.
 var secrets = []string{demoToken, demoSecret, "REDACT-ME"}
 
-// simulate runs a test in a bubble, with days of MK.IO to come.
+// simulate runs a test in a bubble, and plays some days of MK.IO.
 func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simulation), settings ...func(*config)) {
 	t.Helper()
 	defer brokertest.HoldClock()()
@@ -53,15 +54,15 @@ func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simul
 	synctest.Test(t, func(t *testing.T) {
 		s := &simulation{t: t, config: demoConfig(store), rng: rand.New(rand.NewPCG(4, 17))}
 		s.config.NatsListen = ""
-		s.config.Sync = syncMode(24 * time.Hour) // the disk is real: no need to wear it out
+		s.config.Sync = syncMode(24 * time.Hour) // never: spare the real disk
 		s.config.PollActive, s.config.PollSweep, s.config.PollFull = 2*time.Minute, 10*time.Minute, 2*time.Hour
 		s.config.PollRate = 1000
-		s.config.DeletePatience = 15 * time.Minute // that of a service; a demo has none
+		s.config.DeletePatience = 15 * time.Minute // the service's default; the demo has none
 		for _, set := range settings {
 			set(&s.config)
 		}
-		s.told = oracle.New(s)
-		s.fake = mkiofake.New(mkiofake.Config{Seed: 42, Token: demoToken, Faults: faults, Transport: s.told})
+		s.recorder = oracle.New(s)
+		s.fake = mkiofake.New(mkiofake.Config{Seed: 42, Token: demoToken, Faults: faults, Transport: s.recorder})
 		s.config.transport = s.fake
 		for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 			s.fake.PutRule(project, s.config.WebhookRule, mkiofake.Rule{
@@ -89,7 +90,7 @@ func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simul
 
 func (s *simulation) open() {
 	log := slog.New(slog.NewTextHandler(&s.logs, nil))
-	s.lease()
+	s.createLeaseBucket()
 	b, err := open(s.t.Context(), s.config, log)
 	if err != nil {
 		s.t.Error(err)
@@ -98,16 +99,16 @@ func (s *simulation) open() {
 	s.bridge = b
 	ctx, cancel := context.WithCancel(s.t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { b.publisher.Follow(ctx, b.told) })
+	running.Go(func() { b.publisher.Follow(ctx, b.onEvent) })
 	if b.poller != nil {
 		running.Go(func() { b.poll(ctx) })
 	}
 	s.stop = func() { cancel(); running.Wait(); b.close() }
 }
 
-// lease makes the bucket of leases before the bridge does: the server ends entries by a clock outside of the
-// bubble, so their time must outlast the test.
-func (s *simulation) lease() {
+// createLeaseBucket creates the lease bucket before the bridge does, with a long TTL: the server expires leases by a clock
+// outside of the bubble.
+func (s *simulation) createLeaseBucket() {
 	e, err := broker.Start(broker.EmbeddedConfig{StoreDir: s.config.StoreDir, SyncInterval: time.Hour, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		s.t.Fatal(err)
@@ -140,25 +141,25 @@ func (s *simulation) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.bridge == nil {
-		s.away++
+		s.refused++
 		return nil, errors.New("connection refused")
 	}
-	answer := httptest.NewRecorder()
-	s.bridge.publicRoutes().ServeHTTP(answer, r)
-	return answer.Result(), nil
+	response := httptest.NewRecorder()
+	s.bridge.publicRoutes().ServeHTTP(response, r)
+	return response.Result(), nil
 }
 
-// settle waits until MK.IO is quiet and everything was compared once more.
+// settle waits until MK.IO is quiet and every list was swept once more.
 func (s *simulation) settle() {
 	<-s.fake.Idle()
 	s.fake.SetFaults(mkiofake.Faults{})
 	time.Sleep(2 * s.config.PollFull)
 }
 
-// check judges the log, and every event of it by its schema.
+// check checks the log's invariants, its convergence with MK.IO, and each event's schema.
 func (s *simulation) check() {
 	s.t.Helper()
-	if err := s.told.Judge(s.t.Context(), s.bridge.js, s.bridge.names, s.fake); err != nil {
+	if err := s.recorder.Judge(s.t.Context(), s.bridge.js, s.bridge.names, s.fake); err != nil {
 		s.t.Error(err)
 	}
 	if s.bridge.poller != nil {
@@ -179,17 +180,17 @@ func (s *simulation) check() {
 			}
 		}
 	}
-	s.t.Logf("%d changes, deliveries by answer %v, %d refused while the bridge was away, %d events", len(s.fake.Changes()), s.told.Answers(), s.away, events)
+	s.t.Logf("%d changes, deliveries by status %v, %d refused while the bridge was stopped, %d events", len(s.fake.Changes()), s.recorder.Answers(), s.refused, events)
 }
 
-// TestADayWithLostDeliveries loses three deliveries in ten for a day, and repeats and delays the others.
+// TestADayWithLostDeliveries loses three in ten deliveries for a day, and duplicates and delays others.
 func TestADayWithLostDeliveries(t *testing.T) { loseDeliveries(t, 1) }
 
 func loseDeliveries(t *testing.T, days int) {
 	t.Helper()
 	faults := mkiofake.Rude
 	faults.Failed, faults.Silent = 0.15, 0.15
-	faults.LateBy = 5 * time.Minute // with all tries: a delivery that comes later than fifteen minutes counts as lost
+	faults.LateBy = 5 * time.Minute // with all retries: a delivery that is more than 15 minutes late counts as lost
 	simulate(t, days, faults, func(s *simulation) {
 		s.settle()
 		s.check()
@@ -197,8 +198,8 @@ func loseDeliveries(t *testing.T, days int) {
 	})
 }
 
-// checkRecovered compares the metric of recovered changes with what MK.IO knows: the lost deliveries whose state
-// a poll was still shown.
+// checkRecovered compares the metric of recovered changes with MK.IO's count: lost deliveries whose state a poll still
+// returned.
 func (s *simulation) checkRecovered() {
 	s.t.Helper()
 	want, got := map[string]float64{}, map[string]float64{}
@@ -223,7 +224,7 @@ func (s *simulation) checkRecovered() {
 		}
 	}
 	if !maps.Equal(got, want) || len(want) == 0 {
-		s.t.Errorf("%v recovered changes are counted, MK.IO knows of %v", got, want)
+		s.t.Errorf("%v recovered changes are counted, MK.IO has %v", got, want)
 	}
 }
 
@@ -254,7 +255,7 @@ func restartOften(t *testing.T, days int) {
 	})
 }
 
-// TestADayByWebhookAlone has no token to poll with: every delivered state is in the log, unless a later one was
+// TestADayByWebhookAlone runs a bridge without a token: every delivered state is in the log, unless a later one was
 // delivered before it.
 func TestADayByWebhookAlone(t *testing.T) {
 	bridgetest.SkipIfShort(t)
@@ -285,16 +286,16 @@ func deliverByWebhookAlone(t *testing.T, days int) {
 			}
 			kinds[key.Kind] = true
 			if want := last[key]; e.Fact.State != want.State {
-				s.t.Errorf("%s is recorded in %q, MK.IO told %q last", key, e.Fact.State, want.State)
+				s.t.Errorf("%s is recorded in %q, MK.IO delivered %q last", key, e.Fact.State, want.State)
 			}
 			delete(last, key)
 		}
 		for key, c := range last {
-			s.t.Errorf("%s: nothing is recorded, MK.IO told %q", key, c.State)
+			s.t.Errorf("%s: nothing is recorded, MK.IO delivered %q", key, c.State)
 		}
 		for kind := range map[lifecycle.Kind]bool{lifecycle.Job: true, lifecycle.StreamingLocator: true, lifecycle.LiveChannel: true, lifecycle.ScheduledOperation: true} {
 			if !kinds[kind] {
-				s.t.Errorf("no %s was told", kind)
+				s.t.Errorf("no %s was delivered", kind)
 			}
 		}
 	}, func(c *config) { c.MkioToken = secret{} })

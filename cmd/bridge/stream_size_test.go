@@ -9,21 +9,21 @@ import (
 	"mkio-bridge/internal/brokertest"
 )
 
-// sizedServer has an account that requires a limit of size of each stream.
-func sizedServer(t *testing.T) string {
+// sizeLimitedServer starts a server whose account requires a size limit on each stream.
+func sizeLimitedServer(t *testing.T) string {
 	t.Helper()
 	return brokertest.StartNATS(t, `accounts { APP { users: [{user: app, password: "REDACT-ME"}], jetstream: { max_file: 1G, max_mem: 64M, max_bytes_required: true } } }`)
 }
 
 // An account that requires max_bytes gets streams with a limit, or an error that says which setting gives them one.
-func TestAnAccountThatRequiresLimitsOfSize(t *testing.T) {
-	url := sizedServer(t)
-	asUser(t, url, "app")
-	wantSaid(t, exitFailed, []string{"stream MKIO_EVENTS: ", "max bytes", "BRIDGE_STREAM_MAX_BYTES"}, "run")
-	wantSaid(t, exitFailed, []string{"FAILED   stream MKIO_EVENTS: it does not exist, and cannot be made without a limit of size", "→ the account requires", "BRIDGE_STREAM_MAX_BYTES"}, "doctor")
+func TestAccountThatRequiresSizeLimits(t *testing.T) {
+	url := sizeLimitedServer(t)
+	useNATSUser(t, url, "app")
+	wantOutput(t, exitFailed, []string{"stream MKIO_EVENTS: ", "max bytes", "BRIDGE_STREAM_MAX_BYTES"}, "run")
+	wantOutput(t, exitFailed, []string{"FAILED   stream MKIO_EVENTS: does not exist, and cannot be created without a size limit", "→ the account requires", "BRIDGE_STREAM_MAX_BYTES"}, "doctor")
 
 	t.Setenv("BRIDGE_STREAM_MAX_BYTES", "2GiB")
-	wantSaid(t, exitFailed, []string{"stream MKIO_EVENTS: ", "BRIDGE_STREAM_MAX_BYTES", "come to"}, "run")
+	wantOutput(t, exitFailed, []string{"stream MKIO_EVENTS: ", "BRIDGE_STREAM_MAX_BYTES", "come to"}, "run")
 
 	t.Setenv("BRIDGE_STREAM_MAX_BYTES", "100MiB")
 	conf, err := loadConfig()
@@ -50,19 +50,19 @@ func TestAnAccountThatRequiresLimitsOfSize(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		} else if got := s.CachedInfo().Config.MaxBytes; got != want {
-			t.Errorf("%s has room for %d bytes, want %d", name, got, want)
+			t.Errorf("%s is limited to %d bytes, want %d", name, got, want)
 		}
 	}
-	out, _, _ := say(t, "doctor")
+	out, _, _ := runCommand(t, "doctor")
 	if strings.Contains(out, "FAILED   stream") || !strings.Contains(out, "ok       publishing") {
 		t.Errorf("doctor: %s", out)
 	}
 }
 
-// Limits of the streams are the operator's to choose, whatever the setting says.
-func TestALimitOfSizeThatExistsIsLeftAlone(t *testing.T) {
+// The bridge does not change the limits of existing streams, whatever the setting is.
+func TestExistingSizeLimitIsUnchanged(t *testing.T) {
 	url := brokertest.StartNATS(t, "")
-	makeStreams(t, url)
+	createStreams(t, url)
 	conf := demoConfig(t.TempDir())
 	conf.NatsURL, conf.StreamMaxBytes = servers(url), 1<<30
 	b, err := open(t.Context(), conf, slog.New(slog.DiscardHandler))

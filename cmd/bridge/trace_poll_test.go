@@ -13,7 +13,7 @@ import (
 	"mkio-bridge/internal/tracingtest"
 )
 
-func TestATraceGoesFromAPollToItsEvent(t *testing.T) {
+func TestTraceFromAPollToItsEvent(t *testing.T) {
 	c := tracingtest.NewCollector(t)
 	traces := exportHere(t, c)
 	fake := mkiofake.New(mkiofake.Config{Token: demoToken, Projects: []string{mkiofake.VOD}})
@@ -22,13 +22,13 @@ func TestATraceGoesFromAPollToItsEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	fake.Create(job, "Processing")
-	w := newWorkshop(t, func(conf *config) {
+	w := newCommandBridge(t, func(conf *config) {
 		conf.tracer, conf.transport, conf.Kinds = traces.Tracer(), fake, kinds{lifecycle.Job}
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	polling := make(chan struct{})
 	go func() { defer close(polling); w.poll(ctx) }()
-	awaitEvents(t, w.js, 1)
+	waitForEvents(t, w.js, 1)
 	stop()
 	<-polling
 	is := tracingtest.TracedAt(t, w.js, 1)
@@ -41,7 +41,7 @@ func TestATraceGoesFromAPollToItsEvent(t *testing.T) {
 	observed := spanBehind(t, c, published[0], "observe")
 	poll := spanBehind(t, c, observed, "poll sweep")
 	if len(poll.ParentSpanId) > 0 {
-		t.Errorf("the poll is in somebody's trace: %v", poll)
+		t.Errorf("the poll's span has a parent: %v", poll)
 	}
 	if want := (tracingtest.Traced{Origin: tracingtest.TraceParent(poll), Parent: tracingtest.TraceParent(published[0])}); is != want {
 		t.Errorf("the message has %v, want %v", is, want)
@@ -50,7 +50,7 @@ func TestATraceGoesFromAPollToItsEvent(t *testing.T) {
 	tracingtest.CheckAttributes(t, observed, map[string]string{"mkio.via": "poll"})
 }
 
-// spanBehind returns the parent of a span, which must have a name.
+// spanBehind returns the parent of a span, and checks its name.
 func spanBehind(t *testing.T, c *tracingtest.Collector, child *tracepb.Span, name string) *tracepb.Span {
 	t.Helper()
 	for _, s := range c.Named(name) {
@@ -59,12 +59,12 @@ func spanBehind(t *testing.T, c *tracingtest.Collector, child *tracepb.Span, nam
 			return s
 		}
 	}
-	t.Fatalf("behind %s is no %s: %v", child.Name, name, c.Spans())
+	t.Fatalf("the parent of %s is not %s: %v", child.Name, name, c.Spans())
 	return nil
 }
 
-// awaitEvents waits until the log has so many events.
-func awaitEvents(t *testing.T, js jetstream.JetStream, n int) {
+// waitForEvents waits until the log has n events.
+func waitForEvents(t *testing.T, js jetstream.JetStream, n int) {
 	t.Helper()
 	consumer, err := js.OrderedConsumer(t.Context(), event.NewNames(event.DefaultPrefix).EventStream(), jetstream.OrderedConsumerConfig{})
 	if err != nil {

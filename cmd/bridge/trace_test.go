@@ -16,14 +16,14 @@ import (
 	"mkio-bridge/internal/tracingtest"
 )
 
-// A sender's trace.
+// A trace of the sender.
 const (
 	sentTrace  = "4bf92f3577b34da6a3ce929d0e0e4736"
 	sentSpan   = "00f067aa0ba902b7"
 	sentParent = "00-" + sentTrace + "-" + sentSpan + "-01"
 )
 
-// exportHere has bridges of this process export to a collector.
+// exportHere exports the traces of this process to a collector.
 func exportHere(t *testing.T, c *tracingtest.Collector) *tracing.Export {
 	t.Helper()
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.URL)
@@ -32,10 +32,10 @@ func exportHere(t *testing.T, c *tracingtest.Collector) *tracing.Export {
 	return traces
 }
 
-func TestTracesOfEveryAnswer(t *testing.T) {
+func TestTracesOfEveryResponse(t *testing.T) {
 	c := tracingtest.NewCollector(t)
 	traces := exportHere(t, c)
-	w := newWorkshop(t, func(conf *config) { conf.tracer = traces.Tracer() })
+	w := newCommandBridge(t, func(conf *config) { conf.tracer = traces.Tracer() })
 	started, finished := bridgetest.Delivery(t, "job-started.json"), bridgetest.Delivery(t, "job-finished.finished.json")
 	batch := fmt.Sprintf("[%s,%s]", started, finished)
 	late := jobDelivery(t, "ep-0417", "Processing", func(d map[string]any) { d["id"], d["time"] = "before", "2031-03-04T09:00:00Z" })
@@ -53,10 +53,10 @@ func TestTracesOfEveryAnswer(t *testing.T) {
 		}
 	}
 	if status := deliverIn(t, w.bridge, started, "X-Webhook-Secret", "guessed", "traceparent", sentParent); status != 401 {
-		t.Errorf("a stranger: status %d", status)
+		t.Errorf("a wrong secret: status %d", status)
 	}
 	first, second := tracingtest.TracedAt(t, w.js, 1), tracingtest.TracedAt(t, w.js, 2)
-	retried := ask(w.adminRoutes(true), http.MethodPost, "/v1/unapplied/1/retry", http.Header{"Traceparent": {sentParent}})
+	retried := serveRequest(w.adminRoutes(true), http.MethodPost, "/v1/unapplied/1/retry", http.Header{"Traceparent": {sentParent}})
 	if retried.Code != 200 {
 		t.Errorf("retried: %s", retried.Body)
 	}
@@ -77,7 +77,7 @@ func TestTracesOfEveryAnswer(t *testing.T) {
 	tracingtest.CheckParent(t, kept[1], requests[3])
 	tracingtest.CheckParent(t, observed[4], retries[0])
 	if hex.EncodeToString(requests[3].TraceId) == sentTrace {
-		t.Error("a traceparent that is none was taken")
+		t.Error("an invalid traceparent was accepted")
 	}
 	for i, outcome := range []string{"told", "told", "kept", "malformed"} {
 		tracingtest.CheckAttributes(t, requests[i], map[string]string{"mkio.outcome": outcome})
@@ -86,11 +86,11 @@ func TestTracesOfEveryAnswer(t *testing.T) {
 		tracingtest.CheckAttributes(t, observed[i], map[string]string{"mkio.outcome": outcome})
 	}
 	tracingtest.CheckAttributes(t, kept[0], map[string]string{"mkio.reason": "late", "messaging.destination.name": "MKIO_UNAPPLIED"})
-	checkKeptTrace(t, w, 1, tracingtest.TraceParent(kept[0]))
-	checkKeptTrace(t, w, 2, tracingtest.TraceParent(kept[1]))
+	checkUnappliedTrace(t, w, 1, tracingtest.TraceParent(kept[0]))
+	checkUnappliedTrace(t, w, 2, tracingtest.TraceParent(kept[1]))
 }
 
-func checkKeptTrace(t *testing.T, w *workshop, sequence uint64, want string) {
+func checkUnappliedTrace(t *testing.T, w *commandBridge, sequence uint64, want string) {
 	t.Helper()
 	stream, err := w.js.Stream(t.Context(), w.names.UnappliedStream())
 	if err != nil {
@@ -102,11 +102,11 @@ func checkKeptTrace(t *testing.T, w *workshop, sequence uint64, want string) {
 	}
 	schematest.Unapplied(t, m.Header)
 	if is := m.Header.Get(event.HeaderTraceParent); is != want {
-		t.Errorf("what was put aside has %s, want %s", is, want)
+		t.Errorf("the unapplied delivery has trace parent %s, want %s", is, want)
 	}
 }
 
-// deliverIn makes a delivery in a trace, and returns the status of the answer.
+// deliverIn makes a delivery with additional headers, and returns the status of the response.
 func deliverIn(t *testing.T, b *bridge, body []byte, headers ...string) int {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, webhookPath, strings.NewReader(string(body)))
@@ -114,7 +114,7 @@ func deliverIn(t *testing.T, b *bridge, body []byte, headers ...string) int {
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
-	answer := httptest.NewRecorder()
-	b.publicRoutes().ServeHTTP(answer, request)
-	return answer.Code
+	response := httptest.NewRecorder()
+	b.publicRoutes().ServeHTTP(response, request)
+	return response.Code
 }

@@ -15,50 +15,50 @@ import (
 	"mkio-bridge/internal/printable"
 )
 
-// unappliedCommands returns what `bridge unapplied` does, in the order of the help.
+// unappliedCommands returns the subcommands of `bridge unapplied`, in the order of the help text.
 func unappliedCommands() []command {
 	return []command{
-		{"list", "", "what is kept, the oldest first", runListUnapplied},
-		{"show", "SEQUENCE", "all of one, with its body", runShowUnapplied},
+		{"list", "", "list stored deliveries, oldest first", runListUnapplied},
+		{"show", "SEQUENCE", "print one delivery with its body", runShowUnapplied},
 		{
-			"retry", "[SEQUENCE…]", "have the bridge decide again: of these, or of what the flags choose\n\n" +
-				"What becomes an event, or is told by the log, is removed from what is kept; the rest stays. The bridge decides\n" +
-				"as it would of a delivery, but that it comes now is no evidence. Bodies are kept redacted, and so is the record\n" +
-				"of an event that comes of one, whatever BRIDGE_RESOURCE says.", runRetryUnapplied,
+			"retry", "[SEQUENCE…]", "have the bridge decide again about these deliveries, or about those that the flags select\n\n" +
+				"A delivery that becomes an event, or that the log already has, is deleted from the unapplied deliveries; the\n" +
+				"others stay. The bridge decides as for a new delivery, but the time of the retry does not count as evidence.\n" +
+				"Bodies are stored redacted, so the event's record is redacted too, whatever BRIDGE_RESOURCE is.", runRetryUnapplied,
 		},
 	}
 }
 
 func runUnapplied(ctx context.Context, c *call) error { return c.dispatch(ctx, unappliedCommands()) }
 
-// keptFlags are the flags that choose deliveries.
-type keptFlags struct {
+// unappliedFlags are the flags that select unapplied deliveries.
+type unappliedFlags struct {
 	query eventlog.UnappliedQuery
 	limit int
 }
 
-// keptFilters are the names of those that [keptFlags.add] defines.
-var keptFilters = []string{"reason", "kind", "project", "name", "since", "until", "limit"}
+// unappliedFilters are the names of the flags that [unappliedFlags.add] defines.
+var unappliedFilters = []string{"reason", "kind", "project", "name", "since", "until", "limit"}
 
-func (f *keptFlags) add(set *flag.FlagSet, limit int) {
+func (f *unappliedFlags) add(set *flag.FlagSet, limit int) {
 	set.Func("reason", "only these, comma-separated: "+reasonList(), func(v string) error {
 		for _, name := range splitList(v) {
 			if !slices.Contains(lifecycle.Reasons(), lifecycle.Reason(name)) {
-				return fmt.Errorf("there is no reason %q; reasons are %s", name, reasonList())
+				return fmt.Errorf("unknown reason %q; reasons are %s", name, reasonList())
 			}
 			f.query.Reasons = append(f.query.Reasons, lifecycle.Reason(name))
 		}
 		return nil
 	})
-	set.Func("kind", "only of resources of this kind; what is malformed or unrecognised names none", parsed(&f.query.Kind, lifecycle.ParseKind))
+	set.Func("kind", "only of resources of this kind; malformed and unrecognised deliveries have no kind", parsed(&f.query.Kind, lifecycle.ParseKind))
 	set.StringVar(&f.query.Project, "project", "", "only of resources of this project")
 	set.StringVar(&f.query.Name, "name", "", "only of resources of this name")
-	set.Func("since", "stored from this time on: "+eventlog.TimeForms, parsed(&f.query.Since, eventlog.ParseTime))
-	set.Func("until", "stored before this time, which is not part of the period: the same forms", parsed(&f.query.Until, eventlog.ParseTime))
-	set.IntVar(&f.limit, "limit", limit, "at most so many, the oldest first; 0: all")
+	set.Func("since", "only those stored at or after this time: "+eventlog.TimeForms, parsed(&f.query.Since, eventlog.ParseTime))
+	set.Func("until", "only those stored before this time: the same forms", parsed(&f.query.Until, eventlog.ParseTime))
+	set.IntVar(&f.limit, "limit", limit, "maximum number of deliveries, oldest first; 0: all")
 }
 
-func (f *keptFlags) check() error {
+func (f *unappliedFlags) check() error {
 	if f.limit < 0 {
 		return usageError{fmt.Errorf("--limit %d must be 0 or more", f.limit)}
 	}
@@ -73,9 +73,9 @@ func reasonList() string {
 	return strings.Join(names, ", ")
 }
 
-// each does something with each delivery that is chosen, and says whether the limit left some out. What no bridge
-// kept is told at the end.
-func (f *keptFlags) each(ctx context.Context, log *eventlog.Log, do func(eventlog.Unapplied) error) (more bool, err error) {
+// each calls do for each selected delivery, and reports whether there are more than the limit. Messages that are not
+// deliveries stored by a bridge are skipped, and joined into the error.
+func (f *unappliedFlags) each(ctx context.Context, log *eventlog.Log, do func(eventlog.Unapplied) error) (more bool, err error) {
 	var wrong []error
 	done := 0
 	for k, err := range log.Kept(ctx, f.query) {
@@ -98,19 +98,19 @@ func (f *keptFlags) each(ctx context.Context, log *eventlog.Log, do func(eventlo
 func sequenceOf(argument string) (uint64, error) {
 	n, err := strconv.ParseUint(argument, 10, 64)
 	if err != nil || n == 0 {
-		return 0, usageError{fmt.Errorf("%q is no sequence", argument)}
+		return 0, usageError{fmt.Errorf("%q is not a sequence: use a number from 1", argument)}
 	}
 	return n, nil
 }
 
-// keptOf is the resource that a kept delivery names, for people.
-func keptOf(names event.Names, k eventlog.Unapplied) string {
+// unappliedResource formats the resource that an unapplied delivery names; "-" if none.
+func unappliedResource(names event.Names, k eventlog.Unapplied) string {
 	if k.Resource == "" {
 		return "-"
 	}
 	key, _, err := names.Parse(names.Subject(k.Resource, ""))
 	if err != nil {
-		return printable.Name(k.Resource) // a name in it is cut
+		return printable.Name(k.Resource) // it has a truncated name
 	}
 	return fmt.Sprintf("%s %s/%s", key.Kind, printable.Name(key.Project), printable.Name(strings.Join(key.Names(), "/")))
 }

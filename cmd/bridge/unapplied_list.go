@@ -13,23 +13,23 @@ import (
 	"mkio-bridge/internal/printable"
 )
 
-// A shownKept is a kept delivery as an object. A body that is a JSON object or array stands in it as such, text as a
-// string, and what is neither as bodyBase64.
-type shownKept struct {
+// An unappliedView is the JSON form of an unapplied delivery. A body that is a JSON object or array is embedded, other UTF-8
+// text is a string, and other bytes are bodyBase64.
+type unappliedView struct {
 	Sequence   uint64           `json:"sequence"`
 	Subject    string           `json:"subject"`
 	Reason     lifecycle.Reason `json:"reason"`
 	Detail     string           `json:"detail"`
 	Received   time.Time        `json:"received"`
-	Digest     string           `json:"digest"` // of the body as it came
-	Length     int              `json:"length"` // the same
+	Digest     string           `json:"digest"` // of the body as received
+	Length     int              `json:"length"` // of the body as received, in bytes
 	Cut        bool             `json:"cut"`
 	Body       any              `json:"body,omitempty"`
 	BodyBase64 []byte           `json:"bodyBase64,omitempty"`
 }
 
-func shown(k eventlog.Unapplied) shownKept {
-	s := shownKept{
+func newUnappliedView(k eventlog.Unapplied) unappliedView {
+	s := unappliedView{
 		Sequence: k.Sequence, Subject: k.Subject, Reason: k.Reason, Detail: k.Detail, Received: k.Received,
 		Digest: k.Digest, Length: k.Length, Cut: k.Delivery().Cut(),
 	}
@@ -44,18 +44,18 @@ func shown(k eventlog.Unapplied) shownKept {
 	return s
 }
 
-// structured says whether a body is a JSON object or array.
+// structured reports whether a body is a JSON object or array.
 func structured(body []byte) bool {
 	trimmed := bytes.TrimSpace(body)
 	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') && json.Valid(trimmed)
 }
 
 func runListUnapplied(ctx context.Context, c *call) error {
-	var f keptFlags
+	var f unappliedFlags
 	set := c.flags()
 	f.add(set, 0)
 	var output string
-	outputFlag(set, &output, "one object a line, with the body")
+	outputFlag(set, &output, "one object per line, with the body")
 	if _, err := c.parse(set, 0); err != nil {
 		return err
 	}
@@ -73,10 +73,10 @@ func runListUnapplied(ctx context.Context, c *call) error {
 	}
 	more, err := f.each(ctx, log, func(k eventlog.Unapplied) error {
 		if output == "json" {
-			return printJSON(c.stdout, shown(k))
+			return printJSON(c.stdout, newUnappliedView(k))
 		}
 		_, err := fmt.Fprintf(c.stdout, "%6d  %s  %-12s  %-58s  %s\n", k.Sequence, k.Received.UTC().Format(time.DateTime),
-			printable.Name(string(k.Reason)), keptOf(log.Names(), k), printable.Sentence(k.Detail))
+			printable.Name(string(k.Reason)), unappliedResource(log.Names(), k), printable.Sentence(k.Detail))
 		return err
 	})
 	if more {

@@ -21,12 +21,12 @@ import (
 
 // Limits of a retry.
 const (
-	retryLimit = 100              // where nobody says another
-	retryTime  = 30 * time.Second // for one: a bridge takes no longer to answer
-	maxAnswer  = 64 << 10         // bytes
+	retryLimit   = 100              // default of --limit
+	retryTimeout = 30 * time.Second // of one request: longer than a bridge takes
+	maxResponse  = 64 << 10         // bytes
 )
 
-// A retryCall is the command with what it needs of the bridge.
+// A retryCall is one invocation of the command, with its connection to the bridge.
 type retryCall struct {
 	*call
 	address string // of the bridge's admin listener
@@ -37,14 +37,14 @@ type retryCall struct {
 }
 
 func runRetryUnapplied(ctx context.Context, c *call) error {
-	var f keptFlags
+	var f unappliedFlags
 	r := retryCall{call: c}
 	set := c.flags()
 	f.add(set, retryLimit)
-	set.BoolVar(&r.options.DryRun, "dry-run", false, "say what would become of them, and write nothing")
-	set.BoolVar(&r.options.Keep, "keep", false, "remove none")
-	outputFlag(set, &r.output, "one object a line")
-	bridge := set.String("bridge", "", "address of the bridge's admin listener (default http://BRIDGE_ADMIN_LISTEN)")
+	set.BoolVar(&r.options.DryRun, "dry-run", false, "print the outcome without writing anything")
+	set.BoolVar(&r.options.Keep, "keep", false, "do not delete applied deliveries")
+	outputFlag(set, &r.output, "one object per line")
+	bridge := set.String("bridge", "", "URL of the bridge's admin listener (default http://BRIDGE_ADMIN_LISTEN)")
 	arguments, err := c.parse(set, len(c.args))
 	if err != nil {
 		return err
@@ -64,17 +64,17 @@ func runRetryUnapplied(ctx context.Context, c *call) error {
 		return err
 	}
 	r.token = conf.AdminToken.value()
-	r.client = &http.Client{Timeout: retryTime, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // who has the token is asked, and nobody else
-	var wrong error
+	r.client = &http.Client{Timeout: retryTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // no redirects: the token goes to the bridge only
+	var chooseErr error
 	if len(sequences) == 0 {
-		if sequences, wrong = c.choose(ctx, &f); sequences == nil && wrong != nil {
-			return wrong
+		if sequences, chooseErr = c.choose(ctx, &f); sequences == nil && chooseErr != nil {
+			return chooseErr
 		}
 	}
-	return errors.Join(wrong, r.all(ctx, sequences))
+	return errors.Join(chooseErr, r.all(ctx, sequences))
 }
 
-// sequencesOf reads the arguments. Flags that choose choose among all that is kept.
+// sequencesOf parses the arguments. They exclude flags that select deliveries.
 func sequencesOf(arguments []string, set *flag.FlagSet) ([]uint64, error) {
 	var all []uint64
 	for _, argument := range arguments {
@@ -86,27 +86,27 @@ func sequencesOf(arguments []string, set *flag.FlagSet) ([]uint64, error) {
 	}
 	var err error
 	set.Visit(func(given *flag.Flag) {
-		if len(all) > 0 && slices.Contains(keptFilters, given.Name) {
+		if len(all) > 0 && slices.Contains(unappliedFilters, given.Name) {
 			err = usageError{fmt.Errorf("sequences and --%s exclude each other", given.Name)}
 		}
 	})
 	return all, err
 }
 
-// adminAddress is where a bridge is asked.
+// adminAddress returns the URL of the bridge's admin listener, from --bridge or the settings.
 func adminAddress(given string, conf config) (string, error) {
 	if given == "" {
-		return "http://" + reachable(conf.AdminListen), nil
+		return "http://" + dialAddress(conf.AdminListen), nil
 	}
 	u, err := url.Parse(given)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", usageError{errors.New("--bridge must be an http or https address without user, query and fragment, e.g. http://127.0.0.1:9090")}
+		return "", usageError{errors.New("--bridge must be an http or https URL without user, query and fragment, e.g. http://127.0.0.1:9090")}
 	}
 	return strings.TrimRight(given, "/"), nil
 }
 
-// choose reads, over NATS, what the flags choose. What it returns beside an error may be retried.
-func (c *call) choose(ctx context.Context, f *keptFlags) (sequences []uint64, err error) {
+// choose reads the sequences that the flags select from NATS. The ones returned with an error can be retried.
+func (c *call) choose(ctx context.Context, f *unappliedFlags) (sequences []uint64, err error) {
 	log, done, err := c.openLog(ctx)
 	if err != nil {
 		return nil, err
@@ -120,91 +120,91 @@ func (c *call) choose(ctx context.Context, f *keptFlags) (sequences []uint64, er
 	return sequences, err
 }
 
-// hopelessError is for a retry after whose failure no other will do better.
-type hopelessError struct{ error }
+// permanentError is for a retry whose error every further retry would get too.
+type permanentError struct{ error }
 
-func (e hopelessError) Unwrap() error { return e.error }
+func (e permanentError) Unwrap() error { return e.error }
 
-// all retries one after the other. What fails does not keep the others from it.
+// all retries the sequences in order. It continues after errors, except for a permanentError.
 func (r *retryCall) all(ctx context.Context, sequences []uint64) error {
 	var errs []error
 	for _, sequence := range sequences {
-		became, err := r.one(ctx, sequence)
+		result, err := r.one(ctx, sequence)
 		if err == nil {
-			if err := r.print(became); err != nil {
+			if err := r.print(result); err != nil {
 				return err
 			}
-			if became.Outcome == ingest.OutcomeCut {
-				err = fmt.Errorf("message %d cannot be retried: %s", sequence, printable.Sentence(became.Why))
+			if result.Outcome == ingest.OutcomeCut {
+				err = fmt.Errorf("message %d cannot be retried: %s", sequence, printable.Sentence(result.Why))
 			}
 		}
 		if err != nil {
 			errs = append(errs, err)
 		}
-		if _, ok := errors.AsType[hopelessError](err); ok {
+		if _, ok := errors.AsType[permanentError](err); ok {
 			break
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// one asks the bridge to retry a kept delivery.
+// one has the bridge retry an unapplied delivery.
 func (r *retryCall) one(ctx context.Context, sequence uint64) (admin.RetryResult, error) {
 	target := fmt.Sprintf("%s/v1/unapplied/%d/retry?dryRun=%t&keep=%t", r.address, sequence, r.options.DryRun, r.options.Keep)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, http.NoBody)
 	if err != nil {
-		return admin.RetryResult{}, hopelessError{err}
+		return admin.RetryResult{}, permanentError{err}
 	}
 	if r.token != "" {
 		request.Header.Set("Authorization", "Bearer "+r.token)
 	}
 	response, err := r.client.Do(request)
 	if err != nil {
-		return admin.RetryResult{}, hopelessError{fmt.Errorf("the bridge cannot be reached: %w: see that it runs, and say where with --bridge or %s_ADMIN_LISTEN", err, prefix)}
+		return admin.RetryResult{}, permanentError{fmt.Errorf("the bridge cannot be reached: %w: check that it runs, and set its address with --bridge or BRIDGE_ADMIN_LISTEN", err)}
 	}
 	defer response.Body.Close()
-	body := io.LimitReader(response.Body, maxAnswer)
+	body := io.LimitReader(response.Body, maxResponse)
 	if response.StatusCode != http.StatusOK {
 		return admin.RetryResult{}, refusal(sequence, response.StatusCode, body)
 	}
-	var became admin.RetryResult
-	if err := json.NewDecoder(body).Decode(&became); err != nil || became.Sequence != sequence {
-		return admin.RetryResult{}, hopelessError{fmt.Errorf("%s does not answer as a bridge", r.address)}
+	var result admin.RetryResult
+	if err := json.NewDecoder(body).Decode(&result); err != nil || result.Sequence != sequence {
+		return admin.RetryResult{}, permanentError{fmt.Errorf("the response of %s is not a bridge's: check --bridge", r.address)}
 	}
-	return became, nil
+	return result, nil
 }
 
-// refusal says why a bridge retried nothing.
+// refusal returns the error of a response other than 200.
 func refusal(sequence uint64, status int, body io.Reader) error {
 	var p struct{ Detail string }
-	_ = json.NewDecoder(body).Decode(&p) // who is no bridge may say anything
-	err := fmt.Errorf("message %d: the bridge answers %d %s: %s", sequence, status, http.StatusText(status), printable.Sentence(p.Detail))
+	_ = json.NewDecoder(body).Decode(&p) // anything but a bridge may respond without a detail
+	err := fmt.Errorf("message %d: the bridge responded %d %s: %s", sequence, status, http.StatusText(status), printable.Sentence(p.Detail))
 	switch status {
 	case http.StatusUnauthorized:
-		return hopelessError{fmt.Errorf("%w: set %s_ADMIN_TOKEN as the bridge has it", err, prefix)}
+		return permanentError{fmt.Errorf("%w: set BRIDGE_ADMIN_TOKEN as the bridge has it", err)}
 	case http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable:
 		return err
 	}
-	return hopelessError{err}
+	return permanentError{err}
 }
 
-// print writes what became of one.
-func (r *retryCall) print(became admin.RetryResult) error {
+// print writes the outcome of one retry.
+func (r *retryCall) print(result admin.RetryResult) error {
 	if r.output == "json" {
-		return printJSON(r.stdout, became)
+		return printJSON(r.stdout, result)
 	}
-	var so []string
-	if became.Applied {
-		so = append(so, "it is an event now")
+	var notes []string
+	if result.Applied {
+		notes = append(notes, "now an event")
 	}
 	switch {
 	case r.options.DryRun:
-		so = append(so, "nothing was written")
-	case became.Removed:
-		so = append(so, "removed")
+		notes = append(notes, "nothing was written")
+	case result.Removed:
+		notes = append(notes, "deleted from unapplied")
 	default:
-		so = append(so, "it stays")
+		notes = append(notes, "still unapplied")
 	}
-	_, err := fmt.Fprintf(r.stdout, "%6d  %-12s  %s [%s]\n", became.Sequence, printable.Name(became.Outcome), printable.Sentence(became.Why), strings.Join(so, ", "))
+	_, err := fmt.Fprintf(r.stdout, "%6d  %-12s  %s [%s]\n", result.Sequence, printable.Name(result.Outcome), printable.Sentence(result.Why), strings.Join(notes, ", "))
 	return err
 }

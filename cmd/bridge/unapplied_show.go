@@ -15,7 +15,7 @@ import (
 
 func runShowUnapplied(ctx context.Context, c *call) error {
 	set := c.flags()
-	raw := set.Bool("raw", false, "only the body, exactly as it is kept")
+	raw := set.Bool("raw", false, "only the body, exactly as stored")
 	var output string
 	outputFlag(set, &output, "one object")
 	arguments, err := c.parse(set, 1)
@@ -23,7 +23,7 @@ func runShowUnapplied(ctx context.Context, c *call) error {
 		return err
 	}
 	if len(arguments) == 0 {
-		return usageError{errors.New("say which: bridge unapplied list tells the sequences")}
+		return usageError{errors.New("SEQUENCE missing: bridge unapplied list prints the sequences")}
 	}
 	sequence, err := sequenceOf(arguments[0])
 	if err != nil {
@@ -40,27 +40,27 @@ func runShowUnapplied(ctx context.Context, c *call) error {
 	case err != nil:
 		return err
 	case !ok:
-		return fmt.Errorf("%s has no message %d: bridge unapplied list tells what it has", names.UnappliedStream(), sequence)
+		return fmt.Errorf("%s has no message %d: bridge unapplied list prints its sequences", names.UnappliedStream(), sequence)
 	case *raw:
 		_, err = c.stdout.Write(k.Body)
 		return err
 	case output == "json":
-		return printJSON(c.stdout, shown(k))
+		return printJSON(c.stdout, newUnappliedView(k))
 	}
-	return printKept(c.stdout, names, k)
+	return printUnapplied(c.stdout, names, k)
 }
 
-// printKept writes all of a kept delivery, for people.
-func printKept(w io.Writer, names event.Names, k eventlog.Unapplied) error {
-	length := fmt.Sprintf("%d bytes as it came, %d as it is kept", k.Length, len(k.Body))
+// printUnapplied writes an unapplied delivery as text, with its body.
+func printUnapplied(w io.Writer, names event.Names, k eventlog.Unapplied) error {
+	length := fmt.Sprintf("%d bytes as received, %d as stored", k.Length, len(k.Body))
 	if k.Delivery().Cut() {
-		length += "; the end was cut off"
+		length += "; truncated"
 	}
 	for _, line := range [][2]string{
 		{"sequence", strconv.FormatUint(k.Sequence, 10)},
 		{"reason", printable.Name(string(k.Reason))},
 		{"detail", printable.Sentence(k.Detail)},
-		{"resource", keptOf(names, k)},
+		{"resource", unappliedResource(names, k)},
 		{"received", k.Received.UTC().Format(time.RFC3339Nano)},
 		{"subject", printable.Name(k.Subject)},
 		{"digest", printable.Name(k.Digest)},

@@ -14,29 +14,29 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-// A workshop is a bridge that answers commands, and is started again with other settings on the same store.
-type workshop struct {
+// A commandBridge is a bridge that commands connect to. It can be restarted with other settings on the same store.
+type commandBridge struct {
 	*bridge
 	t     *testing.T
 	store string
 	admin *httptest.Server
 }
 
-func newWorkshop(t *testing.T, change func(*config)) *workshop {
+func newCommandBridge(t *testing.T, change func(*config)) *commandBridge {
 	t.Helper()
-	w := &workshop{t: t, store: t.TempDir()}
+	w := &commandBridge{t: t, store: t.TempDir()}
 	w.restart(change)
 	t.Cleanup(w.stop)
 	return w
 }
 
-func (w *workshop) stop() {
+func (w *commandBridge) stop() {
 	w.admin.Close()
 	w.close()
 }
 
-// restart opens a bridge, and has the commands find it.
-func (w *workshop) restart(change func(*config)) {
+// restart opens a bridge, and sets its addresses in the environment of commands.
+func (w *commandBridge) restart(change func(*config)) {
 	w.t.Helper()
 	if w.bridge != nil {
 		w.stop()
@@ -54,15 +54,15 @@ func (w *workshop) restart(change func(*config)) {
 	w.t.Setenv("BRIDGE_NATS_LISTEN", w.embedded.Addr())
 }
 
-func (w *workshop) deliver(body []byte, want int) {
+func (w *commandBridge) deliver(body []byte, want int) {
 	w.t.Helper()
 	if status := deliver(w.t, w.bridge, body); status != want {
 		w.t.Fatalf("status %d, want %d", status, want)
 	}
 }
 
-// states are what the log holds.
-func (w *workshop) states() string {
+// states returns the states of the log's events.
+func (w *commandBridge) states() string {
 	w.t.Helper()
 	var states []string
 	for e, err := range w.events.Events(w.t.Context(), eventlog.Query{}) {
@@ -75,8 +75,8 @@ func (w *workshop) states() string {
 	return strings.Join(states, " ")
 }
 
-// holds checks what the log holds, and the sequences that are kept.
-func (w *workshop) holds(log, kept string) {
+// checkLog checks the states in the log, and the sequences of the unapplied deliveries.
+func (w *commandBridge) checkLog(log, unapplied string) {
 	w.t.Helper()
 	var sequences []string
 	for k, err := range w.events.Unapplied(w.t.Context()) {
@@ -85,29 +85,30 @@ func (w *workshop) holds(log, kept string) {
 		}
 		sequences = append(sequences, fmt.Sprint(k.Sequence))
 	}
-	if l, k := w.states(), strings.Join(sequences, " "); l != log || k != kept {
-		w.t.Errorf("the log holds %q, and kept is %q; want %q and %q", l, k, log, kept)
+	if l, k := w.states(), strings.Join(sequences, " "); l != log || k != unapplied {
+		w.t.Errorf("the log holds %q, unapplied are %q; want %q and %q", l, k, log, unapplied)
 	}
 }
 
-func onlyAnother(c *config) { c.Projects = list{"another"} }
+func otherProjectOnly(c *config) { c.Projects = list{"another"} }
 
-// putAside leaves a bridge that knows every project with an unrecognised delivery, a malformed and a late one.
-func putAside(t *testing.T) *workshop {
+// bridgeWithUnapplied returns a bridge for all projects with an unrecognised, a malformed and a late delivery, sequences 1
+// to 3.
+func bridgeWithUnapplied(t *testing.T) *commandBridge {
 	t.Helper()
-	w := newWorkshop(t, onlyAnother)
+	w := newCommandBridge(t, otherProjectOnly)
 	w.deliver(bridgetest.Delivery(t, "job-started.json"), http.StatusAccepted)
 	w.deliver([]byte("no JSON \x1b[2J"), http.StatusBadRequest)
 	w.restart(nil)
 	w.deliver(jobDelivery(t, "a%1bb", "Finished", nil), http.StatusNoContent)
 	w.deliver(jobDelivery(t, "a%1bb", "Processing", func(d map[string]any) { d["id"], d["time"] = "before", "2031-03-04T09:00:00Z" }), http.StatusAccepted)
-	w.holds("Finished", "1 2 3")
+	w.checkLog("Finished", "1 2 3")
 	return w
 }
 
-func TestUnappliedIsListedAndShown(t *testing.T) {
-	putAside(t)
-	out, _, code := say(t, "unapplied", "list")
+func TestUnappliedListAndShow(t *testing.T) {
+	bridgeWithUnapplied(t)
+	out, _, code := runCommand(t, "unapplied", "list")
 	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 	if code != exitOK || len(lines) != 3 || strings.Contains(out, "\x1b") {
 		t.Fatalf("exit %d: %q", code, out)
@@ -122,7 +123,7 @@ func TestUnappliedIsListedAndShown(t *testing.T) {
 		" ": {"--since", "2100-01-01T00:00:00Z"}, "  ": {"--until", "1h"}, "3 ": {"--project", "aurora-vod", "--name", "a\x1bb"},
 	} {
 		var found []string
-		out, errs, code := say(t, append([]string{"unapplied", "list", "--output", "json"}, args...)...)
+		out, errs, code := runCommand(t, append([]string{"unapplied", "list", "--output", "json"}, args...)...)
 		for line := range strings.Lines(out) {
 			var k struct {
 				Sequence                        uint64
@@ -141,21 +142,21 @@ func TestUnappliedIsListedAndShown(t *testing.T) {
 			t.Errorf("%v: exit %d: %q, want %q: %s", args, code, got, want, errs)
 		}
 	}
-	wantSaid(t, exitOK, []string{"more than --limit 2"}, "unapplied", "list", "--limit", "2")
+	wantOutput(t, exitOK, []string{"more than --limit 2"}, "unapplied", "list", "--limit", "2")
 
-	wantSaid(t, exitOK, []string{"unrecognised", "\n  \"type\": \"MediaKind.JobStarted\"", "resource   -\n", "bytes as it came"}, "unapplied", "show", "1")
-	out, _, _ = say(t, "unapplied", "show", "2")
+	wantOutput(t, exitOK, []string{"unrecognised", "\n  \"type\": \"MediaKind.JobStarted\"", "resource   -\n", "bytes as received"}, "unapplied", "show", "1")
+	out, _, _ = runCommand(t, "unapplied", "show", "2")
 	if strings.Contains(out, "\x1b") || !strings.HasSuffix(out, "\n\n\"no JSON \\x1b[2J\"\n") {
-		t.Errorf("shown as %q", out)
+		t.Errorf("printed as %q", out)
 	}
-	if out, _, _ = say(t, "unapplied", "show", "2", "--raw"); out != "no JSON \x1b[2J" {
+	if out, _, _ = runCommand(t, "unapplied", "show", "2", "--raw"); out != "no JSON \x1b[2J" {
 		t.Errorf("raw: %q", out)
 	}
-	wantSaid(t, exitOK, []string{`"body":"no JSON \u001b[2J"`}, "unapplied", "show", "2", "--output", "json")
-	wantSaid(t, exitFailed, []string{"no message 9", "bridge unapplied list"}, "unapplied", "show", "9")
+	wantOutput(t, exitOK, []string{`"body":"no JSON \u001b[2J"`}, "unapplied", "show", "2", "--output", "json")
+	wantOutput(t, exitFailed, []string{"no message 9", "bridge unapplied list"}, "unapplied", "show", "9")
 }
 
-// webhookRequests is how many requests to the webhook's address were counted.
+// webhookRequests returns how many requests to the webhook path were counted.
 func webhookRequests(t *testing.T, b *bridge) (sum float64) {
 	t.Helper()
 	families, err := b.metrics.Gather()
@@ -172,135 +173,135 @@ func webhookRequests(t *testing.T, b *bridge) (sum float64) {
 	return sum
 }
 
-func TestARetryAppliesWhatIsKnownByNow(t *testing.T) {
-	w := putAside(t)
-	wantSaid(t, exitOK, []string{"1  changed       no event is recorded [nothing was written]", "2  malformed", "3  late"}, "unapplied", "retry", "--dry-run")
-	w.holds("Finished", "1 2 3")
+func TestRetryDecidesByTheCurrentState(t *testing.T) {
+	w := bridgeWithUnapplied(t)
+	wantOutput(t, exitOK, []string{"1  changed       no event is recorded [nothing was written]", "2  malformed", "3  late"}, "unapplied", "retry", "--dry-run")
+	w.checkLog("Finished", "1 2 3")
 	before := webhookRequests(t, w.bridge)
-	wantSaid(t, exitOK, []string{"1  changed       no event is recorded [it is an event now, removed]", "2  malformed     the delivery is not JSON", "[it stays]", "3  late"}, "unapplied", "retry")
-	w.holds("Finished Processing", "2 3")
+	wantOutput(t, exitOK, []string{"1  changed       no event is recorded [now an event, deleted from unapplied]", "2  malformed     the delivery is not JSON", "[still unapplied]", "3  late"}, "unapplied", "retry")
+	w.checkLog("Finished Processing", "2 3")
 	if after := webhookRequests(t, w.bridge); after != before || before == 0 {
-		t.Errorf("a retry counts as a request of the webhook: %.0f, %.0f before", after, before)
+		t.Errorf("a retry counts as a webhook request: %.0f, %.0f before", after, before)
 	}
-	metrics := ask(w.adminRoutes(true), http.MethodGet, "/metrics", nil).Body.String()
+	metrics := serveRequest(w.adminRoutes(true), http.MethodGet, "/metrics", nil).Body.String()
 	if want := `mkio_bridge_observations_total{kind="job",outcome="changed",via="webhook"} 2`; !strings.Contains(metrics, want) {
 		t.Errorf("the metrics lack %s", want)
 	}
-	out, _, code := say(t, "unapplied", "retry", "3", "--output", "json")
+	out, _, code := runCommand(t, "unapplied", "retry", "3", "--output", "json")
 	if want := `{"sequence":3,"outcome":"late","why":"the recorded end is newer","applied":false,"removed":false}` + "\n"; code != exitOK || out != want {
 		t.Errorf("exit %d: %s, want %s", code, out, want)
 	}
-	wantSaid(t, exitFailed, []string{"404", "no message 1", "3  late"}, "unapplied", "retry", "1", "3")
-	w.holds("Finished Processing", "2 3")
+	wantOutput(t, exitFailed, []string{"404", "no message 1", "3  late"}, "unapplied", "retry", "1", "3")
+	w.checkLog("Finished Processing", "2 3")
 }
 
-// A crash after the commit leaves the delivery where it was.
-func TestARetryThatIsRepeatedRemoves(t *testing.T) {
-	w := putAside(t)
-	wantSaid(t, exitOK, []string{"[it is an event now, it stays]"}, "unapplied", "retry", "1", "--keep")
-	w.holds("Finished Processing", "1 2 3")
-	wantSaid(t, exitOK, []string{"1  repeat", "[removed]"}, "unapplied", "retry", "1")
-	w.holds("Finished Processing", "2 3")
+// A crash after the commit leaves the delivery in the stream, as --keep does.
+func TestRepeatedRetryRemovesTheMessage(t *testing.T) {
+	w := bridgeWithUnapplied(t)
+	wantOutput(t, exitOK, []string{"[now an event, still unapplied]"}, "unapplied", "retry", "1", "--keep")
+	w.checkLog("Finished Processing", "1 2 3")
+	wantOutput(t, exitOK, []string{"1  repeat", "[deleted from unapplied]"}, "unapplied", "retry", "1")
+	w.checkLog("Finished Processing", "2 3")
 }
 
-func TestARetryGoesNoFurtherThanItsLimit(t *testing.T) {
-	w := putAside(t)
-	wantSaid(t, exitOK, []string{"more than --limit 1", "1  changed"}, "unapplied", "retry", "--limit", "1")
-	w.holds("Finished Processing", "2 3")
-	out, _, code := say(t, "unapplied", "retry", "--reason", "late", "--kind", "job")
+func TestRetryLimit(t *testing.T) {
+	w := bridgeWithUnapplied(t)
+	wantOutput(t, exitOK, []string{"more than --limit 1", "1  changed"}, "unapplied", "retry", "--limit", "1")
+	w.checkLog("Finished Processing", "2 3")
+	out, _, code := runCommand(t, "unapplied", "retry", "--reason", "late", "--kind", "job")
 	if code != exitOK || strings.Count(out, "\n") != 1 || !strings.Contains(out, "3  late") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }
 
-func TestACutBodyIsNotRetried(t *testing.T) {
-	w := newWorkshop(t, nil)
+func TestTruncatedBodyIsNotRetried(t *testing.T) {
+	w := newCommandBridge(t, nil)
 	w.deliver([]byte(strings.Repeat("x", 2<<20)), http.StatusBadRequest)
-	wantSaid(t, exitOK, []string{"the end was cut off"}, "unapplied", "show", "1")
-	wantSaid(t, exitOK, []string{`"cut":true`}, "unapplied", "list", "--output", "json")
-	wantSaid(t, exitFailed, []string{"1  cut ", "[it stays]", "cannot be retried"}, "unapplied", "retry", "1")
-	w.holds("", "1")
+	wantOutput(t, exitOK, []string{"truncated"}, "unapplied", "show", "1")
+	wantOutput(t, exitOK, []string{`"cut":true`}, "unapplied", "list", "--output", "json")
+	wantOutput(t, exitFailed, []string{"1  cut ", "[still unapplied]", "cannot be retried"}, "unapplied", "retry", "1")
+	w.checkLog("", "1")
 }
 
-func TestARetryNeedsTheTokenAndAPageOfOnesOwn(t *testing.T) {
-	w := putAside(t)
+func TestRetryNeedsTheTokenAndTheSameOrigin(t *testing.T) {
+	w := bridgeWithUnapplied(t)
 	const target = "/v1/unapplied/1/retry"
-	if answer := ask(w.adminRoutes(false), http.MethodPost, target, nil); answer.Code != http.StatusNotFound {
-		t.Errorf("no token, not on loopback: status %d", answer.Code)
+	if response := serveRequest(w.adminRoutes(false), http.MethodPost, target, nil); response.Code != http.StatusNotFound {
+		t.Errorf("no token, not on loopback: status %d", response.Code)
 	}
 	for _, header := range []http.Header{
 		{"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Origin": {"https://evil.example"}}, {"Origin": {"null"}},
 	} {
-		answer := ask(w.adminRoutes(true), http.MethodPost, target, header)
-		if answer.Code != http.StatusForbidden || answer.Header().Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%v: status %d: %s", header, answer.Code, answer.Body)
+		response := serveRequest(w.adminRoutes(true), http.MethodPost, target, header)
+		if response.Code != http.StatusForbidden || response.Header().Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%v: status %d: %s", header, response.Code, response.Body)
 		}
 	}
-	w.holds("Finished", "1 2 3")
+	w.checkLog("Finished", "1 2 3")
 	if err := w.config.AdminToken.Decode("REDACT-ME"); err != nil {
 		t.Fatal(err)
 	}
-	wantSaid(t, exitFailed, []string{"401", "BRIDGE_ADMIN_TOKEN"}, "unapplied", "retry", "1", "2")
+	wantOutput(t, exitFailed, []string{"401", "BRIDGE_ADMIN_TOKEN"}, "unapplied", "retry", "1", "2")
 	t.Setenv("BRIDGE_ADMIN_TOKEN", "REDACT-ME-not")
-	wantSaid(t, exitFailed, []string{"401"}, "unapplied", "retry", "1")
-	w.holds("Finished", "1 2 3")
+	wantOutput(t, exitFailed, []string{"401"}, "unapplied", "retry", "1")
+	w.checkLog("Finished", "1 2 3")
 	t.Setenv("BRIDGE_ADMIN_TOKEN", "REDACT-ME")
-	wantSaid(t, exitOK, []string{"1  changed"}, "unapplied", "retry", "1")
-	w.holds("Finished Processing", "2 3")
+	wantOutput(t, exitOK, []string{"1  changed"}, "unapplied", "retry", "1")
+	w.checkLog("Finished Processing", "2 3")
 }
 
-func TestARetryIsAskedForRightly(t *testing.T) {
-	w := putAside(t)
+func TestRetryParameters(t *testing.T) {
+	w := bridgeWithUnapplied(t)
 	for target, want := range map[string]int{
 		"/v1/unapplied/x/retry": 400, "/v1/unapplied/0/retry": 400, "/v1/unapplied/1/retry?dryrun=true": 400, "/v1/unapplied/1/retry?dryRun=1": 400,
 		"/v1/unapplied/1/retry?dryRun=true&dryRun=false": 400, "/v1/unapplied/9/retry": 404, "/v1/unapplied/1": 404, "/v1/unapplied/1/retry?dryRun=true&keep=false": 200,
 	} {
-		if answer := ask(w.adminRoutes(true), http.MethodPost, target, nil); answer.Code != want {
-			t.Errorf("%s: status %d, want %d: %s", target, answer.Code, want, answer.Body)
+		if response := serveRequest(w.adminRoutes(true), http.MethodPost, target, nil); response.Code != want {
+			t.Errorf("%s: status %d, want %d: %s", target, response.Code, want, response.Body)
 		}
 	}
-	if answer := ask(w.adminRoutes(true), http.MethodGet, "/v1/unapplied/1/retry", nil); answer.Code != http.StatusNotFound {
-		t.Errorf("GET: status %d", answer.Code)
+	if response := serveRequest(w.adminRoutes(true), http.MethodGet, "/v1/unapplied/1/retry", nil); response.Code != http.StatusNotFound {
+		t.Errorf("GET: status %d", response.Code)
 	}
 	if _, err := w.js.Publish(t.Context(), "mkio-unapplied.late.x", nil); err != nil {
 		t.Fatal(err)
 	}
-	wantSaid(t, exitFailed, []string{"422", "message 4: not a delivery"}, "unapplied", "retry", "4")
-	wantSaid(t, exitFailed, []string{"message 4: not a delivery", "3  20"}, "unapplied", "list")
-	wantSaid(t, exitFailed, []string{"message 4: not a delivery", "3  late"}, "unapplied", "retry", "--dry-run")
+	wantOutput(t, exitFailed, []string{"422", "message 4: not a delivery"}, "unapplied", "retry", "4")
+	wantOutput(t, exitFailed, []string{"message 4: not a delivery", "3  20"}, "unapplied", "list")
+	wantOutput(t, exitFailed, []string{"message 4: not a delivery", "3  late"}, "unapplied", "retry", "--dry-run")
 	if log := w.states(); log != "Finished" {
 		t.Errorf("the log holds %q", log)
 	}
 }
 
-// What is not in the log stays kept.
-func TestARetryThatCannotCommitRemovesNothing(t *testing.T) {
-	w := putAside(t)
+// A delivery that is not in the log stays unapplied.
+func TestRetryThatCannotCommitRemovesNothing(t *testing.T) {
+	w := bridgeWithUnapplied(t)
 	if err := w.js.DeleteStream(t.Context(), w.names.EventStream()); err != nil {
 		t.Fatal(err)
 	}
-	wantSaid(t, exitFailed, []string{"message 1", "503", "2  malformed"}, "unapplied", "retry", "1", "2")
+	wantOutput(t, exitFailed, []string{"message 1", "503", "2  malformed"}, "unapplied", "retry", "1", "2")
 	if _, ok, err := w.events.KeptAt(t.Context(), 1); !ok || err != nil {
-		t.Errorf("it is not kept any longer: %v", err)
+		t.Errorf("the delivery is no longer unapplied: %v", err)
 	}
 }
 
-func TestARetryThatFailsSaysWhy(t *testing.T) {
-	w := putAside(t)
+func TestFailedRetryIsExplained(t *testing.T) {
+	w := bridgeWithUnapplied(t)
 	w.embedded.Shutdown()
-	wantSaid(t, exitFailed, []string{"503", "retry it again"}, "unapplied", "retry", "1")
-	wantSaid(t, exitUnreachable, nil, "unapplied", "retry")
+	wantOutput(t, exitFailed, []string{"503", "retry again"}, "unapplied", "retry", "1")
+	wantOutput(t, exitUnreachable, nil, "unapplied", "retry")
 	moved := httptest.NewServer(http.RedirectHandler("http://elsewhere.example", http.StatusTemporaryRedirect))
 	defer moved.Close()
-	wantSaid(t, exitFailed, []string{"307"}, "unapplied", "retry", "1", "2", "--bridge", moved.URL)
+	wantOutput(t, exitFailed, []string{"307"}, "unapplied", "retry", "1", "2", "--bridge", moved.URL)
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }))
 	defer other.Close()
-	wantSaid(t, exitFailed, []string{"does not answer as a bridge"}, "unapplied", "retry", "1", "--bridge", other.URL+"/")
+	wantOutput(t, exitFailed, []string{"is not a bridge's"}, "unapplied", "retry", "1", "--bridge", other.URL+"/")
 	w.admin.Close()
-	wantSaid(t, exitFailed, []string{"the bridge cannot be reached", "--bridge"}, "unapplied", "retry", "1", "2")
+	wantOutput(t, exitFailed, []string{"the bridge cannot be reached", "--bridge"}, "unapplied", "retry", "1", "2")
 }
 
-func TestUnappliedIsUsedRightly(t *testing.T) {
+func TestUnappliedUsageErrors(t *testing.T) {
 	for _, args := range [][]string{
 		{},
 		{"paint"},
@@ -321,10 +322,10 @@ func TestUnappliedIsUsedRightly(t *testing.T) {
 		{"retry", "1", "--bridge", "ftp://x"},
 		{"retry", "1", "--bridge", "http://u:p@x"},
 	} {
-		if _, errs, code := say(t, append([]string{"unapplied"}, args...)...); code != exitUsage || errs == "" {
+		if _, errs, code := runCommand(t, append([]string{"unapplied"}, args...)...); code != exitUsage || errs == "" {
 			t.Errorf("%v: exit code %d, %s", args, code, errs)
 		}
 	}
-	wantSaid(t, exitOK, []string{"list", "show", "retry"}, "unapplied", "-h")
-	wantSaid(t, exitOK, []string{"-dry-run", "-reason", "redacted"}, "unapplied", "retry", "-h")
+	wantOutput(t, exitOK, []string{"list", "show", "retry"}, "unapplied", "-h")
+	wantOutput(t, exitOK, []string{"-dry-run", "-reason", "redacted"}, "unapplied", "retry", "-h")
 }

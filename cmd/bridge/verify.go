@@ -14,15 +14,15 @@ import (
 
 func runVerify(ctx context.Context, c *call) error {
 	var root *audit.Root
-	var erased sequences
+	var erased sequenceRanges
 	var output string
 	set := c.flags()
-	set.Func("root", "prove as well that nothing was changed or cut off since this root, or the line with it, was printed", func(v string) error {
+	set.Func("root", "also verify that nothing was changed or truncated since this root was printed; accepts the whole line", func(v string) error {
 		r, err := audit.ParseRoot(v)
 		root = &r
 		return err
 	})
-	set.Func("erased", "events that were taken out on purpose, e.g. 12,40-44", erased.parse)
+	set.Func("erased", "sequences of events that were erased on purpose, e.g. 12,40-44", erased.parse)
 	outputFlag(set, &output, "one object")
 	if _, err := c.parse(set, 0); err != nil {
 		return err
@@ -48,7 +48,7 @@ func runVerify(ctx context.Context, c *call) error {
 		err = c.verifyText(report, root)
 	}
 	if err == nil && report.Wrong > 0 {
-		err = errors.New("the log is not whole")
+		err = errors.New("the log has broken chains")
 	}
 	return err
 }
@@ -57,13 +57,13 @@ func (c *call) verifyText(r *audit.Report, root *audit.Root) error {
 	for _, wrong := range r.Errors {
 		fmt.Fprintln(c.stdout, "WRONG", wrong)
 	}
-	if hidden := r.Wrong - len(r.Errors); hidden > 0 {
-		fmt.Fprintf(c.stdout, "WRONG and %d more\n", hidden)
+	if more := r.Wrong - len(r.Errors); more > 0 {
+		fmt.Fprintf(c.stdout, "WRONG and %d more\n", more)
 	}
 	if r.Wrong == 0 {
 		fmt.Fprintf(c.stdout, "every chain is whole: %d events of %d resources, %d to %d\n", r.Events, r.Resources, r.First, r.Last)
 		if root != nil {
-			fmt.Fprintf(c.stdout, "nothing up to event %d was changed or cut off since the root was taken\n", root.Sequence)
+			fmt.Fprintf(c.stdout, "nothing up to event %d was changed or truncated since the root was printed\n", root.Sequence)
 		}
 	}
 	_, err := fmt.Fprintf(c.stdout, "%s %s\n", audit.RootLabel, r.Root)
@@ -82,11 +82,11 @@ func (c *call) verifyJSON(r *audit.Report) error {
 	}{r, wrong, r.Root.String()})
 }
 
-// sequences are ranges of places in the log.
-type sequences [][2]uint64
+// sequenceRanges are ranges of sequences, each with its first and last.
+type sequenceRanges [][2]uint64
 
-// parse reads places and ranges of them, comma-separated.
-func (s *sequences) parse(v string) error {
+// parse adds comma-separated sequences and ranges of sequences.
+func (s *sequenceRanges) parse(v string) error {
 	for _, part := range splitList(v) {
 		first, last, ranged := strings.Cut(part, "-")
 		if !ranged {
@@ -95,13 +95,13 @@ func (s *sequences) parse(v string) error {
 		from, err1 := strconv.ParseUint(first, 10, 64)
 		to, err2 := strconv.ParseUint(last, 10, 64)
 		if err1 != nil || err2 != nil || from > to {
-			return fmt.Errorf("%q is neither a sequence nor a range of them such as 40-44", part)
+			return fmt.Errorf("%q is neither a sequence nor a range such as 40-44", part)
 		}
 		*s = append(*s, [2]uint64{from, to})
 	}
 	return nil
 }
 
-func (s *sequences) has(sequence uint64) bool {
+func (s *sequenceRanges) has(sequence uint64) bool {
 	return slices.ContainsFunc(*s, func(r [2]uint64) bool { return r[0] <= sequence && sequence <= r[1] })
 }

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// stamped is the version that the build was given; see version.
-var stamped string
+// buildVersion is set by the linker (-X); see version.
+var buildVersion string
 
-// version is the build's version, or what the Go toolchain knows of it.
+// version returns the build's version, or the module version that the Go toolchain recorded.
 func version() string {
-	if stamped != "" {
-		return stamped
+	if buildVersion != "" {
+		return buildVersion
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info.Main.Version

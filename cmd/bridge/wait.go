@@ -12,11 +12,11 @@ import (
 	"mkio-bridge/internal/wait"
 )
 
-// A waiting is what a call of wait asks for.
-type waiting struct {
+// waitOptions are the arguments and flags of wait.
+type waitOptions struct {
 	key     lifecycle.Key
 	goal    wait.Goal
-	since   *wait.Position // nil: the last event counts, whenever it was recorded, and all that comes
+	since   *wait.Position // nil: the last event counts, whenever it was recorded
 	timeout time.Duration
 	output  string
 }
@@ -61,30 +61,30 @@ func runWait(ctx context.Context, c *call) error {
 }
 
 // parseWait reads the flags and arguments of wait.
-func (c *call) parseWait() (waiting, error) {
-	var w waiting
+func (c *call) parseWait() (waitOptions, error) {
+	var w waitOptions
 	set := c.flags()
-	set.Func("for", "these states, comma-separated, without regard to case; unset is the empty one", func(v string) error {
+	set.Func("for", "states to wait for, comma-separated, case-insensitive; unset means the empty state", func(v string) error {
 		w.goal.States = splitList(v)
 		return nil
 	})
-	set.Func("for-phase", "this phase: "+phaseList(), parsed(&w.goal.Phase, lifecycle.ParsePhase))
-	set.Func("since", "only what was recorded since then counts: "+eventlog.TimeForms+",\nor the sequence of the last event before.\n"+
-		"A job made anew under an old name is waited for from a moment before it was made", func(v string) error {
+	set.Func("for-phase", "phase to wait for: "+phaseList(), parsed(&w.goal.Phase, lifecycle.ParsePhase))
+	set.Func("since", "only events recorded after this count: "+eventlog.TimeForms+",\nor the sequence of the last event before.\n"+
+		"To wait for a job that is recreated under an old name, give a time before its creation", func(v string) error {
 		w.since = new(wait.Position)
 		return parsed(w.since, wait.ParsePosition)(v)
 	})
-	set.DurationVar(&w.timeout, "timeout", 0, "wait no longer than this (default: for ever)")
+	set.DurationVar(&w.timeout, "timeout", 0, "maximum time to wait (default: no limit)")
 	outputFlag(set, &w.output, "the CloudEvent")
 	arguments, err := c.parse(set, maxNames+2)
 	if err != nil {
 		return w, err
 	}
 	if (len(w.goal.States) == 0) == (w.goal.Phase == "") {
-		return w, usageError{errors.New("give one of --for and --for-phase")}
+		return w, usageError{errors.New("set exactly one of --for and --for-phase")}
 	}
 	if len(arguments) < 3 {
-		return w, usageError{errors.New("name a resource: KIND PROJECT NAME…, e.g. job aurora-vod ladder-hd ep-0417")}
+		return w, usageError{errors.New("resource missing: KIND PROJECT NAME…, e.g. job aurora-vod ladder-hd ep-0417")}
 	}
 	if w.key, err = lifecycle.NewKey(lifecycle.Kind(arguments[0]), arguments[1], arguments[2:]...); err != nil {
 		return w, usageError{err}
@@ -92,10 +92,10 @@ func (c *call) parseWait() (waiting, error) {
 	return w, nil
 }
 
-// maxNames is how many names a resource has at the most.
+// maxNames is the maximum number of names that identify a resource in its project.
 const maxNames = 3
 
-// errTimedOut is for a wait that was given up.
+// errTimedOut ends a wait after --timeout: exit code 3.
 var errTimedOut = errors.New("timed out")
 
 func phaseList() string {

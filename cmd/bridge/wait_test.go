@@ -22,10 +22,10 @@ func callWait(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), code
 }
 
-// inTime is long enough to connect on a busy machine, for a wait that is to time out.
-const inTime = "3s"
+// waitTimeout is long enough to connect on a busy machine, for a wait that times out.
+const waitTimeout = "3s"
 
-// waitedDelivery is a delivery of a state of the job reused, whose life with that number began and changed just now.
+// waitedDelivery returns a delivery of the job "reused" in a state. The number of the life makes its id.
 func waitedDelivery(t *testing.T, life int, state string) []byte {
 	t.Helper()
 	now := time.Now().UTC().Format(time.RFC3339Nano)
@@ -39,8 +39,8 @@ func waitedDelivery(t *testing.T, life int, state string) []byte {
 	})
 }
 
-// A job that is made anew under an old name is waited for by the time, or the last sequence, of before it was made.
-func TestWaitForAJobMadeAnew(t *testing.T) {
+// To wait for a job that is recreated under an old name, --since is a time, or the last sequence, before its creation.
+func TestWaitForARecreatedJob(t *testing.T) {
 	b, _, _ := serveForTest(t, nil)
 	t.Setenv("BRIDGE_NATS_LISTEN", b.embedded.Addr())
 	mustDeliver := func(life int, state string) {
@@ -52,7 +52,7 @@ func TestWaitForAJobMadeAnew(t *testing.T) {
 	job := []string{"job", "aurora-vod", "ladder-hd", "reused", "--for-phase", "succeeded", "--timeout"}
 	mustDeliver(1, "Finished") // event 2: the first is of another job
 	before := time.Now().Add(time.Second / 500)
-	bridgetest.Eventually(t, "the time has come", func() bool { return time.Now().After(before) })
+	bridgetest.Eventually(t, "the --since time has passed", func() bool { return time.Now().After(before) })
 	since := before.UTC().Format(time.RFC3339Nano)
 	zone := before.In(time.FixedZone("", -5*3600)).Format(time.RFC3339Nano)
 	after := before.Add(2 * time.Millisecond)
@@ -60,7 +60,7 @@ func TestWaitForAJobMadeAnew(t *testing.T) {
 	var waiting sync.WaitGroup
 	for _, position := range []string{since, zone, "2", "0s", "1ms"} {
 		waiting.Go(func() {
-			if out, errs, code := callWait(t, append(slices.Clone(job), inTime, "--since", position)...); code != exitTimedOut || out != "" || !strings.Contains(errs, "timed out: job aurora-vod/ladder-hd/reused is Finished, and nothing was recorded since") {
+			if out, errs, code := callWait(t, append(slices.Clone(job), waitTimeout, "--since", position)...); code != exitTimedOut || out != "" || !strings.Contains(errs, "timed out: job aurora-vod/ladder-hd/reused is Finished, and nothing was recorded since") {
 				t.Errorf("since %s, with nothing new: exit %d: %s%s", position, code, out, errs)
 			}
 		})
@@ -100,15 +100,15 @@ func TestWaitForAJobMadeAnew(t *testing.T) {
 			t.Errorf("since %s: %v: %s", position, err, e.out)
 		}
 	}
-	for _, position := range []string{since, "2"} { // and what has happened by now ends it at once
+	for _, position := range []string{since, "2"} { // recorded events end the wait at once
 		if out, errs, code := callWait(t, append(job, "1m", "--since", position)...); code != exitFailed || !strings.Contains(out, "Processing → Error") {
 			t.Errorf("since %s, afterwards: exit %d: %s%s", position, code, out, errs)
 		}
 	}
 }
 
-// A position that cannot be meant is refused before anything is waited for.
-func TestWaitRefusesAPosition(t *testing.T) {
+// An invalid position is refused before the wait begins.
+func TestWaitRefusesInvalidPositions(t *testing.T) {
 	b := openForTest(t) // which has one event
 	t.Setenv("BRIDGE_NATS_LISTEN", b.embedded.Addr())
 	for position, says := range map[string]string{
@@ -123,11 +123,11 @@ func TestWaitRefusesAPosition(t *testing.T) {
 			t.Errorf("since %q: exit %d, want %d with %q: %s%s", position, code, exitUsage, says, out, errs)
 		}
 	}
-	out, errs, code := callWait(t, "job", "aurora-vod", "ladder-hd", "ep-0417", "--for", "Processing", "--timeout", inTime, "--since", "2931-01-01T00:00:00Z")
+	out, errs, code := callWait(t, "job", "aurora-vod", "ladder-hd", "ep-0417", "--for", "Processing", "--timeout", waitTimeout, "--since", "2931-01-01T00:00:00Z")
 	if code != exitTimedOut || !strings.Contains(errs, "is in the future by this machine's clock") || !strings.Contains(errs, "nothing was recorded since 2931-01-01T00:00:00Z") {
 		t.Errorf("in the future: exit %d: %s%s", code, out, errs)
 	}
-	if out, errs, code := callWait(t, "job", "aurora-vod", "ladder-hd", "nobody", "--for", "x", "--timeout", inTime, "--since", "1"); code != exitTimedOut || !strings.Contains(errs, "the log has no event of job aurora-vod/ladder-hd/nobody") {
+	if out, errs, code := callWait(t, "job", "aurora-vod", "ladder-hd", "nobody", "--for", "x", "--timeout", waitTimeout, "--since", "1"); code != exitTimedOut || !strings.Contains(errs, "the log has no event of job aurora-vod/ladder-hd/nobody") {
 		t.Errorf("of nobody: exit %d: %s%s", code, out, errs)
 	}
 	if out, _, code := callWait(t, "-h"); code != exitOK || !strings.Contains(out, "-since") {

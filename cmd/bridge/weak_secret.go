@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// leastSecret is how many characters a secret has at the least that cannot be tried out.
-const leastSecret = 16
+// minSecretLength is the minimum number of characters of a secret that cannot be guessed by trial.
+const minSecretLength = 16
 
-// commonSecrets are of manuals, examples and templates, as plainLetters leaves them. Shorter ones are weak by their length.
+// commonSecrets are secrets of manuals, examples and templates, in the form of plainLetters. Most are too short by
+// themselves; they are listed because they are also repeated and extended.
 var commonSecrets = []string{
 	"changeme", "changethis", "replaceme", "replacethis", "secret", "supersecret", "topsecret", "mysecret", "yoursecret", "verysecret",
 	"password", "passw0rd", "mypassword", "yourpassword", "defaultpassword", "token", "mytoken", "yourtoken", "admintoken", "apitoken",
@@ -19,39 +20,39 @@ var commonSecrets = []string{
 	"0123456789", "1234567890", "0123456789abcdef", "1234567890abcdef", "1234567890123456", "abcdefghijklmnop", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfgh", "qwertyuiopasdfghjklzxcvbnm",
 }
 
-// A weakSecret is one that somebody who can reach its listener may guess. It does not hold the secret.
+// A weakSecret is a setting whose secret can be guessed, and why. It does not contain the secret.
 type weakSecret struct{ setting, why string }
 
-const secretAdvice = "replace it with a random one, such as openssl rand -hex 32 makes"
+const secretAdvice = "replace it with a random one, e.g. from openssl rand -hex 32"
 
-// weakSecrets are those of listeners that others than this machine can reach.
+// weakSecrets returns the weak secrets of listeners that are reachable from outside this machine.
 func (c config) weakSecrets() []weakSecret {
 	var found []weakSecret
-	for _, guarded := range []struct {
+	for _, listener := range []struct {
 		setting string
 		addr    string
 		secrets []string
 	}{
-		{prefix + "_WEBHOOK_SECRETS", c.Listen, c.WebhookSecrets.all()},
-		{prefix + "_ADMIN_TOKEN", c.AdminListen, whole(c.AdminToken)},
-		{readerTokenName, c.readersAddr(), whole(c.NatsReaderToken)},
+		{"BRIDGE_WEBHOOK_SECRETS", c.Listen, c.WebhookSecrets.all()},
+		{"BRIDGE_ADMIN_TOKEN", c.AdminListen, single(c.AdminToken)},
+		{readerTokenName, c.readersAddr(), single(c.NatsReaderToken)},
 	} {
-		if guarded.addr == "" || loopback(guarded.addr) {
+		if listener.addr == "" || loopback(listener.addr) {
 			continue
 		}
-		for i, s := range guarded.secrets {
+		for i, s := range listener.secrets {
 			if why := weakness(s); why != "" {
-				if len(guarded.secrets) > 1 {
+				if len(listener.secrets) > 1 {
 					why = fmt.Sprintf("number %d: %s", i+1, why)
 				}
-				found = append(found, weakSecret{guarded.setting, why})
+				found = append(found, weakSecret{listener.setting, why})
 			}
 		}
 	}
 	return found
 }
 
-// readersAddr is the address of the embedded server's port; "" where there is none.
+// readersAddr returns the listen address of the embedded server; "" if there is none.
 func (c config) readersAddr() string {
 	if c.NatsURL != "" {
 		return ""
@@ -59,29 +60,30 @@ func (c config) readersAddr() string {
 	return c.NatsListen
 }
 
-// whole is a secret that is no list.
-func whole(s secret) []string {
+// single returns a secret that is not a list as a slice.
+func single(s secret) []string {
 	if s.value() == "" {
 		return nil
 	}
 	return []string{s.value()}
 }
 
-// weakness says why a secret is easily guessed; "" where it is not.
+// weakness returns why a secret is easily guessed; "" if it is not.
 func weakness(s string) string {
 	switch {
-	case len([]rune(s)) < leastSecret:
-		return fmt.Sprintf("it has fewer than %d characters", leastSecret)
-	case common(s):
-		return "it is one of manuals and examples"
-	case fewLetters(s):
-		return "it repeats a few characters"
+	case len([]rune(s)) < minSecretLength:
+		return fmt.Sprintf("fewer than %d characters", minSecretLength)
+	case isCommon(s):
+		return "common in manuals and examples"
+	case fewCharacters(s):
+		return "few different characters"
 	}
 	return ""
 }
 
-// common says whether a text is one of manuals, perhaps repeated or with digits around it (changeme-changeme-2024).
-func common(s string) bool {
+// isCommon reports whether a secret is one of commonSecrets, also repeated or with digits around it
+// (changeme-changeme-2024).
+func isCommon(s string) bool {
 	plain := plainLetters(s)
 	return slices.ContainsFunc(commonSecrets, func(known string) bool {
 		rest := strings.ReplaceAll(plain, known, "")
@@ -89,7 +91,7 @@ func common(s string) bool {
 	})
 }
 
-// plainLetters leaves the letters and digits of a text, in lower case.
+// plainLetters returns the ASCII letters and digits of a text, in lower case.
 func plainLetters(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
@@ -99,8 +101,8 @@ func plainLetters(s string) string {
 	}, strings.ToLower(s))
 }
 
-// fewLetters says whether a text has fewer than five different characters.
-func fewLetters(s string) bool {
+// fewCharacters reports whether a text has fewer than five different characters.
+func fewCharacters(s string) bool {
 	seen := map[rune]bool{}
 	for _, r := range s {
 		seen[r] = true

@@ -13,19 +13,19 @@ func TestWeakSecrets(t *testing.T) {
 		"0123456789abcdef", "aaaaaaaaaaaaaaaaaaaaaaaa", "mkio-webhook-secret", "ü-ü-ü-ü-ü",
 	} {
 		if weakness(weak) == "" {
-			t.Errorf("%q passes for strong", weak)
+			t.Errorf("%q is not recognised as weak", weak)
 		}
 	}
 	for _, strong := range []string{
 		"3b2f9d7c5e1a8f64", "jT7qPz0xW2mVbN4c", "a secret of chance, this one: 7f3e", "correct-horse-battery-staple-of-ours", "äöüßéèêñçøåæœł£§",
 	} {
 		if why := weakness(strong); why != "" {
-			t.Errorf("%q is called weak: %s", strong, why)
+			t.Errorf("%q is reported as weak: %s", strong, why)
 		}
 	}
 }
 
-func TestWeakSecretsOfListenersThatCanBeReachedAreWarnedOf(t *testing.T) {
+func TestWeakSecretsOfReachableListenersAreReported(t *testing.T) {
 	tests := []struct {
 		name string
 		set  map[string]string
@@ -38,7 +38,7 @@ func TestWeakSecretsOfListenersThatCanBeReachedAreWarnedOf(t *testing.T) {
 		{"operators from outside", map[string]string{"ADMIN_LISTEN": "0.0.0.0:9090", "ADMIN_TOKEN": "changeme-changeme"}, []string{"BRIDGE_ADMIN_TOKEN"}},
 		{"readers from outside", map[string]string{"NATS_LISTEN": ":4222", "NATS_READER_TOKEN": "hunter2"}, []string{"BRIDGE_NATS_READER_TOKEN"}},
 		{"readers of another NATS", map[string]string{"NATS_URL": "nats://n", "NATS_LISTEN": ":4222", "NATS_READER_TOKEN": "hunter2"}, nil},
-		{"no secret at all", map[string]string{"ADMIN_LISTEN": ":9090"}, nil}, // there is no /v1 then
+		{"no secret at all", map[string]string{"ADMIN_LISTEN": ":9090"}, nil}, // without a token /v1 is not served
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -57,18 +57,18 @@ func TestWeakSecretsOfListenersThatCanBeReachedAreWarnedOf(t *testing.T) {
 				t.Errorf("found %v, want %v", found, tt.want)
 			}
 
-			var log, answer bytes.Buffer
+			var log, response bytes.Buffer
 			(&bridge{config: c, log: slog.New(slog.NewTextHandler(&log, nil))}).warnOfSettings()
 			for _, f := range settingFindings(c, nil) {
-				_ = f.print(&answer, "text")
+				_ = f.print(&response, "text")
 			}
-			for place, text := range map[string]string{"the start": log.String(), "doctor": answer.String()} {
+			for source, text := range map[string]string{"the start": log.String(), "doctor": response.String()} {
 				if strings.Count(text, "easily guessed") != len(tt.want) || strings.Contains(text, "hunter") {
-					t.Errorf("%s says:\n%s", place, text)
+					t.Errorf("%s prints:\n%s", source, text)
 				}
 				for _, setting := range tt.want {
 					if !strings.Contains(text, setting) {
-						t.Errorf("%s does not name %s:\n%s", place, setting, text)
+						t.Errorf("%s does not name %s:\n%s", source, setting, text)
 					}
 				}
 			}

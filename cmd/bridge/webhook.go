@@ -10,33 +10,33 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// webhookCommands returns what `bridge webhook` does, in the order of the help.
+// webhookCommands returns the subcommands of `bridge webhook`, in the order of the help text.
 func webhookCommands() []command {
 	return []command{
-		{"register", "", "make the rule what it must be, and show what that changes", runRegister},
-		{"show", "", "the rule as MK.IO shows it", runShowRule},
-		{"history", "", "the rule's delivery history, newest last", runRuleHistory},
-		{"delete", "", "delete the rule, and its delivery history with it", runDeleteRule},
+		{"register", "", "create or update the rule, and print the changes", runRegister},
+		{"show", "", "print the rule as MK.IO has it", runShowRule},
+		{"history", "", "print the rule's delivery history, newest last", runRuleHistory},
+		{"delete", "", "delete the rule and its delivery history", runDeleteRule},
 	}
 }
 
 func runWebhook(ctx context.Context, c *call) error { return c.dispatch(ctx, webhookCommands()) }
 
-// ruleFlags are those that all webhook commands have.
+// ruleFlags are the flags of all webhook subcommands.
 type ruleFlags struct {
 	projects list
 	output   string
 }
 
 func (f *ruleFlags) add(set *flag.FlagSet) {
-	set.Func("project", "only in this project; several: again, or comma-separated (default BRIDGE_PROJECTS, or all active)", func(v string) error {
+	set.Func("project", "only in this project; repeatable, or comma-separated (default: BRIDGE_PROJECTS, or all active projects)", func(v string) error {
 		f.projects = append(f.projects, splitList(v)...)
 		return nil
 	})
-	outputFlag(set, &f.output, "one object a line")
+	outputFlag(set, &f.output, "one object per line")
 }
 
-// A ruleCall is a webhook command with all that it needs of MK.IO.
+// A ruleCall is one invocation of a webhook subcommand, with its client of MK.IO.
 type ruleCall struct {
 	*call
 	flags  ruleFlags
@@ -44,7 +44,7 @@ type ruleCall struct {
 	client *mkio.Client
 }
 
-// open reads flags and configuration.
+// open parses the flags, loads the configuration and creates the client.
 func (f ruleFlags) open(c *call, set *flag.FlagSet) (*ruleCall, error) {
 	f.add(set)
 	if _, err := c.parse(set, 0); err != nil {
@@ -54,8 +54,8 @@ func (f ruleFlags) open(c *call, set *flag.FlagSet) (*ruleCall, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	if !conf.polls() {
-		return nil, usageError{fmt.Errorf("there is no token for MK.IO: set %s_MKIO_TOKEN", prefix)}
+	if !conf.hasToken() {
+		return nil, usageError{errors.New("no API token: set BRIDGE_MKIO_TOKEN")}
 	}
 	client, err := conf.client(nil)
 	if err != nil {
@@ -64,7 +64,7 @@ func (f ruleFlags) open(c *call, set *flag.FlagSet) (*ruleCall, error) {
 	return &ruleCall{call: c, flags: f, conf: conf, client: client}, nil
 }
 
-// each does something in each project. What fails in one does not keep it from the others.
+// each calls do for each project. It continues after errors, and returns them as [failures].
 func (c *ruleCall) each(ctx context.Context, do func(project string) error) error {
 	projects := c.flags.projects
 	var errs []error
@@ -82,7 +82,7 @@ func (c *ruleCall) each(ctx context.Context, do func(project string) error) erro
 	return failures(errs).orNil()
 }
 
-// failures are errors of which each has its own advice.
+// failures are errors that each get their own line and advice.
 type failures []error
 
 func (f failures) Error() string { return errors.Join(f...).Error() }
@@ -97,20 +97,20 @@ func (f failures) orNil() error {
 	return f
 }
 
-// projectsOf returns the projects of the configuration, or all active ones that the token can see. With an error it
-// returns those that MK.IO told before it failed.
+// projectsOf returns the configured projects, or all active ones that the token can see. With an error it returns those that
+// were listed before it.
 func projectsOf(ctx context.Context, conf config, client *mkio.Client) ([]string, error) {
 	if len(conf.Projects) > 0 {
 		return conf.Projects, nil
 	}
 	active, err := client.AllActive(ctx)
 	if errors.Is(err, mkio.ErrNoActiveProject) {
-		err = fmt.Errorf("%w: name it in %s_PROJECTS, or give the token rights there", err, prefix)
+		err = fmt.Errorf("%w: name the project in BRIDGE_PROJECTS, or give the token rights in it", err)
 	}
 	return active, err
 }
 
-// print writes a line of JSON, or what text writes.
+// print writes v as a line of JSON, or calls text, as --output says.
 func (f ruleFlags) print(w io.Writer, v any, text func(io.Writer)) error {
 	if f.output == "json" {
 		return printJSON(w, v)

@@ -12,12 +12,12 @@ import (
 
 func runDeleteRule(ctx context.Context, c *call) error {
 	set := c.flags()
-	force := set.Bool("force", false, "delete a rule that delivers elsewhere than to BRIDGE_WEBHOOK_URL")
+	force := set.Bool("force", false, "delete the rule even if its URL is not BRIDGE_WEBHOOK_URL")
 	r, err := ruleFlags{}.open(c, set)
 	if err != nil {
 		return err
 	}
-	ours := "" // no rule's address, where none is configured
+	ours := "" // matches no rule
 	if r.conf.WebhookURL != "" {
 		if ours, err = rule.Address(r.conf.WebhookURL); err != nil {
 			return usageError{err}
@@ -30,7 +30,7 @@ func runDeleteRule(ctx context.Context, c *call) error {
 			return err
 		}
 		if err == nil && !rule.Same(is.URL, ours) && !*force {
-			return fmt.Errorf("rule %s in project %s delivers to %s, which %s_WEBHOOK_URL does not name: delete it with --force", printable.Name(name), printable.Name(project), withoutQuery(is.URL), prefix)
+			return fmt.Errorf("rule %s in project %s delivers to %s, which is not BRIDGE_WEBHOOK_URL: delete it with --force", printable.Name(name), printable.Name(project), withoutQuery(is.URL))
 		}
 		deleted := false
 		if err == nil {

@@ -14,8 +14,8 @@ import (
 	"mkio-bridge/internal/printable"
 )
 
-// A shownDelivery is a row of the history as it is printed.
-type shownDelivery struct {
+// A deliveryView is the JSON form of a row of the delivery history.
+type deliveryView struct {
 	Project  string    `json:"project"`
 	Created  time.Time `json:"created"`
 	Status   string    `json:"status"`
@@ -26,17 +26,17 @@ type shownDelivery struct {
 func runRuleHistory(ctx context.Context, c *call) error {
 	set := c.flags()
 	var statuses list
-	set.Func("status", "only these: Pending, Retrying, Failed, Sent; several comma-separated", func(v string) error {
+	set.Func("status", "only deliveries in these statuses, comma-separated: Pending, Retrying, Failed, Sent", func(v string) error {
 		for _, s := range splitList(v) {
 			if !isStatus(s) {
-				return fmt.Errorf("%q is none of Pending, Retrying, Failed, Sent", s)
+				return fmt.Errorf("unknown status %q: use Pending, Retrying, Failed or Sent", s)
 			}
 			statuses = append(statuses, s)
 		}
 		return nil
 	})
 	var since time.Time
-	set.Func("since", "from this time on: "+eventlog.TimeForms, parsed(&since, eventlog.ParseTime))
+	set.Func("since", "only deliveries created at or after this time: "+eventlog.TimeForms, parsed(&since, eventlog.ParseTime))
 	r, err := ruleFlags{}.open(c, set)
 	if err != nil {
 		return err
@@ -51,9 +51,9 @@ func runRuleHistory(ctx context.Context, c *call) error {
 			if !wanted || d.Created.Before(since) {
 				continue
 			}
-			shown := shownDelivery{project, d.Created, d.Status, d.Type, deliveryOf(d)}
-			if err := r.flags.print(c.stdout, shown, func(w io.Writer) {
-				fmt.Fprintf(w, "%s  %-8s  %-38s  %s\n", d.Created.Format("2006-01-02 15:04:05.000"), printable.Name(d.Status), printable.Name(d.Type), printable.Name(shown.Resource))
+			view := deliveryView{project, d.Created, d.Status, d.Type, deliveryOf(d)}
+			if err := r.flags.print(c.stdout, view, func(w io.Writer) {
+				fmt.Fprintf(w, "%s  %-8s  %-38s  %s\n", d.Created.Format("2006-01-02 15:04:05.000"), printable.Name(d.Status), printable.Name(d.Type), printable.Name(view.Resource))
 			}); err != nil {
 				return err
 			}
@@ -68,14 +68,14 @@ func isStatus(s string) bool {
 	})
 }
 
-// deliveryOf says what a delivery was of; of an unknown resource its path.
+// deliveryOf returns the resource of a delivery, or the path of its source when the resource is unknown.
 func deliveryOf(d mkio.PastDelivery) string {
 	if key, ok := d.Key(); ok {
 		return key.String()
 	}
 	u, err := url.Parse(d.Source)
 	if err != nil {
-		return "a source that cannot be read"
+		return "invalid source"
 	}
 	return u.Path
 }

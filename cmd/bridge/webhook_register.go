@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -16,27 +17,27 @@ import (
 
 func runRegister(ctx context.Context, c *call) error {
 	set := c.flags()
-	force := set.Bool("force", false, "take over a rule that delivers elsewhere, enable one that was disabled")
-	dryRun := set.Bool("dry-run", false, "only show what would change")
+	force := set.Bool("force", false, "take over a rule that has another URL, and enable a disabled one")
+	dryRun := set.Bool("dry-run", false, "only print what would change")
 	r, err := ruleFlags{}.open(c, set)
 	if err != nil {
 		return err
 	}
 	if r.conf.WebhookURL == "" {
-		return usageError{fmt.Errorf("where are deliveries to go? Set %s_WEBHOOK_URL to this bridge's public URL", prefix)}
+		return usageError{errors.New("public URL missing: set BRIDGE_WEBHOOK_URL to this bridge's public URL")}
 	}
 	nc, js, err := c.connect(ctx, r.conf, c.logger(r.conf))
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	keeper, err := newKeeper(ctx, js, r.conf, r.client)
+	reconciler, err := newRuleReconciler(ctx, js, r.conf, r.client)
 	if err != nil {
 		return err
 	}
-	do, verb := keeper.Reconcile, "is"
+	do, verb := reconciler.Reconcile, "is"
 	if *dryRun {
-		do, verb = keeper.Plan, "would be"
+		do, verb = reconciler.Plan, "would be"
 	}
 	return r.each(ctx, func(project string) error {
 		change, err := do(ctx, project, *force)
@@ -47,9 +48,9 @@ func runRegister(ctx context.Context, c *call) error {
 	})
 }
 
-// newKeeper builds what keeps the rule right. Before a bridge ran for the first time there is no bucket of
-// notes, and it does without.
-func newKeeper(ctx context.Context, js jetstream.JetStream, conf config, client *mkio.Client) (rule.Reconciler, error) {
+// newRuleReconciler returns a reconciler of the webhook rule. It has no notes before the first start of a bridge, which
+// creates their bucket.
+func newRuleReconciler(ctx context.Context, js jetstream.JetStream, conf config, client *mkio.Client) (rule.Reconciler, error) {
 	notes, err := eventlog.New(js, event.NewNames(conf.SubjectPrefix)).Notes(ctx)
 	if err != nil {
 		return rule.Reconciler{}, err
@@ -59,7 +60,8 @@ func newKeeper(ctx context.Context, js jetstream.JetStream, conf config, client 
 	}, nil
 }
 
-// currentSecret is what the rule's deliveries are to bring; "" where there is none.
+// currentSecret returns the secret that the rule's deliveries send: the first of BRIDGE_WEBHOOK_SECRETS; "" if there is
+// none.
 func (c config) currentSecret() string {
 	for _, s := range c.WebhookSecrets.all() {
 		return s
@@ -67,14 +69,14 @@ func (c config) currentSecret() string {
 	return ""
 }
 
-// printChange tells a change to people.
+// printChange writes a change of the rule as text.
 func printChange(w io.Writer, c rule.Change, verb string) {
 	what := "changed"
 	switch {
 	case c.None():
-		verb, what = "is", "left as it is"
+		verb, what = "is", "unchanged"
 	case c.Creates:
-		what = "made"
+		what = "created"
 	}
 	fmt.Fprintf(w, "%s: rule %s %s %s\n", printable.Name(c.Project), printable.Name(c.Rule), verb, what)
 	for _, line := range c.Changes {

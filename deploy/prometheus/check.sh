@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the alert rules, the expressions of the dashboard and what a bridge has on /metrics. It takes promtool from
-# $PROMTOOL or from PATH, or else out of Debian's package prometheus, which is not installed: that would start a server.
+# Checks the alert rules, the expressions of the dashboard and a bridge's /metrics. It uses promtool from $PROMTOOL or PATH, or
+# else extracts it from Debian's package prometheus, without installing that, which would start a server.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -12,7 +12,7 @@ if [[ -z "$PROMTOOL" ]]; then
 		mkdir -p "$cache"
 		unpacked="$(mktemp -d "$cache/promtool.XXXXXX")"
 		trap 'rm -rf "$unpacked"' EXIT
-		download() { (cd "$unpacked" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" prometheus); } # whose directory it is
+		download() { (cd "$unpacked" && apt-get download -qq -o APT::Sandbox::User="$(id -un)" prometheus); } # the owner of the directory
 		download 2>/dev/null || { apt-get update -qq && download; }
 		dpkg-deb --fsys-tarfile "$unpacked"/prometheus_*.deb | tar -x -C "$unpacked" ./usr/bin/promtool
 		mv "$unpacked/usr/bin/promtool" "$PROMTOOL"

@@ -1,4 +1,4 @@
-// Consume-go prints a line for each job that finished, and goes on where it was when it is started again.
+// Consume-go prints a line for each job that finished. After a restart it resumes where it stopped.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	}
 }
 
-// data is what this program reads of an event's; `bridge schema state-changed.schema.json` tells the rest.
+// data has the fields of an event's data that this program reads; `bridge schema state-changed.schema.json` describes all.
 type data struct {
 	Kind          string
 	Project       string
@@ -39,7 +39,7 @@ type data struct {
 func run(ctx context.Context) error {
 	nc, err := nats.Connect(cmp.Or(os.Getenv("NATS_URL"), nats.DefaultURL), nats.MaxReconnects(-1))
 	if err != nil {
-		return fmt.Errorf("connect to NATS (NATS_URL says where it is): %w", err)
+		return fmt.Errorf("connect to NATS (set NATS_URL to its address): %w", err)
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)
@@ -47,10 +47,10 @@ func run(ctx context.Context) error {
 		return err
 	}
 	consumer, err := js.CreateOrUpdateConsumer(ctx, "MKIO_EVENTS", jetstream.ConsumerConfig{
-		Durable:        "consume-go", // the name under which NATS remembers what was acknowledged
+		Durable:        "consume-go", // the consumer for which NATS stores what was acknowledged
 		FilterSubjects: []string{"mkio.job.*.*.*.finished"},
 		AckPolicy:      jetstream.AckExplicitPolicy,
-		AckWait:        30 * time.Second, // unacknowledged for so long, an event comes again
+		AckWait:        30 * time.Second, // NATS redelivers an event that is not acknowledged in this time
 	})
 	if err != nil {
 		return fmt.Errorf("consumer consume-go of MKIO_EVENTS (has a bridge run on this NATS?): %w", err)
@@ -59,13 +59,13 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, messages.Drain)() // what has come is still printed
+	defer context.AfterFunc(ctx, messages.Drain)() // received events are still printed
 	for {
 		m, err := messages.Next()
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return nil
-		case errors.Is(err, jetstream.ErrNoHeartbeat): // NATS is away; the client connects again
+		case errors.Is(err, jetstream.ErrNoHeartbeat): // NATS is down; the client reconnects
 		case err != nil:
 			return err
 		default:
@@ -76,8 +76,8 @@ func run(ctx context.Context) error {
 	}
 }
 
-// handle prints an event, then acknowledges it. A crash in between prints it twice: a service that must not act twice
-// remembers the event's id.
+// handle prints an event, then acknowledges it. A crash in between prints it twice: a service that must not act twice stores
+// the event's id.
 func handle(ctx context.Context, m jetstream.Msg) error {
 	var e event.Event
 	if err := e.UnmarshalJSON(m.Data()); err != nil {

@@ -1,4 +1,4 @@
-"""Prints a line for each job that finished, and goes on where it was when it is started again."""
+"""Prints a line for each job that finished. After a restart it resumes where it stopped."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from cloudevents.core.formats.json import JSONFormat
 from nats.js.api import AckPolicy, ConsumerConfig
 
 STREAM = "MKIO_EVENTS"
-DURABLE = "consume-python"  # the name under which NATS remembers what was acknowledged
+DURABLE = "consume-python"  # the consumer for which NATS stores what was acknowledged
 FILTER = "mkio.job.*.*.*.finished"
 
 
@@ -24,16 +24,16 @@ async def main():
     while not stop.is_set():
         try:
             messages = await consumer.fetch(100, timeout=1)
-        except nats.errors.TimeoutError:  # nothing new
+        except nats.errors.TimeoutError:  # no new event
             continue
         for message in messages:
             event = JSONFormat().read(None, message.data)
             data = event.get_data()
             name = "/".join([data["project"], *data["path"]])
             print(event.get_time().isoformat(), data["kind"], name, data.get("previousState", ""), "→", data["state"], flush=True)
-            # A crash before this line prints the event twice: a service that must not act twice remembers its id.
+            # A crash before this line prints the event twice: a service that must not act twice stores its id.
             await message.ack()
-    await nc.close()  # what was acknowledged is sent
+    await nc.close()  # sends pending acknowledgements
 
 
 asyncio.run(main())

@@ -16,8 +16,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A letter is an event that is given up, and why.
-type letter struct {
+// A deadLetter is an event that is given up, with the reason.
+type deadLetter struct {
 	Time     time.Time       `json:"time"`
 	Consumer string          `json:"consumer"`
 	ID       string          `json:"id"`
@@ -28,36 +28,37 @@ type letter struct {
 	Event    json.RawMessage `json:"event"`
 }
 
-// deadLetters keep letters. When keep returns nil, the letter survives whatever comes. The same one may be kept again.
-type deadLetters interface {
-	keep(ctx context.Context, l letter) error
+// A deadLetterStore stores dead letters durably: when store returns nil, the letter survives a crash. The same letter may be
+// stored again.
+type deadLetterStore interface {
+	store(ctx context.Context, l deadLetter) error
 	io.Closer
 }
 
-// openDeadLetters makes sure at the start that letters can be kept: later would be too late.
-func openDeadLetters(ctx context.Context, js jetstream.JetStream, s settings) (deadLetters, error) {
+// openDeadLetterStore opens the store, and checks at start that dead letters can be stored.
+func openDeadLetterStore(ctx context.Context, js jetstream.JetStream, s settings) (deadLetterStore, error) {
 	if s.deadFile != "" {
-		return openFile(s.deadFile)
+		return openFileStore(s.deadFile)
 	}
 	stream, err := js.StreamNameBySubject(ctx, s.deadSubject)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return nil, fmt.Errorf("no stream takes -dead-letter-subject %s: make one (nats stream add), or on a bridge's embedded server, where readers can publish to none, use -dead-letter-file", s.deadSubject)
+		return nil, fmt.Errorf("no stream has the subject -dead-letter-subject %s: create one (nats stream add); on a bridge's embedded server, where readers cannot publish to streams, use -dead-letter-file", s.deadSubject)
 	case err != nil:
 		return nil, fmt.Errorf("-dead-letter-subject %s: %w", s.deadSubject, err)
 	case stream == s.stream:
 		return nil, fmt.Errorf("-dead-letter-subject %s belongs to %s, the bridge's log: choose a subject of another stream", s.deadSubject, stream)
 	}
-	return stored{js, s.deadSubject}, nil
+	return streamStore{js, s.deadSubject}, nil
 }
 
-// stored keeps letters in a stream: the event as it was, the rest in headers.
-type stored struct {
+// streamStore stores dead letters in a stream: the unchanged event, with the rest in headers.
+type streamStore struct {
 	js      jetstream.JetStream
 	subject string
 }
 
-func (d stored) keep(ctx context.Context, l letter) error {
+func (d streamStore) store(ctx context.Context, l deadLetter) error {
 	m := nats.NewMsg(d.subject)
 	m.Data = l.Event
 	for name, value := range map[string]string{
@@ -76,20 +77,20 @@ func (d stored) keep(ctx context.Context, l letter) error {
 	return nil
 }
 
-func (d stored) Close() error { return nil }
+func (d streamStore) Close() error { return nil }
 
-// A file keeps letters as lines of JSON.
-type file struct {
+// A fileStore stores dead letters as lines of JSON.
+type fileStore struct {
 	mu sync.Mutex
 	*os.File
 }
 
-func openFile(name string) (*file, error) {
+func openFileStore(name string) (*fileStore, error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("-dead-letter-file: %w", err)
 	}
-	// A new file is there after a power cut only when its directory is on disk too.
+	// A new file survives a power failure only if its directory is synced too.
 	dir, err := os.Open(filepath.Dir(name))
 	if err == nil {
 		err = errors.Join(dir.Sync(), dir.Close())
@@ -97,11 +98,11 @@ func openFile(name string) (*file, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("-dead-letter-file: %w", err), f.Close())
 	}
-	return &file{File: f}, nil
+	return &fileStore{File: f}, nil
 }
 
-func (f *file) keep(_ context.Context, l letter) error {
-	if !json.Valid(l.Event) { // a payload that is no JSON stands as a string
+func (f *fileStore) store(_ context.Context, l deadLetter) error {
+	if !json.Valid(l.Event) { // a payload that is not JSON becomes a string
 		l.Event, _ = json.Marshal(string(l.Event))
 	}
 	line, err := json.Marshal(l)
@@ -119,8 +120,8 @@ func (f *file) keep(_ context.Context, l letter) error {
 	return f.Sync()
 }
 
-// torn says whether the last line has no end: a full disk or a crash broke it off.
-func (f *file) torn() bool {
+// torn reports whether the last line is incomplete, after a full disk or a crash.
+func (f *fileStore) torn() bool {
 	info, err := f.Stat()
 	if err != nil || info.Size() == 0 {
 		return false

@@ -1,12 +1,12 @@
-// Notify tells a webhook, or a Slack channel, of changes of state.
+// Notify posts state changes to a webhook or a Slack channel.
 //
-// It is an example to copy: a durable consumer of the bridge's log that posts each event and acknowledges it when the
-// receiver has taken it. NATS keeps what is still to be told and how often each event was tried, so there is no state
-// here to lose: whatever ends this program, the next one goes on where it was.
+// It is an example to copy: a durable consumer of the bridge's log that posts each event, and acknowledges it when the
+// receiver has accepted it. NATS stores which events are pending and how often each was tried, so this program has no state:
+// after any crash, the next run resumes where it stopped.
 //
-// Each event is told at least once. A receiver that must not act twice compares the header Idempotency-Key, the event's
-// id. What the receiver refuses for good, or has not taken after the last try, becomes a dead letter, and is given up
-// only when that is stored.
+// Each event is delivered at least once. A receiver that must not act twice compares the header Idempotency-Key, which is
+// the event's id. An event that the receiver refuses permanently, or has not accepted after the last try, becomes a dead
+// letter, and is given up only when that is stored.
 package main
 
 import (
@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// run tells events until the context ends or NATS takes the consumer away.
+// run delivers events until the context ends or the consumer is deleted.
 func run(ctx context.Context, args []string, stderr io.Writer) error {
 	s, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
@@ -44,37 +44,37 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	nc, err := nats.Connect(s.server, s.access(log)...)
+	nc, err := nats.Connect(s.server, s.natsOptions(log)...)
 	if err != nil {
-		return fmt.Errorf("NATS at %s cannot be reached: %w (-nats says where it is, -creds how to get in)", s.server, err)
+		return fmt.Errorf("NATS at %s cannot be reached: %w (-nats sets its address, -creds the credentials)", s.server, err)
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
 	}
-	dead, err := openDeadLetters(ctx, js, s)
+	dead, err := openDeadLetterStore(ctx, js, s)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = dead.Close() }() // what it keeps is kept already
+	defer func() { _ = dead.Close() }() // letters are durable already
 	consumer, err := consumerOf(ctx, js, s)
 	if err != nil {
 		return fmt.Errorf("consumer %s of stream %s: %w", s.durable, s.stream, err)
 	}
 	n := notifier{settings: s, receiver: newReceiver(s), dead: dead, log: log}
-	log.Info("telling", "subjects", s.subjects, "consumer", s.durable, "waiting", consumer.CachedInfo().NumPending)
+	log.Info("notify started", "subjects", s.subjects, "consumer", s.durable, "waiting", consumer.CachedInfo().NumPending)
 	return n.consume(ctx, consumer)
 }
 
-// access is how to get into NATS, and back in for as long as this runs.
-func (s settings) access(log *slog.Logger) []nats.Option {
+// natsOptions returns the options of the NATS connection, which reconnects forever.
+func (s settings) natsOptions(log *slog.Logger) []nats.Option {
 	options := []nats.Option{
 		nats.Name("notify " + s.durable),
 		nats.MaxReconnects(-1),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Error("NATS is disconnected; connecting again", "error", err)
+				log.Error("NATS disconnected; reconnecting", "error", err)
 			}
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {

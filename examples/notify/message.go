@@ -10,21 +10,21 @@ import (
 	"text/template"
 )
 
-// slackTemplate is the body where nobody wrote another.
+// slackTemplate is the default body.
 //
 //go:embed slack.tmpl
 var slackTemplate string
 
-// functions are what a template can call beside its own.
+// functions are the additional functions of templates.
 var functions = template.FuncMap{
-	// json writes any value as JSON, quotes of a string included: whatever a name holds, it stays inside them.
+	// json encodes any value as JSON, including the quotes of a string, so that a name cannot break out of them.
 	"json": func(v any) (string, error) {
 		b, err := json.Marshal(v)
 		return string(b), err
 	},
-	// slack keeps a text from being markup: a job named <!channel> is to call nobody.
+	// slack escapes Slack's markup: a job named <!channel> must not notify the channel.
 	"slack": strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace,
-	// path writes the names that lead to a resource as one.
+	// path joins the names of a resource's path.
 	"path": func(names []any) string {
 		var b strings.Builder
 		for _, name := range names {
@@ -34,7 +34,7 @@ var functions = template.FuncMap{
 	},
 }
 
-// readTemplate reads the template of a file; "": the one for Slack.
+// readTemplate parses the template in a file; "": the one for Slack.
 func readTemplate(file string) (*template.Template, error) {
 	text := slackTemplate
 	if file != "" {
@@ -47,17 +47,17 @@ func readTemplate(file string) (*template.Template, error) {
 	return template.New("body").Funcs(functions).Parse(text)
 }
 
-// render makes the body of an event. Templates see the CloudEvent as its JSON names it: {{.data.state}}.
+// render returns the body for an event. Templates use the CloudEvent with its JSON names: {{.data.state}}.
 func render(t *template.Template, payload []byte) ([]byte, error) {
 	var event map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.UseNumber() // 12345678 is to read so, not 1.2345678e+07
+	decoder.UseNumber() // 12345678, not 1.2345678e+07
 	if err := decoder.Decode(&event); err != nil {
-		return nil, fmt.Errorf("it is no CloudEvent: %w", err)
+		return nil, fmt.Errorf("not a CloudEvent: %w", err)
 	}
 	var body bytes.Buffer
 	if err := t.Execute(&body, event); err != nil {
-		return nil, fmt.Errorf("the template cannot word it: %w", err)
+		return nil, fmt.Errorf("execute the template: %w", err)
 	}
 	return body.Bytes(), nil
 }

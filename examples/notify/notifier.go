@@ -13,18 +13,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// consumerOf makes the durable consumer, or takes up the one that is there with the settings of today.
+// consumerOf creates the durable consumer, or updates an existing one with the current settings.
 func consumerOf(ctx context.Context, js jetstream.JetStream, s settings) (jetstream.Consumer, error) {
 	config := jetstream.ConsumerConfig{
 		Durable:        s.durable,
 		FilterSubjects: s.subjects,
 		AckPolicy:      jetstream.AckExplicitPolicy,
-		// NATS gives an event out again when this program has been silent for so long: it must be longer than a try.
+		// NATS redelivers an event that is not acknowledged in this time, so it must be longer than a try.
 		AckWait:       s.ackWait(),
 		MaxAckPending: s.pending,
-		// The last try is counted here, not by NATS: it would drop an event whose last try a crash cut short, without a
-		// dead letter. For the same reason the pauses are asked for with each refusal (NakWithDelay) and are not the
-		// consumer's BackOff, which stands in for AckWait: its first second would be shorter than a slow request.
+		// This program counts the tries, not NATS, which would drop an event without a dead letter if a crash interrupted
+		// its last try. The pauses are requested with each failure (NakWithDelay) rather than by the consumer's BackOff,
+		// which replaces AckWait: its first pause would be shorter than a slow request.
 		MaxDeliver:    -1,
 		DeliverPolicy: jetstream.DeliverNewPolicy,
 	}
@@ -33,64 +33,64 @@ func consumerOf(ctx context.Context, js jetstream.JetStream, s settings) (jetstr
 	}
 	switch existing, err := js.Consumer(ctx, s.stream, s.durable); {
 	case err == nil:
-		config.DeliverPolicy = existing.CachedInfo().Config.DeliverPolicy // where it began cannot be changed
+		config.DeliverPolicy = existing.CachedInfo().Config.DeliverPolicy // cannot be changed
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return nil, errors.New("the stream does not exist: has a bridge run on this NATS?")
+		return nil, errors.New("the stream does not exist: check that a bridge has run on this NATS")
 	case !errors.Is(err, jetstream.ErrConsumerNotFound):
 		return nil, err
 	}
 	return js.CreateOrUpdateConsumer(ctx, s.stream, config)
 }
 
-// ackWait is the time for a try: asking the receiver, storing a dead letter, telling NATS.
+// ackWait is the time for one try: the request to the receiver, storing a dead letter, and the acknowledgement.
 func (s settings) ackWait() time.Duration { return s.timeout + 10*time.Second }
 
-// A notifier tells a receiver of events.
+// A notifier delivers events to a receiver.
 type notifier struct {
 	settings
 	receiver receiver
-	dead     deadLetters
+	dead     deadLetterStore
 	log      *slog.Logger
 }
 
-// An event is what a notifier looks at of a CloudEvent.
+// An event has the attributes of a CloudEvent that a notifier uses.
 type event struct {
 	ID   string `json:"id"`
 	Type string `json:"type"`
 }
 
-// consume tells what the consumer gives. When the context ends it takes no more, and waits for what is under way.
+// consume delivers the events of the consumer. When the context ends, it accepts no more, and waits for those in flight.
 func (n *notifier) consume(ctx context.Context, consumer jetstream.Consumer) error {
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(n.pending))
 	if err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, messages.Drain)()
-	var underWay sync.WaitGroup // as many as the consumer lets out unacknowledged
-	defer underWay.Wait()
+	var inFlight sync.WaitGroup // limited by the consumer's MaxAckPending
+	defer inFlight.Wait()
 	for {
 		m, err := messages.Next()
 		switch {
 		case ctx.Err() != nil && err != nil:
 			return nil
 		case errors.Is(err, jetstream.ErrNoHeartbeat):
-			n.log.Warn("NATS does not answer; waiting for it")
+			n.log.Warn("NATS does not respond; waiting")
 		case err != nil:
 			return fmt.Errorf("read consumer %s: %w", n.durable, err)
 		default:
-			// A try that has begun may end: half of one could have been heard.
-			underWay.Go(func() { n.handle(context.WithoutCancel(ctx), m) })
+			// A started try is completed: the receiver may have read part of it already.
+			inFlight.Go(func() { n.handle(context.WithoutCancel(ctx), m) })
 		}
 	}
 }
 
-// handle makes one try with an event, and says to NATS what became of it.
+// handle tries once to deliver an event, and acknowledges it, requests a redelivery or gives it up.
 func (n *notifier) handle(ctx context.Context, m jetstream.Msg) {
 	ctx, cancel := context.WithTimeout(ctx, n.ackWait())
 	defer cancel()
 	meta, err := m.Metadata()
 	if err != nil {
-		n.log.Error("a message that no stream delivered", "subject", m.Subject(), "error", err)
+		n.log.Error("message is not from a stream", "subject", m.Subject(), "error", err)
 		return
 	}
 	tries := int(min(meta.NumDelivered, 1<<20))
@@ -98,27 +98,27 @@ func (n *notifier) handle(ctx context.Context, m jetstream.Msg) {
 	err = json.Unmarshal(m.Data(), &e)
 	log := n.log.With("id", e.ID, "subject", m.Subject(), "try", tries)
 	if err == nil && !n.discovered && strings.HasSuffix(e.Type, ".state.discovered") {
-		n.done(log, m.DoubleAck(ctx))
+		n.logAckError(log, m.DoubleAck(ctx))
 		return
 	}
-	failure := n.tell(ctx, m.Data(), e, err)
+	failure := n.deliver(ctx, m.Data(), e, err)
 	switch {
 	case failure == nil:
-		log.Info("told")
-		n.done(log, m.DoubleAck(ctx))
+		log.Info("event delivered")
+		n.logAckError(log, m.DoubleAck(ctx))
 	case failure.permanent || tries > len(n.waits):
-		n.giveUp(ctx, log, m, letter{Consumer: n.durable, ID: e.ID, Subject: m.Subject(), Sequence: meta.Sequence.Stream, Tries: tries, Reason: failure.Error(), Event: m.Data()})
+		n.giveUp(ctx, log, m, deadLetter{Consumer: n.durable, ID: e.ID, Subject: m.Subject(), Sequence: meta.Sequence.Stream, Tries: tries, Reason: failure.Error(), Event: m.Data()})
 	default:
 		wait := max(n.waits[tries-1], failure.retryAfter)
-		log.Warn("not told; trying again", "after", wait, "reason", failure)
-		n.done(log, m.NakWithDelay(wait))
+		log.Warn("delivery failed; retrying", "after", wait, "reason", failure)
+		n.logAckError(log, m.NakWithDelay(wait))
 	}
 }
 
-// tell posts an event. What is wrong with the event or the template will be wrong the next time.
-func (n *notifier) tell(ctx context.Context, payload []byte, e event, err error) *failure {
+// deliver posts an event. Errors of the event or the template are permanent.
+func (n *notifier) deliver(ctx context.Context, payload []byte, e event, err error) *failure {
 	if err != nil {
-		return &failure{error: fmt.Errorf("it is no CloudEvent: %w", err), permanent: true}
+		return &failure{error: fmt.Errorf("not a CloudEvent: %w", err), permanent: true}
 	}
 	body, err := render(n.text, payload)
 	if err != nil {
@@ -127,21 +127,21 @@ func (n *notifier) tell(ctx context.Context, payload []byte, e event, err error)
 	return n.receiver.post(ctx, e.ID, body)
 }
 
-// giveUp writes the dead letter, then lets go of the event. A crash in between writes the letter again: it has the id.
-func (n *notifier) giveUp(ctx context.Context, log *slog.Logger, m jetstream.Msg, l letter) {
+// giveUp stores the dead letter, then terminates the event. A crash in between stores the letter again, with the same id.
+func (n *notifier) giveUp(ctx context.Context, log *slog.Logger, m jetstream.Msg, l deadLetter) {
 	l.Time = time.Now().UTC()
-	if err := n.dead.keep(ctx, l); err != nil {
-		log.Error("the dead letter cannot be stored; the event is kept and tried again", "error", err)
-		n.done(log, m.NakWithDelay(time.Minute))
+	if err := n.dead.store(ctx, l); err != nil {
+		log.Error("dead letter cannot be stored; retrying the event", "error", err)
+		n.logAckError(log, m.NakWithDelay(time.Minute))
 		return
 	}
-	log.Error("given up, see the dead letter", "reason", l.Reason)
-	n.done(log, m.TermWithReason(l.Reason))
+	log.Error("event given up; its dead letter is stored", "reason", l.Reason)
+	n.logAckError(log, m.TermWithReason(l.Reason))
 }
 
-// done looks at whether NATS has heard. If not, it gives the event out again.
-func (n *notifier) done(log *slog.Logger, err error) {
+// logAckError logs a failed acknowledgement: NATS will redeliver the event.
+func (n *notifier) logAckError(log *slog.Logger, err error) {
 	if err != nil {
-		log.Warn("NATS could not be told what became of an event: it will come again", "error", err)
+		log.Warn("acknowledgement failed; NATS will redeliver the event", "error", err)
 	}
 }

@@ -24,26 +24,26 @@ import (
 	"mkio-bridge/internal/broker"
 )
 
-// A bench is a bridge's embedded server with a log, and a receiver whose answers a test writes.
-type bench struct {
+// A testBench is a bridge's embedded server with a log, and a receiver with responses that a test defines.
+type testBench struct {
 	t    *testing.T
-	js   jetstream.JetStream // as the bridge
-	addr string              // where readers come in
+	js   jetstream.JetStream // as the bridge's user
+	addr string              // of the client port
 	dead string
 	log  *bridgetest.Buffer
 
-	posts  chan post
-	answer func(post) int // nil: 200
+	posts   chan post
+	respond func(post) int // nil: 200
 }
 
 type post struct {
 	key, body string
-	at        time.Time // when it came, before it was answered
+	at        time.Time // when it was received
 }
 
 const secret = "hunter2"
 
-func newBench(t *testing.T, answer func(post) int) *bench {
+func newTestBench(t *testing.T, respond func(post) int) *testBench {
 	t.Helper()
 	embedded, err := broker.Start(broker.EmbeddedConfig{StoreDir: t.TempDir(), Listen: "127.0.0.1:0", ReadSubjects: []string{"mkio.>"}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -55,7 +55,7 @@ func newBench(t *testing.T, answer func(post) int) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	b := &bench{t: t, addr: embedded.Addr(), dead: filepath.Join(t.TempDir(), "dead.jsonl"), log: &bridgetest.Buffer{}, posts: make(chan post, 1000), answer: answer}
+	b := &testBench{t: t, addr: embedded.Addr(), dead: filepath.Join(t.TempDir(), "dead.jsonl"), log: &bridgetest.Buffer{}, posts: make(chan post, 1000), respond: respond}
 	if b.js, err = jetstream.New(nc); err != nil {
 		t.Fatal(err)
 	}
@@ -72,28 +72,28 @@ func newBench(t *testing.T, answer func(post) int) *bench {
 			t.Log(b.log)
 		}
 		if strings.Contains(b.log.String(), secret) {
-			t.Error("the log shows the receiver's address")
+			t.Error("the log contains the receiver's URL")
 		}
 	})
 	return b
 }
 
-func (b *bench) receive(w http.ResponseWriter, r *http.Request) {
+func (b *testBench) receive(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	p := post{key: r.Header.Get("Idempotency-Key"), body: string(body), at: time.Now()}
 	status := http.StatusOK
-	if b.answer != nil {
-		status = b.answer(p)
+	if b.respond != nil {
+		status = b.respond(p)
 	}
 	if status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "1")
 	}
-	b.posts <- p // before the answer: who sees the consequences finds it here
+	b.posts <- p // before the response: a test that sees its consequences finds the post
 	w.WriteHeader(status)
 }
 
-// record writes an event into the log, as a bridge would.
-func (b *bench) record(id, name, state string, transition int) {
+// record writes an event to the log, as a bridge does.
+func (b *testBench) record(id, name, state string, transition int) {
 	b.t.Helper()
 	kind := "changed"
 	if strings.HasPrefix(id, "old") {
@@ -104,7 +104,7 @@ func (b *bench) record(id, name, state string, transition int) {
 		id, name, kind, state, transition))
 }
 
-func (b *bench) publish(subject, payload string) {
+func (b *testBench) publish(subject, payload string) {
 	b.t.Helper()
 	if _, err := b.js.Publish(b.t.Context(), subject, []byte(payload)); err != nil {
 		b.t.Fatal(err)
@@ -112,7 +112,7 @@ func (b *bench) publish(subject, payload string) {
 }
 
 // start runs the program until stop is called.
-func (b *bench) start(flags ...string) (stop func()) {
+func (b *testBench) start(flags ...string) (stop func()) {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
 	ended := make(chan error, 1)
@@ -129,44 +129,44 @@ func (b *bench) start(flags ...string) (stop func()) {
 }
 
 // next waits for a post.
-func (b *bench) next() post {
+func (b *testBench) next() post {
 	b.t.Helper()
 	select {
 	case p := <-b.posts:
 		return p
 	case <-time.After(30 * time.Second):
-		b.t.Fatalf("the receiver hears nothing:\n%s", b.log)
+		b.t.Fatalf("the receiver gets no post:\n%s", b.log)
 		return post{}
 	}
 }
 
-// settled waits until something was told and nothing is left to tell, and returns what the consumer is like then. A
-// consumer can be looked up before the server has counted what waits for it: it has nothing pending then either.
-func (b *bench) settled() *jetstream.ConsumerInfo {
+// waitUntilIdle waits until events were delivered and none is pending, and returns the consumer's info. A new consumer has
+// no pending events either, until the server has counted them.
+func (b *testBench) waitUntilIdle() *jetstream.ConsumerInfo {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
 	defer cancel()
 	for ctx.Err() == nil {
 		consumer, err := b.js.Consumer(ctx, "MKIO_EVENTS", "notify")
 		if err != nil {
-			continue // not made yet
+			continue // not created yet
 		}
 		if info := consumer.CachedInfo(); info.Delivered.Consumer > 0 && info.NumPending == 0 && info.NumAckPending == 0 {
 			return info
 		}
 	}
-	b.t.Fatalf("something is left to tell:\n%s", b.log)
+	b.t.Fatalf("events are still pending:\n%s", b.log)
 	return nil
 }
 
-func (b *bench) letters() (letters []letter) {
+func (b *testBench) deadLetters() (letters []deadLetter) {
 	b.t.Helper()
 	content, err := os.ReadFile(b.dead)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	for line := range bytes.Lines(content) {
-		var l letter
+		var l deadLetter
 		if err := json.Unmarshal(line, &l); err != nil {
 			b.t.Fatalf("%s: %v", line, err)
 		}
@@ -175,14 +175,14 @@ func (b *bench) letters() (letters []letter) {
 	return letters
 }
 
-// tries answers by how often an event was posted.
-func tries(answers map[string][]int) func(post) int {
+// statuses returns the response statuses of each event, by the number of its posts.
+func statuses(byKey map[string][]int) func(post) int {
 	var mu sync.Mutex
 	seen := map[string]int{}
 	return func(p post) int {
 		mu.Lock()
 		defer mu.Unlock()
-		of := answers[p.key]
+		of := byKey[p.key]
 		seen[p.key]++
 		if len(of) == 0 {
 			return http.StatusOK
@@ -191,8 +191,8 @@ func tries(answers map[string][]int) func(post) int {
 	}
 }
 
-func TestTellsEachEventAndKeepsWhatIsRefused(t *testing.T) {
-	b := newBench(t, tries(map[string][]int{
+func TestDeliveriesAndDeadLetters(t *testing.T) {
+	b := newTestBench(t, statuses(map[string][]int{
 		"early":   {http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusOK},
 		"refused": {http.StatusBadRequest},
 		"broken":  {http.StatusInternalServerError},
@@ -203,7 +203,7 @@ func TestTellsEachEventAndKeepsWhatIsRefused(t *testing.T) {
 	b.record("other", "other", "Processing", 1)
 	b.publish("mkio.job.aurora-vod.ladder-hd.x.finished", "no JSON")
 	b.start("-subject", "mkio.job.*.*.*.finished", "-subject", "mkio.asset.>")
-	b.settled()
+	b.waitUntilIdle()
 
 	posts := map[string]int{}
 	close(b.posts)
@@ -213,17 +213,17 @@ func TestTellsEachEventAndKeepsWhatIsRefused(t *testing.T) {
 	if want := map[string]int{"plain": 1, "early": 3, "refused": 1, "broken": 4}; fmt.Sprint(posts) != fmt.Sprint(want) {
 		t.Errorf("posted %v, want %v", posts, want)
 	}
-	letters := b.letters()
-	slices.SortFunc(letters, func(a, b letter) int { return strings.Compare(a.ID, b.ID) })
-	if len(letters) != 3 || letters[0].Tries != 1 || string(letters[0].Event) != `"no JSON"` ||
-		letters[1].ID != "broken" || letters[1].Tries != 4 || !strings.Contains(letters[1].Reason, "500") ||
-		letters[2].ID != "refused" || letters[2].Tries != 1 || letters[2].Sequence != 4 || !strings.Contains(string(letters[2].Event), `"id":"refused"`) {
-		t.Errorf("dead letters %+v", letters)
+	stored := b.deadLetters()
+	slices.SortFunc(stored, func(a, b deadLetter) int { return strings.Compare(a.ID, b.ID) })
+	if len(stored) != 3 || stored[0].Tries != 1 || string(stored[0].Event) != `"no JSON"` ||
+		stored[1].ID != "broken" || stored[1].Tries != 4 || !strings.Contains(stored[1].Reason, "500") ||
+		stored[2].ID != "refused" || stored[2].Tries != 1 || stored[2].Sequence != 4 || !strings.Contains(string(stored[2].Event), `"id":"refused"`) {
+		t.Errorf("dead letters %+v", stored)
 	}
 }
 
-func TestWaitsAsLongAsItIsTold(t *testing.T) {
-	b := newBench(t, tries(map[string][]int{"a": {http.StatusTooManyRequests, http.StatusOK}}))
+func TestRetryAfterIsRespected(t *testing.T) {
+	b := newTestBench(t, statuses(map[string][]int{"a": {http.StatusTooManyRequests, http.StatusOK}}))
 	b.record("a", "a", "Finished", 1)
 	b.start()
 	first, second := b.next(), b.next()
@@ -232,8 +232,8 @@ func TestWaitsAsLongAsItIsTold(t *testing.T) {
 	}
 }
 
-func TestGoesOnWhereItWas(t *testing.T) {
-	b := newBench(t, tries(map[string][]int{"b": {http.StatusInternalServerError, http.StatusOK}}))
+func TestRestartResumes(t *testing.T) {
+	b := newTestBench(t, statuses(map[string][]int{"b": {http.StatusInternalServerError, http.StatusOK}}))
 	b.record("a", "a", "Finished", 1)
 	stop := b.start("-waits", "1s,1s")
 	if p := b.next(); p.key != "a" {
@@ -244,20 +244,20 @@ func TestGoesOnWhereItWas(t *testing.T) {
 	stop()
 	b.record("c", "c", "Finished", 1)
 
-	b.start("-waits", "1s,1s", "-pending", "4") // settings may change, and where it began is kept
+	b.start("-waits", "1s,1s", "-pending", "4") // settings may change; the start position stays
 	keys := []string{b.next().key, b.next().key}
 	slices.Sort(keys)
 	if !slices.Equal(keys, []string{"b", "c"}) {
 		t.Errorf("after the restart posted %v", keys)
 	}
-	b.settled()
+	b.waitUntilIdle()
 	if len(b.posts) != 0 {
-		t.Errorf("told again: %v", <-b.posts)
+		t.Errorf("delivered again: %v", <-b.posts)
 	}
 }
 
-func TestOneAtATimeKeepsTheOrder(t *testing.T) {
-	b := newBench(t, tries(map[string][]int{"1": {500, 500, 200}, "3": {500, 200}}))
+func TestPendingOneKeepsTheOrder(t *testing.T) {
+	b := newTestBench(t, statuses(map[string][]int{"1": {500, 500, 200}, "3": {500, 200}}))
 	for i := range 5 {
 		b.record(fmt.Sprint(i), "a", "State"+fmt.Sprint(i), i+1)
 	}
@@ -272,12 +272,12 @@ func TestOneAtATimeKeepsTheOrder(t *testing.T) {
 }
 
 func TestDeadLettersInAStream(t *testing.T) {
-	b := newBench(t, tries(map[string][]int{"refused": {http.StatusGone}}))
+	b := newTestBench(t, statuses(map[string][]int{"refused": {http.StatusGone}}))
 	s, err := parse([]string{"-all", "-dead-letter-subject", "dead.notify"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dead, err := openDeadLetters(t.Context(), b.js, s)
+	dead, err := openDeadLetterStore(t.Context(), b.js, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func TestDeadLettersInAStream(t *testing.T) {
 	ended := make(chan error, 1)
 	n := notifier{settings: s, receiver: newReceiver(s), dead: dead, log: slog.New(slog.DiscardHandler)}
 	go func() { ended <- n.consume(ctx, consumer) }()
-	b.settled()
+	b.waitUntilIdle()
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -309,38 +309,38 @@ func TestDeadLettersInAStream(t *testing.T) {
 	}
 	for subject, want := range map[string]string{"nobody.takes": "nats stream add", "mkio.dead": "the bridge's log"} {
 		s.deadSubject = subject
-		if _, err := openDeadLetters(t.Context(), b.js, s); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := openDeadLetterStore(t.Context(), b.js, s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("-dead-letter-subject %s: %v", subject, err)
 		}
 	}
 }
 
-// full keeps nothing until it is told to.
-type full struct {
-	deadLetters
+// failingStore fails to store as often as refuse has values.
+type failingStore struct {
+	deadLetterStore
 	refuse chan struct{}
 }
 
-func (f full) keep(ctx context.Context, l letter) error {
+func (f failingStore) store(ctx context.Context, l deadLetter) error {
 	select {
 	case <-f.refuse:
 		return io.ErrShortWrite
 	default:
-		return f.deadLetters.keep(ctx, l)
+		return f.deadLetterStore.store(ctx, l)
 	}
 }
 
-func TestNothingIsGivenUpWithoutADeadLetter(t *testing.T) {
-	b := newBench(t, tries(map[string][]int{"refused": {http.StatusBadRequest}}))
+func TestEventIsKeptUntilItsDeadLetterIsStored(t *testing.T) {
+	b := newTestBench(t, statuses(map[string][]int{"refused": {http.StatusBadRequest}}))
 	s, err := parse([]string{"-all", "-dead-letter-file", b.dead}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := openFile(b.dead)
+	fileStore, err := openFileStore(b.dead)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dead := full{kept, make(chan struct{}, 1)}
+	dead := failingStore{fileStore, make(chan struct{}, 1)}
 	dead.refuse <- struct{}{}
 	b.record("refused", "a", "Finished", 1)
 	consumer, err := consumerOf(t.Context(), b.js, s)
@@ -357,10 +357,10 @@ func TestNothingIsGivenUpWithoutADeadLetter(t *testing.T) {
 	if err != nil || info.NumAckPending != 1 {
 		t.Fatalf("the event was given up: %+v, %v", info, err)
 	}
-	if letters := b.letters(); len(letters) != 0 {
+	if letters := b.deadLetters(); len(letters) != 0 {
 		t.Fatalf("dead letters %+v", letters)
 	}
 	if !strings.Contains(b.log.String(), "cannot be stored") {
-		t.Error("the log does not say so")
+		t.Error("the log lacks the error")
 	}
 }

@@ -40,7 +40,7 @@ func TestSlackMessage(t *testing.T) {
 		}
 	}
 	if _, err := render(body, []byte(`{"data":{"path":7}}`)); err == nil {
-		t.Error("an event of another shape is worded")
+		t.Error("an event of another shape is accepted")
 	}
 }
 
@@ -59,7 +59,7 @@ func TestOwnTemplate(t *testing.T) {
 	}
 }
 
-func TestWhatIsPermanent(t *testing.T) {
+func TestPermanentStatuses(t *testing.T) {
 	for status, want := range map[int]bool{302: false, 400: true, 401: true, 404: true, 408: false, 410: true, 425: false, 429: false, 500: false, 503: false} {
 		if permanent(status) != want {
 			t.Errorf("%d: permanent is not %v", status, want)
@@ -79,18 +79,18 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestATornLineSpoilsNoOther(t *testing.T) {
+func TestPartialLineDoesNotCorruptTheNext(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "dead.jsonl")
 	if err := os.WriteFile(name, []byte(`{"id":"to`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := openFile(name)
+	f, err := openFileStore(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
 	for range 2 {
-		if err := f.keep(t.Context(), letter{ID: "whole", Event: []byte("{}")}); err != nil {
+		if err := f.store(t.Context(), deadLetter{ID: "whole", Event: []byte("{}")}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestATornLineSpoilsNoOther(t *testing.T) {
 	}
 }
 
-func TestSettingsSayWhatIsMissing(t *testing.T) {
+func TestInvalidSettings(t *testing.T) {
 	for _, tt := range []struct {
 		url, want string
 		args      []string
@@ -111,7 +111,7 @@ func TestSettingsSayWhatIsMissing(t *testing.T) {
 		{"hooks.invalid/hunter2", "NOTIFY_URL", []string{"-dead-letter-file", "f"}},
 		{"https://hooks.invalid/x", "-waits", []string{"-dead-letter-file", "f", "-waits", "soon"}},
 		{"https://hooks.invalid/x", "-template", []string{"-dead-letter-file", "f", "-template", "/gone"}},
-		{"https://hooks.invalid/x", "no flag", []string{"-dead-letter-file", "f", "extra"}},
+		{"https://hooks.invalid/x", "not a flag", []string{"-dead-letter-file", "f", "extra"}},
 	} {
 		t.Setenv("NOTIFY_URL", tt.url)
 		_, err := parse(tt.args, io.Discard)

@@ -20,57 +20,57 @@ type receiver struct {
 
 func newReceiver(s settings) receiver {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	// Over HTTP/2 all messages share a connection, and one that was forgotten on the way takes them in silence.
+	// Over HTTP/2 all posts share a connection. Pings detect one that the network has silently dropped.
 	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: s.timeout, PingTimeout: s.timeout, WriteByteTimeout: s.timeout}
 	return receiver{url: s.url, contentType: s.contentType, client: &http.Client{
 		Transport: transport,
 		Timeout:   s.timeout,
-		// A redirect could take the message, and with it the secret of the address, elsewhere.
+		// A redirect would send the message, and possibly the secret URL, to another server.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// A failure is why a try told nobody. One that is permanent will not get better by waiting.
+// A failure is why a try failed. Retrying a permanent failure does not help.
 type failure struct {
 	error
 	permanent  bool
 	retryAfter time.Duration
 }
 
-// Bounds of what a receiver can make us do.
+// Limits of what a receiver can cause.
 const (
 	maxRetryAfter = 24 * time.Hour
-	maxAnswer     = 200 // bytes of an answer that a reason quotes
+	maxQuoted     = 200 // bytes of a response that a reason quotes
 )
 
-// post makes one try; nil when the receiver has taken it.
+// post sends one request, and returns nil if the receiver has accepted it.
 func (r receiver) post(ctx context.Context, id string, body []byte) *failure {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, bytes.NewReader(body))
 	if err != nil {
-		return &failure{error: errors.New("NOTIFY_URL is no address that can be asked"), permanent: true}
+		return &failure{error: errors.New("NOTIFY_URL is not a valid URL"), permanent: true}
 	}
 	request.Header.Set("Content-Type", r.contentType)
 	request.Header.Set("Idempotency-Key", id)
 	response, err := r.client.Do(request)
 	if err != nil {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err // url.Error shows the address, which is a secret
+			err = wrapped.Err // url.Error contains the URL, which is a secret
 		}
 		return &failure{error: fmt.Errorf("the receiver cannot be reached: %w", err)}
 	}
 	defer response.Body.Close()
-	answer, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // it only explains
+	quoted, _ := io.ReadAll(io.LimitReader(response.Body, maxQuoted)) // for the reason only
 	if response.StatusCode/100 == 2 {
 		return nil
 	}
 	return &failure{
-		error:      fmt.Errorf("the receiver answered %s: %q", response.Status, answer),
+		error:      fmt.Errorf("the receiver responded %s: %q", response.Status, quoted),
 		permanent:  permanent(response.StatusCode),
 		retryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now()),
 	}
 }
 
-// permanent says whether a status refuses this very message: what the client did wrong, other than being early or often.
+// permanent reports whether a status refuses the message itself: client errors except timeouts and rate limits.
 func permanent(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -79,7 +79,7 @@ func permanent(status int) bool {
 	return status >= 400 && status < 500
 }
 
-// retryAfter reads the header of that name: seconds or a time.
+// retryAfter parses a Retry-After header: seconds or a time.
 func retryAfter(v string, now time.Time) time.Duration {
 	if seconds, err := strconv.Atoi(v); err == nil {
 		return time.Duration(min(max(seconds, 0), int(maxRetryAfter.Seconds()))) * time.Second

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// settings are the flags, and the receiver's address, which is a secret: whoever has it can write to the channel.
+// settings are the flags, and the receiver's URL, which is a secret: with it anybody can write to the channel.
 type settings struct {
 	server, creds   string
 	stream, durable string
@@ -23,7 +23,7 @@ type settings struct {
 	waits           []time.Duration
 	contentType     string
 	text            *template.Template
-	url             string // never shown
+	url             string // never logged
 	deadSubject     string
 	deadFile        string
 }
@@ -40,26 +40,26 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 	set.StringVar(&s.server, "nats", "nats://127.0.0.1:4222", "NATS servers, comma-separated")
 	set.StringVar(&s.creds, "creds", "", "NATS credentials file")
 	set.StringVar(&s.stream, "stream", "MKIO_EVENTS", "the bridge's log")
-	set.StringVar(&s.durable, "durable", "notify", "name of the consumer, which remembers what was told")
-	set.Var(&s.subjects, "subject", "tell of events on this `subject`; may be repeated (default mkio.>)")
-	set.BoolVar(&s.all, "all", false, "when the consumer is made: begin with the oldest event, not with the next")
-	set.BoolVar(&s.discovered, "discovered", false, "also tell of resources that were there before the bridge was: facts, no news")
-	set.IntVar(&s.pending, "pending", 16, "most events under way at once; 1 keeps the order of the log")
-	set.DurationVar(&s.timeout, "timeout", 10*time.Second, "longest that a request may take")
-	waits := set.String("waits", "1s,10s,1m,5m,15m,1h,3h,6h", "pauses between tries; after the last comes one more try, then the dead letter")
-	set.StringVar(&s.contentType, "content-type", "application/json", "of the body")
+	set.StringVar(&s.durable, "durable", "notify", "name of the durable consumer, which stores what was delivered")
+	set.Var(&s.subjects, "subject", "deliver events on this `subject`; may be repeated (default mkio.>)")
+	set.BoolVar(&s.all, "all", false, "when the consumer is created: start with the oldest event, not with the next")
+	set.BoolVar(&s.discovered, "discovered", false, "also deliver ….state.discovered events, of resources that existed before the bridge")
+	set.IntVar(&s.pending, "pending", 16, "maximum events in flight; 1 keeps the order of the log")
+	set.DurationVar(&s.timeout, "timeout", 10*time.Second, "timeout of a request")
+	waits := set.String("waits", "1s,10s,1m,5m,15m,1h,3h,6h", "pauses between tries; after the last pause comes one more try, then the dead letter")
+	set.StringVar(&s.contentType, "content-type", "application/json", "Content-Type of the body")
 	file := set.String("template", "", "file with the body as a Go `template` over the CloudEvent (default: a message for Slack)")
-	set.StringVar(&s.deadSubject, "dead-letter-subject", "", "where dead letters are published: a `subject` that some stream takes")
-	set.StringVar(&s.deadFile, "dead-letter-file", "", "`file` to which dead letters are appended, where there is no such stream")
+	set.StringVar(&s.deadSubject, "dead-letter-subject", "", "`subject` of a stream to which dead letters are published")
+	set.StringVar(&s.deadFile, "dead-letter-file", "", "`file` to which dead letters are appended, if there is no such stream")
 	set.Usage = func() {
-		fmt.Fprintln(stderr, "Usage: NOTIFY_URL=… notify [flags]    (or NOTIFY_URL_FILE: a file that holds the address)")
+		fmt.Fprintln(stderr, "Usage: NOTIFY_URL=… notify [flags]    (or NOTIFY_URL_FILE: a file with the URL)")
 		set.PrintDefaults()
 	}
 	if err := set.Parse(args); err != nil {
 		return s, err
 	}
 	if set.NArg() > 0 {
-		return s, fmt.Errorf("%q is no flag: see notify -h", set.Arg(0))
+		return s, fmt.Errorf("%q is not a flag: see notify -h", set.Arg(0))
 	}
 	if len(s.subjects) == 0 {
 		s.subjects = list{"mkio.>"}
@@ -68,7 +68,7 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 		return s, errors.New("-pending and -timeout must be above zero")
 	}
 	if (s.deadSubject == "") == (s.deadFile == "") {
-		return s, errors.New("say where dead letters go: -dead-letter-subject or -dead-letter-file, and only one of them")
+		return s, errors.New("set where dead letters are stored: -dead-letter-subject or -dead-letter-file, only one of them")
 	}
 	if s.waits, err = durations(*waits); err != nil {
 		return s, fmt.Errorf("-waits: %w", err)
@@ -91,18 +91,18 @@ func durations(v string) (ds []time.Duration, err error) {
 	return ds, nil
 }
 
-// secretURL reads the receiver's address. Errors do not show it.
+// secretURL reads the receiver's URL. Its errors do not contain it.
 func secretURL() (string, error) {
 	v := os.Getenv("NOTIFY_URL")
 	if file := os.Getenv("NOTIFY_URL_FILE"); file != "" {
-		content, err := os.ReadFile(file) //nolint:gosec // the operator names it
+		content, err := os.ReadFile(file) //nolint:gosec // the operator chooses the file
 		if err != nil {
 			return "", fmt.Errorf("NOTIFY_URL_FILE: %w", err)
 		}
 		v = strings.TrimSpace(strings.TrimPrefix(string(content), "\ufeff")) // some tools write a byte order mark
 	}
 	if u, err := url.Parse(v); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return "", errors.New("NOTIFY_URL, or the file that NOTIFY_URL_FILE names, must hold an address like https://host/path")
+		return "", errors.New("NOTIFY_URL, or the file that NOTIFY_URL_FILE names, must contain a URL like https://host/path")
 	}
 	return v, nil
 }

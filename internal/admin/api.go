@@ -5,33 +5,33 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"net/http/pprof" // it also registers with a mux of net/http's that nobody serves
+	"net/http/pprof" // also registers with http.DefaultServeMux, which is not served
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A Retrier decides again about the unapplied delivery that is stored at a sequence: it commits an event where the delivery
-// is news, and deletes the delivery where the log holds what it says. With a nil error the result says what was done, and
-// why the rest was not. After any error it may be called again.
+// A Retrier decides again about the unapplied delivery that is stored at a sequence: it commits an event if the delivery is
+// news, and deletes the delivery if the log has its state. With a nil error the result has the outcome and its reason. After
+// an error it may be called again.
 type Retrier interface {
 	Retry(ctx context.Context, sequence uint64, u lifecycle.Unapplied, options ingest.RetryOptions) (ingest.RetryResult, error)
 }
 
-// Config is what an API needs.
+// Config configures an API.
 type Config struct {
 	Events   *eventlog.Log
 	Retrier  Retrier
 	LogLevel *Level
-	Token    func() string   // the bearer token as it is now; "": none
+	Token    func() string   // returns the current bearer token; "": none
 	Loopback bool            // only this machine can reach the listener
 	Pprof    bool            // serve profiles
-	Stopping context.Context // ends when the bridge begins to stop: streams of events must not hold it up
+	Stopping context.Context // ends when the bridge begins to stop, so that event streams end too
 	Log      *slog.Logger
 }
 
-// An API answers requests of operators.
+// An API serves requests of operators.
 type API struct {
 	c       Config
 	readers *readers
@@ -40,7 +40,7 @@ type API struct {
 // New returns an API.
 func New(c Config) *API { return &API{c, newReaders()} }
 
-// Register adds the API's routes to those of a listener; without a token only when the listener is on loopback.
+// Register adds the API's routes to a mux. Without a token it adds them only if the listener is on loopback.
 func (a *API) Register(mux *http.ServeMux) {
 	if a.c.Token() == "" && !a.c.Loopback {
 		return
@@ -64,13 +64,13 @@ func (a *API) registerProfiles(mux *http.ServeMux) {
 	mux.Handle("GET /debug/pprof/trace", a.authorized(pprof.Trace))
 }
 
-// writeJSON answers with an object. A stored payload in it stays as it is, so that its hash can be checked.
+// writeJSON writes an object as the response. A stored payload in it keeps its bytes, so that its hash can be checked.
 func writeJSON(w http.ResponseWriter, object any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = newEncoder(w).Encode(object) // the reader may be gone
+	_ = newEncoder(w).Encode(object) // an error means that the client is gone
 }
 
-// newEncoder returns an encoder that writes objects, one a line, without escapes for HTML.
+// newEncoder returns an encoder that writes one object per line, without HTML escapes.
 func newEncoder(w http.ResponseWriter) *json.Encoder {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

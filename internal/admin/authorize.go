@@ -10,13 +10,13 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// authorized lets requests with the admin token pass. Without a token, which [API.Register] allows on loopback alone, it lets
-// those pass that name this machine as their host.
+// authorized passes on requests with the admin token, and refuses others. If no token is set, which [API.Register] allows on
+// loopback only, it passes on requests whose Host header names this machine.
 func (a *API) authorized(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		want := a.c.Token()
 		if want == "" && !localHost(r.Host) {
-			problem.Write(w, http.StatusForbidden, "without an admin token this is for localhost and loopback addresses alone")
+			problem.Write(w, http.StatusForbidden, "no admin token is set: only localhost and loopback hosts are allowed")
 			return
 		}
 		if want != "" {
@@ -32,8 +32,8 @@ func (a *API) authorized(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// localHost says whether a Host header names this machine. It keeps out DNS rebinding: a browser's page whose name was made
-// to resolve to loopback sends that name.
+// localHost reports whether a Host header names this machine. It prevents DNS rebinding: a page whose host name an attacker
+// resolves to loopback sends that name.
 func localHost(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
@@ -43,12 +43,12 @@ func localHost(host string) bool {
 	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// sameOrigin refuses cross-site request forgery: what a browser sends for a page of another origin. On loopback without a
-// token nothing else would keep it out.
+// sameOrigin refuses requests that a browser sends for a page of another origin (cross-site request forgery). On loopback
+// without a token nothing else prevents it.
 func sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		problem.Write(w, http.StatusForbidden, "a page of another origin may not ask for this")
+		problem.Write(w, http.StatusForbidden, "cross-origin request refused")
 	}))
 	return protection.Handler(next)
 }

@@ -10,22 +10,23 @@ func TestV1NeedsTheTokenOrLoopback(t *testing.T) {
 	c := setUp(t).Config
 	const target = "/v1/resources?kind=job"
 	c.Loopback = false
-	if answer := ask(routesOf(c), http.MethodGet, target, nil); answer.Code != http.StatusNotFound {
-		t.Errorf("no token, not on loopback: status %d", answer.Code)
+	if response := serveRequest(routesOf(c), http.MethodGet, target, nil); response.Code != http.StatusNotFound {
+		t.Errorf("no token, not on loopback: status %d", response.Code)
 	}
 	c.Token = func() string { return "hunter2" }
 	for _, c.Loopback = range []bool{true, false} {
 		routes := routesOf(c)
 		for header, want := range map[string]int{"": 401, "Bearer hunter": 401, "Basic hunter2": 401, "Bearer hunter2": 200} {
-			if answer := ask(routes, http.MethodGet, target, http.Header{"Authorization": {header}}); answer.Code != want {
-				t.Errorf("Authorization %q, loopback %t: status %d, want %d", header, c.Loopback, answer.Code, want)
+			if response := serveRequest(routes, http.MethodGet, target, http.Header{"Authorization": {header}}); response.Code != want {
+				t.Errorf("Authorization %q, loopback %t: status %d, want %d", header, c.Loopback, response.Code, want)
 			}
 		}
 	}
 }
 
-// A page of elsewhere can have its own name resolve to loopback; a browser takes all that answers there for the page's own.
-func TestV1WithoutATokenIsForThisMachine(t *testing.T) {
+// DNS rebinding: a foreign page's host name may resolve to loopback, and the browser then takes the API for the page's own
+// origin.
+func TestV1WithoutATokenNeedsALocalHost(t *testing.T) {
 	routes := setUp(t).routes()
 	for host, want := range map[string]int{
 		"localhost": 200, "localhost:9090": 200, "127.0.0.1": 200, "127.0.0.1:9090": 200, "[::1]": 200, "[::1]:9090": 200,
@@ -33,10 +34,10 @@ func TestV1WithoutATokenIsForThisMachine(t *testing.T) {
 	} {
 		request := httptest.NewRequest(http.MethodGet, "/v1/resources?kind=job", nil)
 		request.Host = host
-		answer := httptest.NewRecorder()
-		routes.ServeHTTP(answer, request)
-		if answer.Code != want {
-			t.Errorf("host %q: status %d, want %d", host, answer.Code, want)
+		response := httptest.NewRecorder()
+		routes.ServeHTTP(response, request)
+		if response.Code != want {
+			t.Errorf("host %q: status %d, want %d", host, response.Code, want)
 		}
 	}
 }

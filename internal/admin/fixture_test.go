@@ -21,7 +21,7 @@ import (
 
 var names = event.NewNames(event.DefaultPrefix)
 
-// A fixture is what an API needs of a bridge, on a real JetStream.
+// A fixture is an API with the parts of a bridge that it needs, on a real JetStream.
 type fixture struct {
 	Config
 	t         *testing.T
@@ -30,7 +30,7 @@ type fixture struct {
 	ingest    *ingest.Handler
 }
 
-// setUp is a fixture on loopback, without a token, on a log without events.
+// setUp returns a fixture on loopback, without a token and with an empty log.
 func setUp(t *testing.T) *fixture {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
@@ -52,15 +52,15 @@ func setUp(t *testing.T) *fixture {
 	}
 }
 
-// filled is a fixture whose events are a job that is Processing (1) and Finished (2), a locator that is Created (3) and an
-// operation that is Accepted (4).
-func filled(t *testing.T) *fixture {
+// fixtureWithEvents returns a fixture with four events: a job that is Processing (1) and Finished (2), a locator that is
+// Created (3) and an operation that is Accepted (4).
+func fixtureWithEvents(t *testing.T) *fixture {
 	t.Helper()
 	f := setUp(t)
 	for _, name := range []string{"job-started.json", "job-finished.finished.json", "streaming-locator-created.json", "scheduled-operation-accepted.json"} {
 		f.deliver(name)
 	}
-	if err := f.publisher.Load(t.Context()); err != nil { // waits for the server to fill the bucket
+	if err := f.publisher.Load(t.Context()); err != nil { // waits for the server to fill the state bucket
 		t.Fatal(err)
 	}
 	return f
@@ -71,14 +71,14 @@ func (f *fixture) deliver(name string) {
 	f.t.Helper()
 	request := httptest.NewRequestWithContext(f.t.Context(), http.MethodPost, "/", bytes.NewReader(bridgetest.Delivery(f.t, name)))
 	request.Header.Set("Content-Type", "application/json")
-	answer := httptest.NewRecorder()
-	f.ingest.ServeHTTP(answer, request)
-	if answer.Code != http.StatusNoContent {
-		f.t.Fatalf("%s: status %d: %s", name, answer.Code, answer.Body)
+	response := httptest.NewRecorder()
+	f.ingest.ServeHTTP(response, request)
+	if response.Code != http.StatusNoContent {
+		f.t.Fatalf("%s: status %d: %s", name, response.Code, response.Body)
 	}
 }
 
-// routesOf are the routes of an API.
+// routesOf returns the routes of an API.
 func routesOf(c Config) http.Handler {
 	mux := http.NewServeMux()
 	New(c).Register(mux)
@@ -87,14 +87,14 @@ func routesOf(c Config) http.Handler {
 
 func (f *fixture) routes() http.Handler { return routesOf(f.Config) }
 
-// localAdmin is an admin listener on loopback.
-const localAdmin = "127.0.0.1:9090"
+// adminHost is an admin listener on loopback.
+const adminHost = "127.0.0.1:9090"
 
-// ask makes a request to routes without a network.
-func ask(routes http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(method, "http://"+localAdmin+target, nil)
+// serveRequest makes a request to routes without a network.
+func serveRequest(routes http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, "http://"+adminHost+target, nil)
 	request.Header = header
-	answer := httptest.NewRecorder()
-	routes.ServeHTTP(answer, request)
-	return answer
+	response := httptest.NewRecorder()
+	routes.ServeHTTP(response, request)
+	return response
 }

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// A Level is the log level. It can be changed while the bridge runs, for good or for a time (loglevel.go has the requests).
+// A Level is the log level. It can be changed while the bridge runs, for good or for a limited time (see loglevel.go).
 type Level struct {
 	current slog.LevelVar
-	initial slog.Level // what a change for a time ends in
+	initial slog.Level // restored when a limited change ends
 
-	mu     sync.Mutex  // guards what follows, and changes of current
-	until  time.Time   // when the change ends; zero: when somebody changes the level
-	revert *time.Timer // ends the change; nil without until
+	mu     sync.Mutex  // protects the fields below, and changes of current
+	until  time.Time   // end of a limited change; else zero
+	revert *time.Timer // reverts the level at until; nil if until is zero
 }
 
 // NewLevel returns the level that a bridge starts with.
@@ -29,8 +29,8 @@ func (l *Level) Level() slog.Level { return l.current.Level() }
 
 func (l *Level) String() string { return strings.ToLower(l.Level().String()) }
 
-// set changes the level for the time that it lasts; 0: until it is changed again. When that time is over, the level is the
-// initial one again, and done is called.
+// set changes the level, for a duration if lasts is not 0. After that duration the level reverts to the initial one, and
+// done is called.
 func (l *Level) set(level slog.Level, lasts time.Duration, done func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,7 +51,7 @@ func (l *Level) set(level slog.Level, lasts time.Duration, done func()) {
 	})
 }
 
-// expire ends the change that was to end at until, and says whether it did: a later change may have replaced that one.
+// expire reverts the change that ends at until, and reports whether it did: a later change may have replaced it.
 func (l *Level) expire(until time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,14 +63,14 @@ func (l *Level) expire(until time.Time) bool {
 	return true
 }
 
-// shown is the level as an answer shows it.
-func (l *Level) shown() levelShown {
+// view returns the level as a response has it.
+func (l *Level) view() levelView {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	shown := levelShown{Level: l.String()}
+	view := levelView{Level: l.String()}
 	if !l.until.IsZero() {
 		until := l.until.UTC()
-		shown.Until = &until
+		view.Until = &until
 	}
-	return shown
+	return view
 }

@@ -12,44 +12,44 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// A levelShown is the answer of /v1/log-level.
-type levelShown struct {
+// A levelView is the response of /v1/log-level.
+type levelView struct {
 	Level string     `json:"level"`
-	Until *time.Time `json:"until,omitempty"` // when it is the initial one again; nil: when somebody changes it
+	Until *time.Time `json:"until,omitempty"` // when the initial level returns; nil: not by itself
 }
 
-// A levelWanted is what a PUT of /v1/log-level asks for.
-type levelWanted struct {
+// A levelChange is the body of PUT /v1/log-level.
+type levelChange struct {
 	Level slog.Level
-	For   time.Duration // 0: until it is changed again
+	For   time.Duration // 0: until the next change
 }
 
-// maxLevelBody is the largest body of such a PUT, in bytes.
+// maxLevelBody is the maximum size of this body, in bytes.
 const maxLevelBody = 1 << 10
 
-func (a *API) getLogLevel(w http.ResponseWriter, _ *http.Request) { a.showLogLevel(w) }
+func (a *API) getLogLevel(w http.ResponseWriter, _ *http.Request) { a.writeLogLevel(w) }
 
-// setLogLevel changes the log level of this process. It changes nothing else, and a restart undoes it.
+// setLogLevel changes the log level of this process until a restart.
 func (a *API) setLogLevel(w http.ResponseWriter, r *http.Request) {
-	wanted, err := levelWantedOf(http.MaxBytesReader(w, r.Body, maxLevelBody))
+	change, err := parseLevelChange(http.MaxBytesReader(w, r.Body, maxLevelBody))
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	a.c.Log.Info("the log level changes", "to", wanted.Level.String(), "lasts", wanted.For)
-	a.c.LogLevel.set(wanted.Level, wanted.For, func() {
-		a.c.Log.Info("the log level is as at the start again", "now", a.c.LogLevel.String())
+	a.c.Log.Info("log level changed", "to", change.Level.String(), "lasts", change.For)
+	a.c.LogLevel.set(change.Level, change.For, func() {
+		a.c.Log.Info("log level reverted", "now", a.c.LogLevel.String())
 	})
-	a.showLogLevel(w)
+	a.writeLogLevel(w)
 }
 
-func (a *API) showLogLevel(w http.ResponseWriter) {
-	writeJSON(w, a.c.LogLevel.shown())
+func (a *API) writeLogLevel(w http.ResponseWriter) {
+	writeJSON(w, a.c.LogLevel.view())
 }
 
-// levelWantedOf reads {"level": "debug", "for": "10m"}. An unknown field is an error: a misspelt "for" would leave debug on
-// for ever.
-func levelWantedOf(body io.Reader) (wanted levelWanted, err error) {
+// parseLevelChange reads {"level": "debug", "for": "10m"}. An unknown field is an error: a misspelt "for" would leave the
+// level at debug forever.
+func parseLevelChange(body io.Reader) (change levelChange, err error) {
 	var given struct {
 		Level *slog.Level
 		For   *string
@@ -57,17 +57,17 @@ func levelWantedOf(body io.Reader) (wanted levelWanted, err error) {
 	decoder := json.NewDecoder(body)
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&given); err != nil {
-		return wanted, fmt.Errorf(`send {"level": "debug", "for": "10m"}: %w`, err)
+		return change, fmt.Errorf(`send {"level": "debug", "for": "10m"}: %w`, err)
 	}
 	if given.Level == nil {
-		return wanted, errors.New("level is missing: say debug, info, warn or error")
+		return change, errors.New("level is missing: use debug, info, warn or error")
 	}
-	wanted.Level = *given.Level
+	change.Level = *given.Level
 	if given.For == nil {
-		return wanted, nil
+		return change, nil
 	}
-	if wanted.For, err = time.ParseDuration(*given.For); err != nil || wanted.For <= 0 {
-		return wanted, fmt.Errorf("for %q is no time above zero, such as 10m", *given.For)
+	if change.For, err = time.ParseDuration(*given.For); err != nil || change.For <= 0 {
+		return change, fmt.Errorf("for %q must be a positive duration such as 10m", *given.For)
 	}
-	return wanted, nil
+	return change, nil
 }

@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// put asks routes to change something.
+// put makes a PUT request to routes without a network.
 func put(routes http.Handler, target, body string, header http.Header) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(http.MethodPut, "http://"+localAdmin+target, strings.NewReader(body))
+	request := httptest.NewRequest(http.MethodPut, "http://"+adminHost+target, strings.NewReader(body))
 	request.Header = header
-	answer := httptest.NewRecorder()
-	routes.ServeHTTP(answer, request)
-	return answer
+	response := httptest.NewRecorder()
+	routes.ServeHTTP(response, request)
+	return response
 }
 
-// withoutLog is enough for what reads no event.
-func withoutLog() Config {
+// configWithoutLog returns a Config for requests that read no events.
+func configWithoutLog() Config {
 	return Config{
 		LogLevel: NewLevel(slog.LevelError), Token: func() string { return "" }, Loopback: true, Log: slog.New(slog.DiscardHandler),
 	}
@@ -30,27 +30,27 @@ func withoutLog() Config {
 
 const logLevelPath = "/v1/log-level"
 
-func TestALogLevelEndsByItself(t *testing.T) {
+func TestLogLevelReverts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := New(Config{LogLevel: NewLevel(slog.LevelError), Log: slog.New(slog.DiscardHandler)})
 		want := func(is string, left time.Duration) {
 			t.Helper()
-			got := levelShownBy(t, ask(http.HandlerFunc(a.getLogLevel), http.MethodGet, logLevelPath, nil))
+			got := decodeLevel(t, serveRequest(http.HandlerFunc(a.getLogLevel), http.MethodGet, logLevelPath, nil))
 			if got.Level != is || (left == 0) != (got.Until == nil) || left > 0 && !got.Until.Equal(time.Now().Add(left)) {
 				t.Errorf("the level is %+v, want %s for %s", got, is, left)
 			}
 		}
 		change := func(body string) {
 			t.Helper()
-			if answer := put(http.HandlerFunc(a.setLogLevel), logLevelPath, body, nil); answer.Code != http.StatusOK {
-				t.Fatalf("%s: status %d: %s", body, answer.Code, answer.Body)
+			if response := put(http.HandlerFunc(a.setLogLevel), logLevelPath, body, nil); response.Code != http.StatusOK {
+				t.Fatalf("%s: status %d: %s", body, response.Code, response.Body)
 			}
 		}
 		want("error", 0)
 		change(`{"level": "debug", "for": "10m"}`)
 		want("debug", 10*time.Minute)
 		time.Sleep(9 * time.Minute)
-		change(`{"level": "warn", "for": "10m"}`) // the one before ends nothing any more
+		change(`{"level": "warn", "for": "10m"}`) // replaces the change before
 		time.Sleep(9 * time.Minute)
 		want("warn", time.Minute)
 		time.Sleep(2 * time.Minute)
@@ -62,8 +62,8 @@ func TestALogLevelEndsByItself(t *testing.T) {
 	})
 }
 
-func TestALogLevelThatIsNone(t *testing.T) {
-	c := withoutLog()
+func TestInvalidLogLevelIsRefused(t *testing.T) {
+	c := configWithoutLog()
 	for body, want := range map[string]string{
 		"":                                 "EOF",
 		"debug":                            "invalid",
@@ -75,9 +75,9 @@ func TestALogLevelThatIsNone(t *testing.T) {
 		`{"level": "debug", "for": "0s"}`:  "0s",
 		`{"level": "` + strings.Repeat("x", maxLevelBody) + `"}`: "too large",
 	} {
-		answer := put(routesOf(c), logLevelPath, body, nil)
-		if answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), want) {
-			t.Errorf("%.60s: status %d, want 400 and %q: %s", body, answer.Code, want, answer.Body)
+		response := put(routesOf(c), logLevelPath, body, nil)
+		if response.Code != http.StatusBadRequest || !strings.Contains(response.Body.String(), want) {
+			t.Errorf("%.60s: status %d, want 400 and %q: %s", body, response.Code, want, response.Body)
 		}
 	}
 	if c.LogLevel.String() != "error" {
@@ -85,9 +85,9 @@ func TestALogLevelThatIsNone(t *testing.T) {
 	}
 }
 
-// Who may not read /v1 changes no level and sees no profile; nor does a page of elsewhere.
-func TestLevelsAndProfilesAreGuarded(t *testing.T) {
-	c := withoutLog()
+// Without authorization for /v1, and from a page of another origin, a level cannot be changed and a profile cannot be read.
+func TestLevelsAndProfilesNeedAuthorization(t *testing.T) {
+	c := configWithoutLog()
 	c.Pprof = true
 	const profile = "/debug/pprof/heap"
 	debug := func(routes http.Handler, header http.Header) int {
@@ -95,35 +95,35 @@ func TestLevelsAndProfilesAreGuarded(t *testing.T) {
 	}
 	outside := c
 	outside.Loopback = false
-	if elsewhere := routesOf(outside); debug(elsewhere, nil) != 404 || ask(elsewhere, http.MethodGet, profile, nil).Code != 404 {
-		t.Error("without a token they are there, not on loopback alone")
+	if elsewhere := routesOf(outside); debug(elsewhere, nil) != 404 || serveRequest(elsewhere, http.MethodGet, profile, nil).Code != 404 {
+		t.Error("without a token they are served outside of loopback")
 	}
 	if status := debug(routesOf(c), http.Header{"Sec-Fetch-Site": {"cross-site"}}); status != http.StatusForbidden {
-		t.Errorf("a page of elsewhere: status %d", status)
+		t.Errorf("a page of another origin: status %d", status)
 	}
 	c.Token = func() string { return "hunter2" }
 	routes := routesOf(c)
 	for header, want := range map[string]int{"": 401, "Bearer hunter": 401, "Bearer hunter2": 200} {
 		given := http.Header{"Authorization": {header}}
-		if status := ask(routes, http.MethodGet, profile, given).Code; status != want {
-			t.Errorf("Authorization %q: a profile is answered %d, want %d", header, status, want)
+		if status := serveRequest(routes, http.MethodGet, profile, given).Code; status != want {
+			t.Errorf("Authorization %q: profile status %d, want %d", header, status, want)
 		}
 		if status := debug(routes, given); status != want {
-			t.Errorf("Authorization %q: a level is answered %d, want %d", header, status, want)
+			t.Errorf("Authorization %q: level status %d, want %d", header, status, want)
 		}
 	}
 }
 
-func TestProfilesAreAnOption(t *testing.T) {
-	if answer := ask(routesOf(withoutLog()), http.MethodGet, "/debug/pprof/", nil); answer.Code != http.StatusNotFound {
-		t.Errorf("they are there without being asked for: status %d", answer.Code)
+func TestProfilesAreOffByDefault(t *testing.T) {
+	if response := serveRequest(routesOf(configWithoutLog()), http.MethodGet, "/debug/pprof/", nil); response.Code != http.StatusNotFound {
+		t.Errorf("profiles are served without being configured: status %d", response.Code)
 	}
 }
 
-func levelShownBy(t *testing.T, answer *httptest.ResponseRecorder) (shown levelShown) {
+func decodeLevel(t *testing.T, response *httptest.ResponseRecorder) (view levelView) {
 	t.Helper()
-	if err := json.Unmarshal(answer.Body.Bytes(), &shown); err != nil {
-		t.Fatal(fmt.Errorf("%s: %w", answer.Body, err))
+	if err := json.Unmarshal(response.Body.Bytes(), &view); err != nil {
+		t.Fatal(fmt.Errorf("%s: %w", response.Body, err))
 	}
-	return shown
+	return view
 }

@@ -14,15 +14,15 @@ import (
 	"mkio-bridge/internal/spelling"
 )
 
-// Parameters that requests of /v1 can have.
+// Query parameters of /v1.
 var (
 	resourceParameters = []string{"kind", "project", "name", "state", "phase"}
 	eventParameters    = append(slices.Clone(resourceParameters), "from", "since", "until", "by")
 	retryParameters    = []string{"dryRun", "keep"}
 )
 
-// withParameters refuses a request with a parameter other than those that the next handler reads: one that is misspelt would
-// leave a filter out, and the answer would be of everything.
+// withParameters refuses requests with other parameters than those that the next handler reads: with a misspelt filter the
+// response would contain everything.
 func withParameters(parameters []string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := checkParameters(r.URL.RawQuery, parameters); err != nil {
@@ -33,36 +33,36 @@ func withParameters(parameters []string, next http.HandlerFunc) http.HandlerFunc
 	}
 }
 
-// longestName is how much of an unknown parameter's name is compared and shown, in bytes.
-const longestName = 64
+// maxNameLength is how much of an unknown parameter's name is compared and quoted, in bytes.
+const maxNameLength = 64
 
-// checkParameters refuses a query that cannot be read whole, and names that are unknown or given twice.
+// checkParameters returns an error for a query that does not parse completely, and for unknown or repeated parameters.
 func checkParameters(query string, parameters []string) error {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return fmt.Errorf("the query cannot be read: %w: percent-encode names and values, and join parameters by &", err)
+		return fmt.Errorf("invalid query: %w: percent-encode names and values, and join parameters with &", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(parameters, name) {
 			return unknownParameter(name, parameters)
 		}
 		if n := len(values[name]); n > 1 {
-			return fmt.Errorf("parameter %s is given %d times: give it once", name, n)
+			return fmt.Errorf("parameter %s occurs %d times: use it once", name, n)
 		}
 	}
 	return nil
 }
 
 func unknownParameter(name string, parameters []string) error {
-	name = name[:min(len(name), longestName)]
+	name = name[:min(len(name), maxNameLength)]
 	if len(parameters) == 0 {
-		return fmt.Errorf("there is no parameter %q: this address takes none", name)
+		return fmt.Errorf("unknown parameter %q: this endpoint has no parameters", name)
 	}
-	return fmt.Errorf("there is no parameter %q; the nearest is %s (all are %s)", name, spelling.Nearest(name, parameters), strings.Join(parameters, ", "))
+	return fmt.Errorf("unknown parameter %q; the nearest is %s (parameters are %s)", name, spelling.Nearest(name, parameters), strings.Join(parameters, ", "))
 }
 
-// queryOf reads the filters of a request.
-func queryOf(values url.Values) (eventlog.Query, error) {
+// parseQuery parses the filters of a request.
+func parseQuery(values url.Values) (eventlog.Query, error) {
 	query := eventlog.Query{
 		Project: values.Get("project"),
 		Name:    values.Get("name"),
@@ -80,7 +80,7 @@ func parsed[T any](into *T, parse func(string) (T, error)) func(string) error {
 	}
 }
 
-// readParameters calls the reader of each parameter that is given, and stops at the first error.
+// readParameters calls the reader of each parameter that is set, and stops at the first error.
 func readParameters(values url.Values, read map[string]func(string) error) error {
 	for _, name := range slices.Sorted(maps.Keys(read)) {
 		if value := values.Get(name); value != "" {

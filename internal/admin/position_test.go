@@ -19,22 +19,22 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-// A streamed is what came of a request for a stream of events.
-type streamed struct {
-	status int
-	log    logShown // by the first message
-	ids    string
-	answer struct { // where there is no stream
-		logShown
+// A streamResult is the response to a request for an event stream.
+type streamResult struct {
+	status  int
+	log     logView // from the first message
+	ids     string
+	problem struct { // if there is no stream
+		logView
 		Status int
 		Detail string
 	}
 }
 
-// stream asks for events until so many have come, or (-1) the answer ends.
-func stream(t *testing.T, server, query, last string, n int) (s streamed) {
+// stream requests events, and reads n of them; -1: until the response ends.
+func stream(t *testing.T, server, query, last string, n int) (s streamResult) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for a stream on which nothing comes
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // ends a stream without events
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/v1/events"+query, nil)
 	if err != nil {
@@ -47,8 +47,8 @@ func stream(t *testing.T, server, query, last string, n int) (s streamed) {
 	}
 	defer response.Body.Close()
 	if s.status = response.StatusCode; s.status != http.StatusOK {
-		if err := json.NewDecoder(response.Body).Decode(&s.answer); err != nil || s.answer.Status != s.status || response.Header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s: %+v, %v", query, s.answer, err)
+		if err := json.NewDecoder(response.Body).Decode(&s.problem); err != nil || s.problem.Status != s.status || response.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %+v, %v", query, s.problem, err)
 		}
 		return s
 	}
@@ -90,22 +90,22 @@ func (f *fixture) eventTime(sequence uint64) time.Time {
 	return time.Time{}
 }
 
-func TestAStreamBeginsWithinTheLog(t *testing.T) {
-	f := filled(t)
+func TestStreamPositionMustBeInTheLog(t *testing.T) {
+	f := fixtureWithEvents(t)
 	server := f.serve()
 	largest := fmt.Sprint(uint64(math.MaxUint64))
 	check := func(query, last string, status int, ids string) {
 		t.Helper()
 		s := stream(t, server, query, last, len(strings.Fields(ids)))
 		first, end := uint64(1), uint64(4)
-		shown := s.log
+		view := s.log
 		if status == http.StatusRequestedRangeNotSatisfiable {
-			shown = s.answer.logShown
-			if !strings.Contains(s.answer.Detail, "MKIO_EVENTS") {
-				t.Errorf("%s after %q: it says %s", query, last, s.answer.Detail)
+			view = s.problem.logView
+			if !strings.Contains(s.problem.Detail, "MKIO_EVENTS") {
+				t.Errorf("%s after %q: detail %s", query, last, s.problem.Detail)
 			}
 		}
-		if s.status != status || s.ids != ids || shown.Log == "" || shown.FirstSequence != first || shown.LastSequence != end {
+		if s.status != status || s.ids != ids || view.Log == "" || view.FirstSequence != first || view.LastSequence != end {
 			t.Errorf("%s after %q: %+v, want %d with %q", query, last, s, status, ids)
 		}
 	}
@@ -125,8 +125,8 @@ func TestAStreamBeginsWithinTheLog(t *testing.T) {
 	check("?since=2100-01-01", "2", 200, "3 4")
 }
 
-func TestAStreamOfALogThatLostItsBeginning(t *testing.T) {
-	f := filled(t)
+func TestStreamOfATrimmedLog(t *testing.T) {
+	f := fixtureWithEvents(t)
 	server := f.serve()
 	brokertest.KeepLast(t, f.js, names.EventStream(), 2)
 	for _, tt := range []struct {
@@ -148,8 +148,8 @@ func TestAStreamOfALogThatLostItsBeginning(t *testing.T) {
 	}
 }
 
-func TestAStreamOfAPeriod(t *testing.T) {
-	f := filled(t)
+func TestStreamOfAPeriod(t *testing.T) {
+	f := fixtureWithEvents(t)
 	server := f.serve()
 	finished := f.eventTime(2)
 	day := func(at time.Time) string { return url.QueryEscape(at.Format(time.RFC3339Nano)) }
@@ -174,21 +174,21 @@ func TestAStreamOfAPeriod(t *testing.T) {
 		"?by=stored":       "must be recorded or time",
 		"?until=tomorrow":  "nor a date",
 		"?from=1&since=1h": "exclude each other",
-		"?from=0":          "no sequence",
+		"?from=0":          "not a sequence",
 		"?phase=done":      "phases are",
 	} {
-		if s := stream(t, server, query, "", -1); s.status != http.StatusBadRequest || !strings.Contains(s.answer.Detail, want) {
+		if s := stream(t, server, query, "", -1); s.status != http.StatusBadRequest || !strings.Contains(s.problem.Detail, want) {
 			t.Errorf("%s: %+v, want %q", query, s, want)
 		}
 	}
-	if s := stream(t, server, "", "two", -1); s.status != http.StatusBadRequest || !strings.Contains(s.answer.Detail, "Last-Event-ID") {
+	if s := stream(t, server, "", "two", -1); s.status != http.StatusBadRequest || !strings.Contains(s.problem.Detail, "Last-Event-ID") {
 		t.Errorf("%+v", s)
 	}
 }
 
-// An event that a reader chooses comes at once, though others follow that it does not.
-func TestAChosenEventIsNotHeldBack(t *testing.T) {
-	f := filled(t)
+// A matching event is sent at once, even while events are pending that do not match.
+func TestMatchingEventsAreFlushedAtOnce(t *testing.T) {
+	f := fixtureWithEvents(t)
 	server := f.serve()
 	began := time.Now()
 	if s := stream(t, server, "?from=1&phase=succeeded", "", 1); s.ids != "2" || time.Since(began) > keepAliveInterval {
@@ -196,22 +196,22 @@ func TestAChosenEventIsNotHeldBack(t *testing.T) {
 	}
 }
 
-func TestAStreamOfALogThatDoesNotAnswer(t *testing.T) {
+func TestStreamOfAnUnavailableLog(t *testing.T) {
 	f := setUp(t)
 	if err := f.js.DeleteStream(t.Context(), names.EventStream()); err != nil {
 		t.Fatal(err)
 	}
-	answer := ask(f.routes(), http.MethodGet, "/v1/events", nil)
-	if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") == "" {
-		t.Errorf("status %d: %s", answer.Code, answer.Body)
+	response := serveRequest(f.routes(), http.MethodGet, "/v1/events", nil)
+	if response.Code != http.StatusServiceUnavailable || response.Header().Get("Retry-After") == "" {
+		t.Errorf("status %d: %s", response.Code, response.Body)
 	}
 }
 
-// messages are those of an answer of server-sent events.
+// messages reads server-sent events from a response.
 type messages struct{ lines *bufio.Scanner }
 
-func newMessages(answer io.Reader) messages {
-	lines := bufio.NewScanner(answer)
+func newMessages(body io.Reader) messages {
+	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, 1<<20)
 	return messages{lines}
 }

@@ -10,20 +10,20 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// A resource is one resource as /v1 shows it: its last event and that event's sequence in the log.
+// A resource is the JSON form of one resource: its last event, and that event's sequence in the log.
 type resource struct {
 	Sequence uint64          `json:"sequence"`
 	Subject  string          `json:"subject"`
 	Event    json.RawMessage `json:"event"`
 }
 
-func resourceOf(e eventlog.Raw) resource {
+func newResource(e eventlog.Raw) resource {
 	return resource{Sequence: e.Sequence, Subject: e.Subject, Event: e.Payload}
 }
 
-// listResources answers with the current state of the resources that the query selects, one JSON object a line.
+// listResources writes the current state of the resources that match the query, one JSON object per line.
 func (a *API) listResources(w http.ResponseWriter, r *http.Request) {
-	query, err := queryOf(r.URL.Query())
+	query, err := parseQuery(r.URL.Query())
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
@@ -32,17 +32,17 @@ func (a *API) listResources(w http.ResponseWriter, r *http.Request) {
 	encoder := newEncoder(w)
 	for e, err := range a.c.Events.Sparing().RawState(r.Context(), query) {
 		if err != nil {
-			a.c.Log.Warn("a list of resources was cut short", "error", err)
-		} else if err = encoder.Encode(resourceOf(e)); err != nil {
-			a.c.Log.Debug("a reader of a list of resources has left, or took nothing", "error", err)
+			a.c.Log.Warn("resource list aborted", "error", err)
+		} else if err = encoder.Encode(newResource(e)); err != nil {
+			a.c.Log.Debug("client of a resource list disconnected or stalled", "error", err)
 		}
 		if err != nil {
-			panic(http.ErrAbortHandler) // an aborted answer cannot be taken for a complete one
+			panic(http.ErrAbortHandler) // abort the response, so that it cannot be taken for a complete one
 		}
 	}
 }
 
-// getResource answers with the current state of one resource.
+// getResource writes the current state of one resource.
 func (a *API) getResource(w http.ResponseWriter, r *http.Request) {
 	names := strings.Split(r.PathValue("name"), "/")
 	key, err := lifecycle.NewKey(lifecycle.Kind(r.PathValue("kind")), r.PathValue("project"), names...)
@@ -53,11 +53,11 @@ func (a *API) getResource(w http.ResponseWriter, r *http.Request) {
 	entry, ok, err := a.c.Events.Current(r.Context(), key)
 	switch {
 	case err != nil:
-		a.c.Log.Error("a resource could not be read", "project", key.Project, "kind", string(key.Kind), "resource", a.c.Events.Names().Resource(key), "error", err)
-		problem.Write(w, http.StatusServiceUnavailable, "the log could not be read: come again")
+		a.c.Log.Error("resource cannot be read", "project", key.Project, "kind", string(key.Kind), "resource", a.c.Events.Names().Resource(key), "error", err)
+		problem.Write(w, http.StatusServiceUnavailable, "the log cannot be read: retry later")
 	case !ok:
 		problem.Write(w, http.StatusNotFound, "the log has no event of "+key.String())
 	default:
-		writeJSON(w, resourceOf(entry.Raw))
+		writeJSON(w, newResource(entry.Raw))
 	}
 }

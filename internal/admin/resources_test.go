@@ -9,17 +9,17 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-func TestListOfResources(t *testing.T) {
+func TestResourceList(t *testing.T) {
 	f := setUp(t)
 	f.deliver("job-started.json")
 	f.deliver("streaming-locator-created.json")
-	if err := f.publisher.Load(t.Context()); err != nil { // waits for the server to fill the bucket
+	if err := f.publisher.Load(t.Context()); err != nil { // waits for the server to fill the state bucket
 		t.Fatal(err)
 	}
 	for target, want := range map[string]int{"/v1/resources": 2, "/v1/resources?kind=job": 1, "/v1/resources?project=nobody": 0, "/v1/resources?state=CREATED&name=ep-0417-pub": 1} {
-		answer := ask(f.routes(), http.MethodGet, target, nil)
+		response := serveRequest(f.routes(), http.MethodGet, target, nil)
 		lines := 0
-		for scanner := bufio.NewScanner(answer.Body); scanner.Scan(); lines++ {
+		for scanner := bufio.NewScanner(response.Body); scanner.Scan(); lines++ {
 			var r struct {
 				Sequence uint64
 				Subject  string
@@ -30,8 +30,8 @@ func TestListOfResources(t *testing.T) {
 			}
 			schematest.Event(t, r.Event)
 		}
-		if answer.Code != http.StatusOK || lines != want {
-			t.Errorf("%s: status %d, %d lines, want %d", target, answer.Code, lines, want)
+		if response.Code != http.StatusOK || lines != want {
+			t.Errorf("%s: status %d, %d lines, want %d", target, response.Code, lines, want)
 		}
 	}
 }

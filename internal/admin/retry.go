@@ -14,68 +14,68 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// RetryResult is the answer to a retry of one unapplied delivery.
+// RetryResult is the response to a retry of one unapplied delivery.
 type RetryResult struct {
 	Sequence uint64 `json:"sequence"`
 	Outcome  string `json:"outcome"`
 	Why      string `json:"why"`
-	Applied  bool   `json:"applied"` // it became an event now
-	Removed  bool   `json:"removed"` // it was deleted from the unapplied deliveries
+	Applied  bool   `json:"applied"` // the retry made it an event
+	Removed  bool   `json:"removed"` // the retry deleted it from the unapplied deliveries
 }
 
-// lookupTime bounds the reading of the unapplied delivery, not the retry.
-const lookupTime = 5 * time.Second
+// lookupTimeout limits the reading of the unapplied delivery, not the retry.
+const lookupTimeout = 5 * time.Second
 
-// retryUnapplied has an unapplied delivery decided again, as if it came now. Only the bridge writes the log: that is why a
-// command that retries sends this request instead of writing itself.
+// retryUnapplied decides again about an unapplied delivery, as if it arrived now. Only the bridge writes the log: that is
+// why bridge unapplied retry sends this request instead of writing itself.
 func (a *API) retryUnapplied(w http.ResponseWriter, r *http.Request) {
 	sequence, err := strconv.ParseUint(r.PathValue("sequence"), 10, 64)
 	if err != nil || sequence == 0 {
-		problem.Write(w, http.StatusBadRequest, fmt.Sprintf("%q is no sequence", r.PathValue("sequence")))
+		problem.Write(w, http.StatusBadRequest, fmt.Sprintf("%q is not a sequence", r.PathValue("sequence")))
 		return
 	}
-	options, err := retryOptionsOf(r.URL.Query())
+	options, err := parseRetryOptions(r.URL.Query())
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), lookupTime)
+	ctx, cancel := context.WithTimeout(r.Context(), lookupTimeout)
 	defer cancel()
-	kept, ok, err := a.c.Events.KeptAt(ctx, sequence)
+	unapplied, ok, err := a.c.Events.KeptAt(ctx, sequence)
 	switch {
 	case errors.Is(err, eventlog.ErrNotUnapplied):
 		problem.Write(w, http.StatusUnprocessableEntity, err.Error())
 	case err != nil:
 		a.refuseRetry(w, sequence, err)
 	case !ok:
-		problem.Write(w, http.StatusNotFound, fmt.Sprintf("%s has no message %d: it was retried, or removed, or never was", a.c.Events.Names().UnappliedStream(), sequence))
+		problem.Write(w, http.StatusNotFound, fmt.Sprintf("%s has no message %d: it was retried or deleted, or never existed", a.c.Events.Names().UnappliedStream(), sequence))
 	default:
-		a.retry(w, r, kept, options)
+		a.retry(w, r, unapplied, options)
 	}
 }
 
-// retry gives the delivery to the [Retrier], and answers what became of it.
-func (a *API) retry(w http.ResponseWriter, r *http.Request, kept eventlog.Unapplied, options ingest.RetryOptions) {
-	became, err := a.c.Retrier.Retry(r.Context(), kept.Sequence, kept.Delivery(), options)
+// retry calls the [Retrier], and writes the result.
+func (a *API) retry(w http.ResponseWriter, r *http.Request, unapplied eventlog.Unapplied, options ingest.RetryOptions) {
+	result, err := a.c.Retrier.Retry(r.Context(), unapplied.Sequence, unapplied.Delivery(), options)
 	if err != nil {
-		a.refuseRetry(w, kept.Sequence, err)
+		a.refuseRetry(w, unapplied.Sequence, err)
 		return
 	}
-	answer := RetryResult{kept.Sequence, became.Outcome, became.Why, became.Event, became.Deleted}
-	a.c.Log.Info("a kept delivery was retried", "sequence", answer.Sequence, "outcome", answer.Outcome, "why", answer.Why,
-		"applied", answer.Applied, "removed", answer.Removed, "dry_run", options.DryRun)
-	writeJSON(w, answer)
+	response := RetryResult{unapplied.Sequence, result.Outcome, result.Why, result.Event, result.Deleted}
+	a.c.Log.Info("unapplied delivery retried", "sequence", response.Sequence, "outcome", response.Outcome, "why", response.Why,
+		"applied", response.Applied, "removed", response.Removed, "dry_run", options.DryRun)
+	writeJSON(w, response)
 }
 
-// refuseRetry answers that a retry failed, or the reading before it; either may be repeated.
+// refuseRetry writes the response to a failed retry, or a failed read before it. The client may repeat either.
 func (a *API) refuseRetry(w http.ResponseWriter, sequence uint64, err error) {
-	a.c.Log.Error("a kept delivery could not be retried", "sequence", sequence, "error", err)
+	a.c.Log.Error("unapplied delivery cannot be retried", "sequence", sequence, "error", err)
 	w.Header().Set("Retry-After", "5")
-	problem.Write(w, http.StatusServiceUnavailable, fmt.Sprintf("message %d could not be retried, or not be removed after it: retry it again", sequence))
+	problem.Write(w, http.StatusServiceUnavailable, fmt.Sprintf("message %d could not be retried, or not be deleted after the retry: retry again", sequence))
 }
 
-// retryOptionsOf reads the parameters of a retry.
-func retryOptionsOf(values url.Values) (o ingest.RetryOptions, err error) {
+// parseRetryOptions parses the parameters of a retry.
+func parseRetryOptions(values url.Values) (o ingest.RetryOptions, err error) {
 	err = readParameters(values, map[string]func(string) error{"dryRun": parsed(&o.DryRun, parseBool), "keep": parsed(&o.Keep, parseBool)})
 	return o, err
 }

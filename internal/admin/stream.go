@@ -14,22 +14,22 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-// streamEvents answers with server-sent events: from a sequence (from, or Last-Event-ID) or a time (since), and then live.
-// Without either it begins with the next event. The first message says which log it is.
+// streamEvents writes server-sent events: from a sequence (from, or Last-Event-ID) or a time (since), and then live. Without
+// a position it starts with the next event. The first message identifies the log.
 func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
-	asked, err := streamRequestOf(r)
+	request, err := parseStreamRequest(r)
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	bounds, err := a.c.Events.Bounds(r.Context())
 	if err != nil {
-		a.c.Log.Warn("a stream of events cannot begin: the log does not answer", "error", err)
+		a.c.Log.Warn("event stream cannot start: the log cannot be read", "error", err)
 		w.Header().Set("Retry-After", "5")
-		problem.Write(w, http.StatusServiceUnavailable, "the log could not be read: come again")
+		problem.Write(w, http.StatusServiceUnavailable, "the log cannot be read: retry later")
 		return
 	}
-	if outside, ok := errors.AsType[*eventlog.OutsideError](asked.startIn(bounds)); ok {
+	if outside, ok := errors.AsType[*eventlog.OutsideError](request.startIn(bounds)); ok {
 		refuseStream(w, outside)
 		return
 	}
@@ -38,36 +38,36 @@ func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
-	defer context.AfterFunc(a.c.Stopping, func() { cancel(errors.New("the bridge stops")) })()
-	var keeping sync.WaitGroup
-	defer keeping.Wait()
+	defer context.AfterFunc(a.c.Stopping, func() { cancel(errors.New("the bridge is stopping")) })()
+	var running sync.WaitGroup
+	defer running.Wait()
 	defer cancel(nil)
-	keeping.Go(func() { cancel(stream.keepAlive(ctx, keepAliveInterval)) })
-	if err := stream.relay(a.c.Events.Sparing().Raw(ctx, asked.query)); err != nil {
-		a.c.Log.Warn("a stream of events was cut short", "error", err)
+	running.Go(func() { cancel(stream.keepAlive(ctx, keepAliveInterval)) })
+	if err := stream.relay(a.c.Events.Sparing().Raw(ctx, request.query)); err != nil {
+		a.c.Log.Warn("event stream aborted", "error", err)
 	}
 }
 
 // keepAliveInterval is how often a stream sends a comment, so that no proxy closes the connection as idle.
 const keepAliveInterval = 15 * time.Second
 
-// An eventStream is an answer of server-sent events. Events and comments are written by two goroutines, so mu guards w.
+// An eventStream is a response of server-sent events. Two goroutines write it, one events and one comments; mu protects w.
 type eventStream struct {
 	mu sync.Mutex
 	w  http.ResponseWriter
 }
 
-// beginStream writes the header of such an answer.
+// beginStream writes the header of the response.
 func beginStream(w http.ResponseWriter) *eventStream {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no") // or nginx would keep events until it has a buffer full
+	w.Header().Set("X-Accel-Buffering", "no") // else nginx delays events until its buffer is full
 	w.WriteHeader(http.StatusOK)
 	return &eventStream{w: w}
 }
 
-// relay sends events until there are no more, or the reader is gone. It flushes when no event is pending. Its error is one of
-// reading the log: that the reader is gone is none.
+// relay sends events until there are no more, or the client is gone. It flushes when no event is pending. It returns errors
+// of reading the log only.
 func (s *eventStream) relay(events iter.Seq2[eventlog.Raw, error]) error {
 	for e, err := range events {
 		var head struct {
@@ -96,9 +96,9 @@ func (s *eventStream) send(format string, args ...any) error {
 	return err
 }
 
-// sendLog sends which log the events are of. The message has no id, so that Last-Event-ID stays that of an event.
+// sendLog sends the message that identifies the log. It has no id, so that Last-Event-ID is always that of an event.
 func (s *eventStream) sendLog(bounds eventlog.Bounds) error {
-	log, err := json.Marshal(logShownOf(bounds))
+	log, err := json.Marshal(newLogView(bounds))
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (s *eventStream) flush() error {
 	return http.NewResponseController(s.w).Flush()
 }
 
-// keepAlive sends a comment at each interval, which readers ignore, until the context ends or the reader is gone.
+// keepAlive sends a comment at each interval, which clients ignore, until the context ends or the client is gone.
 func (s *eventStream) keepAlive(ctx context.Context, every time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A proxy that buffers an answer would hold events back until its buffer is full.
-func TestServerSentEventsAskProxiesNotToBufferThem(t *testing.T) {
-	server := httptest.NewServer(filled(t).routes())
+// A proxy that buffers the response would delay events until its buffer is full.
+func TestEventStreamDisablesProxyBuffering(t *testing.T) {
+	server := httptest.NewServer(fixtureWithEvents(t).routes())
 	defer server.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -29,8 +29,8 @@ func TestServerSentEventsAskProxiesNotToBufferThem(t *testing.T) {
 	}
 }
 
-// A stream on which nothing happens says that it is there, in the midst of nothing else.
-func TestAStreamIsKeptAlive(t *testing.T) {
+// A stream without events sends comments, so that proxies do not close it as idle.
+func TestStreamKeepAlive(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		stream := eventStream{w: w}
@@ -47,8 +47,8 @@ func TestAStreamIsKeptAlive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	said := make([]byte, len(":\n\n:\n\n"))
-	if _, err := io.ReadFull(response.Body, said); err != nil || string(said) != ":\n\n:\n\n" {
-		t.Errorf("it said %q, %v", said, err)
+	output := make([]byte, len(":\n\n:\n\n"))
+	if _, err := io.ReadFull(response.Body, output); err != nil || string(output) != ":\n\n:\n\n" {
+		t.Errorf("the stream has %q, %v", output, err)
 	}
 }

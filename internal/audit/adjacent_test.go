@@ -7,10 +7,9 @@ import (
 	"mkio-bridge/internal/event"
 )
 
-// Whoever adds up what adjacent periods found has each sweep once: the one that begins where they meet, and the one that is
-// under way there.
+// Adding up the coverage of adjacent periods counts each sweep once, including one that begins or runs at their boundary.
 func TestAdjacentPeriodsShareNoSweep(t *testing.T) {
-	records := []event.Coverage{swept(0), swept(60), swept(120), swept(180)}
+	records := []event.Coverage{sweepAt(0), sweepAt(60), sweepAt(120), sweepAt(180)}
 	for name, meet := range map[string]int{"a sweep begins there": 120, "a sweep ends there": 61, "between two": 90} {
 		before, after := audit.Cover(records, at(0), at(meet), at(200)), audit.Cover(records, at(meet), at(190), at(200))
 		if sweeps, found := before.Sweeps+after.Sweeps, before.Differed+after.Differed; sweeps != 4 || found != 8 {

@@ -9,56 +9,57 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A Span is a part of a period of which nothing is proven, and why.
+// A Span is a part of a period in which nothing is proven, and why.
 type Span struct {
 	From   time.Time `json:"from"`
 	To     time.Time `json:"to"`
 	Reason string    `json:"reason"`
 }
 
-// A Coverage is what is proven of a kind of a project in a period.
+// A Coverage is what records prove about a kind of a project in a period.
 type Coverage struct {
 	Project string         `json:"project"`
 	Kind    lifecycle.Kind `json:"kind"`
 	From    time.Time      `json:"from"` // of the period
 	To      time.Time      `json:"to"`
-	// Up to this moment, the gaps left out, the log has every change that MK.IO showed. It is when the last sweep began.
+	// Up to this time, except in the gaps, the log has every change that MK.IO reported. It is the start of the last sweep.
 	Proven time.Time     `json:"provenTo"`
-	Share  time.Duration `json:"-"` // how much of the period is proven
+	Share  time.Duration `json:"-"` // the proven part of the period
 	Gaps   []Span        `json:"gaps"`
-	// Sweeps that began in the period, and what they found.
+	// Sweeps that began in the period, and their results.
 	Sweeps    int  `json:"sweeps"`
 	Resources int  `json:"resources"` // of the last sweep
 	Rested    int  `json:"rested"`    // of the last sweep
 	Differed  int  `json:"differed"`
 	Repaired  int  `json:"repaired"`
-	Pending   bool `json:"pending"` // the period's end waits for a sweep that is not due yet
-	// Begun is when the kind was compared for the first time ever, where that is why the period begins later than was
-	// asked for; nil: it does not.
+	Pending   bool `json:"pending"` // the end of the period is not proven until the next sweep, which is not due yet
+	// FirstSweep is the start of the kind's first sweep ever, if the period starts there because it is later than the requested
+	// start; else nil.
 	Begun *time.Time `json:"begun,omitempty"`
 }
 
-// Complete says whether there is no gap: all of the period is proven, or its end waits for the next sweep.
+// Complete reports whether there is no gap: all of the period is proven, except for an end that is Pending.
 func (c Coverage) Complete() bool { return len(c.Gaps) == 0 }
 
-// Reasons for gaps that no record names.
+// Reasons of gaps without a record.
 const (
-	reasonNever   = "there is no record of a sweep before"
-	reasonOverdue = "no sweep was made in time"
+	reasonNoSweep = "no record of a sweep before"
+	reasonOverdue = "no sweep completed in time"
 )
 
-// Cover tells what records of one kind of one project prove of a period. The records are in the order in which they
-// were written, those before the period included; now tells what is overdue.
+// CoverageOf returns what the records of one kind of one project prove about a period. The records are in the order in which
+// they were written, including those before the period; now decides which sweeps are overdue.
 //
-// A sweep that began at a moment compared everything as it was then or later, so what changed before and was still so is
-// in the log. From one sweep to the next that came in time, all is proven; with a gap in between, nothing is.
+// A sweep compares every resource as it is at the sweep's start or later: a change before the start that still lasts is in
+// the log. Between two sweeps, the second of which completed in time, everything is proven; with a gap in between, nothing
+// is.
 func Cover(records []event.Coverage, from, to, now time.Time) Coverage {
 	c := Coverage{From: from, To: to}
 	if len(records) > 0 {
 		c.Project, c.Kind = records[0].Project, records[0].Kind
 	}
-	var last *event.Coverage // sweep
-	var gap *event.Coverage  // since then
+	var last *event.Coverage // the last sweep
+	var gap *event.Coverage  // opened since then
 	for i := range records {
 		r := &records[i]
 		switch r.Record {
@@ -68,14 +69,14 @@ func Cover(records []event.Coverage, from, to, now time.Time) Coverage {
 			}
 		case event.Covered:
 			if r.From.After(to) && last != nil && !last.From.Before(to) {
-				continue // the period is behind
+				continue // after the period
 			}
-			c.take(last, gap, r)
+			c.addSweep(last, gap, r)
 			last, gap = r, nil
-		case event.GapClosed: // the sweep that closed it says as much
+		case event.GapClosed: // implied by the sweep that closed it
 		}
 	}
-	c.end(last, gap, now)
+	c.addEnd(last, gap, now)
 	c.Gaps = clip(c.Gaps, from, to)
 	c.Share = to.Sub(from)
 	for _, g := range c.Gaps {
@@ -87,18 +88,18 @@ func Cover(records []event.Coverage, from, to, now time.Time) Coverage {
 	return c
 }
 
-// take adds what a sweep proves together with the one before it.
-func (c *Coverage) take(last, gap, sweep *event.Coverage) {
+// addSweep adds what a sweep proves together with the previous one.
+func (c *Coverage) addSweep(last, gap, sweep *event.Coverage) {
 	switch {
 	case last == nil:
-		c.Gaps = append(c.Gaps, Span{c.From, sweep.From, cmp.Or(reasonOf(gap), reasonNever)})
+		c.Gaps = append(c.Gaps, Span{c.From, sweep.From, cmp.Or(reasonOf(gap), reasonNoSweep)})
 	case gap != nil:
 		c.Gaps = append(c.Gaps, Span{last.From, sweep.From, gap.Reason})
 	case last.Due != nil && endOf(sweep).After(*last.Due):
 		c.Gaps = append(c.Gaps, Span{last.From, sweep.From, reasonOverdue})
 	}
 	c.Proven = sweep.From
-	if !sweep.From.Before(c.From) && sweep.From.Before(c.To) { // in one of two adjacent periods
+	if !sweep.From.Before(c.From) && sweep.From.Before(c.To) { // counts in only one of two adjacent periods
 		c.Sweeps++
 		c.Differed += sweep.Differed
 		c.Repaired += sweep.Repaired
@@ -106,11 +107,11 @@ func (c *Coverage) take(last, gap, sweep *event.Coverage) {
 	}
 }
 
-// end says what follows the last sweep.
-func (c *Coverage) end(last, gap *event.Coverage, now time.Time) {
+// addEnd adds the time from the last sweep to the end of the period.
+func (c *Coverage) addEnd(last, gap *event.Coverage, now time.Time) {
 	switch {
 	case last == nil:
-		c.Gaps = append(c.Gaps, Span{c.From, c.To, cmp.Or(reasonOf(gap), reasonNever)})
+		c.Gaps = append(c.Gaps, Span{c.From, c.To, cmp.Or(reasonOf(gap), reasonNoSweep)})
 	case !last.From.Before(c.To):
 	case gap != nil:
 		c.Gaps = append(c.Gaps, Span{last.From, c.To, gap.Reason})
@@ -142,7 +143,7 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// clip cuts spans to a period.
+// clip limits spans to a period.
 func clip(spans []Span, from, to time.Time) []Span {
 	for i := range spans {
 		spans[i].From = latest(spans[i].From, from)

@@ -1,12 +1,12 @@
-// Package audit proves what the log holds, to whoever does not want to believe it.
+// Package audit verifies the log independently of the code that writes it.
 //
-// A [Chain] takes the events of a log in their order, holds each against the one before it of its resource (I1), and gives
-// a [Root] over the last event of every resource. Each event has the hash of the one before it, so the root stands for all
-// that the log held up to then: who keeps it elsewhere can find out later whether any of that was altered, taken out,
-// put into another order or cut off. [Verify] does it with a log on NATS.
+// A [Chain] (chain.go) checks the events of a log in order, each against the previous one of its resource (invariant I1),
+// and computes a [Root] (root.go) over the last event of every resource. Each event has the hash of the previous one, so the
+// root covers the whole log up to then: with a root that is stored elsewhere, any later alteration, removal, reordering or
+// truncation of that part of the log is found. [Verify] (verify.go) does this for a log on NATS.
 //
-// [Cover] tells what records of coverage prove: from when to when the log was held against MK.IO itself, and when it was
-// not. [Covers] does it with those of a log, for each project and kind.
+// [CoverageOf] (coverage.go) returns what coverage records prove: the periods in which the log was compared with MK.IO
+// itself, and the gaps. [Coverages] (query.go) does this for each project and kind of a log.
 //
-// Nothing here decides or writes anything, and nothing here is used where that is done.
+// Nothing here decides or writes anything, and the code that does so uses nothing of this package.
 package audit

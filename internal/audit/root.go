@@ -13,7 +13,7 @@ import (
 	"mkio-bridge/internal/event"
 )
 
-// A Root stands for a log up to one of its events. It is written "<sequence>:<SHA-256 in hex>": the digest of a line
+// A Root is a digest of a log up to one of its events. Its text is "<sequence>:<SHA-256 in hex>": the digest of a line
 // "<resource> <transition> <hash of the payload>\n" for the last event of each resource, sorted by resource.
 type Root struct {
 	Sequence uint64
@@ -22,10 +22,10 @@ type Root struct {
 
 func (r Root) String() string { return fmt.Sprintf("%d:%s", r.Sequence, r.Digest) }
 
-// RootLabel stands before a root in the line that shows it.
+// RootLabel precedes a root in the line that prints it.
 const RootLabel = "root"
 
-// ParseRoot reads a root, also with the line, or at the end of the lines, that show it.
+// ParseRoot parses a root, alone or in the line that prints it, which may follow other lines.
 func ParseRoot(s string) (Root, error) {
 	root := strings.TrimSpace(s)
 	if words := strings.Fields(s); len(words) > 1 && words[len(words)-2] == RootLabel {
@@ -34,12 +34,12 @@ func ParseRoot(s string) (Root, error) {
 	number, digest, _ := strings.Cut(root, ":")
 	sequence, err := strconv.ParseUint(number, 10, 64)
 	if raw, hexErr := hex.DecodeString(digest); err != nil || hexErr != nil || len(raw) != sha256.Size {
-		return Root{}, fmt.Errorf("%q is no root: give <sequence>:<64 hex digits>, or in quotes the line in which bridge verify prints it", s)
+		return Root{}, fmt.Errorf("%q is not a root: use <sequence>:<64 hex digits>, or in quotes the line that bridge verify printed", s)
 	}
 	return Root{sequence, strings.ToLower(digest)}, nil
 }
 
-// A link is a resource's event as a root has it.
+// A link is the part of a resource's last event that the root covers.
 type link struct {
 	transition uint64
 	hash       string
@@ -52,7 +52,7 @@ func rootOf(sequence uint64, links map[string]link) Root {
 		l := links[resource]
 		fmt.Fprintf(w, "%s %d %s\n", resource, l.transition, l.hash)
 	}
-	_ = w.Flush() // a digest takes everything
+	_ = w.Flush() // a digest returns no error
 	return Root{sequence, hex.EncodeToString(digest.Sum(nil))}
 }
 
@@ -64,35 +64,35 @@ func (c *Chain) links() map[string]link {
 	return links
 }
 
-// A past is the heads as they were at an earlier event, of which somebody kept the root.
-type past struct {
-	at    uint64
-	links map[string]link // nil: the event was not reached yet
+// A snapshot has the heads as of an event before the end of the log, for comparison with a stored root.
+type snapshot struct {
+	sequence uint64
+	links    map[string]link // nil until that event was added
 }
 
-// Recall has the chain remember how everything was at an earlier event, for [Chain.Then]. It is called before the first Add.
-func (c *Chain) Recall(sequence uint64) { c.past = &past{at: sequence} }
+// SnapshotAt makes the chain take a snapshot at an event, for [Chain.SnapshotRoot]. It is called before the first Add.
+func (c *Chain) Recall(sequence uint64) { c.snapshot = &snapshot{sequence: sequence} }
 
-// reach notes how everything is before an event is taken that comes behind the one that is asked for.
-func (p *past) reach(c *Chain, next uint64) {
-	if p != nil && p.links == nil && next > p.at {
+// take takes the snapshot before the first event after it is added.
+func (p *snapshot) take(c *Chain, next uint64) {
+	if p != nil && p.links == nil && next > p.sequence {
 		p.links = c.links()
 	}
 }
 
-// trimmed notes what an event tells of the one before it, which has left the log: where it came behind the moment that is asked for, that was
-// the last of its resource then.
-func (p *past) trimmed(resource string, d event.Data) {
-	if p != nil && p.links != nil && d.Evidence.PreviousSequence <= p.at {
+// addTrimmed adds the predecessor of an event that was trimmed from the log: if the event is after the snapshot and the
+// predecessor is not, the predecessor was its resource's head then.
+func (p *snapshot) addTrimmed(resource string, d event.Data) {
+	if p != nil && p.links != nil && d.Evidence.PreviousSequence <= p.sequence {
 		p.links[resource] = link{d.Transition - 1, d.PreviousHash}
 	}
 }
 
-// Root is the root over all that was taken, and over the last events of resources that have left the log, by resource
-// token, where it has forgotten some.
-func (c *Chain) Root(left map[string]Left) Root {
+// Root returns the root over all added events, and over the trimmed heads of resources without events in the log, by
+// resource token.
+func (c *Chain) Root(trimmed map[string]Left) Root {
 	links := c.links()
-	for resource, l := range left {
+	for resource, l := range trimmed {
 		if _, known := links[resource]; !known {
 			links[resource] = link{l.Transition, l.Hash}
 		}
@@ -100,18 +100,18 @@ func (c *Chain) Root(left map[string]Left) Root {
 	return rootOf(c.last, links)
 }
 
-// Then is the root as it was at the event that [Chain.Recall] named.
-func (c *Chain) Then(left map[string]Left) Root {
-	c.past.reach(c, c.past.at+1)
-	for resource, l := range left {
-		if _, known := c.past.links[resource]; !known && l.Sequence <= c.past.at {
-			c.past.links[resource] = link{l.Transition, l.Hash}
+// SnapshotRoot returns the root as of the event of [Chain.SnapshotAt].
+func (c *Chain) Then(trimmed map[string]Left) Root {
+	c.snapshot.take(c, c.snapshot.sequence+1)
+	for resource, l := range trimmed {
+		if _, known := c.snapshot.links[resource]; !known && l.Sequence <= c.snapshot.sequence {
+			c.snapshot.links[resource] = link{l.Transition, l.Hash}
 		}
 	}
-	return rootOf(c.past.at, c.past.links)
+	return rootOf(c.snapshot.sequence, c.snapshot.links)
 }
 
-// A Left is the last event of a resource that the log has no events of any more.
+// A TrimmedHead is the last event of a resource whose events were all trimmed from the log.
 type Left struct {
 	Sequence, Transition uint64
 	Hash                 string

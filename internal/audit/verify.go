@@ -10,34 +10,34 @@ import (
 	"mkio-bridge/internal/eventlog"
 )
 
-// A Report is what a log turned out to be.
+// A Report is the result of a verification.
 type Report struct {
-	First     uint64  `json:"first"` // sequence of the first event that the log has
+	First     uint64  `json:"first"` // sequence of the log's first event
 	Last      uint64  `json:"last"`
 	Events    int     `json:"events"`
 	Resources int     `json:"resources"`
-	Wrong     int     `json:"wrong"` // how much is wrong
-	Errors    []error `json:"-"`     // the first of it
+	Wrong     int     `json:"wrong"` // number of violations
+	Errors    []error `json:"-"`     // the first violations
 	Root      Root    `json:"-"`
 }
 
-// maxErrors is how much of what is wrong is kept: where one byte is, much may be.
+// maxErrors limits Report.Errors: one wrong byte may cause many violations.
 const maxErrors = 100
 
-func (r *Report) bad(err error) {
+func (r *Report) add(err error) {
 	if r.Wrong++; r.Wrong <= maxErrors {
 		r.Errors = append(r.Errors, err)
 	}
 }
 
-// Options say what a log is held against.
+// Options configure a verification.
 type Options struct {
-	Root   *Root                      // an earlier one: nothing up to it was changed or cut off; nil: there is none
-	Erased func(sequence uint64) bool // the events that somebody took out on purpose; nil: none
-	Step   func(pending uint64)       // is called after each event with how many are left; nil: nobody asks
+	Root   *Root                      // a stored root, up to which nothing must have changed; nil: none
+	Erased func(sequence uint64) bool // reports whether an event was erased on purpose; nil: none was
+	Step   func(pending uint64)       // called after each event with the number of events left; may be nil
 }
 
-// Verify reads a log to its present end. The error says that it could not be read; what is wrong with it is in the report.
+// Verify reads a log up to its current end. It returns an error if the log cannot be read; violations are in the report.
 func Verify(ctx context.Context, js jetstream.JetStream, names event.Names, o Options) (*Report, error) {
 	root := o.Root
 	log := eventlog.New(js, names)
@@ -50,18 +50,18 @@ func Verify(ctx context.Context, js jetstream.JetStream, names event.Names, o Op
 	if keeps := config.MaxAge == 0 && config.MaxBytes <= 0 && config.MaxMsgs <= 0; keeps {
 		beginning := Chain{Erased: o.Erased}
 		for _, hole := range beginning.holes(state.FirstSeq) {
-			r.bad(fmt.Errorf("%s at the beginning of the log are gone, though it has no limit that would have it forget any", hole))
+			r.add(fmt.Errorf("%s at the beginning of the log are missing, although the stream has no limit", hole))
 		}
 	}
 	if root != nil && root.Sequence > state.LastSeq {
-		r.bad(fmt.Errorf("the log ends at event %d, and the root is of event %d: its end was cut off, or it is another log", state.LastSeq, root.Sequence))
+		r.add(fmt.Errorf("the log ends at event %d, before the root's event %d: its end was truncated, or it is another log", state.LastSeq, root.Sequence))
 		root = nil
 	}
 	if root != nil && root.Sequence+1 < state.FirstSeq {
-		r.bad(fmt.Errorf("the log begins with event %d, and the root is of event %d: too much has aged out to compare; keep a root at least as often as the log's max_age", state.FirstSeq, root.Sequence))
+		r.add(fmt.Errorf("the log starts at event %d, after the root's event %d: too many events have aged out to compare; store a root at least once per max_age", state.FirstSeq, root.Sequence))
 		root = nil
 	}
-	left, err := leftOf(ctx, log, state.FirstSeq)
+	trimmed, err := trimmedHeads(ctx, log, state.FirstSeq)
 	if err != nil {
 		return nil, err
 	}
@@ -75,21 +75,21 @@ func Verify(ctx context.Context, js jetstream.JetStream, names event.Names, o Op
 			return nil, err
 		}
 	}
-	r.Resources = chain.Resources() + len(left)
+	r.Resources = chain.Resources() + len(trimmed)
 	for _, hole := range chain.holes(state.LastSeq + 1) {
-		r.bad(fmt.Errorf("%s at the end of the log are gone", hole))
+		r.add(fmt.Errorf("%s at the end of the log are missing", hole))
 	}
 	chain.last = state.LastSeq
 	if root != nil {
-		if then := chain.Then(left); then != *root {
-			r.bad(fmt.Errorf("up to event %d the log is not what it was when the root %s was taken: now it gives %s", root.Sequence, root, then))
+		if atRoot := chain.Then(trimmed); atRoot != *root {
+			r.add(fmt.Errorf("the log up to event %d has changed since root %s was printed: it now gives %s", root.Sequence, root, atRoot))
 		}
 	}
-	r.Root = chain.Root(left)
+	r.Root = chain.Root(trimmed)
 	return r, nil
 }
 
-// read takes all events of a log. What cannot be read is wrong, and the rest is read all the same.
+// read adds all events of a log to the chain. An event that cannot be decoded is a violation, and reading continues.
 func (r *Report) read(ctx context.Context, log *eventlog.Log, chain *Chain, last uint64, step func(uint64)) error {
 	for raw, err := range log.Raw(ctx, eventlog.Query{From: chain.first, To: last}) {
 		if err != nil {
@@ -98,12 +98,12 @@ func (r *Report) read(ctx context.Context, log *eventlog.Log, chain *Chain, last
 		r.Events++
 		e, err := raw.Decode()
 		if err != nil {
-			r.bad(fmt.Errorf("event %d on %s cannot be read: %w", raw.Sequence, raw.Subject, err))
+			r.add(fmt.Errorf("event %d on %s cannot be decoded: %w", raw.Sequence, raw.Subject, err))
 			chain.last = raw.Sequence
 			continue
 		}
 		for _, err := range chain.Add(e) {
-			r.bad(err)
+			r.add(err)
 		}
 		if step != nil {
 			step(raw.Pending)
@@ -112,11 +112,11 @@ func (r *Report) read(ctx context.Context, log *eventlog.Log, chain *Chain, last
 	return nil
 }
 
-// leftOf returns the last events of resources that the log has none of any more: the state bucket keeps them.
-func leftOf(ctx context.Context, log *eventlog.Log, first uint64) (map[string]Left, error) {
-	left := map[string]Left{}
+// trimmedHeads returns the last events of resources whose events were all trimmed from the log: the state bucket has them.
+func trimmedHeads(ctx context.Context, log *eventlog.Log, first uint64) (map[string]Left, error) {
+	trimmed := map[string]Left{}
 	if first <= 1 {
-		return left, nil
+		return trimmed, nil
 	}
 	for raw, err := range log.RawState(ctx, eventlog.Query{}) {
 		if err != nil {
@@ -129,7 +129,7 @@ func leftOf(ctx context.Context, log *eventlog.Log, first uint64) (map[string]Le
 		if err != nil {
 			return nil, err
 		}
-		left[e.Event.PartitionKey] = Left{raw.Sequence, e.Fact.Transition, event.Hash(raw.Payload)}
+		trimmed[e.Event.PartitionKey] = Left{raw.Sequence, e.Fact.Transition, event.Hash(raw.Payload)}
 	}
-	return left, nil
+	return trimmed, nil
 }

@@ -25,7 +25,7 @@ import (
 
 var names = event.NewNames(event.DefaultPrefix)
 
-// A log is a real one, which a bridge's writer fills.
+// A log is a real log, written by the bridge's publisher.
 type log struct {
 	t  *testing.T
 	nc *nats.Conn
@@ -44,19 +44,19 @@ func newLog(t *testing.T, server brokertest.Server) *log {
 	return &log{t: t, nc: nc, js: js}
 }
 
-// states gives each of three channels so many states more.
+// states records count more states of each of three channels.
 func (l *log) states(count int) {
 	l.t.Helper()
 	p := publish.New(l.nc, l.js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)})
 	for range count {
 		l.n++
 		for _, name := range []string{"news", "sport", "a.b"} {
-			l.tell(p, name, []string{"Running", "Stopped"}[l.n%2])
+			l.observe(p, name, []string{"Running", "Stopped"}[l.n%2])
 		}
 	}
 }
 
-func (l *log) tell(p *publish.Publisher, name, state string) {
+func (l *log) observe(p *publish.Publisher, name, state string) {
 	l.t.Helper()
 	key, err := lifecycle.NewKey(lifecycle.LiveChannel, "live", name)
 	if err != nil {
@@ -80,18 +80,18 @@ func (l *log) verify(root *audit.Root) *audit.Report {
 	return r
 }
 
-// want checks what is wrong: words of an error, "" for nothing.
+// want checks for a violation that contains words; "": none.
 func (l *log) want(root *audit.Root, words string) *audit.Report {
 	l.t.Helper()
 	r := l.verify(root)
 	found := slices.ContainsFunc(r.Errors, func(err error) bool { return words != "" && strings.Contains(err.Error(), words) })
 	if found != (words != "") || words == "" && r.Wrong > 0 {
-		l.t.Errorf("wrong is %v, want %q", r.Errors, words)
+		l.t.Errorf("violations %v, want %q", r.Errors, words)
 	}
 	return r
 }
 
-func TestARootStandsForAllThatWas(t *testing.T) {
+func TestRootCoversTheWholeLog(t *testing.T) {
 	l := newLog(t, brokertest.Start(t))
 	empty := l.want(nil, "").Root
 	l.states(3)
@@ -102,32 +102,32 @@ func TestARootStandsForAllThatWas(t *testing.T) {
 	l.states(4)
 	second := l.want(&first.Root, "")
 	if l.want(&second.Root, "").Root != second.Root || second.Root == first.Root {
-		t.Error("a root is not a matter of the log alone")
+		t.Error("the root does not depend on the log only")
 	}
 	again, err := audit.ParseRoot(second.Root.String())
 	if err != nil || again != second.Root {
-		t.Errorf("%s is read as %s, %v", second.Root, again, err)
+		t.Errorf("%s is parsed as %s, %v", second.Root, again, err)
 	}
 	forged := first.Root
 	forged.Digest = strings.Repeat("0", 64)
-	l.want(&forged, "is not what it was")
+	l.want(&forged, "has changed since root")
 	forged.Sequence = 1000
 	l.want(&forged, "the log ends at event 21")
 	for _, bad := range []string{"", "7", "x:" + forged.Digest, "7:abc"} {
 		if _, err := audit.ParseRoot(bad); err == nil {
-			t.Errorf("%q is a root", bad)
+			t.Errorf("%q is accepted as a root", bad)
 		}
 	}
 }
 
-// message is one of a store that somebody edits.
+// message is a message of a log, for editing.
 type message struct {
 	subject string
 	header  nats.Header
 	data    []byte
 }
 
-// copyOf puts the messages of a log into another store, edited.
+// copyOf returns a log in another store with edited messages.
 func (l *log) copyOf(edit func([]message) []message) *log {
 	l.t.Helper()
 	to := newLog(l.t, brokertest.Start(l.t))
@@ -154,7 +154,7 @@ func (l *log) all() []message {
 	return all
 }
 
-// put publishes messages as they are.
+// put publishes messages unchanged.
 func (l *log) put(all []message) {
 	l.t.Helper()
 	for _, m := range all {
@@ -164,7 +164,7 @@ func (l *log) put(all []message) {
 	}
 }
 
-// alter changes a payload, and with forge its header as well, so that the two agree.
+// alter changes a payload, and with forge also the hash in its header.
 func alter(forge bool, at int) func([]message) []message {
 	return func(all []message) []message {
 		m := &all[at]
@@ -176,9 +176,9 @@ func alter(forge bool, at int) func([]message) []message {
 	}
 }
 
-func TestWhatWasEditedIsFound(t *testing.T) {
+func TestTamperingIsFound(t *testing.T) {
 	l := newLog(t, brokertest.Start(t))
-	l.states(6) // 18 events: news, sport, a.b and again
+	l.states(6) // 18 events: news, sport and a.b in turn
 	root := l.want(nil, "").Root
 	without := func(from, to int) func([]message) []message {
 		return func(all []message) []message { return append(all[:from:from], all[to:]...) }
@@ -189,22 +189,22 @@ func TestWhatWasEditedIsFound(t *testing.T) {
 	tests := []struct {
 		name          string
 		edit          func([]message) []message
-		alone, rooted string // what is found without and with the root
+		alone, rooted string // the violation without and with the root
 	}{
 		{"nothing", func(all []message) []message { return all }, "", ""},
-		{"a payload", alter(false, 6), "not the one that its header has the hash of", "not the one that its header has the hash of"},
+		{"a payload", alter(false, 6), "does not match the hash in the header", "does not match the hash in the header"},
 		{"a payload and its hash", alter(true, 6), "event 10 on mkio.live-channel.live.news.running: previousHash", "previousHash"},
-		{"the last payload of a resource and its hash", alter(true, 17), "", "is not what it was when the root"},
-		{"one taken out", without(6, 7), "transition", "transition"},
-		{"the first of a resource taken out", without(0, 1), "is not in the log", "the log ends at event 17"},
-		{"the end cut off", without(15, 18), "", "the log ends at event 15"},
+		{"the last payload of a resource and its hash", alter(true, 17), "", "has changed since root"},
+		{"one removed", without(6, 7), "transition", "transition"},
+		{"the first of a resource removed", without(0, 1), "is not in the log", "the log ends at event 17"},
+		{"the end truncated", without(15, 18), "", "the log ends at event 15"},
 		{"two of a resource swapped", swap(6, 9), "transition", "transition"},
 		{"one repeated", func(all []message) []message { return append(all, all[17]) }, "transition", "transition"},
-		{"one on the subject of another", func(all []message) []message { all[6].subject = all[7].subject; return all }, "and belongs on", "and belongs on"},
-		{"one that is no event", func(all []message) []message { all[6].data = []byte("{"); return all }, "cannot be read", "cannot be read"},
+		{"one on the subject of another", func(all []message) []message { all[6].subject = all[7].subject; return all }, "wrong subject", "wrong subject"},
+		{"one that is no event", func(all []message) []message { all[6].data = []byte("{"); return all }, "cannot be decoded", "cannot be decoded"},
 		{"states of another resource added", func(all []message) []message {
 			return append(all, message{"mkio.live-channel.live.x.running", all[0].header, all[0].data})
-		}, "and belongs on", "and belongs on"},
+		}, "wrong subject", "wrong subject"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -216,12 +216,12 @@ func TestWhatWasEditedIsFound(t *testing.T) {
 	}
 }
 
-// A log that forgets its oldest events can still be held against a root, as long as it has the event behind it.
-func TestALogThatForgets(t *testing.T) {
+// A trimmed log can still be compared with a root, as long as it has the event after the root's.
+func TestTrimmedLog(t *testing.T) {
 	l := newLog(t, brokertest.Start(t))
 	p := publish.New(l.nc, l.js, publish.Config{Names: names, BaseURL: "https://app.mk.io", Log: slog.New(slog.DiscardHandler)})
 	l.n++
-	l.tell(p, "rests", "Running") // its only event leaves the log
+	l.observe(p, "rests", "Running") // its only event is trimmed
 	l.states(1)
 	old := l.want(nil, "").Root // of event 4
 	l.states(3)
@@ -233,7 +233,7 @@ func TestALogThatForgets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Load(t.Context()); err != nil { // waits for the server to fill the bucket
+		if err := p.Load(t.Context()); err != nil { // waits for the server to fill the state bucket
 			t.Fatal(err)
 		}
 		c := s.CachedInfo().Config
@@ -247,21 +247,21 @@ func TestALogThatForgets(t *testing.T) {
 	if r := l.want(&root, ""); r.First != 10 || r.Root != whole || r.Resources != 4 {
 		t.Errorf("%+v, and the root was %s", r, whole)
 	}
-	l.want(&old, "too much has aged out")
-	keep(3) // from event 14 on: of each resource, the one before is known by its hash alone
+	l.want(&old, "too many events have aged out")
+	keep(3) // from event 14 on: each resource's predecessor is known by its hash only
 	if r := l.want(&root, ""); r.First != 14 || r.Root != whole {
 		t.Errorf("%+v, and the root was %s", r, whole)
 	}
 	root.Digest = strings.Repeat("0", 64)
-	l.want(&root, "is not what it was")
+	l.want(&root, "has changed since root")
 }
 
-// A hole that somebody declares is none: what is left must be whole all the same.
-func TestWhatWasErasedIsNoHole(t *testing.T) {
+// A declared erasure is not a violation, but the remaining events must be intact.
+func TestDeclaredErasuresAreAccepted(t *testing.T) {
 	whole := newLog(t, brokertest.Start(t))
 	whole.states(4)
 	nc, js := brokertest.Start(t).Connect()
-	c := jetstream.StreamConfig{Name: names.EventStream(), Subjects: []string{names.EventSubjects()}} // which lets events be deleted
+	c := jetstream.StreamConfig{Name: names.EventStream(), Subjects: []string{names.EventSubjects()}} // without DenyDelete
 	if _, err := js.CreateStream(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
@@ -279,8 +279,8 @@ func TestWhatWasErasedIsNoHole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l.want(nil, "events 1 to 1 at the beginning of the log are gone")
-	l.want(nil, "events 7 to 7 before it are gone")
+	l.want(nil, "events 1 to 1 at the beginning of the log are missing")
+	l.want(nil, "events 7 to 7 before it are missing")
 	l.erased = func(sequence uint64) bool { return sequence%3 == 1 && sequence > 1 }
 	l.want(nil, "at the beginning")
 	l.erased = func(sequence uint64) bool { return sequence%3 == 1 }
@@ -288,11 +288,11 @@ func TestWhatWasErasedIsNoHole(t *testing.T) {
 	if err := stream.DeleteMsg(t.Context(), 12); err != nil {
 		t.Fatal(err)
 	}
-	l.want(nil, "events 12 to 12 at the end of the log are gone")
+	l.want(nil, "events 12 to 12 at the end of the log are missing")
 }
 
-// A byte that is another one on the disk costs events, and that is found.
-func TestAStoreWithAnotherByteIsNotWhole(t *testing.T) {
+// A changed byte on the disk loses events, which is found.
+func TestCorruptedStoreIsFound(t *testing.T) {
 	dir := t.TempDir()
 	server := brokertest.StartIn(t, dir)
 	l := newLog(t, server)
@@ -317,6 +317,6 @@ func TestAStoreWithAnotherByteIsNotWhole(t *testing.T) {
 	}
 	l = newLog(t, brokertest.StartIn(t, dir))
 	if r := l.verify(&root); r.Wrong == 0 {
-		t.Errorf("nothing is wrong with it: %+v", r)
+		t.Errorf("no violation is found: %+v", r)
 	}
 }

@@ -8,19 +8,19 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-// A pass lets its holder in from inside the process. It is of this process alone.
-type pass struct {
+// An nkeyUser is a user of the embedded server with a key that only this process has.
+type nkeyUser struct {
 	key    nkeys.KeyPair
 	public string
 }
 
-func newPass() (pass, error) {
+func newNkeyUser() (nkeyUser, error) {
 	key, err := nkeys.CreateUser()
 	if err != nil {
-		return pass{}, err
+		return nkeyUser{}, err
 	}
 	public, err := key.PublicKey()
-	return pass{key, public}, err
+	return nkeyUser{key, public}, err
 }
 
 const (
@@ -28,33 +28,33 @@ const (
 	readersAccount = "READERS"
 )
 
-// accounts is the server's configuration of who may do what. Streams belong to BRIDGE; READERS get
-// the services that read them, and nothing that writes. The carrier brings them what is published
-// (tap.go); that readers may not publish there themselves spares them each other's forgeries. It passes on as well, below
-// a prefix of its own, what readers ask of the streams (porter.go). Who brings nothing is let in as the reader.
-// CONSUMER.LIST and CONSUMER.NAMES are not among the services: whoever knows the name of another's consumer can change
-// or delete it.
-func accounts(owner, carrier, reader pass, subjects []string) string {
+// accounts returns the server's configuration of accounts and permissions. Streams belong to account BRIDGE; account READERS
+// imports the services that read them, and none that write. The user relay republishes the bridge's messages to READERS
+// (relay.go), and forwards readers' requests below proxyPrefix (request_proxy.go). The user reader, whom everybody else
+// becomes, may not publish on the given subjects and below proxyPrefix, so that readers cannot forge messages for each
+// other. CONSUMER.LIST and CONSUMER.NAMES are not among the services: with the name of another's consumer, a reader could
+// change or delete it.
+func accounts(owner, relay, reader nkeyUser, subjects []string) string {
 	services := []string{
 		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.DELETE.>",
 		"$JS.API.CONSUMER.INFO.>",
 		"$JS.ACK.>", "$JS.FC.>",
 	}
-	var exports, imports, tapped strings.Builder
+	var exports, imports, denied strings.Builder
 	for _, s := range services {
 		fmt.Fprintf(&exports, "      {service: %q, response: stream}\n", s)
 		fmt.Fprintf(&imports, "      {service: {account: BRIDGE, subject: %q}}\n", s)
 	}
-	for _, s := range slices.Concat(lookRequests, makeRequests, nextRequests, []string{infoRequest + ">"}) {
-		fmt.Fprintf(&imports, "      {service: {account: BRIDGE, subject: %q}, to: %q}\n", s, porterPrefix+s)
+	for _, s := range slices.Concat(getRequests, createRequests, nextRequests, []string{infoRequest + ">"}) {
+		fmt.Fprintf(&imports, "      {service: {account: BRIDGE, subject: %q}, to: %q}\n", s, proxyPrefix+s)
 	}
-	for _, s := range slices.Concat(lookRequests, makeRequests, nextRequests) {
+	for _, s := range slices.Concat(getRequests, createRequests, nextRequests) {
 		fmt.Fprintf(&exports, "      {service: %q, response: stream}\n", s)
 	}
-	for _, s := range slices.Concat(subjects, []string{porterPrefix + ">"}) {
-		fmt.Fprintf(&tapped, "        %q\n", s)
+	for _, s := range slices.Concat(subjects, []string{proxyPrefix + ">"}) {
+		fmt.Fprintf(&denied, "        %q\n", s)
 	}
-	// Push consumers deliver to a reader's inbox, hence the one stream that is exported.
+	// The exported stream _INBOX.> lets push consumers deliver to a reader's inbox.
 	return fmt.Sprintf(`
 accounts {
   BRIDGE: {
@@ -75,5 +75,5 @@ accounts {
 %s    ]
   }
 }
-`, owner.public, exports.String(), readersAccount, reader.public, tapped.String(), carrier.public, imports.String())
+`, owner.public, exports.String(), readersAccount, reader.public, denied.String(), relay.public, imports.String())
 }

@@ -11,7 +11,7 @@ import (
 	"mkio-bridge/internal/broker"
 )
 
-// What a message costs that is stored by itself, on a server in the same process that syncs later.
+// BenchmarkPublish measures the cost of storing single messages, on a server in the same process that does not sync each.
 func BenchmarkPublish(b *testing.B) {
 	e, err := broker.Start(broker.EmbeddedConfig{StoreDir: b.TempDir(), SyncInterval: time.Minute, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

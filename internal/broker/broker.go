@@ -1,14 +1,16 @@
-// Package broker is how the bridge gets to NATS: someone else's ([Connect]), or a server of its own in
-// its own process ([Start]). Everything else of the bridge sees a connection and cannot tell.
+// Package broker connects the bridge to NATS: to external servers ([Connect]), or to a server embedded in the process
+// ([Start]). The rest of the bridge gets a connection, and does not know which.
 //
-// Connections are made for a writer that must know at once when it cannot write: they reconnect for
-// ever, and publishing while disconnected fails instead of filling a buffer.
+// Connections are configured for a writer that must know at once when it cannot write: they reconnect forever, and
+// publishing while disconnected fails instead of filling a buffer (broker.go). jetstream.go has a faster publish with
+// acknowledgement.
 //
-// The embedded server keeps its streams in an account that only the bridge can enter. Others come in
-// over the client port, into an account without streams, to which the part of the JetStream API
-// that reads is exported, and into which the bridge itself carries what it publishes. Denying publishes
-// would not do: the server delivers answers to whatever reply subject a reader asks for, and one
-// that lies below the log's would be stored. Between two accounts an answer stays on the reader's side.
+// The embedded server (embedded.go, shutdown.go) keeps its streams in an account that only the bridge can use. Readers
+// connect to the client port (reader_listener.go, authenticator.go), in an account without streams (accounts.go). It imports
+// the read-only part of the JetStream API, whose costly requests pass a rate limit (request_proxy.go), and the bridge
+// republishes its messages to it (relay.go). Denying readers to publish would not suffice: the server sends responses to any
+// reply subject that a reader names, and one below the log's subjects would be stored. Between two accounts, a response
+// stays in the reader's account. limits.go has the limits of readers.
 package broker
 
 import (
@@ -25,55 +27,55 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Config is how to get into someone else's NATS. Empty fields are not used.
+// Config configures the connection to external NATS servers. Empty fields are not used.
 type Config struct {
 	URL                    string            // servers, comma-separated
 	Creds                  string            // credentials file
 	NKey                   string            // nkey seed file
 	User                   string            // with Password
-	Password, Token        func() string     // asked at each connect, so that a rotated secret is used
+	Password, Token        func() string     // called at each connect, so that a rotated secret is used
 	TLSCA, TLSCert, TLSKey string            // files
-	TLSFirst               bool              // the servers want TLS before the NATS protocol
-	Name                   string            // of the connection, for the server's operator
-	Dialer                 nats.CustomDialer // the way to the servers; nil: the network
+	TLSFirst               bool              // TLS handshake before the NATS protocol
+	Name                   string            // of the connection, as servers report it
+	Dialer                 nats.CustomDialer // nil: the network
 	Log                    *slog.Logger
 }
 
 // Times of a connection.
 const (
-	connectTime  = 5 * time.Second
-	pingEvery    = 7 * time.Second // with two pings outstanding a dead peer is noticed within 21 s
-	writeTime    = 7 * time.Second // without which a peer that takes nothing would hold the lock that pings need
-	reconnectMax = 5 * time.Second
+	connectTimeout    = 5 * time.Second
+	pingInterval      = 7 * time.Second // with two pings outstanding, a dead peer is noticed within 21 s
+	writeTimeout      = 7 * time.Second // without it, a peer that reads nothing would block the lock that pings need
+	maxReconnectDelay = 5 * time.Second
 )
 
-// Connect connects to someone else's NATS. It fails when no server can be reached now, so that a wrong
-// setting is seen at once; later it reconnects for ever. A [SettingError] and a [RefusedError] come back however often it is
-// tried; any other error may not.
+// Connect connects to external NATS servers. It fails if no server can be reached now, so that a wrong setting is noticed at
+// once; a connection that is lost later reconnects forever. Retrying does not help after a [SettingError] or a
+// [RefusedError].
 func Connect(ctx context.Context, c Config) (*nats.Conn, error) {
 	servers, err := hosts(c.URL)
 	if err != nil {
 		return nil, SettingError{URL, err}
 	}
-	access, err := c.access()
+	auth, err := c.authOptions()
 	if err != nil {
 		return nil, err
 	}
-	nc, err := dial(ctx, c.URL, append(append(resilience(c.Log), nats.Name(c.Name)), access...))
+	nc, err := dial(ctx, c.URL, append(append(connectionOptions(c.Log), nats.Name(c.Name)), auth...))
 	if err == nil {
 		return nc, nil
 	}
-	if refused, cause := whyRefused(err); refused {
+	if refused, cause := refusalOf(err); refused {
 		return nil, RefusedError{fmt.Errorf("NATS at %s refuses the connection: %w", servers, err), cause}
 	}
 	err = fmt.Errorf("NATS at %s cannot be reached: %w", servers, err)
-	if silent(err) {
+	if isSilent(err) {
 		return nil, SilentError{err}
 	}
 	return nil, err
 }
 
-// dial connects, and waits no longer than the context: the client would wait for each server in turn.
+// dial connects within the context's time: the client itself waits for each server in turn.
 func dial(ctx context.Context, servers string, options []nats.Option) (*nats.Conn, error) {
 	type outcome struct {
 		nc  *nats.Conn
@@ -98,8 +100,8 @@ func dial(ctx context.Context, servers string, options []nats.Option) (*nats.Con
 	}
 }
 
-// access turns the ways in into options.
-func (c Config) access() ([]nats.Option, error) {
+// authOptions returns the client options for authentication and TLS.
+func (c Config) authOptions() ([]nats.Option, error) {
 	var options []nats.Option
 	for _, file := range []struct {
 		of   Setting
@@ -108,7 +110,7 @@ func (c Config) access() ([]nats.Option, error) {
 		if file.name == "" {
 			continue
 		}
-		if err := readable(file.name); err != nil {
+		if err := checkReadable(file.name); err != nil {
 			return nil, SettingError{file.of, err}
 		}
 	}
@@ -123,10 +125,10 @@ func (c Config) access() ([]nats.Option, error) {
 		options = append(options, nkey)
 	}
 	if c.User != "" {
-		options = append(options, nats.UserInfoHandler(func() (string, string) { return c.User, call(c.Password) }))
+		options = append(options, nats.UserInfoHandler(func() (string, string) { return c.User, valueOf(c.Password) }))
 	}
-	if call(c.Token) != "" {
-		options = append(options, nats.TokenHandler(func() string { return call(c.Token) }))
+	if valueOf(c.Token) != "" {
+		options = append(options, nats.TokenHandler(func() string { return valueOf(c.Token) }))
 	}
 	if c.TLSCA != "" {
 		options = append(options, nats.RootCAs(c.TLSCA))
@@ -143,8 +145,8 @@ func (c Config) access() ([]nats.Option, error) {
 	return options, nil
 }
 
-// readable tries whether a file can be opened.
-func readable(file string) error {
+// checkReadable returns an error if a file cannot be opened.
+func checkReadable(file string) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
@@ -152,34 +154,34 @@ func readable(file string) error {
 	return f.Close()
 }
 
-func call(f func() string) string {
+func valueOf(f func() string) string {
 	if f == nil {
 		return ""
 	}
 	return f()
 }
 
-// resilience are the options of every connection of the bridge.
-func resilience(log *slog.Logger) []nats.Option {
+// connectionOptions returns the options of every connection of the bridge.
+func connectionOptions(log *slog.Logger) []nats.Option {
 	return []nats.Option{
 		nats.MaxReconnects(-1),
-		nats.ReconnectBufSize(-1), // a publish while disconnected must fail, not wait in memory
+		nats.ReconnectBufSize(-1), // a publish while disconnected must fail, not wait in a buffer
 		nats.IgnoreAuthErrorAbort(),
-		nats.Timeout(connectTime),
-		nats.PingInterval(pingEvery),
+		nats.Timeout(connectTimeout),
+		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(2),
-		nats.FlusherTimeout(writeTime),
+		nats.FlusherTimeout(writeTimeout),
 		nats.ReconnectOnFlusherError(),
 		nats.CustomReconnectDelay(func(attempts int) time.Duration {
-			wait := min(time.Duration(attempts)*250*time.Millisecond, reconnectMax)
-			return wait/2 + rand.N(wait/2) // so that bridges which lost one server spread
+			wait := min(time.Duration(attempts)*250*time.Millisecond, maxReconnectDelay)
+			return wait/2 + rand.N(wait/2) // jitter, so that bridges do not reconnect at the same time
 		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				log.Error("NATS is disconnected; connecting again", "error", err)
+				log.Error("NATS disconnected; reconnecting", "error", err)
 			}
 		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("NATS is connected again", "server", nc.ConnectedUrlRedacted()) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("NATS reconnected", "server", nc.ConnectedUrlRedacted()) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if !errors.Is(err, nats.ErrConnectionClosed) {
 				log.Warn("NATS reported an error", "error", err)
@@ -188,10 +190,10 @@ func resilience(log *slog.Logger) []nats.Option {
 	}
 }
 
-// hosts shows addresses without what may be secret in them. Of one that cannot be read it shows nothing,
-// nor the parser's words about it: the password may be anywhere.
+// hosts returns server addresses without user info. Its error for an invalid address contains nothing of it, nor the
+// parser's error: the password may be anywhere in it.
 func hosts(servers string) (string, error) {
-	var shown []string
+	var masked []string
 	for server := range strings.SplitSeq(servers, ",") {
 		if server = strings.TrimSpace(server); server == "" {
 			continue
@@ -203,10 +205,10 @@ func hosts(servers string) (string, error) {
 		if err != nil || u.Host == "" || strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") {
 			return "", ErrAddress
 		}
-		shown = append(shown, u.Scheme+"://"+u.Host)
+		masked = append(masked, u.Scheme+"://"+u.Host)
 	}
-	if len(shown) == 0 {
+	if len(masked) == 0 {
 		return "", ErrNoServer
 	}
-	return strings.Join(shown, ", "), nil
+	return strings.Join(masked, ", "), nil
 }

@@ -29,8 +29,8 @@ import (
 	"mkio-bridge/internal/broker"
 )
 
-// foreign starts a server as somebody else would run it.
-func foreign(t *testing.T, change func(*server.Options)) *server.Server {
+// startServer starts an external server.
+func startServer(t *testing.T, change func(*server.Options)) *server.Server {
 	t.Helper()
 	o := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true}
 	if change != nil {
@@ -48,10 +48,10 @@ func foreign(t *testing.T, change func(*server.Options)) *server.Server {
 	return s
 }
 
-// text is a setting that does not change.
-func text(s string) func() string { return func() string { return s } }
+// constant returns a function that returns s, for a secret that does not change.
+func constant(s string) func() string { return func() string { return s } }
 
-func TestEveryWayIn(t *testing.T) {
+func TestAuthenticationMethods(t *testing.T) {
 	dir := t.TempDir()
 	user, err := nkeys.CreateUser()
 	if err != nil {
@@ -69,16 +69,16 @@ func TestEveryWayIn(t *testing.T) {
 	if err := os.WriteFile(nkeyFile, seed, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ca, serverPair := certificates(t, dir)
-	credsFile, operatorMode := credentials(t, dir)
+	ca, serverPair := writeCertificates(t, dir)
+	credsFile, operatorMode := writeCredentials(t, dir)
 	tests := []struct {
 		name   string
 		server func(*server.Options)
 		config broker.Config
 	}{
 		{"nothing", nil, broker.Config{}},
-		{"user and password", func(o *server.Options) { o.Username, o.Password = "me", "hunter2" }, broker.Config{User: "me", Password: text("hunter2")}},
-		{"token", func(o *server.Options) { o.Authorization = "hunter2" }, broker.Config{Token: text("hunter2")}},
+		{"user and password", func(o *server.Options) { o.Username, o.Password = "me", "hunter2" }, broker.Config{User: "me", Password: constant("hunter2")}},
+		{"token", func(o *server.Options) { o.Authorization = "hunter2" }, broker.Config{Token: constant("hunter2")}},
 		{"nkey", func(o *server.Options) { o.Nkeys = []*server.NkeyUser{{Nkey: public}} }, broker.Config{NKey: nkeyFile}},
 		{"credentials", operatorMode, broker.Config{Creds: credsFile}},
 		{"client certificate", func(o *server.Options) {
@@ -87,7 +87,7 @@ func TestEveryWayIn(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := foreign(t, tt.server)
+			s := startServer(t, tt.server)
 			tt.config.URL, tt.config.Log = s.ClientURL(), slog.New(slog.DiscardHandler)
 			nc, err := broker.Connect(t.Context(), tt.config)
 			if err != nil {
@@ -105,17 +105,17 @@ func TestEveryWayIn(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithAWayIn(t *testing.T) {
-	s := foreign(t, func(o *server.Options) { o.Username, o.Password = "me", "hunter2" })
+func TestConnectErrors(t *testing.T) {
+	s := startServer(t, func(o *server.Options) { o.Username, o.Password = "me", "hunter2" })
 	missing := filepath.Join(t.TempDir(), "missing")
 	log := slog.New(slog.DiscardHandler)
 	tests := []struct {
 		name    string
 		config  broker.Config
-		setting broker.Setting // "": it is not a setting that is wrong
+		setting broker.Setting // "": not a SettingError
 		want    string
 	}{
-		{"nobody there", broker.Config{URL: "nats://me:hunter3@127.0.0.1:1, nats://127.0.0.1:2"}, "", "nats://127.0.0.1:1, nats://127.0.0.1:2"},
+		{"no server", broker.Config{URL: "nats://me:hunter3@127.0.0.1:1, nats://127.0.0.1:2"}, "", "nats://127.0.0.1:1, nats://127.0.0.1:2"},
 		{"no scheme", broker.Config{URL: "me:hunter3@127.0.0.1:1"}, "", "127.0.0.1:1"},
 		{"no scheme and no user", broker.Config{URL: "127.0.0.1:1"}, "", "nats://127.0.0.1:1"},
 		{"no port", broker.Config{URL: "nats://me:hunter3@127.0.0.1:x"}, broker.URL, broker.ErrAddress.Error()},
@@ -123,7 +123,7 @@ func TestWhatIsWrongWithAWayIn(t *testing.T) {
 		{"a hash in a password", broker.Config{URL: "nats://me:hunter#3@127.0.0.1:1"}, broker.URL, broker.ErrAddress.Error()},
 		{"a comma in a password", broker.Config{URL: "nats://me:hunter,3@127.0.0.1:1"}, broker.URL, broker.ErrAddress.Error()},
 		{"a percent sign in a password", broker.Config{URL: "nats://me:hunter%zz@127.0.0.1:1"}, broker.URL, broker.ErrAddress.Error()},
-		{"a wrong password", broker.Config{URL: s.ClientURL(), User: "me", Password: text("hunter3")}, "", "Authorization Violation"},
+		{"a wrong password", broker.Config{URL: s.ClientURL(), User: "me", Password: constant("hunter3")}, "", "Authorization Violation"},
 		{"a credentials file that is not there", broker.Config{URL: s.ClientURL(), Creds: missing}, broker.Creds, missing},
 		{"an nkey file that is not there", broker.Config{URL: s.ClientURL(), NKey: missing}, broker.NKey, missing},
 		{"certificates that are not there", broker.Config{URL: s.ClientURL(), TLSCA: missing}, broker.TLSCA, missing},
@@ -147,7 +147,7 @@ func TestWhatIsWrongWithAWayIn(t *testing.T) {
 	}
 }
 
-// Whoever waits for a server that says nothing may stop waiting.
+// Connect to a server that sends nothing ends with its context.
 func TestConnectEndsWithItsContext(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -168,9 +168,9 @@ func TestConnectEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A password that was changed while connected is used at the next connect.
-func TestARotatedPasswordIsUsed(t *testing.T) {
-	s := foreign(t, func(o *server.Options) { o.Username, o.Password = "me", "hunter2" })
+// A password that changes while connected is used at the next connect.
+func TestRotatedPasswordIsUsed(t *testing.T) {
+	s := startServer(t, func(o *server.Options) { o.Username, o.Password = "me", "hunter2" })
 	port := s.Addr().(*net.TCPAddr).Port
 	var (
 		mu       sync.Mutex
@@ -190,7 +190,7 @@ func TestARotatedPasswordIsUsed(t *testing.T) {
 	mu.Unlock()
 	s.Shutdown()
 	s.WaitForShutdown()
-	foreign(t, func(o *server.Options) { o.Port, o.Username, o.Password = port, "me", "hunter3" })
+	startServer(t, func(o *server.Options) { o.Port, o.Username, o.Password = port, "me", "hunter3" })
 	<-again
 	if err := nc.Flush(); err != nil {
 		t.Error(err)
@@ -201,13 +201,13 @@ func TestARotatedPasswordIsUsed(t *testing.T) {
 	}
 }
 
-// Credentials that end while they are in use are noticed at once, however often they are refused, and new ones in the
-// same file are used.
-func TestCredentialsThatEndAreReplaced(t *testing.T) {
+// When credentials expire while in use, the connection is lost at once. The client keeps reconnecting however often it is
+// refused, and uses new credentials in the same file.
+func TestExpiredCredentialsAreReplaced(t *testing.T) {
 	t.Parallel() // it waits for the credentials to end
-	issue, trusts := authority(t)
+	issue, trusts := credentialIssuer(t)
 	file := filepath.Join(t.TempDir(), "creds")
-	s := foreign(t, trusts)
+	s := startServer(t, trusts)
 	issue(file, time.Now().Add(2*time.Second))
 	var logged bridgetest.Buffer
 	nc, err := broker.Connect(t.Context(), broker.Config{URL: s.ClientURL(), Creds: file, Log: slog.New(slog.NewTextHandler(&logged, nil))})
@@ -217,13 +217,13 @@ func TestCredentialsThatEndAreReplaced(t *testing.T) {
 	defer nc.Close()
 	<-nc.StatusChanged(nats.RECONNECTING)
 	if err := nc.Publish("x", nil); err == nil {
-		t.Error("what is published goes into a buffer")
+		t.Error("a publish while disconnected is buffered")
 	}
 	bridgetest.Eventually(t, "the credentials are refused often", func() bool {
 		if nc.IsClosed() {
 			t.Fatalf("the client has given up: %v", nc.LastError())
 		}
-		return strings.Count(logged.String(), "NATS reported an error") >= 4 // after two that are equal a client gives up, if it is let
+		return strings.Count(logged.String(), "NATS reported an error") >= 4 // by default a client gives up after two equal errors
 	})
 	again := nc.StatusChanged(nats.CONNECTED)
 	issue(file, time.Time{})
@@ -233,18 +233,18 @@ func TestCredentialsThatEndAreReplaced(t *testing.T) {
 	}
 }
 
-// credentials writes a credentials file, and returns the options of a server that trusts it.
-func credentials(t *testing.T, dir string) (file string, trusts func(*server.Options)) {
+// writeCredentials writes a credentials file, and returns the options of a server that trusts it.
+func writeCredentials(t *testing.T, dir string) (file string, trusts func(*server.Options)) {
 	t.Helper()
 	file = filepath.Join(dir, "creds")
-	issue, trusts := authority(t)
+	issue, trusts := credentialIssuer(t)
 	issue(file, time.Time{})
 	return file, trusts
 }
 
-// authority returns what writes credentials files of users (that end some time, or never), and the options of a server that trusts
-// them.
-func authority(t *testing.T) (issue func(file string, end time.Time), trusts func(*server.Options)) {
+// credentialIssuer returns a function that writes credentials files (end is their expiry; zero: none), and the options of a
+// server that trusts them.
+func credentialIssuer(t *testing.T) (issue func(file string, end time.Time), trusts func(*server.Options)) {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -288,8 +288,8 @@ func authority(t *testing.T) (issue func(file string, end time.Time), trusts fun
 	}
 }
 
-// certificates writes an authority and a pair signed by it, good for both ends.
-func certificates(t *testing.T, dir string) (*x509.CertPool, tls.Certificate) {
+// writeCertificates writes an authority, and a pair signed by it for both servers and clients.
+func writeCertificates(t *testing.T, dir string) (*x509.CertPool, tls.Certificate) {
 	t.Helper()
 	sign := func(template, parent *x509.Certificate, parentKey *ecdsa.PrivateKey, certFile, keyFile string) (*x509.Certificate, *ecdsa.PrivateKey) {
 		t.Helper()

@@ -15,53 +15,52 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// EmbeddedConfig is a server of our own.
+// EmbeddedConfig configures an embedded server.
 type EmbeddedConfig struct {
 	StoreDir     string
-	Listen       string // host:port of the readers' port; "": none; port 0: any that is free
+	Listen       string // host:port for readers; "": none; port 0: any free port
 	SyncAlways   bool   // an acknowledged message is on disk
 	SyncInterval time.Duration
-	ReaderToken  func() string // lets readers in, asked at each connect; nil: they need none
-	ReadSubjects []string      // what readers may subscribe to
-	Readers      int           // how many may be connected; 0: [MostReaders]
-	Unseen       string        // a header of messages that readers need not see as they are published; "": they see all
+	ReaderToken  func() string // returns the readers' token, called at each connect; nil: they need none
+	ReadSubjects []string      // subjects of messages that readers may subscribe to
+	Readers      int           // maximum number of connections; 0: [MaxReaders]
+	Unseen       string        // messages with this header are not relayed to readers; "": all are relayed
 	Log          *slog.Logger
 }
 
 // Embedded is a running server.
 type Embedded struct {
-	server *server.Server
-	log    *slog.Logger
-	broken chan error
-	lock   *flock.Flock
-	stop   sync.Once
+	server       *server.Server
+	log          *slog.Logger
+	storeFailed  chan error
+	lock         *flock.Flock
+	shutdownOnce sync.Once
 
 	stopped chan struct{} // closed when the server has stopped
 
-	owner, carrier pass // of the bridge, and of its tap among the readers
-	tap            []*nats.Conn
-	port           *readersPort // nil: none
-	porter         *porter      // of the readers
-	watching       sync.WaitGroup
-	unwatch        context.CancelFunc
+	owner, relayUser nkeyUser // of the bridge, in its own account and in the readers'
+	relay            []*nats.Conn
+	listener         *readerListener // nil: no client port
+	proxy            *requestProxy   // of readers' requests
+	watching         sync.WaitGroup
+	stopWatching     context.CancelFunc
 }
 
 const (
-	serverName  = "mkio-bridge"
-	ownerInbox  = "_INBOX_BRIDGE" // readers see _INBOX
-	readyWithin = 5 * time.Second // after its start has returned
-	maxMemory   = 64 << 20        // bytes for streams in memory: the bridge has none
-	infoQueue   = 256             // requests that only inform and wait: one may take tens of milliseconds, and readers send as many as they like
+	serverName     = "mkio-bridge"
+	ownerInbox     = "_INBOX_BRIDGE" // readers can subscribe to _INBOX
+	readyTimeout   = 5 * time.Second // after Start of the server has returned
+	maxMemory      = 64 << 20        // bytes for memory streams, of which the bridge has none
+	infoQueueLimit = 256             // maximum queued info requests: one may take tens of milliseconds, and readers may send any number
 )
 
-// Start starts a server on a store directory, which it makes or reopens. When it returns, the server
-// takes requests.
+// Start starts a server on a store directory, which it creates if missing. When it returns, the server accepts requests.
 func Start(c EmbeddedConfig) (*Embedded, error) {
 	lock, err := lockStore(c.StoreDir)
 	if err != nil {
 		return nil, err
 	}
-	e := &Embedded{log: c.Log, lock: lock, broken: make(chan error, 1), stopped: make(chan struct{})}
+	e := &Embedded{log: c.Log, lock: lock, storeFailed: make(chan error, 1), stopped: make(chan struct{})}
 	if err := e.start(c); err != nil {
 		e.Shutdown()
 		return nil, err
@@ -70,10 +69,10 @@ func Start(c EmbeddedConfig) (*Embedded, error) {
 }
 
 func (e *Embedded) start(c EmbeddedConfig) (err error) {
-	if e.owner, err = newPass(); err != nil {
+	if e.owner, err = newNkeyUser(); err != nil {
 		return fmt.Errorf("embedded NATS server: %w", err)
 	}
-	if e.carrier, err = newPass(); err != nil {
+	if e.relayUser, err = newNkeyUser(); err != nil {
 		return fmt.Errorf("embedded NATS server: %w", err)
 	}
 	options, err := e.options(c)
@@ -83,80 +82,80 @@ func (e *Embedded) start(c EmbeddedConfig) (err error) {
 	if e.server, err = server.NewServer(options); err != nil {
 		return fmt.Errorf("embedded NATS server: %w", err)
 	}
-	log := newServerLog(c.Log, e.broken)
+	log := newServerLog(c.Log, e.storeFailed)
 	e.server.SetLoggerV2(log, false, false, false)
 	e.server.Start() // as long as it takes to recover the streams
 	if reason := log.failed.Load(); reason != nil {
 		return SettingError{StoreDir, fmt.Errorf("embedded NATS server did not start on %s: %s", c.StoreDir, *reason)}
 	}
-	if !e.server.ReadyForConnections(readyWithin) {
-		return fmt.Errorf("embedded NATS server was not ready within %s", readyWithin)
+	if !e.server.ReadyForConnections(readyTimeout) {
+		return fmt.Errorf("embedded NATS server was not ready within %s", readyTimeout)
 	}
 	if c.Listen == "" {
 		return nil
 	}
-	return e.letReaders(c)
+	return e.openReaders(c)
 }
 
-// letReaders opens all that readers have.
-func (e *Embedded) letReaders(c EmbeddedConfig) (err error) {
-	most := min(cmp.Or(c.Readers, MostReaders), MostReaders)
-	if err := e.openTap(c.ReadSubjects, c.Unseen); err != nil {
+// openReaders starts the relay, the request proxy, the listener and the watcher of readers.
+func (e *Embedded) openReaders(c EmbeddedConfig) (err error) {
+	maxReaders := min(cmp.Or(c.Readers, MostReaders), MostReaders)
+	if err := e.openRelay(c.ReadSubjects, c.Unseen); err != nil {
 		return err
 	}
-	if e.porter, err = e.openPorter(); err != nil {
+	if e.proxy, err = e.openRequestProxy(); err != nil {
 		return err
 	}
-	if e.port, err = openPort(e.server, c.Listen, most, c.Log); err != nil {
+	if e.listener, err = listenForReaders(e.server, c.Listen, maxReaders, c.Log); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e.unwatch = cancel
+	e.stopWatching = cancel
 	e.watching.Go(func() { e.watchReaders(ctx) })
 	return nil
 }
 
-// options are the server's.
+// options returns the server's options.
 func (e *Embedded) options(c EmbeddedConfig) (*server.Options, error) {
-	reader, err := newPass()
+	reader, err := newNkeyUser()
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS server: %w", err)
 	}
 	o := &server.Options{}
-	if err := o.ProcessConfigString(accounts(e.owner, e.carrier, reader, c.ReadSubjects)); err != nil {
+	if err := o.ProcessConfigString(accounts(e.owner, e.relayUser, reader, c.ReadSubjects)); err != nil {
 		return nil, fmt.Errorf("embedded NATS server: %w", err)
 	}
 	o.ServerName = serverName
-	o.NoSigs = true // or it would end our process
+	o.NoSigs = true // otherwise the server handles signals, and exits the process
 	o.JetStream = true
 	o.StoreDir = c.StoreDir
 	o.JetStreamMaxMemory = maxMemory
-	o.JetStreamInfoQueueLimit = infoQueue
-	// The disk is the limit. The server's own would be a share of what is free when it starts: of a disk that was full just
-	// then, nothing, for ever.
+	o.JetStreamInfoQueueLimit = infoQueueLimit
+	// The disk is the limit. The server's default is a share of the free space at its start: on a disk that is full then, it
+	// would stay 0.
 	o.JetStreamMaxStore = math.MaxInt64
 	o.SyncAlways = c.SyncAlways
 	o.SyncInterval = c.SyncInterval
 	o.MaxPending = maxPending
 	o.MaxSubs = maxSubscriptions
 	o.DontListen = true // [readersPort] does
-	e.letIn(o, reader, c.ReaderToken)
+	e.configureReaderAuth(o, reader, c.ReaderToken)
 	return o, checkListen(c.Listen)
 }
 
-// letIn says how connections come in as the reader: with the token, or else with nothing.
-func (e *Embedded) letIn(o *server.Options, reader pass, token func() string) {
+// configureReaderAuth configures how readers authenticate: with the token if there is one, else not at all.
+func (e *Embedded) configureReaderAuth(o *server.Options, reader nkeyUser, token func() string) {
 	if token == nil {
 		o.NoAuthUser = reader.public
 		return
 	}
-	gate := newAdmission(o.Nkeys, reader, token)
-	gate.account = func(name string) (*server.Account, error) { return e.server.LookupAccount(name) }
-	o.CustomClientAuthentication = gate
+	auth := newAuthenticator(o.Nkeys, reader, token)
+	auth.account = func(name string) (*server.Account, error) { return e.server.LookupAccount(name) }
+	o.CustomClientAuthentication = auth
 	o.AlwaysEnableNonce = true // the bridge's own connections sign it
 }
 
-// checkListen asks whether the port is free, before all else is started.
+// checkListen checks that the port is free, before anything is started.
 func checkListen(addr string) error {
 	if addr == "" {
 		return nil
@@ -166,22 +165,22 @@ func checkListen(addr string) error {
 	}
 	probe, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
-		return portInUse(addr, err)
+		return listenError(addr, err)
 	}
 	return probe.Close()
 }
 
-func portInUse(addr string, err error) error {
-	return SettingError{Listen, fmt.Errorf("the embedded NATS server cannot listen on %s: %w", addr, err)}
+func listenError(addr string, err error) error {
+	return SettingError{Listen, fmt.Errorf("embedded NATS server cannot listen on %s: %w", addr, err)}
 }
 
-// Connect opens a connection inside the process, as the owner of the streams.
+// Connect opens an in-process connection, as the owner of the streams.
 func (e *Embedded) Connect() (*nats.Conn, error) {
 	return e.connect(e.owner, nats.CustomInboxPrefix(ownerInbox))
 }
 
-func (e *Embedded) connect(as pass, more ...nats.Option) (*nats.Conn, error) {
-	options := append(resilience(e.log), nats.Name("mkio-bridge"), nats.InProcessServer(e.server), nats.Nkey(as.public, as.key.Sign))
+func (e *Embedded) connect(as nkeyUser, more ...nats.Option) (*nats.Conn, error) {
+	options := append(connectionOptions(e.log), nats.Name("mkio-bridge"), nats.InProcessServer(e.server), nats.Nkey(as.public, as.key.Sign))
 	nc, err := nats.Connect("", append(options, more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS server: %w", err)
@@ -189,38 +188,37 @@ func (e *Embedded) connect(as pass, more ...nats.Option) (*nats.Conn, error) {
 	return nc, nil
 }
 
-// Addr is the address of the readers' port; "" when there is none.
+// Addr returns the listen address for readers; "" if there is none.
 func (e *Embedded) Addr() string {
-	if e.port == nil {
+	if e.listener == nil {
 		return ""
 	}
-	return e.port.Addr().String()
+	return e.listener.Addr().String()
 }
 
-// Readers is how many are connected.
-func (e *Embedded) Readers() int { return e.port.open() }
+// Readers returns the number of connected readers.
+func (e *Embedded) Readers() int { return e.listener.count() }
 
-// Sync is what the running server does: whether it puts each message on disk before it acknowledges it, or how
-// often it does so.
+// Sync returns how the running server syncs its files: always before it acknowledges a message, or at an interval.
 func (e *Embedded) Sync() (always bool, interval time.Duration) {
 	c := e.server.JetStreamConfig()
 	return c.SyncAlways, c.SyncInterval
 }
 
-// Broken tells, once, why the store takes no more writes: the server must be started again when that is mended.
-func (e *Embedded) Broken() <-chan error { return e.broken }
+// StoreFailed receives one error when the store can no longer be written: the server must be restarted after a repair.
+func (e *Embedded) Broken() <-chan error { return e.storeFailed }
 
-// leaveReaders ends all that readers have.
-func (e *Embedded) leaveReaders() {
-	if e.unwatch != nil {
-		e.unwatch()
+// closeReaders stops what openReaders started.
+func (e *Embedded) closeReaders() {
+	if e.stopWatching != nil {
+		e.stopWatching()
 		e.watching.Wait()
 	}
-	if e.port != nil {
-		_ = e.port.Close() // it is given up, whatever it returns
+	if e.listener != nil {
+		_ = e.listener.Close() // closed also on an error
 	}
-	if e.porter != nil {
-		e.porter.close()
+	if e.proxy != nil {
+		e.proxy.close()
 	}
-	e.closeTap()
+	e.closeRelay()
 }

@@ -53,13 +53,13 @@ func stream(t *testing.T, nc *nats.Conn) jetstream.JetStream {
 	return js
 }
 
-// settingOf is the setting that an error says cannot be used; "" for any other error.
+// settingOf returns the setting of a SettingError; "" for any other error.
 func settingOf(err error) broker.Setting {
 	wrong, _ := errors.AsType[broker.SettingError](err)
 	return wrong.Setting
 }
 
-// reader connects as anybody does who can reach the port.
+// reader connects to the client port without credentials.
 func reader(t *testing.T, e *broker.Embedded) *nats.Conn {
 	t.Helper()
 	nc, err := nats.Connect("nats://"+e.Addr(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
@@ -70,9 +70,9 @@ func reader(t *testing.T, e *broker.Embedded) *nats.Conn {
 	return nc
 }
 
-// fill makes a log of two messages, a stream beside it and a bucket. Readers who subscribe after it see
-// none of them.
-func fill(t *testing.T, e *broker.Embedded, js jetstream.JetStream) jetstream.Stream {
+// createStreams creates a log with two messages, another stream and a bucket. Readers that subscribe afterwards get none of
+// these messages.
+func createStreams(t *testing.T, e *broker.Embedded, js jetstream.JetStream) jetstream.Stream {
 	t.Helper()
 	var seen []*nats.Subscription
 	if e.Addr() != "" {
@@ -105,7 +105,7 @@ func fill(t *testing.T, e *broker.Embedded, js jetstream.JetStream) jetstream.St
 	return log
 }
 
-// subscribe returns when the server knows of the subscriptions.
+// subscribe subscribes, and returns when the server has registered the subscriptions.
 func subscribe(t *testing.T, nc *nats.Conn, subjects ...string) []*nats.Subscription {
 	t.Helper()
 	var subs []*nats.Subscription
@@ -122,7 +122,7 @@ func subscribe(t *testing.T, nc *nats.Conn, subjects ...string) []*nats.Subscrip
 	return subs
 }
 
-func TestTheStoreIsReopened(t *testing.T) {
+func TestStoreIsReopened(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "store")
 	for _, always := range []bool{true, false} {
 		c := config(dir)
@@ -131,7 +131,7 @@ func TestTheStoreIsReopened(t *testing.T) {
 		js := owner(t, e)
 		log, err := js.Stream(t.Context(), "MKIO_EVENTS")
 		if always {
-			log, err = fill(t, e, js), nil
+			log, err = createStreams(t, e, js), nil
 		}
 		if err != nil || log.CachedInfo().State.Msgs != 0 && log.CachedInfo().State.Msgs != 2 {
 			t.Errorf("log %v, %v", log, err)
@@ -144,7 +144,7 @@ func TestTheStoreIsReopened(t *testing.T) {
 	}
 }
 
-func TestWhyAServerDoesNotStart(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -193,10 +193,10 @@ func TestWhyAServerDoesNotStart(t *testing.T) {
 	}
 }
 
-func TestReadersRead(t *testing.T) {
+func TestReaderAccess(t *testing.T) {
 	e := start(t, config(t.TempDir()))
 	own := owner(t, e)
-	fill(t, e, own)
+	createStreams(t, e, own)
 	nc := reader(t, e)
 	js := stream(t, nc)
 
@@ -244,7 +244,7 @@ func TestReadersRead(t *testing.T) {
 	if err := watcher.Stop(); err != nil {
 		t.Error(err)
 	}
-	legacy, err := nc.JetStream() // consumers that push, as older clients use
+	legacy, err := nc.JetStream() // push consumers, as older clients use
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,10 +257,10 @@ func TestReadersRead(t *testing.T) {
 	}
 }
 
-// Whatever a reader tries, the log stays as it is.
+// No request of a reader changes the log.
 func TestReadersCannotWrite(t *testing.T) {
 	e := start(t, config(t.TempDir()))
-	log := fill(t, e, owner(t, e))
+	log := createStreams(t, e, owner(t, e))
 	nc := reader(t, e)
 	js := stream(t, nc)
 	short := func() context.Context {
@@ -314,7 +314,7 @@ func TestReadersCannotWrite(t *testing.T) {
 		}
 	}
 
-	// The server delivers answers to any reply subject that is asked for.
+	// The server sends responses to any reply subject in the reader's account.
 	if _, err := js.CreateConsumer(t.Context(), "MKIO_UNAPPLIED", jetstream.ConsumerConfig{Durable: "pull"}); err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +329,7 @@ func TestReadersCannotWrite(t *testing.T) {
 		}
 	}
 	pushNowhere(t, nc)
-	// What the requests led to has happened when a later one is answered.
+	// When a later request is answered, the earlier ones have taken effect.
 	if _, err := js.AccountInfo(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -346,15 +346,15 @@ func TestReadersCannotWrite(t *testing.T) {
 	}
 }
 
-// pushNowhere creates consumers that push to subjects that streams or the server listen to, and awaits
-// one that pushes to an inbox: by then they would have pushed as well.
+// pushNowhere creates push consumers that deliver to subjects of streams or the server, and waits for one that delivers to
+// an inbox: by then the others would have delivered too.
 func pushNowhere(t *testing.T, nc *nats.Conn) {
 	t.Helper()
 	js, err := nc.JetStream()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// push subscribes to the very subject: a consumer pushes when somebody does.
+	// push subscribes to the subject too: a consumer delivers only if there is interest.
 	push := func(name, subject string) *nats.Subscription {
 		t.Helper()
 		sub := subscribe(t, nc, subject)[0]
@@ -378,26 +378,26 @@ func pushNowhere(t *testing.T, nc *nats.Conn) {
 			t.Fatal(err)
 		}
 		if info.PushBound || info.Delivered.Consumer != 0 {
-			t.Errorf("a consumer pushes to %s", subject)
+			t.Errorf("a consumer delivers to %s", subject)
 		}
 	}
 }
 
-// What a reader publishes on the log's subjects reaches nobody, and the reader is told.
-func TestReadersDoNotDeceiveReaders(t *testing.T) {
+// A reader's publish on the log's subjects reaches nobody, and the reader gets an error.
+func TestReaderPublishesReachNobody(t *testing.T) {
 	e := start(t, config(t.TempDir()))
 	own := owner(t, e)
-	fill(t, e, own)
+	createStreams(t, e, own)
 	honest := reader(t, e)
 	live := subscribe(t, honest, "mkio.>")[0]
 	liar := reader(t, e)
-	told := make(chan error, 1)
-	liar.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { told <- err })
+	violations := make(chan error, 1)
+	liar.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { violations <- err })
 	if err := liar.Publish("mkio.a.evil", nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-told; !errors.Is(err, nats.ErrPermissionViolation) {
-		t.Errorf("the reader is told %v", err)
+	if err := <-violations; !errors.Is(err, nats.ErrPermissionViolation) {
+		t.Errorf("the reader gets the error %v", err)
 	}
 	if _, err := own.Publish(t.Context(), "mkio.a.d", []byte("hi")); err != nil {
 		t.Fatal(err)
@@ -407,15 +407,15 @@ func TestReadersDoNotDeceiveReaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m.Subject != "mkio.a.d" || string(m.Data) != "hi" || m.Reply != "" {
-		t.Errorf("the other reader sees %q with reply %q", m.Subject, m.Reply)
+		t.Errorf("the other reader gets %q with reply %q", m.Subject, m.Reply)
 	}
 }
 
-// The owner's replies are not for readers' eyes.
-func TestReadersDoNotSeeTheOwnersReplies(t *testing.T) {
+// Readers cannot subscribe to replies to the owner.
+func TestOwnerRepliesAreHiddenFromReaders(t *testing.T) {
 	e := start(t, config(t.TempDir()))
 	own := owner(t, e)
-	fill(t, e, own)
+	createStreams(t, e, own)
 	nc := reader(t, e)
 	all := subscribe(t, nc, ">")[0]
 	if _, err := own.Publish(t.Context(), "mkio.a.d", nil); err != nil {
@@ -429,19 +429,19 @@ func TestReadersDoNotSeeTheOwnersReplies(t *testing.T) {
 	}
 	for _, want := range []string{"mkio.a.d", "mkio.a.e"} {
 		if m, err := all.NextMsgWithContext(t.Context()); err != nil || m.Subject != want {
-			t.Errorf("a reader sees %v, %v", m, err)
+			t.Errorf("a reader gets %v, %v", m, err)
 		}
 	}
 }
 
-func TestWithoutAPortThereIsNone(t *testing.T) {
+func TestNoListenerWithoutAnAddress(t *testing.T) {
 	c := config(t.TempDir())
 	c.Listen = ""
 	e := start(t, c)
 	if e.Addr() != "" {
-		t.Errorf("it listens on %s", e.Addr())
+		t.Errorf("the server listens on %s", e.Addr())
 	}
-	fill(t, e, owner(t, e))
+	createStreams(t, e, owner(t, e))
 }
 
 func TestPublishingWhileDisconnectedFailsAtOnce(t *testing.T) {
@@ -453,7 +453,7 @@ func TestPublishingWhileDisconnectedFailsAtOnce(t *testing.T) {
 	defer nc.Close()
 	gone := nc.StatusChanged(nats.RECONNECTING)
 	js := stream(t, nc)
-	fill(t, e, js)
+	createStreams(t, e, js)
 	e.Shutdown()
 	<-gone
 	if _, err := js.Publish(t.Context(), "mkio.a.b", nil, jetstream.WithRetryAttempts(0)); err == nil || errors.Is(err, context.DeadlineExceeded) {

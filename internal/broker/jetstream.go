@@ -13,39 +13,41 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// NewJetStream returns JetStream by a connection, with a PublishMsg that costs about half: without options it asks once,
-// for as long as its context lasts, and reads the acknowledgement without reflection.
+// NewJetStream returns JetStream on a connection, with a PublishMsg at about half the cost: without options it sends one
+// request, waits as long as its context allows, and parses the acknowledgement without reflection.
 func NewJetStream(nc *nats.Conn) (jetstream.JetStream, error) { return JetStreamOf(nc, "") }
 
-// JetStreamOf is [NewJetStream] of a domain; of "" it is the JetStream that the server itself has, or is in the cluster of.
+// NewJetStreamInDomain is [NewJetStream] in a domain; "" is the JetStream of the server itself, or of its cluster.
 //
-// A stream takes what is published on its subjects wherever it is. Subjects of buckets are an exception: leaf nodes keep
-// them, so to those of a domain messages go by the domain's prefix, as the client's own key-value store has it.
+// A message published on a stream's subject reaches the stream in any domain. Subjects of buckets are an exception: leaf
+// nodes do not forward them, so writes to buckets of a domain use the domain's API prefix, as the client's own key-value
+// store does.
 func JetStreamOf(nc *nats.Conn, domain string) (jetstream.JetStream, error) {
 	if domain == "" {
 		js, err := jetstream.New(nc)
-		return lean{js, nc, ""}, err
+		return fastJetStream{js, nc, ""}, err
 	}
 	js, err := jetstream.NewWithDomain(nc, domain)
-	return lean{js, nc, "$JS." + domain + ".API."}, err
+	return fastJetStream{js, nc, "$JS." + domain + ".API."}, err
 }
 
-// lean is a JetStream whose messages say by their headers what is expected of the stream.
-type lean struct {
+// fastJetStream is a JetStream with a faster PublishMsg. Expectations, such as the last sequence, are in the messages'
+// headers.
+type fastJetStream struct {
 	jetstream.JetStream
 	nc     *nats.Conn
-	prefix string // of the domain's API; "" is the server's own
+	prefix string // of the domain's API; "": the server's own domain
 }
 
-// Options are the client's, with the prefix of the API that it uses, which its own leave out.
-func (l lean) Options() jetstream.JetStreamOptions {
+// Options returns the client's options with the API prefix, which the client leaves out for a domain.
+func (l fastJetStream) Options() jetstream.JetStreamOptions {
 	o := l.JetStream.Options()
 	o.APIPrefix = cmp.Or(l.prefix, jetstream.DefaultAPIPrefix)
 	return o
 }
 
-// at is the subject to publish on, so that a message gets to a subject of a stream.
-func (l lean) at(subject string) string {
+// publishSubject returns the subject to publish on, so that a message reaches the stream of a subject.
+func (l fastJetStream) publishSubject(subject string) string {
 	if strings.HasPrefix(subject, "$KV.") {
 		return l.prefix + subject
 	}
@@ -53,13 +55,13 @@ func (l lean) at(subject string) string {
 }
 
 // Publish publishes a payload and waits for its acknowledgement.
-func (l lean) Publish(ctx context.Context, subject string, payload []byte, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
-	return l.JetStream.Publish(ctx, l.at(subject), payload, options...)
+func (l fastJetStream) Publish(ctx context.Context, subject string, payload []byte, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	return l.JetStream.Publish(ctx, l.publishSubject(subject), payload, options...)
 }
 
 // PublishMsg publishes a message and waits for its acknowledgement.
-func (l lean) PublishMsg(ctx context.Context, m *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
-	if at := l.at(m.Subject); at != m.Subject {
+func (l fastJetStream) PublishMsg(ctx context.Context, m *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	if at := l.publishSubject(m.Subject); at != m.Subject {
 		m = &nats.Msg{Subject: at, Reply: m.Reply, Header: m.Header, Data: m.Data}
 	}
 	if len(options) > 0 {
@@ -72,19 +74,19 @@ func (l lean) PublishMsg(ctx context.Context, m *nats.Msg, options ...jetstream.
 	case err != nil:
 		return nil, err
 	}
-	return ackOf(reply.Data)
+	return parseAck(reply.Data)
 }
 
-// ackOf reads what a server answered to a message. encoding/json reads what is not of the one usual form.
-func ackOf(answer []byte) (*jetstream.PubAck, error) {
-	if ack, ok := plainAck(answer); ok {
+// parseAck parses the server's reply to a message, with encoding/json if it does not have the usual form.
+func parseAck(reply []byte) (*jetstream.PubAck, error) {
+	if ack, ok := plainAck(reply); ok {
 		return ack, nil
 	}
 	var full struct {
 		Error *jetstream.APIError `json:"error"`
 		*jetstream.PubAck
 	}
-	switch err := json.Unmarshal(answer, &full); {
+	switch err := json.Unmarshal(reply, &full); {
 	case err != nil:
 		return nil, jetstream.ErrInvalidJSAck
 	case full.Error != nil:
@@ -95,9 +97,9 @@ func ackOf(answer []byte) (*jetstream.PubAck, error) {
 	return full.PubAck, nil
 }
 
-// plainAck reads {"stream":"NAME","seq":NUMBER}.
-func plainAck(answer []byte) (ack *jetstream.PubAck, ok bool) {
-	rest, ok1 := bytes.CutPrefix(answer, []byte(`{"stream":"`))
+// plainAck parses {"stream":"NAME","seq":NUMBER}.
+func plainAck(reply []byte) (ack *jetstream.PubAck, ok bool) {
+	rest, ok1 := bytes.CutPrefix(reply, []byte(`{"stream":"`))
 	stream, rest, ok2 := bytes.Cut(rest, []byte(`","seq":`))
 	digits, ok3 := bytes.CutSuffix(rest, []byte(`}`))
 	sequence, err := strconv.ParseUint(string(digits), 10, 64)

@@ -8,8 +8,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockStore makes the store directory and keeps other bridges out: the server itself does not. The operating system gives
-// the lock up with the process, however that ends.
+// lockStore creates the store directory, and locks it against other bridges, which the server itself does not do. The
+// operating system releases the lock when the process ends, however it ends.
 func lockStore(dir string) (*flock.Flock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, SettingError{StoreDir, err}

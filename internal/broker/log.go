@@ -7,35 +7,35 @@ import (
 	"sync/atomic"
 )
 
-// serverLog takes the server's log lines, and keeps the first reason for which it gave up: the server
-// tells nobody else.
+// serverLog is the server's logger. It also records why the start failed and when the store failed: the server reports these
+// only in its log.
 type serverLog struct {
-	log    *slog.Logger
-	lines  *lines // its warnings and errors
-	failed atomic.Pointer[string]
-	broken chan error // holds the first error after which a stream takes no more writes
+	log         *slog.Logger
+	lines       *lineLimiter // of warnings and errors
+	failed      atomic.Pointer[string]
+	storeFailed chan error // receives the first error of a stream that can no longer be written
 }
 
-func newServerLog(log *slog.Logger, broken chan error) *serverLog {
-	return &serverLog{log: log, lines: newLines(log), broken: broken}
+func newServerLog(log *slog.Logger, storeFailed chan error) *serverLog {
+	return &serverLog{log: log, lines: newLineLimiter(log), storeFailed: storeFailed}
 }
 
-// criticalError is in what the server logs when a stream could not be written. It does not try again before it is
-// started again, whatever becomes of the disk.
-const criticalError = "Critical write error"
+// writeErrorText is in the server's log line when a stream cannot be written. The server does not write the stream again
+// until it is restarted, even if the disk recovers.
+const writeErrorText = "Critical write error"
 
-// critical says whether the format of a line is that of a stream that could not be written. Lines of clients begin with
-// their address, whatever names they give themselves.
-func critical(format string) bool {
+// isWriteError reports whether the format of a log line is that of a stream that cannot be written. Lines about clients
+// begin with their address, so that a client's name cannot look like one.
+func isWriteError(format string) bool {
 	ofStore := strings.HasPrefix(format, "Filestore [") || strings.HasPrefix(format, "RAFT [")
-	return ofStore && strings.HasSuffix(format, "] "+criticalError+": %v")
+	return ofStore && strings.HasSuffix(format, "] "+writeErrorText+": %v")
 }
 
-// serverSays is the message of its lines; what it said is an attribute.
-const serverSays = "nats-server"
+// serverMessage is the message of the server's log lines; their text is in the attribute "said".
+const serverMessage = "nats-server"
 
 func (l *serverLog) Noticef(format string, v ...any) {
-	l.log.Debug(serverSays, "said", fmt.Sprintf(format, v...))
+	l.log.Debug(serverMessage, "said", fmt.Sprintf(format, v...))
 }
 
 func (l *serverLog) Warnf(format string, v ...any) {
@@ -43,20 +43,20 @@ func (l *serverLog) Warnf(format string, v ...any) {
 }
 
 func (l *serverLog) Errorf(format string, v ...any) {
-	stops := critical(format)
+	stops := isWriteError(format)
 	l.lines.write(slog.LevelError, stops, format, v...)
 	if !stops {
 		return
 	}
 	select {
-	case l.broken <- fmt.Errorf(format, v...):
-	default: // one is enough
+	case l.storeFailed <- fmt.Errorf(format, v...):
+	default: // an error is pending already
 	}
 }
 
 func (l *serverLog) Fatalf(format string, v ...any) {
 	reason := fmt.Sprintf(format, v...)
-	l.log.Error(serverSays, "said", reason)
+	l.log.Error(serverMessage, "said", reason)
 	l.failed.CompareAndSwap(nil, &reason)
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// A RefusedError is for servers that answered and refused the connection, or with which no TLS came about: to connect
-// again does not help. It wraps the client's own error for the refusal, such as [nats.ErrAuthorization], where there is one.
+// A RefusedError is for servers that refused the connection, or with which the TLS handshake failed: reconnecting does not
+// help. It wraps the client's error for the refusal, such as [nats.ErrAuthorization], if there is one.
 type RefusedError struct {
 	error
 	cause error
@@ -25,39 +25,39 @@ func (e RefusedError) Unwrap() []error {
 	return []error{e.error, e.cause}
 }
 
-// A SilentError is for servers to which a connection came about, and which said nothing or closed it: as those do that
-// want TLS before the NATS protocol from a client that waits for them to begin.
+// A SilentError is for servers that accepted the connection, and sent nothing or closed it. Servers that require TLS before
+// the NATS protocol do so, when the client waits for their INFO line.
 type SilentError struct{ error }
 
 func (e SilentError) Unwrap() error { return e.error }
 
-// refusals are the client's errors for what a server says to who may not come in. While it connects, the client returns
-// their text alone.
+// refusals are the client's errors for connections that a server refuses. While connecting, the client returns their text
+// only.
 var refusals = []error{
 	nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired, nats.ErrNkeysNotSupported,
 	nats.ErrSecureConnRequired, nats.ErrSecureConnWanted,
 }
 
-// whyRefused says whether an error to connect is a refusal, and which one of the client's, if it is one of these.
-func whyRefused(err error) (refused bool, cause error) {
+// refusalOf reports whether a connect error is a refusal, and returns the client's error for it, if there is one.
+func refusalOf(err error) (refused bool, cause error) {
 	for _, cause := range refusals {
 		if strings.HasPrefix(strings.ToLower(err.Error()), cause.Error()) {
 			return true, cause
 		}
 	}
-	return noTLS(err), nil
+	return isTLSFailure(err), nil
 }
 
-// noTLS says whether an error is that of a TLS handshake on which the two sides did not agree.
-func noTLS(err error) bool {
+// isTLSFailure reports whether an error is a failed TLS handshake.
+func isTLSFailure(err error) bool {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	_, alert := errors.AsType[tls.AlertError](err)
 	_, other := errors.AsType[tls.RecordHeaderError](err)
 	return untrusted || alert || other || strings.Contains(err.Error(), "remote error: tls:")
 }
 
-// silent says whether an error is that of a connection on which nothing was said.
-func silent(err error) bool {
+// isSilent reports whether an error is that of a connection on which the server sent nothing.
+func isSilent(err error) bool {
 	timedOut, ok := errors.AsType[net.Error](err)
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || ok && timedOut.Timeout() || errors.Is(err, nats.ErrTimeout)
 }

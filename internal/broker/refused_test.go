@@ -13,11 +13,11 @@ import (
 	"mkio-bridge/internal/broker"
 )
 
-// Servers that want TLS before the NATS protocol are reached with the setting for it, over nats:// and tls:// alike.
-func TestServersThatWantTLSFirst(t *testing.T) {
+// Servers that require TLS before the NATS protocol are reached with TLSFirst, over nats:// and tls://.
+func TestServerWithTLSFirst(t *testing.T) {
 	dir := t.TempDir()
-	_, pair := certificates(t, dir)
-	s := foreign(t, func(o *server.Options) {
+	_, pair := writeCertificates(t, dir)
+	s := startServer(t, func(o *server.Options) {
 		o.TLSConfig, o.TLSHandshakeFirst = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, true
 	})
 	config := broker.Config{TLSCA: filepath.Join(dir, "ca.pem"), TLSFirst: true, Log: slog.New(slog.DiscardHandler)}
@@ -37,14 +37,14 @@ func TestServersThatWantTLSFirst(t *testing.T) {
 	}
 }
 
-// A server that refuses is told from one that cannot be reached.
-func TestARefusalIsNoUnreachableServer(t *testing.T) {
+// A refusing server is distinguished from an unreachable one.
+func TestRefusedAndUnreachableServers(t *testing.T) {
 	dir := t.TempDir()
-	_, pair := certificates(t, dir)
-	withTLS := foreign(t, func(o *server.Options) {
+	_, pair := writeCertificates(t, dir)
+	withTLS := startServer(t, func(o *server.Options) {
 		o.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	})
-	guarded := foreign(t, func(o *server.Options) { o.Username, o.Password = "me", "hunter2" })
+	withPassword := startServer(t, func(o *server.Options) { o.Username, o.Password = "me", "hunter2" })
 	ca := filepath.Join(dir, "ca.pem")
 	tests := []struct {
 		name    string
@@ -52,19 +52,19 @@ func TestARefusalIsNoUnreachableServer(t *testing.T) {
 		refused bool
 		cause   error
 	}{
-		{"a wrong password", broker.Config{URL: guarded.ClientURL(), User: "me", Password: text("hunter3")}, true, nats.ErrAuthorization},
-		{"a wrong token", broker.Config{URL: guarded.ClientURL(), Token: text("hunter3")}, true, nats.ErrAuthorization},
+		{"a wrong password", broker.Config{URL: withPassword.ClientURL(), User: "me", Password: constant("hunter3")}, true, nats.ErrAuthorization},
+		{"a wrong token", broker.Config{URL: withPassword.ClientURL(), Token: constant("hunter3")}, true, nats.ErrAuthorization},
 		{"certificates of another authority", broker.Config{URL: withTLS.ClientURL()}, true, nil},
-		{"TLS with a server that has none", broker.Config{URL: "tls://" + guarded.Addr().String(), TLSCA: ca}, true, nats.ErrSecureConnWanted},
-		{"TLS first with a server that has none", broker.Config{URL: guarded.ClientURL(), TLSFirst: true}, true, nil},
-		{"nobody there", broker.Config{URL: "nats://127.0.0.1:1"}, false, nats.ErrNoServers},
+		{"TLS with a server that has none", broker.Config{URL: "tls://" + withPassword.Addr().String(), TLSCA: ca}, true, nats.ErrSecureConnWanted},
+		{"TLS first with a server that has none", broker.Config{URL: withPassword.ClientURL(), TLSFirst: true}, true, nil},
+		{"no server", broker.Config{URL: "nats://127.0.0.1:1"}, false, nats.ErrNoServers},
 	}
 	for _, tt := range tests {
 		tt.config.Log = slog.New(slog.DiscardHandler)
 		nc, err := broker.Connect(t.Context(), tt.config)
 		if err == nil {
 			nc.Close()
-			t.Errorf("%s: it is let in", tt.name)
+			t.Errorf("%s: connected", tt.name)
 			continue
 		}
 		_, refused := errors.AsType[broker.RefusedError](err)

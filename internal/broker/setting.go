@@ -2,7 +2,7 @@ package broker
 
 import "errors"
 
-// A Setting is a field of [Config] or [EmbeddedConfig] that may be one that cannot be used.
+// A Setting is a field of [Config] or [EmbeddedConfig] that may be invalid.
 type Setting string
 
 // The settings of [Config], and those of [EmbeddedConfig].
@@ -18,8 +18,8 @@ const (
 	Listen   Setting = "Listen"
 )
 
-// A SettingError is for a setting that cannot be used, whatever the servers say. What it says does not name the setting:
-// whoever made the configuration knows its name.
+// A SettingError is for an invalid setting; retrying does not help. Its text does not name the setting: the caller knows the
+// name in the configuration.
 type SettingError struct {
 	Setting Setting
 	error
@@ -30,6 +30,6 @@ func (e SettingError) Unwrap() error { return e.error }
 // Errors of settings, in a [SettingError].
 var (
 	ErrNoServer = errors.New("no server is named")
-	ErrAddress  = errors.New("an address is not like nats://host:port")
+	ErrAddress  = errors.New("an address does not have the form nats://host:port")
 	ErrInUse    = errors.New("in use by another bridge") // the store directory
 )

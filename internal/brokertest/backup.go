@@ -9,21 +9,21 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A Backup is what `nats backup stream` makes of a stream: its configuration and state, and its content.
+// A Backup is a backup of a stream as `nats backup stream` makes it: configuration, state and content.
 type Backup struct {
 	Config json.RawMessage `json:"config"`
 	State  json.RawMessage `json:"state"`
 	chunks [][]byte
 }
 
-// askAPI requests something of JetStream's API, and fails the test when it is refused.
-func askAPI(t testing.TB, nc *nats.Conn, subject string, body, answer any) {
+// requestAPI sends a request to JetStream's API, and fails the test on an error.
+func requestAPI(t testing.TB, nc *nats.Conn, subject string, body, response any) {
 	t.Helper()
-	asked, err := json.Marshal(body)
+	request, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reply, err := nc.RequestWithContext(t.Context(), subject, asked)
+	reply, err := nc.RequestWithContext(t.Context(), subject, request)
 	if err != nil {
 		t.Fatalf("%s: %v", subject, err)
 	}
@@ -31,7 +31,7 @@ func askAPI(t testing.TB, nc *nats.Conn, subject string, body, answer any) {
 	if err := json.Unmarshal(reply.Data, &refused); err != nil || refused.Error != nil {
 		t.Fatalf("%s: %v, %v", subject, refused.Error, err)
 	}
-	if err := json.Unmarshal(reply.Data, answer); err != nil {
+	if err := json.Unmarshal(reply.Data, response); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -44,7 +44,7 @@ func BackUp(t testing.TB, nc *nats.Conn, stream string) (b Backup) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	askAPI(t, nc, "$JS.API.STREAM.SNAPSHOT."+stream, map[string]any{"deliver_subject": inbox}, &b)
+	requestAPI(t, nc, "$JS.API.STREAM.SNAPSHOT."+stream, map[string]any{"deliver_subject": inbox}, &b)
 	for {
 		m, err := sub.NextMsgWithContext(t.Context())
 		if err != nil {
@@ -55,7 +55,7 @@ func BackUp(t testing.TB, nc *nats.Conn, stream string) (b Backup) {
 		}
 		b.chunks = append(b.chunks, m.Data)
 		if m.Reply == "" {
-			continue // the server does not wait after each
+			continue // the server waits for a reply to some chunks only
 		}
 		if err := m.Respond(nil); err != nil {
 			t.Fatal(err)
@@ -63,14 +63,14 @@ func BackUp(t testing.TB, nc *nats.Conn, stream string) (b Backup) {
 	}
 }
 
-// Restore makes a stream of a backup.
+// Restore creates a stream from a backup.
 func (b Backup) Restore(t testing.TB, nc *nats.Conn, stream string) {
 	t.Helper()
 	var to struct {
 		Subject string `json:"deliver_subject"`
 	}
-	askAPI(t, nc, "$JS.API.STREAM.RESTORE."+stream, b, &to)
-	for _, chunk := range append(b.chunks, nil) { // an empty one is the end, which is answered when all is there
+	requestAPI(t, nc, "$JS.API.STREAM.RESTORE."+stream, b, &to)
+	for _, chunk := range append(b.chunks, nil) { // an empty chunk ends the restore; its reply comes when the stream is complete
 		if _, err := nc.Request(to.Subject, chunk, 30*time.Second); err != nil {
 			t.Fatal(err)
 		}

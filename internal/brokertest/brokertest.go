@@ -1,4 +1,5 @@
-// Package brokertest runs real NATS servers with JetStream inside of a test: the embedded one, and one of somebody else.
+// Package brokertest runs real NATS servers with JetStream in the test process: the bridge's embedded server
+// (brokertest.go), an external server (nats.go), a cluster (cluster.go) and a JetStream domain with leaf nodes (leaf.go).
 package brokertest
 
 import (
@@ -11,7 +12,7 @@ import (
 	"mkio-bridge/internal/broker"
 )
 
-// A Server is an embedded server with a store that goes when the test ends.
+// A Server is an embedded server that ends with the test.
 type Server struct {
 	*broker.Embedded
 	t testing.TB
@@ -23,7 +24,7 @@ func Start(t testing.TB) Server {
 	return StartIn(t, t.TempDir())
 }
 
-// StartIn starts a server without a client port on a store that may hold something already.
+// StartIn starts a server without a client port on an existing or new store.
 func StartIn(t testing.TB, dir string) Server {
 	t.Helper()
 	return start(t, broker.EmbeddedConfig{StoreDir: dir})
@@ -46,7 +47,7 @@ func start(t testing.TB, c broker.EmbeddedConfig) Server {
 	return Server{embedded, t}
 }
 
-// Connect opens another connection, which ends with the test.
+// Connect opens a connection, which ends with the test.
 func (s Server) Connect() (*nats.Conn, jetstream.JetStream) {
 	s.t.Helper()
 	nc, err := s.Embedded.Connect()

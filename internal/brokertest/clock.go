@@ -2,8 +2,9 @@ package brokertest
 
 import "github.com/nats-io/nats-server/v2/server/ats"
 
-// HoldClock keeps a goroutine that all servers of a process share out of a testing/synctest bubble: it
-// is called before the bubble, and release after it. Without it time stands still in the bubble.
+// StartServerClock starts the access-time goroutine that all servers of a process share. It is called before a
+// testing/synctest bubble, and release after it: if a server in the bubble started that goroutine, virtual time would not
+// advance.
 func HoldClock() (release func()) {
 	ats.Register()
 	return ats.Unregister

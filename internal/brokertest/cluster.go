@@ -14,12 +14,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ConnectToCluster runs three NATS servers of one cluster inside of this process and connects to them. A replicated stream
-// answers some requests otherwise than one of a single server. All of it ends with the test.
+// ConnectToCluster runs a cluster of three NATS servers in this process, and connects to it. A replicated stream returns
+// other errors for some requests than a stream on a single server. All ends with the test.
 func ConnectToCluster(t testing.TB) jetstream.JetStream {
 	t.Helper()
 	dir := t.TempDir()
-	reserved, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // a cluster with JetStream needs a route to begin with
+	reserved, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // a cluster with JetStream needs an initial route
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func ConnectToCluster(t testing.TB) jetstream.JetStream {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(2*time.Second)) // a cluster without a leader does not answer
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(2*time.Second)) // a cluster without a leader does not respond
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +76,6 @@ func CreateReplicated(t testing.TB, js jetstream.JetStream, c jetstream.KeyValue
 		if t.Context().Err() != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(50 * time.Millisecond) // no event tells that the cluster has a leader
+		time.Sleep(50 * time.Millisecond) // there is no notification of a leader
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// StartNATS runs a NATS server of somebody else inside of this process, with JetStream and a client port, and returns its
-// URL. Settings are further lines of its configuration file. It ends with the test.
+// StartNATS runs an external NATS server in this process, with JetStream and a client port, and returns its URL. Settings
+// are further lines of its configuration file. It ends with the test.
 func StartNATS(t testing.TB, settings string) (url string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -6,72 +6,71 @@ import (
 	"mkio-bridge/internal/event"
 )
 
-// A Code names a mistake, or something else about which advice can be given. A comment completes the name where that does not
-// say all.
+// A Code names a fault, or another result for which there is advice.
 type Code string
 
-// Codes of the address that deliveries are sent to, and of what answers there.
+// Codes of the webhook URL, and of the response to a test delivery there.
 const (
-	AddressMissing       Code = "address-missing"       // there is no webhook URL
-	AddressPrivate       Code = "address-private"       // MK.IO cannot reach it
-	AddressPlain         Code = "address-plain"         // it is http, not https
-	AddressUnattended    Code = "address-unattended"    // no rule is registered for it: there is no token
-	AddressUnreachable   Code = "address-unreachable"   // from here
-	CertificateUntrusted Code = "certificate-untrusted" // the certificate of the server there
-	SecretRefused        Code = "secret-refused"        // 401 or 403
-	PathUnknown          Code = "path-unknown"          // 404
-	AddressElsewhere     Code = "address-elsewhere"     // a redirect
-	BridgeUnready        Code = "bridge-unready"        // 429 or 503
-	BridgeAway           Code = "bridge-away"           // another 5xx
-	NoBridge             Code = "no-bridge"             // another answer
+	AddressMissing       Code = "address-missing"       // no webhook URL is configured
+	AddressPrivate       Code = "address-private"       // MK.IO cannot reach the host
+	AddressPlain         Code = "address-plain"         // http, not https
+	AddressUnattended    Code = "address-unregistered"  // without a token no rule is registered for it
+	AddressUnreachable   Code = "address-unreachable"   // from this machine
+	CertificateUntrusted Code = "certificate-untrusted" // of the server at the URL
+	SecretRefused        Code = "secret-refused"        // status 401 or 403
+	PathUnknown          Code = "path-unknown"          // status 404
+	AddressElsewhere     Code = "address-redirects"     // a redirect
+	BridgeUnready        Code = "bridge-not-ready"      // status 429 or 503
+	BridgeAway           Code = "bridge-unavailable"    // another 5xx status
+	NoBridge             Code = "no-bridge"             // any other response
 )
 
 // Codes of NATS. Versions are compared with [OldestNATS] and [OldestBounded].
 const (
 	NATSUnreachable   Code = "nats-unreachable"
-	EmbeddedAway      Code = "embedded-away"    // the bridge that has the embedded server does not run
-	EmbeddedRefused   Code = "embedded-refused" // the embedded server requires a token of readers
+	EmbeddedAway      Code = "embedded-not-running" // the bridge that embeds the server does not run
+	EmbeddedRefused   Code = "embedded-refused"     // the embedded server requires the reader token
 	VersionUnknown    Code = "version-unknown"
 	VersionOld        Code = "version-old"
-	JetStreamAway     Code = "jetstream-away"
-	DomainOfServer    Code = "domain-of-server" // no domain is configured, and the server has one
-	QueueLong         Code = "queue-long"       // of JetStream's API, now
-	QueueShared       Code = "queue-shared"     // the server has one for all requests, and it cannot be bounded
-	QueueUnknown      Code = "queue-unknown"    // whether it is bounded
-	StreamUncreated   Code = "stream-uncreated" // the bridge will create it
-	StreamUnlimited   Code = "stream-unlimited" // the account requires a size limit
-	StreamMissing     Code = "stream-missing"   // and the bridge creates none
-	StreamUnanswered  Code = "stream-unanswered"
-	StreamUnfit       Code = "stream-unfit"
+	JetStreamAway     Code = "jetstream-unavailable"
+	DomainOfServer    Code = "domain-not-configured" // the server has a domain, and none is configured
+	QueueLong         Code = "queue-long"            // the queue of JetStream's API is slow now
+	QueueShared       Code = "queue-shared"          // the server has one queue for all requests, without info_queue_limit
+	QueueUnknown      Code = "queue-unknown"         // the server does not report its info_queue_limit
+	StreamUncreated   Code = "stream-not-created"    // the bridge creates it at its next start
+	StreamUnlimited   Code = "stream-unlimited"      // the account requires a size limit
+	StreamMissing     Code = "stream-missing"        // and the bridge is configured not to create it
+	StreamUnanswered  Code = "stream-unavailable"
+	StreamUnfit       Code = "stream-mismatch"
 	WritesRefused     Code = "writes-refused"      // see [WriteError]
-	NotesUnreadable   Code = "notes-unreadable"    // of the log's identity, or of the rule as a bridge last registered it
+	NotesUnreadable   Code = "notes-unreadable"    // the log's identity, or the rule as a bridge last registered it
 	IdentityMismatch  Code = "identity-mismatch"   // see the errors of package identity
-	IdentityReadopted Code = "identity-re-adopted" // at each start: adopting is configured and was meant for one
+	IdentityReadopted Code = "identity-re-adopted" // adoption is still configured after the start that needed it
 )
 
 // Codes of MK.IO and its projects.
 const (
-	MKIOFailed         Code = "mkio-failed" // a request to it
+	MKIOFailed         Code = "mkio-failed" // a request to MK.IO failed
 	MKIOUnreachable    Code = "mkio-unreachable"
-	MKIOAddressWrong   Code = "mkio-address-wrong"
-	MKIOTrustWrong     Code = "mkio-trust-wrong" // the file of trusted authorities cannot be read
-	MKIOElsewhere      Code = "mkio-elsewhere"   // a redirect
-	MKIOUnready        Code = "mkio-unready"
+	MKIOAddressWrong   Code = "mkio-address-invalid"
+	MKIOTrustWrong     Code = "mkio-ca-invalid" // the file of certificate authorities cannot be read
+	MKIOElsewhere      Code = "mkio-redirects"  // a redirect
+	MKIOUnready        Code = "mkio-not-ready"
 	TokenMissing       Code = "token-missing"
-	TokenEnds          Code = "token-ends" // soon, or it did
+	TokenEnds          Code = "token-expires" // expires soon, or has expired
 	ProjectsUnknown    Code = "projects-unknown"
-	ProjectUnreadable  Code = "project-unreadable" // the right is missing
+	ProjectUnreadable  Code = "project-unreadable" // the token lacks the right
 	ProjectMissing     Code = "project-missing"
 	ProjectInactive    Code = "project-inactive"
 	RightMissing       Code = "right-missing" // see [RightError]
 	ListUnreadable     Code = "list-unreadable"
 	RulesUnreadable    Code = "rules-unreadable"
-	RuleAddressMissing Code = "rule-address-missing" // there is no rule, and no address for one
-	RuleDisabled       Code = "rule-disabled"        // and there is no address for it
-	RuleElsewhere      Code = "rule-elsewhere"       // it delivers to another address
-	RuleWrong          Code = "rule-wrong"           // it is wrong, or missing
-	RuleOdd            Code = "rule-odd"             // perhaps on purpose
-	RuleTwin           Code = "rule-twin"            // another rule delivers here too
+	RuleAddressMissing Code = "rule-address-missing" // there is no rule, and no webhook URL to register one
+	RuleDisabled       Code = "rule-disabled"        // and no webhook URL is configured
+	RuleElsewhere      Code = "rule-other-url"       // delivers to another URL
+	RuleWrong          Code = "rule-mismatch"        // differs from the configuration, or is missing
+	RuleOdd            Code = "rule-unusual"         // unusual, perhaps on purpose
+	RuleTwin           Code = "rule-duplicate"       // another rule delivers to the same URL
 	DeliveriesFail     Code = "deliveries-fail"
 )
 
@@ -83,18 +82,18 @@ type RightError struct {
 
 func (e *RightError) Error() string { return fmt.Sprintf("the token lacks %s: %v", e.Right, e.Err) }
 
-// Unwrap returns MK.IO's answer.
+// Unwrap returns the error of the request to MK.IO.
 func (e *RightError) Unwrap() error { return e.Err }
 
-// A WriteError is for a user of NATS who may not write all that a bridge writes.
+// A WriteError is for a NATS user who lacks write permissions of a bridge.
 type WriteError struct {
 	Names   event.Names
-	API     string // prefix of JetStream's API
-	Buckets string // prefix of what is written to buckets; "" but in a domain
+	API     string // prefix of JetStream API subjects
+	Buckets string // prefix of subjects of bucket writes; "" without a domain
 	Err     error
 }
 
-func (e *WriteError) Error() string { return fmt.Sprintf("try all writes of a bridge: %v", e.Err) }
+func (e *WriteError) Error() string { return fmt.Sprintf("try the bridge's writes: %v", e.Err) }
 
-// Unwrap returns the answer to the write that was refused.
+// Unwrap returns the error of the refused write.
 func (e *WriteError) Unwrap() error { return e.Err }

@@ -17,74 +17,74 @@ import (
 	"mkio-bridge/internal/rule"
 )
 
-// judgeAddress judges the webhook's address without a request.
+// judgeAddress judges the webhook URL without a request.
 func (x *examination) judgeAddress() Finding {
 	const check = "webhook URL"
 	if x.Webhook.URL == "" {
-		return warning(check, "there is none: no webhook rule is registered, and changes are found by polling alone", AddressMissing)
+		return warning(check, "not set: no webhook rule is registered, and changes are found by polling only", AddressMissing)
 	}
 	u, err := url.Parse(x.Webhook.URL)
 	if err != nil {
-		return failed(check, "it cannot be read", AddressMissing)
+		return failed(check, "not a valid URL", AddressMissing)
 	}
 	var found []string
 	var codes []Code
 	note := func(what string, code Code) { found, codes = append(found, what), append(codes, code) }
-	if private(u.Hostname()) {
-		note(u.Host+" is an address of this machine or network, which MK.IO in the cloud cannot reach", AddressPrivate)
+	if isPrivate(u.Hostname()) {
+		note(u.Host+" is in this machine or a private network, which MK.IO cannot reach", AddressPrivate)
 	}
 	if u.Scheme != "https" {
-		note("over http anybody on the way can read the secret", AddressPlain)
+		note("over http, anyone on the network path can read the secret", AddressPlain)
 	}
 	if x.MKIO.Token == "" {
-		note("without an API token the webhook rule is neither registered nor checked, so that nothing is delivered to "+u.Host+" where nobody made the rule by hand", AddressUnattended)
+		note("without an API token the webhook rule is neither registered nor checked: nothing is delivered to "+u.Host+" unless the rule was created by hand", AddressUnattended)
 	}
 	if len(found) > 0 {
 		return warning(check, strings.Join(found, "; "), codes...)
 	}
-	return ok(check, u.Host+"; whether MK.IO reaches it, only its deliveries tell")
+	return ok(check, u.Host+"; only deliveries show whether MK.IO reaches it")
 }
 
-// private says whether a host is not public by its text alone; no name is resolved.
-func private(host string) bool {
+// isPrivate reports whether a host is a private address, or localhost. Names are not resolved.
+func isPrivate(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsUnspecified() || ip.IsLinkLocalUnicast())
 }
 
-// checkArrival sends an empty batch with the secret to the webhook's address, as MK.IO would send a delivery. A bridge
-// stores nothing of it, and refuses it in words ([ingest.EmptyBatch]) by which it is told from any other server.
-func (x *examination) checkArrival(ctx context.Context) {
+// checkTestDelivery sends an empty batch with the secret to the webhook URL, as MK.IO would send a delivery. A bridge stores
+// nothing, and refuses it with the detail [ingest.EmptyBatch], which distinguishes it from any other server.
+func (x *examination) checkTestDelivery(ctx context.Context) {
 	const check = "delivery to the webhook URL"
 	address, err := rule.Address(x.Webhook.URL)
 	if err != nil {
-		return // there is none
+		return // there is no webhook URL
 	}
 	if x.Webhook.ClientCerts {
-		x.report(ok(check, "not tried: the listener asks for a client certificate, which only senders have"))
+		x.report(ok(check, "skipped: the listener requires a client certificate, which only senders have"))
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	answer, err := x.Webhook.postEmptyBatch(ctx, address)
+	response, err := x.Webhook.postEmptyBatch(ctx, address)
 	if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
 		x.report(failed(check, reason(err), CertificateUntrusted))
 		return
 	}
 	if err != nil {
-		x.report(warning(check, "the address cannot be reached from here: "+reason(err), AddressUnreachable))
+		x.report(warning(check, "cannot be reached from here: "+reason(err), AddressUnreachable))
 		return
 	}
-	x.report(answer.judge(check, address))
+	x.report(response.judge(check, address))
 }
 
-// An answer is what the server at the webhook's address answered to an empty batch.
-type answer struct {
+// A deliveryResponse is the response to the empty batch.
+type deliveryResponse struct {
 	status int
-	detail string // of a problem document; "" where it is none
+	detail string // of a problem document; "" for other bodies
 }
 
-// judge says what the answer means: 400 with [ingest.EmptyBatch] is that of a bridge which accepts the secret.
-func (a answer) judge(check, address string) Finding {
+// judge judges the response: a bridge that accepts the secret responds 400 with [ingest.EmptyBatch].
+func (a deliveryResponse) judge(check, address string) Finding {
 	found := fmt.Sprintf("an empty batch sent to %s was answered %d %s", address, a.status, http.StatusText(a.status))
 	if a.detail != "" {
 		found += ": " + printable.Name(a.detail)
@@ -103,20 +103,20 @@ func (a answer) judge(check, address string) Finding {
 	case a.status >= http.StatusInternalServerError:
 		return failed(check, found, BridgeAway)
 	}
-	return failed(check, found+"; a bridge of this version answers "+fmt.Sprintf("%d: %s", http.StatusBadRequest, ingest.EmptyBatch), NoBridge)
+	return failed(check, found+"; a bridge of this version responds "+fmt.Sprintf("%d: %s", http.StatusBadRequest, ingest.EmptyBatch), NoBridge)
 }
 
-// maxDetail is how much of an answer is read: a bridge's problem documents are shorter.
-const maxDetail = 4 << 10
+// maxResponse is how many bytes of a response are read: a bridge's problem documents are shorter.
+const maxResponse = 4 << 10
 
-// masked replaces the secret in an answer that repeats it.
+// masked replaces the secret in a response that repeats it.
 const masked = "[masked]"
 
 // postEmptyBatch sends an empty batch once, and follows no redirect.
-func (w Webhook) postEmptyBatch(ctx context.Context, address string) (answer, error) {
+func (w Webhook) postEmptyBatch(ctx context.Context, address string) (deliveryResponse, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader("[]"))
 	if err != nil {
-		return answer{}, err
+		return deliveryResponse{}, err
 	}
 	secret := w.Secret()
 	request.Header.Set("Content-Type", "application/cloudevents-batch+json")
@@ -124,21 +124,21 @@ func (w Webhook) postEmptyBatch(ctx context.Context, address string) (answer, er
 	client := http.Client{Transport: w.Way, CheckRedirect: noRedirects}
 	response, err := client.Do(request)
 	if err != nil {
-		return answer{}, err
+		return deliveryResponse{}, err
 	}
 	defer response.Body.Close()
 	var problem struct {
 		Detail string `json:"detail"`
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxDetail))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
 	if err == nil {
-		_ = json.Unmarshal(body, &problem) // what is no problem document has no detail
+		_ = json.Unmarshal(body, &problem) // other bodies have no detail
 	}
-	if problem.Detail != ingest.EmptyBatch { // another server may repeat what was sent
+	if problem.Detail != ingest.EmptyBatch { // another server may repeat the request
 		problem.Detail = strings.ReplaceAll(problem.Detail, secret, masked)
 	}
-	return answer{response.StatusCode, problem.Detail}, nil
+	return deliveryResponse{response.StatusCode, problem.Detail}, nil
 }
 
-// noRedirects is a CheckRedirect that follows none: a redirect is an answer to judge.
+// noRedirects is a CheckRedirect that follows none: a redirect is judged as a response.
 func noRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

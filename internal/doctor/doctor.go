@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A Config is an installation: how its parts are reached, and what is expected of them.
+// A Config describes an installation: how its parts are reached, and what is expected of them.
 type Config struct {
 	Webhook Webhook
 	NATS    NATS
@@ -22,25 +22,25 @@ type Config struct {
 	Now     func() time.Time // nil: time.Now
 }
 
-// A Webhook says how deliveries are meant to arrive.
+// A Webhook describes how deliveries are expected to arrive.
 type Webhook struct {
 	URL         string            // the bridge's public one; "": none
 	Rule        string            // name of the webhook rule
-	Secret      func() string     // that deliveries carry
-	ClientCerts bool              // senders need a certificate
+	Secret      func() string     // returns the secret that deliveries send
+	ClientCerts bool              // senders need a client certificate
 	Way         http.RoundTripper // transport of the empty batch; nil: [http.DefaultTransport]
 }
 
-// NATS says how to reach the NATS server that has the log.
+// NATS describes how to reach the NATS servers that have the log.
 type NATS struct {
-	// Connect is called once. Its connection is closed at the end.
+	// Connect is called once. Examine closes the connection.
 	Connect  func(context.Context) (jetstream.JetStream, error)
-	Embedded bool   // it is the embedded server of a bridge on this machine, and nobody else may write there
+	Embedded bool   // it is the embedded server of a bridge on this machine, to which only that bridge may write
 	Domain   string // of JetStream; "": the server's own
 	Streams  streams.Config
 }
 
-// MKIO says how to reach MK.IO's API, and what of it the bridge polls.
+// MKIO describes how to reach MK.IO's API, and what the bridge polls.
 type MKIO struct {
 	URL      string
 	Way      func() (http.RoundTripper, error) // transport of requests without the token
@@ -48,13 +48,13 @@ type MKIO struct {
 	Token    string                            // "": nothing is polled
 	Projects []string
 	Kinds    []lifecycle.Kind // that are polled
-	Claim    identity.Claim   // which MK.IO the configuration says it is
+	Claim    identity.Claim   // the identity that the configuration claims
 }
 
-// checkTime is how long the checks of one part may take, such as JetStream, a list or a webhook rule.
-const checkTime = 20 * time.Second
+// checkTimeout limits the checks of one part, such as JetStream, a list or a webhook rule.
+const checkTimeout = 20 * time.Second
 
-// Examine makes all checks while its caller ranges over the findings.
+// Examine runs all checks while its caller ranges over the findings.
 func Examine(ctx context.Context, c Config) iter.Seq[Finding] {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -75,19 +75,19 @@ func Examine(ctx context.Context, c Config) iter.Seq[Finding] {
 	}
 }
 
-// An examination is one run of all checks, in one goroutine. Checks leave in it what later ones need.
+// An examination is one run of all checks, in one goroutine. Checks store in it what later ones need.
 type examination struct {
 	Config
-	report   func(Finding)       // yields a finding at once: the next one may take a while
-	stopped  bool                // nobody takes findings any more
-	js       jetstream.JetStream // nil until it answers
-	client   *mkio.Client        // nil until the API answers and there is a token
-	recorded identity.Note       // which MK.IO the log is of, as far as it was read
+	report   func(Finding)       // yields a finding at once
+	stopped  bool                // the caller has stopped ranging
+	js       jetstream.JetStream // nil until it has responded
+	client   *mkio.Client        // nil without a token, and until the API has responded
+	recorded identity.Note       // the log's MK.IO; zero until it was read
 }
 
 func (x *examination) run(ctx context.Context) {
 	x.report(x.judgeAddress())
-	x.checkArrival(ctx)
+	x.checkTestDelivery(ctx)
 	if ctx.Err() != nil {
 		return
 	}

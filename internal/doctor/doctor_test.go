@@ -26,18 +26,18 @@ import (
 
 var now = time.Date(2031, 5, 19, 12, 0, 0, 0, time.UTC)
 
-const theSecret = "REDACT-ME-secret"
+const webhookSecret = "REDACT-ME-secret"
 
-// An installation is one whose API answers addresses with texts, others with 404, and whose NATS is away.
+// An installation has an API with fixed responses by path, else 404, and no NATS.
 type installation struct {
 	doctor.Config
-	answers map[string]string
-	denied  []string // addresses
+	responses map[string]string
+	denied    []string // paths answered 403
 }
 
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
-	i := &installation{answers: map[string]string{
+	i := &installation{responses: map[string]string{
 		"/api/ready":                          "",
 		"/api/v1/projects":                    `{"value":[{"metadata":{"name":"vod"}}]}`,
 		"/api/v1/projects/vod":                `{"metadata":{"name":"vod","id":"p-1"}}`,
@@ -51,9 +51,9 @@ func newInstallation(t *testing.T) *installation {
 	t.Cleanup(server.Close)
 	token := "x." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"exp":%d}`, now.AddDate(0, 1, 0).Unix())) + ".x"
 	i.Config = doctor.Config{
-		Webhook: doctor.Webhook{Rule: "mkio-bridge", Secret: func() string { return theSecret }},
+		Webhook: doctor.Webhook{Rule: "mkio-bridge", Secret: func() string { return webhookSecret }},
 		NATS: doctor.NATS{
-			Connect: func(context.Context) (jetstream.JetStream, error) { return nil, errors.New("nobody is there") },
+			Connect: func(context.Context) (jetstream.JetStream, error) { return nil, errors.New("connection refused") },
 			Streams: streams.Config{Names: event.NewNames(event.DefaultPrefix), Replicas: 1, Create: true},
 		},
 		MKIO: doctor.MKIO{
@@ -69,24 +69,24 @@ func newInstallation(t *testing.T) *installation {
 }
 
 func (i *installation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	answer, ok := i.answers[r.URL.Path]
+	response, ok := i.responses[r.URL.Path]
 	switch {
 	case slices.Contains(i.denied, r.URL.Path):
 		w.WriteHeader(http.StatusForbidden)
 	case !ok:
 		w.WriteHeader(http.StatusNotFound)
-		answer = `{"error":{"code":"x","detail":"there is none"},"status":404}`
+		response = `{"error":{"code":"x","detail":"there is none"},"status":404}`
 	}
-	_, _ = io.WriteString(w, answer)
+	_, _ = io.WriteString(w, response)
 }
 
-// found is what an examination finds of each check.
-func (i *installation) found(t *testing.T) map[string]doctor.Finding {
+// findings returns the finding of each check.
+func (i *installation) findings(t *testing.T) map[string]doctor.Finding {
 	t.Helper()
 	all := map[string]doctor.Finding{}
 	for f := range doctor.Examine(t.Context(), i.Config) {
 		if strings.Contains(f.Found, "REDACT-ME") || strings.Contains(f.Found, "BRIDGE_") {
-			t.Errorf("%s shows a secret or names a setting: %s", f.Check, f.Found)
+			t.Errorf("%s contains a secret or names a setting: %s", f.Check, f.Found)
 		}
 		all[f.Check] = f
 	}
@@ -101,7 +101,7 @@ func want(t *testing.T, f doctor.Finding, level doctor.Level, codes ...doctor.Co
 	}
 }
 
-// withNATS has a NATS without streams.
+// withNATS adds a NATS without streams.
 func (i *installation) withNATS(t *testing.T) jetstream.JetStream {
 	t.Helper()
 	_, js := brokertest.Start(t).Connect()
@@ -109,46 +109,46 @@ func (i *installation) withNATS(t *testing.T) jetstream.JetStream {
 	return js
 }
 
-// What stands on a check that failed is not made; the others are.
-func TestOnePartThatIsAwayKeepsNoOtherFromBeingChecked(t *testing.T) {
-	all := newInstallation(t).found(t)
+// Checks that depend on a failed one are skipped; the others run.
+func TestUnavailablePartsSkipOnlyDependentChecks(t *testing.T) {
+	all := newInstallation(t).findings(t)
 	want(t, all["webhook URL"], doctor.Warning, doctor.AddressMissing)
 	want(t, all["NATS"], doctor.Failed, doctor.NATSUnreachable)
-	if cause := all["NATS"].Cause; cause == nil || cause.Error() != "nobody is there" {
+	if cause := all["NATS"].Cause; cause == nil || cause.Error() != "connection refused" {
 		t.Errorf("the cause is %v", cause)
 	}
 	want(t, all["MK.IO"], doctor.OK)
 	want(t, all["API token"], doctor.OK)
 	want(t, all["projects"], doctor.OK)
 	want(t, all["right to read job in vod"], doctor.OK)
-	want(t, all["right to read live-output in vod"], doctor.OK) // not tried
+	want(t, all["right to read live-output in vod"], doctor.OK) // skipped
 	want(t, all["webhook rule mkio-bridge in vod"], doctor.Warning, doctor.RuleAddressMissing)
 	for _, check := range []string{"JetStream", "the log's MK.IO", "publishing", "delivery to the webhook URL"} {
 		if f, made := all[check]; made {
-			t.Errorf("it finds %+v", f)
+			t.Errorf("unexpected finding %+v", f)
 		}
 	}
 }
 
-func TestTheTokenIsJudgedByTheClockThatIsGiven(t *testing.T) {
+func TestTokenExpiryUsesTheConfiguredClock(t *testing.T) {
 	i := newInstallation(t)
 	for ahead, level := range map[time.Duration]doctor.Level{0: doctor.OK, 25 * 24 * time.Hour: doctor.Warning, 60 * 24 * time.Hour: doctor.Failed} {
 		i.Now = func() time.Time { return now.Add(ahead) }
-		all := i.found(t)
+		all := i.findings(t)
 		if f := all["API token"]; f.Level != level {
 			t.Errorf("%s later: %+v", ahead, f)
 		}
-		if _, asked := all["projects"]; asked == (level == doctor.Failed) {
-			t.Errorf("%s later: projects were asked for: %t", ahead, asked)
+		if _, checked := all["projects"]; checked == (level == doctor.Failed) {
+			t.Errorf("%s later: projects were checked: %t", ahead, checked)
 		}
 	}
 }
 
-// A missing right comes with its name.
-func TestAMissingRightIsTheCause(t *testing.T) {
+// The cause of a missing right names it.
+func TestMissingRightIsTheCause(t *testing.T) {
 	i := newInstallation(t)
 	i.denied = []string{"/api/v1/projects/vod/media/jobs"}
-	f := i.found(t)["right to read job in vod"]
+	f := i.findings(t)["right to read job in vod"]
 	want(t, f, doctor.Failed, doctor.RightMissing)
 	lacks, ok := errors.AsType[*doctor.RightError](f.Cause)
 	if !ok || lacks.Right != "ams.job.get" || mkio.StatusOf(lacks) != http.StatusForbidden {
@@ -156,11 +156,11 @@ func TestAMissingRightIsTheCause(t *testing.T) {
 	}
 }
 
-func TestAProjectThatIsNotThereIsNotAskedFurther(t *testing.T) {
+func TestMissingProjectIsNotCheckedFurther(t *testing.T) {
 	i := newInstallation(t)
 	i.MKIO.Projects = []string{"nowhere", "vod", "live"}
 	i.denied = []string{"/api/v1/projects/live"}
-	all := i.found(t)
+	all := i.findings(t)
 	want(t, all["project nowhere"], doctor.Failed, doctor.ProjectMissing)
 	want(t, all["project vod"], doctor.OK)
 	want(t, all["project live"], doctor.Warning, doctor.ProjectUnreadable)
@@ -171,27 +171,27 @@ func TestAProjectThatIsNotThereIsNotAskedFurther(t *testing.T) {
 	}
 }
 
-func TestStreamsThatAreMissingAreNoFailureWhereABridgeMakesThem(t *testing.T) {
+func TestMissingStreamsAreAWarningIfTheBridgeCreatesThem(t *testing.T) {
 	i := newInstallation(t)
 	i.withNATS(t)
-	all := i.found(t)
+	all := i.findings(t)
 	want(t, all["JetStream"], doctor.OK)
 	want(t, all["stream MKIO_EVENTS"], doctor.Warning, doctor.StreamUncreated)
 	if _, tried := all["publishing"]; tried {
-		t.Error("it tried to write to streams that are not there")
+		t.Error("writes to missing streams were tried")
 	}
 	i.withNATS(t) // the connection was closed
 	i.NATS.Streams.Create = false
-	want(t, i.found(t)["stream MKIO_EVENTS"], doctor.Failed, doctor.StreamMissing)
+	want(t, i.findings(t)["stream MKIO_EVENTS"], doctor.Failed, doctor.StreamMissing)
 }
 
-func TestAWholeInstallationIsCheckedAndNothingIsWritten(t *testing.T) {
+func TestCompleteInstallationIsOK(t *testing.T) {
 	i := newInstallation(t)
 	js := i.withNATS(t)
 	if err := streams.Ensure(t.Context(), js, i.NATS.Streams); err != nil {
 		t.Fatal(err)
 	}
-	all := i.found(t)
+	all := i.findings(t)
 	for _, check := range []string{"NATS", "JetStream", "stream MKIO_EVENTS", "stream KV_mkio_bridge", "publishing", "the log's MK.IO"} {
 		want(t, all[check], doctor.OK, all[check].Codes...)
 	}
@@ -200,17 +200,17 @@ func TestAWholeInstallationIsCheckedAndNothingIsWritten(t *testing.T) {
 	}
 }
 
-// Who has seen enough is shown no more, and waits for no more.
-func TestFindingsEndWithTheirReader(t *testing.T) {
+// When the caller stops ranging, no further check runs.
+func TestChecksEndWithTheCaller(t *testing.T) {
 	i := newInstallation(t)
-	asked := false
-	i.MKIO.Way = func() (http.RoundTripper, error) { asked = true; return nil, context.Canceled }
+	requested := false
+	i.MKIO.Way = func() (http.RoundTripper, error) { requested = true; return nil, context.Canceled }
 	n := 0
 	for range doctor.Examine(t.Context(), i.Config) {
 		n++
 		break
 	}
-	if n != 1 || asked {
-		t.Errorf("%d findings; MK.IO asked afterwards: %t", n, asked)
+	if n != 1 || requested {
+		t.Errorf("%d findings; MK.IO was requested afterwards: %t", n, requested)
 	}
 }

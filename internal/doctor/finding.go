@@ -7,23 +7,23 @@ import (
 	"mkio-bridge/internal/noanswer"
 )
 
-// A Level says how bad a finding is.
+// A Level is the severity of a finding.
 type Level string
 
-// The levels. With a Failed finding the installation does not work as it is meant to.
+// The levels. Failed means that the installation does not work as configured.
 const (
 	OK      Level = "ok"
 	Warning Level = "warning"
 	Failed  Level = "FAILED"
 )
 
-// A Finding is what one check found.
+// A Finding is the result of one check.
 type Finding struct {
-	Check string // what was checked
+	Check string // name of the check
 	Level Level
 	Found string
-	Codes []Code // one for each mistake that Found names, in its order; none where nothing is to be done
-	Cause error  // the error, where it says more of what to do than the codes; else nil
+	Codes []Code // one for each fault in Found, in that order; none if nothing is to be done
+	Cause error  // the error, if its advice is more specific than that of the codes; else nil
 }
 
 func ok(check, found string, codes ...Code) Finding {
@@ -44,13 +44,13 @@ func (f Finding) withCause(cause error) Finding {
 	return f
 }
 
-// reason says an error in words for a finding: for a timeout without a known reason, that no answer came in time.
+// reason returns the text of an error for a finding: for a timeout without a known reason, "no response in time".
 func reason(err error) string {
 	if _, known := errors.AsType[*noanswer.Error](err); known {
 		return err.Error()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer in time"
+		return "no response in time"
 	}
 	return err.Error()
 }

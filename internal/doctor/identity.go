@@ -13,17 +13,17 @@ import (
 	"mkio-bridge/internal/printable"
 )
 
-// checkIdentity compares the configured MK.IO with the one that the log is of, where there is a log.
+// checkIdentity compares the configured MK.IO with that of the log, if there is a log.
 func (x *examination) checkIdentity(ctx context.Context) {
 	const check = "the log's MK.IO"
 	if x.js == nil {
-		return // a finding says so already
+		return // already a finding
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	_, err := x.js.Stream(ctx, x.NATS.Streams.Names.EventStream())
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return // there is none yet
+		return // there is no log yet
 	}
 	log := eventlog.New(x.js, x.NATS.Streams.Names)
 	var tail identity.Tail
@@ -31,7 +31,7 @@ func (x *examination) checkIdentity(ctx context.Context) {
 		tail, err = identity.TailOf(ctx, log)
 	}
 	if err != nil {
-		x.report(warning(check, "it cannot be read: "+reason(err), NotesUnreadable).withCause(err))
+		x.report(warning(check, "identity cannot be read: "+reason(err), NotesUnreadable).withCause(err))
 		return
 	}
 	claim := x.MKIO.Claim
@@ -39,15 +39,15 @@ func (x *examination) checkIdentity(ctx context.Context) {
 	case err != nil:
 		x.report(failed(check, reason(err), IdentityMismatch).withCause(err))
 	case claim.Adopt != identity.AdoptNothing:
-		x.report(warning(check, "what answers is adopted at each start", IdentityReadopted))
+		x.report(warning(check, "the configured MK.IO is adopted at each start", IdentityReadopted))
 	case x.recorded.Address == "" && tail.Last == 0:
-		x.report(ok(check, "the log is empty: it will be "+claim.Address))
+		x.report(ok(check, "the log is empty, and will be of "+claim.Address))
 	default:
-		x.report(ok(check, "it is the configured one, "+claim.Address))
+		x.report(ok(check, "same as configured, "+claim.Address))
 	}
 }
 
-// readIdentity reads which MK.IO the log is of; the zero Note where no bridge has run on it.
+// readIdentity reads the identity of the log's MK.IO; the zero Note if no bridge has run on the log.
 func readIdentity(ctx context.Context, log *eventlog.Log) (identity.Note, error) {
 	notes, err := log.Notes(ctx)
 	if notes == nil || err != nil {
@@ -56,14 +56,14 @@ func readIdentity(ctx context.Context, log *eventlog.Log) (identity.Note, error)
 	return identity.NewStore(notes).Read(ctx)
 }
 
-// checkProjectIdentity compares a project's id with the one that the log has for its name.
+// checkProjectIdentity compares a project's id with the one recorded for its name.
 func (x *examination) checkProjectIdentity(ctx context.Context, name string) {
 	check := "identity of project " + printable.Name(name)
 	id, known := x.recorded.Projects[name]
 	if !known {
 		return // no bridge has polled it
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	project, err := x.client.Project(ctx, mkio.Urgent, name)
 	if err != nil && mkio.StatusOf(err) != http.StatusForbidden {
@@ -76,5 +76,5 @@ func (x *examination) checkProjectIdentity(ctx context.Context, name string) {
 		x.report(failed(check, reason(err), IdentityMismatch).withCause(err))
 		return
 	}
-	x.report(ok(check, "it is the one that the log is of, "+id))
+	x.report(ok(check, "same as in the log, "+id))
 }

@@ -12,24 +12,24 @@ import (
 	"mkio-bridge/internal/noanswer"
 )
 
-// A Version is a NATS server's version, as far as it matters; the zero Version is one that cannot be read.
+// A Version is the major and minor version of a NATS server; zero if it cannot be parsed.
 type Version struct{ major, minor int }
 
 var (
-	// OldestNATS is the oldest server that has what the streams need.
+	// OldestNATS is the oldest server with the features that the streams need.
 	OldestNATS = Version{2, 12}
-	// OldestBounded is the oldest server that has a queue of its own for info requests, which can be bounded (info_queue_limit).
+	// OldestBounded is the oldest server with a separate, limited queue for info requests (info_queue_limit).
 	OldestBounded = Version{2, 14}
 )
 
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.major, v.minor) }
 
-// before says whether a server's version is older; false for one that cannot be read.
+// before reports whether a version is older than another; false for the zero Version.
 func (v Version) before(oldest Version) bool {
 	return v != Version{} && (v.major < oldest.major || v.major == oldest.major && v.minor < oldest.minor)
 }
 
-// parseVersion reads what a server says; the zero Version where that cannot be read.
+// parseVersion parses a server's version.
 func parseVersion(text string) Version {
 	var v Version
 	if _, err := fmt.Sscanf(text, "%d.%d", &v.major, &v.minor); err != nil {
@@ -38,10 +38,10 @@ func parseVersion(text string) Version {
 	return v
 }
 
-// connect returns JetStream; nil where NATS cannot be reached, or refuses.
+// connect returns JetStream; nil if NATS cannot be reached, or refuses the connection.
 func (x *examination) connect(ctx context.Context) jetstream.JetStream {
 	const check = "NATS"
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	js, err := x.NATS.Connect(ctx)
 	switch {
@@ -57,14 +57,14 @@ func (x *examination) connect(ctx context.Context) jetstream.JetStream {
 	return nil
 }
 
-// checkJetStream checks the server, and all that a bridge needs of it.
+// checkJetStream checks the server, JetStream and the streams.
 func (x *examination) checkJetStream(ctx context.Context, js jetstream.JetStream) {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	version := js.Conn().ConnectedServerVersion()
 	x.report(judgeVersion(version))
-	asked := x.Now()
-	account, err := askAccount(ctx, js)
+	start := x.Now()
+	account, err := accountInfo(ctx, js)
 	if err != nil {
 		x.report(failed("JetStream", reason(err), JetStreamAway).withCause(err))
 		return
@@ -72,7 +72,7 @@ func (x *examination) checkJetStream(ctx context.Context, js jetstream.JetStream
 	x.js = js
 	x.report(x.NATS.judgeDomain(account.Domain))
 	if !x.NATS.Embedded {
-		x.report(judgeQueue(version, x.Now().Sub(asked)))
+		x.report(judgeQueue(version, x.Now().Sub(start)))
 	}
 	x.checkStreams(ctx, account)
 }
@@ -82,51 +82,51 @@ func judgeVersion(version string) Finding {
 	found := "server " + version
 	switch v := parseVersion(version); {
 	case v == Version{}:
-		return warning(check, found+", a version that cannot be read", VersionUnknown)
+		return warning(check, found+", an unknown version", VersionUnknown)
 	case v.before(OldestNATS):
 		return failed(check, found, VersionOld)
 	}
 	return ok(check, found)
 }
 
-// askAccount asks JetStream about the account. It does not wait for an answer that the servers do not allow, and finds out why
-// one does not come.
-func askAccount(ctx context.Context, js jetstream.JetStream) (*jetstream.AccountInfo, error) {
+// accountInfo requests JetStream's account info. It does not wait for a response that permissions prevent, and its error has
+// the reason for a missing response.
+func accountInfo(ctx context.Context, js jetstream.JetStream) (*jetstream.AccountInfo, error) {
 	const about = ".INFO"
-	asking, stop := noanswer.UntilForbidden(ctx, js.Conn(), about)
+	requestCtx, stop := noanswer.UntilForbidden(ctx, js.Conn(), about)
 	defer stop()
-	info, err := js.AccountInfo(asking)
+	info, err := js.AccountInfo(requestCtx)
 	if err != nil {
 		return nil, noanswer.Why(ctx, js, err, about)
 	}
 	return info, nil
 }
 
-// judgeDomain says whose JetStream it is. A leaf node may have one of its own, which is another than that of the servers it
-// is connected to.
+// judgeDomain reports the domain of JetStream. A leaf node may have a JetStream of its own, in another domain than the
+// servers that it is connected to.
 func (n NATS) judgeDomain(domain string) Finding {
 	const check = "JetStream"
 	switch {
 	case domain == "":
-		return ok(check, "it is on")
+		return ok(check, "enabled")
 	case n.Domain == "":
-		return ok(check, "it is on, of domain "+domain+": that of the server itself", DomainOfServer)
+		return ok(check, "enabled, in domain "+domain+", which is the server's own", DomainOfServer)
 	}
-	return ok(check, "it is on, of domain "+domain)
+	return ok(check, "enabled, in domain "+domain)
 }
 
-// slowAnswer is when an answer of JetStream's API is late, as it is when its queue is full of other requests.
-const slowAnswer = time.Second
+// slowResponse is the time from which a response of JetStream's API counts as delayed by other requests in its queue.
+const slowResponse = time.Second
 
-// judgeQueue judges the queue of JetStream's API, which readers can fill. A server tells no client how long its queue may get:
-// its version tells whether the queue can be bounded, and a late answer that it is long now.
+// judgeQueue judges the queue of JetStream's API, which readers can fill. A server does not report its queue limit: its
+// version shows whether it can have one, and a slow response that the queue is long now.
 func judgeQueue(version string, took time.Duration) Finding {
 	const check = "JetStream API queue"
 	switch {
-	case took >= slowAnswer:
-		return warning(check, fmt.Sprintf("an answer took %s: it is long, and no info_queue_limit that holds is set", took.Round(time.Millisecond)), QueueLong)
+	case took >= slowResponse:
+		return warning(check, fmt.Sprintf("slow: a response took %s, and no effective info_queue_limit is set", took.Round(time.Millisecond)), QueueLong)
 	case parseVersion(version).before(OldestBounded):
-		return warning(check, fmt.Sprintf("server %s has one queue for questions and for all else, and no info_queue_limit: a burst of questions of one reader holds up the commands and what asks for streams", version), QueueShared)
+		return warning(check, fmt.Sprintf("server %s has one queue for info and other requests, and no info_queue_limit: a burst of info requests from one reader delays commands and stream requests", version), QueueShared)
 	}
-	return ok(check, fmt.Sprintf("an answer took %s; whether info_queue_limit is set a server does not tell, and without it 10,000 questions of a reader wait before yours", took.Round(time.Millisecond)), QueueUnknown)
+	return ok(check, fmt.Sprintf("a response took %s; servers do not report info_queue_limit, and without it up to 10,000 requests of a reader are served before yours", took.Round(time.Millisecond)), QueueUnknown)
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A server tells no client how long its queues may get: its version and a late answer are what can be seen.
-func TestWhatIsSeenOfTheQueueOfJetStreamsAPI(t *testing.T) {
+// A server does not report its queue limit: only its version and its response time are known.
+func TestJetStreamAPIQueue(t *testing.T) {
 	tests := []struct {
 		name, version string
 		took          time.Duration
@@ -16,22 +16,22 @@ func TestWhatIsSeenOfTheQueueOfJetStreamsAPI(t *testing.T) {
 		code          Code
 		found         string
 	}{
-		{"a server that can bound it", "2.15.2", time.Millisecond, OK, QueueUnknown, "an answer took 1ms"},
+		{"a server with a queue limit", "2.15.2", time.Millisecond, OK, QueueUnknown, "a response took 1ms"},
 		{"a server with one queue", "2.12.4", time.Millisecond, Warning, QueueShared, "server 2.12.4 has one queue"},
-		{"a queue that is long", "2.15.2", 4 * time.Second, Warning, QueueLong, "an answer took 4s"},
-		{"a version that cannot be read", "next", time.Millisecond, OK, QueueUnknown, "an answer took 1ms"},
+		{"a queue that is long", "2.15.2", 4 * time.Second, Warning, QueueLong, "slow: a response took 4s"},
+		{"an unknown version", "next", time.Millisecond, OK, QueueUnknown, "a response took 1ms"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := judgeQueue(tt.version, tt.took)
 			if f.Check != "JetStream API queue" || f.Level != tt.level || !slices.Equal(f.Codes, []Code{tt.code}) || !strings.HasPrefix(f.Found, tt.found) {
-				t.Errorf("it finds %+v", f)
+				t.Errorf("finding %+v", f)
 			}
 		})
 	}
 }
 
-func TestVersionsOfServersAreCompared(t *testing.T) {
+func TestServerVersions(t *testing.T) {
 	for version, want := range map[string]Level{"2.11.9": Failed, "2.12.0": OK, "2.15.2": OK, "3.0.0-dev": OK, "1.99.0": Failed, "next": Warning} {
 		if f := judgeVersion(version); f.Level != want {
 			t.Errorf("%s: %+v", version, f)

@@ -10,14 +10,14 @@ import (
 	"mkio-bridge/internal/printable"
 )
 
-// checkRights tries to read a row of every list that is polled: first the lists of a project, then those below a resource,
-// where the first ones showed such a resource.
+// checkRights reads a row of every polled list: first the lists of the project, then those of child resources, if the first
+// ones have a parent resource.
 func (x *examination) checkRights(ctx context.Context, project string) {
-	parents := map[lifecycle.Kind]lifecycle.Key{} // a resource that was seen, by the kind that lies below it
+	parents := map[lifecycle.Kind]lifecycle.Key{} // a parent resource, by the kind of its children
 	for _, list := range mkio.Lists(project, x.MKIO.Kinds) {
 		for _, row := range x.checkList(ctx, list).Rows {
-			if below, any := mkio.ListBelow(row.Key); any {
-				parents[below.Kinds[0]] = row.Key
+			if childList, hasChildren := mkio.ListBelow(row.Key); hasChildren {
+				parents[childList.Kinds[0]] = row.Key
 			}
 		}
 	}
@@ -27,14 +27,14 @@ func (x *examination) checkRights(ctx context.Context, project string) {
 		}
 		list, seen := mkio.ListBelow(parents[kind])
 		if !seen {
-			x.report(ok(rightOf(project, kind), "not tried: nothing was seen that it could lie below"))
+			x.report(ok(rightCheck(project, kind), "skipped: no parent resource exists"))
 			continue
 		}
 		x.checkList(ctx, list)
 	}
 }
 
-func rightOf(project string, kinds ...lifecycle.Kind) string {
+func rightCheck(project string, kinds ...lifecycle.Kind) string {
 	names := make([]string, len(kinds))
 	for i, kind := range kinds {
 		names[i] = string(kind)
@@ -43,13 +43,13 @@ func rightOf(project string, kinds ...lifecycle.Kind) string {
 }
 
 func (x *examination) checkList(ctx context.Context, list mkio.List) mkio.Page {
-	check := rightOf(list.Project, list.Kinds...)
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	check := rightCheck(list.Project, list.Kinds...)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	page, err := x.client.Probe(ctx, list)
 	switch {
 	case err == nil:
-		x.report(ok(check, "the token has it"))
+		x.report(ok(check, "granted"))
 	case mkio.StatusOf(err) == http.StatusForbidden:
 		x.report(failed(check, reason(err), RightMissing).withCause(&RightError{Right: list.Right(), Err: err}))
 	default:

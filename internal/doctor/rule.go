@@ -14,16 +14,16 @@ import (
 	"mkio-bridge/internal/rule"
 )
 
-// checkRule checks the webhook rule of a project: whether it is there, is right, is alone, and delivers.
+// checkRule checks the webhook rule of a project: that it exists, is as configured, has no duplicate, and delivers.
 func (x *examination) checkRule(ctx context.Context, project string) {
 	check := "webhook rule " + printable.Name(x.Webhook.Rule) + " in " + printable.Name(project)
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	all, err := x.client.Rules(ctx, project)
 	i := slices.IndexFunc(all, func(r mkio.Rule) bool { return r.Name == x.Webhook.Rule })
 	if err != nil {
 		x.report(warning(check, reason(err), RulesUnreadable).withCause(err))
-		if i < 0 { // it may be among those that could not be read
+		if i < 0 { // the rule may be among those that could not be read
 			return
 		}
 	}
@@ -31,51 +31,51 @@ func (x *examination) checkRule(ctx context.Context, project string) {
 	case x.Webhook.URL != "":
 		x.report(x.planRule(ctx, check, project))
 	case i < 0:
-		x.report(warning(check, "there is none: changes are found by polling alone", RuleAddressMissing))
+		x.report(warning(check, "no rule: changes are found by polling only", RuleAddressMissing))
 	case !all[i].Enabled:
-		x.report(warning(check, "it is disabled and delivers nothing", RuleDisabled))
+		x.report(warning(check, "disabled: nothing is delivered", RuleDisabled))
 	default:
-		x.report(ok(check, "it is enabled; whether it is right cannot be told without a webhook URL"))
+		x.report(ok(check, "enabled; not compared, because no webhook URL is set"))
 	}
-	for _, twin := range x.Webhook.twins(all) {
-		x.report(warning(check, "rule "+printable.Name(twin)+" delivers here too, so that everything comes twice, for nothing", RuleTwin))
+	for _, duplicate := range x.Webhook.duplicates(all) {
+		x.report(warning(check, "rule "+printable.Name(duplicate)+" delivers to the same URL: every delivery arrives twice", RuleTwin))
 	}
 	if i >= 0 && all[i].Enabled {
 		x.report(x.checkDeliveries(ctx, "deliveries of "+check, project))
 	}
 }
 
-// planRule compares the rule with what a bridge would register, and changes nothing.
+// planRule compares the rule with the one that a bridge would register, and changes nothing.
 func (x *examination) planRule(ctx context.Context, check, project string) Finding {
-	keeper := rule.Reconciler{Client: x.client, URL: x.Webhook.URL, Name: x.Webhook.Rule, Secret: x.Webhook.Secret}
+	reconciler := rule.Reconciler{Client: x.client, URL: x.Webhook.URL, Name: x.Webhook.Rule, Secret: x.Webhook.Secret}
 	if x.js != nil {
 		var err error
-		if keeper.Notes, err = eventlog.New(x.js, x.NATS.Streams.Names).Notes(ctx); err != nil {
-			return warning(check, "what was last put cannot be read: "+reason(err), NotesUnreadable).withCause(err)
+		if reconciler.Notes, err = eventlog.New(x.js, x.NATS.Streams.Names).Notes(ctx); err != nil {
+			return warning(check, "last registered rule cannot be read: "+reason(err), NotesUnreadable).withCause(err)
 		}
 	}
-	change, err := keeper.Plan(ctx, project, false)
-	_, elsewhere := errors.AsType[*rule.OtherURLError](err)
+	change, err := reconciler.Plan(ctx, project, false)
+	_, otherURL := errors.AsType[*rule.OtherURLError](err)
 	switch {
-	case elsewhere:
-		return failed(check, "it delivers to somewhere else than the webhook URL", RuleElsewhere)
+	case otherURL:
+		return failed(check, "delivers to another URL than the webhook URL", RuleElsewhere)
 	case err != nil:
 		return failed(check, reason(err), MKIOFailed).withCause(err)
 	case change.Creates:
-		return failed(check, "there is none", RuleWrong)
+		return failed(check, "no rule", RuleWrong)
 	case !change.None():
-		return warning(check, "it is not what it must be: "+strings.Join(change.Changes, "; "), RuleWrong)
+		return warning(check, "differs from the configuration: "+strings.Join(change.Changes, "; "), RuleWrong)
 	case len(change.Warnings) > 0:
 		return warning(check, strings.Join(change.Warnings, "; "), RuleOdd)
 	}
-	return ok(check, "it is what it must be")
+	return ok(check, "as configured")
 }
 
-// twins are the names of other rules that deliver to this bridge.
-func (w Webhook) twins(all []mkio.Rule) (names []string) {
+// duplicates returns the names of other rules that deliver to this bridge.
+func (w Webhook) duplicates(all []mkio.Rule) (names []string) {
 	ours, err := rule.Address(w.URL)
 	if err != nil {
-		return nil // there is none
+		return nil // there is no webhook URL
 	}
 	for _, r := range all {
 		if r.Name != w.Rule && rule.Same(r.URL, ours) {
@@ -85,18 +85,18 @@ func (w Webhook) twins(all []mkio.Rule) (names []string) {
 	return names
 }
 
-// recently is how far back deliveries are judged.
-const recently = 24 * time.Hour
+// historyPeriod is the age up to which deliveries are judged.
+const historyPeriod = 24 * time.Hour
 
 func (x *examination) checkDeliveries(ctx context.Context, check, project string) Finding {
 	all, err := x.client.Deliveries(ctx, project, x.Webhook.Rule)
 	if err != nil && len(all) == 0 {
 		return warning(check, reason(err), MKIOFailed).withCause(err)
 	}
-	return judgeDeliveries(check, slices.DeleteFunc(all, func(d mkio.PastDelivery) bool { return x.Now().Sub(d.Created) > recently }))
+	return judgeDeliveries(check, slices.DeleteFunc(all, func(d mkio.PastDelivery) bool { return x.Now().Sub(d.Created) > historyPeriod }))
 }
 
-// judgeDeliveries judges a history, oldest first, by how often MK.IO failed to deliver, and by the last delivery that ended.
+// judgeDeliveries judges a history, oldest first, by the number of failed deliveries, and by the last finished one.
 func judgeDeliveries(check string, all []mkio.PastDelivery) Finding {
 	count := map[string]int{}
 	last := ""
@@ -106,7 +106,7 @@ func judgeDeliveries(check string, all []mkio.PastDelivery) Finding {
 			last = row.Status
 		}
 	}
-	found := fmt.Sprintf("in the last day %d sent, %d failed, %d under way",
+	found := fmt.Sprintf("in the last day %d sent, %d failed, %d pending",
 		count[mkio.StatusSent], count[mkio.StatusFailed], count[mkio.StatusPending]+count[mkio.StatusRetrying])
 	switch {
 	case last == mkio.StatusFailed:

@@ -9,7 +9,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// checkStreams checks each stream, and tries the rights to write where all streams are as they must be.
+// checkStreams checks each stream and, if all are as required, the permissions to write.
 func (x *examination) checkStreams(ctx context.Context, account *jetstream.AccountInfo) {
 	writable := true
 	for _, s := range streams.Verify(ctx, x.js, x.NATS.Streams) {
@@ -17,7 +17,7 @@ func (x *examination) checkStreams(ctx context.Context, account *jetstream.Accou
 		writable = writable && s.Err == nil
 	}
 	if x.NATS.Embedded {
-		x.report(ok("publishing", "the server is the bridge's own, and nobody else may"))
+		x.report(ok("publishing", "not checked: only the bridge itself may publish to its embedded server"))
 	} else if writable {
 		x.checkWrites(ctx)
 	}
@@ -27,20 +27,20 @@ func (n NATS) judgeStream(s streams.State, account *jetstream.AccountInfo) Findi
 	check := "stream " + s.Name
 	switch {
 	case s.Missing && n.Streams.Create && n.Streams.MaxBytes == 0 && requiresLimits(account):
-		return failed(check, "it does not exist, and cannot be made without a limit of size", StreamUnlimited).withCause(&streams.SizeError{Unbound: true})
+		return failed(check, "does not exist, and cannot be created without a size limit", StreamUnlimited).withCause(&streams.SizeError{Unbound: true})
 	case s.Missing && n.Streams.Create:
-		return warning(check, "it does not exist", StreamUncreated)
+		return warning(check, "does not exist", StreamUncreated)
 	case s.Missing:
-		return failed(check, "it does not exist", StreamMissing)
+		return failed(check, "does not exist", StreamMissing)
 	case s.Err != nil && !s.Unfit:
 		return failed(check, reason(s.Err), StreamUnanswered).withCause(s.Err)
 	case s.Err != nil:
 		return failed(check, reason(s.Err), StreamUnfit)
 	}
-	return ok(check, "it is as the bridge needs it")
+	return ok(check, "as the bridge needs it")
 }
 
-// requiresLimits says whether an account requires a size limit of each stream.
+// requiresLimits reports whether an account requires a size limit on each stream.
 func requiresLimits(account *jetstream.AccountInfo) bool {
 	if account.Limits.MaxBytesRequired {
 		return true
@@ -53,17 +53,17 @@ func requiresLimits(account *jetstream.AccountInfo) bool {
 	return false
 }
 
-// writeTime is how long JetStream may take to check all writes.
-const writeTime = 3 * time.Second
+// writeTimeout limits the check of all writes.
+const writeTimeout = 3 * time.Second
 
-// checkWrites tries whether the user may write and delete all that a bridge does. Nothing is written.
+// checkWrites checks that the user may write and delete everything that a bridge does. Nothing is written.
 func (x *examination) checkWrites(ctx context.Context) {
 	const check = "publishing"
-	ctx, cancel := context.WithTimeout(ctx, writeTime)
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	err := streams.TryWrites(ctx, x.js, x.NATS.Streams)
 	if err == nil {
-		x.report(ok(check, "the bridge may write to the log and what is beside it, and remove what it retries"))
+		x.report(ok(check, "the bridge may write to all streams and buckets, and delete retried deliveries"))
 		return
 	}
 	refused := &WriteError{Names: x.NATS.Streams.Names, API: streams.APIPrefix(x.js), Err: err}

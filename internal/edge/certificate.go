@@ -12,36 +12,36 @@ import (
 	"time"
 )
 
-// A Certificate is a key pair that can be replaced while it serves. Only one goroutine may reload it.
+// A Certificate is a server's certificate and key, which can be reloaded while in use. Only one goroutine may reload it.
 type Certificate struct {
 	certFile, keyFile string
-	modified          time.Time // when the newer of the files was modified, as the pair was read; only Reload touches it
+	modified          time.Time // modification time of the newer file when the pair was read; used by Reload only
 	pair              atomic.Pointer[tls.Certificate]
 }
 
-// ClientCAs are the authorities that sign the certificates of clients. They are replaced like a [Certificate].
+// ClientCAs are the authorities of client certificates. They are reloaded like a [Certificate].
 type ClientCAs struct {
 	file     string
 	modified time.Time
 	pool     atomic.Pointer[x509.CertPool]
 }
 
-// LoadCertificate reads a key pair.
+// LoadCertificate reads a certificate and its key from PEM files.
 func LoadCertificate(certFile, keyFile string) (*Certificate, error) {
 	c := &Certificate{certFile: certFile, keyFile: keyFile}
 	_, err := c.Reload()
 	return c, err
 }
 
-// LoadClientCAs reads the certificates of authorities.
+// LoadClientCAs reads the certificates of authorities from a PEM file.
 func LoadClientCAs(file string) (*ClientCAs, error) {
 	c := &ClientCAs{file: file}
 	_, err := c.Reload()
 	return c, err
 }
 
-// Reload reads the pair when its files' modification time is another, and says whether it did. After an error the former pair
-// serves on.
+// Reload reads the pair if a file's modification time has changed, and reports whether it did. After an error the previous
+// pair stays in use.
 func (c *Certificate) Reload() (changed bool, err error) {
 	newest, err := modified(c.certFile, c.keyFile)
 	if err != nil || newest.Equal(c.modified) {
@@ -49,7 +49,7 @@ func (c *Certificate) Reload() (changed bool, err error) {
 	}
 	pair, err := readPair(c.certFile, c.keyFile)
 	if err != nil {
-		return false, err // perhaps one of two files was replaced so far: the next Reload tries again
+		return false, err // maybe only one of the files is replaced so far: the next Reload retries
 	}
 	c.pair.Store(&pair)
 	c.modified = newest
@@ -69,12 +69,12 @@ func readPair(certFile, keyFile string) (tls.Certificate, error) {
 	return tls.X509KeyPair(withoutBOM(cert), withoutBOM(key))
 }
 
-// withoutBOM removes a byte order mark, which some tools write at the start of a text: the PEM decoder does not find a block
-// that begins behind one.
+// withoutBOM removes a byte order mark, which some tools write at the start of a file: the PEM decoder does not find a block
+// after one.
 func withoutBOM(content []byte) []byte { return bytes.TrimPrefix(content, []byte("\ufeff")) }
 
-// Reload reads the certificates when their file's modification time is another, and says whether it did. After an error the
-// former ones stay in force.
+// Reload reads the certificates if the file's modification time has changed, and reports whether it did. After an error the
+// previous ones stay in use.
 func (c *ClientCAs) Reload() (changed bool, err error) {
 	newest, err := modified(c.file)
 	if err != nil || newest.Equal(c.modified) {
@@ -93,13 +93,13 @@ func (c *ClientCAs) Reload() (changed bool, err error) {
 	return true, nil
 }
 
-// AddCertificates reads certificates into a pool. One that is broken is an error: to skip it would be to keep out, without a
-// word, those whom it should let in.
+// AddCertificates adds PEM certificates to a pool. An invalid one is an error: skipping it would refuse its clients without
+// a trace.
 func AddCertificates(pool *x509.CertPool, content []byte) error {
 	found := false
 	for block, rest := pem.Decode(withoutBOM(content)); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
-			return fmt.Errorf("it holds a %s: certificates alone belong there", block.Type)
+			return fmt.Errorf("the file contains a %s: it must contain certificates only", block.Type)
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
@@ -109,12 +109,12 @@ func AddCertificates(pool *x509.CertPool, content []byte) error {
 		found = true
 	}
 	if !found {
-		return errors.New("it holds no certificate in PEM")
+		return errors.New("the file contains no PEM certificate")
 	}
 	return nil
 }
 
-// modified is when the newest of some files was modified.
+// modified returns the latest modification time of some files.
 func modified(files ...string) (newest time.Time, err error) {
 	for _, file := range files {
 		info, err := os.Stat(file)
@@ -128,28 +128,28 @@ func modified(files ...string) (newest time.Time, err error) {
 	return newest, nil
 }
 
-// TLSConfig returns the TLS configuration of a server with a certificate. With clients' authorities each client must show a
-// certificate that one of them signed; clients nil: anybody may connect.
+// TLSConfig returns the TLS configuration of a server with a certificate. If clients is not nil, each client must present a
+// certificate that one of these authorities signed.
 func TLSConfig(c *Certificate, clients *ClientCAs) *tls.Config {
-	config := c.forAnybody()
+	config := c.withoutClientAuth()
 	if clients != nil {
-		config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.forClients(clients), nil }
+		config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.withClientAuth(clients), nil }
 	}
 	return config
 }
 
-func (c *Certificate) forAnybody() *tls.Config {
+func (c *Certificate) withoutClientAuth() *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
-		NextProtos:     []string{"http/1.1"}, // and not h2: see NewServer
+		NextProtos:     []string{"http/1.1"}, // not h2: see NewServer
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.pair.Load(), nil },
 	}
 }
 
-// forClients requires a certificate that one of the current authorities signed. No client resumes an earlier session, so
-// that each handshake verifies it against them.
-func (c *Certificate) forClients(clients *ClientCAs) *tls.Config {
-	config := c.forAnybody()
+// withClientAuth requires a client certificate signed by one of the current authorities. Session resumption is disabled, so
+// that each handshake verifies the certificate against them.
+func (c *Certificate) withClientAuth(clients *ClientCAs) *tls.Config {
+	config := c.withoutClientAuth()
 	config.ClientAuth = tls.RequireAndVerifyClientCert
 	config.ClientCAs = clients.pool.Load()
 	config.SessionTicketsDisabled = true

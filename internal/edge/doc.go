@@ -1,20 +1,21 @@
-// Package edge is where connections come in: what a listener and its HTTP server do before a handler sees a request, and
-// what bounds the cost of a client that is not authenticated yet. It knows nothing of deliveries: handlers are given to it,
-// and what it refuses itself it reports by callbacks. The metrics of the one listener with TLS are here too (metrics.go).
+// Package edge accepts connections: it is what a listener and its HTTP server do before a handler gets a request, and limits
+// the cost of clients that are not authenticated yet. It knows nothing of deliveries: its callers provide the handlers, and
+// callbacks for requests that it refuses itself. The metrics of the TLS listener are in metrics.go.
 //
 // A connection passes, in this order:
 //
-//	slot     a [Listener] has a fixed number ([Slots]); without a free one a connection waits in the kernel, unaccepted
-//	TLS      begun by the first read, within the time for a header; a [Certificate] and [ClientCAs] are reloaded while they
-//	         serve
-//	framing  a request that two parsers of HTTP/1.1 could end at different bytes (request smuggling) is cut off within its
-//	         header
-//	server   HTTP/1.1 alone, with limits for time and size ([NewServer]); after a request behind which a second could be
-//	         hidden, or whose body was not read, the connection is closed
+//	slot     a [Listener] has a fixed number of slots ([Slots]); without a free slot a connection stays unaccepted in the
+//	         kernel (listener.go)
+//	TLS      starts at the first read, within the header timeout (handshake.go); a [Certificate] and [ClientCAs] are reloaded
+//	         while in use (certificate.go)
+//	framing  a request that two HTTP/1.1 parsers could end at different bytes (request smuggling) is refused within its header
+//	         (framing.go)
+//	server   HTTP/1.1 only, with timeouts and size limits ([NewServer]); after a request that could hide a second one, or
+//	         whose body was not read, the connection is closed (server.go)
 //
-// net/http itself answers what is cut off or is no HTTP, and calls no handler: the listener sees that answer as it is
-// written, and reports it ([Config.Unread]).
+// net/http itself responds to requests that are refused by the framing or are not HTTP, without a handler. The listener
+// detects that response when it is written, and reports it ([Config.Refused]).
 //
-// A server that is told to stop is a [LameDuck] first: it goes on serving until load balancers know, then [Shutdown] drains
-// it.
+// A stopping server is a [LameDuck] first: it serves until load balancers have noticed, then [Shutdown] drains it
+// (lameduck.go).
 package edge

@@ -7,18 +7,17 @@ import (
 	"strconv"
 )
 
-// A framedConn lets through to net/http only requests that every parser of HTTP/1.1 ends at the same byte. net/http
-// itself accepts some that a proxy in front may parse otherwise: then what one of them takes for a request's body is the
-// next request to the other, such as a delivery that passes with somebody else's secret (request smuggling). It must be
-// read by one goroutine at a time.
+// A framedConn passes on to net/http only requests that every HTTP/1.1 parser ends at the same byte. net/http itself accepts
+// some that a proxy in front may parse differently: what is a request's body for one is then the next request for the other,
+// such as a forged delivery on an authenticated connection (request smuggling). It must be read by one goroutine at a time.
 type framedConn struct {
 	net.Conn
 	framing framing
-	err     error // why a line was refused; nothing is read after it
+	err     error // why a line was refused; nothing is read afterwards
 }
 
-// Read returns the bytes up to a refused line's end, and errors from then on: net/http cannot complete the header, calls no
-// handler and answers 400.
+// Read returns the bytes before the end of a refused line, and errors from then on: net/http cannot complete the header, and
+// responds 400 without calling a handler.
 func (c *framedConn) Read(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
@@ -35,8 +34,8 @@ func (c *framedConn) Read(p []byte) (int, error) {
 	return good, nil
 }
 
-// CloseWrite closes the side that writes. net/http calls it, when it has it, before it closes a connection whose request it
-// did not read to the end: a client that still sends would lose the answer otherwise.
+// CloseWrite closes the write side. net/http calls it, if the connection has this method, before it closes a connection
+// whose request it did not read completely: otherwise a client that is still sending would lose the response.
 func (c *framedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -46,24 +45,24 @@ func (c *framedConn) CloseWrite() error {
 
 // Why a line of a header is refused.
 var (
-	errLineEnd = errors.New("a line of the header does not end in CR LF")
-	errFolded  = errors.New("a line of the header is folded")
-	errLength  = errors.New("the header does not tell one length of the body")
+	errLineEnd = errors.New("a header line does not end in CR LF")
+	errFolded  = errors.New("a header line is folded")
+	errLength  = errors.New("the header does not have exactly one body length")
 )
 
-// framing follows, byte by byte, where the requests of a connection begin and end. What net/http refuses anyway it lets
-// through.
+// framing tracks, byte by byte, where the requests of a connection begin and end. It passes on whatever net/http refuses
+// itself.
 type framing struct {
-	line    []byte // of a header, as far as it has come; net/http bounds the header
-	begun   bool   // the request line has come, the header's end has not
-	http10  bool   // HTTP/1.0, which knows no chunks
-	length  int64  // Content-Length; -1: none yet
-	chunked bool
-	body    int64 // bytes of the body that are still to come
-	done    bool  // a chunked body has begun: nothing more is checked, since closeAfterAmbiguous closes the connection
+	line     []byte // the current header line, as far as it was read; net/http limits the header
+	inHeader bool   // between the request line and the end of the header
+	http10   bool   // HTTP/1.0, which has no chunked coding
+	length   int64  // Content-Length; -1: none yet
+	chunked  bool
+	body     int64 // remaining bytes of the body
+	done     bool  // a chunked body has begun: nothing more is checked, because closeAfterAmbiguous closes the connection
 }
 
-// check follows the bytes that came. Where it returns an error, those before good may be passed on.
+// check processes the next bytes. On an error, the first good bytes may be passed on.
 func (f *framing) check(p []byte) (good int, err error) {
 	for at := 0; at < len(p) && !f.done; {
 		if f.body > 0 {
@@ -87,20 +86,20 @@ func (f *framing) check(p []byte) (good int, err error) {
 	return len(p), nil
 }
 
-// endLine judges a line of a header that is complete.
+// endLine checks a complete header line.
 func (f *framing) endLine() error {
 	line, ok := bytes.CutSuffix(f.line, []byte("\r"))
 	switch {
 	case !ok || bytes.IndexByte(line, '\r') >= 0:
 		return errLineEnd
-	case !f.begun && len(line) > 0:
-		f.begun, f.length, f.chunked = true, -1, false
+	case !f.inHeader && len(line) > 0:
+		f.inHeader, f.length, f.chunked = true, -1, false
 		f.http10 = bytes.HasSuffix(line, []byte("HTTP/1.0"))
 		return nil
-	case !f.begun: // an empty line before a request, which net/http skips or refuses
+	case !f.inHeader: // an empty line before a request, which net/http skips or refuses
 		return nil
 	case len(line) == 0:
-		f.begun, f.body, f.done = false, max(f.length, 0), f.chunked
+		f.inHeader, f.body, f.done = false, max(f.length, 0), f.chunked
 		return nil
 	case line[0] == ' ' || line[0] == '\t':
 		return errFolded
@@ -108,7 +107,7 @@ func (f *framing) endLine() error {
 	return f.field(line)
 }
 
-// field reads a header field that tells the body's length. A second one, and a length that is no number, are refused.
+// field parses a header field that defines the body's length. It refuses a second one, and a length that is not a number.
 func (f *framing) field(line []byte) error {
 	name, value, _ := bytes.Cut(line, []byte(":"))
 	switch string(bytes.ToLower(name)) {

@@ -13,9 +13,8 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// That somebody is kept out by TLS is a warning, and not one for each stranger; who only looks whether the port is open
-// causes none.
-func TestTLSThatFailsIsAWarningNowAndThen(t *testing.T) {
+// A failed handshake is a warning, but not one for each stranger. A port probe causes none.
+func TestTLSFailureWarningsAreRateLimited(t *testing.T) {
 	var log bridgetest.Buffer
 	l := NewListener(nil, Config{Slots: 1, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	for _, err := range []error{io.EOF, os.ErrDeadlineExceeded, errors.New("bad certificate"), errors.New("another")} {

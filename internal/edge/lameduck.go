@@ -8,50 +8,51 @@ import (
 	"time"
 )
 
-// Times of a stop. All of it must be over before supervisors kill, which they do after ten seconds: these are eight at most, and
-// leave two for what is closed then.
+// Times of a stop. Supervisors kill a process after ten seconds. These add up to eight at most, and leave two for closing
+// the rest.
 const (
-	askedLately = 30 * time.Second // a client that asked for readiness within this time is likely to ask again
-	noticeTime  = 3 * time.Second  // how long that is waited for
-	moveTime    = time.Second      // for a load balancer that has asked to send requests elsewhere
+	recentProbe   = 30 * time.Second // a client that probed readiness within this time is likely to probe again
+	noticeTimeout = 3 * time.Second  // maximum wait for that probe
+	reroutePause  = time.Second      // time for a load balancer to route requests to other servers after its probe
 
-	DrainTime = 4 * time.Second // for the requests in flight
+	DrainTime = 4 * time.Second // for requests in flight
 )
 
-// A LameDuck lets a server go on serving for a moment after it was told to stop: a load balancer sends requests here until it
-// has asked for readiness once more, and would lose those in between. Where nobody asks for readiness, it waits for nothing.
+// A LameDuck delays the stop of a server until its readiness probe has failed once: a load balancer sends requests to it
+// until then, and would lose them. If nobody probes readiness, there is no delay.
 type LameDuck struct {
-	asked atomic.Int64 // when readiness was last asked for, in nanoseconds since 1970
-	once  sync.Once
-	heard chan struct{} // closed when a client that asked was told that the server stops
+	lastProbe atomic.Int64 // time of the last readiness probe, in nanoseconds since 1970
+	once      sync.Once
+	noticed   chan struct{} // closed when a probe got the response that the server is stopping
 }
 
-// NewLameDuck returns one that nobody has asked yet.
-func NewLameDuck() *LameDuck { return &LameDuck{heard: make(chan struct{})} }
+// NewLameDuck returns a LameDuck without a readiness probe.
+func NewLameDuck() *LameDuck { return &LameDuck{noticed: make(chan struct{})} }
 
-// Asked records that a client asked for readiness, and whether it was told that the server stops.
+// Probed records a readiness probe, and whether its response was that the server is stopping.
 func (d *LameDuck) Asked(stops bool) {
-	d.asked.Store(time.Now().UnixNano())
+	d.lastProbe.Store(time.Now().UnixNano())
 	if stops {
-		d.once.Do(func() { close(d.heard) })
+		d.once.Do(func() { close(d.noticed) })
 	}
 }
 
 // Wait waits until the server may close its listener.
 func (d *LameDuck) Wait() {
-	if time.Since(time.Unix(0, d.asked.Load())) > askedLately {
+	if time.Since(time.Unix(0, d.lastProbe.Load())) > recentProbe {
 		return
 	}
-	notice := time.NewTimer(noticeTime)
+	notice := time.NewTimer(noticeTimeout)
 	defer notice.Stop()
 	select {
-	case <-d.heard:
-		time.Sleep(moveTime)
+	case <-d.noticed:
+		time.Sleep(reroutePause)
 	case <-notice.C:
 	}
 }
 
-// SendElsewhere closes kept-alive connections once the server stops: the client's next connection reaches another server.
+// CloseWhenStopping closes keep-alive connections after their next response once the server is stopping, so that clients
+// reconnect to another server.
 func SendElsewhere(stopping context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if stopping.Err() != nil {

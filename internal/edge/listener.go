@@ -13,38 +13,38 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Config is what a listener needs.
+// Config configures a Listener.
 type Config struct {
-	Slots int         // connections that are open at a time
-	TLS   *tls.Config // nil: none
+	Slots int         // maximum number of open connections
+	TLS   *tls.Config // nil: no TLS
 	Log   *slog.Logger
 
-	// TLSFailed is called for each connection whose TLS handshake fails, except those that leave or stay silent, as probes
-	// do; nil: nobody counts them.
+	// TLSFailed is called for each failed TLS handshake, except if the client closes or sends nothing, as port probes do; nil:
+	// not called.
 	TLSFailed func()
-	// Unread is called for each request that net/http itself refuses, without a handler: its header cannot be read, or is
-	// too large; nil: nobody counts them.
+	// Refused is called for each request that net/http itself refuses, without a handler: its header is invalid or too large;
+	// nil: not called.
 	Unread func(remote string, status int)
 }
 
-// A Listener has a limited number of connections open at a time; the others wait until one is closed. Without a limit, a
-// stranger could open connections until the process may open no more files, and the store would have none left to write to.
-// Its connections do TLS, where it is configured, and check the framing of requests.
+// A Listener limits the number of open connections; further ones wait until one is closed. Without a limit, a stranger could
+// open connections up to the process's open-file limit, and the store could open no files to write to. The connections do
+// TLS, if configured, and check the framing of requests.
 type Listener struct {
 	net.Listener
-	c      Config
-	warn   rate.Sometimes // how often failing TLS is a warning
-	slots  chan struct{}  // holds a token for each open connection
-	closed chan struct{}
-	once   sync.Once
+	c        Config
+	warnRate rate.Sometimes // limits warnings about failed TLS handshakes
+	slots    chan struct{}  // holds a token for each open connection
+	closed   chan struct{}
+	once     sync.Once
 }
 
-// Limit returns a listener that accepts the connections of another, and closes that one when it is closed.
+// NewListener returns a listener that accepts connections from l, and closes l when it is closed.
 func NewListener(l net.Listener, c Config) *Listener {
-	return &Listener{Listener: l, c: c, warn: rate.Sometimes{Interval: time.Minute}, slots: make(chan struct{}, c.Slots), closed: make(chan struct{})}
+	return &Listener{Listener: l, c: c, warnRate: rate.Sometimes{Interval: time.Minute}, slots: make(chan struct{}, c.Slots), closed: make(chan struct{})}
 }
 
-// Accept waits for a free slot and for a connection.
+// Accept waits for a free slot, then for a connection.
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case l.slots <- struct{}{}:
@@ -61,9 +61,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 		inner = &tlsConn{Conn: tls.Server(raw, l.c.TLS), failed: l.tlsFailed}
 	}
 	if tcp, ok := raw.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(kernelBuffer)
+		_ = tcp.SetWriteBuffer(sendBuffer)
 	}
-	return &conn{framedConn: framedConn{Conn: inner}, release: sync.OnceFunc(func() { <-l.slots }), unread: l.c.Unread}, nil
+	return &conn{framedConn: framedConn{Conn: inner}, releaseSlot: sync.OnceFunc(func() { <-l.slots }), refused: l.c.Unread}, nil
 }
 
 // Close closes the listener, and ends an Accept that waits for a slot.
@@ -75,22 +75,22 @@ func (l *Listener) Close() error {
 // A conn is a connection that holds a slot until it is closed.
 type conn struct {
 	framedConn
-	release func()
-	unread  func(remote string, status int)
+	releaseSlot func()
+	refused     func(remote string, status int)
 }
 
-// Write reports the answers that net/http gives without a handler, to headers that it cannot read or that are too large. It
-// has no other hook for them. They are told by what they lack: an answer of a handler has a Date header.
+// Write reports the responses that net/http writes without a handler, to headers that are invalid or too large: net/http has
+// no other hook for them. They lack the Date header that a handler's response has.
 func (c *conn) Write(p []byte) (int, error) {
-	if c.unread != nil {
+	if c.refused != nil {
 		if status := statusWithoutDate(p); status >= http.StatusBadRequest {
-			c.unread(c.RemoteAddr().String(), status)
+			c.refused(c.RemoteAddr().String(), status)
 		}
 	}
 	return c.Conn.Write(p)
 }
 
-// statusWithoutDate is the status of an answer that has no Date header; 0 for all else that is written.
+// statusWithoutDate returns the status of a response without a Date header; 0 for other data.
 func statusWithoutDate(p []byte) int {
 	rest, begins := bytes.CutPrefix(p, []byte("HTTP/1.1 "))
 	if !begins || len(rest) < 3 {
@@ -109,23 +109,22 @@ func statusWithoutDate(p []byte) int {
 
 // Close releases the slot.
 func (c *conn) Close() error {
-	defer c.release()
+	defer c.releaseSlot()
 	return c.Conn.Close()
 }
 
-// kernelBuffer is the send buffer of a connection, for what a client has not read yet. The kernel takes twice as much of the
-// container's memory.
-const kernelBuffer = 128 << 10
+// sendBuffer is the size of a connection's send buffer in the kernel, which uses twice as much of the container's memory.
+const sendBuffer = 128 << 10
 
-// maxSlots bounds the connections of a process that may open any number of files, or very many: a connection takes some
-// eight KiB of memory.
+// maxSlots limits the connections of a process with a very high open-file limit, or none: a connection takes about 8 KiB of
+// memory.
 const maxSlots = 1 << 14
 
-// Slots is how many connections a listener may have open that gets a share of the files which the process may open.
+// Slots returns the number of connections of a listener that gets a share, 0 to 1, of the process's open-file limit.
 func Slots(share float64) int {
 	files, limited := openFileLimit()
 	if !limited {
 		return maxSlots
 	}
-	return int(max(1, min(maxSlots, share*float64(files)))) // RLIM_INFINITY is a number like any other here
+	return int(max(1, min(maxSlots, share*float64(files)))) // RLIM_INFINITY is a large number
 }

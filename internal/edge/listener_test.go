@@ -8,31 +8,31 @@ import (
 	"testing/synctest"
 )
 
-// pipes is a listener to whom connections come without a network.
-type pipes struct {
-	come   chan net.Conn
+// pipeListener is a listener of connections without a network.
+type pipeListener struct {
+	conns  chan net.Conn
 	closed chan struct{}
 }
 
-func (p pipes) Accept() (net.Conn, error) {
+func (p pipeListener) Accept() (net.Conn, error) {
 	select {
-	case c := <-p.come:
+	case c := <-p.conns:
 		return c, nil
 	case <-p.closed:
 		return nil, net.ErrClosed
 	}
 }
 
-func (p pipes) Close() error   { close(p.closed); return nil }
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+func (p pipeListener) Close() error   { close(p.closed); return nil }
+func (p pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
-func TestAConnectionWaitsForASlot(t *testing.T) {
+func TestConnectionWaitsForASlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const slots, clients = 2, 4
-		inner := pipes{make(chan net.Conn, clients), make(chan struct{})}
+		inner := pipeListener{make(chan net.Conn, clients), make(chan struct{})}
 		for range clients {
 			server, _ := net.Pipe()
-			inner.come <- server
+			inner.conns <- server
 		}
 		l := NewListener(inner, Config{Slots: slots, Log: slog.New(slog.DiscardHandler)})
 		var accepted []net.Conn
@@ -59,7 +59,7 @@ func TestAConnectionWaitsForASlot(t *testing.T) {
 		if len(accepted) != slots+1 {
 			t.Errorf("%d connections were accepted after one was closed", len(accepted))
 		}
-		if err := l.Close(); err != nil { // while it waits for a slot
+		if err := l.Close(); err != nil { // while Accept waits for a slot
 			t.Error(err)
 		}
 		if err := <-ended; !errors.Is(err, net.ErrClosed) {
@@ -68,8 +68,8 @@ func TestAConnectionWaitsForASlot(t *testing.T) {
 	})
 }
 
-func TestAnswersWithoutADateAreNoticed(t *testing.T) {
-	for answer, want := range map[string]int{
+func TestResponsesWithoutADateAreDetected(t *testing.T) {
+	for response, want := range map[string]int{
 		"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n": 431,
 		"HTTP/1.1 400 Bad Request\r\n\r\nDate: x":                                   400,
 		"HTTP/1.1 404 Not Found\r\nDate: Tue\r\n\r\n":                               0,
@@ -77,8 +77,8 @@ func TestAnswersWithoutADateAreNoticed(t *testing.T) {
 		"HTTP/1.1 abc": 0,
 		"{}":           0,
 	} {
-		if got := statusWithoutDate([]byte(answer)); got != want {
-			t.Errorf("%q: %d, want %d", answer, got, want)
+		if got := statusWithoutDate([]byte(response)); got != want {
+			t.Errorf("%q: %d, want %d", response, got, want)
 		}
 	}
 }

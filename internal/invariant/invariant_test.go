@@ -133,7 +133,7 @@ func TestCheckFindsAnAlteredPayload(t *testing.T) {
 	if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: m.Subject, Header: m.Header, Data: payload}); err != nil {
 		t.Fatal(err)
 	}
-	if err := invariant.Check(t.Context(), js, names, []invariant.Delivered{{Observation: o}}); err == nil || !strings.Contains(err.Error(), "its payload is not the one") {
+	if err := invariant.Check(t.Context(), js, names, []invariant.Delivered{{Observation: o}}); err == nil || !strings.Contains(err.Error(), "does not match the hash in the header") {
 		t.Errorf("found %v", err)
 	}
 }

@@ -1,6 +1,6 @@
-// Package printable makes text of elsewhere safe to show: names, states and sentences of MK.IO, of somebody's server or of
-// a stored message may have control characters in them, which a terminal would obey. Text without any stays as it is, so
-// that it can be copied; other text is quoted as Go quotes it.
+// Package printable makes foreign text safe to print: names, states and sentences of MK.IO, of other servers and of stored
+// messages may contain control characters, which a terminal would execute. Text without them is unchanged, so that it can be
+// copied; other text is quoted as in Go.
 package printable
 
 import (
@@ -13,7 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// Name shows a name or a state. One that is empty, or has quotes in it, is quoted too: it would be taken for another.
+// Name returns a name or a state for printing. An empty one, and one that contains quotes, is quoted too, because it would
+// be ambiguous.
 func Name(s string) string {
 	if quoted := strconv.Quote(s); s == "" || quoted != `"`+s+`"` {
 		return quoted
@@ -21,7 +22,7 @@ func Name(s string) string {
 	return s
 }
 
-// Sentence shows a sentence, in which quotes are nothing special.
+// Sentence returns a sentence for printing. Quotes in it are allowed.
 func Sentence(s string) string {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		return strconv.Quote(s)
@@ -29,7 +30,7 @@ func Sentence(s string) string {
 	return s
 }
 
-// Body shows a stored body: JSON on lines of its own, anything else quoted.
+// Body returns a stored body for printing: JSON is indented, anything else quoted.
 func Body(body []byte) string {
 	var pretty bytes.Buffer
 	if !utf8.Valid(body) || json.Indent(&pretty, bytes.TrimSpace(body), "", "  ") != nil {
@@ -43,7 +44,7 @@ func Body(body []byte) string {
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
 			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
-		default: // it stands in a string, where JSON spells it so
+		default: // inside a JSON string, where this escape is valid
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 	}

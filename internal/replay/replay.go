@@ -1,10 +1,9 @@
-// Package replay publishes events of the log again, in order and with their ids, under another subject prefix: for an
-// audit, or for a consumer that is to run once more.
+// Package replay republishes events of the log, in order and with their ids, under another subject prefix: for an audit, or
+// to run a consumer again. [Stored] publishes to a stream (stored.go), [Live] to current subscribers.
 //
-// What was published says of which event it is, so a replay that was killed goes on behind the last one when it is
-// called again; nobody else notes where it was. Each message is written with the sequence of the one before it as the
-// expected one: two replays under one prefix cannot mix, and an acknowledgement that was lost is told from a write that
-// never came.
+// Each message has the sequence of its event in a header, so a replay that was killed resumes after the last message of the
+// stream; there is no other state. Each message is written with the stream sequence of the previous one as the expected last
+// sequence: two replays under one prefix cannot mix, and a lost acknowledgement is distinguished from a lost write.
 package replay
 
 import (
@@ -26,54 +25,55 @@ import (
 	"mkio-bridge/internal/eventlog"
 )
 
-// Headers of a message that was replayed.
+// Headers of a replayed message.
 const (
 	HeaderSequence = "Mkio-Replay-Sequence" // of the event in the log
-	HeaderReplay   = "Mkio-Replay"          // tells replays of different choices apart
+	HeaderReplay   = "Mkio-Replay"          // identifies the log and the filters, see identity
 )
 
-// Config says what to publish again, and where.
+// Config configures a replay.
 type Config struct {
 	Query  eventlog.Query
-	Prefix string  // of the subjects, one or more tokens
-	Rate   float64 // events a second; 0: as fast as they are taken
-	// Step is called after each event with how many are left.
+	Prefix string  // of the subjects: one or more tokens
+	Rate   float64 // events per second; 0: no limit
+	// Step is called after each event with the number of events left.
 	Step func(pending uint64)
 }
 
-// A Result is what a replay did.
+// A Result is the result of a replay.
 type Result struct {
-	From  uint64 // the first event that was published this time; 0: none was
-	Last  uint64 // the last event that is under the prefix now; 0: none is
-	Count int    // events published this time
+	From  uint64 // the first event published by this call; 0: none
+	Last  uint64 // the last event under the prefix; 0: none
+	Count int    // events published by this call
 }
 
 var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 
-// check refuses prefixes under which something else lives.
-func check(prefix string, names event.Names) error {
+// checkPrefix returns an error for an invalid prefix, and for the bridge's own ones.
+func checkPrefix(prefix string, names event.Names) error {
 	if !prefixPattern.MatchString(prefix) {
 		return fmt.Errorf("prefix %q must be tokens of letters, digits, _ and -, joined by dots", prefix)
 	}
 	for _, taken := range []string{names.Prefix(), names.UnappliedPrefix(), names.AuditPrefix()} {
 		if prefix == taken || strings.HasPrefix(prefix, taken+".") {
-			return fmt.Errorf("prefix %q is the bridge's own: what is published there would become part of it", prefix)
+			return fmt.Errorf("prefix %q is the bridge's own: republished events would enter its streams", prefix)
 		}
 	}
 	return nil
 }
 
-// A target is where events go.
+// A target receives the events.
 type target interface {
-	// resume returns the last event that was published before; 0: none was.
+	// resume returns the last event published by earlier calls; 0: none.
 	resume(ctx context.Context) (uint64, error)
-	// put publishes an event. When it returns nil, the event is where it was to go.
+	// put publishes an event. With a nil error, the target has it.
 	put(ctx context.Context, sequence uint64, msg *nats.Msg) error
 }
 
-// Stored publishes into the stream that takes the prefix, and goes on where an earlier replay of the same choice ended.
+// Stored publishes to the stream whose subjects include the prefix. It resumes after the last event of a replay with the
+// same filters.
 func Stored(ctx context.Context, js jetstream.JetStream, names event.Names, c Config) (Result, error) {
-	if err := check(c.Prefix, names); err != nil {
+	if err := checkPrefix(c.Prefix, names); err != nil {
 		return Result{}, err
 	}
 	id, err := identity(ctx, js, names, c.Query)
@@ -87,10 +87,10 @@ func Stored(ctx context.Context, js jetstream.JetStream, names event.Names, c Co
 	return run(ctx, js, names, c, &stored{js: js, stream: stream, subjects: c.Prefix + ".>", id: id})
 }
 
-// Live publishes to whoever listens now. Nothing is stored, so nothing can be resumed: whoever was told the last event
-// begins behind it.
+// Live publishes to current subscribers. Nothing is stored, so a replay does not resume: to continue after a [Result], start
+// a query after its Last.
 func Live(ctx context.Context, nc *nats.Conn, js jetstream.JetStream, names event.Names, c Config) (Result, error) {
-	if err := check(c.Prefix, names); err != nil {
+	if err := checkPrefix(c.Prefix, names); err != nil {
 		return Result{}, err
 	}
 	result, err := run(ctx, js, names, c, live{nc})
@@ -129,7 +129,7 @@ func run(ctx context.Context, js jetstream.JetStream, names event.Names, c Confi
 			err = limit.Wait(ctx)
 		}
 		if err == nil {
-			err = to.put(ctx, r.Sequence, again(r, c.Prefix, names))
+			err = to.put(ctx, r.Sequence, replayMessage(r, c.Prefix, names))
 		}
 		if err != nil {
 			return result, fmt.Errorf("replay of event %d: %w", r.Sequence, err)
@@ -145,8 +145,8 @@ func run(ctx context.Context, js jetstream.JetStream, names event.Names, c Confi
 	return result, nil
 }
 
-// again is an event under another prefix: what the server added on its way into the log is left out.
-func again(r eventlog.Raw, prefix string, names event.Names) *nats.Msg {
+// replayMessage returns an event under another prefix, without the headers for and from the server.
+func replayMessage(r eventlog.Raw, prefix string, names event.Names) *nats.Msg {
 	msg := nats.NewMsg(prefix + strings.TrimPrefix(r.Subject, names.Prefix()))
 	for name, values := range r.Header {
 		if !strings.HasPrefix(name, "Nats-") {
@@ -158,9 +158,9 @@ func again(r eventlog.Raw, prefix string, names event.Names) *nats.Msg {
 	return msg
 }
 
-// identity tells replays apart that would publish different events of a log. Where they begin and end is not part of it:
-// "since 2h" is another moment in each call. By the events' own time a period is no part of the log from one place to
-// another, but a choice among all events: that one is part of it.
+// identity returns an id of the log and the filters: replays with different ids would publish different events. The start
+// and end are not part of it, because "since 2h" is another time in each call. A period by the events' own time is a filter
+// on all events, not a range of the log, and is part of it.
 func identity(ctx context.Context, js jetstream.JetStream, names event.Names, q eventlog.Query) (string, error) {
 	log, err := eventlog.New(js, names).Stream(ctx)
 	if err != nil {

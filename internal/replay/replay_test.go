@@ -26,7 +26,7 @@ var names = event.NewNames(event.DefaultPrefix)
 
 var noon = time.Date(2031, 3, 4, 12, 0, 0, 0, time.UTC)
 
-// setUp returns a log with events of jobs and channels, and a stream that takes replay.>.
+// setUp returns a log with events of jobs and assets, and a stream with the subjects replay.>.
 func setUp(t *testing.T, events int) (*nats.Conn, jetstream.JetStream) {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
@@ -64,8 +64,9 @@ func stream(t *testing.T, js jetstream.JetStream, name, subjects string) jetstre
 	return s
 }
 
-// copied checks that a stream has events of the log under a prefix, each once, in order and as they are, and returns how many.
-func copied(t *testing.T, js jetstream.JetStream, stream, prefix string, q eventlog.Query) int {
+// checkCopy checks that a stream has the events of a query under a prefix, each once, in order and unchanged, up to its last
+// message. It returns their number.
+func checkCopy(t *testing.T, js jetstream.JetStream, stream, prefix string, q eventlog.Query) int {
 	t.Helper()
 	s, err := js.Stream(t.Context(), stream)
 	if err != nil {
@@ -99,7 +100,7 @@ func copied(t *testing.T, js jetstream.JetStream, stream, prefix string, q event
 	return int(n)
 }
 
-func TestAReplayIsTheLogAgain(t *testing.T) {
+func TestReplayCopiesTheLog(t *testing.T) {
 	_, js := setUp(t, 30)
 	steps := 0
 	c := replay.Config{Prefix: "replay", Step: func(uint64) { steps++ }}
@@ -107,7 +108,7 @@ func TestAReplayIsTheLogAgain(t *testing.T) {
 	if err != nil || r != (replay.Result{From: 1, Last: 30, Count: 30}) || steps != 30 {
 		t.Fatalf("%+v after %d steps, %v", r, steps, err)
 	}
-	if n := copied(t, js, "REPLAY", "replay", eventlog.Query{}); n != 30 {
+	if n := checkCopy(t, js, "REPLAY", "replay", eventlog.Query{}); n != 30 {
 		t.Errorf("%d of 30 events", n)
 	}
 	r, err = replay.Stored(t.Context(), js, names, c)
@@ -119,13 +120,13 @@ func TestAReplayIsTheLogAgain(t *testing.T) {
 	if _, err := replay.Stored(t.Context(), js, names, replay.Config{Prefix: "jobs.again", Query: jobs}); err != nil {
 		t.Fatal(err)
 	}
-	if n := copied(t, js, "JOBS", "jobs.again", jobs); n != 7 {
+	if n := checkCopy(t, js, "JOBS", "jobs.again", jobs); n != 7 {
 		t.Errorf("%d of 7 jobs", n)
 	}
 }
 
-// A replay that is killed goes on behind its last event, also where nobody acknowledged that one.
-func TestAReplayGoesOn(t *testing.T) {
+// A killed replay resumes after its last event, also when that event's acknowledgement was lost.
+func TestReplayResumes(t *testing.T) {
 	_, js := setUp(t, 30)
 	for want := 10; want <= 30; want += 10 {
 		ctx, kill := context.WithCancel(t.Context())
@@ -136,34 +137,34 @@ func TestAReplayGoesOn(t *testing.T) {
 			}
 		}})
 		if want < 30 && err == nil {
-			t.Error("it was not killed")
+			t.Error("the replay was not killed")
 		}
 		kill()
-		if n := copied(t, js, "REPLAY", "replay", eventlog.Query{}); n != want {
+		if n := checkCopy(t, js, "REPLAY", "replay", eventlog.Query{}); n != want {
 			t.Errorf("%d events, want %d", n, want)
 		}
 	}
 	stream(t, js, "LOST", "lost.>")
-	deaf := &deafJetStream{JetStream: js}
-	if _, err := replay.Stored(t.Context(), deaf, names, replay.Config{Prefix: "lost"}); err != nil {
+	lossy := &lostAckJetStream{JetStream: js}
+	if _, err := replay.Stored(t.Context(), lossy, names, replay.Config{Prefix: "lost"}); err != nil {
 		t.Fatal(err)
 	}
-	if deaf.lost == 0 {
+	if lossy.lost == 0 {
 		t.Error("every write was acknowledged")
 	}
-	if n := copied(t, js, "LOST", "lost", eventlog.Query{}); n != 30 {
+	if n := checkCopy(t, js, "LOST", "lost", eventlog.Query{}); n != 30 {
 		t.Errorf("%d of 30 events", n)
 	}
 }
 
-// deafJetStream stores, and every third time does not hear that it did.
-type deafJetStream struct {
+// lostAckJetStream loses every third acknowledgement.
+type lostAckJetStream struct {
 	jetstream.JetStream
 	n    int
 	lost int
 }
 
-func (d *deafJetStream) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+func (d *lostAckJetStream) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	ack, err := d.JetStream.PublishMsg(ctx, m, opts...)
 	if d.n++; err == nil && d.n%3 == 0 {
 		d.lost++
@@ -172,7 +173,7 @@ func (d *deafJetStream) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jet
 	return ack, err
 }
 
-func TestWhatAReplayRefuses(t *testing.T) {
+func TestReplayRefusals(t *testing.T) {
 	_, js := setUp(t, 5)
 	if _, err := replay.Stored(t.Context(), js, names, replay.Config{Prefix: "replay"}); err != nil {
 		t.Fatal(err)
@@ -197,7 +198,7 @@ func TestWhatAReplayRefuses(t *testing.T) {
 		{replay.Config{Prefix: "a..b"}, "must be tokens"},
 		{replay.Config{Prefix: ""}, "must be tokens"},
 		{replay.Config{Prefix: "nobody"}, "nats stream add"},
-		{replay.Config{Prefix: "work"}, "drops what was consumed"},
+		{replay.Config{Prefix: "work"}, "deletes consumed messages"},
 		{replay.Config{Prefix: "other"}, "was not replayed from the log"},
 		{replay.Config{Prefix: "replay", Query: eventlog.Query{Kind: lifecycle.Job}}, "holds a replay of other events"},
 	} {
@@ -220,14 +221,14 @@ func TestTwoReplaysDoNotMix(t *testing.T) {
 			}
 		}})
 		if err == nil {
-			t.Error("somebody else published under the prefix, and it went on")
+			t.Error("the replay continued although another client published under its prefix")
 		}
 	})
 }
 
 func TestLive(t *testing.T) {
 	nc, js := setUp(t, 10)
-	told, err := nc.SubscribeSync("live.>")
+	messages, err := nc.SubscribeSync("live.>")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +237,7 @@ func TestLive(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	for n := range 7 {
-		m, err := told.NextMsg(5 * time.Second)
+		m, err := messages.NextMsg(5 * time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}

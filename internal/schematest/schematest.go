@@ -1,4 +1,4 @@
-// Package schematest lets tests hold what the bridge wrote against its published schemas.
+// Package schematest lets tests validate what the bridge writes against its published schemas.
 package schematest
 
 import (
@@ -22,39 +22,39 @@ const (
 	coverageSchema     = "urn:mkio-bridge:schema:coverage:1"
 )
 
-// Event fails the test when a payload is not an event as the schema says.
+// Event fails the test if a payload violates the schema of events.
 func Event(t testing.TB, payload []byte) {
 	t.Helper()
 	check(t, "an event", eventSchema, payload)
 }
 
-// EventHeaders fails the test when an event's headers are not as the schema says.
+// EventHeaders fails the test if the headers of an event violate their schema.
 func EventHeaders(t testing.TB, header map[string][]string) {
 	t.Helper()
-	check(t, "the headers of an event", eventHeadersSchema, single(t, header))
+	check(t, "the headers of an event", eventHeadersSchema, headersJSON(t, header))
 }
 
-// Unapplied fails the test when the headers of a delivery that was kept are not as the schema says.
+// Unapplied fails the test if the headers of an unapplied delivery violate their schema.
 func Unapplied(t testing.TB, header map[string][]string) {
 	t.Helper()
-	check(t, "the headers of a kept delivery", unappliedSchema, single(t, header))
+	check(t, "the headers of an unapplied delivery", unappliedSchema, headersJSON(t, header))
 }
 
-// Coverage fails the test when a payload is not a record of coverage as the schema says.
+// Coverage fails the test if a payload violates the schema of coverage records.
 func Coverage(t testing.TB, payload []byte) {
 	t.Helper()
-	check(t, "a record of coverage", coverageSchema, payload)
+	check(t, "a coverage record", coverageSchema, payload)
 }
 
 func check(t testing.TB, what, id string, document []byte) {
 	t.Helper()
 	if err := Validate(id, document); err != nil {
-		t.Errorf("%s breaks its schema: %v\n%s", what, err, document)
+		t.Errorf("%s violates the schema: %v\n%s", what, err, document)
 	}
 }
 
-// single writes headers down as the schemas see them: each has one value.
-func single(t testing.TB, header map[string][]string) []byte {
+// headersJSON returns headers as the JSON object that the schemas describe: each header has one value.
+func headersJSON(t testing.TB, header map[string][]string) []byte {
 	t.Helper()
 	object := map[string]string{}
 	for name, values := range header {
@@ -71,13 +71,13 @@ func single(t testing.TB, header map[string][]string) []byte {
 	return document
 }
 
-// Validate says what in a JSON document breaks the published schema of an $id.
+// Validate returns an error if a JSON document violates the published schema with an $id.
 func Validate(id string, document []byte) error {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
 	if err != nil {
-		return fmt.Errorf("it is no JSON: %w", err)
+		return fmt.Errorf("not JSON: %w", err)
 	}
-	schema, err := compiled(id)
+	schema, err := compile(id)
 	if err != nil {
 		return err
 	}
@@ -85,11 +85,11 @@ func Validate(id string, document []byte) error {
 }
 
 var (
-	mu       sync.Mutex // held while a schema is compiled
+	mu       sync.Mutex // protects compiler, and is held while a schema is compiled
 	compiler *jsonschema.Compiler
 )
 
-func compiled(id string) (*jsonschema.Schema, error) {
+func compile(id string) (*jsonschema.Schema, error) {
 	mu.Lock()
 	defer mu.Unlock()
 	if compiler == nil {
@@ -102,11 +102,11 @@ func compiled(id string) (*jsonschema.Schema, error) {
 	return compiler.Compile(id)
 }
 
-// newCompiler returns a compiler that knows the published schemas.
+// newCompiler returns a compiler with the published schemas.
 func newCompiler() (*jsonschema.Compiler, error) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	c.UseLoader(nothing{})
+	c.UseLoader(noLoader{})
 	for _, name := range schemas.JSONSchemas() {
 		content, err := schemas.Read(name)
 		if err != nil {
@@ -118,7 +118,7 @@ func newCompiler() (*jsonschema.Compiler, error) {
 		}
 		object, ok := document.(map[string]any)
 		if !ok {
-			return nil, errors.New(name + " is no object")
+			return nil, errors.New(name + " is not an object")
 		}
 		id, ok := object["$id"].(string)
 		if !ok {
@@ -131,7 +131,7 @@ func newCompiler() (*jsonschema.Compiler, error) {
 	return c, nil
 }
 
-// nothing loads nothing: a schema must not reach for the network.
-type nothing struct{}
+// noLoader loads nothing: schemas must not use the network.
+type noLoader struct{}
 
-func (nothing) Load(url string) (any, error) { return nil, errors.New("no schema at " + url) }
+func (noLoader) Load(url string) (any, error) { return nil, errors.New("no schema at " + url) }

@@ -1,14 +1,14 @@
-// Package spelling finds the known name that was probably meant by one that is not known: of a setting or a parameter.
+// Package spelling finds the known setting or parameter that is most similar to an unknown name.
 package spelling
 
 import "slices"
 
-// Nearest returns the candidate with the smallest edit distance; there must be one.
+// Nearest returns the candidate with the smallest edit distance to name. candidates must not be empty.
 func Nearest(name string, candidates []string) string {
 	return slices.MinFunc(candidates, func(a, b string) int { return distance(name, a) - distance(name, b) })
 }
 
-// distance is the Levenshtein distance of two strings.
+// distance returns the Levenshtein distance of two strings.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

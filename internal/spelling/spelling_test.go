@@ -10,7 +10,7 @@ func TestNearest(t *testing.T) {
 	known := []string{"kind", "project", "name", "state", "phase"}
 	for given, want := range map[string]string{
 		"knid": "kind", "Project": "project", "phaze": "phase", "stat": "state", "nam": "name", "kinds": "kind",
-		"": "kind", // as far as from name: the first of them
+		"": "kind", // the same distance as to name: the first wins
 	} {
 		if got := spelling.Nearest(given, known); got != want {
 			t.Errorf("the nearest to %q is %s, want %s", given, got, want)

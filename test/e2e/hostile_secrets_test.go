@@ -54,7 +54,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 		}
 	}
 	server.Kill()
-	p.AwaitLog("NATS is disconnected; connecting again")
+	p.AwaitLog("NATS disconnected; reconnecting")
 	p.AwaitReadiness(http.StatusServiceUnavailable)
 	p.StopWell()
 	lines := strings.Split(strings.TrimSpace(p.Log.String()), "\n")

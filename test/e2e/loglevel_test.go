@@ -43,7 +43,7 @@ func TestTheLogLevelChangesWhileTheBridgeRuns(t *testing.T) {
 	send("after")
 	b.StopWell()
 	log := b.Log.String()
-	if strings.Count(log, "the log level changes") != 2 {
+	if strings.Count(log, "log level changed") != 2 {
 		t.Errorf("the log does not have both changes: %s", log)
 	}
 	for name, want := range map[string]bool{"before": false, "meanwhile": true, "after": false} {

@@ -29,7 +29,7 @@ func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
 	used := g.await("$JS.API.STREAM.INFO.MKIO_EVENTS")
 	checkStatus(t, p, http.StatusNoContent, "job-started.json")
 	used = append(used, g.await("mkio-audit.>")...) // a sweep is done
-	if out, errs, code := bridgetest.Run(t, append(slices.Clone(env), "BRIDGE_ADMIN_LISTEN="+p.Admin), "unapplied", "retry"); code != exitOK || !strings.Contains(out, "it is an event now, removed") {
+	if out, errs, code := bridgetest.Run(t, append(slices.Clone(env), "BRIDGE_ADMIN_LISTEN="+p.Admin), "unapplied", "retry"); code != exitOK || !strings.Contains(out, "now an event, deleted from unapplied") {
 		t.Errorf("retry: exit %d: %s%s", code, out, errs)
 	}
 	if out, errs, code := bridgetest.Run(t, env, "doctor"); strings.Contains(out, "FAILED   stream") || !strings.Contains(out, "ok       publishing") {

@@ -86,7 +86,7 @@ func TestTheDockerfile(t *testing.T) {
 		`(?m)^FROM gcr\.io/distroless/static-debian12:nonroot$`: "there is nothing in the image but the program",
 		`(?m)^ENTRYPOINT \["/bridge"\]$`:                        "arguments are the program's, and signals reach it",
 		`(?m)^HEALTHCHECK .*CMD \["/bridge", "healthcheck"\]$`:  "there is no shell to ask with",
-		`-X main\.stamped=\$VERSION`:                            "the context has no .git",
+		`-X main\.buildVersion=\$VERSION`:                       "the context has no .git",
 		`(?m)^COPY .*--chown=65532:65532 /out/data /data$`:      "a new volume takes its owner from the image",
 		`CGO_ENABLED=0`: "static",
 	} {
@@ -98,8 +98,8 @@ func TestTheDockerfile(t *testing.T) {
 	if !strings.Contains(text, "golang:"+goVersion+"-") {
 		t.Errorf("go.mod asks for Go %s, and it builds with another", goVersion)
 	}
-	app := regexp.MustCompile(`stamped string`)
+	app := regexp.MustCompile(`buildVersion string`)
 	if !app.Match(file(t, root+"/cmd/bridge/version.go")) {
-		t.Error("the variable that is stamped is called otherwise")
+		t.Error("cmd/bridge has no variable buildVersion for the linker to set")
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What the schema does not let pass, and what the message must name.
+// The schema refuses these values, with a message that names the key.
 func TestTyposAreRefused(t *testing.T) {
 	for values, want := range map[string]string{
 		"replicas: 3":                                           "replicas",
@@ -50,7 +50,7 @@ func TestTyposAreRefused(t *testing.T) {
 	}
 }
 
-// Values that are right each and do not go together.
+// Valid values that contradict each other.
 func TestContradictionsAreRefused(t *testing.T) {
 	for values, want := range map[string]string{
 		"replicaCount: 2":                                             "replicaCount is 2, but the embedded NATS server belongs to one bridge",
@@ -63,9 +63,9 @@ func TestContradictionsAreRefused(t *testing.T) {
 		"nats: {domain: hub}":                                         "set nats.urls too",
 		"secrets: {natsCreds: {value: c}}":                            "set nats.urls too",
 		"secrets: {natsPassword: {existingSecret: c}}":                "set nats.urls too",
-		external + "embedded: {service: {enabled: true}}":             "with nats.urls there is none",
-		external + "embedded: {persistence: {existingClaim: c}}":      "with nats.urls there is none",
-		external + "secrets: {natsReaderToken: {value: t}}":           "with nats.urls there is none",
+		external + "embedded: {service: {enabled: true}}":             "which nats.urls replaces",
+		external + "embedded: {persistence: {existingClaim: c}}":      "which nats.urls replaces",
+		external + "secrets: {natsReaderToken: {value: t}}":           "which nats.urls replaces",
 		"secrets: {mkioToken: {value: t, existingSecret: s}}":         "secrets.mkioToken has both",
 		"tls: {clientCa: {existingSecret: ca}}":                       "set tls.existingSecret too",
 		"ingress: {enabled: true}":                                    "set ingress.hosts",
@@ -84,6 +84,6 @@ func checkRefused(t *testing.T, values string, wants ...string) {
 		}
 	}
 	if err != nil && strings.Contains(values, "secrets:") && strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("%s: the refusal shows the secret: %v", values, err)
+		t.Errorf("%s: the error contains the secret: %v", values, err)
 	}
 }

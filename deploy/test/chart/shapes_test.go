@@ -199,7 +199,7 @@ func TestItCanBePartOfAnotherChart(t *testing.T) {
 
 // Whoever closes the admin port and wants it scraped is told before an alert does.
 func TestTheNotesTellThatPrometheusIsKeptOut(t *testing.T) {
-	const kept = "keeps Prometheus out"
+	const kept = "blocks Prometheus"
 	closed := "serviceMonitor: {enabled: true}\nnetworkPolicy: {enabled: true"
 	if r := mustRender(t, closed+"}"); !strings.Contains(r.notes, kept) {
 		t.Errorf("nobody says so:\n%s", r.notes)

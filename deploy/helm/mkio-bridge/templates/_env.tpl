@@ -1,4 +1,4 @@
-{{/* The bridge's environment. Secrets are not in it, only where they lie. */}}
+{{/* The bridge's environment: for secrets it has the paths of their files. */}}
 {{- define "mkio-bridge.env" -}}
 {{- $v := .Values }}
 {{- $env := dict "BRIDGE_LISTEN" (printf ":%d" (int $v.containerPorts.webhook)) "BRIDGE_ADMIN_LISTEN" (printf ":%d" (int $v.containerPorts.admin)) }}

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Short enough for the names that are made of it. */}}
+{{/* Short enough for the names derived from it. */}}
 {{- define "mkio-bridge.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
@@ -16,7 +16,7 @@
 {{- end }}
 {{- end }}
 
-{{/* They are never to change: selectors cannot. */}}
+{{/* These labels must never change, because selectors are immutable. */}}
 {{- define "mkio-bridge.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "mkio-bridge.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -58,7 +58,7 @@ app.kubernetes.io/managed-by: {{ $.Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* "true" where the bridge runs a NATS server of its own. */}}
+{{/* "true" if the bridge runs the embedded NATS server. */}}
 {{- define "mkio-bridge.embedded" -}}
 {{- if not .Values.nats.urls }}true{{ end }}
 {{- end }}
@@ -72,7 +72,7 @@ app.kubernetes.io/managed-by: {{ $.Release.Service }}
 {{- regexFind ":[0-9]+$" (urlParse (first .)).host | trimPrefix ":" | default (last .) }}
 {{- end }}
 
-{{/* OpenShift gives each namespace users and groups of its own, and refuses others: it is left to choose, where the values are the chart's. */}}
+{{/* OpenShift assigns users and groups to each namespace, and refuses others: the chart's default ids are left out there. */}}
 {{- define "mkio-bridge.podSecurityContext" -}}
 {{- $context := deepCopy .Values.podSecurityContext }}
 {{- if .Capabilities.APIVersions.Has "security.openshift.io/v1" }}

@@ -1,4 +1,4 @@
-{{/* The pod, of either shape. */}}
+{{/* The pod of the Deployment and of the StatefulSet. */}}
 {{- define "mkio-bridge.pod" -}}
 {{- include "mkio-bridge.check" . }}
 {{- $v := .Values -}}
@@ -19,7 +19,7 @@ spec:
   {{- end }}
   serviceAccountName: {{ include "mkio-bridge.serviceAccountName" . }}
   automountServiceAccountToken: {{ $v.serviceAccount.automount }}
-  # Otherwise Kubernetes would set variables that look like the bridge's.
+  # Otherwise Kubernetes sets variables that look like the bridge's settings.
   enableServiceLinks: false
   securityContext:
     {{- include "mkio-bridge.podSecurityContext" . | nindent 4 }}
@@ -103,7 +103,7 @@ spec:
   {{- end }}
 {{- end }}
 
-{{/* Secrets with certificates that are in use, by the name of their volume. */}}
+{{/* The configured Secrets with certificates, by the name of their volume. */}}
 {{- define "mkio-bridge.certificates" -}}
 {{- $used := dict }}
 {{- range $name, $secret := dict "tls" .Values.tls.existingSecret "mkio-ca" .Values.mkioCa.existingSecret "client-ca" .Values.tls.clientCa.existingSecret "nats-ca" .Values.nats.tls.ca.existingSecret "nats-client" .Values.nats.tls.client.existingSecret }}

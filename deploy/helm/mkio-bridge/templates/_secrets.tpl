@@ -1,13 +1,13 @@
 {{/*
-The secrets that are in use, by their names in .Values.secrets: where each lies, and how the bridge is told.
-One that is neither given nor to be found in an existing Secret is not there; but for those that authenticate deliveries.
+The configured secrets, by their names in .Values.secrets: the Secret and key of each, and the bridge's variable for it.
+A secret with neither a value nor an existing Secret is left out, except webhookSecrets.
 */}}
 {{- define "mkio-bridge.secrets" -}}
 {{- $used := dict }}
 {{- range $name, $secret := .Values.secrets }}
 {{- if or $secret.value $secret.existingSecret (eq $name "webhookSecrets") }}
 {{- $variable := printf "BRIDGE_%s" (snakecase $name | upper) }}
-{{- if not (has $name (list "natsCreds" "natsNkey")) }}{{/* these two are files anyway */}}
+{{- if not (has $name (list "natsCreds" "natsNkey")) }}{{/* these two variables name files anyway */}}
 {{- $variable = printf "%s_FILE" $variable }}
 {{- end }}
 {{- $_ := set $used $name (dict "variable" $variable "key" $secret.key "secret" ($secret.existingSecret | default (include "mkio-bridge.fullname" $))) }}
@@ -16,7 +16,7 @@ One that is neither given nor to be found in an existing Secret is not there; bu
 {{- toYaml $used }}
 {{- end }}
 
-{{/* What the chart's own Secret holds: the values that are given, and secrets for deliveries where nobody gave any. */}}
+{{/* The content of the chart's own Secret: the values that are set, and a generated webhook secret if none is set. */}}
 {{- define "mkio-bridge.secretData" -}}
 {{- $data := dict }}
 {{- range $name, $secret := .Values.secrets }}

@@ -1,5 +1,5 @@
-// Runner is a Redpanda Connect with the components that notify.yaml uses and no others, for the test that runs it.
-// It is the same engine; the full program has hundreds of components and takes far longer to build.
+// Runner is a Redpanda Connect with only the components that notify.yaml uses, for the test that runs it. The engine is the same;
+// the full program has hundreds of components and takes far longer to build.
 package main
 
 import (

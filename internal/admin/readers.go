@@ -1,0 +1,85 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"mkio-bridge/internal/problem"
+)
+
+// Limits of the responses of /v1 that may be as long as the log.
+const (
+	maxReaders   = 64               // concurrent responses; further requests get 429
+	stallTimeout = 10 * time.Second // per write: a client that reads nothing for this long is disconnected
+	readRate     = 8 << 20          // bytes per second of all responses together: they compete with deliveries for CPU
+	rateUnit     = 64 << 10         // bytes per wait for the rate, so that small writes seldom wait
+)
+
+// readers limits the long responses of /v1: their number in flight, and their common rate.
+type readers struct {
+	slots   chan struct{} // holds a token for each response in flight
+	limiter *rate.Limiter // shared by all, in bytes
+}
+
+func newReaders() *readers {
+	return &readers{make(chan struct{}, maxReaders), rate.NewLimiter(readRate, 2*rateUnit)}
+}
+
+// limited gives a request a slot while next serves it, or refuses it when all are taken. The response is written at the
+// shared rate.
+func (r *readers) limited(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, request *http.Request) {
+		select {
+		case r.slots <- struct{}{}:
+		default:
+			w.Header().Set("Retry-After", "5")
+			problem.Write(w, http.StatusTooManyRequests, "too many requests read the log: retry later")
+			return
+		}
+		defer func() { <-r.slots }()
+		limited := &rateLimitedWriter{ResponseWriter: w, ctx: request.Context(), limiter: r.limiter}
+		defer limited.extend() // for what net/http still has to flush when next returns
+		next(limited, request)
+	}
+}
+
+// A rateLimitedWriter writes a response at the shared rate. The response may take any time, as long as its client reads some
+// of it within each stallTimeout.
+type rateLimitedWriter struct {
+	http.ResponseWriter
+	ctx     context.Context
+	limiter *rate.Limiter
+	unpaced int // bytes written without waiting for the rate
+}
+
+// Write waits for the rate once per rateUnit bytes.
+func (w *rateLimitedWriter) Write(p []byte) (written int, err error) {
+	for len(p) > 0 {
+		part := p[:min(len(p), rateUnit)]
+		if w.unpaced += len(part); w.unpaced >= rateUnit {
+			if err := w.limiter.WaitN(w.ctx, w.unpaced); err != nil {
+				return written, err
+			}
+			w.unpaced = 0
+		}
+		w.extend()
+		n, err := w.ResponseWriter.Write(part)
+		written += n
+		if err != nil {
+			return written, err
+		}
+		p = p[n:]
+	}
+	return written, nil
+}
+
+// Unwrap is used by [http.ResponseController].
+func (w *rateLimitedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// extend moves the write deadline. A writer without deadlines is no error.
+func (w *rateLimitedWriter) extend() {
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(stallTimeout))
+}

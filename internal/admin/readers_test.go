@@ -1,0 +1,70 @@
+package admin
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// deadlines is a writer that records its write deadlines.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	until []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(until time.Time) error {
+	d.until = append(d.until, until)
+	return nil
+}
+
+func TestReaderSlots(t *testing.T) {
+	r := newReaders()
+	request := httptest.NewRequest(http.MethodGet, "/v1/events", nil)
+	serve := func(handler http.HandlerFunc) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r.limited(handler)(w, request)
+		return w
+	}
+	var nest func(depth int) http.HandlerFunc
+	nest = func(depth int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			inner := serve(nest(depth + 1))
+			if full := depth == maxReaders; full != (inner.Code == http.StatusTooManyRequests) || full != (inner.Header().Get("Retry-After") != "") {
+				t.Errorf("with %d responses in flight: status %d", depth, inner.Code)
+			}
+			w.WriteHeader(http.StatusOK)
+		}
+	}
+	for range 2 { // the slots are released
+		if w := serve(nest(1)); w.Code != http.StatusOK {
+			t.Errorf("with all slots free: status %d", w.Code)
+		}
+	}
+}
+
+func TestResponsesShareARate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReaders()
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		began := time.Now()
+		r.limited(func(w http.ResponseWriter, _ *http.Request) {
+			for range 10 {
+				if _, err := w.Write(make([]byte, 4*rateUnit)); err != nil {
+					t.Error(err)
+				}
+			}
+		})(w, httptest.NewRequest(http.MethodGet, "/v1/events", nil))
+		const size = 40 * rateUnit
+		if w.Body.Len() != size {
+			t.Errorf("%d of %d bytes were written", w.Body.Len(), size)
+		}
+		if took, least := time.Since(began), time.Second*(size-2*rateUnit)/readRate; took < least || took > 2*least {
+			t.Errorf("the response took %s, want %s", took, least)
+		}
+		if last := w.until[len(w.until)-1]; !last.Equal(time.Now().Add(stallTimeout)) || len(w.until) < 40 {
+			t.Errorf("the write deadline was set %d times, last to %s", len(w.until), last)
+		}
+	})
+}
