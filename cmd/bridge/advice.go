@@ -91,7 +91,7 @@ func pollAdvice(err error) string {
 		return fmt.Sprintf("add to BRIDGE_KINDS: %s", kinds(unpolled.Parents))
 	}
 	switch status := mkio.StatusOf(err); {
-	case errors.Is(err, poll.ErrStored):
+	case errors.Is(err, poll.ErrStoredCopy):
 		return "configure caches between the bridge and MK.IO to honour Cache-Control: no-cache, so that no cache answers the bridge"
 	case status == http.StatusForbidden:
 		return "the token lacks a right: bridge doctor names it"
@@ -106,7 +106,7 @@ func pollAdvice(err error) string {
 // tokenAdvice is for an API token that expires soon, that MK.IO refuses (401), or whose requests it limits (429); "" for
 // other errors.
 func tokenAdvice(err error) string {
-	if _, ok := errors.AsType[*poll.TokenEndsError](err); ok {
+	if _, ok := errors.AsType[*poll.TokenExpiryError](err); ok {
 		return "replace BRIDGE_MKIO_TOKEN; a token file is reloaded without a restart"
 	}
 	switch mkio.StatusOf(err) {
@@ -190,7 +190,7 @@ func noAnswerAdvice(why *noanswer.Error) string {
 	switch {
 	case why.Reason == noanswer.NotAllowed:
 		return "grant the user this permission, or use another user: " + rightsFile + " has the permissions of a bridge, of readers and of a replay"
-	case why.Reason == noanswer.NotGiven:
+	case why.Reason == noanswer.NotExported:
 		return "use a user with this permission: these may be the credentials of a reader (" + rightsFile + "). The streams are not at fault"
 	case why.Domain != "":
 		return "check that a JetStream server of this domain is connected, and that the account has JetStream there; BRIDGE_NATS_DOMAIN names the domain"
@@ -201,7 +201,7 @@ func noAnswerAdvice(why *noanswer.Error) string {
 // sizeAdvice is for streams that exceed the storage of their account or servers, or that lack a size limit the account
 // requires.
 func sizeAdvice(size *streams.SizeError) string {
-	if size.Unbound {
+	if size.Unlimited {
 		return "the account requires a size limit on each stream: set BRIDGE_STREAM_MAX_BYTES, e.g. 1GiB (docs/streams.md describes full streams), or create the streams yourself with max_bytes"
 	}
 	return fmt.Sprintf("the size limits of the bridge's streams come to %s, more than the account or the servers have free: lower BRIDGE_STREAM_MAX_BYTES, raise the account's limits, or add JetStream storage (BRIDGE_STORE_DIR, or the servers' max_file_store)", byteSize(size.Reserved))

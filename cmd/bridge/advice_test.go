@@ -131,11 +131,11 @@ func TestEachPollerErrorHasAdvice(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&poll.TokenEndsError{At: time.Now()}, "BRIDGE_MKIO_TOKEN"},
+		{&poll.TokenExpiryError{At: time.Now()}, "BRIDGE_MKIO_TOKEN"},
 		{&poll.UnpolledParentsError{Kind: lifecycle.LiveOutput, Parents: []lifecycle.Kind{lifecycle.LiveEvent}}, "BRIDGE_KINDS: live-event"},
 		{&identity.MismatchError{Aspect: identity.OfAddress}, "BRIDGE_MKIO_ADOPT"},
 		{&identity.UnknownError{Project: "p"}, "BRIDGE_MKIO_ADOPT=all"},
-		{errors.Join(errors.New("list"), poll.ErrStored), "no cache"},
+		{errors.Join(errors.New("list"), poll.ErrStoredCopy), "no cache"},
 		{&mkio.APIError{Status: 401}, "BRIDGE_MKIO_TOKEN"},
 		{&mkio.APIError{Status: 403}, "bridge doctor"},
 		{&mkio.APIError{Status: 404}, "BRIDGE_PROJECTS"},

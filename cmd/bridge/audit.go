@@ -35,8 +35,8 @@ func runAudit(ctx context.Context, c *call) error {
 		return err
 	}
 	defer done()
-	covers, err := audit.Covers(ctx, log, q)
-	if errors.Is(err, audit.ErrBeforeFirst) {
+	covers, err := audit.Coverages(ctx, log, q)
+	if errors.Is(err, audit.ErrBeforeFirstSweep) {
 		return fmt.Errorf("%w: choose a later --until", err)
 	}
 	if err != nil {
@@ -95,8 +95,8 @@ func printCovers(w io.Writer, covers []audit.Coverage) error {
 func printLaterStarts(w io.Writer, covers []audit.Coverage) error {
 	var starts []time.Time
 	for _, c := range covers {
-		if c.Begun != nil {
-			starts = append(starts, c.Begun.UTC())
+		if c.FirstSweep != nil {
+			starts = append(starts, c.FirstSweep.UTC())
 		}
 	}
 	if len(starts) == 0 {

@@ -48,7 +48,7 @@ func TestAuditOfAFreshInstallSucceeds(t *testing.T) {
 	}
 	out, errs, code = runCommand(t, "audit", "--since", "24h", "--output", "json")
 	var c audit.Coverage
-	if err := json.Unmarshal([]byte(out), &c); err != nil || code != exitOK || c.Begun == nil || !c.Begun.Equal(first) || !c.From.Equal(first) || len(c.Gaps) != 0 {
+	if err := json.Unmarshal([]byte(out), &c); err != nil || code != exitOK || c.FirstSweep == nil || !c.FirstSweep.Equal(first) || !c.From.Equal(first) || len(c.Gaps) != 0 {
 		t.Errorf("exit %d, %v: %s%s", code, err, out, errs)
 	}
 	out, errs, code = runCommand(t, "audit", "--since", "24h", "--until", "2h")

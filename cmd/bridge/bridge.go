@@ -54,7 +54,7 @@ func open(ctx context.Context, c config, log *slog.Logger) (*bridge, error) {
 	b.stopping, b.stop = context.WithCancel(context.Background())
 	if err := b.open(ctx); err != nil {
 		if b.js != nil {
-			err = noanswer.Why(ctx, b.js, err, "")
+			err = noanswer.Explain(ctx, b.js, err, "")
 		}
 		b.close()
 		return nil, err
@@ -70,7 +70,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	if err := b.connect(ctx); err != nil {
 		return err
 	}
-	if b.js, err = broker.JetStreamOf(b.nats, b.config.NatsDomain); err != nil {
+	if b.js, err = broker.NewJetStreamInDomain(b.nats, b.config.NatsDomain); err != nil {
 		return err
 	}
 	b.events = eventlog.New(b.js, b.names)
@@ -127,10 +127,10 @@ func (b *bridge) connect(ctx context.Context) error {
 		StoreDir:     c.StoreDir,
 		Listen:       c.NatsListen,
 		ReaderToken:  c.readerToken(),
-		Readers:      edge.Slots(readerShare),
+		MaxReaders:   edge.Slots(readerShare),
 		SyncAlways:   c.Sync == 0,
 		SyncInterval: time.Duration(c.Sync),
-		Unseen:       event.HeaderProbe,
+		HiddenHeader: event.HeaderProbe,
 		ReadSubjects: []string{b.names.EventSubjects(), b.names.UnappliedPrefix() + ".>", b.names.AuditPrefix() + ".>"},
 		Log:          b.log,
 	})

@@ -87,8 +87,8 @@ var demoStart = time.Date(2031, 3, 4, 0, 0, 0, 0, time.UTC)
 // newFake returns a simulated MK.IO with faults, whose day takes the duration within.
 func newFake(seed uint64, within time.Duration, recorder *oracle.Recorder) *mkiofake.MKIO {
 	faults := mkiofake.Rude
-	faults.Failed, faults.Silent = 0.1, 0.1 // more than Rude, so that even a day of a few jobs loses deliveries
-	faults.Slow = 0                         // a real second is hours of simulated time
+	faults.Failed, faults.Dropped = 0.1, 0.1 // more than Rude, so that even a day of a few jobs loses deliveries
+	faults.Slow = 0                          // a real second is hours of simulated time
 	return mkiofake.New(mkiofake.Config{
 		Seed: seed, Token: demoToken, Faults: faults, Start: demoStart, ReadLimit: -1, Transport: recorder,
 		Speed: (24 * time.Hour).Seconds() / within.Seconds(),
@@ -156,7 +156,7 @@ func (d demo) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	pauseFor(ctx, 2*d.bridge.config.PollFull)
-	for ctx.Err() == nil && oracle.Converged(ctx, d.bridge.events, d.fake) != nil {
+	for ctx.Err() == nil && oracle.CheckConverged(ctx, d.bridge.events, d.fake) != nil {
 		pauseFor(ctx, d.bridge.config.PollSweep)
 	}
 }

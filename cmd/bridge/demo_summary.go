@@ -48,7 +48,7 @@ func (d demo) summarize(ctx context.Context) error {
 		fmt.Fprintf(d.out, "  %-26s%5d\n", k, kinds[k])
 	}
 	d.printLost(events)
-	if err := errors.Join(d.recorder.Judge(ctx, d.bridge.js, d.bridge.names, d.fake), oracle.Converged(ctx, d.bridge.events, d.fake)); err != nil {
+	if err := errors.Join(d.recorder.Check(ctx, d.bridge.js, d.bridge.names, d.fake), oracle.CheckConverged(ctx, d.bridge.events, d.fake)); err != nil {
 		return fmt.Errorf("the log violates an invariant: %w", err)
 	}
 	_, err := fmt.Fprintln(d.out, "Checked: every chain is whole (I1), nothing acknowledged is lost (I2), the log has converged with MK.IO (I3), nothing is invented (I4), nothing went back (I5).")
@@ -57,7 +57,7 @@ func (d demo) summarize(ctx context.Context) error {
 
 // printDeliveries prints the deliveries by response status.
 func (d demo) printDeliveries() {
-	statuses, all := d.recorder.Answers(), 0
+	statuses, all := d.recorder.Statuses(), 0
 	for _, n := range statuses {
 		all += n
 	}

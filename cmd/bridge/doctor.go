@@ -106,7 +106,7 @@ func (c *call) installation(conf config) doctor.Config {
 			Embedded: conf.NatsURL == "", Domain: conf.NatsDomain, Streams: conf.streams(),
 		},
 		MKIO: doctor.MKIO{
-			URL: conf.MkioURL, Way: conf.mkioTransport, Client: func() (*mkio.Client, error) { return conf.client(nil) },
+			URL: conf.MkioURL, Transport: conf.mkioTransport, Client: func() (*mkio.Client, error) { return conf.client(nil) },
 			Token: conf.MkioToken.value(), Projects: conf.Projects, Kinds: conf.kindsToPoll(), Claim: conf.claim(),
 		},
 	}

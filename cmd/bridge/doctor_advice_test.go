@@ -73,13 +73,13 @@ func TestCauseAdvicePrecedesCodeAdvice(t *testing.T) {
 		cause error
 		want  string
 	}{
-		{doctor.StreamUnlimited, &streams.SizeError{Unbound: true}, "BRIDGE_STREAM_MAX_BYTES"},
+		{doctor.StreamUnlimited, &streams.SizeError{Unlimited: true}, "BRIDGE_STREAM_MAX_BYTES"},
 		{doctor.WritesRefused, &doctor.WriteError{Names: event.NewNames("mkio"), API: "$JS.API.", Err: forbidden}, "let the user publish to mkio.>, mkio-unapplied.>"},
 		{doctor.WritesRefused, &doctor.WriteError{Names: event.NewNames("mkio"), API: "$JS.hub.API.", Buckets: "$JS.hub.API.", Err: forbidden}, "$JS.hub.API.$KV.mkio_lease.>"},
 		{doctor.IdentityMismatch, &identity.MismatchError{Aspect: identity.OfAddress}, "correct BRIDGE_MKIO_URL"},
 		{doctor.RightMissing, &doctor.RightError{Right: "ams.job.get", Err: &mkio.APIError{Status: 403}}, "give the token ams.job.get in this project"},
-		{doctor.StreamUnanswered, forbidden, rightsFile},
-		{doctor.StreamUnanswered, errors.New("x"), "have a leader"},
+		{doctor.StreamUnavailable, forbidden, rightsFile},
+		{doctor.StreamUnavailable, errors.New("x"), "have a leader"},
 		{doctor.MKIOFailed, &mkio.APIError{Status: 401}, "BRIDGE_MKIO_TOKEN"},
 		{doctor.MKIOFailed, &mkio.APIError{Status: 429}, "BRIDGE_POLL_RATE"},
 		{doctor.MKIOFailed, &mkio.APIError{Status: 500}, "try again later"},
@@ -88,7 +88,7 @@ func TestCauseAdvicePrecedesCodeAdvice(t *testing.T) {
 			t.Errorf("%s because of %v: %q, want %q", tt.code, tt.cause, got, tt.want)
 		}
 	}
-	if got := findingAdvice(doctor.Finding{Codes: []doctor.Code{doctor.AddressPrivate, doctor.RuleTwin}}); got != "set BRIDGE_WEBHOOK_URL to a public address; delete one of them" {
+	if got := findingAdvice(doctor.Finding{Codes: []doctor.Code{doctor.AddressPrivate, doctor.RuleDuplicate}}); got != "set BRIDGE_WEBHOOK_URL to a public address; delete one of them" {
 		t.Errorf("of two codes: %q", got)
 	}
 	if got := findingAdvice(doctor.Finding{Level: doctor.OK}); got != "" {

@@ -32,7 +32,7 @@ func useDomain(t *testing.T, url, domain string) config {
 // commands read from there.
 func TestBridgeOnALeafNodeStoresInTheDomain(t *testing.T) {
 	d := brokertest.StartDomain(t)
-	for name, url := range map[string]string{"hub": d.Hub, "leaf": d.Leaf, "leaf with JetStream": d.LeafOwn} {
+	for name, url := range map[string]string{"hub": d.Hub, "leaf": d.Leaf, "leaf with JetStream": d.LeafWithJetStream} {
 		t.Run(name, func(t *testing.T) {
 			conf := useDomain(t, url, d.Name)
 			conf.SubjectPrefix = strings.ReplaceAll(name, " ", "-")
@@ -54,7 +54,7 @@ func TestBridgeOnALeafNodeStoresInTheDomain(t *testing.T) {
 				t.Errorf("the domain is %q", domain)
 			}
 			checkStreamIn(t, d.Hub, b.names.EventStream(), true)
-			checkStreamIn(t, d.LeafOwn, b.names.EventStream(), false)
+			checkStreamIn(t, d.LeafWithJetStream, b.names.EventStream(), false)
 			const job = "aurora-vod/ladder-hd/ep-0417"
 			wantOutput(t, exitOK, []string{job}, "events")
 			bridgetest.Eventually(t, "the state bucket has it", func() bool { out, _, _ := runCommand(t, "state"); return strings.Contains(out, job) })
@@ -105,7 +105,7 @@ func TestMissingDomainSettingIsNamed(t *testing.T) {
 	}
 	useDomain(t, d.Leaf, "hib")
 	wantOutput(t, exitFailed, []string{"no response from JetStream domain hib", "BRIDGE_NATS_DOMAIN"}, "events")
-	conf := useDomain(t, d.LeafOwn, "")
+	conf := useDomain(t, d.LeafWithJetStream, "")
 	b, err := open(t.Context(), conf, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

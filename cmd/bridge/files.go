@@ -79,7 +79,7 @@ func (b *bridge) disconnectReaders() {
 	if b.embedded == nil {
 		return
 	}
-	if err := b.embedded.DropReaders(); err != nil {
+	if err := b.embedded.DisconnectReaders(); err != nil {
 		b.log.Error("readers with the previous token cannot be disconnected", "error", err)
 	}
 }

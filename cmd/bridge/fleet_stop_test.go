@@ -10,7 +10,7 @@ import (
 
 // A stopped bridge ends in time, also while NATS accepts data and does not respond: its supervisor would kill it.
 func TestBridgeStopsWhileNATSDoesNotRespond(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	store := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, store, "a")

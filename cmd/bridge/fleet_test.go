@@ -179,10 +179,10 @@ func (f *fleet) requestMKIO(r *http.Request) (*http.Response, error) {
 func (f *fleet) check() {
 	f.t.Helper()
 	log := eventlog.New(f.js, f.names)
-	if err := f.recorder.Judge(f.t.Context(), f.js, f.names, f.fake); err != nil {
+	if err := f.recorder.Check(f.t.Context(), f.js, f.names, f.fake); err != nil {
 		f.t.Error(err)
 	}
-	if err := oracle.Converged(f.t.Context(), log, f.fake); err != nil {
+	if err := oracle.CheckConverged(f.t.Context(), log, f.fake); err != nil {
 		f.t.Error(err)
 	}
 	events := 0
@@ -203,7 +203,7 @@ func (f *fleet) check() {
 			f.t.Errorf("%q is in the log", secret)
 		}
 	}
-	f.t.Logf("%d changes, %d events, deliveries by status %v", len(f.fake.Changes()), events, f.recorder.Answers())
+	f.t.Logf("%d changes, %d events, deliveries by status %v", len(f.fake.Changes()), events, f.recorder.Statuses())
 }
 
 // nextConfig returns random settings for the next bridge of the fleet; bridges may differ in them.

@@ -74,7 +74,7 @@ func TestHostileNamesStayNames(t *testing.T) {
 }
 
 // checkSubject checks that an event's subject is valid, and parses back to its name.
-func checkSubject(t *testing.T, b *bridge, e eventlog.Entry) {
+func checkSubject(t *testing.T, b *bridge, e eventlog.LoggedEvent) {
 	t.Helper()
 	schematest.Event(t, e.Payload)
 	key, err := e.Event.Data.Key()

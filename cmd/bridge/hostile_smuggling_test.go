@@ -17,7 +17,7 @@ func TestRequestSmugglingFails(t *testing.T) {
 		t.Fatalf("responses to two pipelined requests: %q", responses)
 	}
 	second := rawDelivery("Connection: close\r\n", jobDelivery(t, "smuggled", "Finished", nil))
-	for name, raw := range bridgetest.Smugglings(demoSecret, second) {
+	for name, raw := range bridgetest.SmugglingRequests(demoSecret, second) {
 		responses := sendRaw(t, addr, raw)
 		if n := strings.Count(responses, "HTTP/1.1 "); n != 1 || statusOf(responses)/100 == 2 && name != "the body of a handshake" {
 			t.Errorf("%s: %d responses: %q", name, n, responses)

@@ -48,7 +48,7 @@ func runMkioFake(ctx context.Context, c *call) error {
 	if faults.secondOrganization {
 		conf.Organization, conf.Token = secondOrganization, ""
 		second := mkiofake.New(conf)
-		f.Beside(second)
+		f.AddOrganization(second)
 		play = append(play, days{rng: rand.New(rand.NewPCG(*seed, 1)), jobs: *jobs, speed: *speed, fake: second})
 		fmt.Fprintf(c.stdout, "token of the second organisation: %s\n", mkiofake.NewToken(secondOrganization, time.Time{}))
 	}
@@ -67,7 +67,7 @@ type fakeMkio struct {
 // serve runs the API, the days of each organisation, and inject, which causes the faults that happen once.
 func (f fakeMkio) serve(ctx context.Context, l net.Listener, all []days, inject func(context.Context)) error {
 	server := &http.Server{
-		Handler: f, ReadHeaderTimeout: edge.HeaderTime, IdleTimeout: idleTimeout,
+		Handler: f, ReadHeaderTimeout: edge.HeaderTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(f.log.Handler(), slog.LevelDebug),
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -50,10 +50,10 @@ func (o *faultOptions) addLasting(faults *mkiofake.Faults) {
 		faults.OtherOrigin = 1
 	}
 	if o.cache > 0 {
-		faults.Cached, faults.CachedBy, faults.Ageless, faults.Dateless = often, o.cache, 0.2, 0.1
+		faults.Cached, faults.CachedBy, faults.CacheOmitsAge, faults.CacheOmitsDate = often, o.cache, 0.2, 0.1
 	}
 	if o.replica > 0 {
-		faults.ReplicaList, faults.ReplicaOne, faults.ReplicaBy = often, often, o.replica
+		faults.ReplicaList, faults.ReplicaSingle, faults.ReplicaBy = often, often, o.replica
 	}
 }
 
@@ -65,7 +65,7 @@ func (o *faultOptions) inject(ctx context.Context, m *mkiofake.MKIO, speed float
 	}
 	m.SetClock(o.setClock)
 	if o.recreate != "" {
-		m.Anew(o.recreate)
+		m.RecreateProject(o.recreate)
 	}
 	if o.outage > 0 {
 		m.Outage(mkiofake.VOD, true)

@@ -122,7 +122,7 @@ func (b *bridge) ruleReconciler(client *mkio.Client, notes jetstream.KeyValue) p
 	}
 	return func(ctx context.Context, project string) error {
 		change, err := reconciler.Reconcile(ctx, project, false)
-		if err == nil && !change.None() {
+		if err == nil && !change.Empty() {
 			b.log.Info("webhook rule updated", "project", project, "rule", b.config.WebhookRule, "changes", change.Changes, "warnings", change.Warnings)
 		}
 		return err

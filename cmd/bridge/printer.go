@@ -38,7 +38,7 @@ func (p *printer) json(raws iter.Seq2[eventlog.Raw, error]) error {
 }
 
 // text writes events as lines of text.
-func (p *printer) text(entries iter.Seq2[eventlog.Entry, error], line func(eventlog.Entry) string) error {
+func (p *printer) text(entries iter.Seq2[eventlog.LoggedEvent, error], line func(eventlog.LoggedEvent) string) error {
 	for e, err := range entries {
 		if err != nil {
 			return p.end(err)
@@ -72,9 +72,9 @@ func (p *printer) end(err error) error {
 }
 
 // eventLine formats an event: sequence, time, resource, change of state, via.
-func eventLine(e eventlog.Entry) string {
+func eventLine(e eventlog.LoggedEvent) string {
 	d := e.Event.Data
-	change := e.Shown()
+	change := e.StateText()
 	if d.PreviousState != nil {
 		change = printable.Name(*d.PreviousState) + " → " + change
 	}
@@ -82,11 +82,11 @@ func eventLine(e eventlog.Entry) string {
 }
 
 // stateLine formats the state of a resource: resource, state, phase, time of the last event and its sequence.
-func stateLine(e eventlog.Entry) string {
-	return fmt.Sprintf("%-58s  %-24s  %-12s  %s  %6d", resourceName(e), e.Shown(), e.Event.Data.Phase, e.Event.Time().Format("2006-01-02 15:04:05.000"), e.Sequence)
+func stateLine(e eventlog.LoggedEvent) string {
+	return fmt.Sprintf("%-58s  %-24s  %-12s  %s  %6d", resourceName(e), e.StateText(), e.Event.Data.Phase, e.Event.Time().Format("2006-01-02 15:04:05.000"), e.Sequence)
 }
 
-func resourceName(e eventlog.Entry) string {
+func resourceName(e eventlog.LoggedEvent) string {
 	d := e.Event.Data
 	return fmt.Sprintf("%s %s/%s", d.Kind, printable.Name(d.Project), printable.Name(strings.Join(d.Path, "/")))
 }

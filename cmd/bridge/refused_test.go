@@ -87,7 +87,7 @@ func TestRefusedRequestsAreCountedAndLogged(t *testing.T) {
 		{"no path", at("/"), http.StatusNotFound, webhookPath},
 		{"a wrong secret", strings.Replace(at(webhookPath+"?access_token=hunter2"), demoSecret, "wrong", 1), http.StatusUnauthorized, "secret"},
 		{"not JSON", strings.Replace(delivery, "application/json", "text/plain", 1), http.StatusUnsupportedMediaType, "JSON"},
-		{"a header too large", strings.Replace(delivery, "Host:", "X-Large: "+strings.Repeat("x", 2*edge.MaxHeader)+"\r\nHost:", 1), http.StatusRequestHeaderFieldsTooLarge, "header"},
+		{"a header too large", strings.Replace(delivery, "Host:", "X-Large: "+strings.Repeat("x", 2*edge.MaxHeaderBytes)+"\r\nHost:", 1), http.StatusRequestHeaderFieldsTooLarge, "header"},
 		{"two lengths", strings.Replace(delivery, "Host:", "Content-Length: 1\r\nHost:", 1), http.StatusBadRequest, "header"},
 		{"no HTTP", "hello\r\n\r\n", http.StatusBadRequest, "header"},
 		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", http.StatusHTTPVersionNotSupported, "HTTP/1.1"},

@@ -13,7 +13,7 @@ import (
 )
 
 // webhookPath is the only path of the public listener, and the path of the webhook rule that the bridge registers.
-const webhookPath = rule.Path
+const webhookPath = rule.WebhookPath
 
 // publicRoutes serves webhookPath, with or without a trailing slash, and nothing else. It is not a ServeMux, which would
 // redirect similar paths, and repeat a secret of the query in the Location header.
@@ -67,7 +67,7 @@ func schema(w http.ResponseWriter, r *http.Request) {
 // readyz responds 200 without a body while the bridge can store deliveries and is not stopping, else 503 with the reason.
 func (b *bridge) readyz(w http.ResponseWriter, r *http.Request) {
 	stops := b.stopping.Err() != nil
-	b.lameDuck.Asked(stops)
+	b.lameDuck.Probed(stops)
 	if stops {
 		problem.Write(w, http.StatusServiceUnavailable, "the bridge is stopping")
 		return

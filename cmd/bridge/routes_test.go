@@ -253,7 +253,7 @@ func TestMissingBodyBlocksNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		if err := conn.SetReadDeadline(time.Now().Add(edge.ReadTime / 2)); err != nil { // less than the server's own timeout
+		if err := conn.SetReadDeadline(time.Now().Add(edge.ReadTimeout / 2)); err != nil { // less than the server's own timeout
 			t.Fatal(err)
 		}
 		fmt.Fprintf(conn, "%sHost: x\r\nContent-Length: 1000\r\n\r\n{", head)

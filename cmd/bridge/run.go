@@ -101,7 +101,7 @@ func (b *bridge) domain(ctx context.Context) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, domainTimeout)
 	defer cancel()
-	asking, stop := noanswer.UntilForbidden(ctx, b.nats, ".INFO")
+	asking, stop := noanswer.CancelWhenForbidden(ctx, b.nats, ".INFO")
 	defer stop()
 	info, err := b.js.AccountInfo(asking)
 	if err != nil {

@@ -45,7 +45,7 @@ func (c *call) connect(ctx context.Context, conf config, log *slog.Logger) (*nat
 	if err != nil {
 		return nil, nil, connectError(err)
 	}
-	js, err := broker.JetStreamOf(nc, conf.NatsDomain)
+	js, err := broker.NewJetStreamInDomain(nc, conf.NatsDomain)
 	if err != nil {
 		nc.Close()
 		return nil, nil, err

@@ -61,7 +61,7 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	group, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, b.stop)()
 	publicServer := edge.NewServer(edge.ServerConfig{
-		Handler: edge.SendElsewhere(b.stopping, b.publicRoutes()), Refuse: b.ingest.Refuse, IdleTimeout: b.config.IdleTimeout, Log: b.log,
+		Handler: edge.CloseWhenStopping(b.stopping, b.publicRoutes()), Refuse: b.ingest.Refuse, IdleTimeout: b.config.IdleTimeout, Log: b.log,
 	})
 	adminServer := edge.NewServer(edge.ServerConfig{
 		Handler: b.adminRoutes(loopback(b.config.AdminListen)), Refuse: refuse, IdleTimeout: idleTimeout, Log: b.log,
@@ -82,7 +82,7 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 		if stopRequest.Err() != nil { // no part has failed
 			b.lameDuck.Wait()
 		}
-		return errors.Join(edge.Shutdown(publicServer, edge.DrainTime), edge.Shutdown(adminServer, shutdownTimeout))
+		return errors.Join(edge.Shutdown(publicServer, edge.DrainTimeout), edge.Shutdown(adminServer, shutdownTimeout))
 	})
 	b.log.Info("listening", "for", "webhooks", "addr", l.public.Addr().String(), "path", webhookPath, "tls", b.certificate != nil, "client_certificates", b.clientCAs != nil)
 	b.log.Info("listening", "for", "admin", "addr", l.admin.Addr().String())
@@ -95,7 +95,7 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 
 // webhookListener adds connection limits to the webhook listener, and TLS if a certificate is configured.
 func (b *bridge) webhookListener(l net.Listener) *edge.Listener {
-	c := edge.Config{Slots: edge.Slots(publicShare), Log: b.log, TLSFailed: b.tlsFailures.Inc, Unread: b.ingest.RefusedUnread}
+	c := edge.Config{Slots: edge.Slots(publicShare), Log: b.log, TLSFailed: b.tlsFailures.Inc, Refused: b.ingest.RefusedByServer}
 	if b.certificate != nil {
 		c.TLS = edge.TLSConfig(b.certificate, b.clientCAs)
 	}
@@ -106,7 +106,7 @@ func (b *bridge) webhookListener(l net.Listener) *edge.Listener {
 // from then on, so it exits for its supervisor to restart it.
 func (b *bridge) watchStore(ctx context.Context) error {
 	select {
-	case err := <-b.embedded.Broken():
+	case err := <-b.embedded.StoreFailed():
 		return fmt.Errorf("BRIDGE_STORE_DIR %s cannot be written: %w: check the disk for errors and free space, and restart the bridge; nothing acknowledged is lost", b.config.StoreDir, err)
 	case <-ctx.Done():
 		return nil

@@ -73,8 +73,8 @@ var faults = []fault{
 	{"MK.IO cannot be reached", 6, time.Minute, 20 * time.Minute, replaceMKIO(unreachableMKIO{})},
 	{"MK.IO is out of order", 6, time.Minute, 20 * time.Minute, replaceMKIO(unavailableMKIO{})},
 	{"token is revoked", 4, time.Minute, 20 * time.Minute, mkioFault(func(m *mkiofake.MKIO, _ string, on bool) { m.Revoke(on) })},
-	{"project vanishes", 4, time.Minute, 30 * time.Minute, mkioFault((*mkiofake.MKIO).Vanish)},
-	{"lists are hollow", 4, time.Minute, 30 * time.Minute, mkioFault((*mkiofake.MKIO).Hollow)},
+	{"project vanishes", 4, time.Minute, 30 * time.Minute, mkioFault((*mkiofake.MKIO).SetHidden)},
+	{"lists are hollow", 4, time.Minute, 30 * time.Minute, mkioFault((*mkiofake.MKIO).SetEmptyLists)},
 	{"jobs are forbidden", 4, time.Minute, time.Hour, mkioFault(forbid(lifecycle.Job))},
 	{"live events are forbidden", 4, time.Minute, time.Hour, mkioFault(forbid(lifecycle.LiveEvent))},
 	{"deliveries storm", 8, time.Second, time.Minute, func(f *fleet, lasts time.Duration) bool {
@@ -210,7 +210,7 @@ func TestHoursOfMixedFaults(t *testing.T) {
 
 func mixFaults(t *testing.T, hours int) {
 	t.Helper()
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	store := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, store, "a", "b", "c")

@@ -113,7 +113,7 @@ func (f *fieldTest) populate() {
 func (f *fieldTest) addOrganization(lasts time.Duration) (stop func()) {
 	other := mkiofake.New(mkiofake.Config{Seed: 43, Organization: "theirs", Token: f.otherToken, Faults: f.faults})
 	play(other, rand.New(rand.NewPCG(5, 0)), lasts)
-	f.fake.Beside(other)
+	f.fake.AddOrganization(other)
 	ctx, cancel := context.WithCancel(f.t.Context())
 	var playing sync.WaitGroup
 	playing.Go(func() { _ = other.Run(ctx) })
@@ -203,14 +203,14 @@ func (f *fieldTest) outage(lasts time.Duration, hollow bool) {
 	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 		f.fake.Outage(project, true)
 	}
-	f.fake.Hollow(mkiofake.VOD, hollow)
+	f.fake.SetEmptyLists(mkiofake.VOD, hollow)
 	time.Sleep(lasts / 4)
 	f.restart(time.Second, nil)
 	time.Sleep(lasts*3/4 - time.Second)
 	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 		f.fake.Outage(project, false)
 	}
-	f.fake.Hollow(mkiofake.VOD, false)
+	f.fake.SetEmptyLists(mkiofake.VOD, false)
 }
 
 // judge checks the log's invariants, to find the first episode that violates one. It reports only the first violation.
@@ -222,7 +222,7 @@ func (f *fieldTest) judge(when string) {
 	if f.t.Failed() {
 		return
 	}
-	if err := f.recorder.Judge(f.t.Context(), f.bridge.js, f.bridge.names, f.fake); err != nil {
+	if err := f.recorder.Check(f.t.Context(), f.bridge.js, f.bridge.names, f.fake); err != nil {
 		f.t.Errorf("after %s: %v", when, err)
 	}
 }
@@ -254,7 +254,7 @@ func (f *fieldTest) checkDeleted() {
 			meant[c.Life] = true
 		}
 	}
-	for _, e := range f.recorder.Excuses() {
+	for _, e := range f.recorder.Exemptions() {
 		f.t.Log(e)
 		if lifecycle.SameState(e.State, lifecycle.StateDeleted) {
 			meant[e.Life] = true
@@ -286,7 +286,7 @@ func (f *fieldTest) recreateProject() {
 	}
 	f.fake.SetFaults(f.faults)
 	before := countEvents()
-	f.fake.Anew(mkiofake.VOD)
+	f.fake.RecreateProject(mkiofake.VOD)
 	for i := range 5 {
 		f.fake.Create(f.key(lifecycle.Job, mkiofake.VOD, "ladder-hd", fmt.Sprintf("kept-%d", i+1)), "Processing")
 	}
@@ -302,7 +302,7 @@ func (f *fieldTest) recreateProject() {
 			f.t.Errorf("%s was requested %d times of a recreated project", route, n-requests[route])
 		}
 	}
-	if err := f.recorder.Judge(f.t.Context(), f.bridge.js, f.bridge.names, f.fake); err != nil {
+	if err := f.recorder.Check(f.t.Context(), f.bridge.js, f.bridge.names, f.fake); err != nil {
 		f.t.Error(err)
 	}
 	f.checkDeleted()
@@ -318,12 +318,12 @@ func staleCache(f *fieldTest) {
 
 func laggingReplica(f *fieldTest) {
 	f.withFaults(func(faults *mkiofake.Faults) {
-		faults.ReplicaList, faults.ReplicaOne, faults.ReplicaBy = 0.5, 0.5, 10*time.Minute
+		faults.ReplicaList, faults.ReplicaSingle, faults.ReplicaBy = 0.5, 0.5, 10*time.Minute
 	}, f.onAndOffAir)
 	end := f.createShortLived()
 	f.withFaults(func(faults *mkiofake.Faults) { faults.ReplicaBy = 10 * time.Minute }, end) // the replica has the old records from now on
 	f.withFaults(func(faults *mkiofake.Faults) {
-		faults.ReplicaList, faults.ReplicaOne, faults.ReplicaBy = 1, 1, 10*time.Minute
+		faults.ReplicaList, faults.ReplicaSingle, faults.ReplicaBy = 1, 1, 10*time.Minute
 	}, func() {
 		for range 4 {
 			f.restart(time.Second, nil)

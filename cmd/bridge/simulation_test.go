@@ -49,7 +49,7 @@ var secrets = []string{demoToken, demoSecret, "REDACT-ME"}
 // simulate runs a test in a bubble, and plays some days of MK.IO.
 func simulate(t *testing.T, days int, faults mkiofake.Faults, test func(s *simulation), settings ...func(*config)) {
 	t.Helper()
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	store := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := &simulation{t: t, config: demoConfig(store), rng: rand.New(rand.NewPCG(4, 17))}
@@ -159,11 +159,11 @@ func (s *simulation) settle() {
 // check checks the log's invariants, its convergence with MK.IO, and each event's schema.
 func (s *simulation) check() {
 	s.t.Helper()
-	if err := s.recorder.Judge(s.t.Context(), s.bridge.js, s.bridge.names, s.fake); err != nil {
+	if err := s.recorder.Check(s.t.Context(), s.bridge.js, s.bridge.names, s.fake); err != nil {
 		s.t.Error(err)
 	}
 	if s.bridge.poller != nil {
-		if err := oracle.Converged(s.t.Context(), s.bridge.events, s.fake); err != nil {
+		if err := oracle.CheckConverged(s.t.Context(), s.bridge.events, s.fake); err != nil {
 			s.t.Error(err)
 		}
 	}
@@ -180,7 +180,7 @@ func (s *simulation) check() {
 			}
 		}
 	}
-	s.t.Logf("%d changes, deliveries by status %v, %d refused while the bridge was stopped, %d events", len(s.fake.Changes()), s.recorder.Answers(), s.refused, events)
+	s.t.Logf("%d changes, deliveries by status %v, %d refused while the bridge was stopped, %d events", len(s.fake.Changes()), s.recorder.Statuses(), s.refused, events)
 }
 
 // TestADayWithLostDeliveries loses three in ten deliveries for a day, and duplicates and delays others.
@@ -189,7 +189,7 @@ func TestADayWithLostDeliveries(t *testing.T) { loseDeliveries(t, 1) }
 func loseDeliveries(t *testing.T, days int) {
 	t.Helper()
 	faults := mkiofake.Rude
-	faults.Failed, faults.Silent = 0.15, 0.15
+	faults.Failed, faults.Dropped = 0.15, 0.15
 	faults.LateBy = 5 * time.Minute // with all retries: a delivery that is more than 15 minutes late counts as lost
 	simulate(t, days, faults, func(s *simulation) {
 		s.settle()
@@ -265,7 +265,7 @@ func TestADayByWebhookAlone(t *testing.T) {
 func deliverByWebhookAlone(t *testing.T, days int) {
 	t.Helper()
 	faults := mkiofake.Rude
-	faults.Failed, faults.Silent = 0, 0
+	faults.Failed, faults.Dropped = 0, 0
 	simulate(t, days, faults, func(s *simulation) {
 		s.settle()
 		s.check()

@@ -34,7 +34,7 @@ func TestTraceFromAPollToItsEvent(t *testing.T) {
 	is := tracingtest.TracedAt(t, w.js, 1)
 	traces.Close()
 
-	published := c.Named("publish")
+	published := c.SpansNamed("publish")
 	if len(published) != 1 {
 		t.Fatalf("published: %v", published)
 	}
@@ -53,7 +53,7 @@ func TestTraceFromAPollToItsEvent(t *testing.T) {
 // spanBehind returns the parent of a span, and checks its name.
 func spanBehind(t *testing.T, c *tracingtest.Collector, child *tracepb.Span, name string) *tracepb.Span {
 	t.Helper()
-	for _, s := range c.Named(name) {
+	for _, s := range c.SpansNamed(name) {
 		if string(s.SpanId) == string(child.ParentSpanId) {
 			tracingtest.CheckParent(t, child, s)
 			return s

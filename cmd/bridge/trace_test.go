@@ -62,7 +62,7 @@ func TestTracesOfEveryResponse(t *testing.T) {
 	}
 	traces.Close()
 
-	requests, observed, published, kept, retries := c.Named("POST "+webhookPath), c.Named("observe"), c.Named("publish"), c.Named("keep"), c.Named("retry")
+	requests, observed, published, kept, retries := c.SpansNamed("POST "+webhookPath), c.SpansNamed("observe"), c.SpansNamed("publish"), c.SpansNamed("keep"), c.SpansNamed("retry")
 	if len(requests) != 4 || len(observed) != 5 || len(published) != 2 || len(kept) != 2 || len(retries) != 1 {
 		t.Fatalf("spans: %d requests, %d observed, %d published, %d kept, %d retries", len(requests), len(observed), len(published), len(kept), len(retries))
 	}

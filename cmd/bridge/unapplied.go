@@ -78,7 +78,7 @@ func reasonList() string {
 func (f *unappliedFlags) each(ctx context.Context, log *eventlog.Log, do func(eventlog.Unapplied) error) (more bool, err error) {
 	var wrong []error
 	done := 0
-	for k, err := range log.Kept(ctx, f.query) {
+	for k, err := range log.QueryUnapplied(ctx, f.query) {
 		if err != nil {
 			wrong = append(wrong, err)
 			continue

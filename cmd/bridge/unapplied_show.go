@@ -35,7 +35,7 @@ func runShowUnapplied(ctx context.Context, c *call) error {
 	}
 	defer done()
 	names := log.Names()
-	k, ok, err := log.KeptAt(ctx, sequence)
+	k, ok, err := log.UnappliedAt(ctx, sequence)
 	switch {
 	case err != nil:
 		return err

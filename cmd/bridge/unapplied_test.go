@@ -281,7 +281,7 @@ func TestRetryThatCannotCommitRemovesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantOutput(t, exitFailed, []string{"message 1", "503", "2  malformed"}, "unapplied", "retry", "1", "2")
-	if _, ok, err := w.events.KeptAt(t.Context(), 1); !ok || err != nil {
+	if _, ok, err := w.events.UnappliedAt(t.Context(), 1); !ok || err != nil {
 		t.Errorf("the delivery is no longer unapplied: %v", err)
 	}
 }

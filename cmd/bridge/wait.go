@@ -39,7 +39,7 @@ func runWait(ctx context.Context, c *call) error {
 		return err
 	}
 	defer done()
-	var last *eventlog.Entry
+	var last *eventlog.LoggedEvent
 	if w.since == nil {
 		last, err = wait.For(ctx, log, w.key, w.goal)
 	} else {

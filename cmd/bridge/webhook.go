@@ -103,7 +103,7 @@ func projectsOf(ctx context.Context, conf config, client *mkio.Client) ([]string
 	if len(conf.Projects) > 0 {
 		return conf.Projects, nil
 	}
-	active, err := client.AllActive(ctx)
+	active, err := client.ActiveProjectNames(ctx)
 	if errors.Is(err, mkio.ErrNoActiveProject) {
 		err = fmt.Errorf("%w: name the project in BRIDGE_PROJECTS, or give the token rights in it", err)
 	}

@@ -29,7 +29,7 @@ func runDeleteRule(ctx context.Context, c *call) error {
 		if err != nil && !mkio.IsNotFound(err) {
 			return err
 		}
-		if err == nil && !rule.Same(is.URL, ours) && !*force {
+		if err == nil && !rule.SameAddress(is.URL, ours) && !*force {
 			return fmt.Errorf("rule %s in project %s delivers to %s, which is not BRIDGE_WEBHOOK_URL: delete it with --force", printable.Name(name), printable.Name(project), withoutQuery(is.URL))
 		}
 		deleted := false

@@ -69,7 +69,7 @@ func isStatus(s string) bool {
 }
 
 // deliveryOf returns the resource of a delivery, or the path of its source when the resource is unknown.
-func deliveryOf(d mkio.PastDelivery) string {
+func deliveryOf(d mkio.HistoryRow) string {
 	if key, ok := d.Key(); ok {
 		return key.String()
 	}

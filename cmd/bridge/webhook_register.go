@@ -73,7 +73,7 @@ func (c config) currentSecret() string {
 func printChange(w io.Writer, c rule.Change, verb string) {
 	what := "changed"
 	switch {
-	case c.None():
+	case c.Empty():
 		verb, what = "is", "unchanged"
 	case c.Creates:
 		what = "created"

@@ -30,7 +30,7 @@ func run(ctx context.Context) int {
 	flag.DurationVar(&c.For, "for", time.Minute, "how long faults are injected")
 	flag.BoolVar(&c.Embedded, "embedded", false, "one bridge with an embedded server, instead of bridges on a cluster")
 	flag.IntVar(&c.Bridges, "bridges", 3, "number of bridges on the cluster")
-	flag.IntVar(&c.Slots, "resources", 500, "approximate number of resources at a time; deliveries grow with it")
+	flag.IntVar(&c.Resources, "resources", 500, "approximate number of resources at a time; deliveries grow with it")
 	flag.BoolVar(&c.Clocks, "clocks", true, "step clocks too, which requires rebuilding the programs")
 	flag.StringVar(&c.Sabotage, "sabotage", "", "put a bug into the bridge: "+strings.Join(torture.Sabotages(), ", "))
 	flag.StringVar(&c.Dir, "dir", "", "directory for stores and logs, not removed; after a violation, stores on their own disks are copied to it; default: a temporary one")
@@ -40,7 +40,7 @@ func run(ctx context.Context) int {
 		c.Faults = strings.Split(*faults, ",")
 	}
 	if c.Dir == "" {
-		dir, remove, err := torture.Scratch()
+		dir, remove, err := torture.TempDir()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "torture:", err)
 			return 1

@@ -128,7 +128,7 @@ func TestStreamPositionMustBeInTheLog(t *testing.T) {
 func TestStreamOfATrimmedLog(t *testing.T) {
 	f := fixtureWithEvents(t)
 	server := f.serve()
-	brokertest.KeepLast(t, f.js, names.EventStream(), 2)
+	brokertest.TrimToLast(t, f.js, names.EventStream(), 2)
 	for _, tt := range []struct {
 		query, last string
 		status      int

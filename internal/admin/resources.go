@@ -30,7 +30,7 @@ func (a *API) listResources(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	encoder := newEncoder(w)
-	for e, err := range a.c.Events.Sparing().RawState(r.Context(), query) {
+	for e, err := range a.c.Events.WithSmallPrefetch().RawState(r.Context(), query) {
 		if err != nil {
 			a.c.Log.Warn("resource list aborted", "error", err)
 		} else if err = encoder.Encode(newResource(e)); err != nil {

@@ -41,7 +41,7 @@ func (a *API) retryUnapplied(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), lookupTimeout)
 	defer cancel()
-	unapplied, ok, err := a.c.Events.KeptAt(ctx, sequence)
+	unapplied, ok, err := a.c.Events.UnappliedAt(ctx, sequence)
 	switch {
 	case errors.Is(err, eventlog.ErrNotUnapplied):
 		problem.Write(w, http.StatusUnprocessableEntity, err.Error())

@@ -43,7 +43,7 @@ func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 	defer running.Wait()
 	defer cancel(nil)
 	running.Go(func() { cancel(stream.keepAlive(ctx, keepAliveInterval)) })
-	if err := stream.relay(a.c.Events.Sparing().Raw(ctx, request.query)); err != nil {
+	if err := stream.relay(a.c.Events.WithSmallPrefetch().Raw(ctx, request.query)); err != nil {
 		a.c.Log.Warn("event stream aborted", "error", err)
 	}
 }

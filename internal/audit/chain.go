@@ -17,7 +17,7 @@ type head struct {
 	failed     bool // provisioning failed
 }
 
-func headOf(e eventlog.Entry) head {
+func headOf(e eventlog.LoggedEvent) head {
 	d := e.Event.Data
 	return head{e.Sequence, d.Transition, event.Hash(e.Payload), d.State, lifecycle.ProvisioningFailed(d.ProvisioningState)}
 }
@@ -40,7 +40,7 @@ func NewChain(names event.Names, first uint64) *Chain {
 }
 
 // Add adds the next event, and returns the violations that it shows.
-func (c *Chain) Add(e eventlog.Entry) []error {
+func (c *Chain) Add(e eventlog.LoggedEvent) []error {
 	var wrong []error
 	bad := func(format string, args ...any) {
 		wrong = append(wrong, fmt.Errorf("event %d on %s: "+format, append([]any{e.Sequence, e.Subject}, args...)...))

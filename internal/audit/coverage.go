@@ -35,7 +35,7 @@ type Coverage struct {
 	Pending   bool `json:"pending"` // the end of the period is not proven until the next sweep, which is not due yet
 	// FirstSweep is the start of the kind's first sweep ever, if the period starts there because it is later than the requested
 	// start; else nil.
-	Begun *time.Time `json:"begun,omitempty"`
+	FirstSweep *time.Time `json:"begun,omitempty"`
 }
 
 // Complete reports whether there is no gap: all of the period is proven, except for an end that is Pending.
@@ -53,7 +53,7 @@ const (
 // A sweep compares every resource as it is at the sweep's start or later: a change before the start that still lasts is in
 // the log. Between two sweeps, the second of which completed in time, everything is proven; with a gap in between, nothing
 // is.
-func Cover(records []event.Coverage, from, to, now time.Time) Coverage {
+func CoverageOf(records []event.Coverage, from, to, now time.Time) Coverage {
 	c := Coverage{From: from, To: to}
 	if len(records) > 0 {
 		c.Project, c.Kind = records[0].Project, records[0].Kind

@@ -55,7 +55,7 @@ func TestCover(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c := audit.Cover(test.records, at(test.from), at(test.to), at(test.now))
+			c := audit.CoverageOf(test.records, at(test.from), at(test.to), at(test.now))
 			var gaps []string
 			for _, g := range c.Gaps {
 				gaps = append(gaps, fmt.Sprintf("%d-%d %s", int(g.From.Sub(noon).Minutes()), int(g.To.Sub(noon).Minutes()), g.Reason))

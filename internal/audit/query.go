@@ -23,7 +23,7 @@ type Query struct {
 }
 
 // ErrBeforeFirstSweep is for a period that ends before the first recorded sweep.
-var ErrBeforeFirst = errors.New("the period ends before the first sweep on record began")
+var ErrBeforeFirstSweep = errors.New("the period ends before the first sweep on record began")
 
 // lookback is how long before a period the sweep may have started that proves its beginning.
 const lookback = 14 * 24 * time.Hour
@@ -31,7 +31,7 @@ const lookback = 14 * 24 * time.Hour
 // Coverages reads the records of a log, and returns what they prove about a period for each project and kind with records.
 // If the first sweep ever of a project and kind began after the start of the period, the period starts with that sweep:
 // nothing was compared before.
-func Covers(ctx context.Context, log *eventlog.Log, q Query) ([]Coverage, error) {
+func Coverages(ctx context.Context, log *eventlog.Log, q Query) ([]Coverage, error) {
 	records, err := q.records(ctx, log)
 	if err != nil {
 		return nil, err
@@ -56,12 +56,12 @@ func Covers(ctx context.Context, log *eventlog.Log, q Query) ([]Coverage, error)
 		if !since.Before(q.Until) {
 			continue // all records are after the period
 		}
-		c := Cover(rows, since, q.Until, q.Now)
-		c.Begun = firstSweep
+		c := CoverageOf(rows, since, q.Until, q.Now)
+		c.FirstSweep = firstSweep
 		coverages = append(coverages, c)
 	}
 	if len(records) > 0 && len(coverages) == 0 {
-		return nil, ErrBeforeFirst
+		return nil, ErrBeforeFirstSweep
 	}
 	slices.SortFunc(coverages, func(a, b Coverage) int {
 		return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(a.Kind, b.Kind))

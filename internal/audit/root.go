@@ -71,7 +71,7 @@ type snapshot struct {
 }
 
 // SnapshotAt makes the chain take a snapshot at an event, for [Chain.SnapshotRoot]. It is called before the first Add.
-func (c *Chain) Recall(sequence uint64) { c.snapshot = &snapshot{sequence: sequence} }
+func (c *Chain) SnapshotAt(sequence uint64) { c.snapshot = &snapshot{sequence: sequence} }
 
 // take takes the snapshot before the first event after it is added.
 func (p *snapshot) take(c *Chain, next uint64) {
@@ -90,7 +90,7 @@ func (p *snapshot) addTrimmed(resource string, d event.Data) {
 
 // Root returns the root over all added events, and over the trimmed heads of resources without events in the log, by
 // resource token.
-func (c *Chain) Root(trimmed map[string]Left) Root {
+func (c *Chain) Root(trimmed map[string]TrimmedHead) Root {
 	links := c.links()
 	for resource, l := range trimmed {
 		if _, known := links[resource]; !known {
@@ -101,7 +101,7 @@ func (c *Chain) Root(trimmed map[string]Left) Root {
 }
 
 // SnapshotRoot returns the root as of the event of [Chain.SnapshotAt].
-func (c *Chain) Then(trimmed map[string]Left) Root {
+func (c *Chain) SnapshotRoot(trimmed map[string]TrimmedHead) Root {
 	c.snapshot.take(c, c.snapshot.sequence+1)
 	for resource, l := range trimmed {
 		if _, known := c.snapshot.links[resource]; !known && l.Sequence <= c.snapshot.sequence {
@@ -112,7 +112,7 @@ func (c *Chain) Then(trimmed map[string]Left) Root {
 }
 
 // A TrimmedHead is the last event of a resource whose events were all trimmed from the log.
-type Left struct {
+type TrimmedHead struct {
 	Sequence, Transition uint64
 	Hash                 string
 }

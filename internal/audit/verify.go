@@ -68,7 +68,7 @@ func Verify(ctx context.Context, js jetstream.JetStream, names event.Names, o Op
 	chain := NewChain(names, state.FirstSeq)
 	chain.Erased = o.Erased
 	if root != nil {
-		chain.Recall(root.Sequence)
+		chain.SnapshotAt(root.Sequence)
 	}
 	if state.Msgs > 0 {
 		if err := r.read(ctx, log, chain, state.LastSeq, o.Step); err != nil {
@@ -81,7 +81,7 @@ func Verify(ctx context.Context, js jetstream.JetStream, names event.Names, o Op
 	}
 	chain.last = state.LastSeq
 	if root != nil {
-		if atRoot := chain.Then(trimmed); atRoot != *root {
+		if atRoot := chain.SnapshotRoot(trimmed); atRoot != *root {
 			r.add(fmt.Errorf("the log up to event %d has changed since root %s was printed: it now gives %s", root.Sequence, root, atRoot))
 		}
 	}
@@ -113,8 +113,8 @@ func (r *Report) read(ctx context.Context, log *eventlog.Log, chain *Chain, last
 }
 
 // trimmedHeads returns the last events of resources whose events were all trimmed from the log: the state bucket has them.
-func trimmedHeads(ctx context.Context, log *eventlog.Log, first uint64) (map[string]Left, error) {
-	trimmed := map[string]Left{}
+func trimmedHeads(ctx context.Context, log *eventlog.Log, first uint64) (map[string]TrimmedHead, error) {
+	trimmed := map[string]TrimmedHead{}
 	if first <= 1 {
 		return trimmed, nil
 	}
@@ -129,7 +129,7 @@ func trimmedHeads(ctx context.Context, log *eventlog.Log, first uint64) (map[str
 		if err != nil {
 			return nil, err
 		}
-		trimmed[e.Event.PartitionKey] = Left{raw.Sequence, e.Fact.Transition, event.Hash(raw.Payload)}
+		trimmed[e.Event.PartitionKey] = TrimmedHead{raw.Sequence, e.Fact.Transition, event.Hash(raw.Payload)}
 	}
 	return trimmed, nil
 }

@@ -121,7 +121,7 @@ func (b *Bridge) AwaitLog(message string) (found map[string]any) {
 
 // StopGracefully terminates the bridge as an operator would; any exit code but 0 fails the test. A bridge whose /readyz was
 // requested accepts deliveries until it is requested again, because it assumes a load balancer: so it is requested.
-func (b *Bridge) StopWell() {
+func (b *Bridge) StopGracefully() {
 	b.t.Helper()
 	var polling sync.WaitGroup
 	if b.probed {
@@ -143,17 +143,17 @@ func (b *Bridge) StopWell() {
 }
 
 // A Response is the response to a delivery.
-type Answer struct {
+type Response struct {
 	Status     int // 0: no response
 	RetryAfter string
 	Body       string
 }
 
 // Post posts a delivery. headers are names, each followed by its value.
-func (b *Bridge) Post(body []byte, headers ...string) (Answer, error) {
+func (b *Bridge) Post(body []byte, headers ...string) (Response, error) {
 	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.Webhook, bytes.NewReader(body))
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	request.Header.Set("Content-Type", "application/json")
 	for header := range slices.Chunk(headers, 2) {
@@ -161,11 +161,11 @@ func (b *Bridge) Post(body []byte, headers ...string) (Answer, error) {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	return Answer{response.StatusCode, response.Header.Get("Retry-After"), string(text)}, err
+	return Response{response.StatusCode, response.Header.Get("Retry-After"), string(text)}, err
 }
 
 // Deliver is [Bridge.Post] that fails the test without a response; it returns the status.
@@ -276,7 +276,7 @@ func Run(t testing.TB, env []string, args ...string) (stdout, stderr string, cod
 }
 
 // RepositoryPath returns the path of a file of this repository, given relative to its root.
-func Repository(path string) string {
+func RepositoryPath(path string) string {
 	_, here, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(here), "..", "..", path)
 }

@@ -20,7 +20,7 @@ const webhookPath = "/webhooks/mkio"
 // Delivery returns the body of a delivery of MK.IO, from a file in internal/mkio/testdata/webhooks.
 func Delivery(t testing.TB, file string) []byte {
 	t.Helper()
-	body, err := os.ReadFile(Repository(filepath.Join("internal/mkio/testdata/webhooks", file)))
+	body, err := os.ReadFile(RepositoryPath(filepath.Join("internal/mkio/testdata/webhooks", file)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func Delivery(t testing.TB, file string) []byte {
 }
 
 // DeliveryOfJob is [Delivery] for a job of another name, with another delivery id.
-func DeliveryOf(t testing.TB, file, job string) []byte {
+func DeliveryOfJob(t testing.TB, file, job string) []byte {
 	t.Helper()
 	body := bytes.ReplaceAll(Delivery(t, file), []byte("ep-0417"), []byte(job))
 	return bytes.ReplaceAll(body, []byte("fcaab4a4-433f-591d-baeb-a98c8b9d503a"), []byte("delivery-of-"+job))

@@ -200,7 +200,7 @@ func (p *Process) awaitFrom(ctx context.Context, from int64, matches func(line s
 }
 
 // Exits returns the number of runs by exit status, and the peak memory in bytes.
-func (p *Process) Ended() (exits map[string]int, peak int64) {
+func (p *Process) Exits() (exits map[string]int, peak int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.measureMemory()

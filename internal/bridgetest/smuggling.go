@@ -9,7 +9,7 @@ import (
 // SmugglingRequests returns requests for request smuggling, by name. Each is the bytes of one request followed by second,
 // which is an authenticated delivery. Each has an interpretation in which second is part of the first request, so second
 // must never be handled as a request.
-func Smugglings(secret, second string) map[string]string {
+func SmugglingRequests(secret, second string) map[string]string {
 	outer := "POST " + webhookPath + " HTTP/1.1\r\nHost: bridge\r\nContent-Type: application/json\r\nX-Webhook-Secret: " + secret + "\r\n"
 	const unauthenticated = "POST " + webhookPath + " HTTP/1.1\r\nHost: bridge\r\nContent-Type: application/json\r\n"
 	length := func(n int) string { return fmt.Sprintf("Content-Length: %d\r\n", n) }

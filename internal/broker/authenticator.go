@@ -73,7 +73,7 @@ func signed(public string, nonce []byte, signature string) bool {
 }
 
 // DisconnectReaders closes all reader connections after a change of the token: readers with the new token reconnect.
-func (e *Embedded) DropReaders() error {
+func (e *Embedded) DisconnectReaders() error {
 	found, err := e.readers()
 	if err != nil {
 		return err

@@ -147,7 +147,7 @@ func TestReaderWithThePreviousTokenIsDisconnected(t *testing.T) {
 	back := renewed.StatusChanged(nats.RECONNECTING)
 
 	token.Store("new")
-	if err := e.DropReaders(); err != nil {
+	if err := e.DisconnectReaders(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-closed; err == nil || !strings.Contains(strings.ToLower(err.Error()), "authorization violation") {

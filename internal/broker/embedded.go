@@ -23,8 +23,8 @@ type EmbeddedConfig struct {
 	SyncInterval time.Duration
 	ReaderToken  func() string // returns the readers' token, called at each connect; nil: they need none
 	ReadSubjects []string      // subjects of messages that readers may subscribe to
-	Readers      int           // maximum number of connections; 0: [MaxReaders]
-	Unseen       string        // messages with this header are not relayed to readers; "": all are relayed
+	MaxReaders   int           // maximum number of connections; 0: [MaxReaders]
+	HiddenHeader string        // messages with this header are not relayed to readers; "": all are relayed
 	Log          *slog.Logger
 }
 
@@ -99,8 +99,8 @@ func (e *Embedded) start(c EmbeddedConfig) (err error) {
 
 // openReaders starts the relay, the request proxy, the listener and the watcher of readers.
 func (e *Embedded) openReaders(c EmbeddedConfig) (err error) {
-	maxReaders := min(cmp.Or(c.Readers, MostReaders), MostReaders)
-	if err := e.openRelay(c.ReadSubjects, c.Unseen); err != nil {
+	maxReaders := min(cmp.Or(c.MaxReaders, MaxReaders), MaxReaders)
+	if err := e.openRelay(c.ReadSubjects, c.HiddenHeader); err != nil {
 		return err
 	}
 	if e.proxy, err = e.openRequestProxy(); err != nil {
@@ -206,7 +206,7 @@ func (e *Embedded) Sync() (always bool, interval time.Duration) {
 }
 
 // StoreFailed receives one error when the store can no longer be written: the server must be restarted after a repair.
-func (e *Embedded) Broken() <-chan error { return e.storeFailed }
+func (e *Embedded) StoreFailed() <-chan error { return e.storeFailed }
 
 // closeReaders stops what openReaders started.
 func (e *Embedded) closeReaders() {

@@ -15,14 +15,14 @@ import (
 
 // NewJetStream returns JetStream on a connection, with a PublishMsg at about half the cost: without options it sends one
 // request, waits as long as its context allows, and parses the acknowledgement without reflection.
-func NewJetStream(nc *nats.Conn) (jetstream.JetStream, error) { return JetStreamOf(nc, "") }
+func NewJetStream(nc *nats.Conn) (jetstream.JetStream, error) { return NewJetStreamInDomain(nc, "") }
 
 // NewJetStreamInDomain is [NewJetStream] in a domain; "" is the JetStream of the server itself, or of its cluster.
 //
 // A message published on a stream's subject reaches the stream in any domain. Subjects of buckets are an exception: leaf
 // nodes do not forward them, so writes to buckets of a domain use the domain's API prefix, as the client's own key-value
 // store does.
-func JetStreamOf(nc *nats.Conn, domain string) (jetstream.JetStream, error) {
+func NewJetStreamInDomain(nc *nats.Conn, domain string) (jetstream.JetStream, error) {
 	if domain == "" {
 		js, err := jetstream.New(nc)
 		return fastJetStream{js, nc, ""}, err

@@ -15,8 +15,8 @@ import (
 // limited before the server: their bytes at the listener ([readerListener]), and their requests before they reach the
 // streams ([requestProxy]).
 const (
-	MostReaders   = 256 // concurrent connections
-	MostConsumers = 384 // consumers of all streams together, the bridge's and those of /v1 included, from which readers can create no more
+	MaxReaders          = 256 // concurrent connections
+	ReaderConsumerLimit = 384 // consumers of all streams together, the bridge's and those of /v1 included, from which readers can create no more
 
 	maxSubscriptions  = 512      // per connection; the bridge's own needs one for each reader of /v1
 	maxPending        = 32 << 20 // bytes pending for one connection

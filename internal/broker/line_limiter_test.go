@@ -55,7 +55,7 @@ func TestClientNameCannotFakeAStoreFailure(t *testing.T) {
 		t.Error("a client without the token is accepted")
 	}
 	select {
-	case err := <-e.Broken():
+	case err := <-e.StoreFailed():
 		t.Errorf("the client caused a store failure: %v", err)
 	case <-time.After(100 * time.Millisecond): // real time: the line was written before the client was refused
 	}

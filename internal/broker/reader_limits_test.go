@@ -34,7 +34,7 @@ func streamWithMessages(t *testing.T, js jetstream.JetStream, count, size int) j
 
 func TestReaderLimit(t *testing.T) {
 	c := config(t.TempDir())
-	c.Readers = 2
+	c.MaxReaders = 2
 	e := start(t, c)
 	first := reader(t, e)
 	reader(t, e)
@@ -99,7 +99,7 @@ func TestReaderConsumerLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range broker.MostConsumers {
+	for i := range broker.ReaderConsumerLimit {
 		if _, err := s.CreateConsumer(t.Context(), jetstream.ConsumerConfig{Name: fmt.Sprint("c", i), MemoryStorage: true}); err != nil {
 			t.Fatal(i, err)
 		}

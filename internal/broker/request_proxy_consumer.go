@@ -15,7 +15,7 @@ const tooManyConsumers = `{"type":"io.nats.jetstream.api.v1.consumer_create_resp
 // together, and only readers are refused at the limit, so that the bridge can always create its own.
 func (p *requestProxy) createConsumer(m *nats.Msg) {
 	start := time.Now()
-	if p.consumers() >= MostConsumers {
+	if p.consumers() >= ReaderConsumerLimit {
 		_ = p.nc.Publish(m.Reply, []byte(tooManyConsumers)) // an error means that the server is stopping
 		p.pause(time.Since(start))
 		return

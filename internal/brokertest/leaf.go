@@ -12,9 +12,9 @@ import (
 
 // A Domain has the URLs of the servers that reach the JetStream of a domain: its own server, and two leaf nodes.
 type Domain struct {
-	Name, Hub string
-	Leaf      string // URL of a leaf node without JetStream
-	LeafOwn   string // URL of a leaf node with its own JetStream, in domain leaf
+	Name, Hub         string
+	Leaf              string // URL of a leaf node without JetStream
+	LeafWithJetStream string // URL of a leaf node with its own JetStream, in domain leaf
 }
 
 // StartDomain runs a server with JetStream in domain hub in this process, and its leaf nodes. They end with the test.

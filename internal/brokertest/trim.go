@@ -7,7 +7,7 @@ import (
 )
 
 // TrimToLast makes a stream delete all but its last messages, as an age limit would.
-func KeepLast(t testing.TB, js jetstream.JetStream, stream string, messages int64) {
+func TrimToLast(t testing.TB, js jetstream.JetStream, stream string, messages int64) {
 	t.Helper()
 	s, err := js.Stream(t.Context(), stream)
 	if err != nil {

@@ -14,50 +14,50 @@ const (
 	AddressMissing       Code = "address-missing"       // no webhook URL is configured
 	AddressPrivate       Code = "address-private"       // MK.IO cannot reach the host
 	AddressPlain         Code = "address-plain"         // http, not https
-	AddressUnattended    Code = "address-unregistered"  // without a token no rule is registered for it
+	AddressUnregistered  Code = "address-unregistered"  // without a token no rule is registered for it
 	AddressUnreachable   Code = "address-unreachable"   // from this machine
 	CertificateUntrusted Code = "certificate-untrusted" // of the server at the URL
 	SecretRefused        Code = "secret-refused"        // status 401 or 403
 	PathUnknown          Code = "path-unknown"          // status 404
-	AddressElsewhere     Code = "address-redirects"     // a redirect
-	BridgeUnready        Code = "bridge-not-ready"      // status 429 or 503
-	BridgeAway           Code = "bridge-unavailable"    // another 5xx status
+	AddressRedirects     Code = "address-redirects"     // a redirect
+	BridgeNotReady       Code = "bridge-not-ready"      // status 429 or 503
+	BridgeUnavailable    Code = "bridge-unavailable"    // another 5xx status
 	NoBridge             Code = "no-bridge"             // any other response
 )
 
 // Codes of NATS. Versions are compared with [OldestNATS] and [OldestBounded].
 const (
-	NATSUnreachable   Code = "nats-unreachable"
-	EmbeddedAway      Code = "embedded-not-running" // the bridge that embeds the server does not run
-	EmbeddedRefused   Code = "embedded-refused"     // the embedded server requires the reader token
-	VersionUnknown    Code = "version-unknown"
-	VersionOld        Code = "version-old"
-	JetStreamAway     Code = "jetstream-unavailable"
-	DomainOfServer    Code = "domain-not-configured" // the server has a domain, and none is configured
-	QueueLong         Code = "queue-long"            // the queue of JetStream's API is slow now
-	QueueShared       Code = "queue-shared"          // the server has one queue for all requests, without info_queue_limit
-	QueueUnknown      Code = "queue-unknown"         // the server does not report its info_queue_limit
-	StreamUncreated   Code = "stream-not-created"    // the bridge creates it at its next start
-	StreamUnlimited   Code = "stream-unlimited"      // the account requires a size limit
-	StreamMissing     Code = "stream-missing"        // and the bridge is configured not to create it
-	StreamUnanswered  Code = "stream-unavailable"
-	StreamUnfit       Code = "stream-mismatch"
-	WritesRefused     Code = "writes-refused"      // see [WriteError]
-	NotesUnreadable   Code = "notes-unreadable"    // the log's identity, or the rule as a bridge last registered it
-	IdentityMismatch  Code = "identity-mismatch"   // see the errors of package identity
-	IdentityReadopted Code = "identity-re-adopted" // adoption is still configured after the start that needed it
+	NATSUnreachable      Code = "nats-unreachable"
+	EmbeddedNotRunning   Code = "embedded-not-running" // the bridge that embeds the server does not run
+	EmbeddedRefused      Code = "embedded-refused"     // the embedded server requires the reader token
+	VersionUnknown       Code = "version-unknown"
+	VersionOld           Code = "version-old"
+	JetStreamUnavailable Code = "jetstream-unavailable"
+	DomainNotConfigured  Code = "domain-not-configured" // the server has a domain, and none is configured
+	QueueLong            Code = "queue-long"            // the queue of JetStream's API is slow now
+	QueueShared          Code = "queue-shared"          // the server has one queue for all requests, without info_queue_limit
+	QueueUnknown         Code = "queue-unknown"         // the server does not report its info_queue_limit
+	StreamNotCreated     Code = "stream-not-created"    // the bridge creates it at its next start
+	StreamUnlimited      Code = "stream-unlimited"      // the account requires a size limit
+	StreamMissing        Code = "stream-missing"        // and the bridge is configured not to create it
+	StreamUnavailable    Code = "stream-unavailable"
+	StreamMismatch       Code = "stream-mismatch"
+	WritesRefused        Code = "writes-refused"      // see [WriteError]
+	NotesUnreadable      Code = "notes-unreadable"    // the log's identity, or the rule as a bridge last registered it
+	IdentityMismatch     Code = "identity-mismatch"   // see the errors of package identity
+	IdentityReadopted    Code = "identity-re-adopted" // adoption is still configured after the start that needed it
 )
 
 // Codes of MK.IO and its projects.
 const (
 	MKIOFailed         Code = "mkio-failed" // a request to MK.IO failed
 	MKIOUnreachable    Code = "mkio-unreachable"
-	MKIOAddressWrong   Code = "mkio-address-invalid"
-	MKIOTrustWrong     Code = "mkio-ca-invalid" // the file of certificate authorities cannot be read
-	MKIOElsewhere      Code = "mkio-redirects"  // a redirect
-	MKIOUnready        Code = "mkio-not-ready"
+	MKIOAddressInvalid Code = "mkio-address-invalid"
+	MKIOCAInvalid      Code = "mkio-ca-invalid" // the file of certificate authorities cannot be read
+	MKIORedirects      Code = "mkio-redirects"  // a redirect
+	MKIONotReady       Code = "mkio-not-ready"
 	TokenMissing       Code = "token-missing"
-	TokenEnds          Code = "token-expires" // expires soon, or has expired
+	TokenExpires       Code = "token-expires" // expires soon, or has expired
 	ProjectsUnknown    Code = "projects-unknown"
 	ProjectUnreadable  Code = "project-unreadable" // the token lacks the right
 	ProjectMissing     Code = "project-missing"
@@ -67,10 +67,10 @@ const (
 	RulesUnreadable    Code = "rules-unreadable"
 	RuleAddressMissing Code = "rule-address-missing" // there is no rule, and no webhook URL to register one
 	RuleDisabled       Code = "rule-disabled"        // and no webhook URL is configured
-	RuleElsewhere      Code = "rule-other-url"       // delivers to another URL
-	RuleWrong          Code = "rule-mismatch"        // differs from the configuration, or is missing
-	RuleOdd            Code = "rule-unusual"         // unusual, perhaps on purpose
-	RuleTwin           Code = "rule-duplicate"       // another rule delivers to the same URL
+	RuleOtherURL       Code = "rule-other-url"       // delivers to another URL
+	RuleMismatch       Code = "rule-mismatch"        // differs from the configuration, or is missing
+	RuleUnusual        Code = "rule-unusual"         // unusual, perhaps on purpose
+	RuleDuplicate      Code = "rule-duplicate"       // another rule delivers to the same URL
 	DeliveriesFail     Code = "deliveries-fail"
 )
 

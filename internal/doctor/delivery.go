@@ -37,7 +37,7 @@ func (x *examination) judgeAddress() Finding {
 		note("over http, anyone on the network path can read the secret", AddressPlain)
 	}
 	if x.MKIO.Token == "" {
-		note("without an API token the webhook rule is neither registered nor checked: nothing is delivered to "+u.Host+" unless the rule was created by hand", AddressUnattended)
+		note("without an API token the webhook rule is neither registered nor checked: nothing is delivered to "+u.Host+" unless the rule was created by hand", AddressUnregistered)
 	}
 	if len(found) > 0 {
 		return warning(check, strings.Join(found, "; "), codes...)
@@ -97,11 +97,11 @@ func (a deliveryResponse) judge(check, address string) Finding {
 	case a.status == http.StatusNotFound:
 		return failed(check, found, PathUnknown)
 	case a.status/100 == 3:
-		return failed(check, found, AddressElsewhere)
+		return failed(check, found, AddressRedirects)
 	case a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable:
-		return warning(check, found, BridgeUnready)
+		return warning(check, found, BridgeNotReady)
 	case a.status >= http.StatusInternalServerError:
-		return failed(check, found, BridgeAway)
+		return failed(check, found, BridgeUnavailable)
 	}
 	return failed(check, found+"; a bridge of this version responds "+fmt.Sprintf("%d: %s", http.StatusBadRequest, ingest.EmptyBatch), NoBridge)
 }
@@ -121,7 +121,7 @@ func (w Webhook) postEmptyBatch(ctx context.Context, address string) (deliveryRe
 	secret := w.Secret()
 	request.Header.Set("Content-Type", "application/cloudevents-batch+json")
 	request.Header.Set(rule.SecretHeader, secret)
-	client := http.Client{Transport: w.Way, CheckRedirect: noRedirects}
+	client := http.Client{Transport: w.Transport, CheckRedirect: noRedirects}
 	response, err := client.Do(request)
 	if err != nil {
 		return deliveryResponse{}, err

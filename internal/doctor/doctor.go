@@ -28,7 +28,7 @@ type Webhook struct {
 	Rule        string            // name of the webhook rule
 	Secret      func() string     // returns the secret that deliveries send
 	ClientCerts bool              // senders need a client certificate
-	Way         http.RoundTripper // transport of the empty batch; nil: [http.DefaultTransport]
+	Transport   http.RoundTripper // transport of the empty batch; nil: [http.DefaultTransport]
 }
 
 // NATS describes how to reach the NATS servers that have the log.
@@ -42,13 +42,13 @@ type NATS struct {
 
 // MKIO describes how to reach MK.IO's API, and what the bridge polls.
 type MKIO struct {
-	URL      string
-	Way      func() (http.RoundTripper, error) // transport of requests without the token
-	Client   func() (*mkio.Client, error)      // of requests with the token
-	Token    string                            // "": nothing is polled
-	Projects []string
-	Kinds    []lifecycle.Kind // that are polled
-	Claim    identity.Claim   // the identity that the configuration claims
+	URL       string
+	Transport func() (http.RoundTripper, error) // transport of requests without the token
+	Client    func() (*mkio.Client, error)      // of requests with the token
+	Token     string                            // "": nothing is polled
+	Projects  []string
+	Kinds     []lifecycle.Kind // that are polled
+	Claim     identity.Claim   // the identity that the configuration claims
 }
 
 // checkTimeout limits the checks of one part, such as JetStream, a list or a webhook rule.

@@ -58,7 +58,7 @@ func newInstallation(t *testing.T) *installation {
 		},
 		MKIO: doctor.MKIO{
 			URL: server.URL, Token: token, Kinds: []lifecycle.Kind{lifecycle.Job, lifecycle.LiveOutput}, Claim: identity.Claim{Address: server.URL},
-			Way: func() (http.RoundTripper, error) { return http.DefaultTransport, nil },
+			Transport: func() (http.RoundTripper, error) { return http.DefaultTransport, nil },
 			Client: func() (*mkio.Client, error) {
 				return mkio.NewClient(mkio.ClientConfig{BaseURL: server.URL, Token: func() string { return token }, PerMinute: 100_000})
 			},
@@ -176,7 +176,7 @@ func TestMissingStreamsAreAWarningIfTheBridgeCreatesThem(t *testing.T) {
 	i.withNATS(t)
 	all := i.findings(t)
 	want(t, all["JetStream"], doctor.OK)
-	want(t, all["stream MKIO_EVENTS"], doctor.Warning, doctor.StreamUncreated)
+	want(t, all["stream MKIO_EVENTS"], doctor.Warning, doctor.StreamNotCreated)
 	if _, tried := all["publishing"]; tried {
 		t.Error("writes to missing streams were tried")
 	}
@@ -204,7 +204,7 @@ func TestCompleteInstallationIsOK(t *testing.T) {
 func TestChecksEndWithTheCaller(t *testing.T) {
 	i := newInstallation(t)
 	requested := false
-	i.MKIO.Way = func() (http.RoundTripper, error) { requested = true; return nil, context.Canceled }
+	i.MKIO.Transport = func() (http.RoundTripper, error) { requested = true; return nil, context.Canceled }
 	n := 0
 	for range doctor.Examine(t.Context(), i.Config) {
 		n++

@@ -72,7 +72,7 @@ func (x *examination) checkProjectIdentity(ctx context.Context, name string) {
 	}
 	// checkIdentity has compared the address already.
 	found := identity.Found{Address: x.recorded.Address, Organisation: x.MKIO.Claim.Organisation, Project: name, ID: project.ID}
-	if _, err := x.recorded.Judge(found); err != nil {
+	if _, err := x.recorded.CheckProject(found); err != nil {
 		x.report(failed(check, reason(err), IdentityMismatch).withCause(err))
 		return
 	}

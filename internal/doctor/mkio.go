@@ -22,7 +22,7 @@ func (x *examination) checkMKIO(ctx context.Context) {
 	}
 	var err error
 	if x.client, err = x.MKIO.Client(); err != nil {
-		x.report(failed("MK.IO", reason(err), MKIOAddressWrong))
+		x.report(failed("MK.IO", reason(err), MKIOAddressInvalid))
 		return
 	}
 	for _, project := range x.checkProjects(ctx) {
@@ -42,12 +42,12 @@ func (x *examination) checkReachable(ctx context.Context) bool {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(x.MKIO.URL, "/")+"/api/ready", nil)
 	if err != nil {
-		x.report(failed(check, reason(err), MKIOAddressWrong))
+		x.report(failed(check, reason(err), MKIOAddressInvalid))
 		return false
 	}
-	transport, err := x.MKIO.Way()
+	transport, err := x.MKIO.Transport()
 	if err != nil {
-		x.report(failed(check, reason(err), MKIOTrustWrong))
+		x.report(failed(check, reason(err), MKIOCAInvalid))
 		return false
 	}
 	client := http.Client{Transport: transport, CheckRedirect: noRedirects}
@@ -59,10 +59,10 @@ func (x *examination) checkReachable(ctx context.Context) bool {
 	defer response.Body.Close()
 	switch {
 	case response.StatusCode/100 == 3:
-		x.report(failed(check, fmt.Sprintf("%s redirects (%s)", x.MKIO.URL, response.Status), MKIOElsewhere))
+		x.report(failed(check, fmt.Sprintf("%s redirects (%s)", x.MKIO.URL, response.Status), MKIORedirects))
 		return false
 	case response.StatusCode >= http.StatusInternalServerError:
-		x.report(warning(check, x.MKIO.URL+" is not ready ("+response.Status+")", MKIOUnready))
+		x.report(warning(check, x.MKIO.URL+" is not ready ("+response.Status+")", MKIONotReady))
 	default:
 		x.report(ok(check, x.MKIO.URL+" responds"))
 	}
@@ -80,9 +80,9 @@ func (x *examination) judgeToken() (f Finding, usable bool) {
 	case !known:
 		return ok(check, "no expiry in the token"), true
 	case left <= 0:
-		return failed(check, "expired "+end.Format(time.RFC3339), TokenEnds), false
-	case left < mkio.TokenSoon:
-		return warning(check, "expires soon, "+end.Format(time.RFC3339), TokenEnds), true
+		return failed(check, "expired "+end.Format(time.RFC3339), TokenExpires), false
+	case left < mkio.TokenExpiresSoon:
+		return warning(check, "expires soon, "+end.Format(time.RFC3339), TokenExpires), true
 	}
 	return ok(check, "expires "+end.Format(time.RFC3339)), true
 }
@@ -108,7 +108,7 @@ func (x *examination) findProjects(ctx context.Context) []string {
 	const check = "projects"
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	found, err := x.client.AllActive(ctx)
+	found, err := x.client.ActiveProjectNames(ctx)
 	if err != nil {
 		x.report(failed(check, reason(err), ProjectsUnknown).withCause(err))
 		return found

@@ -52,7 +52,7 @@ func (x *examination) connect(ctx context.Context) jetstream.JetStream {
 	case errors.Is(err, nats.ErrAuthorization):
 		x.report(failed(check, reason(err), EmbeddedRefused))
 	default:
-		x.report(failed(check, reason(err), EmbeddedAway))
+		x.report(failed(check, reason(err), EmbeddedNotRunning))
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func (x *examination) checkJetStream(ctx context.Context, js jetstream.JetStream
 	start := x.Now()
 	account, err := accountInfo(ctx, js)
 	if err != nil {
-		x.report(failed("JetStream", reason(err), JetStreamAway).withCause(err))
+		x.report(failed("JetStream", reason(err), JetStreamUnavailable).withCause(err))
 		return
 	}
 	x.js = js
@@ -93,11 +93,11 @@ func judgeVersion(version string) Finding {
 // the reason for a missing response.
 func accountInfo(ctx context.Context, js jetstream.JetStream) (*jetstream.AccountInfo, error) {
 	const about = ".INFO"
-	requestCtx, stop := noanswer.UntilForbidden(ctx, js.Conn(), about)
+	requestCtx, stop := noanswer.CancelWhenForbidden(ctx, js.Conn(), about)
 	defer stop()
 	info, err := js.AccountInfo(requestCtx)
 	if err != nil {
-		return nil, noanswer.Why(ctx, js, err, about)
+		return nil, noanswer.Explain(ctx, js, err, about)
 	}
 	return info, nil
 }
@@ -110,7 +110,7 @@ func (n NATS) judgeDomain(domain string) Finding {
 	case domain == "":
 		return ok(check, "enabled")
 	case n.Domain == "":
-		return ok(check, "enabled, in domain "+domain+", which is the server's own", DomainOfServer)
+		return ok(check, "enabled, in domain "+domain+", which is the server's own", DomainNotConfigured)
 	}
 	return ok(check, "enabled, in domain "+domain)
 }

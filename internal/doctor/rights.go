@@ -51,7 +51,7 @@ func (x *examination) checkList(ctx context.Context, list mkio.List) mkio.Page {
 	case err == nil:
 		x.report(ok(check, "granted"))
 	case mkio.StatusOf(err) == http.StatusForbidden:
-		x.report(failed(check, reason(err), RightMissing).withCause(&RightError{Right: list.Right(), Err: err}))
+		x.report(failed(check, reason(err), RightMissing).withCause(&RightError{Right: list.Capabilities(), Err: err}))
 	default:
 		x.report(failed(check, reason(err), ListUnreadable).withCause(err))
 	}

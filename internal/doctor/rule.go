@@ -38,7 +38,7 @@ func (x *examination) checkRule(ctx context.Context, project string) {
 		x.report(ok(check, "enabled; not compared, because no webhook URL is set"))
 	}
 	for _, duplicate := range x.Webhook.duplicates(all) {
-		x.report(warning(check, "rule "+printable.Name(duplicate)+" delivers to the same URL: every delivery arrives twice", RuleTwin))
+		x.report(warning(check, "rule "+printable.Name(duplicate)+" delivers to the same URL: every delivery arrives twice", RuleDuplicate))
 	}
 	if i >= 0 && all[i].Enabled {
 		x.report(x.checkDeliveries(ctx, "deliveries of "+check, project))
@@ -58,15 +58,15 @@ func (x *examination) planRule(ctx context.Context, check, project string) Findi
 	_, otherURL := errors.AsType[*rule.OtherURLError](err)
 	switch {
 	case otherURL:
-		return failed(check, "delivers to another URL than the webhook URL", RuleElsewhere)
+		return failed(check, "delivers to another URL than the webhook URL", RuleOtherURL)
 	case err != nil:
 		return failed(check, reason(err), MKIOFailed).withCause(err)
 	case change.Creates:
-		return failed(check, "no rule", RuleWrong)
-	case !change.None():
-		return warning(check, "differs from the configuration: "+strings.Join(change.Changes, "; "), RuleWrong)
+		return failed(check, "no rule", RuleMismatch)
+	case !change.Empty():
+		return warning(check, "differs from the configuration: "+strings.Join(change.Changes, "; "), RuleMismatch)
 	case len(change.Warnings) > 0:
-		return warning(check, strings.Join(change.Warnings, "; "), RuleOdd)
+		return warning(check, strings.Join(change.Warnings, "; "), RuleUnusual)
 	}
 	return ok(check, "as configured")
 }
@@ -78,7 +78,7 @@ func (w Webhook) duplicates(all []mkio.Rule) (names []string) {
 		return nil // there is no webhook URL
 	}
 	for _, r := range all {
-		if r.Name != w.Rule && rule.Same(r.URL, ours) {
+		if r.Name != w.Rule && rule.SameAddress(r.URL, ours) {
 			names = append(names, r.Name)
 		}
 	}
@@ -93,11 +93,11 @@ func (x *examination) checkDeliveries(ctx context.Context, check, project string
 	if err != nil && len(all) == 0 {
 		return warning(check, reason(err), MKIOFailed).withCause(err)
 	}
-	return judgeDeliveries(check, slices.DeleteFunc(all, func(d mkio.PastDelivery) bool { return x.Now().Sub(d.Created) > historyPeriod }))
+	return judgeDeliveries(check, slices.DeleteFunc(all, func(d mkio.HistoryRow) bool { return x.Now().Sub(d.Created) > historyPeriod }))
 }
 
 // judgeDeliveries judges a history, oldest first, by the number of failed deliveries, and by the last finished one.
-func judgeDeliveries(check string, all []mkio.PastDelivery) Finding {
+func judgeDeliveries(check string, all []mkio.HistoryRow) Finding {
 	count := map[string]int{}
 	last := ""
 	for _, row := range all {

@@ -27,15 +27,15 @@ func (n NATS) judgeStream(s streams.State, account *jetstream.AccountInfo) Findi
 	check := "stream " + s.Name
 	switch {
 	case s.Missing && n.Streams.Create && n.Streams.MaxBytes == 0 && requiresLimits(account):
-		return failed(check, "does not exist, and cannot be created without a size limit", StreamUnlimited).withCause(&streams.SizeError{Unbound: true})
+		return failed(check, "does not exist, and cannot be created without a size limit", StreamUnlimited).withCause(&streams.SizeError{Unlimited: true})
 	case s.Missing && n.Streams.Create:
-		return warning(check, "does not exist", StreamUncreated)
+		return warning(check, "does not exist", StreamNotCreated)
 	case s.Missing:
 		return failed(check, "does not exist", StreamMissing)
-	case s.Err != nil && !s.Unfit:
-		return failed(check, reason(s.Err), StreamUnanswered).withCause(s.Err)
+	case s.Err != nil && !s.Incompatible:
+		return failed(check, reason(s.Err), StreamUnavailable).withCause(s.Err)
 	case s.Err != nil:
-		return failed(check, reason(s.Err), StreamUnfit)
+		return failed(check, reason(s.Err), StreamMismatch)
 	}
 	return ok(check, "as the bridge needs it")
 }

@@ -16,7 +16,7 @@ import (
 // accepted bytes ends where the framing says, with a header that no HTTP/1.1 parser can read in two ways.
 func FuzzFraming(f *testing.F) {
 	second := bridgetest.RawDelivery("s", "", []byte("{}"))
-	for _, raw := range bridgetest.Smugglings("s", second) {
+	for _, raw := range bridgetest.SmugglingRequests("s", second) {
 		f.Add([]byte(raw), uint(len(raw)/2))
 		f.Add([]byte(second+raw), uint(len(second)))
 	}

@@ -15,7 +15,7 @@ const (
 	noticeTimeout = 3 * time.Second  // maximum wait for that probe
 	reroutePause  = time.Second      // time for a load balancer to route requests to other servers after its probe
 
-	DrainTime = 4 * time.Second // for requests in flight
+	DrainTimeout = 4 * time.Second // for requests in flight
 )
 
 // A LameDuck delays the stop of a server until its readiness probe has failed once: a load balancer sends requests to it
@@ -30,7 +30,7 @@ type LameDuck struct {
 func NewLameDuck() *LameDuck { return &LameDuck{noticed: make(chan struct{})} }
 
 // Probed records a readiness probe, and whether its response was that the server is stopping.
-func (d *LameDuck) Asked(stops bool) {
+func (d *LameDuck) Probed(stops bool) {
 	d.lastProbe.Store(time.Now().UnixNano())
 	if stops {
 		d.once.Do(func() { close(d.noticed) })
@@ -53,7 +53,7 @@ func (d *LameDuck) Wait() {
 
 // CloseWhenStopping closes keep-alive connections after their next response once the server is stopping, so that clients
 // reconnect to another server.
-func SendElsewhere(stopping context.Context, next http.Handler) http.Handler {
+func CloseWhenStopping(stopping context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if stopping.Err() != nil {
 			w.Header().Set("Connection", "close")

@@ -13,12 +13,12 @@ func TestLameDuckWaitsForReadinessProbes(t *testing.T) {
 		want time.Duration
 	}{
 		{"no probe ever", func(*LameDuck) {}, 0},
-		{"no recent probe", func(d *LameDuck) { d.Asked(false); time.Sleep(recentProbe + 1) }, 0},
-		{"no further probe", func(d *LameDuck) { d.Asked(false) }, noticeTimeout},
-		{"a probe has failed before", func(d *LameDuck) { d.Asked(false); d.Asked(true); d.Asked(true) }, reroutePause},
+		{"no recent probe", func(d *LameDuck) { d.Probed(false); time.Sleep(recentProbe + 1) }, 0},
+		{"no further probe", func(d *LameDuck) { d.Probed(false) }, noticeTimeout},
+		{"a probe has failed before", func(d *LameDuck) { d.Probed(false); d.Probed(true); d.Probed(true) }, reroutePause},
 		{"a probe fails meanwhile", func(d *LameDuck) {
-			d.Asked(false)
-			time.AfterFunc(time.Second, func() { d.Asked(true) })
+			d.Probed(false)
+			time.AfterFunc(time.Second, func() { d.Probed(true) })
 		}, time.Second + reroutePause},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -24,7 +24,7 @@ type Config struct {
 	TLSFailed func()
 	// Refused is called for each request that net/http itself refuses, without a handler: its header is invalid or too large;
 	// nil: not called.
-	Unread func(remote string, status int)
+	Refused func(remote string, status int)
 }
 
 // A Listener limits the number of open connections; further ones wait until one is closed. Without a limit, a stranger could
@@ -63,7 +63,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	if tcp, ok := raw.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(sendBuffer)
 	}
-	return &conn{framedConn: framedConn{Conn: inner}, releaseSlot: sync.OnceFunc(func() { <-l.slots }), refused: l.c.Unread}, nil
+	return &conn{framedConn: framedConn{Conn: inner}, releaseSlot: sync.OnceFunc(func() { <-l.slots }), refused: l.c.Refused}, nil
 }
 
 // Close closes the listener, and ends an Accept that waits for a slot.

@@ -13,10 +13,10 @@ import (
 
 // Limits of every server.
 const (
-	HeaderTime   = 5 * time.Second  // to read a header, including the TLS handshake
-	ReadTime     = 15 * time.Second // to read a whole request
-	writeTimeout = 30 * time.Second // to write the response
-	MaxHeader    = 16 << 10         // bytes
+	HeaderTimeout  = 5 * time.Second  // to read a header, including the TLS handshake
+	ReadTimeout    = 15 * time.Second // to read a whole request
+	writeTimeout   = 30 * time.Second // to write the response
+	MaxHeaderBytes = 16 << 10         // bytes
 )
 
 // ServerConfig configures a server.
@@ -38,11 +38,11 @@ func NewServer(c ServerConfig) *http.Server {
 	return &http.Server{
 		Handler:                      closeAfterAmbiguous(closeUnreadBody(c.Handler), c.Refuse),
 		Protocols:                    &protocols,
-		ReadHeaderTimeout:            HeaderTime,
-		ReadTimeout:                  ReadTime,
+		ReadHeaderTimeout:            HeaderTimeout,
+		ReadTimeout:                  ReadTimeout,
 		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  c.IdleTimeout,
-		MaxHeaderBytes:               MaxHeader,
+		MaxHeaderBytes:               MaxHeaderBytes,
 		DisableGeneralOptionsHandler: true, // the handler serves OPTIONS *
 		ErrorLog:                     slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 	}

@@ -43,7 +43,9 @@ func New(js jetstream.JetStream, names event.Names) *Log {
 }
 
 // WithSmallPrefetch returns a reader of the same log that prefetches less: for many slow readers at a time.
-func (l *Log) Sparing() *Log { return &Log{js: l.js, names: l.names, prefetch: smallPrefetch} }
+func (l *Log) WithSmallPrefetch() *Log {
+	return &Log{js: l.js, names: l.names, prefetch: smallPrefetch}
+}
 
 // Names returns the names of the streams and buckets.
 func (l *Log) Names() event.Names { return l.names }
@@ -68,15 +70,15 @@ type Raw struct {
 }
 
 // A LoggedEvent is a decoded event of the log, with its sequence.
-type Entry struct {
+type LoggedEvent struct {
 	Raw
 	Fact  lifecycle.Fact
 	Event event.Event
 }
 
 // Decode decodes an event.
-func (r Raw) Decode() (Entry, error) {
-	e := Entry{Raw: r}
+func (r Raw) Decode() (LoggedEvent, error) {
+	e := LoggedEvent{Raw: r}
 	var err error
 	if e.Fact, err = event.FactOf(r.Header, r.Sequence); err != nil {
 		return e, err
@@ -110,7 +112,7 @@ func (l *Log) raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 }
 
 // Events returns the events that match a query, oldest first. The iteration ends after an error.
-func (l *Log) Events(ctx context.Context, q Query) iter.Seq2[Entry, error] {
+func (l *Log) Events(ctx context.Context, q Query) iter.Seq2[LoggedEvent, error] {
 	return decodeAll(l.Raw(ctx, q))
 }
 
@@ -125,7 +127,7 @@ func (l *Log) RawState(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 }
 
 // State is [Log.RawState] with decoded events.
-func (l *Log) State(ctx context.Context, q Query) iter.Seq2[Entry, error] {
+func (l *Log) State(ctx context.Context, q Query) iter.Seq2[LoggedEvent, error] {
 	return decodeAll(l.RawState(ctx, q))
 }
 
@@ -140,17 +142,17 @@ func (l *Log) fromStateBucket(key string, header nats.Header, payload []byte, st
 }
 
 // Current returns the last event of a resource; ok is false if it has none.
-func (l *Log) Current(ctx context.Context, key lifecycle.Key) (entry Entry, ok bool, err error) {
+func (l *Log) Current(ctx context.Context, key lifecycle.Key) (entry LoggedEvent, ok bool, err error) {
 	stream, err := l.js.Stream(ctx, l.names.StateStream())
 	if err != nil {
-		return Entry{}, false, l.streamErr(ctx, l.names.StateStream(), err)
+		return LoggedEvent{}, false, l.streamErr(ctx, l.names.StateStream(), err)
 	}
 	m, err := stream.GetLastMsgForSubject(ctx, l.names.StateSubject(l.names.Resource(key)))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return Entry{}, false, nil
+		return LoggedEvent{}, false, nil
 	}
 	if err != nil {
-		return Entry{}, false, fmt.Errorf("read %s: %w", l.names.StateStream(), err)
+		return LoggedEvent{}, false, fmt.Errorf("read %s: %w", l.names.StateStream(), err)
 	}
 	raw, err := l.fromStateBucket(m.Subject, m.Header, m.Data, m.Time, 0)
 	if err == nil {
@@ -161,8 +163,8 @@ func (l *Log) Current(ctx context.Context, key lifecycle.Key) (entry Entry, ok b
 
 // Watch returns the last event of a resource, if there is one, and then each further event, without a gap, until the context
 // ends.
-func (l *Log) Watch(ctx context.Context, key lifecycle.Key) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func (l *Log) Watch(ctx context.Context, key lifecycle.Key) iter.Seq2[LoggedEvent, error] {
+	return func(yield func(LoggedEvent, error) bool) {
 		entry, ok, err := l.Current(ctx, key)
 		if (ok || err != nil) && !yield(entry, err) || err != nil {
 			return
@@ -177,8 +179,8 @@ func (l *Log) Watch(ctx context.Context, key lifecycle.Key) iter.Seq2[Entry, err
 
 // History returns all events of a resource in the log, oldest first. If they have aged out of the log, it returns the last
 // one, from the state bucket.
-func (l *Log) History(ctx context.Context, key lifecycle.Key) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func (l *Log) History(ctx context.Context, key lifecycle.Key) iter.Seq2[LoggedEvent, error] {
+	return func(yield func(LoggedEvent, error) bool) {
 		found := false
 		for e, err := range l.Events(ctx, Query{Resource: &key}) {
 			found = true
@@ -196,10 +198,10 @@ func (l *Log) History(ctx context.Context, key lifecycle.Key) iter.Seq2[Entry, e
 }
 
 // decodeAll decodes events.
-func decodeAll(raws iter.Seq2[Raw, error]) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func decodeAll(raws iter.Seq2[Raw, error]) iter.Seq2[LoggedEvent, error] {
+	return func(yield func(LoggedEvent, error) bool) {
 		for r, err := range raws {
-			e := Entry{Raw: r}
+			e := LoggedEvent{Raw: r}
 			if err == nil {
 				e, err = r.Decode()
 			}

@@ -13,7 +13,7 @@ import (
 
 // A follower stops when its context ends, though the log is missing.
 func TestFollowStopsWhileTheLogIsMissing(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		_, js := brokertest.Start(t).Connect()
 		if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {

@@ -84,13 +84,13 @@ func TestUnappliedDeliveriesOfAdjacentPeriods(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		f.storeUnapplied(lifecycle.ReasonLate, lifecycle.Asset, "vod", name)
 	}
-	second, ok, err := f.log.KeptAt(t.Context(), 2)
+	second, ok, err := f.log.UnappliedAt(t.Context(), 2)
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	for want, q := range map[string]eventlog.UnappliedQuery{"1": {Until: second.Stored}, "2 3": {Since: second.Stored}} {
 		var found []string
-		for k, err := range f.log.Kept(t.Context(), q) {
+		for k, err := range f.log.QueryUnapplied(t.Context(), q) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -136,7 +136,7 @@ func TestPhases(t *testing.T) {
 
 // A reader that is behind when the period ends still reads every event that was stored within it, and none after it.
 func TestSlowFollowerReadsItsWholePeriod(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		f.states()

@@ -65,7 +65,7 @@ func TestBounds(t *testing.T) {
 	if b := bounds(); b.First != 1 || b.Last != 5 {
 		t.Errorf("the log has %d to %d", b.First, b.Last)
 	}
-	brokertest.KeepLast(t, f.js, names.EventStream(), 2)
+	brokertest.TrimToLast(t, f.js, names.EventStream(), 2)
 	if b := bounds(); b.First != 4 || b.Last != 5 {
 		t.Errorf("a log whose beginning aged out has %d to %d", b.First, b.Last)
 	}
@@ -76,7 +76,7 @@ func TestBounds(t *testing.T) {
 func TestFollowFailsWhenTheLogIsReplaced(t *testing.T) {
 	for name, restored := range map[string]int{"and is shorter": 1, "and is longer": 9} {
 		t.Run(name, func(t *testing.T) {
-			defer brokertest.HoldClock()()
+			defer brokertest.StartServerClock()()
 			synctest.Test(t, func(t *testing.T) { followReplacedLog(t, restored) })
 		})
 	}

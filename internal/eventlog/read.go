@@ -81,7 +81,7 @@ func (l *Log) messages(ctx context.Context, stream string, config jetstream.Orde
 				yield(message{}, err)
 				return
 			case !follow:
-				yield(message{}, fmt.Errorf("read %s: %w", stream, noanswer.Why(ctx, l.js, err, stream)))
+				yield(message{}, fmt.Errorf("read %s: %w", stream, noanswer.Explain(ctx, l.js, err, stream)))
 				return
 			}
 			config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = jetstream.DeliverByStartSequencePolicy, pos.last+1, nil
@@ -103,7 +103,7 @@ func (l *Log) consume(ctx context.Context, consumer jetstream.Consumer, pos *pos
 	if err != nil {
 		return err
 	}
-	messages := tail.Ahead(iterator, l.prefetch.buffer)
+	messages := tail.WithPrefetch(iterator, l.prefetch.buffer)
 	defer messages.Stop()
 	name := consumer.CachedInfo().Name
 	for {
@@ -177,5 +177,5 @@ func (l *Log) streamErr(ctx context.Context, stream string, err error) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return &MissingStreamError{Stream: stream}
 	}
-	return fmt.Errorf("read %s: %w", stream, noanswer.Why(ctx, l.js, err, stream))
+	return fmt.Errorf("read %s: %w", stream, noanswer.Explain(ctx, l.js, err, stream))
 }

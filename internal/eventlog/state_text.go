@@ -7,7 +7,7 @@ import (
 
 // StateText returns the state of an event for people: safe on a terminal, and with a provisioning failure, which the state
 // alone does not have.
-func (e Entry) Shown() string {
+func (e LoggedEvent) StateText() string {
 	state := printable.Name(e.Event.Data.State)
 	if lifecycle.ProvisioningFailed(e.Event.Data.ProvisioningState) {
 		return state + " (provisioning failed)"

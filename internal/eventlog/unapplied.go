@@ -55,12 +55,12 @@ type UnappliedQuery struct {
 
 // Unapplied returns all unapplied deliveries, oldest first.
 func (l *Log) Unapplied(ctx context.Context) iter.Seq2[Unapplied, error] {
-	return l.Kept(ctx, UnappliedQuery{})
+	return l.QueryUnapplied(ctx, UnappliedQuery{})
 }
 
 // QueryUnapplied returns the unapplied deliveries that match a query, oldest first. A message that cannot be decoded comes
 // with an error, and with the fields that could be; the iteration continues after it.
-func (l *Log) Kept(ctx context.Context, q UnappliedQuery) iter.Seq2[Unapplied, error] {
+func (l *Log) QueryUnapplied(ctx context.Context, q UnappliedQuery) iter.Seq2[Unapplied, error] {
 	stream := l.names.UnappliedStream()
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.unappliedFilters(q), HeadersOnly: q.NoBody}
 	if !q.Since.IsZero() {
@@ -84,7 +84,7 @@ func (l *Log) Kept(ctx context.Context, q UnappliedQuery) iter.Seq2[Unapplied, e
 }
 
 // UnappliedAt returns the delivery at a sequence; ok is false if there is none.
-func (l *Log) KeptAt(ctx context.Context, sequence uint64) (u Unapplied, ok bool, err error) {
+func (l *Log) UnappliedAt(ctx context.Context, sequence uint64) (u Unapplied, ok bool, err error) {
 	stream, err := l.js.Stream(ctx, l.names.UnappliedStream())
 	if err != nil {
 		return Unapplied{}, false, l.streamErr(ctx, l.names.UnappliedStream(), err)

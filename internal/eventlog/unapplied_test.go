@@ -68,7 +68,7 @@ func TestUnappliedQuery(t *testing.T) {
 		{"until long ago", eventlog.UnappliedQuery{Until: time.Now().Add(-time.Hour)}, ""},
 	} {
 		var found []string
-		for k, err := range f.log.Kept(t.Context(), tt.query) {
+		for k, err := range f.log.QueryUnapplied(t.Context(), tt.query) {
 			if err != nil {
 				t.Fatalf("%s: %v", tt.name, err)
 			}
@@ -83,14 +83,14 @@ func TestUnappliedQuery(t *testing.T) {
 func TestUnappliedAt(t *testing.T) {
 	f := setUp(t)
 	f.storeUnapplied(lifecycle.ReasonLate, lifecycle.Job, "vod", "ladder", "a.b")
-	k, ok, err := f.log.KeptAt(t.Context(), 1)
+	k, ok, err := f.log.UnappliedAt(t.Context(), 1)
 	if err != nil || !ok || k.Resource != "job.vod.ladder.a=2Eb" || string(k.Body) != "body 1" || !k.Received.Equal(noon) || k.Delivery().Cut() {
 		t.Errorf("delivery %+v, %t, %v", k, ok, err)
 	}
-	if _, ok, err := f.log.KeptAt(t.Context(), 2); ok || err != nil {
+	if _, ok, err := f.log.UnappliedAt(t.Context(), 2); ok || err != nil {
 		t.Errorf("a missing one: %t, %v", ok, err)
 	}
-	for k, err := range f.log.Kept(t.Context(), eventlog.UnappliedQuery{NoBody: true}) {
+	for k, err := range f.log.QueryUnapplied(t.Context(), eventlog.UnappliedQuery{NoBody: true}) {
 		if err != nil || len(k.Body) > 0 || k.Detail != "why" {
 			t.Errorf("without its body: %+v, %v", k, err)
 		}
@@ -109,7 +109,7 @@ func TestForeignUnappliedMessageIsReportedAndSkipped(t *testing.T) {
 		}
 	}
 	var wrong []string
-	for k, err := range eventlog.New(js, names).Kept(t.Context(), eventlog.UnappliedQuery{}) {
+	for k, err := range eventlog.New(js, names).QueryUnapplied(t.Context(), eventlog.UnappliedQuery{}) {
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("MKIO_UNAPPLIED, message %d: not a delivery", k.Sequence)) {
 			t.Errorf("delivery %+v, %v", k, err)
 		}
@@ -118,7 +118,7 @@ func TestForeignUnappliedMessageIsReportedAndSkipped(t *testing.T) {
 	if len(wrong) != 2 {
 		t.Errorf("found %v", wrong)
 	}
-	if _, ok, err := eventlog.New(js, names).KeptAt(t.Context(), 1); ok || err == nil {
+	if _, ok, err := eventlog.New(js, names).UnappliedAt(t.Context(), 1); ok || err == nil {
 		t.Errorf("one of them: %t, %v", ok, err)
 	}
 }

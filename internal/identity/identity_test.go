@@ -111,7 +111,7 @@ func TestJudge(t *testing.T) {
 		"the same without an id":                      {Found{here, "", "new", "", false}, Unknown},
 		"the same of this organisation":               {Found{here, "org-1", "new", "", false}, Known},
 	} {
-		got, err := note.Judge(c.found)
+		got, err := note.CheckProject(c.found)
 		if got != c.want || (err == nil) != (got == Known) {
 			t.Errorf("%s: %d, %v, want %d", name, got, err, c.want)
 		}
@@ -127,7 +127,7 @@ func TestJudge(t *testing.T) {
 		"an organisation that nobody knows": {Found{here, "", "new", "id-3", false}, Unknown},
 		"another id":                        {Found{here, "org-1", "known", "id-2", false}, Another},
 	} {
-		if got, err := whole.Judge(c.found); got != c.want || (err == nil) != (got == Known) {
+		if got, err := whole.CheckProject(c.found); got != c.want || (err == nil) != (got == Known) {
 			t.Errorf("of a whole log, %s: %d, %v, want %d", name, got, err, c.want)
 		}
 	}

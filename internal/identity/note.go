@@ -127,7 +127,7 @@ const (
 )
 
 // CheckProject says whether a project is the one in the log. The error is nil for [Known].
-func (n Note) Judge(f Found) (Standing, error) {
+func (n Note) CheckProject(f Found) (Standing, error) {
 	if err := n.checkAddress(f.Address); err != nil {
 		return Another, err
 	}

@@ -58,7 +58,7 @@ func (h *Handler) level(method string, a response) (level slog.Level, unlogged i
 }
 
 // RefusedByServer counts and logs a request that the HTTP server itself refused because of its headers, before any handler.
-func (h *Handler) RefusedUnread(remote string, status int) {
+func (h *Handler) RefusedByServer(remote string, status int) {
 	h.metrics.requests.WithLabelValues(otherMethod, strconv.Itoa(status)).Inc()
 	due, unlogged := h.refusals.due(refusal{otherMethod, status}, time.Now())
 	if !due {

@@ -123,7 +123,7 @@ func TestRequestsOutsideTheWebhookAreCountedAndLogged(t *testing.T) {
 		t.Errorf("log line of %d bytes", len(logs.String()))
 	}
 	logs.Reset()
-	h.RefusedUnread("192.0.2.1:1234", http.StatusRequestHeaderFieldsTooLarge)
+	h.RefusedByServer("192.0.2.1:1234", http.StatusRequestHeaderFieldsTooLarge)
 	checkRefused(t, h, logs, http.StatusRequestHeaderFieldsTooLarge, "192.0.2.1")
 }
 

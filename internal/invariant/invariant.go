@@ -69,7 +69,7 @@ type checker struct {
 type history struct {
 	last    lastEvent
 	facts   map[claim]lifecycle.Fact // the first of each state, life and provisioning
-	implied *eventlog.Entry          // a last event Deleted that was not delivered: another life must follow
+	implied *eventlog.LoggedEvent    // a last event Deleted that was not delivered: another life must follow
 }
 
 // A lastEvent is what the next event of a resource is compared with, beside its chain.
@@ -140,7 +140,7 @@ func (c *checker) read(ctx context.Context, js jetstream.JetStream, names event.
 }
 
 // checkOrder checks I5 for two neighbours.
-func (c *checker) checkOrder(key lifecycle.Key, before lastEvent, e eventlog.Entry) {
+func (c *checker) checkOrder(key lifecycle.Key, before lastEvent, e eventlog.LoggedEvent) {
 	if e.Fact.At.IsZero() || before.life != e.Fact.Life {
 		return
 	}
@@ -150,7 +150,7 @@ func (c *checker) checkOrder(key lifecycle.Key, before lastEvent, e eventlog.Ent
 }
 
 // checkInvented checks I4 for an event. A Deleted that was not delivered is checked with the next event.
-func (c *checker) checkInvented(key lifecycle.Key, h *history, e eventlog.Entry) {
+func (c *checker) checkInvented(key lifecycle.Key, h *history, e eventlog.LoggedEvent) {
 	if c.delivered == nil {
 		return
 	}

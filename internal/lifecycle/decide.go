@@ -16,7 +16,7 @@ func Decide(recorded *Fact, seen Observation) Verdict {
 
 // decide is [Decide] for a recorded fact without future times.
 func decide(recorded Fact, seen Observation) Verdict {
-	if recorded.Tells(seen) {
+	if recorded.Records(seen) {
 		return repeat("duplicate: already recorded")
 	}
 	life := compareLives(recorded, seen)

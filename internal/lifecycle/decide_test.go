@@ -228,7 +228,7 @@ func TestFactRecords(t *testing.T) {
 		{"no time at all", fromWebhook(channel, "Running", 0), false},
 	}
 	for _, tt := range tests {
-		if got := f.Tells(tt.seen); got != tt.want {
+		if got := f.Records(tt.seen); got != tt.want {
 			t.Errorf("%s: Records is %t", tt.name, got)
 		}
 	}

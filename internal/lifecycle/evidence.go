@@ -4,7 +4,7 @@ import "time"
 
 // Records says whether f is the event of this very observation: the same state of the same life, by the same delivery or at
 // the same MK.IO time. If one of them has no time, the record's modification time is compared instead.
-func (f Fact) Tells(seen Observation) bool {
+func (f Fact) Records(seen Observation) bool {
 	if !samePair(f, seen) || compareIDs(f.Life, seen.Life) == otherLife {
 		return false
 	}

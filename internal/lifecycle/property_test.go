@@ -32,7 +32,7 @@ func (l *memoryLog) observe(o Observation) Outcome {
 		}
 		if v.MayBeRecorded(l.last(), o) {
 			for _, f := range l.events {
-				if f.Tells(o) {
+				if f.Records(o) {
 					return Repeat
 				}
 			}

@@ -19,15 +19,15 @@ type APIError struct {
 	// Genuine reports whether the body is MK.IO's own error document, and not that of a gateway in front of it.
 	Genuine    bool
 	RetryAfter time.Duration // 0: no Retry-After
-	Moment     Moment        // when the error was current: caches store errors too
+	AsOf       AsOf          // when the error was current: caches store errors too
 }
 
 // AsOfError returns the AsOf of the response behind an error; zero if there was no response.
-func MomentOf(err error) Moment {
+func AsOfError(err error) AsOf {
 	if api, ok := errors.AsType[*APIError](err); ok {
-		return api.Moment
+		return api.AsOf
 	}
-	return Moment{}
+	return AsOf{}
 }
 
 func (e *APIError) Error() string {

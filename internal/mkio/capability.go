@@ -29,13 +29,13 @@ var capabilities = map[lifecycle.Kind]string{
 }
 
 // Capability returns the capability that a token needs to read resources of a kind.
-func Right(kind lifecycle.Kind) string { return capabilities[kind] }
+func Capability(kind lifecycle.Kind) string { return capabilities[kind] }
 
 // Capabilities returns the capabilities that a token needs to read the list.
-func (l List) Right() string {
+func (l List) Capabilities() string {
 	names := make([]string, len(l.Kinds))
 	for i, kind := range l.Kinds {
-		names[i] = Right(kind)
+		names[i] = Capability(kind)
 	}
 	return strings.Join(names, ", ")
 }

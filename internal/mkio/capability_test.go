@@ -25,7 +25,7 @@ func TestProbeAsksForOneRow(t *testing.T) {
 	})
 	l := Lists("p", []lifecycle.Kind{lifecycle.LiveEvent})[0]
 	page, err := c.Probe(t.Context(), l)
-	if err != nil || len(page.Rows) != 1 || l.Right() != "ams.liveevent.get" {
-		t.Errorf("%+v, %v, %s", page, err, l.Right())
+	if err != nil || len(page.Rows) != 1 || l.Capabilities() != "ams.liveevent.get" {
+		t.Errorf("%+v, %v, %s", page, err, l.Capabilities())
 	}
 }

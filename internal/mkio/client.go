@@ -91,7 +91,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 func (c *Client) PerMinute() int { return c.perMinute }
 
 // TokenExpiry returns when the current token expires; ok is false if it does not say.
-func (c *Client) TokenEnd() (end time.Time, ok bool) { return TokenExpiry(c.token()) }
+func (c *Client) TokenExpiry() (end time.Time, ok bool) { return TokenExpiry(c.token()) }
 
 // Address returns the base address of the API.
 func (c *Client) Address() string { return c.base.String() }
@@ -101,7 +101,7 @@ func (c *Client) Organisation() string { return TokenOrganisation(c.token()) }
 
 // CheckTokens sets a check of every token before it is sent: a request whose token fails the check returns its error, and is
 // neither sent nor retried. CheckTokens must be called before the first request.
-func (c *Client) Admit(admit func(token string) error) { c.checkToken = admit }
+func (c *Client) CheckTokens(admit func(token string) error) { c.checkToken = admit }
 
 // Budget returns the budget of a project.
 func (c *Client) Budget(project string) *Budget {
@@ -126,7 +126,7 @@ type request struct {
 }
 
 // An AsOf is the time at which a response was current, by MK.IO's clock.
-type Moment struct {
+type AsOf struct {
 	From, To time.Time // an interval that contains it
 	Clock    time.Time // MK.IO's clock when the response arrived; zero: not confirmed
 	// Stored reports whether the response is older than the request: a cache had stored it, or MK.IO's clock was just set
@@ -136,7 +136,7 @@ type Moment struct {
 
 // CombinedAsOf is the AsOf of an observation made of two responses: that of the first if it is a stored copy from before the
 // second, else that of the second.
-func Together(first, second Moment) Moment {
+func CombinedAsOf(first, second AsOf) AsOf {
 	if first.Stored && first.To.Before(second.To) {
 		first.Clock = second.Clock
 		return first
@@ -147,7 +147,7 @@ func Together(first, second Moment) Moment {
 // A response is a response with a 2xx status.
 type response struct {
 	status int
-	asOf   Moment
+	asOf   AsOf
 	body   []byte
 }
 
@@ -264,7 +264,7 @@ func (c *Client) send(ctx context.Context, r request) (response, error) {
 			body = bytes.ReplaceAll(body, []byte(token), []byte(redacted))
 		}
 		refusal := newAPIError(r.method, r.path, resp.StatusCode, resp.Header, body)
-		refusal.Moment = c.clock.asOf(times, resp.Header, refusal.Genuine)
+		refusal.AsOf = c.clock.asOf(times, resp.Header, refusal.Genuine)
 		return response{}, refusal
 	}
 	return response{resp.StatusCode, c.clock.asOf(times, resp.Header, true), body}, nil
@@ -320,7 +320,7 @@ func (c *Client) getObject(ctx context.Context, class Class, project, path strin
 // A Snapshot is a resource's record as one response showed it.
 type Snapshot struct {
 	Row
-	Moment Moment
+	AsOf AsOf
 }
 
 // Get reads one resource's record.
@@ -337,18 +337,18 @@ func (c *Client) Get(ctx context.Context, class Class, key lifecycle.Key) (Snaps
 }
 
 // State reads the state of a resource whose record does not have it, and the time of the response.
-func (c *Client) State(ctx context.Context, class Class, key lifecycle.Key) (string, Moment, error) {
+func (c *Client) State(ctx context.Context, class Class, key lifecycle.Key) (string, AsOf, error) {
 	path, _, ok := Path(key)
 	if !ok {
-		return "", Moment{}, fmt.Errorf("%s has no API path", key)
+		return "", AsOf{}, fmt.Errorf("%s has no API path", key)
 	}
 	v, a, err := c.getObject(ctx, class, key.Project, path+"/state", nil)
 	if err != nil {
-		return "", Moment{}, err
+		return "", AsOf{}, err
 	}
 	state, ok := plainText(v.object().at("status").object().at("state"))
 	if !ok {
-		return "", Moment{}, fmt.Errorf("GET %s/state: the response has no status.state", path)
+		return "", AsOf{}, fmt.Errorf("GET %s/state: the response has no status.state", path)
 	}
 	return state, a.asOf, nil
 }
@@ -358,7 +358,7 @@ type Project struct {
 	Name   string
 	ID     string
 	Active bool
-	Moment Moment // of the response that showed it
+	AsOf   AsOf // of the response that showed it
 }
 
 // Projects lists all projects that the token can see. Those returned with an error exist; others may be missing.
@@ -393,7 +393,7 @@ var ErrNoActiveProject = errors.New("the token can see no active project")
 
 // ActiveProjectNames returns the names of all active projects that the token can see. Those returned with an error are known
 // from the pages before it; no active project at all is an error too.
-func (c *Client) AllActive(ctx context.Context) ([]string, error) {
+func (c *Client) ActiveProjectNames(ctx context.Context) ([]string, error) {
 	all, err := c.Projects(ctx)
 	active := ActiveProjects(all)
 	switch {
@@ -411,9 +411,9 @@ func (c *Client) Project(ctx context.Context, class Class, name string) (Project
 	return projectOf(v, a.asOf), err
 }
 
-func projectOf(v value, at Moment) Project {
+func projectOf(v value, at AsOf) Project {
 	top := v.object()
-	p := Project{Active: true, Moment: at}
+	p := Project{Active: true, AsOf: at}
 	p.Name, _ = top.at("metadata").object().text("name")
 	p.ID, _ = top.at("metadata").object().text("id")
 	var active *bool

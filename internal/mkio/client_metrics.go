@@ -87,7 +87,7 @@ func (t tokenExpiryCollector) Describe(ch chan<- *prometheus.Desc) { ch <- token
 
 // Collect implements prometheus.Collector.
 func (t tokenExpiryCollector) Collect(ch chan<- prometheus.Metric) {
-	if end, ok := t.client.TokenEnd(); ok {
+	if end, ok := t.client.TokenExpiry(); ok {
 		ch <- prometheus.MustNewConstMetric(tokenExpiryDesc, prometheus.GaugeValue, float64(end.Unix()))
 	}
 }

@@ -326,8 +326,8 @@ func TestRowsOfLists(t *testing.T) {
 			if got := strings.TrimSpace(first.Key.String() + " " + o.State); !strings.HasPrefix(got, tt.want) {
 				t.Errorf("the first row is %q, want %q", got, tt.want)
 			}
-			if first.Shows == l.Stateless() || o.Life == "" {
-				t.Errorf("has a state: %v, life %q", first.Shows, o.Life)
+			if first.HasState == l.Stateless() || o.Life == "" {
+				t.Errorf("has a state: %v, life %q", first.HasState, o.Life)
 			}
 			if first.AddRecord(&o); o.Resource == nil || strings.Contains(string(o.Resource), "@fixtures") {
 				t.Errorf("record %s, %v", o.Resource, err)

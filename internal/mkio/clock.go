@@ -76,7 +76,7 @@ func (c *clock) known() bool { return !c.base.local.IsZero() }
 
 // asOf returns the time at which a response was current, from its headers. A response of MK.IO itself (own) also updates the
 // clock.
-func (c *clock) asOf(q requestTimes, h http.Header, own bool) Moment {
+func (c *clock) asOf(q requestTimes, h http.Header, own bool) AsOf {
 	local := time.Now()
 	date, err := http.ParseTime(h.Get("Date"))
 	dated, age := err == nil, ageOf(h)
@@ -90,7 +90,7 @@ func (c *clock) asOf(q requestTimes, h http.Header, own bool) Moment {
 	if own && age == 0 {
 		fresh = c.learn(q, reading{date, local}, fresh)
 	}
-	m := Moment{From: date.Add(q.local.Sub(local)), To: date.Add(dateStep), Clock: c.confirmedNow(local), Stored: !fresh}
+	m := AsOf{From: date.Add(q.local.Sub(local)), To: date.Add(dateStep), Clock: c.confirmedNow(local), Stored: !fresh}
 	switch {
 	case fresh && c.known():
 		m.To = laterOf(m.To, c.base.at(q.local).Add(dateStep)) // the clocks of MK.IO's servers may differ by seconds
@@ -103,8 +103,8 @@ func (c *clock) asOf(q requestTimes, h http.Header, own bool) Moment {
 
 // undated returns the AsOf of a response without a Date: by the estimate, or by the bridge's clock if no Date has
 // ever arrived.
-func (c *clock) undated(q requestTimes, local time.Time, age time.Duration) Moment {
-	m := Moment{From: q.local.UTC().Add(-age), To: local.UTC().Add(-age), Stored: age > 0}
+func (c *clock) undated(q requestTimes, local time.Time, age time.Duration) AsOf {
+	m := AsOf{From: q.local.UTC().Add(-age), To: local.UTC().Add(-age), Stored: age > 0}
 	if c.known() {
 		m.From, m.To, m.Clock = c.base.at(q.local).Add(-age), c.base.at(local).Add(dateStep-age), c.confirmedNow(local)
 	}

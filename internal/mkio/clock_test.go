@@ -65,12 +65,12 @@ func withClock(t *testing.T, offset time.Duration, test func(u *upstream)) {
 }
 
 // response sends a request and returns the AsOf of the response.
-func (u *upstream) response() Moment {
+func (u *upstream) response() AsOf {
 	u.t.Helper()
 	key, _ := lifecycle.NewKey(lifecycle.Asset, "p", "a")
 	_, asOf, err := u.client.State(u.t.Context(), Urgent, key)
 	if err != nil {
-		if asOf = MomentOf(err); asOf.To.IsZero() {
+		if asOf = AsOfError(err); asOf.To.IsZero() {
 			u.t.Fatal(err)
 		}
 	}
@@ -78,7 +78,7 @@ func (u *upstream) response() Moment {
 }
 
 // responsesFor sends a request at an interval for some time, and returns the last AsOf.
-func (u *upstream) responsesFor(d, every time.Duration) (last Moment) {
+func (u *upstream) responsesFor(d, every time.Duration) (last AsOf) {
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(every) {
 		last = u.response()
 	}
@@ -89,7 +89,7 @@ func (u *upstream) responsesFor(d, every time.Duration) (last Moment) {
 func (u *upstream) now() time.Time { return time.Now().Add(u.offset) }
 
 // wantAsOf checks when a response was current, within two seconds.
-func (u *upstream) wantAsOf(m Moment, want time.Time, stored bool) {
+func (u *upstream) wantAsOf(m AsOf, want time.Time, stored bool) {
 	u.t.Helper()
 	if m.To.Before(want) || m.To.After(want.Add(2*time.Second)) || m.Stored != stored || m.From.After(m.To) {
 		u.t.Errorf("the response is of %s to %s, stored %t, want %s, %t", m.From, m.To, m.Stored, want, stored)

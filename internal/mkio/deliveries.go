@@ -21,7 +21,7 @@ const (
 )
 
 // A HistoryRow is a row of a rule's delivery history. It has neither id nor state, only the resource to recheck.
-type PastDelivery struct {
+type HistoryRow struct {
 	Created time.Time // zero where it cannot be read
 	Source  string    // as in the delivery
 	Status  string
@@ -31,16 +31,16 @@ type PastDelivery struct {
 }
 
 // Key returns the resource of the delivery; false if its source names no known resource.
-func (d PastDelivery) Key() (lifecycle.Key, bool) {
+func (d HistoryRow) Key() (lifecycle.Key, bool) {
 	key, err := Decoder{}.keyOf(&envelope{source: d.Source, typeName: d.Type, project: d.project})
 	return key, err == nil
 }
 
 // A HistoryPage is one page of a rule's delivery history.
 type HistoryPage struct {
-	Deliveries []PastDelivery
+	Deliveries []HistoryRow
 	Start      int // offset of its first row
-	Moment     Moment
+	AsOf       AsOf
 }
 
 // History returns the pages of a rule's delivery history from an offset. Their order is not documented.
@@ -59,7 +59,7 @@ func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, e
 		start = offset
 	}
 	rows, a, err := p.next(ctx, class)
-	page := HistoryPage{Start: start, Moment: a.asOf}
+	page := HistoryPage{Start: start, AsOf: a.asOf}
 	for v := range rows.elements() {
 		if d, ok := pastDelivery(p.project, v); ok {
 			page.Deliveries = append(page.Deliveries, d)
@@ -69,8 +69,8 @@ func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, e
 }
 
 // Deliveries reads a rule's whole delivery history, oldest first. Rows read before an error are returned with it.
-func (c *Client) Deliveries(ctx context.Context, project, rule string) ([]PastDelivery, error) {
-	var all []PastDelivery
+func (c *Client) Deliveries(ctx context.Context, project, rule string) ([]HistoryRow, error) {
+	var all []HistoryRow
 	var failed error
 	for pages := c.History(project, rule, 0); pages.More() && failed == nil; {
 		page, err := pages.NextDeliveries(ctx, Urgent)
@@ -79,14 +79,14 @@ func (c *Client) Deliveries(ctx context.Context, project, rule string) ([]PastDe
 			failed = fmt.Errorf("read the delivery history of rule %s in project %s: %w", printable.Name(rule), printable.Name(project), err)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b PastDelivery) int { return a.Created.Compare(b.Created) })
+	slices.SortStableFunc(all, func(a, b HistoryRow) int { return a.Created.Compare(b.Created) })
 	return all, failed
 }
 
 // pastDelivery reads a row; false if it has no source.
-func pastDelivery(project string, v value) (PastDelivery, bool) {
+func pastDelivery(project string, v value) (HistoryRow, bool) {
 	o := v.object()
-	d := PastDelivery{project: project}
+	d := HistoryRow{project: project}
 	created, _ := o.text("created")
 	d.Created, _ = parseTime(created)
 	d.Source, _ = o.text("source")

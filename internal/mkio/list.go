@@ -125,10 +125,10 @@ func (l List) String() string {
 }
 
 // FiltersByState reports whether the list can be filtered by state.
-func (l List) ByState() bool { return l.endpoint.stateField != "" }
+func (l List) FiltersByState() bool { return l.endpoint.stateField != "" }
 
 // FiltersByChange reports whether the list can be filtered by modification time.
-func (l List) ByChange() bool { return l.endpoint.changedField != "" }
+func (l List) FiltersByChange() bool { return l.endpoint.changedField != "" }
 
 // Stateless reports whether the list's rows lack the state: [Client.State] reads it.
 func (l List) Stateless() bool {
@@ -177,13 +177,13 @@ func (c *Client) Pages(l List, f Filter) (*Pages, bool) {
 type Page struct {
 	Rows       []Row
 	Unreadable int // rows that identify no resource
-	Moment     Moment
+	AsOf       AsOf
 }
 
 // Next reads the next page of a list.
 func (p *Pages) Next(ctx context.Context, class Class, l List) (Page, error) {
 	rows, a, err := p.next(ctx, class)
-	page := Page{Moment: a.asOf, Rows: make([]Row, 0, p.lastRows)}
+	page := Page{AsOf: a.asOf, Rows: make([]Row, 0, p.lastRows)}
 	reader := rowReader{policies: p.client.policies}
 	for v := range rows.elements() {
 		row, ok := reader.listRow(l, v)

@@ -32,14 +32,14 @@ func respondingClient(t *testing.T, bodies map[string]string) *mkio.Client {
 func TestAllActiveProjects(t *testing.T) {
 	const idle = `{"metadata":{"name":"idle"},"spec":{"isActive":false}}`
 	client := respondingClient(t, map[string]string{"/api/v1/projects": `{"value":[{"metadata":{"name":"vod"}},` + idle + `,{"metadata":{"name":"live"},"spec":{"isActive":true}}]}`})
-	if got, err := client.AllActive(t.Context()); err != nil || !slices.Equal(got, []string{"vod", "live"}) {
+	if got, err := client.ActiveProjectNames(t.Context()); err != nil || !slices.Equal(got, []string{"vod", "live"}) {
 		t.Errorf("%v, %v", got, err)
 	}
 	client = respondingClient(t, map[string]string{"/api/v1/projects": `{"value":[` + idle + `]}`})
-	if got, err := client.AllActive(t.Context()); !errors.Is(err, mkio.ErrNoActiveProject) || len(got) > 0 {
+	if got, err := client.ActiveProjectNames(t.Context()); !errors.Is(err, mkio.ErrNoActiveProject) || len(got) > 0 {
 		t.Errorf("no active project: %v, %v", got, err)
 	}
-	if _, err := respondingClient(t, nil).AllActive(t.Context()); mkio.StatusOf(err) != http.StatusNotFound {
+	if _, err := respondingClient(t, nil).ActiveProjectNames(t.Context()); mkio.StatusOf(err) != http.StatusNotFound {
 		t.Errorf("404: %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 type Row struct {
 	Key          lifecycle.Key
 	State        string // if HasState
-	Shows        bool   // the kind's record has a state
+	HasState     bool   // the kind's record has a state
 	Provisioning string
 	Life         string
 	Created      time.Time
@@ -56,7 +56,7 @@ func (r *rowReader) row(key lifecycle.Key, whole value) Row {
 		raw: whole, policies: r.policies,
 	}
 	row.Provisioning = r.record.text(memberPath{properties, "provisioningState"})
-	row.State, row.Shows = r.record.state(key)
+	row.State, row.HasState = r.record.state(key)
 	return row
 }
 
@@ -172,7 +172,7 @@ func liveKindOf(top object, r *record) (lifecycle.Kind, bool) {
 // Via, the poll window and, for an event only, the record ([Row.AddRecord]).
 func (r Row) Observation() lifecycle.Observation {
 	o := lifecycle.Observation{Key: r.Key, State: r.State, Life: r.Life, Created: r.Created}
-	if r.Shows {
+	if r.HasState {
 		o.Modified, o.Provisioning = r.Modified, r.Provisioning
 	}
 	return o

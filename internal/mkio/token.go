@@ -8,7 +8,7 @@ import (
 )
 
 // TokenExpiresSoon is how long before its expiry a token counts as expiring soon: a person has to create another.
-const TokenSoon = 7 * 24 * time.Hour
+const TokenExpiresSoon = 7 * 24 * time.Hour
 
 // TokenExpiry returns the expiry of a token, unverified: MK.IO verifies it. ok is false for a token without one.
 func TokenExpiry(token string) (end time.Time, ok bool) {

@@ -24,7 +24,7 @@ type Reason int
 // The reasons.
 const (
 	NotAllowed  Reason = iota // the user has no permission for the subject
-	NotGiven                  // JetStream responds, but the requested subject is not exported to the account, or not imported
+	NotExported               // JetStream responds, but the requested subject is not exported to the account, or not imported
 	NoJetStream               // JetStream is disabled on the server or for the account, or has another domain
 )
 
@@ -40,7 +40,7 @@ func (e *Error) Error() string {
 	switch {
 	case e.Reason == NotAllowed:
 		return fmt.Sprintf("NATS permissions do not allow the request: %v", e.cause)
-	case e.Reason == NotGiven:
+	case e.Reason == NotExported:
 		return fmt.Sprintf("the NATS account of this user does not import the requested part of the JetStream API: %v", e.cause)
 	case e.Domain != "":
 		return fmt.Sprintf("no response from JetStream domain %s: %v", e.Domain, e.cause)
@@ -55,7 +55,7 @@ const checkTimeout = 3 * time.Second
 
 // Explain returns an [*Error] if it finds why a request got no response, and else err unchanged. about is part of the
 // requested subject, such as the name of the stream; "" is any.
-func Why(ctx context.Context, js jetstream.JetStream, err error, about string) error {
+func Explain(ctx context.Context, js jetstream.JetStream, err error, about string) error {
 	if _, known := errors.AsType[*Error](err); known || err == nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func Why(ctx context.Context, js jetstream.JetStream, err error, about string) e
 	defer cancel()
 	switch _, infoErr := js.AccountInfo(checking); {
 	case infoErr == nil:
-		return &Error{NotGiven, domain, err, err}
+		return &Error{NotExported, domain, err, err}
 	case errors.Is(infoErr, jetstream.ErrJetStreamNotEnabled), errors.Is(infoErr, jetstream.ErrJetStreamNotEnabledForAccount):
 		return &Error{NoJetStream, domain, err, err}
 	}
@@ -114,7 +114,7 @@ func isDenied(violation error, about string) bool {
 
 // CancelWhenForbidden returns a context that ends as soon as the servers report a permissions violation for a request. It
 // replaces the connection's error handler, which is still called, and stop restores it: use it in one goroutine at a time.
-func UntilForbidden(ctx context.Context, nc *nats.Conn, about string) (until context.Context, stop func()) {
+func CancelWhenForbidden(ctx context.Context, nc *nats.Conn, about string) (until context.Context, stop func()) {
 	until, cancel := context.WithCancel(ctx)
 	previous := nc.ErrorHandler()
 	nc.SetErrorHandler(func(c *nats.Conn, s *nats.Subscription, err error) {

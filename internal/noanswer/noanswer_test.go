@@ -34,13 +34,13 @@ func TestForbiddenRequestFailsAtOnce(t *testing.T) {
 	js := restrictedJetStream(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	reqCtx, stop := noanswer.UntilForbidden(ctx, js.Conn(), "OTHER")
+	reqCtx, stop := noanswer.CancelWhenForbidden(ctx, js.Conn(), "OTHER")
 	_, err := js.Stream(reqCtx, "OTHER")
 	stop()
 	if err == nil || ctx.Err() != nil {
 		t.Fatalf("%v, %v", err, ctx.Err())
 	}
-	why, ok := errors.AsType[*noanswer.Error](noanswer.Why(ctx, js, err, "OTHER"))
+	why, ok := errors.AsType[*noanswer.Error](noanswer.Explain(ctx, js, err, "OTHER"))
 	if !ok || why.Reason != noanswer.NotAllowed || !errors.Is(why, nats.ErrPermissionViolation) || !errors.Is(why, context.Canceled) {
 		t.Errorf("%v", why)
 	}
@@ -49,7 +49,7 @@ func TestForbiddenRequestFailsAtOnce(t *testing.T) {
 // A former permissions violation does not explain a later error about another stream, nor an error with a response.
 func TestUnrelatedErrorsAreReturnedUnchanged(t *testing.T) {
 	js := restrictedJetStream(t)
-	reqCtx, stop := noanswer.UntilForbidden(t.Context(), js.Conn(), "OTHER")
+	reqCtx, stop := noanswer.CancelWhenForbidden(t.Context(), js.Conn(), "OTHER")
 	_, _ = js.Stream(reqCtx, "OTHER") // forbidden
 	stop()
 	_, err := js.Stream(t.Context(), "MINE")
@@ -57,7 +57,7 @@ func TestUnrelatedErrorsAreReturnedUnchanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, err := range []error{err, context.DeadlineExceeded, nil} {
-		if why, ok := errors.AsType[*noanswer.Error](noanswer.Why(t.Context(), js, err, "MINE")); ok {
+		if why, ok := errors.AsType[*noanswer.Error](noanswer.Explain(t.Context(), js, err, "MINE")); ok {
 			t.Errorf("%v is explained as %v", err, why)
 		}
 	}

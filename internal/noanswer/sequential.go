@@ -14,14 +14,14 @@ type sequential struct{ jetstream.JetStream }
 
 // Stream opens a stream.
 func (s sequential) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
-	reqCtx, stop := UntilForbidden(ctx, s.Conn(), name)
+	reqCtx, stop := CancelWhenForbidden(ctx, s.Conn(), name)
 	defer stop()
 	return s.JetStream.Stream(reqCtx, name)
 }
 
 // OrderedConsumer creates a consumer.
 func (s sequential) OrderedConsumer(ctx context.Context, stream string, config jetstream.OrderedConsumerConfig) (jetstream.Consumer, error) {
-	reqCtx, stop := UntilForbidden(ctx, s.Conn(), stream)
+	reqCtx, stop := CancelWhenForbidden(ctx, s.Conn(), stream)
 	defer stop()
 	return s.JetStream.OrderedConsumer(reqCtx, stream, config)
 }

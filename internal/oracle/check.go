@@ -19,17 +19,17 @@ import (
 
 // Check compares the log with the deliveries and the true states of a simulated MK.IO: I1, I2, I4 and I5. It returns every
 // violation.
-func (rec *Recorder) Judge(ctx context.Context, js jetstream.JetStream, names event.Names, fake *mkiofake.MKIO) error {
+func (rec *Recorder) Check(ctx context.Context, js jetstream.JetStream, names event.Names, fake *mkiofake.MKIO) error {
 	deliveries := rec.Delivered()
 	for _, c := range fake.Changes() {
 		deliveries = append(deliveries, invariant.Delivered{Observation: lifecycle.Observation{Key: c.Key, State: c.State, Life: c.Life}})
 	}
-	var exemptions []Excuse
+	var exemptions []Exemption
 	var err error
 	if log := eventlog.New(js, names); rec.OtherClocks {
-		err = AsItWas(ctx, log, fake)
+		err = CheckOrder(ctx, log, fake)
 	} else {
-		exemptions, err = InTime(ctx, log, fake)
+		exemptions, err = CheckOrderAndTime(ctx, log, fake)
 	}
 	rec.setExemptions(exemptions)
 	for _, e := range exemptions {
@@ -46,25 +46,25 @@ type life struct {
 
 // CheckOrder checks I5 against the true states: the log has the states of each life in their true order. States may be
 // missing.
-func AsItWas(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error {
-	_, err := checkOrder(ctx, log, fake, nil, func(mkiofake.Change, eventlog.Entry) bool { return true })
+func CheckOrder(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error {
+	_, err := checkOrder(ctx, log, fake, nil, func(mkiofake.Change, eventlog.LoggedEvent) bool { return true })
 	return err
 }
 
 // CheckOrderAndTime is [CheckOrder] for bridges on the simulation's clock, which also checks that no state was recorded
 // before it was true: neither a state that returns later, nor a Deleted before the deletion. An event without evidence
 // against it is no violation, and is returned as an [Exemption].
-func InTime(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) ([]Excuse, error) {
-	return checkOrder(ctx, log, fake, fake.Misled(), func(c mkiofake.Change, e eventlog.Entry) bool {
-		return !c.Moment.Truncate(time.Millisecond).After(e.Event.RecordedTime) // RecordedTime is truncated to milliseconds
+func CheckOrderAndTime(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) ([]Exemption, error) {
+	return checkOrder(ctx, log, fake, fake.StaleReads(), func(c mkiofake.Change, e eventlog.LoggedEvent) bool {
+		return !c.RealTime.Truncate(time.Millisecond).After(e.Event.RecordedTime) // RecordedTime is truncated to milliseconds
 	})
 }
 
 // checkOrder finds the change of each event, which must come after the change of the event before it.
 func checkOrder(
-	ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, misled []mkiofake.Misleading, allowed func(mkiofake.Change, eventlog.Entry) bool,
-) (exemptions []Excuse, err error) {
-	last := map[life]eventlog.Entry{}
+	ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, misled []mkiofake.StaleRead, allowed func(mkiofake.Change, eventlog.LoggedEvent) bool,
+) (exemptions []Exemption, err error) {
+	last := map[life]eventlog.LoggedEvent{}
 	changes := map[life][]mkiofake.Change{}
 	for _, c := range fake.Changes() {
 		id := life{c.Key, c.Life}
@@ -131,7 +131,7 @@ func histories(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO, keys
 	}
 	for _, c := range fake.Changes() {
 		if b, ok := texts[c.Key]; ok {
-			fmt.Fprintf(b, "\n  MK.IO: %q %q, life %q, at %s, on our clock %s, delivery %q %v, in %d responses", c.State, c.Provisioning, c.Life, formatTime(c.At), formatTime(c.Moment), c.Type, c.Delivery, c.Shown)
+			fmt.Fprintf(b, "\n  MK.IO: %q %q, life %q, at %s, on our clock %s, delivery %q %v, in %d responses", c.State, c.Provisioning, c.Life, formatTime(c.At), formatTime(c.RealTime), c.Type, c.Delivery, c.Shown)
 		}
 	}
 	var errs []error
@@ -149,7 +149,7 @@ func formatTime(t time.Time) string {
 }
 
 // CheckConverged checks I3 while a simulated MK.IO is quiet: the last event of every resource has MK.IO's state.
-func Converged(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error {
+func CheckConverged(ctx context.Context, log *eventlog.Log, fake *mkiofake.MKIO) error {
 	var errs []error
 	current := fake.Current()
 	for e, err := range log.State(ctx, eventlog.Query{}) {

@@ -16,18 +16,18 @@ func TestExemption(t *testing.T) {
 		t.Fatal(err)
 	}
 	noon := time.Date(2031, 3, 4, 12, 0, 0, 0, time.UTC)
-	entry := func(sequence uint64, state string, modified, recorded time.Time, via lifecycle.Via) eventlog.Entry {
-		e := eventlog.Entry{Fact: lifecycle.Fact{State: state, Life: "one", Modified: modified}}
+	entry := func(sequence uint64, state string, modified, recorded time.Time, via lifecycle.Via) eventlog.LoggedEvent {
+		e := eventlog.LoggedEvent{Fact: lifecycle.Fact{State: state, Life: "one", Modified: modified}}
 		e.Sequence, e.Event.RecordedTime, e.Event.Data.Via = sequence, recorded, via
 		return e
 	}
 	type story struct {
-		returned  mkiofake.Misleading
-		before, e eventlog.Entry
+		returned  mkiofake.StaleRead
+		before, e eventlog.LoggedEvent
 	}
 	lagging := func() story { // Running is recorded, and a replica returns Stopped with a record that did not change
 		return story{
-			returned: mkiofake.Misleading{Key: key, Life: "one", State: "Stopped", At: noon.Add(time.Minute)},
+			returned: mkiofake.StaleRead{Key: key, Life: "one", State: "Stopped", At: noon.Add(time.Minute)},
 			before:   entry(7, "Running", noon.Add(-time.Hour), noon, lifecycle.Webhook),
 			e:        entry(8, "Stopped", noon.Add(-time.Hour), noon.Add(time.Minute+time.Second), lifecycle.Poll),
 		}
@@ -46,12 +46,12 @@ func TestExemption(t *testing.T) {
 		"an event by a webhook":              {func(s *story) { s.e.Event.Data.Via = lifecycle.Webhook }, false},
 		"another life":                       {func(s *story) { s.returned.Life = "two" }, false},
 		"another state":                      {func(s *story) { s.returned.State = "Starting" }, false},
-		"the first event of the life":        {func(s *story) { s.before = eventlog.Entry{} }, false},
+		"the first event of the life":        {func(s *story) { s.before = eventlog.LoggedEvent{} }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := lagging()
 			c.change(&s)
-			found, ok := findExemption([]mkiofake.Misleading{s.returned}, s.before, s.e, key)
+			found, ok := findExemption([]mkiofake.StaleRead{s.returned}, s.before, s.e, key)
 			if ok != c.want {
 				t.Errorf("exempted: %v", ok)
 			}

@@ -30,7 +30,7 @@ type Recorder struct {
 	mu         sync.Mutex
 	delivered  map[deliveryKey]invariant.Delivered
 	statuses   map[int]int
-	exemptions []Excuse
+	exemptions []Exemption
 }
 
 // A deliveryKey identifies equal deliveries with equal responses.
@@ -80,7 +80,7 @@ func (rec *Recorder) record(t invariant.Delivered) {
 }
 
 // Statuses returns the number of responses by status; 0: no response.
-func (rec *Recorder) Answers() map[int]int {
+func (rec *Recorder) Statuses() map[int]int {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	return maps.Clone(rec.statuses)

@@ -37,12 +37,12 @@ func TestOracleFindsStatesThatNeverWere(t *testing.T) {
 	}
 	fake := mkiofake.New(mkiofake.Config{})
 	log := eventlog.New(js, names)
-	if err := oracle.AsItWas(t.Context(), log, fake); err == nil || !strings.Contains(err.Error(), "I5: job aurora-vod/ladder-hd/never") ||
+	if err := oracle.CheckOrder(t.Context(), log, fake); err == nil || !strings.Contains(err.Error(), "I5: job aurora-vod/ladder-hd/never") ||
 		!strings.Contains(err.Error(), "history of job aurora-vod/ladder-hd/never\n  log: event 1, transition 1: \"Processing\"") {
 		t.Errorf("found %v", err)
 	}
 	fake.Create(job("else"), "Queued")
-	if err := oracle.Converged(t.Context(), log, fake); err == nil || !strings.Contains(err.Error(), "the log does not have it") {
+	if err := oracle.CheckConverged(t.Context(), log, fake); err == nil || !strings.Contains(err.Error(), "the log does not have it") {
 		t.Errorf("found %v", err)
 	}
 }
@@ -81,7 +81,7 @@ func TestOracleFindsStatesRecordedTooEarly(t *testing.T) {
 	fake.Move(live("round"), "Starting")
 	fake.Move(live("round"), "Running")
 	record(live("round"), "Running", time.Now())
-	if _, err := oracle.InTime(t.Context(), log, fake); err != nil {
+	if _, err := oracle.CheckOrderAndTime(t.Context(), log, fake); err != nil {
 		t.Fatal(err)
 	}
 	record(live("round"), "Starting", time.Now().Add(time.Second)) // a cached response
@@ -91,10 +91,10 @@ func TestOracleFindsStatesRecordedTooEarly(t *testing.T) {
 	fake.Move(live("round"), "Stopped")
 	fake.Move(live("round"), "Starting")
 	fake.Delete(live("deleted"))
-	if err := oracle.AsItWas(t.Context(), log, fake); err != nil {
+	if err := oracle.CheckOrder(t.Context(), log, fake); err != nil {
 		t.Errorf("CheckOrder: %v", err)
 	}
-	_, err := oracle.InTime(t.Context(), log, fake)
+	_, err := oracle.CheckOrderAndTime(t.Context(), log, fake)
 	if err == nil || strings.Count(err.Error(), "I5: ") != 2 || !strings.Contains(err.Error(), "live-event harbor-live/round, event 4") || !strings.Contains(err.Error(), "live-event harbor-live/deleted, event 5") {
 		t.Errorf("found %v", err)
 	}

@@ -93,7 +93,7 @@ func (p *activePoll) byState(ctx context.Context, l *list, moving []*motion, sta
 		return keys
 	}
 	ready := !l.progress.deltaSince().IsZero() && !l.schedule.due().running[modeDelta]
-	if len(missing()) > maxMissingOneByOne && l.ByChange() && ready {
+	if len(missing()) > maxMissingOneByOne && l.FiltersByChange() && ready {
 		if err := p.deltas.sweep(ctx, l, mkio.Urgent, seen); err != nil {
 			return err
 		}

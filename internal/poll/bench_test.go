@@ -124,7 +124,7 @@ func benchLog(b testing.TB, client *mkio.Client) (*publish.Publisher, jetstream.
 		}
 		for _, row := range page.Rows {
 			o := row.Observation()
-			o.Via, o.SeenBefore = lifecycle.Poll, page.Moment.To
+			o.Via, o.SeenBefore = lifecycle.Poll, page.AsOf.To
 			row.AddRecord(&o)
 			var m event.Message
 			if err := encoder.Encode(&m, o, nil, time.Now()); err != nil {
@@ -209,7 +209,7 @@ func TestAnUnchangedRowIsReportedInFewAllocations(t *testing.T) {
 		t.Fatal(page.Rows, err)
 	}
 	row, shower := page.Rows[0], p.scheduler.full.reporter.newRowReporter(t.Context(), jobs, mkio.Sweeps)
-	a := request{horizon: p.eventLog.Horizon(), moment: page.Moment, via: lifecycle.Poll, tally: newTally(p.eventLog)}
+	a := request{horizon: p.eventLog.Horizon(), moment: page.AsOf, via: lifecycle.Poll, tally: newTally(p.eventLog)}
 	show := func() {
 		if err := shower.report(row, p.headOf(row.Key), a); err != nil {
 			t.Fatal(err)

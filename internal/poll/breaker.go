@@ -26,7 +26,7 @@ type breaker struct {
 
 // blocked reports whether the breaker is open, and until when.
 func (b *breaker) blocked(now time.Time) (until time.Time, open bool) {
-	down := b.eventLog.Trouble()
+	down := b.eventLog.Unavailable()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -51,7 +51,7 @@ func (b *breaker) trip(err error, now time.Time, wait time.Duration) bool {
 		return true
 	}
 	_, unwritable := errors.AsType[logError](err)
-	logDown := unwritable && b.eventLog.Trouble() != nil
+	logDown := unwritable && b.eventLog.Unavailable() != nil
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	refused := mkio.StatusOf(err) == 401

@@ -49,7 +49,7 @@ type confirmation struct {
 	missing        map[lifecycle.Key]lifecycle.Fact
 	tally          *tally
 	contradictions atomic.Int64 // how many missing resources exist
-	notFound       sync.Map     // the gone resources: their keys, each with the [mkio.Moment] of its 404
+	notFound       sync.Map     // the gone resources: their keys, each with the [mkio.AsOf] of its 404
 	unclear        sync.Map     // keys of resources for which no response says whether they exist now
 	errs           resourceErrors
 }
@@ -134,21 +134,21 @@ func (c *confirmation) fetchOne(ctx context.Context, key lifecycle.Key) (gone bo
 	req := request{horizon: s.eventLog.Horizon(), via: lifecycle.Poll, tally: c.tally}
 	snapshot, err := s.client.Get(ctx, mkio.Changes, key)
 	switch {
-	case mkio.IsNotFound(err) && mkio.MomentOf(err).Stored:
-		return false, fmt.Errorf("%w: %w", err, ErrStored)
+	case mkio.IsNotFound(err) && mkio.AsOfError(err).Stored:
+		return false, fmt.Errorf("%w: %w", err, ErrStoredCopy)
 	case mkio.IsNotFound(err):
-		c.notFound.Store(key, mkio.MomentOf(err))
+		c.notFound.Store(key, mkio.AsOfError(err))
 		return true, nil
 	case err != nil:
 		return false, err
 	}
-	if snapshot.Moment.Stored {
+	if snapshot.AsOf.Stored {
 		c.unclear.Store(key, true)
 	} else {
 		c.contradictions.Add(1)
 		s.deletions.seen(key)
 	}
-	if req.moment = snapshot.Moment; snapshot.Shows {
+	if req.moment = snapshot.AsOf; snapshot.HasState {
 		return false, s.reporter.report(ctx, c.list, snapshot.Row, snapshot.Observation(), req)
 	}
 	return false, nil
@@ -170,7 +170,7 @@ func (c *confirmation) recordDeletions(ctx context.Context, gone []lifecycle.Key
 	for _, key := range gone {
 		moment, _ := c.notFound.Load(key) // the deletion is of then, not of when the project responded
 		group.Go(func() error {
-			return c.sweeps.recordDeletion(ctx, c.list, key, c.missing[key], moment.(mkio.Moment), c.tally)
+			return c.sweeps.recordDeletion(ctx, c.list, key, c.missing[key], moment.(mkio.AsOf), c.tally)
 		})
 	}
 	return group.Wait()
@@ -216,14 +216,14 @@ func (s *fullSweeps) confirmProject(ctx context.Context, l *list) error {
 		return fmt.Errorf("no API path for the list of %s", whole)
 	}
 	page, err := pages.Next(ctx, mkio.Changes, whole)
-	if err == nil && page.Moment.Stored {
-		return fmt.Errorf("the list of %s: %w", whole, ErrStored)
+	if err == nil && page.AsOf.Stored {
+		return fmt.Errorf("the list of %s: %w", whole, ErrStoredCopy)
 	}
 	return err
 }
 
 // recordDeletion records that a resource is Deleted. at is the Moment of its 404.
-func (s *fullSweeps) recordDeletion(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.Moment, t *tally) error {
+func (s *fullSweeps) recordDeletion(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.AsOf, t *tally) error {
 	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life}
 	err := s.reporter.report(ctx, l, mkio.Row{Key: key}, o, request{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t, identityChecked: new(true)})
 	if last := s.headOf(key).fact; last != nil {

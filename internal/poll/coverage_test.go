@@ -30,7 +30,7 @@ func (w *world) records(kind lifecycle.Kind) []event.Coverage {
 // coverageSince returns the coverage of a kind from a time to now.
 func (w *world) coverageSince(kind lifecycle.Kind, since time.Time) audit.Coverage {
 	w.t.Helper()
-	return audit.Cover(w.records(kind), since, time.Now(), time.Now())
+	return audit.CoverageOf(w.records(kind), since, time.Now(), time.Now())
 }
 
 func TestSweepsAreRecorded(t *testing.T) {

@@ -49,7 +49,7 @@ func (p *deltaSweeps) walk(ctx context.Context, l *list, f mkio.Filter, class mk
 }
 
 // walkPages requests the pages one after the other. began is when the first one was requested; Stored if any was a stored copy.
-func (p *deltaSweeps) walkPages(ctx context.Context, rows *rowReporter, f mkio.Filter, seen map[lifecycle.Key]bool) (began mkio.Moment, err error) {
+func (p *deltaSweeps) walkPages(ctx context.Context, rows *rowReporter, f mkio.Filter, seen map[lifecycle.Key]bool) (began mkio.AsOf, err error) {
 	l := rows.list
 	pages, ok := p.client.Pages(l.List, f)
 	if !ok {
@@ -65,13 +65,13 @@ func (p *deltaSweeps) walkPages(ctx context.Context, rows *rowReporter, f mkio.F
 			return began, err
 		}
 		if first {
-			began.From = page.Moment.From
+			began.From = page.AsOf.From
 		}
-		began.Stored = began.Stored || page.Moment.Stored
+		began.Stored = began.Stored || page.AsOf.Stored
 		if page.Unreadable > 0 {
 			rows.errs.add(fmt.Errorf("%d rows name no resource", page.Unreadable))
 		}
-		req.moment = page.Moment
+		req.moment = page.AsOf
 		if err := reportAll(rows, page.Rows, req, seen); err != nil {
 			return began, err
 		}

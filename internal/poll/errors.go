@@ -10,12 +10,12 @@ import (
 )
 
 // ErrStoredCopy is the error of a response that does not show the current state.
-var ErrStored = errors.New("response is a stored copy, by its Date and Age")
+var ErrStoredCopy = errors.New("response is a stored copy, by its Date and Age")
 
 // A TokenExpiryError says that the API token expires soon or has expired.
-type TokenEndsError struct{ At time.Time }
+type TokenExpiryError struct{ At time.Time }
 
-func (e *TokenEndsError) Error() string {
+func (e *TokenExpiryError) Error() string {
 	if time.Now().Before(e.At) {
 		return "API token expires soon"
 	}

@@ -49,10 +49,10 @@ func (f *fetcher) fetch(ctx context.Context, l *list, key lifecycle.Key, via lif
 	}
 	o := snapshot.Observation()
 	if stateless {
-		o.State, req.moment = state, mkio.Together(snapshot.Moment, req.moment)
+		o.State, req.moment = state, mkio.CombinedAsOf(snapshot.AsOf, req.moment)
 	} else {
-		req.moment = snapshot.Moment
-		if !snapshot.Shows {
+		req.moment = snapshot.AsOf
+		if !snapshot.HasState {
 			return fmt.Errorf("record of %s has no state", key)
 		}
 	}

@@ -86,7 +86,7 @@ func (h *deliveryHistory) advanceCursor(now, oldestOpen time.Time) (removed bool
 }
 
 // firstAndLast returns when the first and the last row of a page were created, without the rows that have no time.
-func firstAndLast(rows []mkio.PastDelivery) (first, last time.Time) {
+func firstAndLast(rows []mkio.HistoryRow) (first, last time.Time) {
 	for _, d := range rows {
 		if d.Created.IsZero() {
 			continue
@@ -149,7 +149,7 @@ func (h *deliveryHistory) walk(ctx context.Context) (reading, error) {
 			if r.pastEnd = h.offset > 0 && len(page.Deliveries) == 0; r.pastEnd {
 				return r, nil
 			}
-			h.begin(&r, page.Moment)
+			h.begin(&r, page.AsOf)
 		}
 		if h.readPage(&r, page) {
 			break
@@ -159,7 +159,7 @@ func (h *deliveryHistory) walk(ctx context.Context) (reading, error) {
 }
 
 // begin notes when a reading began.
-func (h *deliveryHistory) begin(r *reading, at mkio.Moment) {
+func (h *deliveryHistory) begin(r *reading, at mkio.AsOf) {
 	r.now = at.From
 	if h.cursor.After(r.now) && !at.Stored {
 		h.cursor = time.Time{} // MK.IO's clock was set back
@@ -174,7 +174,7 @@ func (h *deliveryHistory) readPage(r *reading, page mkio.HistoryPage) (end bool)
 		h.newestFirst = true
 	}
 	for _, d := range page.Deliveries {
-		if !h.readRow(d, page.Moment.From) {
+		if !h.readRow(d, page.AsOf.From) {
 			continue
 		}
 		if r.oldestOpen.IsZero() || d.Created.Before(r.oldestOpen) {
@@ -188,7 +188,7 @@ func (h *deliveryHistory) readPage(r *reading, page mkio.HistoryPage) (end bool)
 }
 
 // readRow counts a delivery that did not arrive, and has its resource rechecked once. It reports whether the row is open.
-func (h *deliveryHistory) readRow(d mkio.PastDelivery, now time.Time) (open bool) {
+func (h *deliveryHistory) readRow(d mkio.HistoryRow, now time.Time) (open bool) {
 	switch d.Status {
 	case mkio.StatusSent:
 		h.sent = latest(h.sent, d.Created)

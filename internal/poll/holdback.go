@@ -110,9 +110,9 @@ func (c *confirmation) fetchSiblings(ctx context.Context, keys []lifecycle.Key) 
 		group.Go(func() error {
 			snapshot, err := c.sweeps.client.Get(ctx, mkio.Changes, key)
 			switch {
-			case err == nil && !snapshot.Moment.Stored:
+			case err == nil && !snapshot.AsOf.Stored:
 				existing.Add(1)
-			case mkio.IsNotFound(err) && !mkio.MomentOf(err).Stored:
+			case mkio.IsNotFound(err) && !mkio.AsOfError(err).Stored:
 				missing[i] = true
 			case err != nil && !isResourceError(err):
 				return err

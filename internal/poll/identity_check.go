@@ -60,12 +60,12 @@ func (i *identityCheck) check(ctx context.Context) error {
 		i.refuse(err)
 		return err
 	case mkio.StatusOf(err) == 403:
-		project = mkio.Project{Moment: mkio.MomentOf(err)} // the token may not read the project, so its id is not known
+		project = mkio.Project{AsOf: mkio.AsOfError(err)} // the token may not read the project, so its id is not known
 	case err != nil:
 		return err
 	}
-	if project.Moment.Stored { // it may be of an earlier project with the name
-		return fmt.Errorf("response for the project: %w", ErrStored)
+	if project.AsOf.Stored { // it may be of an earlier project with the name
+		return fmt.Errorf("response for the project: %w", ErrStoredCopy)
 	}
 	if organisation != i.client.Organisation() {
 		organisation = "" // the token was exchanged meanwhile, so it is not known which of the two was used
@@ -114,12 +114,12 @@ func (i *identityCheck) compare(ctx context.Context, organisation, id string) er
 	return err
 }
 
-// judge is [identity.Note.Judge], with the operator's word that the project is the log's own if adopt is true.
+// judge is [identity.Note.CheckProject], with the operator's word that the project is the log's own if adopt is true.
 func judge(note identity.Note, found identity.Found, adopt bool) (identity.Standing, error) {
 	if adopt { // address and organisation were adopted at start-up; another bridge may have changed the note since
 		note.Projects = map[string]string{found.Project: found.ID}
 	}
-	return note.Judge(found)
+	return note.CheckProject(found)
 }
 
 // isUnrecorded reports whether the log has no event of the project.
@@ -142,7 +142,7 @@ func (i *identityCheck) confirmByLife(ctx context.Context, h head, o lifecycle.O
 		return nil
 	}
 	_, err := i.record.update(ctx, func(n identity.Note) (identity.Note, error) {
-		if standing, err := n.Judge(found); standing == identity.Another {
+		if standing, err := n.CheckProject(found); standing == identity.Another {
 			return n, err
 		}
 		return n.With(found), nil

@@ -23,7 +23,7 @@ type Observer interface {
 // A Log reports the condition of the event log.
 type Log interface {
 	// Unavailable returns why the log cannot be written now; nil when it can.
-	Trouble() error
+	Unavailable() error
 	// Epoch returns a number that changes when the log was found to be another one, or to have lost its end. Comparisons with
 	// the log of another epoch are void.
 	Epoch() uint64

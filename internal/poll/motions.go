@@ -109,7 +109,7 @@ func (ms *motions) plan(l *list, moving []*motion, now time.Time) activePlan {
 			due = append(due, m)
 		}
 	}
-	plan.strategy = cheapestStrategy(len(due), len(plan.states), ms.count(l), l.ByState() && len(plan.states) > 0)
+	plan.strategy = cheapestStrategy(len(due), len(plan.states), ms.count(l), l.FiltersByState() && len(plan.states) > 0)
 	if l.Stateless() {
 		plan.strategy = oneByOne
 	}
@@ -141,7 +141,7 @@ func (ms *motions) reschedule(plan activePlan, now time.Time) {
 }
 
 // seenUnchanged notes that a poll saw a resource in motion in its recorded state. A stored copy does not count.
-func (ms *motions) seenUnchanged(h head, at mkio.Moment) {
+func (ms *motions) seenUnchanged(h head, at mkio.AsOf) {
 	if at.Stored {
 		return
 	}

@@ -16,9 +16,9 @@ import (
 // A fakeLog is a log in which nothing is recorded.
 type fakeLog struct{ unavailable error }
 
-func (l *fakeLog) Trouble() error { return l.unavailable }
-func (*fakeLog) Epoch() uint64    { return 1 }
-func (*fakeLog) Horizon() uint64  { return 1 }
+func (l *fakeLog) Unavailable() error { return l.unavailable }
+func (*fakeLog) Epoch() uint64        { return 1 }
+func (*fakeLog) Horizon() uint64      { return 1 }
 
 func newTestScope(log *bridgetest.Buffer, state Log) *scope {
 	return &scope{

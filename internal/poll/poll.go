@@ -65,7 +65,7 @@ type Poller struct {
 // New returns a poller. [Poller.Run] runs it.
 func New(c Config) *Poller {
 	p := &Poller{Config: c, metrics: newMetrics(), identity: newIdentityRecord(c), projects: map[string]*project{}}
-	c.Client.Admit(p.identity.admit)
+	c.Client.CheckTokens(p.identity.admit)
 	return p
 }
 
@@ -119,11 +119,11 @@ const tokenWarningInterval = 12 * time.Hour
 
 // warnTokenExpiry warns of a token that expires soon or has expired. It returns the time of the last warning.
 func (p *Poller) warnTokenExpiry(now, warned time.Time) time.Time {
-	end, ok := p.Client.TokenEnd()
-	if !ok || end.Sub(now) > mkio.TokenSoon || now.Sub(warned) < tokenWarningInterval {
+	end, ok := p.Client.TokenExpiry()
+	if !ok || end.Sub(now) > mkio.TokenExpiresSoon || now.Sub(warned) < tokenWarningInterval {
 		return warned
 	}
-	do := p.advice(&TokenEndsError{At: end})
+	do := p.advice(&TokenExpiryError{At: end})
 	if now.Before(end) {
 		p.Logger.Warn("API token expires soon", "ends", end, "do", do)
 	} else {
@@ -151,7 +151,7 @@ func (p *Poller) loadIdentity(ctx context.Context) {
 func (p *Poller) checkListedProjects(ctx context.Context, listed []mkio.Project) {
 	organisation := p.Client.Organisation()
 	for _, l := range listed {
-		if project := p.project(l.Name); project != nil && l.ID != "" && !l.Moment.Stored {
+		if project := p.project(l.Name); project != nil && l.ID != "" && !l.AsOf.Stored {
 			_ = project.identity.compare(ctx, organisation, l.ID) // the project's own parts act on the result
 		}
 	}

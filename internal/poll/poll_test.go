@@ -215,14 +215,14 @@ func TestFaultsOfMKIODeleteNothing(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	tests := map[string]func(m *mkiofake.MKIO, on bool){
 		"a token that is revoked":              func(m *mkiofake.MKIO, on bool) { m.Revoke(on) },
-		"a project that vanishes":              func(m *mkiofake.MKIO, on bool) { m.Vanish(project, on) },
-		"lists that are empty":                 func(m *mkiofake.MKIO, on bool) { m.Hollow(project, on) },
+		"a project that vanishes":              func(m *mkiofake.MKIO, on bool) { m.SetHidden(project, on) },
+		"lists that are empty":                 func(m *mkiofake.MKIO, on bool) { m.SetEmptyLists(project, on) },
 		"a kind that the token may not see":    func(m *mkiofake.MKIO, on bool) { m.Forbid(project, lifecycle.Job, on) },
 		"pages that fail midway":               faulty(mkiofake.Faults{PageFail: 1}),
-		"lists that are empty with status 200": faulty(mkiofake.Faults{Empty: 1}),
+		"lists that are empty with status 200": faulty(mkiofake.Faults{EmptyList: 1}),
 		"a gateway that answers HTML":          faulty(mkiofake.Faults{Gateway: 1}),
 		"connections that break":               faulty(mkiofake.Faults{Cut: 1}),
-		"servers that fail":                    faulty(mkiofake.Faults{Broken: 1}),
+		"servers that fail":                    faulty(mkiofake.Faults{ServerError: 1}),
 	}
 	for name, fail := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -21,8 +21,8 @@ type reporter struct {
 
 // A request is what the reporter needs to know about one request to MK.IO.
 type request struct {
-	horizon uint64      // of the log, before the request was sent
-	moment  mkio.Moment // when MK.IO made the response
+	horizon uint64    // of the log, before the request was sent
+	moment  mkio.AsOf // when MK.IO made the response
 	via     lifecycle.Via
 	tally   *tally // of the full sweep; nil for other polls
 	// identityChecked is true once the identity of the project was checked after the response. The rows of a page, which are
@@ -107,7 +107,7 @@ func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o 
 }
 
 // seenAfter returns when MK.IO last showed the recorded state, before the response; zero where that is not known.
-func (r *reporter) seenAfter(l *list, key lifecycle.Key, h head, now mkio.Moment) time.Time {
+func (r *reporter) seenAfter(l *list, key lifecycle.Key, h head, now mkio.AsOf) time.Time {
 	last := r.lastSeen(l, key, h)
 	if last.After(now.From) {
 		return time.Time{} // clocks of one second tell no order

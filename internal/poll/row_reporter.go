@@ -131,11 +131,11 @@ func (s *rowReporter) wait(err error) error {
 func (s *rowReporter) report(row mkio.Row, h head, req request) error {
 	r := s.reporter
 	switch {
-	case row.Shows && reappeared(row, h):
+	case row.HasState && reappeared(row, h):
 		s.tally.addDifference(row.Key.Kind, false)
 		r.rechecks.add(row.Key, lifecycle.Poll)
 		return nil
-	case row.Shows:
+	case row.HasState:
 		return s.errs.tolerate(r.reportAgainst(s.ctx, s.list, h, row, row.Observation(), req))
 	case !s.list.Stateless():
 		s.errs.add(fmt.Errorf("record of %s has no state", row.Key))
@@ -148,7 +148,7 @@ func (s *rowReporter) report(row mkio.Row, h head, req request) error {
 }
 
 // fetchStateLater requests the state of a row concurrently with the walk. listed is the Moment of the row's page.
-func (s *rowReporter) fetchStateLater(row mkio.Row, listed mkio.Moment) error {
+func (s *rowReporter) fetchStateLater(row mkio.Row, listed mkio.AsOf) error {
 	select {
 	case s.waiting <- struct{}{}:
 	case <-s.ctx.Done():
@@ -163,7 +163,7 @@ func (s *rowReporter) fetchStateLater(row mkio.Row, listed mkio.Moment) error {
 	return nil
 }
 
-func (s *rowReporter) fetchState(row mkio.Row, listed mkio.Moment) error {
+func (s *rowReporter) fetchState(row mkio.Row, listed mkio.AsOf) error {
 	r := s.reporter
 	req := request{horizon: r.eventLog.Horizon(), via: lifecycle.Poll, tally: s.tally}
 	state, moment, err := r.client.State(s.ctx, s.class, row.Key)
@@ -174,7 +174,7 @@ func (s *rowReporter) fetchState(row mkio.Row, listed mkio.Moment) error {
 		return err
 	}
 	o := row.Observation()
-	o.State, req.moment = state, mkio.Together(listed, moment)
+	o.State, req.moment = state, mkio.CombinedAsOf(listed, moment)
 	return r.report(s.ctx, s.list, row, o, req)
 }
 

@@ -119,7 +119,7 @@ const minSleep = 10 * time.Millisecond
 // scheduler.
 func (s *scheduler) startList(ctx context.Context, l *list, now time.Time) time.Time {
 	next := now.Add(s.intervals.active)
-	sweptWhole := fitsOnePage(s.count(l)) || !l.ByChange() || l.hasParent()
+	sweptWhole := fitsOnePage(s.count(l)) || !l.FiltersByChange() || l.hasParent()
 	due := l.schedule.due()
 	if !due.running[modeFull] {
 		at := due.next[modeFull]

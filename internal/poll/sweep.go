@@ -89,7 +89,7 @@ func (w *sweepWalk) run(ctx context.Context) error {
 	w.tally.noteFailure(w.reporter.errs.err())
 	switch {
 	case w.stored:
-		return fmt.Errorf("absence from the list proves no deletion: %w", ErrStored)
+		return fmt.Errorf("absence from the list proves no deletion: %w", ErrStoredCopy)
 	case w.unreadable > 0:
 		return fmt.Errorf("absence from the list proves no deletion: %d rows cannot be read", w.unreadable)
 	}
@@ -107,18 +107,18 @@ func (w *sweepWalk) walkPages(ctx context.Context) error {
 		req := request{horizon: s.eventLog.Horizon(), via: lifecycle.Poll, tally: w.tally, identityChecked: new(bool)}
 		page, err := pages.Next(ctx, w.class, l.List)
 		if mkio.IsNotFound(err) && l.hasParent() && first {
-			w.began = mkio.MomentOf(err).From
+			w.began = mkio.AsOfError(err).From
 			return s.confirmParentGone(ctx, l, err) // then the list is empty
 		}
 		if err != nil {
 			return err
 		}
-		if w.stored = w.stored || page.Moment.Stored; first && !w.stored {
-			if err := w.noteBegin(ctx, page.Moment.From); err != nil {
+		if w.stored = w.stored || page.AsOf.Stored; first && !w.stored {
+			if err := w.noteBegin(ctx, page.AsOf.From); err != nil {
 				return err
 			}
 		}
-		req.moment = page.Moment
+		req.moment = page.AsOf
 		if err := w.reportPage(page, req); err != nil {
 			return err
 		}
@@ -155,8 +155,8 @@ func (w *sweepWalk) reportPage(page mkio.Page, req request) error {
 func (s *fullSweeps) confirmParentGone(ctx context.Context, l *list, err error) error {
 	_, parentErr := s.client.Get(ctx, mkio.Changes, l.Parent)
 	switch {
-	case mkio.MomentOf(err).Stored, mkio.MomentOf(parentErr).Stored:
-		return fmt.Errorf("%w: %w", err, ErrStored)
+	case mkio.AsOfError(err).Stored, mkio.AsOfError(parentErr).Stored:
+		return fmt.Errorf("%w: %w", err, ErrStoredCopy)
 	case mkio.IsNotFound(parentErr):
 		return nil
 	case parentErr != nil:

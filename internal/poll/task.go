@@ -37,7 +37,7 @@ func (t task) run(ctx context.Context) {
 
 // runOnce runs the task once. It takes and returns the number of failures in a row.
 func (t task) runOnce(ctx context.Context, failures int) int {
-	err := t.eventLog.Trouble()
+	err := t.eventLog.Unavailable()
 	if err == nil {
 		err = t.do(ctx)
 	}

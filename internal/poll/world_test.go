@@ -57,7 +57,7 @@ type world struct {
 // inWorld runs a test in a bubble.
 func inWorld(t *testing.T, c mkiofake.Config, test func(w *world)) {
 	t.Helper()
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		c.Token = token
 		c.Projects = []string{project}

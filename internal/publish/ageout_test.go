@@ -18,7 +18,7 @@ import (
 // A resource whose last event has aged out of the log continues its chain from the state bucket: with a bridge that has the
 // event cached, with one that loads the cache, and with one that has an empty cache.
 func TestAgedOutResourceContinuesItsChain(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUpWith(t, streams.Config{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
 		a, b := f.publisher(false, nil), f.publisher(false, nil)
@@ -53,7 +53,7 @@ func TestAgedOutResourceContinuesItsChain(t *testing.T) {
 }
 
 func TestFollowCachesEventsOfOtherBridges(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUpWith(t, streams.Config{Names: names, Replicas: 1, Create: true, MaxAge: time.Hour})
 		a, b := f.publisher(false, nil), f.publisher(false, nil)

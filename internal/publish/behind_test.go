@@ -42,7 +42,7 @@ func (f *fixture) breakConsumers() {
 func TestStalledTailIsRecreated(t *testing.T) {
 	for _, own := range []bool{true, false} {
 		t.Run(fmt.Sprintf("own events %t", own), func(t *testing.T) {
-			defer brokertest.HoldClock()()
+			defer brokertest.StartServerClock()()
 			synctest.Test(t, func(t *testing.T) {
 				f := setUp(t)
 				writer := f.publisher(false, nil)

@@ -43,7 +43,7 @@ func publishers(b *testing.B, syncAlways bool, count int) []*publish.Publisher {
 			b.Fatal(err)
 		}
 		b.Cleanup(nc.Close)
-		js, err := broker.JetStreamOf(nc, "")
+		js, err := broker.NewJetStreamInDomain(nc, "")
 		if err != nil {
 			b.Fatal(err)
 		}

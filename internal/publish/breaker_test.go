@@ -47,7 +47,7 @@ func (m *silentJetStream) wrap(js jetstream.JetStream) jetstream.JetStream {
 // Only the first writers wait for a JetStream that does not answer. Callers that wait for the same resource's lock are
 // refused with them. The breaker closes by itself, also without deliveries.
 func TestBreakerOpensOnASilentJetStream(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		var js silentJetStream
@@ -74,7 +74,7 @@ func TestBreakerOpensOnASilentJetStream(t *testing.T) {
 			wg.Go(func() { refusedWithin(4*time.Second, delivery(job, "Processing", 2)) })
 		}
 		wg.Wait()
-		if err := p.Trouble(); err == nil || !strings.Contains(err.Error(), "since ") || !strings.Contains(err.Error(), "publish to mkio.job") {
+		if err := p.Unavailable(); err == nil || !strings.Contains(err.Error(), "since ") || !strings.Contains(err.Error(), "publish to mkio.job") {
 			t.Errorf("the store error is %v", err)
 		}
 		began = time.Now()
@@ -103,7 +103,7 @@ func TestBreakerOpensOnASilentJetStream(t *testing.T) {
 
 // Where probes succeed but writes of events fail, the breaker closes less and less often.
 func TestBreakerBacksOffWhenWritesKeepFailing(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		var writes atomic.Int64
@@ -152,14 +152,14 @@ func TestErrorsOfOneEventDoNotOpenTheBreaker(t *testing.T) {
 		if _, err := f.observe(p, delivery(key(t, lifecycle.Job, "t", name), "Processing", 1)); name == "foreign" && err == nil {
 			t.Errorf("%s was stored", name)
 		}
-		if err := p.Trouble(); err != nil {
+		if err := p.Unavailable(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _ = p.Observe(gone, delivery(key(t, lifecycle.Job, "t", "nobody-waits"), "Processing", 1))
-	if err := p.Trouble(); err != nil {
+	if err := p.Unavailable(); err != nil {
 		t.Errorf("after a canceled write: %v", err)
 	}
 	f.delivered = nil

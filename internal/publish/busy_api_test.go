@@ -48,7 +48,7 @@ func (b *busyAPI) following(f *fixture) *publish.Publisher {
 // Readers share JetStream's API with the bridge, and a burst of requests may keep it busy for minutes: the bridge continues
 // to store, stays ready, and queries rarely.
 func TestBusyAPIDoesNotStopDeliveries(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		var js busyAPI
@@ -58,7 +58,7 @@ func TestBusyAPIDoesNotStopDeliveries(t *testing.T) {
 		for i := range 300 {
 			f.want(p, delivery(key(t, lifecycle.Job, "t", fmt.Sprint(i)), "Queued", 1), lifecycle.Changed)
 			f.ready(p)
-			if err := p.Trouble(); err != nil {
+			if err := p.Unavailable(); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
@@ -71,7 +71,7 @@ func TestBusyAPIDoesNotStopDeliveries(t *testing.T) {
 
 // Once JetStream accepts writes again, the breaker closes, also while the API does not answer.
 func TestBreakerClosesWhileTheAPIIsBusy(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		var js busyAPI
@@ -83,7 +83,7 @@ func TestBreakerClosesWhileTheAPIIsBusy(t *testing.T) {
 		if _, err := f.observe(p, delivery(job, "Processing", 2)); !errors.Is(err, publish.ErrUnavailable) {
 			t.Errorf("a write without an answer: %v", err)
 		}
-		if p.Trouble() == nil {
+		if p.Unavailable() == nil {
 			t.Error("an unanswered write did not open the breaker")
 		}
 		js.silent.Store(false)
@@ -97,7 +97,7 @@ func TestBreakerClosesWhileTheAPIIsBusy(t *testing.T) {
 // A JetStream that does not answer is detected without writes and readiness checks: after an unanswered survey the watchdog
 // probes.
 func TestSilentJetStreamIsDetectedWithoutWrites(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		var js busyAPI
@@ -105,7 +105,7 @@ func TestSilentJetStreamIsDetectedWithoutWrites(t *testing.T) {
 		js.busy.Store(true)
 		js.silent.Store(true)
 		time.Sleep(2 * time.Minute)
-		if p.Trouble() == nil {
+		if p.Unavailable() == nil {
 			t.Error("the breaker is closed though JetStream does not answer")
 		}
 	})

@@ -23,7 +23,7 @@ func (p *Publisher) commit(ctx context.Context, resource string, o lifecycle.Obs
 	if created := p.follower.logCreated.Load(); created != 0 {
 		encoder.Log = time.Unix(0, created)
 	}
-	encoder.Origin, encoder.Span = event.Trace(tracing.Origin(ctx)), event.Trace(tracing.Here(ctx))
+	encoder.Origin, encoder.Span = event.Trace(tracing.Origin(ctx)), event.Trace(tracing.Current(ctx))
 	m := messages.Get().(*event.Message)
 	if err := encoder.Encode(m, o, at.fact, time.Now()); err != nil {
 		return head{}, encodeError{err}

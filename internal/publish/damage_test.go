@@ -122,7 +122,7 @@ func TestGapInTheLogIsReported(t *testing.T) {
 				t.Errorf("%s: %s, %v", name, v.Outcome, err)
 			}
 		}
-		if err := p.Trouble(); err != nil {
+		if err := p.Unavailable(); err != nil {
 			t.Error(err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 // A bridge that is stopped while the log cannot be read does not wait for it.
 func TestFollowStopsWhileTheLogIsMissing(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		p := f.publisher(false, nil)

@@ -15,7 +15,7 @@ import (
 // A server that opens the state bucket before the log fills it ten seconds later. A bridge does not wait for that: it reads
 // the missing events from the log.
 func TestLoadDoesNotWaitForALaggingStateBucket(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		f := setUp(t)
 		writer := f.publisher(false, nil)

@@ -92,7 +92,7 @@ func TestRetriedDeliveryIsNotOrderedByArrival(t *testing.T) {
 }
 
 func TestDeleteUnapplied(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		f := setUp(t)
 		p := f.publisher(false, nil)

@@ -83,7 +83,7 @@ func (w *watchdog) probe(ctx context.Context) {
 			w.unappliedBreaker.close()
 		}
 	}
-	w.streams.NoteWrites(failed)
+	w.streams.RecordWriteErr(failed)
 	w.probedAt = time.Now()
 }
 

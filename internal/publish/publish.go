@@ -97,5 +97,5 @@ func (p *Publisher) Follow(ctx context.Context, onEvent OnEvent) {
 // Ready returns why the bridge cannot store deliveries, now or lastingly; nil if it can.
 func (p *Publisher) Ready(ctx context.Context) error { return p.watchdog.ready(ctx) }
 
-// StoreErr returns why the log cannot be written now, as far as known; nil if it can.
-func (p *Publisher) Trouble() error { return p.watchdog.storeErr() }
+// Unavailable returns why the log cannot be written now, as far as known; nil if it can.
+func (p *Publisher) Unavailable() error { return p.watchdog.storeErr() }

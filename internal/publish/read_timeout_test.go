@@ -14,7 +14,7 @@ import (
 // JetStream's API, which serves reads, is shared with all clients: a read that is not answered fails the delivery that needs
 // it, and no other.
 func TestReadTimeoutFailsOneDeliveryOnly(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		p := bridges(t, 1)[0]
 		if err := p.Load(t.Context()); err != nil {
@@ -45,7 +45,7 @@ func TestReadTimeoutFailsOneDeliveryOnly(t *testing.T) {
 			t.Errorf("a delivery that needs a read: %v", err)
 		}
 		p.follower.mayTrim.Store(false)
-		if err := p.Trouble(); err != nil {
+		if err := p.Unavailable(); err != nil {
 			t.Errorf("an unanswered read: %v", err)
 		}
 		if err := p.Ready(t.Context()); err != nil {

@@ -119,7 +119,7 @@ func (r *reader) alreadyRecorded(ctx context.Context, resource string, last uint
 		if e.resource != resource {
 			return false, nil // aged out, and the events before it too
 		}
-		if e.fact.Tells(o) {
+		if e.fact.Records(o) {
 			return true, nil
 		}
 		sequence = e.previous

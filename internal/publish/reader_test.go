@@ -43,7 +43,7 @@ func TestReadHeadFindsAnEventStoredMeanwhile(t *testing.T) {
 // A server that was just elected leader may report an older end of the log. That must not count as a log that lost its end:
 // every delivery would be refused, and the cache loaded again.
 func TestNewLeaderReportingAnOldLogEndIsTheSameLog(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		p := bridges(t, 1)[0]
 		if err := p.Load(t.Context()); err != nil {
@@ -51,7 +51,7 @@ func TestNewLeaderReportingAnOldLogEndIsTheSameLog(t *testing.T) {
 		}
 		answers := p.watchdog.queryStreams(t.Context()) // an empty log
 		infos := answers.Infos
-		if p.watchdog.streams.Note(answers); p.watchdog.streams.Err() != nil {
+		if p.watchdog.streams.Record(answers); p.watchdog.streams.Err() != nil {
 			t.Fatal(p.watchdog.streams.Err())
 		}
 		key, err := lifecycle.NewKey(lifecycle.Job, "aurora-vod", "ladder-hd", "ep-1")

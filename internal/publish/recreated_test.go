@@ -38,7 +38,7 @@ func TestDeletedLogRecordsAgain(t *testing.T) {
 }
 
 func TestRecreatedLogIsReloaded(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		p := f.publisher(false, nil)

@@ -23,7 +23,7 @@ import (
 func (p *Publisher) StoreUnapplied(ctx context.Context, u lifecycle.Unapplied) (err error) {
 	ctx, span := p.tracer.Produce(ctx, "keep")
 	defer func() { endStoreUnapplied(span, p.names.UnappliedStream(), u, err) }()
-	if err := p.Trouble(); err != nil {
+	if err := p.Unavailable(); err != nil {
 		p.metrics.failed.Inc()
 		return err
 	}
@@ -35,7 +35,7 @@ func (p *Publisher) StoreUnapplied(ctx context.Context, u lifecycle.Unapplied) (
 	publishing, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	msg := p.unappliedMessage(u)
-	event.Trace(tracing.Here(ctx)).AddTo(msg.Header.Set)
+	event.Trace(tracing.Current(ctx)).AddTo(msg.Header.Set)
 	// Only [streams.CodeWrongLastSequence] means that the body is stored. A replicated stream also refuses a write while
 	// another of the same body is in flight: it is retried until that one is stored or fails.
 	for wait := retryWait; ; wait = min(2*wait, maxWait) {

@@ -95,15 +95,15 @@ func (w *watchdog) survey(ctx context.Context) (complete bool) {
 	gen, _ := w.logBreaker.allow()
 	horizon := w.follower.heads.horizon()
 	result := w.queryStreams(ctx)
-	complete = result.All()
+	complete = result.Complete()
 	log, bucket := result.Infos[w.names.EventStream()], result.Infos[w.names.StateStream()]
 	var logErr error
 	if log != nil && bucket != nil {
 		logErr = w.follower.checkSameLog(ctx, log, bucket, horizon)
 	}
-	w.streams.Note(result)
+	w.streams.Record(result)
 	if _, ok := errors.AsType[wrongLogError](logErr); ok || logErr == nil && log != nil && bucket != nil {
-		w.streams.NoteLog(logErr)
+		w.streams.RecordLogErr(logErr)
 	} else if logErr != nil {
 		complete = false
 	}
@@ -114,8 +114,8 @@ func (w *watchdog) survey(ctx context.Context) (complete bool) {
 }
 
 // queryStreams queries every stream, and records the size of MKIO_UNAPPLIED and the end of the log.
-func (w *watchdog) queryStreams(ctx context.Context) streams.Answers {
-	result := w.streams.Ask(ctx)
+func (w *watchdog) queryStreams(ctx context.Context) streams.QueryResult {
+	result := w.streams.Query(ctx)
 	if info := result.Infos[w.names.UnappliedStream()]; info != nil {
 		w.recordUnapplied(info)
 	}

@@ -63,7 +63,7 @@ func (f *fixture) ready(p *publish.Publisher) {
 // Every deleted stream is recreated within seconds, by one of any number of bridges, and no event is written from heads of
 // the former log.
 func TestDeletedStreamsAreRecreated(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		bridges, lines := f.watched(2, true)
@@ -107,7 +107,7 @@ func TestDeletedStreamsAreRecreated(t *testing.T) {
 
 // A bridge in verify mode waits until the operator creates the streams.
 func TestMissingStreamsAreNotCreatedInVerifyMode(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		bridges, _ := f.watched(1, false)
@@ -131,7 +131,7 @@ func TestMissingStreamsAreNotCreatedInVerifyMode(t *testing.T) {
 // When only the log was recreated, no event is written behind heads in the state bucket of the former log, until somebody
 // deletes the bucket.
 func TestRecreatedLogWaitsForTheOldStateBucketToBeDeleted(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)
 		bridges, _ := f.watched(1, true)
@@ -174,7 +174,7 @@ func TestChangedStreamIsReportedUntilRestored(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			defer brokertest.HoldClock()()
+			defer brokertest.StartServerClock()()
 			synctest.Test(t, func(t *testing.T) {
 				f := setUp(t)
 				bridges, _ := f.watched(1, true)

@@ -26,7 +26,7 @@ func TestReplayStartsWithinTheLog(t *testing.T) {
 	if err := from(1); err != nil {
 		t.Error(err)
 	}
-	brokertest.KeepLast(t, js, names.EventStream(), 3)
+	brokertest.TrimToLast(t, js, names.EventStream(), 3)
 	if err := from(1); !errors.As(err, &outside) || outside.Sequence != 4 || outside.Bounds.First != 7 {
 		t.Errorf("after event 3, in a log that starts at 7: %v", err)
 	}

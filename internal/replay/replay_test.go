@@ -210,7 +210,7 @@ func TestReplayRefusals(t *testing.T) {
 
 // Two replays under one prefix do not mix.
 func TestTwoReplaysDoNotMix(t *testing.T) {
-	defer brokertest.HoldClock()()
+	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) { // the waits are virtual
 		_, js := setUp(t, 10)
 		_, err := replay.Stored(t.Context(), js, names, replay.Config{Prefix: "replay", Step: func(pending uint64) {

@@ -9,7 +9,7 @@ import (
 )
 
 // WebhookPath is where a bridge serves webhook deliveries.
-const Path = "/webhooks/mkio"
+const WebhookPath = "/webhooks/mkio"
 
 // Address returns the URL for deliveries to a bridge, given its public URL. Without a path, [WebhookPath] is added. A path must end in it:
 // what comes before is for a proxy to strip. Duplicate slashes are removed. A query is an error, because everyone who may read
@@ -23,16 +23,16 @@ func Address(public string) (string, error) {
 	clean := path.Clean("/" + u.Path)
 	switch {
 	case clean == "/":
-		clean = Path
-	case !strings.HasSuffix(clean, Path) || u.RawPath != "":
-		return "", fmt.Errorf("path must be empty or end in %s, where a proxy strips what comes before it: the bridge responds 404 at any other path", Path)
+		clean = WebhookPath
+	case !strings.HasSuffix(clean, WebhookPath) || u.RawPath != "":
+		return "", fmt.Errorf("path must be empty or end in %s, where a proxy strips what comes before it: the bridge responds 404 at any other path", WebhookPath)
 	}
 	u.Path = clean
 	return u.String(), nil
 }
 
 // SameAddress reports whether two URLs are the same for a bridge, which serves deliveries with and without a slash at the end.
-func Same(a, b string) bool { return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/") }
+func SameAddress(a, b string) bool { return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/") }
 
 // origin returns scheme and host of a URL. Path and query may be secret where the URL is another system's.
 func origin(address string) string {

@@ -26,7 +26,7 @@ func TestAddressAcceptsOnlyPathsThatTheBridgeServes(t *testing.T) {
 			t.Errorf("%s is accepted as %s", public, got)
 		}
 	}
-	if _, err := Address("https://b.test/prefix"); err == nil || !strings.Contains(err.Error(), "404") || !strings.Contains(err.Error(), Path) {
+	if _, err := Address("https://b.test/prefix"); err == nil || !strings.Contains(err.Error(), "404") || !strings.Contains(err.Error(), WebhookPath) {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -38,7 +38,7 @@ func TestARuleWithATrailingSlashIsUpdated(t *testing.T) {
 	old := m.specs[r.Name]
 	old.URL = address + "/"
 	m.specs[r.Name] = old
-	if c := mustReconcile(t, r, false); c.None() {
+	if c := mustReconcile(t, r, false); c.Empty() {
 		t.Error("the rule was not updated")
 	}
 	if got := m.specs[r.Name].URL; got != address {

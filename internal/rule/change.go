@@ -20,7 +20,7 @@ type Change struct {
 }
 
 // Empty reports whether there is nothing to change.
-func (c Change) None() bool { return len(c.Changes) == 0 }
+func (c Change) Empty() bool { return len(c.Changes) == 0 }
 
 func (c *Change) warn(text string) { c.Warnings = append(c.Warnings, text) }
 

@@ -34,7 +34,7 @@ func (r Reconciler) Plan(ctx context.Context, project string, force bool) (Chang
 // the rule has another URL, an [AddressError], [ErrNoSecret], or an error of MK.IO or NATS.
 func (r Reconciler) Reconcile(ctx context.Context, project string, force bool) (Change, error) {
 	p, err := r.plan(ctx, project, force)
-	if err != nil || p.change.None() {
+	if err != nil || p.change.Empty() {
 		return p.change, err
 	}
 	stored, accepted, err := r.put(ctx, project, p.want)
@@ -91,7 +91,7 @@ func (r Reconciler) plan(ctx context.Context, project string, force bool) (plan,
 		p.want.Headers, _ = withoutSecret(current.Headers)
 		p.want.QueryParams = current.QueryParams
 		p.state = compareSecret(p.lastPut, current.ID, p.secret)
-		if !Same(current.URL, address) && !force {
+		if !SameAddress(current.URL, address) && !force {
 			return p, &OtherURLError{Project: project, Rule: r.Name, Is: origin(current.URL), Want: origin(address)}
 		}
 		if !current.Enabled && !p.lastPut.isOf(current.ID) && !force {

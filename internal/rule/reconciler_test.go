@@ -134,10 +134,10 @@ func mustReconcile(t *testing.T, r Reconciler, force bool) Change {
 
 func TestARuleIsCreatedOnceAndThenUnchanged(t *testing.T) {
 	r, m := newReconciler(t)
-	if c, err := r.Plan(t.Context(), "aurora-vod", false); err != nil || c.None() || !c.Creates || len(m.puts) != 0 {
+	if c, err := r.Plan(t.Context(), "aurora-vod", false); err != nil || c.Empty() || !c.Creates || len(m.puts) != 0 {
 		t.Errorf("plan %+v, %v, %d PUTs", c, err, len(m.puts))
 	}
-	if c := mustReconcile(t, r, false); !c.Creates || c.None() || len(c.Warnings) != 0 {
+	if c := mustReconcile(t, r, false); !c.Creates || c.Empty() || len(c.Warnings) != 0 {
 		t.Errorf("change %+v", c)
 	}
 	current := m.specs["mkio-bridge"]
@@ -145,7 +145,7 @@ func TestARuleIsCreatedOnceAndThenUnchanged(t *testing.T) {
 		t.Errorf("rule %+v", current)
 	}
 	for range 3 {
-		if c := mustReconcile(t, r, false); !c.None() || c.Creates {
+		if c := mustReconcile(t, r, false); !c.Empty() || c.Creates {
 			t.Errorf("change %+v", c)
 		}
 	}
@@ -173,7 +173,7 @@ func TestANewSecretPutsTheWholeRule(t *testing.T) {
 	if current.Authentication.Headers[SecretHeader] != "REDACT-ME-next" || !current.Enabled || current.URL != address || current.Headers["X-Route"] != "a" || len(current.Events) != 10 {
 		t.Errorf("rule %+v", current)
 	}
-	if c := mustReconcile(t, r, false); !c.None() {
+	if c := mustReconcile(t, r, false); !c.Empty() {
 		t.Errorf("change %+v", c)
 	}
 }
@@ -204,7 +204,7 @@ func TestAChangedRuleIsRestored(t *testing.T) {
 			if !current.Enabled || len(current.Events) != 10 || current.Authentication.Headers[SecretHeader] != testSecret || len(current.Headers) != 0 {
 				t.Errorf("rule %+v", current)
 			}
-			if c := mustReconcile(t, r, false); !c.None() {
+			if c := mustReconcile(t, r, false); !c.Empty() {
 				t.Errorf("change %+v", c)
 			}
 		})
@@ -219,7 +219,7 @@ func TestARuleWithAnotherURLNeedsForce(t *testing.T) {
 	if !ok || other.Is != "https://other.test" || other.Want != "https://bridge.test" || len(m.puts) != 0 {
 		t.Fatalf("error %v after %d PUTs", err, len(m.puts))
 	}
-	if c := mustReconcile(t, r, true); c.None() || m.specs["mkio-bridge"].URL != address {
+	if c := mustReconcile(t, r, true); c.Empty() || m.specs["mkio-bridge"].URL != address {
 		t.Errorf("change %+v", c)
 	}
 }
@@ -227,10 +227,10 @@ func TestARuleWithAnotherURLNeedsForce(t *testing.T) {
 func TestADisabledRuleOfAnotherNeedsForce(t *testing.T) {
 	r, m := newReconciler(t)
 	m.specs["mkio-bridge"] = spec{ID: "theirs", URL: address, Events: mkio.Types()}
-	if c := mustReconcile(t, r, false); !c.None() || len(c.Warnings) != 1 || len(m.puts) != 0 {
+	if c := mustReconcile(t, r, false); !c.Empty() || len(c.Warnings) != 1 || len(m.puts) != 0 {
 		t.Errorf("change %+v", c)
 	}
-	if c := mustReconcile(t, r, true); c.None() || !m.specs["mkio-bridge"].Enabled {
+	if c := mustReconcile(t, r, true); c.Empty() || !m.specs["mkio-bridge"].Enabled {
 		t.Errorf("change %+v", c)
 	}
 }
@@ -273,16 +273,16 @@ func TestRefusedTypesAreLeftOutForADay(t *testing.T) {
 			}
 			puts := len(m.puts)
 			now = now.Add(23 * time.Hour)
-			if c := mustReconcile(t, r, false); !c.None() || len(m.puts) != puts {
+			if c := mustReconcile(t, r, false); !c.Empty() || len(m.puts) != puts {
 				t.Errorf("change %+v after %d PUTs", c, len(m.puts)-puts)
 			}
 			now = now.Add(2 * time.Hour)
-			if c := mustReconcile(t, r, false); !c.None() || len(m.puts) == puts || len(m.puts[puts].Events) != 10 {
+			if c := mustReconcile(t, r, false); !c.Empty() || len(m.puts) == puts || len(m.puts[puts].Events) != 10 {
 				t.Errorf("change %+v after %d PUTs", c, len(m.puts)-puts)
 			}
 			m.refuse = nil
 			now = now.Add(25 * time.Hour)
-			if c := mustReconcile(t, r, false); c.None() || len(m.specs["mkio-bridge"].Events) != 10 {
+			if c := mustReconcile(t, r, false); c.Empty() || len(m.specs["mkio-bridge"].Events) != 10 {
 				t.Errorf("change %+v", c)
 			}
 		})
@@ -324,7 +324,7 @@ func TestWithoutABucketTheRuleIsPutEachTime(t *testing.T) {
 	r, m := newReconciler(t)
 	r.Notes = nil
 	for range 2 {
-		if c := mustReconcile(t, r, false); c.None() || len(c.Warnings) != 1 {
+		if c := mustReconcile(t, r, false); c.Empty() || len(c.Warnings) != 1 {
 			t.Errorf("change %+v", c)
 		}
 	}

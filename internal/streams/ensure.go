@@ -32,11 +32,11 @@ func (e configError) Unwrap() error { return e.error }
 // request, and explains a missing response. For that it replaces the connection's error handler
 // ([noanswer.CancelWhenForbidden]), so only one may run at a time on a connection.
 func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, c Config) error {
-	reqCtx, stop := noanswer.UntilForbidden(ctx, js.Conn(), want.Name)
+	reqCtx, stop := noanswer.CancelWhenForbidden(ctx, js.Conn(), want.Name)
 	defer stop()
 	info, err := find(reqCtx, js, want, c.Create)
 	if err != nil {
-		return classify(want, noanswer.Why(ctx, js, err, want.Name), c)
+		return classify(want, noanswer.Explain(ctx, js, err, want.Name), c)
 	}
 	return checkConfig(want, info)
 }

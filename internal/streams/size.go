@@ -38,10 +38,10 @@ func (c Config) reservedBytes() (bytes int64) {
 
 // A SizeError is the error of a stream that JetStream does not create because of its size limit.
 type SizeError struct {
-	Stream   string
-	Unbound  bool  // the account requires a size limit, and the stream has none
-	Reserved int64 // the sum of the limits of all streams, in bytes
-	err      error
+	Stream    string
+	Unlimited bool  // the account requires a size limit, and the stream has none
+	Reserved  int64 // the sum of the limits of all streams, in bytes
+	err       error
 }
 
 func (e *SizeError) Error() string { return fmt.Sprintf("stream %s: %v", e.Stream, e.err) }

@@ -16,10 +16,10 @@ import (
 
 // A State is the result of verifying a stream.
 type State struct {
-	Name    string
-	Missing bool
-	Unfit   bool  // it exists with settings that the bridge cannot use
-	Err     error // the problem, or why the check failed; nil: none
+	Name         string
+	Missing      bool
+	Incompatible bool  // it exists with settings that the bridge cannot use
+	Err          error // the problem, or why the check failed; nil: none
 }
 
 // Verify checks each stream as [Ensure] does, and creates none. It continues after an error.
@@ -30,7 +30,7 @@ func Verify(ctx context.Context, js jetstream.JetStream, c Config) []State {
 		state := State{Name: want.Name}
 		state.Err = ensureStream(ctx, js, want, c)
 		state.Missing = errors.Is(state.Err, jetstream.ErrStreamNotFound)
-		_, state.Unfit = errors.AsType[configError](state.Err)
+		_, state.Incompatible = errors.AsType[configError](state.Err)
 		all = append(all, state)
 	}
 	return all
@@ -51,7 +51,7 @@ func TryWrites(ctx context.Context, js jetstream.JetStream, c Config) error {
 		{"KV_" + n.LeaseBucket(), "$KV." + n.LeaseBucket()},
 		{"KV_" + n.NotesBucket(), "$KV." + n.NotesBucket()},
 	} {
-		reqCtx, stop := noanswer.UntilForbidden(ctx, js.Conn(), ProbeSubject(target.prefix))
+		reqCtx, stop := noanswer.CancelWhenForbidden(ctx, js.Conn(), ProbeSubject(target.prefix))
 		err := TryWrite(reqCtx, js, target.stream, target.prefix)
 		stop()
 		if err != nil {
@@ -64,7 +64,7 @@ func TryWrites(ctx context.Context, js jetstream.JetStream, c Config) error {
 // tryDelete requests the deletion of a message that the stream cannot have. The response that there is none proves the
 // permission to delete.
 func tryDelete(ctx context.Context, js jetstream.JetStream, name string) error {
-	reqCtx, stop := noanswer.UntilForbidden(ctx, js.Conn(), name)
+	reqCtx, stop := noanswer.CancelWhenForbidden(ctx, js.Conn(), name)
 	defer stop()
 	stream, err := js.Stream(reqCtx, name)
 	if err == nil {
@@ -73,7 +73,7 @@ func tryDelete(ctx context.Context, js jetstream.JetStream, name string) error {
 	if errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) && !strings.Contains(err.Error(), "not permitted") {
 		return nil
 	}
-	return fmt.Errorf("test delete from %s, as a retry does: %w", name, noanswer.Why(ctx, js, err, name))
+	return fmt.Errorf("test delete from %s, as a retry does: %w", name, noanswer.Explain(ctx, js, err, name))
 }
 
 // TryWrite publishes with an impossible expected sequence, which the stream must refuse. That refusal proves that the user

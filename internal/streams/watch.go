@@ -100,17 +100,17 @@ func (w *Watcher) Wake() {
 }
 
 // A QueryResult has JetStream's responses about the streams.
-type Answers struct {
+type QueryResult struct {
 	Infos   map[string]*jetstream.StreamInfo // of the streams that exist, by their names
 	errs    map[string]error                 // by the name of each stream with a response; nil: no problem
 	queried int
 }
 
 // Complete says whether JetStream responded about every stream.
-func (a Answers) All() bool { return len(a.errs) == a.queried }
+func (a QueryResult) Complete() bool { return len(a.errs) == a.queried }
 
 // Query requests the info of all streams concurrently.
-func (w *Watcher) Ask(ctx context.Context) Answers {
+func (w *Watcher) Query(ctx context.Context) QueryResult {
 	configs := w.config.all()
 	found, errs := make([]*jetstream.StreamInfo, len(configs)), make([]error, len(configs))
 	var querying sync.WaitGroup
@@ -118,7 +118,7 @@ func (w *Watcher) Ask(ctx context.Context) Answers {
 		querying.Go(func() { found[i], errs[i] = inspect(ctx, w.js, want, w.config) })
 	}
 	querying.Wait()
-	a := Answers{map[string]*jetstream.StreamInfo{}, map[string]error{}, len(configs)}
+	a := QueryResult{map[string]*jetstream.StreamInfo{}, map[string]error{}, len(configs)}
 	for i, want := range configs {
 		if found[i] != nil {
 			a.Infos[want.Name] = found[i]
@@ -131,13 +131,13 @@ func (w *Watcher) Ask(ctx context.Context) Answers {
 }
 
 // Record stores the result of a query.
-func (w *Watcher) Note(a Answers) { w.findings.record(a.errs) }
+func (w *Watcher) Record(a QueryResult) { w.findings.record(a.errs) }
 
 // RecordLogErr stores why the log must not be written though it exists; nil: it may be.
-func (w *Watcher) NoteLog(err error) { w.findings.recordLog(err) }
+func (w *Watcher) RecordLogErr(err error) { w.findings.recordLog(err) }
 
 // RecordWriteErr stores why the last probe could not write; nil: it could.
-func (w *Watcher) NoteWrites(err error) { w.findings.recordWrites(err) }
+func (w *Watcher) RecordWriteErr(err error) { w.findings.recordWrites(err) }
 
 // Surveyed says whether at least one survey has ended.
 func (w *Watcher) Surveyed() bool { return w.findings.surveyed() }

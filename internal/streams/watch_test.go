@@ -33,7 +33,7 @@ func TestMissingStreamIsRecreatedBesideAnIncompatibleOne(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
-		w.Run(ctx, func(ctx context.Context) bool { w.Note(w.Ask(ctx)); return true }, func(context.Context) {})
+		w.Run(ctx, func(ctx context.Context) bool { w.Record(w.Query(ctx)); return true }, func(context.Context) {})
 	})
 	defer running.Wait()
 	defer stop()

@@ -14,12 +14,12 @@ import (
 )
 
 // MaxResetAttempts is the MaxResetAttempts of ordered consumers: how often nats.go may recreate one.
-const Attempts = 1
+const MaxResetAttempts = 1
 
 // Ordered returns config as [Of] needs it, with a random name: a client that knows the name of a consumer can change or
 // delete it, and nats.go's own names can be derived from earlier ones, such as those of other readers.
 func Ordered(config jetstream.OrderedConsumerConfig) jetstream.OrderedConsumerConfig {
-	config.MaxResetAttempts = Attempts
+	config.MaxResetAttempts = MaxResetAttempts
 	config.NamePrefix = rand.Text()
 	return config
 }
@@ -39,10 +39,10 @@ type result struct {
 }
 
 // Of returns the messages of an iterator and takes ownership of it.
-func Of(from jetstream.MessagesContext) *Messages { return Ahead(from, prefetch) }
+func Of(from jetstream.MessagesContext) *Messages { return WithPrefetch(from, prefetch) }
 
 // WithPrefetch is [Of] with a limit of prefetched messages.
-func Ahead(from jetstream.MessagesContext, limit int) *Messages {
+func WithPrefetch(from jetstream.MessagesContext, limit int) *Messages {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &Messages{results: make(chan result, limit), cancel: cancel}
 	go m.fetch(ctx, from)

@@ -162,7 +162,7 @@ func (c *Cluster) isolate(i int, m mode) {
 }
 
 // CheckReplicas returns an error unless every stream has a leader and current replicas on all servers.
-func (c *Cluster) Whole(ctx context.Context, streams ...string) error {
+func (c *Cluster) CheckReplicas(ctx context.Context, streams ...string) error {
 	for _, name := range streams {
 		s, err := c.JS.Stream(ctx, name)
 		if err != nil {

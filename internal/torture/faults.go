@@ -65,15 +65,15 @@ var commonFaults = []fault{
 		return nil
 	}},
 	{name: "MK.IO's lists empty", run: func(ctx context.Context, w *world, duration time.Duration) error {
-		w.fake.Hollow(mkiofake.VOD, true)
+		w.fake.SetEmptyLists(mkiofake.VOD, true)
 		pause(ctx, duration)
-		w.fake.Hollow(mkiofake.VOD, false)
+		w.fake.SetEmptyLists(mkiofake.VOD, false)
 		return nil
 	}},
 	{name: "project vanished", run: func(ctx context.Context, w *world, duration time.Duration) error {
-		w.fake.Vanish(mkiofake.Live, true)
+		w.fake.SetHidden(mkiofake.Live, true)
 		pause(ctx, duration)
-		w.fake.Vanish(mkiofake.Live, false)
+		w.fake.SetHidden(mkiofake.Live, false)
 		return nil
 	}},
 	{name: "bridge's clock stepped", possible: hasClocks, run: func(ctx context.Context, w *world, duration time.Duration) error {

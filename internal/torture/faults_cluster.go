@@ -142,7 +142,7 @@ func rollServers(ctx context.Context, w *world, _ time.Duration) error {
 		if err := s.Start(w.processCtx); err != nil {
 			return err
 		}
-		if err := bridgetest.Until(ctx, time.Minute, func(ctx context.Context) error { return w.cluster.Whole(ctx, eventStream, unappliedStream) }); err != nil {
+		if err := bridgetest.Until(ctx, time.Minute, func(ctx context.Context) error { return w.cluster.CheckReplicas(ctx, eventStream, unappliedStream) }); err != nil {
 			return fmt.Errorf("after the restart of %s: %w", s.Name, err)
 		}
 	}

@@ -15,8 +15,8 @@ import (
 // A Report is the result of a run.
 type Report struct {
 	Config     Config
-	Began      time.Time
-	Answers    map[int]int // deliveries by status; 0: no response
+	Start      time.Time
+	Responses  map[int]int // deliveries by status; 0: no response
 	Changes    int         // changes of state in MK.IO
 	Events     int         // events in the log
 	Via        map[lifecycle.Via]int
@@ -44,7 +44,7 @@ type faultReport struct {
 }
 
 func newReport(c Config) *Report {
-	return &Report{Config: c, Began: time.Now(), Via: map[lifecycle.Via]int{}, faults: map[string]*faultReport{}}
+	return &Report{Config: c, Start: time.Now(), Via: map[lifecycle.Via]int{}, faults: map[string]*faultReport{}}
 }
 
 func (r *Report) violation(format string, args ...any) {
@@ -76,14 +76,14 @@ func (r *Report) record(name string, ok bool, took time.Duration) {
 // Deliveries returns how many deliveries were sent.
 func (r *Report) Deliveries() int {
 	all := 0
-	for _, n := range r.Answers {
+	for _, n := range r.Responses {
 		all += n
 	}
 	return all
 }
 
 // FaultCount returns how many faults were injected successfully.
-func (r *Report) Made() int {
+func (r *Report) FaultCount() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := 0
@@ -102,12 +102,12 @@ func (r *Report) String() string {
 		setup = "one bridge with an embedded server"
 	}
 	end := fmt.Sprintf("%s of faults", r.Config.For)
-	if r.Config.Enough > 0 {
-		end = fmt.Sprintf("%d faults or %s", r.Config.Enough, end)
+	if r.Config.MaxFaults > 0 {
+		end = fmt.Sprintf("%d faults or %s", r.Config.MaxFaults, end)
 	}
 	line("%s, seed %d, %s\n", setup, r.Config.Seed, end)
 	line("| | |\n|---|---|")
-	line("| deliveries | %d: %s |", r.Deliveries(), formatCounts(r.Answers, func(status int) string {
+	line("| deliveries | %d: %s |", r.Deliveries(), formatCounts(r.Responses, func(status int) string {
 		if status == 0 {
 			return "without a response"
 		}
@@ -116,7 +116,7 @@ func (r *Report) String() string {
 	line("| changes of state in MK.IO | %d |", r.Changes)
 	line("| events in the log | %d: %s |", r.Events, formatCounts(r.Via, func(v lifecycle.Via) string { return string(v) }))
 	line("| stored in `MKIO_UNAPPLIED` | %d |", r.Unapplied)
-	line("| faults | %d |", r.Made())
+	line("| faults | %d |", r.FaultCount())
 	line("| discarded responses of NATS | %d bytes |", r.LostBytes)
 	line("| converged after the last fault | %s |", r.Converged)
 	for _, b := range r.Bridges {

@@ -49,7 +49,9 @@ func (w *world) torture(ctx context.Context) error {
 	return nil
 }
 
-func (w *world) done() bool { return w.config.Enough > 0 && w.report.Made() >= w.config.Enough }
+func (w *world) done() bool {
+	return w.config.MaxFaults > 0 && w.report.FaultCount() >= w.config.MaxFaults
+}
 
 // possibleFaults returns the selected faults that are possible in this setup.
 func (w *world) possibleFaults() []fault {
@@ -117,10 +119,10 @@ func (w *world) runFaults(ctx context.Context, faults []fault) error {
 
 // writeScript keeps MK.IO's script ahead of its clock.
 func (w *world) writeScript(ctx context.Context) {
-	writer := newWriter(w.config.Seed, w.config.Slots, w.fake.Now())
+	writer := newWriter(w.config.Seed, w.config.Resources, w.fake.Now())
 	for ctx.Err() == nil {
 		until := w.fake.Now().Add(speed * writeLead)
-		if w.fake.Sending() > maxInFlight {
+		if w.fake.InFlight() > maxInFlight {
 			writer.pauseUntil(until)
 		}
 		w.fake.Play(writer.write(until))
@@ -132,6 +134,6 @@ func (w *world) writeScript(ctx context.Context) {
 func (w *world) logProgress(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause(ctx, 30*time.Second)
-		w.config.Log.Info("progress", "deliveries", w.sender.deliveries(), "responses", w.sender.oracle.Answers())
+		w.config.Log.Info("progress", "deliveries", w.sender.deliveries(), "responses", w.sender.oracle.Statuses())
 	}
 }

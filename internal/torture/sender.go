@@ -67,7 +67,7 @@ func (s *sender) drawn(chance float64) bool {
 // deliveries returns how many were sent.
 func (s *sender) deliveries() int {
 	all := 0
-	for _, n := range s.oracle.Answers() {
+	for _, n := range s.oracle.Statuses() {
 		all += n
 	}
 	return all

@@ -27,17 +27,17 @@ import (
 
 // Config configures a run.
 type Config struct {
-	Seed     uint64
-	For      time.Duration // how long faults are injected, without healing and checking
-	Enough   int           // ends the faults before that; 0: no limit
-	Embedded bool          // one bridge with an embedded server, instead of a cluster
-	Bridges  int           // on a cluster
-	Slots    int           // approximate number of resources at a time
-	Faults   []string      // words in the names of the faults to inject; none: all
-	Clocks   bool          // step clocks too, which requires rebuilding the programs
-	Sabotage string        // bug to put into the bridge; "": none
-	Dir      string        // for stores and logs
-	Log      *slog.Logger  // of the harness
+	Seed      uint64
+	For       time.Duration // how long faults are injected, without healing and checking
+	MaxFaults int           // ends the faults before that; 0: no limit
+	Embedded  bool          // one bridge with an embedded server, instead of a cluster
+	Bridges   int           // on a cluster
+	Resources int           // approximate number of resources at a time
+	Faults    []string      // words in the names of the faults to inject; none: all
+	Clocks    bool          // step clocks too, which requires rebuilding the programs
+	Sabotage  string        // bug to put into the bridge; "": none
+	Dir       string        // for stores and logs
+	Log       *slog.Logger  // of the harness
 }
 
 // A world is all processes and links of a run.
@@ -158,7 +158,7 @@ func (w *world) openMKIO(ctx context.Context) error {
 	w.sender = newSender(w.config.Seed, 0.3)
 	w.sender.oracle.OtherClocks = w.config.Clocks
 	w.fake = mkiofake.New(mkiofake.Config{
-		Seed: w.config.Seed, Token: apiToken, Faults: faults, Speed: speed, ReadLimit: -1, AtOnce: 256, Transport: w.sender,
+		Seed: w.config.Seed, Token: apiToken, Faults: faults, Speed: speed, ReadLimit: -1, MaxInFlight: 256, Transport: w.sender,
 	})
 	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 		for _, rule := range []string{"mkio-bridge", "forgotten"} {
@@ -305,7 +305,7 @@ func (w *world) awaitConvergence(ctx context.Context) error {
 	log := eventlog.New(w.js, w.names)
 	end, report := time.Now().Add(convergenceTimeout), time.Tick(30*time.Second)
 	for ; ; pause(ctx, time.Second) {
-		err := errors.Join(w.awaitReady(ctx, time.Second), oracle.Converged(ctx, log, w.fake))
+		err := errors.Join(w.awaitReady(ctx, time.Second), oracle.CheckConverged(ctx, log, w.fake))
 		if err == nil || ctx.Err() != nil || time.Now().After(end) {
 			return err
 		}
@@ -319,7 +319,7 @@ func (w *world) awaitConvergence(ctx context.Context) error {
 
 // checkLog checks the log against MK.IO's changes and fills in the report.
 func (w *world) checkLog(ctx context.Context) error {
-	if err := w.sender.oracle.Judge(ctx, w.js, w.names, w.fake); err != nil {
+	if err := w.sender.oracle.Check(ctx, w.js, w.names, w.fake); err != nil {
 		w.report.violation("%v", err)
 	}
 	return w.fillReport(ctx, eventlog.New(w.js, w.names))
@@ -328,7 +328,7 @@ func (w *world) checkLog(ctx context.Context) error {
 // fillReport fills in the report.
 func (w *world) fillReport(ctx context.Context, log *eventlog.Log) error {
 	r := w.report
-	r.Answers = w.sender.oracle.Answers()
+	r.Responses = w.sender.oracle.Statuses()
 	r.Changes = len(w.fake.Changes())
 	for e, err := range log.Events(ctx, eventlog.Query{}) {
 		if err != nil {
@@ -352,7 +352,7 @@ func (w *world) fillReport(ctx context.Context, log *eventlog.Log) error {
 		for _, l := range w.outbound() {
 			r.LostBytes += l.discarded.Load()
 		}
-		if err := bridgetest.Until(ctx, time.Minute, func(ctx context.Context) error { return w.cluster.Whole(ctx, eventStream, unappliedStream) }); err != nil {
+		if err := bridgetest.Until(ctx, time.Minute, func(ctx context.Context) error { return w.cluster.CheckReplicas(ctx, eventStream, unappliedStream) }); err != nil {
 			r.violation("%v", err)
 		}
 	}
@@ -370,7 +370,7 @@ func (w *world) inspect(ctx context.Context, b *bridge) error {
 	if err != nil {
 		return err
 	}
-	exits, peak := b.Ended()
+	exits, peak := b.Exits()
 	w.report.Bridges = append(w.report.Bridges, bridgeReport{b.Name, exits, peak, gauge(metrics, "go_goroutines")})
 	if exits["exit status 2"] > 0 {
 		w.report.violation("%s ended with exit status 2", b.Name)
@@ -441,7 +441,7 @@ func (w *world) draw(n int) int {
 func (w *world) anyBridge() *bridge { return w.bridges[w.draw(len(w.bridges))] }
 
 // TempDir creates a directory for a run and returns a function that removes it.
-func Scratch() (dir string, remove func(), err error) {
+func TempDir() (dir string, remove func(), err error) {
 	dir, err = os.MkdirTemp("", "mkio-bridge-torture-")
 	return dir, func() { _ = os.RemoveAll(dir) }, err
 }

@@ -16,7 +16,7 @@ type Context struct {
 }
 
 // Current returns the context's span.
-func Here(ctx context.Context) Context { return contextOf(trace.SpanContextFromContext(ctx)) }
+func Current(ctx context.Context) Context { return contextOf(trace.SpanContextFromContext(ctx)) }
 
 // Origin returns the span where the trace entered the bridge: the sender's span if the request named one, else the bridge's
 // first span.

@@ -54,6 +54,10 @@ func export(t *testing.T, e *otlptrace.Exporter) error {
 	return e.ExportSpans(t.Context(), tracetest.SpanStubs{{Name: "observe"}}.Snapshots())
 }
 
+func plainHTTP(t *testing.T) *collector { t.Helper(); return startHTTP(t, nil, nil) }
+
+func plainGRPC(t *testing.T) *collector { t.Helper(); return startGRPC(t, nil, nil) }
+
 func TestSpansAreExported(t *testing.T) {
 	for name, test := range map[string]struct {
 		start       func(*testing.T) *collector
@@ -61,22 +65,22 @@ func TestSpansAreExported(t *testing.T) {
 		headers     map[string]string
 	}{
 		"http": {
-			func(t *testing.T) *collector { return startHTTP(t, nil, nil) },
+			plainHTTP,
 			map[string]string{"HEADERS": " authorization = Basic%20YTpi , x-team=media%2Cvod,,x-key=a=b"},
 			map[string]string{"Authorization": "Basic YTpi", "X-Team": "media,vod", "X-Key": "a=b"},
 		},
 		"compressed": {
-			func(t *testing.T) *collector { return startHTTP(t, nil, nil) },
+			plainHTTP,
 			map[string]string{"COMPRESSION": "none", "TRACES_COMPRESSION": "gzip"},
 			map[string]string{"Content-Encoding": "gzip"},
 		},
 		"headers of traces": {
-			func(t *testing.T) *collector { return startHTTP(t, nil, nil) },
+			plainHTTP,
 			map[string]string{"HEADERS": "x-team=all", "TRACES_HEADERS": "x-key=traces,user-agent=me"},
 			map[string]string{"X-Team": "", "X-Key": "traces", "User-Agent": "me"},
 		},
 		"grpc": {
-			func(t *testing.T) *collector { return startGRPC(t, nil, nil) },
+			plainGRPC,
 			map[string]string{"HEADERS": "authorization=Basic%20YTpi,x-key=a=b"},
 			map[string]string{"Authorization": "Basic YTpi", "X-Key": "a=b"},
 		},

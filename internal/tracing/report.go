@@ -24,7 +24,7 @@ const maxErrorText = 500
 
 // Handle implements otel.ErrorHandler: an export failed.
 func (r reporter) Handle(err error) {
-	r.warn("traces may be missing", err)
+	r.limit.Do(func() { r.log.Warn("traces may be missing", "error", shortText(err)) })
 }
 
 // settingIgnored is logged for an invalid setting without which traces are still exported.
@@ -33,14 +33,14 @@ const settingIgnored = "trace setting ignored"
 // Error implements logr.LogSink, like the methods below: OpenTelemetry reports invalid settings by it. It does not log the
 // values, which may be headers with credentials.
 func (r reporter) Error(err error, operation string, _ ...any) {
-	r.warn(settingIgnored, fmt.Errorf("%s: %w", operation, err), "do", "correct the OTEL_… variable that the error is about")
+	r.limit.Do(func() {
+		r.log.Warn(settingIgnored, "error", shortText(fmt.Errorf("%s: %w", operation, err)), "do", "correct the OTEL_… variable that the error is about")
+	})
 }
 
-func (r reporter) warn(message string, err error, attributes ...any) {
-	r.limit.Do(func() {
-		text := err.Error()
-		r.log.Warn(message, append([]any{"error", text[:min(len(text), maxErrorText)]}, attributes...)...)
-	})
+func shortText(err error) string {
+	text := err.Error()
+	return text[:min(len(text), maxErrorText)]
 }
 
 // Init, Enabled and Info do nothing: only errors are logged.

@@ -35,13 +35,13 @@ func TestReceiveContinuesTheNamedTrace(t *testing.T) {
 
 	ctx, span := tracing.Tracer{}.Receive(t.Context(), "delivery", h)
 	span.End()
-	if here, origin := tracing.Here(ctx), tracing.Origin(ctx); here != want || origin != want {
+	if here, origin := tracing.Current(ctx), tracing.Origin(ctx); here != want || origin != want {
 		t.Errorf("without spans: here %v, origin %v, want both %v", here, origin, want)
 	}
 
 	ctx, span = recordingTracer().Receive(t.Context(), "delivery", h)
 	defer span.End()
-	here, origin := tracing.Here(ctx), tracing.Origin(ctx)
+	here, origin := tracing.Current(ctx), tracing.Origin(ctx)
 	if origin != want {
 		t.Errorf("origin %v, want %v", origin, want)
 	}
@@ -55,12 +55,12 @@ func TestReceiveAndRootBeginATrace(t *testing.T) {
 		"delivery": func() (here, origin tracing.Context) {
 			ctx, span := recordingTracer().Receive(t.Context(), "delivery", nil)
 			defer span.End()
-			return tracing.Here(ctx), tracing.Origin(ctx)
+			return tracing.Current(ctx), tracing.Origin(ctx)
 		},
 		"poll": func() (here, origin tracing.Context) {
 			ctx, span := recordingTracer().Root(t.Context(), "poll")
 			defer span.End()
-			return tracing.Here(ctx), tracing.Origin(ctx)
+			return tracing.Current(ctx), tracing.Origin(ctx)
 		},
 	} {
 		if here, origin := begin(); here.Parent == "" || here != origin {
@@ -68,7 +68,7 @@ func TestReceiveAndRootBeginATrace(t *testing.T) {
 		}
 	}
 	ctx, _ := tracing.Tracer{}.Root(t.Context(), "poll")
-	if here, origin := tracing.Here(ctx), tracing.Origin(ctx); here != origin || here != (tracing.Context{}) {
+	if here, origin := tracing.Current(ctx), tracing.Origin(ctx); here != origin || here != (tracing.Context{}) {
 		t.Errorf("without spans: here %v, origin %v", here, origin)
 	}
 }
@@ -85,8 +85,8 @@ func TestChildSpansKeepTheOrigin(t *testing.T) {
 	if tracing.Origin(ctx) != origin {
 		t.Errorf("origin %v, want %v", tracing.Origin(ctx), origin)
 	}
-	if id := third.SpanContext().SpanID().String(); !strings.Contains(tracing.Here(ctx).Parent, id) {
-		t.Errorf("here is %v, want the span %s", tracing.Here(ctx), id)
+	if id := third.SpanContext().SpanID().String(); !strings.Contains(tracing.Current(ctx).Parent, id) {
+		t.Errorf("here is %v, want the span %s", tracing.Current(ctx), id)
 	}
 }
 
@@ -107,7 +107,7 @@ func TestInvalidTraceHeadersAreIgnored(t *testing.T) {
 		{strings.Repeat(parent, 1000)},
 	} {
 		ctx, _ := tracing.Tracer{}.Receive(t.Context(), "delivery", header(parents, []string{"a=b"}))
-		if here := tracing.Here(ctx); here != (tracing.Context{}) {
+		if here := tracing.Current(ctx); here != (tracing.Context{}) {
 			t.Errorf("%q is %v", parents, here)
 		}
 	}
@@ -121,7 +121,7 @@ func TestInvalidTraceHeadersAreIgnored(t *testing.T) {
 		{"long=" + strings.Repeat("x", 250), "longer=" + strings.Repeat("x", 250), "more=1"},
 	} {
 		ctx, _ := tracing.Tracer{}.Receive(t.Context(), "delivery", header([]string{parent}, states))
-		if here := tracing.Here(ctx); here != (tracing.Context{Parent: parent}) {
+		if here := tracing.Current(ctx); here != (tracing.Context{Parent: parent}) {
 			t.Errorf("%q is %v", states, here)
 		}
 	}
@@ -130,7 +130,7 @@ func TestInvalidTraceHeadersAreIgnored(t *testing.T) {
 // A traceparent of a later version is read as version 00, and passed on as that.
 func TestLaterVersionIsWrittenAsVersion00(t *testing.T) {
 	ctx, _ := tracing.Tracer{}.Receive(t.Context(), "delivery", header([]string{"01" + parent[2:] + "-more"}, nil))
-	if here := tracing.Here(ctx); here != (tracing.Context{Parent: parent}) {
+	if here := tracing.Current(ctx); here != (tracing.Context{Parent: parent}) {
 		t.Errorf("here %v", here)
 	}
 }
@@ -141,7 +141,7 @@ func TestZeroTracerDoesNotAllocate(t *testing.T) {
 		ctx, received := tracing.Tracer{}.Receive(ctx, "delivery", nil)
 		ctx, observed := tracing.Tracer{}.Start(ctx, "observe")
 		ctx, published := tracing.Tracer{}.Produce(ctx, "publish")
-		if tracing.Here(ctx) != tracing.Origin(ctx) {
+		if tracing.Current(ctx) != tracing.Origin(ctx) {
 			t.Error("zero tracer has a trace")
 		}
 		tracing.End(published, nil, nil)
@@ -158,7 +158,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add("cc"+parent[2:]+"-what", "a= b, c=d\t,")
 	f.Fuzz(func(t *testing.T, p, s string) {
 		ctx, _ := tracing.Tracer{}.Receive(t.Context(), "delivery", http.Header{"Traceparent": {p}, "Tracestate": {s}})
-		here := tracing.Here(ctx)
+		here := tracing.Current(ctx)
 		if here.Parent == "" {
 			if here.State != "" {
 				t.Errorf("a state %q without a parent", here.State)

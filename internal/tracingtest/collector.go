@@ -73,7 +73,7 @@ func (c *Collector) take(sent *coltracepb.ExportTraceServiceRequest, key string)
 // ServeGRPC also receives spans over gRPC until the test ends, and returns the endpoint for it.
 func (c *Collector) ServeGRPC() (endpoint string) {
 	c.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(c.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func (c *Collector) Spans() []*tracepb.Span {
 }
 
 // SpansNamed returns the received spans of a name, oldest first.
-func (c *Collector) Named(name string) []*tracepb.Span {
+func (c *Collector) SpansNamed(name string) []*tracepb.Span {
 	found := slices.DeleteFunc(c.Spans(), func(s *tracepb.Span) bool { return s.Name != name })
 	slices.SortFunc(found, func(a, b *tracepb.Span) int { return cmp.Compare(a.StartTimeUnixNano, b.StartTimeUnixNano) })
 	return found

@@ -22,13 +22,13 @@ type judge struct {
 	since    Position
 	caughtUp bool // all events that the log had at the start were judged: from now on an event decides at once
 
-	last      *eventlog.Entry // the newest event
-	oldLife   bool            // the life of the newest event began before the position
-	candidate *eventlog.Entry // ends the wait unless its old life turns out to be over
+	last      *eventlog.LoggedEvent // the newest event
+	oldLife   bool                  // the life of the newest event began before the position
+	candidate *eventlog.LoggedEvent // ends the wait unless its old life turns out to be over
 }
 
 // ends reports whether an event ends the wait.
-func (j *judge) ends(e *eventlog.Entry) bool {
+func (j *judge) ends(e *eventlog.LoggedEvent) bool {
 	d := e.Event.Data
 	j.last = e
 	if d.PreviousState == nil || lifecycle.SameState(*d.PreviousState, lifecycle.StateDeleted) {
@@ -54,7 +54,7 @@ func (j *judge) ends(e *eventlog.Entry) bool {
 }
 
 // read returns the event that ends the wait; nil with an error, or if the context ends.
-func (j *judge) read(ctx context.Context, log *eventlog.Log, key lifecycle.Key) (*eventlog.Entry, error) {
+func (j *judge) read(ctx context.Context, log *eventlog.Log, key lifecycle.Key) (*eventlog.LoggedEvent, error) {
 	if err := j.since.validate(ctx, log); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (j *judge) read(ctx context.Context, log *eventlog.Log, key lifecycle.Key) 
 }
 
 // firstEnd returns the first event that ends the wait; nil if none does.
-func (j *judge) firstEnd(entries iter.Seq2[eventlog.Entry, error]) (*eventlog.Entry, error) {
+func (j *judge) firstEnd(entries iter.Seq2[eventlog.LoggedEvent, error]) (*eventlog.LoggedEvent, error) {
 	for e, err := range entries {
 		if err != nil {
 			return nil, err
@@ -91,8 +91,8 @@ func (j *judge) describe(key lifecycle.Key) string {
 	case j.last == nil:
 		return fmt.Sprintf("the log has no event of %s", key)
 	case j.since.includes(*j.last):
-		return fmt.Sprintf("%s is %s, and nothing recorded since %s ended the wait", key, j.last.Shown(), j.since)
+		return fmt.Sprintf("%s is %s, and nothing recorded since %s ended the wait", key, j.last.StateText(), j.since)
 	}
 	return fmt.Sprintf("%s is %s, and nothing was recorded since %s: its last event, %d, is of %s",
-		key, j.last.Shown(), j.since, j.last.Sequence, j.last.Event.RecordedTime.Format(time.RFC3339Nano))
+		key, j.last.StateText(), j.since, j.last.Sequence, j.last.Event.RecordedTime.Format(time.RFC3339Nano))
 }

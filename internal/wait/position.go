@@ -56,7 +56,7 @@ func (p Position) validate(ctx context.Context, log *eventlog.Log) error {
 }
 
 // includes reports whether an event was recorded after the position. The recordedtime of events is in whole milliseconds.
-func (p Position) includes(e eventlog.Entry) bool {
+func (p Position) includes(e eventlog.LoggedEvent) bool {
 	if p.Time.IsZero() {
 		return e.Sequence > p.Sequence
 	}
@@ -65,7 +65,7 @@ func (p Position) includes(e eventlog.Entry) bool {
 
 // datedBefore reports whether MK.IO dates an event before the position; false if the position is a sequence. Some of MK.IO's
 // times are in whole seconds.
-func (p Position) datedBefore(e eventlog.Entry) bool {
+func (p Position) datedBefore(e eventlog.LoggedEvent) bool {
 	if e.Event.Data.Evidence.TimeFrom != event.TimeFromMKIO {
 		return false
 	}

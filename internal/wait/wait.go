@@ -16,7 +16,7 @@ type Goal struct {
 	Phase  lifecycle.Phase // "": States count
 }
 
-func (g Goal) reachedBy(e eventlog.Entry) bool {
+func (g Goal) reachedBy(e eventlog.LoggedEvent) bool {
 	if g.Phase != "" {
 		return e.Event.Data.Phase == g.Phase
 	}
@@ -30,7 +30,7 @@ func terminal(phase lifecycle.Phase) bool {
 
 // For waits for an event that reaches a goal, whenever it was recorded: the resource's last event, or a later one. It returns
 // that event, or the last event and an error.
-func For(ctx context.Context, log *eventlog.Log, key lifecycle.Key, g Goal) (last *eventlog.Entry, err error) {
+func For(ctx context.Context, log *eventlog.Log, key lifecycle.Key, g Goal) (last *eventlog.LoggedEvent, err error) {
 	for e, err := range log.Watch(ctx, key) {
 		if err != nil {
 			if ctx.Err() != nil {
@@ -49,16 +49,16 @@ func For(ctx context.Context, log *eventlog.Log, key lifecycle.Key, g Goal) (las
 	if last == nil {
 		return nil, fmt.Errorf("%w: the log has no event of %s", context.Cause(ctx), key)
 	}
-	return last, fmt.Errorf("%w: %s is %s", context.Cause(ctx), key, last.Shown())
+	return last, fmt.Errorf("%w: %s is %s", context.Cause(ctx), key, last.StateText())
 }
 
-func otherEnd(key lifecycle.Key, e eventlog.Entry) error {
-	return fmt.Errorf("%s ended in another state: %s, phase %s", key, e.Shown(), e.Event.Data.Phase)
+func otherEnd(key lifecycle.Key, e eventlog.LoggedEvent) error {
+	return fmt.Errorf("%s ended in another state: %s, phase %s", key, e.StateText(), e.Event.Data.Phase)
 }
 
 // Since is [For], but only events recorded since a position count. The error for a sequence beyond the end of the log is a
 // [PastEndError].
-func Since(ctx context.Context, log *eventlog.Log, key lifecycle.Key, g Goal, since Position) (last *eventlog.Entry, err error) {
+func Since(ctx context.Context, log *eventlog.Log, key lifecycle.Key, g Goal, since Position) (last *eventlog.LoggedEvent, err error) {
 	j := &judge{goal: g, since: since, oldLife: true}
 	end, err := j.read(ctx, log, key)
 	switch {

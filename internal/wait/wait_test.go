@@ -65,7 +65,7 @@ type scenario struct {
 // holdClock is called before synctest.Test, and release after it. nats.go shares a pool of timers within the process, and a
 // timer made in virtual time must not be used outside of it: two garbage collections empty the pool.
 func holdClock() (release func()) {
-	free := brokertest.HoldClock()
+	free := brokertest.StartServerClock()
 	return func() {
 		free()
 		runtime.GC()
@@ -392,13 +392,13 @@ func TestSinceBeforeTheFirstEventOfTheLog(t *testing.T) {
 // exclude an event of the same time.
 func TestPositionIgnoresFinerTimesThanEventsHave(t *testing.T) {
 	p := Position{Time: time.Date(2031, 3, 4, 10, 0, 7, 123456789, time.UTC)}
-	recorded := func(at string) eventlog.Entry {
-		return eventlog.Entry{Event: event.Event{RecordedTime: parseTime(t, at)}}
+	recorded := func(at string) eventlog.LoggedEvent {
+		return eventlog.LoggedEvent{Event: event.Event{RecordedTime: parseTime(t, at)}}
 	}
-	dated := func(at, from string) eventlog.Entry {
+	dated := func(at, from string) eventlog.LoggedEvent {
 		e := event.Event{Event: cloudevents.New(), Data: event.Data{Evidence: event.Evidence{TimeFrom: from}}}
 		e.SetTime(parseTime(t, at))
-		return eventlog.Entry{Event: e}
+		return eventlog.LoggedEvent{Event: e}
 	}
 	for at, want := range map[string]bool{
 		"2031-03-04T10:00:07.122Z": false, "2031-03-04T10:00:07.123Z": true, "2031-03-04T11:00:07.123+01:00": true, "2031-03-04T10:00:07.124Z": true,

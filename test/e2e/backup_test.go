@@ -73,7 +73,7 @@ func TestACopyOfOneMomentIsABackup(t *testing.T) {
 	b.Signal(syscall.SIGCONT)
 	close(stop)
 	delivering.Wait()
-	b.StopWell()
+	b.StopGracefully()
 
 	restored := bridgetest.StartBridge(t, "BRIDGE_STORE_DIR="+backup)
 	if _, code := verifyRoot(t, restored, "--root", root); code != exitOK {
@@ -85,7 +85,7 @@ func TestACopyOfOneMomentIsABackup(t *testing.T) {
 			t.Errorf("%s was acknowledged before the backup, and is not in it", name)
 		}
 	}
-	for _, body := range [][]byte{jobStarted(t, "first-0"), bridgetest.DeliveryOf(t, "job-finished.finished.json", "first-0")} { // a duplicate, and the next state
+	for _, body := range [][]byte{jobStarted(t, "first-0"), bridgetest.DeliveryOfJob(t, "job-finished.finished.json", "first-0")} { // a duplicate, and the next state
 		if status := restored.Deliver(body); status != http.StatusNoContent {
 			t.Errorf("status %d", status)
 		}
@@ -97,7 +97,7 @@ func TestACopyOfOneMomentIsABackup(t *testing.T) {
 	if got := strings.Count(strings.Join(readLog(t, restored.Env()), "\n")+"\n", "/jobs/first-0\n"); got != 2 {
 		t.Errorf("the log has first-0 %d times, and the root is %s", got, after)
 	}
-	restored.StopWell()
+	restored.StopGracefully()
 }
 
 // A log that is older than its state bucket is not written to. A store that is older as a whole goes on from what it has,
@@ -107,13 +107,13 @@ func TestAnOlderBackup(t *testing.T) {
 	b := bridgetest.StartBridge(t, "BRIDGE_STORE_DIR="+store)
 	mustDeliver(t, b, jobStarted(t, "first"))
 	awaitState(t, b, "first")
-	b.StopWell()
+	b.StopGracefully()
 	backup := copyStore(t, store)
 	b.Restart()
 	mustDeliver(t, b, jobStarted(t, "second"))
 	awaitState(t, b, "second")
 	newest, _ := verifyRoot(t, b)
-	b.StopWell()
+	b.StopGracefully()
 
 	log := filepath.Join("jetstream", "BRIDGE", "streams", "MKIO_EVENTS")
 	mixed := copyStore(t, store)
@@ -138,5 +138,5 @@ func TestAnOlderBackup(t *testing.T) {
 	if log := readLog(t, b.Env()); len(log) != 2 {
 		t.Errorf("the log holds %v", log)
 	}
-	b.StopWell()
+	b.StopGracefully()
 }

@@ -90,7 +90,7 @@ func TestAReadersBurstOfQuestionsStopsNoDelivery(t *testing.T) {
 		fillLog(t, p)
 		burst(t, p.NATS, `{"verbose":false}`)
 		checkUndisturbed(t, p)
-		p.StopWell()
+		p.StopGracefully()
 	})
 	t.Run("a server of its own, as mkio-reader", func(t *testing.T) {
 		g := startGuarded(t)
@@ -98,6 +98,6 @@ func TestAReadersBurstOfQuestionsStopsNoDelivery(t *testing.T) {
 		fillLog(t, p)
 		burst(t, strings.TrimPrefix(g.URL, "nats://"), `{"verbose":false,"user":"mkio-reader","pass":"reader-REDACT-ME"}`)
 		checkUndisturbed(t, p)
-		p.StopWell()
+		p.StopGracefully()
 	})
 }

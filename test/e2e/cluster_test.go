@@ -48,7 +48,7 @@ func TestAKilledServerComesBackWithItsStreams(t *testing.T) {
 	if err := killed.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := bridgetest.Until(ctx, 2*time.Minute, func(ctx context.Context) error { return c.Whole(ctx, "MKIO_EVENTS", "KV_mkio_state") }); err != nil {
+	if err := bridgetest.Until(ctx, 2*time.Minute, func(ctx context.Context) error { return c.CheckReplicas(ctx, "MKIO_EVENTS", "KV_mkio_state") }); err != nil {
 		t.Error(err)
 	}
 	if broken, err := killed.Log.Find(3, "Critical write error"); err != nil || len(broken) > 0 {

@@ -39,7 +39,7 @@ func TestConsumeNode(t *testing.T) {
 	node, npm := find(t, "node", "node"), find(t, "node", "npm")
 	dir := t.TempDir() // the packages are not to lie in the source
 	for _, name := range []string{"consume.mjs", "package.json", ".npmrc"} {
-		content, err := os.ReadFile(bridgetest.Repository(filepath.Join("examples/consume-node", name)))
+		content, err := os.ReadFile(bridgetest.RepositoryPath(filepath.Join("examples/consume-node", name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +65,7 @@ func TestConsumePython(t *testing.T) {
 		missing(t, "python", fmt.Sprintf("python3 lacks packages of examples/consume-python/requirements.txt: %s", out))
 	}
 	consumer{
-		durable: "consume-python", dir: bridgetest.Repository("examples/consume-python"), argv: []string{python, "consume.py"},
+		durable: "consume-python", dir: bridgetest.RepositoryPath("examples/consume-python"), argv: []string{python, "consume.py"},
 		beforeName: "ladder-hd/", state: " Finished",
 	}.check(t)
 }
@@ -79,7 +79,7 @@ func TestConsumeShell(t *testing.T) {
 	}
 	home := t.TempDir() // the tool looks for its settings there: not for those of whoever runs this test
 	consumer{
-		durable: "consume-sh", argv: []string{"/bin/sh", bridgetest.Repository("examples/consume.sh")}, shell: true,
+		durable: "consume-sh", argv: []string{"/bin/sh", bridgetest.RepositoryPath("examples/consume.sh")}, shell: true,
 		env:        []string{"HOME=" + home, "XDG_CONFIG_HOME=", "PATH=" + bin + ":" + os.Getenv("PATH")},
 		beforeName: `"name":"`, state: `"state":"Finished"`,
 	}.check(t)

@@ -64,14 +64,14 @@ func TestAFullDiskEndsTheBridge(t *testing.T) {
 	if log := readLog(t, b.Env()); len(log) != 2 {
 		t.Errorf("the log holds %v", log)
 	}
-	b.StopWell()
+	b.StopGracefully()
 }
 
 // A bridge that was started when the disk was all but full can use the room that is made later.
 func TestABridgeStartedOnAFullDiskHasTheRoomThatComes(t *testing.T) {
 	dir := smallDisk(t)
 	b := bridgetest.StartBridge(t, "BRIDGE_STORE_DIR="+filepath.Join(dir, "store"))
-	b.StopWell()
+	b.StopGracefully()
 	var room syscall.Statfs_t
 	if err := syscall.Statfs(dir, &room); err != nil {
 		t.Fatal(err)
@@ -91,5 +91,5 @@ func TestABridgeStartedOnAFullDiskHasTheRoomThatComes(t *testing.T) {
 			t.Fatalf("status %d of delivery %d", status, i)
 		}
 	}
-	b.StopWell()
+	b.StopGracefully()
 }

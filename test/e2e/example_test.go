@@ -39,7 +39,7 @@ func (b exampleBridge) url() string { return "nats://" + b.NATS }
 // deliver posts a delivery about a job of that name.
 func (b exampleBridge) deliver(fixture, job string) {
 	b.t.Helper()
-	if status := b.Deliver(bridgetest.DeliveryOf(b.t, fixture, job)); status != http.StatusNoContent {
+	if status := b.Deliver(bridgetest.DeliveryOfJob(b.t, fixture, job)); status != http.StatusNoContent {
 		b.t.Fatalf("the delivery of %s was answered %d", job, status)
 	}
 }

@@ -81,7 +81,7 @@ func TestTenThousandIdleConnections(t *testing.T) {
 			t.Fatalf("an idle connection is answered %q", answer)
 		}
 	}
-	p.StopWell()
+	p.StopGracefully()
 }
 
 // Connections may use all their slots, and not the files that the store needs.
@@ -148,7 +148,7 @@ func TestGiantBodies(t *testing.T) {
 	if log := readLog(t, p.Env()); len(log) != 2 {
 		t.Errorf("the log holds %q", log)
 	}
-	p.StopWell()
+	p.StopGracefully()
 }
 
 // push writes a head and blocks until so many bytes are written or the bridge ends the connection.

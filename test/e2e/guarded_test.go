@@ -23,7 +23,7 @@ import (
 )
 
 // accountsFile is what operators are given.
-var accountsFile = bridgetest.Repository("deploy/nats/accounts.conf")
+var accountsFile = bridgetest.RepositoryPath("deploy/nats/accounts.conf")
 
 // A guardedNATS is a server with the accounts that operators are given.
 type guardedNATS struct {
@@ -199,7 +199,7 @@ func (g *guardedNATS) makeStreamsOfTheManifests() {
 		g.t.Fatal(err)
 	}
 	for _, name := range []string{"MKIO_EVENTS", "KV_mkio_state", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_lease", "KV_mkio_bridge"} {
-		content, err := os.ReadFile(bridgetest.Repository("deploy/streams/" + name + ".json"))
+		content, err := os.ReadFile(bridgetest.RepositoryPath("deploy/streams/" + name + ".json"))
 		if err != nil {
 			g.t.Fatal(err)
 		}

@@ -72,7 +72,7 @@ func TestALineOfTheLogIsOneLine(t *testing.T) {
 					t.Errorf("%.100q is answered %q", raw, answers)
 				}
 			}
-			p.StopWell()
+			p.StopGracefully()
 			mentions := 0
 			lines := strings.Split(strings.TrimSuffix(p.Log.String(), "\n"), "\n")
 			for _, line := range lines {
@@ -127,7 +127,7 @@ func TestSecretsInAddressesAreNotRepeated(t *testing.T) {
 	if !slices.ContainsFunc(shown, func(s string) bool { return strings.Contains(s, `"name":"a"`) }) {
 		t.Error("no delivery was taken")
 	}
-	p.StopWell()
+	p.StopGracefully()
 	for _, text := range append(shown, strings.Split(p.Log.String(), "\n")...) {
 		if strings.Contains(text, "hunter2") {
 			t.Errorf("a secret is shown: %s", text)

@@ -115,7 +115,7 @@ func TestADeliveryCannotHaveAnotherHostAsked(t *testing.T) {
 			t.Errorf("an event is of %s", source)
 		}
 	}
-	p.StopWell()
+	p.StopGracefully()
 }
 
 // An API that redirects to another host, or names it for the next page, does not get the token sent there: a redirect is
@@ -142,7 +142,7 @@ func TestTheAPICannotHaveAnotherHostAsked(t *testing.T) {
 	}
 	bridgetest.Eventually(t, "the next page is asked for at the API's own address", second.Load)
 	bridgetest.CheckDelivers(t, p.WebhookAddr(), secret, bridgetest.JobDelivery(t, "meanwhile", "Finished", nil))
-	p.StopWell()
+	p.StopGracefully()
 	if log := p.Log.String(); strings.Contains(log, token) || !strings.Contains(log, "307 Temporary Redirect") {
 		t.Errorf("the bridge logged: %s", log)
 	}

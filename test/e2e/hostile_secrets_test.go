@@ -56,7 +56,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 	server.Kill()
 	p.AwaitLog("NATS disconnected; reconnecting")
 	p.AwaitReadiness(http.StatusServiceUnavailable)
-	p.StopWell()
+	p.StopGracefully()
 	lines := strings.Split(strings.TrimSpace(p.Log.String()), "\n")
 	if len(lines) < 20 {
 		t.Errorf("the log has %d lines", len(lines))

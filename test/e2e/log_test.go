@@ -82,7 +82,7 @@ func awaitStateOutput(t *testing.T, env []string, flags ...string) (stdout strin
 }
 
 // awaitState waits until the state bucket of a bridge's embedded server has a job of
-// [bridgetest.DeliveryOf].
+// [bridgetest.DeliveryOfJob].
 func awaitState(t *testing.T, b *bridgetest.Bridge, job string) {
 	t.Helper()
 	awaitKey(t, jetStream(t, b), "mkio_state", "job.aurora-vod.ladder-hd."+job)
@@ -113,7 +113,7 @@ func mustDeliver(t *testing.T, b *bridgetest.Bridge, body []byte, headers ...str
 
 func jobStarted(t *testing.T, name string) []byte {
 	t.Helper()
-	return bridgetest.DeliveryOf(t, "job-started.json", name)
+	return bridgetest.DeliveryOfJob(t, "job-started.json", name)
 }
 
 // verifyRoot returns the root that bridge verify prints last, and its exit code.

@@ -41,7 +41,7 @@ func TestTheLogLevelChangesWhileTheBridgeRuns(t *testing.T) {
 	send("meanwhile")
 	change(`{"level": "info"}`)
 	send("after")
-	b.StopWell()
+	b.StopGracefully()
 	log := b.Log.String()
 	if strings.Count(log, "log level changed") != 2 {
 		t.Errorf("the log does not have both changes: %s", log)

@@ -23,7 +23,7 @@ func TestTheLogMovesFromTheEmbeddedServer(t *testing.T) {
 	}
 	awaitState(t, p, "c")
 	root, _ := verifyRoot(t, p)
-	p.StopWell()
+	p.StopGracefully()
 
 	old, _ := brokertest.StartIn(t, store).Connect()
 	g := startGuarded(t)
@@ -35,7 +35,7 @@ func TestTheLogMovesFromTheEmbeddedServer(t *testing.T) {
 		t.Errorf("the root is another: exit %d: %s%s", code, out, errs)
 	}
 	q := bridgetest.StartBridge(t, env...)
-	for _, body := range [][]byte{jobStarted(t, "a"), bridgetest.DeliveryOf(t, "job-finished.finished.json", "a")} { // a duplicate, and the next state
+	for _, body := range [][]byte{jobStarted(t, "a"), bridgetest.DeliveryOfJob(t, "job-finished.finished.json", "a")} { // a duplicate, and the next state
 		if status := q.Deliver(body); status != http.StatusNoContent {
 			t.Errorf("status %d", status)
 		}
@@ -50,6 +50,6 @@ func TestTheLogMovesFromTheEmbeddedServer(t *testing.T) {
 		t.Errorf("the log holds %v", log)
 	}
 	awaitStateOutput(t, reader, "--name", "a", "--state", "finished") // the bucket was restored too, and follows the log again
-	q.StopWell()
+	q.StopGracefully()
 	g.checkNothingRefused()
 }

@@ -35,7 +35,7 @@ func TestRedpandaConnectThroughAnOutage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return []string{runner, "run", bridgetest.Repository("examples/redpanda-connect/notify.yaml")}
+		return []string{runner, "run", bridgetest.RepositoryPath("examples/redpanda-connect/notify.yaml")}
 	})
 }
 

@@ -30,7 +30,7 @@ func filled(t *testing.T) *guardedNATS {
 		t.Fatalf("status %d", status)
 	}
 	g.await("mkio-audit.>")
-	p.StopWell()
+	p.StopGracefully()
 	js, err := jetstream.New(g.admin)
 	if err != nil {
 		t.Fatal(err)

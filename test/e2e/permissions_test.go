@@ -23,7 +23,7 @@ func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
 	env := g.env("mkio-bridge", "bridge", watchedMKIO(t)...)
 	p := bridgetest.StartBridge(t, append(slices.Clone(env), "BRIDGE_PROJECTS=aurora-live")...) // so that a delivery of aurora-vod is unapplied
 	checkStatus(t, p, http.StatusAccepted, "job-finished.finished.json")
-	p.StopWell()
+	p.StopGracefully()
 
 	p = bridgetest.StartBridge(t, env...)
 	used := g.await("$JS.API.STREAM.INFO.MKIO_EVENTS")
@@ -58,7 +58,7 @@ func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
 	used = append(used, g.await("mkio.live-event.aurora-vod.e1.running")...) // recorded anew
 	checkStatus(t, p, http.StatusNoContent, "job-started.json")
 	checkStatus(t, p, http.StatusNoContent, "job-finished.finished.json")
-	p.StopWell()
+	p.StopGracefully()
 
 	awaitKey(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")
 	p = bridgetest.StartBridge(t, env...)
@@ -67,8 +67,8 @@ func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
 	p.MustGet("/v1/resources/job/aurora-vod/ladder-hd/ep-0417")
 	used = append(used, g.await("$JS.API.DIRECT.GET.KV_mkio_lease.>")...) // the lease is held by one of them
 	g.useRareRights()
-	p.StopWell()
-	second.StopWell()
+	p.StopGracefully()
+	second.StopGracefully()
 	checkUsed(t, rights(t, "mkio-bridge"), append(used, g.rest()...))
 	g.checkNothingRefused()
 }
@@ -97,7 +97,7 @@ func TestTheRightsOfABridgeThatVerifies(t *testing.T) {
 	p := bridgetest.StartBridge(t, g.env("mkio-bridge-verify", "bridge", append(watchedMKIO(t), "BRIDGE_STREAM_MANAGE=verify")...)...)
 	checkStatus(t, p, http.StatusNoContent, "job-started.json")
 	g.await("mkio-audit.>")
-	p.StopWell()
+	p.StopGracefully()
 	g.checkNothingRefused()
 	var without []string
 	for _, subject := range rights(t, "mkio-bridge") {

@@ -44,7 +44,7 @@ func TestRunDeliverRestart(t *testing.T) {
 		}
 	}
 	checkLog()
-	b.StopWell()
+	b.StopGracefully()
 
 	b.Restart()
 	if status := b.Deliver(finished); status != http.StatusNoContent {
@@ -55,7 +55,7 @@ func TestRunDeliverRestart(t *testing.T) {
 	if code != exitFailed || !strings.Contains(stderr, "in use by another bridge") {
 		t.Errorf("a second bridge on the same store: exit %d: %s", code, stderr)
 	}
-	b.StopWell()
+	b.StopGracefully()
 }
 
 // A kill loses nothing that was acknowledged.
@@ -64,7 +64,7 @@ func TestKilledWhileDelivering(t *testing.T) {
 	var acknowledged []string
 	for i := range 200 {
 		name := fmt.Sprint("ep-", i)
-		if b.Deliver(bridgetest.DeliveryOf(t, "job-started.json", name)) == http.StatusNoContent {
+		if b.Deliver(bridgetest.DeliveryOfJob(t, "job-started.json", name)) == http.StatusNoContent {
 			acknowledged = append(acknowledged, name)
 		}
 	}
@@ -76,7 +76,7 @@ func TestKilledWhileDelivering(t *testing.T) {
 			t.Errorf("%s was acknowledged and is lost", name)
 		}
 	}
-	b.StopWell()
+	b.StopGracefully()
 }
 
 func TestTwoBridgesOnOneNATS(t *testing.T) {
@@ -98,8 +98,8 @@ func TestTwoBridgesOnOneNATS(t *testing.T) {
 	if log := readLog(t, env); len(log) != 3 {
 		t.Errorf("the log holds %v", log)
 	}
-	a.StopWell()
-	b.StopWell()
+	a.StopGracefully()
+	b.StopGracefully()
 }
 
 func TestDemo(t *testing.T) {

@@ -46,7 +46,7 @@ func TestReadersWhoDoNotReadAreBounded(t *testing.T) {
 	if peak := peakMemory(t, p.PID()); peak > chartMemory {
 		t.Errorf("the bridge took %d MiB", peak)
 	}
-	p.StopWell()
+	p.StopGracefully()
 }
 
 func TestSoakAFloodOfGetsLeavesDeliveriesTheirRate(t *testing.T) {
@@ -56,7 +56,7 @@ func TestSoakAFloodOfGetsLeavesDeliveriesTheirRate(t *testing.T) {
 	if got := share(t, l, "flood", p.NATS, 4, 4*time.Second); got < 0.35 { // half, where nothing else runs
 		t.Errorf("%.2f of the rate is left", got)
 	}
-	p.StopWell()
+	p.StopGracefully()
 }
 
 func TestSoakSlowReadersOfV1AreBounded(t *testing.T) {
@@ -72,7 +72,7 @@ func TestSoakSlowReadersOfV1AreBounded(t *testing.T) {
 	if got := share(t, l, "loop-v1", p.Admin, 1, 4*time.Second); got < 0.5 {
 		t.Errorf("beside one who reads all in a loop %.2f of the rate is left", got)
 	}
-	p.StopWell()
+	p.StopGracefully()
 }
 
 // Readers who say nothing take their share of the files, and no more.
@@ -108,5 +108,5 @@ func TestIdleReadersLeaveFilesToDeliveries(t *testing.T) {
 	if open := p.Metric("process_open_fds"); open > files/4 {
 		t.Errorf("%g files are open of %d", open, files)
 	}
-	p.StopWell()
+	p.StopGracefully()
 }

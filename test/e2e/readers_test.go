@@ -60,7 +60,7 @@ func TestReadersBringTheirToken(t *testing.T) {
 	if log := readLog(t, []string{listen, "BRIDGE_NATS_READER_TOKEN=hunter3"}); len(log) != 1 {
 		t.Errorf("with the new token the log holds %v", log)
 	}
-	p.StopWell()
+	p.StopGracefully()
 }
 
 // The bridge warns of a readers' port that others reach and that no token guards.
@@ -72,7 +72,7 @@ func TestAPortWithoutATokenIsWarnedOf(t *testing.T) {
 			env = append(env, token)
 		}
 		p := bridgetest.StartBridge(t, env...)
-		p.StopWell()
+		p.StopGracefully()
 		if warned := strings.Contains(p.Log.String(), warning); warned != (token == "") {
 			t.Errorf("with %q it warns: %v", token, warned)
 		}

@@ -51,7 +51,7 @@ func findOrBuild(t *testing.T, program, module, pkg string) string {
 	if path, err := exec.LookPath(program); err == nil {
 		return path
 	}
-	path, err := bridgetest.Build(t.Context(), bridgetest.Repository(module), pkg)
+	path, err := bridgetest.Build(t.Context(), bridgetest.RepositoryPath(module), pkg)
 	if err != nil {
 		t.Fatal(err)
 	}

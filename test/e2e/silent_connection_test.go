@@ -124,7 +124,7 @@ func TestASilentConnectionToNATSHoldsUpDeliveriesForHalfAMinute(t *testing.T) {
 	if took := time.Since(began); took > lostWithin {
 		t.Errorf("no delivery was stored for %s", took)
 	}
-	b.StopWell()
+	b.StopGracefully()
 }
 
 // Over HTTP/2 all requests share a connection, and another is made only when that one is given up.
@@ -159,7 +159,7 @@ func TestASilentConnectionToMKIOHoldsUpPollingForHalfAMinute(t *testing.T) {
 		t.Errorf("MK.IO was not asked for %s", took)
 	}
 	b.AwaitLog("MK.IO responds again")
-	b.StopWell()
+	b.StopGracefully()
 }
 
 // Until a connection is idle for longer than the setting says, it takes another delivery.
@@ -183,5 +183,5 @@ func TestIdleConnectionsStayOpenAsLongAsTheSettingSays(t *testing.T) {
 	if idle := time.Since(answered); idle < 3*time.Second || idle > 30*time.Second {
 		t.Errorf("the connection was closed after %s", idle)
 	}
-	b.StopWell()
+	b.StopGracefully()
 }

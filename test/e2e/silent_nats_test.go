@@ -19,7 +19,7 @@ import (
 const failedWrites = `mkio_bridge_publishes_total{kind="job",result="failed",via="webhook"}`
 
 // refused says whether a delivery was refused and is to come again.
-func refused(a bridgetest.Answer) bool {
+func refused(a bridgetest.Response) bool {
 	return (a.Status == http.StatusServiceUnavailable || a.Status == http.StatusTooManyRequests) && a.RetryAfter != ""
 }
 
@@ -37,7 +37,7 @@ func TestASilentNATSIsRefusedAtOnce(t *testing.T) {
 	const senders, each = 100, 8
 	var (
 		mu      sync.Mutex
-		answers []bridgetest.Answer
+		answers []bridgetest.Response
 		wg      sync.WaitGroup
 	)
 	for sender := range senders {
@@ -103,7 +103,7 @@ func TestASilentNATSIsRefusedAtOnce(t *testing.T) {
 	if v := b.Metric("mkio_bridge_store_unavailable"); v != 0 {
 		t.Errorf("mkio_bridge_store_unavailable is %v", v)
 	}
-	b.StopWell()
+	b.StopGracefully()
 }
 
 // A bridge whose user may no longer publish to the log, or whose password was changed, is not ready. What is put right is
@@ -151,5 +151,5 @@ func TestRightsThatAreTakenAwayAreNoticed(t *testing.T) {
 	if status := b.Deliver(jobStarted(t, "ep-1")); status != http.StatusNoContent {
 		t.Errorf("status %d afterwards", status)
 	}
-	b.StopWell()
+	b.StopGracefully()
 }

@@ -45,5 +45,5 @@ func TestAnotherBridgePollsWhenOneIsKilled(t *testing.T) {
 	if len(log) != 2 || !strings.Contains(log[0], "ep-1") || !strings.Contains(log[1], "ep-1") {
 		t.Errorf("the log holds %v", log)
 	}
-	b.StopWell()
+	b.StopGracefully()
 }

@@ -31,20 +31,20 @@ func mustSurvive(t *testing.T, c torture.Config) {
 	t.Helper()
 	t.Parallel()
 	report := runTorture(t, c)
-	if len(report.Violations) > 0 || report.Deliveries() == 0 || report.Made() < c.Enough {
-		t.Errorf("%d violations, %d deliveries, %d faults", len(report.Violations), report.Deliveries(), report.Made())
+	if len(report.Violations) > 0 || report.Deliveries() == 0 || report.FaultCount() < c.MaxFaults {
+		t.Errorf("%d violations, %d deliveries, %d faults", len(report.Violations), report.Deliveries(), report.FaultCount())
 	}
 }
 
 // The faults that every change must survive. See docs/torture.md for longer runs. The seed begins with a follower that is
 // partitioned while the leader is killed, and then loses acknowledgements.
 func TestTortureOnACluster(t *testing.T) {
-	mustSurvive(t, torture.Config{Seed: 133, Enough: 3, Bridges: 3, Slots: 150})
+	mustSurvive(t, torture.Config{Seed: 133, MaxFaults: 3, Bridges: 3, Resources: 150})
 }
 
 // The seed begins with a full disk and then kills the bridge again and again.
 func TestTortureOfAnEmbeddedServer(t *testing.T) {
-	mustSurvive(t, torture.Config{Seed: 31, Enough: 2, Embedded: true, Slots: 100, Faults: []string{"killed", "torn", "full"}})
+	mustSurvive(t, torture.Config{Seed: 31, MaxFaults: 2, Embedded: true, Resources: 100, Faults: []string{"killed", "torn", "full"}})
 }
 
 // Torture that finds nothing must prove that it can: it must find what a bridge that is broken on purpose does wrong.
@@ -60,7 +60,7 @@ func TestTortureFindsABrokenBridge(t *testing.T) {
 	} {
 		t.Run(sabotage, func(t *testing.T) {
 			t.Parallel()
-			report := runTorture(t, torture.Config{Seed: want.seed, Enough: 1, Bridges: 2, Slots: 150, Faults: want.faults, Sabotage: sabotage})
+			report := runTorture(t, torture.Config{Seed: want.seed, MaxFaults: 1, Bridges: 2, Resources: 150, Faults: want.faults, Sabotage: sabotage})
 			if found := strings.Join(report.Violations, "\n"); !strings.Contains(found, want.invariant) {
 				t.Errorf("the bridge is broken, and found was only %q", found)
 			}

@@ -31,7 +31,7 @@ func TestATraceGoesFromADeliveryToItsEvent(t *testing.T) {
 		"OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test")
 	mustDeliver(t, p, bridgetest.Delivery(t, "job-started.json"), "traceparent", sentParent, "tracestate", sentState)
 	is := tracingtest.TracedAt(t, jetStream(t, p), 1)
-	p.StopWell() // which exports what is left
+	p.StopGracefully() // which exports what is left
 	if log := p.Log.String(); !strings.Contains(log, c.URL) || strings.Contains(log, "s3cret") {
 		t.Errorf("the bridge logged: %s", log)
 	}
@@ -41,7 +41,7 @@ func TestATraceGoesFromADeliveryToItsEvent(t *testing.T) {
 	if spans := c.Spans(); len(spans) != 3 {
 		t.Fatalf("spans: %v", spans)
 	}
-	request, observe, publish := c.Named("POST " + webhookPath)[0], c.Named("observe")[0], c.Named("publish")[0]
+	request, observe, publish := c.SpansNamed("POST " + webhookPath)[0], c.SpansNamed("observe")[0], c.SpansNamed("publish")[0]
 	if hex.EncodeToString(request.TraceId) != sentTrace || hex.EncodeToString(request.ParentSpanId) != sentSpan {
 		t.Errorf("the request is not in the sender's trace: %v", request)
 	}
@@ -62,11 +62,11 @@ func TestTracesAreExportedOverGRPC(t *testing.T) {
 	c := tracingtest.NewCollector(t)
 	p := bridgetest.StartBridge(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.ServeGRPC(), "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_HEADERS=X-Key=s3cret")
 	mustDeliver(t, p, bridgetest.Delivery(t, "job-started.json"), "traceparent", sentParent)
-	p.StopWell()
+	p.StopGracefully()
 	if _, key := c.Sender(); key != "s3cret" || len(c.Spans()) != 3 {
 		t.Errorf("sent with key %q: %v", key, c.Spans())
 	}
-	tracingtest.CheckParent(t, c.Named("observe")[0], c.Named("POST " + webhookPath)[0])
+	tracingtest.CheckParent(t, c.SpansNamed("observe")[0], c.SpansNamed("POST " + webhookPath)[0])
 }
 
 // Without a collector nothing is exported, and the sender's trace reaches the readers all the same.
@@ -91,7 +91,7 @@ func TestWithoutACollectorTheSendersTraceIsCarriedOn(t *testing.T) {
 					t.Errorf("message %d has %v, want %v", i+1, is, want)
 				}
 			}
-			p.StopWell()
+			p.StopGracefully()
 		})
 	}
 	if spans := c.Spans(); len(spans) > 0 {
@@ -119,7 +119,7 @@ func TestACollectorThatHangsHoldsUpNothing(t *testing.T) {
 	deliver(0, 1)
 	<-asked
 	deliver(1, 20)
-	p.StopWell()
+	p.StopGracefully()
 }
 
 // That spans are lost is logged now and then, not for each span.
@@ -133,7 +133,7 @@ func TestACollectorThatIsAwayIsLoggedNowAndThen(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 	}
-	p.StopWell()
+	p.StopGracefully()
 	if lines := strings.Count(p.Log.String(), "traces may be missing"); lines == 0 || lines > 10 {
 		t.Errorf("the log has %d lines about it", lines)
 	}
@@ -145,7 +145,7 @@ func TestABridgeRunsWithoutTracesWhereTheirSettingsCannotBeUsed(t *testing.T) {
 	if status := p.Deliver(bridgetest.Delivery(t, "job-started.json")); status != http.StatusNoContent {
 		t.Errorf("status %d", status)
 	}
-	p.StopWell()
+	p.StopGracefully()
 	if log := p.Log.String(); strings.Count(log, "OTEL_EXPORTER_OTLP_PROTOCOL") != 1 || !strings.Contains(log, `"traces":"off"`) {
 		t.Errorf("the bridge logged: %s", log)
 	}
@@ -157,8 +157,8 @@ func TestACollectorIsReachedThroughAProxy(t *testing.T) {
 	if status := p.Deliver(bridgetest.Delivery(t, "job-started.json")); status != http.StatusNoContent {
 		t.Errorf("status %d", status)
 	}
-	p.StopWell()
-	if len(c.Named("publish")) != 1 {
+	p.StopGracefully()
+	if len(c.SpansNamed("publish")) != 1 {
 		t.Errorf("exported: %v", c.Spans())
 	}
 }

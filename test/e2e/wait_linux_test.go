@@ -17,7 +17,7 @@ import (
 // submitAndPublish is the part of README.md that submits a job, waits and publishes.
 func submitAndPublish(t *testing.T) string {
 	t.Helper()
-	content, err := os.ReadFile(bridgetest.Repository("README.md"))
+	content, err := os.ReadFile(bridgetest.RepositoryPath("README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func (m *MKIO) viaCache(c call, fetch func() response) response {
 	}
 	now, key := m.clock.steady(), c.token+" "+c.url.RequestURI()
 	m.cache.evictBefore(now.Add(-m.faults.CachedBy))
-	if c.faults.cached && (!c.noCache || !m.faults.CacheObeys) {
+	if c.faults.cached && (!c.noCache || !m.faults.CacheHonorsNoCache) {
 		if cached, ok := m.cache.responses[key]; ok {
 			return cached.serve(now, c.faults)
 		}

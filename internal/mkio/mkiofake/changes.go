@@ -24,14 +24,14 @@ type Change struct {
 	Life                          string
 	State, Previous, Provisioning string
 	At                            time.Time // wall
-	Moment                        time.Time // real
+	RealTime                      time.Time // real
 	Type                          string    // of its deliveries; "": none
 	Delivery                      Status
 	Shown                         int // responses that showed it while it was current, on the endpoint that has the kind's state
 }
 
 // A StaleRead is a response of a lagging replica: it shows an old state, or a missing resource, with a current Date.
-type Misleading struct {
+type StaleRead struct {
 	Key   lifecycle.Key
 	Life  string // of the resource that exists
 	State string
@@ -40,11 +40,11 @@ type Misleading struct {
 
 // recordStaleRead records that a replica showed a life in an old state.
 func (m *MKIO) recordStaleRead(r *resource, state string) {
-	m.staleReads = append(m.staleReads, Misleading{r.key, r.life, state, time.Now()})
+	m.staleReads = append(m.staleReads, StaleRead{r.key, r.life, state, time.Now()})
 }
 
 // StaleReads returns what lagging replicas showed of resources that existed.
-func (m *MKIO) Misled() []Misleading {
+func (m *MKIO) StaleReads() []StaleRead {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.staleReads)
@@ -75,7 +75,7 @@ func (e *trackedChange) result() Change {
 func (m *MKIO) recordChange(v *version, previous string, stateChanged bool) *trackedChange {
 	r := v.resource
 	e := &trackedChange{Change: Change{
-		Key: r.key, Life: r.life, State: v.state, Previous: previous, Provisioning: v.provisioning, At: v.since, Moment: time.Now(),
+		Key: r.key, Life: r.life, State: v.state, Previous: previous, Provisioning: v.provisioning, At: v.since, RealTime: time.Now(),
 	}}
 	if stateChanged {
 		e.Type, _ = r.info.webhookType(previous, v.state, !v.processingSince.IsZero())

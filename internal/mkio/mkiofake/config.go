@@ -17,10 +17,10 @@ type Config struct {
 	Speed        float64   // seconds of MK.IO's clock per real second; 0: 1
 	ReadLimit    int       // GETs per real minute and project; 0: 2000, negative: no limit
 	// WriteLimit is the limit of all other methods; 0: 1000.
-	WriteLimit int
-	AtOnce     int               // deliveries in flight at most; 0: 64
-	PageSize   int               // default and maximum of $top; 0: 1000
-	Transport  http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
+	WriteLimit  int
+	MaxInFlight int               // deliveries in flight at most; 0: 64
+	PageSize    int               // default and maximum of $top; 0: 1000
+	Transport   http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
 }
 
 // withDefaults returns c with the defaults set.
@@ -34,8 +34,8 @@ func (c Config) withDefaults() Config {
 	if c.WriteLimit == 0 {
 		c.WriteLimit = 1000
 	}
-	if c.AtOnce == 0 {
-		c.AtOnce = 64
+	if c.MaxInFlight == 0 {
+		c.MaxInFlight = 64
 	}
 	if c.PageSize == 0 {
 		c.PageSize = 1000

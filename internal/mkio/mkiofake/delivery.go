@@ -75,7 +75,7 @@ func (m *MKIO) queueDeliveries(e *trackedChange, v *version) {
 		}
 		r.history = append(r.history, d)
 		e.pending++
-		if rng.Float64() < m.faults.Silent {
+		if rng.Float64() < m.faults.Dropped {
 			m.finish(d, historySent, false)
 			d.release()
 			continue

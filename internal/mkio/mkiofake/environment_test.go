@@ -123,16 +123,16 @@ func TestCacheWithoutAgeOrDate(t *testing.T) {
 		}
 		first := header(false).Get("Date")
 		time.Sleep(time.Minute)
-		m.SetFaults(Faults{Cached: 1, CachedBy: time.Hour, Ageless: 1})
+		m.SetFaults(Faults{Cached: 1, CachedBy: time.Hour, CacheOmitsAge: 1})
 		if h := header(false); h.Get("Date") != first || h.Get("Age") != "" {
 			t.Error(h)
 		}
-		m.SetFaults(Faults{Cached: 1, CachedBy: time.Hour, Dateless: 1})
+		m.SetFaults(Faults{Cached: 1, CachedBy: time.Hour, CacheOmitsDate: 1})
 		h := header(true)
 		if date, ok := h["Date"]; !ok || len(date) > 0 || h.Get("Age") != "60" { // net/http omits a Date that is set to nothing
 			t.Error(h)
 		}
-		m.SetFaults(Faults{Cached: 1, CachedBy: time.Hour, CacheObeys: true})
+		m.SetFaults(Faults{Cached: 1, CachedBy: time.Hour, CacheHonorsNoCache: true})
 		if h := header(true); h.Get("Date") == first || h.Get("Age") != "" {
 			t.Errorf("no-cache is not honored: %v", h)
 		}
@@ -140,7 +140,7 @@ func TestCacheWithoutAgeOrDate(t *testing.T) {
 }
 
 func TestCachedResponseWithoutDateOverHTTP(t *testing.T) {
-	m := New(Config{Faults: Faults{Cached: 1, CachedBy: time.Hour, Dateless: 1}})
+	m := New(Config{Faults: Faults{Cached: 1, CachedBy: time.Hour, CacheOmitsDate: 1}})
 	server := httptest.NewServer(m)
 	defer server.Close()
 	for i := range 2 {
@@ -158,7 +158,7 @@ func TestCachedResponseWithoutDateOverHTTP(t *testing.T) {
 
 func TestLaggingReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := New(Config{Seed: 3, Faults: Faults{ReplicaList: 1, ReplicaOne: 1, ReplicaBy: 2 * time.Minute}})
+		m := New(Config{Seed: 3, Faults: Faults{ReplicaList: 1, ReplicaSingle: 1, ReplicaBy: 2 * time.Minute}})
 		job := key(t, lifecycle.Job, VOD, "t", "j")
 		distinctStates := func() (states []string) {
 			for range 100 {
@@ -214,7 +214,7 @@ func TestLaggingReplica(t *testing.T) {
 		}
 
 		staleReads := map[string]bool{}
-		for _, read := range m.Misled() {
+		for _, read := range m.StaleReads() {
 			if read.Key != job {
 				t.Errorf("stale read of %s", read.Key)
 			}
@@ -257,7 +257,7 @@ func TestSetClock(t *testing.T) {
 		if want := []time.Time{start, start.Add(-time.Hour), start.Add(3 * time.Hour)}; !slices.Equal(at, want) {
 			t.Errorf("changes at %v", at)
 		}
-		if changes := m.Changes(); changes[2].Moment.Sub(changes[0].Moment).Round(time.Second) != 2*time.Minute {
+		if changes := m.Changes(); changes[2].RealTime.Sub(changes[0].RealTime).Round(time.Second) != 2*time.Minute {
 			t.Errorf("real times: %v", changes)
 		}
 		_, header, body := request(t, m, http.MethodGet, oneJob, "")
@@ -281,7 +281,7 @@ func TestSecondOrganizationAtOneAddress(t *testing.T) {
 	mine, theirs := NewToken("mine", time.Time{}), NewToken("theirs", time.Now().Add(time.Hour))
 	m := New(Config{Token: mine, Organization: "mine"})
 	other := New(Config{Token: theirs, Organization: "theirs"})
-	m.Beside(other)
+	m.AddOrganization(other)
 	m.Create(key(t, lifecycle.Asset, VOD, "a"), "Ready")
 	other.Create(key(t, lifecycle.Asset, VOD, "b"), "Ready")
 	as := func(token, path string) (int, string) {
@@ -327,7 +327,7 @@ func TestRecreatedProject(t *testing.T) {
 		m.Create(live, "Stopped")
 		idOf := func() any { return getJSON(t, m, "/api/v1/projects/aurora-vod")["metadata"].(map[string]any)["id"] }
 		before := idOf()
-		m.Anew(VOD)
+		m.RecreateProject(VOD)
 		if after := idOf(); after == before {
 			t.Errorf("id %v is unchanged", after)
 		}
@@ -378,10 +378,10 @@ func TestOutageBelowAProject(t *testing.T) {
 	if _, _, body := request(t, m, http.MethodGet, oneJob, ""); !strings.Contains(string(body), "Job 'j' was not found.") {
 		t.Errorf("%s", body)
 	}
-	m.Hollow(VOD, true)
+	m.SetEmptyLists(VOD, true)
 	want(200, jobs, project+"/live/search")
 	want(404, oneJob)
-	m.Hollow(VOD, false)
+	m.SetEmptyLists(VOD, false)
 	m.Outage(VOD, false)
 	want(200, below...)
 	if len(m.Changes()) != 3 || len(m.Current()) != 3 {

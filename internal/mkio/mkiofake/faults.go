@@ -20,33 +20,33 @@ type Faults struct {
 	RepeatBy time.Duration
 	NewID    float64 // such a duplicate has its own id
 	Failed   float64 // MK.IO gives up although the receiver responds; the history has Failed
-	Silent   float64 // a delivery is never sent, but the history has Sent
+	Dropped  float64 // a delivery is never sent, but the history has Sent
 
 	// API, per request; durations are real, except StaleBy.
-	TooMany  float64 // 429 below the limit, half of them with Retry-After
-	Broken   float64 // 500 or 503
-	Gateway  float64 // 502 with an HTML page
-	Slow     float64 // a slow response
-	SlowBy   time.Duration
-	Cut      float64 // the connection breaks in the middle of the body
-	Stale    float64 // a response shows the state of a while ago
-	StaleBy  time.Duration
-	Shift    float64 // a page after the first begins one row too early or too late
-	PageFail float64 // a page after the first fails with 500
-	Empty    float64 // a list is empty, with status 200
-	Bare     float64 // a list has no member supplemental
+	RateLimited    float64 // 429 below the limit, half of them with Retry-After
+	ServerError    float64 // 500 or 503
+	Gateway        float64 // 502 with an HTML page
+	Slow           float64 // a slow response
+	SlowBy         time.Duration
+	Cut            float64 // the connection breaks in the middle of the body
+	Stale          float64 // a response shows the state of a while ago
+	StaleBy        time.Duration
+	Shift          float64 // a page after the first begins one row too early or too late
+	PageFail       float64 // a page after the first fails with 500
+	EmptyList      float64 // a list is empty, with status 200
+	NoSupplemental float64 // a list has no member supplemental
 
 	OtherOrigin float64 // a next link is absolute, with another scheme, host or port, or in upper case
 
 	// A cache in front of MK.IO and replicas behind it; durations are on MK.IO's clock.
-	Cached      float64       // a list or a resource is served from a cache, with its Date and Age
-	CachedBy    time.Duration // maximal age in the cache
-	Ageless     float64       // such a response lacks its Age; never if MK.IO's clock runs faster than real time, because its Date is no evidence then
-	Dateless    float64       // such a response with an Age lacks its Date; with neither it would look current
-	CacheObeys  bool          // the cache honors Cache-Control: no-cache
-	ReplicaList float64       // a list is served by a lagging replica, with a current Date
-	ReplicaOne  float64       // a single resource is served by one
-	ReplicaBy   time.Duration
+	Cached             float64       // a list or a resource is served from a cache, with its Date and Age
+	CachedBy           time.Duration // maximal age in the cache
+	CacheOmitsAge      float64       // such a response lacks its Age; never if MK.IO's clock runs faster than real time, because its Date is no evidence then
+	CacheOmitsDate     float64       // such a response with an Age lacks its Date; with neither it would look current
+	CacheHonorsNoCache bool          // the cache honors Cache-Control: no-cache
+	ReplicaList        float64       // a list is served by a lagging replica, with a current Date
+	ReplicaSingle      float64       // a single resource is served by one
+	ReplicaBy          time.Duration
 
 	NotModified float64 // a change of state does not update the modification time
 }
@@ -54,10 +54,10 @@ type Faults struct {
 // Rude has the faults that MK.IO's documentation does not rule out.
 var Rude = Faults{
 	Late: 0.1, LateBy: 10 * time.Minute, Jitter: 2 * time.Second, Lag: 400 * time.Millisecond,
-	Repeat: 0.2, RepeatBy: 10 * time.Minute, NewID: 0.3, Failed: 0.02, Silent: 0.02,
-	TooMany: 0.01, Broken: 0.01, Gateway: 0.005, Slow: 0.02, SlowBy: 3 * time.Second, Cut: 0.005,
-	Stale: 0.02, StaleBy: 5 * time.Second, Shift: 0.02, PageFail: 0.01, Empty: 0.002, Bare: 0.01,
-	OtherOrigin: 0.1, Cached: 0.02, CachedBy: 5 * time.Minute, Ageless: 0.3, Dateless: 0.1,
+	Repeat: 0.2, RepeatBy: 10 * time.Minute, NewID: 0.3, Failed: 0.02, Dropped: 0.02,
+	RateLimited: 0.01, ServerError: 0.01, Gateway: 0.005, Slow: 0.02, SlowBy: 3 * time.Second, Cut: 0.005,
+	Stale: 0.02, StaleBy: 5 * time.Second, Shift: 0.02, PageFail: 0.01, EmptyList: 0.002, NoSupplemental: 0.01,
+	OtherOrigin: 0.1, Cached: 0.02, CachedBy: 5 * time.Minute, CacheOmitsAge: 0.3, CacheOmitsDate: 0.1,
 	NotModified: 0.1,
 }
 
@@ -74,10 +74,12 @@ func (m *MKIO) SetPageSize(rows int) { m.locked(func() { m.config.PageSize = row
 func (m *MKIO) Revoke(on bool) { m.locked(func() { m.revoked = on }) }
 
 // SetHidden makes the API respond as if a project did not exist, or ends that. Its resources continue to change.
-func (m *MKIO) Vanish(project string, on bool) { m.locked(func() { m.projects[project].hidden = on }) }
+func (m *MKIO) SetHidden(project string, on bool) {
+	m.locked(func() { m.projects[project].hidden = on })
+}
 
 // SetEmptyLists makes all lists of a project empty, or ends that.
-func (m *MKIO) Hollow(project string, on bool) {
+func (m *MKIO) SetEmptyLists(project string, on bool) {
 	m.locked(func() { m.projects[project].emptyLists = on })
 }
 
@@ -148,17 +150,17 @@ func (m *MKIO) drawFaults() requestFaults {
 	if drawn(f.Shift) {
 		out.shift = 1 - 2*rng.IntN(2)
 	}
-	out.pageFail, out.emptyList, out.noSupplemental = drawn(f.PageFail), drawn(f.Empty), drawn(f.Bare)
+	out.pageFail, out.emptyList, out.noSupplemental = drawn(f.PageFail), drawn(f.EmptyList), drawn(f.NoSupplemental)
 	if drawn(f.OtherOrigin) {
 		out.origin = 1 + rng.IntN(len(foreignOrigins))
 	}
-	out.cached, out.omitDate = drawn(f.Cached), drawn(f.Dateless)
-	out.omitAge = drawn(f.Ageless) && m.clock.speed <= 1
+	out.cached, out.omitDate = drawn(f.Cached), drawn(f.CacheOmitsDate)
+	out.omitAge = drawn(f.CacheOmitsAge) && m.clock.speed <= 1
 	if behind := (staleness{upTo(rng, f.ReplicaBy), true}); behind.by > 0 {
 		if drawn(f.ReplicaList) {
 			out.list = behind
 		}
-		if drawn(f.ReplicaOne) {
+		if drawn(f.ReplicaSingle) {
 			out.single = behind
 		}
 	}
@@ -170,16 +172,16 @@ func replacementOf(rng *rand.Rand, f Faults) *response {
 	p := rng.Float64()
 	var a response
 	switch {
-	case p < f.TooMany:
+	case p < f.RateLimited:
 		a = errorResponse(http.StatusTooManyRequests, "Read limit reached for this project.")
 		if rng.IntN(2) == 0 {
 			a.header.Set("Retry-After", "1")
 		}
-	case p < f.TooMany+f.Broken/2:
+	case p < f.RateLimited+f.ServerError/2:
 		a = errorResponse(http.StatusInternalServerError, "The request could not be completed.")
-	case p < f.TooMany+f.Broken:
+	case p < f.RateLimited+f.ServerError:
 		a = errorResponse(http.StatusServiceUnavailable, "Try again later.")
-	case p < f.TooMany+f.Broken+f.Gateway:
+	case p < f.RateLimited+f.ServerError+f.Gateway:
 		a = gatewayError()
 	default:
 		return nil

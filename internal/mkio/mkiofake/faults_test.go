@@ -25,10 +25,10 @@ func TestAPIFaults(t *testing.T) {
 		status, header, body := request(t, m, http.MethodGet, path, "")
 		return status, header, string(body)
 	}
-	if status, _, _ := with(Faults{TooMany: 1}, assets); status != 429 {
+	if status, _, _ := with(Faults{RateLimited: 1}, assets); status != 429 {
 		t.Error(status)
 	}
-	if status, _, _ := with(Faults{Broken: 1}, assets); status != 500 && status != 503 {
+	if status, _, _ := with(Faults{ServerError: 1}, assets); status != 500 && status != 503 {
 		t.Error(status)
 	}
 	if status, header, body := with(Faults{Gateway: 1}, assets); status != 502 || header.Get("Content-Type") != "text/html" || body[0] != '<' {
@@ -43,10 +43,10 @@ func TestAPIFaults(t *testing.T) {
 	if status, _, _ := with(Faults{PageFail: 1}, assets+"?$skiptoken=2"); status != 500 {
 		t.Error(status)
 	}
-	if _, _, body := with(Faults{Bare: 1}, assets); strings.Contains(body, "supplemental") {
+	if _, _, body := with(Faults{NoSupplemental: 1}, assets); strings.Contains(body, "supplemental") {
 		t.Error(body)
 	}
-	m.SetFaults(Faults{Empty: 1})
+	m.SetFaults(Faults{EmptyList: 1})
 	if o := getJSON(t, m, assets); rowNames(o) != "" || o["supplemental"] == nil {
 		t.Error(o)
 	}
@@ -55,7 +55,7 @@ func TestAPIFaults(t *testing.T) {
 		t.Error(got)
 	}
 	m.SetFaults(Faults{})
-	m.Hollow(VOD, true)
+	m.SetEmptyLists(VOD, true)
 	if got := rowNames(getJSON(t, m, assets)); got != "" {
 		t.Error(got)
 	}
@@ -96,7 +96,7 @@ func TestCutResponseOverHTTP(t *testing.T) {
 func TestDeliveryFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		to := &receiver{status: 204}
-		m := New(Config{Transport: to, Faults: Faults{Repeat: 1, RepeatBy: time.Hour, NewID: 0.5, Silent: 0.2, Failed: 0.2, Late: 0.3, LateBy: 10 * time.Minute}})
+		m := New(Config{Transport: to, Faults: Faults{Repeat: 1, RepeatBy: time.Hour, NewID: 0.5, Dropped: 0.2, Failed: 0.2, Late: 0.3, LateBy: 10 * time.Minute}})
 		run(t, m)
 		m.PutRule(VOD, "r", ruleForAllEvents("https://x.invalid"))
 		const jobs = 100

@@ -42,7 +42,7 @@ func organizationOf(token string) string {
 
 // AddOrganization adds another organisation at the same address: requests with one of its tokens are served by other. It has
 // its own projects, faults, token, clock and changes, and needs its own Run.
-func (m *MKIO) Beside(other *MKIO) {
+func (m *MKIO) AddOrganization(other *MKIO) {
 	m.locked(func() { m.organizations[OrganizationID(other.config.Organization)] = other })
 }
 
@@ -59,7 +59,7 @@ func (m *MKIO) organizationFor(authorization string) *MKIO {
 
 // RecreateProject replaces a project by a new one of the same name: with another id, without rules and resources. The
 // resources of the old one are gone without a recorded change, because the API now shows another project.
-func (m *MKIO) Anew(name string) {
+func (m *MKIO) RecreateProject(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := m.projects[name]

@@ -11,7 +11,7 @@ import (
 func (m *MKIO) Run(ctx context.Context) error {
 	var sending sync.WaitGroup
 	defer sending.Wait()
-	slots := make(chan struct{}, m.config.AtOnce)
+	slots := make(chan struct{}, m.config.MaxInFlight)
 	for ctx.Err() == nil {
 		t, ok := m.nextTask(ctx)
 		if !ok {
@@ -67,7 +67,7 @@ func (m *MKIO) Idle() <-chan struct{} {
 }
 
 // InFlight returns how many due deliveries are not answered yet.
-func (m *MKIO) Sending() int {
+func (m *MKIO) InFlight() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.tasks.inFlight

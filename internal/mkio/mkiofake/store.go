@@ -32,7 +32,7 @@ type MKIO struct {
 	refusedTypes  map[string]bool        // event types that the organisation does not have
 	tasks         taskQueue
 	cache         cache
-	staleReads    []Misleading
+	staleReads    []StaleRead
 	organizations map[string]*MKIO // other organisations at the same address, by id
 }
 
