@@ -151,6 +151,7 @@ func TestAnExportThatIsRefusedIsNotRetried(t *testing.T) {
 	elsewhere := startHTTP(t, nil, nil)
 	refuse := func(answer func(http.ResponseWriter)) func(*testing.T) *collector {
 		return func(t *testing.T) *collector {
+			t.Helper()
 			return startHTTP(t, nil, func(_ int, w http.ResponseWriter) { answer(w) })
 		}
 	}
@@ -168,11 +169,13 @@ func TestAnExportThatIsRefusedIsNotRetried(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}), "retry"},
 		"grpc": {func(t *testing.T) *collector {
+			t.Helper()
 			return startGRPC(t, nil, func(context.Context, int) (*coltracepb.ExportTraceServiceResponse, error) {
 				return nil, status.Error(codes.PermissionDenied, "no key")
 			})
 		}, "no key"},
 		"grpc, a part": {func(t *testing.T) *collector {
+			t.Helper()
 			return startGRPC(t, nil, func(context.Context, int) (*coltracepb.ExportTraceServiceResponse, error) {
 				return &coltracepb.ExportTraceServiceResponse{PartialSuccess: &coltracepb.ExportTracePartialSuccess{RejectedSpans: 1, ErrorMessage: "too old"}}, nil
 			})
