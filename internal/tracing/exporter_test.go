@@ -269,8 +269,8 @@ func TestTheCollectorAndTheBridgeShowTheirCertificates(t *testing.T) {
 	clients := x509.NewCertPool()
 	clients.AddCert(client.Leaf)
 	for protocol, start := range map[string]func(*testing.T, *tls.Config) *collector{
-		"http": func(t *testing.T, config *tls.Config) *collector { return startHTTP(t, config, nil) },
-		"grpc": func(t *testing.T, config *tls.Config) *collector { return startGRPC(t, config, nil) },
+		"http": func(t *testing.T, config *tls.Config) *collector { t.Helper(); return startHTTP(t, config, nil) },
+		"grpc": func(t *testing.T, config *tls.Config) *collector { t.Helper(); return startGRPC(t, config, nil) },
 	} {
 		for name, test := range map[string]struct {
 			environment map[string]string
