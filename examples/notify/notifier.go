@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -53,10 +54,15 @@ type notifier struct {
 	log      *slog.Logger
 }
 
-// An event has the attributes of a CloudEvent that a notifier uses.
-type event struct {
-	ID   string `json:"id"`
-	Type string `json:"type"`
+// decode decodes a CloudEvent. The SDK panics on some JSON, which must not stop the delivery of all other events.
+func decode(payload []byte) (e event.Event, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, err = event.Event{}, fmt.Errorf("the CloudEvents SDK panicked: %v", r)
+		}
+	}()
+	err = json.Unmarshal(payload, &e)
+	return e, err
 }
 
 // consume delivers the events of the consumer. When the context ends, it accepts no more, and waits for those in flight.
@@ -94,10 +100,9 @@ func (n *notifier) handle(ctx context.Context, m jetstream.Msg) {
 		return
 	}
 	tries := int(min(meta.NumDelivered, 1<<20))
-	var e event
-	err = json.Unmarshal(m.Data(), &e)
-	log := n.log.With("id", e.ID, "subject", m.Subject(), "try", tries)
-	if err == nil && !n.discovered && strings.HasSuffix(e.Type, ".state.discovered") {
+	e, err := decode(m.Data())
+	log := n.log.With("id", e.ID(), "subject", m.Subject(), "try", tries)
+	if err == nil && !n.discovered && strings.HasSuffix(e.Type(), ".state.discovered") {
 		n.logAckError(log, m.DoubleAck(ctx))
 		return
 	}
@@ -107,7 +112,7 @@ func (n *notifier) handle(ctx context.Context, m jetstream.Msg) {
 		log.Info("event delivered")
 		n.logAckError(log, m.DoubleAck(ctx))
 	case failure.permanent || tries > len(n.waits):
-		n.giveUp(ctx, log, m, deadLetter{Consumer: n.durable, ID: e.ID, Subject: m.Subject(), Sequence: meta.Sequence.Stream, Tries: tries, Reason: failure.Error(), Event: m.Data()})
+		n.giveUp(ctx, log, m, deadLetter{Consumer: n.durable, ID: e.ID(), Subject: m.Subject(), Sequence: meta.Sequence.Stream, Tries: tries, Reason: failure.Error(), Event: m.Data()})
 	default:
 		wait := max(n.waits[tries-1], failure.retryAfter)
 		log.Warn("delivery failed; retrying", "after", wait, "reason", failure)
@@ -116,7 +121,7 @@ func (n *notifier) handle(ctx context.Context, m jetstream.Msg) {
 }
 
 // deliver posts an event. Errors of the event or the template are permanent.
-func (n *notifier) deliver(ctx context.Context, payload []byte, e event, err error) *failure {
+func (n *notifier) deliver(ctx context.Context, payload []byte, e event.Event, err error) *failure {
 	if err != nil {
 		return &failure{error: fmt.Errorf("not a CloudEvent: %w", err), permanent: true}
 	}
@@ -124,7 +129,7 @@ func (n *notifier) deliver(ctx context.Context, payload []byte, e event, err err
 	if err != nil {
 		return &failure{error: err, permanent: true}
 	}
-	return n.receiver.post(ctx, e.ID, body)
+	return n.receiver.post(ctx, e.ID(), body)
 }
 
 // giveUp stores the dead letter, then terminates the event. A crash in between stores the letter again, with the same id.

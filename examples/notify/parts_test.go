@@ -128,3 +128,12 @@ func TestInvalidSettings(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// The SDK panics on the second payload.
+func TestDecodeRefusesWhatIsNotACloudEvent(t *testing.T) {
+	for _, payload := range []string{"no JSON", `{"data_base64":5,"specversion":"1.0"}`} {
+		if e, err := decode([]byte(payload)); err == nil || e.ID() != "" {
+			t.Errorf("%s: %v, %v", payload, e, err)
+		}
+	}
+}
