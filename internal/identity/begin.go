@@ -1,6 +1,6 @@
 package identity
 
-// An Adoption is an operator's decision to accept an MK.IO that is not the recorded one (BRIDGE_MKIO_ADOPT).
+// An Adoption is an operator's decision to accept an MK.IO that is not the recorded one.
 type Adoption string
 
 // The adoptions.

@@ -140,6 +140,8 @@ func (n Note) CheckProject(f Found) (Standing, error) {
 		return Another, &MismatchError{OfProject, f.Project, recorded, f.ID}
 	case f.Empty, recorded != "", ok && f.ID == "":
 		return Known, nil // without an id from MK.IO, address and organisation decide
+	case n.Whole && sameID(n.Organisation, f.Organisation):
+		return Known, nil
 	case f.ID == "" && n.Organisation != "" && sameID(n.Organisation, f.Organisation):
 		return Known, nil
 	}

@@ -51,7 +51,7 @@ func TestAFullDiskEndsTheBridge(t *testing.T) {
 	if answer, err := b.Post(bridgetest.Delivery(t, "job-finished.finished.json")); err == nil && answer.Status/100 == 2 {
 		t.Errorf("status %d on a full disk", answer.Status)
 	}
-	if err := b.Wait(); err == nil || !strings.Contains(err.Error(), "exit status 1") || !strings.Contains(err.Error(), "BRIDGE_STORE_DIR") || !strings.Contains(err.Error(), "has room") {
+	if err := b.Wait(); err == nil || !strings.Contains(err.Error(), "exit status 1") || !strings.Contains(err.Error(), "BRIDGE_STORE_DIR") || !strings.Contains(err.Error(), "free space") {
 		t.Errorf("the bridge ended with %v", err)
 	}
 	if err := os.Remove(filler.Name()); err != nil {

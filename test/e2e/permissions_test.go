@@ -85,7 +85,7 @@ func (g *guardedNATS) useRareRights() {
 	if err := p.DeleteUnapplied(g.t.Context(), 4711); err != nil {
 		g.t.Errorf("remove what is not there any more: %v", err)
 	}
-	if _, err := p.KeyOf(g.t.Context(), "asset.aurora-vod."+strings.Repeat("a", 40)+"=H"+strings.Repeat("0", 32)); err == nil || !strings.Contains(err.Error(), "does not have it") {
+	if _, err := p.KeyOf(g.t.Context(), "asset.aurora-vod."+strings.Repeat("a", 40)+"=H"+strings.Repeat("0", 32)); err == nil || !strings.Contains(err.Error(), "not in the state bucket") {
 		g.t.Errorf("look a cut name up: %v", err)
 	}
 }
