@@ -37,54 +37,54 @@ type timedWrite struct {
 
 // begin registers the start of a write and returns whether it goes in a batch. It samples no write while few are in flight,
 // because no batch forms then and the two modes do not differ.
-func (p *batchTuner) begin(now time.Time) (w timedWrite, batch bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.inFlight++
-	w = timedWrite{started: now, concurrent: p.inFlight, period: p.period, sampled: p.carriedOver == 0 && p.inFlight >= minBatch}
-	if w.sampled && p.sampledSince.IsZero() {
-		p.sampledSince = now
+func (t *batchTuner) begin(now time.Time) (w timedWrite, batch bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.inFlight++
+	w = timedWrite{started: now, concurrent: t.inFlight, period: t.period, sampled: t.carriedOver == 0 && t.inFlight >= minBatch}
+	if w.sampled && t.sampledSince.IsZero() {
+		t.sampledSince = now
 	}
-	return w, p.batching != p.inTrial
+	return w, t.batching != t.inTrial
 }
 
 // end registers the end of a write. The server stores one write after the other, so a write's cost is its time divided by
 // the number of writes in flight.
-func (p *batchTuner) end(w timedWrite, now time.Time, stored bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.inFlight--
+func (t *batchTuner) end(w timedWrite, now time.Time, stored bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.inFlight--
 	switch {
-	case w.period != p.period:
-		p.carriedOver--
+	case w.period != t.period:
+		t.carriedOver--
 	case w.sampled && stored:
-		p.samples++
-		p.sampledTime += now.Sub(w.started) / time.Duration(w.concurrent)
-		p.evaluate(now)
+		t.samples++
+		t.sampledTime += now.Sub(w.started) / time.Duration(w.concurrent)
+		t.evaluate(now)
 	}
 }
 
 // evaluate switches or keeps the mode once enough writes are sampled; the caller holds the lock.
-func (p *batchTuner) evaluate(now time.Time) {
-	if p.samples < minSamples || !p.inTrial && now.Sub(p.sampledSince) < minMeasureTime {
+func (t *batchTuner) evaluate(now time.Time) {
+	if t.samples < minSamples || !t.inTrial && now.Sub(t.sampledSince) < minMeasureTime {
 		return
 	}
-	cost := p.sampledTime / time.Duration(p.samples)
+	cost := t.sampledTime / time.Duration(t.samples)
 	switch {
-	case !p.inTrial:
-		p.currentCost = cost
-		p.switchMode()
-	case cost < p.currentCost: // the tried mode becomes the current one
-		p.batching, p.inTrial = !p.batching, false
+	case !t.inTrial:
+		t.currentCost = cost
+		t.switchMode()
+	case cost < t.currentCost: // the tried mode becomes the current one
+		t.batching, t.inTrial = !t.batching, false
 	default:
-		p.switchMode()
+		t.switchMode()
 	}
-	p.sampledSince, p.samples, p.sampledTime = time.Time{}, 0, 0
+	t.sampledSince, t.samples, t.sampledTime = time.Time{}, 0, 0
 }
 
 // switchMode sends further writes in the other mode; the caller holds the lock.
-func (p *batchTuner) switchMode() {
-	p.inTrial = !p.inTrial
-	p.period++
-	p.carriedOver = p.inFlight
+func (t *batchTuner) switchMode() {
+	t.inTrial = !t.inTrial
+	t.period++
+	t.carriedOver = t.inFlight
 }
