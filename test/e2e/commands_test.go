@@ -57,7 +57,7 @@ func TestWait(t *testing.T) {
 		{wait("ep-0417", "--for", "x", "--for-phase", "ready"), exitUsage, "--for"},
 		{wait("ep-0417", "--for-phase", "done"), exitUsage, "phases are"},
 		{[]string{"wait", "job", "aurora-vod", "--for", "x"}, exitUsage, "resource missing"},
-		{[]string{"wait", "job", "aurora-vod", "x", "--for", "x"}, exitUsage, "needs TRANSFORM and NAME"},
+		{[]string{"wait", "job", "aurora-vod", "x", "--for", "x"}, exitUsage, "needs TRANSFORM and NAME; got 1"},
 		{[]string{"wait", "jobs", "aurora-vod", "x", "--for", "x"}, exitUsage, `"jobs"`},
 	} {
 		stdout, stderr, code := bridgetest.Run(t, env, test.args...)
