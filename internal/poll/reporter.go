@@ -8,7 +8,8 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A reporter makes observations of MK.IO's responses, and passes to the Observer those that may become events. It has no state.
+// A reporter makes observations of MK.IO's responses, and passes to the Observer those that may become events. It has no
+// state.
 type reporter struct {
 	*scope
 	observer  Observer
@@ -110,13 +111,13 @@ func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o 
 func (r *reporter) seenAfter(l *list, key lifecycle.Key, h head, now mkio.AsOf) time.Time {
 	last := r.lastSeen(l, key, h)
 	if last.After(now.From) {
-		return time.Time{} // clocks of one second tell no order
+		return time.Time{} // times with one-second resolution do not order them
 	}
 	return last
 }
 
-// lastSeen is seenAfter without the comparison with the response's time. A resource whose deletion waits was missing from the
-// last sweeps of its list, so its time is the one noted when it was first missing.
+// lastSeen is seenAfter without the comparison with the response's time. A resource whose deletion waits was missing from
+// the last sweeps of its list, so its time is the one noted when it was first missing.
 func (r *reporter) lastSeen(l *list, key lifecycle.Key, h head) time.Time {
 	if h.fact == nil {
 		return time.Time{}
