@@ -23,7 +23,7 @@ type reporter struct {
 // A request is what the reporter needs to know about one request to MK.IO.
 type request struct {
 	horizon uint64    // of the log, before the request was sent
-	moment  mkio.AsOf // when MK.IO made the response
+	asOf    mkio.AsOf // when MK.IO made the response
 	via     lifecycle.Via
 	tally   *tally // of the full sweep; nil for other polls
 	// identityChecked is true once the identity of the project was checked after the response. The rows of a page, which are
@@ -49,8 +49,8 @@ func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.
 		return err
 	}
 	o.Via, o.Basis = req.via, h.expectedSequence()
-	o.SeenAfter, o.SeenBefore = r.seenAfter(l, row.Key, h, req.moment), req.moment.To
-	o.Stored, o.Clock = req.moment.Stored, req.moment.Clock
+	o.SeenAfter, o.SeenBefore = r.seenAfter(l, row.Key, h, req.asOf), req.asOf.To
+	o.Stored, o.Clock = req.asOf.Stored, req.asOf.Clock
 	if o.State != lifecycle.StateDeleted && !o.Stored {
 		r.deletions.seen(row.Key)
 	}
@@ -76,9 +76,9 @@ func (r *reporter) noteNoEvent(h head, o lifecycle.Observation, verdict lifecycl
 	r.metrics.observed(o, verdict)
 	switch {
 	case verdict.Outcome == lifecycle.Repeat:
-		r.motions.seenUnchanged(h, req.moment)
+		r.motions.seenUnchanged(h, req.asOf)
 	case h.deleted():
-		r.rechecks.addDeferred(o.Key, h.fact.StaysEnded(req.moment.To))
+		r.rechecks.addDeferred(o.Key, h.fact.StaysEnded(req.asOf.To))
 	}
 	req.tally.addVerdict(o.Key.Kind, verdict)
 }
