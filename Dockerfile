@@ -4,7 +4,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
-# The context has no .git, so the version must be told.
+# The context has no .git, so the version is an argument.
 ARG VERSION=dev
 ARG TARGETOS
 ARG TARGETARCH
@@ -19,15 +19,15 @@ LABEL org.opencontainers.image.title="mkio-bridge" \
       org.opencontainers.image.description="MediaKind MK.IO's changes of state, exactly once and in order, as CloudEvents on NATS JetStream" \
       org.opencontainers.image.version="$VERSION"
 COPY --from=build /out/bridge /bridge
-# The embedded server's store. A new volume takes its owner from here.
+# The embedded server's store. A new volume inherits this owner.
 COPY --from=build --chown=65532:65532 /out/data /data
 ENV BRIDGE_STORE_DIR=/data
 VOLUME /data
-# The listeners stay on loopback until they are told otherwise: to be reached from outside needs a secret
-# (-e BRIDGE_LISTEN=:8080 -e BRIDGE_WEBHOOK_SECRETS=…), and commands that only read need none.
+# The listeners are on loopback by default, so that commands that only read need no secret. Another webhook address needs one:
+# -e BRIDGE_LISTEN=:8080 -e BRIDGE_WEBHOOK_SECRETS=…
 EXPOSE 8080 9090
-# By number, or Kubernetes cannot tell that it is not root.
+# By number, because Kubernetes' runAsNonRoot cannot verify a name.
 USER 65532:65532
-# Where nobody asks, as in Kubernetes, this does nothing.
+# Used by Docker; Kubernetes ignores it.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=1m CMD ["/bridge", "healthcheck"]
 ENTRYPOINT ["/bridge"]

@@ -1,11 +1,11 @@
-# make help lists what there is. Nothing here is needed to build or to test: each target is a command or two of Go's.
+# make help lists the targets. None is needed to build or to test: each is one or two go commands.
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
-# What runs goroutines of its own: the race detector has nothing to find in the rest. What takes longest comes first, so that
-# the others run beside it.
+# Packages that start goroutines: the race detector finds nothing in the others. The slowest come first, so that the others
+# run in parallel with them.
 CONCURRENT := ./internal/poll ./cmd/bridge ./internal/ingest ./internal/publish ./internal/admin ./internal/audit ./internal/broker \
 	./internal/doctor ./internal/edge ./internal/eventlog ./internal/mkio/mkiofake ./internal/replay ./internal/rule \
 	./internal/streams ./internal/tracing ./internal/wait ./examples/notify
@@ -21,24 +21,24 @@ help: ## list the targets
 build: ## build the program as ./bridge
 	go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o bridge ./cmd/bridge
 
-cross: ## build for every other platform that is supported
+cross: ## build for every other supported platform
 	@for platform in $(PLATFORMS); do echo "$$platform"; \
 		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -o /dev/null ./cmd/bridge; done
 
-test: ## the unit tests: Go is all they need, and two minutes
+test: ## unit tests: need only Go, take two minutes
 	go test ./...
 
-e2e: ## whole processes, clusters, torture, examples, long simulations: they take the machine for themselves
+e2e: ## end-to-end tests: processes, clusters, torture, examples, long simulations; they use the whole machine
 	go test -tags e2e -count=1 -p 1 -parallel 6 -timeout 20m -skip '^TestSoak' ./test/e2e
 	go test -tags e2e -count=1 -timeout 20m -run '^TestLong' ./cmd/bridge ./internal/...
 
-race: ## the unit tests of what is concurrent but long simulations, with the race detector (needs a C compiler)
+race: ## unit tests of concurrent packages with the race detector, without long simulations (needs a C compiler)
 	go test -race -short $(CONCURRENT)
 
-lint: ## golangci-lint, over the tests behind build tags too
+lint: ## golangci-lint, also of tests behind build tags
 	golangci-lint run --allow-parallel-runners --build-tags e2e ./...
 
-bench: ## the benchmarks beside the code
+bench: ## benchmarks
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
 fuzz: ## every fuzz target for FUZZTIME (1m)
@@ -46,7 +46,7 @@ fuzz: ## every fuzz target for FUZZTIME (1m)
 		package="$$(grep -rl "^func $$target(" --include='*_test.go' . | xargs -n 1 dirname)"; \
 		echo "$$package $$target"; go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); done
 
-soak: ## what is too long for every change, about half an hour: torture on a cluster and embedded, simulated weeks, readers, fuzzing, races again
+soak: ## tests too long for every change, about half an hour: torture (cluster, embedded), simulated weeks, readers, fuzzing, races
 	mkdir -p $(SOAK_DIR)
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 200 -dir $(SOAK_DIR)/cluster
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 100 -embedded -dir $(SOAK_DIR)/embedded
@@ -55,5 +55,5 @@ soak: ## what is too long for every change, about half an hour: torture on a clu
 	go test -race -count=1 -timeout 30m $(CONCURRENT)
 	go test -race -short -count=3 -timeout 30m $(CONCURRENT)
 
-demo: ## a scripted day in seconds: a simulated MK.IO, the bridge, and what each source saw
+demo: ## run a scripted day in seconds: a simulated MK.IO, the bridge, and a summary by source
 	go run ./cmd/bridge demo

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The NATS of try-cluster.sh: a cluster of NATS_SERVERS with JetStream in NAMESPACE, which syncs every write. It is no example
-# to copy: for a NATS of your own take the chart of nats-io.
+# The NATS of try-cluster.sh: NATS_SERVERS servers with JetStream in NAMESPACE, which sync every write. Not an example to
+# copy: for your own NATS use the chart of nats-io.
 #
-# The servers find each other by addresses of Services of their own, because the cluster may have no DNS.
+# Each server has a Service, whose ClusterIP is its route, because the Kubernetes cluster may have no DNS.
 set -euo pipefail
 
 count=$NATS_SERVERS

@@ -17,8 +17,8 @@ const publishedFile = "published.sum"
 const changedMessage = `%s is published and was changed: consumers validate with the old text.
 Revert the change. If consumers of the old schema still understand what is written (a new optional member, a better description), put
 the new text into a new file with the next minor version in its $id (…:1.1), and write that $id. If they do not (a removed member,
-another meaning), it is a new major version with a new $id (…:2), and for an event a new type, which is written beside the old one
-until nobody reads that.
+another meaning), it is a new major version with a new $id (…:2), and for an event a new type, which is written in addition to the old one
+until no consumer reads the old one.
 Only a schema that was in no release may change in place: then correct its line in %s by hand. It is
 %s`
 

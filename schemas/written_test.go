@@ -136,7 +136,7 @@ func discovered(o lifecycle.Observation) lifecycle.Observation {
 	return o
 }
 
-// deletedResource returns a sweep's observation of a resource that was answered 404.
+// deletedResource returns a sweep's observation of a resource whose address responds 404.
 func deletedResource(k lifecycle.Key, recorded *lifecycle.Fact) lifecycle.Observation {
 	path, inside, _ := mkio.Path(k)
 	o := lifecycle.Observation{Key: k, State: lifecycle.StateDeleted, Life: recorded.Life, Source: path, Subject: inside}

@@ -117,7 +117,7 @@ func newSender(t *testing.T, addr string, a *authority) *sender {
 	conf := &tls.Config{InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4)}
 	if a != nil {
 		own := a.sign(t)
-		// Send it whichever authorities the server asks for.
+		// Send it whichever authorities the server names.
 		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
 	}
 	return &sender{t, &http.Client{Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true}}, "https://" + addr + webhookPath}

@@ -41,7 +41,7 @@ type config struct {
 	PollFull    time.Duration `split_words:"true" default:"1h" desc:"interval of full sweeps, which find deletions and changes that delta sweeps cannot see"`
 	WebhookURL  string        `split_words:"true" desc:"public URL of this bridge, without a path or with one that ends in /webhooks/mkio; when set, the bridge registers and updates the webhook rule in each project"`
 	WebhookRule string        `split_words:"true" default:"mkio-bridge" desc:"name of the webhook rule"`
-	// Many deletions at once may be an outage in which MK.IO answers 404.
+	// Many deletions at once may be an outage in which MK.IO responds 404.
 	DeletePatience time.Duration `split_words:"true" default:"15m" desc:"how long deletions wait to be confirmed again when a sweep finds more than 20 resources of a kind gone, and more than a fifth of the existing ones; 0: they do not wait"`
 
 	NatsURL      servers `split_words:"true" desc:"NATS servers, comma-separated; empty: an embedded server"`
@@ -77,7 +77,8 @@ type config struct {
 	LogFormat string   `split_words:"true" desc:"text or json; empty: text on a terminal, else json"`
 	Pprof     bool     `default:"false" desc:"serve Go profiles under /debug/pprof/ of the admin listener, with the access rules of /v1"`
 
-	// Set by tests and the demo; nil: the network. Settings come first, because printConfig pairs fields with names by index.
+	// Set by tests and the demo; nil: the network. Settings come first, because printConfig pairs fields with names by
+	// index.
 	transport http.RoundTripper // to MK.IO
 	dialer    nats.CustomDialer // to NATS
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// docs/dependencies.md says of each direct dependency what it is for, and of nothing else.
+// docs/dependencies.md explains each direct dependency, and nothing else.
 func TestDependenciesAreExplained(t *testing.T) {
 	direct := map[string]bool{}
 	required, _, _ := bytes.Cut(readFile(t, "../../go.mod"), []byte("// indirect"))

@@ -57,7 +57,7 @@ var codeAdvice = map[doctor.Code]string{
 	doctor.AddressRedirects:     "set BRIDGE_WEBHOOK_URL to the redirect's target: deliveries do not follow redirects",
 	doctor.BridgeNotReady:       "check the bridge's /readyz and log; MK.IO retries deliveries",
 	doctor.BridgeUnavailable:    "check that the bridge runs, and that the proxy in front reaches it",
-	doctor.NoBridge:             "check that a bridge of this version answers at BRIDGE_WEBHOOK_URL, and that the proxy in front forwards body and headers unchanged",
+	doctor.NoBridge:             "check that a bridge of this version responds at BRIDGE_WEBHOOK_URL, and that the proxy in front forwards body and headers unchanged",
 
 	doctor.NATSUnreachable:      "correct the BRIDGE_NATS_… setting named in the error",
 	doctor.EmbeddedNotRunning:   "start the bridge that embeds this server, or set BRIDGE_NATS_URL",

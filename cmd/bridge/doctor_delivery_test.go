@@ -91,7 +91,7 @@ func TestDoctorSendsATestDelivery(t *testing.T) {
 		{"a redirect", func(m *tinyMKIO) {
 			m.public.handle(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) })
 		}, exitFailed, []string{"FAILED   delivery to the webhook URL", "302", "the redirect's target"}},
-		{"another server", func(m *tinyMKIO) { m.public.handle(refuse(200)) }, exitFailed, []string{"FAILED   delivery to the webhook URL", "200 OK", "answers at BRIDGE_WEBHOOK_URL"}},
+		{"another server", func(m *tinyMKIO) { m.public.handle(refuse(200)) }, exitFailed, []string{"FAILED   delivery to the webhook URL", "200 OK", "responds at BRIDGE_WEBHOOK_URL"}},
 		{"a proxy without its bridge", func(m *tinyMKIO) { m.public.handle(refuse(502)) }, exitFailed, []string{"FAILED   delivery to the webhook URL", "502", "proxy in front reaches it"}},
 		{"a bridge that cannot store now", func(m *tinyMKIO) { m.public.handle(refuse(503)) }, exitOK, []string{"warning  delivery to the webhook URL", "503"}},
 		{"a server that repeats the request", func(m *tinyMKIO) {

@@ -187,7 +187,7 @@ func TestDoctorWritesNothing(t *testing.T) {
 		t.Error("it put a rule")
 	}
 	if out, errs, code := runCommand(t, "events"); code != exitOK || out != "" {
-		t.Errorf("the log holds %s (%d, %s)", out, code, errs)
+		t.Errorf("the log has %s (%d, %s)", out, code, errs)
 	}
 }
 

@@ -51,7 +51,7 @@ func (f *fleet) send(r *http.Request, to int) (*http.Response, error) {
 	return response, err
 }
 
-// checkStored checks at once that a delivery answered 204 is in the log: later, a poll might have recovered a lost one.
+// checkStored checks at once that a delivery that got 204 is in the log: later, a poll might have recovered a lost one.
 func (f *fleet) checkStored(r *http.Request) {
 	body, _ := r.GetBody()
 	content, _ := io.ReadAll(body) // neither can fail
@@ -66,7 +66,7 @@ func (f *fleet) checkStored(r *http.Request) {
 	}
 	_, err = log.GetLastMsgForSubject(f.life, f.names.Subject(f.names.Resource(o.Key), o.State))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		f.t.Errorf("%s %q was answered 204 and is not in the log", o.Key, o.State)
+		f.t.Errorf("%s %q got 204 and is not in the log", o.Key, o.State)
 	}
 }
 

@@ -24,7 +24,7 @@ func TestRequestSmugglingFails(t *testing.T) {
 		}
 	}
 	if log := jobNames(t, b); slices.Contains(log, "smuggled") || !slices.Contains(log, "second") {
-		t.Errorf("the log holds %q", log)
+		t.Errorf("the log has %q", log)
 	}
 }
 
@@ -39,7 +39,7 @@ func TestPipelinedRequestIsChecked(t *testing.T) {
 		t.Errorf("responses %q", responses)
 	}
 	if log := jobNames(t, b); slices.Contains(log, "smuggled") {
-		t.Errorf("the log holds %q", log)
+		t.Errorf("the log has %q", log)
 	}
 }
 

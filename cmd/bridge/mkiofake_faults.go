@@ -28,7 +28,7 @@ func faultFlags(set *flag.FlagSet) *faultOptions {
 	set.BoolVar(&o.secondOrganization, "second-organization", false, "add a second organisation with projects of the same names; its token is printed")
 	set.DurationVar(&o.after, "after", 10*time.Minute, "simulated time before --set-clock, --outage and --anew take effect")
 	set.DurationVar(&o.setClock, "set-clock", 0, "shift the simulated clock by this; a negative value sets it back")
-	set.DurationVar(&o.outage, "outage", 0, "answer 404 to every request below a project, for this long in simulated time")
+	set.DurationVar(&o.outage, "outage", 0, "respond 404 to every request below a project, for this long in simulated time")
 	set.StringVar(&o.recreate, "anew", "", "recreate this project: same name, another id, no resources")
 	return o
 }

@@ -47,7 +47,7 @@ func pollableKinds() []lifecycle.Kind {
 }
 
 // kindsToPoll returns the kinds of BRIDGE_KINDS. The default leaves out source, content and destination, whose states only
-// tell whether they are in use.
+// mean in use or not.
 func (c config) kindsToPoll() []lifecycle.Kind {
 	if len(c.Kinds) > 0 {
 		return c.Kinds

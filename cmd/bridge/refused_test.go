@@ -60,7 +60,7 @@ func TestTrailingSlashIsAccepted(t *testing.T) {
 		t.Errorf("responses %q", response)
 	}
 	if names := jobNames(t, b); !slices.Contains(names, "slash") {
-		t.Errorf("the log holds %q", names)
+		t.Errorf("the log has %q", names)
 	}
 }
 

@@ -197,7 +197,7 @@ func TestEventsAreStreamed(t *testing.T) {
 	<-live // else the stream delays the stop
 }
 
-// SIGTERM ends the context: requests in flight are answered, and their deliveries are in the log.
+// SIGTERM ends the context: requests in flight get their responses, and their deliveries are in the log.
 func TestStopAnswersRequestsInFlight(t *testing.T) {
 	b, addr, stop := serveForTest(t, nil)
 	body := bridgetest.Delivery(t, "streaming-locator-created.json")
@@ -235,11 +235,11 @@ func TestStopAnswersRequestsInFlight(t *testing.T) {
 	}
 	stream, err := b.js.Stream(t.Context(), b.names.EventStream())
 	if err != nil || stream.CachedInfo().State.Msgs != 2 {
-		t.Errorf("the log lacks the delivery that was answered 204: %v", err)
+		t.Errorf("the log lacks the delivery that got 204: %v", err)
 	}
 }
 
-// A request that is answered before its body has arrived blocks neither the server nor its stop.
+// A request that gets its response before its body has arrived blocks neither the server nor its stop.
 func TestMissingBodyBlocksNothing(t *testing.T) {
 	_, addr, stop := serveForTest(t, nil)
 	for head, want := range map[string]int{

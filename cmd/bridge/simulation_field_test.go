@@ -88,7 +88,7 @@ func play(fake *mkiofake.MKIO, rng *rand.Rand, lasts time.Duration) {
 // resourcesPerKind is enough for mass deletions to wait for confirmation (more than 20).
 const resourcesPerKind = 25
 
-// populate creates so many resources of each kind that an outage which hides them counts as a mass deletion, and the bridge
+// populate creates enough resources of each kind that an outage which hides them counts as a mass deletion, and the bridge
 // waits. A few missing resources are indistinguishable from deleted ones, and are recorded as Deleted at once. An outage of
 // 404 hides child resources; one of empty lists hides everything, and is limited to the project with fewer kinds.
 func (f *fieldTest) populate() {
@@ -197,8 +197,8 @@ func (f *fieldTest) key(kind lifecycle.Kind, project string, names ...string) li
 	return key
 }
 
-// outage makes MK.IO answer 404 to everything below both projects for a while; with hollow, it returns empty lists for one.
-// The bridge restarts meanwhile, so that it does a full sweep.
+// outage makes MK.IO respond 404 to everything below both projects for some time; with hollow, it returns empty lists for
+// one. The bridge restarts meanwhile, so that it does a full sweep.
 func (f *fieldTest) outage(lasts time.Duration, hollow bool) {
 	for _, project := range []string{mkiofake.VOD, mkiofake.Live} {
 		f.fake.Outage(project, true)

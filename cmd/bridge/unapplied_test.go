@@ -86,7 +86,7 @@ func (w *commandBridge) checkLog(log, unapplied string) {
 		sequences = append(sequences, fmt.Sprint(k.Sequence))
 	}
 	if l, k := w.states(), strings.Join(sequences, " "); l != log || k != unapplied {
-		w.t.Errorf("the log holds %q, unapplied are %q; want %q and %q", l, k, log, unapplied)
+		w.t.Errorf("the log has %q, unapplied are %q; want %q and %q", l, k, log, unapplied)
 	}
 }
 
@@ -270,7 +270,7 @@ func TestRetryParameters(t *testing.T) {
 	wantOutput(t, exitFailed, []string{"message 4: not a delivery", "3  20"}, "unapplied", "list")
 	wantOutput(t, exitFailed, []string{"message 4: not a delivery", "3  late"}, "unapplied", "retry", "--dry-run")
 	if log := w.states(); log != "Finished" {
-		t.Errorf("the log holds %q", log)
+		t.Errorf("the log has %q", log)
 	}
 }
 

@@ -128,7 +128,7 @@ func TestWaitRefusesInvalidPositions(t *testing.T) {
 		t.Errorf("in the future: exit %d: %s%s", code, out, errs)
 	}
 	if out, errs, code := callWait(t, "job", "aurora-vod", "ladder-hd", "nobody", "--for", "x", "--timeout", waitTimeout, "--since", "1"); code != exitTimedOut || !strings.Contains(errs, "the log has no event of job aurora-vod/ladder-hd/nobody") {
-		t.Errorf("of nobody: exit %d: %s%s", code, out, errs)
+		t.Errorf("of an unknown job: exit %d: %s%s", code, out, errs)
 	}
 	if out, _, code := callWait(t, "-h"); code != exitOK || !strings.Contains(out, "-since") {
 		t.Errorf("help: exit %d: %s", code, out)

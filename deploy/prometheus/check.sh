@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the alert rules, the expressions of the dashboard and a bridge's /metrics. It uses promtool from $PROMTOOL or PATH, or
-# else extracts it from Debian's package prometheus, without installing that, which would start a server.
+# Checks the alert rules, the dashboard's expressions and a bridge's /metrics. Uses promtool from $PROMTOOL or PATH, else
+# extracts it from Debian's package prometheus without installing that: an installation would start a server.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -12,7 +12,7 @@ import (
 
 func TestUnknownParametersAreRefused(t *testing.T) {
 	routes := routesOf(configWithoutLog())
-	for _, tt := range []struct{ method, target, says string }{
+	for _, tt := range []struct{ method, target, want string }{
 		{http.MethodGet, "/v1/resources?knid=job", `unknown parameter "knid"; the nearest is kind (parameters are kind, project, name, state, phase)`},
 		{http.MethodGet, "/v1/resources?kind=job&Project=aurora-vod", "the nearest is project"},
 		{http.MethodGet, "/v1/resources?since=1h", `unknown parameter "since"`},
@@ -29,9 +29,9 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 		{http.MethodPut, "/v1/log-level?level=debug", "has no parameters"},
 	} {
 		response := serveRequestWithTimeout(t, routes, tt.method, tt.target)
-		says := strings.ReplaceAll(response.Body.String(), `\"`, `"`)
-		if response.Code != http.StatusBadRequest || !strings.Contains(says, tt.says) || len(says) > 1000 {
-			t.Errorf("%s %.60s: status %d, want %q: %.1000s", tt.method, tt.target, response.Code, tt.says, says)
+		body := strings.ReplaceAll(response.Body.String(), `\"`, `"`)
+		if response.Code != http.StatusBadRequest || !strings.Contains(body, tt.want) || len(body) > 1000 {
+			t.Errorf("%s %.60s: status %d, want %q: %.1000s", tt.method, tt.target, response.Code, tt.want, body)
 		}
 	}
 }

@@ -329,7 +329,7 @@ func TestReadersCannotWrite(t *testing.T) {
 		}
 	}
 	pushNowhere(t, nc)
-	// When a later request is answered, the earlier ones have taken effect.
+	// When a later request gets a response, the earlier ones have taken effect.
 	if _, err := js.AccountInfo(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -383,7 +383,7 @@ func pushNowhere(t *testing.T, nc *nats.Conn) {
 	}
 }
 
-// A reader's publish on the log's subjects reaches nobody, and the reader gets an error.
+// A reader's publish on the log's subjects is discarded, and the reader gets an error.
 func TestReaderPublishesReachNobody(t *testing.T) {
 	e := start(t, config(t.TempDir()))
 	own := owner(t, e)

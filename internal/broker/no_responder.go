@@ -33,7 +33,7 @@ func openNoResponder(s *server.Server, as nkeyUser) (*noResponder, error) {
 		_ = conn.Close()
 		return nil, err
 	}
-	go r.answerPings(reader)
+	go r.respondToPings(reader)
 	return r, nil
 }
 
@@ -59,8 +59,8 @@ func (r *noResponder) connect(reader *bufio.Reader, as nkeyUser) error {
 		server.VERSION, as.public, base64.RawURLEncoding.EncodeToString(signature))
 }
 
-// answerPings answers the server's pings, until the connection ends.
-func (r *noResponder) answerPings(reader *bufio.Reader) {
+// respondToPings responds to the server's pings, until the connection ends.
+func (r *noResponder) respondToPings(reader *bufio.Reader) {
 	defer close(r.done)
 	for {
 		line, err := reader.ReadString('\n')

@@ -69,7 +69,7 @@ func TestMissingStreamsAndConsumersHaveNoResponders(t *testing.T) {
 	}
 }
 
-// A get through the API is answered by a stream that does not allow direct gets, and by the server for a missing stream.
+// A stream that does not allow direct gets responds to a get through the API; for a missing stream the server does.
 func TestMsgGetIsAnsweredByTheAPI(t *testing.T) {
 	e := start(t, config(t.TempDir()))
 	js := owner(t, e)
@@ -152,7 +152,7 @@ func TestStalledReaderIsDisconnected(t *testing.T) {
 		t.Fatal(err)
 	}
 	const request = `{"stream_name":"S","config":{"name":"slow","deliver_subject":"_INBOX.slow","ack_policy":"none"}}`
-	_, err = fmt.Fprintf(conn, "CONNECT {\"verbose\":false}\r\nSUB _INBOX.slow 1\r\nPUB $JS.API.CONSUMER.CREATE.S.slow _INBOX.nobody %d\r\n%s\r\n", len(request), request)
+	_, err = fmt.Fprintf(conn, "CONNECT {\"verbose\":false}\r\nSUB _INBOX.slow 1\r\nPUB $JS.API.CONSUMER.CREATE.S.slow _INBOX.unused %d\r\n%s\r\n", len(request), request)
 	if err != nil {
 		t.Fatal(err)
 	}

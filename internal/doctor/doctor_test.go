@@ -32,7 +32,7 @@ const webhookSecret = "REDACT-ME-secret"
 type installation struct {
 	doctor.Config
 	responses map[string]string
-	denied    []string // paths answered 403
+	denied    []string // paths that respond 403
 }
 
 func newInstallation(t *testing.T) *installation {

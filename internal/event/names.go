@@ -18,7 +18,7 @@ const DefaultPrefix = "mkio"
 
 var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// ValidPrefix says whether a prefix is one token that is valid in the names of subjects, streams and buckets.
+// ValidPrefix reports whether a prefix is one token that is valid in the names of subjects, streams and buckets.
 func ValidPrefix(prefix string) bool { return prefixPattern.MatchString(prefix) }
 
 // NewNames returns the names for a valid prefix.

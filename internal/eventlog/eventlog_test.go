@@ -245,7 +245,7 @@ func TestStateAndCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, ok, err := f.log.Current(t.Context(), nobody); ok || err != nil {
-		t.Errorf("current of nobody: %t, %v", ok, err)
+		t.Errorf("current of an unknown job: %t, %v", ok, err)
 	}
 }
 

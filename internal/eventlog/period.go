@@ -24,13 +24,14 @@ const (
 // Bys returns both values, the default first.
 func Bys() []By { return []By{ByRecorded, ByTime} }
 
-// pastEnd says whether an event, and so every further one, is behind the end of the query. Times of changes are not ordered.
+// pastEnd reports whether an event, and so every further one, is behind the end of the query. Times of changes are not
+// ordered.
 func (q Query) pastEnd(r Raw) bool {
 	return q.By != ByTime && !q.Until.IsZero() && !r.Stored.Before(q.Until) || q.To > 0 && r.Sequence > q.To
 }
 
-// matches says whether an event has the state, phase and period of the query, as far as subject filters and stream order do
-// not ensure it.
+// matches reports whether an event has the state, phase and period of the query, as far as subject filters and stream order
+// do not ensure it.
 func (q Query) matches(r Raw) (bool, error) {
 	if !q.matchesState(r) || q.By != ByTime && r.Stored.Before(q.Since) {
 		return false, nil
@@ -49,12 +50,12 @@ func (q Query) matches(r Raw) (bool, error) {
 	return inPeriod && (q.Phase == "" || q.Phase == e.Data.Phase), nil
 }
 
-// needsPayload says whether a match depends on an event's payload.
+// needsPayload reports whether a match depends on an event's payload.
 func (q Query) needsPayload() bool {
 	return q.Phase != "" || q.By == ByTime && (!q.Since.IsZero() || !q.Until.IsZero())
 }
 
-// matchesState says whether an event has the state of the query. Subject filters of the state bucket cannot ensure that.
+// matchesState reports whether an event has the state of the query. Subject filters of the state bucket cannot ensure that.
 func (q Query) matchesState(r Raw) bool {
 	return q.State == "" || r.Subject[strings.LastIndexByte(r.Subject, '.')+1:] == event.StateToken(q.State)
 }

@@ -98,7 +98,7 @@ func (e *replacedError) Error() string {
 }
 
 // check returns a [*replacedError] if the stream no longer has the position. The end of the stream is compared only after an
-// idle time, because a newly elected leader may be behind. If JetStream does not answer, a later call checks again.
+// idle time, because a newly elected leader may be behind. If JetStream does not respond, a later call checks again.
 func (l *Log) check(ctx context.Context, pos *position, idle bool) error {
 	stream, err := l.js.Stream(ctx, pos.stream)
 	if err != nil {

@@ -9,7 +9,8 @@
 //
 // Guaranteed: an address, organisation or project id that differs from the recorded one is refused, never adopted silently.
 // If the log was empty when the note was begun, the whole log belongs to that address and organisation, also what a webhook
-// brought before its project was asked for. A lost or unreadable note counts as none: the projects of a log that is not empty
-// are then unknown ([Unknown]), and their deletions wait until MK.IO returns a recorded life, or until an operator adopts the
-// project. Not guaranteed: MK.IO may return no organisation or project id. Then the other parts of the identity decide.
+// recorded before its project was requested. A lost or unreadable note counts as none: the projects of a log that is not
+// empty are then unknown ([Unknown]), and their deletions wait until MK.IO returns a recorded life, or until an operator
+// adopts the project. Not guaranteed: MK.IO may return no organisation or project id. Then the other parts of the identity
+// decide.
 package identity

@@ -122,10 +122,10 @@ func TestJudge(t *testing.T) {
 		found Found
 		want  Standing
 	}{
-		"events of one that is not noted":   {Found{here, "org-1", "new", "id-3", false}, Known},
-		"another organisation":              {Found{here, "org-2", "new", "id-3", false}, Another},
-		"an organisation that nobody knows": {Found{here, "", "new", "id-3", false}, Unknown},
-		"another id":                        {Found{here, "org-1", "known", "id-2", false}, Another},
+		"events of one that is not noted": {Found{here, "org-1", "new", "id-3", false}, Known},
+		"another organisation":            {Found{here, "org-2", "new", "id-3", false}, Another},
+		"an unknown organisation":         {Found{here, "", "new", "id-3", false}, Unknown},
+		"another id":                      {Found{here, "org-1", "known", "id-2", false}, Another},
 	} {
 		if got, err := whole.CheckProject(c.found); got != c.want || (err == nil) != (got == Known) {
 			t.Errorf("of a whole log, %s: %d, %v, want %d", name, got, err, c.want)

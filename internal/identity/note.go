@@ -11,18 +11,18 @@ type Note struct {
 	Address      string            `json:"address,omitempty"`      // as [Address] writes it
 	Organisation string            `json:"organisation,omitempty"` // "": no token had one
 	Projects     map[string]string `json:"projects,omitempty"`     // MK.IO's id by project name; "": the project is verified, but MK.IO returned no id
-	// Whole says that the log was empty when this note was begun, so that the whole log belongs to this address and organisation.
-	// A webhook may be recorded before its project was asked for the first time.
+	// Whole says that the log was empty when this note was begun, so that the whole log belongs to this address and
+	// organisation. A webhook may be recorded before its project was asked for the first time.
 	Whole bool `json:"whole,omitempty"`
-	// Unknown has the unverified projects, each with the last sequence of the log when it was found. Only events up to it can
-	// verify the project: later ones may be of that very project.
+	// Unknown has the unverified projects, each with the last sequence of the log when it was found. Only events up to it
+	// can verify the project: later ones may be of that very project.
 	Unknown map[string]uint64 `json:"unknown,omitempty"`
 	// MovedAt is the last sequence of the log when another address was adopted: the sources of events up to it have a former
 	// address.
 	MovedAt uint64 `json:"movedAt,omitempty"`
 }
 
-// Equal says whether two notes are equal.
+// Equal reports whether two notes are equal.
 func (n Note) Equal(other Note) bool {
 	return n.Address == other.Address && n.Organisation == other.Organisation && n.Whole == other.Whole && n.MovedAt == other.MovedAt &&
 		maps.Equal(n.Projects, other.Projects) && maps.Equal(n.Unknown, other.Unknown)
@@ -126,7 +126,7 @@ const (
 	Another          // it is another project: it is not polled
 )
 
-// CheckProject says whether a project is the one in the log. The error is nil for [Known].
+// CheckProject reports whether a project is the one in the log. The error is nil for [Known].
 func (n Note) CheckProject(f Found) (Standing, error) {
 	if err := n.checkAddress(f.Address); err != nil {
 		return Another, err

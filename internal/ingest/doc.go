@@ -16,11 +16,11 @@
 // The items of a batch are committed one by one, in order; the response is that of the worst item. The first item that
 // cannot be stored ends the batch: the sender repeats all of it, and items already stored are duplicates then.
 //
-// A sender that hangs up does not cancel the commit. A delivery that was committed but not answered is sent again and is
+// A sender that hangs up does not cancel the commit. A delivery that was committed but got no response is sent again and is
 // a duplicate then.
 //
-// An unapplied delivery can be decided again ([Handler.Retry]). Its arrival counts as no evidence then, because it is old. It
-// is deleted from MKIO_UNAPPLIED only after the log holds it, so that a crash never loses it.
+// An unapplied delivery can be decided again ([Handler.Retry]). Its arrival counts as no evidence then, because it is old.
+// It is deleted from MKIO_UNAPPLIED only after the log holds it, so that a crash never loses it.
 //
 // Files: handler.go has the limits and the entry points, authenticate.go, content_type.go and body.go the checks, deliver.go
 // the commit, handshake.go the CloudEvents handshake, response.go, log.go, metrics.go and trace.go the reporting, retry.go

@@ -29,8 +29,8 @@ type Observer interface {
 	Observe(ctx context.Context, o lifecycle.Observation) (lifecycle.Verdict, error)
 }
 
-// An UnappliedStore stores deliveries that became no event. It returns nil only when the delivery is stored; storing the same
-// body again does nothing. It must not retain the body after it returns.
+// An UnappliedStore stores deliveries that became no event. It returns nil only when the delivery is stored; storing the
+// same body again does nothing. It must not retain the body after it returns.
 type UnappliedStore interface {
 	StoreUnapplied(ctx context.Context, u lifecycle.Unapplied) error
 }
@@ -94,7 +94,7 @@ type response struct {
 	retryAfter      string // seconds
 	cause           error  // logged, never sent
 	unauthenticated bool   // no valid secret was checked
-	emptyBatch      bool   // somebody tests whether deliveries would be accepted
+	emptyBatch      bool   // a sender tests whether deliveries would be accepted
 
 	observation *lifecycle.Observation // of the delivery, or of a batch's worst item; nil if unreadable; logged, never sent
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// handshake answers the validation request of the CloudEvents webhook specification (may this origin deliver here?). It
+// handshake responds to the validation request of the CloudEvents webhook specification (may this origin deliver here?). It
 // consents for configured origins only, authenticates nobody, and never calls the callback URL that a request may name.
 func (h *Handler) handshake(w http.ResponseWriter, r *http.Request) response {
 	w.Header().Set("Allow", allowed)

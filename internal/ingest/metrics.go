@@ -18,7 +18,7 @@ type metrics struct {
 	posts map[int]prometheus.Counter // of POST requests by status, resolved once
 }
 
-// deliveryStatuses are the statuses that a delivery may be answered with. Their series exist from the start, with value 0.
+// deliveryStatuses are the statuses of responses to deliveries. Their series exist from the start, with value 0.
 var deliveryStatuses = []int{
 	http.StatusNoContent, http.StatusAccepted, http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestEntityTooLarge,
 	http.StatusUnsupportedMediaType, http.StatusTooManyRequests, http.StatusServiceUnavailable,

@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// Requests and bytes count as in flight until they are answered; a request with a wrong secret never counts as a delivery.
+// Requests and bytes count as in flight until the response; a request with a wrong secret never counts as a delivery.
 func TestInFlightMetrics(t *testing.T) {
 	w := blockingObserver{entered: make(chan struct{}), release: make(chan struct{})}
 	h := ingest.New(ingest.Config{

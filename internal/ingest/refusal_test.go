@@ -85,7 +85,7 @@ func checkRefused(t *testing.T, h *ingest.Handler, logs *bytes.Buffer, status in
 	}
 }
 
-// refusedCount returns how many requests were answered with a status, over all methods.
+// refusedCount returns how many requests got a status, over all methods.
 func refusedCount(t *testing.T, h *ingest.Handler, status int) (n float64) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()

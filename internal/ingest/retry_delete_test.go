@@ -76,7 +76,7 @@ func TestRetryAfterAFailedDeletion(t *testing.T) {
 	}
 	f.wantNoneStored()
 	if got := f.events(); got != "Running" {
-		t.Errorf("the log holds %s", got)
+		t.Errorf("the log has %s", got)
 	}
 }
 

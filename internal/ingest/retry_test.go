@@ -88,7 +88,7 @@ func TestRetryOfARecognisedDeliveryCommitsIt(t *testing.T) {
 		}
 	}
 	if got := fmt.Sprint(f.reasons()); f.events() != "Running" || got != "[unrecognised]" {
-		t.Errorf("the log holds %s, unapplied are %s", f.events(), got)
+		t.Errorf("the log has %s, unapplied are %s", f.events(), got)
 	}
 }
 
@@ -100,7 +100,7 @@ func TestRetryOfADeliveryWithAnUnreadableTime(t *testing.T) {
 		u := lifecycle.Unapplied{Reason: lifecycle.ReasonMalformed, Detail: `"time" is no RFC 3339 time`, Body: []byte(body), Length: len(body), Received: time.Now().UTC()}
 		f.wantRetried(f.retryingHandler(mkio.Decoder{}, true), u, false, "changed true true")
 		if got := f.events(); got != "Running" {
-			t.Errorf("of time %s the log holds %q", at, got)
+			t.Errorf("of time %s the log has %q", at, got)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func TestRetryNeverStoresUnappliedTwice(t *testing.T) {
 			f.wantRetried(f.retryingHandler(mkio.Decoder{}, true), f.unapplied(), false, tt.want)
 			f.unapplied()
 			if got := f.events(); got != log {
-				t.Errorf("the log holds %s, before the retry %s", got, log)
+				t.Errorf("the log has %s, before the retry %s", got, log)
 			}
 		})
 	}
@@ -147,7 +147,7 @@ func TestRetryDoesNotCountAsArrival(t *testing.T) {
 	}
 	f.wantRetried(h, u, false, "conflict false false")
 	if got := f.events(); got != "Running" {
-		t.Errorf("the log holds %s", got)
+		t.Errorf("the log has %s", got)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestCutBodyIsNotRetried(t *testing.T) {
 	u := f.unapplied()
 	f.wantRetried(f.retryingHandler(mkio.Decoder{}, false), u, false, "cut false false")
 	if got := f.events(); got != "" {
-		t.Errorf("the log holds %s", got)
+		t.Errorf("the log has %s", got)
 	}
 }
 

@@ -174,11 +174,11 @@ func (c *checker) checkLost(deliveries []Delivered, unapplied map[string]bool) {
 		switch t.Status {
 		case http.StatusNoContent:
 			if !recorded(c.resources[o.Key], o) {
-				c.violated("I2", o.Key, " %q was answered 204, but is not in the log", o.State)
+				c.violated("I2", o.Key, " %q got 204, but is not in the log", o.State)
 			}
 		case http.StatusAccepted, http.StatusBadRequest:
 			if !unapplied[t.Digest] {
-				c.violated("I2", o.Key, " %q was answered %d, but is not in MKIO_UNAPPLIED", o.State, t.Status)
+				c.violated("I2", o.Key, " %q got %d, but is not in MKIO_UNAPPLIED", o.State, t.Status)
 			}
 		}
 	}

@@ -2,8 +2,8 @@ package lifecycle
 
 import "time"
 
-// Records says whether f is the event of this very observation: the same state of the same life, by the same delivery or at
-// the same MK.IO time. If one of them has no time, the record's modification time is compared instead.
+// Records reports whether f is the event of this very observation: the same state of the same life, by the same delivery or
+// at the same MK.IO time. If one of them has no time, the record's modification time is compared instead.
 func (f Fact) Records(seen Observation) bool {
 	if !samePair(f, seen) || compareIDs(f.Life, seen.Life) == otherLife {
 		return false
@@ -31,7 +31,7 @@ const (
 	otherLife
 )
 
-// compareLives says whether a fact and an observation are of one life.
+// compareLives reports whether a fact and an observation are of one life.
 func compareLives(recorded Fact, seen Observation) lifeComparison {
 	if l := compareIDs(recorded.Life, seen.Life); l != unknownLife {
 		return l
@@ -42,8 +42,8 @@ func compareLives(recorded Fact, seen Observation) lifeComparison {
 	return unknownLife
 }
 
-// beganAfter says whether the observed life began after everything recorded. An implied [Deletion] has exactly the time at
-// which the next life began.
+// beganAfter reports whether the observed life began after everything recorded. An implied [Deletion] has exactly the time
+// at which the next life began.
 func beganAfter(recorded Fact, seen Observation) bool {
 	last := latest(recorded.At, recorded.Modified)
 	switch {
@@ -57,7 +57,7 @@ func beganAfter(recorded Fact, seen Observation) bool {
 	return order(last, seen.Created) == newer
 }
 
-// beganBefore says whether the observed life is an earlier one than the recorded: it began before the recorded life was
+// beganBefore reports whether the observed life is an earlier one than the recorded: it began before the recorded life was
 // observed, or observed as deleted. If MK.IO still returns it after [aliveAfter], the recorded life was the stale one.
 func beganBefore(recorded Fact, seen Observation) bool {
 	last := latest(recorded.At, recorded.SeenBefore)
@@ -122,8 +122,8 @@ func compareTimes(recorded Fact, seen Observation) ordering {
 	return unordered
 }
 
-// unmodifiedSince says whether the observed record was last modified before the recorded change, which it therefore lacks. A
-// record without that time is no evidence.
+// unmodifiedSince reports whether the observed record was last modified before the recorded change, which it therefore
+// lacks. A record without that time is no evidence.
 func unmodifiedSince(recorded Fact, seen Observation) bool {
 	last := latest(recorded.At, recorded.Modified)
 	return !seen.Modified.IsZero() && !last.IsZero() && !seen.Modified.After(last)
@@ -160,9 +160,9 @@ func (f Fact) withoutFutureTimes(clock time.Time) Fact {
 	return f
 }
 
-// stale says whether MK.IO generated a poll's response before the recorded state was observed, or reached. Fresh responses
-// may come from servers whose clocks differ by the [Skew]; a response from a cache must be strictly newer, and without any
-// recorded time it always counts as stale.
+// stale reports whether MK.IO generated a poll's response before the recorded state was observed, or reached. Fresh
+// responses may come from servers whose clocks differ by the [Skew]; a response from a cache must be strictly newer, and
+// without any recorded time it always counts as stale.
 func stale(recorded Fact, seen Observation) bool {
 	if seen.Basis == nil || seen.SeenBefore.IsZero() {
 		return false
@@ -184,8 +184,8 @@ func stale(recorded Fact, seen Observation) bool {
 	return !changed.IsZero() && before(changed)
 }
 
-// newerThanEnd says whether a poll's response is newer than the recorded end: its record was modified after the end, or it
-// is from [aliveAfter] the end or later.
+// newerThanEnd reports whether a poll's response is newer than the recorded end: its record was modified after the end, or
+// it is from [aliveAfter] the end or later.
 func newerThanEnd(recorded Fact, seen Observation) bool {
 	end := recorded.latest()
 	return end.IsZero() || // the end has no time
@@ -193,7 +193,7 @@ func newerThanEnd(recorded Fact, seen Observation) bool {
 		!seen.SeenBefore.Before(end.Add(aliveAfter))
 }
 
-// order says whether the second of two times is newer or older; a missing time orders nothing.
+// order reports whether the second of two times is newer or older; a missing time orders nothing.
 func order(recorded, seen time.Time) ordering {
 	switch {
 	case recorded.IsZero() || seen.IsZero() || recorded.Equal(seen):

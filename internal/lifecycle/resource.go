@@ -143,8 +143,8 @@ type Observation struct {
 	Key   Key
 	State string // as MK.IO spells it; "" is a state
 
-	// Provisioning is the record's provisioningState (InProgress, Succeeded, Failed); "" if the kind has none or the record has
-	// another state than State.
+	// Provisioning is the record's provisioningState (InProgress, Succeeded, Failed); "" if the kind has none or the record
+	// has another state than State.
 	Provisioning string
 
 	Life     string    // internal id, else creation time in RFC 3339; "" when not known
@@ -183,7 +183,7 @@ type Observation struct {
 	Resource    json.RawMessage // the record from MK.IO, secrets redacted; nil if there is none
 }
 
-// ProvisioningFailed says whether a provisioningState is Failed.
+// ProvisioningFailed reports whether a provisioningState is Failed.
 func ProvisioningFailed(provisioning string) bool { return strings.EqualFold(provisioning, "Failed") }
 
 // A Fact is an event of a resource in the log, without its payload.

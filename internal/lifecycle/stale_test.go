@@ -84,7 +84,7 @@ func TestDecideStoredCopies(t *testing.T) {
 		},
 		{"after the change in a webhook", fact("Running", 10), polledAt(channel, "Stopped", 11, 11), Changed},
 		{"a copy, and nothing recorded has a time", fact("Running", 0), polledAt(channel, "Stopped", 8, 11, storedCopy), Late},
-		{"an answer of now, and nothing recorded has a time", fact("Running", 0), polledAt(channel, "Stopped", 11, 11), Changed},
+		{"a current response, and no recorded time", fact("Running", 0), polledAt(channel, "Stopped", 11, 11), Changed},
 		{"a copy of after the recorded poll", polled("Running", 10), polledAt(channel, "Stopped", 11, 60), Changed},
 
 		// The clock was set back: times recorded before that lie ahead of it.
@@ -111,7 +111,7 @@ func TestDecidePolledAfterEnd(t *testing.T) {
 	channel, job := key(t, LiveChannel, "news-247"), key(t, Job, "ladder-hd", "ep-0417")
 	gone := Fact{Sequence: 7, State: StateDeleted, Life: "life-1", SeenAfter: at(8), SeenBefore: at(10)}
 	unknown := Fact{Sequence: 7, State: StateDeleted, SeenAfter: at(8), SeenBefore: at(10)}
-	goneAsTold := Fact{Sequence: 7, State: StateDeleted, Life: "life-1", At: at(10), Modified: at(10)}
+	deletedByWebhook := Fact{Sequence: 7, State: StateDeleted, Life: "life-1", At: at(10), Modified: at(10)}
 	tests := []struct {
 		name     string
 		recorded Fact
@@ -134,9 +134,9 @@ func TestDecidePolledAfterEnd(t *testing.T) {
 		{"an unknown life, that began after the end", unknown, polledAt(channel, "Running", 12, 12, created(11)), Changed},
 		{"an unknown life, that began before the end", unknown, polledAt(channel, "Running", 12, 12, created(5)), Late},
 		{"an unknown life, for long", unknown, polledAt(channel, "Running", 26, 26, created(5)), Changed},
-		{"gone by a webhook", goneAsTold, polledAt(channel, "Running", 11, 11, modified(9)), Late},
-		{"gone by a webhook, for long", goneAsTold, polledAt(channel, "Running", 26, 26, modified(9)), Changed},
-		{"gone by a webhook, modified after it", goneAsTold, polledAt(channel, "Running", 12, 12, modified(11)), Changed},
+		{"gone by a webhook", deletedByWebhook, polledAt(channel, "Running", 11, 11, modified(9)), Late},
+		{"gone by a webhook, for long", deletedByWebhook, polledAt(channel, "Running", 26, 26, modified(9)), Changed},
+		{"gone by a webhook, modified after it", deletedByWebhook, polledAt(channel, "Running", 12, 12, modified(11)), Changed},
 		{"gone, without a time", fact(StateDeleted, 0), polledAt(channel, "Running", 11, 11), Changed},
 		{"gone, without a time, by a copy", fact(StateDeleted, 0), polledAt(channel, "Running", 8, 11, storedCopy), Late},
 
@@ -236,7 +236,7 @@ func TestLaggingServersReviveNothing(t *testing.T) {
 			now = min(now+rapid.IntRange(0, 2).Draw(t, "goes on"), len(past.facts)-1)
 			returned := rapid.IntRange(0, now).Draw(t, "returned")
 			if SameState(past.facts[returned].State, StateDeleted) {
-				returned = now // a server that does not have a life yet answers 404, not a record
+				returned = now // a server that does not have a life yet responds 404, not with a record
 			}
 			past.poll(&l, returned, past.at(now), past.at(now), change)
 		}

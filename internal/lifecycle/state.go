@@ -28,7 +28,7 @@ func Phases() []Phase {
 	return []Phase{Initial, Transitional, Ready, Resting, Succeeded, Failed, Canceled, Deleting, Gone, Unknown}
 }
 
-// StateDeleted is the state of a deleted resource. MK.IO rarely returns it: its API answers 404 by then.
+// StateDeleted is the state of a deleted resource. MK.IO rarely returns it: its API responds 404 by then.
 const StateDeleted = "Deleted"
 
 // A StateInfo is a state with its phase.
@@ -116,7 +116,7 @@ func PhaseOf(kind Kind, state, provisioning string) Phase {
 	return phase
 }
 
-// InMotion says whether a resource will leave its state without a request to MK.IO.
+// InMotion reports whether a resource will leave its state without a request to MK.IO.
 func InMotion(kind Kind, state, provisioning string) bool {
 	switch PhaseOf(kind, state, provisioning) {
 	case Initial, Transitional, Deleting:
@@ -139,7 +139,7 @@ var webhookStates = map[Kind][]string{
 	ScheduledOperation:     {"Accepted", "Ongoing", "Completed", "Errored"},
 }
 
-// SendsWebhook says whether MK.IO documents a webhook for the change from the recorded state (nil: none) to the observed
+// SendsWebhook reports whether MK.IO documents a webhook for the change from the recorded state (nil: none) to the observed
 // one. It sends none for a resource that is created Stopped, and none for one that is Running after an update. It does not
 // document which resources channel instances are: here they are all resources of the Live API.
 func SendsWebhook(recorded *Fact, seen Observation) bool {
@@ -171,7 +171,7 @@ func rank(kind Kind, state string) (position int, ok bool) {
 	return len(jobOrder), jobEnded(kind, state)
 }
 
-// OncePerLife says whether a resource reaches a state at most once in a life: only the usual states of a job.
+// OncePerLife reports whether a resource reaches a state at most once in a life: only the usual states of a job.
 func OncePerLife(kind Kind, state string) bool {
 	_, usual := rank(kind, state)
 	return usual
@@ -186,7 +186,7 @@ func SortStates(kind Kind, states []string) {
 	})
 }
 
-// jobEnded says whether state is one of the ends of a job, from which it never moves again.
+// jobEnded reports whether state is one of the ends of a job, from which it never moves again.
 func jobEnded(kind Kind, state string) bool {
 	return kind == Job && (SameState(state, "Finished") || SameState(state, "Error") || SameState(state, "Canceled"))
 }

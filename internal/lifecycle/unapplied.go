@@ -35,8 +35,8 @@ type Unapplied struct {
 	Received time.Time
 }
 
-// Cut says whether Body lacks its end, because of the payload limit. A body as received has its digest, and a redacted one
-// is compact JSON; a truncated one is neither.
+// Cut reports whether Body lacks its end, because of the payload limit. A body as received has its digest, and a redacted
+// one is compact JSON; a truncated one is neither.
 func (u Unapplied) Cut() bool {
 	digest := sha256.Sum256(u.Body)
 	if hex.EncodeToString(digest[:]) == u.Digest {

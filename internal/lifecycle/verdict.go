@@ -58,10 +58,10 @@ func (v Verdict) Following() Verdict {
 	return v
 }
 
-// News says whether the verdict requires an event.
+// News reports whether the verdict requires an event.
 func (v Verdict) News() bool { return v.Outcome == Changed || v.Outcome == Reborn }
 
-// MayBeRecorded says whether the resource's former events must be searched before the verdict is final: one of them may
+// MayBeRecorded reports whether the resource's former events must be searched before the verdict is final: one of them may
 // record this observation ([Fact.Records]). A poll needs no search: it observes the present, or is stale.
 func (v Verdict) MayBeRecorded(recorded *Fact, seen Observation) bool {
 	if recorded == nil || seen.Basis != nil {

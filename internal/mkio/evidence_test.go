@@ -30,7 +30,7 @@ func TestParseTimeFormats(t *testing.T) {
 	}
 }
 
-// A delivery with unreadable evidence is decoded all the same.
+// A delivery with unreadable evidence is still decoded.
 func TestUnreadableEvidenceIsIgnored(t *testing.T) {
 	long := strings.Repeat("x", maxText+1)
 	unreadable := map[string]any{"a number": 7, "an object": members{"a": 1}, "a list": []int{1}, "true": true, "null": rawNull, "too long": long}

@@ -153,11 +153,11 @@ type Filter struct {
 	State string    // "": any
 }
 
-// PageSize is how many rows one request asks for.
+// PageSize is the number of rows per request.
 const PageSize = 1000
 
-// Pages returns the pages of a list, ordered by modification time, so that a row that changes meanwhile moves to a later page
-// and is not skipped.
+// Pages returns the pages of a list, ordered by modification time, so that a row that changes meanwhile moves to a later
+// page and is not skipped.
 func (c *Client) Pages(l List, f Filter) (*Pages, bool) {
 	path, ok := l.path()
 	query := url.Values{"$top": {strconv.Itoa(PageSize)}}

@@ -14,7 +14,7 @@ import (
 // A Transport is the HTTP transport to MK.IO. A connection can go dead without an error, when a NAT or a load balancer has
 // forgotten it, and over HTTP/2 all requests share one. So connections are probed with pings, and when a request times out,
 // no connection that is open by then is reused: the next try opens a new one. Requests in flight on the old connections may
-// still be answered there.
+// still get their responses there.
 type Transport struct {
 	open func() *http.Transport
 

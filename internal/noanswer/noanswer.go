@@ -93,7 +93,7 @@ func Forbidden(nc *nats.Conn, err error, about string) error {
 	return err
 }
 
-// hasNoResponse says whether an error is that of a request without a response.
+// hasNoResponse reports whether an error is that of a request without a response.
 func hasNoResponse(err error) bool {
 	for _, e := range []error{
 		context.DeadlineExceeded, context.Canceled, nats.ErrTimeout, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, jetstream.ErrJetStreamNotEnabled,
@@ -105,8 +105,8 @@ func hasNoResponse(err error) bool {
 	return false
 }
 
-// isDenied says whether an error of a connection is a permissions violation for a subject. A user who may not subscribe to
-// their inbox gets no response to any request.
+// isDenied reports whether an error of a connection is a permissions violation for a subject. A user who may not subscribe
+// to their inbox gets no response to any request.
 func isDenied(violation error, about string) bool {
 	return errors.Is(violation, nats.ErrPermissionViolation) &&
 		(strings.Contains(violation.Error(), about) || strings.Contains(violation.Error(), "Subscription"))

@@ -209,7 +209,7 @@ func TestAnUnchangedRowIsReportedInFewAllocations(t *testing.T) {
 		t.Fatal(page.Rows, err)
 	}
 	row, shower := page.Rows[0], p.scheduler.full.reporter.newRowReporter(t.Context(), jobs, mkio.Sweeps)
-	a := request{horizon: p.eventLog.Horizon(), moment: page.AsOf, via: lifecycle.Poll, tally: newTally(p.eventLog)}
+	a := request{horizon: p.eventLog.Horizon(), asOf: page.AsOf, via: lifecycle.Poll, tally: newTally(p.eventLog)}
 	show := func() {
 		if err := shower.report(row, p.headOf(row.Key), a); err != nil {
 			t.Fatal(err)

@@ -148,7 +148,7 @@ func (c *confirmation) fetchOne(ctx context.Context, key lifecycle.Key) (gone bo
 		c.contradictions.Add(1)
 		s.deletions.seen(key)
 	}
-	if req.moment = snapshot.AsOf; snapshot.HasState {
+	if req.asOf = snapshot.AsOf; snapshot.HasState {
 		return false, s.reporter.report(ctx, c.list, snapshot.Row, snapshot.Observation(), req)
 	}
 	return false, nil
@@ -168,9 +168,9 @@ func (c *confirmation) recordDeletions(ctx context.Context, gone []lifecycle.Key
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxConcurrent)
 	for _, key := range gone {
-		moment, _ := c.notFound.Load(key) // the deletion is of then, not of when the project responded
+		asOf, _ := c.notFound.Load(key) // the deletion is of then, not of when the project responded
 		group.Go(func() error {
-			return c.sweeps.recordDeletion(ctx, c.list, key, c.missing[key], moment.(mkio.AsOf), c.tally)
+			return c.sweeps.recordDeletion(ctx, c.list, key, c.missing[key], asOf.(mkio.AsOf), c.tally)
 		})
 	}
 	return group.Wait()
@@ -225,7 +225,7 @@ func (s *fullSweeps) confirmProject(ctx context.Context, l *list) error {
 // recordDeletion records that a resource is Deleted. at is the Moment of its 404.
 func (s *fullSweeps) recordDeletion(ctx context.Context, l *list, key lifecycle.Key, fact lifecycle.Fact, at mkio.AsOf, t *tally) error {
 	o := lifecycle.Observation{Key: key, State: lifecycle.StateDeleted, Life: fact.Life}
-	err := s.reporter.report(ctx, l, mkio.Row{Key: key}, o, request{horizon: fact.Sequence, moment: at, via: lifecycle.Poll, tally: t, identityChecked: new(true)})
+	err := s.reporter.report(ctx, l, mkio.Row{Key: key}, o, request{horizon: fact.Sequence, asOf: at, via: lifecycle.Poll, tally: t, identityChecked: new(true)})
 	if last := s.headOf(key).fact; last != nil {
 		s.deletions.onEvent(key, *last)
 	}

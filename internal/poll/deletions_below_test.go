@@ -10,7 +10,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// Each child list is too short to tell an outage from a deletion.
+// Each child list is too short to distinguish an outage from a deletion.
 func TestManyDeletionsBelowManyParentsWait(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	tests := map[string]struct {

@@ -10,8 +10,8 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// beginPartialOutage begins an outage in which lists are empty. Of the addresses, those that gone selects respond 404, and those
-// of names that begin with "unclear-" respond 422.
+// beginPartialOutage begins an outage in which lists are empty. Of the addresses, those that gone selects respond 404, and
+// those of names that begin with "unclear-" respond 422.
 func (w *world) beginPartialOutage(gone func(path string) bool) {
 	lost := &lostResources{lists: isList, keys: gone}
 	w.transport.set(func(tr *transport) {
@@ -48,7 +48,7 @@ func TestUnclearResourcesCountTowardsManyDeletions(t *testing.T) {
 	})
 }
 
-// The same, with each resource on a list of its own.
+// The same, with each resource on a separate list.
 func TestUnclearResourcesCountTowardsManyDeletionsBelowParents(t *testing.T) {
 	inPatientWorld(t, func(w *world) {
 		for i := range 24 {

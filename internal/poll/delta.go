@@ -71,7 +71,7 @@ func (p *deltaSweeps) walkPages(ctx context.Context, rows *rowReporter, f mkio.F
 		if page.Unreadable > 0 {
 			rows.errs.add(fmt.Errorf("%d rows name no resource", page.Unreadable))
 		}
-		req.moment = page.AsOf
+		req.asOf = page.AsOf
 		if err := reportAll(rows, page.Rows, req, seen); err != nil {
 			return began, err
 		}

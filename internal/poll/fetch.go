@@ -33,13 +33,13 @@ func (f *fetcher) fetch(ctx context.Context, l *list, key lifecycle.Key, via lif
 	stateless := l != nil && l.Stateless()
 	if stateless {
 		var err error
-		state, req.moment, err = f.client.State(ctx, class, key)
+		state, req.asOf, err = f.client.State(ctx, class, key)
 		if err != nil {
 			return f.handleNotFound(l, key, err)
 		}
 		h := f.headOf(key)
 		if h.fact != nil && h.fact.Sequence <= req.horizon && lifecycle.SameState(h.fact.State, state) {
-			f.motions.seenUnchanged(h, req.moment)
+			f.motions.seenUnchanged(h, req.asOf)
 			return nil // the state has not changed, so the record is not needed
 		}
 	}
@@ -49,9 +49,9 @@ func (f *fetcher) fetch(ctx context.Context, l *list, key lifecycle.Key, via lif
 	}
 	o := snapshot.Observation()
 	if stateless {
-		o.State, req.moment = state, mkio.CombinedAsOf(snapshot.AsOf, req.moment)
+		o.State, req.asOf = state, mkio.CombinedAsOf(snapshot.AsOf, req.asOf)
 	} else {
-		req.moment = snapshot.AsOf
+		req.asOf = snapshot.AsOf
 		if !snapshot.HasState {
 			return fmt.Errorf("record of %s has no state", key)
 		}

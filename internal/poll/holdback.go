@@ -51,9 +51,9 @@ func (c *confirmation) holdsBack(ctx context.Context, gone []lifecycle.Key) (boo
 	return d.holdIfTooMany(c.kind, c.newWaiting(gone), c.suspects(gone), c.countLiving), nil
 }
 
-// sampleSiblings checks whether resources below other parents are gone as well, before the first deletion of a kind is recorded:
-// child lists are short, and one alone has too few resources to tell an outage from a deletion. It requests siblings until most
-// of them exist, which is soon, or too many are gone. In the second case all gone resources wait.
+// sampleSiblings checks whether resources below other parents are gone as well, before the first deletion of a kind is
+// recorded: child lists are short, and one alone has too few resources to distinguish an outage from a deletion. It requests
+// siblings until most of them exist, which is soon, or too many are gone. In the second case all gone resources wait.
 func (c *confirmation) sampleSiblings(ctx context.Context, gone []lifecycle.Key) error {
 	s := c.sweeps
 	siblings, err := c.siblings(ctx)
@@ -142,8 +142,8 @@ func (c *confirmation) newWaiting(gone []lifecycle.Key) map[lifecycle.Key]waitin
 	return found
 }
 
-// countLiving is the livingCount of the kind, as of the first try of the sweep: resources that a failed try recorded as new must
-// not make a large deletion look small.
+// countLiving is the livingCount of the kind, as of the first try of the sweep: resources that a failed try recorded as new
+// must not make a large deletion look small.
 func (c *confirmation) countLiving(recent map[lifecycle.Key]time.Time) int {
 	s, n := c.sweeps, 0
 	for _, resource := range s.inventory.Tokens(c.kind, s.name) {

@@ -14,15 +14,15 @@ type motion struct {
 	key      lifecycle.Key
 	parent   lifecycle.Key // zero: it has none
 	fact     lifecycle.Fact
-	since    time.Time // when it came into its state, as far as the log tells
+	since    time.Time // when it entered its state, as far as the log has it
 	next     time.Time // when it is polled next
 	lastSeen time.Time // when a poll last saw it in this state, on MK.IO's clock; zero: none has
 }
 
 // motions are the resources of a project in motion, according to the log.
 //
-// mu guards byToken. It is held while the log's cache is searched for resources in motion, and the lock of waitingDeletions may
-// be taken under it.
+// mu guards byToken. It is held while the log's cache is searched for resources in motion, and the lock of waitingDeletions
+// may be taken under it.
 type motions struct {
 	*scope
 	deletions *waitingDeletions
@@ -66,7 +66,8 @@ func (ms *motions) update(now time.Time) {
 	}
 }
 
-// stateSince returns when a resource came into its state, as far as the log tells: another bridge may have polled it for long.
+// stateSince returns when a resource entered its state, as far as the log has it: another bridge may have polled it for
+// long.
 func stateSince(fact lifecycle.Fact, now time.Time) time.Time {
 	at := fact.At
 	if at.IsZero() {
@@ -78,7 +79,8 @@ func stateSince(fact lifecycle.Fact, now time.Time) time.Time {
 	return earliest(at, now)
 }
 
-// ofList returns the motions of a list, and when the first of them is due. Resources whose deletion waits are left to sweeps.
+// ofList returns the motions of a list, and when the first of them is due. Resources whose deletion waits are left to
+// sweeps.
 func (ms *motions) ofList(l *list) (moving []*motion, due time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
@@ -94,8 +96,8 @@ func (ms *motions) ofList(l *list) (moving []*motion, due time.Time) {
 	return moving, due
 }
 
-// plan picks the cheapest strategy for an active poll of a list, and for oneByOne the resources to request. Those in an open-ended
-// state are requested in the class of sweeps, behind more urgent requests.
+// plan picks the cheapest strategy for an active poll of a list, and for oneByOne the resources to request. Those in an
+// open-ended state are requested in the class of sweeps, behind more urgent requests.
 func (ms *motions) plan(l *list, moving []*motion, now time.Time) activePlan {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()

@@ -120,7 +120,7 @@ func TestTheRecheckQueueLimitsConcurrentRechecks(t *testing.T) {
 	}
 }
 
-// A resource whose responses are outdated again and again is rechecked later and later, and at last left to the next sweep.
+// A resource whose responses are repeatedly outdated is rechecked with growing delays, and finally left to the next sweep.
 func TestAResourceOutdatedTooOftenIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines bridgetest.Buffer

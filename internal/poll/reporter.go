@@ -8,7 +8,8 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-// A reporter makes observations of MK.IO's responses, and passes to the Observer those that may become events. It has no state.
+// A reporter makes observations of MK.IO's responses, and passes to the Observer those that may become events. It has no
+// state.
 type reporter struct {
 	*scope
 	observer  Observer
@@ -22,7 +23,7 @@ type reporter struct {
 // A request is what the reporter needs to know about one request to MK.IO.
 type request struct {
 	horizon uint64    // of the log, before the request was sent
-	moment  mkio.AsOf // when MK.IO made the response
+	asOf    mkio.AsOf // when MK.IO made the response
 	via     lifecycle.Via
 	tally   *tally // of the full sweep; nil for other polls
 	// identityChecked is true once the identity of the project was checked after the response. The rows of a page, which are
@@ -48,8 +49,8 @@ func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.
 		return err
 	}
 	o.Via, o.Basis = req.via, h.expectedSequence()
-	o.SeenAfter, o.SeenBefore = r.seenAfter(l, row.Key, h, req.moment), req.moment.To
-	o.Stored, o.Clock = req.moment.Stored, req.moment.Clock
+	o.SeenAfter, o.SeenBefore = r.seenAfter(l, row.Key, h, req.asOf), req.asOf.To
+	o.Stored, o.Clock = req.asOf.Stored, req.asOf.Clock
 	if o.State != lifecycle.StateDeleted && !o.Stored {
 		r.deletions.seen(row.Key)
 	}
@@ -75,9 +76,9 @@ func (r *reporter) noteNoEvent(h head, o lifecycle.Observation, verdict lifecycl
 	r.metrics.observed(o, verdict)
 	switch {
 	case verdict.Outcome == lifecycle.Repeat:
-		r.motions.seenUnchanged(h, req.moment)
+		r.motions.seenUnchanged(h, req.asOf)
 	case h.deleted():
-		r.rechecks.addDeferred(o.Key, h.fact.StaysEnded(req.moment.To))
+		r.rechecks.addDeferred(o.Key, h.fact.StaysEnded(req.asOf.To))
 	}
 	req.tally.addVerdict(o.Key.Kind, verdict)
 }
@@ -110,13 +111,13 @@ func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o 
 func (r *reporter) seenAfter(l *list, key lifecycle.Key, h head, now mkio.AsOf) time.Time {
 	last := r.lastSeen(l, key, h)
 	if last.After(now.From) {
-		return time.Time{} // clocks of one second tell no order
+		return time.Time{} // times with one-second resolution do not order them
 	}
 	return last
 }
 
-// lastSeen is seenAfter without the comparison with the response's time. A resource whose deletion waits was missing from the
-// last sweeps of its list, so its time is the one noted when it was first missing.
+// lastSeen is seenAfter without the comparison with the response's time. A resource whose deletion waits was missing from
+// the last sweeps of its list, so its time is the one noted when it was first missing.
 func (r *reporter) lastSeen(l *list, key lifecycle.Key, h head) time.Time {
 	if h.fact == nil {
 		return time.Time{}

@@ -144,7 +144,7 @@ func (s *rowReporter) report(row mkio.Row, h head, req request) error {
 		s.tally.addRested(row.Key.Kind)
 		return nil
 	}
-	return s.fetchStateLater(row, req.moment)
+	return s.fetchStateLater(row, req.asOf)
 }
 
 // fetchStateLater requests the state of a row concurrently with the walk. listed is the Moment of the row's page.
@@ -166,7 +166,7 @@ func (s *rowReporter) fetchStateLater(row mkio.Row, listed mkio.AsOf) error {
 func (s *rowReporter) fetchState(row mkio.Row, listed mkio.AsOf) error {
 	r := s.reporter
 	req := request{horizon: r.eventLog.Horizon(), via: lifecycle.Poll, tally: s.tally}
-	state, moment, err := r.client.State(s.ctx, s.class, row.Key)
+	state, asOf, err := r.client.State(s.ctx, s.class, row.Key)
 	if mkio.IsNotFound(err) {
 		return nil // deleted since the page was read: the next sweep confirms it
 	}
@@ -174,7 +174,7 @@ func (s *rowReporter) fetchState(row mkio.Row, listed mkio.AsOf) error {
 		return err
 	}
 	o := row.Observation()
-	o.State, req.moment = state, mkio.CombinedAsOf(listed, moment)
+	o.State, req.asOf = state, mkio.CombinedAsOf(listed, asOf)
 	return r.report(s.ctx, s.list, row, o, req)
 }
 

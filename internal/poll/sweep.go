@@ -118,7 +118,7 @@ func (w *sweepWalk) walkPages(ctx context.Context) error {
 				return err
 			}
 		}
-		req.moment = page.AsOf
+		req.asOf = page.AsOf
 		if err := w.reportPage(page, req); err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func TestAgedOutResourceContinuesItsChain(t *testing.T) {
 		f.want(f.publisher(false, nil), delivery(channel, "Running", 30), lifecycle.Flap)
 		f.delivered = nil // their events have aged out
 		if states := f.states(); len(states) != 0 {
-			t.Fatalf("the log still holds %v", states)
+			t.Fatalf("the log still has %v", states)
 		}
 
 		f.want(b, delivery(channel, "Stopped", 60), lifecycle.Changed)
@@ -64,7 +64,7 @@ func TestFollowCachesEventsOfOtherBridges(t *testing.T) {
 		f.want(b, delivery(channel, "Running", 1), lifecycle.Repeat) // would be an invented event, if b had not cached the first
 		f.delivered = nil
 		if states := f.states(); len(states) != 0 {
-			t.Errorf("the log holds %v", states)
+			t.Errorf("the log has %v", states)
 		}
 	})
 }

@@ -37,8 +37,8 @@ func (f *fixture) breakConsumers() {
 	}
 }
 
-// A tail whose consumer somebody changed receives no more events, without an error. The bridge detects that within seconds,
-// by its own writes or those of others, and recreates the consumer.
+// A tail whose consumer was changed by another client receives no more events, without an error. The bridge detects that
+// within seconds, by its own writes or those of others, and recreates the consumer.
 func TestStalledTailIsRecreated(t *testing.T) {
 	for _, own := range []bool{true, false} {
 		t.Run(fmt.Sprintf("own events %t", own), func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 // A breaker is the circuit breaker of one stream: it is open while the stream cannot be written, and then refuses every
 // caller at once. A caller that waited for JetStream instead would hold a request, its body and its sender, and learn
-// nothing. The first write without an answer trips it, and the callers that wait for the lock of a resource then stop
+// nothing. The first write without a response trips it, and the callers that wait for the lock of a resource then stop
 // waiting. The watchdog (watchdog.go) finds out when JetStream stores again and closes it, whether or not deliveries come.
 type breaker struct {
 	stream string

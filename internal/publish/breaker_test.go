@@ -19,7 +19,7 @@ import (
 	"mkio-bridge/internal/publish"
 )
 
-// silentJetStream is a JetStream that answers no write while it is silent.
+// silentJetStream is a JetStream that acknowledges no write while it is silent.
 type silentJetStream struct {
 	jetstream.JetStream
 	silent atomic.Bool
@@ -44,7 +44,7 @@ func (m *silentJetStream) wrap(js jetstream.JetStream) jetstream.JetStream {
 	return m
 }
 
-// Only the first writers wait for a JetStream that does not answer. Callers that wait for the same resource's lock are
+// Only the first writers wait for a JetStream that does not respond. Callers that wait for the same resource's lock are
 // refused with them. The breaker closes by itself, also without deliveries.
 func TestBreakerOpensOnASilentJetStream(t *testing.T) {
 	defer brokertest.StartServerClock()()
@@ -88,7 +88,7 @@ func TestBreakerOpensOnASilentJetStream(t *testing.T) {
 			t.Error("ready while nothing can be stored")
 		}
 		if n := js.writes.Load(); n > 10 {
-			t.Errorf("%d writes were not answered", n)
+			t.Errorf("%d writes were not acknowledged", n)
 		}
 
 		js.silent.Store(false)
@@ -124,7 +124,7 @@ func TestBreakerBacksOffWhenWritesKeepFailing(t *testing.T) {
 	})
 }
 
-// silentLog is a JetStream that does not answer writes of events.
+// silentLog is a JetStream that does not acknowledge writes of events.
 type silentLog struct {
 	jetstream.JetStream
 	writes *atomic.Int64

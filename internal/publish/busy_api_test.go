@@ -16,7 +16,8 @@ import (
 	"mkio-bridge/internal/publish"
 )
 
-// busyAPI is a JetStream whose API does not answer queries of streams while it is busy, and no writes while it is silent.
+// busyAPI is a JetStream whose API does not respond to queries of streams while it is busy, and acknowledges no writes while
+// it is silent.
 type busyAPI struct {
 	silentJetStream
 	busy       atomic.Bool
@@ -69,7 +70,7 @@ func TestBusyAPIDoesNotStopDeliveries(t *testing.T) {
 	})
 }
 
-// Once JetStream accepts writes again, the breaker closes, also while the API does not answer.
+// Once JetStream accepts writes again, the breaker closes, also while the API does not respond.
 func TestBreakerClosesWhileTheAPIIsBusy(t *testing.T) {
 	defer brokertest.StartServerClock()()
 	synctest.Test(t, func(t *testing.T) {
@@ -81,7 +82,7 @@ func TestBreakerClosesWhileTheAPIIsBusy(t *testing.T) {
 		js.busy.Store(true)
 		js.silent.Store(true)
 		if _, err := f.observe(p, delivery(job, "Processing", 2)); !errors.Is(err, publish.ErrUnavailable) {
-			t.Errorf("a write without an answer: %v", err)
+			t.Errorf("a write without a response: %v", err)
 		}
 		if p.Unavailable() == nil {
 			t.Error("an unanswered write did not open the breaker")
@@ -94,7 +95,7 @@ func TestBreakerClosesWhileTheAPIIsBusy(t *testing.T) {
 	})
 }
 
-// A JetStream that does not answer is detected without writes and readiness checks: after an unanswered survey the watchdog
+// A JetStream that does not respond is detected without writes and readiness checks: after an unanswered survey the watchdog
 // probes.
 func TestSilentJetStreamIsDetectedWithoutWrites(t *testing.T) {
 	defer brokertest.StartServerClock()()
@@ -106,7 +107,7 @@ func TestSilentJetStreamIsDetectedWithoutWrites(t *testing.T) {
 		js.silent.Store(true)
 		time.Sleep(2 * time.Minute)
 		if p.Unavailable() == nil {
-			t.Error("the breaker is closed though JetStream does not answer")
+			t.Error("the breaker is closed though JetStream does not respond")
 		}
 	})
 }

@@ -70,7 +70,7 @@ func TestTornRecordLosesNoEvent(t *testing.T) {
 	}
 	f.want(p, delivery(key(t, lifecycle.Job, "t", "0"), "Finished", 2), lifecycle.Changed)
 	if states := f.states(); len(states) != 21 {
-		t.Errorf("the log holds %d events", len(states))
+		t.Errorf("the log has %d events", len(states))
 	}
 }
 

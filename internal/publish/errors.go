@@ -18,7 +18,7 @@ type encodeError struct{ error }
 
 func (e encodeError) Unwrap() error { return e.error }
 
-// permanent says whether reading the stream and deciding again cannot help: JetStream responded, and
+// permanent reports whether reading the stream and deciding again cannot help: JetStream responded, and
 // not with a conflict, or there is no event to publish.
 func permanent(err error) bool {
 	if _, ok := errors.AsType[encodeError](err); ok {
@@ -28,29 +28,29 @@ func permanent(err error) bool {
 	return responded && !streams.Conflicted(err)
 }
 
-// timedOut says whether a write waited for JetStream until its deadline. The write is not retried here: MK.IO delivers
+// timedOut reports whether a write waited for JetStream until its deadline. The write is not retried here: MK.IO delivers
 // again, or the next poll observes the same, and that reads whether it was stored.
 func timedOut(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
-// isStoreError says whether an error is a [storeError].
+// isStoreError reports whether an error is a [storeError].
 func isStoreError(err error) bool {
 	_, ok := errors.AsType[storeError](err)
 	return ok
 }
 
-// readError is the error of a read that JetStream did not answer, or refused. It says nothing about writes: JetStream's API,
-// which serves reads, has a queue that all clients share.
+// readError is the error of a read that JetStream did not respond to, or refused. It says nothing about writes: JetStream's
+// API, which serves reads, has a queue that all clients share.
 type readError struct{ error }
 
 func (r readError) Unwrap() error { return r.error }
 
-// isReadError says whether an error is a [readError].
+// isReadError reports whether an error is a [readError].
 func isReadError(err error) bool {
 	_, ok := errors.AsType[readError](err)
 	return ok
 }
 
-// storeError is an error of JetStream itself: it does not answer a write, or says that it cannot store.
+// storeError is an error of JetStream itself: it does not acknowledge a write, or says that it cannot store.
 type storeError struct{ error }
 
 func (t storeError) Unwrap() error { return t.error }

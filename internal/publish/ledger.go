@@ -58,7 +58,7 @@ func newLedger() *ledger {
 	return l
 }
 
-// sendsWebhook says whether MK.IO documents a webhook for any state of a kind.
+// sendsWebhook reports whether MK.IO documents a webhook for any state of a kind.
 func sendsWebhook(kind lifecycle.Kind) bool {
 	return slices.ContainsFunc(lifecycle.States(kind), func(s lifecycle.StateInfo) bool {
 		return lifecycle.SendsWebhook(&lifecycle.Fact{}, lifecycle.Observation{Key: lifecycle.Key{Kind: kind}, State: s.State})

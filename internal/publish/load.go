@@ -61,7 +61,8 @@ func (f *follower) load(ctx context.Context) error {
 	}
 }
 
-// scanTimeout is how long a scan waits for its next message. A scan whose consumer somebody changed would wait for ever.
+// scanTimeout is how long a scan waits for its next message. A scan whose consumer another client changed would wait
+// forever.
 const scanTimeout = 30 * time.Second
 
 var errScanStalled = fmt.Errorf("no message for %s though more are pending: the consumer may have been changed", scanTimeout)

@@ -35,7 +35,7 @@ func pack(at head) packed {
 			return packed(append(b, digest[:]...))
 		}
 	}
-	return packed(append(append(b, f.Hash...), make([]byte, hashSize+1)...)) // longer than a digest, so that read can tell them apart
+	return packed(append(append(b, f.Hash...), make([]byte, hashSize+1)...)) // longer than a digest, so that read can distinguish them
 }
 
 // appendTime encodes a time of any year; the zero time is encoded as 0.

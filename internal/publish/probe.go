@@ -12,7 +12,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A writeCheck says when, and on which connection, the log last answered a write.
+// A writeCheck records when, and on which connection, the log last responded to a write.
 type writeCheck struct {
 	at         time.Time
 	reconnects uint64
@@ -132,7 +132,7 @@ func (w *watchdog) tryStore(ctx context.Context) error {
 }
 
 // verifySameLog returns an error unless the log that accepts writes again is the cached one. The last
-// cached event proves that; JetStream's API is asked only if the log does not return that event.
+// cached event proves that; JetStream's API is queried only if the log does not return that event.
 func (w *watchdog) verifySameLog(ctx context.Context) error {
 	if w.follower.hasHorizonEvent(ctx) {
 		return nil
@@ -141,7 +141,7 @@ func (w *watchdog) verifySameLog(ctx context.Context) error {
 	infos := w.queryStreams(ctx)
 	log, bucket := infos.Infos[w.names.EventStream()], infos.Infos[w.names.StateStream()]
 	if log == nil || bucket == nil {
-		return fmt.Errorf("%s accepts writes, but JetStream did not answer whether it is still the same log", w.names.EventStream())
+		return fmt.Errorf("%s accepts writes, but JetStream did not confirm that it is still the same log", w.names.EventStream())
 	}
 	return w.follower.checkSameLog(ctx, log, bucket, horizon)
 }

@@ -23,7 +23,7 @@ type Config struct {
 	ByArrival      bool
 	Log            *slog.Logger
 	Tracer         tracing.Tracer
-	Streams        streams.Config // as given to [streams.Ensure]: [Publisher.Follow] recreates streams that somebody deletes
+	Streams        streams.Config // as given to [streams.Ensure]: [Publisher.Follow] recreates deleted streams
 	SurveyInterval time.Duration  // between two surveys of healthy streams; 0: 30 seconds
 }
 

@@ -102,7 +102,7 @@ func (f *fixture) states() []string {
 func (f *fixture) wantStates(want ...string) {
 	f.t.Helper()
 	if got := f.states(); fmt.Sprint(got) != fmt.Sprint(want) {
-		f.t.Errorf("the log holds %v, want %v", got, want)
+		f.t.Errorf("the log has %v, want %v", got, want)
 	}
 }
 
@@ -215,7 +215,7 @@ func TestConflictIsOrderedByArrivalOnlyWithoutARecheck(t *testing.T) {
 	f.wantStates("Running", "Stopped", "Running", "Stopped")
 }
 
-// A bridge's cache may be stale: what it does not write must be decided by the stream.
+// A bridge's cache may be stale: a decision not to write must be made on the stream.
 func TestStaleCacheNeitherInventsNorLosesEvents(t *testing.T) {
 	f := setUp(t)
 	a, b := f.publisher(false, nil), f.publisher(false, nil)
@@ -384,7 +384,7 @@ func TestConcurrentResourcesEachInOrder(t *testing.T) {
 	}
 	wg.Wait()
 	if got := f.states(); len(got) != 400*len(order) {
-		t.Errorf("the log holds %d events", len(got))
+		t.Errorf("the log has %d events", len(got))
 	}
 }
 
@@ -404,7 +404,7 @@ func TestSlowResourceDoesNotBlockOthers(t *testing.T) {
 	close(release)
 	wg.Wait()
 	if got := f.states(); len(got) != 31 || got[30] != "Queued" {
-		t.Errorf("the log holds %d events", len(got))
+		t.Errorf("the log has %d events", len(got))
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// JetStream's API, which serves reads, is shared with all clients: a read that is not answered fails the delivery that needs
+// JetStream's API, which serves reads, is shared with all clients: a read without a response fails the delivery that needs
 // it, and no other.
 func TestReadTimeoutFailsOneDeliveryOnly(t *testing.T) {
 	defer brokertest.StartServerClock()()

@@ -16,7 +16,7 @@ import (
 	"mkio-bridge/internal/streams"
 )
 
-// A reader reads single events, from the stream's leader: a direct get may be answered by a replica that lags, and a
+// A reader reads single events, from the stream's leader: a replica that lags may serve a direct get, and a
 // decision to write nothing must not be based on that.
 type reader struct {
 	js     jetstream.JetStream
@@ -108,8 +108,8 @@ const (
 	maxSearchNews      = 16
 )
 
-// alreadyRecorded says whether one of a resource's latest events, at most limit, records the observation. It reads backwards
-// from the event at the sequence last.
+// alreadyRecorded reports whether one of a resource's latest events, at most limit, records the observation. It reads
+// backwards from the event at the sequence last.
 func (r *reader) alreadyRecorded(ctx context.Context, resource string, last uint64, limit int, o lifecycle.Observation) (bool, error) {
 	for sequence := last; sequence > 0 && limit > 0; limit-- {
 		e, err := r.eventAt(ctx, resource, sequence)

@@ -49,9 +49,9 @@ func TestNewLeaderReportingAnOldLogEndIsTheSameLog(t *testing.T) {
 		if err := p.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		answers := p.watchdog.queryStreams(t.Context()) // an empty log
-		infos := answers.Infos
-		if p.watchdog.streams.Record(answers); p.watchdog.streams.Err() != nil {
+		result := p.watchdog.queryStreams(t.Context()) // an empty log
+		infos := result.Infos
+		if p.watchdog.streams.Record(result); p.watchdog.streams.Err() != nil {
 			t.Fatal(p.watchdog.streams.Err())
 		}
 		key, err := lifecycle.NewKey(lifecycle.Job, "aurora-vod", "ladder-hd", "ep-1")

@@ -39,7 +39,7 @@ func (f *follower) checkSameLog(ctx context.Context, log, bucket *jetstream.Stre
 	return err
 }
 
-// hasHorizonEvent says whether the log has the cached event with the highest sequence, with the same content.
+// hasHorizonEvent reports whether the log has the cached event with the highest sequence, with the same content.
 func (f *follower) hasHorizonEvent(ctx context.Context) bool {
 	horizon := f.heads.horizon()
 	if horizon == 0 || f.logCreated.Load() == 0 {
@@ -135,8 +135,8 @@ const (
 	endCheckInterval = 200 * time.Millisecond
 )
 
-// lostEnd says whether the log ends before the horizon. end is its end as just read. A server that was just elected leader
-// may not have caught up with the end yet, so the end is read again several times.
+// lostEnd reports whether the log ends before the horizon. end is its end as just read. A server that was just elected
+// leader may not have caught up with the end yet, so the end is read again several times.
 func (f *follower) lostEnd(ctx context.Context, end, horizon uint64) (bool, error) {
 	for checks := 0; end < horizon; checks++ {
 		if checks == endChecks {

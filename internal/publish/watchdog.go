@@ -89,8 +89,8 @@ func (w *watchdog) run(ctx context.Context) {
 	}
 }
 
-// survey queries every stream, checks whether the log is the cached one, and records both. complete says whether JetStream
-// answered every query.
+// survey queries every stream, checks whether the log is the cached one, and records both. complete reports whether
+// JetStream responded to every query.
 func (w *watchdog) survey(ctx context.Context) (complete bool) {
 	gen, _ := w.logBreaker.allow()
 	horizon := w.follower.heads.horizon()

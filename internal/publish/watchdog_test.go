@@ -128,7 +128,7 @@ func TestMissingStreamsAreNotCreatedInVerifyMode(t *testing.T) {
 	})
 }
 
-// When only the log was recreated, no event is written behind heads in the state bucket of the former log, until somebody
+// When only the log was recreated, no event is written behind heads in the state bucket of the former log, until an operator
 // deletes the bucket.
 func TestRecreatedLogWaitsForTheOldStateBucketToBeDeleted(t *testing.T) {
 	defer brokertest.StartServerClock()()

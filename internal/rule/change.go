@@ -28,7 +28,7 @@ func (c *Change) warn(text string) { c.Warnings = append(c.Warnings, text) }
 type secretState uint8
 
 const (
-	secretUnknown secretState = iota // the rule was last put by somebody else, or that is not known
+	secretUnknown secretState = iota // another client put the rule last, or that is not known
 	secretChanged                    // the rule was last put with another secret
 	secretCurrent
 )

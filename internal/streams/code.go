@@ -23,12 +23,12 @@ const (
 	codeSizeExceeded    jetstream.ErrorCode = 10122 // "stream max bytes exceeds account limit max stream bytes"
 )
 
-// Conflicted says whether JetStream refused a write because of its expected sequence.
+// Conflicted reports whether JetStream refused a write because of its expected sequence.
 func Conflicted(err error) bool {
 	return Refused(err, CodeWrongLastSequence) || Refused(err, CodeWrongLastSequenceInFlight)
 }
 
-// Refused says whether an error is a response of JetStream with this code.
+// Refused reports whether an error is a response of JetStream with this code.
 func Refused(err error, code jetstream.ErrorCode) bool {
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	return ok && api.ErrorCode == code

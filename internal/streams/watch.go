@@ -48,8 +48,9 @@ func NewWatcher(js jetstream.JetStream, c Config, interval time.Duration, log *s
 
 // Run surveys the streams at an interval until the context ends, and sooner after [Watcher.Wake]. Its caller provides both
 // functions. survey queries the streams ([Watcher.Query]), checks their content, records both ([Watcher.Record],
-// [Watcher.RecordLogErr]), and returns whether JetStream answered every query. probe is called when a survey is incomplete
-// or finds a problem, and tests a write ([Watcher.RecordWriteErr]), because only a write shows whether events can be stored.
+// [Watcher.RecordLogErr]), and returns whether JetStream responded to every query. probe is called when a survey is
+// incomplete or finds a problem, and tests a write ([Watcher.RecordWriteErr]), because only a write shows whether events can
+// be stored.
 func (w *Watcher) Run(ctx context.Context, survey func(context.Context) (complete bool), probe func(context.Context)) {
 	for wasComplete := true; ctx.Err() == nil; w.awaitNext(ctx) { // wasComplete: the last survey was complete
 		complete := surveyWithTimeout(ctx, survey)
@@ -106,7 +107,7 @@ type QueryResult struct {
 	queried int
 }
 
-// Complete says whether JetStream responded about every stream.
+// Complete reports whether JetStream responded about every stream.
 func (a QueryResult) Complete() bool { return len(a.errs) == a.queried }
 
 // Query requests the info of all streams concurrently.
@@ -139,7 +140,7 @@ func (w *Watcher) RecordLogErr(err error) { w.findings.recordLog(err) }
 // RecordWriteErr stores why the last probe could not write; nil: it could.
 func (w *Watcher) RecordWriteErr(err error) { w.findings.recordWrites(err) }
 
-// Surveyed says whether at least one survey has ended.
+// Surveyed reports whether at least one survey has ended.
 func (w *Watcher) Surveyed() bool { return w.findings.surveyed() }
 
 // LogErr returns why the log must not be written, as of the last responses; nil: it may be.
@@ -151,8 +152,8 @@ func (w *Watcher) Err() error { return w.findings.condition().err() }
 // recreate creates missing streams, and says whether it succeeded. Other bridges may do so at the same time: JetStream
 // accepts the first.
 func (w *Watcher) recreate(ctx context.Context, missing []string) bool {
-	// An operator may have deleted a stream to create it with another configuration, and needs time for that. Also, the server
-	// removes a deleted stream in the background, and might remove the new one.
+	// An operator may have deleted a stream to create it with another configuration, and needs time for that. Also, the
+	// server removes a deleted stream in the background, and might remove the new one.
 	if pause.For(ctx, recreateDelay) != nil {
 		return false
 	}
@@ -198,11 +199,11 @@ func (w *Watcher) Report() {
 	w.log.Error("JetStream streams have problems; bridge is not ready", "error", found)
 }
 
-// reportAPI logs that JetStream's API does not answer, or answers again.
+// reportAPI logs that JetStream's API does not respond, or responds again.
 func (w *Watcher) reportAPI(answered bool) {
 	if answered {
-		w.log.Info("JetStream API answers again")
+		w.log.Info("JetStream API responds again")
 		return
 	}
-	w.log.Warn("JetStream API does not answer queries of the streams; its queue may be full", "waited", surveyTimeout)
+	w.log.Warn("JetStream API does not respond to queries of the streams; its queue may be full", "waited", surveyTimeout)
 }

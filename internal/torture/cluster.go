@@ -181,7 +181,7 @@ func (c *Cluster) CheckReplicas(ctx context.Context, streams ...string) error {
 	return nil
 }
 
-// Close ends the servers. Stores on their own disks are gone with these.
+// Close ends the servers and removes their disks, with the stores on these.
 func (c *Cluster) Close() error {
 	if c.admin != nil {
 		c.admin.Close()

@@ -43,7 +43,7 @@ var commonFaults = []fault{
 		}
 		return nil
 	}},
-	{name: "answers to the sender lost", run: func(ctx context.Context, w *world, duration time.Duration) error {
+	{name: "responses to the sender lost", run: func(ctx context.Context, w *world, duration time.Duration) error {
 		return w.linkFault(ctx, []*link{w.anyBridge().inbound}, mode{discardResponses: true}, duration/2)
 	}},
 	{name: "sender cut off", run: func(ctx context.Context, w *world, duration time.Duration) error {

@@ -8,7 +8,7 @@ import (
 
 // embeddedFaults are faults of a bridge with an embedded server.
 var embeddedFaults = []fault{
-	{name: "bridge killed again and again", run: func(ctx context.Context, w *world, duration time.Duration) error {
+	{name: "bridge killed repeatedly", run: func(ctx context.Context, w *world, duration time.Duration) error {
 		for range 3 {
 			w.bridges[0].Kill()
 			pause(ctx, time.Second+duration/4)

@@ -103,7 +103,7 @@ func (w *writer) job(s *slot) []mkiofake.Step {
 	return t.end(w, s)
 }
 
-// cycle moves a resource through its states once, and deletes it now and then.
+// cycle moves a resource through its states once, and sometimes deletes it.
 func (w *writer) cycle(s *slot, project, first string, states ...string) []mkiofake.Step {
 	t := w.thread(s, s.kind, project, fmt.Sprint("ch-", s.n))
 	if !s.exists {

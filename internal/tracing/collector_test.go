@@ -56,7 +56,8 @@ func (c *collector) note(r request, sent *coltracepb.ExportTraceServiceRequest) 
 	return len(c.received)
 }
 
-// startHTTP starts a collector of protobuf over HTTP. answer, which may be nil, answers the request with that number, from 1.
+// startHTTP starts a collector of protobuf over HTTP. respond, which may be nil, writes the response to the request with
+// that number, from 1.
 func startHTTP(t *testing.T, config *tls.Config, answer func(number int, w http.ResponseWriter)) *collector {
 	t.Helper()
 	c := &collector{t: t, protocol: "http/protobuf"}
@@ -124,7 +125,7 @@ func (s *grpcService) Export(ctx context.Context, sent *coltracepb.ExportTraceSe
 	return s.answer(ctx, number)
 }
 
-// startGRPC starts a collector over gRPC; answer is as in startHTTP.
+// startGRPC starts a collector over gRPC; respond is as in startHTTP.
 func startGRPC(t *testing.T, config *tls.Config, answer func(ctx context.Context, number int) (*coltracepb.ExportTraceServiceResponse, error)) *collector {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

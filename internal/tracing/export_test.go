@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/tracing"
 )
 
-// begin exports as an environment says, and returns what is logged of it.
+// begin creates an exporter for an environment, and returns it with its log.
 func begin(t *testing.T, environment map[string]string) (*tracing.Export, *bytes.Buffer) {
 	t.Helper()
 	for name, value := range environment {
@@ -36,14 +36,14 @@ func TestTracesAreOffUnlessACollectorIsNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e, said := begin(t, environment)
 			if e.Endpoint() != "" || e.Tracer() != (tracing.Tracer{}) || said.Len() > 0 {
-				t.Errorf("exported to %q, said: %s", e.Endpoint(), said)
+				t.Errorf("exported to %q, logged: %s", e.Endpoint(), said)
 			}
 		})
 	}
 }
 
-// Platforms put OTEL_… everywhere: one that cannot be used is told of once, and ends traces alone.
-func TestASettingThatCannotBeUsedSwitchesTracesOff(t *testing.T) {
+// Platforms set OTEL_… variables for all workloads: an unusable one is logged once and only turns traces off.
+func TestUnusableSettingTurnsTracesOff(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "empty.pem")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -72,19 +72,19 @@ func TestASettingThatCannotBeUsedSwitchesTracesOff(t *testing.T) {
 			text := said.String()
 			if e.Endpoint() != "" || strings.Count(text, "\n") != 1 || strings.Contains(text, "s3cret") ||
 				!strings.Contains(text, "traces are off") || !strings.Contains(text, "setting=OTEL_EXPORTER_OTLP_"+tt.wrong+" ") || !strings.Contains(text, " do=") {
-				t.Errorf("exported to %q, said: %s", e.Endpoint(), text)
+				t.Errorf("exported to %q, logged: %s", e.Endpoint(), text)
 			}
 		})
 	}
 }
 
-// What only changes how spans are exported is not worth their loss.
+// An unusable setting that only affects how spans are exported is ignored: traces stay on.
 func TestASettingThatCannotBeUnderstoodIsLeftOut(t *testing.T) {
 	for name, test := range map[string]struct{ value, says string }{
 		"OTEL_EXPORTER_OTLP_TIMEOUT":     {"10s", "duration"},
 		"OTEL_EXPORTER_OTLP_COMPRESSION": {"zstd", "COMPRESSION"},
 		"OTEL_EXPORTER_OTLP_HEADERS":     {"s3cret", "headers"},
-		"OTEL_EXPORTER_OTLP_CERTIFICATE": {"", ""}, // empty is as good as unset
+		"OTEL_EXPORTER_OTLP_CERTIFICATE": {"", ""}, // empty counts as unset
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, said := begin(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", name: test.value})
@@ -94,14 +94,14 @@ func TestASettingThatCannotBeUnderstoodIsLeftOut(t *testing.T) {
 				lines = 0
 			}
 			if e.Endpoint() == "" || strings.Count(text, "\n") != lines || !strings.Contains(text, test.says) || strings.Contains(text, "s3cret") {
-				t.Errorf("exported to %q, said: %s", e.Endpoint(), text)
+				t.Errorf("exported to %q, logged: %s", e.Endpoint(), text)
 			}
 		})
 	}
 }
 
-// A certificate of the collector and an address without TLS contradict each other.
-func TestTracesAreOffWhereAnAddressWithoutTLSHasACertificate(t *testing.T) {
+// A CA certificate for the collector contradicts an endpoint without TLS.
+func TestTracesAreOffForACertificateWithoutTLS(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "authority.pem")
 	server := httptest.NewTLSServer(nil)
 	defer server.Close()
@@ -110,28 +110,28 @@ func TestTracesAreOffWhereAnAddressWithoutTLSHasACertificate(t *testing.T) {
 	}
 	e, said := begin(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "OTEL_EXPORTER_OTLP_CERTIFICATE": file})
 	if text := said.String(); e.Endpoint() != "" || !strings.Contains(text, "traces are off") || !strings.Contains(text, "TLS") {
-		t.Errorf("exported to %q, said: %s", e.Endpoint(), text)
+		t.Errorf("exported to %q, logged: %s", e.Endpoint(), text)
 	}
 }
 
-// The address of a collector may hold a password, and its headers do.
-func TestCredentialsOfTheCollectorAreNotTold(t *testing.T) {
+// A collector's URL may contain a password, and its headers do.
+func TestCredentialsOfTheCollectorAreNotLogged(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close() // nobody listens there
+	l.Close() // nothing listens there
 	e, said := begin(t, map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:s3cret@" + l.Addr().String() + "/?token=s3cret",
 		"OTEL_EXPORTER_OTLP_HEADERS":  "s3cret,authorization=%zzs3cret",
 	})
 	if e.Endpoint() != "http://"+l.Addr().String() {
-		t.Errorf("it is said to go to %s", e.Endpoint())
+		t.Errorf("the endpoint is %s", e.Endpoint())
 	}
 	_, span := e.Tracer().Root(t.Context(), "poll")
 	span.End()
 	e.Close()
 	if text := said.String(); strings.Contains(text, "s3cret") || strings.Count(text, "trace setting ignored") != 2 || !strings.Contains(text, "refused") {
-		t.Errorf("said: %s", text)
+		t.Errorf("logged: %s", text)
 	}
 }

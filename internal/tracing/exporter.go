@@ -16,7 +16,7 @@ import (
 // All exports share one connection. One over HTTP/2 that went silent is given up after these times.
 const (
 	pingAfter = 10 * time.Second // without a frame from the collector
-	pingTime  = 5 * time.Second  // for the answer to a ping, and for each part of a request to be taken
+	pingTime  = 5 * time.Second  // for the response to a ping, and for writing each part of a request
 )
 
 // An export that failed is tried again after these pauses, for as long as one export may take.

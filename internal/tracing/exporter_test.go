@@ -130,7 +130,7 @@ func TestAnExportThatMaySucceedLaterIsRetried(t *testing.T) {
 				}
 			})
 			if err := export(t, connect(t, c, nil)); err != nil || len(c.requests()) != 2 {
-				t.Errorf("%v, asked %d times", err, len(c.requests()))
+				t.Errorf("%v, %d requests", err, len(c.requests()))
 			}
 		})
 	}
@@ -142,7 +142,7 @@ func TestAnExportThatMaySucceedLaterIsRetried(t *testing.T) {
 			return &coltracepb.ExportTraceServiceResponse{}, nil
 		})
 		if err := export(t, connect(t, c, nil)); err != nil || len(c.requests()) != 2 {
-			t.Errorf("%v, asked %d times", err, len(c.requests()))
+			t.Errorf("%v, %d requests", err, len(c.requests()))
 		}
 	})
 }
@@ -185,12 +185,12 @@ func TestAnExportThatIsRefusedIsNotRetried(t *testing.T) {
 			c := test.start(t)
 			err := export(t, connect(t, c, nil))
 			if err == nil || !strings.Contains(err.Error(), test.want) || len(c.requests()) != 1 {
-				t.Errorf("%v, asked %d times", err, len(c.requests()))
+				t.Errorf("%v, %d requests", err, len(c.requests()))
 			}
 		})
 	}
 	if all := elsewhere.requests(); len(all) > 0 {
-		t.Errorf("another host was asked: %v", all)
+		t.Errorf("another host got requests: %v", all)
 	}
 }
 
@@ -206,7 +206,7 @@ func TestARefusedConnectionIsRetried(t *testing.T) {
 	}
 }
 
-// A collector that takes exports and does not answer holds them up for as long as an export may take.
+// A collector that accepts exports and does not respond delays them until the export timeout.
 func TestAnExportEndsWithItsTime(t *testing.T) {
 	ends := make(chan struct{})
 	for name, c := range map[string]*collector{
@@ -221,7 +221,7 @@ func TestAnExportEndsWithItsTime(t *testing.T) {
 				t.Error("the export had success")
 			}
 			if len(c.requests()) == 0 {
-				t.Error("the collector was not asked")
+				t.Error("the collector got no request")
 			}
 		})
 	}

@@ -46,7 +46,7 @@ func TestReceiveContinuesTheNamedTrace(t *testing.T) {
 		t.Errorf("origin %v, want %v", origin, want)
 	}
 	if here.State != want.State || here.Parent == parent || !strings.Contains(here.Parent, trace) {
-		t.Errorf("here is %v, want a span of its own in %v", here, want)
+		t.Errorf("current span %v, want a new span in %v", here, want)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// copyStore copies a store as it lies on disk.
+// copyStore copies a store's files.
 func copyStore(t *testing.T, from string) (to string) {
 	t.Helper()
 	to = filepath.Join(t.TempDir(), "copy")
@@ -25,9 +25,9 @@ func copyStore(t *testing.T, from string) (to string) {
 	return to
 }
 
-// A copy of the store of one moment has what was acknowledged until then, and a bridge goes on from there. The bridge is
-// stopped while deliveries are under way, as a snapshot of the volume would catch it.
-func TestACopyOfOneMomentIsABackup(t *testing.T) {
+// A point-in-time copy of the store has every delivery acknowledged before it, and a bridge continues from it. SIGSTOP
+// freezes the bridge while deliveries are in flight, so that the copy is what a volume snapshot would be.
+func TestStoreSnapshotIsABackup(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "store")
 	b := bridgetest.StartBridge(t, "BRIDGE_STORE_DIR="+store)
 	for i := range 20 {
@@ -40,7 +40,7 @@ func TestACopyOfOneMomentIsABackup(t *testing.T) {
 
 	var mu sync.Mutex
 	var acknowledged []string
-	enough, stop := make(chan struct{}), make(chan struct{})
+	fiftyDelivered, stop := make(chan struct{}), make(chan struct{})
 	var delivering sync.WaitGroup
 	delivering.Go(func() {
 		for i := 0; ; i++ {
@@ -49,22 +49,22 @@ func TestACopyOfOneMomentIsABackup(t *testing.T) {
 				return
 			default:
 			}
-			name := fmt.Sprint("later-", i)
-			answer, err := b.Post(jobStarted(t, name))
+			name := fmt.Sprint("second-", i)
+			response, err := b.Post(jobStarted(t, name))
 			if err != nil {
 				t.Error(err)
 			}
-			if answer.Status == http.StatusNoContent {
+			if response.Status == http.StatusNoContent {
 				mu.Lock()
 				acknowledged = append(acknowledged, name)
 				mu.Unlock()
 			}
 			if i == 50 {
-				close(enough)
+				close(fiftyDelivered)
 			}
 		}
 	})
-	<-enough
+	<-fiftyDelivered
 	mu.Lock()
 	until := append([]string{}, acknowledged...)
 	mu.Unlock()
@@ -77,12 +77,12 @@ func TestACopyOfOneMomentIsABackup(t *testing.T) {
 
 	restored := bridgetest.StartBridge(t, "BRIDGE_STORE_DIR="+backup)
 	if _, code := verifyRoot(t, restored, "--root", root); code != exitOK {
-		t.Errorf("the backup does not prove the root of before: exit %d", code)
+		t.Errorf("the backup does not match the root computed before it: exit %d", code)
 	}
 	log := readLog(t, restored.Env())
 	for _, name := range until {
 		if !hasJob(log, name) {
-			t.Errorf("%s was acknowledged before the backup, and is not in it", name)
+			t.Errorf("%s was acknowledged before the backup and is missing from it", name)
 		}
 	}
 	for _, body := range [][]byte{jobStarted(t, "first-0"), bridgetest.DeliveryOfJob(t, "job-finished.finished.json", "first-0")} { // a duplicate, and the next state
@@ -92,17 +92,17 @@ func TestACopyOfOneMomentIsABackup(t *testing.T) {
 	}
 	after, code := verifyRoot(t, restored, "--root", root)
 	if code != exitOK {
-		t.Errorf("what was added does not continue the backup: exit %d", code)
+		t.Errorf("the new events do not continue the backup: exit %d", code)
 	}
 	if got := strings.Count(strings.Join(readLog(t, restored.Env()), "\n")+"\n", "/jobs/first-0\n"); got != 2 {
-		t.Errorf("the log has first-0 %d times, and the root is %s", got, after)
+		t.Errorf("the log has %d events of first-0, want 2; the root is %s", got, after)
 	}
 	restored.StopGracefully()
 }
 
-// A log that is older than its state bucket is not written to. A store that is older as a whole goes on from what it has,
-// and what is delivered again is recorded again.
-func TestAnOlderBackup(t *testing.T) {
+// The bridge refuses to write to a log older than its state bucket. A store that is older as a whole continues from its last
+// event: what is delivered again is recorded again.
+func TestRestoreOlderBackup(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "store")
 	b := bridgetest.StartBridge(t, "BRIDGE_STORE_DIR="+store)
 	mustDeliver(t, b, jobStarted(t, "first"))
@@ -125,18 +125,18 @@ func TestAnOlderBackup(t *testing.T) {
 	}
 	_, stderr, code := bridgetest.Run(t, []string{"BRIDGE_STORE_DIR=" + mixed, "BRIDGE_LISTEN=127.0.0.1:0", "BRIDGE_ADMIN_LISTEN=127.0.0.1:0", "BRIDGE_NATS_LISTEN="}, "run")
 	if code != exitFailed || !strings.Contains(stderr, "delete KV_mkio_state") {
-		t.Errorf("with a log that is behind its bucket: exit %d: %s", code, stderr)
+		t.Errorf("a log behind its state bucket: exit %d: %s", code, stderr)
 	}
 
 	b = bridgetest.StartBridge(t, "BRIDGE_STORE_DIR="+backup)
 	if _, code := verifyRoot(t, b, "--root", newest); code != exitFailed {
-		t.Errorf("verify does not see that the end is missing: exit %d", code)
+		t.Errorf("verify does not detect the missing end: exit %d", code)
 	}
 	if status := b.Deliver(jobStarted(t, "second")); status != http.StatusNoContent {
 		t.Errorf("status %d", status)
 	}
 	if log := readLog(t, b.Env()); len(log) != 2 {
-		t.Errorf("the log holds %v", log)
+		t.Errorf("the log has %v", log)
 	}
 	b.StopGracefully()
 }

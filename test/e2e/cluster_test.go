@@ -18,10 +18,10 @@ import (
 	"mkio-bridge/internal/torture"
 )
 
-// A server that was killed cuts its streams back to what the others have; nats-server 2.15.2 cannot cut a compressed
-// block, and leaves the stream out from then on.
-func TestAKilledServerComesBackWithItsStreams(t *testing.T) {
-	t.Parallel() // it mostly waits
+// A restarted server truncates its streams to what the other replicas have. nats-server 2.15.2 cannot truncate a compressed
+// block and no longer serves that stream, so streams are not compressed.
+func TestKilledServerRejoinsWithItsStreams(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	addresses, err := bridgetest.NewAddresses()
 	if err != nil {
@@ -56,8 +56,8 @@ func TestAKilledServerComesBackWithItsStreams(t *testing.T) {
 	}
 }
 
-// fill writes so many bytes to the log, of a few resources, more than a block of it holds. The server that the client is
-// connected to may have been killed.
+// fill writes size bytes to the log, on the subjects of 50 resources: more than one block of the store. It retries, because
+// the client's server may have been killed.
 func fill(t *testing.T, js jetstream.JetStream, size int) {
 	t.Helper()
 	payload := bytes.Repeat([]byte("state "), 2000)

@@ -24,9 +24,10 @@ type consumer struct {
 	dir     string
 	env     []string
 	argv    []string
-	shell   bool // it ends by the signal that it is sent
+	shell   bool // the signal kills it: it has no exit code
 
-	beforeName, state string // what a line has before the name of the job, and somewhere
+	beforeName string // precedes the job's name on a line
+	state      string // is anywhere on the line
 }
 
 func TestConsumeGo(t *testing.T) {
@@ -37,7 +38,7 @@ func TestConsumeGo(t *testing.T) {
 func TestConsumeNode(t *testing.T) {
 	needs(t, "node")
 	node, npm := find(t, "node", "node"), find(t, "node", "npm")
-	dir := t.TempDir() // the packages are not to lie in the source
+	dir := t.TempDir() // so that npm installs outside the source
 	for _, name := range []string{"consume.mjs", "package.json", ".npmrc"} {
 		content, err := os.ReadFile(bridgetest.RepositoryPath(filepath.Join("examples/consume-node", name)))
 		if err != nil {
@@ -77,7 +78,7 @@ func TestConsumeShell(t *testing.T) {
 	if err := os.Symlink(nats, filepath.Join(bin, "nats")); err != nil {
 		t.Fatal(err)
 	}
-	home := t.TempDir() // the tool looks for its settings there: not for those of whoever runs this test
+	home := t.TempDir() // keeps the tool from reading the developer's settings
 	consumer{
 		durable: "consume-sh", argv: []string{"/bin/sh", bridgetest.RepositoryPath("examples/consume.sh")}, shell: true,
 		env:        []string{"HOME=" + home, "XDG_CONFIG_HOME=", "PATH=" + bin + ":" + os.Getenv("PATH")},
@@ -85,8 +86,8 @@ func TestConsumeShell(t *testing.T) {
 	}.check(t)
 }
 
-// check runs the consumer as a service is run: it prints what was there and what comes, each job that finished and
-// nothing else, and after a restart what it missed.
+// check runs the consumer as a service: it prints each finished job, stored before or after its start, and nothing else,
+// and after a restart the jobs it missed.
 func (c consumer) check(t *testing.T) {
 	t.Helper()
 	b := startExampleBridge(t)
@@ -129,7 +130,7 @@ func (c consumer) check(t *testing.T) {
 			end = func() error { return p.Stop(syscall.SIGTERM, time.Minute) }
 		}
 		if err := end(); err != nil {
-			t.Errorf("%v did not stop well: %v", c.argv, err)
+			t.Errorf("%v did not stop cleanly: %v", c.argv, err)
 		}
 	}
 
@@ -149,6 +150,6 @@ func (c consumer) check(t *testing.T) {
 	acknowledged(3)
 	stop()
 	if more := strings.TrimSpace(p.Output.String()[read:]); more != "" {
-		t.Errorf("printed %q too", more)
+		t.Errorf("printed more than the finished jobs: %q", more)
 	}
 }

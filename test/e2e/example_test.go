@@ -13,7 +13,7 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// An exampleBridge is a bridge with an embedded server, and a client of that server as any reader has it.
+// An exampleBridge is a bridge with an embedded server, and a reader's connection to that server.
 type exampleBridge struct {
 	*bridgetest.Bridge
 	t  *testing.T
@@ -36,15 +36,15 @@ func startExampleBridge(t *testing.T) exampleBridge {
 
 func (b exampleBridge) url() string { return "nats://" + b.NATS }
 
-// deliver posts a delivery about a job of that name.
+// deliver posts the fixture as a delivery of that job.
 func (b exampleBridge) deliver(fixture, job string) {
 	b.t.Helper()
 	if status := b.Deliver(bridgetest.DeliveryOfJob(b.t, fixture, job)); status != http.StatusNoContent {
-		b.t.Fatalf("the delivery of %s was answered %d", job, status)
+		b.t.Fatalf("delivery of %s: status %d", job, status)
 	}
 }
 
-// awaitConsumer waits until a consumer is as it should be, with nothing pending and nothing in flight.
+// awaitConsumer waits until is holds for a consumer that has nothing pending and nothing in flight. what describes is.
 func (b exampleBridge) awaitConsumer(name, what string, is func(*jetstream.ConsumerInfo) bool) {
 	b.t.Helper()
 	bridgetest.Eventually(b.t, fmt.Sprintf("consumer %s has %s", name, what), func() bool {
@@ -57,8 +57,8 @@ func (b exampleBridge) awaitConsumer(name, what string, is func(*jetstream.Consu
 	})
 }
 
-// newExample describes an example as a process that ends with the test, and logs what it wrote when the test fails. It
-// is not started yet.
+// newExample prepares an example's process without starting it. The process ends with the test; its output is logged when
+// the test fails.
 func newExample(t *testing.T, name string, argv []string, env ...string) *bridgetest.Process {
 	t.Helper()
 	p, err := bridgetest.NewProcess(t.TempDir(), name, argv[0], argv[1:]...)

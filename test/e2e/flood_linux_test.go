@@ -19,10 +19,10 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// headerTime is how long the bridge waits for the headers of a request.
-const headerTime = 5 * time.Second
+// headerTimeout is the bridge's timeout for a request's headers.
+const headerTimeout = 5 * time.Second
 
-// dialMany opens connections that say nothing.
+// dialMany opens idle connections.
 func dialMany(t *testing.T, addr string, count int) []net.Conn {
 	t.Helper()
 	conns := make([]net.Conn, count)
@@ -64,55 +64,55 @@ func TestTenThousandIdleConnections(t *testing.T) {
 	before := p.Metric("process_resident_memory_bytes")
 	began := time.Now()
 	conns := dialMany(t, p.WebhookAddr(), many)
-	asked := time.Now()
+	connected := time.Now()
 	bridgetest.CheckDelivers(t, p.WebhookAddr(), secret, bridgetest.JobDelivery(t, "meanwhile", "Finished", nil))
-	t.Logf("%d connections in %s, a delivery beside them in %s", many, asked.Sub(began).Round(time.Millisecond), time.Since(asked).Round(time.Millisecond))
+	t.Logf("%d connections in %s, a delivery beside them in %s", many, connected.Sub(began).Round(time.Millisecond), time.Since(connected).Round(time.Millisecond))
 	open := p.Metric("process_open_fds")
-	if since := time.Since(began); since < headerTime && open < many { // later it closes them
-		t.Errorf("the bridge holds %g connections after %s", open, since)
+	if since := time.Since(began); since < headerTimeout && open < many { // then the bridge closes them
+		t.Errorf("the bridge has only %g connections open after %s", open, since)
 	}
 	grown := p.Metric("process_resident_memory_bytes") - before
 	t.Logf("the process has grown by %.0f MiB", grown/(1<<20))
 	if grown > 400<<20 {
 		t.Errorf("the process has grown by %.0f bytes", grown)
 	}
-	for _, conn := range conns { // each is closed because no header comes
-		if answer := bridgetest.ReadToEnd(t, conn); answer != "" {
-			t.Fatalf("an idle connection is answered %q", answer)
+	for _, conn := range conns { // the bridge closes each at the header timeout
+		if response := bridgetest.ReadToEnd(t, conn); response != "" {
+			t.Fatalf("an idle connection got %q", response)
 		}
 	}
 	p.StopGracefully()
 }
 
-// Connections may use all their slots, and not the files that the store needs.
-func TestConnectionsLeaveFilesToTheStore(t *testing.T) {
+// Idle connections may use all connection slots, but not the file descriptors that the store needs.
+func TestConnectionsLeaveFileDescriptorsForTheStore(t *testing.T) {
 	t.Parallel()
 	limited := []string{"sh", "-c", `ulimit -n 300 && exec "$0" run`, bridgetest.Program(t, bridgetest.BridgePackage)}
 	p := bridgetest.StartCommand(t, limited, secretEnv)
-	kept, err := net.Dial("tcp", p.WebhookAddr()) // of a sender that was there before
+	keepAlive, err := net.Dial("tcp", p.WebhookAddr()) // opened before the flood
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer kept.Close()
-	answers := bufio.NewReader(kept)
-	deliverKept := func(name string) {
+	defer keepAlive.Close()
+	responses := bufio.NewReader(keepAlive)
+	deliver := func(name string) {
 		t.Helper()
-		_, _ = io.WriteString(kept, bridgetest.RawDelivery(secret, "", bridgetest.JobDelivery(t, name, "Finished", nil)))
-		response, err := http.ReadResponse(answers, nil)
+		_, _ = io.WriteString(keepAlive, bridgetest.RawDelivery(secret, "", bridgetest.JobDelivery(t, name, "Finished", nil)))
+		response, err := http.ReadResponse(responses, nil)
 		if err != nil || response.StatusCode != http.StatusNoContent {
-			t.Fatalf("%s is answered %v, %v", name, response, err)
+			t.Fatalf("delivery of %s: %v, %v", name, response, err)
 		}
 	}
-	deliverKept("first")
+	deliver("first")
 	began := time.Now()
 	dialMany(t, p.WebhookAddr(), 400)
-	deliverKept("meanwhile")
+	deliver("meanwhile")
 	p.MustGet("/readyz")
 	if open := p.Metric("process_open_fds"); open > 280 {
-		t.Errorf("%g files are open of 300", open)
+		t.Errorf("%g of 300 file descriptors are open", open)
 	}
-	t.Logf("all of it took %s; the connections are ended after %s", time.Since(began).Round(time.Millisecond), headerTime)
-	bridgetest.CheckDelivers(t, p.WebhookAddr(), secret, bridgetest.JobDelivery(t, "behind-them", "Finished", nil)) // when there is a slot again
+	t.Logf("took %s; idle connections are closed after %s", time.Since(began).Round(time.Millisecond), headerTimeout)
+	bridgetest.CheckDelivers(t, p.WebhookAddr(), secret, bridgetest.JobDelivery(t, "afterwards", "Finished", nil)) // waits for a free slot
 }
 
 func TestGiantBodies(t *testing.T) {
@@ -122,8 +122,8 @@ func TestGiantBodies(t *testing.T) {
 	before := p.Metric("process_resident_memory_bytes")
 
 	head := strings.TrimSuffix(bridgetest.RawDelivery(secret, "", nil), "Content-Length: 0\r\n\r\n")
-	if answer := bridgetest.SendRaw(t, p.WebhookAddr(), head+fmt.Sprintf("Content-Length: %d\r\n\r\n", giant)); bridgetest.StatusOf(answer) != http.StatusRequestEntityTooLarge {
-		t.Errorf("a length of %d is answered %q before the body", giant, answer)
+	if response := bridgetest.SendRaw(t, p.WebhookAddr(), head+fmt.Sprintf("Content-Length: %d\r\n\r\n", giant)); bridgetest.StatusOf(response) != http.StatusRequestEntityTooLarge {
+		t.Errorf("Content-Length %d: response %q before the body", giant, response)
 	}
 	var senders sync.WaitGroup
 	for i := range 8 {
@@ -132,10 +132,10 @@ func TestGiantBodies(t *testing.T) {
 			if i%4 == 0 {
 				head, block = strings.Replace(head, "Transfer-Encoding: chunked", fmt.Sprintf("Content-Length: %d", giant), 1), strings.Repeat(" ", 1<<20)
 			}
-			taken, answer := push(t, p.WebhookAddr(), head, block, giant)
-			// A body that has no room beside the others is refused for now.
-			if status := bridgetest.StatusOf(answer); status != http.StatusRequestEntityTooLarge && status != http.StatusTooManyRequests || taken > giant/2 {
-				t.Errorf("%d bytes were taken, answer %q", taken, answer)
+			written, response := push(t, p.WebhookAddr(), head, block, giant)
+			// 429: the buffer pool is full.
+			if status := bridgetest.StatusOf(response); status != http.StatusRequestEntityTooLarge && status != http.StatusTooManyRequests || written > giant/2 {
+				t.Errorf("the bridge read %d bytes and responded %q", written, response)
 			}
 		})
 	}
@@ -146,13 +146,14 @@ func TestGiantBodies(t *testing.T) {
 	checkBombs(t, p)
 	bridgetest.CheckDelivers(t, p.WebhookAddr(), secret, bridgetest.JobDelivery(t, "after", "Finished", nil))
 	if log := readLog(t, p.Env()); len(log) != 2 {
-		t.Errorf("the log holds %q", log)
+		t.Errorf("the log has %q", log)
 	}
 	p.StopGracefully()
 }
 
-// push writes a head and blocks until so many bytes are written or the bridge ends the connection.
-func push(t *testing.T, addr, head, block string, size int) (taken int, answer string) {
+// push writes the head, then block repeatedly until size bytes are written or the bridge closes the connection. It returns
+// the bytes written and the response.
+func push(t *testing.T, addr, head, block string, size int) (written int, response string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -160,15 +161,15 @@ func push(t *testing.T, addr, head, block string, size int) (taken int, answer s
 		return 0, ""
 	}
 	defer conn.Close()
-	answered := make(chan string, 1)
-	go func() { answered <- bridgetest.ReadToEnd(t, conn) }()
+	responded := make(chan string, 1)
+	go func() { responded <- bridgetest.ReadToEnd(t, conn) }()
 	_, err = io.WriteString(conn, head)
-	for err == nil && taken < size {
+	for err == nil && written < size {
 		var n int
 		n, err = io.WriteString(conn, block)
-		taken += n
+		written += n
 	}
-	return taken, <-answered
+	return written, <-responded
 }
 
 // checkBombs sends bodies that would be giant if the bridge decompressed them, which it does not.
@@ -187,13 +188,13 @@ func checkBombs(t *testing.T, p *bridgetest.Bridge) {
 	}
 	before := p.Metric("process_resident_memory_bytes")
 	for coding, want := range map[string]int{"gzip": 415, "GZIP": 415, "x-gzip": 415, "gzip, gzip": 415, "identity, gzip": 415, "identity": 400, "": 400} {
-		answer := bridgetest.SendRaw(t, p.WebhookAddr(), bridgetest.RawDelivery(secret, "Connection: close\r\nContent-Encoding: "+coding+"\r\n", bomb.Bytes()))
-		if bridgetest.StatusOf(answer) != want {
-			t.Errorf("a bomb of %d bytes, %q, is answered %q", bomb.Len(), coding, answer)
+		response := bridgetest.SendRaw(t, p.WebhookAddr(), bridgetest.RawDelivery(secret, "Connection: close\r\nContent-Encoding: "+coding+"\r\n", bomb.Bytes()))
+		if bridgetest.StatusOf(response) != want {
+			t.Errorf("a bomb of %d bytes with coding %q: response %q", bomb.Len(), coding, response)
 		}
 	}
-	if answer := bridgetest.SendRaw(t, p.WebhookAddr(), strings.Replace(bridgetest.RawDelivery(secret, "", bomb.Bytes()), "Content-Length", "Transfer-Encoding: gzip, chunked\r\nX-Length", 1)); bridgetest.StatusOf(answer) != http.StatusNotImplemented {
-		t.Errorf("a transfer coding is answered %q", answer)
+	if response := bridgetest.SendRaw(t, p.WebhookAddr(), strings.Replace(bridgetest.RawDelivery(secret, "", bomb.Bytes()), "Content-Length", "Transfer-Encoding: gzip, chunked\r\nX-Length", 1)); bridgetest.StatusOf(response) != http.StatusNotImplemented {
+		t.Errorf("gzip transfer coding: response %q", response)
 	}
 	if grown := p.Metric("process_resident_memory_bytes") - before; grown > 50<<20 {
 		t.Errorf("bombs made the process grow by %.0f bytes", grown)

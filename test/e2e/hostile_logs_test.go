@@ -16,18 +16,18 @@ import (
 	"mkio-bridge/internal/eventlog"
 )
 
-// forgery would add lines of its own to a log of either format, and would clear a terminal.
+// forgery would inject lines into a log of either format and clear a terminal if it were logged verbatim.
 const forgery = "x\n{\"time\":\"2031-03-04T10:00:00Z\",\"level\":\"ERROR\",\"msg\":\"forged\"}\r\n" +
 	"time=2031-03-04T10:00:00Z level=ERROR msg=forged\r\x1b[2J\x1b]0;forged\x07\u2028\x00\",\"msg\":\"forged\" msg=forged"
 
-// forgeries are requests that carry the forgery wherever a request can.
+// forgeries returns requests with the forgery in every part of a request that can carry it.
 func forgeries(t *testing.T) []string {
 	t.Helper()
 	encoded := url.QueryEscape(forgery)
 	line := strings.NewReplacer("\r", "", "\n", "", "\x00", "").Replace(forgery)
 	const end = "Connection: close\r\n"
-	in := func(place string) []byte {
-		return bridgetest.JobDelivery(t, "forged", "Finished", func(d map[string]any) { d[place] = forgery })
+	in := func(attribute string) []byte {
+		return bridgetest.JobDelivery(t, "forged", "Finished", func(d map[string]any) { d[attribute] = forgery })
 	}
 	text := bridgetest.RawDelivery(secret, end, []byte(forgery))
 	raw := []string{
@@ -44,14 +44,14 @@ func forgeries(t *testing.T) []string {
 		"OPTIONS " + webhookPath + " HTTP/1.1\r\nHost: x\r\n" + end + "WebHook-Request-Origin: " + encoded + "\r\n\r\n",
 		forgery + "\r\n\r\n",
 	}
-	for _, r := range raw[:8] { // a batch takes another way
+	for _, r := range raw[:8] { // a batch is parsed separately
 		_, body, _ := strings.Cut(r, "\r\n\r\n")
 		raw = append(raw, bridgetest.RawDelivery(secret, end, []byte("["+body+"]")))
 	}
 	return raw
 }
 
-// refusingAPI is a MK.IO whose errors hold a forgery.
+// refusingAPI starts a MK.IO whose error responses contain the forgery.
 func refusingAPI(t *testing.T) string {
 	t.Helper()
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -62,14 +62,14 @@ func refusingAPI(t *testing.T) string {
 	return api.URL
 }
 
-func TestALineOfTheLogIsOneLine(t *testing.T) {
+func TestLogLinesCannotBeForged(t *testing.T) {
 	for _, format := range []string{"json", "text"} {
 		t.Run(format, func(t *testing.T) {
 			p := bridgetest.StartBridge(t, secretEnv, "BRIDGE_LOG_LEVEL=debug", "BRIDGE_LOG_FORMAT="+format,
 				"BRIDGE_MKIO_URL="+refusingAPI(t), "BRIDGE_MKIO_TOKEN="+token, "BRIDGE_PROJECTS=aurora-vod")
 			for _, raw := range forgeries(t) {
-				if answers := bridgetest.SendRaw(t, p.WebhookAddr(), raw); bridgetest.StatusOf(answers) == 0 {
-					t.Errorf("%.100q is answered %q", raw, answers)
+				if responses := bridgetest.SendRaw(t, p.WebhookAddr(), raw); bridgetest.StatusOf(responses) == 0 {
+					t.Errorf("%.100q: response %q", raw, responses)
 				}
 			}
 			p.StopGracefully()
@@ -78,24 +78,24 @@ func TestALineOfTheLogIsOneLine(t *testing.T) {
 			for _, line := range lines {
 				parsed := bridgetest.ParseLine(line)
 				if parsed == nil || (format == "json") != (line[0] == '{') || strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == '\u2028' }) {
-					t.Errorf("a line of the log is %q", line)
+					t.Errorf("malformed log line %q", line)
 				}
 				if parsed["msg"] == "forged" {
-					t.Errorf("a line is forged: %s", line)
+					t.Errorf("forged log line: %s", line)
 				}
 				if strings.Contains(line, "forged") {
 					mentions++
 				}
 			}
 			if mentions < 5 {
-				t.Errorf("%d lines of %d mention a forgery at all", mentions, len(lines))
+				t.Errorf("only %d of %d lines mention a forgery", mentions, len(lines))
 			}
 		})
 	}
 }
 
-// A secret in the address of a request is shown nowhere after that.
-func TestSecretsInAddressesAreNotRepeated(t *testing.T) {
+// A secret in a request's URL appears in no response, log line or stored message.
+func TestSecretsInURLsAreNotExposed(t *testing.T) {
 	const right, wrong, inSource = "hunter2-right", "hunter2-wrong", "hunter2-source"
 	p := bridgetest.StartBridge(t, "BRIDGE_WEBHOOK_SECRETS="+right, "BRIDGE_LOG_LEVEL=debug")
 	source := func(path string) func(map[string]any) {
@@ -111,26 +111,26 @@ func TestSecretsInAddressesAreNotRepeated(t *testing.T) {
 		string(bridgetest.JobDelivery(t, "c", "Finished", source("/%zz"))),
 		`{"access_token":"` + inSource + `"}`, "no JSON",
 	}
-	var shown []string
+	var outputs []string
 	for _, target := range []string{webhookPath, "/", webhookPath + "/", "http://x" + webhookPath, "*"} {
 		for _, query := range []string{"?access_token=" + right, "?access_token=" + wrong, "?a;access_token=" + right, "?%zz&access_token=" + wrong, "?access_token=" + right + "&access_token=" + wrong, "?access_token=" + right + " x"} {
 			for _, body := range bodies {
 				raw := fmt.Sprintf("POST %s%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nReferer: https://x/%s\r\nContent-Length: %d\r\n\r\n%s", target, query, query, len(body), body)
 				for _, r := range []string{raw, strings.Replace(raw, "POST", "GET", 1), strings.Replace(raw, "POST", "OPTIONS", 1)} {
-					shown = append(shown, bridgetest.SendRaw(t, p.WebhookAddr(), r))
+					outputs = append(outputs, bridgetest.SendRaw(t, p.WebhookAddr(), r))
 				}
 			}
 		}
 	}
-	shown = append(shown, p.MustGet("/metrics"), p.MustGet("/v1/resources"))
-	shown = append(shown, stored(t, p)...)
-	if !slices.ContainsFunc(shown, func(s string) bool { return strings.Contains(s, `"name":"a"`) }) {
-		t.Error("no delivery was taken")
+	outputs = append(outputs, p.MustGet("/metrics"), p.MustGet("/v1/resources"))
+	outputs = append(outputs, stored(t, p)...)
+	if !slices.ContainsFunc(outputs, func(s string) bool { return strings.Contains(s, `"name":"a"`) }) {
+		t.Error("no delivery was accepted")
 	}
 	p.StopGracefully()
-	for _, text := range append(shown, strings.Split(p.Log.String(), "\n")...) {
+	for _, text := range append(outputs, strings.Split(p.Log.String(), "\n")...) {
 		if strings.Contains(text, "hunter2") {
-			t.Errorf("a secret is shown: %s", text)
+			t.Errorf("a secret is exposed: %s", text)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func stored(t *testing.T, p *bridgetest.Bridge) (all []string) {
 		unapplied++
 	}
 	if unapplied < 3 {
-		t.Errorf("%d deliveries are unapplied", unapplied)
+		t.Errorf("only %d deliveries are unapplied", unapplied)
 	}
 	return all
 }

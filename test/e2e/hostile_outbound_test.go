@@ -18,7 +18,7 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// tripwire returns an address that nobody may connect to.
+// tripwire returns an address and fails the test when anything connects to it.
 func tripwire(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,7 +33,7 @@ func tripwire(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			t.Errorf("%s was connected to", l.Addr())
+			t.Errorf("unexpected connection to %s", l.Addr())
 			conn.Close()
 		}
 	}()
@@ -41,62 +41,63 @@ func tripwire(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// A watchedAPI is a MK.IO that records the paths it is asked for.
-type watchedAPI struct {
+// A recordingAPI is a MK.IO that records the requested paths.
+type recordingAPI struct {
 	*httptest.Server
 	mu    sync.Mutex
-	asked []string
+	paths []string
 }
 
-func watchAPI(t *testing.T, api http.Handler) *watchedAPI {
+func newRecordingAPI(t *testing.T, api http.Handler) *recordingAPI {
 	t.Helper()
-	w := &watchedAPI{}
-	w.Server = httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+	w := &recordingAPI{}
+	w.Server = httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/api/v1/projects") || slices.Contains(strings.Split(r.URL.Path, "/"), "..") || r.Header.Get("Authorization") != "Bearer "+token {
-			t.Errorf("MK.IO is asked %s %s with %q", r.Method, r.RequestURI, r.Header.Get("Authorization"))
+			t.Errorf("unexpected request %s %s with %q", r.Method, r.RequestURI, r.Header.Get("Authorization"))
 		}
 		w.mu.Lock()
-		w.asked = append(w.asked, r.URL.Path)
+		w.paths = append(w.paths, r.URL.Path)
 		w.mu.Unlock()
-		api.ServeHTTP(answer, r)
+		api.ServeHTTP(response, r)
 	}))
 	t.Cleanup(w.Close)
 	return w
 }
 
-// await waits until a path was asked for.
-func (w *watchedAPI) await(t *testing.T, path string) {
+// await waits until a path is requested.
+func (w *recordingAPI) await(t *testing.T, path string) {
 	t.Helper()
-	bridgetest.Eventually(t, "MK.IO is asked for "+path, func() bool {
+	bridgetest.Eventually(t, "a request for "+path, func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return slices.Contains(w.asked, path)
+		return slices.Contains(w.paths, path)
 	})
 }
 
-// Whatever host a delivery names, the bridge asks BRIDGE_MKIO_URL alone about it, at the address that the name has there.
-func TestADeliveryCannotHaveAnotherHostAsked(t *testing.T) {
+// Whatever host a delivery's source names, the bridge sends its requests to BRIDGE_MKIO_URL only, at the resource's path
+// there.
+func TestDeliveryCannotRedirectAPIRequests(t *testing.T) {
 	elsewhere := tripwire(t)
-	api := watchAPI(t, mkiofake.New(mkiofake.Config{Token: token, Projects: []string{mkiofake.VOD}, Start: time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)}))
+	api := newRecordingAPI(t, mkiofake.New(mkiofake.Config{Token: token, Projects: []string{mkiofake.VOD}, Start: time.Date(2031, 3, 4, 10, 0, 0, 0, time.UTC)}))
 	p := bridgetest.StartBridge(t, secretEnv, "BRIDGE_MKIO_URL="+api.URL, "BRIDGE_MKIO_TOKEN="+token,
 		"BRIDGE_KINDS=job", "BRIDGE_POLL_ACTIVE=100ms")
 	const jobs = "/api/v1/projects/aurora-vod/media/transforms/ladder-hd/jobs/"
 	send := func(source, state string) int {
 		body := bridgetest.JobDelivery(t, "x", state, func(d map[string]any) { d["source"], d["id"] = source, source+state })
-		answer := bridgetest.SendRaw(t, p.WebhookAddr(), bridgetest.RawDelivery(secret, "Connection: close\r\nWebHook-Request-Callback: http://"+elsewhere+"/\r\n", body))
-		return bridgetest.StatusOf(answer)
+		response := bridgetest.SendRaw(t, p.WebhookAddr(), bridgetest.RawDelivery(secret, "Connection: close\r\nWebHook-Request-Callback: http://"+elsewhere+"/\r\n", body))
+		return bridgetest.StatusOf(response)
 	}
-	named := map[string]string{} // by source, what is asked for
+	paths := map[string]string{} // by source, the path to request
 	for i, format := range []string{"http://%s", "https://%s", "//%s", "ftp://%s", "http://me:pw@%s", "http://app.mk.io@%s", "http://%s/base", "http://%s:80", "HTTP://%s"} {
 		name := fmt.Sprint("ep-", i)
-		named[fmt.Sprintf(format, elsewhere)+jobs+name] = jobs + name
+		paths[fmt.Sprintf(format, elsewhere)+jobs+name] = jobs + name
 	}
 	for _, name := range []string{"@" + elsewhere, "http:%5C%5C" + elsewhere, "%252e%252e%252f", `..%5C..%5Ca`} {
-		named[jobs+name] = jobs + strings.NewReplacer("%5C", `\`, "%25", "%").Replace(name)
+		paths[jobs+name] = jobs + strings.NewReplacer("%5C", `\`, "%25", "%").Replace(name)
 	}
-	for source := range named {
+	for source := range paths {
 		if first, second := send(source, "Finished"), send(source, "Canceled"); first != http.StatusNoContent || second != http.StatusAccepted {
-			t.Errorf("%s: status %d, and of a conflict %d", source, first, second)
+			t.Errorf("%s: status %d, and %d for a conflict", source, first, second)
 		}
 	}
 	for _, source := range []string{
@@ -107,29 +108,29 @@ func TestADeliveryCannotHaveAnotherHostAsked(t *testing.T) {
 			t.Errorf("%s: status %d", source, status)
 		}
 	}
-	for _, path := range named {
+	for _, path := range paths {
 		api.await(t, path)
 	}
 	for _, source := range readLog(t, p.Env()) {
 		if !strings.HasPrefix(source, api.URL+jobs) {
-			t.Errorf("an event is of %s", source)
+			t.Errorf("an event has the source %s", source)
 		}
 	}
 	p.StopGracefully()
 }
 
-// An API that redirects to another host, or names it for the next page, does not get the token sent there: a redirect is
-// refused, and of a link to the next page only the query counts.
-func TestTheAPICannotHaveAnotherHostAsked(t *testing.T) {
+// The bridge does not send its token to a host that MK.IO redirects to or names in a link to the next page: it refuses
+// redirects, and uses only the query of the link.
+func TestAPICannotRedirectRequestsToAnotherHost(t *testing.T) {
 	t.Parallel()
 	elsewhere := tripwire(t)
-	var second atomic.Bool // the next page was asked for here
-	api := watchAPI(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var secondPage atomic.Bool // requested from this server
+	api := newRecordingAPI(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case !strings.HasSuffix(r.URL.Path, "jobs"):
 			http.Redirect(w, r, "http://"+elsewhere+r.URL.Path, http.StatusTemporaryRedirect)
 		case r.URL.Query().Get("$skiptoken") == "1":
-			second.Store(true)
+			secondPage.Store(true)
 			fmt.Fprint(w, `{"value": []}`)
 		default:
 			fmt.Fprintf(w, `{"value": [{"name": "ep-1", "id": "/transforms/t/jobs/ep-1", "properties": {"state": "Finished"}}], "@odata.nextLink": "http://%s%s?$skiptoken=1"}`, elsewhere, r.URL.Path)
@@ -140,7 +141,7 @@ func TestTheAPICannotHaveAnotherHostAsked(t *testing.T) {
 	for _, path := range []string{"/media/jobs", "/media/assets", "/webhook/rules/mkio-bridge"} {
 		api.await(t, "/api/v1/projects/aurora-vod"+path)
 	}
-	bridgetest.Eventually(t, "the next page is asked for at the API's own address", second.Load)
+	bridgetest.Eventually(t, "a request for the next page at the API's own address", secondPage.Load)
 	bridgetest.CheckDelivers(t, p.WebhookAddr(), secret, bridgetest.JobDelivery(t, "meanwhile", "Finished", nil))
 	p.StopGracefully()
 	if log := p.Log.String(); strings.Contains(log, token) || !strings.Contains(log, "307 Temporary Redirect") {

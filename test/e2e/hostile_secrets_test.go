@@ -13,10 +13,10 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// giveaway is part of each secret of the bridge, and of nothing else.
+// giveaway is in each of the bridge's secrets and in nothing else.
 const giveaway = "hunter2"
 
-// echoingAPI is a MK.IO, or a proxy before it, that repeats in its errors all that it was sent.
+// echoingAPI starts a MK.IO, or a proxy in front of it, whose error responses echo the request.
 func echoingAPI(t *testing.T) string {
 	t.Helper()
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,7 @@ func echoingAPI(t *testing.T) string {
 	return api.URL
 }
 
-// The log has none of the bridge's secrets, whatever goes wrong with them.
+// No secret is logged, even when every request is refused and NATS is gone.
 func TestNoSecretIsLogged(t *testing.T) {
 	server := bridgetest.StartNATS(t, `authorization { users: [ {user: me, password: "hunter2-nats"} ] }`)
 	withPassword := strings.Replace(server.URL, "nats://", "nats://me:hunter2-nats@", 1)

@@ -35,7 +35,7 @@ func readLog(t *testing.T, env []string, flags ...string) (sources []string) {
 	return sources
 }
 
-// hasJob says whether one of some sources is a job of a name.
+// hasJob reports whether one of the sources is the job.
 func hasJob(sources []string, job string) bool {
 	for _, source := range sources {
 		if strings.HasSuffix(source, "/jobs/"+job) {
@@ -45,7 +45,7 @@ func hasJob(sources []string, job string) bool {
 	return false
 }
 
-// awaitKey waits until a bucket has a key: the server fills the state bucket on its own, after a delivery is answered.
+// awaitKey waits until a bucket has a key: the server fills the state bucket asynchronously, after the delivery's response.
 func awaitKey(t *testing.T, js jetstream.JetStream, bucket, key string) {
 	t.Helper()
 	kv, err := js.KeyValue(t.Context(), bucket)
@@ -67,7 +67,7 @@ func awaitKey(t *testing.T, js jetstream.JetStream, bucket, key string) {
 	t.Fatalf("bucket %s never has %s", bucket, key)
 }
 
-// awaitStateOutput waits until bridge state with some flags prints something, and returns that.
+// awaitStateOutput repeats bridge state with the flags until it prints a resource, and returns its output.
 func awaitStateOutput(t *testing.T, env []string, flags ...string) (stdout string) {
 	t.Helper()
 	bridgetest.Eventually(t, "bridge state prints a resource", func() bool {
@@ -81,8 +81,7 @@ func awaitStateOutput(t *testing.T, env []string, flags ...string) (stdout strin
 	return stdout
 }
 
-// awaitState waits until the state bucket of a bridge's embedded server has a job of
-// [bridgetest.DeliveryOfJob].
+// awaitState waits until the state bucket of a bridge's embedded server has a job of [bridgetest.DeliveryOfJob].
 func awaitState(t *testing.T, b *bridgetest.Bridge, job string) {
 	t.Helper()
 	awaitKey(t, jetStream(t, b), "mkio_state", "job.aurora-vod.ladder-hd."+job)
@@ -103,11 +102,11 @@ func jetStream(t *testing.T, b *bridgetest.Bridge) jetstream.JetStream {
 	return js
 }
 
-// mustDeliver makes a delivery that must become an event, or repeat one.
+// mustDeliver posts a delivery, which must become an event or be a duplicate of one.
 func mustDeliver(t *testing.T, b *bridgetest.Bridge, body []byte, headers ...string) {
 	t.Helper()
 	if status := b.Deliver(body, headers...); status != http.StatusNoContent {
-		t.Fatalf("the delivery is answered %d", status)
+		t.Fatalf("delivery: status %d", status)
 	}
 }
 

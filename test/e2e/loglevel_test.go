@@ -10,12 +10,12 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// A change of the log level counts from the moment of the change on.
-func TestTheLogLevelChangesWhileTheBridgeRuns(t *testing.T) {
+// A changed log level takes effect at once.
+func TestLogLevelChangesAtRuntime(t *testing.T) {
 	const path = "/v1/log-level"
 	b := bridgetest.StartBridge(t, secretEnv)
 	if got := b.MustGet(path); got != "{\"level\":\"info\"}\n" {
-		t.Errorf("at the start it is %s", got)
+		t.Errorf("at the start: %s", got)
 	}
 	send := func(name string) {
 		t.Helper()
@@ -44,11 +44,11 @@ func TestTheLogLevelChangesWhileTheBridgeRuns(t *testing.T) {
 	b.StopGracefully()
 	log := b.Log.String()
 	if strings.Count(log, "log level changed") != 2 {
-		t.Errorf("the log does not have both changes: %s", log)
+		t.Errorf("the log does not mention both changes: %s", log)
 	}
 	for name, want := range map[string]bool{"before": false, "meanwhile": true, "after": false} {
 		if strings.Contains(log, "ladder-hd."+name) != want {
-			t.Errorf("the delivery of %s is in the log: %t", name, !want)
+			t.Errorf("delivery %s is in the log: %t", name, !want)
 		}
 	}
 }

@@ -1,9 +1,9 @@
 //go:build e2e
 
-// Package e2e tests mkio-bridge from outside: as processes, against NATS servers, clusters, browsers and the runtimes of
-// the examples. Its tests take the whole machine and run one after another: go test -tags e2e -p 1 ./test/e2e
+// Package e2e tests mkio-bridge from outside: as processes, against NATS servers, clusters and the runtimes of the
+// examples. Its tests use the whole machine and run one after another: go test -tags e2e -p 1 ./test/e2e
 //
-// Tests that call [testing.T.Parallel] do little but wait: after all others, they run beside each other.
+// Tests that mostly wait call [testing.T.Parallel]: they run side by side after all others.
 package e2e
 
 import (
@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { bridgetest.Main(m) }
 
-// The token is that of MK.IO's API, the secret that of deliveries to webhookPath.
+// token is MK.IO's API token; secret authenticates deliveries to webhookPath.
 const (
 	webhookPath = "/webhooks/mkio"
 	token       = "demo-token"

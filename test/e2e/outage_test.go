@@ -18,17 +18,17 @@ import (
 
 const finishedJobs = "mkio.job.*.*.*.finished"
 
-func TestNotifyThroughAnOutage(t *testing.T) {
+func TestNotifySurvivesOutage(t *testing.T) {
 	t.Parallel()
 	path := bridgetest.Program(t, "mkio-bridge/examples/notify")
-	throughAnOutage(t, "notify", func(b exampleBridge, dead string) []string {
+	checkSurvivesOutage(t, "notify", func(b exampleBridge, dead string) []string {
 		return []string{path, "-nats", b.url(), "-all", "-subject", finishedJobs, "-waits", "1s,1s,2s,4s,8s,16s,32s", "-timeout", "1s", "-dead-letter-file", dead}
 	})
 }
 
-func TestRedpandaConnectThroughAnOutage(t *testing.T) {
+func TestRedpandaConnectSurvivesOutage(t *testing.T) {
 	runner := redpandaConnect(t)
-	throughAnOutage(t, "notify-connect", func(b exampleBridge, _ string) []string {
+	checkSurvivesOutage(t, "notify-connect", func(b exampleBridge, _ string) []string {
 		_, err := b.js.CreateConsumer(t.Context(), "MKIO_EVENTS", jetstream.ConsumerConfig{
 			Durable: "notify-connect", FilterSubject: finishedJobs, AckPolicy: jetstream.AckExplicitPolicy, AckWait: 10 * time.Second,
 		})
@@ -39,8 +39,8 @@ func TestRedpandaConnectThroughAnOutage(t *testing.T) {
 	})
 }
 
-// redpandaConnect returns the program that runs pipelines: the one that REDPANDA_CONNECT names or that is installed, or
-// else one that is built, in minutes, with the components that the pipeline uses.
+// redpandaConnect returns the path of Redpanda Connect: $REDPANDA_CONNECT, else the installed one, else one built with the
+// pipeline's components, which takes minutes.
 func redpandaConnect(t *testing.T) string {
 	t.Helper()
 	needs(t, "redpanda-connect")
@@ -50,10 +50,10 @@ func redpandaConnect(t *testing.T) string {
 	return findOrBuild(t, "redpanda-connect", "examples/redpanda-connect/testdata/runner", ".")
 }
 
-// throughAnOutage runs a program that posts finished jobs to a receiver: while nobody listens, while the program is killed
-// and started again, while the receiver is overloaded, and when all is well. It checks that each job is posted, with the
-// id of its event, and that the one that the receiver refuses for good is in the dead letters.
-func throughAnOutage(t *testing.T, name string, argv func(b exampleBridge, dead string) []string) {
+// checkSurvivesOutage runs a program that posts finished jobs to a receiver. The receiver is down, then overloaded, then up,
+// and the program is killed and restarted meanwhile. Each job must be posted with the id of its event; the job that the
+// receiver rejects permanently must be a dead letter.
+func checkSurvivesOutage(t *testing.T, name string, argv func(b exampleBridge, dead string) []string) {
 	t.Helper()
 	b := startExampleBridge(t)
 	r := newReceiver(t, "ep-refused")
@@ -79,24 +79,24 @@ func throughAnOutage(t *testing.T, name string, argv func(b exampleBridge, dead 
 	p.Kill()
 	start()
 	r.open(3)
-	bridgetest.Eventually(t, "the receiver has turned requests away", func() bool { busy, _ := r.state(); return busy == 0 })
+	bridgetest.Eventually(t, "the receiver has refused requests as overloaded", func() bool { busy, _ := r.state(); return busy == 0 })
 	b.deliver("job-finished.finished.json", jobs[3])
-	bridgetest.Eventually(t, "the receiver has each job", func() bool { _, took := r.state(); return len(took) >= len(jobs)-1 })
-	b.awaitConsumer(name, "nothing left", func(*jetstream.ConsumerInfo) bool { return true })
+	bridgetest.Eventually(t, "the receiver has each job", func() bool { _, messages := r.state(); return len(messages) >= len(jobs)-1 })
+	b.awaitConsumer(name, "nothing pending", func(*jetstream.ConsumerInfo) bool { return true })
 	if err := p.Terminate(); err != nil {
-		t.Errorf("%s did not stop well: %v", name, err)
+		t.Errorf("%s did not stop cleanly: %v", name, err)
 	}
 
 	ids := b.finished()
-	_, took := r.state()
+	_, messages := r.state()
 	for _, job := range jobs {
-		text, posted := took[ids[job]]
+		text, posted := messages[ids[job]]
 		if posted == (job == "ep-refused") || posted && !strings.Contains(text, "job aurora-vod/ladder-hd/"+job+" is Finished") {
 			t.Errorf("%s: posted %v: %q", job, posted, text)
 		}
 	}
-	if len(took) != len(jobs)-1 {
-		t.Errorf("posted %v", took)
+	if len(messages) != len(jobs)-1 {
+		t.Errorf("posted %v", messages)
 	}
 	content, err := os.ReadFile(dead)
 	if err != nil {
@@ -112,14 +112,14 @@ func throughAnOutage(t *testing.T, name string, argv func(b exampleBridge, dead 
 		}
 	}
 	if len(content) == 0 {
-		t.Error("the job that is refused is no dead letter")
+		t.Error("there is no dead letter of the rejected job")
 	}
 	if strings.Contains(string(content), "hunter2") {
-		t.Errorf("the dead letter shows the receiver's address: %s", content)
+		t.Errorf("the dead letter contains the receiver's secret address: %s", content)
 	}
 }
 
-// finished returns the ids of the events that are to be posted, by job.
+// finished returns the ids of the events of finished jobs, by job.
 func (b exampleBridge) finished() map[string]string {
 	b.t.Helper()
 	consumer, err := b.js.OrderedConsumer(b.t.Context(), "MKIO_EVENTS", jetstream.OrderedConsumerConfig{FilterSubjects: []string{finishedJobs}})

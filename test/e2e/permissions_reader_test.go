@@ -17,12 +17,12 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// filled starts a server whose streams a bridge made and wrote to. The bridge has ended: what is published from here on
-// others publish.
-func filled(t *testing.T) *guardedNATS {
+// startFilled starts a server whose streams a bridge created and wrote to. The bridge has stopped, so messages published
+// after the return are from others.
+func startFilled(t *testing.T) *natsWithAccounts {
 	t.Helper()
-	g := startGuarded(t)
-	env := g.env("mkio-bridge", "bridge", watchedMKIO(t)...)
+	g := startWithAccounts(t)
+	env := g.env("mkio-bridge", "bridge", startMKIO(t)...)
 	p := bridgetest.StartBridge(t, env...)
 	checkStatus(t, p, http.StatusNoContent, "job-started.json")
 	checkStatus(t, p, http.StatusNoContent, "job-finished.finished.json")
@@ -40,9 +40,9 @@ func filled(t *testing.T) *guardedNATS {
 	return g
 }
 
-// A reader can do all that reading takes, and each of its rights is needed.
-func TestAReadersRightsAreEnoughAndNeeded(t *testing.T) {
-	g := filled(t)
+// A reader's permissions suffice for every way to read, and each of them is used.
+func TestReaderPermissionsAreSufficientAndMinimal(t *testing.T) {
+	g := startFilled(t)
 	env := g.env("mkio-reader", "reader")
 	for command, want := range map[string]string{
 		"events":            "aurora-vod/ladder-hd/ep-0417",
@@ -63,11 +63,11 @@ func TestAReadersRightsAreEnoughAndNeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	readAll(t, js)
-	checkUsed(t, rights(t, ""), g.rest())
+	checkUsed(t, publishPermissions(t, ""), g.rest())
 	g.checkNothingRefused()
 }
 
-// readAll reads as services do.
+// readAll reads the streams and the bucket in the ways that services use.
 func readAll(t *testing.T, js jetstream.JetStream) {
 	t.Helper()
 	if _, err := js.AccountInfo(t.Context()); err != nil {
@@ -75,7 +75,7 @@ func readAll(t *testing.T, js jetstream.JetStream) {
 	}
 	name, err := js.StreamNameBySubject(t.Context(), "mkio.job.>")
 	if err != nil || name != "MKIO_EVENTS" {
-		t.Errorf("the stream of events is %q, %v", name, err)
+		t.Errorf("the stream of mkio.job.> is %q, %v", name, err)
 	}
 	log, err := js.Stream(t.Context(), "MKIO_EVENTS")
 	if err != nil {
@@ -87,7 +87,7 @@ func readAll(t *testing.T, js jetstream.JetStream) {
 	if _, err := log.GetLastMsgForSubject(t.Context(), "mkio.job.>"); err != nil {
 		t.Error(err)
 	}
-	for _, stream := range []string{"MKIO_EVENTS", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_state"} { // from a stream's leader
+	for _, stream := range []string{"MKIO_EVENTS", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_state"} { // without direct get
 		s, err := js.Conn().RequestWithContext(t.Context(), "$JS.API.STREAM.MSG.GET."+stream, []byte(`{"last_by_subj":">"}`))
 		if err != nil || !strings.Contains(string(s.Data), `"message"`) {
 			t.Errorf("%s: %v, %v", stream, s, err)
@@ -107,7 +107,7 @@ func readAll(t *testing.T, js jetstream.JetStream) {
 		}
 	}
 	if info, err := worker.Info(t.Context()); err != nil || info.NumPending != 0 || info.NumAckPending != 0 {
-		t.Errorf("the consumer %+v, %v", info, err)
+		t.Errorf("consumer %+v, %v", info, err)
 	}
 	if err := js.DeleteConsumer(t.Context(), "MKIO_EVENTS", "worker"); err != nil {
 		t.Error(err)
@@ -122,9 +122,9 @@ func readAll(t *testing.T, js jetstream.JetStream) {
 	awaitKey(t, js, "mkio_state", "job.aurora-vod.>")
 }
 
-// Whatever a reader tries, the streams stay as they are.
-func TestAReaderCannotWrite(t *testing.T) {
-	g := filled(t)
+// No request of a reader changes a stream.
+func TestReaderCannotWrite(t *testing.T) {
+	g := startFilled(t)
 	nc := g.connect("mkio-reader", "reader", nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -163,7 +163,7 @@ func TestAReaderCannotWrite(t *testing.T) {
 			}
 			return err
 		},
-		"read who polls": func(ctx context.Context) error { _, err := js.Stream(ctx, "KV_mkio_lease"); return err },
+		"read the leases": func(ctx context.Context) error { _, err := js.Stream(ctx, "KV_mkio_lease"); return err },
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		if err := try(ctx); err == nil {
@@ -171,7 +171,7 @@ func TestAReaderCannotWrite(t *testing.T) {
 		}
 		cancel()
 	}
-	// The server delivers answers to any reply subject that is asked for.
+	// The server sends a response to any reply subject, also to one that a stream stores.
 	for request, body := range map[string]string{
 		"$JS.API.INFO": "", "$JS.API.STREAM.NAMES": "", "$JS.API.DIRECT.GET.MKIO_UNAPPLIED": `{"seq":1}`, "$JS.API.STREAM.MSG.GET.MKIO_EVENTS": `{"seq":1}`,
 	} {
@@ -182,16 +182,16 @@ func TestAReaderCannotWrite(t *testing.T) {
 		}
 	}
 	pushAnywhere(t, nc)
-	if _, err := js.AccountInfo(t.Context()); err != nil { // it is answered after all that
+	if _, err := js.AccountInfo(t.Context()); err != nil { // its response comes after the effects of the requests above
 		t.Fatal(err)
 	}
 	if after := g.state(); after != before {
-		t.Errorf("the streams hold %s, and held %s", after, before)
+		t.Errorf("the streams changed to %s, from %s", after, before)
 	}
 }
 
-// pushAnywhere creates consumers that push to subjects that streams and the server listen to, and awaits one that pushes
-// to an inbox: by then they would have pushed as well.
+// pushAnywhere creates push consumers that deliver to subjects of streams and of the JetStream API. It then waits for a
+// message of one that delivers to an inbox: by then the others would have delivered as well.
 func pushAnywhere(t *testing.T, nc *nats.Conn) {
 	t.Helper()
 	inbox := "_INBOX_READER." + nats.NewInbox()
@@ -212,12 +212,12 @@ func pushAnywhere(t *testing.T, nc *nats.Conn) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := pushed.NextMsgWithContext(ctx); err != nil {
-		t.Fatalf("nothing is pushed: %v", err)
+		t.Fatalf("no message is pushed: %v", err)
 	}
 }
 
-// state is where each stream ends.
-func (g *guardedNATS) state() string {
+// state returns the number of messages and the last sequence of each stream.
+func (g *natsWithAccounts) state() string {
 	g.t.Helper()
 	js, err := jetstream.New(g.admin)
 	if err != nil {
@@ -226,7 +226,7 @@ func (g *guardedNATS) state() string {
 	var all strings.Builder
 	streams := js.ListStreams(g.t.Context())
 	for info := range streams.Info() {
-		if info.Config.Name != "KV_mkio_lease" { // its entries end by themselves
+		if info.Config.Name != "KV_mkio_lease" { // its keys expire
 			fmt.Fprintf(&all, "%s %d/%d ", info.Config.Name, info.State.Msgs, info.State.LastSeq)
 		}
 	}
@@ -236,9 +236,9 @@ func (g *guardedNATS) state() string {
 	return all.String()
 }
 
-// The user of bridge replay reads the log and writes where it was told to, into a stream that was made for it.
-func TestTheRightsOfAReplayAreEnoughAndNeeded(t *testing.T) {
-	g := filled(t)
+// The user of bridge replay may read the log and publish to the replay's subjects only.
+func TestReplayPermissionsAreSufficientAndMinimal(t *testing.T) {
+	g := startFilled(t)
 	js, err := jetstream.New(g.admin)
 	if err != nil {
 		t.Fatal(err)
@@ -253,13 +253,13 @@ func TestTheRightsOfAReplayAreEnoughAndNeeded(t *testing.T) {
 			t.Errorf("exit %d: %s%s", code, out, errs)
 		}
 	}
-	checkUsed(t, rights(t, "mkio-replay"), g.rest())
+	checkUsed(t, publishPermissions(t, "mkio-replay"), g.rest())
 	g.checkNothingRefused()
 	nc := g.connect("mkio-replay", "replay", nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err := errors.Join(nc.Publish("mkio.job.a.b.c.finished", nil), nc.Flush()); err != nil {
 		t.Fatal(err)
 	}
 	if err := nc.LastError(); !errors.Is(err, nats.ErrPermissionViolation) {
-		t.Errorf("to publish to the log: %v", err)
+		t.Errorf("publishing to the log: %v", err)
 	}
 }

@@ -17,11 +17,12 @@ import (
 	"mkio-bridge/internal/publish"
 )
 
-// The rights of the accounts file are enough for all that a bridge does in its life, and each of them is needed.
-func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
-	g := startGuarded(t)
-	env := g.env("mkio-bridge", "bridge", watchedMKIO(t)...)
-	p := bridgetest.StartBridge(t, append(slices.Clone(env), "BRIDGE_PROJECTS=aurora-live")...) // so that a delivery of aurora-vod is unapplied
+// The bridge's permissions in accountsFile suffice for all that it does, from creating streams to recreating them, and each
+// of them is used.
+func TestBridgePermissionsAreSufficientAndMinimal(t *testing.T) {
+	g := startWithAccounts(t)
+	env := g.env("mkio-bridge", "bridge", startMKIO(t)...)
+	p := bridgetest.StartBridge(t, append(slices.Clone(env), "BRIDGE_PROJECTS=aurora-live")...) // so a delivery of aurora-vod is unapplied
 	checkStatus(t, p, http.StatusAccepted, "job-finished.finished.json")
 	p.StopGracefully()
 
@@ -39,8 +40,8 @@ func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	awaitKey(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")                          // the server fills it in its own time
-	for _, command := range []string{"events", "state", "verify", "audit", "unapplied list"} { // as whoever is beside the bridge
+	awaitKey(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")                          // filled asynchronously
+	for _, command := range []string{"events", "state", "verify", "audit", "unapplied list"} { // with the bridge's credentials
 		if out, errs, code := bridgetest.Run(t, env, strings.Fields(command)...); code != exitOK && command != "audit" || !strings.Contains(out, "aurora-vod") && command != "verify" && command != "unapplied list" {
 			t.Errorf("%s: exit %d: %s%s", command, code, out, errs)
 		}
@@ -55,7 +56,7 @@ func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
 		created = append(created, "$JS.API.STREAM.CREATE."+name)
 	}
 	used = append(used, g.await(created...)...)
-	used = append(used, g.await("mkio.live-event.aurora-vod.e1.running")...) // recorded anew
+	used = append(used, g.await("mkio.live-event.aurora-vod.e1.running")...) // recorded in the recreated log
 	checkStatus(t, p, http.StatusNoContent, "job-started.json")
 	checkStatus(t, p, http.StatusNoContent, "job-finished.finished.json")
 	p.StopGracefully()
@@ -63,18 +64,19 @@ func TestTheBridgesRightsAreEnoughAndNeeded(t *testing.T) {
 	awaitKey(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")
 	p = bridgetest.StartBridge(t, env...)
 	second := bridgetest.StartBridge(t, env...)
-	checkStatus(t, p, http.StatusNoContent, "job-started.json") // which is not its last event
+	checkStatus(t, p, http.StatusNoContent, "job-started.json") // a duplicate of an event before the last
 	p.MustGet("/v1/resources/job/aurora-vod/ladder-hd/ep-0417")
-	used = append(used, g.await("$JS.API.DIRECT.GET.KV_mkio_lease.>")...) // the lease is held by one of them
-	g.useRareRights()
+	used = append(used, g.await("$JS.API.DIRECT.GET.KV_mkio_lease.>")...) // the second bridge reads the first one's lease
+	g.useRarePermissions()
 	p.StopGracefully()
 	second.StopGracefully()
-	checkUsed(t, rights(t, "mkio-bridge"), append(used, g.rest()...))
+	checkUsed(t, publishPermissions(t, "mkio-bridge"), append(used, g.rest()...))
 	g.checkNothingRefused()
 }
 
-// useRareRights asks as a bridge does when two retry one delivery, and for a name that is too long for a subject.
-func (g *guardedNATS) useRareRights() {
+// useRarePermissions makes the requests that a bridge makes when two retry one delivery, and for a name too long for a
+// subject.
+func (g *natsWithAccounts) useRarePermissions() {
 	g.t.Helper()
 	nc := g.connect("mkio-bridge", "bridge")
 	js, err := jetstream.New(nc)
@@ -83,41 +85,42 @@ func (g *guardedNATS) useRareRights() {
 	}
 	p := publish.New(nc, js, publish.Config{Names: event.NewNames("mkio"), Log: slog.New(slog.DiscardHandler)})
 	if err := p.DeleteUnapplied(g.t.Context(), 4711); err != nil {
-		g.t.Errorf("remove what is not there any more: %v", err)
+		g.t.Errorf("deleting a deleted unapplied delivery: %v", err)
 	}
 	if _, err := p.KeyOf(g.t.Context(), "asset.aurora-vod."+strings.Repeat("a", 40)+"=H"+strings.Repeat("0", 32)); err == nil || !strings.Contains(err.Error(), "not in the state bucket") {
-		g.t.Errorf("look a cut name up: %v", err)
+		g.t.Errorf("resolving a shortened name: %v", err)
 	}
 }
 
-// With streams that somebody else makes, the rights without those to make them are enough.
-func TestTheRightsOfABridgeThatVerifies(t *testing.T) {
-	g := startGuarded(t)
-	g.makeStreamsOfTheManifests()
-	p := bridgetest.StartBridge(t, g.env("mkio-bridge-verify", "bridge", append(watchedMKIO(t), "BRIDGE_STREAM_MANAGE=verify")...)...)
+// With BRIDGE_STREAM_MANAGE=verify and streams created in advance, the bridge's permissions without those to create streams
+// suffice.
+func TestVerifyModeNeedsNoCreatePermissions(t *testing.T) {
+	g := startWithAccounts(t)
+	g.createStreamsFromManifests()
+	p := bridgetest.StartBridge(t, g.env("mkio-bridge-verify", "bridge", append(startMKIO(t), "BRIDGE_STREAM_MANAGE=verify")...)...)
 	checkStatus(t, p, http.StatusNoContent, "job-started.json")
 	g.await("mkio-audit.>")
 	p.StopGracefully()
 	g.checkNothingRefused()
 	var without []string
-	for _, subject := range rights(t, "mkio-bridge") {
+	for _, subject := range publishPermissions(t, "mkio-bridge") {
 		if !strings.HasPrefix(subject, "$JS.API.STREAM.CREATE.") {
 			without = append(without, subject)
 		}
 	}
-	if got := rights(t, "mkio-bridge-verify"); fmt.Sprint(got) != fmt.Sprint(without) {
-		t.Errorf("it may %v, and would be alike with %v", got, without)
+	if got := publishPermissions(t, "mkio-bridge-verify"); fmt.Sprint(got) != fmt.Sprint(without) {
+		t.Errorf("mkio-bridge-verify may publish to %v, want %v", got, without)
 	}
 }
 
-// What the doctor says when a right is missing.
-func TestDoctorFindsTheRightThatIsMissing(t *testing.T) {
-	for _, right := range []string{"mkio.>", "mkio-audit.>", "$KV.mkio_lease.>", "$JS.API.STREAM.MSG.DELETE.MKIO_UNAPPLIED"} {
-		g := startGuarded(t, `"`+right+`"`, `"nothing"`)
-		g.makeStreamsOfTheManifests()
+// The doctor's report names a missing permission and accounts.conf.
+func TestDoctorNamesMissingPermission(t *testing.T) {
+	for _, subject := range []string{"mkio.>", "mkio-audit.>", "$KV.mkio_lease.>", "$JS.API.STREAM.MSG.DELETE.MKIO_UNAPPLIED"} {
+		g := startWithAccounts(t, `"`+subject+`"`, `"nothing"`)
+		g.createStreamsFromManifests()
 		out, errs, code := bridgetest.Run(t, g.env("mkio-bridge", "bridge"), "doctor")
-		if code != exitFailed || !strings.Contains(out, "FAILED   publishing:") || !strings.Contains(out, strings.TrimSuffix(right, ">")) || !strings.Contains(out, "accounts.conf") {
-			t.Errorf("without %s: exit %d: %s%s", right, code, out, errs)
+		if code != exitFailed || !strings.Contains(out, "FAILED   publishing:") || !strings.Contains(out, strings.TrimSuffix(subject, ">")) || !strings.Contains(out, "accounts.conf") {
+			t.Errorf("without %s: exit %d: %s%s", subject, code, out, errs)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func TestRunDeliverRestart(t *testing.T) {
 	checkLog := func() {
 		t.Helper()
 		if log := readLog(t, b.Env(), "--kind", "job", "--name=ep-0417"); len(log) != 2 {
-			t.Fatalf("the log holds %v", log)
+			t.Fatalf("the log has %v", log)
 		}
 		stdout := awaitStateOutput(t, b.Env(), "--state", "finished")
 		if strings.Count(stdout, "\n") != 1 || !strings.Contains(stdout, "job aurora-vod/ladder-hd/ep-0417") {
@@ -58,8 +58,8 @@ func TestRunDeliverRestart(t *testing.T) {
 	b.StopGracefully()
 }
 
-// A kill loses nothing that was acknowledged.
-func TestKilledWhileDelivering(t *testing.T) {
+// A killed bridge loses no acknowledged delivery.
+func TestKilledBridgeLosesNoAcknowledgedDelivery(t *testing.T) {
 	b := bridgetest.StartBridge(t)
 	var acknowledged []string
 	for i := range 200 {
@@ -73,7 +73,7 @@ func TestKilledWhileDelivering(t *testing.T) {
 	log := readLog(t, b.Env())
 	for _, name := range acknowledged {
 		if !slices.Contains(log, "https://app.mk.io/api/v1/projects/aurora-vod/media/transforms/ladder-hd/jobs/"+name) {
-			t.Errorf("%s was acknowledged and is lost", name)
+			t.Errorf("%s was acknowledged but is not in the log", name)
 		}
 	}
 	b.StopGracefully()
@@ -88,15 +88,15 @@ func TestTwoBridgesOnOneNATS(t *testing.T) {
 		var wg sync.WaitGroup
 		for _, p := range []*bridgetest.Bridge{a, b, a, b} {
 			wg.Go(func() {
-				if answer, err := p.Post(body); err != nil || answer.Status != http.StatusNoContent {
-					t.Errorf("%v, %v", answer, err)
+				if response, err := p.Post(body); err != nil || response.Status != http.StatusNoContent {
+					t.Errorf("%v, %v", response, err)
 				}
 			})
 		}
 		wg.Wait()
 	}
 	if log := readLog(t, env); len(log) != 3 {
-		t.Errorf("the log holds %v", log)
+		t.Errorf("the log has %v", log)
 	}
 	a.StopGracefully()
 	b.StopGracefully()

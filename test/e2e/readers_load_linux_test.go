@@ -18,7 +18,7 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// A load posts deliveries of new jobs by several connections that stay open.
+// A load posts deliveries of new jobs over several keep-alive connections.
 type load struct {
 	t      *testing.T
 	to     *bridgetest.Bridge
@@ -38,15 +38,16 @@ func newLoad(t *testing.T, to *bridgetest.Bridge, padding int) *load {
 	}
 }
 
-// run posts while more says so of what was posted, and returns how many were acknowledged in a second.
+// run posts deliveries while more returns true, given the number and the time since the start, and returns the acknowledged
+// deliveries per second.
 func (l *load) run(more func(count int64, since time.Duration) bool) float64 {
 	l.t.Helper()
-	var begun, stored atomic.Int64
+	var started, stored atomic.Int64
 	began := time.Now()
 	var sending sync.WaitGroup
 	for range senders {
 		sending.Go(func() {
-			for more(begun.Add(1), time.Since(began)) {
+			for more(started.Add(1), time.Since(began)) {
 				if l.post() {
 					stored.Add(1)
 				} else {
@@ -90,7 +91,7 @@ func (l *load) post() bool {
 	return response.StatusCode == http.StatusNoContent
 }
 
-// peakMemory is the most that a process had in memory, in MiB.
+// peakMemory returns a process's peak resident memory in MiB.
 func peakMemory(t *testing.T, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -106,6 +107,6 @@ func peakMemory(t *testing.T, pid int) int {
 			return kib >> 10
 		}
 	}
-	t.Fatal("the process has no peak")
+	t.Fatal("/proc has no VmHWM of the process")
 	return 0
 }

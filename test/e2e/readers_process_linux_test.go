@@ -17,42 +17,42 @@ import (
 	"time"
 )
 
-// readersEnv has a process of this test program be readers: SORT ADDRESS COUNT.
+// readersEnv turns a process of this test program into readers. Its value is "SORT ADDRESS COUNT".
 const readersEnv = "E2E_READERS"
 
-// TestReadersProcess is the readers of [startReaders].
+// TestReadersProcess is the process that [startReaders] starts.
 func TestReadersProcess(t *testing.T) {
-	what := strings.Fields(os.Getenv(readersEnv))
-	if len(what) != 3 {
-		t.Skip("other tests start it")
+	args := strings.Fields(os.Getenv(readersEnv))
+	if len(args) != 3 {
+		t.Skip("started by other tests")
 	}
-	count, err := strconv.Atoi(what[2])
+	count, err := strconv.Atoi(args[2])
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range count {
-		switch what[0] {
-		case "deaf":
-			deafReader(t, what[1], i)
+		switch args[0] {
+		case "stalled":
+			stalledReader(t, args[1], i)
 		case "flood":
-			floodingReader(t, what[1], i)
-		case "deaf-v1":
-			deafV1(t, what[1], i)
+			floodingReader(t, args[1], i)
+		case "stalled-v1":
+			stalledV1(t, args[1], i)
 		case "loop-v1":
-			go loopV1(what[1])
+			go loopingV1(args[1])
 		}
 	}
 	fmt.Println("ready")
-	_, _ = io.Copy(io.Discard, os.Stdin) // until who started it is done
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent closes it
 }
 
-// startReaders starts readers in a process of their own, on one processor.
+// startReaders starts count readers of a sort in a separate process, pinned to one CPU.
 func startReaders(t *testing.T, sort, addr string, count int) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	command := exec.CommandContext(ctx, "taskset", "-c", "0", os.Args[0], "-test.run", "^TestReadersProcess$")
 	command.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", readersEnv, sort, addr, count))
-	if _, err := command.StdinPipe(); err != nil { // which ends with this process
+	if _, err := command.StdinPipe(); err != nil { // closed when this process ends
 		t.Fatal(err)
 	}
 	out, err := command.StdoutPipe()
@@ -63,21 +63,21 @@ func startReaders(t *testing.T, sort, addr string, count int) (stop func()) {
 		t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("the readers say %q, %v", line, err)
+		t.Fatalf("the readers printed %q, %v", line, err)
 	}
 	var stopped bool
 	stop = func() {
 		if !stopped {
 			stopped = true
 			cancel()
-			_ = command.Wait() // it was killed
+			_ = command.Wait() // always an error: the process was killed
 		}
 	}
 	t.Cleanup(stop)
 	return stop
 }
 
-func dialDeaf(t *testing.T, addr string) net.Conn {
+func dialStalled(t *testing.T, addr string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -87,16 +87,16 @@ func dialDeaf(t *testing.T, addr string) net.Conn {
 	return conn
 }
 
-// deafReader asks for the whole log and reads nothing of it.
-func deafReader(t *testing.T, addr string, i int) {
+// stalledReader requests the whole log and reads nothing.
+func stalledReader(t *testing.T, addr string, i int) {
 	t.Helper()
-	conn := dialDeaf(t, addr)
-	request := fmt.Sprintf(`{"stream_name":"MKIO_EVENTS","config":{"name":"deaf%d","deliver_subject":"_INBOX.deaf%d","deliver_policy":"all","ack_policy":"none","mem_storage":true,"inactive_threshold":60000000000}}`, i, i)
-	_, _ = fmt.Fprintf(conn, "CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB _INBOX.deaf%d 1\r\nPUB $JS.API.CONSUMER.CREATE.MKIO_EVENTS.deaf%d _INBOX.nobody %d\r\n%s\r\n", i, i, len(request), request)
-	keep(conn)
+	conn := dialStalled(t, addr)
+	request := fmt.Sprintf(`{"stream_name":"MKIO_EVENTS","config":{"name":"stalled%d","deliver_subject":"_INBOX.stalled%d","deliver_policy":"all","ack_policy":"none","mem_storage":true,"inactive_threshold":60000000000}}`, i, i)
+	_, _ = fmt.Fprintf(conn, "CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB _INBOX.stalled%d 1\r\nPUB $JS.API.CONSUMER.CREATE.MKIO_EVENTS.stalled%d _INBOX.unused %d\r\n%s\r\n", i, i, len(request), request)
+	keepOpen(conn)
 }
 
-// floodingReader asks for events of the log as fast as it can, and reads all answers.
+// floodingReader requests single events as fast as it can and reads every response.
 func floodingReader(t *testing.T, addr string, i int) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -104,35 +104,35 @@ func floodingReader(t *testing.T, addr string, i int) {
 		t.Fatal(err)
 	}
 	_, _ = fmt.Fprintf(conn, "CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB _INBOX.flood%d 1\r\n", i)
-	var asking []byte
+	var requests []byte
 	for k := range 500 {
 		get := fmt.Sprintf(`{"seq":%d}`, 1+(k*7919)%8000)
-		asking = fmt.Appendf(asking, "PUB $JS.API.DIRECT.GET.MKIO_EVENTS _INBOX.flood%d %d\r\n%s\r\n", i, len(get), get)
+		requests = fmt.Appendf(requests, "PUB $JS.API.DIRECT.GET.MKIO_EVENTS _INBOX.flood%d %d\r\n%s\r\n", i, len(get), get)
 	}
 	go func() { _, _ = io.Copy(io.Discard, conn) }()
 	go func() {
 		for {
-			if _, err := conn.Write(asking); err != nil {
+			if _, err := conn.Write(requests); err != nil {
 				return
 			}
 		}
 	}()
 }
 
-// deafV1 asks the admin listener for everything and reads nothing of it.
-func deafV1(t *testing.T, addr string, i int) {
+// stalledV1 requests all events or resources from the admin listener and reads nothing.
+func stalledV1(t *testing.T, addr string, i int) {
 	t.Helper()
-	conn := dialDeaf(t, addr)
+	conn := dialStalled(t, addr)
 	_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", []string{"/v1/events?from=1", "/v1/resources"}[i%2])
-	keep(conn)
+	keepOpen(conn)
 }
 
-// loopV1 reads everything, again and again.
-func loopV1(addr string) {
+// loopingV1 reads all resources in a loop.
+func loopingV1(addr string) {
 	for {
 		response, err := http.Get("http://" + addr + "/v1/resources")
 		if err != nil {
-			time.Sleep(10 * time.Millisecond) // it was refused
+			time.Sleep(10 * time.Millisecond) // refused: no free connection slot
 			continue
 		}
 		_, _ = io.Copy(io.Discard, response.Body)
@@ -140,7 +140,7 @@ func loopV1(addr string) {
 	}
 }
 
-// kept are connections that nobody reads, and that must not be collected.
-var kept []net.Conn
+// openConns keeps stalled connections from being closed by the garbage collector.
+var openConns []net.Conn
 
-func keep(conn net.Conn) { kept = append(kept, conn) }
+func keepOpen(conn net.Conn) { openConns = append(openConns, conn) }

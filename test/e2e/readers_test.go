@@ -14,9 +14,9 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// With a token on the readers' port, commands present it, and a command without it is refused. Another token in the file is in
-// force without a restart.
-func TestReadersBringTheirToken(t *testing.T) {
+// With BRIDGE_NATS_READER_TOKEN, commands present the token, and the server refuses a command without it. A changed token
+// file takes effect without a restart.
+func TestReadersNeedToken(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	write := func(token string) {
 		t.Helper()
@@ -30,7 +30,7 @@ func TestReadersBringTheirToken(t *testing.T) {
 	listen := "BRIDGE_NATS_LISTEN=" + p.NATS
 	withToken := append(p.Env(), "BRIDGE_NATS_READER_TOKEN=hunter2")
 	if log := readLog(t, withToken); len(log) != 1 {
-		t.Errorf("the log holds %v", log)
+		t.Errorf("the log has %v", log)
 	}
 	awaitStateOutput(t, withToken, "--state", "finished")
 	for _, command := range []string{"wait job aurora-vod ladder-hd ep-0417 --for Finished", "replay again --live", "verify", "audit", "unapplied list", "unapplied retry --dry-run"} {
@@ -58,13 +58,13 @@ func TestReadersBringTheirToken(t *testing.T) {
 	write("hunter3")
 	<-closed
 	if log := readLog(t, []string{listen, "BRIDGE_NATS_READER_TOKEN=hunter3"}); len(log) != 1 {
-		t.Errorf("with the new token the log holds %v", log)
+		t.Errorf("with the new token the log has %v", log)
 	}
 	p.StopGracefully()
 }
 
-// The bridge warns of a readers' port that others reach and that no token guards.
-func TestAPortWithoutATokenIsWarnedOf(t *testing.T) {
+// The bridge logs a warning when its readers' port is not on loopback and needs no token.
+func TestReaderPortWithoutTokenIsLogged(t *testing.T) {
 	const warning = "readers need no token"
 	for _, token := range []string{"", "BRIDGE_NATS_READER_TOKEN=hunter2"} {
 		env := []string{"BRIDGE_NATS_LISTEN=0.0.0.0:0"}
@@ -74,7 +74,7 @@ func TestAPortWithoutATokenIsWarnedOf(t *testing.T) {
 		p := bridgetest.StartBridge(t, env...)
 		p.StopGracefully()
 		if warned := strings.Contains(p.Log.String(), warning); warned != (token == "") {
-			t.Errorf("with %q it warns: %v", token, warned)
+			t.Errorf("with %q: warning logged: %v", token, warned)
 		}
 	}
 }

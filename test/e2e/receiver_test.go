@@ -16,26 +16,26 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// A receiver is a webhook receiver that is down, then overloaded, then up; and that refuses one job for good.
+// A receiver is a webhook receiver that is down, then overloaded, then up. It rejects one job permanently.
 type receiver struct {
 	t       *testing.T
 	addr    string
-	refused string // part of the messages that it refuses
+	refused string // messages that contain it are rejected
 
-	mu   sync.Mutex
-	busy int               // how many requests it still turns away
-	took map[string]string // messages by their idempotency key
+	mu       sync.Mutex
+	busy     int               // how many requests to refuse as overloaded
+	messages map[string]string // accepted, by their idempotency key
 }
 
-// newReceiver chooses an address, at which nobody listens yet.
+// newReceiver returns a receiver that does not listen yet.
 func newReceiver(t *testing.T, refused string) *receiver {
 	t.Helper()
-	return &receiver{t: t, addr: bridgetest.FreeAddress(t), refused: refused, took: map[string]string{}}
+	return &receiver{t: t, addr: bridgetest.FreeAddress(t), refused: refused, messages: map[string]string{}}
 }
 
 func (r *receiver) url() string { return "http://" + r.addr + "/services/hunter2" }
 
-// open lets it listen. It turns the next requests away as overloaded.
+// open starts to listen. It refuses the first busy requests as overloaded.
 func (r *receiver) open(busy int) {
 	r.t.Helper()
 	r.busy = busy
@@ -66,13 +66,13 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	case strings.Contains(message.Text, r.refused):
 		w.WriteHeader(http.StatusBadRequest)
 	default:
-		r.took[key] = message.Text
+		r.messages[key] = message.Text
 	}
 }
 
-// state returns how many requests it still turns away, and the messages that it took by their idempotency key.
-func (r *receiver) state() (busy int, took map[string]string) {
+// state returns how many requests it will still refuse as overloaded, and the accepted messages by their idempotency key.
+func (r *receiver) state() (busy int, messages map[string]string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.busy, maps.Clone(r.took)
+	return r.busy, maps.Clone(r.messages)
 }

@@ -12,11 +12,11 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// withoutVariable names the runtimes that a machine is known to lack, comma-separated: node, python (with the packages of
-// examples/consume-python/requirements.txt), nats, redpanda-connect. Tests that need one of them are skipped.
+// withoutVariable is the environment variable with the comma-separated runtimes that a machine lacks: node, python (with the
+// packages of examples/consume-python/requirements.txt), nats, redpanda-connect. Tests that need one of them are skipped.
 const withoutVariable = "E2E_WITHOUT"
 
-// needs skips a test whose runtime the machine is known to lack.
+// needs skips a test whose runtime is in [withoutVariable].
 func needs(t *testing.T, runtime string) {
 	t.Helper()
 	if slices.Contains(strings.Split(os.Getenv(withoutVariable), ","), runtime) {
@@ -24,17 +24,17 @@ func needs(t *testing.T, runtime string) {
 	}
 }
 
-// missing ends a test whose runtime is not on the machine. It skips the test on a developer's machine; in CI, where CI is
-// true, it fails it: CI has what it needs, or says what it lacks.
+// missing ends a test whose runtime is not installed: it skips the test on a developer's machine and fails it in CI
+// (CI=true), where a missing runtime must be in [withoutVariable].
 func missing(t *testing.T, runtime, why string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is missing, and %s does not name it: %s", runtime, withoutVariable, why)
+		t.Fatalf("%s is missing and not named in %s: %s", runtime, withoutVariable, why)
 	}
 	t.Skipf("%s is missing on this machine: %s", runtime, why)
 }
 
-// find returns the path of a program of a runtime.
+// find returns the path of a runtime's program.
 func find(t *testing.T, runtime, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -44,8 +44,7 @@ func find(t *testing.T, runtime, program string) string {
 	return path
 }
 
-// findOrBuild returns the path of a program that is installed, or else of one that is built from a module of this
-// repository.
+// findOrBuild returns the path of an installed program, else builds it from a module of this repository.
 func findOrBuild(t *testing.T, program, module, pkg string) string {
 	t.Helper()
 	if path, err := exec.LookPath(program); err == nil {

@@ -15,19 +15,19 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// drip writes one byte after the other, until the connection has ended.
-func drip(conn net.Conn, of string) {
+// drip writes the text byte by byte, repeatedly, until the connection ends.
+func drip(conn net.Conn, text string) {
 	for i := 0; ; i++ {
-		if _, err := conn.Write([]byte{of[i%len(of)]}); err != nil {
+		if _, err := conn.Write([]byte{text[i%len(text)]}); err != nil {
 			return
 		}
-		time.Sleep(50 * time.Millisecond) // it is the sender that is slow
+		time.Sleep(50 * time.Millisecond) // the sender's pace is real time
 	}
 }
 
-// More senders than are served at a time send headers and bodies byte by byte: a quick sender is served meanwhile, and the
-// bridge ends the connections of the slow ones.
-func TestSlowSendersHoldUpNobody(t *testing.T) {
+// More senders than there are request slots send headers and bodies byte by byte: a fast sender is still served, and the
+// bridge closes the connections of the slow ones.
+func TestSlowSendersDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	p := bridgetest.StartBridge(t, secretEnv)
 	addr := p.WebhookAddr()
@@ -36,22 +36,22 @@ func TestSlowSendersHoldUpNobody(t *testing.T) {
 	slow := map[string]struct {
 		count      int
 		begin      string
-		then       string // is dribbled
-		continues  bool   // the bridge begins to read the body
-		wantStatus []int  // 0: no answer
+		then       string // sent byte by byte
+		continues  bool   // the bridge responds 100 Continue and reads the body
+		wantStatus []int  // 0: no response
 	}{
-		"headers":                {50, "POST " + webhookPath + " HTTP/1.1\r\n", "X-A: b\r\n", false, []int{0, http.StatusBadRequest}}, // as the line is whole or not
-		"nothing at all":         {50, "", "", false, []int{0}},
-		"a stranger's body":      {50, stranger, " ", false, []int{http.StatusUnauthorized}},
-		"an authentic body":      {1100, authentic + "Content-Length: 4000000\r\n\r\n", " ", true, []int{http.StatusBadRequest}},
-		"authentic chunks":       {50, authentic + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", true, []int{http.StatusBadRequest}},
-		"an answer, then a rest": {50, "GET / HTTP/1.1\r\nHost: bridge\r\nContent-Length: 9\r\n\r\n", " ", false, []int{http.StatusNotFound}},
+		"headers":                    {50, "POST " + webhookPath + " HTTP/1.1\r\n", "X-A: b\r\n", false, []int{0, http.StatusBadRequest}}, // 400 when the deadline falls within a line
+		"nothing at all":             {50, "", "", false, []int{0}},
+		"a stranger's body":          {50, stranger, " ", false, []int{http.StatusUnauthorized}},
+		"an authentic body":          {1100, authentic + "Content-Length: 4000000\r\n\r\n", " ", true, []int{http.StatusBadRequest}},
+		"authentic chunks":           {50, authentic + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", true, []int{http.StatusBadRequest}},
+		"a response, then more body": {50, "GET / HTTP/1.1\r\nHost: bridge\r\nContent-Length: 9\r\n\r\n", " ", false, []int{http.StatusNotFound}},
 	}
-	type held struct {
+	type slowConn struct {
 		net.Conn
 		name string
 	}
-	var all []held
+	var all []slowConn
 	for name, s := range slow {
 		for i := range s.count {
 			conn, err := net.Dial("tcp", addr)
@@ -63,14 +63,14 @@ func TestSlowSendersHoldUpNobody(t *testing.T) {
 			if s.then != "" && i < 50 {
 				go drip(conn, s.then)
 			}
-			all = append(all, held{conn, name})
+			all = append(all, slowConn{conn, name})
 		}
 	}
-	for _, h := range all { // the answer to Expect says that the bridge reads the body
+	for _, h := range all { // 100 Continue: the bridge reads the body
 		if slow[h.name].continues {
-			answer := make([]byte, len("HTTP/1.1 100 Continue\r\n")) // and no byte of what follows
-			if _, err := io.ReadFull(h, answer); err != nil || !strings.Contains(string(answer), "100") {
-				t.Fatalf("%s: %q, %v", h.name, answer, err)
+			response := make([]byte, len("HTTP/1.1 100 Continue\r\n")) // and no byte more
+			if _, err := io.ReadFull(h, response); err != nil || !strings.Contains(string(response), "100") {
+				t.Fatalf("%s: %q, %v", h.name, response, err)
 			}
 		}
 	}
@@ -80,12 +80,12 @@ func TestSlowSendersHoldUpNobody(t *testing.T) {
 	}
 	t.Logf("20 deliveries beside %d slow senders took %s", len(all), time.Since(began).Round(time.Millisecond))
 	for _, h := range all {
-		answer := strings.TrimPrefix(bridgetest.ReadToEnd(t, h), "\r\n")
-		if i := strings.Index(answer, "HTTP/1.1 "); i > 0 { // what is left of 100 Continue
-			answer = answer[i:]
+		response := strings.TrimPrefix(bridgetest.ReadToEnd(t, h), "\r\n")
+		if i := strings.Index(response, "HTTP/1.1 "); i > 0 { // the rest of 100 Continue precedes it
+			response = response[i:]
 		}
-		if !slices.Contains(slow[h.name].wantStatus, bridgetest.StatusOf(answer)) {
-			t.Errorf("%s: answer %q", h.name, answer)
+		if !slices.Contains(slow[h.name].wantStatus, bridgetest.StatusOf(response)) {
+			t.Errorf("%s: response %q", h.name, response)
 			break
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// awaitEvents waits until the log has so many events, and returns their sources.
+// awaitEvents waits until the log has at least that many events, and returns their sources.
 func awaitEvents(t *testing.T, env []string, events int) (log []string) {
 	t.Helper()
 	bridgetest.Eventually(t, "the log has another event", func() bool {
@@ -22,8 +22,8 @@ func awaitEvents(t *testing.T, env []string, events int) (log []string) {
 	return log
 }
 
-// When the bridge that polls is killed, another takes over, and what changed meanwhile is in the log once.
-func TestAnotherBridgePollsWhenOneIsKilled(t *testing.T) {
+// When the polling bridge is killed, another bridge takes over the lease and records a change made meanwhile once.
+func TestAnotherBridgeTakesOverPolling(t *testing.T) {
 	t.Parallel()
 	fake := mkiofake.New(mkiofake.Config{Token: token, Projects: []string{mkiofake.VOD}})
 	api := httptest.NewServer(fake)
@@ -43,7 +43,7 @@ func TestAnotherBridgePollsWhenOneIsKilled(t *testing.T) {
 	b.AwaitLog("polling started")
 	log := awaitEvents(t, env, 2)
 	if len(log) != 2 || !strings.Contains(log[0], "ep-1") || !strings.Contains(log[1], "ep-1") {
-		t.Errorf("the log holds %v", log)
+		t.Errorf("the log has %v", log)
 	}
 	b.StopGracefully()
 }

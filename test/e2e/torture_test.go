@@ -11,9 +11,9 @@ import (
 	"mkio-bridge/internal/torture"
 )
 
-// runTorture tortures bridges and returns the report. The faults end the run by their number, so that a test can ask for
-// that number on a machine of any speed; the time only bounds a run that makes none. A run mostly waits, so those of other
-// tests may go on beside it: each has addresses of its own.
+// runTorture runs the torture and returns its report. A run ends after MaxFaults faults, so that the tests are the same on a
+// machine of any speed; the time limit is for a run that makes no faults. Runs mostly wait and use separate addresses, so
+// they may run in parallel.
 func runTorture(t *testing.T, c torture.Config) *torture.Report {
 	t.Helper()
 	c.For, c.Dir = 5*time.Minute, t.TempDir()
@@ -26,7 +26,7 @@ func runTorture(t *testing.T, c torture.Config) *torture.Report {
 	return report
 }
 
-// mustSurvive checks that the bridges did nothing wrong while so many faults were made.
+// mustSurvive fails the test if an invariant is violated or fewer than MaxFaults faults were made.
 func mustSurvive(t *testing.T, c torture.Config) {
 	t.Helper()
 	t.Parallel()
@@ -36,18 +36,18 @@ func mustSurvive(t *testing.T, c torture.Config) {
 	}
 }
 
-// The faults that every change must survive. See docs/torture.md for longer runs. The seed begins with a follower that is
-// partitioned while the leader is killed, and then loses acknowledgements.
+// Every change must survive these faults; docs/torture.md describes longer runs. This seed first partitions a follower while
+// the leader is killed, then loses acknowledgements.
 func TestTortureOnACluster(t *testing.T) {
 	mustSurvive(t, torture.Config{Seed: 133, MaxFaults: 3, Bridges: 3, Resources: 150})
 }
 
-// The seed begins with a full disk and then kills the bridge again and again.
+// This seed first fills the disk, then kills the bridge repeatedly.
 func TestTortureOfAnEmbeddedServer(t *testing.T) {
 	mustSurvive(t, torture.Config{Seed: 31, MaxFaults: 2, Embedded: true, Resources: 100, Faults: []string{"killed", "torn", "full"}})
 }
 
-// Torture that finds nothing must prove that it can: it must find what a bridge that is broken on purpose does wrong.
+// The torture must detect a bridge that is broken on purpose: else a run without violations proves nothing.
 func TestTortureFindsABrokenBridge(t *testing.T) {
 	t.Parallel()
 	for sabotage, want := range map[string]struct {
@@ -55,14 +55,14 @@ func TestTortureFindsABrokenBridge(t *testing.T) {
 		seed      uint64
 		faults    []string
 	}{
-		"no-expected-sequence": {"I1:", 3, []string{"sender cut off"}}, // deliveries to two bridges at once suffice
+		"no-expected-sequence": {"I1:", 3, []string{"sender cut off"}}, // two bridges that write at once suffice
 		"answer-before-ack":    {"I2:", 34, []string{"acknowledgements lost", "bridge killed", "NATS leader killed"}},
 	} {
 		t.Run(sabotage, func(t *testing.T) {
 			t.Parallel()
 			report := runTorture(t, torture.Config{Seed: want.seed, MaxFaults: 1, Bridges: 2, Resources: 150, Faults: want.faults, Sabotage: sabotage})
 			if found := strings.Join(report.Violations, "\n"); !strings.Contains(found, want.invariant) {
-				t.Errorf("the bridge is broken, and found was only %q", found)
+				t.Errorf("the sabotaged bridge violates %s, found only %q", want.invariant, found)
 			}
 		})
 	}

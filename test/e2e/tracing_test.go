@@ -16,7 +16,7 @@ import (
 	"mkio-bridge/internal/tracingtest"
 )
 
-// A sender's trace.
+// The trace context of a delivery's sender.
 const (
 	sentTrace  = "4bf92f3577b34da6a3ce929d0e0e4736"
 	sentSpan   = "00f067aa0ba902b7"
@@ -24,14 +24,14 @@ const (
 	sentState  = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"
 )
 
-// A bridge exports the spans that a delivery led to, and names the collector in its log.
-func TestATraceGoesFromADeliveryToItsEvent(t *testing.T) {
+// A bridge exports the spans of a delivery within the sender's trace, and logs the collector's address without its headers.
+func TestTraceCoversDeliveryToEvent(t *testing.T) {
 	c := tracingtest.NewCollector(t)
 	p := bridgetest.StartBridge(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL, "OTEL_EXPORTER_OTLP_HEADERS=X-Key=s3cret",
 		"OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test")
 	mustDeliver(t, p, bridgetest.Delivery(t, "job-started.json"), "traceparent", sentParent, "tracestate", sentState)
 	is := tracingtest.TracedAt(t, jetStream(t, p), 1)
-	p.StopGracefully() // which exports what is left
+	p.StopGracefully() // exports the remaining spans
 	if log := p.Log.String(); !strings.Contains(log, c.URL) || strings.Contains(log, "s3cret") {
 		t.Errorf("the bridge logged: %s", log)
 	}
@@ -69,8 +69,8 @@ func TestTracesAreExportedOverGRPC(t *testing.T) {
 	tracingtest.CheckParent(t, c.SpansNamed("observe")[0], c.SpansNamed("POST " + webhookPath)[0])
 }
 
-// Without a collector nothing is exported, and the sender's trace reaches the readers all the same.
-func TestWithoutACollectorTheSendersTraceIsCarriedOn(t *testing.T) {
+// Without a collector nothing is exported, but the sender's trace context still reaches the readers.
+func TestTraceContextPropagatesWithoutCollector(t *testing.T) {
 	c := tracingtest.NewCollector(t)
 	for name, environment := range map[string]string{
 		"none":     "OTEL_SERVICE_NAME=bridge",
@@ -99,11 +99,11 @@ func TestWithoutACollectorTheSendersTraceIsCarriedOn(t *testing.T) {
 	}
 }
 
-// A collector that takes a request and never answers delays neither deliveries nor the stop. The bridge's queue of spans is
-// small here, and no timeout ends before the test does.
-func TestACollectorThatHangsHoldsUpNothing(t *testing.T) {
-	asked, ends := make(chan struct{}, 1000), make(chan struct{})
-	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked <- struct{}{}; <-ends }))
+// A collector that accepts a request and never responds delays neither deliveries nor shutdown. The span queue is small
+// here, and the export timeouts are longer than the test.
+func TestHangingCollectorDelaysNothing(t *testing.T) {
+	requested, ends := make(chan struct{}, 1000), make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requested <- struct{}{}; <-ends }))
 	defer hanging.Close()
 	defer close(ends)
 	const ever = "=3600000"
@@ -117,16 +117,16 @@ func TestACollectorThatHangsHoldsUpNothing(t *testing.T) {
 		}
 	}
 	deliver(0, 1)
-	<-asked
+	<-requested
 	deliver(1, 20)
 	p.StopGracefully()
 }
 
-// That spans are lost is logged now and then, not for each span.
-func TestACollectorThatIsAwayIsLoggedNowAndThen(t *testing.T) {
-	away := tracingtest.NewCollector(t)
-	away.Close()
-	p := bridgetest.StartBridge(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+away.URL,
+// Failed exports are logged at a limited rate, not once per span.
+func TestUnreachableCollectorIsLoggedAtLimitedRate(t *testing.T) {
+	unreachable := tracingtest.NewCollector(t)
+	unreachable.Close()
+	p := bridgetest.StartBridge(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+unreachable.URL,
 		"OTEL_EXPORTER_OTLP_TIMEOUT=100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1")
 	for i := range 50 {
 		if status := p.Deliver(jobStarted(t, fmt.Sprint("ep-", i))); status != http.StatusNoContent {
@@ -135,12 +135,12 @@ func TestACollectorThatIsAwayIsLoggedNowAndThen(t *testing.T) {
 	}
 	p.StopGracefully()
 	if lines := strings.Count(p.Log.String(), "traces may be missing"); lines == 0 || lines > 10 {
-		t.Errorf("the log has %d lines about it", lines)
+		t.Errorf("%d lines about missing traces", lines)
 	}
 }
 
-// Platforms set a collector in the environment: a bridge that cannot use it runs without traces.
-func TestABridgeRunsWithoutTracesWhereTheirSettingsCannotBeUsed(t *testing.T) {
+// A platform may set OTEL_* variables for all its workloads: a bridge that cannot use them runs without traces.
+func TestInvalidTracingSettingsDisableTracing(t *testing.T) {
 	p := bridgetest.StartBridge(t, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_PROTOCOL=thrift")
 	if status := p.Deliver(bridgetest.Delivery(t, "job-started.json")); status != http.StatusNoContent {
 		t.Errorf("status %d", status)
@@ -151,8 +151,8 @@ func TestABridgeRunsWithoutTracesWhereTheirSettingsCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestACollectorIsReachedThroughAProxy(t *testing.T) {
-	c := tracingtest.NewCollector(t) // it stands in for the proxy
+func TestCollectorIsReachedThroughProxy(t *testing.T) {
+	c := tracingtest.NewCollector(t) // stands in for the proxy
 	p := bridgetest.StartBridge(t, "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.invalid:4318", "HTTP_PROXY="+c.URL)
 	if status := p.Deliver(bridgetest.Delivery(t, "job-started.json")); status != http.StatusNoContent {
 		t.Errorf("status %d", status)

@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// submitAndPublish is the part of README.md that submits a job, waits and publishes.
+// submitAndPublish returns the shell example of README.md that submits a job, waits for it and publishes.
 func submitAndPublish(t *testing.T) string {
 	t.Helper()
 	content, err := os.ReadFile(bridgetest.RepositoryPath("README.md"))
@@ -26,11 +26,11 @@ func submitAndPublish(t *testing.T) string {
 			return script
 		}
 	}
-	t.Fatal("README.md does not say how to submit, wait and publish")
+	t.Fatal("README.md has no example that runs ./submit")
 	return ""
 }
 
-// lifeDelivery is a delivery of a state of the job ep-0417, whose life began and whose state changed at a time.
+// lifeDelivery returns a delivery of a state of job ep-0417. Creation and last change of this life are at the given time.
 func lifeDelivery(t *testing.T, life, state string, at time.Time) []byte {
 	t.Helper()
 	stamp := at.UTC().Format(time.RFC3339Nano)
@@ -43,8 +43,8 @@ func lifeDelivery(t *testing.T, life, state string, at time.Time) []byte {
 	})
 }
 
-// README's way to submit a job, wait and publish is right for a name that was used before: what ended before does not
-// count, and what becomes of the job that was submitted does. The shell is that of Linux: date knows fractions of a second.
+// The example of README.md works for a job name that was used before: it ignores the end of the previous life and waits for
+// the submitted job. It needs GNU date, which has fractions of a second.
 func TestSubmitWaitPublish(t *testing.T) {
 	for state, published := range map[string]bool{"Finished": true, "Error": false} {
 		t.Run(state, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestSubmitWaitPublish(t *testing.T) {
 			bridgetest.Eventually(t, "the job is submitted", func() bool { return has("submitted") || !shell.Running() })
 			deliver("life-2", "Processing")
 			if has("published") {
-				t.Error("the end of the life before was published")
+				t.Error("the end of the previous life was published")
 			}
 			deliver("life-2", state)
 			err = shell.Wait()

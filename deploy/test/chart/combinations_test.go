@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// What must hold whatever the values are.
+// These properties hold for every combination of values.
 func TestEveryDocumentedCombination(t *testing.T) {
 	for name, values := range documented(t) {
 		t.Run(name, func(t *testing.T) {
@@ -44,10 +44,10 @@ func checkObjects(t *testing.T, r *rendering) {
 	for _, o := range r.objects {
 		kind, _ := json.Marshal(o)
 		var m meta.TypeMeta
-		_ = json.Unmarshal(kind, &m) // it was made of such an object
+		_ = json.Unmarshal(kind, &m) // it was marshalled from such an object
 		id := m.Kind + " " + o.GetName()
 		if seen[id] {
-			t.Errorf("%s is there twice", id)
+			t.Errorf("%s is rendered twice", id)
 		}
 		seen[id] = true
 		if o.GetNamespace() != namespace {
@@ -55,11 +55,12 @@ func checkObjects(t *testing.T, r *rendering) {
 		}
 	}
 	if !strings.Contains(r.notes, "/bridge doctor") {
-		t.Errorf("the notes tell no next step:\n%s", r.notes)
+		t.Errorf("the notes do not name bridge doctor:\n%s", r.notes)
 	}
 }
 
-// checkPods holds every pod against the restricted standard of pod security, and a little more.
+// checkPods checks every pod against the restricted pod security standard, and for a read-only root file system and
+// resources.
 func checkPods(t *testing.T, r *rendering) {
 	t.Helper()
 	for name, pod := range r.pods(t) {
@@ -68,10 +69,10 @@ func checkPods(t *testing.T, r *rendering) {
 			t.Errorf("%s: security context of the pod %+v", name, p)
 		}
 		if pod.HostNetwork || pod.HostPID || pod.HostIPC {
-			t.Errorf("%s shares namespaces of the host", name)
+			t.Errorf("%s uses host namespaces", name)
 		}
 		if !is(pod.AutomountServiceAccountToken, false) {
-			t.Errorf("%s has a token for Kubernetes, which it needs for nothing", name)
+			t.Errorf("%s mounts a service account token", name)
 		}
 		for _, c := range append(pod.InitContainers, pod.Containers...) {
 			s := c.SecurityContext
@@ -79,17 +80,17 @@ func checkPods(t *testing.T, r *rendering) {
 				t.Errorf("%s: security context of %s %+v", name, c.Name, s)
 			}
 			if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
-				t.Errorf("%s: %s asks for %v", name, c.Name, c.Resources)
+				t.Errorf("%s: %s has resources %v", name, c.Name, c.Resources)
 			}
 		}
 		for _, v := range pod.Volumes {
 			if v.HostPath != nil {
-				t.Errorf("%s: volume %s is of the host", name, v.Name)
+				t.Errorf("%s: volume %s is a hostPath", name, v.Name)
 			}
 		}
 	}
 	if template, _ := r.workload(t); !is(template.Spec.EnableServiceLinks, false) {
-		t.Error("Kubernetes may set variables that look like the bridge's")
+		t.Error("service links are enabled: their variables look like the bridge's")
 	}
 }
 
@@ -109,11 +110,11 @@ func checkProbes(t *testing.T, r *rendering) {
 		}
 	}
 	if grace := *template.Spec.TerminationGracePeriodSeconds; grace < 15 {
-		t.Errorf("the bridge is killed after %d s", grace)
+		t.Errorf("terminationGracePeriodSeconds is %d", grace)
 	}
 }
 
-// checkSelectors sees that all that selects pods selects the bridge's, and never the helm test's.
+// checkSelectors checks that every selector matches the bridge's pods and not the helm test's.
 func checkSelectors(t *testing.T, r *rendering) {
 	t.Helper()
 	template, own := r.workload(t)
@@ -127,7 +128,7 @@ func checkSelectors(t *testing.T, r *rendering) {
 		selectors["Service "+s.Name] = &meta.LabelSelector{MatchLabels: s.Spec.Selector}
 		for _, p := range s.Spec.Ports {
 			if !ports[p.TargetPort.StrVal] {
-				t.Errorf("Service %s leads to port %q, which the pod has not", s.Name, p.TargetPort.StrVal)
+				t.Errorf("Service %s targets port %q, which the pod lacks", s.Name, p.TargetPort.StrVal)
 			}
 		}
 	}
@@ -151,7 +152,7 @@ func checkSelectors(t *testing.T, r *rendering) {
 	for _, s := range all[*apps.StatefulSet](r) {
 		for _, claim := range s.Spec.VolumeClaimTemplates {
 			if len(claim.Labels) != 3 {
-				t.Errorf("the claim's labels may change with an upgrade, and cannot: %v", claim.Labels)
+				t.Errorf("the claim has labels that an upgrade would change, but claim templates are immutable: %v", claim.Labels)
 			}
 		}
 	}

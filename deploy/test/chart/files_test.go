@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// checkFiles sees that the alerts and the dashboard are embedded whole, where they are.
+// checkFiles checks that rendered alerts and dashboards have the complete content of their files.
 func checkFiles(t *testing.T, r *rendering) {
 	t.Helper()
 	for _, rule := range all[*monitoring.PrometheusRule](r) {
@@ -24,7 +24,7 @@ func checkFiles(t *testing.T, r *rendering) {
 		}
 		unmarshal(t, spec, &is)
 		if len(rule.Spec.Groups) == 0 || !reflect.DeepEqual(is, want) {
-			t.Errorf("files/alerts.yaml is not whole in the PrometheusRule:\n%s", spec)
+			t.Errorf("the PrometheusRule differs from files/alerts.yaml:\n%s", spec)
 		}
 	}
 	for _, m := range all[*core.ConfigMap](r) {
@@ -33,7 +33,7 @@ func checkFiles(t *testing.T, r *rendering) {
 			continue
 		}
 		if strings.TrimSpace(text) != strings.TrimSpace(string(file(t, chartDir+"/files/dashboard.json"))) || !json.Valid([]byte(text)) {
-			t.Errorf("files/dashboard.json is not whole in ConfigMap %s", m.Name)
+			t.Errorf("ConfigMap %s differs from files/dashboard.json", m.Name)
 		}
 	}
 }
@@ -54,11 +54,11 @@ func unmarshal(t *testing.T, content []byte, into any) {
 	}
 }
 
-func TestAlertsAndDashboardAreThereWhenAskedFor(t *testing.T) {
+func TestAlertsAndDashboardWhenEnabled(t *testing.T) {
 	r := mustRender(t, "{prometheusRule: {enabled: true}, dashboard: {enabled: true}}")
 	checkFiles(t, r)
 	one[*monitoring.PrometheusRule](t, r)
 	if m := one[*core.ConfigMap](t, r); m.Labels["grafana_dashboard"] != "1" {
-		t.Errorf("Grafana's sidecar would not find it: %v", m.Labels)
+		t.Errorf("no label for Grafana's sidecar: %v", m.Labels)
 	}
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 )
 
-// A source is a package, as go list tells of it.
+// A source is a package in the output of go list -json.
 type source struct {
 	Dir                 string
 	Module              *struct{ Main bool }
 	GoFiles, EmbedFiles []string
 }
 
-// The builder gets what the program is built of, and nothing that might be secret or large.
-func TestTheBuilderGetsTheSourcesAndNothingElse(t *testing.T) {
+// The build context has the program's sources, and nothing that might be secret or large.
+func TestBuildContextHasOnlySources(t *testing.T) {
 	patterns, err := ignorefile.ReadAll(strings.NewReader(string(file(t, root+"/.dockerignore"))))
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +32,7 @@ func TestTheBuilderGetsTheSourcesAndNothingElse(t *testing.T) {
 	check := func(path string, want bool) {
 		t.Helper()
 		if is, err := ignored.MatchesOrParentMatches(path); err != nil || is != want {
-			t.Errorf("%s: left out %v, want %v (%v)", path, is, want, err)
+			t.Errorf("%s: ignored %v, want %v (%v)", path, is, want, err)
 		}
 	}
 	for _, path := range []string{".git/config", "data/store.lock", "README.md", "deploy/test/go.mod", "cmd/torture/main.go", "bridge", ".env", "internal/mkio/testdata/x.json", "cmd/bridge/v1_test.go"} {
@@ -43,7 +43,7 @@ func TestTheBuilderGetsTheSourcesAndNothingElse(t *testing.T) {
 	}
 }
 
-// sources are the files that the program is built of, below the root.
+// sources returns the program's source and embedded files, relative to the root.
 func sources(t *testing.T) (files []string) {
 	t.Helper()
 	base, err := filepath.Abs(root)
@@ -73,30 +73,30 @@ func sources(t *testing.T) (files []string) {
 		}
 	}
 	if len(files) < 50 {
-		t.Fatalf("the program is built of %d files only", len(files))
+		t.Fatalf("found only %d source files", len(files))
 	}
 	return files
 }
 
-// What Kubernetes, the chart and a stranger to the image rely on.
-func TestTheDockerfile(t *testing.T) {
+// Kubernetes, the chart and users of the image rely on these properties.
+func TestDockerfile(t *testing.T) {
 	text := string(file(t, root+"/Dockerfile"))
 	for want, why := range map[string]string{
-		`(?m)^USER 65532:65532$`:                                "runAsNonRoot can be verified of a number alone",
-		`(?m)^FROM gcr\.io/distroless/static-debian12:nonroot$`: "there is nothing in the image but the program",
-		`(?m)^ENTRYPOINT \["/bridge"\]$`:                        "arguments are the program's, and signals reach it",
-		`(?m)^HEALTHCHECK .*CMD \["/bridge", "healthcheck"\]$`:  "there is no shell to ask with",
+		`(?m)^USER 65532:65532$`:                                "runAsNonRoot can only be verified for a numeric user",
+		`(?m)^FROM gcr\.io/distroless/static-debian12:nonroot$`: "the image has only the program",
+		`(?m)^ENTRYPOINT \["/bridge"\]$`:                        "arguments and signals reach the program",
+		`(?m)^HEALTHCHECK .*CMD \["/bridge", "healthcheck"\]$`:  "the image has no shell",
 		`-X main\.buildVersion=\$VERSION`:                       "the context has no .git",
-		`(?m)^COPY .*--chown=65532:65532 /out/data /data$`:      "a new volume takes its owner from the image",
+		`(?m)^COPY .*--chown=65532:65532 /out/data /data$`:      "a new volume inherits its owner from the image",
 		`CGO_ENABLED=0`: "static",
 	} {
 		if !regexp.MustCompile(want).MatchString(text) {
-			t.Errorf("it has no %s: %s", want, why)
+			t.Errorf("the Dockerfile has no %s: %s", want, why)
 		}
 	}
 	goVersion := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(string(file(t, root+"/go.mod")))[1]
 	if !strings.Contains(text, "golang:"+goVersion+"-") {
-		t.Errorf("go.mod asks for Go %s, and it builds with another", goVersion)
+		t.Errorf("go.mod requires Go %s, the Dockerfile has another version", goVersion)
 	}
 	app := regexp.MustCompile(`buildVersion string`)
 	if !app.Match(file(t, root+"/cmd/bridge/version.go")) {

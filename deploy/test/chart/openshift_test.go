@@ -7,8 +7,8 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 )
 
-// openShift is what a cluster of OpenShift says of itself: its security context constraints refuse a user or a group of
-// others than the namespace's.
+// openShift returns the capabilities of an OpenShift cluster. Its security context constraints refuse users and groups
+// outside the namespace's range.
 func openShift() *chartutil.Capabilities {
 	c := *chartutil.DefaultCapabilities
 	c.APIVersions = append(slices.Clone(c.APIVersions), "security.openshift.io/v1")
@@ -24,7 +24,7 @@ func TestOpenShiftChoosesUserAndGroups(t *testing.T) {
 		for pod, spec := range r.pods(t) {
 			s := spec.SecurityContext
 			if s.RunAsUser != nil || s.RunAsGroup != nil || s.FSGroup != nil {
-				t.Errorf("%s: %s asks for a user or a group of its own: %+v", name, pod, s)
+				t.Errorf("%s: %s sets a user or a group: %+v", name, pod, s)
 			}
 			if !is(s.RunAsNonRoot, true) || s.SeccompProfile == nil {
 				t.Errorf("%s: %s lost the rest of its security context: %+v", name, pod, s)
@@ -33,7 +33,7 @@ func TestOpenShiftChoosesUserAndGroups(t *testing.T) {
 	}
 }
 
-func TestAUserOfOnesOwnIsKeptOnOpenShift(t *testing.T) {
+func TestExplicitUserIsUsedOnOpenShift(t *testing.T) {
 	r, err := renderOn(parse(t, "{podSecurityContext: {runAsUser: 1000680000}}"), openShift())
 	if err != nil {
 		t.Fatal(err)
@@ -45,8 +45,8 @@ func TestAUserOfOnesOwnIsKeptOnOpenShift(t *testing.T) {
 	}
 }
 
-// Where the chart is rendered without the cluster.
-func TestUserAndGroupsCanBeLeftOut(t *testing.T) {
+// The chart may be rendered without access to an OpenShift cluster.
+func TestUserAndGroupsCanBeUnset(t *testing.T) {
 	for pod, spec := range mustRender(t, "{podSecurityContext: {runAsUser: null, runAsGroup: null, fsGroup: null}}").pods(t) {
 		if s := spec.SecurityContext; s.RunAsUser != nil || s.RunAsGroup != nil || s.FSGroup != nil || !is(s.RunAsNonRoot, true) {
 			t.Errorf("%s: %+v", pod, s)

@@ -1,5 +1,5 @@
-// Package chart holds the tests of the Helm chart and of the image's build: what comes out of the chart is decoded
-// strictly into Kubernetes' own types and looked at there.
+// Package chart tests the Helm chart and the image's build. Rendered manifests are decoded strictly into Kubernetes' Go
+// types before they are checked.
 package chart
 
 import (
@@ -33,7 +33,7 @@ const (
 	namespace = "mkio"
 )
 
-// kinds are all that the chart may make, by apiVersion and kind.
+// kinds are the kinds of objects that the chart may render, by apiVersion and kind.
 var kinds = map[string]func() meta.Object{
 	"v1/Pod":                                 func() meta.Object { return &core.Pod{} },
 	"v1/Secret":                              func() meta.Object { return &core.Secret{} },
@@ -55,18 +55,18 @@ var kinds = map[string]func() meta.Object{
 	},
 }
 
-// A rendering is what the chart makes of some values.
+// A rendering is the chart's output for some values.
 type rendering struct {
 	objects []meta.Object
 	notes   string
 }
 
-// render renders the chart for values, which are held against the schema first.
+// render validates values against the schema and renders the chart.
 func render(values map[string]any) (*rendering, error) {
 	return renderOn(values, chartutil.DefaultCapabilities)
 }
 
-// renderOn renders the chart for a cluster with what it is capable of.
+// renderOn renders the chart for a cluster's capabilities.
 func renderOn(values map[string]any, cluster *chartutil.Capabilities) (*rendering, error) {
 	c, err := loader.Load(chartDir)
 	if err != nil {
@@ -105,13 +105,13 @@ func decode(manifest string) (meta.Object, error) {
 	}
 	empty, ok := kinds[kind.APIVersion+"/"+kind.Kind]
 	if !ok {
-		return nil, errors.New("it is of no kind that the chart is known to make")
+		return nil, errors.New("unexpected kind of object")
 	}
 	object := empty()
 	return object, yaml.UnmarshalStrict([]byte(manifest), object)
 }
 
-// parse reads values as a user writes them.
+// parse parses values in YAML.
 func parse(t *testing.T, text string) map[string]any {
 	t.Helper()
 	values, err := chartutil.ReadValues([]byte(text))
@@ -130,7 +130,7 @@ func mustRender(t *testing.T, text string) *rendering {
 	return r
 }
 
-// documented are the combinations of values under ci/, by the name of their file.
+// documented returns the combinations of values under ci/, by file name.
 func documented(t *testing.T) map[string]map[string]any {
 	t.Helper()
 	files, err := filepath.Glob(chartDir + "/ci/*-values.yaml")
@@ -158,7 +158,7 @@ func all[T meta.Object](r *rendering) (found []T) {
 	return found
 }
 
-// one returns the object of a type, of which there must be one, or the one of that name.
+// one returns the only object of a type, or the one with the name.
 func one[T meta.Object](t *testing.T, r *rendering, name ...string) T {
 	t.Helper()
 	found := all[T](r)
@@ -166,12 +166,12 @@ func one[T meta.Object](t *testing.T, r *rendering, name ...string) T {
 		found = slices.DeleteFunc(found, func(o T) bool { return o.GetName() != name[0] })
 	}
 	if len(found) != 1 {
-		t.Fatalf("there are %d of %T %v", len(found), *new(T), name)
+		t.Fatalf("%d objects of %T %v, want 1", len(found), *new(T), name)
 	}
 	return found[0]
 }
 
-// workload is the template of the bridge's own pods, and what selects them.
+// workload returns the template and the selector of the bridge's pods.
 func (r *rendering) workload(t *testing.T) (core.PodTemplateSpec, *meta.LabelSelector) {
 	t.Helper()
 	if len(all[*apps.Deployment](r)) == 1 && len(all[*apps.StatefulSet](r)) == 0 {
@@ -180,12 +180,12 @@ func (r *rendering) workload(t *testing.T) (core.PodTemplateSpec, *meta.LabelSel
 	}
 	s := one[*apps.StatefulSet](t, r)
 	if len(all[*apps.Deployment](r)) > 0 {
-		t.Fatal("both shapes at once")
+		t.Fatal("both a Deployment and a StatefulSet")
 	}
 	return s.Spec.Template, s.Spec.Selector
 }
 
-// pods are all specifications of pods, the helm test's included.
+// pods returns all pod specifications by name, including the helm test's.
 func (r *rendering) pods(t *testing.T) map[string]core.PodSpec {
 	t.Helper()
 	template, _ := r.workload(t)
@@ -199,7 +199,7 @@ func (r *rendering) pods(t *testing.T) map[string]core.PodSpec {
 	return found
 }
 
-// env is the environment of the bridge, without what comes from elsewhere.
+// env returns the bridge's environment, without envFrom.
 func (r *rendering) env(t *testing.T) map[string]string {
 	t.Helper()
 	template, _ := r.workload(t)

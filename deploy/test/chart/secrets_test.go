@@ -13,7 +13,7 @@ import (
 // namesFile matches variables of the bridge that name a file.
 var namesFile = regexp.MustCompile(`_(FILE|CREDS|NKEY|CERT|KEY|CA)$`)
 
-// checkSecrets sees that values that are secret are in Secrets alone, and that each secret's file is there to be read.
+// checkSecrets checks that secret values are only in Secrets and that each secret's file is mounted.
 func checkSecrets(t *testing.T, r *rendering, values map[string]any) {
 	t.Helper()
 	given, _ := values["secrets"].(map[string]any)
@@ -31,39 +31,40 @@ func checkSecrets(t *testing.T, r *rendering, values map[string]any) {
 				continue
 			}
 			if text, _ := json.Marshal(o); strings.Contains(string(text), value) {
-				t.Errorf("%s is shown by %T %s", name, o, o.GetName())
+				t.Errorf("%s is exposed in %T %s", name, o, o.GetName())
 			}
 		}
 		if !found {
 			t.Errorf("%s is in no Secret", name)
 		}
 		if strings.Contains(r.notes, value) {
-			t.Errorf("%s is shown by the notes", name)
+			t.Errorf("%s is exposed in the notes", name)
 		}
 	}
 	template, _ := r.workload(t)
 	for variable, value := range r.env(t) {
 		if namesFile.MatchString(variable) && !mounted(template.Spec, value) {
-			t.Errorf("%s names %s, where nothing is mounted", variable, value)
+			t.Errorf("%s is %s, which is not mounted", variable, value)
 		}
 	}
 	for _, s := range all[*core.Secret](r) {
 		for _, source := range volume(template.Spec, "secrets").Projected.Sources {
 			if source.Secret.Name == s.Name && s.Data[source.Secret.Items[0].Key] == nil {
-				t.Errorf("the pod waits for key %s of Secret %s, which it has not", source.Secret.Items[0].Key, s.Name)
+				t.Errorf("the pod mounts key %s of Secret %s, which lacks that key", source.Secret.Items[0].Key, s.Name)
 			}
 		}
 	}
 }
 
-// mounted says whether a volume puts something at a path. What keys a Secret of somebody else has is not known.
+// mounted reports whether a volume provides a file at a path. It cannot know the keys of Secrets that the chart does not
+// create.
 func mounted(pod core.PodSpec, path string) bool {
 	for _, mount := range pod.Containers[0].VolumeMounts {
 		file, below := strings.CutPrefix(path, mount.MountPath+"/")
 		if !below {
 			continue
 		}
-		if mount.SubPath != "" { // it would never change
+		if mount.SubPath != "" { // the file would never be updated
 			return false
 		}
 		v := volume(pod, mount.Name)

@@ -8,10 +8,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// setting matches a row of the table of settings in README.md, which is made of the program itself.
+// setting matches a row of README.md's table of settings, which is generated from the program.
 var setting = regexp.MustCompile("(?m)^\\| `(BRIDGE_[A-Z0-9_]+)` \\| (?:`([^`]*)`)? \\|")
 
-// settings are the program's, with their defaults.
+// settings returns the program's settings with their defaults.
 func settings(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -19,12 +19,12 @@ func settings(t *testing.T) map[string]string {
 		found[row[1]] = row[2]
 	}
 	if len(found) < 30 {
-		t.Fatalf("README.md tells of %d settings", len(found))
+		t.Fatalf("README.md lists only %d settings", len(found))
 	}
 	return found
 }
 
-func TestEverySettingHasAValueAndNoValueIsOfNone(t *testing.T) {
+func TestSettingsAndValuesCorrespond(t *testing.T) {
 	known := settings(t)
 	set := map[string]string{}
 	for name, values := range documented(t) {
@@ -40,18 +40,18 @@ func TestEverySettingHasAValueAndNoValueIsOfNone(t *testing.T) {
 	}
 	for name := range known {
 		if set[name] == "" {
-			t.Errorf("no combination under ci/ sets %s: give it a value in values.yaml, the schema and one of them", name)
+			t.Errorf("no file under ci/ sets %s: add a value to values.yaml, the schema and a file under ci/", name)
 		}
 	}
 	for name, where := range set {
 		if _, ok := known[name]; !ok {
-			t.Errorf("%s, which ci/%s-values.yaml sets, is no setting of the bridge", name, where)
+			t.Errorf("%s, set by ci/%s-values.yaml, is not a setting of the bridge", name, where)
 		}
 	}
 }
 
-// The defaults under config are in values.yaml to be read there: they must be the program's.
-func TestDefaultsOfSettingsAreTheProgramsOwn(t *testing.T) {
+// values.yaml repeats defaults for its readers: they must be the program's.
+func TestConfigDefaultsMatchTheProgram(t *testing.T) {
 	var values struct{ Config map[string]any }
 	if err := yaml.Unmarshal(file(t, chartDir+"/values.yaml"), &values); err != nil {
 		t.Fatal(err)

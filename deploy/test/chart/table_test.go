@@ -12,12 +12,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-var update = flag.Bool("update", false, "write the table of the chart's README.md anew")
+var update = flag.Bool("update", false, "regenerate the table of the chart's README.md")
 
-// A value is one that can be set: a scalar, a list, or a map of the user's own.
+// A value is a settable value: a scalar, a list, or a map with user-defined keys.
 type value struct{ path, fallback, comment string }
 
-// values are all of values.yaml, in its order. A comment that begins with -- stands above each.
+// values returns the values in values.yaml in order. Each has a comment above it that begins with "# --".
 func values(t *testing.T) []value {
 	t.Helper()
 	var doc yaml.Node
@@ -54,7 +54,7 @@ func below(t *testing.T, prefix string, n *yaml.Node) (found []value) {
 	return found
 }
 
-func TestTheTableOfValuesIsMadeOfValuesYAML(t *testing.T) {
+func TestTableOfValuesMatchesValuesYAML(t *testing.T) {
 	const begin, end = "<!-- values -->\n", "<!-- /values -->"
 	var table strings.Builder
 	table.WriteString("| value | default | meaning |\n|---|---|---|\n")
@@ -66,21 +66,21 @@ func TestTheTableOfValuesIsMadeOfValuesYAML(t *testing.T) {
 	before, rest, ok := strings.Cut(text, begin)
 	is, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatalf("README.md of the chart has no part %s…%s", begin, end)
+		t.Fatalf("the chart's README.md has no section %s…%s", begin, end)
 	}
 	if is == table.String() {
 		return
 	}
 	if !*update {
-		t.Fatal("the table of the chart's README.md is not what values.yaml says: run go test ./chart -run Table -update in deploy/test")
+		t.Fatal("the table of the chart's README.md differs from values.yaml: run go test ./chart -run Table -update in deploy/test")
 	}
 	if err := os.WriteFile(path, []byte(before+begin+table.String()+end+after), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// A value without a place in the schema could not be set, and one in the schema alone would do nothing.
-func TestTheSchemaKnowsTheValuesAndNoOthers(t *testing.T) {
+// A value missing in the schema could not be set; a value only in the schema would have no effect.
+func TestSchemaMatchesValues(t *testing.T) {
 	var schema map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(file(t, chartDir+"/values.schema.json")))
 	if err := decoder.Decode(&schema); err != nil {
@@ -89,7 +89,7 @@ func TestTheSchemaKnowsTheValuesAndNoOthers(t *testing.T) {
 	var doc map[string]any
 	unmarshal(t, file(t, chartDir+"/values.yaml"), &doc)
 	properties, _ := schema["properties"].(map[string]any)
-	for _, name := range []string{"global", "enabled"} { // of charts that have this one below them
+	for _, name := range []string{"global", "enabled"} { // set by parent charts
 		delete(properties, name)
 	}
 	same(t, schema, "", schema, doc)
@@ -102,16 +102,16 @@ func same(t *testing.T, schema map[string]any, path string, at map[string]any, d
 		at, _ = definitions[strings.TrimPrefix(name, "#/$defs/")].(map[string]any)
 	}
 	properties, ok := at["properties"].(map[string]any)
-	if !ok { // a map of the user's own
+	if !ok { // a map with user-defined keys
 		return
 	}
 	if at["additionalProperties"] != false {
-		t.Errorf("the schema lets typos pass in %q", path)
+		t.Errorf("the schema allows unknown keys in %q", path)
 	}
 	for key, v := range doc {
 		property, ok := properties[key].(map[string]any)
 		if !ok {
-			t.Errorf("the schema does not know %s%s", path, key)
+			t.Errorf("the schema lacks %s%s", path, key)
 			continue
 		}
 		if inner, ok := v.(map[string]any); ok {
@@ -119,8 +119,8 @@ func same(t *testing.T, schema map[string]any, path string, at map[string]any, d
 		}
 	}
 	for key := range properties {
-		if _, ok := doc[key]; !ok && !strings.Contains(path, "Probe.") && path != "resources." { // those are Kubernetes' own
-			t.Errorf("values.yaml does not tell of %s%s", path, key)
+		if _, ok := doc[key]; !ok && !strings.Contains(path, "Probe.") && path != "resources." { // defined by Kubernetes
+			t.Errorf("values.yaml lacks %s%s", path, key)
 		}
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"slices"
 )
 
-// check holds the events of a project against what was acknowledged: each change is there once, in the order of its job,
-// and nothing else is.
-func check(told string, events io.Reader, out io.Writer) error {
-	acknowledged, err := os.ReadFile(told)
+// check compares a project's events with the file of acknowledged changes: the log must have each change once, in order per
+// job, and nothing else. events has one JSON object per line.
+func check(path string, events io.Reader, out io.Writer) error {
+	acknowledged, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func check(told string, events io.Reader, out io.Writer) error {
 		return c, err
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", told, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	is, err := sequences(events, recorded)
 	if err != nil {
@@ -36,20 +36,20 @@ func check(told string, events io.Reader, out io.Writer) error {
 		changes += len(want[name])
 		if !slices.Equal(want[name], is[name]) {
 			wrong++
-			fmt.Fprintf(out, "WRONG job %s: acknowledged were %v, and the log has %v\n", name, want[name], is[name])
+			fmt.Fprintf(out, "WRONG job %s: acknowledged %v, log has %v\n", name, want[name], is[name])
 		}
 	}
 	if wrong > 0 {
-		return fmt.Errorf("%d of %d jobs are not in the log as they were acknowledged", wrong, len(jobs))
+		return fmt.Errorf("%d of %d jobs differ between the log and the acknowledged changes", wrong, len(jobs))
 	}
 	if changes == 0 {
-		return fmt.Errorf("%s: nothing was acknowledged", told)
+		return fmt.Errorf("%s has no acknowledged changes", path)
 	}
-	_, err = fmt.Fprintf(out, "all %d acknowledged changes of %d jobs are in the log once and in order, and nothing else is\n", changes, len(want))
+	_, err = fmt.Fprintf(out, "the log has all %d acknowledged changes of %d jobs once and in order, and nothing else\n", changes, len(want))
 	return err
 }
 
-// recorded is the change that an event tells.
+// recorded returns the change that an event records.
 func recorded(line []byte) (change, error) {
 	var event struct {
 		Data struct{ Name, State string }
@@ -58,7 +58,7 @@ func recorded(line []byte) (change, error) {
 	return change{event.Data.Name, event.Data.State}, err
 }
 
-// sequences reads changes, one a line, and returns the states of each job in their order.
+// sequences reads changes, one per line, and returns the states of each job in order.
 func sequences(lines io.Reader, parse func([]byte) (change, error)) (map[string][]string, error) {
 	found := map[string][]string{}
 	scanner := bufio.NewScanner(lines)

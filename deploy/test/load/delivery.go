@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// A change is one state that a job came to.
+// A change is a job's transition to a state.
 type change struct {
 	Job   string `json:"job"`
 	State string `json:"state"`
 }
 
-// states are those of every job, in order.
+// states are the states of every job, in order.
 var states = []string{"Scheduled", "Processing", "Finished"}
 
 const transform = "ladder-hd"
 
-// A job is one that goes through its states.
+// A job is a simulated job on its way through states.
 type job struct {
 	project, name string
 	created       time.Time
-	reached       int // states it has come to
+	reached       int // number of states reached
 }
 
-// next takes the job one state further, and returns the change and the delivery that tells it.
+// next moves the job to its next state, and returns the change and its delivery.
 func (j *job) next(now time.Time) (change, []byte, error) {
 	c := change{Job: j.name, State: states[j.reached]}
 	kind, previous := "MediaKind.JobStarted", "Queued"

@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// A log writes events as a bridge would, and is rude to who delivers.
+// A log stands in for a bridge: it records events, and fails some requests before and some after it stored the delivery.
 type log struct {
 	mu       sync.Mutex
-	seen     map[string]bool // deliveries by their id
+	seen     map[string]bool // ids of stored deliveries
 	events   strings.Builder
 	requests int
-	enough   func() // called when there were enough
+	onEnough func() // called at request 200
 }
 
 func (l *log) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,7 @@ func (l *log) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.requests++; l.requests == 200 {
-		l.enough()
+		l.onEnough()
 	}
 	switch {
 	case l.requests%5 == 0:
@@ -54,27 +54,27 @@ func (l *log) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		l.events.WriteString(`{"data":{"name":"` + d.Data.Resource.Name + `","state":"` + d.Data.State + "\"}}\n")
 	}
 	if l.requests%7 == 0 {
-		panic(http.ErrAbortHandler) // it is stored, and nobody is told
+		panic(http.ErrAbortHandler) // stored, but without a response
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func TestWhatIsAcknowledgedIsInTheLogOnceAndInOrder(t *testing.T) {
+func TestCheckFindsAcknowledgedChangesOnceAndInOrder(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	l := &log{seen: map[string]bool{}, enough: cancel}
+	l := &log{seen: map[string]bool{}, onEnough: cancel}
 	server := httptest.NewServer(l)
 	defer server.Close()
 	dir := t.TempDir()
-	secret, told := filepath.Join(dir, "secret"), filepath.Join(dir, "told")
+	secret, acknowledged := filepath.Join(dir, "secret"), filepath.Join(dir, "acknowledged")
 	if err := os.WriteFile(secret, []byte("s3cret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := sender{url: server.URL, secretFile: secret, project: "p", workers: 4, patience: time.Minute, pause: time.Millisecond}
-	if err := s.run(ctx, told); err != nil {
+	if err := s.run(ctx, acknowledged); err != nil {
 		t.Fatal(err)
 	}
 	events := l.events.String()
-	if err := check(told, strings.NewReader(events), io.Discard); err != nil {
+	if err := check(acknowledged, strings.NewReader(events), io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	first, rest, _ := strings.Cut(events, "\n")
@@ -82,30 +82,30 @@ func TestWhatIsAcknowledgedIsInTheLogOnceAndInOrder(t *testing.T) {
 		"lost":      rest,
 		"repeated":  first + "\n" + events,
 		"invented":  events + `{"data":{"name":"stranger","state":"Finished"}}` + "\n",
-		"disturbed": rest + first + "\n" + strings.Replace(first, "Scheduled", "Processing", 1) + "\n",
+		"reordered": rest + first + "\n" + strings.Replace(first, "Scheduled", "Processing", 1) + "\n",
 		"empty":     "",
 	} {
-		if err := check(told, strings.NewReader(wrong), io.Discard); err == nil {
+		if err := check(acknowledged, strings.NewReader(wrong), io.Discard); err == nil {
 			t.Errorf("a log with an event %s passes", name)
 		}
 	}
 }
 
-func TestNothingToldProvesNothing(t *testing.T) {
-	told := filepath.Join(t.TempDir(), "told")
-	if err := os.WriteFile(told, nil, 0o600); err != nil {
+func TestCheckFailsWithoutAcknowledgedChanges(t *testing.T) {
+	acknowledged := filepath.Join(t.TempDir(), "acknowledged")
+	if err := os.WriteFile(acknowledged, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := check(told, strings.NewReader(""), io.Discard); err == nil {
-		t.Error("it passes")
+	if err := check(acknowledged, strings.NewReader(""), io.Discard); err == nil {
+		t.Error("an empty file passes")
 	}
 }
 
-func TestASenderGivesUpInTheEnd(t *testing.T) {
+func TestSenderGivesUp(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	s := sender{url: server.URL, project: "p", workers: 1}
-	if err := s.run(t.Context(), filepath.Join(t.TempDir(), "told")); err == nil || !strings.Contains(err.Error(), "404") {
+	if err := s.run(t.Context(), filepath.Join(t.TempDir(), "acknowledged")); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,12 +1,12 @@
-// Command load delivers webhooks of MK.IO to a bridge for as long as it runs, and afterwards holds what was acknowledged
-// against the log.
+// Command load posts MK.IO deliveries to a bridge until it is stopped, and afterwards compares the acknowledged changes with
+// the log.
 //
-//	load send --url http://ADDRESS/webhooks/mkio --secret-file FILE --project NAME --told FILE
-//	load check --told FILE < events of the project, as bridge events --output json prints them
+//	load send --url http://ADDRESS/webhooks/mkio --secret-file FILE --project NAME --acknowledged FILE
+//	load check --acknowledged FILE < output of bridge events --output json
 //
-// Each job that send makes up goes through its states in order, several jobs at a time. A delivery is repeated until it is
-// answered 2xx, as MK.IO does, and some are sent once more after that. A signal ends it when every delivery it has begun is
-// answered, so that the log must hold what was told and nothing else.
+// send simulates several jobs at a time; each goes through its states in order. It retries a delivery until the response is
+// 2xx, as MK.IO does, and repeats some after that. After SIGINT or SIGTERM it exits once every started delivery is
+// acknowledged, so that the log must have exactly the acknowledged changes.
 package main
 
 import (
@@ -32,27 +32,27 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("say what to do: send or check")
+		return errors.New("missing command: send or check")
 	}
 	set := flag.NewFlagSet("load "+args[0], flag.ContinueOnError)
-	told := set.String("told", "", "file of what was acknowledged, one change a line")
+	acknowledged := set.String("acknowledged", "", "file of acknowledged changes, one per line")
 	switch args[0] {
 	case "send":
 		s := sender{patience: 3 * time.Minute, pause: 100 * time.Millisecond}
-		set.StringVar(&s.url, "url", "", "where to deliver")
+		set.StringVar(&s.url, "url", "", "webhook URL of the bridge")
 		set.StringVar(&s.secretFile, "secret-file", "", "file with the webhook secret, read for each delivery")
-		set.StringVar(&s.project, "project", "", "project of the jobs; their names begin anew in each run, so it must be another each time")
-		set.IntVar(&s.workers, "workers", 8, "how many deliver at a time; every other one keeps its connection")
-		set.DurationVar(&s.every, "every", 50*time.Millisecond, "pause of each worker between two deliveries")
+		set.StringVar(&s.project, "project", "", "project of the jobs; job names repeat in each run, so use a new project each time")
+		set.IntVar(&s.workers, "workers", 8, "number of concurrent workers; every other one uses keep-alive")
+		set.DurationVar(&s.every, "every", 50*time.Millisecond, "pause between two deliveries of a worker")
 		if err := set.Parse(args[1:]); err != nil {
 			return err
 		}
-		return s.run(ctx, *told)
+		return s.run(ctx, *acknowledged)
 	case "check":
 		if err := set.Parse(args[1:]); err != nil {
 			return err
 		}
-		return check(*told, os.Stdin, os.Stdout)
+		return check(*acknowledged, os.Stdin, os.Stdout)
 	}
-	return fmt.Errorf("there is no %q: it is send or check", args[0])
+	return fmt.Errorf("unknown command %q: want send or check", args[0])
 }

@@ -15,34 +15,35 @@ import (
 	"time"
 )
 
-// A sender delivers what jobs go through. Its fields are set before run.
+// A sender posts the deliveries of simulated jobs. Its first fields are set before run.
 type sender struct {
 	url, secretFile, project string
 	workers                  int
 	every                    time.Duration // between two deliveries of a worker
-	patience                 time.Duration // with one delivery
+	patience                 time.Duration // timeout of one delivery, retries included
 	pause                    time.Duration // between two attempts
 
-	mu       sync.Mutex
-	told     *os.File
-	statuses map[string]int // answers, and attempts that had none, by what they were
+	mu           sync.Mutex
+	acknowledged *os.File       // one [change] per line
+	statuses     map[string]int // number of attempts by response status; "none": no response
 }
 
 const (
-	openJobs    = 5   // of a worker at a time
-	again       = 0.2 // chance that a delivery comes once more
+	openJobs    = 5   // concurrent jobs of a worker
+	repeat      = 0.2 // probability that an acknowledged delivery is repeated
 	attemptTime = 5 * time.Second
 )
 
-// run delivers until the context ends and every delivery it has begun is acknowledged.
-func (s *sender) run(ctx context.Context, told string) (err error) {
-	if s.url == "" || s.project == "" || told == "" {
-		return errors.New("say --url, --project and --told")
+// run posts deliveries until the context ends and every started delivery is acknowledged. It appends acknowledged changes to
+// the file at path.
+func (s *sender) run(ctx context.Context, path string) (err error) {
+	if s.url == "" || s.project == "" || path == "" {
+		return errors.New("missing flag: --url, --project and --acknowledged are required")
 	}
-	if s.told, err = os.OpenFile(told, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+	if s.acknowledged, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.told.Close()) }()
+	defer func() { err = errors.Join(err, s.acknowledged.Close()) }()
 	s.statuses = map[string]int{}
 	var working sync.WaitGroup
 	failed := make([]error, s.workers)
@@ -50,22 +51,22 @@ func (s *sender) run(ctx context.Context, told string) (err error) {
 		working.Go(func() { failed[i] = s.work(ctx, i) })
 	}
 	working.Wait()
-	fmt.Printf("answers: %v\n", s.statuses)
+	fmt.Printf("responses: %v\n", s.statuses)
 	return errors.Join(failed...)
 }
 
-// work is one worker: it takes one of its jobs at a time a state further.
+// work is one worker: it repeatedly moves a random one of its jobs to the next state.
 func (s *sender) work(ctx context.Context, worker int) error {
 	transport := &http.Transport{DisableKeepAlives: worker%2 == 0, DisableCompression: true}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: attemptTime}
 	jobs := make([]*job, openJobs)
-	made := 0
+	created := 0
 	for ctx.Err() == nil {
 		i := rand.IntN(openJobs)
 		if jobs[i] == nil || jobs[i].done() {
-			made++
-			jobs[i] = &job{project: s.project, name: fmt.Sprintf("w%d-%d", worker, made), created: time.Now()}
+			created++
+			jobs[i] = &job{project: s.project, name: fmt.Sprintf("w%d-%d", worker, created), created: time.Now()}
 		}
 		c, body, err := jobs[i].next(time.Now())
 		if err != nil {
@@ -82,23 +83,23 @@ func (s *sender) work(ctx context.Context, worker int) error {
 	return nil
 }
 
-// deliver repeats a delivery until it is acknowledged, and notes that.
+// deliver retries a delivery until it is acknowledged, and records the change.
 func (s *sender) deliver(client *http.Client, c change, body []byte) error {
 	deadline := time.Now().Add(s.patience)
 	for {
-		answer, err := s.attempt(client, body)
+		status, err := s.attempt(client, body)
 		if err != nil {
 			return err
 		}
-		if strings.HasPrefix(answer, "2") {
+		if strings.HasPrefix(status, "2") {
 			break
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s %s was not acknowledged within %s: %s", c.Job, c.State, s.patience, answer)
+			return fmt.Errorf("%s %s was not acknowledged within %s: %s", c.Job, c.State, s.patience, status)
 		}
 		time.Sleep(s.pause)
 	}
-	if rand.Float64() < again {
+	if rand.Float64() < repeat {
 		if _, err := s.attempt(client, body); err != nil {
 			return err
 		}
@@ -109,13 +110,13 @@ func (s *sender) deliver(client *http.Client, c change, body []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, err = s.told.Write(append(line, '\n'))
+	_, err = s.acknowledged.Write(append(line, '\n'))
 	return err
 }
 
-// attempt makes a delivery once, and returns the status of the answer, or that there was none. What is wrong on this side
-// alone is an error.
-func (s *sender) attempt(client *http.Client, body []byte) (answer string, err error) {
+// attempt posts a delivery once and returns the response's status, or "none" without a response. Errors are local, such as
+// an unreadable secret.
+func (s *sender) attempt(client *http.Client, body []byte) (status string, err error) {
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {
 		return "", err
@@ -128,14 +129,14 @@ func (s *sender) attempt(client *http.Client, body []byte) (answer string, err e
 		}
 		request.Header.Set("X-Webhook-Secret", strings.TrimSpace(string(secret)))
 	}
-	answer = "none"
+	status = "none"
 	if response, err := client.Do(request); err == nil {
-		_, _ = io.Copy(io.Discard, response.Body) // so that the connection can be used again
+		_, _ = io.Copy(io.Discard, response.Body) // for keep-alive
 		_ = response.Body.Close()
-		answer = response.Status
+		status = response.Status
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.statuses[answer]++
-	return answer, nil
+	s.statuses[status]++
+	return status, nil
 }

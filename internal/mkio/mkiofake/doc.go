@@ -8,7 +8,7 @@
 //
 // It is rude where the documentation allows it ([Faults]): deliveries arrive late, twice, out of order or never; responses
 // fail, break off, are stale, or come from a cache or a lagging replica. Its clock may be set, a second organisation may
-// respond at the same address, a project may be recreated, and everything below a project may be answered 404 for a while.
+// respond at the same address, a project may be recreated, and everything below a project may respond 404 for some time.
 // It records every change ([MKIO.Changes]), how the change was delivered and whether a response showed it, so that a checker
 // knows which changes a bridge must have found.
 //
@@ -17,8 +17,8 @@
 // Random numbers are drawn from streams numbered by request and by delivery, so that a seed reproduces the faults as far as
 // requests arrive in the same order.
 //
-// Times are of three kinds: "wall" is what MK.IO's clock shows; "steady" is what it would show had nobody set it, and orders
-// all changes (clock.go); "real" is the process's own clock.
+// Times are of three kinds: "wall" is what MK.IO's clock shows; "steady" is what it would show if it had never been set, and
+// orders all changes (clock.go); "real" is the process's own clock.
 //
 // Not simulated: requests that change resources, labels ($label is ignored), transforms and storage.
 package mkiofake

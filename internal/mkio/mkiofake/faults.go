@@ -29,7 +29,7 @@ type Faults struct {
 	Slow           float64 // a slow response
 	SlowBy         time.Duration
 	Cut            float64 // the connection breaks in the middle of the body
-	Stale          float64 // a response shows the state of a while ago
+	Stale          float64 // a response shows an old state
 	StaleBy        time.Duration
 	Shift          float64 // a page after the first begins one row too early or too late
 	PageFail       float64 // a page after the first fails with 500
@@ -83,7 +83,7 @@ func (m *MKIO) SetEmptyLists(project string, on bool) {
 	m.locked(func() { m.projects[project].emptyLists = on })
 }
 
-// Outage answers everything below a project with MK.IO's own 404, although the project itself exists; or ends that. With
+// Outage makes everything below a project respond with MK.IO's own 404, although the project exists; or ends that. With
 // SetEmptyLists, lists are empty instead.
 func (m *MKIO) Outage(project string, on bool) { m.locked(func() { m.projects[project].outage = on }) }
 

@@ -9,7 +9,7 @@ import (
 // Requests counts the requests for one project.
 type Requests struct {
 	Gets, Writes      int
-	Limited           int // of both, answered 429 because of the limit
+	Limited           int // of both, refused with 429
 	MostGetsPerMinute int // in any real minute
 	ByRoute           map[string]int
 }

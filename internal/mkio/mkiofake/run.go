@@ -66,7 +66,7 @@ func (m *MKIO) Idle() <-chan struct{} {
 	return m.tasks.idle
 }
 
-// InFlight returns how many due deliveries are not answered yet.
+// InFlight returns how many due deliveries have no response yet.
 func (m *MKIO) InFlight() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

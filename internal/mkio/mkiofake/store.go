@@ -45,9 +45,9 @@ type project struct {
 	kinds        map[lifecycle.Kind][]*resource // in order of creation
 	removed      map[lifecycle.Kind][]*resource // recently enough for a view to show
 	rules        map[string]*rule
-	hidden       bool // fault: answered 404
+	hidden       bool // fault: responds 404
 	emptyLists   bool // fault: all lists are empty
-	outage       bool // fault: everything below it is answered 404
+	outage       bool // fault: everything below it responds 404
 	forbidden    map[lifecycle.Kind]bool
 	noRules      bool // the token lacks the capabilities for rules
 }

@@ -24,8 +24,8 @@ A secret with neither a value nor an existing Secret is left out, except webhook
 {{- if $secret.value }}
 {{- $_ := set $data $secret.key ($secret.value | b64enc) }}
 {{- else if eq $name "webhookSecrets" }}
-{{- $kept := (lookup "v1" "Secret" $.Release.Namespace (include "mkio-bridge.fullname" $)).data | default dict }}
-{{- $_ := set $data $secret.key (get $kept $secret.key | default (randAlphaNum 40 | b64enc)) }}
+{{- $existing := (lookup "v1" "Secret" $.Release.Namespace (include "mkio-bridge.fullname" $)).data | default dict }}
+{{- $_ := set $data $secret.key (get $existing $secret.key | default (randAlphaNum 40 | b64enc)) }}
 {{- end }}
 {{- end }}
 {{- end }}

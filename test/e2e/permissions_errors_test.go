@@ -14,9 +14,10 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// Whoever has the credentials of a reader is told so, and not that NATS does not answer or that streams are to be changed.
-func TestABridgeWithAReadersCredentials(t *testing.T) {
-	g := filled(t)
+// With a reader's credentials, errors name the credentials; they do not say that NATS is unreachable or that a stream must
+// be changed.
+func TestBridgeWithReaderCredentials(t *testing.T) {
+	g := startFilled(t)
 	env := append(g.env("mkio-reader", "reader"), "BRIDGE_MKIO_URL=http://127.0.0.1:1")
 	_, errs, code := bridgetest.Run(t, append(env, "BRIDGE_LISTEN=127.0.0.1:0", "BRIDGE_ADMIN_LISTEN=127.0.0.1:0"), "run")
 	if code != exitFailed || !strings.Contains(errs, "does not import the requested part of the JetStream API") || !strings.Contains(errs, "credentials of a reader") {
@@ -33,9 +34,10 @@ func TestABridgeWithAReadersCredentials(t *testing.T) {
 	}
 }
 
-// What `nats kv ls mkio_state` does needs the inbox prefix that the documents name, and ends with it.
-func TestAReaderListsKeysWithTheInboxPrefix(t *testing.T) {
-	g := filled(t)
+// Listing keys, as `nats kv ls mkio_state` does, works with the inbox prefix of deploy/nats/README.md; without it, the
+// request would hang.
+func TestReaderListsKeysWithInboxPrefix(t *testing.T) {
+	g := startFilled(t)
 	js, err := jetstream.New(g.connect("mkio-reader", "reader", nats.CustomInboxPrefix("_INBOX_READER")))
 	if err != nil {
 		t.Fatal(err)

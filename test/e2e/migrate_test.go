@@ -11,8 +11,9 @@ import (
 	"mkio-bridge/internal/brokertest"
 )
 
-// What an embedded server stored is restored on somebody else's NATS: the same root, and the bridge goes on behind it.
-func TestTheLogMovesFromTheEmbeddedServer(t *testing.T) {
+// Streams backed up from an embedded server are restored on an external NATS server: the root is the same, and the bridge
+// continues the log.
+func TestLogMigratesFromEmbeddedServer(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "store")
 	p := bridgetest.StartBridge(t, "BRIDGE_STORE_DIR="+store)
 	for _, name := range []string{"a", "b", "c"} {
@@ -26,13 +27,13 @@ func TestTheLogMovesFromTheEmbeddedServer(t *testing.T) {
 	p.StopGracefully()
 
 	old, _ := brokertest.StartIn(t, store).Connect()
-	g := startGuarded(t)
+	g := startWithAccounts(t)
 	for _, stream := range []string{"MKIO_EVENTS", "KV_mkio_state", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_bridge"} {
 		brokertest.BackUp(t, old, stream).Restore(t, g.admin, stream)
 	}
 	env, reader := g.env("mkio-bridge", "bridge"), g.env("mkio-reader", "reader")
 	if out, errs, code := bridgetest.Run(t, reader, "verify", "--root", root); code != exitOK {
-		t.Errorf("the root is another: exit %d: %s%s", code, out, errs)
+		t.Errorf("the restored log has another root: exit %d: %s%s", code, out, errs)
 	}
 	q := bridgetest.StartBridge(t, env...)
 	for _, body := range [][]byte{jobStarted(t, "a"), bridgetest.DeliveryOfJob(t, "job-finished.finished.json", "a")} { // a duplicate, and the next state
@@ -40,16 +41,16 @@ func TestTheLogMovesFromTheEmbeddedServer(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 	}
-	if status := q.Deliver([]byte("{}")); status != http.StatusBadRequest { // which is stored already
+	if status := q.Deliver([]byte("{}")); status != http.StatusBadRequest { // a duplicate
 		t.Errorf("status %d", status)
 	}
 	if out, errs, code := bridgetest.Run(t, reader, "verify", "--root", root); code != exitOK {
-		t.Errorf("what was added does not go on from there: exit %d: %s%s", code, out, errs)
+		t.Errorf("the new events do not continue the restored log: exit %d: %s%s", code, out, errs)
 	}
 	if log := readLog(t, reader); len(log) != 4 {
-		t.Errorf("the log holds %v", log)
+		t.Errorf("the log has %v", log)
 	}
-	awaitStateOutput(t, reader, "--name", "a", "--state", "finished") // the bucket was restored too, and follows the log again
+	awaitStateOutput(t, reader, "--name", "a", "--state", "finished") // the restored bucket is filled from the log again
 	q.StopGracefully()
 	g.checkNothingRefused()
 }

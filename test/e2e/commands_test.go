@@ -15,7 +15,7 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// bridge wait returns when the job has ended, however it ended, or when that takes too long.
+// bridge wait returns when the job reaches a state, ends in another state, or the timeout expires.
 func TestWait(t *testing.T) {
 	p := bridgetest.StartBridge(t)
 	env := p.Env()
@@ -46,28 +46,28 @@ func TestWait(t *testing.T) {
 	for _, test := range []struct {
 		args []string
 		code int
-		says string
+		want string
 	}{
 		{wait("ep-0417", "--for", "Error,Finished"), exitOK, "Finished"},
 		{wait("ep-0417", "--for=finished", "--output", "json"), exitOK, `"state":"Finished"`},
 		{wait("ep-0417", "--for", "Error"), exitFailed, "ended in another state: Finished, phase succeeded"},
 		{wait("ep-1", "--for", "Finished", "--timeout", "300ms"), exitTimedOut, "timed out: job aurora-vod/ladder-hd/ep-1 is"},
-		{wait("nobody", "--for", "Finished", "--timeout", "300ms"), exitTimedOut, "the log has no event of"},
+		{wait("unknown", "--for", "Finished", "--timeout", "300ms"), exitTimedOut, "the log has no event of"},
 		{wait("ep-0417"), exitUsage, "--for"},
 		{wait("ep-0417", "--for", "x", "--for-phase", "ready"), exitUsage, "--for"},
 		{wait("ep-0417", "--for-phase", "done"), exitUsage, "phases are"},
 		{[]string{"wait", "job", "aurora-vod", "--for", "x"}, exitUsage, "resource missing"},
-		{[]string{"wait", "job", "aurora-vod", "x", "--for", "x"}, exitUsage, "needs TRANSFORM and NAME"},
+		{[]string{"wait", "job", "aurora-vod", "x", "--for", "x"}, exitUsage, "needs TRANSFORM and NAME; got 1"},
 		{[]string{"wait", "jobs", "aurora-vod", "x", "--for", "x"}, exitUsage, `"jobs"`},
 	} {
 		stdout, stderr, code := bridgetest.Run(t, env, test.args...)
-		if code != test.code || !strings.Contains(stdout+stderr, test.says) {
-			t.Errorf("%v: exit %d, want %d with %q: %s%s", test.args, code, test.code, test.says, stdout, stderr)
+		if code != test.code || !strings.Contains(stdout+stderr, test.want) {
+			t.Errorf("%v: exit %d, want %d with %q: %s%s", test.args, code, test.code, test.want, stdout, stderr)
 		}
 	}
 }
 
-// A root that was kept is compared with the log later. A replay reaches whoever has subscribed.
+// bridge verify compares the log with a root printed before. bridge replay --live reaches plain subscribers.
 func TestVerifyAndReplay(t *testing.T) {
 	p := bridgetest.StartBridge(t)
 	env := p.Env()
@@ -82,14 +82,14 @@ func TestVerifyAndReplay(t *testing.T) {
 		}
 		return stdout
 	}
-	said := verify(exitOK)
-	_, root, ok := strings.Cut(strings.TrimSpace(said), "root ")
-	if !ok || !strings.HasPrefix(root, "2:") || !strings.Contains(said, "2 events of 1 resources") {
-		t.Fatalf("verify says %s", said)
+	output := verify(exitOK)
+	_, root, ok := strings.Cut(strings.TrimSpace(output), "root ")
+	if !ok || !strings.HasPrefix(root, "2:") || !strings.Contains(output, "2 events of 1 resources") {
+		t.Fatalf("verify printed %s", output)
 	}
 	p.Deliver(jobStarted(t, "ep-1"))
-	if said := verify(exitOK, "--root", root); !strings.Contains(said, "nothing up to event 2 was changed") || !strings.Contains(said, "root 3:") {
-		t.Errorf("verify says %s", said)
+	if output := verify(exitOK, "--root", root); !strings.Contains(output, "nothing up to event 2 was changed") || !strings.Contains(output, "root 3:") {
+		t.Errorf("verify printed %s", output)
 	}
 	var report struct {
 		audit.Report
@@ -111,7 +111,7 @@ func TestVerifyAndReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	heard, err := reader.SubscribeSync("again.>")
+	replayed, err := reader.SubscribeSync("again.>")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestVerifyAndReplay(t *testing.T) {
 	if code != exitOK || !strings.Contains(stdout, "1 events, 2 to 2, were published under again") {
 		t.Errorf("replay: exit %d: %s%s", code, stdout, stderr)
 	}
-	m, err := heard.NextMsg(10 * time.Second)
+	m, err := replayed.NextMsg(10 * time.Second)
 	if err != nil || m.Subject != "again.job.aurora-vod.ladder-hd.ep-0417.finished" {
 		t.Errorf("%v, %v", m, err)
 	}

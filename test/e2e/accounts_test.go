@@ -22,19 +22,19 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// accountsFile is what operators are given.
+// accountsFile is the accounts configuration that deploy/nats documents.
 var accountsFile = bridgetest.RepositoryPath("deploy/nats/accounts.conf")
 
-// A guardedNATS is a server with the accounts that operators are given.
-type guardedNATS struct {
+// A natsWithAccounts is a NATS server that runs accountsFile.
+type natsWithAccounts struct {
 	*bridgetest.NATS
 	t     *testing.T
 	admin *nats.Conn
-	seen  *nats.Subscription // of all that is published in the streams' account
+	seen  *nats.Subscription // to every subject in the streams' account
 }
 
-// startGuarded starts the server with the accounts file, in which each old string of some pairs is replaced by the new one.
-func startGuarded(t *testing.T, oldnew ...string) *guardedNATS {
+// startWithAccounts starts a server with accountsFile; oldnew are pairs of strings to replace in it.
+func startWithAccounts(t *testing.T, oldnew ...string) *natsWithAccounts {
 	t.Helper()
 	accounts, err := os.ReadFile(accountsFile)
 	if err != nil {
@@ -43,7 +43,7 @@ func startGuarded(t *testing.T, oldnew ...string) *guardedNATS {
 	for _, user := range []string{"bridge", "replay", "admin", "reader"} {
 		t.Setenv("MKIO_"+strings.ToUpper(user)+"_PASSWORD", user+"-REDACT-ME")
 	}
-	g := &guardedNATS{NATS: bridgetest.StartNATS(t, strings.NewReplacer(oldnew...).Replace(string(accounts))), t: t}
+	g := &natsWithAccounts{NATS: bridgetest.StartNATS(t, strings.NewReplacer(oldnew...).Replace(string(accounts))), t: t}
 	g.admin = g.connect("mkio-admin", "admin")
 	if g.seen, err = g.admin.SubscribeSync(">"); err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func startGuarded(t *testing.T, oldnew ...string) *guardedNATS {
 	return g
 }
 
-func (g *guardedNATS) connect(user, password string, more ...nats.Option) *nats.Conn {
+func (g *natsWithAccounts) connect(user, password string, more ...nats.Option) *nats.Conn {
 	g.t.Helper()
 	nc, err := nats.Connect(g.URL, append(more, nats.UserInfo(user, password+"-REDACT-ME"))...)
 	if err != nil {
@@ -64,14 +64,14 @@ func (g *guardedNATS) connect(user, password string, more ...nats.Option) *nats.
 	return nc
 }
 
-// env has a bridge or a command come in as a user.
-func (g *guardedNATS) env(user, password string, more ...string) []string {
+// env returns the environment with which a bridge or a command connects as a user.
+func (g *natsWithAccounts) env(user, password string, more ...string) []string {
 	return append([]string{"BRIDGE_NATS_URL=" + g.URL, "BRIDGE_NATS_USER=" + user, "BRIDGE_NATS_PASSWORD=" + password + "-REDACT-ME"}, more...)
 }
 
-// await waits until something is published on each of the subjects, in any order, and returns all subjects that were
-// published on up to there.
-func (g *guardedNATS) await(subjects ...string) (seen []string) {
+// await waits for a message on each of the subjects, in any order, and returns the subjects of all messages up to the last
+// one.
+func (g *natsWithAccounts) await(subjects ...string) (seen []string) {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(g.t.Context(), time.Minute)
 	defer cancel()
@@ -88,8 +88,8 @@ func (g *guardedNATS) await(subjects ...string) (seen []string) {
 	}
 }
 
-// rest returns the subjects that were published on up to now.
-func (g *guardedNATS) rest() []string {
+// rest returns the subjects of the messages published since the last await or rest.
+func (g *natsWithAccounts) rest() []string {
 	g.t.Helper()
 	end := nats.NewInbox()
 	if err := g.admin.Publish(end, nil); err != nil {
@@ -98,8 +98,8 @@ func (g *guardedNATS) rest() []string {
 	return g.await(end)
 }
 
-// checkNothingRefused fails the test when the server refused somebody something.
-func (g *guardedNATS) checkNothingRefused() {
+// checkNothingRefused fails the test if the server logged an error or a permission violation.
+func (g *natsWithAccounts) checkNothingRefused() {
 	g.t.Helper()
 	for line := range strings.Lines(g.Log.String()) {
 		if strings.Contains(line, "[ERR]") || strings.Contains(line, "iolation") {
@@ -108,8 +108,8 @@ func (g *guardedNATS) checkNothingRefused() {
 	}
 }
 
-// rights are the subjects that a user of the accounts file may publish to; of "", a reader.
-func rights(t *testing.T, user string) (may []string) {
+// publishPermissions returns the subjects that a user of accountsFile may publish to; for "", those exported to readers.
+func publishPermissions(t *testing.T, user string) (may []string) {
 	t.Helper()
 	for _, name := range []string{"MKIO_BRIDGE_PASSWORD", "MKIO_REPLAY_PASSWORD", "MKIO_ADMIN_PASSWORD", "MKIO_READER_PASSWORD"} {
 		t.Setenv(name, "x")
@@ -119,9 +119,9 @@ func rights(t *testing.T, user string) (may []string) {
 		t.Fatal(err)
 	}
 	account := parsed["accounts"].(map[string]any)["MKIO"].(map[string]any)
-	if user == "" { // what is exported to readers
+	if user == "" {
 		for _, e := range account["exports"].([]any) {
-			if service, ok := e.(map[string]any)["service"].(string); ok && !strings.HasPrefix(service, "$JS.FC.") { // which a slow reader needs
+			if service, ok := e.(map[string]any)["service"].(string); ok && !strings.HasPrefix(service, "$JS.FC.") { // flow control, needed by slow readers only
 				may = append(may, service)
 			}
 		}
@@ -137,7 +137,7 @@ func rights(t *testing.T, user string) (may []string) {
 	return may
 }
 
-// matches says whether a subject fits a pattern.
+// matches reports whether a subject matches a pattern with NATS wildcards.
 func matches(pattern, subject string) bool {
 	p, s := strings.Split(pattern, "."), strings.Split(subject, ".")
 	for i := range p {
@@ -151,21 +151,21 @@ func matches(pattern, subject string) bool {
 	return len(p) == len(s)
 }
 
-// checkUsed fails the test for each right that nobody used. Clients delete their consumers when they go, or leave it to the
-// server: whether they get to it is chance.
+// checkUsed fails the test for each allowed subject that was not used. It ignores deletes of consumers: whether a client
+// deletes its consumer or leaves it to the server's timeout depends on timing.
 func checkUsed(t *testing.T, may, used []string) {
 	t.Helper()
 	for _, pattern := range may {
 		found := strings.Contains(pattern, ".CONSUMER.DELETE.") || slices.ContainsFunc(used, func(subject string) bool { return matches(pattern, subject) })
 		if !found {
-			t.Errorf("%s is allowed, and was not needed", pattern)
+			t.Errorf("%s is allowed but unused", pattern)
 		}
 	}
 }
 
-// watchedMKIO starts a MK.IO of one project with one live event, and returns the settings of a bridge that polls it. Jobs,
-// which the project has none of, are not polled: they come by webhook alone.
-func watchedMKIO(t *testing.T) []string {
+// startMKIO starts a fake MK.IO with one project and one live event, and returns the settings of a bridge that polls it.
+// Jobs are not polled: they come by webhook only.
+func startMKIO(t *testing.T) []string {
 	t.Helper()
 	fake := mkiofake.New(mkiofake.Config{Token: token, Projects: []string{mkiofake.VOD}, ReadLimit: -1})
 	live, err := lifecycle.NewKey(lifecycle.LiveEvent, mkiofake.VOD, "e1")
@@ -179,20 +179,20 @@ func watchedMKIO(t *testing.T) []string {
 		"BRIDGE_MKIO_URL=" + api.URL, "BRIDGE_MKIO_TOKEN=" + token, "BRIDGE_POLL_RATE=100000",
 		"BRIDGE_KINDS=live-event,live-output,asset", "BRIDGE_POLL_ACTIVE=1s", "BRIDGE_POLL_SWEEP=1s", "BRIDGE_POLL_FULL=1s",
 		"BRIDGE_WEBHOOK_URL=https://bridge.example.com", secretEnv,
-		"HTTPS_PROXY=http://127.0.0.1:1", // the doctor's empty batch leaves this machine as little as anything else
+		"HTTPS_PROXY=http://127.0.0.1:1", // no request leaves this machine, the doctor's included
 	}
 }
 
-// checkStatus makes a delivery from a file with the secret of [watchedMKIO].
+// checkStatus posts the delivery in a file with the secret of [startMKIO].
 func checkStatus(t *testing.T, b *bridgetest.Bridge, want int, file string) {
 	t.Helper()
 	if status := b.Deliver(bridgetest.Delivery(t, file), "X-Webhook-Secret", secret); status != want {
-		t.Errorf("%s is answered %d, want %d", file, status, want)
+		t.Errorf("%s: status %d, want %d", file, status, want)
 	}
 }
 
-// makeStreamsOfTheManifests makes the streams of the files that operators are given.
-func (g *guardedNATS) makeStreamsOfTheManifests() {
+// createStreamsFromManifests creates the streams of deploy/streams.
+func (g *natsWithAccounts) createStreamsFromManifests() {
 	g.t.Helper()
 	js, err := jetstream.New(g.admin)
 	if err != nil {
@@ -207,7 +207,7 @@ func (g *guardedNATS) makeStreamsOfTheManifests() {
 		if err := json.Unmarshal(content, &stream); err != nil {
 			g.t.Fatal(err)
 		}
-		stream.Replicas = 1 // this is one server
+		stream.Replicas = 1 // a single server
 		if _, err := js.CreateStream(g.t.Context(), stream); err != nil {
 			g.t.Fatalf("%s: %v", name, err)
 		}
