@@ -134,8 +134,11 @@ type Delivery struct {
 
 // A Problem is an error that MK.IO reports of a resource.
 type Problem struct {
-	Code    string
-	Message string
+	Code     string
+	Message  string
+	Category string // of a job's output: what the cause belongs to, e.g. Content
+	Retry    string // of a job's output: MK.IO's advice, DoNotRetry or MayRetry
+	Output   string // label of the job's output, else its asset; "" for other errors
 }
 
 // An Observation says that a resource was in a state, by a webhook or a poll.

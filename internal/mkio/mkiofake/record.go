@@ -2,6 +2,7 @@ package mkiofake
 
 import (
 	"encoding/json"
+	"hash/crc32"
 	"strings"
 	"time"
 
@@ -163,10 +164,7 @@ func (v *version) job() object {
 		"label": "BuiltInStandardEncoderPreset_0", "state": v.state, "progress": v.progress(),
 	}
 	if v.state == "Error" {
-		output["error"] = object{
-			"code": "ContentUnsupported", "category": "Content",
-			"message": "The input holds no decodable video track.", "retry": "DoNotRetry",
-		}
+		output["error"] = v.jobError()
 	}
 	properties := v.withTimes(object{
 		"description": "Episode encode", "priority": "Normal", "state": v.state,
@@ -176,6 +174,9 @@ func (v *version) job() object {
 		},
 		"outputs": []any{output}, "correlationData": object{"houseId": "LH-" + name},
 	})
+	if v.resource.key.Names()[0] == RecordingTransform {
+		properties["recording"] = v.recording()
+	}
 	for _, o := range []object{properties, output} {
 		if !v.processingSince.IsZero() {
 			o["startTime"] = formatTime(v.processingSince)
@@ -185,6 +186,52 @@ func (v *version) job() object {
 		}
 	}
 	return properties
+}
+
+// jobErrors are errors of job outputs, one of each category.
+var jobErrors = []struct{ code, category, message, retry string }{
+	{"IdentityUnsupported", "Account", "The storage's identity is not supported.", "DoNotRetry"},
+	{"ConfigurationUnsupported", "Configuration", "The preset does not fit the input.", "DoNotRetry"},
+	{"ContentUnsupported", "Content", "The input holds no decodable video track.", "DoNotRetry"},
+	{"DownloadTransientError", "Download", "The input was not read to its end.", "MayRetry"},
+	{"ServiceTransientError", "Service", "The encoder was interrupted.", "MayRetry"},
+	{"UploadNotAccessible", "Upload", "The output's container cannot be written to.", "DoNotRetry"},
+}
+
+// jobError returns the error of a failed job's output, which depends on the job's life.
+func (v *version) jobError() object {
+	e := jobErrors[int(crc32.ChecksumIEEE([]byte(v.resource.life)))%len(jobErrors)]
+	return object{"code": e.code, "category": e.category, "message": e.message, "retry": e.retry}
+}
+
+// RecordingTransform is the transform whose jobs record a live event.
+const RecordingTransform = "record-clip"
+
+// recording returns the recording of a job. MK.IO does not document how its states go with the job's: this is a guess.
+func (v *version) recording() object {
+	state, details := "Scheduled", ""
+	switch v.state {
+	case "Scheduled":
+		state = "Waiting"
+	case "Processing", "Canceling":
+		state = "InProgress"
+	case "Finished", "Canceled":
+		state = "Completed"
+	case "Error":
+		state, details = "Error", "The live event stopped before the recording began."
+	}
+	recording := object{
+		"state": state, "details": details,
+		"targetStartTime": formatTime(v.resource.created), "targetEndTime": formatTime(v.resource.created.Add(time.Hour)),
+		"actualStartTime": nil, "actualEndTime": nil,
+	}
+	if !v.processingSince.IsZero() {
+		recording["actualStartTime"] = formatTime(v.processingSince)
+	}
+	if !v.endedAt.IsZero() {
+		recording["actualEndTime"] = formatTime(v.endedAt)
+	}
+	return recording
 }
 
 func (v *version) progress() int {

@@ -151,6 +151,23 @@ func TestRecordsListsAndStatesMatchTheFixtures(t *testing.T) {
 	}
 }
 
+// A recording job has a recording in the documented shape, and an error text once it failed.
+func TestRecordingJobMatchesTheFixture(t *testing.T) {
+	m := New(Config{})
+	job := key(t, lifecycle.Job, Live, RecordingTransform, "cup-final-replay")
+	m.Create(job, "Queued")
+	m.Move(job, "Processing")
+	const path = "/api/v1/projects/harbor-live/media/transforms/record-clip/jobs/cup-final-replay"
+	recording := func(record map[string]any) any { return record["properties"].(map[string]any)["recording"] }
+	if d := sameShape("recording", recording(getJSON(t, m, path)), recording(readFixture(t, "records/job.recording.json"))); d != nil {
+		t.Error(d)
+	}
+	m.Move(job, "Error")
+	if r := recording(getJSON(t, m, path)).(map[string]any); r["state"] != "Error" || r["details"] == "" {
+		t.Errorf("recording %v", r)
+	}
+}
+
 func TestStateEndpointVocabulary(t *testing.T) {
 	m := New(Config{})
 	endpoint, event := key(t, lifecycle.StreamingEndpoint, VOD, "e"), key(t, lifecycle.LiveEvent, VOD, "l")
