@@ -132,6 +132,7 @@ var channelWebhookStates = []string{"Running", "Stopped", "UnableToStart"}
 var webhookStates = map[Kind][]string{
 	Job:                    {"Processing", "Finished", "Error", "Canceled"},
 	StreamingLocator:       {"Created"},
+	LiveEvent:              channelWebhookStates,
 	LiveChannel:            channelWebhookStates,
 	LiveAPIEvent:           channelWebhookStates,
 	StaticMultiviewChannel: channelWebhookStates,
@@ -140,8 +141,8 @@ var webhookStates = map[Kind][]string{
 }
 
 // SendsWebhook says whether MK.IO documents a webhook for the change from the recorded state (nil: none) to the observed
-// one. It sends none for a resource that is created Stopped, and none for one that is Running after an update. It does not
-// document which resources channel instances are: here they are all resources of the Live API.
+// one. It sends none for a resource that is created Stopped, and none for one that is Running after an update. Channel
+// instances are resources of the Live API, and perhaps live events of the Media API: see [WebhookUncertain].
 func SendsWebhook(recorded *Fact, seen Observation) bool {
 	if !slices.ContainsFunc(webhookStates[seen.Key.Kind], func(s string) bool { return SameState(s, seen.State) }) {
 		return false
@@ -151,6 +152,10 @@ func SendsWebhook(recorded *Fact, seen Observation) bool {
 	}
 	return !SameState(recorded.State, "Updating")
 }
+
+// WebhookUncertain says whether MK.IO's documentation suggests a kind's webhooks without describing them: a project has them
+// only if deliveries show it.
+func WebhookUncertain(kind Kind) bool { return kind == LiveEvent }
 
 // SameState compares two states without regard to case.
 func SameState(a, b string) bool { return strings.EqualFold(a, b) }

@@ -147,7 +147,7 @@ func (p *kindInfo) webhookType(previous, state string, processed bool) (eventTyp
 		return map[string]string{
 			"Accepted": operationOK, "Ongoing": operationOngoing, "Completed": operationDone, "Errored": operationError,
 		}[state], previous
-	case lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent:
+	case lifecycle.LiveEvent, lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent:
 		switch {
 		case state == "Running" && previous != "Updating":
 			return instanceStarted, previous
