@@ -24,6 +24,7 @@ const (
 	StaticMultiviewChannel Kind = "static-multiview-channel"
 	StaticMultiviewEvent   Kind = "static-multiview-event"
 	ScheduledOperation     Kind = "scheduled-operation"
+	Storage                Kind = "storage"
 	Source                 Kind = "source"
 	Content                Kind = "content"
 	Destination            Kind = "destination"
@@ -35,7 +36,7 @@ func Kinds() []Kind {
 	return []Kind{
 		Asset, ContentKeyPolicy, Job, LiveEvent, LiveOutput, StreamingEndpoint, StreamingLocator,
 		LiveChannel, LiveAPIEvent, StaticMultiviewChannel, StaticMultiviewEvent, ScheduledOperation,
-		Source, Content, Destination, ChannelInstance,
+		Storage, Source, Content, Destination, ChannelInstance,
 	}
 }
 
@@ -51,7 +52,7 @@ func (k Kind) Depth() int {
 	case ScheduledOperation:
 		return 3
 	case Asset, ContentKeyPolicy, LiveEvent, StreamingEndpoint, StreamingLocator, LiveChannel,
-		LiveAPIEvent, StaticMultiviewChannel, StaticMultiviewEvent, Source, Content, Destination,
+		LiveAPIEvent, StaticMultiviewChannel, StaticMultiviewEvent, Storage, Source, Content, Destination,
 		ChannelInstance:
 		return 1
 	}

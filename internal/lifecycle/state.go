@@ -90,6 +90,12 @@ var kindStates = map[Kind][]StateInfo{
 		{"Ongoing", Transitional},
 		{"Completed", Succeeded},
 	},
+	Storage: { // of its private link; the empty state is a storage without one
+		{"", Resting},
+		{"Pending", Initial},
+		{"Ready", Ready},
+		{"Running", Ready},
+	},
 	Source:      inputStates,
 	Content:     inputStates,
 	Destination: inputStates,
@@ -97,18 +103,29 @@ var kindStates = map[Kind][]StateInfo{
 
 // States returns the states listed for a kind: its own, then those that any kind may have.
 func States(kind Kind) []StateInfo {
-	return append(append([]StateInfo(nil), kindStates[kind]...), commonStates...)
+	all := slices.Clone(kindStates[kind])
+	for _, s := range commonStates {
+		if _, own := phaseIn(kindStates[kind], s.State); !own {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func phaseIn(list []StateInfo, state string) (Phase, bool) {
+	for _, s := range list {
+		if SameState(s.State, state) {
+			return s.Phase, true
+		}
+	}
+	return Unknown, false
 }
 
 // PhaseOf returns the phase of a state. With failed provisioning it is failed for every state but Deleted.
 func PhaseOf(kind Kind, state, provisioning string) Phase {
-	phase := Unknown
-	for _, list := range [][]StateInfo{kindStates[kind], commonStates} {
-		for _, s := range list {
-			if SameState(s.State, state) {
-				phase = s.Phase
-			}
-		}
+	phase, own := phaseIn(kindStates[kind], state)
+	if !own {
+		phase, _ = phaseIn(commonStates, state)
 	}
 	if ProvisioningFailed(provisioning) && phase != Gone {
 		return Failed

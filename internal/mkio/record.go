@@ -90,10 +90,27 @@ func longText(v value) (text string, ok bool) {
 	return redactText(text), ok
 }
 
-// state returns the state in a resource's record; false for kinds whose records have none.
+// state returns the state in a resource's record; false for kinds whose records have none. A storage without a private link
+// is in the empty state.
 func (r *record) state(key lifecycle.Key) (state string, ok bool) {
 	p, _ := locationOf(key)
-	return plainText(r.at(p.state))
+	v := r.at(p.state)
+	if key.Kind == lifecycle.Storage && v.isNull() {
+		return "", r.found
+	}
+	return plainText(v)
+}
+
+// provisioning returns the provisioningState in a resource's record. That of a storage is Failed if MK.IO has no usable
+// credential for it.
+func (r *record) provisioning(key lifecycle.Key) string {
+	if key.Kind != lifecycle.Storage {
+		return r.text(memberPath{properties, "provisioningState"})
+	}
+	if id := r.at(memberPath{status, "activeCredentialId"}); len(id) > 0 && id.isNull() {
+		return "Failed"
+	}
+	return ""
 }
 
 // created returns when this life of the resource began; zero if the record does not say.

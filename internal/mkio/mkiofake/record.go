@@ -49,7 +49,7 @@ func (p *project) subscription() object { return object{"id": p.id, "name": p.na
 // hasMetadata reports whether a record consists of metadata, spec and status instead of properties.
 func (v *version) hasMetadata() bool {
 	switch v.resource.key.Kind {
-	case lifecycle.Source, lifecycle.Content, lifecycle.Destination:
+	case lifecycle.Storage, lifecycle.Source, lifecycle.Content, lifecycle.Destination:
 		return true
 	}
 	return v.resource.info.area == liveArea
@@ -71,6 +71,8 @@ func (v *version) record() object {
 		return v.media(v.endpoint())
 	case lifecycle.StreamingLocator:
 		return v.media(v.locator())
+	case lifecycle.Storage:
+		return v.storage()
 	case lifecycle.Source:
 		return v.source()
 	case lifecycle.Content:
@@ -296,6 +298,40 @@ func (v *version) shortMetadata() object {
 	return object{
 		"id": v.resource.life, "name": v.resource.key.Name(), "displayName": v.resource.key.Name(), "labels": object{},
 		"created": formatTime(v.resource.created), "updated": formatTime(v.modified),
+	}
+}
+
+// storage returns the record of a storage. It has a private link unless it is in the empty state, and no active credential
+// while its provisioning is Failed.
+func (v *version) storage() object {
+	person := idOf("person")
+	created := v.resource.created
+	spec := object{
+		"type": "Microsoft.Storage", "url": "https://" + v.resource.key.Name() + ".blob.fixtures.invalid", "region": "northmoor",
+		"description": "Masters and renditions",
+		"credential": object{
+			"sasToken": "?sv=REDACT-ME&sig=REDACT-ME", "signedStart": created.Format(time.RFC3339), "signedExpiry": created.AddDate(1, 0, 0).Format(time.RFC3339),
+		},
+	}
+	status := object{"activeCredentialId": v.id("credential")}
+	if lifecycle.ProvisioningFailed(v.provisioning) {
+		status["activeCredentialId"] = nil
+	}
+	if v.state != "" {
+		status["privateLinkServiceConnectionStatus"] = v.state
+		spec["privateLinkServiceConnection"] = object{
+			"requestMessage": "mkio private link for " + v.resource.key.Project, "subscriptionId": v.id("subscription"),
+			"resourceGroupName": "aurora-media", "storageAccountName": v.resource.key.Name(),
+		}
+	}
+	return object{
+		"kind": "storage",
+		"metadata": object{
+			"id": v.resource.life, "name": v.resource.key.Name(),
+			"created": formatTime(created), "createdBy": person, "createdByEmail": bot,
+			"updated": formatTime(v.modified), "updatedBy": person, "updatedByEmail": bot,
+		},
+		"spec": spec, "status": status,
 	}
 }
 

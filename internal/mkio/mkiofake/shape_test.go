@@ -84,6 +84,7 @@ func TestRecordsListsAndStatesMatchTheFixtures(t *testing.T) {
 		{"live-output", "live-outputs.page-1", "live-output", lifecycle.LiveOutput, []string{"a", "o"}, "media/liveEvents/a/liveOutputs/o", []string{"Running"}},
 		{"streaming-endpoint", "streaming-endpoints.page-1", "streaming-endpoint", lifecycle.StreamingEndpoint, []string{"a"}, "media/streamingEndpoints/a", []string{"Stopped"}},
 		{"streaming-locator", "streaming-locators.page-1", "streaming-locator", lifecycle.StreamingLocator, []string{"a"}, "media/streamingLocators/a", []string{"Created"}},
+		{"storage", "storage.page-1", "", lifecycle.Storage, []string{"a"}, "media/storage/a", []string{"", "Creating", "Running"}},
 		{"source", "sources.page-1", "", lifecycle.Source, []string{"a"}, "media/sources/a", []string{"Active"}},
 		{"content", "", "", lifecycle.Content, []string{"a"}, "media/content/a", []string{"Inactive"}},
 		{"destination", "", "", lifecycle.Destination, []string{"a"}, "media/destinations/a", []string{"Inactive"}},
