@@ -34,7 +34,7 @@ type config struct {
 	MkioCA      string        `split_words:"true" desc:"CA certificates file for MK.IO, or for a proxy in front of it, in addition to the system's; read at start"`
 	MkioToken   secret        `split_words:"true" desc:"API token; without it nothing is polled"`
 	Projects    list          `split_words:"true" desc:"projects to sweep and to accept deliveries for, comma-separated; empty: all that the token can see"`
-	Kinds       kinds         `desc:"kinds to poll, comma-separated; empty: all but source, content, destination"`
+	Kinds       kinds         `desc:"kinds to poll, comma-separated; empty: all but storage, source, content, destination"`
 	PollRate    int           `split_words:"true" default:"1000" desc:"maximum requests per minute to MK.IO, for each project"`
 	PollActive  time.Duration `split_words:"true" default:"5s" desc:"interval of polling a resource in motion"`
 	PollSweep   time.Duration `split_words:"true" default:"1m" desc:"interval of delta sweeps, which list what changed since the last sweep"`

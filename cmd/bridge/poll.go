@@ -46,15 +46,14 @@ func pollableKinds() []lifecycle.Kind {
 	return slices.DeleteFunc(lifecycle.Kinds(), func(k lifecycle.Kind) bool { return k == lifecycle.ChannelInstance })
 }
 
-// kindsToPoll returns the kinds of BRIDGE_KINDS. The default leaves out source, content and destination, whose states only
-// mean in use or not.
+// kindsToPoll returns the kinds of BRIDGE_KINDS. The default leaves out storage, which is rarely watched, and source, content
+// and destination, whose states only mean in use or not.
 func (c config) kindsToPoll() []lifecycle.Kind {
 	if len(c.Kinds) > 0 {
 		return c.Kinds
 	}
-	return slices.DeleteFunc(pollableKinds(), func(k lifecycle.Kind) bool {
-		return k == lifecycle.Source || k == lifecycle.Content || k == lifecycle.Destination
-	})
+	optional := []lifecycle.Kind{lifecycle.Storage, lifecycle.Source, lifecycle.Content, lifecycle.Destination}
+	return slices.DeleteFunc(pollableKinds(), func(k lifecycle.Kind) bool { return slices.Contains(optional, k) })
 }
 
 // hasToken reports whether an API token is set: without one nothing is polled.

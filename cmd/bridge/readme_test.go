@@ -165,8 +165,8 @@ func phasesTable() string {
 	}
 	everywhere := lifecycle.States("")
 	for _, kind := range lifecycle.Kinds() {
-		all := lifecycle.States(kind)
-		fmt.Fprintf(&b, "| `%s` | %s |\n", kind, words(all[:len(all)-len(everywhere)]))
+		own := slices.DeleteFunc(lifecycle.States(kind), func(s lifecycle.StateInfo) bool { return slices.Contains(everywhere, s) })
+		fmt.Fprintf(&b, "| `%s` | %s |\n", kind, words(own))
 	}
 	fmt.Fprintf(&b, "| any kind | %s |\n", words(everywhere))
 	return b.String()

@@ -81,7 +81,7 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 		},
 	}
 	for _, p := range o.Problems {
-		e.Data.Errors = append(e.Data.Errors, Problem{Code: p.Code, Message: p.Message})
+		e.Data.Errors = append(e.Data.Errors, Problem(p))
 	}
 	if o.Delivery != nil {
 		e.Data.Delivery = &Delivery{

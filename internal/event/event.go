@@ -56,8 +56,11 @@ type Data struct {
 
 // A Problem is an error that MK.IO reports of the resource.
 type Problem struct {
-	Code    string `json:"code,omitempty"`
-	Message string `json:"message"`
+	Code     string `json:"code,omitempty"`
+	Message  string `json:"message"`
+	Category string `json:"category,omitempty"`
+	Retry    string `json:"retry,omitempty"`
+	Output   string `json:"output,omitempty"`
 }
 
 // Evidence is what the decision was based on and what the next one needs.

@@ -31,7 +31,7 @@ func observation(t testing.TB) lifecycle.Observation {
 		ReportedPrevious: &previous,
 		Source:           "/api/v1/projects/aurora-vod/media/transforms/ladder-hd/jobs/ep-0417",
 		Subject:          "transforms/ladder-hd/jobs/ep-0417",
-		Problems:         []lifecycle.Problem{{Code: "ServiceError", Message: "it <failed>"}},
+		Problems:         []lifecycle.Problem{{Code: "ServiceError", Message: "it <failed>", Category: "Service", Retry: "MayRetry", Output: "video"}},
 		Correlation:      json.RawMessage(`{"houseId":"LH-0417"}`),
 		Resource:         json.RawMessage(`{"name":"ep-0417","progress":100.0}`),
 	}

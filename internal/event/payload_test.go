@@ -95,7 +95,7 @@ func drawData(t *rapid.T) Data {
 		}),
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "errors") {
-		d.Errors = append(d.Errors, Problem{Code: text(t), Message: text(t)})
+		d.Errors = append(d.Errors, Problem{Code: text(t), Message: text(t), Category: text(t), Retry: text(t), Output: text(t)})
 	}
 	if rapid.Bool().Draw(t, "resource") {
 		d.Resource, d.CorrelationData = json.RawMessage(`{"a":1.50,"b":"<\u0000>"}`), json.RawMessage(`{}`)

@@ -24,6 +24,7 @@ const (
 	StaticMultiviewChannel Kind = "static-multiview-channel"
 	StaticMultiviewEvent   Kind = "static-multiview-event"
 	ScheduledOperation     Kind = "scheduled-operation"
+	Storage                Kind = "storage"
 	Source                 Kind = "source"
 	Content                Kind = "content"
 	Destination            Kind = "destination"
@@ -35,7 +36,7 @@ func Kinds() []Kind {
 	return []Kind{
 		Asset, ContentKeyPolicy, Job, LiveEvent, LiveOutput, StreamingEndpoint, StreamingLocator,
 		LiveChannel, LiveAPIEvent, StaticMultiviewChannel, StaticMultiviewEvent, ScheduledOperation,
-		Source, Content, Destination, ChannelInstance,
+		Storage, Source, Content, Destination, ChannelInstance,
 	}
 }
 
@@ -51,7 +52,7 @@ func (k Kind) Depth() int {
 	case ScheduledOperation:
 		return 3
 	case Asset, ContentKeyPolicy, LiveEvent, StreamingEndpoint, StreamingLocator, LiveChannel,
-		LiveAPIEvent, StaticMultiviewChannel, StaticMultiviewEvent, Source, Content, Destination,
+		LiveAPIEvent, StaticMultiviewChannel, StaticMultiviewEvent, Storage, Source, Content, Destination,
 		ChannelInstance:
 		return 1
 	}
@@ -134,8 +135,11 @@ type Delivery struct {
 
 // A Problem is an error that MK.IO reports of a resource.
 type Problem struct {
-	Code    string
-	Message string
+	Code     string
+	Message  string
+	Category string // of a job's output: what the cause belongs to, e.g. Content
+	Retry    string // of a job's output: MK.IO's advice, DoNotRetry or MayRetry
+	Output   string // label of the job's output, else its asset; "" for other errors
 }
 
 // An Observation says that a resource was in a state, by a webhook or a poll.

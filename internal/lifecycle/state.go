@@ -90,6 +90,12 @@ var kindStates = map[Kind][]StateInfo{
 		{"Ongoing", Transitional},
 		{"Completed", Succeeded},
 	},
+	Storage: { // of its private link; the empty state is a storage without one
+		{"", Resting},
+		{"Pending", Initial},
+		{"Ready", Ready},
+		{"Running", Ready},
+	},
 	Source:      inputStates,
 	Content:     inputStates,
 	Destination: inputStates,
@@ -97,18 +103,29 @@ var kindStates = map[Kind][]StateInfo{
 
 // States returns the states listed for a kind: its own, then those that any kind may have.
 func States(kind Kind) []StateInfo {
-	return append(append([]StateInfo(nil), kindStates[kind]...), commonStates...)
+	all := slices.Clone(kindStates[kind])
+	for _, s := range commonStates {
+		if _, own := phaseIn(kindStates[kind], s.State); !own {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func phaseIn(list []StateInfo, state string) (Phase, bool) {
+	for _, s := range list {
+		if SameState(s.State, state) {
+			return s.Phase, true
+		}
+	}
+	return Unknown, false
 }
 
 // PhaseOf returns the phase of a state. With failed provisioning it is failed for every state but Deleted.
 func PhaseOf(kind Kind, state, provisioning string) Phase {
-	phase := Unknown
-	for _, list := range [][]StateInfo{kindStates[kind], commonStates} {
-		for _, s := range list {
-			if SameState(s.State, state) {
-				phase = s.Phase
-			}
-		}
+	phase, own := phaseIn(kindStates[kind], state)
+	if !own {
+		phase, _ = phaseIn(commonStates, state)
 	}
 	if ProvisioningFailed(provisioning) && phase != Gone {
 		return Failed
@@ -132,6 +149,7 @@ var channelWebhookStates = []string{"Running", "Stopped", "UnableToStart"}
 var webhookStates = map[Kind][]string{
 	Job:                    {"Processing", "Finished", "Error", "Canceled"},
 	StreamingLocator:       {"Created"},
+	LiveEvent:              channelWebhookStates,
 	LiveChannel:            channelWebhookStates,
 	LiveAPIEvent:           channelWebhookStates,
 	StaticMultiviewChannel: channelWebhookStates,
@@ -140,8 +158,8 @@ var webhookStates = map[Kind][]string{
 }
 
 // SendsWebhook reports whether MK.IO documents a webhook for the change from the recorded state (nil: none) to the observed
-// one. It sends none for a resource that is created Stopped, and none for one that is Running after an update. It does not
-// document which resources channel instances are: here they are all resources of the Live API.
+// one. It sends none for a resource that is created Stopped, and none for one that is Running after an update. Channel
+// instances are resources of the Live API, and perhaps live events of the Media API: see [WebhookUncertain].
 func SendsWebhook(recorded *Fact, seen Observation) bool {
 	if !slices.ContainsFunc(webhookStates[seen.Key.Kind], func(s string) bool { return SameState(s, seen.State) }) {
 		return false
@@ -151,6 +169,10 @@ func SendsWebhook(recorded *Fact, seen Observation) bool {
 	}
 	return !SameState(recorded.State, "Updating")
 }
+
+// WebhookUncertain says whether MK.IO's documentation suggests a kind's webhooks without describing them: a project has them
+// only if deliveries show it.
+func WebhookUncertain(kind Kind) bool { return kind == LiveEvent }
 
 // SameState compares two states without regard to case.
 func SameState(a, b string) bool { return strings.EqualFold(a, b) }

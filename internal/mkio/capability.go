@@ -18,6 +18,7 @@ var capabilities = map[lifecycle.Kind]string{
 	lifecycle.LiveOutput:             "ams.liveeventoutput.get",
 	lifecycle.StreamingEndpoint:      "ams.streamingendpoint.get",
 	lifecycle.StreamingLocator:       "ams.streaminglocator.get",
+	lifecycle.Storage:                "infra.storage.get",
 	lifecycle.Source:                 "flow.source.get",
 	lifecycle.Content:                "flow.content.get",
 	lifecycle.Destination:            "flow.destination.get",

@@ -35,6 +35,7 @@ var listEndpoints = []listEndpoint{
 	{kinds: []lifecycle.Kind{lifecycle.StreamingLocator}, path: "media/streamingLocators", changedField: "updated"},
 	{kinds: []lifecycle.Kind{lifecycle.Asset}, path: "media/assets", changedField: "properties/lastModified"},
 	{kinds: []lifecycle.Kind{lifecycle.ContentKeyPolicy}, path: "media/contentKeyPolicies", changedField: "properties/lastModified"},
+	{kinds: []lifecycle.Kind{lifecycle.Storage}, path: "media/storage", changedField: "updated", stateField: "privateLinkServiceConnectionStatus"},
 	{kinds: []lifecycle.Kind{lifecycle.Source}, path: "media/sources", changedField: "updated", stateField: "status/state"},
 	{kinds: []lifecycle.Kind{lifecycle.Content}, path: "media/content", changedField: "updated"},
 	{kinds: []lifecycle.Kind{lifecycle.Destination}, path: "media/destinations", changedField: "updated"},

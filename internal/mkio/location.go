@@ -26,6 +26,7 @@ var (
 	jobState   = memberPath{properties, "state"}
 	mediaState = memberPath{properties, "resourceState"}
 	liveState  = memberPath{status, "state"}
+	linkState  = memberPath{status, "privateLinkServiceConnectionStatus"}
 )
 
 // locations has the location of each kind, to parse a source and to build a path. The last has no area: MK.IO does not
@@ -38,6 +39,7 @@ var locations = []location{
 	{kind: lifecycle.LiveOutput, area: media, collections: []string{"liveEvents", "liveOutputs"}, state: mediaState},
 	{kind: lifecycle.StreamingEndpoint, area: media, collections: []string{"streamingEndpoints"}, state: mediaState},
 	{kind: lifecycle.StreamingLocator, area: media, collections: []string{"streamingLocators"}, state: mediaState},
+	{kind: lifecycle.Storage, area: media, collections: []string{"storage"}, state: linkState},
 	{kind: lifecycle.Source, area: media, collections: []string{"sources"}, state: liveState},
 	{kind: lifecycle.Content, area: media, collections: []string{"content"}, state: liveState},
 	{kind: lifecycle.Destination, area: media, collections: []string{"destinations"}, state: liveState},

@@ -1,6 +1,7 @@
 package mkio
 
 import (
+	"strings"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
@@ -89,10 +90,27 @@ func longText(v value) (text string, ok bool) {
 	return redactText(text), ok
 }
 
-// state returns the state in a resource's record; false for kinds whose records have none.
+// state returns the state in a resource's record; false for kinds whose records have none. A storage without a private link
+// is in the empty state.
 func (r *record) state(key lifecycle.Key) (state string, ok bool) {
 	p, _ := locationOf(key)
-	return plainText(r.at(p.state))
+	v := r.at(p.state)
+	if key.Kind == lifecycle.Storage && v.isNull() {
+		return "", r.found
+	}
+	return plainText(v)
+}
+
+// provisioning returns the provisioningState in a resource's record. That of a storage is Failed if MK.IO has no usable
+// credential for it.
+func (r *record) provisioning(key lifecycle.Key) string {
+	if key.Kind != lifecycle.Storage {
+		return r.text(memberPath{properties, "provisioningState"})
+	}
+	if id := r.at(memberPath{status, "activeCredentialId"}); len(id) > 0 && id.isNull() {
+		return "Failed"
+	}
+	return ""
 }
 
 // created returns when this life of the resource began; zero if the record does not say.
@@ -147,32 +165,59 @@ const (
 	maxMessage  = 1000 // bytes
 )
 
-// problems summarises the errors in the record.
+// problems summarises the errors in the record: of a job's outputs, of its recording, and of the status.
 func (r *record) problems() []lifecycle.Problem {
 	var found []lifecycle.Problem
-	add := func(code, message string) {
-		if len(found) < maxProblems && code+message != "" {
-			found = append(found, lifecycle.Problem{Code: code, Message: cut(message, maxMessage)})
+	add := func(p lifecycle.Problem) {
+		if len(found) < maxProblems && p.Code+p.Category+p.Message != "" {
+			p.Message = cut(p.Message, maxMessage)
+			found = append(found, p)
 		}
 	}
 	for output := range r.at(memberPath{properties, "outputs"}).elements() {
-		add(problem(output.at("error")))
+		add(outputProblem(output.object()))
 	}
+	add(recordingProblem(r.at(memberPath{properties, "recording"}).object()))
 	for e := range r.at(memberPath{status, "errors"}).elements() {
 		add(problem(e))
 	}
 	info, _ := longText(r.at(memberPath{status, "info"}))
-	add("", info)
+	add(lifecycle.Problem{Message: info})
 	return found
 }
 
-// problem reads an error: an object with code and message, or a message alone.
-func problem(v value) (code, message string) {
+// outputProblem reads the error of a job's output. The output has no id: its label, else its asset, identifies it.
+func outputProblem(output object) lifecycle.Problem {
+	p := problem(output.at("error"))
+	if p.Output, _ = plainText(output.at("label")); p.Output == "" {
+		p.Output, _ = plainText(output.at("assetName"))
+	}
+	return p
+}
+
+// recordingProblem reads the error of a job's recording: its details, or its state Error where it has none.
+func recordingProblem(recording object) lifecycle.Problem {
+	text, _ := longText(recording.at("details"))
+	if text == "" {
+		if state, _ := plainText(recording.at("state")); strings.EqualFold(state, "Error") {
+			text = state
+		}
+	}
+	if text == "" {
+		return lifecycle.Problem{}
+	}
+	return lifecycle.Problem{Message: "recording: " + text}
+}
+
+// problem reads an error: an object, or a message alone.
+func problem(v value) (p lifecycle.Problem) {
 	if message, ok := longText(v); ok {
-		return "", message
+		return lifecycle.Problem{Message: message}
 	}
 	o := v.object()
-	code, _ = plainText(o.at("code"))
-	message, _ = longText(o.at("message"))
-	return code, message
+	p.Code, _ = plainText(o.at("code"))
+	p.Message, _ = longText(o.at("message"))
+	p.Category, _ = plainText(o.at("category"))
+	p.Retry, _ = plainText(o.at("retry"))
+	return p
 }

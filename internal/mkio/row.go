@@ -35,6 +35,7 @@ type rowReader struct {
 // open parses a record.
 func (r *rowReader) open(v value) {
 	r.top = r.top.refill(v)
+	r.record.found = v.isObject()
 	for s := noSection + 1; s < sectionCount; s++ {
 		r.record.sections[s] = r.record.sections[s].refill(r.top.at(sectionNames[s]))
 	}
@@ -55,7 +56,7 @@ func (r *rowReader) row(key lifecycle.Key, whole value) Row {
 		Key: key, Life: r.record.life(), Created: r.record.created(), Modified: r.record.modified(),
 		raw: whole, policies: r.policies,
 	}
-	row.Provisioning = r.record.text(memberPath{properties, "provisioningState"})
+	row.Provisioning = r.record.provisioning(key)
 	row.State, row.HasState = r.record.state(key)
 	return row
 }

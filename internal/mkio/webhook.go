@@ -109,7 +109,7 @@ func (d Decoder) observe(e *envelope, key lifecycle.Key, received time.Time) (li
 	}
 	if hasState && lifecycle.SameState(recordState, o.State) {
 		o.Modified = e.record.modified()
-		o.Provisioning = e.record.text(memberPath{properties, "provisioningState"})
+		o.Provisioning = e.record.provisioning(key)
 	}
 	if e.record.found { // independent of the state
 		o.Life, o.Created, o.Problems = e.record.life(), e.record.created(), e.record.problems()

@@ -229,6 +229,7 @@ func (w *world) lives() map[lifecycle.Key][]string {
 		w.key(lifecycle.StaticMultiviewChannel, "wall"):                          channel,
 		w.key(lifecycle.StaticMultiviewEvent, "quad"):                            channel,
 		w.key(lifecycle.ScheduledOperation, "live-api-event", "match", "window"): {"Pending", "Accepted", "Ongoing", "Completed"},
+		w.key(lifecycle.Storage, "aurorastore"):                                  {"Creating", "Pending", "Running"},
 		w.key(lifecycle.Source, "truck"):                                         {"Inactive", "Active"},
 		w.key(lifecycle.Content, "feed"):                                         {"Inactive", "Active"},
 		w.key(lifecycle.Destination, "cdn"):                                      {"Inactive", "Active"},

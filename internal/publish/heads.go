@@ -55,6 +55,7 @@ type heads struct {
 type group struct {
 	heads    map[string]packed
 	inMotion map[string]minute // the resources in motion, by token, with their [transitionalSince]
+	failed   map[string]bool   // the resources whose provisioning has failed, by token
 }
 
 func newHeads(names event.Names) *heads {
@@ -102,6 +103,7 @@ func (h *heads) remove(resource string, cached uint64) {
 	if h.groups[name].heads[resource].sequence() == cached {
 		delete(h.groups[name].heads, resource)
 		h.removeInMotion(name, resource)
+		delete(h.groups[name].failed, resource)
 	}
 }
 
@@ -132,7 +134,7 @@ func (h *heads) putIfNewer(resource string, at head) {
 func (h *heads) set(name, resource string, old packed, at head) {
 	g, ok := h.groups[name]
 	if !ok {
-		g = group{heads: map[string]packed{}, inMotion: map[string]minute{}}
+		g = group{heads: map[string]packed{}, inMotion: map[string]minute{}, failed: map[string]bool{}}
 		h.groups[name] = g
 	}
 	if old.sequence() == at.fact.Sequence {
@@ -146,6 +148,11 @@ func (h *heads) set(name, resource string, old packed, at head) {
 		since := transitionalSince(kind, at.withFlap())
 		g.inMotion[resource] = since
 		h.transitional.add(kind, since, 1)
+	}
+	if lifecycle.ProvisioningFailed(at.fact.Provisioning) {
+		g.failed[resource] = true
+	} else {
+		delete(g.failed, resource)
 	}
 	h.maxSequence = max(h.maxSequence, at.fact.Sequence)
 }

@@ -20,9 +20,15 @@ const lostAfter = 15 * time.Minute
 type ledger struct {
 	mu      sync.Mutex
 	awaited map[change]awaitedDelivery
+	shown   map[projectKind]bool // kinds with uncertain webhooks of which a delivery arrived
 
 	recovered *prometheus.CounterVec
 	lag       prometheus.Histogram
+}
+
+type projectKind struct {
+	project string
+	kind    lifecycle.Kind
 }
 
 // A change is a state that a resource reached.
@@ -38,9 +44,10 @@ type awaitedDelivery struct {
 func newLedger() *ledger {
 	l := &ledger{
 		awaited: map[change]awaitedDelivery{},
+		shown:   map[projectKind]bool{},
 		recovered: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mkio_bridge_changes_recovered_total",
-			Help: "Changes that a poll recorded and that no webhook delivered within 15 minutes, though MK.IO documents a webhook for them.",
+			Help: "Changes that a poll recorded and that no webhook delivered within 15 minutes, though MK.IO documents a webhook for them or, for live events of the Media API, has sent such before.",
 		}, []string{"kind", "via"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:                        "mkio_bridge_webhook_lag_seconds",
@@ -50,7 +57,7 @@ func newLedger() *ledger {
 		}),
 	}
 	for _, kind := range lifecycle.Kinds() {
-		if sendsWebhook(kind) { // exported as 0, so that rate() sees the first increment
+		if maySendWebhook(kind) { // exported as 0, so that rate() sees the first increment
 			l.recovered.WithLabelValues(string(kind), string(lifecycle.Poll))
 			l.recovered.WithLabelValues(string(kind), string(lifecycle.History))
 		}
@@ -58,8 +65,8 @@ func newLedger() *ledger {
 	return l
 }
 
-// sendsWebhook reports whether MK.IO documents a webhook for any state of a kind.
-func sendsWebhook(kind lifecycle.Kind) bool {
+// maySendWebhook reports whether MK.IO may send a webhook for any state of a kind.
+func maySendWebhook(kind lifecycle.Kind) bool {
 	return slices.ContainsFunc(lifecycle.States(kind), func(s lifecycle.StateInfo) bool {
 		return lifecycle.SendsWebhook(&lifecycle.Fact{}, lifecycle.Observation{Key: lifecycle.Key{Kind: kind}, State: s.State})
 	})
@@ -71,6 +78,7 @@ func (l *ledger) record(resource string, recorded *lifecycle.Fact, o lifecycle.O
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.noteDelivery(recorded, o)
 	if expected, ok := l.awaited[at]; ok && now.Sub(expected.since) >= lostAfter {
 		l.lost(at, expected) // this observation is of a later change to the same state
 	}
@@ -83,9 +91,26 @@ func (l *ledger) record(resource string, recorded *lifecycle.Fact, o lifecycle.O
 		}
 		return
 	}
-	if verdict.News() && !o.Discovered && lifecycle.SendsWebhook(recorded, o) {
+	if verdict.News() && !o.Discovered && l.sendsWebhook(recorded, o) {
 		l.awaited[at] = awaitedDelivery{now, o.Key.Kind, o.Via}
 	}
+}
+
+// noteDelivery notes that a project has the webhooks of a kind for which they are uncertain: by a delivery, or by one that the
+// log has. The caller holds the lock.
+func (l *ledger) noteDelivery(recorded *lifecycle.Fact, o lifecycle.Observation) {
+	delivered := o.Via == lifecycle.Webhook || recorded != nil && recorded.Delivery != ""
+	if delivered && lifecycle.WebhookUncertain(o.Key.Kind) {
+		l.shown[projectKind{o.Key.Project, o.Key.Kind}] = true
+	}
+}
+
+// sendsWebhook says whether a delivery is expected for the change from the recorded state. The caller holds the lock.
+func (l *ledger) sendsWebhook(recorded *lifecycle.Fact, o lifecycle.Observation) bool {
+	if lifecycle.WebhookUncertain(o.Key.Kind) && !l.shown[projectKind{o.Key.Project, o.Key.Kind}] {
+		return false
+	}
+	return lifecycle.SendsWebhook(recorded, o)
 }
 
 // expire counts the deliveries that were awaited longer than lostAfter.

@@ -82,6 +82,38 @@ func TestWritesAreCountedByTheirResult(t *testing.T) {
 	}
 }
 
+// A storage without an active credential is counted until it has one again, or is deleted.
+func TestFailedProvisioningIsCounted(t *testing.T) {
+	f := setUp(t)
+	p := f.publisher(false, nil)
+	failed := func() float64 {
+		n, _ := find(t, p, "mkio_bridge_resources_provisioning_failed", "storage")
+		return n
+	}
+	observe := func(name, state, provisioning string, second int) {
+		t.Helper()
+		o := delivery(key(t, lifecycle.Storage, name), state, second)
+		o.Via, o.Delivery, o.Provisioning = lifecycle.Poll, nil, provisioning
+		fact, _ := p.Recorded(o.Key)
+		o.Basis = &fact.Sequence
+		f.want(p, o, lifecycle.Changed)
+	}
+	observe("aurorastore", "Running", "", 1)
+	if n := failed(); n != 0 {
+		t.Errorf("%.0f are counted, want 0", n)
+	}
+	observe("aurorastore", "Running", "Failed", 2)
+	observe("aurora-s3", "", "Failed", 1)
+	if n := failed(); n != 2 {
+		t.Errorf("%.0f are counted, want 2", n)
+	}
+	observe("aurorastore", "Running", "", 3)
+	observe("aurora-s3", "Deleted", "", 2)
+	if n := failed(); n != 0 {
+		t.Errorf("%.0f are counted, want 0", n)
+	}
+}
+
 // The number of unapplied deliveries comes from the surveys of the streams.
 func TestUnappliedDeliveriesAreCounted(t *testing.T) {
 	f := setUp(t)

@@ -73,6 +73,17 @@ func (h *heads) countByKind() map[lifecycle.Kind]int {
 	return n
 }
 
+// failedByKind returns how many resources of each kind have a failed provisioning.
+func (h *heads) failedByKind() map[lifecycle.Kind]int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	n := map[lifecycle.Kind]int{}
+	for name, g := range h.groups {
+		n[kindOf(name)] += len(g.failed)
+	}
+	return n
+}
+
 // transitionalByAge returns, for each kind, how many resources are transitional for at least each age of [ageBuckets].
 func (h *heads) transitionalByAge(now time.Time) map[lifecycle.Kind][]int {
 	h.mu.RLock()
@@ -86,7 +97,8 @@ func (h *heads) transitionalByAge(now time.Time) map[lifecycle.Kind][]int {
 	return n
 }
 
-// A resourceCollector exports how many resources are cached, and how many of them are transitional.
+// A resourceCollector exports how many resources are cached, how many of them are transitional, and how many have a failed
+// provisioning.
 type resourceCollector struct{ heads *heads }
 
 var (
@@ -95,19 +107,23 @@ var (
 	resourcesTransitional = prometheus.NewDesc("mkio_bridge_resources_transitional",
 		"Resources in a transitional or deleting phase and queued jobs, by how long they are in their state: age is a minimum, so each value includes those with a higher age, and 0s all.",
 		[]string{"kind", "age"}, nil)
+	resourcesProvisioningFailed = prometheus.NewDesc("mkio_bridge_resources_provisioning_failed",
+		"Resources whose provisioning has failed; of kind storage: which have no active credential.", []string{"kind"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (r resourceCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- resourcesKnown
 	ch <- resourcesTransitional
+	ch <- resourcesProvisioningFailed
 }
 
 // Collect implements [prometheus.Collector].
 func (r resourceCollector) Collect(ch chan<- prometheus.Metric) {
-	known, transitional := r.heads.countByKind(), r.heads.transitionalByAge(time.Now())
+	known, transitional, failed := r.heads.countByKind(), r.heads.transitionalByAge(time.Now()), r.heads.failedByKind()
 	for _, kind := range lifecycle.Kinds() {
 		ch <- prometheus.MustNewConstMetric(resourcesKnown, prometheus.GaugeValue, float64(known[kind]), string(kind))
+		ch <- prometheus.MustNewConstMetric(resourcesProvisioningFailed, prometheus.GaugeValue, float64(failed[kind]), string(kind))
 		for i, a := range ageBuckets {
 			ch <- prometheus.MustNewConstMetric(resourcesTransitional, prometheus.GaugeValue, float64(transitional[kind][i]), string(kind), a.label)
 		}

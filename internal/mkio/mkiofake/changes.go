@@ -77,7 +77,7 @@ func (m *MKIO) recordChange(v *version, previous string, stateChanged bool) *tra
 	e := &trackedChange{Change: Change{
 		Key: r.key, Life: r.life, State: v.state, Previous: previous, Provisioning: v.provisioning, At: v.since, RealTime: time.Now(),
 	}}
-	if stateChanged {
+	if stateChanged && (r.key.Kind != lifecycle.LiveEvent || m.config.LiveEventWebhooks) {
 		e.Type, _ = r.info.webhookType(previous, v.state, !v.processingSince.IsZero())
 	}
 	m.changes = append(m.changes, e)

@@ -21,6 +21,9 @@ type Config struct {
 	MaxInFlight int               // deliveries in flight at most; 0: 64
 	PageSize    int               // default and maximum of $top; 0: 1000
 	Transport   http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
+	// LiveEventWebhooks sends the deliveries of channel instances for live events of the Media API too. MK.IO's documentation
+	// suggests it in one place.
+	LiveEventWebhooks bool
 }
 
 // withDefaults returns c with the defaults set.

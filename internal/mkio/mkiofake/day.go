@@ -30,6 +30,9 @@ func Day(rng *rand.Rand, start time.Time, jobs int) []Step {
 			d.input(kind, fmt.Sprintf("%s-%d", kind, i+1))
 		}
 	}
+	for i := range 1 + jobs/10 {
+		d.storage(fmt.Sprintf("store%d", i+1))
+	}
 	slices.SortStableFunc(d.steps, func(a, b Step) int { return a.At.Compare(b.At) })
 	return d.steps
 }
@@ -230,6 +233,16 @@ func (d *day) operation(kind lifecycle.Kind, parent string, at time.Time) {
 	t.move("Ongoing").after(time.Hour, 3*time.Hour).move("Completed")
 	if d.oneIn(2) {
 		t.after(time.Minute, time.Hour).remove()
+	}
+}
+
+// storage scripts a storage with a private link, whose credential expires and is replaced.
+func (d *day) storage(name string) {
+	t := d.thread(d.randomTime(0, 4*time.Hour), lifecycle.Storage, VOD, name).create("Creating").soon().move("Pending")
+	t.after(time.Minute, time.Hour).move("Running")
+	t.after(time.Hour, 4*time.Hour).do(Provision, "Failed").after(10*time.Minute, time.Hour).do(Provision, "")
+	if d.oneIn(2) {
+		t.after(time.Hour, 4*time.Hour).move("Deleting").soon().remove()
 	}
 }
 

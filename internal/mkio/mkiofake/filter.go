@@ -37,7 +37,7 @@ func (v *version) field(name string) (text string, instant time.Time, isTime boo
 	case "spec/state":
 		return v.desiredState(), time.Time{}, false
 	}
-	return v.state, time.Time{}, false // properties/state, properties/resourceState, status/state
+	return v.state, time.Time{}, false // properties/state, properties/resourceState, status/state, privateLinkServiceConnectionStatus
 }
 
 // A condition is one comparison of a $filter.

@@ -33,6 +33,7 @@ var (
 	liveFields     = []string{"name", "id", "created", "updated", "status/state", "spec/state"}
 	scheduleFields = []string{"name", "updated", "startTime", "endTime", "type"}
 	sourceFields   = []string{"name", "created", "updated", "status/state"}
+	storageFields  = []string{"name", "created", "updated", "privateLinkServiceConnectionStatus"}
 	plainFields    = []string{"name", "created", "updated"}
 )
 
@@ -44,6 +45,7 @@ var kindInfos = []*kindInfo{
 	{kind: lifecycle.LiveOutput, area: mediaArea, collections: []string{"liveEvents", "liveOutputs"}, label: "LiveOutput", fields: mediaFields, hasStateEndpoint: true, provisioned: true},
 	{kind: lifecycle.StreamingEndpoint, area: mediaArea, collections: []string{"streamingEndpoints"}, label: "StreamingEndpoint", fields: runningFields, hasStateEndpoint: true, provisioned: true},
 	{kind: lifecycle.StreamingLocator, area: mediaArea, collections: []string{"streamingLocators"}, label: "StreamingLocator", fields: locatorFields, hasStateEndpoint: true, provisioned: true},
+	{kind: lifecycle.Storage, area: mediaArea, collections: []string{"storage"}, label: "storage", fields: storageFields},
 	{kind: lifecycle.Source, area: mediaArea, collections: []string{"sources"}, label: "source", fields: sourceFields},
 	{kind: lifecycle.Content, area: mediaArea, collections: []string{"content"}, label: "content", fields: plainFields},
 	{kind: lifecycle.Destination, area: mediaArea, collections: []string{"destinations"}, label: "destination", fields: plainFields},
@@ -147,7 +149,7 @@ func (p *kindInfo) webhookType(previous, state string, processed bool) (eventTyp
 		return map[string]string{
 			"Accepted": operationOK, "Ongoing": operationOngoing, "Completed": operationDone, "Errored": operationError,
 		}[state], previous
-	case lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent:
+	case lifecycle.LiveEvent, lifecycle.LiveChannel, lifecycle.LiveAPIEvent, lifecycle.StaticMultiviewChannel, lifecycle.StaticMultiviewEvent:
 		switch {
 		case state == "Running" && previous != "Updating":
 			return instanceStarted, previous

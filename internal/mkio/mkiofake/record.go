@@ -2,6 +2,7 @@ package mkiofake
 
 import (
 	"encoding/json"
+	"hash/crc32"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func (p *project) subscription() object { return object{"id": p.id, "name": p.na
 // hasMetadata reports whether a record consists of metadata, spec and status instead of properties.
 func (v *version) hasMetadata() bool {
 	switch v.resource.key.Kind {
-	case lifecycle.Source, lifecycle.Content, lifecycle.Destination:
+	case lifecycle.Storage, lifecycle.Source, lifecycle.Content, lifecycle.Destination:
 		return true
 	}
 	return v.resource.info.area == liveArea
@@ -70,6 +71,8 @@ func (v *version) record() object {
 		return v.media(v.endpoint())
 	case lifecycle.StreamingLocator:
 		return v.media(v.locator())
+	case lifecycle.Storage:
+		return v.storage()
 	case lifecycle.Source:
 		return v.source()
 	case lifecycle.Content:
@@ -163,10 +166,7 @@ func (v *version) job() object {
 		"label": "BuiltInStandardEncoderPreset_0", "state": v.state, "progress": v.progress(),
 	}
 	if v.state == "Error" {
-		output["error"] = object{
-			"code": "ContentUnsupported", "category": "Content",
-			"message": "The input holds no decodable video track.", "retry": "DoNotRetry",
-		}
+		output["error"] = v.jobError()
 	}
 	properties := v.withTimes(object{
 		"description": "Episode encode", "priority": "Normal", "state": v.state,
@@ -176,6 +176,9 @@ func (v *version) job() object {
 		},
 		"outputs": []any{output}, "correlationData": object{"houseId": "LH-" + name},
 	})
+	if v.resource.key.Names()[0] == RecordingTransform {
+		properties["recording"] = v.recording()
+	}
 	for _, o := range []object{properties, output} {
 		if !v.processingSince.IsZero() {
 			o["startTime"] = formatTime(v.processingSince)
@@ -185,6 +188,52 @@ func (v *version) job() object {
 		}
 	}
 	return properties
+}
+
+// jobErrors are errors of job outputs, one of each category.
+var jobErrors = []struct{ code, category, message, retry string }{
+	{"IdentityUnsupported", "Account", "The storage's identity is not supported.", "DoNotRetry"},
+	{"ConfigurationUnsupported", "Configuration", "The preset does not fit the input.", "DoNotRetry"},
+	{"ContentUnsupported", "Content", "The input holds no decodable video track.", "DoNotRetry"},
+	{"DownloadTransientError", "Download", "The input was not read to its end.", "MayRetry"},
+	{"ServiceTransientError", "Service", "The encoder was interrupted.", "MayRetry"},
+	{"UploadNotAccessible", "Upload", "The output's container cannot be written to.", "DoNotRetry"},
+}
+
+// jobError returns the error of a failed job's output, which depends on the job's life.
+func (v *version) jobError() object {
+	e := jobErrors[int(crc32.ChecksumIEEE([]byte(v.resource.life)))%len(jobErrors)]
+	return object{"code": e.code, "category": e.category, "message": e.message, "retry": e.retry}
+}
+
+// RecordingTransform is the transform whose jobs record a live event.
+const RecordingTransform = "record-clip"
+
+// recording returns the recording of a job. MK.IO does not document how its states go with the job's: this is a guess.
+func (v *version) recording() object {
+	state, details := "Scheduled", ""
+	switch v.state {
+	case "Scheduled":
+		state = "Waiting"
+	case "Processing", "Canceling":
+		state = "InProgress"
+	case "Finished", "Canceled":
+		state = "Completed"
+	case "Error":
+		state, details = "Error", "The live event stopped before the recording began."
+	}
+	recording := object{
+		"state": state, "details": details,
+		"targetStartTime": formatTime(v.resource.created), "targetEndTime": formatTime(v.resource.created.Add(time.Hour)),
+		"actualStartTime": nil, "actualEndTime": nil,
+	}
+	if !v.processingSince.IsZero() {
+		recording["actualStartTime"] = formatTime(v.processingSince)
+	}
+	if !v.endedAt.IsZero() {
+		recording["actualEndTime"] = formatTime(v.endedAt)
+	}
+	return recording
 }
 
 func (v *version) progress() int {
@@ -249,6 +298,40 @@ func (v *version) shortMetadata() object {
 	return object{
 		"id": v.resource.life, "name": v.resource.key.Name(), "displayName": v.resource.key.Name(), "labels": object{},
 		"created": formatTime(v.resource.created), "updated": formatTime(v.modified),
+	}
+}
+
+// storage returns the record of a storage. It has a private link unless it is in the empty state, and no active credential
+// while its provisioning is Failed.
+func (v *version) storage() object {
+	person := idOf("person")
+	created := v.resource.created
+	spec := object{
+		"type": "Microsoft.Storage", "url": "https://" + v.resource.key.Name() + ".blob.fixtures.invalid", "region": "northmoor",
+		"description": "Masters and renditions",
+		"credential": object{ //nolint:gosec // invented
+			"sasToken": "?sv=REDACT-ME&sig=REDACT-ME", "signedStart": created.Format(time.RFC3339), "signedExpiry": created.AddDate(1, 0, 0).Format(time.RFC3339),
+		},
+	}
+	status := object{"activeCredentialId": v.id("credential")}
+	if lifecycle.ProvisioningFailed(v.provisioning) {
+		status["activeCredentialId"] = nil
+	}
+	if v.state != "" {
+		status["privateLinkServiceConnectionStatus"] = v.state
+		spec["privateLinkServiceConnection"] = object{
+			"requestMessage": "mkio private link for " + v.resource.key.Project, "subscriptionId": v.id("subscription"),
+			"resourceGroupName": "aurora-media", "storageAccountName": v.resource.key.Name(),
+		}
+	}
+	return object{
+		"kind": "storage",
+		"metadata": object{
+			"id": v.resource.life, "name": v.resource.key.Name(),
+			"created": formatTime(created), "createdBy": person, "createdByEmail": bot,
+			"updated": formatTime(v.modified), "updatedBy": person, "updatedByEmail": bot,
+		},
+		"spec": spec, "status": status,
 	}
 }
 

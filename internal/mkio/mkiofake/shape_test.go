@@ -84,6 +84,7 @@ func TestRecordsListsAndStatesMatchTheFixtures(t *testing.T) {
 		{"live-output", "live-outputs.page-1", "live-output", lifecycle.LiveOutput, []string{"a", "o"}, "media/liveEvents/a/liveOutputs/o", []string{"Running"}},
 		{"streaming-endpoint", "streaming-endpoints.page-1", "streaming-endpoint", lifecycle.StreamingEndpoint, []string{"a"}, "media/streamingEndpoints/a", []string{"Stopped"}},
 		{"streaming-locator", "streaming-locators.page-1", "streaming-locator", lifecycle.StreamingLocator, []string{"a"}, "media/streamingLocators/a", []string{"Created"}},
+		{"storage", "storage.page-1", "", lifecycle.Storage, []string{"a"}, "media/storage/a", []string{"", "Creating", "Running"}},
 		{"source", "sources.page-1", "", lifecycle.Source, []string{"a"}, "media/sources/a", []string{"Active"}},
 		{"content", "", "", lifecycle.Content, []string{"a"}, "media/content/a", []string{"Inactive"}},
 		{"destination", "", "", lifecycle.Destination, []string{"a"}, "media/destinations/a", []string{"Inactive"}},
@@ -148,6 +149,23 @@ func TestRecordsListsAndStatesMatchTheFixtures(t *testing.T) {
 	}
 	if got := getJSON(t, m, "/api/v1/projects/aurora-vod/live/search?$filter=status/state%20eq%20''"); rowNames(got) != "a" {
 		t.Error(got)
+	}
+}
+
+// A recording job has a recording in the documented shape, and an error text once it failed.
+func TestRecordingJobMatchesTheFixture(t *testing.T) {
+	m := New(Config{})
+	job := key(t, lifecycle.Job, Live, RecordingTransform, "cup-final-replay")
+	m.Create(job, "Queued")
+	m.Move(job, "Processing")
+	const path = "/api/v1/projects/harbor-live/media/transforms/record-clip/jobs/cup-final-replay"
+	recording := func(record map[string]any) any { return record["properties"].(map[string]any)["recording"] }
+	if d := sameShape("recording", recording(getJSON(t, m, path)), recording(readFixture(t, "records/job.recording.json"))); d != nil {
+		t.Error(d)
+	}
+	m.Move(job, "Error")
+	if r := recording(getJSON(t, m, path)).(map[string]any); r["state"] != "Error" || r["details"] == "" {
+		t.Errorf("recording %v", r)
 	}
 }
 

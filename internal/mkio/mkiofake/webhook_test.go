@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -198,4 +199,35 @@ func TestRulesOverTheAPI(t *testing.T) {
 	bad("x", `[`, 400)
 	m.ForbidRules(VOD, true)
 	bad("x", put, 403)
+}
+
+// Live events of the Media API have deliveries only where the configuration says so.
+func TestDeliveriesOfMediaLiveEvents(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			to := &receiver{status: 204}
+			m := New(Config{Transport: to, LiveEventWebhooks: on})
+			run(t, m)
+			m.PutRule(Live, "all", ruleForAllEvents("https://bridge.fixtures.invalid/hook"))
+			event := key(t, lifecycle.LiveEvent, Live, "regatta-cam1")
+			m.Create(event, "Stopped")
+			for _, state := range []string{"Starting", "Running", "Stopping", "Stopped"} {
+				m.Move(event, state)
+			}
+			<-m.Idle()
+			var types []string
+			for _, body := range to.bodies {
+				types = append(types, body["type"].(string)+" "+body["source"].(string))
+			}
+			slices.Sort(types)
+			var want []string
+			if on {
+				const source = " /api/v1/projects/harbor-live/media/liveEvents/regatta-cam1"
+				want = []string{instanceStarted + source, instanceStopped + source}
+			}
+			if !slices.Equal(types, want) {
+				t.Errorf("deliveries %v, want %v", types, want)
+			}
+		})
+	}
 }
