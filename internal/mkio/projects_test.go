@@ -2,10 +2,12 @@ package mkio_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"mkio-bridge/internal/mkio"
@@ -41,6 +43,60 @@ func TestAllActiveProjects(t *testing.T) {
 	}
 	if _, err := respondingClient(t, nil).ActiveProjectNames(t.Context()); mkio.StatusOf(err) != http.StatusNotFound {
 		t.Errorf("404: %v", err)
+	}
+}
+
+// MK.IO requires spec.name; metadata, and a name in it, are optional.
+func TestAProjectIsNamedByItsSpec(t *testing.T) {
+	client := respondingClient(t, map[string]string{"/api/v1/projects": `{"value":[
+		{"metadata":{"id":"p-1","name":"old-name"},"spec":{"name":"vod","displayName":"VOD","isActive":true}},
+		{"spec":{"name":"live","isActive":true}},
+		{"metadata":{"id":"p-3","name":"old"}},
+		{"metadata":{"id":"p-4"},"spec":{"isActive":true}}]}`})
+	got, err := client.Projects(t.Context())
+	if err != nil || len(got) != 4 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for i, want := range []mkio.Project{{Name: "vod", ID: "p-1"}, {Name: "live"}, {Name: "old", ID: "p-3"}, {ID: "p-4"}} {
+		if got[i].Name != want.Name || got[i].ID != want.ID {
+			t.Errorf("project %d is %+v, want %+v", i, got[i], want)
+		}
+	}
+}
+
+// Hidden projects are listed where MK.IO takes the parameter; where it refuses it, it is asked once.
+func TestHiddenProjectsAreListedIfMKIOAllows(t *testing.T) {
+	for _, allows := range []bool{true, false} {
+		var refused atomic.Int32
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			hidden := r.URL.Query().Get("show_hidden")
+			switch {
+			case hidden == "true" && allows:
+				_, _ = io.WriteString(w, `{"value":[{"spec":{"name":"vod"}},{"spec":{"name":"secret"}}]}`)
+			case hidden != "":
+				refused.Add(1)
+				w.WriteHeader(http.StatusBadRequest)
+			default:
+				_, _ = io.WriteString(w, `{"value":[{"spec":{"name":"vod"}}]}`)
+			}
+		}))
+		t.Cleanup(server.Close)
+		client, err := mkio.NewClient(mkio.ClientConfig{BaseURL: server.URL, Token: func() string { return "t" }, PerMinute: 100_000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"vod"}
+		if allows {
+			want = append(want, "secret")
+		}
+		for range 2 {
+			if got, err := client.ActiveProjectNames(t.Context()); err != nil || !slices.Equal(got, want) {
+				t.Errorf("allows %t: %v, %v", allows, got, err)
+			}
+		}
+		if n := refused.Load(); !allows && n != 1 {
+			t.Errorf("the parameter was refused %d times", n)
+		}
 	}
 }
 

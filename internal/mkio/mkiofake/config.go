@@ -18,9 +18,11 @@ type Config struct {
 	ReadLimit    int       // GETs per real minute and project; 0: 2000, negative: no limit
 	// WriteLimit is the limit of all other methods; 0: 1000.
 	WriteLimit  int
-	MaxInFlight int               // deliveries in flight at most; 0: 64
-	PageSize    int               // default and maximum of $top; 0: 1000
-	Transport   http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
+	MaxInFlight int // deliveries in flight at most; 0: 64
+	// RefuseShowHidden refuses the parameter show_hidden, whose values MK.IO does not document.
+	RefuseShowHidden bool
+	PageSize         int               // default and maximum of $top; 0: 1000
+	Transport        http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
 }
 
 // withDefaults returns c with the defaults set.

@@ -344,20 +344,3 @@ func (v *version) flow() object {
 }
 
 func upperFirst(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
-
-// json returns a project's record.
-func (p *project) json() []byte {
-	person := idOf("person")
-	return encode(object{
-		"kind": "project",
-		"metadata": object{
-			"id": p.id, "name": p.name, "displayName": p.name, "created": formatTime(p.created), "createdBy": person,
-			"createdById": person, "createdByEmail": bot, "createdByName": "Ops Bot", "updated": formatTime(p.created),
-			"cloud": object{"id": idOf("cloud"), "name": "azure", "displayName": "Azure"},
-		},
-		"spec": object{
-			"name": p.name, "displayName": p.name, "isActive": true, "locationId": idOf("location"),
-			"locationName": "northmoor", "locationDisplayName": "Northmoor", "assignedPaymentMethodId": idOf("payment"),
-		},
-	})
-}

@@ -83,12 +83,14 @@ func (m *MKIO) serve(c call) response {
 }
 
 func (m *MKIO) listProjects(c call) response {
-	if c.url.Query().Get("$filter") != "" {
-		return errorResponse(http.StatusBadRequest, "Filters are not supported for this collection.")
+	query := c.url.Query()
+	showHidden := query.Get("show_hidden") != ""
+	if query.Get("$filter") != "" || showHidden && m.config.RefuseShowHidden {
+		return errorResponse(http.StatusBadRequest, "A parameter is not supported for this collection.")
 	}
 	var all []*project
 	for _, name := range m.config.Projects {
-		if p := m.projects[name]; !p.hidden {
+		if p := m.projects[name]; !p.hidden && (showHidden || !p.shape.Hidden) {
 			all = append(all, p)
 		}
 	}

@@ -45,6 +45,7 @@ type project struct {
 	kinds        map[lifecycle.Kind][]*resource // in order of creation
 	removed      map[lifecycle.Kind][]*resource // recently enough for a view to show
 	rules        map[string]*rule
+	shape        ProjectShape
 	hidden       bool // fault: answered 404
 	emptyLists   bool // fault: all lists are empty
 	outage       bool // fault: everything below it is answered 404
