@@ -156,6 +156,26 @@ func TestMissingRightIsTheCause(t *testing.T) {
 	}
 }
 
+// All resources of the Live API are listed with the right to live channels; one resource needs the right of its kind.
+func TestBothRightsOfTheLiveAPIAreChecked(t *testing.T) {
+	i := newInstallation(t)
+	i.MKIO.Kinds = []lifecycle.Kind{lifecycle.LiveAPIEvent, lifecycle.LiveChannel}
+	i.denied = []string{"/api/v1/projects/vod/live/search", "/api/v1/projects/vod/live/liveEvents"}
+	all := i.findings(t)
+	for check, needed := range map[string]string{
+		"right to read live-channel,live-api-event in vod": "transform.livechannel.get",
+		"right to read a single live-api-event in vod":     "transform.liveevent.get",
+	} {
+		f := all[check]
+		if lacks, ok := errors.AsType[*doctor.RightError](f.Cause); !ok || lacks.Right != needed || f.Level == doctor.OK {
+			t.Errorf("%s: %+v, cause %v", check, f, f.Cause)
+		}
+	}
+	if _, checked := all["right to read a single live-channel in vod"]; checked {
+		t.Error("one right was checked twice")
+	}
+}
+
 func TestMissingProjectIsNotCheckedFurther(t *testing.T) {
 	i := newInstallation(t)
 	i.MKIO.Projects = []string{"nowhere", "vod", "live"}

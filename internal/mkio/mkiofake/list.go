@@ -38,9 +38,12 @@ func (m *MKIO) list(p *project, l listSpec, u *url.URL, f requestFaults) respons
 	var rows []*version
 	total, shown := 0, m.viewAt(f.list)
 	for _, kind := range l.kinds {
+		if !p.has(rightTo(kind)) {
+			continue // not documented: the search may list them all the same
+		}
 		for _, r := range append(shown.recentlyRemoved(p.removed[kind]), p.kinds[kind]...) {
 			v := shown.versionOf(r)
-			if v == nil || l.filter != nil && !l.filter(r) || p.forbidden[kind] {
+			if v == nil || l.filter != nil && !l.filter(r) {
 				continue
 			}
 			total++

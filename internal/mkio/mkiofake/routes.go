@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/right"
 )
 
 // A call is a parsed request.
@@ -89,10 +89,19 @@ func (m *MKIO) listProjects(c call) response {
 		return errorResponse(http.StatusBadRequest, "A parameter is not supported for this collection.")
 	}
 	var all []*project
+	readable := 0
 	for _, name := range m.config.Projects {
-		if p := m.projects[name]; !p.hidden && (showHidden || !p.shape.Hidden) {
+		p := m.projects[name]
+		if !p.has(right.Project) {
+			continue
+		}
+		readable++
+		if !p.hidden && (showHidden || !p.shape.Hidden) {
 			all = append(all, p)
 		}
+	}
+	if readable == 0 && len(m.config.Projects) > 0 {
+		return forbidden(right.Project)
 	}
 	if c.faults.emptyList {
 		all = nil
@@ -104,6 +113,9 @@ func (m *MKIO) listProjects(c call) response {
 }
 
 func (m *MKIO) inProject(p *project, c call) response {
+	if a, refused := p.checkRight(c); refused {
+		return a
+	}
 	segments := c.segments[1:]
 	if len(segments) > 1 && segments[0] == "webhook" && segments[1] == "rules" {
 		return m.ruleRoutes(p, segments[2:], c)
@@ -120,14 +132,8 @@ func (m *MKIO) get(p *project, segments []string, c call) response {
 	case "":
 		return jsonResponse(http.StatusOK, p.json())
 	case "media/jobs":
-		if p.forbidden[lifecycle.Job] {
-			return forbidden(lifecycle.Job)
-		}
 		return m.list(p, listSpec{kinds: []lifecycle.Kind{lifecycle.Job}, label: "Job", fields: jobFields, hasState: true}, c.url, c.faults)
 	case "live/search":
-		if !slices.ContainsFunc(liveKinds, func(k lifecycle.Kind) bool { return !p.forbidden[k] }) {
-			return forbidden(liveKinds[0])
-		}
 		return m.list(p, listSpec{kinds: liveKinds, label: "Flow", fields: liveFields, hasState: true}, c.url, c.faults)
 	}
 	for _, info := range kindInfos {
@@ -138,10 +144,6 @@ func (m *MKIO) get(p *project, segments []string, c call) response {
 		}
 	}
 	return errorResponse(http.StatusNotFound, "There is no such resource.")
-}
-
-func forbidden(kind lifecycle.Kind) response {
-	return errorResponse(http.StatusForbidden, fmt.Sprintf("Missing the capability to get a %s of this project.", kind))
 }
 
 // ofKind responds with a list, a record or a state of one kind; false if the path is of another kind.
@@ -159,9 +161,6 @@ func (m *MKIO) ofKind(p *project, info *kindInfo, segments []string, c call) (re
 	stateRequest := length == 2*depth+1 && segments[length-1] == "state" && info.hasStateEndpoint
 	if length != 2*depth-1 && length != 2*depth && !stateRequest {
 		return response{}, false
-	}
-	if p.forbidden[info.kind] {
-		return forbidden(info.kind), true
 	}
 	if length == 2*depth-1 {
 		return m.listKind(p, info, names, c), true

@@ -111,8 +111,6 @@ func (m *MKIO) parseRule(body []byte) (Rule, error) {
 // ruleRoutes responds to requests for a project's webhook rules.
 func (m *MKIO) ruleRoutes(p *project, segments []string, c call) response {
 	switch {
-	case p.noRules:
-		return errorResponse(http.StatusForbidden, "Missing capability webhooks.config on this project.")
 	case p.outage:
 		return errorResponse(http.StatusNotFound, "There is no such resource.")
 	case len(segments) == 0 && c.method == http.MethodGet:

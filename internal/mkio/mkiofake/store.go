@@ -46,11 +46,11 @@ type project struct {
 	removed      map[lifecycle.Kind][]*resource // recently enough for a view to show
 	rules        map[string]*rule
 	shape        ProjectShape
-	hidden       bool // fault: answered 404
-	emptyLists   bool // fault: all lists are empty
-	outage       bool // fault: everything below it is answered 404
-	forbidden    map[lifecycle.Kind]bool
-	noRules      bool // the token lacks the capabilities for rules
+	hidden       bool            // fault: answered 404
+	emptyLists   bool            // fault: all lists are empty
+	outage       bool            // fault: everything below it is answered 404
+	granted      []string        // the token's rights; nil: all
+	denied       map[string]bool // rights that it lacks all the same
 }
 
 // A resource is one life of one name.
@@ -99,7 +99,7 @@ func New(c Config) *MKIO {
 func newProject(organization, name string, nth int, created time.Time) *project {
 	return &project{
 		name: name, id: idOf("project", organization, name, strconv.Itoa(nth)), generation: nth, organization: organization, created: created,
-		kinds: map[lifecycle.Kind][]*resource{}, removed: map[lifecycle.Kind][]*resource{}, rules: map[string]*rule{}, forbidden: map[lifecycle.Kind]bool{},
+		kinds: map[lifecycle.Kind][]*resource{}, removed: map[lifecycle.Kind][]*resource{}, rules: map[string]*rule{}, denied: map[string]bool{},
 	}
 }
 
