@@ -45,8 +45,9 @@ type Client struct {
 	checkToken func(token string) error
 	noHidden   atomic.Bool // MK.IO refused to list hidden projects
 
-	mu      sync.Mutex
-	budgets map[string]*Budget // by project; "": requests without a project
+	mu         sync.Mutex
+	budgets    map[string]*Budget // by project; "": requests without a project
+	smallPages map[string]bool    // the lists that refused the page size, by name
 }
 
 // Limits of one request.
@@ -85,6 +86,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		outage:     &outage{log: c.Log, advise: c.Advise},
 		checkToken: func(string) error { return nil },
 		budgets:    map[string]*Budget{},
+		smallPages: map[string]bool{},
 	}, nil
 }
 

@@ -2,10 +2,12 @@ package mkio_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -109,5 +111,47 @@ func TestDeliveriesOldestFirst(t *testing.T) {
 	}
 	if _, err := client.Deliveries(t.Context(), "v\x1b", "r"); err == nil || !strings.Contains(err.Error(), `of rule r in project "v\x1b"`) {
 		t.Errorf("unknown project: %v", err)
+	}
+}
+
+// Where the history ignores $skiptoken, its first page comes again and again: it is read once.
+func TestAHistoryThatIgnoresTheOffsetEnds(t *testing.T) {
+	for name, link := range map[string]func(offset int) int{
+		"a link that goes on":    func(offset int) int { return offset + 2 },
+		"a link that stays":      func(int) int { return 2 },
+		"a link that goes back":  func(int) int { return 0 },
+		"rows that come between": func(offset int) int { return offset + 2 },
+	} {
+		requests := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if requests++; requests > 10 {
+				t.Error(name + ": endless")
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			offset, _ := strconv.Atoi(r.URL.Query().Get("$skiptoken"))
+			rows := `{"created":"2031-05-19T10:00:00Z","status":"Sent","type":"x","source":"/b"},{"created":"2031-05-19T09:00:00Z","status":"Failed","type":"x","source":"/a"}`
+			if requests == 2 && name == "rows that come between" {
+				rows = `{"created":"2031-05-19T11:00:00Z","status":"Sent","type":"x","source":"/c"},` + rows
+			}
+			fmt.Fprintf(w, `{"value":[%s],"@odata.nextLink":"?$skiptoken=%d"}`, rows, link(offset))
+		}))
+		t.Cleanup(server.Close)
+		client, err := mkio.NewClient(mkio.ClientConfig{BaseURL: server.URL, Token: func() string { return "t" }, PerMinute: 100_000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"/a", "/b"}
+		if name == "rows that come between" {
+			want = append(want, "/c")
+		}
+		all, err := client.Deliveries(t.Context(), "vod", "mkio-bridge")
+		var got []string
+		for _, d := range all {
+			got = append(got, d.Source)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
 	}
 }

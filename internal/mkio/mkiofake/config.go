@@ -21,8 +21,12 @@ type Config struct {
 	MaxInFlight int // deliveries in flight at most; 0: 64
 	// RefuseShowHidden refuses the parameter show_hidden, whose values MK.IO does not document.
 	RefuseShowHidden bool
-	PageSize         int               // default and maximum of $top; 0: 1000
-	Transport        http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
+	// MaxTop refuses a larger $top with 400; 0: none. MK.IO documents no bound.
+	MaxTop int
+	// HistoryIgnoresOffset lets a delivery history ignore $skiptoken, which MK.IO does not document for it; its links count on.
+	HistoryIgnoresOffset bool
+	PageSize             int               // default and maximum of $top; 0: 1000
+	Transport            http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
 }
 
 // withDefaults returns c with the defaults set.

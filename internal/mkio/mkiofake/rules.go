@@ -141,7 +141,7 @@ func (m *MKIO) ruleRoutes(p *project, segments []string, c call) response {
 		return jsonResponse(http.StatusOK, r.json())
 	}
 	return m.page(c.url, pageSpec{
-		label: "WebhookEvent", project: p, count: len(r.history), total: len(r.history),
+		label: "WebhookEvent", project: p, count: len(r.history), total: len(r.history), first: m.config.HistoryIgnoresOffset,
 		row: func(i int) ([]byte, *trackedChange) { return r.history[i].json(), nil },
 	}, c.faults)
 }
