@@ -328,11 +328,21 @@ type Snapshot struct {
 
 // Get reads one resource's record.
 func (c *Client) Get(ctx context.Context, class Class, key lifecycle.Key) (Snapshot, error) {
+	return c.get(ctx, class, key, nil)
+}
+
+// GetDetailed is Get for a resource of the Live API, with the detailed status: MK.IO does not document whether other records say
+// why a resource failed.
+func (c *Client) GetDetailed(ctx context.Context, class Class, key lifecycle.Key) (Snapshot, error) {
+	return c.get(ctx, class, key, url.Values{"$detailedStatus": {"true"}})
+}
+
+func (c *Client) get(ctx context.Context, class Class, key lifecycle.Key, query url.Values) (Snapshot, error) {
 	path, _, ok := Path(key)
 	if !ok {
 		return Snapshot{}, fmt.Errorf("%s has no API path", key)
 	}
-	v, a, err := c.getObject(ctx, class, key.Project, path, nil)
+	v, a, err := c.getObject(ctx, class, key.Project, path, query)
 	if err != nil {
 		return Snapshot{}, err
 	}

@@ -1,10 +1,12 @@
 package mkiofake
 
-// A ProjectShape is how MK.IO shows a project. The zero value is an active project that is listed, with all optional members.
+// A ProjectShape is how MK.IO shows a project, and what is in it. The zero value is an active project that is listed, with all
+// optional members.
 type ProjectShape struct {
 	Hidden     bool // the list leaves it out unless show_hidden is set
 	Inactive   bool
 	NoMetadata bool // the record lacks metadata, which is optional, and so the project's id
+	NoInfo     bool // records of the Live API say why a resource failed only with $detailedStatus=true
 	NoName     bool // the record lacks both names, although spec.name is required
 }
 

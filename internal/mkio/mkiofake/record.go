@@ -79,7 +79,7 @@ func (v *version) record() object {
 	case lifecycle.ScheduledOperation:
 		return v.operation()
 	}
-	return v.flow()
+	return v.flow(false)
 }
 
 const bot = "ops.bot@fixtures.invalid"
@@ -307,7 +307,7 @@ func (v *version) desiredState() string {
 }
 
 // flow returns the record of a resource of the Live API.
-func (v *version) flow() object {
+func (v *version) flow(detailed bool) object {
 	name, label := v.resource.key.Name(), v.resource.info.label
 	status := object{
 		"state": v.state, "siteDisplayName": "Northmoor cloud", "deviceName": "", "deviceDisplayName": "", "shortId": v.resource.life[:8],
@@ -317,7 +317,10 @@ func (v *version) flow() object {
 		}},
 		"outputs": []any{},
 	}
-	if v.state == "UnableToStart" {
+	if detailed {
+		status["metrics"] = object{"mk_resource_status": []any{object{"labels": object{"mkio_stage": "resource"}, "value": 1}}}
+	}
+	if v.state == "UnableToStart" && (detailed || !v.resource.project.shape.NoInfo) {
 		status["info"] = "The template input does not match the configured inputs."
 	}
 	transform := object{

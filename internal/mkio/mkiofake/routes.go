@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"mkio-bridge/internal/lifecycle"
@@ -175,7 +176,8 @@ func (m *MKIO) ofKind(p *project, info *kindInfo, segments []string, c call) (re
 	if v == nil {
 		return errorResponse(http.StatusNotFound, fmt.Sprintf("%s '%s' was not found.", upperFirst(info.label), names[len(names)-1])), true
 	}
-	return m.single(p, v, stateRequest), true
+	detailed := c.url.Query().Get("$detailedStatus") == "true" && slices.Contains(liveKinds, info.kind)
+	return m.single(p, v, stateRequest, detailed), true
 }
 
 // visibleVersion returns the version of a resource that a request sees; nil: none.
@@ -215,11 +217,14 @@ func (m *MKIO) listKind(p *project, info *kindInfo, names []string, c call) resp
 }
 
 // single responds with one resource, or its state.
-func (m *MKIO) single(p *project, v *version, stateRequest bool) response {
+func (m *MKIO) single(p *project, v *version, stateRequest, detailed bool) response {
 	a := jsonResponse(http.StatusOK, nil)
-	if stateRequest {
+	switch {
+	case stateRequest:
 		a.body = encode(object{"status": object{"state": v.endpointState()}})
-	} else {
+	case detailed:
+		a.body = encode(v.flow(true))
+	default:
 		a.body = v.singleJSON(p)
 	}
 	if stateRequest == v.resource.info.stateless && v == v.resource.current && v.resource.deletedSteady.IsZero() {
