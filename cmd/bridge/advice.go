@@ -127,7 +127,7 @@ func tokenAdvice(err error) string {
 	}
 	switch mkio.StatusOf(err) {
 	case http.StatusUnauthorized:
-		return "the token is wrong, expired or revoked: replace BRIDGE_MKIO_TOKEN"
+		return "the token is wrong, expired or revoked, or its user was removed: replace BRIDGE_MKIO_TOKEN"
 	case http.StatusTooManyRequests:
 		return "other clients use up the project's request limit: lower BRIDGE_POLL_RATE, or their request rates"
 	}
