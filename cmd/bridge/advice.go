@@ -90,6 +90,9 @@ func pollAdvice(err error) string {
 	if unpolled, ok := errors.AsType[*poll.UnpolledParentsError](err); ok {
 		return fmt.Sprintf("add to BRIDGE_KINDS: %s", kinds(unpolled.Parents))
 	}
+	if do := projectAdvice(err); do != "" {
+		return do
+	}
 	switch status := mkio.StatusOf(err); {
 	case errors.Is(err, poll.ErrStoredCopy):
 		return "configure caches between the bridge and MK.IO to honour Cache-Control: no-cache, so that no cache answers the bridge"
@@ -103,6 +106,19 @@ func pollAdvice(err error) string {
 	return "nothing: the bridge retries"
 }
 
+// projectAdvice is for projects that are not polled, or that MK.IO does not list; "" for other errors.
+func projectAdvice(err error) string {
+	switch {
+	case errors.Is(err, poll.ErrProjectNameless):
+		return "name the projects to poll in BRIDGE_PROJECTS"
+	case errors.Is(err, poll.ErrProjectInactive):
+		return "activate it in MK.IO, if it shall be polled"
+	case errors.Is(err, poll.ErrProjectHidden):
+		return "name it in BRIDGE_PROJECTS: after a restart it is not found otherwise"
+	}
+	return ""
+}
+
 // tokenAdvice is for an API token that expires soon, that MK.IO refuses (401), or whose requests it limits (429); "" for
 // other errors.
 func tokenAdvice(err error) string {
@@ -111,7 +127,7 @@ func tokenAdvice(err error) string {
 	}
 	switch mkio.StatusOf(err) {
 	case http.StatusUnauthorized:
-		return "the token is wrong, expired or revoked: replace BRIDGE_MKIO_TOKEN"
+		return "the token is wrong, expired or revoked, or its user was removed: replace BRIDGE_MKIO_TOKEN"
 	case http.StatusTooManyRequests:
 		return "other clients use up the project's request limit: lower BRIDGE_POLL_RATE, or their request rates"
 	}

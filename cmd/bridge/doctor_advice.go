@@ -84,6 +84,7 @@ var codeAdvice = map[doctor.Code]string{
 	doctor.MKIONotReady:       "wait; the bridge waits too",
 	doctor.TokenMissing:       "set BRIDGE_MKIO_TOKEN",
 	doctor.TokenExpires:       tokenAdvice(&poll.TokenExpiryError{}),
+	doctor.TokenShortLived:    "create a restricted or full-access token of a user of its own, and set BRIDGE_MKIO_TOKEN to it",
 	doctor.ProjectsUnknown:    "name them in BRIDGE_PROJECTS, or give the token the right to see them",
 	doctor.ProjectUnreadable:  "give the token the right to read the project: without it, a deletion cannot be distinguished from a missing right",
 	doctor.ProjectMissing:     "correct its name in BRIDGE_PROJECTS (case counts), or give the token rights in it",

@@ -21,7 +21,7 @@ var allowedImports = map[string][]string{
 	"internal/doctor":        {"internal/event", "internal/eventlog", "internal/identity", "internal/ingest", "internal/lifecycle", "internal/mkio", "internal/noanswer", "internal/printable", "internal/streams", "internal/rule"},
 	"internal/event":         {"internal/lifecycle"},
 	"internal/eventlog":      {"internal/event", "internal/lifecycle", "internal/printable", "internal/tail", "internal/noanswer"},
-	"internal/mkio":          {"internal/lifecycle", "internal/pause", "internal/printable"},
+	"internal/mkio":          {"internal/lifecycle", "internal/mkio/right", "internal/pause", "internal/printable"},
 	"internal/ingest":        {"internal/lifecycle", "internal/mkio", "internal/problem", "internal/tracing"},
 	"internal/publish":       {"internal/event", "internal/lifecycle", "internal/pause", "internal/streams", "internal/tail", "internal/tracing", "internal/noanswer"},
 	"internal/streams":       {"internal/event", "internal/noanswer", "internal/pause"},
@@ -48,7 +48,8 @@ var allowedImports = map[string][]string{
 	"internal/tracing":       {},
 	"internal/wait":          {"internal/event", "internal/eventlog", "internal/lifecycle"},
 	"internal/noanswer":      {},
-	"internal/mkio/mkiofake": {"internal/lifecycle", "internal/pause"},
+	"internal/mkio/right":    {},
+	"internal/mkio/mkiofake": {"internal/lifecycle", "internal/mkio/right", "internal/pause"},
 	"schemas":                {},
 }
 

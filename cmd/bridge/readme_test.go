@@ -72,7 +72,7 @@ func rightsTable() string {
 	var b strings.Builder
 	b.WriteString("| to poll | the token needs |\n|---|---|\n")
 	for _, kind := range pollableKinds() {
-		fmt.Fprintf(&b, "| `%s` | `%s` |\n", kind, mkio.Capability(kind))
+		fmt.Fprintf(&b, "| `%s` | `%s` |\n", kind, strings.Join(mkio.RightsToPoll(kind), "`, `"))
 	}
 	return b.String()
 }

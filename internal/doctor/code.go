@@ -57,7 +57,8 @@ const (
 	MKIORedirects      Code = "mkio-redirects"  // a redirect
 	MKIONotReady       Code = "mkio-not-ready"
 	TokenMissing       Code = "token-missing"
-	TokenExpires       Code = "token-expires" // expires soon, or has expired
+	TokenExpires       Code = "token-expires"     // expires soon, or has expired
+	TokenShortLived    Code = "token-short-lived" // of a login, or ephemeral
 	ProjectsUnknown    Code = "projects-unknown"
 	ProjectUnreadable  Code = "project-unreadable" // the token lacks the right
 	ProjectMissing     Code = "project-missing"

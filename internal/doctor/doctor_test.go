@@ -144,6 +144,28 @@ func TestTokenExpiryUsesTheConfiguredClock(t *testing.T) {
 	}
 }
 
+func TestTheTokenIsDescribed(t *testing.T) {
+	for claims, c := range map[string]struct {
+		level doctor.Level
+		codes []doctor.Code
+		text  string
+	}{
+		`{"exp":2000000000,"organizationId":"org-1","type":"restricted"}`: {doctor.OK, nil, "expires 2033-05-18T03:33:20Z; organisation org-1, type restricted"},
+		`{"organizationId":"org-1","type":"full-access"}`:                 {doctor.OK, nil, "no expiry in the token; organisation org-1, type full-access"},
+		`{"exp":2000000000}`:                                     {doctor.OK, nil, "organisation not named in the token, type not named in the token"},
+		`{"organizationId":"org-1","type":"login"}`:              {doctor.Warning, []doctor.Code{doctor.TokenShortLived}, "short-lived, no expiry in the token; organisation org-1, type login"},
+		`{"exp":1000000000,"organizationId":"o","type":"login"}`: {doctor.Failed, []doctor.Code{doctor.TokenExpires}, "expired 2001-09-09T01:46:40Z; organisation o, type login"},
+	} {
+		i := newInstallation(t)
+		i.MKIO.Token = "x." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".x"
+		f := i.findings(t)["API token"]
+		want(t, f, c.level, c.codes...)
+		if !strings.Contains(f.Found, c.text) {
+			t.Errorf("%s: %s, want %s", claims, f.Found, c.text)
+		}
+	}
+}
+
 // The cause of a missing right names it.
 func TestMissingRightIsTheCause(t *testing.T) {
 	i := newInstallation(t)
@@ -153,6 +175,26 @@ func TestMissingRightIsTheCause(t *testing.T) {
 	lacks, ok := errors.AsType[*doctor.RightError](f.Cause)
 	if !ok || lacks.Right != "ams.job.get" || mkio.StatusOf(lacks) != http.StatusForbidden {
 		t.Errorf("the cause is %v", f.Cause)
+	}
+}
+
+// All resources of the Live API are listed with the right to live channels; one resource needs the right of its kind.
+func TestBothRightsOfTheLiveAPIAreChecked(t *testing.T) {
+	i := newInstallation(t)
+	i.MKIO.Kinds = []lifecycle.Kind{lifecycle.LiveAPIEvent, lifecycle.LiveChannel}
+	i.denied = []string{"/api/v1/projects/vod/live/search", "/api/v1/projects/vod/live/liveEvents"}
+	all := i.findings(t)
+	for check, needed := range map[string]string{
+		"right to read live-channel,live-api-event in vod": "transform.livechannel.get",
+		"right to read a single live-api-event in vod":     "transform.liveevent.get",
+	} {
+		f := all[check]
+		if lacks, ok := errors.AsType[*doctor.RightError](f.Cause); !ok || lacks.Right != needed || f.Level == doctor.OK {
+			t.Errorf("%s: %+v, cause %v", check, f, f.Cause)
+		}
+	}
+	if _, checked := all["right to read a single live-channel in vod"]; checked {
+		t.Error("one right was checked twice")
 	}
 }
 

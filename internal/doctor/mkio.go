@@ -76,15 +76,32 @@ func (x *examination) judgeToken() (f Finding, usable bool) {
 		return warning(check, "not set: changes without a webhook, and lost deliveries, are not found", TokenMissing), false
 	}
 	end, known := mkio.TokenExpiry(x.MKIO.Token)
-	switch left := end.Sub(x.Now()); {
-	case !known:
-		return ok(check, "no expiry in the token"), true
-	case left <= 0:
-		return failed(check, "expired "+end.Format(time.RFC3339), TokenExpires), false
-	case left < mkio.TokenExpiresSoon:
-		return warning(check, "expires soon, "+end.Format(time.RFC3339), TokenExpires), true
+	expires, about := "no expiry in the token", describeToken(x.MKIO.Token)
+	if known {
+		expires = "expires " + end.Format(time.RFC3339)
 	}
-	return ok(check, "expires "+end.Format(time.RFC3339)), true
+	kind := mkio.TokenTypeOf(x.MKIO.Token)
+	switch left := end.Sub(x.Now()); {
+	case known && left <= 0:
+		return failed(check, "expired "+end.Format(time.RFC3339)+"; "+about, TokenExpires), false
+	case kind == mkio.TokenLogin, kind == mkio.TokenEphemeral:
+		return warning(check, "short-lived, "+expires+"; "+about, TokenShortLived), true
+	case known && left < mkio.TokenExpiresSoon:
+		return warning(check, "expires soon, "+end.Format(time.RFC3339)+"; "+about, TokenExpires), true
+	}
+	return ok(check, expires+"; "+about), true
+}
+
+// describeToken names a token's organisation and type.
+func describeToken(token string) string {
+	organisation, kind := mkio.TokenOrganisation(token), string(mkio.TokenTypeOf(token))
+	if organisation == "" {
+		organisation = "not named in the token"
+	}
+	if kind == "" {
+		kind = "not named in the token"
+	}
+	return "organisation " + printable.Name(organisation) + ", type " + kind
 }
 
 // checkProjects checks the configured projects, or lists all. It returns those that can be checked further.

@@ -3,7 +3,6 @@ package mkio
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
@@ -43,9 +43,11 @@ type Client struct {
 	clock      clock
 	outage     *outage
 	checkToken func(token string) error
+	noHidden   atomic.Bool // MK.IO refused to list hidden projects
 
-	mu      sync.Mutex
-	budgets map[string]*Budget // by project; "": requests without a project
+	mu         sync.Mutex
+	budgets    map[string]*Budget // by project; "": requests without a project
+	smallPages map[string]bool    // the lists that refused the page size, by name
 }
 
 // Limits of one request.
@@ -84,6 +86,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		outage:     &outage{log: c.Log, advise: c.Advise},
 		checkToken: func(string) error { return nil },
 		budgets:    map[string]*Budget{},
+		smallPages: map[string]bool{},
 	}, nil
 }
 
@@ -325,11 +328,21 @@ type Snapshot struct {
 
 // Get reads one resource's record.
 func (c *Client) Get(ctx context.Context, class Class, key lifecycle.Key) (Snapshot, error) {
+	return c.get(ctx, class, key, nil)
+}
+
+// GetDetailed is Get for a resource of the Live API, with the detailed status: MK.IO does not document whether other records say
+// why a resource failed.
+func (c *Client) GetDetailed(ctx context.Context, class Class, key lifecycle.Key) (Snapshot, error) {
+	return c.get(ctx, class, key, url.Values{"$detailedStatus": {"true"}})
+}
+
+func (c *Client) get(ctx context.Context, class Class, key lifecycle.Key, query url.Values) (Snapshot, error) {
 	path, _, ok := Path(key)
 	if !ok {
 		return Snapshot{}, fmt.Errorf("%s has no API path", key)
 	}
-	v, a, err := c.getObject(ctx, class, key.Project, path, nil)
+	v, a, err := c.getObject(ctx, class, key.Project, path, query)
 	if err != nil {
 		return Snapshot{}, err
 	}
@@ -351,74 +364,4 @@ func (c *Client) State(ctx context.Context, class Class, key lifecycle.Key) (str
 		return "", AsOf{}, fmt.Errorf("GET %s/state: the response has no status.state", path)
 	}
 	return state, a.asOf, nil
-}
-
-// A Project is a project that the token can see.
-type Project struct {
-	Name   string
-	ID     string
-	Active bool
-	AsOf   AsOf // of the response that showed it
-}
-
-// Projects lists all projects that the token can see. Those returned with an error exist; others may be missing.
-func (c *Client) Projects(ctx context.Context) ([]Project, error) {
-	var all []Project
-	pages := c.pages("", "/api/v1/projects", nil)
-	for pages.More() {
-		items, a, err := pages.next(ctx, Changes)
-		if err != nil {
-			return all, err
-		}
-		for item := range items.elements() {
-			all = append(all, projectOf(item, a.asOf))
-		}
-	}
-	return all, nil
-}
-
-// ActiveProjects returns the names of the active projects.
-func ActiveProjects(projects []Project) []string {
-	var active []string
-	for _, p := range projects {
-		if p.Active && p.Name != "" {
-			active = append(active, p.Name)
-		}
-	}
-	return active
-}
-
-// ErrNoActiveProject is returned for a token that sees no active project.
-var ErrNoActiveProject = errors.New("the token can see no active project")
-
-// ActiveProjectNames returns the names of all active projects that the token can see. Those returned with an error are known
-// from the pages before it; no active project at all is an error too.
-func (c *Client) ActiveProjectNames(ctx context.Context) ([]string, error) {
-	all, err := c.Projects(ctx)
-	active := ActiveProjects(all)
-	switch {
-	case err != nil:
-		return active, fmt.Errorf("list projects: %w", err)
-	case len(active) == 0:
-		return nil, ErrNoActiveProject
-	}
-	return active, nil
-}
-
-// Project reads one project.
-func (c *Client) Project(ctx context.Context, class Class, name string) (Project, error) {
-	v, a, err := c.getObject(ctx, class, name, "/api/v1/projects/"+url.PathEscape(name), nil)
-	return projectOf(v, a.asOf), err
-}
-
-func projectOf(v value, at AsOf) Project {
-	top := v.object()
-	p := Project{Active: true, AsOf: at}
-	p.Name, _ = top.at("metadata").object().text("name")
-	p.ID, _ = top.at("metadata").object().text("id")
-	var active *bool
-	if json.Unmarshal(top.at("spec").object().at("isActive"), &active) == nil && active != nil {
-		p.Active = *active
-	}
-	return p
 }

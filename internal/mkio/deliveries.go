@@ -43,17 +43,36 @@ type HistoryPage struct {
 	AsOf       AsOf
 }
 
-// History returns the pages of a rule's delivery history from an offset. Their order is not documented.
-func (c *Client) History(project, rule string, offset int) *Pages {
+// A History walks through the pages of a rule's delivery history. MK.IO documents a link to the next page and no parameters, so
+// $skiptoken may be ignored: a page that has only rows of earlier pages ends the history, and no row is returned twice.
+type History struct {
+	pages   *Pages
+	earlier map[historyRowID]bool // the rows of the pages so far
+}
+
+// A historyRowID identifies a row, which has no id of its own. Its status may change while the pages are read.
+type historyRowID struct {
+	created     time.Time
+	source, typ string
+}
+
+func (d HistoryRow) id() historyRowID { return historyRowID{d.Created, d.Source, d.Type} }
+
+// History returns a rule's delivery history from an offset. The order of its rows is not documented.
+func (c *Client) History(project, rule string, offset int) *History {
 	query := url.Values{}
 	if offset > 0 {
 		query.Set("$skiptoken", strconv.Itoa(offset))
 	}
-	return c.pages(project, rulePath(project, rule)+"/events", query)
+	return &History{pages: c.pages(project, rulePath(project, rule)+"/events", query), earlier: map[historyRowID]bool{}}
 }
 
-// NextDeliveries reads the next page of a delivery history.
-func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, error) {
+// More reports whether there is another page.
+func (h *History) More() bool { return h.pages.More() }
+
+// Next reads the next page.
+func (h *History) Next(ctx context.Context, class Class) (HistoryPage, error) {
+	p := h.pages
 	start := 0
 	if offset, err := strconv.Atoi(p.query.Get("$skiptoken")); err == nil {
 		start = offset
@@ -61,9 +80,15 @@ func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, e
 	rows, a, err := p.next(ctx, class)
 	page := HistoryPage{Start: start, AsOf: a.asOf}
 	for v := range rows.elements() {
-		if d, ok := pastDelivery(p.project, v); ok {
+		if d, ok := pastDelivery(p.project, v); ok && !h.earlier[d.id()] {
 			page.Deliveries = append(page.Deliveries, d)
 		}
+	}
+	if len(page.Deliveries) == 0 && len(h.earlier) > 0 && err == nil {
+		p.end()
+	}
+	for _, d := range page.Deliveries {
+		h.earlier[d.id()] = true
 	}
 	return page, err
 }
@@ -72,8 +97,8 @@ func (p *Pages) NextDeliveries(ctx context.Context, class Class) (HistoryPage, e
 func (c *Client) Deliveries(ctx context.Context, project, rule string) ([]HistoryRow, error) {
 	var all []HistoryRow
 	var failed error
-	for pages := c.History(project, rule, 0); pages.More() && failed == nil; {
-		page, err := pages.NextDeliveries(ctx, Urgent)
+	for history := c.History(project, rule, 0); history.More() && failed == nil; {
+		page, err := history.Next(ctx, Urgent)
 		all = append(all, page.Deliveries...)
 		if err != nil {
 			failed = fmt.Errorf("read the delivery history of rule %s in project %s: %w", printable.Name(rule), printable.Name(project), err)

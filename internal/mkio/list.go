@@ -2,6 +2,7 @@ package mkio
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -154,14 +155,18 @@ type Filter struct {
 	State string    // "": any
 }
 
-// PageSize is the number of rows per request.
-const PageSize = 1000
+// PageSize is how many rows one request asks for: MK.IO documents no bound, and its sibling's is 1000. A list that refuses it is
+// asked for smallPageSize rows instead.
+const (
+	PageSize      = 1000
+	smallPageSize = 200
+)
 
 // Pages returns the pages of a list, ordered by modification time, so that a row that changes meanwhile moves to a later
 // page and is not skipped.
 func (c *Client) Pages(l List, f Filter) (*Pages, bool) {
 	path, ok := l.path()
-	query := url.Values{"$top": {strconv.Itoa(PageSize)}}
+	query := url.Values{"$top": {strconv.Itoa(c.pageSize(l.String()))}}
 	if l.endpoint.changedField != "" {
 		query.Set("$orderby", l.endpoint.changedField+" asc")
 	}
@@ -171,7 +176,35 @@ func (c *Client) Pages(l List, f Filter) (*Pages, bool) {
 	if f.State != "" {
 		query.Set("$filter", l.endpoint.stateField+" eq '"+f.State+"'")
 	}
-	return c.pages(l.Project, path, query), ok
+	pages := c.pages(l.Project, path, query)
+	pages.list = l.String()
+	return pages, ok
+}
+
+// pageSize returns how many rows a request for a list asks for.
+func (c *Client) pageSize(list string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.smallPages[list] {
+		return smallPageSize
+	}
+	return PageSize
+}
+
+// askForLess reports whether the first page of a list is asked for again with fewer rows, after a 400.
+func (p *Pages) askForLess(err error) bool {
+	if StatusOf(err) != http.StatusBadRequest || len(p.requested) > 0 || p.query.Get("$top") != strconv.Itoa(PageSize) {
+		return false
+	}
+	p.query.Set("$top", strconv.Itoa(smallPageSize))
+	return true
+}
+
+// noteSmallPages has later requests for the list ask for fewer rows at once.
+func (p *Pages) noteSmallPages() {
+	p.client.mu.Lock()
+	defer p.client.mu.Unlock()
+	p.client.smallPages[p.list] = true
 }
 
 // A Page is one page of a list.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 // page cannot be followed, the next call fails.
 type Pages struct {
 	client    *Client
+	list      string // of resources; "": another list
 	project   string
 	path      string
 	query     url.Values // of the next request
@@ -46,6 +48,14 @@ func (p *Pages) next(ctx context.Context, class Class) (rows value, a response, 
 		return nil, a, fmt.Errorf("GET %s: next links are circular or too many", p.path)
 	}
 	v, a, err := p.client.getObject(ctx, class, p.project, p.path, p.query)
+	if p.askForLess(err) {
+		refusal := err
+		if v, a, err = p.client.getObject(ctx, class, p.project, p.path, p.query); err == nil {
+			p.noteSmallPages()
+		} else if StatusOf(err) == http.StatusBadRequest {
+			err = refusal // the page size was not the reason
+		}
+	}
 	if err != nil {
 		return nil, a, err
 	}
@@ -57,6 +67,9 @@ func (p *Pages) next(ctx context.Context, class Class) (rows value, a response, 
 	p.advance(o, empty(rows))
 	return rows, a, nil
 }
+
+// end ends the list, whatever the last page linked to.
+func (p *Pages) end() { p.more, p.nextErr = false, nil }
 
 func empty(rows value) bool {
 	for range rows.elements() {

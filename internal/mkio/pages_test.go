@@ -74,3 +74,32 @@ func TestPagesBeforeAFailureAreReturned(t *testing.T) {
 		t.Errorf("rules %+v, error %v", rules, err)
 	}
 }
+
+// A list that refuses the page size is asked for fewer rows, from then on at once. Any other 400 is an error.
+func TestAPageSizeThatIsRefusedIsLowered(t *testing.T) {
+	var asked []string
+	c := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
+		top := r.URL.Query().Get("$top")
+		asked = append(asked, top)
+		switch {
+		case top != "200", strings.HasSuffix(r.URL.Path, "/contentKeyPolicies"):
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, `{"error":{"code":"x","detail":"refused with %s"},"status":400}`, top)
+		case r.URL.Query().Get("$skiptoken") == "":
+			fmt.Fprint(w, assetPage("a", "?$skiptoken=200"))
+		default:
+			fmt.Fprint(w, assetPage("b", ""))
+		}
+	})
+	for range 2 {
+		if names, err := walk(t, c, lifecycle.Asset); err != nil || strings.Join(names, "") != "ab" {
+			t.Errorf("names %q, error %v", names, err)
+		}
+	}
+	if got := strings.Join(asked, " "); got != "1000 200 200 200 200" {
+		t.Errorf("asked for %s rows", got)
+	}
+	if _, err := walk(t, c, lifecycle.ContentKeyPolicy); StatusOf(err) != http.StatusBadRequest || !strings.Contains(err.Error(), "with 1000") {
+		t.Errorf("error %v", err)
+	}
+}

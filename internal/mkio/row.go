@@ -187,3 +187,12 @@ func (r Row) AddRecord(o *lifecycle.Observation) {
 	o.Correlation = r.policies.correlation.apply(record.correlationObject())
 	o.Resource = r.policies.apply(r.raw)
 }
+
+// LacksReason reports whether a row shows a failed resource of the Live API and does not say why: [Client.GetDetailed] may.
+func (r Row) LacksReason() bool {
+	if !slices.Contains(liveKinds, r.Key.Kind) || lifecycle.PhaseOf(r.Key.Kind, r.State, r.Provisioning) != lifecycle.Failed {
+		return false
+	}
+	record := recordOf(r.raw)
+	return len(record.problems()) == 0
+}

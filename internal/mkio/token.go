@@ -3,6 +3,7 @@ package mkio
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,14 +28,41 @@ var organisationClaims = []string{"organizationId", "organisationId", "organizat
 
 // TokenOrganisation returns the organisation of a token, unverified: MK.IO verifies it; "" if the token does not name it.
 func TokenOrganisation(token string) string {
+	return firstClaim(token, organisationClaims, func(organisation string) bool { return organisation != "" })
+}
+
+// A TokenType is what MK.IO calls the type of a token.
+type TokenType string
+
+// The types of tokens. The first and the last are short-lived.
+const (
+	TokenLogin      TokenType = "login"
+	TokenFullAccess TokenType = "full-access"
+	TokenRestricted TokenType = "restricted"
+	TokenEphemeral  TokenType = "ephemeral"
+)
+
+// typeClaims are the names of the claim that may hold the type. MK.IO documents that a token has it, but not the name; the
+// request for a token uses the first.
+var typeClaims = []string{"type", "tokenType", "token_type"}
+
+// TokenTypeOf returns the type of a token, unverified; "" if the token has none of the documented types.
+func TokenTypeOf(token string) TokenType {
+	return TokenType(firstClaim(token, typeClaims, func(text string) bool {
+		return slices.Contains([]TokenType{TokenLogin, TokenFullAccess, TokenRestricted, TokenEphemeral}, TokenType(text))
+	}))
+}
+
+// firstClaim returns the first of the named claims that is a usable string; "" if there is none.
+func firstClaim(token string, names []string, usable func(string) bool) string {
 	var claims map[string]json.RawMessage
 	if json.Unmarshal(claimsOf(token), &claims) != nil {
 		return ""
 	}
-	for _, name := range organisationClaims {
-		var organisation string
-		if json.Unmarshal(claims[name], &organisation) == nil && organisation != "" {
-			return organisation
+	for _, name := range names {
+		var text string
+		if json.Unmarshal(claims[name], &text) == nil && usable(text) {
+			return text
 		}
 	}
 	return ""

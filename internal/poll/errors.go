@@ -22,6 +22,13 @@ func (e *TokenExpiryError) Error() string {
 	return "API token has expired"
 }
 
+// Reasons why a project is not polled, or is polled although MK.IO's list lacks it.
+var (
+	ErrProjectNameless = errors.New("MK.IO lists the project without a name")
+	ErrProjectInactive = errors.New("project is not active in MK.IO")
+	ErrProjectHidden   = errors.New("MK.IO does not list the project, but responds by its name: it is probably hidden")
+)
+
 // An UnpolledParentsError says that a child kind is polled and some of its parent kinds are not. The children of new parents are
 // not found then, so that coverage of the kind cannot be verified.
 type UnpolledParentsError struct {

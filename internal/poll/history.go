@@ -104,7 +104,7 @@ type reading struct {
 	pastEnd       bool      // the history has no rows at the offset
 	oldestOpen    time.Time // when the oldest open row was created; zero: there is none
 	firstOpenPage int       // offset of the first page with an open row; -1: there is none
-	lastPage      int       // offset of the last page
+	lastPage      int       // offset of the last page with new rows
 }
 
 // read reads the new rows. Where MK.IO appends them, the next reading starts at the first page with an open row; where it puts
@@ -139,12 +139,14 @@ func (h *deliveryHistory) walk(ctx context.Context) (reading, error) {
 	r := reading{firstOpenPage: -1, lastPage: h.offset}
 	h.undated = map[historyRow]bool{}
 	defer func() { h.metrics.setNewest(h.name, h.sent, h.unsent) }() // also where a page fails: of the rows before it
-	for pages := h.client.History(h.name, h.rule, h.offset); pages.More(); {
-		page, err := pages.NextDeliveries(ctx, mkio.Changes)
+	for history := h.client.History(h.name, h.rule, h.offset); history.More(); {
+		page, err := history.Next(ctx, mkio.Changes)
 		if err != nil {
 			return r, err
 		}
-		r.lastPage = page.Start
+		if len(page.Deliveries) > 0 { // otherwise the history ended with the page before it
+			r.lastPage = page.Start
+		}
 		if r.now.IsZero() {
 			if r.pastEnd = h.offset > 0 && len(page.Deliveries) == 0; r.pastEnd {
 				return r, nil

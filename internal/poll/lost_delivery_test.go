@@ -55,6 +55,38 @@ func TestALostDeliveryIsRecheckedOnce(t *testing.T) {
 	})
 }
 
+// Where the history ignores $skiptoken and its links go on, a reading ends with the first page that repeats, and counts each
+// delivery once. Where MK.IO refuses the page size, lists are read with a smaller one.
+func TestAHistoryThatIgnoresTheOffsetIsReadOnce(t *testing.T) {
+	c := mkiofake.Config{Faults: mkiofake.Faults{Failed: 1}, PageSize: 10, MaxTop: 200, HistoryIgnoresOffset: true}
+	inWorld(t, c, func(w *world) {
+		w.mkio.PutRule(project, "mkio-bridge", mkiofake.Rule{URL: "https://bridge.test/", Events: mkio.Types()})
+		b := w.start(lifecycle.Job)
+		time.Sleep(2 * sweep)
+		const jobs = 25
+		for i := range jobs {
+			key := w.key(lifecycle.Job, "t", fmt.Sprint(i))
+			w.mkio.Create(key, "Queued")
+			w.mkio.Move(key, "Processing")
+		}
+		time.Sleep(20 * sweep)
+		pages := w.mkio.Requests(project).ByRoute["GET webhook/rules/{}/events"]
+		time.Sleep(10 * sweep)
+		if more := w.mkio.Requests(project).ByRoute["GET webhook/rules/{}/events"] - pages; more > 2*11 {
+			t.Errorf("%d requests for the history in 10 readings", more)
+		}
+		if got := metric(t, b.metrics, "mkio_bridge_history_deliveries_total", "status", "Failed"); got != 10 {
+			t.Errorf("%.0f deliveries of the first page are counted, want 10", got)
+		}
+		if failed := w.logged("delivery history cannot be read"); len(failed) > 0 {
+			t.Error(failed[0])
+		}
+		if n := b.publisher.Count(lifecycle.Job, project); n != jobs {
+			t.Errorf("%d of %d jobs are recorded", n, jobs)
+		}
+	})
+}
+
 // A delivery brings the next delta sweep forward, and hundreds of deliveries cause no more sweeps than one.
 func TestABurstOfDeliveriesCausesOneDeltaSweep(t *testing.T) {
 	inWorld(t, mkiofake.Config{}, func(w *world) {

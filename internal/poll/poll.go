@@ -81,10 +81,11 @@ func (p *Poller) Run(ctx context.Context) {
 	started := map[string]context.CancelFunc{}
 	var warned time.Time
 	var listing listingFailure
+	selection := newProjectSelection(p, started)
 	p.loadIdentity(ctx)
 	for {
 		warned = p.warnTokenExpiry(time.Now(), warned)
-		projects, err := p.projectsToPoll(ctx)
+		projects, err := selection.list(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -94,8 +95,7 @@ func (p *Poller) Run(ctx context.Context) {
 		} else {
 			listing = listingFailure{}
 			for name, stop := range started {
-				if !slices.Contains(projects, name) {
-					p.Logger.Warn("project is no longer active in MK.IO; polling stopped", "project", name)
+				if !slices.Contains(projects, name) && selection.drop(ctx, name) {
 					stop()
 					delete(started, name)
 				}
@@ -145,26 +145,6 @@ func (p *Poller) loadIdentity(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// checkListedProjects compares the projects that are polled here with MK.IO's list of them. A stored copy is not compared.
-func (p *Poller) checkListedProjects(ctx context.Context, listed []mkio.Project) {
-	organisation := p.Client.Organisation()
-	for _, l := range listed {
-		if project := p.project(l.Name); project != nil && l.ID != "" && !l.AsOf.Stored {
-			_ = project.identity.compare(ctx, organisation, l.ID) // the project's own parts act on the result
-		}
-	}
-}
-
-// projectsToPoll returns the names of the projects to poll; with an error, those that were listed before it.
-func (p *Poller) projectsToPoll(ctx context.Context) ([]string, error) {
-	if len(p.Projects) > 0 {
-		return p.Projects, nil
-	}
-	all, err := p.Client.Projects(ctx)
-	p.checkListedProjects(ctx, all)
-	return mkio.ActiveProjects(all), err
 }
 
 // OnEvent is called with each event that any bridge records. A resource that the event puts in motion is polled from now on. An

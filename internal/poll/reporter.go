@@ -89,7 +89,7 @@ func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o 
 		o.Source, o.Subject, _ = mkio.Path(row.Key) // a deletion has no record to take them from
 	} else {
 		o.Discovered = h.fact == nil && r.first.existedBefore(row.Key.Kind, o.Created)
-		row.AddRecord(&o)
+		r.withReason(ctx, row).AddRecord(&o)
 	}
 	verdict, err := r.observer.Observe(ctx, o)
 	if err != nil {
@@ -105,6 +105,22 @@ func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o 
 		l.progress.noteChange()
 	}
 	return nil
+}
+
+// withReason returns the row, or for a resource of the Live API whose failure is news, and whose row does not say why, its
+// detailed record. Without that the event has no errors.
+func (r *reporter) withReason(ctx context.Context, row mkio.Row) mkio.Row {
+	if !row.LacksReason() {
+		return row
+	}
+	detailed, err := r.client.GetDetailed(ctx, mkio.Urgent, row.Key)
+	switch {
+	case err != nil:
+		r.log.Debug("detailed status cannot be read; the event has no errors", "resource", r.heads.Token(row.Key), "error", err)
+	case detailed.Life == row.Life && lifecycle.SameState(detailed.State, row.State):
+		return detailed.Row
+	}
+	return row
 }
 
 // seenAfter returns when MK.IO last showed the recorded state, before the response; zero where that is not known.

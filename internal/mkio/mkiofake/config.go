@@ -18,9 +18,15 @@ type Config struct {
 	ReadLimit    int       // GETs per real minute and project; 0: 2000, negative: no limit
 	// WriteLimit is the limit of all other methods; 0: 1000.
 	WriteLimit  int
-	MaxInFlight int               // deliveries in flight at most; 0: 64
-	PageSize    int               // default and maximum of $top; 0: 1000
-	Transport   http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
+	MaxInFlight int // deliveries in flight at most; 0: 64
+	// RefuseShowHidden refuses the parameter show_hidden, whose values MK.IO does not document.
+	RefuseShowHidden bool
+	// MaxTop refuses a larger $top with 400; 0: none. MK.IO documents no bound.
+	MaxTop int
+	// HistoryIgnoresOffset lets a delivery history ignore $skiptoken, which MK.IO does not document for it; its links count on.
+	HistoryIgnoresOffset bool
+	PageSize             int               // default and maximum of $top; 0: 1000
+	Transport            http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
 	// LiveEventWebhooks sends the deliveries of channel instances for live events of the Media API too. MK.IO's documentation
 	// suggests it in one place.
 	LiveEventWebhooks bool

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"mkio-bridge/internal/lifecycle"
 )
 
 // Faults are the faults of a simulation. Probabilities are between 0 and 1; durations ending in By are maxima.
@@ -86,16 +84,6 @@ func (m *MKIO) SetEmptyLists(project string, on bool) {
 // Outage makes everything below a project respond with MK.IO's own 404, although the project exists; or ends that. With
 // SetEmptyLists, lists are empty instead.
 func (m *MKIO) Outage(project string, on bool) { m.locked(func() { m.projects[project].outage = on }) }
-
-// Forbid removes the token's capability to read a kind, or restores it.
-func (m *MKIO) Forbid(project string, kind lifecycle.Kind, on bool) {
-	m.locked(func() { m.projects[project].forbidden[kind] = on })
-}
-
-// ForbidRules removes the token's capabilities for webhook rules, or restores them.
-func (m *MKIO) ForbidRules(project string, on bool) {
-	m.locked(func() { m.projects[project].noRules = on })
-}
 
 // RefuseTypes sets the event types that are not available to the organisation.
 func (m *MKIO) RefuseTypes(types ...string) {

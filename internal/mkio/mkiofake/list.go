@@ -2,6 +2,7 @@ package mkiofake
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -38,9 +39,12 @@ func (m *MKIO) list(p *project, l listSpec, u *url.URL, f requestFaults) respons
 	var rows []*version
 	total, shown := 0, m.viewAt(f.list)
 	for _, kind := range l.kinds {
+		if !p.has(rightTo(kind)) {
+			continue // not documented: the search may list them all the same
+		}
 		for _, r := range append(shown.recentlyRemoved(p.removed[kind]), p.kinds[kind]...) {
 			v := shown.versionOf(r)
-			if v == nil || l.filter != nil && !l.filter(r) || p.forbidden[kind] {
+			if v == nil || l.filter != nil && !l.filter(r) {
 				continue
 			}
 			total++
@@ -79,13 +83,14 @@ type pageSpec struct {
 	project *project // nil: none
 	count   int
 	total   int
+	first   bool // $skiptoken is ignored: each page is the first
 	row     func(int) ([]byte, *trackedChange)
 }
 
 // page responds with one page: $top rows from the offset $skiptoken.
 func (m *MKIO) page(u *url.URL, spec pageSpec, f requestFaults) response {
 	query := u.Query()
-	top, err := intParameter(query, "$top", m.config.PageSize)
+	top, err := intParameter(query, "$top", min(m.config.PageSize, cmp.Or(m.config.MaxTop, m.config.PageSize)))
 	if err != nil {
 		return badRequest(err)
 	}
@@ -93,8 +98,13 @@ func (m *MKIO) page(u *url.URL, spec pageSpec, f requestFaults) response {
 	if err != nil {
 		return badRequest(err)
 	}
+	if top > m.config.MaxTop && m.config.MaxTop > 0 {
+		return badRequest(fmt.Errorf("parameter '$top' must be at most %d", m.config.MaxTop))
+	}
 	from := start
-	if start > 0 {
+	if spec.first {
+		from = 0
+	} else if start > 0 {
 		if f.pageFail {
 			return errorResponse(http.StatusInternalServerError, "The request could not be completed.")
 		}
@@ -128,9 +138,13 @@ func (m *MKIO) page(u *url.URL, spec pageSpec, f requestFaults) response {
 		body.WriteString(`,"supplemental":`)
 		body.Write(encode(supplemental))
 	}
+	following := until
+	if spec.first {
+		following += start // the link counts on
+	}
 	if until < spec.count && until > from {
 		body.WriteString(`,"@odata.nextLink":`)
-		body.Write(encode(nextLink(u, until, f.origin)))
+		body.Write(encode(nextLink(u, following, f.origin)))
 	}
 	body.WriteByte('}')
 	return jsonResponse(http.StatusOK, body.Bytes(), current...)

@@ -10,7 +10,7 @@ import (
 // NewToken returns a token like MK.IO's: a JWT of one organisation, with an invalid signature. end is its expiry; zero: none.
 func NewToken(organization string, end time.Time) string {
 	claims := object{
-		"jti": idOf("token", organization, formatTime(end)), "type": "personal", "user": idOf("person"),
+		"jti": idOf("token", organization, formatTime(end)), "type": "full-access", "user": idOf("person"),
 		"organizationId": OrganizationID(organization),
 	}
 	if !end.IsZero() {

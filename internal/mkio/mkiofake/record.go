@@ -82,7 +82,7 @@ func (v *version) record() object {
 	case lifecycle.ScheduledOperation:
 		return v.operation()
 	}
-	return v.flow()
+	return v.flow(false)
 }
 
 const bot = "ops.bot@fixtures.invalid"
@@ -390,7 +390,7 @@ func (v *version) desiredState() string {
 }
 
 // flow returns the record of a resource of the Live API.
-func (v *version) flow() object {
+func (v *version) flow(detailed bool) object {
 	name, label := v.resource.key.Name(), v.resource.info.label
 	status := object{
 		"state": v.state, "siteDisplayName": "Northmoor cloud", "deviceName": "", "deviceDisplayName": "", "shortId": v.resource.life[:8],
@@ -400,7 +400,10 @@ func (v *version) flow() object {
 		}},
 		"outputs": []any{},
 	}
-	if v.state == "UnableToStart" {
+	if detailed {
+		status["metrics"] = object{"mk_resource_status": []any{object{"labels": object{"mkio_stage": "resource"}, "value": 1}}}
+	}
+	if v.state == "UnableToStart" && (detailed || !v.resource.project.shape.NoInfo) {
 		status["info"] = "The template input does not match the configured inputs."
 	}
 	transform := object{
@@ -427,20 +430,3 @@ func (v *version) flow() object {
 }
 
 func upperFirst(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
-
-// json returns a project's record.
-func (p *project) json() []byte {
-	person := idOf("person")
-	return encode(object{
-		"kind": "project",
-		"metadata": object{
-			"id": p.id, "name": p.name, "displayName": p.name, "created": formatTime(p.created), "createdBy": person,
-			"createdById": person, "createdByEmail": bot, "createdByName": "Ops Bot", "updated": formatTime(p.created),
-			"cloud": object{"id": idOf("cloud"), "name": "azure", "displayName": "Azure"},
-		},
-		"spec": object{
-			"name": p.name, "displayName": p.name, "isActive": true, "locationId": idOf("location"),
-			"locationName": "northmoor", "locationDisplayName": "Northmoor", "assignedPaymentMethodId": idOf("payment"),
-		},
-	})
-}

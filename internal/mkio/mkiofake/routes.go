@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio/right"
 )
 
 // A call is a parsed request.
@@ -83,14 +84,25 @@ func (m *MKIO) serve(c call) response {
 }
 
 func (m *MKIO) listProjects(c call) response {
-	if c.url.Query().Get("$filter") != "" {
-		return errorResponse(http.StatusBadRequest, "Filters are not supported for this collection.")
+	query := c.url.Query()
+	showHidden := query.Get("show_hidden") != ""
+	if query.Get("$filter") != "" || showHidden && m.config.RefuseShowHidden {
+		return errorResponse(http.StatusBadRequest, "A parameter is not supported for this collection.")
 	}
 	var all []*project
+	readable := 0
 	for _, name := range m.config.Projects {
-		if p := m.projects[name]; !p.hidden {
+		p := m.projects[name]
+		if !p.has(right.Project) {
+			continue
+		}
+		readable++
+		if !p.hidden && (showHidden || !p.shape.Hidden) {
 			all = append(all, p)
 		}
+	}
+	if readable == 0 && len(m.config.Projects) > 0 {
+		return forbidden(right.Project)
 	}
 	if c.faults.emptyList {
 		all = nil
@@ -102,6 +114,9 @@ func (m *MKIO) listProjects(c call) response {
 }
 
 func (m *MKIO) inProject(p *project, c call) response {
+	if a, refused := p.checkRight(c); refused {
+		return a
+	}
 	segments := c.segments[1:]
 	if len(segments) > 1 && segments[0] == "webhook" && segments[1] == "rules" {
 		return m.ruleRoutes(p, segments[2:], c)
@@ -118,14 +133,8 @@ func (m *MKIO) get(p *project, segments []string, c call) response {
 	case "":
 		return jsonResponse(http.StatusOK, p.json())
 	case "media/jobs":
-		if p.forbidden[lifecycle.Job] {
-			return forbidden(lifecycle.Job)
-		}
 		return m.list(p, listSpec{kinds: []lifecycle.Kind{lifecycle.Job}, label: "Job", fields: jobFields, hasState: true}, c.url, c.faults)
 	case "live/search":
-		if !slices.ContainsFunc(liveKinds, func(k lifecycle.Kind) bool { return !p.forbidden[k] }) {
-			return forbidden(liveKinds[0])
-		}
 		return m.list(p, listSpec{kinds: liveKinds, label: "Flow", fields: liveFields, hasState: true}, c.url, c.faults)
 	}
 	for _, info := range kindInfos {
@@ -136,10 +145,6 @@ func (m *MKIO) get(p *project, segments []string, c call) response {
 		}
 	}
 	return errorResponse(http.StatusNotFound, "There is no such resource.")
-}
-
-func forbidden(kind lifecycle.Kind) response {
-	return errorResponse(http.StatusForbidden, fmt.Sprintf("Missing the capability to get a %s of this project.", kind))
 }
 
 // ofKind responds with a list, a record or a state of one kind; false if the path is of another kind.
@@ -158,9 +163,6 @@ func (m *MKIO) ofKind(p *project, info *kindInfo, segments []string, c call) (re
 	if length != 2*depth-1 && length != 2*depth && !stateRequest {
 		return response{}, false
 	}
-	if p.forbidden[info.kind] {
-		return forbidden(info.kind), true
-	}
 	if length == 2*depth-1 {
 		return m.listKind(p, info, names, c), true
 	}
@@ -174,7 +176,8 @@ func (m *MKIO) ofKind(p *project, info *kindInfo, segments []string, c call) (re
 	if v == nil {
 		return errorResponse(http.StatusNotFound, fmt.Sprintf("%s '%s' was not found.", upperFirst(info.label), names[len(names)-1])), true
 	}
-	return m.single(p, v, stateRequest), true
+	detailed := c.url.Query().Get("$detailedStatus") == "true" && slices.Contains(liveKinds, info.kind)
+	return m.single(p, v, stateRequest, detailed), true
 }
 
 // visibleVersion returns the version of a resource that a request sees; nil: none.
@@ -214,11 +217,14 @@ func (m *MKIO) listKind(p *project, info *kindInfo, names []string, c call) resp
 }
 
 // single responds with one resource, or its state.
-func (m *MKIO) single(p *project, v *version, stateRequest bool) response {
+func (m *MKIO) single(p *project, v *version, stateRequest, detailed bool) response {
 	a := jsonResponse(http.StatusOK, nil)
-	if stateRequest {
+	switch {
+	case stateRequest:
 		a.body = encode(object{"status": object{"state": v.endpointState()}})
-	} else {
+	case detailed:
+		a.body = encode(v.flow(true))
+	default:
 		a.body = v.singleJSON(p)
 	}
 	if stateRequest == v.resource.info.stateless && v == v.resource.current && v.resource.deletedSteady.IsZero() {

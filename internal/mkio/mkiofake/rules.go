@@ -111,8 +111,6 @@ func (m *MKIO) parseRule(body []byte) (Rule, error) {
 // ruleRoutes responds to requests for a project's webhook rules.
 func (m *MKIO) ruleRoutes(p *project, segments []string, c call) response {
 	switch {
-	case p.noRules:
-		return errorResponse(http.StatusForbidden, "Missing capability webhooks.config on this project.")
 	case p.outage:
 		return errorResponse(http.StatusNotFound, "There is no such resource.")
 	case len(segments) == 0 && c.method == http.MethodGet:
@@ -143,7 +141,7 @@ func (m *MKIO) ruleRoutes(p *project, segments []string, c call) response {
 		return jsonResponse(http.StatusOK, r.json())
 	}
 	return m.page(c.url, pageSpec{
-		label: "WebhookEvent", project: p, count: len(r.history), total: len(r.history),
+		label: "WebhookEvent", project: p, count: len(r.history), total: len(r.history), first: m.config.HistoryIgnoresOffset,
 		row: func(i int) ([]byte, *trackedChange) { return r.history[i].json(), nil },
 	}, c.faults)
 }

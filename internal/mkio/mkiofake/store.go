@@ -45,11 +45,12 @@ type project struct {
 	kinds        map[lifecycle.Kind][]*resource // in order of creation
 	removed      map[lifecycle.Kind][]*resource // recently enough for a view to show
 	rules        map[string]*rule
-	hidden       bool // fault: responds 404
-	emptyLists   bool // fault: all lists are empty
-	outage       bool // fault: everything below it responds 404
-	forbidden    map[lifecycle.Kind]bool
-	noRules      bool // the token lacks the capabilities for rules
+	shape        ProjectShape
+	hidden       bool            // fault: responds 404
+	emptyLists   bool            // fault: all lists are empty
+	outage       bool            // fault: everything below it responds 404
+	granted      []string        // the token's rights; nil: all
+	denied       map[string]bool // rights that it lacks all the same
 }
 
 // A resource is one life of one name.
@@ -98,7 +99,7 @@ func New(c Config) *MKIO {
 func newProject(organization, name string, nth int, created time.Time) *project {
 	return &project{
 		name: name, id: idOf("project", organization, name, strconv.Itoa(nth)), generation: nth, organization: organization, created: created,
-		kinds: map[lifecycle.Kind][]*resource{}, removed: map[lifecycle.Kind][]*resource{}, rules: map[string]*rule{}, forbidden: map[lifecycle.Kind]bool{},
+		kinds: map[lifecycle.Kind][]*resource{}, removed: map[lifecycle.Kind][]*resource{}, rules: map[string]*rule{}, denied: map[string]bool{},
 	}
 }
 
