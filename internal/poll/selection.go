@@ -33,9 +33,9 @@ func (s *projectSelection) list(ctx context.Context) ([]string, error) {
 	for _, listed := range all {
 		switch {
 		case listed.Name == "":
-			s.logOnce(slog.LevelWarn, droppedProject{id: listed.ID}, "project is not polled", ErrProjectNameless)
+			s.logSkipped(slog.LevelWarn, droppedProject{id: listed.ID}, ErrProjectNameless)
 		case !listed.Active && s.started[listed.Name] == nil: // otherwise drop logs it
-			s.logOnce(slog.LevelInfo, droppedProject{name: listed.Name}, "project is not polled", ErrProjectInactive)
+			s.logSkipped(slog.LevelInfo, droppedProject{name: listed.Name}, ErrProjectInactive)
 		case listed.Active:
 			delete(s.logged, droppedProject{name: listed.Name})
 		}
@@ -56,27 +56,39 @@ func (s *projectSelection) checkIdentities(ctx context.Context, listed []mkio.Pr
 // drop reports whether the polling of a project that MK.IO's list lacks must stop. A hidden project responds by its name, and is
 // polled on.
 func (s *projectSelection) drop(ctx context.Context, name string) bool {
-	const stopped = "project is no longer polled"
 	dropped := droppedProject{name: name}
 	project, err := s.Client.Project(ctx, mkio.Changes, name)
 	switch status := mkio.StatusOf(err); {
 	case mkio.IsNotFound(err), status == http.StatusForbidden:
-		s.logOnce(slog.LevelWarn, dropped, stopped, err)
+		s.logDropped(dropped, err)
 		return true
 	case err != nil:
 		return false // the next list decides
 	case !project.Active:
-		s.logOnce(slog.LevelWarn, dropped, stopped, ErrProjectInactive)
+		s.logDropped(dropped, ErrProjectInactive)
 		return true
 	}
-	s.logOnce(slog.LevelInfo, dropped, "project is still polled", ErrProjectHidden)
+	if s.firstTime(dropped) {
+		s.Logger.Info("project is still polled", "project", name, "error", ErrProjectHidden, "do", s.advice(ErrProjectHidden))
+	}
 	return false
 }
 
-func (s *projectSelection) logOnce(level slog.Level, dropped droppedProject, message string, why error) {
-	if s.logged[dropped] {
-		return
+func (s *projectSelection) logDropped(dropped droppedProject, why error) {
+	if s.firstTime(dropped) {
+		s.Logger.Warn("project is no longer polled", "project", dropped.name, "error", why, "do", s.advice(why))
 	}
+}
+
+func (s *projectSelection) logSkipped(level slog.Level, dropped droppedProject, why error) {
+	if s.firstTime(dropped) {
+		s.Logger.Log(context.Background(), level, "project is not polled", "project", dropped.name, "project_id", dropped.id, "error", why, "do", s.advice(why))
+	}
+}
+
+// firstTime reports whether a dropped project has not been logged yet.
+func (s *projectSelection) firstTime(dropped droppedProject) bool {
+	first := !s.logged[dropped]
 	s.logged[dropped] = true
-	s.Logger.Log(context.Background(), level, message, "project", dropped.name, "project_id", dropped.id, "error", why, "do", s.advice(why))
+	return first
 }

@@ -54,7 +54,7 @@ func ToGet(segments ...string) string {
 // To returns the right that a request below a project needs. A PUT needs create or update, depending on whether the resource
 // exists.
 func To(method string, exists bool, segments ...string) string {
-	verb := ""
+	var verb string
 	switch {
 	case method == http.MethodGet:
 		return ToGet(segments...)
