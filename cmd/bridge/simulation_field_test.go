@@ -49,8 +49,6 @@ func testField(t *testing.T, lasts time.Duration, episodes []episode, last func(
 			simulation: s, start: time.Now(), faults: faults,
 			ownToken: mkiofake.NewToken("", time.Time{}), otherToken: mkiofake.NewToken("theirs", time.Time{}),
 		}
-		// A project has few storages, and few deletions at once are not held back: an outage with empty lists would be recorded.
-		s.config.Kinds = slices.DeleteFunc(pollableKinds(), func(k lifecycle.Kind) bool { return k == lifecycle.Storage })
 		s.fake.SetPageSize(20)
 		f.populate()
 		play(s.fake, s.rng, lasts)
