@@ -102,6 +102,7 @@ func (f *fieldTest) populate() {
 		create("Finished", lifecycle.Job, mkiofake.VOD, "ladder-hd", name)
 		create("Created", lifecycle.StreamingLocator, mkiofake.VOD, name)
 		create("Stopped", lifecycle.StreamingEndpoint, mkiofake.VOD, name)
+		create("", lifecycle.Storage, mkiofake.VOD, name)
 		create("Running", lifecycle.LiveEvent, mkiofake.Live, name)
 		create("Running", lifecycle.LiveOutput, mkiofake.Live, name, "out")
 		create("Stopped", lifecycle.LiveChannel, mkiofake.Live, name)
