@@ -37,7 +37,7 @@ func BenchmarkDecideAndEncode(b *testing.B) {
 }
 
 func TestDecideAndEncodeAllocations(t *testing.T) {
-	const limit = 40
+	const limit = 36
 	if got := testing.AllocsPerRun(100, decideAndEncode(t)); got > limit {
 		t.Errorf("%v allocations, want at most %d", got, limit)
 	}

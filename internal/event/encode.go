@@ -10,6 +10,7 @@ import (
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/cloudevents/sdk-go/v2/types"
 	"github.com/nats-io/nats.go"
 
 	"mkio-bridge/internal/lifecycle"
@@ -54,7 +55,6 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 	)
 	eventID := string(enc.appendID(id[:0], resource, transition, &o, recorded))
 	e := Event{
-		Event:        cloudevents.New(),
 		PartitionKey: resource,
 		RecordedTime: recorded.UTC().Truncate(time.Millisecond),
 		Origin:       enc.Origin,
@@ -95,8 +95,7 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 		e.Data.PreviousPhase = lifecycle.PhaseOf(o.Key.Kind, previous.State, previous.Provisioning)
 		e.Data.Evidence.PreviousSequence = previous.Sequence
 	}
-	e.setAttributes(eventID, enc.BaseURL+o.Source, TypeOf(o.Key.Kind, o.Discovered && transition == 1), o.Subject, at)
-	if err := e.Validate(); err != nil {
+	if err := e.setAttributes(eventID, enc.BaseURL+o.Source, TypeOf(o.Key.Kind, o.Discovered && transition == 1), o.Subject, at); err != nil {
 		return fmt.Errorf("event of %s: %w", o.Key, err)
 	}
 	m.ID, m.Subject = eventID, subject
@@ -104,23 +103,34 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 }
 
 // setAttributes sets the attributes and extension attributes of the CloudEvent.
-func (e *Event) setAttributes(id, source, eventType, subject string, at time.Time) {
-	e.SetID(id)
-	e.SetSource(source)
-	e.SetType(eventType)
-	e.SetSubject(subject)
-	e.SetTime(at)
-	e.SetDataContentType(cloudevents.ApplicationJSON)
-	e.SetDataSchema(DataSchema)
-	e.SetExtension(extensionPartitionKey, e.PartitionKey)
-	e.SetExtension(extensionRecordedTime, e.RecordedTime)
+func (e *Event) setAttributes(id, source, eventType, subject string, at time.Time) error {
+	ref := types.ParseURIRef(source)
+	if ref == nil {
+		return fmt.Errorf("source %q is not a URI reference", source)
+	}
+	context := &cloudevents.EventContextV1{
+		ID: id, Source: *ref, Type: eventType, Subject: &subject, Time: &types.Timestamp{Time: at},
+		DataContentType: &dataContentType, DataSchema: dataSchema,
+		Extensions: map[string]any{
+			extensionPartitionKey: e.PartitionKey,
+			extensionRecordedTime: types.Timestamp{Time: e.RecordedTime},
+		},
+	}
 	if e.Origin.Parent != "" {
-		e.SetExtension(extensionTraceParent, e.Origin.Parent)
+		context.Extensions[extensionTraceParent] = e.Origin.Parent
 	}
 	if e.Origin.State != "" {
-		e.SetExtension(extensionTraceState, e.Origin.State)
+		context.Extensions[extensionTraceState] = e.Origin.State
 	}
+	e.Context = context
+	return e.Validate()
 }
+
+// Attributes that are the same for every event.
+var (
+	dataContentType = cloudevents.ApplicationJSON
+	dataSchema      = types.ParseURI(DataSchema)
+)
 
 // fit writes an event, and omits members of it if it is too large.
 func (enc Encoder) fit(m *Message, e *Event, o *lifecycle.Observation) error {
@@ -143,13 +153,9 @@ func (enc Encoder) fit(m *Message, e *Event, o *lifecycle.Observation) error {
 
 // write writes an event, and returns the size of the message in bytes.
 func (enc Encoder) write(m *Message, e *Event, o *lifecycle.Observation) (size int, err error) {
-	m.data.Reset()
-	encoder := json.NewEncoder(&m.data)
-	encoder.SetEscapeHTML(false) // "<" needs no escape outside of HTML
-	if err := encoder.Encode(&e.Data); err != nil {
+	if e.DataEncoded, err = e.Data.encode(&m.data); err != nil { // as bytes: SetData would write them as base64
 		return 0, fmt.Errorf("data of the event of %s: %w", o.Key, err)
 	}
-	e.DataEncoded = bytes.TrimSuffix(m.data.Bytes(), []byte("\n")) // as bytes: SetData would write them as base64
 	payload := bytes.NewBuffer(slices.Grow(m.Payload[:0], attributesSize+len(e.DataEncoded)))
 	if err := cloudevents.WriteJson(&e.Event, payload); err != nil {
 		return 0, fmt.Errorf("event of %s: %w", o.Key, err)
@@ -158,6 +164,34 @@ func (enc Encoder) write(m *Message, e *Event, o *lifecycle.Observation) (size i
 	m.Fact = factOf(o, e.Data.Transition, m.Payload)
 	m.writeHeader(enc.Span)
 	return len(m.Payload) + m.headerSize + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream()), nil
+}
+
+// encode encodes the data into a buffer, which it empties first. MK.IO's own JSON is copied as it is: it was checked when it was
+// redacted, and encoding/json would check and compact it again, which takes as long as all the rest.
+func (d Data) encode(b *bytes.Buffer) ([]byte, error) {
+	var correlation, resource json.RawMessage
+	if d.ResourceOmitted == "" { // else it follows them
+		correlation, resource = d.CorrelationData, d.Resource
+		d.CorrelationData, d.Resource = nil, nil
+	}
+	b.Reset()
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false) // "<" needs no escape outside of HTML
+	if err := encoder.Encode(&d); err != nil {
+		return nil, err
+	}
+	b.Truncate(b.Len() - len("}\n"))
+	appendRaw(b, `,"correlationData":`, correlation)
+	appendRaw(b, `,"resource":`, resource)
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+func appendRaw(b *bytes.Buffer, name string, value []byte) {
+	if len(value) > 0 {
+		b.WriteString(name)
+		b.Write(value)
+	}
 }
 
 // attributesSize is the size of the attributes of most events in bytes.
