@@ -109,12 +109,15 @@ func (e *Event) setAttributes(id, source, eventType, subject string, at time.Tim
 		return fmt.Errorf("source %q is not a URI reference", source)
 	}
 	context := &cloudevents.EventContextV1{
-		ID: id, Source: *ref, Type: eventType, Subject: &subject, Time: &types.Timestamp{Time: at},
+		ID: id, Source: *ref, Type: eventType, Time: &types.Timestamp{Time: at},
 		DataContentType: &dataContentType, DataSchema: dataSchema,
 		Extensions: map[string]any{
 			extensionPartitionKey: e.PartitionKey,
 			extensionRecordedTime: types.Timestamp{Time: e.RecordedTime},
 		},
+	}
+	if subject != "" {
+		context.Subject = &subject
 	}
 	if e.Origin.Parent != "" {
 		context.Extensions[extensionTraceParent] = e.Origin.Parent
