@@ -33,11 +33,11 @@ func TestTokenOrganisation(t *testing.T) {
 func TestTokenType(t *testing.T) {
 	t.Parallel()
 	for claims, want := range map[string]TokenType{
-		`{"type":"restricted"}`:                       TokenRestricted,
-		`{"tokenType":"full-access"}`:                 TokenFullAccess,
-		`{"type":"JWT","token_type":"ephemeral"}`:     TokenEphemeral,
-		`{"type":7}`:                                  "",
-		`{"type":"something new"}`:                    "",
+		`{"type":"restricted"}`:                   TokenRestricted,
+		`{"tokenType":"full-access"}`:             TokenFullAccess,
+		`{"type":"JWT","token_type":"ephemeral"}`: TokenEphemeral,
+		`{"type":7}`:               "",
+		`{"type":"something new"}`: "",
 		`{"organizationId":"org-1","exp":1931000000}`: "",
 	} {
 		if got := TokenTypeOf("h." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".s"); got != want {
