@@ -36,6 +36,7 @@ func TestTokenType(t *testing.T) {
 		`{"type":"restricted"}`:                   TokenRestricted,
 		`{"tokenType":"full-access"}`:             TokenFullAccess,
 		`{"type":"JWT","token_type":"ephemeral"}`: TokenEphemeral,
+
 		`{"type":7}`:               "",
 		`{"type":"something new"}`: "",
 		`{"organizationId":"org-1","exp":1931000000}`: "",
