@@ -124,3 +124,19 @@ func maybe[T any](t *rapid.T, draw func(*rapid.T) T) *T {
 	v := draw(t)
 	return &v
 }
+
+// The CloudEvents specification allows no empty subject: an event without one has no such attribute.
+func TestEncodeWithoutSubject(t *testing.T) {
+	key, err := lifecycle.NewKey(lifecycle.Job, "p", "t", "ep-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m Message
+	o := lifecycle.Observation{Key: key, State: "Finished", At: time.Unix(0, 0), Source: "/s"}
+	if err := (Encoder{Names: NewNames(DefaultPrefix), MaxPayload: 1 << 20}).Encode(&m, o, nil, time.Unix(0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := Decode(m.Payload); err != nil || e.Subject() != "" || bytes.Contains(m.Payload, []byte(`"subject"`)) {
+		t.Errorf("%v: %s", err, m.Payload)
+	}
+}
