@@ -8,7 +8,7 @@ func Decide(recorded *Fact, seen Observation) Verdict {
 	if recorded == nil {
 		return changed("no event is recorded")
 	}
-	if seen.Basis != nil && *seen.Basis != recorded.Sequence {
+	if seen.Basis != nil && *seen.Basis != recorded.Sequence && !recorded.Matches(seen) {
 		return late("stale: an event was recorded after the poll began")
 	}
 	return decide(recorded.withoutFutureTimes(seen.Clock), seen)

@@ -53,7 +53,7 @@
 //     one before the last response that had the former state is older. Inside the window there is no order.
 //  5. A poll observes the present. It carries the sequence that was recorded before its request ([Observation.Basis]). If
 //     nothing was recorded meanwhile, its state is newer than the recorded one, unless its modification time proves a stale
-//     response. An earlier job state in a record that was not modified since the recorded change is from a replica that lags.
+//     response. If something was, a poll of the very state that is recorded is a repeat, and any other is stale. An earlier job state in a record that was not modified since the recorded change is from a replica that lags.
 //  6. A job's usual order: Queued, Scheduled, Processing, Canceling, the end.
 //
 // A recorded time ahead of MK.IO's clock ([Observation.Clock]) is no evidence: it was wrong, or the clock was set back

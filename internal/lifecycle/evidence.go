@@ -17,6 +17,12 @@ func (f Fact) Records(seen Observation) bool {
 	return f.At.Equal(seen.At)
 }
 
+// Matches reports whether an observation is of the recorded state, and as far as is known of the recorded life. It can be no
+// news then, whenever the resource was requested.
+func (f Fact) Matches(seen Observation) bool {
+	return samePair(f, seen) && compareLives(f.withoutFutureTimes(seen.Clock), seen) != otherLife
+}
+
 // samePair compares the pair that two neighbours in the log must not share: state and provisioning failure.
 func samePair(f Fact, seen Observation) bool {
 	return SameState(f.State, seen.State) && (seen.Delivery != nil && seen.Provisioning == "" || // absent in a webhook: no recovery

@@ -7,16 +7,20 @@ import (
 	"time"
 )
 
-// A Class is the priority of a request. Among waiting requests the most urgent is granted first.
+// A Class is the urgency of a request. Where requests of several classes wait, each class gets its share of the grants, so that
+// none waits for ever.
 type Class uint8
 
-// The classes.
+// The classes, the most urgent first.
 const (
 	Urgent  Class = iota // resources in motion, rechecks and requests of operators
-	Changes              // delta sweeps
+	Changes              // delta sweeps, confirmations of deletions, and rechecks that are many
 	Sweeps               // full sweeps
 	classes
 )
+
+// shares are the shares of the classes in the grants, in tenths.
+var shares = [classes]int{Urgent: 7, Changes: 2, Sweeps: 1}
 
 // A Budget is a token bucket that limits the requests of one project in any minute.
 type Budget struct {
@@ -28,6 +32,7 @@ type Budget struct {
 	refilledAt time.Time // when grants was computed
 	paused     time.Time // no grants before
 	waiting    [classes][]chan struct{}
+	credit     [classes]int // of the classes that wait, in tenths of a grant
 	timer      *time.Timer
 }
 
@@ -102,14 +107,27 @@ func (b *Budget) refill(now time.Time) {
 	b.refilledAt = now
 }
 
-// next removes and returns the most urgent waiting request; nil if none waits.
+// next removes and returns the request that is granted next; nil if none waits. It is the first of the class with the most
+// credit, a smooth weighted round robin: at each grant every waiting class earns its share, and the one that is served pays what
+// all have earned.
 func (b *Budget) next() chan struct{} {
+	served, earned := -1, 0
 	for class := range b.waiting {
-		if len(b.waiting[class]) > 0 {
-			first := b.waiting[class][0]
-			b.waiting[class] = b.waiting[class][1:]
-			return first
+		if len(b.waiting[class]) == 0 {
+			b.credit[class] = 0 // a class that does not wait saves nothing
+			continue
+		}
+		b.credit[class] += shares[class]
+		earned += shares[class]
+		if served < 0 || b.credit[class] > b.credit[served] {
+			served = class
 		}
 	}
-	return nil
+	if served < 0 {
+		return nil
+	}
+	b.credit[served] -= earned
+	first := b.waiting[served][0]
+	b.waiting[served] = b.waiting[served][1:]
+	return first
 }

@@ -2,7 +2,6 @@ package poll
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -29,7 +28,7 @@ func (p *activePoll) poll(ctx context.Context, l *list, moving []*motion) error 
 	case byState:
 		err = p.byState(ctx, l, moving, plan.states)
 	case wholeList:
-		err = p.sweeps.sweep(ctx, l, mkio.Urgent)
+		err = p.sweeps.sweepForMotions(ctx, l)
 	}
 	p.motions.reschedule(plan, time.Now())
 	return err
@@ -72,11 +71,11 @@ func isPlainWord(s string) bool {
 	return true
 }
 
-// maxMissingOneByOne is how many resources that have left their state are requested one by one at once. If there are more, a
-// delta sweep comes first, which is likely to have them.
-const maxMissingOneByOne = 2
+// fewRequests is how many resources are requested one by one at once, instead of by a list that is likely to have them.
+const fewRequests = 2
 
-// byState requests the list filtered by each of the states, then the resources that are on none of these lists.
+// byState requests the list filtered by each of the states, and the resources that are on none of these lists by the means that
+// takes the fewest requests: they have changed since, so a delta sweep is likely to have them.
 func (p *activePoll) byState(ctx context.Context, l *list, moving []*motion, states []string) error {
 	seen := map[lifecycle.Key]bool{}
 	for _, state := range states {
@@ -84,41 +83,28 @@ func (p *activePoll) byState(ctx context.Context, l *list, moving []*motion, sta
 			return err
 		}
 	}
-	missing := func() (keys []lifecycle.Key) {
-		for _, m := range moving {
-			if !seen[m.key] {
-				keys = append(keys, m.key)
-			}
+	missing := notSeen(moving, seen)
+	if len(missing) > fewRequests && p.hasDeltas(l) {
+		if l.schedule.due().running[modeDelta] {
+			return nil // it is likely to have them; if not, the next active poll misses them too
 		}
-		return keys
-	}
-	ready := !l.progress.deltaSince().IsZero() && !l.schedule.due().running[modeDelta]
-	if len(missing()) > maxMissingOneByOne && l.FiltersByChange() && ready {
 		if err := p.deltas.sweep(ctx, l, mkio.Urgent, seen); err != nil {
 			return err
 		}
+		missing = notSeen(moving, seen)
 	}
-	return p.fetchMissing(ctx, l, missing())
+	if takesMoreThan(pageCount(p.count(l)), missing) {
+		return p.sweeps.sweepForMotions(ctx, l)
+	}
+	return p.fetcher.fetchKeys(ctx, l, missing)
 }
 
-// fetchMissing requests resources that no filtered list had in their recorded state. If there are many, it requests some first:
-// if none of these has changed, the lists are wrong, and the rest is not requested.
-func (p *activePoll) fetchMissing(ctx context.Context, l *list, keys []lifecycle.Key) error {
-	if len(keys) <= maxContradictions {
-		return p.fetcher.fetchKeys(ctx, l, keys)
-	}
-	some, rest := keys[:maxContradictions], keys[maxContradictions:]
-	before := make([]uint64, len(some))
-	for i, key := range some {
-		before[i] = p.headOf(key).sequence()
-	}
-	if err := p.fetcher.fetchKeys(ctx, l, some); err != nil {
-		return err
-	}
-	for i, key := range some {
-		if p.headOf(key).sequence() != before[i] {
-			return p.fetcher.fetchKeys(ctx, l, rest)
+// notSeen returns the resources in motion that no list had.
+func notSeen(moving []*motion, seen map[lifecycle.Key]bool) (missing []lifecycle.Key) {
+	for _, m := range moving {
+		if !seen[m.key] {
+			missing = append(missing, m.key)
 		}
 	}
-	return fmt.Errorf("%w: it lacks %d resources, and those checked are unchanged", errIncomplete, len(keys))
+	return missing
 }

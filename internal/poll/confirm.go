@@ -20,15 +20,15 @@ const maxContradictions = 20
 
 // confirmDeletions requests, by their own addresses, the resources that were recorded before a sweep and are not on the list.
 // Those that respond 404 are recorded as Deleted, if the project itself still responds after that. An error of one kind does not
-// stop the other kinds of the list.
-func (s *fullSweeps) confirmDeletions(ctx context.Context, l *list, seen map[string]bool, horizon uint64, t *tally) error {
+// stop the other kinds of the list. Where more than most are missing that do not wait, it returns errManyMissing.
+func (s *fullSweeps) confirmDeletions(ctx context.Context, l *list, seen map[string]bool, horizon uint64, t *tally, most int) error {
 	var errs []error
 	for _, kind := range l.Kinds {
 		missing, err := s.findMissing(ctx, l, kind, seen, horizon)
 		if err == nil {
 			t.addResources(kind, len(missing))
 			c := confirmation{sweeps: s, list: l, kind: kind, missing: missing, horizon: l.progress.firstTryHorizon(horizon), tally: t}
-			err = c.run(ctx)
+			err = c.run(ctx, most)
 			s.logResourceErrors(l, modeFull, &c.errs)
 			t.noteFailure(c.errs.err())
 		}
@@ -59,11 +59,14 @@ const confirmBatch = 100
 
 // run requests the missing resources, and records those that are gone. When these are too many at once, they wait and are
 // requested again after DeletePatience.
-func (c *confirmation) run(ctx context.Context) error {
+func (c *confirmation) run(ctx context.Context, most int) error {
 	if len(c.missing) > 0 && c.sweeps.identity.blocksDeletions(c.tally) {
 		return nil // no deletion could be recorded
 	}
 	fresh, expired := c.sweeps.deletions.split(c.list, c.kind, c.missing)
+	if len(fresh)+len(expired) > most {
+		return errManyMissing
+	}
 	if err := c.confirm(ctx, fresh, c.batchSize(fresh), c.holdsBack); err != nil {
 		return err
 	}
@@ -131,7 +134,7 @@ func (c *confirmation) fetchOne(ctx context.Context, key lifecycle.Key) (gone bo
 	if c.contradictions.Load() > maxContradictions {
 		return false, fmt.Errorf("%w: it lacks %s and more than %d others that exist", errIncomplete, key, maxContradictions)
 	}
-	req := request{horizon: s.eventLog.Horizon(), via: lifecycle.Poll, tally: c.tally}
+	req := s.newRequest(lifecycle.Poll, c.tally)
 	snapshot, err := s.client.Get(ctx, mkio.Changes, key)
 	switch {
 	case mkio.IsNotFound(err) && mkio.AsOfError(err).Stored:

@@ -31,7 +31,7 @@ const minOverlap = 5 * time.Minute
 // state for the active poll.
 func (p *deltaSweeps) walk(ctx context.Context, l *list, f mkio.Filter, class mkio.Class, seen map[lifecycle.Key]bool) error {
 	rows := p.reporter.newRowReporter(ctx, l, class)
-	began, err := p.walkPages(ctx, rows, f, seen)
+	began, pages, err := p.walkPages(ctx, rows, f, seen)
 	if err := rows.wait(err); err != nil {
 		return err
 	}
@@ -39,6 +39,7 @@ func (p *deltaSweeps) walk(ctx context.Context, l *list, f mkio.Filter, class mk
 		p.logResourceErrors(l, modeActive, &rows.errs)
 		return nil
 	}
+	l.progress.noteDeltaPages(pages)
 	if p.logResourceErrors(l, modeDelta, &rows.errs) || began.From.IsZero() || began.Stored {
 		return nil // the next delta sweep starts from the same time again
 	}
@@ -48,23 +49,25 @@ func (p *deltaSweeps) walk(ctx context.Context, l *list, f mkio.Filter, class mk
 	return nil
 }
 
-// walkPages requests the pages one after the other. began is when the first one was requested; Stored if any was a stored copy.
-func (p *deltaSweeps) walkPages(ctx context.Context, rows *rowReporter, f mkio.Filter, seen map[lifecycle.Key]bool) (began mkio.AsOf, err error) {
+// walkPages requests the pages one after the other, and returns how many there were. began is when the first one was requested;
+// Stored if any was a stored copy.
+func (p *deltaSweeps) walkPages(ctx context.Context, rows *rowReporter, f mkio.Filter, seen map[lifecycle.Key]bool) (began mkio.AsOf, n int, err error) {
 	l := rows.list
 	pages, ok := p.client.Pages(l.List, f)
 	if !ok {
-		return began, fmt.Errorf("no API path for the list of %s", l)
+		return began, n, fmt.Errorf("no API path for the list of %s", l)
 	}
-	for first := true; pages.More(); first = false {
-		req := request{horizon: p.eventLog.Horizon(), via: lifecycle.Poll, identityChecked: new(bool)}
+	for ; pages.More(); n++ {
+		req := p.newRequest(lifecycle.Poll, nil)
+		req.identityChecked = new(bool)
 		page, err := pages.Next(ctx, rows.class, l.List)
-		if mkio.IsNotFound(err) && first {
-			return began, nil // MK.IO responds 404 where nothing matches a filter
+		if mkio.IsNotFound(err) && n == 0 {
+			return began, n, nil // MK.IO responds 404 where nothing matches a filter
 		}
 		if err != nil {
-			return began, err
+			return began, n, err
 		}
-		if first {
+		if n == 0 {
 			began.From = page.AsOf.From
 		}
 		began.Stored = began.Stored || page.AsOf.Stored
@@ -73,10 +76,10 @@ func (p *deltaSweeps) walkPages(ctx context.Context, rows *rowReporter, f mkio.F
 		}
 		req.asOf = page.AsOf
 		if err := reportAll(rows, page.Rows, req, seen); err != nil {
-			return began, err
+			return began, n, err
 		}
 	}
-	return began, nil
+	return began, n, nil
 }
 
 // reportAll reports rows, and adds all their resources to seen, including those behind a row at which the walk ends.

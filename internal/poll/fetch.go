@@ -3,7 +3,6 @@ package poll
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sync/errgroup"
@@ -28,7 +27,7 @@ type fetchRequest struct {
 
 // fetch requests one resource and reports it. l is its list; nil where that is not known.
 func (f *fetcher) fetch(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via, class mkio.Class) error {
-	req := request{horizon: f.eventLog.Horizon(), via: via}
+	req := f.newRequest(via, nil)
 	var state string
 	stateless := l != nil && l.Stateless()
 	if stateless {
@@ -60,9 +59,9 @@ func (f *fetcher) fetch(ctx context.Context, l *list, key lifecycle.Key, via lif
 }
 
 // fetchTraced is fetch for a recheck, in a trace of its own.
-func (f *fetcher) fetchTraced(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via) error {
+func (f *fetcher) fetchTraced(ctx context.Context, l *list, key lifecycle.Key, via lifecycle.Via, class mkio.Class) error {
 	ctx, span := f.tracer.Root(ctx, "poll resource")
-	err := f.fetch(ctx, l, key, via, mkio.Urgent)
+	err := f.fetch(ctx, l, key, via, class)
 	tracing.End(span, err, func() []attribute.KeyValue {
 		return []attribute.KeyValue{
 			attribute.String("mkio.project", f.name), attribute.String("mkio.kind", string(key.Kind)), attribute.String("mkio.via", string(via)),
@@ -102,6 +101,6 @@ func (f *fetcher) handleNotFound(l *list, key lifecycle.Key, err error) error {
 	if h := f.headOf(key); h.fact == nil || h.deleted() {
 		return nil
 	}
-	l.schedule.bringForward(modeFull, latest(time.Now(), l.progress.lastSweep().localBegan.Add(f.intervals.minSweepInterval(f.count(l)))))
+	f.bringSweepForward(l)
 	return nil
 }

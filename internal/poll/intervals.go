@@ -69,7 +69,7 @@ func pageCount(count int) int { return count/mkio.PageSize + 1 }
 // fitsOnePage reports whether a list is so short that a full sweep costs no more than a delta sweep.
 func fitsOnePage(count int) bool { return pageCount(count) == 1 }
 
-// minSweepInterval is the shortest time between two full sweeps that 404s of single resources cause. It grows with the number of
+// minSweepInterval is the shortest time between two full sweeps that single resources cause. It grows with the number of
 // pages, which is the cost of a sweep.
 func (iv intervals) minSweepInterval(count int) time.Duration {
 	return iv.active * time.Duration(pageCount(count))

@@ -59,11 +59,12 @@ func (l *list) reset() {
 type schedule struct {
 	mu sync.Mutex
 	dueTimes
-	failures   [pollModes]int // in a row
-	warned     time.Time      // the last warning about resources of the list that cannot be read
-	idleSweeps int            // sweeps in a row that found no change
-	sweepAgain bool           // the list is to be swept once more after the sweep under way
-	retired    bool           // the list's parent is gone: no poll starts any more
+	began      [pollModes]time.Time // the poll under way, or the last one
+	failures   [pollModes]int       // in a row
+	warned     time.Time            // the last warning about resources of the list that cannot be read
+	idleSweeps int                  // sweeps in a row that found no change
+	sweepAgain bool                 // the list is to be swept once more after the sweep under way
+	retired    bool                 // the list's parent is gone: no poll starts any more
 }
 
 // dueTimes say, for each mode, when the next poll is due and whether one is under way.
@@ -85,8 +86,22 @@ func (s *schedule) begin(m pollMode) bool {
 	if s.retired {
 		return false
 	}
-	s.running[m] = true
+	s.running[m], s.began[m] = true, time.Now()
 	return true
+}
+
+// failing reports whether the last poll in a mode failed.
+func (s *schedule) failing(m pollMode) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failures[m] > 0
+}
+
+// runningSince returns when the poll in a mode began that is under way; false where there is none.
+func (s *schedule) runningSince(m pollMode) (began time.Time, running bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.began[m], s.running[m]
 }
 
 // retire ends the schedule, unless a poll is under way, and reports whether it did.
@@ -192,6 +207,7 @@ func (s *schedule) reset() {
 type progress struct {
 	mu        sync.Mutex
 	deltaBase time.Time      // on MK.IO's clock: the next delta sweep starts here, minus an overlap; zero: none can start yet
+	pages     int            // of the last delta sweep
 	completed completedSweep // the last full sweep that reached the end of the list
 	firstTry  *uint64        // the log's horizon when the next full sweep was first tried; nil: it was not tried yet
 	changed   bool           // an event of a resource on the list was recorded since the last full sweep began
@@ -261,6 +277,20 @@ func (p *progress) startDeltas(at time.Time) {
 	if p.deltaBase.IsZero() {
 		p.deltaBase = at
 	}
+}
+
+// noteDeltaPages notes how many pages a delta sweep has read.
+func (p *progress) noteDeltaPages(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pages = n
+}
+
+// lastDeltaPages returns how many pages the last delta sweep has read.
+func (p *progress) lastDeltaPages() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pages
 }
 
 // advanceDelta moves the start of the next delta sweep to base. It reports whether that goes back: then MK.IO's clock was set

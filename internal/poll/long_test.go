@@ -7,3 +7,9 @@ import "testing"
 func TestLongTenThousandAtRestAndTwoHundredInMotion(t *testing.T) { checkInMotion(t, 10_000, 200) }
 
 func TestLongAThousandPendingResourcesDelayNoOther(t *testing.T) { checkPending(t, 1000) }
+
+func TestLongABurst(t *testing.T) { checkBurst(t, 5_000) }
+
+func TestLongManyFreshJobs(t *testing.T) { checkFresh(t, 10_000) }
+
+func TestLongManyDeletionsDelayNoneInMotion(t *testing.T) { checkDeletions(t, 20_000, 5_000, 200) }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,6 +102,12 @@ func TestTheBreakerIsOpenWhileTheLogCannotBeWritten(t *testing.T) {
 	}
 }
 
+// takeDue takes the rechecks that are due.
+func takeDue(q *recheckQueue, now time.Time) map[lifecycle.Key]recheck {
+	due, _ := q.due(now)
+	return q.take(slices.Collect(maps.Keys(due)))
+}
+
 func TestTheRecheckQueueLimitsConcurrentRechecks(t *testing.T) {
 	var lines bridgetest.Buffer
 	q := newRecheckQueue(newTestScope(&lines, &fakeLog{}))
@@ -107,15 +115,14 @@ func TestTheRecheckQueueLimitsConcurrentRechecks(t *testing.T) {
 		q.add(testKey(t, fmt.Sprint(i)), lifecycle.History)
 	}
 	now := time.Now()
-	first, _ := q.take(now)
-	second, _ := q.take(now)
+	first, second := takeDue(q, now), takeDue(q, now)
 	if len(first) != maxConcurrentRechecks || len(second) != 0 {
 		t.Fatalf("took %d, then %d", len(first), len(second))
 	}
 	for key, as := range first {
 		q.done(key, as, now)
 	}
-	if third, _ := q.take(now); len(third) != maxConcurrentRechecks {
+	if third := takeDue(q, now); len(third) != maxConcurrentRechecks {
 		t.Errorf("took %d once those were done", len(third))
 	}
 }
@@ -128,7 +135,7 @@ func TestAResourceOutdatedTooOftenIsGivenUp(t *testing.T) {
 		key, rechecks, before := testKey(t, "a"), 0, time.Duration(0)
 		q.outdated(key)
 		for began := time.Now(); time.Since(began) < time.Hour; time.Sleep(time.Second) {
-			due, _ := q.take(time.Now())
+			due := takeDue(q, time.Now())
 			as, ok := due[key]
 			if !ok {
 				continue
@@ -153,12 +160,12 @@ func TestAnUrgentRecheckReplacesADeferredOne(t *testing.T) {
 	q := newRecheckQueue(newTestScope(&lines, &fakeLog{}))
 	key := testKey(t, "a")
 	q.addDeferred(key, time.Hour)
-	if due, _ := q.take(time.Now()); len(due) != 0 {
+	if due := takeDue(q, time.Now()); len(due) != 0 {
 		t.Fatal("a deferred recheck is due at once")
 	}
 	q.add(key, lifecycle.Poll)
 	q.addDeferred(key, time.Hour)
-	if due, _ := q.take(time.Now()); len(due) != 1 {
+	if due := takeDue(q, time.Now()); len(due) != 1 {
 		t.Error("an urgent recheck waits")
 	}
 }

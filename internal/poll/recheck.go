@@ -1,7 +1,6 @@
 package poll
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -14,14 +13,25 @@ const maxTries = 5
 // maxConcurrentRechecks limits the requests of rechecks: many deliveries may have been lost at once.
 const maxConcurrentRechecks = 8
 
-// A recheck requests one resource by its own address.
+// A recheck requests one resource again: by its own address, or with many others by a poll of their list.
 type recheck struct {
 	via      lifecycle.Via // of the observation
+	queued   time.Time     // an answer to a request that was sent before does not settle it
 	next     time.Time     // when it is due
 	tries    int           // how often it was repeated
 	running  bool
 	deferred bool // added by addDeferred; one that is due at once replaces it
+	means    recheckMeans
 }
+
+// recheckMeans are the means by which a recheck may be done. One that the first does not settle proceeds to the next.
+type recheckMeans uint8
+
+const (
+	byDelta   recheckMeans = iota // the next delta sweep of its list, a full sweep, or its own address
+	bySweep                       // the next full sweep of its list, or its own address
+	byAddress                     // its own address only
+)
 
 // A recheckQueue has the resources to request again: because a conflict or a list suggests it, a delivery was lost, or a response
 // was outdated.
@@ -39,13 +49,22 @@ func newRecheckQueue(s *scope) *recheckQueue {
 }
 
 // add queues a recheck that is due at once.
-func (q *recheckQueue) add(key lifecycle.Key, via lifecycle.Via) {
+func (q *recheckQueue) add(key lifecycle.Key, via lifecycle.Via) { q.addBy(key, via, byDelta) }
+
+// addByAddress queues a recheck that is due at once and that no list can answer.
+func (q *recheckQueue) addByAddress(key lifecycle.Key) { q.addBy(key, lifecycle.Poll, byAddress) }
+
+func (q *recheckQueue) addBy(key lifecycle.Key, via lifecycle.Via, means recheckMeans) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if r := q.byKey[key]; r == nil || r.deferred && !r.running {
-		q.byKey[key] = &recheck{via: via, next: time.Now()}
-		q.wakeScheduler()
+	r := q.byKey[key]
+	if r != nil && (r.running || !r.deferred) {
+		r.means = max(r.means, means)
+		return
 	}
+	now := time.Now()
+	q.byKey[key] = &recheck{via: via, queued: now, next: now, means: means}
+	q.wakeScheduler()
 }
 
 // outdated queues a recheck because a response could not be used: an event of the resource was recorded after the request was
@@ -62,7 +81,8 @@ func (q *recheckQueue) outdated(key lifecycle.Key) {
 		delete(q.byKey, key)
 		return
 	}
-	r.next = time.Now().Add(q.intervals.active << (r.tries - 1))
+	r.queued = time.Now()
+	r.next = r.queued.Add(q.intervals.active << (r.tries - 1))
 }
 
 // addDeferred queues a recheck of a resource that is recorded as Deleted and that MK.IO shows. It is due in staysEnded: before
@@ -72,34 +92,47 @@ func (q *recheckQueue) addDeferred(key lifecycle.Key, staysEnded time.Duration) 
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if r := q.byKey[key]; staysEnded > 0 && (r == nil || r.running || r.deferred) {
-		q.byKey[key] = &recheck{via: lifecycle.Poll, next: time.Now().Add(max(staysEnded, q.intervals.active)), deferred: true}
+		now := time.Now()
+		q.byKey[key] = &recheck{via: lifecycle.Poll, queued: now, next: now.Add(max(staysEnded, q.intervals.active)), deferred: true, means: byAddress}
 	}
 }
 
-// take marks due rechecks as running and returns them, as many as may run concurrently. next is when the next one is due. The
-// caller must pass each recheck to done, failed or abort.
-func (q *recheckQueue) take(now time.Time) (due map[lifecycle.Key]recheck, next time.Time) {
+// due returns the rechecks that are due, and when the next one is. Those that run are not among them.
+func (q *recheckQueue) due(now time.Time) (due map[lifecycle.Key]recheckMeans, next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	due, next = map[lifecycle.Key]recheck{}, now.Add(q.intervals.active)
-	running := 0
-	for _, r := range q.byKey {
-		if r.running {
-			running++
-		}
-	}
+	due, next = map[lifecycle.Key]recheckMeans{}, now.Add(q.intervals.active)
 	for key, r := range q.byKey {
 		switch {
-		case r.running || running == maxConcurrentRechecks: // one that ends wakes the scheduler
+		case r.running: // its end wakes the scheduler
 		case now.Before(r.next):
 			next = earliest(next, r.next)
 		default:
-			running++
-			r.running = true
-			due[key] = *r
+			due[key] = r.means
 		}
 	}
 	return due, next
+}
+
+// take marks rechecks as running and returns them, as many of the given ones as may run concurrently. The caller must pass each
+// to done, failed or abort.
+func (q *recheckQueue) take(keys []lifecycle.Key) map[lifecycle.Key]recheck {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	free := maxConcurrentRechecks
+	for _, r := range q.byKey {
+		if r.running {
+			free--
+		}
+	}
+	taken := map[lifecycle.Key]recheck{}
+	for _, key := range keys[:min(len(keys), max(free, 0))] { // one that ends wakes the scheduler
+		if r := q.byKey[key]; r != nil && !r.running {
+			r.running = true
+			taken[key] = *r
+		}
+	}
+	return taken
 }
 
 // done removes a recheck that succeeded, unless another one of the resource was queued meanwhile.
@@ -144,36 +177,42 @@ func (q *recheckQueue) abort(key lifecycle.Key) {
 	}
 }
 
-// A rechecker runs the rechecks of the queue.
-type rechecker struct {
-	*scope
-	queue   *recheckQueue
-	lists   *lists
-	fetcher *fetcher
-	breaker *breaker
+// answered removes the recheck of a resource that a response showed, whatever the request was made for. sent is when that was.
+func (q *recheckQueue) answered(key lifecycle.Key, sent time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if r := q.byKey[key]; r != nil && !r.running && r.queued.Before(sent) {
+		delete(q.byKey, key)
+	}
 }
 
-// recheck runs a recheck that was taken from the queue.
-func (r *rechecker) recheck(ctx context.Context, key lifecycle.Key, taken recheck) {
-	defer r.wakeScheduler()
-	err := r.fetcher.fetchTraced(ctx, r.lists.listOf(key), key, taken.via)
-	now := time.Now()
-	switch {
-	case err == nil:
-		r.queue.done(key, taken, now)
-		return
-	case ctx.Err() != nil:
-		r.queue.abort(key)
-		return
+// via returns the source of an observation by a request that was sent at the given time: that of the recheck which it answers,
+// or else the given one.
+func (q *recheckQueue) via(key lifecycle.Key, via lifecycle.Via, sent time.Time) lifecycle.Via {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if r := q.byKey[key]; r != nil && !r.queued.After(sent) {
+		return r.via
 	}
-	wait, queued := r.queue.failed(key, now)
-	if !queued {
-		return
+	return via
+}
+
+// listPolled is called when a poll of a list has ended that began at the given time. The rechecks that it could have answered and
+// did not proceed to the next means. A complete sweep has covered all of them.
+func (q *recheckQueue) listPolled(l *list, mode pollMode, began time.Time, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for key, r := range q.byKey {
+		if r.running || !r.queued.Before(began) || !l.has(key) {
+			continue
+		}
+		switch {
+		case mode == modeDelta && r.means == byDelta:
+			r.means = bySweep
+		case mode == modeFull && r.means != byAddress && err == nil:
+			delete(q.byKey, key)
+		case mode == modeFull:
+			r.means = byAddress
+		}
 	}
-	r.metrics.failed(r.name, "resource", err)
-	if wait == 0 {
-		r.log.Warn("recheck failed for good; the next sweep covers the resource", "resource", r.heads.Token(key), "error", err)
-		return
-	}
-	r.breaker.trip(err, now, wait)
 }

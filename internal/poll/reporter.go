@@ -23,12 +23,18 @@ type reporter struct {
 // A request is what the reporter needs to know about one request to MK.IO.
 type request struct {
 	horizon uint64    // of the log, before the request was sent
+	sent    time.Time // on the local clock
 	asOf    mkio.AsOf // when MK.IO made the response
 	via     lifecycle.Via
 	tally   *tally // of the full sweep; nil for other polls
 	// identityChecked is true once the identity of the project was checked after the response. The rows of a page, which are
 	// reported one after the other, share it. nil: the response is of one resource, and nothing was checked.
 	identityChecked *bool
+}
+
+// newRequest returns a request that is about to be sent.
+func (s *scope) newRequest(via lifecycle.Via, t *tally) request {
+	return request{horizon: s.eventLog.Horizon(), sent: time.Now(), via: via, tally: t}
 }
 
 // report makes an observation of what a response shows of a resource, and records it if it is news.
@@ -38,8 +44,9 @@ func (r *reporter) report(ctx context.Context, l *list, row mkio.Row, o lifecycl
 
 // reportAgainst is report for a resource whose head was looked up after the response arrived.
 func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) error {
-	if h.sequence() > req.horizon {
-		r.rechecks.outdated(row.Key)
+	o.Stored, o.Clock = req.asOf.Stored, req.asOf.Clock
+	if h.sequence() > req.horizon && !h.fact.Matches(o) {
+		r.recheckOvertaken(l, row.Key, h)
 		return nil
 	}
 	if err := r.identity.refused(); err != nil {
@@ -50,14 +57,13 @@ func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.
 	}
 	o.Via, o.Basis = req.via, h.expectedSequence()
 	o.SeenAfter, o.SeenBefore = r.seenAfter(l, row.Key, h, req.asOf), req.asOf.To
-	o.Stored, o.Clock = req.asOf.Stored, req.asOf.Clock
 	if o.State != lifecycle.StateDeleted && !o.Stored {
 		r.deletions.seen(row.Key)
 	}
 	verdict, current := r.observer.Compare(h.resource, o)
 	switch {
-	case !current:
-		r.rechecks.outdated(row.Key)
+	case !current && verdict.Outcome == lifecycle.Late:
+		r.recheckOvertaken(l, row.Key, r.headOf(row.Key))
 		return nil
 	case !verdict.News():
 		r.noteNoEvent(h, o, verdict, req)
@@ -74,6 +80,9 @@ func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.
 // noteNoEvent notes an observation that becomes no event.
 func (r *reporter) noteNoEvent(h head, o lifecycle.Observation, verdict lifecycle.Verdict, req request) {
 	r.metrics.observed(o, verdict)
+	if !o.Stored {
+		r.rechecks.answered(o.Key, req.sent)
+	}
 	switch {
 	case verdict.Outcome == lifecycle.Repeat:
 		r.motions.seenUnchanged(h, req.asOf)
@@ -91,20 +100,31 @@ func (r *reporter) record(ctx context.Context, l *list, h head, row mkio.Row, o 
 		o.Discovered = h.fact == nil && r.first.existedBefore(row.Key.Kind, o.Created)
 		r.withReason(ctx, row).AddRecord(&o)
 	}
+	o.Via = r.rechecks.via(o.Key, o.Via, req.sent)
 	verdict, err := r.observer.Observe(ctx, o)
 	if err != nil {
 		return logError{err}
 	}
 	r.metrics.observed(o, verdict)
-	if verdict.Outcome == lifecycle.Late { // another writer recorded this state, or a newer one, since the request
-		r.rechecks.outdated(row.Key)
+	if verdict.Outcome == lifecycle.Late { // another writer recorded another state since the request
+		r.recheckOvertaken(l, row.Key, r.headOf(row.Key))
 	} else {
 		req.tally.addVerdict(row.Key.Kind, verdict)
+		r.rechecks.answered(row.Key, req.sent)
 	}
 	if verdict.News() && l != nil {
 		l.progress.noteChange()
 	}
 	return nil
+}
+
+// recheckOvertaken has a resource rechecked whose response cannot be used, because an event that the response does not show was
+// recorded during the request. The active poll rechecks a resource in motion anyway.
+func (r *reporter) recheckOvertaken(l *list, key lifecycle.Key, h head) {
+	if l != nil && h.fact != nil && lifecycle.InMotion(key.Kind, h.fact.State, h.fact.Provisioning) && !openEnded(key.Kind, h.fact.State) {
+		return
+	}
+	r.rechecks.outdated(key)
 }
 
 // withReason returns the row, or for a resource of the Live API whose failure is news, and whose row does not say why, its

@@ -133,7 +133,7 @@ func (s *rowReporter) report(row mkio.Row, h head, req request) error {
 	switch {
 	case row.HasState && reappeared(row, h):
 		s.tally.addDifference(row.Key.Kind, false)
-		r.rechecks.add(row.Key, lifecycle.Poll)
+		r.rechecks.addByAddress(row.Key)
 		return nil
 	case row.HasState:
 		return s.errs.tolerate(r.reportAgainst(s.ctx, s.list, h, row, row.Observation(), req))
@@ -165,7 +165,7 @@ func (s *rowReporter) fetchStateLater(row mkio.Row, listed mkio.AsOf) error {
 
 func (s *rowReporter) fetchState(row mkio.Row, listed mkio.AsOf) error {
 	r := s.reporter
-	req := request{horizon: r.eventLog.Horizon(), via: lifecycle.Poll, tally: s.tally}
+	req := r.newRequest(lifecycle.Poll, s.tally)
 	state, asOf, err := r.client.State(s.ctx, s.class, row.Key)
 	if mkio.IsNotFound(err) {
 		return nil // deleted since the page was read: the next sweep confirms it

@@ -67,11 +67,11 @@ func (s *scheduler) startDue(ctx context.Context) time.Time {
 		s.lists.updateParents()
 	}
 	s.finishFirstSweeps(ctx)
-	next := now.Add(s.intervals.active)
+	next := s.rechecks.start(ctx, &s.inFlight, now) // first, because it brings polls of lists forward
 	for _, l := range s.lists.all() {
 		next = earliest(next, s.startList(ctx, l, now))
 	}
-	return earliest(next, s.startRechecks(ctx, now))
+	return next
 }
 
 // resetOnNewLog forgets all comparisons when the event log was replaced.
@@ -103,15 +103,6 @@ func (s *scheduler) finishFirstSweeps(ctx context.Context) {
 	}
 }
 
-// startRechecks starts the rechecks that are due, and returns when the next one is.
-func (s *scheduler) startRechecks(ctx context.Context, now time.Time) time.Time {
-	due, next := s.rechecks.queue.take(now)
-	for key, r := range due {
-		s.inFlight.Go(func() { s.rechecks.recheck(ctx, key, r) })
-	}
-	return next
-}
-
 // minSleep is the shortest sleep of the scheduler: what it has just started must not wake it at once.
 const minSleep = 10 * time.Millisecond
 
@@ -119,7 +110,7 @@ const minSleep = 10 * time.Millisecond
 // scheduler.
 func (s *scheduler) startList(ctx context.Context, l *list, now time.Time) time.Time {
 	next := now.Add(s.intervals.active)
-	sweptWhole := fitsOnePage(s.count(l)) || !l.FiltersByChange() || l.hasParent()
+	sweptWhole := s.sweptWhole(l)
 	due := l.schedule.due()
 	if !due.running[modeFull] {
 		at := due.next[modeFull]
@@ -135,9 +126,10 @@ func (s *scheduler) startList(ctx context.Context, l *list, now time.Time) time.
 			s.startPoll(ctx, l, modeFull, func(ctx context.Context) error { return s.full.sweep(ctx, l, class) })
 		}
 	}
-	if !due.running[modeDelta] && !sweptWhole && !l.progress.deltaSince().IsZero() {
-		next = earliest(next, due.next[modeDelta])
-		if !now.Before(due.next[modeDelta]) {
+	if !due.running[modeDelta] && s.hasDeltas(l) {
+		at := latest(due.next[modeDelta], s.afterFirstSweep(l))
+		next = earliest(next, at)
+		if !now.Before(at) {
 			s.startPoll(ctx, l, modeDelta, func(ctx context.Context) error { return s.deltas.sweep(ctx, l, mkio.Changes, nil) })
 		}
 	}
@@ -151,11 +143,22 @@ func (s *scheduler) startList(ctx context.Context, l *list, now time.Time) time.
 	return latest(next, now.Add(minSleep))
 }
 
+// afterFirstSweep returns when delta sweeps of a list may start while its first sweep is under way, which lists the same
+// resources: when that has taken longer than the interval of delta sweeps.
+func (s *scheduler) afterFirstSweep(l *list) time.Time {
+	began, running := l.schedule.runningSince(modeFull)
+	if !running || !l.progress.lastSweep().began.IsZero() {
+		return time.Time{}
+	}
+	return began.Add(s.intervals.sweep)
+}
+
 // startPoll starts a poll of a list, in a trace of its own, which becomes the origin of the events that the poll records.
 func (s *scheduler) startPoll(ctx context.Context, l *list, mode pollMode, do func(context.Context) error) {
 	if !l.schedule.begin(mode) {
 		return
 	}
+	began := time.Now()
 	s.inFlight.Go(func() {
 		pollCtx, span := s.tracer.Root(ctx, "poll "+mode.String())
 		err := do(pollCtx)
@@ -163,6 +166,7 @@ func (s *scheduler) startPoll(ctx context.Context, l *list, mode pollMode, do fu
 			return []attribute.KeyValue{attribute.String("mkio.project", s.name), attribute.String("mkio.list", l.String())}
 		})
 		s.pollEnded(ctx, l, mode, err)
+		s.rechecks.queue.listPolled(l, mode, began, err)
 		s.wakeScheduler()
 	})
 }

@@ -64,6 +64,23 @@ func (s *scope) count(l *list) int {
 	return n
 }
 
+// sweptWhole reports whether a list is swept in full where others have delta sweeps: it is short, or cannot be filtered by
+// change.
+func (s *scope) sweptWhole(l *list) bool {
+	return fitsOnePage(s.count(l)) || !l.FiltersByChange() || l.hasParent()
+}
+
+// hasDeltas reports whether a delta sweep of a list can start.
+func (s *scope) hasDeltas(l *list) bool { return !s.sweptWhole(l) && !l.progress.deltaSince().IsZero() }
+
+// bringSweepForward has a full sweep of a list start soon, because single resources suggest that it differs from the log.
+func (s *scope) bringSweepForward(l *list) {
+	if l.schedule.failing(modeFull) {
+		return // its backoff stands
+	}
+	l.schedule.bringForward(modeFull, latest(time.Now(), l.progress.lastSweep().localBegan.Add(s.intervals.minSweepInterval(s.count(l)))))
+}
+
 func earliest(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b

@@ -2,7 +2,9 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
@@ -21,15 +23,36 @@ type fullSweeps struct {
 	coverage  *coverage
 }
 
-// sweep compares a whole list with the log, and reports the result to coverage.
+// sweep compares a whole list with the log, confirms all deletions, and reports the result to coverage.
 func (s *fullSweeps) sweep(ctx context.Context, l *list, class mkio.Class) error {
-	t := newTally(s.eventLog)
-	err := s.compare(ctx, l, class, t)
-	s.coverage.sweepEnded(ctx, l, t, err)
+	return s.sweepConfirming(ctx, l, class, math.MaxInt)
+}
+
+// sweepForMotions is sweep for an active poll, which must not wait for many deletions to be confirmed: it leaves them to a full
+// sweep that it brings forward.
+func (s *fullSweeps) sweepForMotions(ctx context.Context, l *list) error {
+	err := s.sweepConfirming(ctx, l, mkio.Urgent, maxContradictions)
+	if errors.Is(err, errManyMissing) {
+		s.bringSweepForward(l)
+		return nil
+	}
 	return err
 }
 
-func (s *fullSweeps) compare(ctx context.Context, l *list, class mkio.Class, t *tally) error {
+// errManyMissing is the error of a sweep that finds more resources missing than it may confirm.
+var errManyMissing = errors.New("more resources are missing than the sweep may confirm")
+
+// sweepConfirming sweeps a list if at most a number of its resources are missing.
+func (s *fullSweeps) sweepConfirming(ctx context.Context, l *list, class mkio.Class, most int) error {
+	t := newTally(s.eventLog)
+	err := s.compare(ctx, l, class, t, most)
+	if !errors.Is(err, errManyMissing) {
+		s.coverage.sweepEnded(ctx, l, t, err)
+	}
+	return err
+}
+
+func (s *fullSweeps) compare(ctx context.Context, l *list, class mkio.Class, t *tally, most int) error {
 	l.progress.begin(t.horizon)
 	done := completedSweep{localBegan: time.Now(), horizon: t.horizon}
 	walk := s.newWalk(ctx, l, class, t)
@@ -37,7 +60,7 @@ func (s *fullSweeps) compare(ctx context.Context, l *list, class mkio.Class, t *
 		return err
 	}
 	done.began = walk.began
-	if err := s.confirmDeletions(ctx, l, walk.seen, done.horizon, t); err != nil {
+	if err := s.confirmDeletions(ctx, l, walk.seen, done.horizon, t, most); err != nil {
 		return err
 	}
 	if s.eventLog.Epoch() != t.epoch {
@@ -104,7 +127,8 @@ func (w *sweepWalk) walkPages(ctx context.Context) error {
 		return fmt.Errorf("no API path for the list of %s", l)
 	}
 	for first := true; pages.More(); first = false {
-		req := request{horizon: s.eventLog.Horizon(), via: lifecycle.Poll, tally: w.tally, identityChecked: new(bool)}
+		req := s.newRequest(lifecycle.Poll, w.tally)
+		req.identityChecked = new(bool)
 		page, err := pages.Next(ctx, w.class, l.List)
 		if mkio.IsNotFound(err) && l.hasParent() && first {
 			w.began = mkio.AsOfError(err).From
