@@ -277,3 +277,29 @@ func (p timeline) converges(t *rapid.T, l *memoryLog, clock time.Time, now int, 
 		t.Fatalf("ended in %s of %s, want %s of %s", last.State, last.Life, p.facts[now].State, p.facts[now].Life)
 	}
 }
+
+// An event was recorded during a poll's request. The poll needs no second look if it shows what is recorded.
+func TestAPollThatWasOvertaken(t *testing.T) {
+	channel := key(t, LiveChannel, "news-247")
+	recorded := fact("Running", 5)
+	for name, tt := range map[string]struct {
+		seen Observation
+		want Outcome
+	}{
+		"the recorded state":                {overtaken(channel, "Running", "life-1"), Repeat},
+		"the recorded state, life unknown":  {overtaken(channel, "Running", ""), Repeat},
+		"another state":                     {overtaken(channel, "Stopped", "life-1"), Late},
+		"the recorded state, another life":  {overtaken(channel, "Running", "life-2"), Late},
+		"the recorded state, failed":        {with(overtaken(channel, "Running", "life-1"), func(o *Observation) { o.Provisioning = "Failed" }), Late},
+		"the recorded state, at a new time": {with(overtaken(channel, "Running", "life-1"), func(o *Observation) { o.At = at(6) }), Flap},
+	} {
+		if got := Decide(&recorded, tt.seen); got.Outcome != tt.want {
+			t.Errorf("%s: %s (%s), want %s", name, got.Outcome, got.Why, tt.want)
+		}
+	}
+}
+
+// overtaken is a poll's observation that was requested before the fact of sequence 7 was recorded.
+func overtaken(k Key, state, life string) Observation {
+	return with(fromPoll(k, state, 6), func(o *Observation) { o.Life = life })
+}

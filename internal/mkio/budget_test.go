@@ -87,6 +87,35 @@ func TestBudgetGrantsTheMostUrgentFirst(t *testing.T) {
 	})
 }
 
+// Where requests of all classes wait all the time, each class has its share, and none waits for ever.
+func TestEachClassHasAShareOfTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(600)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		var granted [classes]int
+		var running sync.WaitGroup
+		for class := range classes {
+			running.Go(func() {
+				for b.Take(ctx, class) == nil {
+					granted[class]++
+				}
+			})
+			running.Go(func() { // a second one, so that the class always waits
+				for b.Take(ctx, class) == nil {
+				}
+			})
+		}
+		running.Wait()
+		total := granted[Urgent] + granted[Changes] + granted[Sweeps]
+		for class, tenths := range shares {
+			if got := 10 * float64(granted[class]) / float64(total); math.Abs(got-float64(tenths)) > 0.2 {
+				t.Errorf("class %d has %.1f tenths of %d grants, want %d", class, got, total, tenths)
+			}
+		}
+	})
+}
+
 func TestBudgetPauseDelaysAllRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(1000)

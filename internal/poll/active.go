@@ -36,11 +36,13 @@ func (p *activePoll) poll(ctx context.Context, l *list, moving []*motion) error 
 
 // An activePlan says how an active poll of a list is done.
 type activePlan struct {
-	strategy     strategy
-	states       []string       // to filter by; empty where the strategy is not available
-	motions      []*motion      // the resources that the poll covers
-	requests     []fetchRequest // one for each of them; for oneByOne only
-	atActiveRate int            // how many of the list's motions are polled every Active
+	strategy strategy
+	states   []string       // to filter by; empty where the strategy is not available
+	motions  []*motion      // the resources that the poll covers
+	requests []fetchRequest // one for each of them; for oneByOne only
+	// requestsEachActive is how many requests it takes to poll those that are polled every Active: all of the list one by one, or
+	// the lists below all parents. 0: few.
+	requestsEachActive int
 }
 
 // statesOf returns the states of resources in motion, in the order in which they usually follow each other: a resource that

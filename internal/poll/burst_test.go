@@ -112,33 +112,47 @@ func checkFresh(t *testing.T, jobs int) {
 
 func TestManyDeletionsDelayNoneInMotion(t *testing.T) {
 	bridgetest.SkipIfShort(t)
-	checkDeletions(t, 2_000, 1_000, 100)
+	checkDeletions(t, lifecycle.Job, 2_000, 350, 100)
 }
 
-// checkDeletions checks that many deletions at once do not delay the resources in motion.
-func checkDeletions(t *testing.T, rest, deleted, motion int) {
+// The active poll of a short list requests all of it, and must not wait for the deletions that it finds.
+func TestManyDeletionsOnAShortListDelayNoneInMotion(t *testing.T) {
+	checkDeletions(t, lifecycle.LiveEvent, 900, 170, 50)
+}
+
+// movingStates are the states through which resources move in checkDeletions.
+var movingStates = map[lifecycle.Kind][]string{
+	lifecycle.Job:       {"Queued", "Scheduled", "Processing", "Finished"},
+	lifecycle.LiveEvent: {"Starting", "Stopping", "Deleting", "Stopped"},
+}
+
+// checkDeletions checks that many deletions at once, too few to wait, do not delay the resources in motion.
+func checkDeletions(t *testing.T, kind lifecycle.Kind, rest, deleted, motion int) {
 	t.Helper()
 	inWorld(t, mkiofake.Config{}, func(w *world) {
-		w.transport.set(func(tr *transport) { tr.latency = 200 * time.Millisecond })
-		var resting, moving []lifecycle.Key
+		w.transport.set(func(tr *transport) { tr.latency = time.Second })
+		key := func(name string, i int) lifecycle.Key {
+			if kind == lifecycle.Job {
+				return w.key(kind, "t", fmt.Sprint(name, "-", i))
+			}
+			return w.key(kind, fmt.Sprint(name, "-", i))
+		}
+		states := movingStates[kind]
 		for i := range rest {
-			resting = append(resting, w.key(lifecycle.Job, "t", fmt.Sprint("rest-", i)))
-			w.mkio.Create(resting[i], "Finished")
+			w.mkio.Create(key("rest", i), states[len(states)-1])
 		}
 		for i := range motion {
-			moving = append(moving, w.key(lifecycle.Job, "t", fmt.Sprint("moving-", i)))
-			w.mkio.Create(moving[i], "Queued")
+			w.mkio.Create(key("moving", i), states[0])
 		}
-		w.start()
+		w.start(kind)
 		time.Sleep(2 * sweep)
-		for _, key := range resting[:deleted] {
-			w.mkio.Delete(key)
+		for i := range deleted {
+			w.mkio.Delete(key("rest", i))
 		}
-		states := []string{"Scheduled", "Processing", "Finished"}
-		for _, state := range states {
-			for _, key := range moving {
-				w.mkio.Move(key, state)
-				time.Sleep(40 * time.Minute / time.Duration(len(states)*motion))
+		for _, state := range states[1:] {
+			for i := range motion {
+				w.mkio.Move(key("moving", i), state)
+				time.Sleep(20 * time.Minute / time.Duration(len(states)*motion))
 			}
 		}
 		time.Sleep(full)
@@ -159,6 +173,102 @@ func checkDeletions(t *testing.T, rest, deleted, motion int) {
 		}
 		if requests.MostGetsPerMinute > 1000 || requests.Limited > 0 {
 			t.Errorf("%d GETs in one minute", requests.MostGetsPerMinute)
+		}
+		w.wantConverged()
+	})
+}
+
+// The first sweep of assets takes longer than the interval of delta sweeps, because it requests each state. Delta sweeps beside it
+// list the same assets, and do not request their states again.
+func TestTheFirstSweepAndDeltaSweepsRequestAStateOnce(t *testing.T) {
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		w.transport.set(func(tr *transport) { tr.latency = 200 * time.Millisecond })
+		const assets = 3_000
+		for i := range assets {
+			w.mkio.Create(w.key(lifecycle.Asset, fmt.Sprint(i)), "Ready")
+		}
+		w.start(lifecycle.Asset)
+		time.Sleep(5 * time.Minute)
+		requests := w.mkio.Requests(project)
+		t.Log(requests.ByRoute)
+		if got := requests.ByRoute["GET media/assets/{}/state"]; got != assets {
+			t.Errorf("%d requests of the states of %d assets", got, assets)
+		}
+		w.wantConverged()
+	})
+}
+
+func TestATakeOverCausesNoStorm(t *testing.T) {
+	bridgetest.SkipIfShort(t)
+	checkTakeOver(t, 2_000, 500, 100)
+}
+
+// checkTakeOver checks that a bridge that starts with many resources in motion takes few requests.
+func checkTakeOver(t *testing.T, jobs, assets, events int) {
+	t.Helper()
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		for i := range assets {
+			w.mkio.Create(w.key(lifecycle.Asset, fmt.Sprint(i)), "Pending")
+		}
+		for i := range events { // each has a list of live outputs
+			w.mkio.Create(w.key(lifecycle.LiveEvent, fmt.Sprint(i)), "Running")
+			w.mkio.Create(w.key(lifecycle.LiveOutput, fmt.Sprint(i), "dvr"), "Running")
+		}
+		b := w.start()
+		time.Sleep(2 * full) // the assets have been Pending for long
+		for i := range jobs {
+			w.mkio.Create(w.key(lifecycle.Job, "t", fmt.Sprint(i)), "Processing")
+		}
+		time.Sleep(2 * sweep)
+		b.stop()
+		before := w.mkio.Requests(project)
+		w.start()
+		time.Sleep(time.Minute)
+		first := w.mkio.Requests(project)
+		time.Sleep(10 * time.Minute)
+		after := w.mkio.Requests(project)
+		inFirst, later := first.Gets-before.Gets, (after.Gets-first.Gets)/10
+		t.Logf("%d GETs in the first minute, %d in each of the next ten; %v", inFirst, later, after.ByRoute)
+		if inFirst > 2*later+100 {
+			t.Errorf("%d GETs in the first minute after the take-over, and %d a minute later", inFirst, later)
+		}
+		w.wantConverged()
+	})
+}
+
+func TestManyParentsDelayNoJob(t *testing.T) {
+	bridgetest.SkipIfShort(t)
+	checkParents(t, 60, 100)
+}
+
+// checkParents checks that the lists below many parents take no more than their share of the budget, and delay no job.
+func checkParents(t *testing.T, parents, perMinute int) {
+	t.Helper()
+	inWorld(t, mkiofake.Config{}, func(w *world) {
+		w.transport.set(func(tr *transport) { tr.latency = 100 * time.Millisecond })
+		w.perMinute = perMinute
+		for i := range parents {
+			w.mkio.Create(w.key(lifecycle.LiveEvent, fmt.Sprint(i)), "Running")
+			w.mkio.Create(w.key(lifecycle.LiveOutput, fmt.Sprint(i), "dvr"), "Creating")
+		}
+		job := w.key(lifecycle.Job, "t", "ep")
+		w.mkio.Create(job, "Queued")
+		b := w.start(lifecycle.Job, lifecycle.LiveEvent, lifecycle.LiveOutput)
+		time.Sleep(5 * time.Minute)
+		for _, state := range []string{"Scheduled", "Processing", "Finished"} {
+			w.mkio.Move(job, state)
+			w.awaitState(b, 2*active, job, state)
+			time.Sleep(sweep)
+		}
+		before := w.mkio.Requests(project)
+		for i := range parents {
+			w.mkio.Move(w.key(lifecycle.LiveOutput, fmt.Sprint(i), "dvr"), "Running")
+		}
+		time.Sleep(5 * time.Minute)
+		after := w.mkio.Requests(project)
+		t.Logf("%d GETs in five minutes, %d at most in one; %v", after.Gets-before.Gets, after.MostGetsPerMinute, after.ByRoute)
+		if after.MostGetsPerMinute > perMinute || after.Limited > 0 {
+			t.Errorf("%d GETs in one minute", after.MostGetsPerMinute)
 		}
 		w.wantConverged()
 	})

@@ -18,17 +18,38 @@ import (
 // lacks more is broken, and requesting all that it lacks would use up the budget.
 const maxContradictions = 20
 
+// confirmMissing confirms, or not, the deletions of what a sweep did not see. horizon is that of the log when the sweep began.
+type confirmMissing func(ctx context.Context, l *list, seen map[string]bool, horizon uint64, t *tally) error
+
+// errUnconfirmed is the error of a sweep whose list lacks resources, and that confirms none of them.
+var errUnconfirmed = errors.New("the list lacks resources whose deletions are not confirmed")
+
+// confirmNone returns errUnconfirmed where the list lacks resources that a full sweep would request.
+func (s *fullSweeps) confirmNone(ctx context.Context, l *list, seen map[string]bool, horizon uint64, t *tally) error {
+	for _, kind := range l.Kinds {
+		missing, err := s.findMissing(ctx, l, kind, seen, horizon)
+		if err != nil {
+			return err
+		}
+		if fresh, expired := s.deletions.split(l, kind, missing); len(fresh)+len(expired) > 0 {
+			return errUnconfirmed
+		}
+		t.addResources(kind, len(missing))
+	}
+	return nil
+}
+
 // confirmDeletions requests, by their own addresses, the resources that were recorded before a sweep and are not on the list.
 // Those that respond 404 are recorded as Deleted, if the project itself still responds after that. An error of one kind does not
-// stop the other kinds of the list. Where more than most are missing that do not wait, it returns errManyMissing.
-func (s *fullSweeps) confirmDeletions(ctx context.Context, l *list, seen map[string]bool, horizon uint64, t *tally, most int) error {
+// stop the other kinds of the list.
+func (s *fullSweeps) confirmDeletions(ctx context.Context, l *list, seen map[string]bool, horizon uint64, t *tally) error {
 	var errs []error
 	for _, kind := range l.Kinds {
 		missing, err := s.findMissing(ctx, l, kind, seen, horizon)
 		if err == nil {
 			t.addResources(kind, len(missing))
 			c := confirmation{sweeps: s, list: l, kind: kind, missing: missing, horizon: l.progress.firstTryHorizon(horizon), tally: t}
-			err = c.run(ctx, most)
+			err = c.run(ctx)
 			s.logResourceErrors(l, modeFull, &c.errs)
 			t.noteFailure(c.errs.err())
 		}
@@ -59,14 +80,11 @@ const confirmBatch = 100
 
 // run requests the missing resources, and records those that are gone. When these are too many at once, they wait and are
 // requested again after DeletePatience.
-func (c *confirmation) run(ctx context.Context, most int) error {
+func (c *confirmation) run(ctx context.Context) error {
 	if len(c.missing) > 0 && c.sweeps.identity.blocksDeletions(c.tally) {
 		return nil // no deletion could be recorded
 	}
 	fresh, expired := c.sweeps.deletions.split(c.list, c.kind, c.missing)
-	if len(fresh)+len(expired) > most {
-		return errManyMissing
-	}
 	if err := c.confirm(ctx, fresh, c.batchSize(fresh), c.holdsBack); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (p *deltaSweeps) walk(ctx context.Context, l *list, f mkio.Filter, class mk
 		return nil
 	}
 	l.progress.noteDeltaPages(pages)
-	if p.logResourceErrors(l, modeDelta, &rows.errs) || began.From.IsZero() || began.Stored {
+	if p.logResourceErrors(l, modeDelta, &rows.errs) || rows.leftOut.Load() || began.From.IsZero() || began.Stored {
 		return nil // the next delta sweep starts from the same time again
 	}
 	if l.progress.advanceDelta(began.From) { // the clock was set back: changes since then have times before the overlap

@@ -20,9 +20,10 @@
 //   - motions (motions.go): the resources in motion, according to the log. How often they are polled, and how, is in intervals.go.
 //   - The three modes of polling a list, which have no state: activePoll (active.go), deltaSweeps (delta.go), and fullSweeps
 //     (sweep.go), which also confirm deletions (confirm.go, holdback.go).
-//   - recheckQueue (recheck.go): the resources to request again by their own addresses. fetcher (fetch.go) requests them. Rechecks
-//     of projects that are not polled here are in unclaimed.go.
-//   - reporter (reporter.go, row_reporter.go): makes the observations. Every response of MK.IO passes through it.
+//   - recheckQueue (recheck.go): the resources to request again. rechecker (rechecker.go) has few of them requested by their own
+//     addresses (fetch.go), and leaves many to a poll of their list. Rechecks of projects that are not polled here are in
+//     unclaimed.go.
+//   - reporter (reporter.go, row_reporter.go, state_requests.go): makes the observations. Every response of MK.IO passes through it.
 //   - waitingDeletions (deletions.go): holds back deletions that are too many at once.
 //   - coverage (coverage.go, tally.go): stores what full sweeps verified, and the gaps.
 //   - deliveryHistory (history.go, history_cursor.go): reads MK.IO's delivery history for deliveries that did not arrive. It is a
@@ -50,14 +51,27 @@
 //     instead: that costs the same and finds deletions.
 //   - full sweep ("sweep"): the whole list, every Full. Only full sweeps find deletions.
 //
+// A full sweep by the active poll confirms no deletions: it brings the next full sweep forward, which does. While the first sweep of
+// a list is under way, its delta sweeps wait for one Sweep.
+//
 // Child resources (live outputs, scheduled operations) have one list for each parent. The lists of assets and content key
 // policies do not carry the state: it is requested for each resource until that is at rest. Resources that stay Pending are
-// polled less and less often. All requests of a project share one budget, by urgency ([mkio.Class]).
+// polled less and less often. All requests of a project share one budget, by urgency ([mkio.Class]); lists below many parents are
+// polled less often, so that they take no more than a part of it.
+//
+// # Few and many
+//
+// The cost of a burst is that of its lists, not of its resources. Where single requests would take more than the pages of a list,
+// the list is polled instead: for resources that left their state (active.go), and for rechecks (rechecker.go). Every row answers
+// the recheck of its resource, whatever the list was requested for. What a delta sweep does not answer, a full sweep does, and what
+// that does not, a request by address. Only deletions, states that no list has, and resources that are recorded as Deleted need a
+// request each: these are concurrent, in a class that does not delay resources in motion.
 //
 // # Concurrent writers
 //
 // Before a request the log's horizon is noted: its highest known sequence. If the resource has an event beyond the horizon when
-// the response arrives, that event was recorded during the request: the response is discarded and the resource rechecked.
+// the response arrives, that event was recorded during the request. If it has the state that the response shows, there is nothing
+// to record; otherwise the response is discarded and the resource rechecked, by the active poll if it is in motion.
 // Otherwise the observation carries the sequence of the resource's head as its basis, which is the expected sequence of the
 // write: if another event came first, the write fails.
 //

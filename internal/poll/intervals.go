@@ -58,9 +58,15 @@ func openEnded(kind lifecycle.Kind, state string) bool {
 	}
 }
 
-// stretchToBudget stretches an interval so that polling count resources one by one takes no more than half of the budget.
-func (iv intervals) stretchToBudget(interval time.Duration, count int) time.Duration {
-	return max(interval, time.Duration(count)*2*time.Minute/time.Duration(max(1, iv.perMinute)))
+// stretchToBudget stretches an interval so that a number of requests in each takes no more than half of the budget.
+func (iv intervals) stretchToBudget(interval time.Duration, requests int) time.Duration {
+	return max(interval, time.Duration(requests)*2*time.Minute/time.Duration(max(1, iv.perMinute)))
+}
+
+// sweepBelowParents returns the time between two sweeps of each list below a parent, so that all of them take no more than a
+// quarter of the budget.
+func (iv intervals) sweepBelowParents(lists int) time.Duration {
+	return max(iv.sweep, time.Duration(lists)*4*time.Minute/time.Duration(max(1, iv.perMinute)))
 }
 
 // pageCount returns how many requests it takes to list count resources.
@@ -84,12 +90,12 @@ const (
 	wholeList                 // sweep the whole list
 )
 
-// cheapestStrategy returns the strategy with the fewest requests, given how many resources are in motion, their states, and the
-// resources on the list. Of two that cost the same it returns the first.
-func cheapestStrategy(moving, states, known int, canByState bool) strategy {
-	best, cost := oneByOne, moving
-	if canByState && states < cost {
-		best, cost = byState, states
+// cheapestStrategy returns the strategy with the fewest requests, given how many resources are to be polled and how many are in
+// motion, in how many states, and the resources on the list. Of two that cost the same it returns the first.
+func cheapestStrategy(due, moving, states, known int, canByState bool) strategy {
+	best, cost := oneByOne, due
+	if pages := states + moving/mkio.PageSize; canByState && pages < cost {
+		best, cost = byState, pages
 	}
 	if pageCount(known) < cost {
 		best = wholeList

@@ -9,21 +9,23 @@ import (
 
 func TestCheapestStrategy(t *testing.T) {
 	tests := []struct {
-		name                  string
-		moving, states, known int
-		byState               bool
-		want                  strategy
+		name                       string
+		due, moving, states, known int
+		byState                    bool
+		want                       strategy
 	}{
-		{"one of a few", 1, 1, 10, true, oneByOne},
-		{"one of many", 1, 1, 100_000, true, oneByOne},
-		{"two states of a few", 2, 2, 10, true, wholeList},
-		{"many in a short list", 200, 3, 900, true, wholeList},
-		{"many in a long list", 200, 3, 10_000, true, byState},
-		{"many without filters by state", 50, 0, 10_000, false, wholeList},
-		{"a few without filters by state", 5, 0, 10_000, false, oneByOne},
+		{"one of a few", 1, 1, 1, 10, true, oneByOne},
+		{"one of many", 1, 1, 1, 100_000, true, oneByOne},
+		{"two states of a few", 2, 2, 2, 10, true, wholeList},
+		{"many in a short list", 200, 200, 3, 900, true, wholeList},
+		{"many in a long list", 200, 200, 3, 10_000, true, byState},
+		{"many without filters by state", 50, 50, 0, 10_000, false, wholeList},
+		{"a few without filters by state", 5, 5, 0, 10_000, false, oneByOne},
+		{"a few that are due of many pages", 5, 9_000, 3, 10_000, true, oneByOne},
+		{"states with as many pages as the list", 9_000, 9_000, 3, 9_000, true, wholeList},
 	}
 	for _, tt := range tests {
-		if got := cheapestStrategy(tt.moving, tt.states, tt.known, tt.byState); got != tt.want {
+		if got := cheapestStrategy(tt.due, tt.moving, tt.states, tt.known, tt.byState); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
 		}
 	}

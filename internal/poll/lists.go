@@ -56,6 +56,18 @@ func (ls *lists) listBelow(parent lifecycle.Key) *list {
 	return ls.childLists[parent]
 }
 
+// intervalsOf returns the times between the polls of a list: lists below parents are swept less often where they are many.
+func (ls *lists) intervalsOf(l *list) intervals {
+	iv := ls.intervals
+	if l.hasParent() {
+		ls.mu.Lock()
+		defer ls.mu.Unlock()
+		iv.sweep = iv.sweepBelowParents(len(ls.childLists))
+		iv.full = max(iv.full, iv.sweep)
+	}
+	return iv
+}
+
 // sweepNow has all lists swept in full at once, and those being swept once more.
 func (ls *lists) sweepNow() {
 	for _, l := range ls.all() {

@@ -10,13 +10,28 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// A lost delivery causes one recheck and is counted once, by this bridge or the next.
+// A lost delivery causes one recheck and is counted once, by this bridge or the next. Many are rechecked by one poll of their
+// list.
 func TestALostDeliveryIsRecheckedOnce(t *testing.T) {
+	for jobs, want := range map[int]struct{ byAddress, lists int }{
+		fewLost:  {byAddress: fewLost, lists: 0},
+		manyLost: {byAddress: 0, lists: 1},
+	} {
+		t.Run(fmt.Sprint(jobs), func(t *testing.T) { checkLost(t, jobs, want.byAddress, want.lists) })
+	}
+}
+
+// How many jobs have lost deliveries: as many as are requested one by one, and more than that.
+const fewLost, manyLost = 2, 30
+
+// checkLost checks how often jobs whose deliveries are lost are requested, by their own addresses and by lists.
+func checkLost(t *testing.T, jobs, byAddress, lists int) {
+	t.Helper()
 	inWorld(t, mkiofake.Config{Faults: mkiofake.Faults{Failed: 1}}, func(w *world) {
 		w.mkio.PutRule(project, "mkio-bridge", mkiofake.Rule{URL: "https://bridge.test/", Events: mkio.Types()})
 		b := w.start(lifecycle.Job)
 		time.Sleep(2 * sweep)
-		const jobs = 30
+		idle := w.mkio.Requests(project).ByRoute["GET media/jobs"]
 		for i := range jobs {
 			key := w.key(lifecycle.Job, "t", fmt.Sprint(i))
 			w.mkio.Create(key, "Processing")
@@ -32,13 +47,15 @@ func TestALostDeliveryIsRecheckedOnce(t *testing.T) {
 		}
 		rechecked := func() int { return w.mkio.Requests(project).ByRoute["GET media/transforms/{}/jobs/{}"] }
 		time.Sleep(2 * sweep)
-		if got := rechecked(); got < jobs {
-			t.Errorf("%d rechecks of %d jobs soon after", got, jobs)
+		if got := rechecked(); got != byAddress {
+			t.Errorf("%d requests of %d jobs by their own addresses soon after, want %d", got, jobs, byAddress)
+		}
+		if got := w.mkio.Requests(project).ByRoute["GET media/jobs"] - idle; got < 2+lists || got > 2+2*lists {
+			t.Errorf("%d requests of lists soon after, want 2 in two minutes and %d or twice that besides", got, lists)
 		}
 		time.Sleep(full)
-		before := rechecked()
-		if before > lost() {
-			t.Errorf("%d rechecks of %d deliveries", before, lost())
+		if got := rechecked(); got != byAddress {
+			t.Errorf("%d requests by address after an hour, want %d", got, byAddress)
 		}
 		if got := metric(t, b.metrics, "mkio_bridge_history_deliveries_total", "status", "Failed"); int(got) != lost() {
 			t.Errorf("%.0f failed deliveries are counted, %d failed", got, lost())
@@ -46,7 +63,7 @@ func TestALostDeliveryIsRecheckedOnce(t *testing.T) {
 		b.stop()
 		b = w.start(lifecycle.Job)
 		time.Sleep(full)
-		if again := rechecked() - before; again != 0 {
+		if again := rechecked() - byAddress; again != 0 {
 			t.Errorf("the next bridge rechecks %d again", again)
 		}
 		if got := metric(t, b.metrics, "mkio_bridge_history_deliveries_total"); got != 0 {

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -55,7 +56,7 @@ func (ms *motions) update(now time.Time) {
 			}
 			if m.fact.Sequence != fact.Sequence {
 				m.fact, m.since, m.lastSeen = fact, stateSince(fact, now), time.Time{}
-				m.next = now.Add(ms.intervals.active)
+				m.next = now.Add(ms.firstInterval(m, now))
 			}
 		}
 	}
@@ -64,6 +65,13 @@ func (ms *motions) update(now time.Time) {
 			delete(ms.byToken, resource)
 		}
 	}
+}
+
+// firstInterval returns the time until a resource is polled first. That of resources which have been in an open-ended state for
+// long is spread over their interval: many are found at once when the bridge starts or takes over the project.
+func (ms *motions) firstInterval(m *motion, now time.Time) time.Duration {
+	longest := ms.intervals.interval(m.key.Kind, m.fact.State, now.Sub(m.since))
+	return ms.intervals.active + rand.N(longest-ms.intervals.active+1)
 }
 
 // stateSince returns when a resource entered its state, as far as the log has it: another bridge may have polled it for
@@ -104,16 +112,19 @@ func (ms *motions) plan(l *list, moving []*motion, now time.Time) activePlan {
 	plan := activePlan{states: statesOf(moving), motions: moving}
 	var due []*motion
 	for _, m := range moving {
-		if ms.intervals.atActiveRate(m, now) {
-			plan.atActiveRate++
-		}
 		if !now.Before(m.next) {
 			due = append(due, m)
 		}
 	}
-	plan.strategy = cheapestStrategy(len(due), len(plan.states), ms.count(l), l.FiltersByState() && len(plan.states) > 0)
+	plan.strategy = cheapestStrategy(len(due), len(moving), len(plan.states), ms.count(l), l.FiltersByState() && len(plan.states) > 0)
 	if l.Stateless() {
 		plan.strategy = oneByOne
+	}
+	switch {
+	case l.hasParent():
+		plan.requestsEachActive = ms.parentsInMotion(now)
+	case plan.strategy == oneByOne:
+		plan.requestsEachActive = ms.countAtActiveRate(moving, now)
 	}
 	if plan.strategy != oneByOne {
 		return plan
@@ -129,14 +140,36 @@ func (ms *motions) plan(l *list, moving []*motion, now time.Time) activePlan {
 	return plan
 }
 
+// countAtActiveRate returns how many resources are polled every Active.
+func (ms *motions) countAtActiveRate(moving []*motion, now time.Time) (n int) {
+	for _, m := range moving {
+		if ms.intervals.atActiveRate(m, now) {
+			n++
+		}
+	}
+	return n
+}
+
+// parentsInMotion returns how many parents have children that are polled every Active: each is a list of its own, and takes a
+// request of its own. The caller holds mu.
+func (ms *motions) parentsInMotion(now time.Time) int {
+	parents := map[lifecycle.Key]bool{}
+	for _, m := range ms.byToken {
+		if m.parent != (lifecycle.Key{}) && ms.intervals.atActiveRate(m, now) {
+			parents[m.parent] = true
+		}
+	}
+	return len(parents)
+}
+
 // reschedule sets when the resources of a plan are polled next.
 func (ms *motions) reschedule(plan activePlan, now time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	for _, m := range plan.motions {
 		wait := ms.intervals.interval(m.key.Kind, m.fact.State, now.Sub(m.since))
-		if plan.strategy == oneByOne && ms.intervals.atActiveRate(m, now) {
-			wait = ms.intervals.stretchToBudget(wait, plan.atActiveRate)
+		if ms.intervals.atActiveRate(m, now) {
+			wait = ms.intervals.stretchToBudget(wait, plan.requestsEachActive)
 		}
 		m.next = now.Add(wait)
 	}

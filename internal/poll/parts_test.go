@@ -154,6 +154,46 @@ func TestAResourceOutdatedTooOftenIsGivenUp(t *testing.T) {
 	})
 }
 
+// A row of any list answers the recheck of its resource if it was requested after the recheck was queued. What a delta sweep does
+// not answer is left to a full sweep, and what a failed one does not, to a request of its own.
+func TestListsAnswerRechecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines bridgetest.Buffer
+		q := newRecheckQueue(newTestScope(&lines, &fakeLog{}))
+		assets := &list{List: mkio.Lists("p", []lifecycle.Kind{lifecycle.Asset})[0]}
+		answered, missed, before := testKey(t, "answered"), testKey(t, "missed"), time.Now()
+		q.add(answered, lifecycle.History)
+		q.add(missed, lifecycle.History)
+		wantMeans := func(when string, want map[lifecycle.Key]recheckMeans) {
+			t.Helper()
+			if due, _ := q.due(time.Now()); !maps.Equal(due, want) {
+				t.Errorf("%s: due %v, want %v", when, due, want)
+			}
+		}
+		q.answered(answered, before)
+		q.listPolled(assets, modeDelta, before, nil)
+		wantMeans("requested before", map[lifecycle.Key]recheckMeans{answered: byDelta, missed: byDelta})
+		time.Sleep(time.Second)
+		began := time.Now()
+		if via := q.via(answered, lifecycle.Poll, began); via != lifecycle.History {
+			t.Errorf("the observation that answers a recheck of the history is via %s", via)
+		}
+		q.answered(answered, began)
+		q.listPolled(assets, modeDelta, began, nil)
+		wantMeans("after a delta sweep", map[lifecycle.Key]recheckMeans{missed: bySweep})
+		if via := q.via(answered, lifecycle.Poll, began); via != lifecycle.Poll {
+			t.Errorf("an observation without a recheck is via %s", via)
+		}
+		q.listPolled(assets, modeFull, began, errIncomplete)
+		wantMeans("after a sweep that failed", map[lifecycle.Key]recheckMeans{missed: byAddress})
+		again := testKey(t, "again")
+		q.add(again, lifecycle.Poll)
+		time.Sleep(time.Second)
+		q.listPolled(assets, modeFull, time.Now(), nil)
+		wantMeans("after a complete sweep", map[lifecycle.Key]recheckMeans{missed: byAddress})
+	})
+}
+
 // An urgent recheck replaces a deferred one, and not the other way round.
 func TestAnUrgentRecheckReplacesADeferredOne(t *testing.T) {
 	var lines bridgetest.Buffer

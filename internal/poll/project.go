@@ -38,6 +38,7 @@ func newProject(p *Poller, name string) *project {
 	coverage := newCoverage(s, p.Coverage, lists, deletions)
 	reporter := &reporter{
 		scope: s, observer: p.Observer, identity: identity, deletions: deletions, first: first, motions: motions, rechecks: rechecks,
+		states: newStateRequests(),
 	}
 	fetcher := &fetcher{scope: s, reporter: reporter, motions: motions}
 	deltas := &deltaSweeps{scope: s, reporter: reporter}

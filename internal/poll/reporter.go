@@ -18,6 +18,7 @@ type reporter struct {
 	first     *firstSweeps
 	motions   *motions
 	rechecks  *recheckQueue
+	states    *stateRequests
 }
 
 // A request is what the reporter needs to know about one request to MK.IO.
@@ -44,16 +45,25 @@ func (r *reporter) report(ctx context.Context, l *list, row mkio.Row, o lifecycl
 
 // reportAgainst is report for a resource whose head was looked up after the response arrived.
 func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) error {
+	o, news, err := r.compare(ctx, l, h, row, o, req)
+	if err != nil || !news {
+		return err
+	}
+	return r.record(ctx, l, h, row, o, req)
+}
+
+// compare compares an observation with the head of its resource, and completes it. news says that it must be recorded.
+func (r *reporter) compare(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) (_ lifecycle.Observation, news bool, err error) {
 	o.Stored, o.Clock = req.asOf.Stored, req.asOf.Clock
 	if h.sequence() > req.horizon && !h.fact.Matches(o) {
 		r.recheckOvertaken(l, row.Key, h)
-		return nil
+		return o, false, nil
 	}
 	if err := r.identity.refused(); err != nil {
-		return err
+		return o, false, err
 	}
 	if err := r.identity.confirmByLife(ctx, h, o); err != nil {
-		return err
+		return o, false, err
 	}
 	o.Via, o.Basis = req.via, h.expectedSequence()
 	o.SeenAfter, o.SeenBefore = r.seenAfter(l, row.Key, h, req.asOf), req.asOf.To
@@ -64,17 +74,17 @@ func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.
 	switch {
 	case !current && verdict.Outcome == lifecycle.Late:
 		r.recheckOvertaken(l, row.Key, r.headOf(row.Key))
-		return nil
+		return o, false, nil
 	case !verdict.News():
 		r.noteNoEvent(h, o, verdict, req)
-		return nil
+		return o, false, nil
 	}
 	if endsLife(h, o, verdict) {
 		if may, err := r.identity.allowsEnd(ctx, req); !may {
-			return err
+			return o, false, err
 		}
 	}
-	return r.record(ctx, l, h, row, o, req)
+	return o, true, nil
 }
 
 // noteNoEvent notes an observation that becomes no event.

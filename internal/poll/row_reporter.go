@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -90,14 +91,15 @@ func (s *scope) logResourceErrors(l *list, mode pollMode, errs *resourceErrors) 
 	return true
 }
 
-// maxConcurrent limits the concurrent requests of a poll, and maxWaitingRows the rows that wait for such a request.
+// maxConcurrent limits the concurrent requests of a poll, and its concurrent writes. maxWaitingRows limits the rows that wait for
+// either.
 const (
 	maxConcurrent  = 8
 	maxWaitingRows = 4096
 )
 
 // A rowReporter passes the rows of a list to the reporter while the pages are walked. Where rows do not carry the state, it
-// requests the state of each.
+// requests the state of each. States are requested and events are written concurrently: the rows are of different resources.
 type rowReporter struct {
 	reporter *reporter
 	list     *list
@@ -106,9 +108,10 @@ type rowReporter struct {
 
 	ctx     context.Context
 	group   *errgroup.Group
-	waiting chan struct{} // holds a token for each row that waits for its state
-	slots   chan struct{} // holds a token for each request under way
+	waiting chan struct{} // holds a token for each row that waits for a slot
+	slots   chan struct{} // holds a token for each request and each write under way
 	errs    resourceErrors
+	leftOut atomic.Bool // another poll requests the state of a row already
 }
 
 func (r *reporter) newRowReporter(ctx context.Context, l *list, class mkio.Class) *rowReporter {
@@ -119,7 +122,7 @@ func (r *reporter) newRowReporter(ctx context.Context, l *list, class mkio.Class
 	}
 }
 
-// wait waits for the requests of states. It returns the error of the walk or else the first error of a request.
+// wait waits for the requests of states and for the writes. It returns the error of the walk or else the first error of a request.
 func (s *rowReporter) wait(err error) error {
 	if other := s.group.Wait(); err == nil || errors.Is(err, context.Canceled) && other != nil {
 		return other
@@ -136,7 +139,7 @@ func (s *rowReporter) report(row mkio.Row, h head, req request) error {
 		r.rechecks.addByAddress(row.Key)
 		return nil
 	case row.HasState:
-		return s.errs.tolerate(r.reportAgainst(s.ctx, s.list, h, row, row.Observation(), req))
+		return s.reportState(row, h, req)
 	case !s.list.Stateless():
 		s.errs.add(fmt.Errorf("record of %s has no state", row.Key))
 		return nil
@@ -144,11 +147,45 @@ func (s *rowReporter) report(row mkio.Row, h head, req request) error {
 		s.tally.addRested(row.Key.Kind)
 		return nil
 	}
+	if !r.states.begin(row.Key) && s.tally == nil { // a full sweep must know that each state was requested
+		r.states.end(row.Key)
+		s.leftOut.Store(true)
+		return nil
+	}
 	return s.fetchStateLater(row, req.asOf)
 }
 
-// fetchStateLater requests the state of a row concurrently with the walk. listed is the Moment of the row's page.
+// fetchStateLater requests the state of a row concurrently with the walk. listed is the AsOf of the row's page.
 func (s *rowReporter) fetchStateLater(row mkio.Row, listed mkio.AsOf) error {
+	states := s.reporter.states
+	err := s.later(func() error {
+		defer states.end(row.Key)
+		return s.fetchState(row, listed)
+	})
+	if err != nil { // it does not run
+		states.end(row.Key)
+	}
+	return err
+}
+
+// reportState compares a row with its head, and has it recorded if it is news.
+func (s *rowReporter) reportState(row mkio.Row, h head, req request) error {
+	r := s.reporter
+	o, news, err := r.compare(s.ctx, s.list, h, row, row.Observation(), req)
+	if err != nil || !news {
+		return s.errs.tolerate(err)
+	}
+	return s.recordLater(row, h, o, req)
+}
+
+// recordLater records an observation concurrently with the walk. It is a function of its own so that only news is copied to the
+// heap: most rows are unchanged.
+func (s *rowReporter) recordLater(row mkio.Row, h head, o lifecycle.Observation, req request) error {
+	return s.later(func() error { return s.reporter.record(s.ctx, s.list, h, row, o, req) })
+}
+
+// later does something for a row concurrently with the walk.
+func (s *rowReporter) later(do func() error) error {
 	select {
 	case s.waiting <- struct{}{}:
 	case <-s.ctx.Done():
@@ -158,7 +195,7 @@ func (s *rowReporter) fetchStateLater(row mkio.Row, listed mkio.AsOf) error {
 		defer func() { <-s.waiting }()
 		s.slots <- struct{}{}
 		defer func() { <-s.slots }()
-		return s.errs.tolerate(s.fetchState(row, listed))
+		return s.errs.tolerate(do())
 	})
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
@@ -25,34 +24,27 @@ type fullSweeps struct {
 
 // sweep compares a whole list with the log, confirms all deletions, and reports the result to coverage.
 func (s *fullSweeps) sweep(ctx context.Context, l *list, class mkio.Class) error {
-	return s.sweepConfirming(ctx, l, class, math.MaxInt)
+	t := newTally(s.eventLog)
+	err := s.compare(ctx, l, class, t, s.confirmDeletions)
+	s.coverage.sweepEnded(ctx, l, t, err)
+	return err
 }
 
-// sweepForMotions is sweep for an active poll, which must not wait for many deletions to be confirmed: it leaves them to a full
-// sweep that it brings forward.
+// sweepForMotions is sweep for an active poll, which must not wait until deletions are confirmed: it leaves them to a full sweep
+// that it brings forward.
 func (s *fullSweeps) sweepForMotions(ctx context.Context, l *list) error {
-	err := s.sweepConfirming(ctx, l, mkio.Urgent, maxContradictions)
-	if errors.Is(err, errManyMissing) {
+	t := newTally(s.eventLog)
+	err := s.compare(ctx, l, mkio.Urgent, t, s.confirmNone)
+	if errors.Is(err, errUnconfirmed) {
 		s.bringSweepForward(l)
 		return nil
 	}
+	s.coverage.sweepEnded(ctx, l, t, err)
 	return err
 }
 
-// errManyMissing is the error of a sweep that finds more resources missing than it may confirm.
-var errManyMissing = errors.New("more resources are missing than the sweep may confirm")
-
-// sweepConfirming sweeps a list if at most a number of its resources are missing.
-func (s *fullSweeps) sweepConfirming(ctx context.Context, l *list, class mkio.Class, most int) error {
-	t := newTally(s.eventLog)
-	err := s.compare(ctx, l, class, t, most)
-	if !errors.Is(err, errManyMissing) {
-		s.coverage.sweepEnded(ctx, l, t, err)
-	}
-	return err
-}
-
-func (s *fullSweeps) compare(ctx context.Context, l *list, class mkio.Class, t *tally, most int) error {
+// compare reports every row of a list, and then has the resources confirmed that it lacks.
+func (s *fullSweeps) compare(ctx context.Context, l *list, class mkio.Class, t *tally, confirm confirmMissing) error {
 	l.progress.begin(t.horizon)
 	done := completedSweep{localBegan: time.Now(), horizon: t.horizon}
 	walk := s.newWalk(ctx, l, class, t)
@@ -60,14 +52,14 @@ func (s *fullSweeps) compare(ctx context.Context, l *list, class mkio.Class, t *
 		return err
 	}
 	done.began = walk.began
-	if err := s.confirmDeletions(ctx, l, walk.seen, done.horizon, t, most); err != nil {
+	if err := confirm(ctx, l, walk.seen, done.horizon, t); err != nil {
 		return err
 	}
 	if s.eventLog.Epoch() != t.epoch {
 		return errNewLog
 	}
 	t.from, t.to = done.localBegan.UTC(), time.Now().UTC()
-	l.sweepFinished(done, s.intervals)
+	l.sweepFinished(done, s.lists.intervalsOf(l))
 	s.scheduleConfirmation(l)
 	if l.hasParent() {
 		return nil // the other lists of the kind may not be swept yet

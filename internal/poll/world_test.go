@@ -2,6 +2,7 @@ package poll_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -51,6 +52,7 @@ type world struct {
 	// Of the bridges that start next:
 	adopt          bool
 	deletePatience time.Duration
+	perMinute      int             // 0: 1000
 	recheckFirst   []lifecycle.Key // passed to Recheck before polling starts
 }
 
@@ -104,7 +106,7 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 		w.t.Fatal(err)
 	}
 	client, err := mkio.NewClient(mkio.ClientConfig{
-		BaseURL: "https://app.mk.io", Token: w.transport.currentToken, PerMinute: 1000, Transport: &w.transport, Log: log,
+		BaseURL: "https://app.mk.io", Token: w.transport.currentToken, PerMinute: cmp.Or(w.perMinute, 1000), Transport: &w.transport, Log: log,
 	})
 	if err != nil {
 		w.t.Fatal(err)
