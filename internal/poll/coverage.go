@@ -133,7 +133,7 @@ func (c *coverage) recordChildren(ctx context.Context, child lifecycle.Kind) {
 // sumChildLists adds up the last sweeps of all lists of a child kind and of its parents. ok is false if one of them is missing or
 // began before since.
 func (c *coverage) sumChildLists(child lifecycle.Kind, since time.Time) (all comparison, sum counts, ok bool) {
-	c.lists.updateParents()
+	c.lists.updateChildLists()
 	lists := slices.DeleteFunc(c.lists.all(), func(l *list) bool { return l.Kinds[0] != child && !l.containsParentsOf(child) })
 	for _, l := range lists {
 		t := l.progress.lastTally()

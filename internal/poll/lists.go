@@ -12,17 +12,19 @@ import (
 
 // lists are the lists of a project: those of the whole project, and one for each parent that the log knows.
 //
-// mu guards childLists. It is held while the log's cache is searched for parents, so that the later of two searches wins.
+// mu guards the fields below it. It is held while the log's cache is read.
 type lists struct {
 	*scope
 	projectLists []*list // of the whole project; they do not change
 
 	mu         sync.Mutex
+	families   *families
 	childLists map[lifecycle.Key]*list // by parent
+	retiring   map[lifecycle.Key]bool  // the parents of those that are retired once no poll of them is under way
 }
 
 func newLists(s *scope) *lists {
-	ls := &lists{scope: s, childLists: map[lifecycle.Key]*list{}}
+	ls := &lists{scope: s, families: newFamilies(s), childLists: map[lifecycle.Key]*list{}, retiring: map[lifecycle.Key]bool{}}
 	for _, l := range mkio.Lists(s.name, s.kinds) {
 		ls.projectLists = append(ls.projectLists, &list{List: l})
 	}
@@ -68,59 +70,48 @@ func (ls *lists) sweepNow() {
 func (ls *lists) reset() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.childLists = map[lifecycle.Key]*list{}
+	ls.families.reset()
+	clear(ls.childLists)
+	clear(ls.retiring)
 	for _, l := range ls.projectLists {
 		l.reset()
 	}
 }
 
-// updateParents adds and retires child lists, by the parents that the log's cache has: live events that are not Stopped, all
-// resources of the Live API, and every parent of a recorded child.
-func (ls *lists) updateParents() {
+// updateChildLists adds and retires child lists, by the families that the log's cache has.
+func (ls *lists) updateChildLists() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	parents := map[lifecycle.Key]bool{}
-	for _, child := range childKinds(ls.kinds) {
-		ls.addParents(parents, child)
-	}
+	ls.updateFamilies()
+}
+
+// updateFamilies is updateChildLists for a caller that holds mu.
+func (ls *lists) updateFamilies() {
+	parents := ls.families.update()
+	maps.Copy(parents, ls.retiring)
 	for parent := range parents {
-		if ls.childLists[parent] != nil {
-			continue
-		}
-		if l, ok := mkio.ListBelow(parent); ok {
-			ls.childLists[parent] = &list{List: l}
-		}
-	}
-	for parent, l := range ls.childLists {
-		if !parents[parent] && l.schedule.retire() {
+		delete(ls.retiring, parent)
+		l := ls.childLists[parent]
+		switch wanted := ls.families.has(parent); {
+		case wanted && l == nil:
+			if below, ok := mkio.ListBelow(parent); ok {
+				ls.childLists[parent] = &list{List: below}
+			}
+		case wanted || l == nil:
+		case l.schedule.retire():
 			delete(ls.childLists, parent)
+		default:
+			ls.retiring[parent] = true
 		}
 	}
 }
 
-// addParents adds the parents that a child kind may lie below.
-func (ls *lists) addParents(parents map[lifecycle.Key]bool, child lifecycle.Kind) {
-	for _, kind := range mkio.ParentKinds(child) {
-		for resource, fact := range ls.inventory.Resources(kind, ls.name) {
-			stopped := child == lifecycle.LiveOutput && lifecycle.SameState(fact.State, "Stopped")
-			if stopped || lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
-				continue
-			}
-			if key, err := ls.keyOf(resource); err == nil {
-				parents[key] = true
-			}
-		}
-	}
-	for resource, fact := range ls.inventory.Resources(child, ls.name) {
-		if lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
-			continue
-		}
-		if key, err := ls.keyOf(resource); err == nil {
-			if parent, ok := mkio.ParentOf(key); ok {
-				parents[parent] = true
-			}
-		}
-	}
+// childrenOf returns the tokens of the living children of a parent, according to the log.
+func (ls *lists) childrenOf(parent lifecycle.Key) ([]string, error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.updateFamilies()
+	return ls.families.childrenOf(parent)
 }
 
 // childKinds returns those of the kinds whose resources lie below a parent.

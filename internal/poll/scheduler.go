@@ -30,9 +30,7 @@ type scheduler struct {
 
 	inFlight sync.WaitGroup // polls and rechecks under way
 
-	// Owned by the goroutine of run.
-	epoch   uint64 // of the log that MK.IO is compared with
-	scanned uint64 // the log's horizon when motions and parents were last updated; 0: they were not yet
+	epoch uint64 // of the log that MK.IO is compared with; owned by the goroutine of run
 }
 
 // run starts what is due until the context ends, and waits for what it started.
@@ -61,11 +59,8 @@ func (s *scheduler) startDue(ctx context.Context) time.Time {
 		return until
 	}
 	s.resetOnNewLog()
-	if horizon := s.eventLog.Horizon(); horizon != s.scanned || s.scanned == 0 {
-		s.scanned = horizon
-		s.motions.update(now)
-		s.lists.updateParents()
-	}
+	s.motions.update(now)
+	s.lists.updateChildLists()
 	s.finishFirstSweeps(ctx)
 	next := now.Add(s.intervals.active)
 	for _, l := range s.lists.all() {
@@ -81,7 +76,7 @@ func (s *scheduler) resetOnNewLog() {
 		return
 	}
 	s.log.Warn("event log was replaced; comparing everything again")
-	s.epoch, s.scanned = epoch, 0
+	s.epoch = epoch
 	s.motions.reset()
 	s.lists.reset()
 	s.deletions.reset()

@@ -1,0 +1,71 @@
+//go:build unix
+
+package poll
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/mkio"
+)
+
+// A countedCache counts how many resources the poller reads from the log's cache.
+type countedCache struct {
+	Heads
+	Inventory
+	read atomic.Int64
+}
+
+func (c *countedCache) Last(resource string) *lifecycle.Fact {
+	c.read.Add(1)
+	return c.Heads.Last(resource)
+}
+
+func (c *countedCache) Living(kind lifecycle.Kind, project string) []string {
+	return c.counted(c.Inventory.Living(kind, project))
+}
+
+func (c *countedCache) InMotion(kind lifecycle.Kind, project string) []string {
+	return c.counted(c.Inventory.InMotion(kind, project))
+}
+
+func (c *countedCache) counted(resources []string) []string {
+	c.read.Add(int64(len(resources)))
+	return resources
+}
+
+// The price of a tick, and of a sweep below one parent, is that of what changed, however many resources are known.
+func TestTheSchedulerReadsOnlyWhatChanged(t *testing.T) {
+	p := newScaleProject(t, 3000)
+	cache := &countedCache{Heads: p.heads, Inventory: p.inventory}
+	p.heads, p.inventory = cache, cache
+	events := []lifecycle.Observation{
+		scaleObservation(scaleKey(t, lifecycle.Job, "ladder", "moving-000000"), "Finished"),
+		scaleObservation(scaleKey(t, lifecycle.Job, "ladder", "another"), "Queued"),
+		scaleObservation(scaleKey(t, lifecycle.LiveOutput, "studio-0", "another"), "Running"),
+	}
+	for _, o := range events {
+		if _, err := p.scheduler.full.reporter.observer.Observe(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.scheduler.startDue(t.Context())
+	if n := cache.read.Swap(0); n > int64(2*len(events)) { // motions and families read each once
+		t.Errorf("after %d events a tick read %d resources", len(events), n)
+	}
+	if moving, _ := p.scheduler.motions.ofList(p.lists.projectLists[0]); len(moving) != scaleInMotion {
+		t.Errorf("%d jobs are in motion, want %d", len(moving), scaleInMotion)
+	}
+	p.scheduler.startDue(t.Context())
+	if n := cache.read.Swap(0); n > 0 {
+		t.Errorf("a tick without an event read %d resources", n)
+	}
+	below := p.lists.listBelow(scaleKey(t, lifecycle.LiveEvent, "camera-0"))
+	if err := p.scheduler.full.sweep(t.Context(), below, mkio.Changes); err != nil {
+		t.Fatal(err)
+	}
+	if n := cache.read.Swap(0); n > 0 {
+		t.Errorf("a sweep below a parent without children read %d resources", n)
+	}
+}
