@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -17,10 +18,11 @@ type lists struct {
 	*scope
 	projectLists []*list // of the whole project; they do not change
 
-	mu         sync.Mutex
-	families   *families
-	childLists map[lifecycle.Key]*list // by parent
-	retiring   map[lifecycle.Key]bool  // the parents of those that are retired once no poll of them is under way
+	mu          sync.Mutex
+	families    *families
+	childLists  map[lifecycle.Key]*list // by parent
+	childrenDue dueLists
+	retiring    map[lifecycle.Key]bool // the parents of those that are retired once no poll of them is under way
 }
 
 func newLists(s *scope) *lists {
@@ -36,6 +38,24 @@ func (ls *lists) all() []*list {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	return slices.AppendSeq(slices.Clone(ls.projectLists), maps.Values(ls.childLists))
+}
+
+// each returns an iterator over the lists that exist now. It holds mu: the caller may not call lists.
+func (ls *lists) each() iter.Seq[*list] {
+	return func(yield func(*list) bool) {
+		ls.mu.Lock()
+		defer ls.mu.Unlock()
+		for _, l := range ls.projectLists {
+			if !yield(l) {
+				return
+			}
+		}
+		for _, l := range ls.childLists {
+			if !yield(l) {
+				return
+			}
+		}
+	}
 }
 
 // listOf returns the list that a resource belongs to; nil where its parent is not known.
@@ -62,6 +82,7 @@ func (ls *lists) listBelow(parent lifecycle.Key) *list {
 func (ls *lists) sweepNow() {
 	for _, l := range ls.all() {
 		l.schedule.sweepNow()
+		ls.checkNow(l)
 	}
 	ls.wakeScheduler()
 }
@@ -72,6 +93,7 @@ func (ls *lists) reset() {
 	defer ls.mu.Unlock()
 	ls.families.reset()
 	clear(ls.childLists)
+	ls.childrenDue = nil
 	clear(ls.retiring)
 	for _, l := range ls.projectLists {
 		l.reset()
@@ -96,10 +118,12 @@ func (ls *lists) updateFamilies() {
 		case wanted && l == nil:
 			if below, ok := mkio.ListBelow(parent); ok {
 				ls.childLists[parent] = &list{List: below}
+				ls.childrenDue.add(ls.childLists[parent], time.Time{})
 			}
 		case wanted || l == nil:
 		case l.schedule.retire():
 			delete(ls.childLists, parent)
+			ls.childrenDue.remove(l)
 		default:
 			ls.retiring[parent] = true
 		}
@@ -127,7 +151,7 @@ func unpolledParents(child lifecycle.Kind, polled []lifecycle.Kind) []lifecycle.
 
 // sweptBelow reports whether all lists of a child kind's parents, and all lists below them, were swept.
 func (ls *lists) sweptBelow(child lifecycle.Kind) bool {
-	for _, l := range ls.all() {
+	for l := range ls.each() {
 		if (l.Kinds[0] == child || l.containsParentsOf(child)) && l.progress.lastSweep().began.IsZero() {
 			return false
 		}
@@ -143,12 +167,11 @@ func (ls *lists) expectChanges(key lifecycle.Key, at time.Time) {
 			l.schedule.bringForward(modeDelta, at)
 		}
 	}
-	if l := ls.listBelow(key); l != nil {
-		l.schedule.resumeDeltas(at)
-	}
-	if parent, ok := mkio.ParentOf(key); ok {
-		if l := ls.listBelow(parent); l != nil {
+	parent, _ := mkio.ParentOf(key)
+	for _, of := range []lifecycle.Key{key, parent} {
+		if l := ls.listBelow(of); l != nil {
 			l.schedule.resumeDeltas(at)
+			ls.checkNow(l)
 		}
 	}
 }

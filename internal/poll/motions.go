@@ -50,9 +50,9 @@ func newMotions(s *scope, deletions *waitingDeletions) *motions {
 	}
 }
 
-// update adds, changes and removes motions according to the log's cache. Its cost is that of what changed since the last
-// update.
-func (ms *motions) update(now time.Time) {
+// update adds, changes and removes motions according to the log's cache, and returns the parents of those that it added or
+// changed. Its cost is that of what changed since the last update.
+func (ms *motions) update(now time.Time) (parents map[lifecycle.Key]bool) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	changed, complete := ms.changes.next()
@@ -64,27 +64,32 @@ func (ms *motions) update(now time.Time) {
 			changed = append(changed, ms.inventory.InMotion(kind, ms.name)...)
 		}
 	}
+	parents = map[lifecycle.Key]bool{}
 	for _, resource := range changed {
-		ms.updateResource(resource, now)
+		if m := ms.updateResource(resource, now); m != nil && m.parent != (lifecycle.Key{}) {
+			parents[m.parent] = true
+		}
 	}
+	return parents
 }
 
-// updateResource adds, changes or removes the motion of one resource. The caller holds mu.
-func (ms *motions) updateResource(resource string, now time.Time) {
+// updateResource adds, changes or removes the motion of one resource, and returns it; nil: the resource is at rest. The caller
+// holds mu.
+func (ms *motions) updateResource(resource string, now time.Time) *motion {
 	kind, fact, m := event.KindOf(resource), ms.heads.Last(resource), ms.byToken[resource]
 	switch {
 	case !slices.Contains(ms.kinds, kind):
-		return
+		return nil
 	case fact == nil || !lifecycle.InMotion(kind, fact.State, fact.Provisioning):
 		if m != nil {
 			ms.remove(resource, m)
 		}
-		return
+		return nil
 	case m == nil:
 		key, err := ms.keyOf(resource)
 		if err != nil {
 			ms.changes.retry(resource, err)
-			return // sweeps observe it meanwhile
+			return nil // sweeps observe it meanwhile
 		}
 		m = &motion{key: key}
 		m.parent, _ = mkio.ParentOf(key)
@@ -94,6 +99,7 @@ func (ms *motions) updateResource(resource string, now time.Time) {
 		m.fact, m.since, m.lastSeen = *fact, stateSince(*fact, now), time.Time{}
 		m.next = now.Add(ms.intervals.active)
 	}
+	return m
 }
 
 // add adds a motion. The caller holds mu.

@@ -156,7 +156,9 @@ type rechecker struct {
 // recheck runs a recheck that was taken from the queue.
 func (r *rechecker) recheck(ctx context.Context, key lifecycle.Key, taken recheck) {
 	defer r.wakeScheduler()
-	err := r.fetcher.fetchTraced(ctx, r.lists.listOf(key), key, taken.via)
+	l := r.lists.listOf(key)
+	err := r.fetcher.fetchTraced(ctx, l, key, taken.via)
+	r.lists.checkNow(l) // a 404 brings its next sweep forward
 	now := time.Now()
 	switch {
 	case err == nil:

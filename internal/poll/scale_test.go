@@ -5,6 +5,7 @@ package poll
 import (
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
@@ -60,6 +61,9 @@ func TestTheSchedulerReadsOnlyWhatChanged(t *testing.T) {
 	p.scheduler.startDue(t.Context())
 	if n := cache.read.Swap(0); n > 0 {
 		t.Errorf("a tick without an event read %d resources", n)
+	}
+	if n := len(p.lists.due(time.Now())); n != len(p.lists.projectLists) {
+		t.Errorf("a tick checked %d lists, want only the %d of the whole project", n, len(p.lists.projectLists))
 	}
 	below := p.lists.listBelow(scaleKey(t, lifecycle.LiveEvent, "camera-0"))
 	if err := p.scheduler.full.sweep(t.Context(), below, mkio.Changes); err != nil {

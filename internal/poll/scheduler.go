@@ -59,13 +59,18 @@ func (s *scheduler) startDue(ctx context.Context) time.Time {
 		return until
 	}
 	s.resetOnNewLog()
-	s.motions.update(now)
 	s.lists.updateChildLists()
+	for parent := range s.motions.update(now) {
+		s.lists.checkNow(s.lists.listBelow(parent))
+	}
 	s.finishFirstSweeps(ctx)
 	next := now.Add(s.intervals.active)
-	for _, l := range s.lists.all() {
-		next = earliest(next, s.startList(ctx, l, now))
+	for _, l := range s.lists.due(now) {
+		at := s.startList(ctx, l, now)
+		s.lists.checkAgain(l, at)
+		next = earliest(next, at)
 	}
+	next = earliest(next, latest(s.lists.nextCheck(next), now.Add(minSleep)))
 	return earliest(next, s.startRechecks(ctx, now))
 }
 
@@ -158,6 +163,7 @@ func (s *scheduler) startPoll(ctx context.Context, l *list, mode pollMode, do fu
 			return []attribute.KeyValue{attribute.String("mkio.project", s.name), attribute.String("mkio.list", l.String())}
 		})
 		s.pollEnded(ctx, l, mode, err)
+		s.lists.checkNow(l)
 		s.wakeScheduler()
 	})
 }
