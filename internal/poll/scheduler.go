@@ -119,6 +119,9 @@ const minSleep = 10 * time.Millisecond
 // scheduler.
 func (s *scheduler) startList(ctx context.Context, l *list, now time.Time) time.Time {
 	next := now.Add(s.intervals.active)
+	if l.hasParent() {
+		next = now.Add(s.intervals.sweep) // checkNow is called where something is due earlier than it was
+	}
 	sweptWhole := fitsOnePage(s.count(l)) || !l.FiltersByChange() || l.hasParent()
 	due := l.schedule.due()
 	if !due.running[modeFull] {
