@@ -2,6 +2,7 @@ package poll
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 )
 
@@ -62,7 +63,7 @@ func (d *dueLists) take(now time.Time) (due []*list) {
 func (ls *lists) due(now time.Time) []*list {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	return append(ls.childrenDue.take(now), ls.projectLists...)
+	return slices.Concat(ls.projectLists, ls.childrenDue.take(now)) // in this order: new parents are on the lists of the project
 }
 
 // checkAgain has a list checked at the latest at a time, or earlier if checkNow was called meanwhile.
