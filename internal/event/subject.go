@@ -77,6 +77,12 @@ func GroupOf(resource string) string {
 	return resource
 }
 
+// KindOf returns the kind of a resource token or of a group.
+func KindOf(resource string) lifecycle.Kind {
+	kind, _, _ := strings.Cut(resource, ".")
+	return lifecycle.Kind(kind)
+}
+
 // ResourceOf returns the resource token in a subject without its prefix.
 func ResourceOf(unprefixed string) string {
 	return unprefixed[:max(strings.LastIndexByte(unprefixed, '.'), 0)]

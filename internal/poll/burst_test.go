@@ -95,7 +95,10 @@ func checkFresh(t *testing.T, jobs int) {
 		time.Sleep(time.Minute)
 		b := w.start(lifecycle.Job)
 		began := time.Now()
-		known := func() int { return b.publisher.Count(lifecycle.Job, project) }
+		known := func() int {
+			living, _ := b.publisher.Count(lifecycle.Job, project)
+			return living
+		}
 		for known() < jobs && time.Since(began) < 5*time.Minute {
 			time.Sleep(time.Second)
 		}

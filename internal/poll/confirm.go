@@ -199,8 +199,12 @@ func (c *confirmation) recordDeletions(ctx context.Context, gone []lifecycle.Key
 
 // findMissing returns the recorded resources of a kind that should be on a complete list and are not.
 func (s *fullSweeps) findMissing(ctx context.Context, l *list, kind lifecycle.Kind, seen map[string]bool, horizon uint64) (map[lifecycle.Key]lifecycle.Fact, error) {
+	resources, err := s.recordedOn(l, kind)
+	if err != nil {
+		return nil, logError{err}
+	}
 	found := map[lifecycle.Key]lifecycle.Fact{}
-	for _, resource := range s.inventory.Tokens(kind, s.name) {
+	for _, resource := range resources {
 		if seen[resource] {
 			continue
 		}
@@ -212,11 +216,17 @@ func (s *fullSweeps) findMissing(ctx context.Context, l *list, kind lifecycle.Ki
 		if err != nil {
 			return nil, logError{err}
 		}
-		if parent, ok := mkio.ParentOf(key); !ok || parent == l.Parent {
-			found[key] = *h.fact
-		}
+		found[key] = *h.fact
 	}
 	return found, nil
+}
+
+// recordedOn returns the tokens of the recorded living resources of a kind that belong to a list.
+func (s *fullSweeps) recordedOn(l *list, kind lifecycle.Kind) ([]string, error) {
+	if l.hasParent() {
+		return s.lists.childrenOf(l.Parent)
+	}
+	return s.inventory.Living(kind, s.name), nil
 }
 
 // confirmProject returns nil if the project responds now, is the log's own, and one of its lists can be read.

@@ -133,9 +133,12 @@ func (c *coverage) recordChildren(ctx context.Context, child lifecycle.Kind) {
 // sumChildLists adds up the last sweeps of all lists of a child kind and of its parents. ok is false if one of them is missing or
 // began before since.
 func (c *coverage) sumChildLists(child lifecycle.Kind, since time.Time) (all comparison, sum counts, ok bool) {
-	c.lists.updateParents()
-	lists := slices.DeleteFunc(c.lists.all(), func(l *list) bool { return l.Kinds[0] != child && !l.containsParentsOf(child) })
-	for _, l := range lists {
+	c.lists.updateChildLists()
+	for l := range c.lists.each() {
+		if l.Kinds[0] != child && !l.containsParentsOf(child) {
+			continue
+		}
+		ok = true
 		t := l.progress.lastTally()
 		if t == nil || !t.from.After(since) {
 			return all, sum, false
@@ -149,7 +152,7 @@ func (c *coverage) sumChildLists(child lifecycle.Kind, since time.Time) (all com
 			sum = sum.plus(t.counts[child])
 		}
 	}
-	return all, sum, len(lists) > 0
+	return all, sum, ok
 }
 
 // reasonNewLog is the reason of a gap: the log that was compared does not exist any more, or not all of it.

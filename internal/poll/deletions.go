@@ -2,6 +2,7 @@ package poll
 
 import (
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -57,8 +58,9 @@ func newWaitingDeletions(patience time.Duration, log *slog.Logger, setGauge func
 	return d
 }
 
-// A livingCount returns how many resources of a kind live, including the given ones, which were recorded as Deleted recently.
-type livingCount func(recent map[lifecycle.Key]time.Time) int
+// A livingCount returns how many resources of a kind live, including the given ones, which were recorded as Deleted recently. It
+// stops counting at enough.
+type livingCount func(recent map[lifecycle.Key]time.Time, enough int) int
 
 // tooMany reports whether gone resources of a kind, together with those that wait and those recorded recently, are too many to be
 // recorded at once.
@@ -68,12 +70,11 @@ func (d *waitingDeletions) tooMany(kind lifecycle.Kind, gone []lifecycle.Key, li
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	many, _ := d.countGone(kind, gone, living)
-	return many
+	return d.areTooMany(kind, gone, living)
 }
 
-// countGone is tooMany, and returns also how many live. The caller holds mu.
-func (d *waitingDeletions) countGone(kind lifecycle.Kind, gone []lifecycle.Key, living livingCount) (many bool, lives int) {
+// areTooMany is tooMany for a caller that holds mu.
+func (d *waitingDeletions) areTooMany(kind lifecycle.Kind, gone []lifecycle.Key, living livingCount) bool {
 	k := d.kinds[kind]
 	for key, at := range k.recent {
 		if time.Since(at) >= d.patience {
@@ -88,11 +89,8 @@ func (d *waitingDeletions) countGone(kind lifecycle.Kind, gone []lifecycle.Key, 
 			n++
 		}
 	}
-	if n <= maxAtOnce {
-		return false, 0
-	}
-	lives = living(k.recent)
-	return n*maxAtOnceDivisor > lives, lives
+	enough := n * maxAtOnceDivisor
+	return n > maxAtOnce && living(k.recent, enough) < enough
 }
 
 // holdIfTooMany makes the deletions of gone resources wait if the suspects are too many, and reports whether it did. The suspects
@@ -101,9 +99,8 @@ func (d *waitingDeletions) countGone(kind lifecycle.Kind, gone []lifecycle.Key, 
 func (d *waitingDeletions) holdIfTooMany(kind lifecycle.Kind, gone map[lifecycle.Key]waitingDeletion, suspects []lifecycle.Key, living livingCount) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	many, lives := d.countGone(kind, suspects, living)
-	if many {
-		d.add(kind, gone, lives)
+	if d.areTooMany(kind, suspects, living) {
+		d.add(kind, gone, living)
 		return true
 	}
 	for key := range gone {
@@ -116,11 +113,11 @@ func (d *waitingDeletions) holdIfTooMany(kind lifecycle.Kind, gone map[lifecycle
 func (d *waitingDeletions) holdAll(kind lifecycle.Kind, gone map[lifecycle.Key]waitingDeletion, living livingCount) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.add(kind, gone, living(d.kinds[kind].recent))
+	d.add(kind, gone, living)
 }
 
 // add adds deletions that wait. The caller holds mu.
-func (d *waitingDeletions) add(kind lifecycle.Kind, gone map[lifecycle.Key]waitingDeletion, lives int) {
+func (d *waitingDeletions) add(kind lifecycle.Kind, gone map[lifecycle.Key]waitingDeletion, living livingCount) {
 	k, now := d.kinds[kind], time.Now()
 	for key, deletion := range gone {
 		if _, waits := d.byKey[key]; waits {
@@ -137,7 +134,7 @@ func (d *waitingDeletions) add(kind lifecycle.Kind, gone map[lifecycle.Key]waiti
 	}
 	k.logged = k.waiting
 	d.log.Warn("deletions wait: too many resources of a kind are gone at once, possibly an MK.IO outage",
-		"kind", kind, "count", k.waiting, "living", lives, "until", now.Add(d.patience).UTC(),
+		"kind", kind, "count", k.waiting, "living", living(k.recent, math.MaxInt), "until", now.Add(d.patience).UTC(),
 		"do", "check the project in MK.IO: if the resources were deleted on purpose, do nothing, their deletions are recorded when MK.IO still responds 404 then; otherwise stop the bridge until MK.IO has recovered")
 }
 

@@ -16,8 +16,11 @@
 //   - scheduler (scheduler.go): the loop. It starts polls of lists and rechecks when they are due, each in a goroutine of its own,
 //     and waits for them.
 //   - lists (lists.go): the lists of MK.IO that are polled. Each list (list.go) has a schedule, which says when its next polls are
-//     due, and a progress, which says how far it has been compared. Child lists come and go with the parents in the log.
+//     due, and a progress, which says how far it has been compared. Child lists come and go with the parents in the log
+//     (families.go), and a tick of the scheduler checks only those on which something is due (due.go).
 //   - motions (motions.go): the resources in motion, according to the log. How often they are polled, and how, is in intervals.go.
+//     Motions and families follow the log by what changed in its cache (changes.go), so that a tick costs the same however many
+//     resources are known.
 //   - The three modes of polling a list, which have no state: activePoll (active.go), deltaSweeps (delta.go), and fullSweeps
 //     (sweep.go), which also confirm deletions (confirm.go, holdback.go).
 //   - recheckQueue (recheck.go): the resources to request again. rechecker (rechecker.go) has few of them requested by their own

@@ -50,7 +50,7 @@ func TestAFailingAddressBlocksNoOther(t *testing.T) {
 		w.transport.set(failAt("/assets/007/state", 500))
 		b := w.start(lifecycle.Asset)
 		time.Sleep(2 * sweep)
-		if n := b.publisher.Count(lifecycle.Asset, project); n != 99 {
+		if n, _ := b.publisher.Count(lifecycle.Asset, project); n != 99 {
 			t.Errorf("%d of 99 assets are recorded", n)
 		}
 		w.transport.set(failAt("/assets/008", 500))

@@ -84,7 +84,7 @@ func (c *confirmation) sampleSiblings(ctx context.Context, gone []lifecycle.Key)
 func (c *confirmation) siblings(ctx context.Context) ([]lifecycle.Key, error) {
 	s := c.sweeps
 	var found []lifecycle.Key
-	for _, resource := range s.inventory.Tokens(c.kind, s.name) {
+	for _, resource := range s.inventory.Living(c.kind, s.name) {
 		if h := s.headOfToken(resource); h.fact == nil || h.deleted() {
 			continue
 		}
@@ -144,16 +144,19 @@ func (c *confirmation) newWaiting(gone []lifecycle.Key) map[lifecycle.Key]waitin
 
 // countLiving is the livingCount of the kind, as of the first try of the sweep: resources that a failed try recorded as new
 // must not make a large deletion look small.
-func (c *confirmation) countLiving(recent map[lifecycle.Key]time.Time) int {
+func (c *confirmation) countLiving(recent map[lifecycle.Key]time.Time, enough int) int {
 	s, n := c.sweeps, 0
-	for _, resource := range s.inventory.Tokens(c.kind, s.name) {
-		h := s.headOfToken(resource)
-		if h.fact != nil && !h.deleted() && (h.fact.Sequence <= c.horizon || h.fact.Transition > 1) {
+	for key := range recent {
+		if s.headOf(key).deleted() {
 			n++
 		}
 	}
-	for key := range recent {
-		if s.headOf(key).deleted() {
+	for _, resource := range s.inventory.Living(c.kind, s.name) {
+		if n >= enough {
+			break
+		}
+		h := s.headOfToken(resource)
+		if h.fact != nil && !h.deleted() && (h.fact.Sequence <= c.horizon || h.fact.Transition > 1) {
 			n++
 		}
 	}

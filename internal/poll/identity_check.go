@@ -125,7 +125,7 @@ func judge(note identity.Note, found identity.Found, adopt bool) (identity.Stand
 // isUnrecorded reports whether the log has no event of the project.
 func (i *identityCheck) isUnrecorded() bool {
 	for _, kind := range lifecycle.Kinds() {
-		if i.inventory.Count(kind, i.name) > 0 {
+		if living, deleted := i.inventory.Count(kind, i.name); living+deleted > 0 {
 			return false
 		}
 	}

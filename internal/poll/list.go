@@ -26,6 +26,9 @@ type list struct {
 	mkio.List
 	schedule schedule
 	progress progress
+
+	check  time.Time // see dueLists
+	queued int       // its place in dueLists, from 1; 0: it is not there
 }
 
 // hasParent reports whether the resources of the list lie below a parent.
@@ -39,7 +42,7 @@ func (l *list) has(key lifecycle.Key) bool {
 
 // containsParentsOf reports whether resources of a kind lie below those of the list.
 func (l *list) containsParentsOf(child lifecycle.Kind) bool {
-	return slices.Contains(mkio.ChildKinds(l.Kinds), child)
+	return !l.hasParent() && slices.Contains(mkio.ChildKinds(l.Kinds), child)
 }
 
 // sweepFinished notes a full sweep that reached the end of the list, and schedules the next sweeps.

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -12,17 +13,20 @@ import (
 
 // lists are the lists of a project: those of the whole project, and one for each parent that the log knows.
 //
-// mu guards childLists. It is held while the log's cache is searched for parents, so that the later of two searches wins.
+// mu guards the fields below it. It is held while the log's cache is read.
 type lists struct {
 	*scope
 	projectLists []*list // of the whole project; they do not change
 
-	mu         sync.Mutex
-	childLists map[lifecycle.Key]*list // by parent
+	mu          sync.Mutex
+	families    *families
+	childLists  map[lifecycle.Key]*list // by parent
+	childrenDue dueLists
+	retiring    map[lifecycle.Key]bool // the parents of those that are retired once no poll of them is under way
 }
 
 func newLists(s *scope) *lists {
-	ls := &lists{scope: s, childLists: map[lifecycle.Key]*list{}}
+	ls := &lists{scope: s, families: newFamilies(s), childLists: map[lifecycle.Key]*list{}, retiring: map[lifecycle.Key]bool{}}
 	for _, l := range mkio.Lists(s.name, s.kinds) {
 		ls.projectLists = append(ls.projectLists, &list{List: l})
 	}
@@ -34,6 +38,24 @@ func (ls *lists) all() []*list {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	return slices.AppendSeq(slices.Clone(ls.projectLists), maps.Values(ls.childLists))
+}
+
+// each returns an iterator over the lists that exist now. It holds mu: the caller may not call lists.
+func (ls *lists) each() iter.Seq[*list] {
+	return func(yield func(*list) bool) {
+		ls.mu.Lock()
+		defer ls.mu.Unlock()
+		for _, l := range ls.projectLists {
+			if !yield(l) {
+				return
+			}
+		}
+		for _, l := range ls.childLists {
+			if !yield(l) {
+				return
+			}
+		}
+	}
 }
 
 // listOf returns the list that a resource belongs to; nil where its parent is not known.
@@ -72,6 +94,7 @@ func (ls *lists) intervalsOf(l *list) intervals {
 func (ls *lists) sweepNow() {
 	for _, l := range ls.all() {
 		l.schedule.sweepNow()
+		ls.checkNow(l)
 	}
 	ls.wakeScheduler()
 }
@@ -80,59 +103,51 @@ func (ls *lists) sweepNow() {
 func (ls *lists) reset() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.childLists = map[lifecycle.Key]*list{}
+	ls.families.reset()
+	clear(ls.childLists)
+	ls.childrenDue = nil
+	clear(ls.retiring)
 	for _, l := range ls.projectLists {
 		l.reset()
 	}
 }
 
-// updateParents adds and retires child lists, by the parents that the log's cache has: live events that are not Stopped, all
-// resources of the Live API, and every parent of a recorded child.
-func (ls *lists) updateParents() {
+// updateChildLists adds and retires child lists, by the families that the log's cache has.
+func (ls *lists) updateChildLists() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	parents := map[lifecycle.Key]bool{}
-	for _, child := range childKinds(ls.kinds) {
-		ls.addParents(parents, child)
-	}
+	ls.updateFamilies()
+}
+
+// updateFamilies is updateChildLists for a caller that holds mu.
+func (ls *lists) updateFamilies() {
+	parents := ls.families.update()
+	maps.Copy(parents, ls.retiring)
 	for parent := range parents {
-		if ls.childLists[parent] != nil {
-			continue
-		}
-		if l, ok := mkio.ListBelow(parent); ok {
-			ls.childLists[parent] = &list{List: l}
-		}
-	}
-	for parent, l := range ls.childLists {
-		if !parents[parent] && l.schedule.retire() {
+		delete(ls.retiring, parent)
+		l := ls.childLists[parent]
+		switch wanted := ls.families.has(parent); {
+		case wanted && l == nil:
+			if below, ok := mkio.ListBelow(parent); ok {
+				ls.childLists[parent] = &list{List: below}
+				ls.childrenDue.add(ls.childLists[parent], time.Time{})
+			}
+		case wanted || l == nil:
+		case l.schedule.retire():
 			delete(ls.childLists, parent)
+			ls.childrenDue.remove(l)
+		default:
+			ls.retiring[parent] = true
 		}
 	}
 }
 
-// addParents adds the parents that a child kind may lie below.
-func (ls *lists) addParents(parents map[lifecycle.Key]bool, child lifecycle.Kind) {
-	for _, kind := range mkio.ParentKinds(child) {
-		for resource, fact := range ls.inventory.Resources(kind, ls.name) {
-			stopped := child == lifecycle.LiveOutput && lifecycle.SameState(fact.State, "Stopped")
-			if stopped || lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
-				continue
-			}
-			if key, err := ls.keyOf(resource); err == nil {
-				parents[key] = true
-			}
-		}
-	}
-	for resource, fact := range ls.inventory.Resources(child, ls.name) {
-		if lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
-			continue
-		}
-		if key, err := ls.keyOf(resource); err == nil {
-			if parent, ok := mkio.ParentOf(key); ok {
-				parents[parent] = true
-			}
-		}
-	}
+// childrenOf returns the tokens of the living children of a parent, according to the log.
+func (ls *lists) childrenOf(parent lifecycle.Key) ([]string, error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.updateFamilies()
+	return ls.families.childrenOf(parent)
 }
 
 // childKinds returns those of the kinds whose resources lie below a parent.
@@ -148,7 +163,7 @@ func unpolledParents(child lifecycle.Kind, polled []lifecycle.Kind) []lifecycle.
 
 // sweptBelow reports whether all lists of a child kind's parents, and all lists below them, were swept.
 func (ls *lists) sweptBelow(child lifecycle.Kind) bool {
-	for _, l := range ls.all() {
+	for l := range ls.each() {
 		if (l.Kinds[0] == child || l.containsParentsOf(child)) && l.progress.lastSweep().began.IsZero() {
 			return false
 		}
@@ -164,12 +179,11 @@ func (ls *lists) expectChanges(key lifecycle.Key, at time.Time) {
 			l.schedule.bringForward(modeDelta, at)
 		}
 	}
-	if l := ls.listBelow(key); l != nil {
-		l.schedule.resumeDeltas(at)
-	}
-	if parent, ok := mkio.ParentOf(key); ok {
-		if l := ls.listBelow(parent); l != nil {
+	parent, _ := mkio.ParentOf(key)
+	for _, of := range []lifecycle.Key{key, parent} {
+		if l := ls.listBelow(of); l != nil {
 			l.schedule.resumeDeltas(at)
+			ls.checkNow(l)
 		}
 	}
 }

@@ -42,12 +42,14 @@ type Heads interface {
 
 // An Inventory lists the resources of a kind and project that the log has, from its cache.
 type Inventory interface {
-	// Resources returns the last event of each resource, by its token; InMotion those of resources in motion; Tokens only the
-	// tokens; Count how many there are.
-	Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact
-	InMotion(kind lifecycle.Kind, project string) map[string]lifecycle.Fact
-	Tokens(kind lifecycle.Kind, project string) []string
-	Count(kind lifecycle.Kind, project string) int
+	// Living returns the tokens of the resources that are not recorded as Deleted; InMotion of those in motion; Count how many
+	// live, and how many are recorded as Deleted.
+	Living(kind lifecycle.Kind, project string) []string
+	InMotion(kind lifecycle.Kind, project string) []string
+	Count(kind lifecycle.Kind, project string) (living, deleted int)
+	// Changed returns the tokens of the project's resources, of all kinds, whose last event changed after a version of the cache,
+	// some of them more than once, and the present version. complete is false where it cannot list them all, as for version 0.
+	Changed(project string, since uint64) (resources []string, version uint64, complete bool)
 }
 
 // CoverageRecords stores the records of what was compared with MK.IO.

@@ -98,7 +98,7 @@ func TestAHistoryThatIgnoresTheOffsetIsReadOnce(t *testing.T) {
 		if failed := w.logged("delivery history cannot be read"); len(failed) > 0 {
 			t.Error(failed[0])
 		}
-		if n := b.publisher.Count(lifecycle.Job, project); n != jobs {
+		if n, _ := b.publisher.Count(lifecycle.Job, project); n != jobs {
 			t.Errorf("%d of %d jobs are recorded", n, jobs)
 		}
 	})

@@ -1,11 +1,13 @@
 package poll
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 )
@@ -22,48 +24,101 @@ type motion struct {
 
 // motions are the resources of a project in motion, according to the log.
 //
-// mu guards byToken. It is held while the log's cache is searched for resources in motion, and the lock of waitingDeletions
-// may be taken under it.
+// mu guards the fields below it. It is held while the log's cache is read, and the lock of waitingDeletions may be taken under
+// it.
 type motions struct {
 	*scope
 	deletions *waitingDeletions
 
 	mu      sync.Mutex
+	changes changeReader
 	byToken map[string]*motion
+	byPlace map[place]map[string]*motion // the same by kind and parent, then by token
 }
+
+// A place is a kind of resource below a parent, which is zero below the project: the resources of a list are at one place for
+// each of its kinds.
+type place struct {
+	kind   lifecycle.Kind
+	parent lifecycle.Key
+}
+
+func (m *motion) place() place { return place{m.key.Kind, m.parent} }
 
 func newMotions(s *scope, deletions *waitingDeletions) *motions {
-	return &motions{scope: s, deletions: deletions, byToken: map[string]*motion{}}
+	return &motions{
+		scope: s, deletions: deletions,
+		changes: newChangeReader(s), byToken: map[string]*motion{}, byPlace: map[place]map[string]*motion{},
+	}
 }
 
-// update adds, changes and removes motions according to the log's cache.
-func (ms *motions) update(now time.Time) {
+// update adds, changes and removes motions according to the log's cache, and returns the parents of those that it added or
+// changed. Its cost is that of what changed since the last update.
+func (ms *motions) update(now time.Time) (parents map[lifecycle.Key]bool) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
-	found := map[string]bool{}
-	for _, kind := range ms.kinds {
-		for resource, fact := range ms.inventory.InMotion(kind, ms.name) {
-			found[resource] = true
-			m := ms.byToken[resource]
-			if m == nil {
-				key, err := ms.keyOf(resource)
-				if err != nil {
-					continue // sweeps observe it meanwhile
-				}
-				m = &motion{key: key}
-				m.parent, _ = mkio.ParentOf(key)
-				ms.byToken[resource] = m
-			}
-			if m.fact.Sequence != fact.Sequence {
-				m.fact, m.since, m.lastSeen = fact, stateSince(fact, now), time.Time{}
-				m.next = now.Add(ms.firstInterval(m, now))
-			}
+	changed, complete := ms.changes.next()
+	if !complete {
+		for resource := range ms.byToken {
+			changed = append(changed, resource)
+		}
+		for _, kind := range ms.kinds {
+			changed = append(changed, ms.inventory.InMotion(kind, ms.name)...)
 		}
 	}
-	for resource := range ms.byToken {
-		if !found[resource] {
-			delete(ms.byToken, resource)
+	parents = map[lifecycle.Key]bool{}
+	for _, resource := range changed {
+		if m := ms.updateResource(resource, now); m != nil && m.parent != (lifecycle.Key{}) {
+			parents[m.parent] = true
 		}
+	}
+	return parents
+}
+
+// updateResource adds, changes or removes the motion of one resource, and returns it; nil: the resource is at rest. The caller
+// holds mu.
+func (ms *motions) updateResource(resource string, now time.Time) *motion {
+	kind, fact, m := event.KindOf(resource), ms.heads.Last(resource), ms.byToken[resource]
+	switch {
+	case !slices.Contains(ms.kinds, kind):
+		return nil
+	case fact == nil || !lifecycle.InMotion(kind, fact.State, fact.Provisioning):
+		if m != nil {
+			ms.remove(resource, m)
+		}
+		return nil
+	case m == nil:
+		key, err := ms.keyOf(resource)
+		if err != nil {
+			ms.changes.retry(resource, err)
+			return nil // sweeps observe it meanwhile
+		}
+		m = &motion{key: key}
+		m.parent, _ = mkio.ParentOf(key)
+		ms.add(resource, m)
+	}
+	if m.fact.Sequence != fact.Sequence {
+		m.fact, m.since, m.lastSeen = *fact, stateSince(*fact, now), time.Time{}
+		m.next = now.Add(ms.firstInterval(m, now))
+	}
+	return m
+}
+
+// add adds a motion. The caller holds mu.
+func (ms *motions) add(resource string, m *motion) {
+	ms.byToken[resource] = m
+	if ms.byPlace[m.place()] == nil {
+		ms.byPlace[m.place()] = map[string]*motion{}
+	}
+	ms.byPlace[m.place()][resource] = m
+}
+
+// remove removes a motion. The caller holds mu.
+func (ms *motions) remove(resource string, m *motion) {
+	delete(ms.byToken, resource)
+	delete(ms.byPlace[m.place()], resource)
+	if len(ms.byPlace[m.place()]) == 0 {
+		delete(ms.byPlace, m.place())
 	}
 }
 
@@ -92,14 +147,16 @@ func stateSince(fact lifecycle.Fact, now time.Time) time.Time {
 func (ms *motions) ofList(l *list) (moving []*motion, due time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
-	for _, m := range ms.byToken {
-		if m.parent != l.Parent || !slices.Contains(l.Kinds, m.key.Kind) || ms.deletions.waits(m.key) {
-			continue
+	for _, kind := range l.Kinds {
+		for _, m := range ms.byPlace[place{kind, l.Parent}] {
+			if ms.deletions.waits(m.key) {
+				continue
+			}
+			if len(moving) == 0 || m.next.Before(due) {
+				due = m.next
+			}
+			moving = append(moving, m)
 		}
-		if len(moving) == 0 || m.next.Before(due) {
-			due = m.next
-		}
-		moving = append(moving, m)
 	}
 	return moving, due
 }
@@ -152,14 +209,13 @@ func (ms *motions) countAtActiveRate(moving []*motion, now time.Time) (n int) {
 
 // parentsInMotion returns how many parents have children that are polled every Active: each is a list of its own, and takes a
 // request of its own. The caller holds mu.
-func (ms *motions) parentsInMotion(now time.Time) int {
-	parents := map[lifecycle.Key]bool{}
-	for _, m := range ms.byToken {
-		if m.parent != (lifecycle.Key{}) && ms.intervals.atActiveRate(m, now) {
-			parents[m.parent] = true
+func (ms *motions) parentsInMotion(now time.Time) (n int) {
+	for place, motions := range ms.byPlace {
+		if place.parent != (lifecycle.Key{}) && ms.countAtActiveRate(slices.Collect(maps.Values(motions)), now) > 0 {
+			n++
 		}
 	}
-	return len(parents)
+	return n
 }
 
 // reschedule sets when the resources of a plan are polled next.
@@ -208,5 +264,6 @@ func (ms *motions) modifiedSinceSeen(h head, at time.Time) bool {
 func (ms *motions) reset() {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
-	ms.byToken = map[string]*motion{}
+	ms.changes.reset()
+	ms.byToken, ms.byPlace = map[string]*motion{}, map[place]map[string]*motion{}
 }

@@ -45,7 +45,7 @@ func TestAListIsReadWhateverOriginItsLinksHave(t *testing.T) {
 				w.transport.set(relink(func(link string) any { _, path, _ := strings.Cut(link, "/api/"); return origin + "/api/" + path }))
 				b := w.start(lifecycle.Job)
 				time.Sleep(sweep)
-				if n := b.publisher.Count(lifecycle.Job, project); n != rowsOfTwoPages {
+				if n, _ := b.publisher.Count(lifecycle.Job, project); n != rowsOfTwoPages {
 					t.Errorf("%d of %d jobs are recorded", n, rowsOfTwoPages)
 				}
 			})
@@ -88,7 +88,7 @@ func TestRowsBeforeAPageThatFailsAreRecorded(t *testing.T) {
 				w.transport.set(spoil)
 				b := w.start(lifecycle.Job)
 				time.Sleep(2 * sweep)
-				if n := b.publisher.Count(lifecycle.Job, project); n < pageSize {
+				if n, _ := b.publisher.Count(lifecycle.Job, project); n < pageSize {
 					t.Errorf("%d jobs are recorded, want the %d of the first page", n, pageSize)
 				}
 				w.transport.set(func(tr *transport) { tr.override, tr.editBody = nil, nil })
@@ -122,7 +122,7 @@ func TestManyRowsWithoutAStateBlockNoOther(t *testing.T) {
 		})
 		b := w.start(lifecycle.StreamingEndpoint)
 		time.Sleep(sweep)
-		if n := b.publisher.Count(lifecycle.StreamingEndpoint, project); n != 30 {
+		if n, _ := b.publisher.Count(lifecycle.StreamingEndpoint, project); n != 30 {
 			t.Errorf("%d of 30 endpoints are recorded", n)
 		}
 	})

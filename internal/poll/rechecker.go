@@ -61,6 +61,7 @@ func (r *rechecker) leaveToLists(due map[lifecycle.Key]recheckMeans, now time.Ti
 			single = append(single, keys[bySweep]...)
 		} else {
 			r.bringSweepForward(l)
+			r.lists.checkNow(l)
 		}
 	}
 	return single
@@ -73,7 +74,9 @@ func takesMoreThan(pages int, keys []lifecycle.Key) bool { return len(keys) > ma
 // recheck runs a recheck that was taken from the queue.
 func (r *rechecker) recheck(ctx context.Context, key lifecycle.Key, taken recheck, class mkio.Class) {
 	defer r.wakeScheduler()
-	err := r.fetcher.fetchTraced(ctx, r.lists.listOf(key), key, taken.via, class)
+	l := r.lists.listOf(key)
+	err := r.fetcher.fetchTraced(ctx, l, key, taken.via, class)
+	r.lists.checkNow(l) // a 404 brings its next sweep forward
 	now := time.Now()
 	switch {
 	case err == nil:

@@ -30,9 +30,7 @@ type scheduler struct {
 
 	inFlight sync.WaitGroup // polls and rechecks under way
 
-	// Owned by the goroutine of run.
-	epoch   uint64 // of the log that MK.IO is compared with
-	scanned uint64 // the log's horizon when motions and parents were last updated; 0: they were not yet
+	epoch uint64 // of the log that MK.IO is compared with; owned by the goroutine of run
 }
 
 // run starts what is due until the context ends, and waits for what it started.
@@ -61,17 +59,18 @@ func (s *scheduler) startDue(ctx context.Context) time.Time {
 		return until
 	}
 	s.resetOnNewLog()
-	if horizon := s.eventLog.Horizon(); horizon != s.scanned || s.scanned == 0 {
-		s.scanned = horizon
-		s.motions.update(now)
-		s.lists.updateParents()
+	s.lists.updateChildLists()
+	for parent := range s.motions.update(now) {
+		s.lists.checkNow(s.lists.listBelow(parent))
 	}
 	s.finishFirstSweeps(ctx)
 	next := s.rechecks.start(ctx, &s.inFlight, now) // first, because it brings polls of lists forward
-	for _, l := range s.lists.all() {
-		next = earliest(next, s.startList(ctx, l, now))
+	for _, l := range s.lists.due(now) {
+		at := s.startList(ctx, l, now)
+		s.lists.checkAgain(l, at)
+		next = earliest(next, at)
 	}
-	return next
+	return earliest(next, latest(s.lists.nextCheck(next), now.Add(minSleep)))
 }
 
 // resetOnNewLog forgets all comparisons when the event log was replaced.
@@ -81,7 +80,7 @@ func (s *scheduler) resetOnNewLog() {
 		return
 	}
 	s.log.Warn("event log was replaced; comparing everything again")
-	s.epoch, s.scanned = epoch, 0
+	s.epoch = epoch
 	s.motions.reset()
 	s.lists.reset()
 	s.deletions.reset()
@@ -110,6 +109,9 @@ const minSleep = 10 * time.Millisecond
 // scheduler.
 func (s *scheduler) startList(ctx context.Context, l *list, now time.Time) time.Time {
 	next := now.Add(s.intervals.active)
+	if l.hasParent() {
+		next = now.Add(s.intervals.sweep) // checkNow is called where something is due earlier than it was
+	}
 	sweptWhole := s.sweptWhole(l)
 	due := l.schedule.due()
 	if !due.running[modeFull] {
@@ -167,6 +169,7 @@ func (s *scheduler) startPoll(ctx context.Context, l *list, mode pollMode, do fu
 		})
 		s.pollEnded(ctx, l, mode, err)
 		s.rechecks.queue.listPolled(l, mode, began, err)
+		s.lists.checkNow(l)
 		s.wakeScheduler()
 	})
 }

@@ -55,11 +55,12 @@ func (s *scope) keyOf(resource string) (lifecycle.Key, error) {
 	return s.heads.KeyOf(ctx, resource)
 }
 
-// count returns how many resources of a list's kinds the log has in the project.
+// count returns how many resources of a list's kinds live in the project, according to the log.
 func (s *scope) count(l *list) int {
 	n := 0
 	for _, kind := range l.Kinds {
-		n += s.inventory.Count(kind, s.name)
+		living, _ := s.inventory.Count(kind, s.name)
+		n += living
 	}
 	return n
 }

@@ -201,4 +201,5 @@ func (s *fullSweeps) scheduleConfirmation(l *list) {
 		at = now.Add(s.intervals.sweep)
 	}
 	l.schedule.bringForward(modeFull, at)
+	s.lists.checkNow(l)
 }

@@ -65,7 +65,7 @@ func TestTornRecordLosesNoEvent(t *testing.T) {
 	if err := p.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := p.Count(lifecycle.Job, "aurora-vod"); n != 20 {
+	if n, _ := p.Count(lifecycle.Job, "aurora-vod"); n != 20 {
 		t.Errorf("%d of 20 resources are cached", n)
 	}
 	f.want(p, delivery(key(t, lifecycle.Job, "t", "0"), "Finished", 2), lifecycle.Changed)

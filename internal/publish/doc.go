@@ -14,7 +14,8 @@
 // There is one commit point, in [Publisher.commit]. Whatever goes wrong there (refused, timed out, connection lost) is
 // handled the same way: read the head and decide again.
 //
-// The cache has all heads (heads.go, packed.go; heads_read.go has [Heads], the read side for other packages). A stale or
+// The cache has all heads (heads.go, packed.go; heads_read.go has [Heads], the read side for other packages) and lists which
+// of them changed last (changed.go), so that no reader walks through all of them at each event. A stale or
 // empty cache does no harm. The stream refuses a write based on a stale head. Where the cache has no head and the
 // stream may lack older events, the head is read before the write. That a webhook becomes no event is decided by the stream
 // alone; that a poll becomes none may be decided by the cache, because the next poll observes the same again.

@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"strings"
 	"sync"
 	"time"
 
@@ -47,19 +46,30 @@ type heads struct {
 	mu           sync.RWMutex       // guards the fields below; never held during I/O
 	groups       map[string]group   // by kind and project, the first two tokens of a resource
 	transitional transitionalCounts // counts for mkio_bridge_resources_transitional
+	changes      changes            // the resources whose head changed last
 	maxSequence  uint64             // the highest cached sequence
 	epoch        uint64             // how often the cache was reset
 }
 
-// A group holds the resources of one kind and project by their tokens.
+// A group holds the resources of one kind and project by their tokens. Deleted ones are kept apart: over the years there may
+// be many more of them than MK.IO has resources, and polls need the living only.
 type group struct {
-	heads    map[string]packed
+	living   map[string]packed
+	deleted  map[string]packed
 	inMotion map[string]minute // the resources in motion, by token, with their [transitionalSince]
 	failed   map[string]bool   // the resources whose provisioning has failed, by token
 }
 
+// packed returns the head of a resource.
+func (g group) packed(resource string) packed {
+	if at, ok := g.living[resource]; ok {
+		return at
+	}
+	return g.deleted[resource]
+}
+
 func newHeads(names event.Names) *heads {
-	return &heads{names: names, groups: map[string]group{}, transitional: transitionalCounts{}}
+	return &heads{names: names, groups: map[string]group{}, transitional: transitionalCounts{}, changes: newChanges()}
 }
 
 func (h *heads) get(resource string) head { return h.packed(resource).head() }
@@ -67,14 +77,14 @@ func (h *heads) get(resource string) head { return h.packed(resource).head() }
 func (h *heads) packed(resource string) packed {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.groups[event.GroupOf(resource)].heads[resource]
+	return h.groups[event.GroupOf(resource)].packed(resource)
 }
 
 // sequence returns the sequence of a resource's cached event; 0 if none is cached.
 func (h *heads) sequence(resource string) uint64 {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.groups[event.GroupOf(resource)].heads[resource].sequence()
+	return h.groups[event.GroupOf(resource)].packed(resource).sequence()
 }
 
 // horizon returns the highest cached sequence.
@@ -89,7 +99,7 @@ func (h *heads) put(resource string, at head) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	name := event.GroupOf(resource)
-	if old := h.groups[name].heads[resource]; old.sequence() <= at.fact.Sequence {
+	if old := h.groups[name].packed(resource); old.sequence() <= at.fact.Sequence {
 		h.set(name, resource, old, at)
 	}
 }
@@ -100,24 +110,21 @@ func (h *heads) remove(resource string, cached uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	name := event.GroupOf(resource)
-	if h.groups[name].heads[resource].sequence() == cached {
-		delete(h.groups[name].heads, resource)
+	g := h.groups[name]
+	if g.packed(resource).sequence() == cached {
+		delete(g.living, resource)
+		delete(g.deleted, resource)
+		delete(g.failed, resource)
 		h.removeInMotion(name, resource)
-		delete(h.groups[name].failed, resource)
+		h.changes.add(resource)
 	}
 }
 
 // removeInMotion deletes a resource from those in motion; the caller holds the lock.
 func (h *heads) removeInMotion(name, resource string) {
 	g := h.groups[name]
-	h.transitional.add(kindOf(name), g.inMotion[resource], -1)
+	h.transitional.add(event.KindOf(name), g.inMotion[resource], -1)
 	delete(g.inMotion, resource)
-}
-
-// kindOf returns the kind of a group's resources.
-func kindOf(name string) lifecycle.Kind {
-	kind, _, _ := strings.Cut(name, ".")
-	return lifecycle.Kind(kind)
 }
 
 // putIfNewer caches a head that the scan or the tail has read, unless the cached one is as new.
@@ -125,7 +132,7 @@ func (h *heads) putIfNewer(resource string, at head) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	name := event.GroupOf(resource)
-	if old := h.groups[name].heads[resource]; old.sequence() < at.fact.Sequence {
+	if old := h.groups[name].packed(resource); old.sequence() < at.fact.Sequence {
 		h.set(name, resource, old, at)
 	}
 }
@@ -134,7 +141,7 @@ func (h *heads) putIfNewer(resource string, at head) {
 func (h *heads) set(name, resource string, old packed, at head) {
 	g, ok := h.groups[name]
 	if !ok {
-		g = group{heads: map[string]packed{}, inMotion: map[string]minute{}, failed: map[string]bool{}}
+		g = group{living: map[string]packed{}, deleted: map[string]packed{}, inMotion: map[string]minute{}, failed: map[string]bool{}}
 		h.groups[name] = g
 	}
 	if old.sequence() == at.fact.Sequence {
@@ -142,9 +149,15 @@ func (h *heads) set(name, resource string, old packed, at head) {
 			at.flappedAt = flappedAt
 		}
 	}
-	g.heads[resource] = pack(at)
+	if lifecycle.SameState(at.fact.State, lifecycle.StateDeleted) {
+		delete(g.living, resource)
+		g.deleted[resource] = pack(at)
+	} else {
+		delete(g.deleted, resource)
+		g.living[resource] = pack(at)
+	}
 	h.removeInMotion(name, resource)
-	if kind := kindOf(name); lifecycle.InMotion(kind, at.fact.State, at.fact.Provisioning) {
+	if kind := event.KindOf(name); lifecycle.InMotion(kind, at.fact.State, at.fact.Provisioning) {
 		since := transitionalSince(kind, at.withFlap())
 		g.inMotion[resource] = since
 		h.transitional.add(kind, since, 1)
@@ -155,6 +168,7 @@ func (h *heads) set(name, resource string, old packed, at head) {
 		delete(g.failed, resource)
 	}
 	h.maxSequence = max(h.maxSequence, at.fact.Sequence)
+	h.changes.add(resource)
 }
 
 // flapped caches that a resource returned to the state of its last event at a time, MK.IO's.
@@ -170,5 +184,6 @@ func (h *heads) reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.groups, h.transitional, h.maxSequence = map[string]group{}, transitionalCounts{}, 0
+	h.changes.addAll()
 	h.epoch++
 }

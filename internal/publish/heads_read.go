@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
 
@@ -46,54 +47,53 @@ func (h Heads) Epoch() uint64 {
 	return h.epoch
 }
 
-// Resources returns the cached last event of every resource of a kind and project, by its token.
-func (h Heads) Resources(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	found := map[string]lifecycle.Fact{}
-	for _, name := range h.names.Groups(kind, project) {
-		for resource, at := range h.groups[name].heads {
-			found[resource] = *at.head().fact
-		}
-	}
-	return found
-}
-
-// Tokens returns the tokens of all cached resources of a kind and project. They are a copy: iterating does not lock the
-// cache.
-func (h Heads) Tokens(kind lifecycle.Kind, project string) []string {
-	tokens := make([]string, 0, h.Count(kind, project))
+// Living returns the tokens of all cached resources of a kind and project that are not recorded as Deleted. They are a copy:
+// iterating does not lock the cache.
+func (h Heads) Living(kind lifecycle.Kind, project string) []string {
+	living, _ := h.Count(kind, project)
+	tokens := make([]string, 0, living)
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for _, name := range h.names.Groups(kind, project) {
-		tokens = slices.AppendSeq(tokens, maps.Keys(h.groups[name].heads))
+		tokens = slices.AppendSeq(tokens, maps.Keys(h.groups[name].living))
 	}
 	return tokens
 }
 
-// InMotion returns those of [Heads.Resources] that are in motion.
-func (h Heads) InMotion(kind lifecycle.Kind, project string) map[string]lifecycle.Fact {
+// InMotion returns the tokens of the cached resources of a kind and project that are in motion.
+func (h Heads) InMotion(kind lifecycle.Kind, project string) []string {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	found := map[string]lifecycle.Fact{}
+	var tokens []string
 	for _, name := range h.names.Groups(kind, project) {
-		g := h.groups[name]
-		for resource := range g.inMotion {
-			found[resource] = *g.heads[resource].head().fact
-		}
+		tokens = slices.AppendSeq(tokens, maps.Keys(h.groups[name].inMotion))
 	}
-	return found
+	return tokens
 }
 
-// Count returns how many resources of a kind and project are cached.
-func (h Heads) Count(kind lifecycle.Kind, project string) int {
+// Changed returns the tokens of a project's resources whose cached event changed after a version of the cache, some of them
+// more than once, and the present version. complete is false if there were too many changes to list, or since is 0.
+func (h Heads) Changed(project string, since uint64) (resources []string, version uint64, complete bool) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	n := 0
+	complete = h.changes.since(since, func(resource string) {
+		group := event.GroupOf(resource)
+		if slices.Contains(h.names.Groups(event.KindOf(group), project), group) {
+			resources = append(resources, resource)
+		}
+	})
+	return resources, h.changes.version, complete
+}
+
+// Count returns how many resources of a kind and project are cached, apart: those that live, and those recorded as Deleted.
+func (h Heads) Count(kind lifecycle.Kind, project string) (living, deleted int) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
 	for _, name := range h.names.Groups(kind, project) {
-		n += len(h.groups[name].heads)
+		living += len(h.groups[name].living)
+		deleted += len(h.groups[name].deleted)
 	}
-	return n
+	return living, deleted
 }
 
 // Token returns the token of a resource.

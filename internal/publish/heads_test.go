@@ -53,8 +53,8 @@ func TestTailRestoresOwnEventAfterReset(t *testing.T) {
 	}
 }
 
-// Tokens returns the resources of one kind and project only.
-func TestTokensListsCachedResources(t *testing.T) {
+// Living returns the resources of one kind and project only, without deleted ones.
+func TestLivingListsCachedResources(t *testing.T) {
 	h := Heads{newHeads(event.NewNames(event.DefaultPrefix))}
 	var want []string
 	for i, name := range []string{"ep-1", "ep-2", "ep 3"} {
@@ -68,11 +68,24 @@ func TestTokensListsCachedResources(t *testing.T) {
 		want = append(want, "job.aurora.ladder-hd."+event.NameToken(name))
 	}
 	h.putIfNewer(h.Token(ladderKey(t, lifecycle.LiveOutput, "aurora", "ep-1")), head{fact: &lifecycle.Fact{Sequence: 9}})
-	got := h.Tokens(lifecycle.Job, "aurora")
+	gone := h.Token(ladderKey(t, lifecycle.Job, "aurora", "gone"))
+	h.putIfNewer(gone, head{fact: &lifecycle.Fact{Sequence: 10, State: "Finished"}})
+	h.putIfNewer(gone, head{fact: &lifecycle.Fact{Sequence: 11, State: "deleted"}})
+	got := h.Living(lifecycle.Job, "aurora")
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("the tokens are %q, want %q", got, want)
+	}
+	if living, deleted := h.Count(lifecycle.Job, "aurora"); living != len(want) || deleted != 1 {
+		t.Errorf("%d live and %d are deleted", living, deleted)
+	}
+	if fact := h.Last(gone); fact == nil || fact.State != "deleted" {
+		t.Errorf("the deleted job is cached as %+v", fact)
+	}
+	h.putIfNewer(gone, head{fact: &lifecycle.Fact{Sequence: 12, State: "Queued"}})
+	if living, deleted := h.Count(lifecycle.Job, "aurora"); living != len(want)+1 || deleted != 0 {
+		t.Errorf("%d live and %d are deleted after one was made again", living, deleted)
 	}
 	if fact := h.Last("job.aurora.ladder-hd.ep-4"); fact != nil {
 		t.Errorf("a job that was never observed is cached as %+v", fact)

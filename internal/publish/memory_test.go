@@ -45,7 +45,7 @@ func TestHeadersAreNotCached(t *testing.T) {
 	if err := p.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := p.Count(lifecycle.Job, "aurora-vod"); n != resources {
+	if n, _ := p.Count(lifecycle.Job, "aurora-vod"); n != resources {
 		t.Fatalf("%d of %d resources are cached", n, resources)
 	}
 	if seen, held := passing.count(); seen < resources || held > 0 {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
 
@@ -68,7 +69,7 @@ func (h *heads) countByKind() map[lifecycle.Kind]int {
 	defer h.mu.RUnlock()
 	n := map[lifecycle.Kind]int{}
 	for name, g := range h.groups {
-		n[kindOf(name)] += len(g.heads)
+		n[event.KindOf(name)] += len(g.living) + len(g.deleted)
 	}
 	return n
 }
@@ -79,7 +80,7 @@ func (h *heads) failedByKind() map[lifecycle.Kind]int {
 	defer h.mu.RUnlock()
 	n := map[lifecycle.Kind]int{}
 	for name, g := range h.groups {
-		n[kindOf(name)] += len(g.failed)
+		n[event.KindOf(name)] += len(g.failed)
 	}
 	return n
 }

@@ -61,11 +61,11 @@ func TestTransitionalCountsMatchARecount(t *testing.T) {
 func recount(k *heads, now time.Time) map[lifecycle.Kind]map[string]int {
 	found := map[lifecycle.Kind]map[string]int{lifecycle.Job: {}, lifecycle.LiveChannel: {}}
 	for name, g := range k.groups {
-		for _, at := range g.heads {
-			since := transitionalSince(kindOf(name), at.head().withFlap())
+		for _, at := range g.living {
+			since := transitionalSince(event.KindOf(name), at.head().withFlap())
 			for _, a := range ageBuckets {
 				if since != 0 && (a.age == 0 || since <= minute(now.Add(-a.age).Unix()/60)) {
-					found[kindOf(name)][a.label]++
+					found[event.KindOf(name)][a.label]++
 				}
 			}
 		}

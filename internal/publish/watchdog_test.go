@@ -78,7 +78,7 @@ func TestDeletedStreamsAreRecreated(t *testing.T) {
 			f.ready(b)
 		}
 		f.wantStates("Queued", "Processing")
-		if got := publish.New(f.connected(), f.js, publish.Config{Names: names, Log: slog.New(slog.DiscardHandler)}); got.Load(t.Context()) != nil || got.Count(lifecycle.Job, "aurora-vod") != 1 {
+		if got := publish.New(f.connected(), f.js, publish.Config{Names: names, Log: slog.New(slog.DiscardHandler)}); got.Load(t.Context()) != nil || len(got.Living(lifecycle.Job, "aurora-vod")) != 1 {
 			t.Error("the state bucket is not filled again")
 		}
 
