@@ -36,7 +36,7 @@ func runMkioFake(ctx context.Context, c *call) error {
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", *addr)
 	if err != nil {
-		return fmt.Errorf("--listen: %w: choose another address, or port 0 for any free port", err)
+		return listenFakeError(ctx, *addr, err)
 	}
 	conf := mkiofake.Config{Seed: *seed, Token: *token, Speed: *speed}
 	if !*polite {
@@ -53,6 +53,15 @@ func runMkioFake(ctx context.Context, c *call) error {
 		fmt.Fprintf(c.stdout, "token of the second organisation: %s\n", mkiofake.NewToken(secondOrganization, time.Time{}))
 	}
 	return f.serve(ctx, l, play, func(ctx context.Context) { faults.inject(ctx, f.MKIO, *speed) })
+}
+
+// listenFakeError adds to the error of listening what to do: for an address in use, the command to type.
+func listenFakeError(ctx context.Context, addr string, err error) error {
+	err = fmt.Errorf("--listen: %w: choose another address, or port 0 for any free port", err)
+	if !addressInUse(err) {
+		return err
+	}
+	return fmt.Errorf("%w. To start beside the process that uses it, type:\n  mkio-bridge mkio-fake --listen %s", err, freeAddress(ctx, addr, nil))
 }
 
 // secondOrganization is the name of the organisation that --second-organization adds at the same address.

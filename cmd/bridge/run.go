@@ -42,7 +42,7 @@ func runService(ctx context.Context, c *call) error {
 		return nil
 	}
 	if err != nil {
-		return err
+		return conf.suggestCommand(ctx, err)
 	}
 	defer l.close()
 	defer b.close()
