@@ -62,6 +62,7 @@ func commands() []command {
 		{"events", "", "read the event log", runEvents},
 		{"state", "", "print the current state of resources", runState},
 		{"wait", "KIND PROJECT NAME…", "wait until a resource reaches a state or phase", runWait},
+		{"trigger", "KIND.STATE", "send a made-up delivery to a bridge, as MK.IO would", runTrigger},
 		{"replay", "PREFIX", "republish events in order under another subject prefix", runReplay},
 		{"verify", "", "verify the log's hash chains, and print a root over them", runVerify},
 		{"audit", "", "report verified periods and gaps", runAudit},
