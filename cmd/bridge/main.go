@@ -69,7 +69,7 @@ func commands() []command {
 		{"unapplied", "list|show|retry", "list, show or retry deliveries that became no event", runUnapplied},
 		{"webhook", "register|show|history|delete", "manage the bridge's webhook rule in MK.IO projects", runWebhook},
 		{"doctor", "", "check an installation, and advise on each fault", runDoctor},
-		{"schema", "[NAME]", "print a JSON Schema or the AsyncAPI document; without NAME, list them", runSchema},
+		{"schema", "[NAME]", "print a JSON Schema or the AsyncAPI document, e.g. event; without NAME, list them", runSchema},
 		{"config", "", "print the effective configuration, secrets masked", runConfig},
 		{"healthcheck", "", "probe /readyz of a bridge on this machine", runHealthcheck},
 		{"version", "", "print the build", runVersion},

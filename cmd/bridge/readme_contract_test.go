@@ -214,8 +214,8 @@ func eventTable(t *testing.T) string {
 	t.Helper()
 	data := readSchema(t, "state-changed.schema.json")
 	resolve := func(ref string) fieldSchema {
-		if ref == data.ID {
-			return data
+		if ref == "#/$defs/stateChanged" {
+			return data // the same schema in a file of its own
 		}
 		return data.Defs[strings.TrimPrefix(ref, "#/$defs/")]
 	}

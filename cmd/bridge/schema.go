@@ -17,7 +17,7 @@ func runSchema(_ context.Context, c *call) error {
 		_, err := fmt.Fprintln(c.stdout, strings.Join(schemas.Names(), "\n"))
 		return err
 	}
-	document, err := schemas.Read(arguments[0])
+	document, err := schemas.Read(schemas.FileName(arguments[0]))
 	if err != nil {
 		return usageError{fmt.Errorf("unknown schema %q; the schemas are %s", arguments[0], strings.Join(schemas.Names(), ", "))}
 	}

@@ -21,7 +21,7 @@ func TestTypesFromTheEventSchema(t *testing.T) {
 	needs(t, "node")
 	node := find(t, "node", "node")
 	dir := npmInstall(t, "test/e2e/testdata/schema-types", "tsconfig.json")
-	schema, stderr, code := bridgetest.Run(t, nil, "schema", "event.schema.json")
+	schema, stderr, code := bridgetest.Run(t, nil, "schema", "event")
 	if code != exitOK {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
