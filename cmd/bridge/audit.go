@@ -38,7 +38,7 @@ func auditCommand(c *call) *cobra.Command {
 	set.Func("since", "start of the period, inclusive (default: the first record); `TIME` is "+eventlog.TimeForms, parsed(&q.Since, eventlog.ParseTime))
 	set.Func("until", "end of the period, exclusive (default: now); `TIME` as for --since", parsed(&q.Until, eventlog.ParseTime))
 	completeFlag(cmd, "project", completeProject(&q.Kind))
-	o.table.add(cmd)
+	o.addHeadersFlag(cmd)
 	outputFlag(cmd, &o.output, "a project and kind", "")
 	return cmd
 }

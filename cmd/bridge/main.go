@@ -1,9 +1,10 @@
-// Command bridge, installed as mkio-bridge, writes every state change of MK.IO's resources to NATS JetStream, exactly once and in order per resource.
-// See README.md.
+// Command bridge, installed as mkio-bridge, writes every state change of MK.IO's resources to NATS JetStream, exactly once and
+// in order per resource. See README.md.
 //
-// main.go has exit codes, and how errors get advice. The command line is in root.go: the tree of commands, each of which has a
-// file of its name; flags.go has the flags that they share, twodashes.go accepts long flags with one dash, completion.go
-// completes words in a shell.
+// main.go has exit codes, and how errors get advice. root.go has the tree of commands; each command has a file of its name.
+// selection.go and output.go have the flags that commands share, twodashes.go accepts long flags with one dash, and
+// completion.go completes words in a shell.
+//
 // The service is [runService] in run.go: config.go reads the settings, bridge.go opens the parts, serve.go runs and stops
 // them, poll.go connects the poller. The internal packages know no settings; advice.go adds to their errors which setting to
 // change.

@@ -130,8 +130,8 @@ func yamlContent(decoder *json.Decoder, begin json.Delim) (*yaml.Node, error) {
 // A table is the output of a command that prints rows of columns.
 type table struct{ noHeaders bool }
 
-// add defines --no-headers.
-func (t *table) add(cmd *cobra.Command) {
+// addHeadersFlag defines --no-headers.
+func (t *table) addHeadersFlag(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&t.noHeaders, "no-headers", false, "text: no column headers")
 }
 

@@ -108,9 +108,9 @@ const resourcePathForm = "KIND/PROJECT/NAME…, as in /v1/resources/"
 // resourcePath returns the path of an event's resource below /v1/resources/.
 func resourcePath(e eventlog.LoggedEvent) string {
 	d := e.Event.Data
-	path := string(d.Kind) + "/" + url.PathEscape(d.Project)
+	names := []string{string(d.Kind), url.PathEscape(d.Project)}
 	for _, name := range d.Path {
-		path += "/" + url.PathEscape(name)
+		names = append(names, url.PathEscape(name))
 	}
-	return path
+	return strings.Join(names, "/")
 }

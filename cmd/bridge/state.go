@@ -25,7 +25,7 @@ func stateCommand(c *call) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return runState(cmd.Context(), c, o) },
 	}
 	o.addFilters(cmd)
-	o.table.add(cmd)
+	o.addHeadersFlag(cmd)
 	outputFlag(cmd, &o.output, "the resource's last CloudEvent", resourcePathForm)
 	return cmd
 }

@@ -69,8 +69,8 @@ func listUnappliedCommand(c *call) *cobra.Command {
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runListUnapplied(cmd.Context(), c, o) },
 	}
-	o.unappliedFlags.add(cmd, 0)
-	o.table.add(cmd)
+	o.add(cmd, 0)
+	o.addHeadersFlag(cmd)
 	outputFlag(cmd, &o.output, "a delivery, with its body", "SEQUENCE")
 	return cmd
 }

@@ -56,8 +56,8 @@ func ruleHistoryCommand(c *call) *cobra.Command {
 	})
 	cmd.Flags().Func("since", "only deliveries created at or after this `TIME`: "+eventlog.TimeForms, parsed(&o.since, eventlog.ParseTime))
 	completeFlag(cmd, "status", fixed(deliveryStatuses...))
-	o.table.add(cmd)
-	o.ruleFlags.add(cmd, "a delivery")
+	o.addHeadersFlag(cmd)
+	o.add(cmd, "a delivery")
 	return cmd
 }
 

@@ -18,8 +18,10 @@ func (l *Log) Tail(ctx context.Context, q Query, n uint) iter.Seq2[Raw, error] {
 			yield(Raw{}, err)
 			return
 		}
-		for i, e := range last {
-			e.Pending = uint64(len(last) - 1 - i)
+		pending := uint64(len(last))
+		for _, e := range last {
+			pending--
+			e.Pending = pending
 			if !yield(e, nil) {
 				return
 			}
