@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
@@ -32,25 +34,36 @@ type triggerOptions struct {
 	yes     bool   // send to another machine too
 }
 
-func runTrigger(ctx context.Context, c *call) error {
+func triggerCommand(c *call) *cobra.Command {
 	var o triggerOptions
-	set := c.flags()
-	set.StringVar(&o.url, "url", "", "URL for deliveries to the bridge (default http://BRIDGE_LISTEN/webhooks/mkio)")
-	set.StringVar(&o.project, "project", "", "project of the resource (default: the first of BRIDGE_PROJECTS, else sample)")
-	set.StringVar(&o.name, "name", "", "name of the resource, with the names above it: TRANSFORM/JOB, PARENT-KIND/PARENT/OPERATION;\n"+
+	cmd := &cobra.Command{
+		Use:   "trigger KIND.STATE",
+		Short: "send a made-up delivery to a bridge, as MK.IO would",
+		Long: "send a made-up delivery to a bridge, as MK.IO would, for a first event and for testing consumers\n\n" +
+			"Deliveries for the same --name are of one resource. A bridge cannot tell them from real ones: one that polls the project\n" +
+			"records the resource as Deleted, because MK.IO does not have it.\n\n" +
+			"The exit code is 0 when the event is in the log, else 1.",
+		Example: `  mkio-bridge trigger job.finished
+  mkio-bridge trigger job.processing --project aurora-vod --name ladder-hd/ep-0417`,
+		Args:              atMost(1),
+		ValidArgsFunction: onlyFirst(fixed(triggeredEvents()...)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.event = strings.Join(args, "")
+			conf, err := loadConfig()
+			if err != nil {
+				return usageError{err}
+			}
+			return trigger(cmd.Context(), conf, o, c.stdout)
+		},
+	}
+	set := cmd.Flags()
+	set.StringVar(&o.url, "url", "", "`URL` for deliveries to the bridge (default http://BRIDGE_LISTEN/webhooks/mkio)")
+	set.StringVar(&o.project, "project", "", "`PROJECT` of the resource (default: the first of BRIDGE_PROJECTS, else sample)")
+	set.StringVar(&o.name, "name", "", "`NAME` of the resource, with the names above it: TRANSFORM/JOB, PARENT-KIND/PARENT/OPERATION;\n"+
 		"names above it that are missing are sample names (default: a new sample name)")
-	set.StringVar(&o.secret, "secret", "", "webhook secret (default: the first of BRIDGE_WEBHOOK_SECRETS)")
+	set.StringVar(&o.secret, "secret", "", "webhook `SECRET` (default: the first of BRIDGE_WEBHOOK_SECRETS)")
 	set.BoolVar(&o.yes, "yes", false, "send to a bridge on another machine too")
-	arguments, err := c.parse(set, 1)
-	if err != nil {
-		return err
-	}
-	o.event = strings.Join(arguments, "")
-	conf, err := loadConfig()
-	if err != nil {
-		return usageError{err}
-	}
-	return trigger(ctx, conf, o, c.stdout)
+	return cmd
 }
 
 // trigger sends a made-up delivery to a bridge, and prints the response and what it means. The error is nil if the delivery
