@@ -36,11 +36,16 @@ func TestMkioPage(t *testing.T) {
 	if statements < 30 || questions < 15 {
 		t.Errorf("%d statements and %d questions", statements, questions)
 	}
-	known := string(readFile(t, readme)) + string(readFile(t, alertsManual))
-	names := regexp.MustCompile("BRIDGE_[A-Z_]+[A-Z]|mkio_bridge_[a-z_]+|MkioBridge[A-Za-z]+|`bridge [a-z]+")
+	known := string(readFile(t, configurationPage)) + string(readFile(t, metricsPage)) + string(readFile(t, alertsManual))
+	names := regexp.MustCompile("BRIDGE_[A-Z_]+[A-Z]|mkio_bridge_[a-z_]+|MkioBridge[A-Za-z]+")
 	for _, name := range names.FindAllString(page, -1) {
 		if !strings.Contains(known, name) {
-			t.Errorf("README.md and docs/alerts.md do not have %s", name)
+			t.Errorf("%s is no setting, metric or alert", name)
+		}
+	}
+	for _, command := range regexp.MustCompile("`(?:mkio-)?bridge ([a-z-]+)").FindAllStringSubmatch(page, -1) {
+		if _, errs, code := runCommand(t, command[1], "--help"); code != exitOK {
+			t.Errorf("%s is no command: %s", command[0], errs)
 		}
 	}
 }
