@@ -9,8 +9,8 @@ import (
 
 const mkioPage = "../../docs/mkio.md"
 
-// Each statement of docs/mkio.md has a source and a confidence, and each open question an advice. Settings, metrics, alerts
-// and commands that the page names exist.
+// Each statement of docs/mkio.md has a source and a confidence, and each open question an advice. Settings, metrics
+// and alerts that the page names exist.
 func TestMkioPage(t *testing.T) {
 	page := string(readFile(t, mkioPage))
 	statements, questions := 0, 0
@@ -41,11 +41,6 @@ func TestMkioPage(t *testing.T) {
 	for _, name := range names.FindAllString(page, -1) {
 		if !strings.Contains(known, name) {
 			t.Errorf("%s is no setting, metric or alert", name)
-		}
-	}
-	for _, command := range regexp.MustCompile("`(?:mkio-)?bridge ([a-z-]+)").FindAllStringSubmatch(page, -1) {
-		if _, errs, code := runCommand(t, command[1], "--help"); code != exitOK {
-			t.Errorf("%s is no command: %s", command[0], errs)
 		}
 	}
 }
