@@ -20,8 +20,8 @@ const (
 
 // Every link of every document leads to a file of the repository, and to a heading of it.
 func TestLinksLeadSomewhere(t *testing.T) {
-	for _, page := range documents(t) {
-		for _, link := range links(string(readFile(t, page))) {
+	for _, page := range markdownFiles(t) {
+		for _, link := range linkTargets(string(readFile(t, page))) {
 			target, err := url.Parse(link)
 			if err != nil {
 				t.Errorf("%s: %v", page, err)
@@ -36,7 +36,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			}
 			if _, err := os.Stat(file); err != nil {
 				t.Errorf("%s links to %s, which does not exist", page, link)
-			} else if target.Fragment != "" && !slices.Contains(anchors(string(readFile(t, file))), target.Fragment) {
+			} else if target.Fragment != "" && !slices.Contains(headingAnchors(string(readFile(t, file))), target.Fragment) {
 				t.Errorf("%s links to %s, which has no such heading", page, link)
 			}
 		}
@@ -45,7 +45,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 
 // The index lists every page of docs.
 func TestIndexIsComplete(t *testing.T) {
-	listed := links(string(readFile(t, indexPage)))
+	listed := linkTargets(string(readFile(t, indexPage)))
 	pages, err := filepath.Glob(filepath.Dir(indexPage) + "/*.md")
 	if err != nil {
 		t.Fatal(err)
@@ -66,8 +66,8 @@ func TestFrontPageIsShort(t *testing.T) {
 	}
 }
 
-// documents returns all Markdown files of the repository, without those of other projects.
-func documents(t *testing.T) (found []string) {
+// markdownFiles returns all Markdown files of the repository, without those of other projects.
+func markdownFiles(t *testing.T) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(repository, func(path string, entry fs.DirEntry, err error) error {
 		if entry.IsDir() && slices.Contains([]string{".git", "node_modules", "testdata"}, entry.Name()) {
@@ -92,8 +92,8 @@ var (
 	notInSlug = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// links returns the targets of a page's links.
-func links(page string) (targets []string) {
+// linkTargets returns the targets of a page's links.
+func linkTargets(page string) (targets []string) {
 	text := codeSpan.ReplaceAllString(codeBlock.ReplaceAllString(page, ""), "code")
 	for _, link := range linkForm.FindAllStringSubmatch(text, -1) {
 		targets = append(targets, link[1])
@@ -101,8 +101,8 @@ func links(page string) (targets []string) {
 	return targets
 }
 
-// anchors returns the fragments that lead to a page's headings, made as GitHub makes them.
-func anchors(page string) (fragments []string) {
+// headingAnchors returns the fragments that lead to a page's headings, made as GitHub makes them.
+func headingAnchors(page string) (fragments []string) {
 	seen := map[string]int{}
 	for _, h := range heading.FindAllStringSubmatch(codeBlock.ReplaceAllString(page, ""), -1) {
 		slug := strings.ReplaceAll(notInSlug.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-")
@@ -117,14 +117,14 @@ func anchors(page string) (fragments []string) {
 }
 
 func TestAnchors(t *testing.T) {
-	is := anchors("# `/v1` API\n\n```sh\n# no heading\n```\n\n## Lives: names, again?\n\n## Same\n\n### Same\n")
+	is := headingAnchors("# `/v1` API\n\n```sh\n# no heading\n```\n\n## Lives: names, again?\n\n## Same\n\n### Same\n")
 	if want := []string{"v1-api", "lives-names-again", "same", "same-1"}; !slices.Equal(is, want) {
 		t.Errorf("%q, want %q", is, want)
 	}
 }
 
 func TestLinks(t *testing.T) {
-	is := links("[a](b.md#c) and `[no](link)`\n\n```sh\n[no](link)\n```\n\n[`d`](e/)")
+	is := linkTargets("[a](b.md#c) and `[no](link)`\n\n```sh\n[no](link)\n```\n\n[`d`](e/)")
 	if want := []string{"b.md#c", "e/"}; !slices.Equal(is, want) {
 		t.Errorf("%q, want %q", is, want)
 	}
