@@ -128,21 +128,39 @@ func completeFromLog(ctx context.Context, q eventlog.Query, part func(lifecycle.
 }
 
 // knownResources returns the resources in the log that match a query, as many as can be read in time; none if NATS cannot be
-// reached.
-func knownResources(ctx context.Context, open func(context.Context) (*eventlog.Log, func(), error), q eventlog.Query) []lifecycle.Key {
+// reached. It does not wait for a request that takes longer, for example to find out why a server does not respond: the
+// process ends then.
+func knownResources(ctx context.Context, open func(context.Context) (*eventlog.Log, func(), error), q eventlog.Query) (known []lifecycle.Key) {
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
-	log, done, err := open(ctx)
-	if err != nil {
-		return nil
-	}
-	defer done()
-	var known []lifecycle.Key
-	for key, err := range log.Keys(ctx, q) {
+	keys := make(chan lifecycle.Key)
+	go func() {
+		defer close(keys)
+		log, done, err := open(ctx)
 		if err != nil {
-			break
+			return
 		}
-		known = append(known, key)
+		defer done()
+		for key, err := range log.Keys(ctx, q) {
+			if err != nil {
+				return
+			}
+			select {
+			case keys <- key:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for {
+		select {
+		case key, ok := <-keys:
+			if !ok {
+				return known
+			}
+			known = append(known, key)
+		case <-ctx.Done():
+			return known
+		}
 	}
-	return known
 }
