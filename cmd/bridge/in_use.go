@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -48,7 +47,7 @@ func (c config) freeCommand(ctx context.Context) string {
 	if c.NatsURL == "" {
 		assign("BRIDGE_STORE_DIR", freeStore(c.StoreDir))
 	}
-	return strings.Join(append(words, "mkio-bridge run"), " ")
+	return strings.Join(append(words, invocation(), "run"), " ")
 }
 
 // A listenAddress is the address of a listener, and its setting.
@@ -117,15 +116,4 @@ func freeStore(dir string) string {
 func addressInUse(err error) bool {
 	const windowsAddressInUse = syscall.Errno(10048) // syscall's own name is not what Windows returns
 	return errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, windowsAddressInUse)
-}
-
-// plainWord matches what a shell takes as it is.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]*$`)
-
-// shellWord quotes a value for a shell, where it must be.
-func shellWord(value string) string {
-	if plainWord.MatchString(value) {
-		return value
-	}
-	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }

@@ -84,7 +84,7 @@ func TestAddressInUseSuggestsACommand(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if rest := typed(t, line); rest != "mkio-bridge run" {
+			if rest := typed(t, line); rest != invocation()+" run" {
 				t.Fatalf("the command ends with %q: %s", rest, errs)
 			}
 			for setting, value := range before {
@@ -126,7 +126,7 @@ func TestSameAddressTwiceSuggestsACommand(t *testing.T) {
 
 func TestFakeOnAnAddressInUseSuggestsACommand(t *testing.T) {
 	_, errs, code := runCommand(t, "mkio-fake", "--listen", occupied(t))
-	_, addr, ok := strings.Cut(strings.TrimSpace(errs), "type:\n  mkio-bridge mkio-fake --listen ")
+	_, addr, ok := strings.Cut(strings.TrimSpace(errs), "type:\n  "+invocation()+" mkio-fake --listen ")
 	if code != exitFailed || !ok {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
@@ -135,15 +135,4 @@ func TestFakeOnAnAddressInUseSuggestsACommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = l.Close()
-}
-
-func TestShellWord(t *testing.T) {
-	for value, want := range map[string]string{
-		"127.0.0.1:8180": "127.0.0.1:8180", "./data-2": "./data-2", "": "",
-		"[::1]:8180": "'[::1]:8180'", "my data": "'my data'", "it's": `'it'\''s'`,
-	} {
-		if got := shellWord(value); got != want {
-			t.Errorf("%s is quoted as %s", value, got)
-		}
-	}
 }

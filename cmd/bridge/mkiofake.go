@@ -82,7 +82,7 @@ func listenFakeError(ctx context.Context, addr string, err error) error {
 	if !addressInUse(err) {
 		return err
 	}
-	return fmt.Errorf("%w. To start beside the process that uses it, type:\n  mkio-bridge mkio-fake --listen %s", err, freeAddress(ctx, addr, nil))
+	return fmt.Errorf("%w. To start beside the process that uses it, type:\n  %s mkio-fake --listen %s", err, invocation(), freeAddress(ctx, addr, nil))
 }
 
 // secondOrganization is the name of the organisation that --second-organization adds at the same address.

@@ -27,8 +27,8 @@ func readTriggerResponse(r *http.Response) triggerResponse {
 // an error unless the delivery is in the log.
 func (r triggerResponse) explain(out io.Writer, key lifecycle.Key) error {
 	if r.status == http.StatusNoContent {
-		_, err := fmt.Fprintf(out, "204 No Content: the log has it, as a new event or from before. Show it:\n  mkio-bridge events --kind %s --project %s --name %s\n",
-			key.Kind, shellWord(key.Project), shellWord(key.Name()))
+		_, err := fmt.Fprintf(out, "204 No Content: the log has it, as a new event or from before. Show it:\n  %s events --kind %s --project %s --name %s\n",
+			invocation(), key.Kind, shellWord(key.Project), shellWord(key.Name()))
 		return err
 	}
 	err := fmt.Errorf("the bridge responded %d %s", r.status, http.StatusText(r.status))
@@ -42,7 +42,7 @@ func (r triggerResponse) explain(out io.Writer, key lifecycle.Key) error {
 func (r triggerResponse) meaning() string {
 	switch r.status {
 	case http.StatusAccepted:
-		return "it is stored, but became no event. Show why:\n  mkio-bridge unapplied list --since 1m"
+		return "it is stored, but became no event. Show why:\n  " + invocation() + " unapplied list --since 1m"
 	case http.StatusUnauthorized:
 		return "it has no webhook secret, or another one than the bridge; nothing is stored. Set --secret or BRIDGE_WEBHOOK_SECRETS to one of the bridge's"
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
@@ -50,7 +50,7 @@ func (r triggerResponse) meaning() string {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return "the bridge is overloaded, or JetStream cannot store it now; nothing is stored. Retry after " + r.retryAfter + " s"
 	case http.StatusBadRequest:
-		return "the bridge takes it for malformed. Show how it is stored:\n  mkio-bridge unapplied list --reason malformed --since 1m"
+		return "the bridge takes it for malformed. Show how it is stored:\n  " + invocation() + " unapplied list --reason malformed --since 1m"
 	}
 	return "this is not the response of a bridge that can take deliveries: check --url and the bridge's log"
 }

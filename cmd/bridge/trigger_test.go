@@ -26,7 +26,7 @@ func serveForTrigger(t *testing.T) (b *bridge, url string) {
 func suggested(t *testing.T, output string) []string {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(output), "\n")
-	line, ok := strings.CutPrefix(lines[len(lines)-1], "  mkio-bridge ")
+	line, ok := strings.CutPrefix(lines[len(lines)-1], "  "+invocation()+" ")
 	if !ok {
 		t.Fatalf("no command at the end of: %s", output)
 	}
@@ -88,7 +88,7 @@ func TestTriggerOfOneResource(t *testing.T) {
 	trigger("job.processing", exitOK, "job aurora-vod/ladder-hd/ep-0419 is Processing", "204")
 	trigger("job.finished", exitOK, "--project aurora-vod --name ep-0419")
 	trigger("JOB.Finished", exitOK, "204")
-	trigger("job.processing", exitFailed, "202 Accepted", "became no event", "mkio-bridge unapplied list --since 1m")
+	trigger("job.processing", exitFailed, "202 Accepted", "became no event", "unapplied list --since 1m")
 	var states []string
 	for e, err := range b.events.Events(t.Context(), eventlog.Query{Name: "ep-0419"}) {
 		if err != nil {
