@@ -81,7 +81,7 @@ func addHelpAndCompletion(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.SetCompletionCommandGroupID(group)
 	root.InitDefaultCompletionCmd()
-	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // most values are no files of this machine
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // few values are names of files
 	for _, cmd := range root.Commands() {
 		switch cmd.Name() {
 		case "help":
