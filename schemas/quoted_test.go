@@ -14,15 +14,15 @@ import (
 
 // summaries describe the examples that the document quotes.
 var summaries = map[string]string{
-	"event-first":               "The first event of a job, told by a webhook.",
+	"event-first":               "The first event of a job, from a webhook delivery.",
 	"event-changed":             "The next event of the same job.",
 	"event-provisioning-failed": "Provisioning failed, and the state is as before.",
-	"event-deleted":             "A sweep found it gone, and so did its own address.",
+	"event-deleted":             "A sweep did not list it, and a request for it got 404.",
 	"unapplied-late":            "A delivery that is older than the recorded state.",
-	"unapplied-malformed":       "A body that broke off.",
+	"unapplied-malformed":       "A truncated body.",
 	"coverage-covered":          "Every job of the project was compared with MK.IO.",
 	"coverage-gap-opened":       "The next sweep failed.",
-	"coverage-gap-closed":       "The sweep after it was whole.",
+	"coverage-gap-closed":       "The next sweep was complete.",
 }
 
 var quoted = regexp.MustCompile(`(?s)( +)# examples: ([a-z -]+)\n.*?# end of examples\n`)

@@ -2,6 +2,9 @@
 // subjects and streams. They are embedded in the binary, which serves them under /schemas/ and prints them with `bridge
 // schema`.
 //
+// Every schema is complete in its file: event.schema.json contains the schema of its data, state-changed.schema.json, which
+// events name as their dataschema.
+//
 // A published schema is never edited, because consumers validate with it: published.sum has the digest of each. The
 // directory examples has messages as the bridge writes them.
 package schemas
@@ -37,6 +40,17 @@ func Names() []string {
 // JSONSchemas returns the file names of the JSON Schemas, sorted.
 func JSONSchemas() []string {
 	return slices.DeleteFunc(Names(), func(name string) bool { return !strings.HasSuffix(name, schemaSuffix) })
+}
+
+// FileName returns the name of the file that a short name such as event or asyncapi stands for; other names are returned as
+// they are.
+func FileName(short string) string {
+	for _, name := range Names() {
+		if base, _, _ := strings.Cut(name, "."); base == short {
+			return name
+		}
+	}
+	return short
 }
 
 // Read returns a file by its name.

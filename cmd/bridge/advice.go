@@ -70,7 +70,7 @@ func natsAdvice(err error) string {
 // ruleAdvice is for a webhook rule that cannot be registered or updated.
 func ruleAdvice(err error) string {
 	if _, ok := errors.AsType[*rule.OtherURLError](err); ok {
-		return "choose another BRIDGE_WEBHOOK_RULE, or take the rule over with bridge webhook register --force"
+		return "choose another BRIDGE_WEBHOOK_RULE, or take the rule over with mkio-bridge webhook register --force"
 	}
 	if _, ok := errors.AsType[*rule.AddressError](err); ok {
 		return "correct BRIDGE_WEBHOOK_URL"
@@ -97,7 +97,7 @@ func pollAdvice(err error) string {
 	case errors.Is(err, poll.ErrStoredCopy):
 		return "configure caches between the bridge and MK.IO to honour Cache-Control: no-cache, so that no cache answers the bridge"
 	case status == http.StatusForbidden:
-		return "the token lacks a right: bridge doctor names it"
+		return "the token lacks a right: mkio-bridge doctor names it"
 	case status == http.StatusNotFound:
 		return "check the project's name in BRIDGE_PROJECTS, and BRIDGE_MKIO_URL"
 	case status == 0 && !errors.Is(err, context.DeadlineExceeded):

@@ -111,7 +111,7 @@ func TestAlertsAndPanelsQueryExistingMetrics(t *testing.T) {
 	for _, f := range families { // the process collector describes no metrics
 		exists[f.GetName()] = true
 	}
-	documented := readFile(t, readme)
+	documented := readFile(t, metricsPage)
 	histogram := regexp.MustCompile(`_(bucket|sum|count)$`)
 	used := map[string]bool{}
 	queries := expressions(t)
@@ -126,7 +126,7 @@ func TestAlertsAndPanelsQueryExistingMetrics(t *testing.T) {
 			case !exists[name] && !exists[base]:
 				t.Errorf("%s: there is no metric %s", source, name)
 			case strings.HasPrefix(name, "mkio_") && !bytes.Contains(documented, []byte("| `"+name+"` |")) && !bytes.Contains(documented, []byte("| `"+base+"` |")):
-				t.Errorf("%s: README.md does not have %s", source, name)
+				t.Errorf("%s: %s does not have %s", source, metricsPage, name)
 			}
 		}
 	}

@@ -3,27 +3,49 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"mkio-bridge/internal/audit"
 	"mkio-bridge/internal/eventlog"
-	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/printable"
 )
 
-func runAudit(ctx context.Context, c *call) error {
-	q := audit.Query{Now: time.Now()}
-	var output string
-	set := c.flags()
-	auditFlags(set, &q)
-	outputFlag(set, &output, "one object per line")
-	if _, err := c.parse(set, 0); err != nil {
-		return err
+// auditOptions are the flags of audit.
+type auditOptions struct {
+	query audit.Query
+	table
+	output format
+}
+
+func auditCommand(c *call) *cobra.Command {
+	var o auditOptions
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "report verified periods and gaps",
+		Example: `  mkio-bridge audit --since 1d
+  mkio-bridge audit --project aurora-vod --since 2031-03-01 --until 2031-04-01 --output json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runAudit(cmd.Context(), c, o) },
 	}
+	set, q := cmd.Flags(), &o.query
+	kindFlag(cmd, &q.Kind, "only this `KIND`, e.g. job")
+	set.StringVar(&q.Project, "project", "", "only this `PROJECT`")
+	set.Func("since", "start of the period, inclusive (default: the first record); `TIME` is "+eventlog.TimeForms, parsed(&q.Since, eventlog.ParseTime))
+	set.Func("until", "end of the period, exclusive (default: now); `TIME` as for --since", parsed(&q.Until, eventlog.ParseTime))
+	completeFlag(cmd, "project", completeProject(&q.Kind))
+	o.addHeadersFlag(cmd)
+	outputFlag(cmd, &o.output, "a project and kind", "")
+	return cmd
+}
+
+func runAudit(ctx context.Context, c *call, o auditOptions) error {
+	q := o.query
+	q.Now = time.Now()
 	if q.Until.IsZero() {
 		q.Until = q.Now
 	}
@@ -45,10 +67,10 @@ func runAudit(ctx context.Context, c *call) error {
 	if len(covers) == 0 {
 		return errors.New("no record of any sweep: check that a bridge with an API token (BRIDGE_MKIO_TOKEN) runs and has completed a sweep")
 	}
-	if output == "json" {
-		err = printCoversJSON(c.stdout, covers)
+	if o.output.isObject() {
+		err = printCoverObjects(c.stdout, o.output, covers)
 	} else {
-		c.header("%-40s  %8s  %-20s  %6s  %9s  %8s  %8s", "KIND", "PROVEN", "UP TO", "SWEEPS", "RESOURCES", "DIFFERED", "REPAIRED")
+		o.header(c.stdout, "%-40s  %8s  %-20s  %6s  %9s  %8s  %8s", "KIND", "PROVEN", "UP TO", "SWEEPS", "RESOURCES", "DIFFERED", "REPAIRED")
 		err = printCovers(c.stdout, covers)
 	}
 	incomplete := func(c audit.Coverage) bool { return !c.Complete() }
@@ -58,16 +80,9 @@ func runAudit(ctx context.Context, c *call) error {
 	return err
 }
 
-func auditFlags(set *flag.FlagSet, q *audit.Query) {
-	set.Func("kind", "only this kind, e.g. job", parsed(&q.Kind, lifecycle.ParseKind))
-	set.StringVar(&q.Project, "project", "", "only this project")
-	set.Func("since", "start of the period, inclusive: "+eventlog.TimeForms+" (default: the first record)", parsed(&q.Since, eventlog.ParseTime))
-	set.Func("until", "end of the period, exclusive: the same forms (default: now)", parsed(&q.Until, eventlog.ParseTime))
-}
-
-func printCoversJSON(w io.Writer, covers []audit.Coverage) error {
+func printCoverObjects(w io.Writer, f format, covers []audit.Coverage) error {
 	for _, c := range covers {
-		if err := printJSON(w, c); err != nil {
+		if err := f.print(w, c); err != nil {
 			return err
 		}
 	}

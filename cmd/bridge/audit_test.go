@@ -40,7 +40,7 @@ func TestAudit(t *testing.T) {
 		}
 	}
 	output, code := auditCommand()
-	if code != exitFailed || !strings.Contains(output, "not proven from") || !strings.Contains(output, "MK.IO answered 502") || strings.Count(output, "\n") != 4 {
+	if code != exitFailed || !strings.Contains(output, "not proven from") || !strings.Contains(output, "MK.IO answered 502") || strings.Count(output, "\n") != 5 {
 		t.Errorf("exit %d: %s", code, output)
 	}
 	if output, code := auditCommand("--kind", "job", "--since", "4h"); code != exitOK || !strings.Contains(output, "vod job") || strings.Contains(output, "not proven") {

@@ -17,8 +17,8 @@ import (
 // they can be grepped.
 const prefix = "BRIDGE"
 
-// config is every setting of the bridge. The desc tags are the manual: the table in README.md and `bridge config -h` are
-// generated from them. A secret can also come from a file, named by its variable with _FILE added; the file is reloaded when
+// config is every setting of the bridge. The desc tags are the manual: the table in README.md and `mkio-bridge config --help`
+// are generated from them. A secret can also come from a file, named by its variable with _FILE added; the file is reloaded when
 // it changes.
 type config struct {
 	Listen         string `split_words:"true" default:"127.0.0.1:8080" desc:"webhook listener; any address but loopback needs a secret"`

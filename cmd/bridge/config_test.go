@@ -160,7 +160,7 @@ func TestSecretsAreReloadedAndNeverPrinted(t *testing.T) {
 		t.Errorf("with its file gone: %v, %q", err, c.WebhookSecrets.all())
 	}
 	var printed strings.Builder
-	if err := printConfig(&printed, c); err != nil {
+	if err := printConfig(&printed, formatText, c); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(&printed, "%v %+v %#v %s", c, c, c.NatsPassword, c.WebhookSecrets)

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
@@ -25,19 +27,34 @@ const (
 	demoToken  = "demo-token"
 )
 
-func runDemo(ctx context.Context, c *call) error {
-	set := c.flags()
-	jobs := set.Int("jobs", 20, "number of jobs in the day; other resources scale with it")
-	seed := set.Uint64("seed", 1, "the same seed gives the same day and the same faults")
-	within := set.Duration("within", 10*time.Second, "how long the day takes")
-	if _, err := c.parse(set, 0); err != nil {
-		return err
+// demoOptions are the flags of demo.
+type demoOptions struct {
+	jobs   int
+	seed   uint64
+	within time.Duration
+}
+
+func demoCommand(c *call) *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:     "demo",
+		Short:   "simulate a day of MK.IO in seconds, with an embedded NATS server",
+		Example: "  mkio-bridge demo\n  mkio-bridge demo --jobs 200 --within 1m",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), c, o) },
 	}
-	if *jobs < 1 || *jobs > 5000 || *within < time.Second {
+	cmd.Flags().IntVar(&o.jobs, "jobs", 20, "number of jobs in the day; other resources scale with it")
+	cmd.Flags().Uint64Var(&o.seed, "seed", 1, "the same seed gives the same day and the same faults")
+	cmd.Flags().DurationVar(&o.within, "within", 10*time.Second, "how long the day takes")
+	return cmd
+}
+
+func runDemo(ctx context.Context, c *call, o demoOptions) error {
+	if o.jobs < 1 || o.jobs > 5000 || o.within < time.Second {
 		return usageError{errors.New("--jobs must be 1 to 5000, and --within at least 1s")}
 	}
 	recorder := oracle.New(http.DefaultTransport)
-	fake := newFake(*seed, *within, recorder)
+	fake := newFake(o.seed, o.within, recorder)
 	store, err := os.MkdirTemp("", "mkio-bridge-demo-")
 	if err != nil {
 		return err
@@ -56,8 +73,8 @@ func runDemo(ctx context.Context, c *call) error {
 	}
 	defer l.close()
 	signal.Ignore(syscall.SIGPIPE) // when the reader of a pipe exits, the demo still removes its store
-	d := demo{bridge: b, fake: fake, recorder: recorder, out: c.stdout}
-	fake.Play(mkiofake.Day(rand.New(rand.NewPCG(*seed, 0)), demoStart, *jobs))
+	d := demo{bridge: b, fake: fake, recorder: recorder, out: c.stdout, colour: c.colour()}
+	fake.Play(mkiofake.Day(rand.New(rand.NewPCG(o.seed, 0)), demoStart, o.jobs))
 	err = d.run(ctx, l)
 	if errors.Is(err, context.Canceled) {
 		return errors.New("interrupted")
@@ -101,6 +118,7 @@ type demo struct {
 	fake     *mkiofake.MKIO
 	recorder *oracle.Recorder
 	out      io.Writer
+	colour   colour
 }
 
 func (d demo) run(ctx context.Context, l listeners) error {
@@ -174,7 +192,7 @@ func (d demo) print(ctx context.Context, q eventlog.Query) (last uint64, err err
 		if err != nil {
 			return last, err
 		}
-		if _, err := fmt.Fprintln(d.out, eventLine(e)); err != nil {
+		if _, err := fmt.Fprintln(d.out, d.colour.eventLine(e)); err != nil {
 			return last, err
 		}
 		last = e.Sequence

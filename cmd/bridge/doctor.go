@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
 
 	"mkio-bridge/internal/doctor"
 	"mkio-bridge/internal/mkio"
@@ -22,20 +23,27 @@ type finding struct {
 	Do    string       `json:"do,omitempty"`
 }
 
-func runDoctor(ctx context.Context, c *call) error {
-	var output string
-	set := c.flags()
-	outputFlag(set, &output, "one object per line")
-	if _, err := c.parse(set, 0); err != nil {
-		return err
+func doctorCommand(c *call) *cobra.Command {
+	var output format
+	cmd := &cobra.Command{
+		Use:     "doctor",
+		Short:   "check an installation, and advise on each fault",
+		Example: "  mkio-bridge doctor\n  mkio-bridge doctor --output json | jq 'select(.grade != \"ok\")'",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd.Context(), c, output) },
 	}
+	outputFlag(cmd, &output, "a check", "")
+	return cmd
+}
+
+func runDoctor(ctx context.Context, c *call, output format) error {
 	checks, failed := 0, 0
 	for f := range c.findings(ctx) {
 		checks++
 		if f.Level == doctor.Failed {
 			failed++
 		}
-		if err := f.print(c.stdout, output); err != nil {
+		if err := f.print(c.stdout, output, c.colour()); err != nil {
 			return err
 		}
 	}
@@ -75,7 +83,7 @@ func settingFindings(conf config, err error) []finding {
 	var all []finding
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {
-			all = append(all, finding{check, doctor.Failed, strings.TrimSpace(line), "correct it; bridge config -h describes each setting"})
+			all = append(all, finding{check, doctor.Failed, strings.TrimSpace(line), "correct it; mkio-bridge config --help describes each setting"})
 		}
 		return all
 	}
@@ -112,12 +120,12 @@ func (c *call) installation(conf config) doctor.Config {
 	}
 }
 
-// print writes a finding as a JSON object, or as text.
-func (f finding) print(w io.Writer, output string) error {
-	if output == "json" {
-		return printJSON(w, f)
+// print writes a finding as an object, or as text.
+func (f finding) print(w io.Writer, output format, c colour) error {
+	if output.isObject() {
+		return output.print(w, f)
 	}
-	text := fmt.Sprintf("%-8s %s: %s\n", f.Level, f.Check, f.Found)
+	text := fmt.Sprintf("%s %s: %s\n", c.ofLevel(f.Level, fmt.Sprintf("%-8s", f.Level)), f.Check, f.Found)
 	if f.Do != "" {
 		text += "         → " + f.Do + "\n"
 	}

@@ -130,7 +130,7 @@ func TestDoctorFindsFaults(t *testing.T) {
 		{
 			"no rule", func(m *tinyMKIO) { delete(m.rules, "mkio-bridge") },
 			exitFailed,
-			[]string{"FAILED   webhook rule mkio-bridge in aurora-vod: no rule", "→ bridge webhook register"},
+			[]string{"FAILED   webhook rule mkio-bridge in aurora-vod: no rule", "→ mkio-bridge webhook register"},
 		},
 		{
 			"a rule with another URL", func(m *tinyMKIO) { m.rules["mkio-bridge"]["url"] = "https://other.test/REDACT-ME" },

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/spf13/cobra"
 
 	"mkio-bridge/internal/spelling"
 )
@@ -64,23 +64,34 @@ func checkNames(environ, known []string) error {
 		if !strings.HasPrefix(name, prefix+"_") || slices.Contains(known, name) || injected.MatchString(name) {
 			continue
 		}
-		errs = append(errs, fmt.Errorf("%s is not a setting of this version of the bridge; the nearest name is %s (bridge config -h lists all)", name, spelling.Nearest(name, known)))
+		errs = append(errs, fmt.Errorf("%s is not a setting of this version of the bridge; the nearest name is %s (mkio-bridge config --help lists all)", name, spelling.Nearest(name, known)))
 	}
 	return errors.Join(errs...)
 }
 
-func runConfig(_ context.Context, c *call) error {
-	if _, err := c.parse(c.flags(), 0); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			printManual(c.stdout)
-		}
-		return err
+func configCommand(c *call) *cobra.Command {
+	var output format
+	cmd := &cobra.Command{
+		Use:     "config",
+		Short:   "print the effective configuration, secrets masked",
+		Long:    "print the effective configuration, secrets masked\n\nIts help lists all settings.",
+		Example: "  mkio-bridge config --help\n  BRIDGE_NATS_URL=nats://nats:4222 mkio-bridge config",
+		Args:    noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			conf, err := loadConfig()
+			if err != nil {
+				return usageError{err}
+			}
+			return printConfig(c.stdout, output, conf)
+		},
 	}
-	conf, err := loadConfig()
-	if err != nil {
-		return usageError{err}
-	}
-	return printConfig(c.stdout, conf)
+	outputFlag(cmd, &output, "the settings by variable", "")
+	cmd.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		cmd.Root().HelpFunc()(cmd, args)
+		fmt.Fprintln(c.stdout, "\nSettings, with their defaults:")
+		printManual(c.stdout)
+	})
+	return cmd
 }
 
 // printManual writes each setting with its default and meaning.
@@ -94,11 +105,16 @@ func printManual(w io.Writer) {
 }
 
 // printConfig writes the effective settings, secrets masked.
-func printConfig(w io.Writer, c config) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+func printConfig(w io.Writer, output format, c config) error {
 	v := reflect.ValueOf(c)
+	settings := map[string]string{}
+	rows := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i, name := range variables() {
-		fmt.Fprintf(table, "%s\t%v\n", name, v.Field(i).Interface())
+		settings[name] = fmt.Sprint(v.Field(i).Interface())
+		fmt.Fprintf(rows, "%s\t%s\n", name, settings[name])
 	}
-	return table.Flush()
+	if output.isObject() {
+		return output.print(w, settings)
+	}
+	return rows.Flush()
 }

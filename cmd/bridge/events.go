@@ -1,30 +1,73 @@
 package main
 
-import "context"
+import (
+	"context"
+	"errors"
+	"iter"
 
-func runEvents(ctx context.Context, c *call) error {
-	var s selection
-	set := c.flags()
-	s.add(set)
-	s.addRange(set)
-	set.BoolVar(&s.query.Follow, "follow", false, "wait for new events at the end of the log")
-	_, err := c.parse(set, 0)
-	if err == nil {
-		err = s.checkRange()
+	"github.com/spf13/cobra"
+
+	"mkio-bridge/internal/eventlog"
+)
+
+// eventsOptions are the flags of events.
+type eventsOptions struct {
+	selection
+	tail, limit uint
+	output      format
+}
+
+func eventsCommand(c *call) *cobra.Command {
+	var o eventsOptions
+	cmd := &cobra.Command{
+		Use:   "events",
+		Short: "read the event log",
+		Example: `  mkio-bridge events --tail 20 --follow
+  mkio-bridge events --kind job --state Error --since 1d
+  mkio-bridge events --project aurora-vod --output json | jq .data.state`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runEvents(cmd.Context(), c, o) },
 	}
-	if err != nil {
+	o.addFilters(cmd)
+	o.addRange(cmd)
+	cmd.Flags().BoolVar(&o.query.Follow, "follow", false, "wait for new events at the end of the log")
+	cmd.Flags().UintVar(&o.tail, "tail", 0, "only the last `N` events that match (default: all), and with --follow the new ones")
+	cmd.Flags().UintVar(&o.limit, "limit", 0, "end after `N` events that match (default: no limit)")
+	outputFlag(cmd, &o.output, "the CloudEvent", resourcePathForm)
+	return cmd
+}
+
+func runEvents(ctx context.Context, c *call, o eventsOptions) error {
+	if err := o.checkRange(); err != nil {
 		return err
 	}
+	if o.tail > 0 && o.limit > 0 {
+		return usageError{errors.New("--tail and --limit exclude each other")}
+	}
+	c.warnOfStates(o.query.Kind, o.query.State)
 	log, done, err := c.openLog(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := s.checkPosition(ctx, log); err != nil {
+	if err := o.checkPosition(ctx, log); err != nil {
 		return err
 	}
-	if s.output == "json" {
-		return c.printer().json(log.Raw(ctx, s.query))
+	events := log.Raw(ctx, o.query)
+	if o.tail > 0 {
+		events = log.Tail(ctx, o.query, o.tail)
 	}
-	return c.printer().text(log.Events(ctx, s.query), eventLine)
+	return c.printer().print(first(o.limit, events), o.output, c.colour().eventLine)
+}
+
+// first ends an iteration after n events; 0: it does not.
+func first(n uint, events iter.Seq2[eventlog.Raw, error]) iter.Seq2[eventlog.Raw, error] {
+	return func(yield func(eventlog.Raw, error) bool) {
+		count := uint(0)
+		for e, err := range events {
+			if count++; !yield(e, err) || count == n {
+				return
+			}
+		}
+	}
 }

@@ -79,7 +79,7 @@ func TestPhaseFilter(t *testing.T) {
 			t.Errorf("%s: exit %d: %s%s", args, code, stdout, stderr)
 		}
 	}
-	if stdout, _, code := call("state", "--phase", "succeeded"); code != exitOK || !strings.Contains(stdout, "ep-0417") || strings.Count(stdout, "\n") != 1 {
+	if stdout, _, code := call("state", "--no-headers", "--phase", "succeeded"); code != exitOK || !strings.Contains(stdout, "ep-0417") || strings.Count(stdout, "\n") != 1 {
 		t.Errorf("state: exit %d: %s", code, stdout)
 	}
 	for _, command := range []string{"state", "events", "replay"} {

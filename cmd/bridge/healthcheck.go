@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
 // Times of a health check.
@@ -16,17 +18,27 @@ const (
 	probeInterval = 500 * time.Millisecond // between two requests, with --wait
 )
 
-func runHealthcheck(ctx context.Context, c *call) error {
+func healthcheckCommand(c *call) *cobra.Command {
 	var address string
 	var status int
 	var wait time.Duration
-	set := c.flags()
-	set.StringVar(&address, "url", "", "URL to probe, e.g. of a remote bridge, instead of this machine's /readyz; settings are ignored then")
-	set.IntVar(&status, "status", http.StatusOK, "the expected HTTP status")
-	set.DurationVar(&wait, "wait", 0, "how long to retry while the status is another, or there is no response")
-	if _, err := c.parse(set, 0); err != nil {
-		return err
+	cmd := &cobra.Command{
+		Use:     "healthcheck",
+		Short:   "probe /readyz of a bridge on this machine",
+		Example: "  mkio-bridge healthcheck --wait 30s\n  mkio-bridge healthcheck --url https://bridge.example.com/readyz",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runHealthcheck(cmd.Context(), c, address, status, wait)
+		},
 	}
+	set := cmd.Flags()
+	set.StringVar(&address, "url", "", "`URL` to probe, e.g. of a remote bridge, instead of this machine's /readyz; settings are ignored then")
+	set.IntVar(&status, "status", http.StatusOK, "the expected HTTP `STATUS`")
+	set.DurationVar(&wait, "wait", 0, "how long to retry while the status is another, or there is no response")
+	return cmd
+}
+
+func runHealthcheck(ctx context.Context, c *call, address string, status int, wait time.Duration) error {
 	if address == "" {
 		conf, err := loadConfig()
 		if err != nil {

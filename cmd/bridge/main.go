@@ -1,7 +1,10 @@
-// Command bridge writes every state change of MK.IO's resources to NATS JetStream, exactly once and in order per resource.
-// See README.md.
+// Command bridge, installed as mkio-bridge, writes every state change of MK.IO's resources to NATS JetStream, exactly once and
+// in order per resource. See README.md.
 //
-// main.go has the command line: commands, flags, exit codes, and how errors get advice. Each command has a file of its name.
+// main.go has exit codes, and how errors get advice. root.go has the tree of commands; each command has a file of its name.
+// selection.go and output.go have the flags that commands share, twodashes.go accepts long flags with one dash, and
+// completion.go completes words in a shell.
+//
 // The service is [runService] in run.go: config.go reads the settings, bridge.go opens the parts, serve.go runs and stops
 // them, poll.go connects the poller. The internal packages know no settings; advice.go adds to their errors which setting to
 // change.
@@ -10,13 +13,11 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -40,68 +41,28 @@ func main() {
 	os.Exit(code)
 }
 
-// A command is the first argument of bridge, or the second after unapplied and webhook.
-type command struct {
-	name, args, summary string
-	run                 func(ctx context.Context, c *call) error
-}
-
-// A call is one invocation of a command, without its name in args. Data goes to stdout, logs to stderr.
+// A call is one invocation of the program. Data goes to stdout, logs to stderr.
 type call struct {
-	command        command
-	args           []string
+	command        string // with the program's name, e.g. "mkio-bridge webhook show"; "" before a command runs
 	stdout, stderr io.Writer
-}
-
-// commands returns all commands, in the order of the help text.
-func commands() []command {
-	return []command{
-		{"run", "", "run the service (the default)", runService},
-		{"demo", "", "simulate a day of MK.IO in seconds, with an embedded NATS server", runDemo},
-		{"mkio-fake", "", "run a simulated MK.IO: API and webhooks, with faults", runMkioFake},
-		{"events", "", "read the event log", runEvents},
-		{"state", "", "print the current state of resources", runState},
-		{"wait", "KIND PROJECT NAME…", "wait until a resource reaches a state or phase", runWait},
-		{"replay", "PREFIX", "republish events in order under another subject prefix", runReplay},
-		{"verify", "", "verify the log's hash chains, and print a root over them", runVerify},
-		{"audit", "", "report verified periods and gaps", runAudit},
-		{"unapplied", "list|show|retry", "list, show or retry deliveries that became no event", runUnapplied},
-		{"webhook", "register|show|history|delete", "manage the bridge's webhook rule in MK.IO projects", runWebhook},
-		{"doctor", "", "check an installation, and advise on each fault", runDoctor},
-		{"schema", "[NAME]", "print a JSON Schema or the AsyncAPI document; without NAME, list them", runSchema},
-		{"config", "", "print the effective configuration, secrets masked", runConfig},
-		{"healthcheck", "", "probe /readyz of a bridge on this machine", runHealthcheck},
-		{"version", "", "print the build", runVersion},
-	}
 }
 
 // run runs the command that args name, prints its error, and returns the exit code. Tests call it in place of main.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	name := "run"
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		name, args = args[0], args[1:]
-	} else if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) {
-		name = "help"
-	}
-	if name == "help" && len(args) > 0 && !strings.HasPrefix(args[0], "-") && args[0] != name {
-		return run(ctx, []string{args[0], "-h"}, stdout, stderr)
-	}
-	if name == "help" {
-		printHelp(stdout)
+	c := &call{stdout: stdout, stderr: stderr}
+	root := newRoot(c)
+	root.SetArgs(twoDashes(root, args))
+	command, err := root.ExecuteContextC(ctx)
+	if err == nil {
 		return exitOK
 	}
-	i := slices.IndexFunc(commands(), func(c command) bool { return c.name == name })
-	if i < 0 {
-		fmt.Fprintf(stderr, "bridge: unknown command %q; bridge help lists the commands\n", name)
-		return exitUsage
-	}
-	err := commands()[i].run(ctx, &call{commands()[i], args, stdout, stderr})
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-		return exitOK
-	}
-	fmt.Fprintf(stderr, "bridge %s: %s\n", name, withAdvice(err))
-	if _, ok := errors.AsType[usageError](err); ok {
+	fmt.Fprintf(stderr, "%s: %s\n", command.CommandPath(), withAdvice(err))
+	return c.exitCode(err)
+}
+
+// exitCode returns the exit code of an error. An error before a command runs is of the command line.
+func (c *call) exitCode(err error) int {
+	if _, ok := errors.AsType[usageError](err); ok || c.command == "" {
 		return exitUsage
 	}
 	if _, ok := errors.AsType[unreachableError](err); ok {
@@ -111,21 +72,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitTimedOut
 	}
 	return exitFailed
-}
-
-func printHelp(w io.Writer) {
-	fmt.Fprint(w, "bridge writes every state change of MK.IO's resources to NATS JetStream.\n\nUsage: bridge [COMMAND] [FLAGS] [ARGUMENTS]\n\n")
-	fmt.Fprint(w, commandTable("  %-12s %s\n"))
-	fmt.Fprint(w, "\nbridge COMMAND -h lists a command's flags. Settings are environment variables: bridge config -h lists them.\n")
-}
-
-// commandTable returns a line for each command. The format has the verbs for its usage and summary.
-func commandTable(format string) string {
-	var b strings.Builder
-	for _, c := range commands() {
-		fmt.Fprintf(&b, format, strings.TrimSpace(c.name+" "+c.args), c.summary)
-	}
-	return b.String()
 }
 
 // usageError is for invalid arguments, flags or settings: exit code 2.
@@ -163,43 +109,6 @@ func withAdvice(err error) string {
 		return err.Error() + ": " + do
 	}
 	return err.Error()
-}
-
-// flags returns an empty flag set for the command.
-func (c *call) flags() *flag.FlagSet {
-	set := flag.NewFlagSet(c.command.name, flag.ContinueOnError)
-	set.SetOutput(c.stderr)
-	set.Usage = func() {} // parse prints it, for -h only
-	return set
-}
-
-// printUsage prints a command's arguments and flags.
-func (c *call) printUsage(set *flag.FlagSet) {
-	fmt.Fprintf(c.stdout, "Usage: bridge %s [FLAGS] %s\n\n%s\n\n", c.command.name, c.command.args, c.command.summary)
-	set.SetOutput(c.stdout)
-	set.PrintDefaults()
-}
-
-// parse reads flags, which may stand before or after arguments, and returns the arguments.
-func (c *call) parse(set *flag.FlagSet, atMost int) ([]string, error) {
-	set.SetOutput(io.Discard) // run prints the error, once
-	var arguments []string
-	for rest := c.args; len(rest) > 0; {
-		if err := set.Parse(rest); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				c.printUsage(set)
-				return nil, err
-			}
-			return nil, usageError{fmt.Errorf("%w (bridge %s -h lists the flags)", err, c.command.name)}
-		}
-		if rest = set.Args(); len(rest) > 0 {
-			arguments, rest = append(arguments, rest[0]), rest[1:]
-		}
-	}
-	if len(arguments) > atMost {
-		return nil, usageError{fmt.Errorf("unexpected argument %q", arguments[atMost])}
-	}
-	return arguments, nil
 }
 
 // logger returns a logger to standard error.

@@ -10,49 +10,79 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"mkio-bridge/internal/edge"
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-func runMkioFake(ctx context.Context, c *call) error {
-	set := c.flags()
-	addr := set.String("listen", "127.0.0.1:8081", "listen address of the simulated API")
-	seed := set.Uint64("seed", 1, "the same seed gives the same days")
-	polite := set.Bool("polite", false, "no faults except those that other flags switch on")
-	speed := set.Float64("speed", 1, "simulated seconds per real second")
-	jobs := set.Int("jobs", 20, "number of jobs per day; other resources scale with it")
-	token := set.String("token", "", "the bearer token that the API accepts (default: any token)")
-	faults := faultFlags(set)
-	if _, err := c.parse(set, 0); err != nil {
-		return err
+// mkioFakeOptions are the flags of mkio-fake.
+type mkioFakeOptions struct {
+	addr, token string
+	seed        uint64
+	polite      bool
+	speed       float64
+	jobs        int
+	faults      faultOptions
+}
+
+func mkioFakeCommand(c *call) *cobra.Command {
+	var o mkioFakeOptions
+	cmd := &cobra.Command{
+		Use:   "mkio-fake",
+		Short: "run a simulated MK.IO: API and webhooks, with faults",
+		Example: `  mkio-bridge mkio-fake --speed 60
+  BRIDGE_MKIO_URL=http://127.0.0.1:8081 BRIDGE_MKIO_TOKEN=any mkio-bridge run`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runMkioFake(cmd.Context(), c, o) },
 	}
-	if *jobs < 1 || *jobs > 5000 || *speed <= 0 || *speed > 100_000 {
+	set := cmd.Flags()
+	set.StringVar(&o.addr, "listen", "127.0.0.1:8081", "listen `ADDRESS` of the simulated API")
+	set.Uint64Var(&o.seed, "seed", 1, "the same seed gives the same days")
+	set.BoolVar(&o.polite, "polite", false, "no faults except those that other flags switch on")
+	set.Float64Var(&o.speed, "speed", 1, "simulated seconds per real second")
+	set.IntVar(&o.jobs, "jobs", 20, "number of jobs per day; other resources scale with it")
+	set.StringVar(&o.token, "token", "", "the bearer `TOKEN` that the API accepts (default: any token)")
+	o.faults.add(cmd)
+	return cmd
+}
+
+func runMkioFake(ctx context.Context, c *call, o mkioFakeOptions) error {
+	if o.jobs < 1 || o.jobs > 5000 || o.speed <= 0 || o.speed > 100_000 {
 		return usageError{errors.New("--jobs must be 1 to 5000, and --speed more than 0 and at most 100000")}
 	}
-	if err := faults.check(); err != nil {
+	if err := o.faults.check(); err != nil {
 		return err
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", *addr)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.addr)
 	if err != nil {
-		return fmt.Errorf("--listen: %w: choose another address, or port 0 for any free port", err)
+		return listenFakeError(ctx, o.addr, err)
 	}
-	conf := mkiofake.Config{Seed: *seed, Token: *token, Speed: *speed}
-	if !*polite {
+	conf := mkiofake.Config{Seed: o.seed, Token: o.token, Speed: o.speed}
+	if !o.polite {
 		conf.Faults = mkiofake.Rude
 	}
-	faults.addLasting(&conf.Faults)
+	o.faults.addLasting(&conf.Faults)
 	f := fakeMkio{mkiofake.New(conf), c.logger(config{})}
-	play := []days{{rng: rand.New(rand.NewPCG(*seed, 0)), jobs: *jobs, speed: *speed, fake: f.MKIO}}
-	if faults.secondOrganization {
+	play := []days{{rng: rand.New(rand.NewPCG(o.seed, 0)), jobs: o.jobs, speed: o.speed, fake: f.MKIO}}
+	if o.faults.secondOrganization {
 		conf.Organization, conf.Token = secondOrganization, ""
 		second := mkiofake.New(conf)
 		f.AddOrganization(second)
-		play = append(play, days{rng: rand.New(rand.NewPCG(*seed, 1)), jobs: *jobs, speed: *speed, fake: second})
+		play = append(play, days{rng: rand.New(rand.NewPCG(o.seed, 1)), jobs: o.jobs, speed: o.speed, fake: second})
 		fmt.Fprintf(c.stdout, "token of the second organisation: %s\n", mkiofake.NewToken(secondOrganization, time.Time{}))
 	}
-	return f.serve(ctx, l, play, func(ctx context.Context) { faults.inject(ctx, f.MKIO, *speed) })
+	return f.serve(ctx, l, play, func(ctx context.Context) { o.faults.inject(ctx, f.MKIO, o.speed) })
+}
+
+// listenFakeError adds to the error of listening what to do: for an address in use, the command to type.
+func listenFakeError(ctx context.Context, addr string, err error) error {
+	err = fmt.Errorf("--listen: %w: choose another address, or port 0 for any free port", err)
+	if !addressInUse(err) {
+		return err
+	}
+	return fmt.Errorf("%w. To start beside the process that uses it, type:\n  %s mkio-fake --listen %s", err, invocation(), freeAddress(ctx, addr, nil))
 }
 
 // secondOrganization is the name of the organisation that --second-organization adds at the same address.

@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"mkio-bridge/internal/mkio/mkiofake"
 )
@@ -20,8 +21,9 @@ type faultOptions struct {
 	recreate           string
 }
 
-func faultFlags(set *flag.FlagSet) *faultOptions {
-	o := &faultOptions{}
+// add defines the flags.
+func (o *faultOptions) add(cmd *cobra.Command) {
+	set := cmd.Flags()
 	set.BoolVar(&o.otherOrigin, "other-origin", false, "next-page links have another scheme, host or port")
 	set.DurationVar(&o.cache, "cache", 0, "half of the responses are cached copies, up to this old in simulated time")
 	set.DurationVar(&o.replica, "replica", 0, "half of the responses come from a replica that lags by up to this in simulated time")
@@ -29,8 +31,8 @@ func faultFlags(set *flag.FlagSet) *faultOptions {
 	set.DurationVar(&o.after, "after", 10*time.Minute, "simulated time before --set-clock, --outage and --anew take effect")
 	set.DurationVar(&o.setClock, "set-clock", 0, "shift the simulated clock by this; a negative value sets it back")
 	set.DurationVar(&o.outage, "outage", 0, "respond 404 to every request below a project, for this long in simulated time")
-	set.StringVar(&o.recreate, "anew", "", "recreate this project: same name, another id, no resources")
-	return o
+	set.StringVar(&o.recreate, "anew", "", "recreate this `PROJECT`: same name, another id, no resources")
+	completeFlag(cmd, "anew", fixed(mkiofake.VOD, mkiofake.Live))
 }
 
 func (o *faultOptions) check() error {

@@ -2,10 +2,9 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
+	"net/url"
 	"strings"
 
 	"mkio-bridge/internal/eventlog"
@@ -22,34 +21,41 @@ func (c *call) printer() *printer {
 	return &printer{out: bufio.NewWriterSize(c.stdout, 64<<10), progress: c.progress()}
 }
 
-// json writes events as stored, one per line.
-func (p *printer) json(raws iter.Seq2[eventlog.Raw, error]) error {
-	for r, err := range raws {
+// print writes events in a format. line formats an event as text.
+func (p *printer) print(events iter.Seq2[eventlog.Raw, error], f format, line func(eventlog.LoggedEvent) string) error {
+	for e, err := range events {
+		if err == nil {
+			err = p.event(e, f, line)
+		}
 		if err != nil {
 			return p.end(err)
 		}
-		_, _ = p.out.Write(r.Payload) // the writer keeps its error, and Flush returns it
-		_ = p.out.WriteByte('\n')
-		if err := p.step(r.Pending); err != nil {
+		if err := p.step(e.Pending); err != nil {
 			return err
 		}
 	}
 	return p.end(nil)
 }
 
-// text writes events as lines of text.
-func (p *printer) text(entries iter.Seq2[eventlog.LoggedEvent, error], line func(eventlog.LoggedEvent) string) error {
-	for e, err := range entries {
-		if err != nil {
-			return p.end(err)
-		}
+// event writes an event. The writer keeps its error, and Flush returns it.
+func (p *printer) event(raw eventlog.Raw, f format, line func(eventlog.LoggedEvent) string) error {
+	switch f {
+	case formatJSON: // as stored
+		_, _ = p.out.Write(raw.Payload)
+		_ = p.out.WriteByte('\n')
+		return nil
+	case formatYAML:
+		return printYAML(p.out, raw.Payload)
+	case formatName:
+		line = resourcePath
+	case formatText:
+	}
+	e, err := raw.Decode()
+	if err == nil {
 		_, _ = p.out.WriteString(line(e))
 		_ = p.out.WriteByte('\n')
-		if err := p.step(e.Pending); err != nil {
-			return err
-		}
 	}
-	return p.end(nil)
+	return err
 }
 
 // step ends an event. It flushes the output when no more events are pending, so that --follow shows each event at once.
@@ -71,19 +77,24 @@ func (p *printer) end(err error) error {
 	return err
 }
 
+// timeColumn is the layout of times in tables.
+const timeColumn = "2006-01-02 15:04:05.000"
+
 // eventLine formats an event: sequence, time, resource, change of state, via.
-func eventLine(e eventlog.LoggedEvent) string {
+func (c colour) eventLine(e eventlog.LoggedEvent) string {
 	d := e.Event.Data
-	change := e.StateText()
+	change := c.ofPhase(d.Phase, e.StateText())
 	if d.PreviousState != nil {
 		change = printable.Name(*d.PreviousState) + " → " + change
 	}
-	return fmt.Sprintf("%6d  %s  %-58s  %s  [%s]", e.Sequence, e.Event.Time().Format("2006-01-02 15:04:05.000"), resourceName(e), change, d.Via)
+	return fmt.Sprintf("%6d  %s  %-58s  %s  [%s]", e.Sequence, e.Event.Time().Format(timeColumn), resourceName(e), change, d.Via)
 }
 
 // stateLine formats the state of a resource: resource, state, phase, time of the last event and its sequence.
-func stateLine(e eventlog.LoggedEvent) string {
-	return fmt.Sprintf("%-58s  %-24s  %-12s  %s  %6d", resourceName(e), e.StateText(), e.Event.Data.Phase, e.Event.Time().Format("2006-01-02 15:04:05.000"), e.Sequence)
+func (c colour) stateLine(e eventlog.LoggedEvent) string {
+	phase := e.Event.Data.Phase
+	state := c.ofPhase(phase, fmt.Sprintf("%-24s  %-12s", e.StateText(), phase))
+	return fmt.Sprintf("%-58s  %s  %s  %6d", resourceName(e), state, e.Event.Time().Format(timeColumn), e.Sequence)
 }
 
 func resourceName(e eventlog.LoggedEvent) string {
@@ -91,16 +102,15 @@ func resourceName(e eventlog.LoggedEvent) string {
 	return fmt.Sprintf("%s %s/%s", d.Kind, printable.Name(d.Project), printable.Name(strings.Join(d.Path, "/")))
 }
 
-// printJSON writes v as one line of JSON.
-func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
-}
+// resourcePathForm describes what resourcePath returns, for help texts.
+const resourcePathForm = "KIND/PROJECT/NAME…, as in /v1/resources/"
 
-// header writes the heading of a table, on terminals only.
-func (c *call) header(format string, columns ...any) {
-	if terminal(c.stdout) {
-		fmt.Fprintf(c.stdout, format+"\n", columns...)
+// resourcePath returns the path of an event's resource below /v1/resources/.
+func resourcePath(e eventlog.LoggedEvent) string {
+	d := e.Event.Data
+	names := []string{string(d.Kind), url.PathEscape(d.Project)}
+	for _, name := range d.Path {
+		names = append(names, url.PathEscape(name))
 	}
+	return strings.Join(names, "/")
 }

@@ -5,33 +5,53 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/replay"
 )
 
-func runReplay(ctx context.Context, c *call) error {
-	var s selection
-	var live bool
-	conf := replay.Config{}
-	set := c.flags()
-	s.addFilters(set)
-	s.addRange(set)
-	set.Uint64Var(&s.query.To, "to-seq", 0, "last sequence to republish, inclusive (default: the end of the log)")
-	set.Float64Var(&conf.Rate, "rate", 1000, "maximum events per second; 0: no limit")
-	set.BoolVar(&live, "live", false, "publish to current subscribers only, not to a stream")
-	arguments, err := c.parse(set, 1)
-	if err == nil {
-		err = s.checkRange()
+// replayOptions are the argument and flags of replay.
+type replayOptions struct {
+	selection
+	prefix string
+	rate   float64
+	live   bool
+}
+
+func replayCommand(c *call) *cobra.Command {
+	var o replayOptions
+	cmd := &cobra.Command{
+		Use:   "replay PREFIX",
+		Short: "republish events in order under another subject prefix",
+		Example: `  nats stream add REPLAY --subjects 'replay.>' --defaults
+  mkio-bridge replay replay --since 1d --kind job
+  mkio-bridge replay replay --live --rate 100`,
+		Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{errors.New("subject prefix missing: name the one to publish under, e.g. replay")}
+			}
+			o.prefix = args[0]
+			return runReplay(cmd.Context(), c, o)
+		},
 	}
-	if err != nil {
+	o.addFilters(cmd)
+	o.addRange(cmd)
+	cmd.Flags().Uint64Var(&o.query.To, "to-seq", 0, "last `SEQUENCE` to republish, inclusive (default: the end of the log)")
+	cmd.Flags().Float64Var(&o.rate, "rate", 1000, "maximum events per second; 0: no limit")
+	cmd.Flags().BoolVar(&o.live, "live", false, "publish to current subscribers only, not to a stream")
+	return cmd
+}
+
+func runReplay(ctx context.Context, c *call, o replayOptions) error {
+	if err := o.checkRange(); err != nil {
 		return err
 	}
-	if len(arguments) != 1 {
-		return usageError{errors.New("subject prefix missing: name the one to publish under, e.g. replay")}
+	if o.rate < 0 {
+		return usageError{fmt.Errorf("--rate %v must not be negative", o.rate)}
 	}
-	if conf.Rate < 0 {
-		return usageError{fmt.Errorf("--rate %v must not be negative", conf.Rate)}
-	}
+	c.warnOfStates(o.query.Kind, o.query.State)
 	settings, err := loadConfig()
 	if err != nil {
 		return usageError{err}
@@ -42,17 +62,17 @@ func runReplay(ctx context.Context, c *call) error {
 	}
 	defer nc.Close()
 	progress := c.progress()
-	conf.Query, conf.Prefix, conf.Step = s.query, arguments[0], progress.step
+	conf := replay.Config{Query: o.query, Prefix: o.prefix, Rate: o.rate, Step: progress.step}
 	names := event.NewNames(settings.SubjectPrefix)
 	var result replay.Result
-	if live {
+	if o.live {
 		result, err = replay.Live(ctx, nc, js, names, conf)
 	} else {
 		result, err = replay.Stored(ctx, js, names, conf)
 	}
 	progress.clear()
 	if err == nil || result.Count > 0 {
-		c.printReplay(result, arguments[0])
+		c.printReplay(result, o.prefix)
 	}
 	return err
 }

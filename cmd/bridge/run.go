@@ -11,16 +11,24 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
 
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/noanswer"
 	"mkio-bridge/internal/tracing"
 )
 
-func runService(ctx context.Context, c *call) error {
-	if _, err := c.parse(c.flags(), 0); err != nil {
-		return err
+func serviceCommand(c *call) *cobra.Command {
+	return &cobra.Command{
+		Use:     "run",
+		Short:   "run the service (the default)",
+		Example: "  BRIDGE_MKIO_TOKEN=… mkio-bridge run\n  BRIDGE_NATS_URL=nats://nats:4222 BRIDGE_MKIO_TOKEN_FILE=/run/secrets/token mkio-bridge run",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runService(cmd.Context(), c) },
 	}
+}
+
+func runService(ctx context.Context, c *call) error {
 	conf, err := loadConfig()
 	if err != nil {
 		return usageError{err}
@@ -42,7 +50,7 @@ func runService(ctx context.Context, c *call) error {
 		return nil
 	}
 	if err != nil {
-		return err
+		return conf.suggestCommand(ctx, err)
 	}
 	defer l.close()
 	defer b.close()

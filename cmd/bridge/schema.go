@@ -1,23 +1,31 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"mkio-bridge/schemas"
 )
 
-func runSchema(_ context.Context, c *call) error {
-	arguments, err := c.parse(c.flags(), 1)
-	if err != nil {
-		return err
+func schemaCommand(c *call) *cobra.Command {
+	return &cobra.Command{
+		Use:               "schema [NAME]",
+		Short:             "print a JSON Schema or the AsyncAPI document, e.g. event; without NAME, list them",
+		Example:           "  mkio-bridge schema event > event.schema.json",
+		Args:              atMost(1),
+		ValidArgsFunction: onlyFirst(fixed(schemas.Names()...)),
+		RunE:              func(_ *cobra.Command, args []string) error { return runSchema(c, args) },
 	}
+}
+
+func runSchema(c *call, arguments []string) error {
 	if len(arguments) == 0 {
 		_, err := fmt.Fprintln(c.stdout, strings.Join(schemas.Names(), "\n"))
 		return err
 	}
-	document, err := schemas.Read(arguments[0])
+	document, err := schemas.Read(schemas.FileName(arguments[0]))
 	if err != nil {
 		return usageError{fmt.Errorf("unknown schema %q; the schemas are %s", arguments[0], strings.Join(schemas.Names(), ", "))}
 	}

@@ -1,20 +1,24 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
 
 	"mkio-bridge/internal/broker"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/noanswer"
+	"mkio-bridge/internal/printable"
+	"mkio-bridge/internal/spelling"
 )
 
 // openLog connects a command to the event log. The caller calls done when it has finished reading.
@@ -33,7 +37,7 @@ func (c *call) openLog(ctx context.Context) (log *eventlog.Log, done func(), err
 // connect connects a command to the configured NATS servers, or to the embedded server of a bridge on this machine.
 func (c *call) connect(ctx context.Context, conf config, log *slog.Logger) (*nats.Conn, jetstream.JetStream, error) {
 	server := natsConfig(conf, log)
-	server.Name = "mkio-bridge " + c.command.name
+	server.Name = cmp.Or(c.command, programName)
 	if server.URL == "" {
 		if conf.NatsListen == "" {
 			return nil, nil, usageError{errors.New("BRIDGE_NATS_URL and BRIDGE_NATS_LISTEN are both empty: set the one of the NATS to connect to")}
@@ -53,34 +57,29 @@ func (c *call) connect(ctx context.Context, conf config, log *slog.Logger) (*nat
 	return nc, noanswer.Sequential(js), nil
 }
 
-// A selection holds the flags that filter events or resources, and the output format.
-type selection struct {
-	query  eventlog.Query
-	output string
-}
-
-// add defines the flags that events and state share.
-func (s *selection) add(set *flag.FlagSet) {
-	s.addFilters(set)
-	outputFlag(set, &s.output, "one CloudEvent per line")
-}
+// A selection holds the flags that filter events or resources.
+type selection struct{ query eventlog.Query }
 
 // addFilters defines the flags that filter by resource and state.
-func (s *selection) addFilters(set *flag.FlagSet) {
-	set.Func("kind", "only this kind, e.g. job", parsed(&s.query.Kind, lifecycle.ParseKind))
-	set.StringVar(&s.query.Project, "project", "", "only this project")
-	set.StringVar(&s.query.Name, "name", "", "only resources of this name")
-	set.StringVar(&s.query.State, "state", "", "only this state, case-insensitive; unset means the empty state")
-	set.Func("phase", "only this phase: "+phaseList(), parsed(&s.query.Phase, lifecycle.ParsePhase))
+func (s *selection) addFilters(cmd *cobra.Command) {
+	kindFlag(cmd, &s.query.Kind, "only this `KIND`, e.g. job")
+	cmd.Flags().StringVar(&s.query.Project, "project", "", "only this `PROJECT`")
+	cmd.Flags().StringVar(&s.query.Name, "name", "", "only resources of this `NAME`")
+	cmd.Flags().StringVar(&s.query.State, "state", "", "only this `STATE`, case-insensitive; unset means the empty state")
+	wordFlag(cmd, &s.query.Phase, "phase", "only this `PHASE`: "+words(lifecycle.Phases()), lifecycle.ParsePhase, lifecycle.Phases())
+	completeFlag(cmd, "project", completeProject(&s.query.Kind))
+	completeFlag(cmd, "name", completeName(&s.query.Kind, &s.query.Project))
+	completeFlag(cmd, "state", completeState(&s.query.Kind))
 }
 
 // addRange defines the flags that select a range of the log.
-func (s *selection) addRange(set *flag.FlagSet) {
-	set.Func("since", "start of the period, inclusive: "+eventlog.TimeForms, parsed(&s.query.Since, eventlog.ParseTime))
-	set.Func("until", "end of the period, exclusive: the same forms", parsed(&s.query.Until, eventlog.ParseTime))
-	set.Func("by", "the time that --since and --until refer to: recorded, when the log stored the event (the default), or\n"+
-		"time, the event's time: MK.IO's time of the change, or that of the observation; reads the whole log", parsed(&s.query.By, eventlog.ParseBy))
-	set.Uint64Var(&s.query.From, "seq", 0, "first sequence to read; one outside the log is an error")
+func (s *selection) addRange(cmd *cobra.Command) {
+	set := cmd.Flags()
+	set.Func("since", "start of the period, inclusive; `TIME` is "+eventlog.TimeForms, parsed(&s.query.Since, eventlog.ParseTime))
+	set.Func("until", "end of the period, exclusive; `TIME` as for --since", parsed(&s.query.Until, eventlog.ParseTime))
+	wordFlag(cmd, &s.query.By, "by", "the `TIME` that --since and --until refer to: recorded, when the log stored the event (the default), or\n"+
+		"time, the event's time: MK.IO's time of the change, or that of the observation; reads the whole log", eventlog.ParseBy, eventlog.Bys())
+	set.Uint64Var(&s.query.From, "seq", 0, "first `SEQUENCE` to read; one outside the log is an error")
 }
 
 func (s *selection) checkRange() error {
@@ -102,19 +101,36 @@ func (s *selection) checkPosition(ctx context.Context, log *eventlog.Log) error 
 	return bounds.CheckFrom(s.query.From)
 }
 
-// outputFlag defines --output. The text json describes the JSON output, e.g. "one object per line".
-func outputFlag(set *flag.FlagSet, output *string, json string) {
-	*output = "text"
-	set.Func("output", "text (default), or json: "+json, func(v string) error {
-		if v != "text" && v != "json" {
-			return fmt.Errorf("%q must be text or json", v)
+// warnOfStates warns of states that are not listed for a kind: they may be typos, or new in MK.IO.
+func (c *call) warnOfStates(kind lifecycle.Kind, states ...string) {
+	known := knownStates(kind)
+	for _, state := range states {
+		listed := slices.ContainsFunc(known, func(s string) bool { return lifecycle.SameState(s, state) })
+		if state != "" && !listed {
+			fmt.Fprintf(c.stderr, "%s: no state %s is listed for %s; the nearest is %s\n", c.command, printable.Name(state), cmp.Or(string(kind), "any kind"), spelling.Nearest(state, known))
 		}
-		*output = v
-		return nil
-	})
+	}
 }
 
-// parsed returns a function for [flag.Func] that parses the flag's value.
+// kindFlag defines --kind.
+func kindFlag(cmd *cobra.Command, into *lifecycle.Kind, usage string) {
+	wordFlag(cmd, into, "kind", usage, lifecycle.ParseKind, lifecycle.Kinds())
+}
+
+// wordFlag defines a flag whose value is one of several words. The error of another value names the nearest.
+func wordFlag[T ~string](cmd *cobra.Command, into *T, name, usage string, parse func(string) (T, error), known []T) {
+	cmd.Flags().Func(name, usage, func(v string) error {
+		word, err := parse(v)
+		if err != nil {
+			return fmt.Errorf("%w; did you mean %s?", err, spelling.Nearest(v, asStrings(known)))
+		}
+		*into = word
+		return nil
+	})
+	completeFlag(cmd, name, fixed(asStrings(known)...))
+}
+
+// parsed returns a function for [pflag.FlagSet.Func] that parses the flag's value.
 func parsed[T any](into *T, parse func(string) (T, error)) func(string) error {
 	return func(v string) (err error) {
 		*into, err = parse(v)

@@ -3,33 +3,24 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/printable"
+	"mkio-bridge/internal/spelling"
 )
 
-// unappliedCommands returns the subcommands of `bridge unapplied`, in the order of the help text.
-func unappliedCommands() []command {
-	return []command{
-		{"list", "", "list stored deliveries, oldest first", runListUnapplied},
-		{"show", "SEQUENCE", "print one delivery with its body", runShowUnapplied},
-		{
-			"retry", "[SEQUENCE…]", "have the bridge decide again about these deliveries, or about those that the flags select\n\n" +
-				"A delivery that becomes an event, or that the log already has, is deleted from the unapplied deliveries; the\n" +
-				"others stay. The bridge decides as for a new delivery, but the time of the retry does not count as evidence.\n" +
-				"Bodies are stored redacted, so the event's record is redacted too, whatever BRIDGE_RESOURCE is.", runRetryUnapplied,
-		},
-	}
+func unappliedCommand(c *call) *cobra.Command {
+	return groupCommand("unapplied", "list, show or retry deliveries that became no event",
+		listUnappliedCommand(c), showUnappliedCommand(c), retryUnappliedCommand(c))
 }
-
-func runUnapplied(ctx context.Context, c *call) error { return c.dispatch(ctx, unappliedCommands()) }
 
 // unappliedFlags are the flags that select unapplied deliveries.
 type unappliedFlags struct {
@@ -40,22 +31,26 @@ type unappliedFlags struct {
 // unappliedFilters are the names of the flags that [unappliedFlags.add] defines.
 var unappliedFilters = []string{"reason", "kind", "project", "name", "since", "until", "limit"}
 
-func (f *unappliedFlags) add(set *flag.FlagSet, limit int) {
-	set.Func("reason", "only these, comma-separated: "+reasonList(), func(v string) error {
+func (f *unappliedFlags) add(cmd *cobra.Command, limit int) {
+	set := cmd.Flags()
+	set.Func("reason", "only these `REASONS`, comma-separated: "+words(lifecycle.Reasons()), func(v string) error {
 		for _, name := range splitList(v) {
 			if !slices.Contains(lifecycle.Reasons(), lifecycle.Reason(name)) {
-				return fmt.Errorf("unknown reason %q; reasons are %s", name, reasonList())
+				return fmt.Errorf("unknown reason %q; did you mean %s?", name, spelling.Nearest(name, asStrings(lifecycle.Reasons())))
 			}
 			f.query.Reasons = append(f.query.Reasons, lifecycle.Reason(name))
 		}
 		return nil
 	})
-	set.Func("kind", "only of resources of this kind; malformed and unrecognised deliveries have no kind", parsed(&f.query.Kind, lifecycle.ParseKind))
-	set.StringVar(&f.query.Project, "project", "", "only of resources of this project")
-	set.StringVar(&f.query.Name, "name", "", "only of resources of this name")
-	set.Func("since", "only those stored at or after this time: "+eventlog.TimeForms, parsed(&f.query.Since, eventlog.ParseTime))
-	set.Func("until", "only those stored before this time: the same forms", parsed(&f.query.Until, eventlog.ParseTime))
+	kindFlag(cmd, &f.query.Kind, "only of resources of this `KIND`; malformed and unrecognised deliveries have no kind")
+	set.StringVar(&f.query.Project, "project", "", "only of resources of this `PROJECT`")
+	set.StringVar(&f.query.Name, "name", "", "only of resources of this `NAME`")
+	set.Func("since", "only those stored at or after this `TIME`: "+eventlog.TimeForms, parsed(&f.query.Since, eventlog.ParseTime))
+	set.Func("until", "only those stored before this `TIME`, as for --since", parsed(&f.query.Until, eventlog.ParseTime))
 	set.IntVar(&f.limit, "limit", limit, "maximum number of deliveries, oldest first; 0: all")
+	completeFlag(cmd, "reason", fixed(asStrings(lifecycle.Reasons())...))
+	completeFlag(cmd, "project", completeProject(&f.query.Kind))
+	completeFlag(cmd, "name", completeName(&f.query.Kind, &f.query.Project))
 }
 
 func (f *unappliedFlags) check() error {
@@ -63,14 +58,6 @@ func (f *unappliedFlags) check() error {
 		return usageError{fmt.Errorf("--limit %d must be 0 or more", f.limit)}
 	}
 	return nil
-}
-
-func reasonList() string {
-	var names []string
-	for _, r := range lifecycle.Reasons() {
-		names = append(names, string(r))
-	}
-	return strings.Join(names, ", ")
 }
 
 // each calls do for each selected delivery, and reports whether there are more than the limit. Messages that are not

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
+
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/printable"
@@ -50,16 +52,31 @@ func structured(body []byte) bool {
 	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') && json.Valid(trimmed)
 }
 
-func runListUnapplied(ctx context.Context, c *call) error {
-	var f unappliedFlags
-	set := c.flags()
-	f.add(set, 0)
-	var output string
-	outputFlag(set, &output, "one object per line, with the body")
-	if _, err := c.parse(set, 0); err != nil {
-		return err
+// listUnappliedOptions are the flags of unapplied list.
+type listUnappliedOptions struct {
+	unappliedFlags
+	table
+	output format
+}
+
+func listUnappliedCommand(c *call) *cobra.Command {
+	var o listUnappliedOptions
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "list stored deliveries, oldest first",
+		Example: `  mkio-bridge unapplied list --reason conflict --since 1d
+  mkio-bridge unapplied list --kind job --output name | xargs mkio-bridge unapplied retry`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runListUnapplied(cmd.Context(), c, o) },
 	}
-	if err := f.check(); err != nil {
+	o.add(cmd, 0)
+	o.addHeadersFlag(cmd)
+	outputFlag(cmd, &o.output, "a delivery, with its body", "SEQUENCE")
+	return cmd
+}
+
+func runListUnapplied(ctx context.Context, c *call, o listUnappliedOptions) error {
+	if err := o.check(); err != nil {
 		return err
 	}
 	log, done, err := c.openLog(ctx)
@@ -67,20 +84,24 @@ func runListUnapplied(ctx context.Context, c *call) error {
 		return err
 	}
 	defer done()
-	f.query.NoBody = output == "text"
-	if output == "text" {
-		c.header("%6s  %-19s  %-12s  %-58s  %s", "NUMBER", "RECEIVED", "REASON", "RESOURCE", "DETAIL")
+	o.query.NoBody = !o.output.isObject()
+	if o.output == formatText {
+		o.header(c.stdout, "%6s  %-19s  %-12s  %-58s  %s", "NUMBER", "RECEIVED", "REASON", "RESOURCE", "DETAIL")
 	}
-	more, err := f.each(ctx, log, func(k eventlog.Unapplied) error {
-		if output == "json" {
-			return printJSON(c.stdout, newUnappliedView(k))
+	more, err := o.each(ctx, log, func(k eventlog.Unapplied) (err error) {
+		switch o.output {
+		case formatJSON, formatYAML:
+			err = o.output.print(c.stdout, newUnappliedView(k))
+		case formatName:
+			_, err = fmt.Fprintln(c.stdout, k.Sequence)
+		case formatText:
+			_, err = fmt.Fprintf(c.stdout, "%6d  %s  %-12s  %-58s  %s\n", k.Sequence, k.Received.UTC().Format(time.DateTime),
+				printable.Name(string(k.Reason)), unappliedResource(log.Names(), k), printable.Sentence(k.Detail))
 		}
-		_, err := fmt.Fprintf(c.stdout, "%6d  %s  %-12s  %-58s  %s\n", k.Sequence, k.Received.UTC().Format(time.DateTime),
-			printable.Name(string(k.Reason)), unappliedResource(log.Names(), k), printable.Sentence(k.Detail))
 		return err
 	})
 	if more {
-		fmt.Fprintf(c.stderr, "there are more than --limit %d\n", f.limit)
+		fmt.Fprintf(c.stderr, "there are more than --limit %d\n", o.limit)
 	}
 	return err
 }

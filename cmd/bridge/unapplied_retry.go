@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mkio-bridge/internal/admin"
 	"mkio-bridge/internal/eventlog"
@@ -33,41 +35,55 @@ type retryCall struct {
 	token   string
 	client  *http.Client
 	options ingest.RetryOptions
-	output  string
+	output  format
 }
 
-func runRetryUnapplied(ctx context.Context, c *call) error {
+func retryUnappliedCommand(c *call) *cobra.Command {
 	var f unappliedFlags
 	r := retryCall{call: c}
-	set := c.flags()
-	f.add(set, retryLimit)
+	cmd := &cobra.Command{
+		Use:   "retry [SEQUENCE…]",
+		Short: "have the bridge decide again about these deliveries, or about those that the flags select",
+		Long: "have the bridge decide again about these deliveries, or about those that the flags select\n\n" +
+			"A delivery that becomes an event, or that the log already has, is deleted from the unapplied deliveries; the\n" +
+			"others stay. The bridge decides as for a new delivery, but the time of the retry does not count as evidence.\n" +
+			"Bodies are stored redacted, so the event's record is redacted too, whatever BRIDGE_RESOURCE is.",
+		Example: `  mkio-bridge unapplied retry 17 18 --dry-run
+  mkio-bridge unapplied retry --reason conflict --project aurora-vod`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sequences, err := sequencesOf(args, cmd.Flags())
+			if err == nil {
+				err = f.check()
+			}
+			if err != nil {
+				return err
+			}
+			return r.run(cmd.Context(), sequences, f)
+		},
+	}
+	f.add(cmd, retryLimit)
+	set := cmd.Flags()
 	set.BoolVar(&r.options.DryRun, "dry-run", false, "print the outcome without writing anything")
 	set.BoolVar(&r.options.Keep, "keep", false, "do not delete applied deliveries")
-	outputFlag(set, &r.output, "one object per line")
-	bridge := set.String("bridge", "", "URL of the bridge's admin listener (default http://BRIDGE_ADMIN_LISTEN)")
-	arguments, err := c.parse(set, len(c.args))
-	if err != nil {
-		return err
-	}
-	sequences, err := sequencesOf(arguments, set)
-	if err == nil {
-		err = f.check()
-	}
-	if err != nil {
-		return err
-	}
+	set.StringVar(&r.address, "bridge", "", "`URL` of the bridge's admin listener (default http://BRIDGE_ADMIN_LISTEN)")
+	outputFlag(cmd, &r.output, "an outcome", "")
+	return cmd
+}
+
+// run retries the sequences; none: those that the flags select.
+func (r *retryCall) run(ctx context.Context, sequences []uint64, f unappliedFlags) error {
 	conf, err := loadConfig()
 	if err != nil {
 		return usageError{err}
 	}
-	if r.address, err = adminAddress(*bridge, conf); err != nil {
+	if r.address, err = adminAddress(r.address, conf); err != nil {
 		return err
 	}
 	r.token = conf.AdminToken.value()
 	r.client = &http.Client{Timeout: retryTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // no redirects: the token goes to the bridge only
 	var chooseErr error
 	if len(sequences) == 0 {
-		if sequences, chooseErr = c.choose(ctx, &f); sequences == nil && chooseErr != nil {
+		if sequences, chooseErr = r.choose(ctx, &f); sequences == nil && chooseErr != nil {
 			return chooseErr
 		}
 	}
@@ -75,7 +91,7 @@ func runRetryUnapplied(ctx context.Context, c *call) error {
 }
 
 // sequencesOf parses the arguments. They exclude flags that select deliveries.
-func sequencesOf(arguments []string, set *flag.FlagSet) ([]uint64, error) {
+func sequencesOf(arguments []string, set *pflag.FlagSet) ([]uint64, error) {
 	var all []uint64
 	for _, argument := range arguments {
 		n, err := sequenceOf(argument)
@@ -85,7 +101,7 @@ func sequencesOf(arguments []string, set *flag.FlagSet) ([]uint64, error) {
 		all = append(all, n)
 	}
 	var err error
-	set.Visit(func(given *flag.Flag) {
+	set.Visit(func(given *pflag.Flag) {
 		if len(all) > 0 && slices.Contains(unappliedFilters, given.Name) {
 			err = usageError{fmt.Errorf("sequences and --%s exclude each other", given.Name)}
 		}
@@ -190,8 +206,8 @@ func refusal(sequence uint64, status int, body io.Reader) error {
 
 // print writes the outcome of one retry.
 func (r *retryCall) print(result admin.RetryResult) error {
-	if r.output == "json" {
-		return printJSON(r.stdout, result)
+	if r.output.isObject() {
+		return r.output.print(r.stdout, result)
 	}
 	var notes []string
 	if result.Applied {

@@ -8,27 +8,38 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/printable"
 )
 
-func runShowUnapplied(ctx context.Context, c *call) error {
-	set := c.flags()
-	raw := set.Bool("raw", false, "only the body, exactly as stored")
-	var output string
-	outputFlag(set, &output, "one object")
-	arguments, err := c.parse(set, 1)
-	if err != nil {
-		return err
+func showUnappliedCommand(c *call) *cobra.Command {
+	var raw bool
+	var output format
+	cmd := &cobra.Command{
+		Use:     "show SEQUENCE",
+		Short:   "print one delivery with its body",
+		Example: "  mkio-bridge unapplied show 17\n  mkio-bridge unapplied show 17 --raw > body.json",
+		Args:    atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{errors.New("SEQUENCE missing: mkio-bridge unapplied list prints the sequences")}
+			}
+			sequence, err := sequenceOf(args[0])
+			if err != nil {
+				return err
+			}
+			return runShowUnapplied(cmd.Context(), c, sequence, raw, output)
+		},
 	}
-	if len(arguments) == 0 {
-		return usageError{errors.New("SEQUENCE missing: bridge unapplied list prints the sequences")}
-	}
-	sequence, err := sequenceOf(arguments[0])
-	if err != nil {
-		return err
-	}
+	cmd.Flags().BoolVar(&raw, "raw", false, "only the body, exactly as stored")
+	outputFlag(cmd, &output, "the delivery", "")
+	return cmd
+}
+
+func runShowUnapplied(ctx context.Context, c *call, sequence uint64, raw bool, output format) error {
 	log, done, err := c.openLog(ctx)
 	if err != nil {
 		return err
@@ -40,12 +51,12 @@ func runShowUnapplied(ctx context.Context, c *call) error {
 	case err != nil:
 		return err
 	case !ok:
-		return fmt.Errorf("%s has no message %d: bridge unapplied list prints its sequences", names.UnappliedStream(), sequence)
-	case *raw:
+		return fmt.Errorf("%s has no message %d: mkio-bridge unapplied list prints its sequences", names.UnappliedStream(), sequence)
+	case raw:
 		_, err = c.stdout.Write(k.Body)
 		return err
-	case output == "json":
-		return printJSON(c.stdout, newUnappliedView(k))
+	case output.isObject():
+		return output.print(c.stdout, newUnappliedView(k))
 	}
 	return printUnapplied(c.stdout, names, k)
 }

@@ -109,8 +109,9 @@ func bridgeWithUnapplied(t *testing.T) *commandBridge {
 func TestUnappliedListAndShow(t *testing.T) {
 	bridgeWithUnapplied(t)
 	out, _, code := runCommand(t, "unapplied", "list")
-	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
-	if code != exitOK || len(lines) != 3 || strings.Contains(out, "\x1b") {
+	header, rows, _ := strings.Cut(strings.TrimSuffix(out, "\n"), "\n")
+	lines := strings.Split(rows, "\n")
+	if code != exitOK || !strings.HasPrefix(header, "NUMBER  RECEIVED") || len(lines) != 3 || strings.Contains(out, "\x1b") {
 		t.Fatalf("exit %d: %q", code, out)
 	}
 	for i, want := range []string{"unrecognised", "malformed", `job aurora-vod/"ladder-hd/a\x1bb"`} {
@@ -327,5 +328,5 @@ func TestUnappliedUsageErrors(t *testing.T) {
 		}
 	}
 	wantOutput(t, exitOK, []string{"list", "show", "retry"}, "unapplied", "-h")
-	wantOutput(t, exitOK, []string{"-dry-run", "-reason", "redacted"}, "unapplied", "retry", "-h")
+	wantOutput(t, exitOK, []string{"--dry-run", "--reason", "redacted"}, "unapplied", "retry", "-h")
 }

@@ -8,25 +8,41 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"mkio-bridge/internal/audit"
+	"mkio-bridge/internal/doctor"
 	"mkio-bridge/internal/event"
 )
 
-func runVerify(ctx context.Context, c *call) error {
-	var root *audit.Root
-	var erased sequenceRanges
-	var output string
-	set := c.flags()
-	set.Func("root", "also verify that nothing was changed or truncated since this root was printed; accepts the whole line", func(v string) error {
+// verifyOptions are the flags of verify.
+type verifyOptions struct {
+	root   *audit.Root // nil: none was given
+	erased sequenceRanges
+	output format
+}
+
+func verifyCommand(c *call) *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "verify the log's hash chains, and print a root over them",
+		Example: `  mkio-bridge verify
+  mkio-bridge verify --root "$(cat root-of-last-month.txt)" --erased 12,40-44`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runVerify(cmd.Context(), c, o) },
+	}
+	cmd.Flags().Func("root", "also verify that nothing was changed or truncated since this `ROOT` was printed; accepts the whole line", func(v string) error {
 		r, err := audit.ParseRoot(v)
-		root = &r
+		o.root = &r
 		return err
 	})
-	set.Func("erased", "sequences of events that were erased on purpose, e.g. 12,40-44", erased.parse)
-	outputFlag(set, &output, "one object")
-	if _, err := c.parse(set, 0); err != nil {
-		return err
-	}
+	cmd.Flags().Func("erased", "`SEQUENCES` of events that were erased on purpose, e.g. 12,40-44", o.erased.parse)
+	outputFlag(cmd, &o.output, "the result", "")
+	return cmd
+}
+
+func runVerify(ctx context.Context, c *call, o verifyOptions) error {
 	conf, err := loadConfig()
 	if err != nil {
 		return usageError{err}
@@ -37,15 +53,15 @@ func runVerify(ctx context.Context, c *call) error {
 	}
 	defer nc.Close()
 	progress := c.progress()
-	report, err := audit.Verify(ctx, js, event.NewNames(conf.SubjectPrefix), audit.Options{Root: root, Erased: erased.has, Step: progress.step})
+	report, err := audit.Verify(ctx, js, event.NewNames(conf.SubjectPrefix), audit.Options{Root: o.root, Erased: o.erased.has, Step: progress.step})
 	progress.clear()
 	if err != nil {
 		return err
 	}
-	if output == "json" {
-		err = c.verifyJSON(report)
+	if o.output.isObject() {
+		err = c.printVerification(o.output, report)
 	} else {
-		err = c.verifyText(report, root)
+		err = c.verifyText(report, o.root)
 	}
 	if err == nil && report.Wrong > 0 {
 		err = errors.New("the log has broken chains")
@@ -54,11 +70,12 @@ func runVerify(ctx context.Context, c *call) error {
 }
 
 func (c *call) verifyText(r *audit.Report, root *audit.Root) error {
+	verdict := c.colour().ofLevel(doctor.Failed, "WRONG")
 	for _, wrong := range r.Errors {
-		fmt.Fprintln(c.stdout, "WRONG", wrong)
+		fmt.Fprintln(c.stdout, verdict, wrong)
 	}
 	if more := r.Wrong - len(r.Errors); more > 0 {
-		fmt.Fprintf(c.stdout, "WRONG and %d more\n", more)
+		fmt.Fprintf(c.stdout, "%s and %d more\n", verdict, more)
 	}
 	if r.Wrong == 0 {
 		fmt.Fprintf(c.stdout, "every chain is whole: %d events of %d resources, %d to %d\n", r.Events, r.Resources, r.First, r.Last)
@@ -70,12 +87,12 @@ func (c *call) verifyText(r *audit.Report, root *audit.Root) error {
 	return err
 }
 
-func (c *call) verifyJSON(r *audit.Report) error {
+func (c *call) printVerification(f format, r *audit.Report) error {
 	wrong := make([]string, len(r.Errors))
 	for i, err := range r.Errors {
 		wrong[i] = err.Error()
 	}
-	return printJSON(c.stdout, struct {
+	return f.print(c.stdout, struct {
 		*audit.Report
 		Errors []string `json:"errors"`
 		Root   string   `json:"root"`

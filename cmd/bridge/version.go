@@ -1,10 +1,12 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 // buildVersion is set by the linker (-X); see version.
@@ -21,19 +23,44 @@ func version() string {
 	return "unknown"
 }
 
-func runVersion(_ context.Context, c *call) error {
-	if _, err := c.parse(c.flags(), 0); err != nil {
-		return err
+func versionCommand(c *call) *cobra.Command {
+	var output format
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "print the build",
+		Example: "  mkio-bridge version --output json",
+		Args:    noArguments,
+		RunE:    func(*cobra.Command, []string) error { return c.printVersion(output) },
 	}
-	words := []string{"bridge", version()}
+	outputFlag(cmd, &output, "the build", "")
+	return cmd
+}
+
+// A build is what the program was built from, as it is printed. A field may be unknown.
+type build struct {
+	Version  string `json:"version"`
+	Go       string `json:"go,omitempty"`
+	Revision string `json:"revision,omitempty"`
+	Time     string `json:"time,omitempty"` // of the revision, RFC 3339
+}
+
+func (c *call) printVersion(output format) error {
+	b := build{Version: version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		words = append(words, info.GoVersion)
+		b.Go = info.GoVersion
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" || s.Key == "vcs.time" {
-				words = append(words, s.Value)
+			switch s.Key {
+			case "vcs.revision":
+				b.Revision = s.Value
+			case "vcs.time":
+				b.Time = s.Value
 			}
 		}
 	}
-	_, err := fmt.Fprintln(c.stdout, strings.Join(words, " "))
+	if output.isObject() {
+		return output.print(c.stdout, b)
+	}
+	known := slices.DeleteFunc([]string{programName, b.Version, b.Go, b.Revision, b.Time}, func(s string) bool { return s == "" })
+	_, err := fmt.Fprintln(c.stdout, strings.Join(known, " "))
 	return err
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/spelling"
 	"mkio-bridge/internal/wait"
 )
 
@@ -18,16 +20,67 @@ type waitOptions struct {
 	goal    wait.Goal
 	since   *wait.Position // nil: the last event counts, whenever it was recorded
 	timeout time.Duration
-	output  string
+	output  format
 }
 
-func runWait(ctx context.Context, c *call) error {
-	w, err := c.parseWait()
-	if err != nil {
-		return err
+func waitCommand(c *call) *cobra.Command {
+	var w waitOptions
+	cmd := &cobra.Command{
+		Use:   "wait KIND PROJECT NAME…",
+		Short: "wait until a resource reaches a state or phase",
+		Long: "wait until a resource reaches a state or phase\n\n" +
+			"The exit code is 0 when it is reached, 1 when the resource ended otherwise (in phase succeeded, failed, canceled or gone),\n" +
+			"3 when --timeout is over, and 4 when NATS cannot be reached.",
+		Example: `  mkio-bridge wait job aurora-vod ladder-hd ep-0417 --for-phase succeeded --timeout 1h
+  mkio-bridge wait live-event aurora-live studio-1 --for Running --since 5m`,
+		Args:              atMost(lifecycle.MaxDepth + 2),
+		ValidArgsFunction: completeResource,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if w.key, err = resourceOf(args); err != nil {
+				return usageError{err}
+			}
+			return runWait(cmd.Context(), c, w)
+		},
 	}
+	w.addFlags(cmd)
+	return cmd
+}
+
+func (w *waitOptions) addFlags(cmd *cobra.Command) {
+	set := cmd.Flags()
+	set.Func("for", "`STATES` to wait for, comma-separated, case-insensitive; unset means the empty state", func(v string) error {
+		w.goal.States = splitList(v)
+		return nil
+	})
+	wordFlag(cmd, &w.goal.Phase, "for-phase", "`PHASE` to wait for: "+words(lifecycle.Phases()), lifecycle.ParsePhase, lifecycle.Phases())
+	set.Func("since", "only events recorded after this `TIME` count: "+eventlog.TimeForms+",\nor the sequence of the last event before.\n"+
+		"To wait for a job that is recreated under an old name, give a time before its creation", func(v string) error {
+		w.since = new(wait.Position)
+		return parsed(w.since, wait.ParsePosition)(v)
+	})
+	set.DurationVar(&w.timeout, "timeout", 0, "maximum time to wait (default: no limit)")
+	outputFlag(cmd, &w.output, "the CloudEvent", resourcePathForm)
+	completeFlag(cmd, "for", completeStateOfArgument)
+}
+
+// resourceOf returns the resource that arguments name.
+func resourceOf(args []string) (lifecycle.Key, error) {
+	if len(args) < 3 {
+		return lifecycle.Key{}, errors.New("resource missing: KIND PROJECT NAME…, e.g. job aurora-vod ladder-hd ep-0417")
+	}
+	if _, err := lifecycle.ParseKind(args[0]); err != nil {
+		return lifecycle.Key{}, fmt.Errorf("%w; did you mean %s?", err, spelling.Nearest(args[0], asStrings(lifecycle.Kinds())))
+	}
+	return lifecycle.NewKey(lifecycle.Kind(args[0]), args[1], args[2:]...)
+}
+
+func runWait(ctx context.Context, c *call, w waitOptions) error {
+	if (len(w.goal.States) == 0) == (w.goal.Phase == "") {
+		return usageError{errors.New("set exactly one of --for and --for-phase")}
+	}
+	c.warnOfStates(w.key.Kind, w.goal.States...)
 	if w.since != nil && w.since.Time.After(time.Now()) {
-		fmt.Fprintf(c.stderr, "bridge wait: --since %s is in the future by this machine's clock: nothing recorded before it counts\n", w.since)
+		fmt.Fprintf(c.stderr, "%s: --since %s is in the future by this machine's clock: nothing recorded before it counts\n", c.command, w.since)
 	}
 	if w.timeout > 0 {
 		var cancel context.CancelFunc
@@ -39,69 +92,24 @@ func runWait(ctx context.Context, c *call) error {
 		return err
 	}
 	defer done()
-	var last *eventlog.LoggedEvent
-	if w.since == nil {
-		last, err = wait.For(ctx, log, w.key, w.goal)
-	} else {
-		last, err = wait.Since(ctx, log, w.key, w.goal, *w.since)
-	}
+	last, err := w.wait(ctx, log)
 	if past, ok := errors.AsType[*wait.PastEndError](err); ok {
 		return usageError{fmt.Errorf("--since %w", past)}
 	}
 	if last != nil && (err == nil || !errors.Is(err, errTimedOut)) {
 		p := c.printer()
-		if w.output == "json" {
-			_, _ = fmt.Fprintf(p.out, "%s\n", last.Payload)
-		} else {
-			_, _ = fmt.Fprintln(p.out, eventLine(*last))
-		}
-		err = errors.Join(err, p.out.Flush())
+		err = errors.Join(err, p.event(last.Raw, w.output, c.colour().eventLine), p.out.Flush())
 	}
 	return err
 }
 
-// parseWait reads the flags and arguments of wait.
-func (c *call) parseWait() (waitOptions, error) {
-	var w waitOptions
-	set := c.flags()
-	set.Func("for", "states to wait for, comma-separated, case-insensitive; unset means the empty state", func(v string) error {
-		w.goal.States = splitList(v)
-		return nil
-	})
-	set.Func("for-phase", "phase to wait for: "+phaseList(), parsed(&w.goal.Phase, lifecycle.ParsePhase))
-	set.Func("since", "only events recorded after this count: "+eventlog.TimeForms+",\nor the sequence of the last event before.\n"+
-		"To wait for a job that is recreated under an old name, give a time before its creation", func(v string) error {
-		w.since = new(wait.Position)
-		return parsed(w.since, wait.ParsePosition)(v)
-	})
-	set.DurationVar(&w.timeout, "timeout", 0, "maximum time to wait (default: no limit)")
-	outputFlag(set, &w.output, "the CloudEvent")
-	arguments, err := c.parse(set, maxNames+2)
-	if err != nil {
-		return w, err
+// wait returns the event that reached the goal, or that ended the wait otherwise.
+func (w waitOptions) wait(ctx context.Context, log *eventlog.Log) (*eventlog.LoggedEvent, error) {
+	if w.since == nil {
+		return wait.For(ctx, log, w.key, w.goal)
 	}
-	if (len(w.goal.States) == 0) == (w.goal.Phase == "") {
-		return w, usageError{errors.New("set exactly one of --for and --for-phase")}
-	}
-	if len(arguments) < 3 {
-		return w, usageError{errors.New("resource missing: KIND PROJECT NAME…, e.g. job aurora-vod ladder-hd ep-0417")}
-	}
-	if w.key, err = lifecycle.NewKey(lifecycle.Kind(arguments[0]), arguments[1], arguments[2:]...); err != nil {
-		return w, usageError{err}
-	}
-	return w, nil
+	return wait.Since(ctx, log, w.key, w.goal, *w.since)
 }
-
-// maxNames is the maximum number of names that identify a resource in its project.
-const maxNames = 3
 
 // errTimedOut ends a wait after --timeout: exit code 3.
 var errTimedOut = errors.New("timed out")
-
-func phaseList() string {
-	var names []string
-	for _, p := range lifecycle.Phases() {
-		names = append(names, string(p))
-	}
-	return strings.Join(names, ", ")
-}

@@ -60,7 +60,7 @@ func TestWeakSecretsOfReachableListenersAreReported(t *testing.T) {
 			var log, response bytes.Buffer
 			(&bridge{config: c, log: slog.New(slog.NewTextHandler(&log, nil))}).warnOfSettings()
 			for _, f := range settingFindings(c, nil) {
-				_ = f.print(&response, "text")
+				_ = f.print(&response, formatText, false)
 			}
 			for source, text := range map[string]string{"the start": log.String(), "doctor": response.String()} {
 				if strings.Count(text, "easily guessed") != len(tt.want) || strings.Contains(text, "hunter") {

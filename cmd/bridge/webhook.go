@@ -3,37 +3,33 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
+
+	"github.com/spf13/cobra"
 
 	"mkio-bridge/internal/mkio"
 )
 
-// webhookCommands returns the subcommands of `bridge webhook`, in the order of the help text.
-func webhookCommands() []command {
-	return []command{
-		{"register", "", "create or update the rule, and print the changes", runRegister},
-		{"show", "", "print the rule as MK.IO has it", runShowRule},
-		{"history", "", "print the rule's delivery history, newest last", runRuleHistory},
-		{"delete", "", "delete the rule and its delivery history", runDeleteRule},
-	}
+func webhookCommand(c *call) *cobra.Command {
+	return groupCommand("webhook", "manage the bridge's webhook rule in MK.IO projects",
+		registerCommand(c), showRuleCommand(c), ruleHistoryCommand(c), deleteRuleCommand(c))
 }
-
-func runWebhook(ctx context.Context, c *call) error { return c.dispatch(ctx, webhookCommands()) }
 
 // ruleFlags are the flags of all webhook subcommands.
 type ruleFlags struct {
 	projects list
-	output   string
+	output   format
 }
 
-func (f *ruleFlags) add(set *flag.FlagSet) {
-	set.Func("project", "only in this project; repeatable, or comma-separated (default: BRIDGE_PROJECTS, or all active projects)", func(v string) error {
+// add defines the flags. json describes an object of the output.
+func (f *ruleFlags) add(cmd *cobra.Command, json string) {
+	cmd.Flags().Func("project", "only in this `PROJECT`; repeatable, or comma-separated (default: BRIDGE_PROJECTS, or all active projects)", func(v string) error {
 		f.projects = append(f.projects, splitList(v)...)
 		return nil
 	})
-	outputFlag(set, &f.output, "one object per line")
+	outputFlag(cmd, &f.output, json, "")
+	completeFlag(cmd, "project", completeProject(nil))
 }
 
 // A ruleCall is one invocation of a webhook subcommand, with its client of MK.IO.
@@ -44,12 +40,8 @@ type ruleCall struct {
 	client *mkio.Client
 }
 
-// open parses the flags, loads the configuration and creates the client.
-func (f ruleFlags) open(c *call, set *flag.FlagSet) (*ruleCall, error) {
-	f.add(set)
-	if _, err := c.parse(set, 0); err != nil {
-		return nil, err
-	}
+// open loads the configuration and creates the client.
+func (f ruleFlags) open(c *call) (*ruleCall, error) {
 	conf, err := loadConfig()
 	if err != nil {
 		return nil, usageError{err}
@@ -110,10 +102,10 @@ func projectsOf(ctx context.Context, conf config, client *mkio.Client) ([]string
 	return active, err
 }
 
-// print writes v as a line of JSON, or calls text, as --output says.
+// print writes v as an object, or calls text, as --output says.
 func (f ruleFlags) print(w io.Writer, v any, text func(io.Writer)) error {
-	if f.output == "json" {
-		return printJSON(w, v)
+	if f.output.isObject() {
+		return f.output.print(w, v)
 	}
 	text(w)
 	return nil

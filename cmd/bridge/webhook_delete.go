@@ -5,15 +5,30 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/spf13/cobra"
+
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/printable"
 	"mkio-bridge/internal/rule"
 )
 
-func runDeleteRule(ctx context.Context, c *call) error {
-	set := c.flags()
-	force := set.Bool("force", false, "delete the rule even if its URL is not BRIDGE_WEBHOOK_URL")
-	r, err := ruleFlags{}.open(c, set)
+func deleteRuleCommand(c *call) *cobra.Command {
+	var f ruleFlags
+	var force bool
+	cmd := &cobra.Command{
+		Use:     "delete",
+		Short:   "delete the rule and its delivery history",
+		Example: "  mkio-bridge webhook delete --project aurora-vod",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runDeleteRule(cmd.Context(), c, f, force) },
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "delete the rule even if its URL is not BRIDGE_WEBHOOK_URL")
+	f.add(cmd, "the outcome in a project")
+	return cmd
+}
+
+func runDeleteRule(ctx context.Context, c *call, f ruleFlags, force bool) error {
+	r, err := f.open(c)
 	if err != nil {
 		return err
 	}
@@ -29,7 +44,7 @@ func runDeleteRule(ctx context.Context, c *call) error {
 		if err != nil && !mkio.IsNotFound(err) {
 			return err
 		}
-		if err == nil && !rule.SameAddress(is.URL, ours) && !*force {
+		if err == nil && !rule.SameAddress(is.URL, ours) && !force {
 			return fmt.Errorf("rule %s in project %s delivers to %s, which is not BRIDGE_WEBHOOK_URL: delete it with --force", printable.Name(name), printable.Name(project), withoutQuery(is.URL))
 		}
 		deleted := false

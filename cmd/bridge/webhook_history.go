@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/printable"
@@ -23,23 +25,50 @@ type deliveryView struct {
 	Resource string    `json:"resource"`
 }
 
-func runRuleHistory(ctx context.Context, c *call) error {
-	set := c.flags()
-	var statuses list
-	set.Func("status", "only deliveries in these statuses, comma-separated: Pending, Retrying, Failed, Sent", func(v string) error {
+// historyOptions are the flags of webhook history.
+type historyOptions struct {
+	ruleFlags
+	table
+	statuses list
+	since    time.Time
+}
+
+// deliveryStatuses are the statuses of MK.IO's delivery history.
+var deliveryStatuses = []string{mkio.StatusPending, mkio.StatusRetrying, mkio.StatusFailed, mkio.StatusSent}
+
+func ruleHistoryCommand(c *call) *cobra.Command {
+	var o historyOptions
+	cmd := &cobra.Command{
+		Use:     "history",
+		Short:   "print the rule's delivery history, newest last",
+		Example: "  mkio-bridge webhook history --status Failed,Retrying --since 1d",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runRuleHistory(cmd.Context(), c, o) },
+	}
+	cmd.Flags().Func("status", "only deliveries in these `STATUSES`, comma-separated: "+words(deliveryStatuses), func(v string) error {
 		for _, s := range splitList(v) {
 			if !isStatus(s) {
-				return fmt.Errorf("unknown status %q: use Pending, Retrying, Failed or Sent", s)
+				return fmt.Errorf("unknown status %q: use %s", s, words(deliveryStatuses))
 			}
-			statuses = append(statuses, s)
+			o.statuses = append(o.statuses, s)
 		}
 		return nil
 	})
-	var since time.Time
-	set.Func("since", "only deliveries created at or after this time: "+eventlog.TimeForms, parsed(&since, eventlog.ParseTime))
-	r, err := ruleFlags{}.open(c, set)
+	cmd.Flags().Func("since", "only deliveries created at or after this `TIME`: "+eventlog.TimeForms, parsed(&o.since, eventlog.ParseTime))
+	completeFlag(cmd, "status", fixed(deliveryStatuses...))
+	o.addHeadersFlag(cmd)
+	o.add(cmd, "a delivery")
+	return cmd
+}
+
+func runRuleHistory(ctx context.Context, c *call, o historyOptions) error {
+	r, err := o.open(c)
 	if err != nil {
 		return err
+	}
+	const columns = "%-23s  %-8s  %-38s  %s"
+	if !o.output.isObject() {
+		o.header(c.stdout, columns, "CREATED", "STATUS", "TYPE", "RESOURCE")
 	}
 	return r.each(ctx, func(project string) error {
 		all, err := r.client.Deliveries(ctx, project, r.conf.WebhookRule)
@@ -47,13 +76,13 @@ func runRuleHistory(ctx context.Context, c *call) error {
 			return err
 		}
 		for _, d := range all {
-			wanted := len(statuses) == 0 || slices.ContainsFunc(statuses, func(s string) bool { return strings.EqualFold(s, d.Status) })
-			if !wanted || d.Created.Before(since) {
+			wanted := len(o.statuses) == 0 || slices.ContainsFunc(o.statuses, func(s string) bool { return strings.EqualFold(s, d.Status) })
+			if !wanted || d.Created.Before(o.since) {
 				continue
 			}
 			view := deliveryView{project, d.Created, d.Status, d.Type, deliveryOf(d)}
 			if err := r.flags.print(c.stdout, view, func(w io.Writer) {
-				fmt.Fprintf(w, "%s  %-8s  %-38s  %s\n", d.Created.Format("2006-01-02 15:04:05.000"), printable.Name(d.Status), printable.Name(d.Type), printable.Name(view.Resource))
+				fmt.Fprintf(w, columns+"\n", d.Created.Format(timeColumn), printable.Name(d.Status), printable.Name(d.Type), printable.Name(view.Resource))
 			}); err != nil {
 				return err
 			}
@@ -63,7 +92,7 @@ func runRuleHistory(ctx context.Context, c *call) error {
 }
 
 func isStatus(s string) bool {
-	return slices.ContainsFunc([]string{mkio.StatusPending, mkio.StatusRetrying, mkio.StatusFailed, mkio.StatusSent}, func(known string) bool {
+	return slices.ContainsFunc(deliveryStatuses, func(known string) bool {
 		return strings.EqualFold(known, s)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
@@ -15,11 +16,30 @@ import (
 	"mkio-bridge/internal/rule"
 )
 
-func runRegister(ctx context.Context, c *call) error {
-	set := c.flags()
-	force := set.Bool("force", false, "take over a rule that has another URL, and enable a disabled one")
-	dryRun := set.Bool("dry-run", false, "only print what would change")
-	r, err := ruleFlags{}.open(c, set)
+// registerOptions are the flags of webhook register.
+type registerOptions struct {
+	ruleFlags
+	force, dryRun bool
+}
+
+func registerCommand(c *call) *cobra.Command {
+	var o registerOptions
+	cmd := &cobra.Command{
+		Use:   "register",
+		Short: "create or update the rule, and print the changes",
+		Example: `  BRIDGE_WEBHOOK_URL=https://bridge.example.com mkio-bridge webhook register --dry-run
+  mkio-bridge webhook register --project aurora-vod`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runRegister(cmd.Context(), c, o) },
+	}
+	cmd.Flags().BoolVar(&o.force, "force", false, "take over a rule that has another URL, and enable a disabled one")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "only print what would change")
+	o.add(cmd, "the changes in a project")
+	return cmd
+}
+
+func runRegister(ctx context.Context, c *call, o registerOptions) error {
+	r, err := o.open(c)
 	if err != nil {
 		return err
 	}
@@ -36,11 +56,11 @@ func runRegister(ctx context.Context, c *call) error {
 		return err
 	}
 	do, verb := reconciler.Reconcile, "is"
-	if *dryRun {
+	if o.dryRun {
 		do, verb = reconciler.Plan, "would be"
 	}
 	return r.each(ctx, func(project string) error {
-		change, err := do(ctx, project, *force)
+		change, err := do(ctx, project, o.force)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/printable"
 )
@@ -23,15 +25,28 @@ type ruleView struct {
 	Authentication []string `json:"authentication"` // names
 }
 
-func runShowRule(ctx context.Context, c *call) error {
-	r, err := ruleFlags{}.open(c, c.flags())
+func showRuleCommand(c *call) *cobra.Command {
+	var f ruleFlags
+	cmd := &cobra.Command{
+		Use:     "show",
+		Short:   "print the rule as MK.IO has it",
+		Example: "  mkio-bridge webhook show --output yaml",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runShowRule(cmd.Context(), c, f) },
+	}
+	f.add(cmd, "the rule in a project")
+	return cmd
+}
+
+func runShowRule(ctx context.Context, c *call, f ruleFlags) error {
+	r, err := f.open(c)
 	if err != nil {
 		return err
 	}
 	return r.each(ctx, func(project string) error {
 		is, err := r.client.Rule(ctx, project, r.conf.WebhookRule)
 		if mkio.IsNotFound(err) {
-			return fmt.Errorf("project %s has no rule %s: create it with bridge webhook register (%w)", printable.Name(project), printable.Name(r.conf.WebhookRule), err)
+			return fmt.Errorf("project %s has no rule %s: create it with mkio-bridge webhook register (%w)", printable.Name(project), printable.Name(r.conf.WebhookRule), err)
 		}
 		if err != nil {
 			return err

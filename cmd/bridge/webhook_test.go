@@ -222,7 +222,7 @@ func TestRuleHistoryOrder(t *testing.T) {
 	}
 	out, _, code := runCommand(t, "webhook", "history")
 	old, last := strings.Index(out, "job aurora-vod/t/old"), strings.Index(out, "job aurora-vod/t/new")
-	if code != exitOK || strings.Count(out, "\n") != 3 || old < 0 || last < old || !strings.Contains(out, "/else/where") {
+	if code != exitOK || strings.Count(out, "\n") != 4 || old < 0 || last < old || !strings.Contains(out, "/else/where") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 	out, _, _ = runCommand(t, "webhook", "history", "--status", "failed", "--since", "2h", "--output", "json")
@@ -238,7 +238,7 @@ func TestWebhookUsageErrors(t *testing.T) {
 		}
 	}
 	wantOutput(t, exitOK, []string{"register", "show", "history", "delete"}, "webhook", "-h")
-	wantOutput(t, exitOK, []string{"-dry-run", "-force", "-project"}, "webhook", "register", "-h")
+	wantOutput(t, exitOK, []string{"--dry-run", "--force", "--project"}, "webhook", "register", "-h")
 	t.Setenv("BRIDGE_MKIO_TOKEN", "REDACT-ME")
 	t.Setenv("BRIDGE_NATS_URL", "nats://127.0.0.1:1")
 	wantOutput(t, exitUsage, []string{"BRIDGE_WEBHOOK_URL"}, "webhook", "register")

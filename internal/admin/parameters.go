@@ -17,7 +17,7 @@ import (
 // Query parameters of /v1.
 var (
 	resourceParameters = []string{"kind", "project", "name", "state", "phase"}
-	eventParameters    = append(slices.Clone(resourceParameters), "from", "since", "until", "by")
+	eventParameters    = append(slices.Clone(resourceParameters), "from", "since", "until", "by", "unnamed")
 	retryParameters    = []string{"dryRun", "keep"}
 )
 

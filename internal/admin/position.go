@@ -17,6 +17,8 @@ type streamRequest struct {
 	query eventlog.Query // startIn sets its From
 	from  uint64         // 0: not set
 	after *uint64        // the sequence in Last-Event-ID; nil: not set
+
+	unnamed bool // send each event as an unnamed message too
 }
 
 // parseStreamRequest parses the parameters and Last-Event-ID. An EventSource that reconnects sends both, with the parameters
@@ -31,6 +33,8 @@ func parseStreamRequest(r *http.Request) (streamRequest, error) {
 		"since": parsed(&request.query.Since, eventlog.ParseTime),
 		"until": parsed(&request.query.Until, eventlog.ParseTime),
 		"by":    parsed(&request.query.By, eventlog.ParseBy),
+
+		"unnamed": parsed(&request.unnamed, parseBool),
 	}))
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		n, wrong := parseSequence(last)

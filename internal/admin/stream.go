@@ -16,6 +16,13 @@ import (
 
 // streamEvents writes server-sent events: from a sequence (from, or Last-Event-ID) or a time (since), and then live. Without
 // a position it starts with the next event. The first message identifies the log.
+//
+// The name of a message is its event's type, such as mkio.job.state.changed: an EventSource passes it to the listeners of
+// that name, and not to onmessage. With unnamed=true each event is sent a second time, as a message without a name and with
+// the same id, for clients that have only onmessage. A client then handles one of the two: it sets onmessage and adds no
+// listener for the types of events. The unnamed message comes first: if the connection breaks between the two, the client
+// has the event and Last-Event-ID names it. A client that listens by name does not set unnamed, because it could miss an
+// event there. The message log is always named, so onmessage gets events only.
 func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 	request, err := parseStreamRequest(r)
 	if err != nil {
@@ -33,7 +40,7 @@ func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 		refuseStream(w, outside)
 		return
 	}
-	stream := beginStream(w)
+	stream := beginStream(w, request.unnamed)
 	if stream.sendLog(bounds) != nil {
 		return
 	}
@@ -53,17 +60,18 @@ const keepAliveInterval = 15 * time.Second
 
 // An eventStream is a response of server-sent events. Two goroutines write it, one events and one comments; mu protects w.
 type eventStream struct {
-	mu sync.Mutex
-	w  http.ResponseWriter
+	mu      sync.Mutex
+	w       http.ResponseWriter
+	unnamed bool // send each event as an unnamed message too
 }
 
 // beginStream writes the header of the response.
-func beginStream(w http.ResponseWriter) *eventStream {
+func beginStream(w http.ResponseWriter, unnamed bool) *eventStream {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // else nginx delays events until its buffer is full
 	w.WriteHeader(http.StatusOK)
-	return &eventStream{w: w}
+	return &eventStream{w: w, unnamed: unnamed}
 }
 
 // relay sends events until there are no more, or the client is gone. It flushes when no event is pending. It returns errors
@@ -79,7 +87,7 @@ func (s *eventStream) relay(events iter.Seq2[eventlog.Raw, error]) error {
 		if err != nil {
 			return err
 		}
-		if s.send("id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, head.Type, e.Payload) != nil {
+		if s.sendEvent(e, head.Type) != nil {
 			return nil
 		}
 		if e.Pending == 0 && s.flush() != nil {
@@ -87,6 +95,16 @@ func (s *eventStream) relay(events iter.Seq2[eventlog.Raw, error]) error {
 		}
 	}
 	return nil
+}
+
+// sendEvent sends an event as a message named by its type, after an unnamed message if the client asked for those.
+func (s *eventStream) sendEvent(e eventlog.Raw, name string) error {
+	if s.unnamed {
+		if err := s.send("id: %d\ndata: %s\n\n", e.Sequence, e.Payload); err != nil {
+			return err
+		}
+	}
+	return s.send("id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, name, e.Payload)
 }
 
 func (s *eventStream) send(format string, args ...any) error {

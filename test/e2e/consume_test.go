@@ -37,25 +37,8 @@ func TestConsumeGo(t *testing.T) {
 
 func TestConsumeNode(t *testing.T) {
 	needs(t, "node")
-	node, npm := find(t, "node", "node"), find(t, "node", "npm")
-	dir := t.TempDir() // so that npm installs outside the source
-	for _, name := range []string{"consume.mjs", "package.json", ".npmrc"} {
-		content, err := os.ReadFile(bridgetest.RepositoryPath(filepath.Join("examples/consume-node", name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	install := exec.CommandContext(t.Context(), npm, "install", "--ignore-scripts", "--no-audit", "--no-fund")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm install: %v\n%s", err, out)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "package-lock.json")); err == nil {
-		t.Error("npm wrote a lock file")
-	}
+	node := find(t, "node", "node")
+	dir := npmInstall(t, "examples/consume-node", "consume.mjs")
 	consumer{durable: "consume-node", dir: dir, argv: []string{node, "consume.mjs"}, beforeName: "ladder-hd/", state: " Finished"}.check(t)
 }
 

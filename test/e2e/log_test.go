@@ -73,7 +73,7 @@ func awaitStateOutput(t *testing.T, env []string, flags ...string) (stdout strin
 	bridgetest.Eventually(t, "bridge state prints a resource", func() bool {
 		var stderr string
 		var code int
-		if stdout, stderr, code = bridgetest.Run(t, env, append([]string{"state"}, flags...)...); code != exitOK {
+		if stdout, stderr, code = bridgetest.Run(t, env, append([]string{"state", "--no-headers"}, flags...)...); code != exitOK {
 			t.Fatalf("state: exit %d: %s", code, stderr)
 		}
 		return stdout != ""

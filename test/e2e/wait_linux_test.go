@@ -14,10 +14,10 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// submitAndPublish returns the shell example of README.md that submits a job, waits for it and publishes.
+// submitAndPublish returns the shell example of docs/reading.md that submits a job, waits for it and publishes.
 func submitAndPublish(t *testing.T) string {
 	t.Helper()
-	content, err := os.ReadFile(bridgetest.RepositoryPath("README.md"))
+	content, err := os.ReadFile(bridgetest.RepositoryPath("docs/reading.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func submitAndPublish(t *testing.T) string {
 			return script
 		}
 	}
-	t.Fatal("README.md has no example that runs ./submit")
+	t.Fatal("docs/reading.md has no example that runs ./submit")
 	return ""
 }
 
@@ -43,7 +43,7 @@ func lifeDelivery(t *testing.T, life, state string, at time.Time) []byte {
 	})
 }
 
-// The example of README.md works for a job name that was used before: it ignores the end of the previous life and waits for
+// The example of docs/reading.md works for a job name that was used before: it ignores the end of the previous life and waits for
 // the submitted job. It needs GNU date, which has fractions of a second.
 func TestSubmitWaitPublish(t *testing.T) {
 	for state, published := range map[string]bool{"Finished": true, "Error": false} {
@@ -58,9 +58,9 @@ func TestSubmitWaitPublish(t *testing.T) {
 			deliver("life-1", "Finished")
 			dir := t.TempDir()
 			for name, script := range map[string]string{
-				"bridge":  fmt.Sprintf("#!/bin/sh\nexec %s \"$@\"\n", bridgetest.Program(t, bridgetest.BridgePackage)),
-				"submit":  "#!/bin/sh\ntouch submitted\n",
-				"publish": "#!/bin/sh\necho \"$1\" >published\n",
+				"mkio-bridge": fmt.Sprintf("#!/bin/sh\nexec %s \"$@\"\n", bridgetest.Program(t, bridgetest.BridgePackage)),
+				"submit":      "#!/bin/sh\ntouch submitted\n",
+				"publish":     "#!/bin/sh\necho \"$1\" >published\n",
 			} {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
 					t.Fatal(err)

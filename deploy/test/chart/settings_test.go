@@ -8,18 +8,18 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// setting matches a row of README.md's table of settings, which is generated from the program.
+// setting matches a row of the table of settings in docs/configuration.md, which is generated from the program.
 var setting = regexp.MustCompile("(?m)^\\| `(BRIDGE_[A-Z0-9_]+)` \\| (?:`([^`]*)`)? \\|")
 
 // settings returns the program's settings with their defaults.
 func settings(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, row := range setting.FindAllStringSubmatch(string(file(t, root+"/README.md")), -1) {
+	for _, row := range setting.FindAllStringSubmatch(string(file(t, root+"/docs/configuration.md")), -1) {
 		found[row[1]] = row[2]
 	}
 	if len(found) < 30 {
-		t.Fatalf("README.md lists only %d settings", len(found))
+		t.Fatalf("docs/configuration.md lists only %d settings", len(found))
 	}
 	return found
 }

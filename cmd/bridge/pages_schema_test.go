@@ -12,7 +12,7 @@ import (
 	"mkio-bridge/schemas"
 )
 
-// A fieldSchema has the parts of a JSON Schema that the tables of README.md need.
+// A fieldSchema has the parts of a JSON Schema that the tables of the documents need.
 type fieldSchema struct {
 	forbidden bool // the schema is false
 
@@ -146,13 +146,13 @@ func (s fieldSchema) presentIn(name string, cases []fieldCase) string {
 	case len(always) == len(cases):
 		return "always"
 	case len(may) == len(cases):
-		return "at times"
+		return "optional"
 	case len(may) == 0:
 		return strings.Join(always, ", ")
 	case len(always) == 0:
-		return "at times " + strings.Join(may, ", ")
+		return "optional in " + strings.Join(may, ", ")
 	}
-	return strings.Join(always, ", ") + "; at times " + strings.Join(may, ", ")
+	return strings.Join(always, ", ") + "; optional in " + strings.Join(may, ", ")
 }
 
 // typeName describes the values of a field, e.g. "time".
@@ -207,15 +207,15 @@ func (s fieldSchema) rows(t *testing.T, prefix string, resolve func(ref string) 
 	return b.String()
 }
 
-const fieldsHead = "| field | holds | when | meaning |\n|---|---|---|---|\n"
+const fieldsHead = "| field | value | present | meaning |\n|---|---|---|---|\n"
 
 // eventTable lists the attributes of an event and the fields of its data.
 func eventTable(t *testing.T) string {
 	t.Helper()
 	data := readSchema(t, "state-changed.schema.json")
 	resolve := func(ref string) fieldSchema {
-		if ref == data.ID {
-			return data
+		if ref == "#/$defs/stateChanged" {
+			return data // the same schema in a file of its own
 		}
 		return data.Defs[strings.TrimPrefix(ref, "#/$defs/")]
 	}

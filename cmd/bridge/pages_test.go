@@ -21,50 +21,53 @@ import (
 	"mkio-bridge/internal/mkio"
 )
 
-var update = flag.Bool("update", false, "rewrite the generated tables of README.md")
+var update = flag.Bool("update", false, "rewrite the generated sections of the documents")
 
-const readme = "../../README.md"
+// Documents that tests read.
+const (
+	configurationPage = "../../docs/configuration.md"
+	metricsPage       = "../../docs/metrics.md"
+)
 
-// The tables of README.md between <!-- NAME --> and <!-- /NAME --> are generated from the code.
-func TestREADMETablesAreGenerated(t *testing.T) {
-	content, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(content)
-	for name, table := range map[string]string{
-		"configuration":     configurationTable(),
-		"commands":          commandsTable(),
-		"rights":            rightsTable(),
-		"metrics":           metricsTable(t),
-		"phases":            phasesTable(),
-		"event-fields":      eventTable(t),
-		"event-headers":     headersTable(t, "event-headers.schema.json"),
-		"unapplied-headers": headersTable(t, "unapplied.schema.json"),
-		"coverage-fields":   coverageTable(t),
+// Sections of the documents between <!-- NAME --> and <!-- /NAME --> are generated from the code.
+func TestPagesHaveGeneratedSections(t *testing.T) {
+	for page, sections := range map[string]map[string]string{
+		configurationPage: {"configuration": configurationTable()},
+		metricsPage:       {"metrics": metricsTable(t)},
+		"../../docs/events.md": {
+			"phases":        phasesTable(),
+			"event-fields":  eventTable(t),
+			"event-headers": headersTable(t, "event-headers.schema.json"),
+		},
+		"../../docs/webhooks.md": {"unapplied-headers": headersTable(t, "unapplied.schema.json")},
+		"../../docs/polling.md":  {"coverage-fields": coverageTable(t), "rights": rightsTable()},
 	} {
-		begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
-		before, rest, ok := strings.Cut(text, begin)
-		is, after, ok2 := strings.Cut(rest, end)
-		if !ok || !ok2 {
-			t.Fatalf("README.md has no section %s…%s", begin, end)
+		text := string(readFile(t, page))
+		for name, content := range sections {
+			text = replaceSection(t, page, text, name, content)
 		}
-		if is != table && !*update {
-			t.Errorf("the table %s in README.md is out of date: run go test ./cmd/bridge -run README -update", name)
-		}
-		text = before + begin + table + end + after
-	}
-	if *update {
-		if err := os.WriteFile(readme, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+		if *update {
+			if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
 
-// commandsTable lists the commands. Bars within a cell are escaped.
-func commandsTable() string {
-	rows := strings.ReplaceAll(commandTable("\x00 `bridge %s` \x00 %s \x00\n"), "|", `\|`)
-	return "| command | does |\n|---|---|\n" + strings.ReplaceAll(rows, "\x00", "|")
+// replaceSection returns the text of a page with the content of one section replaced. Without -update, another content is an
+// error.
+func replaceSection(t *testing.T, page, text, name, content string) string {
+	t.Helper()
+	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+	before, rest, ok := strings.Cut(text, begin)
+	is, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no section %s…%s", page, begin, end)
+	}
+	if is != content && !*update {
+		t.Errorf("the section %s of %s is out of date: run go test ./cmd/bridge -run Pages -update", name, page)
+	}
+	return before + begin + content + end + after
 }
 
 // rightsTable lists the rights that a token needs to poll each kind.

@@ -1,0 +1,129 @@
+package eventlog_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// tailOf returns the sequences of the last n events that match a query.
+func (f *fixture) tailOf(ctx context.Context, q eventlog.Query, n uint, each func(sequence uint64)) string {
+	f.t.Helper()
+	var found []string
+	for e, err := range f.log.Tail(ctx, q, n) {
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		found = append(found, fmt.Sprint(e.Sequence))
+		if each != nil {
+			each(e.Sequence)
+		}
+	}
+	return strings.Join(found, " ")
+}
+
+func TestTail(t *testing.T) {
+	f := setUp(t)
+	if got := f.tailOf(t.Context(), eventlog.Query{}, 5, nil); got != "" {
+		t.Errorf("an empty log has %s", got)
+	}
+	f.record(lifecycle.Asset, "vod", "Pending", "first") // 1
+	f.record(lifecycle.Asset, "vod", "Ready", "first")   // 2
+	for range 20 {
+		f.record(lifecycle.Job, "vod", "Processing", "t", fmt.Sprint("j", f.n)) // 3 to 22
+	}
+	assets := eventlog.Query{Kind: lifecycle.Asset}
+	far := time.Now().Add(time.Hour)
+	for _, tt := range []struct {
+		q    eventlog.Query
+		n    uint
+		want string
+	}{
+		{eventlog.Query{}, 3, "20 21 22"},
+		{eventlog.Query{To: 10}, 2, "9 10"},
+		{eventlog.Query{From: 22}, 2, "22"},
+		{eventlog.Query{From: 23}, 2, ""},
+		{assets, 1, "2"},
+		{assets, 2, "1 2"},
+		{assets, 9, "1 2"},
+		{eventlog.Query{Kind: lifecycle.Asset, State: "pending"}, 1, "1"},
+		{eventlog.Query{Kind: lifecycle.Asset, Phase: lifecycle.Ready}, 1, "2"},
+		{eventlog.Query{Since: noon.AddDate(-50, 0, 0), Kind: lifecycle.Asset}, 1, "2"},
+		{eventlog.Query{Since: far}, 2, ""},
+		{eventlog.Query{Until: far}, 2, "21 22"},
+		{eventlog.Query{By: eventlog.ByTime, Until: noon.Add(90 * time.Second)}, 2, "1"},
+	} {
+		if got := f.tailOf(t.Context(), tt.q, tt.n, nil); got != tt.want {
+			t.Errorf("the last %d of %+v are %s, want %s", tt.n, tt.q, got, tt.want)
+		}
+	}
+	brokertest.TrimToLast(t, f.js, names.EventStream(), 5) // 18 to 22
+	if got := f.tailOf(t.Context(), assets, 1, nil); got != "" {
+		t.Errorf("assets that have aged out: %s", got)
+	}
+	if got := f.tailOf(t.Context(), eventlog.Query{}, 9, nil); got != "18 19 20 21 22" {
+		t.Errorf("a trimmed log has %s", got)
+	}
+}
+
+// A follower gets each event once, also one that is recorded while the end of the log is read.
+func TestTailFollows(t *testing.T) {
+	f := setUp(t)
+	f.record(lifecycle.Asset, "vod", "Pending", "a")
+	f.record(lifecycle.Asset, "vod", "Ready", "a")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	got := f.tailOf(ctx, eventlog.Query{Follow: true}, 1, func(sequence uint64) {
+		switch sequence {
+		case 2:
+			f.record(lifecycle.Asset, "vod", "Pending", "b")
+		case 3:
+			f.record(lifecycle.Asset, "vod", "Ready", "b")
+		case 4:
+			cancel()
+		}
+	})
+	if got != "2 3 4" {
+		t.Errorf("followed are %s", got)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	f := setUp(t)
+	keys := func(q eventlog.Query) string {
+		var found []string
+		for key, err := range f.log.Keys(t.Context(), q) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, key.String())
+		}
+		return strings.Join(found, ", ")
+	}
+	f.record(lifecycle.Job, "vod", "Queued", "t.1", "j ö")
+	f.record(lifecycle.Job, "vod", "Processing", "t.1", "j ö")
+	f.record(lifecycle.Asset, "vod", "", "a")
+	f.record(lifecycle.Asset, "other", "Ready", strings.Repeat("x", 1000)) // truncated in subjects
+	if err := f.publisher.Load(t.Context()); err != nil {                  // waits for the server to fill the state bucket
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		q    eventlog.Query
+		want string
+	}{
+		{eventlog.Query{}, "job vod/t.1/j ö, asset vod/a"},
+		{eventlog.Query{Kind: lifecycle.Job}, "job vod/t.1/j ö"},
+		{eventlog.Query{Project: "vod", Name: "a"}, "asset vod/a"},
+		{eventlog.Query{Project: "other"}, ""},
+	} {
+		if got := keys(tt.q); got != tt.want {
+			t.Errorf("%+v: keys are %s, want %s", tt.q, got, tt.want)
+		}
+	}
+}
