@@ -12,14 +12,16 @@ import (
 	"testing"
 )
 
-const troubleshootingPage = "../../docs/troubleshooting.md"
+const (
+	docs                = "../../docs/"
+	troubleshootingPage = docs + "troubleshooting.md"
+)
 
-// Operators search the page for what they see, and type what it says: each quoted text is in the code, and each command,
-// setting, metric and alert exists.
+// Operators search the page for what they see, and type what it says: each quoted text is in the code, and each setting,
+// metric and alert exists.
 func TestTroubleshootingPage(t *testing.T) {
 	page := string(readFile(t, troubleshootingPage))
 	checkQuotedTexts(t, page)
-	checkCommands(t, page)
 	known := string(readFile(t, alertsManual)) + string(readFile(t, "../../deploy/helm/mkio-bridge/files/alerts.yaml")) + string(readFile(t, "../../deploy/helm/mkio-bridge/files/dashboard.json"))
 	for _, name := range regexp.MustCompile("mkio_bridge_[a-z_]+|MkioBridge[A-Za-z]+").FindAllString(page, -1) {
 		if !strings.Contains(known, name) {
@@ -83,17 +85,68 @@ func sourceCode(t *testing.T) string {
 	return regexp.MustCompile(`" \+\n\s*"`).ReplaceAllString(code.String(), "")
 }
 
-// checkCommands checks that each command of this program that the page gives exists and has the flags.
-func checkCommands(t *testing.T, page string) {
-	t.Helper()
-	commands := regexp.MustCompile("(?m)(?:^|`)mkio-bridge ([^`#|\n]+)").FindAllStringSubmatch(page, -1)
-	if len(commands) < 20 {
-		t.Errorf("the page gives %d commands", len(commands))
+// The log lines that pages for operators name are in the code, and so are the panels: a renamed one is found by nobody.
+func TestOperatorPagesNameLogLinesAndPanels(t *testing.T) {
+	code := sourceCode(t)
+	var panels []string
+	for _, p := range readDashboard(t).Panels {
+		panels = append(panels, p.Title)
 	}
-	for _, m := range commands {
-		var errs bytes.Buffer
-		if code := run(t.Context(), append(strings.Fields(m[1]), "--help"), io.Discard, &errs); code != exitOK {
-			t.Errorf("mkio-bridge %s: exit code %d: %s", m[1], code, &errs)
+	lines := 0
+	for _, name := range []string{"alerts.md", "operations.md"} {
+		page := string(readFile(t, docs+name))
+		for _, m := range regexp.MustCompile("(?:line|lines|lines `[^`]+` and) `([^`]+)`").FindAllStringSubmatch(page, -1) {
+			lines++
+			if !strings.Contains(code, `"`+m[1]) {
+				t.Errorf("%s: no log line begins with %q", name, m[1])
+			}
+		}
+		for _, m := range regexp.MustCompile(`\*([A-Z][^*]+)\*`).FindAllStringSubmatch(page, -1) {
+			if !slices.Contains(panels, m[1]) && !strings.Contains(page, "**"+m[1]+"**") {
+				t.Errorf("%s: the dashboard has no panel %q", name, m[1])
+			}
 		}
 	}
+	if lines < 10 {
+		t.Errorf("the pages name %d log lines", lines)
+	}
+}
+
+// Every command of this program in the documents exists and has the flags that are given.
+func TestCommandsInDocumentsParse(t *testing.T) {
+	pages, err := filepath.Glob(docs + "*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, name := range pages {
+		for _, m := range documentedCommand.FindAllStringSubmatch(string(readFile(t, name)), -1) {
+			found++
+			var errs bytes.Buffer
+			if code := run(t.Context(), append(exampleArgs(m[1]), "--help"), io.Discard, &errs); code != exitOK {
+				t.Errorf("%s: mkio-bridge %s: exit code %d: %s", filepath.Base(name), m[1], code, &errs)
+			}
+		}
+	}
+	if found < 60 {
+		t.Errorf("the documents have %d commands", found)
+	}
+}
+
+// documentedCommand matches a command at the beginning of a line or code span, in a substitution, or after settings.
+var documentedCommand = regexp.MustCompile("(?m)(?:^|`|\\$\\(|BRIDGE_[A-Z_]+=\\S+ )mkio-bridge ([^`#|>&)\n]+)")
+
+var placeholder = regexp.MustCompile(`…|[\[\]]|^[A-Z]+$`)
+
+// exampleArgs returns the arguments of a documented command, without placeholders and the flags whose values they are.
+func exampleArgs(command string) (args []string) {
+	for _, word := range strings.Fields(strings.NewReplacer("'", "", `"`, "").Replace(command)) {
+		switch last := len(args) - 1; {
+		case !placeholder.MatchString(word):
+			args = append(args, word)
+		case last >= 0 && strings.HasPrefix(args[last], "-"):
+			args = args[:last]
+		}
+	}
+	return args
 }
