@@ -9,8 +9,8 @@ import (
 
 const mkioPage = "../../docs/mkio.md"
 
-// Each statement of docs/mkio.md has a source and a confidence, and each open question an advice. Settings, metrics
-// and alerts that the page names exist.
+// Each statement of docs/mkio.md has a source and a confidence, and each open question an advice. Settings, metrics, alerts
+// and commands that the page names exist.
 func TestMkioPage(t *testing.T) {
 	page := string(readFile(t, mkioPage))
 	statements, questions := 0, 0
@@ -37,7 +37,7 @@ func TestMkioPage(t *testing.T) {
 		t.Errorf("%d statements and %d questions", statements, questions)
 	}
 	known := string(readFile(t, readme)) + string(readFile(t, alertsManual))
-	names := regexp.MustCompile("BRIDGE_[A-Z_]+[A-Z]|mkio_bridge_[a-z_]+|MkioBridge[A-Za-z]+")
+	names := regexp.MustCompile("BRIDGE_[A-Z_]+[A-Z]|mkio_bridge_[a-z_]+|MkioBridge[A-Za-z]+|`bridge [a-z]+")
 	for _, name := range names.FindAllString(page, -1) {
 		if !strings.Contains(known, name) {
 			t.Errorf("README.md and docs/alerts.md do not have %s", name)
