@@ -136,9 +136,9 @@ func TestCommandsInDocumentsParse(t *testing.T) {
 // documentedCommand matches a command at the beginning of a line or code span, in a substitution, or after settings.
 var documentedCommand = regexp.MustCompile("(?m)(?:^|`|\\$\\(|BRIDGE_[A-Z_]+=\\S+ )mkio-bridge ([^`#|>&)\n]+)")
 
-var placeholder = regexp.MustCompile(`…|[\[\]]|^[A-Z]+$`)
+var placeholder = regexp.MustCompile(`[…$\[\]]|^[A-Z]+$`)
 
-// exampleArgs returns the arguments of a documented command, without placeholders and the flags whose values they are.
+// exampleArgs returns the arguments of a documented command, without placeholders, variables and the flags whose values they are.
 func exampleArgs(command string) (args []string) {
 	for _, word := range strings.Fields(strings.NewReplacer("'", "", `"`, "").Replace(command)) {
 		switch last := len(args) - 1; {
