@@ -140,7 +140,7 @@ var placeholder = regexp.MustCompile(`[…$\[\]]|^[A-Z]+$`)
 
 // exampleArgs returns the arguments of a documented command, without placeholders, variables and the flags whose values they are.
 func exampleArgs(command string) (args []string) {
-	for _, word := range strings.Fields(strings.NewReplacer("'", "", `"`, "").Replace(command)) {
+	for word := range strings.FieldsSeq(strings.NewReplacer("'", "", `"`, "").Replace(command)) {
 		switch last := len(args) - 1; {
 		case !placeholder.MatchString(word):
 			args = append(args, word)
