@@ -79,7 +79,7 @@ func TestTracesOfEveryResponse(t *testing.T) {
 	if hex.EncodeToString(requests[3].TraceId) == sentTrace {
 		t.Error("an invalid traceparent was accepted")
 	}
-	for i, outcome := range []string{"told", "told", "kept", "malformed"} {
+	for i, outcome := range []string{"stored", "stored", "unapplied", "malformed"} {
 		tracingtest.CheckAttributes(t, requests[i], map[string]string{"mkio.outcome": outcome})
 	}
 	for i, outcome := range []string{"changed", "changed", "repeat", "late", "late"} {

@@ -25,17 +25,17 @@ func endDelivery(span trace.Span, a response) {
 	})
 }
 
-// spanOutcome returns the span's mkio.outcome for a status.
+// spanOutcome returns the span's mkio.outcome for a status. stored includes duplicates of what the log has.
 func spanOutcome(status int) string {
 	switch status {
 	case http.StatusNoContent:
-		return "told"
+		return "stored"
 	case http.StatusAccepted:
-		return "kept"
+		return "unapplied"
 	case http.StatusBadRequest:
 		return "malformed"
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return "again"
+		return "retry"
 	}
 	return "refused"
 }

@@ -50,7 +50,7 @@ func TestTraceCoversDeliveryToEvent(t *testing.T) {
 	if want := (tracingtest.Traced{Origin: sentParent, OriginState: sentState, Parent: tracingtest.TraceParent(publish), State: sentState}); is != want {
 		t.Errorf("the message has %v, want %v", is, want)
 	}
-	tracingtest.CheckAttributes(t, request, map[string]string{"http.request.method": "POST", "http.response.status_code": "204", "mkio.outcome": "told"})
+	tracingtest.CheckAttributes(t, request, map[string]string{"http.request.method": "POST", "http.response.status_code": "204", "mkio.outcome": "stored"})
 	tracingtest.CheckAttributes(t, observe, map[string]string{"mkio.kind": "job", "mkio.project": "aurora-vod", "mkio.via": "webhook", "mkio.outcome": "changed"})
 	tracingtest.CheckAttributes(t, publish, map[string]string{"messaging.system": "nats", "messaging.destination.name": "MKIO_EVENTS", "cloudevents.event_type": "mkio.job.state.changed"})
 	if request.Kind != tracepb.Span_SPAN_KIND_SERVER || publish.Kind != tracepb.Span_SPAN_KIND_PRODUCER {
