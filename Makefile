@@ -18,8 +18,8 @@ SOAK_DIR ?= $(or $(TMPDIR),/tmp)/mkio-bridge-soak
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build the program as ./bridge
-	go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o bridge ./cmd/bridge
+build: ## build the program as ./mkio-bridge
+	go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o mkio-bridge ./cmd/bridge
 
 cross: ## build for every other supported platform
 	@for platform in $(PLATFORMS); do echo "$$platform"; \

@@ -27,7 +27,7 @@ type RetryResult struct {
 const lookupTimeout = 5 * time.Second
 
 // retryUnapplied decides again about an unapplied delivery, as if it arrived now. Only the bridge writes the log: that is
-// why bridge unapplied retry sends this request instead of writing itself.
+// why mkio-bridge unapplied retry sends this request instead of writing itself.
 func (a *API) retryUnapplied(w http.ResponseWriter, r *http.Request) {
 	sequence, err := strconv.ParseUint(r.PathValue("sequence"), 10, 64)
 	if err != nil || sequence == 0 {

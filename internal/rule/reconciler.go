@@ -95,7 +95,7 @@ func (r Reconciler) plan(ctx context.Context, project string, force bool) (plan,
 			return p, &OtherURLError{Project: project, Rule: r.Name, Is: origin(current.URL), Want: origin(address)}
 		}
 		if !current.Enabled && !p.lastPut.isOf(current.ID) && !force {
-			p.change.warn("rule is disabled and not known to be this bridge's, so it stays disabled and delivers nothing; bridge webhook register --force enables it")
+			p.change.warn("rule is disabled and not known to be this bridge's, so it stays disabled and delivers nothing; mkio-bridge webhook register --force enables it")
 			return p, nil
 		}
 	}
