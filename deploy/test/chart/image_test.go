@@ -82,12 +82,12 @@ func sources(t *testing.T) (files []string) {
 func TestDockerfile(t *testing.T) {
 	text := string(file(t, root+"/Dockerfile"))
 	for want, why := range map[string]string{
-		`(?m)^USER 65532:65532$`:                                "runAsNonRoot can only be verified for a numeric user",
-		`(?m)^FROM gcr\.io/distroless/static-debian12:nonroot$`: "the image has only the program",
-		`(?m)^ENTRYPOINT \["/mkio-bridge"\]$`:                        "arguments and signals reach the program",
-		`(?m)^HEALTHCHECK .*CMD \["/mkio-bridge", "healthcheck"\]$`:  "the image has no shell",
-		`-X main\.buildVersion=\$VERSION`:                       "the context has no .git",
-		`(?m)^COPY .*--chown=65532:65532 /out/data /data$`:      "a new volume inherits its owner from the image",
+		`(?m)^USER 65532:65532$`:                                    "runAsNonRoot can only be verified for a numeric user",
+		`(?m)^FROM gcr\.io/distroless/static-debian12:nonroot$`:     "the image has only the program",
+		`(?m)^ENTRYPOINT \["/mkio-bridge"\]$`:                       "arguments and signals reach the program",
+		`(?m)^HEALTHCHECK .*CMD \["/mkio-bridge", "healthcheck"\]$`: "the image has no shell",
+		`-X main\.buildVersion=\$VERSION`:                           "the context has no .git",
+		`(?m)^COPY .*--chown=65532:65532 /out/data /data$`:          "a new volume inherits its owner from the image",
 		`CGO_ENABLED=0`: "static",
 	} {
 		if !regexp.MustCompile(want).MatchString(text) {
