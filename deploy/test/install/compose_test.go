@@ -1,6 +1,6 @@
-// Package compose tests compose.yaml: it is loaded by the library of Docker Compose, and its services' commands run as
-// processes until events arrive.
-package compose
+// Package install tests what docs/install.md installs. compose.yaml is loaded by the library of Docker Compose, and its services'
+// commands run as processes until events arrive; the systemd unit is verified; the list of release files is compared.
+package install
 
 import (
 	"bufio"
@@ -121,6 +121,7 @@ func TestEventsArrive(t *testing.T) {
 			t.Run(fmt.Sprint(name, "-", i+1), func(t *testing.T) { awaitDelivery(t, c) })
 		}
 	}
+	runCommandsOfThePage(t, all)
 }
 
 // containers returns the containers of each service.
@@ -160,7 +161,7 @@ var buildOnce = sync.OnceValues(func() (map[string]string, error) {
 var programsDir string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "compose")
+	dir, err := os.MkdirTemp("", "install")
 	if err != nil {
 		panic(err)
 	}

@@ -1,4 +1,4 @@
-package compose
+package install
 
 import (
 	"bytes"
@@ -37,8 +37,8 @@ type container struct {
 	programs map[string]string // paths on this machine, by program in the image
 	hosts    map[string]string // addresses of all services, by name
 
-	command *exec.Cmd
-	ended   chan struct{} // closed when the process has ended
+	stopping chan struct{} // closed by stop; nil before start
+	ended    chan struct{} // closed when the process has ended for good
 }
 
 var (
@@ -105,7 +105,7 @@ func (c *container) exec(ctx context.Context, program string, args ...string) *e
 	return command
 }
 
-// start runs the service's command.
+// start runs the service's command, and runs it again when it ends, as the restart policy says.
 func (c *container) start(project *types.Project) error {
 	for _, f := range c.service.Configs {
 		content := c.translate(project.Configs[f.Source].Content)
@@ -113,45 +113,78 @@ func (c *container) start(project *types.Project) error {
 			return err
 		}
 	}
-	entrypoint := bridgeInImage
-	if c.service.Build == nil {
-		entrypoint = natsInImage
-	}
 	log, err := os.Create(filepath.Join(c.dir, "log"))
 	if err != nil {
 		return err
 	}
-	c.command = c.exec(context.Background(), entrypoint, c.service.Command...) // stop ends it
-	c.command.Stdout, c.command.Stderr = log, log
-	err = c.command.Start()
-	_ = log.Close() // the process has its own
-	if err != nil {
-		return err
-	}
-	c.ended = make(chan struct{})
-	go func() { _ = c.command.Wait(); close(c.ended) }() // the log says why it ended
+	c.stopping, c.ended = make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(c.ended)
+		defer log.Close()
+		for range maxRuns {
+			if c.run(log) {
+				return
+			}
+		}
+	}()
 	return nil
+}
+
+// maxRuns bounds the restarts: bridges that start together with a new cluster may need one.
+const maxRuns = 4
+
+// run runs the service's command once, and reports whether it was stopped. The log says how it ended.
+func (c *container) run(log *os.File) (stopped bool) {
+	entrypoint := bridgeInImage
+	if c.service.Build == nil {
+		entrypoint = natsInImage
+	}
+	command := c.exec(context.Background(), entrypoint, c.service.Command...)
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		fmt.Fprintln(log, err)
+		return false
+	}
+	done := make(chan struct{})
+	go func() { _ = command.Wait(); close(done) }()
+	select {
+	case <-done:
+		return false
+	case <-c.stopping:
+	}
+	_ = command.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-done:
+	case <-time.After(c.patience()):
+		fmt.Fprintln(log, outOfPatience)
+		_ = command.Process.Kill()
+		<-done
+	}
+	return true
+}
+
+const outOfPatience = "killed, because it did not stop within its stop_grace_period"
+
+// patience returns the time that Docker gives the container to stop.
+func (c *container) patience() time.Duration {
+	if c.service.StopGracePeriod == nil {
+		return 10 * time.Second // Docker's default
+	}
+	return time.Duration(*c.service.StopGracePeriod)
 }
 
 // stop stops the process as Docker does, and prints its log if the test failed.
 func (c *container) stop(t *testing.T) {
-	if c.ended == nil {
+	if c.stopping == nil {
 		return // not started
 	}
-	patience := 10 * time.Second // Docker's default
-	if c.service.StopGracePeriod != nil {
-		patience = time.Duration(*c.service.StopGracePeriod)
-	}
-	_ = c.command.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-c.ended:
-	case <-time.After(patience):
-		t.Errorf("%s did not stop within its stop_grace_period", c.service.Name)
-		_ = c.command.Process.Kill()
-		<-c.ended
+	close(c.stopping)
+	<-c.ended
+	text, err := os.ReadFile(filepath.Join(c.dir, "log"))
+	if err != nil || strings.Contains(string(text), outOfPatience) {
+		t.Errorf("%s: %s (%v)", c.service.Name, outOfPatience, err)
 	}
 	if t.Failed() {
-		text, _ := os.ReadFile(filepath.Join(c.dir, "log"))
 		t.Logf("%s logged:\n%s", c.service.Name, text)
 	}
 }
