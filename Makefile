@@ -26,7 +26,8 @@ documents: ## generate man pages and shell completions in ./generated
 	rm -rf generated && mkdir -p generated/man generated/completion
 	go build -ldflags "-X main.buildVersion=$(VERSION)" -o generated/mkio-bridge ./cmd/bridge
 	generated/mkio-bridge man generated/man
-	@for shell in bash zsh fish powershell; do generated/mkio-bridge completion $$shell >generated/completion/mkio-bridge.$$shell; done
+	@for shell in bash zsh fish; do generated/mkio-bridge completion $$shell >generated/completion/mkio-bridge.$$shell; done
+	@generated/mkio-bridge completion powershell >generated/completion/mkio-bridge.ps1
 	rm generated/mkio-bridge
 
 install: build documents ## install the program, its man pages and its completions under PREFIX (/usr/local)

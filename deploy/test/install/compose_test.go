@@ -23,7 +23,10 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-const root = "../../.."
+const (
+	root          = "../../.."
+	bridgePackage = "./cmd/bridge"
+)
 
 // load loads compose.yaml with the profiles.
 func load(t *testing.T, profiles ...string) *types.Project {
@@ -147,7 +150,7 @@ func containers(t *testing.T, project *types.Project, programs map[string]string
 // buildOnce builds the programs of the images; see build.
 var buildOnce = sync.OnceValues(func() (map[string]string, error) {
 	programs := map[string]string{bridgeInImage: filepath.Join(programsDir, "mkio-bridge"), natsInImage: filepath.Join(programsDir, "nats-server")}
-	for program, pkg := range map[string]string{bridgeInImage: "./cmd/bridge", natsInImage: "github.com/nats-io/nats-server/v2"} {
+	for program, pkg := range map[string]string{bridgeInImage: bridgePackage, natsInImage: "github.com/nats-io/nats-server/v2"} {
 		command := exec.Command("go", "build", "-o", programs[program], pkg)
 		command.Dir = root
 		if output, err := command.CombinedOutput(); err != nil {

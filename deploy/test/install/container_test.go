@@ -175,6 +175,7 @@ func (c *container) patience() time.Duration {
 
 // stop stops the process as Docker does, and prints its log if the test failed.
 func (c *container) stop(t *testing.T) {
+	t.Helper()
 	if c.stopping == nil {
 		return // not started
 	}

@@ -1,10 +1,34 @@
 package install
 
 import (
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 )
+
+// The commands of a build from source, with the program that build has built by the first of them.
+func TestBuildFromSource(t *testing.T) {
+	_, block, _ := strings.Cut(read(t, root+"/docs/install.md"), "## Build from source\n")
+	_, block, _ = strings.Cut(block, "```sh\n")
+	block, _, _ = strings.Cut(block, "```")
+	lines := strings.Split(strings.TrimSpace(block), "\n")
+	if lines[0] != "go build -o mkio-bridge "+bridgePackage || len(lines) < 2 {
+		t.Fatalf("other commands: %q", lines)
+	}
+	for _, line := range lines[1:] {
+		args, ok := strings.CutPrefix(line, "./mkio-bridge ")
+		if !ok {
+			t.Errorf("unknown command %q", line)
+			continue
+		}
+		command := exec.CommandContext(t.Context(), build(t)[bridgeInImage], strings.Fields(args)...)
+		command.Dir = t.TempDir()
+		if output, err := command.CombinedOutput(); err != nil || len(output) == 0 {
+			t.Errorf("%s: %v: %s", line, err, output)
+		}
+	}
+}
 
 // composeExec is a command of docs/install.md in a container of compose.yaml.
 var composeExec = regexp.MustCompile(`(?m)^docker compose exec (\S+) /mkio-bridge ([^#\n]+)`)
@@ -33,7 +57,7 @@ func runCommandsOfThePage(t *testing.T, all map[string][]*container) {
 func TestPageNamesThePathsOfTheUnit(t *testing.T) {
 	page, unit := read(t, root+"/docs/install.md"), read(t, systemdDir+"/mkio-bridge.service")
 	for setting, path := range map[string]string{
-		"ExecStart=/usr/bin/mkio-bridge ":                   "/usr/bin/mkio-bridge",
+		"ExecStart=/usr/bin/mkio-bridge run":                "/usr/bin/mkio-bridge",
 		"EnvironmentFile=-/etc/mkio-bridge/mkio-bridge.env": "/etc/mkio-bridge/mkio-bridge.env",
 		"LoadCredential=secret:/etc/mkio-bridge/secrets":    "/run/credentials/mkio-bridge.service/secret_",
 		"StateDirectory=mkio-bridge":                        "/var/lib/private/mkio-bridge",
