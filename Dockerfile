@@ -10,7 +10,7 @@ ARG TARGETOS
 ARG TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.buildVersion=$VERSION" -o /out/bridge ./cmd/bridge && \
+    go build -trimpath -ldflags "-s -w -X main.buildVersion=$VERSION" -o /out/mkio-bridge ./cmd/bridge && \
     mkdir /out/data
 
 FROM gcr.io/distroless/static-debian12:nonroot
@@ -18,7 +18,7 @@ ARG VERSION=dev
 LABEL org.opencontainers.image.title="mkio-bridge" \
       org.opencontainers.image.description="MediaKind MK.IO's changes of state, exactly once and in order, as CloudEvents on NATS JetStream" \
       org.opencontainers.image.version="$VERSION"
-COPY --from=build /out/bridge /bridge
+COPY --from=build /out/mkio-bridge /mkio-bridge
 # The embedded server's store. A new volume inherits this owner.
 COPY --from=build --chown=65532:65532 /out/data /data
 ENV BRIDGE_STORE_DIR=/data
@@ -29,5 +29,5 @@ EXPOSE 8080 9090
 # By number, because Kubernetes' runAsNonRoot cannot verify a name.
 USER 65532:65532
 # Used by Docker; Kubernetes ignores it.
-HEALTHCHECK --interval=15s --timeout=5s --start-period=1m CMD ["/bridge", "healthcheck"]
-ENTRYPOINT ["/bridge"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=1m CMD ["/mkio-bridge", "healthcheck"]
+ENTRYPOINT ["/mkio-bridge"]

@@ -10,16 +10,32 @@ CONCURRENT := ./internal/poll ./cmd/bridge ./internal/ingest ./internal/publish 
 	./internal/doctor ./internal/edge ./internal/eventlog ./internal/mkio/mkiofake ./internal/replay ./internal/rule \
 	./internal/streams ./internal/tracing ./internal/wait ./examples/notify
 PLATFORMS := darwin/arm64 linux/arm64 freebsd/amd64 windows/amd64
+PREFIX ?= /usr/local
 FUZZTIME ?= 1m
 SOAK_DIR ?= $(or $(TMPDIR),/tmp)/mkio-bridge-soak
 
-.PHONY: help build cross test e2e race lint bench fuzz soak demo
+.PHONY: help build documents install cross test e2e race lint bench fuzz soak demo
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build the program as ./bridge
-	go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o bridge ./cmd/bridge
+build: ## build the program as ./mkio-bridge
+	go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o mkio-bridge ./cmd/bridge
+
+documents: ## generate man pages and shell completions in ./generated
+	rm -rf generated && mkdir -p generated/man generated/completion
+	go build -ldflags "-X main.buildVersion=$(VERSION)" -o generated/mkio-bridge ./cmd/bridge
+	generated/mkio-bridge man generated/man
+	@for shell in bash zsh fish; do generated/mkio-bridge completion $$shell >generated/completion/mkio-bridge.$$shell; done
+	@generated/mkio-bridge completion powershell >generated/completion/mkio-bridge.ps1
+	rm generated/mkio-bridge
+
+install: build documents ## install the program, its man pages and its completions under PREFIX (/usr/local)
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin mkio-bridge
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 generated/man/*.1
+	install -D -m 644 generated/completion/mkio-bridge.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mkio-bridge
+	install -D -m 644 generated/completion/mkio-bridge.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mkio-bridge
+	install -D -m 644 generated/completion/mkio-bridge.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mkio-bridge.fish
 
 cross: ## build for every other supported platform
 	@for platform in $(PLATFORMS); do echo "$$platform"; \

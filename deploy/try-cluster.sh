@@ -98,7 +98,7 @@ install() {
 bridge() {
 	local n=$1
 	shift
-	kubectl -n "$n" exec "$(workload "$n")" -- /bridge "$@"
+	kubectl -n "$n" exec "$(workload "$n")" -- /mkio-bridge "$@"
 }
 
 workload() { kubectl -n "$1" get statefulset,deployment -l app.kubernetes.io/component=bridge -o name; } # exactly one

@@ -27,7 +27,7 @@ func main() {
 	}
 }
 
-// data has the fields of an event's data that this program reads; `bridge schema state-changed.schema.json` describes all.
+// data has the fields of an event's data that this program reads; `mkio-bridge schema state-changed.schema.json` describes all.
 type data struct {
 	Kind          string
 	Project       string

@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// A Bridge is a running `bridge run` on free ports. It ends with the test.
+// A Bridge is a running `mkio-bridge run` on free ports. It ends with the test.
 type Bridge struct {
 	*Process
 	Webhook string // URL that deliveries are posted to
@@ -35,7 +35,7 @@ type Bridge struct {
 // readyPath is the path of the readiness probe.
 const readyPath = "/readyz"
 
-// StartBridge runs `bridge run` with an environment and waits until it listens. By default its ports are free ones and its
+// StartBridge runs `mkio-bridge run` with an environment and waits until it listens. By default its ports are free ones and its
 // store is a directory of the test.
 func StartBridge(t testing.TB, env ...string) *Bridge {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -27,7 +28,7 @@ func (s Store) Read(ctx context.Context) (Note, error) {
 
 // read returns the note and its revision; 0 if there is none.
 func (s Store) read(ctx context.Context) (Note, uint64, error) {
-	entry, err := s.bucket.Get(ctx, key)
+	entry, err := s.get(ctx)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return Note{}, 0, nil
 	}
@@ -39,6 +40,28 @@ func (s Store) read(ctx context.Context) (Note, uint64, error) {
 		n = Note{} // a corrupt note counts as none
 	}
 	return n, entry.Revision(), nil
+}
+
+// A replicated bucket that another bridge has just created has no responder until its servers have elected a leader, which
+// takes a second or two.
+const (
+	electionTimeout = 5 * time.Second
+	electionPause   = 100 * time.Millisecond
+)
+
+// get returns the note's entry. While nobody responds it retries, because the bucket may be new.
+func (s Store) get(ctx context.Context) (jetstream.KeyValueEntry, error) {
+	for end := time.Now().Add(electionTimeout); ; {
+		entry, err := s.bucket.Get(ctx, key)
+		if !errors.Is(err, nats.ErrNoResponders) || time.Now().After(end) {
+			return entry, err
+		}
+		select {
+		case <-time.After(electionPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // Limits of the retries of a change that conflicts with one of another bridge. A replicated bucket also refuses it while the

@@ -15,7 +15,7 @@ import (
 	"mkio-bridge/internal/bridgetest"
 )
 
-// bridge wait returns when the job reaches a state, ends in another state, or the timeout expires.
+// mkio-bridge wait returns when the job reaches a state, ends in another state, or the timeout expires.
 func TestWait(t *testing.T) {
 	p := bridgetest.StartBridge(t)
 	env := p.Env()
@@ -67,7 +67,7 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// bridge verify compares the log with a root printed before. bridge replay --live reaches plain subscribers.
+// mkio-bridge verify compares the log with a root printed before. mkio-bridge replay --live reaches plain subscribers.
 func TestVerifyAndReplay(t *testing.T) {
 	p := bridgetest.StartBridge(t)
 	env := p.Env()

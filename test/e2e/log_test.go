@@ -17,7 +17,7 @@ import (
 	"mkio-bridge/internal/schematest"
 )
 
-// readLog returns the sources of the events that bridge events prints.
+// readLog returns the sources of the events that mkio-bridge events prints.
 func readLog(t *testing.T, env []string, flags ...string) (sources []string) {
 	t.Helper()
 	stdout, stderr, code := bridgetest.Run(t, env, append([]string{"events", "--output", "json"}, flags...)...)
@@ -67,10 +67,10 @@ func awaitKey(t *testing.T, js jetstream.JetStream, bucket, key string) {
 	t.Fatalf("bucket %s never has %s", bucket, key)
 }
 
-// awaitStateOutput repeats bridge state with the flags until it prints a resource, and returns its output.
+// awaitStateOutput repeats mkio-bridge state with the flags until it prints a resource, and returns its output.
 func awaitStateOutput(t *testing.T, env []string, flags ...string) (stdout string) {
 	t.Helper()
-	bridgetest.Eventually(t, "bridge state prints a resource", func() bool {
+	bridgetest.Eventually(t, "mkio-bridge state prints a resource", func() bool {
 		var stderr string
 		var code int
 		if stdout, stderr, code = bridgetest.Run(t, env, append([]string{"state", "--no-headers"}, flags...)...); code != exitOK {
@@ -115,7 +115,7 @@ func jobStarted(t *testing.T, name string) []byte {
 	return bridgetest.DeliveryOfJob(t, "job-started.json", name)
 }
 
-// verifyRoot returns the root that bridge verify prints last, and its exit code.
+// verifyRoot returns the root that mkio-bridge verify prints last, and its exit code.
 func verifyRoot(t *testing.T, b *bridgetest.Bridge, flags ...string) (root string, code int) {
 	t.Helper()
 	out, errs, code := bridgetest.Run(t, b.Env(), append([]string{"verify"}, flags...)...)

@@ -236,7 +236,7 @@ func (g *natsWithAccounts) state() string {
 	return all.String()
 }
 
-// The user of bridge replay may read the log and publish to the replay's subjects only.
+// The user of mkio-bridge replay may read the log and publish to the replay's subjects only.
 func TestReplayPermissionsAreSufficientAndMinimal(t *testing.T) {
 	g := startFilled(t)
 	js, err := jetstream.New(g.admin)

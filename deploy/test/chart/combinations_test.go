@@ -54,8 +54,8 @@ func checkObjects(t *testing.T, r *rendering) {
 			t.Errorf("%s is in namespace %q", id, o.GetNamespace())
 		}
 	}
-	if !strings.Contains(r.notes, "/bridge doctor") {
-		t.Errorf("the notes do not name bridge doctor:\n%s", r.notes)
+	if !strings.Contains(r.notes, "/mkio-bridge doctor") {
+		t.Errorf("the notes do not name mkio-bridge doctor:\n%s", r.notes)
 	}
 }
 

@@ -35,7 +35,7 @@ func TestBuildContextHasOnlySources(t *testing.T) {
 			t.Errorf("%s: ignored %v, want %v (%v)", path, is, want, err)
 		}
 	}
-	for _, path := range []string{".git/config", "data/store.lock", "README.md", "deploy/test/go.mod", "cmd/torture/main.go", "bridge", ".env", "internal/mkio/testdata/x.json", "cmd/bridge/v1_test.go"} {
+	for _, path := range []string{".git/config", "data/store.lock", "README.md", "deploy/test/go.mod", "cmd/torture/main.go", "mkio-bridge", ".env", "internal/mkio/testdata/x.json", "cmd/bridge/v1_test.go"} {
 		check(path, true)
 	}
 	for _, path := range append(sources(t), "go.mod", "go.sum") {
@@ -82,12 +82,12 @@ func sources(t *testing.T) (files []string) {
 func TestDockerfile(t *testing.T) {
 	text := string(file(t, root+"/Dockerfile"))
 	for want, why := range map[string]string{
-		`(?m)^USER 65532:65532$`:                                "runAsNonRoot can only be verified for a numeric user",
-		`(?m)^FROM gcr\.io/distroless/static-debian12:nonroot$`: "the image has only the program",
-		`(?m)^ENTRYPOINT \["/bridge"\]$`:                        "arguments and signals reach the program",
-		`(?m)^HEALTHCHECK .*CMD \["/bridge", "healthcheck"\]$`:  "the image has no shell",
-		`-X main\.buildVersion=\$VERSION`:                       "the context has no .git",
-		`(?m)^COPY .*--chown=65532:65532 /out/data /data$`:      "a new volume inherits its owner from the image",
+		`(?m)^USER 65532:65532$`:                                    "runAsNonRoot can only be verified for a numeric user",
+		`(?m)^FROM gcr\.io/distroless/static-debian12:nonroot$`:     "the image has only the program",
+		`(?m)^ENTRYPOINT \["/mkio-bridge"\]$`:                       "arguments and signals reach the program",
+		`(?m)^HEALTHCHECK .*CMD \["/mkio-bridge", "healthcheck"\]$`: "the image has no shell",
+		`-X main\.buildVersion=\$VERSION`:                           "the context has no .git",
+		`(?m)^COPY .*--chown=65532:65532 /out/data /data$`:          "a new volume inherits its owner from the image",
 		`CGO_ENABLED=0`: "static",
 	} {
 		if !regexp.MustCompile(want).MatchString(text) {

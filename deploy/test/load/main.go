@@ -2,7 +2,7 @@
 // the log.
 //
 //	load send --url http://ADDRESS/webhooks/mkio --secret-file FILE --project NAME --acknowledged FILE
-//	load check --acknowledged FILE < output of bridge events --output json
+//	load check --acknowledged FILE < output of mkio-bridge events --output json
 //
 // send simulates several jobs at a time; each goes through its states in order. It retries a delivery until the response is
 // 2xx, as MK.IO does, and repeats some after that. After SIGINT or SIGTERM it exits once every started delivery is
