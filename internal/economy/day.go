@@ -168,7 +168,7 @@ func (t *thread) do(action mkiofake.Action, state string) *thread {
 
 func (t *thread) create(state string) *thread { return t.do(mkiofake.Create, state) }
 func (t *thread) move(state string) *thread   { return t.do(mkiofake.Move, state) }
-func (t *thread) remove() *thread             { return t.do(mkiofake.Delete, "") }
+func (t *thread) remove()                     { t.do(mkiofake.Delete, "") }
 
 // after advances by a random duration.
 func (t *thread) after(least, most time.Duration) *thread {

@@ -1,6 +1,7 @@
 package economy
 
 import (
+	"slices"
 	"time"
 
 	"mkio-bridge/internal/lifecycle"
@@ -57,63 +58,40 @@ func askEachState(t Timeline, _ []mkio.List) perInstant {
 	return requests
 }
 
-// listEverything walks all pages of all lists, with those below each parent.
+// listEverything walks all pages of all lists.
 func listEverything(t Timeline, lists []mkio.List) perInstant {
-	requests := belowParents(t, lists)
-	for _, list := range lists {
-		rows := newPerInstant(t)
-		for _, life := range t.Lives {
-			if isOn(list, life) {
-				rows.add(firstInstant(life.created()), firstInstant(life.deleted()), 1)
-			}
-		}
-		requests.addPages(rows)
-	}
-	return requests
+	return walk(t, lists, perInstant.addExisting)
 }
 
-// listChanges walks all pages of what was modified since the instant before, and the lists below each parent.
+// listChanges walks all pages of what was modified since the instant before.
 func listChanges(t Timeline, lists []mkio.List) perInstant {
-	requests := belowParents(t, lists)
-	for _, list := range lists {
-		rows := newPerInstant(t)
-		for _, life := range t.Lives {
-			if isOn(list, life) {
-				rows.addModified(life)
-			}
-		}
-		requests.addPages(rows)
-	}
-	return requests
+	return walk(t, lists, perInstant.addModified)
 }
 
-// belowParents counts what lists of a project cannot show: children, which have a list below each parent, and the states of
-// assets and content key policies, which are asked for one by one until they are at rest.
-func belowParents(t Timeline, lists []mkio.List) perInstant {
+// walk counts the pages of lists, whose rows addRows adds for each life, and what lists of a project cannot show: children,
+// which have a list below each parent, and the states of assets and content key policies, which are asked for one by one until
+// they are at rest.
+func walk(t Timeline, lists []mkio.List, addRows func(perInstant, *Life)) perInstant {
 	requests := newPerInstant(t)
 	for _, life := range t.Lives {
 		if _, ok := mkio.ListBelow(life.Key); ok {
-			requests.add(firstInstant(life.created()), firstInstant(life.deleted()), 1)
+			requests.addExisting(life)
 		}
 	}
 	for _, list := range lists {
+		rows := newPerInstant(t)
 		for _, life := range t.Lives {
-			if list.Stateless() && isOn(list, life) {
+			if !slices.Contains(list.Kinds, life.Key.Kind) {
+				continue
+			}
+			addRows(rows, life)
+			if list.Stateless() {
 				requests.addOneEach(life.created(), life.restOrEnd())
 			}
 		}
+		requests.addPages(rows)
 	}
 	return requests
-}
-
-// isOn reports whether a list has a life while it exists.
-func isOn(list mkio.List, life *Life) bool {
-	for _, kind := range list.Kinds {
-		if kind == life.Key.Kind {
-			return true
-		}
-	}
-	return false
 }
 
 // restOrEnd returns when a life came to rest for the first time, or was deleted.
@@ -141,18 +119,23 @@ func firstInstant(at time.Duration) int {
 	return int((at-1)/Every) + 1
 }
 
-// add adds n to the instants of a half-open interval.
-func (p perInstant) add(from, until, n int) {
+// add adds one to each instant of a half-open interval.
+func (p perInstant) add(from, until int) {
 	last := len(p.differences) - 1
-	p.differences[min(from, last)] += n
-	p.differences[min(until, last)] -= n
+	p.differences[min(from, last)]++
+	p.differences[min(until, last)]--
+}
+
+// addExisting adds one to each instant at which a life exists.
+func (p perInstant) addExisting(life *Life) {
+	p.add(firstInstant(life.created()), firstInstant(life.deleted()))
 }
 
 // addOneEach adds one request for each instant at which a loop asks, from the first that finds the resource to the one that
 // finds the end: a state of rest, or a 404. It adds none for an end before the day.
 func (p perInstant) addOneEach(from, end time.Duration) {
 	if end >= 0 {
-		p.add(firstInstant(from), firstInstant(end)+1, 1)
+		p.add(firstInstant(from), firstInstant(end)+1)
 	}
 }
 
@@ -165,7 +148,7 @@ func (p perInstant) addModified(life *Life) {
 		if c.At <= 0 || c.isDeletion() || at == last || time.Duration(at)*Every >= life.deleted() {
 			continue
 		}
-		p.add(at, at+1, 1)
+		p.add(at, at+1)
 		last = at
 	}
 }
