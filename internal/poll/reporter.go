@@ -55,6 +55,7 @@ func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.
 // compare compares an observation with the head of its resource, and completes it. news says that it must be recorded.
 func (r *reporter) compare(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) (_ lifecycle.Observation, news bool, err error) {
 	o.Stored, o.Clock = req.asOf.Stored, req.asOf.Clock
+	r.expectOutputs(row, o.State, req)
 	if h.sequence() > req.horizon && !h.fact.Matches(o) {
 		r.recheckOvertaken(l, row.Key, h)
 		return o, false, nil
@@ -85,6 +86,20 @@ func (r *reporter) compare(ctx context.Context, l *list, h head, row mkio.Row, o
 		}
 	}
 	return o, true, nil
+}
+
+// expectOutputsFor is how long after the end of a job its output assets are expected to become ready.
+const expectOutputsFor = 10 * time.Minute
+
+// expectOutputs has the output assets of a job that has just ended polled every Active again: MK.IO sends no webhook for them, and
+// may not modify their records.
+func (r *reporter) expectOutputs(row mkio.Row, state string, req request) {
+	if row.Key.Kind != lifecycle.Job || lifecycle.InMotion(lifecycle.Job, state, "") || req.asOf.To.Sub(row.Modified) > expectOutputsFor {
+		return
+	}
+	for _, asset := range row.OutputAssets() {
+		r.motions.restart(r.heads.Token(asset), row.Modified, time.Now())
+	}
 }
 
 // noteNoEvent notes an observation that becomes no event.
