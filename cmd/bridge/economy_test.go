@@ -166,7 +166,7 @@ func (run economyRun) check(t *testing.T, c config) {
 }
 
 // mostPerChange is the most requests that a change costs where all webhooks arrive, beside the sweeps. The oracle needs one.
-const mostPerChange = 8
+const mostPerChange = 2
 
 // checkNearOracle checks the requests of a day on which all webhooks arrive. sweeps are those of a day without a change.
 func (run economyRun) checkNearOracle(t *testing.T, sweeps int) {

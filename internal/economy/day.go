@@ -83,7 +83,7 @@ func (d *script) populate() {
 	}
 	for i := range (d.size.Resources - 4*few) / 3 {
 		name := numbered("old", i)
-		d.at(0, lifecycle.Asset, name).create("Ready")
+		d.at(0, lifecycle.Asset, outputOf(name)).create("Ready")
 		d.at(0, lifecycle.Job, "ladder-hd", name).create("Finished")
 		d.at(0, lifecycle.StreamingLocator, name).create("Created")
 	}
@@ -94,7 +94,7 @@ func (d *script) populate() {
 
 // job scripts a job with its output asset and its locator.
 func (d *script) job(name string, at time.Duration) {
-	d.at(at, lifecycle.Asset, name).create("Pending")
+	d.at(at, lifecycle.Asset, outputOf(name)).create("Pending")
 	t := d.at(at, lifecycle.Job, "ladder-hd", name).create("Queued").soon()
 	if d.rng.IntN(2) == 0 {
 		t.move("Scheduled").soon()
@@ -105,9 +105,12 @@ func (d *script) job(name string, at time.Duration) {
 		return
 	}
 	t.move("Finished")
-	d.at(t.offset, lifecycle.Asset, name).soon().move("Ready")
+	d.at(t.offset, lifecycle.Asset, outputOf(name)).soon().move("Ready")
 	d.at(t.offset, lifecycle.StreamingLocator, name).soon().create("Creating").soon().move("Created")
 }
+
+// outputOf returns the name of the asset that the simulated MK.IO's record of a job has as its output.
+func outputOf(job string) string { return job + "-out" }
 
 // share returns an n-th of the day's length: what takes minutes or hours takes less on a shorter day.
 func (d *script) share(n int) time.Duration { return d.size.Length / time.Duration(n) }
@@ -117,7 +120,7 @@ func (d *script) deleteOld(i int) {
 	at, name := d.workTime(), numbered("old", i)
 	d.at(at, lifecycle.StreamingLocator, name).remove()
 	d.at(at, lifecycle.Job, "ladder-hd", name).soon().remove()
-	d.at(at, lifecycle.Asset, name).soon().remove()
+	d.at(at, lifecycle.Asset, outputOf(name)).soon().remove()
 }
 
 // burstJob scripts one of many jobs that are submitted together.

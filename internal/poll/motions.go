@@ -139,6 +139,16 @@ func (ms *motions) restart(resource string, at, now time.Time) {
 	}
 }
 
+// postpone has a resource in motion polled once in Full: something that ends its state is observed otherwise, and restart is called
+// then.
+func (ms *motions) postpone(resource string, now time.Time) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if m := ms.byToken[resource]; m != nil {
+		m.next = latest(m.next, ms.intervals.tick(now.Add(ms.intervals.full)))
+	}
+}
+
 // stateSince returns when a resource entered its state, as far as the log has it: another bridge may have polled it for
 // long.
 func stateSince(fact lifecycle.Fact, now time.Time) time.Time {

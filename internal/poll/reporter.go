@@ -88,17 +88,23 @@ func (r *reporter) compare(ctx context.Context, l *list, h head, row mkio.Row, o
 	return o, true, nil
 }
 
-// expectOutputsFor is how long after the end of a job its output assets are expected to become ready.
+// expectOutputsFor is how long after the end of a job its output assets are expected to become ready: a row of a job that ended
+// before that is not read for them.
 const expectOutputsFor = 10 * time.Minute
 
-// expectOutputs has the output assets of a job that has just ended polled every Active again: MK.IO sends no webhook for them, and
-// may not modify their records.
+// expectOutputs has the output assets of a job that has just ended polled every Active again, and those of a job in motion not
+// before it ends: MK.IO sends no webhook for them, and may not modify their records.
 func (r *reporter) expectOutputs(row mkio.Row, state string, req request) {
-	if row.Key.Kind != lifecycle.Job || lifecycle.InMotion(lifecycle.Job, state, "") || req.asOf.To.Sub(row.Modified) > expectOutputsFor {
+	moving := lifecycle.InMotion(lifecycle.Job, state, "")
+	if row.Key.Kind != lifecycle.Job || !moving && req.asOf.To.Sub(row.Modified) > expectOutputsFor {
 		return
 	}
 	for _, asset := range row.OutputAssets() {
-		r.motions.restart(r.heads.Token(asset), row.Modified, time.Now())
+		if token, now := r.heads.Token(asset), time.Now(); moving {
+			r.motions.postpone(token, now)
+		} else {
+			r.motions.restart(token, row.Modified, now)
+		}
 	}
 }
 
