@@ -168,7 +168,8 @@ func (run economyRun) check(t *testing.T, c config) {
 // mostPerChange is the most requests that a change costs where all webhooks arrive, beside the sweeps. The oracle needs one.
 const mostPerChange = 2
 
-// checkNearOracle checks the requests of a day on which all webhooks arrive. sweeps are those of a day without a change.
+// checkNearOracle checks the requests of a day on which all webhooks arrive. sweeps are those of a day without a change, with what
+// else does not depend on the changes.
 func (run economyRun) checkNearOracle(t *testing.T, sweeps int) {
 	t.Helper()
 	if needed := economy.Oracle(run.timeline).Requests; run.bridge.Requests > mostPerChange*needed+sweeps {
@@ -193,5 +194,7 @@ func TestEconomyOfShortDays(t *testing.T) {
 	}
 	execute("all webhooks are lost", size, 1)
 	all := execute("all webhooks arrive", size, 0)
-	all.checkNearOracle(t, execute("nothing changes", idle, 0).bridge.Requests)
+	// On a day with few changes the active polls count: something is in motion for about half of it.
+	activePolls := int(size.Length / c.PollActive / 2)
+	all.checkNearOracle(t, execute("nothing changes", idle, 0).bridge.Requests+activePolls)
 }

@@ -24,9 +24,9 @@ func (iv intervals) interval(kind lifecycle.Kind, state string, age time.Duratio
 	return min(max(iv.active, age), max(iv.active, iv.full))
 }
 
-// tick returns the last tick until a time. Resources in motion are polled at ticks, which are an Active apart, so that one request
-// for a list polls all that are due.
-func (iv intervals) tick(at time.Time) time.Time { return at.Truncate(iv.active) }
+// nearestTick returns the tick that is nearest to a time. Resources in motion are polled at ticks, which are an Active apart, so that
+// one request for a list polls all that are due.
+func (iv intervals) nearestTick(at time.Time) time.Time { return at.Add(iv.active / 2).Truncate(iv.active) }
 
 // atActiveRate reports whether a resource in motion is polled every Active.
 func (iv intervals) atActiveRate(m *motion, now time.Time) bool {

@@ -99,7 +99,7 @@ func (ms *motions) updateResource(resource string, now time.Time) *motion {
 	}
 	if m.fact.Sequence != fact.Sequence {
 		m.fact, m.since, m.lastSeen = *fact, stateSince(*fact, now), time.Time{}
-		m.next = ms.intervals.tick(now.Add(ms.firstInterval(m, now)))
+		m.next = ms.intervals.nearestTick(now.Add(ms.firstInterval(m, now)))
 	}
 	return m
 }
@@ -135,7 +135,7 @@ func (ms *motions) restart(resource string, at, now time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	if m := ms.byToken[resource]; m != nil && at.After(m.since) {
-		m.since, m.next = at, ms.intervals.tick(now.Add(ms.intervals.active))
+		m.since, m.next = at, ms.intervals.nearestTick(now.Add(ms.intervals.active))
 	}
 }
 
@@ -145,7 +145,7 @@ func (ms *motions) postpone(resource string, now time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	if m := ms.byToken[resource]; m != nil {
-		m.next = latest(m.next, ms.intervals.tick(now.Add(ms.intervals.full)))
+		m.next = latest(m.next, ms.intervals.nearestTick(now.Add(ms.intervals.full)))
 	}
 }
 
@@ -247,7 +247,7 @@ func (ms *motions) reschedule(plan activePlan, now time.Time) {
 		if ms.intervals.atActiveRate(m, now) {
 			wait = ms.intervals.stretchToBudget(wait, plan.requestsEachActive)
 		}
-		m.next = ms.intervals.tick(now.Add(wait))
+		m.next = ms.intervals.nearestTick(now.Add(wait))
 	}
 }
 

@@ -92,11 +92,12 @@ func (r *reporter) compare(ctx context.Context, l *list, h head, row mkio.Row, o
 // before that is not read for them.
 const expectOutputsFor = 10 * time.Minute
 
-// expectOutputs has the output assets of a job that has just ended polled every Active again, and those of a job in motion not
+// expectOutputs has the output assets of a job that has just finished polled every Active again, and those of a job in motion not
 // before it ends: MK.IO sends no webhook for them, and may not modify their records.
 func (r *reporter) expectOutputs(row mkio.Row, state string, req request) {
 	moving := lifecycle.InMotion(lifecycle.Job, state, "")
-	if row.Key.Kind != lifecycle.Job || !moving && req.asOf.To.Sub(row.Modified) > expectOutputsFor {
+	finished := lifecycle.PhaseOf(lifecycle.Job, state, "") == lifecycle.Succeeded && req.asOf.To.Sub(row.Modified) <= expectOutputsFor
+	if row.Key.Kind != lifecycle.Job || !moving && !finished {
 		return
 	}
 	for _, asset := range row.OutputAssets() {
