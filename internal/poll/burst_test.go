@@ -203,7 +203,7 @@ func TestTheFirstSweepAndDeltaSweepsRequestAStateOnce(t *testing.T) {
 
 func TestATakeOverCausesNoStorm(t *testing.T) {
 	bridgetest.SkipIfShort(t)
-	checkTakeOver(t, 2_000, 500, 100)
+	checkTakeOver(t, 500, 150, 30)
 }
 
 // checkTakeOver checks that a bridge that starts with many resources in motion takes few requests.

@@ -26,7 +26,9 @@ func (iv intervals) interval(kind lifecycle.Kind, state string, age time.Duratio
 
 // nearestTick returns the tick that is nearest to a time. Resources in motion are polled at ticks, which are an Active apart, so that
 // one request for a list polls all that are due.
-func (iv intervals) nearestTick(at time.Time) time.Time { return at.Add(iv.active / 2).Truncate(iv.active) }
+func (iv intervals) nearestTick(at time.Time) time.Time {
+	return at.Add(iv.active / 2).Truncate(iv.active)
+}
 
 // atActiveRate reports whether a resource in motion is polled every Active.
 func (iv intervals) atActiveRate(m *motion, now time.Time) bool {
