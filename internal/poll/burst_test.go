@@ -11,7 +11,7 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// See TestLongABurst and its like for the sizes of the field.
+// See TestSoakABurst and its like for the sizes of the field.
 func TestABurst(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	checkBurst(t, 1_000)
