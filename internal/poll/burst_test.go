@@ -120,6 +120,7 @@ func TestManyDeletionsDelayNoneInMotion(t *testing.T) {
 
 // The active poll of a short list requests all of it, and must not wait for the deletions that it finds.
 func TestManyDeletionsOnAShortListDelayNoneInMotion(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	checkDeletions(t, lifecycle.LiveEvent, 900, 170, 50)
 }
 
@@ -184,6 +185,7 @@ func checkDeletions(t *testing.T, kind lifecycle.Kind, rest, deleted, motion int
 // The first sweep of assets takes longer than the interval of delta sweeps, because it requests each state. Delta sweeps beside it
 // list the same assets, and do not request their states again.
 func TestTheFirstSweepAndDeltaSweepsRequestAStateOnce(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.transport.set(func(tr *transport) { tr.latency = 200 * time.Millisecond })
 		const assets = 3_000
