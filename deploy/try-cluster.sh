@@ -153,7 +153,7 @@ end_load() {
 	wait "$s" || fail 'a delivery was never acknowledged'
 	bridge "$1" events --output json --project "$1" | "$load" check --acknowledged "$work/acknowledged" || fail 'the log differs from the acknowledged deliveries'
 	bridge "$1" verify
-	expect 'deliveries that became no event' "$(bridge "$1" unapplied list | wc -l)" 0
+	expect 'deliveries that became no event' "$(bridge "$1" unapplied list --output name | wc -l)" 0
 }
 
 # pods prints the uid and restart count of each of the bridge's pods: pods NAMESPACE
