@@ -31,8 +31,8 @@ func waitCommand(c *call) *cobra.Command {
 		Use:   "wait {KIND PROJECT NAME… | KIND/PROJECT/NAME…}",
 		Short: "wait until a resource reaches a state or phase",
 		Long: "wait until a resource reaches a state or phase\n\n" +
-			"The exit code is 0 when it is reached, 1 when the resource ended otherwise (in phase succeeded, failed, canceled or gone),\n" +
-			"3 when --timeout is over, and 4 when NATS cannot be reached.\n\n" +
+			"The exit code is 0 when it is reached, 1 when the resource ended in another state (of phase succeeded, failed, canceled or\n" +
+			"gone), 3 when --timeout expired, and 4 when NATS cannot be reached.\n\n" +
 			"KIND/PROJECT/NAME… is what --output name prints.",
 		Example: `  mkio-bridge wait job aurora-vod ladder-hd ep-0417 --for-phase succeeded --timeout 1h
   mkio-bridge wait live-event aurora-live studio-1 --for Running --since 5m
