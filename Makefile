@@ -24,7 +24,7 @@ build: ## build the program as ./mkio-bridge
 
 documents: ## generate man pages and shell completions in ./generated
 	rm -rf generated && mkdir -p generated/man generated/completion
-	go build -ldflags "-X main.buildVersion=$(VERSION)" -o generated/mkio-bridge ./cmd/bridge
+	go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o generated/mkio-bridge ./cmd/bridge
 	generated/mkio-bridge man generated/man
 	@for shell in bash zsh fish; do generated/mkio-bridge completion $$shell >generated/completion/mkio-bridge.$$shell; done
 	@generated/mkio-bridge completion powershell >generated/completion/mkio-bridge.ps1
