@@ -5,20 +5,22 @@
 //	GET  /v1/resources/{kind}/{project}/{…}   current state of one
 //	GET  /v1/events                           server-sent events, from a position in the log and then live
 //	POST /v1/unapplied/{sequence}/retry       decide again about a stored delivery
+//	POST, GET, DELETE /v1/session             a cookie in place of a token, for browsers
 //	GET, PUT /v1/log-level                    the log level
 //	GET  /debug/pprof/                        profiles
 //
 // Responses about resources are read from the event log, never from MK.IO. Nothing here writes the log: the [Retrier] does a
 // retry, which can do no more than a delivery could.
 //
-// A request to /v1 passes these checks, in this order; a profile only the second:
+// routes.go is the table of all endpoints, with the lowest role that may use each. A request passes these checks, in this
+// order:
 //
-//	origin         a PUT or POST that a browser sends for a page of another origin is refused (authorize.go)
-//	authorization  a bearer token, compared in constant time (authorize.go)
-//	parameters     unknown ones are refused, because a misspelt filter would be ignored (parameters.go)
+//	origin         a request other than GET that a browser sends for a page of another origin is refused (authorize.go)
+//	authorization  the role of a bearer token, compared in constant time, or of a session (authorize.go, session.go)
+//	parameters     unknown ones are refused, because a misspelt filter would be ignored (parameters.go); not for profiles
 //	slot, rate     a response that may be as long as the log needs one of maxReaders slots; all share a rate (readers.go)
 //
-// Without a token the routes are registered on a loopback listener only, and refuse requests whose Host header does not name
+// If no token is set, the routes are registered on a loopback listener only, and refuse requests whose Host header does not name
 // this machine.
 //
 // The handlers are in resources.go, stream.go (with position.go, which parses where a stream starts), retry.go and
