@@ -113,6 +113,10 @@ var accessTable = map[string]struct {
 	"GET /v1/resources/{kind}/{project}/{name...}": {"/v1/resources/job/aurora-vod/ladder-hd/nobody", viewers(404)},
 	"GET /v1/events":                               {"/v1/events?from=1", viewers(200)},
 	"POST /v1/unapplied/{sequence}/retry":          {"/v1/unapplied/4711/retry", adminsWrite(404)},
+	"GET /v1/unapplied":            {"/v1/unapplied", viewers(200)},
+	"GET /v1/unapplied/{sequence}": {"/v1/unapplied/4711", viewers(404)},
+	"GET /v1/audit":                {"/v1/audit", viewers(200)},
+	"GET /v1/config":               {"/v1/config", viewers(200)},
 	"GET /v1/log-level":                            {"/v1/log-level", viewers(200)},
 	"PUT /v1/log-level":                            {"/v1/log-level", adminsWrite(400)},
 

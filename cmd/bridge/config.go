@@ -78,7 +78,7 @@ type config struct {
 	LogFormat string   `split_words:"true" desc:"text or json; empty: text on a terminal, else json"`
 	Pprof     bool     `default:"false" desc:"serve Go profiles under /debug/pprof/ of the admin listener, with the access rules of /v1"`
 
-	// Set by tests and the demo; nil: the network. Settings come first, because printConfig pairs fields with names by
+	// Set by tests and the demo; nil: the network. Settings come first, because config.settings pairs fields with names by
 	// index.
 	transport http.RoundTripper // to MK.IO
 	dialer    nats.CustomDialer // to NATS

@@ -51,6 +51,7 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 		Stopping: b.stopping,
 		Log:      b.log,
 
+		Settings:    b.config.settings,
 		ViewerToken: func() string { return b.config.ViewerToken.value() },
 	}).Register(mux)
 	mux.Handle("/", http.HandlerFunc(notFound))

@@ -29,7 +29,8 @@ type Config struct {
 	Stopping context.Context // ends when the bridge begins to stop, so that event streams end too
 	Log      *slog.Logger
 
-	ViewerToken func() string // returns the current bearer token of viewers; "", or nil: none
+	ViewerToken func() string            // returns the current bearer token of viewers; "", or nil: none
+	Settings    func() map[string]string // returns the effective settings of this process by name, secrets masked
 }
 
 // An API serves requests of operators.

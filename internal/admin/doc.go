@@ -4,7 +4,10 @@
 //	GET  /v1/resources                        current state of many resources, one per line
 //	GET  /v1/resources/{kind}/{project}/{…}   current state of one
 //	GET  /v1/events                           server-sent events, from a position in the log and then live
+//	GET  /v1/unapplied, …/{sequence}          deliveries that became no event
 //	POST /v1/unapplied/{sequence}/retry       decide again about a stored delivery
+//	GET  /v1/audit                            what is proven complete
+//	GET  /v1/config                           the settings
 //	POST, GET, DELETE /v1/session             a cookie in place of a token, for browsers
 //	GET, PUT /v1/log-level                    the log level
 //	GET  /debug/pprof/                        profiles
@@ -23,6 +26,5 @@
 // If no token is set, the routes are registered on a loopback listener only, and refuse requests whose Host header does not name
 // this machine.
 //
-// The handlers are in resources.go, stream.go (with position.go, which parses where a stream starts), retry.go and
-// loglevel.go.
+// The handlers are in files of their names; position.go parses where a stream starts, page.go what part of a list is wanted.
 package admin
