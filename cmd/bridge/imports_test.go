@@ -34,6 +34,7 @@ var allowedImports = map[string][]string{
 	"internal/torture":       {"internal/event", "internal/eventlog", "internal/lifecycle", "internal/mkio", "internal/mkio/mkiofake", "internal/oracle", "internal/bridgetest"},
 	"internal/bridgetest":    {},
 	"internal/brokertest":    {"internal/broker"},
+	"internal/openapitest":   {"schemas"},
 	"internal/schematest":    {"schemas"},
 	"internal/tracingtest":   {"internal/event", "internal/schematest"},
 	"internal/edge":          {},
