@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mkio-bridge/internal/openapitest"
 )
 
 const (
@@ -113,10 +115,10 @@ var accessTable = map[string]struct {
 	"GET /v1/resources/{kind}/{project}/{name...}": {"/v1/resources/job/aurora-vod/ladder-hd/nobody", viewers(404)},
 	"GET /v1/events":                               {"/v1/events?from=1", viewers(200)},
 	"POST /v1/unapplied/{sequence}/retry":          {"/v1/unapplied/4711/retry", adminsWrite(404)},
-	"GET /v1/unapplied":            {"/v1/unapplied", viewers(200)},
-	"GET /v1/unapplied/{sequence}": {"/v1/unapplied/4711", viewers(404)},
-	"GET /v1/audit":                {"/v1/audit", viewers(200)},
-	"GET /v1/config":               {"/v1/config", viewers(200)},
+	"GET /v1/unapplied":                            {"/v1/unapplied", viewers(200)},
+	"GET /v1/unapplied/{sequence}":                 {"/v1/unapplied/4711", viewers(404)},
+	"GET /v1/audit":                                {"/v1/audit", viewers(200)},
+	"GET /v1/config":                               {"/v1/config", viewers(200)},
 	"GET /v1/log-level":                            {"/v1/log-level", viewers(200)},
 	"PUT /v1/log-level":                            {"/v1/log-level", adminsWrite(400)},
 
@@ -137,7 +139,7 @@ func (r *recordedRoutes) Handle(pattern string, _ http.Handler) { *r = append(*r
 // Every route that is registered is in the table, with its answer to every client.
 func TestAccess(t *testing.T) {
 	b := bridgeWithTokens(t)
-	server := httptest.NewServer(b.adminRoutes(false))
+	server := httptest.NewServer(openapitest.Check(b.adminRoutes(false)))
 	t.Cleanup(server.Close)
 	var registered recordedRoutes
 	b.registerAdminRoutes(&registered, false)

@@ -15,6 +15,8 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/openapitest"
+	"mkio-bridge/internal/problem"
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/streams"
 )
@@ -78,11 +80,16 @@ func (f *fixture) deliver(name string) {
 	}
 }
 
-// routesOf returns the routes of an API.
+func TestMain(m *testing.M) { openapitest.Main(m) }
+
+// routesOf returns the routes of an API. What they answer is compared with schemas/openapi.yaml.
 func routesOf(c Config) http.Handler {
 	mux := http.NewServeMux()
 	New(c).Register(mux)
-	return mux
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		problem.Write(w, http.StatusNotFound, "endpoint not found")
+	}) // as in cmd/bridge
+	return openapitest.Check(mux)
 }
 
 func (f *fixture) routes() http.Handler { return routesOf(f.Config) }
