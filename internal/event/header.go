@@ -31,7 +31,7 @@ const (
 	HeaderDelivery     = "Mkio-Delivery-Id"
 	HeaderVia          = "Mkio-Via"      // webhook, poll or history
 	HeaderRecorded     = "Mkio-Recorded" // the event's recordedtime, RFC 3339
-	HeaderHash         = "Mkio-Hash" // SHA-256 of the payload, lower-case hex
+	HeaderHash         = "Mkio-Hash"     // SHA-256 of the payload, lower-case hex
 )
 
 // The headers of a message that was published within a trace, as in W3C Trace Context. They identify the span that published
