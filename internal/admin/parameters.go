@@ -16,8 +16,9 @@ import (
 
 // Query parameters of /v1.
 var (
-	resourceParameters = []string{"kind", "project", "name", "state", "phase"}
-	eventParameters    = append(slices.Clone(resourceParameters), "from", "since", "until", "by", "unnamed")
+	filterParameters   = []string{"kind", "project", "name", "state", "phase"}
+	resourceParameters = append(slices.Clone(filterParameters), "olderThan", "view", "limit", "after")
+	eventParameters    = append(slices.Clone(filterParameters), "from", "since", "until", "by", "unnamed")
 	retryParameters    = []string{"dryRun", "keep"}
 )
 
@@ -35,6 +36,9 @@ func withParameters(parameters []string, next http.HandlerFunc) http.HandlerFunc
 
 // maxNameLength is how much of an unknown parameter's name is compared and quoted, in bytes.
 const maxNameLength = 64
+
+// maxQuoted is the length of a value, in bytes, that errors quote in full.
+const maxQuoted = 256
 
 // checkParameters returns an error for a query that does not parse completely, and for unknown or repeated parameters.
 func checkParameters(query string, parameters []string) error {
@@ -84,7 +88,11 @@ func parsed[T any](into *T, parse func(string) (T, error)) func(string) error {
 func readParameters(values url.Values, read map[string]func(string) error) error {
 	for _, name := range slices.Sorted(maps.Keys(read)) {
 		if value := values.Get(name); value != "" {
-			if err := read[name](value); err != nil {
+			err := read[name](value)
+			if err != nil && len(value) > maxQuoted {
+				return fmt.Errorf("%s: invalid value of %d bytes: %.*q…", name, len(value), maxNameLength, value)
+			}
+			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}

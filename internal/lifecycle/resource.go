@@ -207,9 +207,9 @@ type Fact struct {
 	Hash         string    // SHA-256 of the stored payload, lower-case hex
 }
 
-// Since returns the time of the event, as in its payload: MK.IO's time of the change, else the record's modification time
-// (unless a later response still had the former state), else the time of the observation. mkio is false for the last.
-func (f *Fact) Since() (at time.Time, mkio bool) {
+// EventTime returns the time of the event, as in its payload: MK.IO's time of the change, else the record's modification time
+// (unless a later response still had the former state), else the time of the observation; fromMKIO is false for the last.
+func (f *Fact) EventTime() (at time.Time, fromMKIO bool) {
 	switch {
 	case !f.At.IsZero():
 		return f.At, true
