@@ -58,7 +58,7 @@ func (a *API) Register(mux *http.ServeMux) {
 	}
 	mux.Handle("GET /v1/resources", a.authorized(withParameters(resourceParameters, a.listResources)))
 	mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", a.authorized(withParameters(nil, a.getResource)))
-	mux.Handle("GET /v1/events", a.authorized(withParameters(eventParameters, a.readers.limited(a.streamEvents))))
+	mux.Handle("GET /v1/events", a.authorized(withParameters(eventParameters, a.readers.limited(a.getEvents))))
 	mux.Handle("POST /v1/unapplied/{sequence}/retry", sameOrigin(a.authorized(withParameters(retryParameters, a.retryUnapplied))))
 	mux.Handle("GET /v1/log-level", a.authorized(withParameters(nil, a.getLogLevel)))
 	mux.Handle("PUT /v1/log-level", sameOrigin(a.authorized(withParameters(nil, a.setLogLevel))))

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,7 +19,7 @@ import (
 var (
 	filterParameters   = []string{"kind", "project", "name", "state", "phase"}
 	resourceParameters = append(slices.Clone(filterParameters), "olderThan", "view", "limit", "after")
-	eventParameters    = append(slices.Clone(filterParameters), "from", "since", "until", "by", "unnamed")
+	eventParameters    = append(slices.Clone(filterParameters), "resource", "from", "since", "until", "by", "unnamed", "follow", "limit", "after")
 	retryParameters    = []string{"dryRun", "keep"}
 )
 
@@ -72,7 +73,18 @@ func parseQuery(values url.Values) (eventlog.Query, error) {
 		Name:    values.Get("name"),
 		State:   values.Get("state"),
 	}
-	err := readParameters(values, map[string]func(string) error{"kind": parsed(&query.Kind, lifecycle.ParseKind), "phase": parsed(&query.Phase, lifecycle.ParsePhase)})
+	var resource lifecycle.Key
+	err := readParameters(values, map[string]func(string) error{
+		"kind":     parsed(&query.Kind, lifecycle.ParseKind),
+		"phase":    parsed(&query.Phase, lifecycle.ParsePhase),
+		"resource": parsed(&resource, eventlog.ParseResource),
+	})
+	if values.Get("resource") != "" {
+		query.Resource = &resource
+		if query.Kind != "" || query.Project != "" || query.Name != "" {
+			err = errors.Join(err, errors.New("resource excludes kind, project and name: it has them all"))
+		}
+	}
 	return query, err
 }
 

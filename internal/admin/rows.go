@@ -77,9 +77,7 @@ func (a *API) listRows(w http.ResponseWriter, r *http.Request, request resourceR
 		return // the client is gone
 	}
 	if err != nil {
-		a.c.Log.Error("resources cannot be listed", "error", err)
-		w.Header().Set("Retry-After", "5")
-		problem.Write(w, http.StatusServiceUnavailable, "the log cannot be read: retry later")
+		a.refuseUnreadable(w, err)
 		return
 	}
 	response := page[row]{Items: rows}

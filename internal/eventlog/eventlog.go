@@ -99,6 +99,11 @@ func (l *Log) Raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 
 // raw is [Log.Raw] without the end of a followed period.
 func (l *Log) raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
+	return l.read(ctx, l.names.EventStream(), l.consumerOf(q), q, rawOf)
+}
+
+// consumerOf returns the configuration of a consumer of the log whose messages include all events that match a query.
+func (l *Log) consumerOf(q Query) jetstream.OrderedConsumerConfig {
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, true)}
 	switch {
 	case q.From > 0:
@@ -106,9 +111,12 @@ func (l *Log) raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	case !q.Since.IsZero() && q.By != ByTime:
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
 	}
-	return l.read(ctx, l.names.EventStream(), config, q, func(m message) (Raw, error) {
-		return Raw{m.meta.Sequence.Stream, m.meta.Timestamp, m.Subject(), m.meta.NumPending, m.Headers(), m.Data()}, nil
-	})
+	return config
+}
+
+// rawOf returns the event in a message of the log.
+func rawOf(m message) (Raw, error) {
+	return Raw{m.meta.Sequence.Stream, m.meta.Timestamp, m.Subject(), m.meta.NumPending, m.Headers(), m.Data()}, nil
 }
 
 // Events returns the events that match a query, oldest first. The iteration ends after an error.
