@@ -1,14 +1,14 @@
 // Package admin is the operators' API on the admin listener: /v1, and Go's profiles if they are configured. Health, metrics
 // and schemas on the same listener are in cmd/bridge.
 //
-//	GET  /v1/resources                        current state of many resources, one per line
+//	GET  /v1/resources                        current state of many resources: one event per line, or pages of rows
 //	GET  /v1/resources/{kind}/{project}/{…}   current state of one
-//	GET  /v1/events                           server-sent events, from a position in the log and then live
+//	GET  /v1/events                           server-sent events, from a position in the log and then live; or pages
 //	POST /v1/unapplied/{sequence}/retry       decide again about a stored delivery
 //	GET, PUT /v1/log-level                    the log level
 //	GET  /debug/pprof/                        profiles
 //
-// Responses about resources are read from the event log, never from MK.IO. Nothing here writes the log: the [Retrier] does a
+// Responses about resources are read from the event log, never from MK.IO; rows from the cache of its last events ([Heads]). Nothing here writes the log: the [Retrier] does a
 // retry, which can do no more than a delivery could.
 //
 // A request to /v1 passes these checks, in this order; a profile only the second:
@@ -21,6 +21,6 @@
 // Without a token the routes are registered on a loopback listener only, and refuse requests whose Host header does not name
 // this machine.
 //
-// The handlers are in resources.go, stream.go (with position.go, which parses where a stream starts), retry.go and
-// loglevel.go.
+// The handlers are in resources.go, rows.go, events.go (pages), stream.go (with position.go, which parses where a stream starts),
+// retry.go and loglevel.go. Pages and cursors are in paging.go.
 package admin
