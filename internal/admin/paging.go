@@ -26,7 +26,7 @@ func parseLimit(text string) (int, error) {
 	if err != nil || n == 0 || n > maxPage {
 		return 0, fmt.Errorf("%.40q must be a number from 1 to %d", text, maxPage)
 	}
-	return int(n), nil //nolint:gosec // it is at most maxPage
+	return int(n), nil
 }
 
 // A cursor is where a page of a list ended. Clients do not look into it.

@@ -69,8 +69,10 @@ func (f *fixture) fill(b *testing.B, known int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		o := lifecycle.Observation{Key: key, State: state, At: at, Life: fmt.Sprintf("%036d", i), Via: lifecycle.Webhook, Source: "/x",
-			Delivery: &lifecycle.Delivery{ID: fmt.Sprintf("%036d", i), Type: "MediaKind.JobFinished", Time: at, Received: at}}
+		o := lifecycle.Observation{
+			Key: key, State: state, At: at, Life: fmt.Sprintf("%036d", i), Via: lifecycle.Webhook, Source: "/x",
+			Delivery: &lifecycle.Delivery{ID: fmt.Sprintf("%036d", i), Type: "MediaKind.JobFinished", Time: at, Received: at},
+		}
 		if err := encoder.Encode(&m, o, nil, at.Add(time.Second)); err != nil {
 			b.Fatal(err)
 		}
