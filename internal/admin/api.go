@@ -6,7 +6,6 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
-	"net/http/pprof" // also registers with http.DefaultServeMux, which is not served
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
@@ -35,11 +34,14 @@ type Config struct {
 	Heads    Heads
 	Retrier  Retrier
 	LogLevel *Level
-	Token    func() string   // returns the current bearer token; "": none
+	Token    func() string   // returns the current bearer token of administrators; "": none
 	Loopback bool            // only this machine can reach the listener
 	Pprof    bool            // serve profiles
 	Stopping context.Context // ends when the bridge begins to stop, so that event streams end too
 	Log      *slog.Logger
+
+	ViewerToken func() string            // returns the current bearer token of viewers; "", or nil: none
+	Settings    func() map[string]string // returns the effective settings of this process by name, secrets masked
 }
 
 // An API serves requests of operators.
@@ -50,30 +52,6 @@ type API struct {
 
 // New returns an API.
 func New(c Config) *API { return &API{c, newReaders()} }
-
-// Register adds the API's routes to a mux. Without a token it adds them only if the listener is on loopback.
-func (a *API) Register(mux *http.ServeMux) {
-	if a.c.Token() == "" && !a.c.Loopback {
-		return
-	}
-	mux.Handle("GET /v1/resources", a.authorized(withParameters(resourceParameters, a.listResources)))
-	mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", a.authorized(withParameters(nil, a.getResource)))
-	mux.Handle("GET /v1/events", a.authorized(withParameters(eventParameters, a.readers.limited(a.getEvents))))
-	mux.Handle("POST /v1/unapplied/{sequence}/retry", sameOrigin(a.authorized(withParameters(retryParameters, a.retryUnapplied))))
-	mux.Handle("GET /v1/log-level", a.authorized(withParameters(nil, a.getLogLevel)))
-	mux.Handle("PUT /v1/log-level", sameOrigin(a.authorized(withParameters(nil, a.setLogLevel))))
-	if a.c.Pprof {
-		a.registerProfiles(mux)
-	}
-}
-
-// registerProfiles adds Go's profiles. A profile may take longer than the server's write timeout: pprof itself extends the
-// deadline.
-func (a *API) registerProfiles(mux *http.ServeMux) {
-	mux.Handle("GET /debug/pprof/", a.authorized(pprof.Index))
-	mux.Handle("GET /debug/pprof/profile", a.authorized(pprof.Profile))
-	mux.Handle("GET /debug/pprof/trace", a.authorized(pprof.Trace))
-}
 
 // writeJSON writes an object as the response. A stored payload in it keeps its bytes, so that its hash can be checked.
 func writeJSON(w http.ResponseWriter, object any) {

@@ -35,18 +35,15 @@ func (a *API) getEvents(w http.ResponseWriter, r *http.Request) {
 
 // An eventsRequest has the parameters of a GET /v1/events?follow=false.
 type eventsRequest struct {
+	page
 	query eventlog.Query
 	from  uint64 // 0: not set
-	limit int
-	after string // cursor; "": the first page
 }
 
 func parseEventsRequest(values url.Values) (eventsRequest, error) {
 	query, err := parseQuery(values)
-	request := eventsRequest{query: query, limit: defaultPage, after: values.Get("after")}
-	err = errors.Join(err,
-		readRange(values, &request.query, &request.from),
-		readParameters(values, map[string]func(string) error{"limit": parsed(&request.limit, parseLimit)}))
+	request := eventsRequest{query: query}
+	err = errors.Join(err, readRange(values, &request.query, &request.from), readParameters(values, request.readers()))
 	if values.Get("unnamed") != "" {
 		err = errors.Join(err, errors.New("unnamed is for a stream of events: leave it out, or follow=false"))
 	}
@@ -55,24 +52,19 @@ func parseEventsRequest(values url.Values) (eventsRequest, error) {
 
 // startIn sets the sequence at which the page begins. A position outside the log is an [*eventlog.OutsideError].
 func (e *eventsRequest) startIn(bounds eventlog.Bounds) error {
-	if e.after != "" {
-		position, err := parseCursor(e.after, eventsList, bounds.Identity)
-		if err != nil {
-			return err
-		}
-		if e.from, err = parseFrom(position); err != nil {
-			return fmt.Errorf("after: %w", err)
-		}
+	after, err := e.afterSequence(bounds)
+	if err != nil {
+		return err
 	}
 	e.query.From = e.from
-	if e.from == 0 {
+	if after > 0 {
+		e.query.From = after + 1
+	}
+	if e.query.From == 0 {
 		return nil
 	}
-	return bounds.CheckFrom(e.from)
+	return bounds.CheckFrom(e.query.From)
 }
-
-// eventsList is the name of the list in its cursors.
-const eventsList = "/v1/events"
 
 // pageEvents writes one page of the events that match a query, oldest first: from the sequence from, from the time since, behind the
 // cursor after, else from the beginning of the log.
@@ -82,17 +74,13 @@ func (a *API) pageEvents(w http.ResponseWriter, r *http.Request, values url.Valu
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	bounds, ok := a.bounds(w, r)
-	if !ok {
-		return
-	}
-	err = request.startIn(bounds)
-	if outside, ok := errors.AsType[*eventlog.OutsideError](err); ok {
-		refuseStream(w, outside)
-		return
-	}
+	bounds, err := a.c.Events.Bounds(r.Context())
 	if err != nil {
-		problem.Write(w, http.StatusBadRequest, err.Error())
+		a.refuseRead(w, "the log", err)
+		return
+	}
+	if err := request.startIn(bounds); err != nil {
+		refusePage(w, err)
 		return
 	}
 	events, err := a.c.Events.WithSmallPrefetch().Page(r.Context(), request.query, eventlog.PageLimits{
@@ -105,12 +93,12 @@ func (a *API) pageEvents(w http.ResponseWriter, r *http.Request, values url.Valu
 		return // the client is gone
 	}
 	if err != nil {
-		a.refuseUnreadable(w, err)
+		a.refuseRead(w, "the log", err)
 		return
 	}
 	next := ""
 	if events.Next > 0 {
-		next = cursor{List: eventsList, Log: bounds.Identity, Position: strconv.FormatUint(events.Next, 10)}.String()
+		next = cursor{Stream: bounds.Stream, Identity: bounds.Identity, After: strconv.FormatUint(events.Next-1, 10)}.String()
 	}
 	writeEvents(w, events.Events, next)
 }
@@ -126,7 +114,7 @@ func checkPayloads(events []eventlog.Raw) error {
 	return nil
 }
 
-// writeEvents writes a [page] of [resource], with payloads byte for byte as stored: encoding/json would compact them, and then
+// writeEvents writes a [list] of [resource], with payloads byte for byte as stored: encoding/json would compact them, and then
 // their hash could not be checked.
 func writeEvents(w http.ResponseWriter, events []eventlog.Raw, next string) {
 	b := []byte(`{"items":[`)

@@ -22,7 +22,7 @@ import (
 func eventPage(t *testing.T, server, query string) (items []resource, sequences, next string) {
 	t.Helper()
 	status, body := get(t, server, query)
-	var got page[resource]
+	var got list[resource]
 	if err := json.Unmarshal(body, &got); err != nil || status != http.StatusOK || got.Items == nil {
 		t.Fatalf("%s: status %d, %v: %s", query, status, err, body)
 	}
@@ -166,8 +166,8 @@ func TestRefusedPagesOfEvents(t *testing.T) {
 	refused("&resource=job/aurora-vod/ladder-hd/ep-0417&kind=job", 400, "resource excludes")
 	refused("&resource="+strings.Repeat("x/", 3000), 400, "resource: ")
 	refused("&after=4711", 400, "not a cursor")
-	refused("&after="+cursor{List: "/v1/resources", Log: "x", Position: "y"}.String(), 400, "of /v1/resources")
-	refused("&after="+cursor{List: eventsList, Log: "x", Position: "3"}.String(), 400, "another log")
+	refused("&after="+cursor{Stream: names.StateStream(), Identity: "x", After: "y"}.String(), 400, `of "KV_mkio_state"`)
+	refused("&after="+cursor{Stream: names.EventStream(), Identity: "x", After: "3"}.String(), 400, "another MKIO_EVENTS")
 	refused("&resorce=x", 400, "the nearest is resource")
 	_, _, next := eventPage(t, server, "&limit=1")
 	brokertest.TrimToLast(t, f.js, names.EventStream(), 2)

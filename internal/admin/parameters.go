@@ -38,8 +38,8 @@ func withParameters(parameters []string, next http.HandlerFunc) http.HandlerFunc
 // maxNameLength is how much of an unknown parameter's name is compared and quoted, in bytes.
 const maxNameLength = 64
 
-// maxQuoted is the length of a value, in bytes, that errors quote in full.
-const maxQuoted = 256
+// maxError is the length of an error, in bytes, that is sent to the client. Longer ones quote a long value.
+const maxError = 512
 
 // checkParameters returns an error for a query that does not parse completely, and for unknown or repeated parameters.
 func checkParameters(query string, parameters []string) error {
@@ -101,7 +101,7 @@ func readParameters(values url.Values, read map[string]func(string) error) error
 	for _, name := range slices.Sorted(maps.Keys(read)) {
 		if value := values.Get(name); value != "" {
 			err := read[name](value)
-			if err != nil && len(value) > maxQuoted {
+			if err != nil && len(err.Error()) > maxError {
 				return fmt.Errorf("%s: invalid value of %d bytes: %.*q…", name, len(value), maxNameLength, value)
 			}
 			if err != nil {

@@ -26,23 +26,21 @@ func newResource(e eventlog.Raw) resource {
 
 // A resourceRequest has the parameters of a GET /v1/resources.
 type resourceRequest struct {
+	page  // of rows
 	query eventlog.Query
 	rows  bool // one page of rows; else all events, one per line
-	limit int
-	after string // cursor; "": the first page
 }
 
 func parseResourceRequest(values url.Values) (resourceRequest, error) {
 	query, err := parseQuery(values)
 	query.Name, query.NamePart = "", query.Name
-	request := resourceRequest{query: query, limit: defaultPage, after: values.Get("after")}
-	err = errors.Join(err, readParameters(values, map[string]func(string) error{
-		"olderThan": parsed(&request.query.InStateBefore, eventlog.ParseTime),
-		"view":      parsed(&request.rows, parseView),
-		"limit":     parsed(&request.limit, parseLimit),
-	}))
-	if !request.rows && (values.Get("limit") != "" || request.after != "") {
-		err = errors.Join(err, errors.New("limit and after are for pages of rows: add view=row"))
+	request := resourceRequest{query: query}
+	read := request.readers()
+	read["olderThan"] = parsed(&request.query.InStateBefore, eventlog.ParseTime)
+	read["view"] = parsed(&request.rows, parseView)
+	err = errors.Join(err, readParameters(values, read))
+	if err == nil && !request.rows && (values.Get("limit") != "" || values.Get("after") != "") {
+		err = errors.New("limit and after are for pages of rows: add view=row")
 	}
 	return request, err
 }

@@ -20,7 +20,7 @@ type row struct {
 	State             string          `json:"state"`
 	Phase             lifecycle.Phase `json:"phase"`
 	ProvisioningState string          `json:"provisioningState,omitempty"`
-	Since             *timestamp      `json:"since,omitempty"` // the last event's time; absent if no header of the event has it
+	Since             string          `json:"since,omitempty"` // the last event's time; absent if no header of the event has it
 	Sequence          uint64          `json:"sequence"`        // of the last event
 	Via               lifecycle.Via   `json:"via"`
 	LatenessSeconds   *float64        `json:"latenessSeconds,omitempty"` // see [lateness]
@@ -34,7 +34,7 @@ func newRow(resource string, key lifecycle.Key, last *lifecycle.Fact) row {
 		Sequence: last.Sequence, Via: last.Via, LatenessSeconds: lateness(last),
 	}
 	if at, _ := last.EventTime(); !at.IsZero() {
-		r.Since = &timestamp{at}
+		r.Since = formatTime(at)
 	}
 	return r
 }
@@ -52,46 +52,42 @@ func lateness(last *lifecycle.Fact) *float64 {
 
 // listRows writes one page of rows, from the cache.
 func (a *API) listRows(w http.ResponseWriter, r *http.Request, request resourceRequest) {
-	const list = "/v1/resources"
-	log := a.c.Heads.LogIdentity()
-	if log == "" {
+	identity := a.c.Heads.LogIdentity()
+	if identity == "" {
 		w.Header().Set("Retry-After", "1")
 		problem.Write(w, http.StatusServiceUnavailable, "the last events are being read from the log: retry later")
 		return
 	}
-	after := ""
-	if request.after != "" {
-		var err error
-		if after, err = parseCursor(request.after, list, log); err != nil {
-			problem.Write(w, http.StatusBadRequest, err.Error())
-			return
-		}
+	bucket := a.c.Events.Names().StateStream()
+	if err := request.after.check(bucket, identity); err != nil {
+		refusePage(w, err)
+		return
 	}
 	var rows []row
 	var more bool
 	err := a.readers.listing(r.Context(), func() (err error) {
-		rows, more, err = a.rowsAfter(r.Context(), request, after)
+		rows, more, err = a.rowsAfter(r.Context(), request)
 		return err
 	})
 	if r.Context().Err() != nil {
 		return // the client is gone
 	}
 	if err != nil {
-		a.refuseUnreadable(w, err)
+		a.refuseRead(w, "resources", err)
 		return
 	}
-	response := page[row]{Items: rows}
+	response := list[row]{Items: rows}
 	if more {
-		response.Next = cursor{List: list, Log: log, Position: rows[len(rows)-1].Key}.String()
+		response.Next = cursor{Stream: bucket, Identity: identity, After: rows[len(rows)-1].Key}.String()
 	}
 	writeJSON(w, response)
 }
 
-// rowsAfter returns the first rows after a key that match a request, and whether there are more.
-func (a *API) rowsAfter(ctx context.Context, request resourceRequest, after string) (rows []row, more bool, err error) {
+// rowsAfter returns the rows of a page, and whether there are more.
+func (a *API) rowsAfter(ctx context.Context, request resourceRequest) (rows []row, more bool, err error) {
 	rows = []row{}
 	matches := request.query.Matcher()
-	for resource, last := range a.c.Heads.Sorted(request.query.Kind, request.query.Project, after) {
+	for resource, last := range a.c.Heads.Sorted(request.query.Kind, request.query.Project, request.after.After) {
 		if !matches(resource, last) {
 			continue
 		}

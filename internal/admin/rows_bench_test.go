@@ -21,7 +21,7 @@ func BenchmarkRows(b *testing.B) {
 	f := setUp(b)
 	f.fill(b, known)
 	routes := f.routes()
-	middle := cursor{List: "/v1/resources", Log: f.publisher.LogIdentity(), Position: fmt.Sprintf("job.aurora-vod.ladder-hd.title-%06d-abr", known/2)}
+	middle := cursor{Stream: names.StateStream(), Identity: f.publisher.LogIdentity(), After: fmt.Sprintf("job.aurora-vod.ladder-hd.title-%06d-abr", known/2)}
 	for _, bm := range []struct {
 		name, query string
 		rows        int

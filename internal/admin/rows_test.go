@@ -17,20 +17,16 @@ import (
 )
 
 // rowsOf makes a request for rows, and returns the page.
-func rowsOf(t *testing.T, routes http.Handler, query string) (page[row], *httptest.ResponseRecorder) {
+func rowsOf(t *testing.T, routes http.Handler, query string) (list[row], *httptest.ResponseRecorder) {
 	t.Helper()
 	response := serveRequest(routes, http.MethodGet, "/v1/resources?view=row"+query, nil)
-	var got page[row]
+	var got list[row]
 	if response.Code == http.StatusOK {
 		if err := json.Unmarshal(response.Body.Bytes(), &got); err != nil {
 			t.Fatalf("%s: %v: %s", query, err, response.Body)
 		}
 	}
 	return got, response
-}
-
-func (t *timestamp) UnmarshalJSON(text []byte) error {
-	return json.Unmarshal(text, &t.Time)
 }
 
 func TestRowsShowTheLastEvents(t *testing.T) {
@@ -55,7 +51,7 @@ func TestRowsShowTheLastEvents(t *testing.T) {
 		late := last.Event.RecordedTime.Sub(last.Event.Time()).Round(time.Millisecond).Seconds()
 		if r.Key != "job.aurora-vod.ladder-hd.ep-0417" || r.Kind != lifecycle.Job || r.Project != "aurora-vod" || r.Name != "ep-0417" ||
 			strings.Join(r.Path, "/") != "ladder-hd/ep-0417" || r.State != "Finished" || r.Phase != lifecycle.Succeeded || r.Sequence != 2 ||
-			r.Via != lifecycle.Webhook || !r.Since.Equal(last.Event.Time().Truncate(time.Millisecond)) || r.LatenessSeconds == nil || *r.LatenessSeconds != max(late, 0) {
+			r.Via != lifecycle.Webhook || r.Since != formatTime(last.Event.Time()) || r.LatenessSeconds == nil || *r.LatenessSeconds != max(late, 0) {
 			t.Errorf("%s: %s", source, response.Body)
 		}
 		if strings.Contains(response.Body.String(), "houseId") {
@@ -162,7 +158,7 @@ func TestPagesOfRows(t *testing.T) {
 		}
 	}
 	got, _ := rowsOf(t, routes, "")
-	if len(got.Items) != defaultPage || got.Next == "" {
+	if len(got.Items) != defaultLimit || got.Next == "" {
 		t.Errorf("without a limit: %d rows, next %q", len(got.Items), got.Next)
 	}
 }
@@ -173,7 +169,7 @@ func TestRefusedPagesOfRows(t *testing.T) {
 	f.Heads = heads
 	routes := f.routes()
 	first, _ := rowsOf(t, routes, "&limit=1")
-	events := cursor{List: "/v1/events", Log: "log-1", Position: "5"}.String()
+	events := cursor{Stream: names.EventStream(), Identity: "log-1", After: "5"}.String()
 	refused := func(target string, status int, want string) {
 		t.Helper()
 		response := serveRequest(routes, http.MethodGet, target, nil)
@@ -192,9 +188,9 @@ func TestRefusedPagesOfRows(t *testing.T) {
 	refused("/v1/resources?view=row&after=4711", 400, "not a cursor")
 	refused("/v1/resources?view=row&after="+strings.Repeat("x", 10_000), 400, "not a cursor")
 	refused("/v1/resources?view=row&kind="+strings.Repeat("x", 10_000), 400, "kind")
-	refused("/v1/resources?view=row&after="+events, 400, "of /v1/events")
+	refused("/v1/resources?view=row&after="+events, 400, `of \"MKIO_EVENTS\"`)
 	heads.identity = "log-2"
-	refused("/v1/resources?view=row&after="+first.Next, 400, "another log")
+	refused("/v1/resources?view=row&after="+first.Next, 400, "another KV_mkio_state")
 	heads.identity = ""
 	refused("/v1/resources?view=row", 503, "retry later")
 }
@@ -238,7 +234,7 @@ func TestCursorOfAReplacedLog(t *testing.T) {
 	if err := f.publisher.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, response := rowsOf(t, routes, "&limit=1&after="+first.Next); response.Code != http.StatusBadRequest || !strings.Contains(response.Body.String(), "another log") {
+	if _, response := rowsOf(t, routes, "&limit=1&after="+first.Next); response.Code != http.StatusBadRequest || !strings.Contains(response.Body.String(), "another KV_mkio_state") {
 		t.Errorf("status %d: %s", response.Code, response.Body)
 	}
 }

@@ -29,8 +29,9 @@ func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	bounds, ok := a.bounds(w, r)
-	if !ok {
+	bounds, err := a.c.Events.Bounds(r.Context())
+	if err != nil {
+		a.refuseRead(w, "the log", err)
 		return
 	}
 	if outside, ok := errors.AsType[*eventlog.OutsideError](request.startIn(bounds)); ok {
@@ -50,22 +51,6 @@ func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 	if err := stream.relay(a.c.Events.WithSmallPrefetch().Raw(ctx, request.query)); err != nil {
 		a.c.Log.Warn("event stream aborted", "error", err)
 	}
-}
-
-// bounds returns the bounds of the log. If it cannot be read, it writes the response and returns false.
-func (a *API) bounds(w http.ResponseWriter, r *http.Request) (eventlog.Bounds, bool) {
-	bounds, err := a.c.Events.Bounds(r.Context())
-	if err != nil {
-		a.refuseUnreadable(w, err)
-	}
-	return bounds, err == nil
-}
-
-// refuseUnreadable writes the response to a request that needs the log while it cannot be read.
-func (a *API) refuseUnreadable(w http.ResponseWriter, err error) {
-	a.c.Log.Warn("log cannot be read for a request", "error", err)
-	w.Header().Set("Retry-After", "5")
-	problem.Write(w, http.StatusServiceUnavailable, "the log cannot be read: retry later")
 }
 
 // keepAliveInterval is how often a stream sends a comment, so that no proxy closes the connection as idle.

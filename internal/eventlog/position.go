@@ -24,12 +24,16 @@ func (l *Log) Bounds(ctx context.Context) (Bounds, error) {
 	if err != nil {
 		return Bounds{}, err
 	}
+	return boundsOf(info), nil
+}
+
+func boundsOf(info *jetstream.StreamInfo) Bounds {
 	return Bounds{
 		Stream:   info.Config.Name,
 		Identity: event.LogIdentity(info.Created),
 		First:    max(info.State.FirstSeq, 1),
 		Last:     info.State.LastSeq,
-	}, nil
+	}
 }
 
 // CheckFrom returns an [*OutsideError] if a reader that begins at a sequence would miss events: the event there is no longer
