@@ -43,6 +43,7 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 	mux.Handle("GET /schemas/{name}", http.HandlerFunc(schema))
 	admin.New(admin.Config{
 		Events:   b.events,
+		Heads:    b.publisher,
 		Retrier:  b.ingest,
 		LogLevel: b.config.LogLevel.now,
 		Token:    func() string { return b.config.AdminToken.value() },

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"mkio-bridge/internal/eventlog"
 )
 
 // stateOptions are the flags of state.
@@ -25,6 +27,7 @@ func stateCommand(c *call) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return runState(cmd.Context(), c, o) },
 	}
 	o.addFilters(cmd)
+	cmd.Flags().Func("older-than", "only resources that have their state since before this `TIME`: "+eventlog.TimeForms, parsed(&o.query.InStateBefore, eventlog.ParseTime))
 	o.addHeadersFlag(cmd)
 	outputFlag(cmd, &o.output, "the resource's last CloudEvent", resourcePathForm)
 	return cmd

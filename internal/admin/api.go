@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"log/slog"
 	"net/http"
 
@@ -18,9 +19,19 @@ type Retrier interface {
 	Retry(ctx context.Context, sequence uint64, u lifecycle.Unapplied, options ingest.RetryOptions) (ingest.RetryResult, error)
 }
 
+// Heads is the cache of recorded states. Its methods may be called concurrently.
+type Heads interface {
+	// Sorted returns the token and the last event of each resource of a kind and project (an empty one matches any), deleted
+	// ones included, in the order of tokens, from the first token after the given one. An event is valid until the next one.
+	Sorted(kind lifecycle.Kind, project, after string) iter.Seq2[string, *lifecycle.Fact]
+	// LogIdentity returns the identity of the cached log ([eventlog.Bounds]); "" while the cache is being filled.
+	LogIdentity() string
+}
+
 // Config configures an API.
 type Config struct {
 	Events   *eventlog.Log
+	Heads    Heads
 	Retrier  Retrier
 	LogLevel *Level
 	Token    func() string   // returns the current bearer token of administrators; "": none

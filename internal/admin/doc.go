@@ -1,9 +1,9 @@
 // Package admin is the operators' API on the admin listener: /v1, and Go's profiles if they are configured. Health, metrics
 // and schemas on the same listener are in cmd/bridge.
 //
-//	GET  /v1/resources                        current state of many resources, one per line
+//	GET  /v1/resources                        current state of many resources: one event per line, or pages of rows
 //	GET  /v1/resources/{kind}/{project}/{…}   current state of one
-//	GET  /v1/events                           server-sent events, from a position in the log and then live
+//	GET  /v1/events                           server-sent events, from a position in the log and then live; or pages
 //	GET  /v1/unapplied, …/{sequence}          deliveries that became no event
 //	POST /v1/unapplied/{sequence}/retry       decide again about a stored delivery
 //	GET  /v1/audit                            what is proven complete
@@ -12,8 +12,8 @@
 //	GET, PUT /v1/log-level                    the log level
 //	GET  /debug/pprof/                        profiles
 //
-// Responses about resources are read from the event log, never from MK.IO. Nothing here writes the log: the [Retrier] does a
-// retry, which can do no more than a delivery could.
+// Responses about resources are read from the event log, never from MK.IO; rows from the cache of its last events
+// ([Heads]). Nothing here writes the log: the [Retrier] does a retry, which can do no more than a delivery could.
 //
 // routes.go is the table of all endpoints, with the lowest role that may use each. A request passes these checks, in this
 // order:

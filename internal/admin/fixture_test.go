@@ -26,14 +26,14 @@ var names = event.NewNames(event.DefaultPrefix)
 // A fixture is an API with the parts of a bridge that it needs, on a real JetStream.
 type fixture struct {
 	Config
-	t         *testing.T
+	t         testing.TB
 	js        jetstream.JetStream
 	publisher *publish.Publisher
 	ingest    *ingest.Handler
 }
 
 // setUp returns a fixture on loopback, without a token and with an empty log.
-func setUp(t *testing.T) *fixture {
+func setUp(t testing.TB) *fixture {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
 	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
@@ -47,7 +47,7 @@ func setUp(t *testing.T) *fixture {
 	})
 	return &fixture{
 		Config: Config{
-			Events: eventlog.New(js, names), Retrier: handler, LogLevel: NewLevel(slog.LevelError),
+			Events: eventlog.New(js, names), Heads: publisher, Retrier: handler, LogLevel: NewLevel(slog.LevelError),
 			Token: func() string { return "" }, Loopback: true, Stopping: t.Context(), Log: log,
 		},
 		t: t, js: js, publisher: publisher, ingest: handler,

@@ -164,7 +164,7 @@ func (enc Encoder) write(m *Message, e *Event, o *lifecycle.Observation) (size i
 		return 0, fmt.Errorf("event of %s: %w", o.Key, err)
 	}
 	m.Payload = payload.Bytes()
-	m.Fact = factOf(o, e.Data.Transition, m.Payload)
+	m.Fact = factOf(o, e.Data.Transition, e.RecordedTime, m.Payload)
 	m.writeHeader(enc.Span)
 	return len(m.Payload) + m.headerSize + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream()), nil
 }
@@ -200,11 +200,11 @@ func appendRaw(b *bytes.Buffer, name string, value []byte) {
 // attributesSize is the size of the attributes of most events in bytes.
 const attributesSize = 1024
 
-func factOf(o *lifecycle.Observation, transition uint64, payload []byte) lifecycle.Fact {
+func factOf(o *lifecycle.Observation, transition uint64, recorded time.Time, payload []byte) lifecycle.Fact {
 	f := lifecycle.Fact{
 		Transition: transition, State: o.State, Provisioning: o.Provisioning, Life: o.Life,
 		At: o.At, Modified: o.Modified, SeenAfter: o.SeenAfter, SeenBefore: o.SeenBefore,
-		Hash: Hash(payload),
+		Via: o.Via, Recorded: recorded, Hash: Hash(payload),
 	}
 	if o.Delivery != nil {
 		f.Delivery = o.Delivery.ID

@@ -3,6 +3,7 @@ package event
 import (
 	"regexp"
 	"strings"
+	"time"
 
 	"mkio-bridge/internal/lifecycle"
 )
@@ -31,6 +32,9 @@ func (n Names) Prefix() string { return n.prefix }
 
 // EventStream is the event log, the single source of truth.
 func (n Names) EventStream() string { return n.events }
+
+// LogIdentity returns the identity of the event log whose stream was created at a time: a log that is created anew has another.
+func LogIdentity(created time.Time) string { return created.UTC().Format(time.RFC3339Nano) }
 
 // EventSubjects is every subject of the event log.
 func (n Names) EventSubjects() string { return n.prefix + ".>" }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
 )
 
 // Bounds are the first and last sequence of the log, and its identity.
@@ -28,7 +30,7 @@ func (l *Log) Bounds(ctx context.Context) (Bounds, error) {
 func boundsOf(info *jetstream.StreamInfo) Bounds {
 	return Bounds{
 		Stream:   info.Config.Name,
-		Identity: info.Created.UTC().Format(time.RFC3339Nano),
+		Identity: event.LogIdentity(info.Created),
 		First:    max(info.State.FirstSeq, 1),
 		Last:     info.State.LastSeq,
 	}

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidwall/btree"
+
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
@@ -56,8 +58,9 @@ type heads struct {
 type group struct {
 	living   map[string]packed
 	deleted  map[string]packed
-	inMotion map[string]minute // the resources in motion, by token, with their [transitionalSince]
-	failed   map[string]bool   // the resources whose provisioning has failed, by token
+	inMotion map[string]minute  // the resources in motion, by token, with their [transitionalSince]
+	failed   map[string]bool    // the resources whose provisioning has failed, by token
+	sorted   *btree.Set[string] // the tokens of living and deleted resources, for lists in this order
 }
 
 // packed returns the head of a resource.
@@ -115,6 +118,9 @@ func (h *heads) remove(resource string, cached uint64) {
 		delete(g.living, resource)
 		delete(g.deleted, resource)
 		delete(g.failed, resource)
+		if g.sorted != nil { // nil: no resource of the group is cached
+			g.sorted.Delete(resource)
+		}
 		h.removeInMotion(name, resource)
 		h.changes.add(resource)
 	}
@@ -141,7 +147,7 @@ func (h *heads) putIfNewer(resource string, at head) {
 func (h *heads) set(name, resource string, old packed, at head) {
 	g, ok := h.groups[name]
 	if !ok {
-		g = group{living: map[string]packed{}, deleted: map[string]packed{}, inMotion: map[string]minute{}, failed: map[string]bool{}}
+		g = group{living: map[string]packed{}, deleted: map[string]packed{}, inMotion: map[string]minute{}, failed: map[string]bool{}, sorted: &btree.Set[string]{}}
 		h.groups[name] = g
 	}
 	if old.sequence() == at.fact.Sequence {
@@ -149,13 +155,15 @@ func (h *heads) set(name, resource string, old packed, at head) {
 			at.flappedAt = flappedAt
 		}
 	}
+	to, from := g.living, g.deleted
 	if lifecycle.SameState(at.fact.State, lifecycle.StateDeleted) {
-		delete(g.living, resource)
-		g.deleted[resource] = pack(at)
-	} else {
-		delete(g.deleted, resource)
-		g.living[resource] = pack(at)
+		to, from = from, to
 	}
+	if _, ok := to[resource]; !ok {
+		g.sorted.Insert(resource) // also when it moves: the set and the map then share the memory of the token
+	}
+	delete(from, resource)
+	to[resource] = pack(at)
 	h.removeInMotion(name, resource)
 	if kind := event.KindOf(name); lifecycle.InMotion(kind, at.fact.State, at.fact.Provisioning) {
 		since := transitionalSince(kind, at.withFlap())
