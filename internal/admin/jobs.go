@@ -88,7 +88,7 @@ const (
 
 // A diagnosis is the result of a doctor's job.
 type diagnosis struct {
-	Checks   int       `json:"checks"`
+	Checks   uint64    `json:"checks"`
 	Failed   int       `json:"failed"`
 	Findings []Finding `json:"findings"`
 	Omitted  int       `json:"omitted,omitempty"` // findings that are ok, left out because there are too many to store
@@ -101,13 +101,13 @@ const maxFindings = 1000
 // with the job, whose result is a diagnosis.
 func (a *API) startDoctor(w http.ResponseWriter, r *http.Request) {
 	a.startJob(w, r, jobDoctor, nil, func(ctx context.Context, report func(jobs.Progress)) (any, error) {
-		found := diagnose(a.c.Doctor(ctx), func(done int) { report(jobs.Progress{Done: uint64(done), Unit: "checks"}) })
+		found := diagnose(a.c.Doctor(ctx), func(done uint64) { report(jobs.Progress{Done: done, Unit: "checks"}) })
 		return found, ctx.Err()
 	})
 }
 
 // diagnose collects findings, and calls report with their number.
-func diagnose(findings iter.Seq[Finding], report func(done int)) diagnosis {
+func diagnose(findings iter.Seq[Finding], report func(done uint64)) diagnosis {
 	d := diagnosis{Findings: []Finding{}}
 	for f := range findings {
 		d.Checks++

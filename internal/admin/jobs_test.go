@@ -80,7 +80,7 @@ func TestVerifyJob(t *testing.T) {
 func TestDoctorJob(t *testing.T) {
 	release := make(chan struct{})
 	findings := []Finding{{"NATS", "ok", "fine", ""}, {"MK.IO", "FAILED", "down", "wait"}, {"rule", "warning", "odd", ""}}
-	f := setUp(t).withJobs(func(ctx context.Context) iter.Seq[Finding] {
+	f := setUp(t).withJobs(func(context.Context) iter.Seq[Finding] {
 		return func(yield func(Finding) bool) {
 			for _, finding := range findings {
 				if !yield(finding) {
@@ -113,8 +113,8 @@ func TestManyFindingsFitIntoAJob(t *testing.T) {
 		many[i].Grade = gradeOK
 	}
 	many = append(many, Finding{Check: "the last", Grade: gradeFailed})
-	d := diagnose(slices.Values(many), func(int) {})
-	if d.Checks != len(many) || d.Omitted != 5 || d.Failed != 1 || d.Findings[len(d.Findings)-1].Check != "the last" {
+	d := diagnose(slices.Values(many), func(uint64) {})
+	if d.Checks != uint64(len(many)) || d.Omitted != 5 || d.Failed != 1 || d.Findings[len(d.Findings)-1].Check != "the last" {
 		t.Errorf("%d checks, %d omitted, %d failed", d.Checks, d.Omitted, d.Failed)
 	}
 }
