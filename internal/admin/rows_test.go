@@ -118,7 +118,7 @@ func (c *cachedHeads) Sorted(_ lifecycle.Kind, _, after string) iter.Seq2[string
 				continue
 			}
 			c.visited++
-			if !yield(resource, &lifecycle.Fact{Sequence: uint64(i + 1), State: "Processing"}) {
+			if !yield(resource, &lifecycle.Fact{Sequence: uint64(i + 1), State: "Processing", Via: lifecycle.Poll}) {
 				return
 			}
 		}
