@@ -16,8 +16,9 @@ import (
 
 // Query parameters of /v1.
 var (
-	resourceParameters = []string{"kind", "project", "name", "state", "phase"}
-	eventParameters    = append(slices.Clone(resourceParameters), "from", "since", "until", "by", "unnamed")
+	filterParameters   = []string{"kind", "project", "name", "state", "phase"}
+	resourceParameters = append(slices.Clone(filterParameters), "stuck")
+	eventParameters    = append(slices.Clone(filterParameters), "from", "since", "until", "by", "unnamed")
 	retryParameters    = []string{"dryRun", "keep"}
 )
 

@@ -2,8 +2,10 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
@@ -21,16 +23,24 @@ func newResource(e eventlog.Raw) resource {
 	return resource{Sequence: e.Sequence, Subject: e.Subject, Event: e.Payload}
 }
 
-// listResources writes the current state of the resources that match the query, one JSON object per line.
+// listResources writes the current state of the resources that match the query, one JSON object per line. With stuck=true
+// only of those that are in their state for too long ([durations.Table.Stuck]).
 func (a *API) listResources(w http.ResponseWriter, r *http.Request) {
 	query, err := parseQuery(r.URL.Query())
+	var stuck bool
+	err = errors.Join(err, readParameters(r.URL.Query(), map[string]func(string) error{"stuck": parsed(&stuck, parseBool)}))
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	encoder := newEncoder(w)
-	for e, err := range a.c.Events.WithSmallPrefetch().RawState(r.Context(), query) {
+	log := a.c.Events.WithSmallPrefetch()
+	resources := log.RawState(r.Context(), query)
+	if stuck {
+		resources = log.StuckState(r.Context(), query, time.Now())
+	}
+	for e, err := range resources {
 		if err != nil {
 			a.c.Log.Warn("resource list aborted", "error", err)
 		} else if err = encoder.Encode(newResource(e)); err != nil {

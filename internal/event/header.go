@@ -29,7 +29,8 @@ const (
 	HeaderSeenAfter    = "Mkio-Seen-After"
 	HeaderSeenBefore   = "Mkio-Seen-Before"
 	HeaderDelivery     = "Mkio-Delivery-Id"
-	HeaderHash         = "Mkio-Hash" // SHA-256 of the payload, lower-case hex
+	HeaderHash         = "Mkio-Hash"  // SHA-256 of the payload, lower-case hex
+	HeaderStays        = "Mkio-Stays" // [lifecycle.Stays]
 )
 
 // The headers of a message that was published within a trace, as in W3C Trace Context. They identify the span that published
@@ -89,6 +90,9 @@ func (m *Message) writeHeader(span Trace) {
 	m.setTime(HeaderModified, f.Modified)
 	m.setTime(HeaderSeenAfter, f.SeenAfter)
 	m.setTime(HeaderSeenBefore, f.SeenBefore)
+	if f.Stays != "" {
+		m.set(HeaderStays, string(f.Stays))
+	}
 	span.AddTo(m.set)
 }
 
@@ -148,6 +152,7 @@ func FactOf(h nats.Header, sequence uint64) (lifecycle.Fact, error) {
 	f.State, f.Provisioning, f.Life, f.Delivery = text(HeaderState), text(HeaderProvisioning), text(HeaderLife), text(HeaderDelivery)
 	f.At, f.Modified = timestamp(HeaderTime), timestamp(HeaderModified)
 	f.SeenAfter, f.SeenBefore = timestamp(HeaderSeenAfter), timestamp(HeaderSeenBefore)
+	f.Stays = lifecycle.Stays(strings.Clone(h.Get(HeaderStays)))
 	return f, err
 }
 

@@ -143,22 +143,29 @@ func (l *Log) fromStateBucket(key string, header nats.Header, payload []byte, st
 
 // Current returns the last event of a resource; ok is false if it has none.
 func (l *Log) Current(ctx context.Context, key lifecycle.Key) (entry LoggedEvent, ok bool, err error) {
+	raw, ok, err := l.lastOfResource(ctx, l.names.Resource(key))
+	if err != nil || !ok {
+		return LoggedEvent{}, false, err
+	}
+	entry, err = raw.Decode()
+	return entry, err == nil, err
+}
+
+// lastOfResource returns the undecoded last event of a resource, given its token; ok is false if it has none.
+func (l *Log) lastOfResource(ctx context.Context, resource string) (raw Raw, ok bool, err error) {
 	stream, err := l.js.Stream(ctx, l.names.StateStream())
 	if err != nil {
-		return LoggedEvent{}, false, l.streamErr(ctx, l.names.StateStream(), err)
+		return Raw{}, false, l.streamErr(ctx, l.names.StateStream(), err)
 	}
-	m, err := stream.GetLastMsgForSubject(ctx, l.names.StateSubject(l.names.Resource(key)))
+	m, err := stream.GetLastMsgForSubject(ctx, l.names.StateSubject(resource))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return LoggedEvent{}, false, nil
+		return Raw{}, false, nil
 	}
 	if err != nil {
-		return LoggedEvent{}, false, fmt.Errorf("read %s: %w", l.names.StateStream(), err)
+		return Raw{}, false, fmt.Errorf("read %s: %w", l.names.StateStream(), err)
 	}
-	raw, err := l.fromStateBucket(m.Subject, m.Header, m.Data, m.Time, 0)
-	if err == nil {
-		entry, err = raw.Decode()
-	}
-	return entry, err == nil, err
+	raw, err = l.fromStateBucket(m.Subject, m.Header, m.Data, m.Time, 0)
+	return raw, err == nil, err
 }
 
 // Watch returns the last event of a resource, if there is one, and then each further event, without a gap, until the context

@@ -203,4 +203,5 @@ type Fact struct {
 	SeenBefore   time.Time
 	Delivery     string // id of the delivery; "" when polled
 	Hash         string // SHA-256 of the stored payload, lower-case hex
+	Stays        Stays  // how long the resource was in its transient states; "" where none is known
 }

@@ -28,6 +28,7 @@ func TestPackRoundTrip(t *testing.T) {
 			Life: rapid.String().Draw(t, "life"), Delivery: rapid.String().Draw(t, "delivery"),
 			At: times.Draw(t, "at"), Modified: times.Draw(t, "modified"),
 			SeenAfter: times.Draw(t, "after"), SeenBefore: times.Draw(t, "before"), Hash: hash.Draw(t, "hash"),
+			Stays: lifecycle.Stays(rapid.String().Draw(t, "stays")),
 		}, expect: rapid.Uint64().Draw(t, "expect"), flappedAt: times.Draw(t, "again")}
 		p := pack(want)
 		if got := p.head(); !reflect.DeepEqual(got, want) {
