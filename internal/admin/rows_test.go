@@ -111,7 +111,9 @@ type cachedHeads struct {
 func (c *cachedHeads) LogIdentity() string { return c.identity }
 
 // IsStuck reports true for each tenth job.
-func (c *cachedHeads) IsStuck(_ lifecycle.Kind, f lifecycle.Fact, _ time.Time) bool { return f.Sequence%10 == 0 }
+func (c *cachedHeads) IsStuck(_ lifecycle.Kind, f lifecycle.Fact, _ time.Time) bool {
+	return f.Sequence%10 == 0
+}
 
 func (c *cachedHeads) Sorted(_ lifecycle.Kind, _, after string) iter.Seq2[string, *lifecycle.Fact] {
 	return func(yield func(string, *lifecycle.Fact) bool) {

@@ -62,7 +62,9 @@ func TestStuck(t *testing.T) {
 			few.Add(lifecycle.Job, "Processing=60")
 		}
 	}
-	ago := func(state string, d time.Duration) lifecycle.Fact { return lifecycle.Fact{State: state, At: now.Add(-d)} }
+	ago := func(state string, d time.Duration) lifecycle.Fact {
+		return lifecycle.Fact{State: state, At: now.Add(-d)}
+	}
 	for _, tt := range []struct {
 		table *Table
 		kind  lifecycle.Kind
