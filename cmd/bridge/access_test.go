@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -23,13 +24,20 @@ const (
 func bridgeWithTokens(t *testing.T) *bridge {
 	t.Helper()
 	return openWith(t, func(c *config) {
-		c.Pprof = true
+		c.Pprof, c.transport = true, noMKIO{}
 		for value, setting := range map[string]*secret{adminTokenForTest: &c.AdminToken, viewerTokenForTest: &c.ViewerToken} {
 			if err := setting.Decode(value); err != nil {
 				t.Fatal(err)
 			}
 		}
 	})
+}
+
+// noMKIO is a network without MK.IO.
+type noMKIO struct{}
+
+func (noMKIO) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no network in this test")
 }
 
 // sessionForTest makes a session's cookie as docs/http-api.md describes it, not with the code that makes it.
@@ -113,10 +121,14 @@ var accessTable = map[string]struct {
 	"GET /v1/resources/{kind}/{project}/{name...}": {"/v1/resources/job/aurora-vod/ladder-hd/nobody", viewers(404)},
 	"GET /v1/events":                               {"/v1/events?from=1", viewers(200)},
 	"POST /v1/unapplied/{sequence}/retry":          {"/v1/unapplied/4711/retry", adminsWrite(404)},
-	"GET /v1/unapplied":            {"/v1/unapplied", viewers(200)},
-	"GET /v1/unapplied/{sequence}": {"/v1/unapplied/4711", viewers(404)},
-	"GET /v1/audit":                {"/v1/audit", viewers(200)},
-	"GET /v1/config":               {"/v1/config", viewers(200)},
+	"GET /v1/unapplied":                            {"/v1/unapplied", viewers(200)},
+	"GET /v1/unapplied/{sequence}":                 {"/v1/unapplied/4711", viewers(404)},
+	"GET /v1/audit":                                {"/v1/audit", viewers(200)},
+	"GET /v1/config":                               {"/v1/config", viewers(200)},
+	"POST /v1/verify":                              {"/v1/verify", viewersWrite(202)},
+	"POST /v1/doctor":                              {"/v1/doctor", adminsWrite(202)},
+	"GET /v1/jobs":                                 {"/v1/jobs", viewers(200)},
+	"GET /v1/jobs/{id}":                            {"/v1/jobs/verify-4711-0123abcd", viewers(404)},
 	"GET /v1/log-level":                            {"/v1/log-level", viewers(200)},
 	"PUT /v1/log-level":                            {"/v1/log-level", adminsWrite(400)},
 

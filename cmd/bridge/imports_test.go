@@ -17,7 +17,7 @@ import (
 // allowedImports lists the packages of the module that each package may import. Programs (cmd/) may import any; examples
 // none, because they stand for the programs of users. Every other package must be listed.
 var allowedImports = map[string][]string{
-	"internal/admin":         {"internal/audit", "internal/event", "internal/eventlog", "internal/ingest", "internal/lifecycle", "internal/problem", "internal/spelling"},
+	"internal/admin":         {"internal/audit", "internal/event", "internal/eventlog", "internal/ingest", "internal/jobs", "internal/lifecycle", "internal/problem", "internal/spelling"},
 	"internal/doctor":        {"internal/event", "internal/eventlog", "internal/identity", "internal/ingest", "internal/lifecycle", "internal/mkio", "internal/noanswer", "internal/printable", "internal/streams", "internal/rule"},
 	"internal/durations":     {"internal/lifecycle"},
 	"internal/event":         {"internal/lifecycle"},
@@ -39,6 +39,7 @@ var allowedImports = map[string][]string{
 	"internal/tracingtest":   {"internal/event", "internal/schematest"},
 	"internal/edge":          {},
 	"internal/identity":      {"internal/event", "internal/eventlog"},
+	"internal/jobs":          {"internal/pause"},
 	"internal/lifecycle":     {},
 	"internal/broker":        {},
 	"internal/pause":         {},

@@ -52,6 +52,9 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 		Stopping: b.stopping,
 		Log:      b.log,
 
+		Jobs:        b.jobs,
+		Verify:      b.verify,
+		Doctor:      b.examine,
 		Settings:    b.config.settings,
 		ViewerToken: func() string { return b.config.ViewerToken.value() },
 	}).Register(mux)

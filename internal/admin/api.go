@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"mkio-bridge/internal/audit"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/lifecycle"
@@ -43,8 +44,11 @@ type Config struct {
 	Stopping context.Context // ends when the bridge begins to stop, so that event streams end too
 	Log      *slog.Logger
 
-	ViewerToken func() string            // returns the current bearer token of viewers; "", or nil: none
-	Settings    func() map[string]string // returns the effective settings of this process by name, secrets masked
+	Jobs        Jobs
+	Verify      func(context.Context, audit.Options) (*audit.Report, error)
+	Doctor      func(context.Context) iter.Seq[Finding] // of this bridge
+	ViewerToken func() string                           // returns the current bearer token of viewers; "", or nil: none
+	Settings    func() map[string]string                // returns the effective settings of this process by name, secrets masked
 }
 
 // An API serves requests of operators.

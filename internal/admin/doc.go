@@ -7,6 +7,8 @@
 //	GET  /v1/unapplied, …/{sequence}          deliveries that became no event
 //	POST /v1/unapplied/{sequence}/retry       decide again about a stored delivery
 //	GET  /v1/audit                            what is proven complete
+//	POST /v1/verify, /v1/doctor               start a job: verify the log, check the installation
+//	GET  /v1/jobs, …/{id}                     jobs of all bridges
 //	GET  /v1/config                           the settings
 //	POST, GET, DELETE /v1/session             a cookie in place of a token, for browsers
 //	GET, PUT /v1/log-level                    the log level

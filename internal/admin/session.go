@@ -49,7 +49,7 @@ func (a *API) beginSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := session{has, time.Now().Add(sessionLife).UTC().Truncate(time.Second)}
-	cookie := sessionCookie(r)
+	cookie := sessionCookie(r) //nolint:gosec // Secure only where TLS is: see sessionCookie
 	cookie.Value, cookie.Expires, cookie.MaxAge = s.sign(token), s.expires, int(sessionLife/time.Second)
 	http.SetCookie(w, cookie)
 	writeJSON(w, sessionView{s.role.String(), &s.expires})
@@ -67,7 +67,7 @@ func (a *API) getSession(w http.ResponseWriter, r *http.Request) {
 
 // endSession removes the cookie from the browser. A copy of it stays valid until it expires, or until the token is replaced.
 func (a *API) endSession(w http.ResponseWriter, r *http.Request) {
-	cookie := sessionCookie(r)
+	cookie := sessionCookie(r) //nolint:gosec // Secure only where TLS is: see sessionCookie
 	cookie.MaxAge = -1
 	http.SetCookie(w, cookie)
 	w.WriteHeader(http.StatusNoContent)
@@ -127,7 +127,7 @@ func sessionCookie(r *http.Request) *http.Cookie {
 			name += "-" + strconv.FormatUint(number, 10)
 		}
 	}
-	return &http.Cookie{Name: name, Path: "/", HttpOnly: true, Secure: overTLS(r), SameSite: http.SameSiteStrictMode}
+	return &http.Cookie{Name: name, Path: "/", HttpOnly: true, Secure: overTLS(r), SameSite: http.SameSiteStrictMode} //nolint:gosec // on loopback there is no TLS, and no Secure cookie
 }
 
 // overTLS reports whether the client's connection is encrypted. The admin listener has no TLS: a proxy in front of it says so,

@@ -88,7 +88,7 @@ var unappliedParameters = append([]string{"reason", "kind", "project", "name", "
 // parseUnappliedRequest parses the parameters: the filters of mkio-bridge unapplied list. reason may be a list.
 func parseUnappliedRequest(values url.Values) (u unappliedRequest, err error) {
 	u.query = eventlog.UnappliedQuery{Project: values.Get("project"), Name: values.Get("name"), NoBody: true}
-	read := u.page.readers()
+	read := u.readers()
 	read["kind"] = parsed(&u.query.Kind, lifecycle.ParseKind)
 	read["since"] = parsed(&u.query.Since, eventlog.ParseTime)
 	read["until"] = parsed(&u.query.Until, eventlog.ParseTime)

@@ -71,7 +71,7 @@ func (n Names) StateStream() string { return "KV_" + n.StateBucket() }
 func (n Names) LeaseBucket() string { return strings.ToLower(n.prefix) + "_lease" }
 
 // NotesBucket is the key-value bucket of what bridges store for each other: first sweeps, the hash of the registered webhook
-// rule, the cursor of the delivery history, the identity of the MK.IO.
+// rule, the cursor of the delivery history, the identity of the MK.IO, the latest jobs.
 func (n Names) NotesBucket() string { return strings.ToLower(n.prefix) + "_bridge" }
 
 // StateSubject is the subject of a resource token, or of a pattern of them, in [Names.StateStream].
