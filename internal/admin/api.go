@@ -6,6 +6,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"mkio-bridge/internal/audit"
 	"mkio-bridge/internal/eventlog"
@@ -25,6 +26,8 @@ type Heads interface {
 	// Sorted returns the token and the last event of each resource of a kind and project (an empty one matches any), deleted
 	// ones included, in the order of tokens, from the first token after the given one. An event is valid until the next one.
 	Sorted(kind lifecycle.Kind, project, after string) iter.Seq2[string, *lifecycle.Fact]
+	// IsStuck reports whether a resource whose last event is f is in its state for too long ([durations.Table.Stuck]).
+	IsStuck(kind lifecycle.Kind, f lifecycle.Fact, now time.Time) bool
 	// LogIdentity returns the identity of the cached log ([eventlog.Bounds]); "" while the cache is being filled.
 	LogIdentity() string
 }

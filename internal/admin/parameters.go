@@ -18,7 +18,7 @@ import (
 // Query parameters of /v1.
 var (
 	filterParameters   = []string{"kind", "project", "name", "state", "phase"}
-	resourceParameters = append(slices.Clone(filterParameters), "olderThan", "view", "limit", "after")
+	resourceParameters = append(slices.Clone(filterParameters), "stuck", "olderThan", "view", "limit", "after")
 	eventParameters    = append(slices.Clone(filterParameters), "resource", "from", "since", "until", "by", "unnamed", "follow", "limit", "after")
 	retryParameters    = []string{"dryRun", "keep"}
 )

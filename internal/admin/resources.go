@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
@@ -28,6 +29,7 @@ func newResource(e eventlog.Raw) resource {
 type resourceRequest struct {
 	page  // of rows
 	query eventlog.Query
+	stuck bool // only those that are in their state for too long ([durations.Table.Stuck])
 	rows  bool // one page of rows; else all events, one per line
 }
 
@@ -37,6 +39,7 @@ func parseResourceRequest(values url.Values) (resourceRequest, error) {
 	request := resourceRequest{query: query}
 	read := request.readers()
 	read["olderThan"] = parsed(&request.query.InStateBefore, eventlog.ParseTime)
+	read["stuck"] = parsed(&request.stuck, parseBool)
 	read["view"] = parsed(&request.rows, parseView)
 	err = errors.Join(err, readParameters(values, read))
 	if err == nil && !request.rows && (values.Get("limit") != "" || values.Get("after") != "") {
@@ -63,15 +66,20 @@ func (a *API) listResources(w http.ResponseWriter, r *http.Request) {
 	case request.rows:
 		a.listRows(w, r, request)
 	default:
-		a.readers.limited(func(w http.ResponseWriter, r *http.Request) { a.listEvents(w, r, request.query) })(w, r)
+		a.readers.limited(func(w http.ResponseWriter, r *http.Request) { a.listEvents(w, r, request) })(w, r)
 	}
 }
 
-// listEvents writes the last events of the resources that match a query.
-func (a *API) listEvents(w http.ResponseWriter, r *http.Request, query eventlog.Query) {
+// listEvents writes the last events of the resources that match a request.
+func (a *API) listEvents(w http.ResponseWriter, r *http.Request, request resourceRequest) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	encoder := newEncoder(w)
-	for e, err := range a.c.Events.WithSmallPrefetch().RawState(r.Context(), query) {
+	log := a.c.Events.WithSmallPrefetch()
+	resources := log.RawState(r.Context(), request.query)
+	if request.stuck {
+		resources = log.StuckState(r.Context(), request.query, time.Now())
+	}
+	for e, err := range resources {
 		if err != nil {
 			a.c.Log.Warn("resource list aborted", "error", err)
 		} else if err = encoder.Encode(newResource(e)); err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/problem"
 )
@@ -33,7 +34,7 @@ func newRow(resource string, key lifecycle.Key, last *lifecycle.Fact) row {
 		State: last.State, Phase: lifecycle.PhaseOf(key.Kind, last.State, last.Provisioning), ProvisioningState: last.Provisioning,
 		Sequence: last.Sequence, Via: last.Via, LatenessSeconds: lateness(last),
 	}
-	if at, _ := last.EventTime(); !at.IsZero() {
+	if at := last.Since(); !at.IsZero() {
 		r.Since = formatTime(at)
 	}
 	return r
@@ -42,11 +43,10 @@ func newRow(resource string, key lifecycle.Key, last *lifecycle.Fact) row {
 // lateness returns how long after MK.IO's time of the change the event was recorded, in seconds; nil if MK.IO gave no time, or if a
 // bridge wrote the event that did not yet put the time of recording into a header. It is not less than 0, though clocks may differ.
 func lateness(last *lifecycle.Fact) *float64 {
-	at, fromMKIO := last.EventTime()
-	if !fromMKIO || last.Recorded.IsZero() {
+	if !last.TimeFromMKIO() || last.Recorded.IsZero() {
 		return nil
 	}
-	seconds := max(last.Recorded.Sub(at), 0).Round(time.Millisecond).Seconds()
+	seconds := max(last.Recorded.Sub(last.Since()), 0).Round(time.Millisecond).Seconds()
 	return &seconds
 }
 
@@ -86,9 +86,9 @@ func (a *API) listRows(w http.ResponseWriter, r *http.Request, request resourceR
 // rowsAfter returns the rows of a page, and whether there are more.
 func (a *API) rowsAfter(ctx context.Context, request resourceRequest) (rows []row, more bool, err error) {
 	rows = []row{}
-	matches := request.query.Matcher()
+	matches, now := request.query.Matcher(), time.Now()
 	for resource, last := range a.c.Heads.Sorted(request.query.Kind, request.query.Project, request.after.After) {
-		if !matches(resource, last) {
+		if !matches(resource, last) || request.stuck && !a.c.Heads.IsStuck(event.KindOf(resource), *last, now) {
 			continue
 		}
 		if len(rows) == request.limit {

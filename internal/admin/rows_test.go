@@ -110,6 +110,11 @@ type cachedHeads struct {
 
 func (c *cachedHeads) LogIdentity() string { return c.identity }
 
+// IsStuck reports true for each tenth job.
+func (c *cachedHeads) IsStuck(_ lifecycle.Kind, f lifecycle.Fact, _ time.Time) bool {
+	return f.Sequence%10 == 0
+}
+
 func (c *cachedHeads) Sorted(_ lifecycle.Kind, _, after string) iter.Seq2[string, *lifecycle.Fact] {
 	return func(yield func(string, *lifecycle.Fact) bool) {
 		for i := range c.count {
@@ -160,6 +165,16 @@ func TestPagesOfRows(t *testing.T) {
 	got, _ := rowsOf(t, routes, "")
 	if len(got.Items) != defaultLimit || got.Next == "" {
 		t.Errorf("without a limit: %d rows, next %q", len(got.Items), got.Next)
+	}
+}
+
+func TestRowsOfStuckResources(t *testing.T) {
+	f := setUp(t)
+	f.Heads = &cachedHeads{count: 100, identity: "log-1"}
+	for query, want := range map[string]int{"&stuck=true": 10, "&stuck=true&name=title-00001": 1, "&stuck=false": 100, "&stuck=true&state=Queued": 0} {
+		if got, response := rowsOf(t, f.routes(), query); len(got.Items) != want {
+			t.Errorf("%s: status %d, %d rows, want %d", query, response.Code, len(got.Items), want)
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ const (
 	HeaderVia          = "Mkio-Via"      // webhook, poll or history
 	HeaderRecorded     = "Mkio-Recorded" // the event's recordedtime, RFC 3339
 	HeaderHash         = "Mkio-Hash"     // SHA-256 of the payload, lower-case hex
+	HeaderStays        = "Mkio-Stays"    // [lifecycle.Stays]
 )
 
 // The headers of a message that was published within a trace, as in W3C Trace Context. They identify the span that published
@@ -93,6 +94,9 @@ func (m *Message) writeHeader(span Trace) {
 	m.setTime(HeaderSeenAfter, f.SeenAfter)
 	m.setTime(HeaderSeenBefore, f.SeenBefore)
 	m.setTime(HeaderRecorded, f.Recorded)
+	if f.Stays != "" {
+		m.set(HeaderStays, string(f.Stays))
+	}
 	span.AddTo(m.set)
 }
 
@@ -153,6 +157,7 @@ func FactOf(h nats.Header, sequence uint64) (lifecycle.Fact, error) {
 	f.At, f.Modified = timestamp(HeaderTime), timestamp(HeaderModified)
 	f.SeenAfter, f.SeenBefore = timestamp(HeaderSeenAfter), timestamp(HeaderSeenBefore)
 	f.Recorded, f.Via = timestamp(HeaderRecorded), viaOf(h.Get(HeaderVia), f.Delivery)
+	f.Stays = lifecycle.Stays(strings.Clone(h.Get(HeaderStays)))
 	return f, err
 }
 

@@ -24,7 +24,7 @@ func (q Query) Matcher() func(resource string, last *lifecycle.Fact) bool {
 			return false
 		}
 		if !q.InStateBefore.IsZero() {
-			if since, _ := last.EventTime(); since.IsZero() || !since.Before(q.InStateBefore) {
+			if since := last.Since(); since.IsZero() || !since.Before(q.InStateBefore) {
 				return false
 			}
 		}

@@ -205,18 +205,5 @@ type Fact struct {
 	Via          Via
 	Recorded     time.Time // by the clock of the bridge that wrote the event; zero for events of older bridges
 	Hash         string    // SHA-256 of the stored payload, lower-case hex
-}
-
-// EventTime returns the time of the event, as in its payload: MK.IO's time of the change, else the record's modification time
-// (unless a later response still had the former state), else the time of the observation; fromMKIO is false for the last.
-func (f *Fact) EventTime() (at time.Time, fromMKIO bool) {
-	switch {
-	case !f.At.IsZero():
-		return f.At, true
-	case !f.Modified.IsZero() && !f.Modified.Before(f.SeenAfter):
-		return f.Modified, true
-	case !f.SeenBefore.IsZero():
-		return f.SeenBefore, false
-	}
-	return f.Recorded, false
+	Stays        Stays     // how long the resource was in its transient states; "" where none is known
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidwall/btree"
 
+	"mkio-bridge/internal/durations"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
@@ -48,6 +49,7 @@ type heads struct {
 	mu           sync.RWMutex       // guards the fields below; never held during I/O
 	groups       map[string]group   // by kind and project, the first two tokens of a resource
 	transitional transitionalCounts // counts for mkio_bridge_resources_transitional
+	durations    durations.Table    // of the stays of all cached heads
 	changes      changes            // the resources whose head changed last
 	maxSequence  uint64             // the highest cached sequence
 	epoch        uint64             // how often the cache was reset
@@ -114,7 +116,8 @@ func (h *heads) remove(resource string, cached uint64) {
 	defer h.mu.Unlock()
 	name := event.GroupOf(resource)
 	g := h.groups[name]
-	if g.packed(resource).sequence() == cached {
+	if old := g.packed(resource); old.sequence() == cached {
+		h.durations.Remove(event.KindOf(name), old.stays())
 		delete(g.living, resource)
 		delete(g.deleted, resource)
 		delete(g.failed, resource)
@@ -155,6 +158,10 @@ func (h *heads) set(name, resource string, old packed, at head) {
 			at.flappedAt = flappedAt
 		}
 	}
+	if stays := old.stays(); stays != at.fact.Stays {
+		h.durations.Remove(event.KindOf(name), stays)
+		h.durations.Add(event.KindOf(name), at.fact.Stays)
+	}
 	to, from := g.living, g.deleted
 	if lifecycle.SameState(at.fact.State, lifecycle.StateDeleted) {
 		to, from = from, to
@@ -191,7 +198,7 @@ func (h *heads) flapped(resource string, at head, reached time.Time) {
 func (h *heads) reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.groups, h.transitional, h.maxSequence = map[string]group{}, transitionalCounts{}, 0
+	h.groups, h.transitional, h.durations, h.maxSequence = map[string]group{}, transitionalCounts{}, durations.Table{}, 0
 	h.changes.addAll()
 	h.epoch++
 }

@@ -28,7 +28,7 @@ func pack(at head) packed {
 		b = appendTime(b, t)
 	}
 	b = append(appendMilliseconds(b, f.Recorded), indexOf(f.Via))
-	for _, s := range [...]string{f.State, f.Provisioning, f.Life, f.Delivery} {
+	for _, s := range [...]string{f.State, f.Provisioning, f.Life, f.Delivery, string(f.Stays)} {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
 	var digest [hashSize]byte
@@ -69,6 +69,15 @@ func (p packed) sequence() uint64 {
 	return r.number()
 }
 
+// stays returns the stays of the event's resource; "" if there is no event.
+func (p packed) stays() lifecycle.Stays {
+	var f lifecycle.Fact
+	if p != "" {
+		p.read(&f)
+	}
+	return f.Stays
+}
+
 // head decodes the head.
 func (p packed) head() head {
 	if p == "" {
@@ -94,6 +103,7 @@ func (p packed) read(f *lifecycle.Fact) (expect uint64, flappedAt time.Time, has
 	f.At, f.Modified, f.SeenAfter, f.SeenBefore, flappedAt = r.time(), r.time(), r.time(), r.time(), r.time()
 	f.Recorded, f.Via = r.milliseconds(), vias[r.number()]
 	f.State, f.Provisioning, f.Life, f.Delivery = r.text(), r.text(), r.text(), r.text()
+	f.Stays = lifecycle.Stays(r.text())
 	return expect, flappedAt, r
 }
 

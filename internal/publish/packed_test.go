@@ -32,6 +32,7 @@ func TestPackRoundTrip(t *testing.T) {
 			At: times.Draw(t, "at"), Modified: times.Draw(t, "modified"),
 			SeenAfter: times.Draw(t, "after"), SeenBefore: times.Draw(t, "before"), Hash: hash.Draw(t, "hash"),
 			Recorded: recorded.Draw(t, "recorded"), Via: rapid.SampledFrom(vias[:]).Draw(t, "via"),
+			Stays: lifecycle.Stays(rapid.String().Draw(t, "stays")),
 		}, expect: rapid.Uint64().Draw(t, "expect"), flappedAt: times.Draw(t, "again")}
 		p := pack(want)
 		if got := p.head(); !reflect.DeepEqual(got, want) {
