@@ -1,6 +1,6 @@
-// Package schemas is the public contract as files: JSON Schemas of what the bridge writes, and an AsyncAPI document of the
-// subjects and streams. They are embedded in the binary, which serves them under /schemas/ and prints them with
-// `mkio-bridge schema`.
+// Package schemas is the public contract as files: JSON Schemas of what the bridge writes, an AsyncAPI document of the subjects
+// and streams, and an OpenAPI document of both HTTP listeners. They are embedded in the binary, which serves them under
+// /schemas/ and prints them with `mkio-bridge schema`.
 //
 // Every schema is complete in its file: event.schema.json contains the schema of its data, state-changed.schema.json, which
 // events name as their dataschema.
@@ -15,11 +15,14 @@ import (
 	"strings"
 )
 
-//go:embed *.schema.json asyncapi.yaml
+//go:embed *.schema.json asyncapi.yaml openapi.yaml
 var files embed.FS
 
-// AsyncAPI is the file name of the document that describes subjects, streams and messages.
-const AsyncAPI = "asyncapi.yaml"
+// Names of the documents.
+const (
+	AsyncAPI = "asyncapi.yaml" // subjects, streams and messages
+	OpenAPI  = "openapi.yaml"  // requests and responses over HTTP
+)
 
 const schemaSuffix = ".schema.json"
 
@@ -58,8 +61,11 @@ func Read(name string) ([]byte, error) { return files.ReadFile(name) }
 
 // MediaType returns the media type with which a file is served.
 func MediaType(name string) string {
-	if name == AsyncAPI {
+	switch name {
+	case AsyncAPI:
 		return "application/vnd.aai.asyncapi+yaml;version=3.1.0"
+	case OpenAPI:
+		return "application/openapi+yaml;version=3.1.1"
 	}
 	return "application/schema+json"
 }

@@ -58,14 +58,13 @@ func runAudit(ctx context.Context, c *call, o auditOptions) error {
 	}
 	defer done()
 	covers, err := audit.Coverages(ctx, log, q)
-	if errors.Is(err, audit.ErrBeforeFirstSweep) {
+	switch {
+	case errors.Is(err, audit.ErrBeforeFirstSweep):
 		return fmt.Errorf("%w: choose a later --until", err)
-	}
-	if err != nil {
+	case errors.Is(err, audit.ErrNoSweep):
+		return fmt.Errorf("%w: check that a bridge with an API token (BRIDGE_MKIO_TOKEN) runs and has completed a sweep", err)
+	case err != nil:
 		return err
-	}
-	if len(covers) == 0 {
-		return errors.New("no record of any sweep: check that a bridge with an API token (BRIDGE_MKIO_TOKEN) runs and has completed a sweep")
 	}
 	if o.output.isObject() {
 		err = printCoverObjects(c.stdout, o.output, covers)
@@ -73,8 +72,7 @@ func runAudit(ctx context.Context, c *call, o auditOptions) error {
 		o.header(c.stdout, "%-40s  %8s  %-20s  %6s  %9s  %8s  %8s", "KIND", "PROVEN", "UP TO", "SWEEPS", "RESOURCES", "DIFFERED", "REPAIRED")
 		err = printCovers(c.stdout, covers)
 	}
-	incomplete := func(c audit.Coverage) bool { return !c.Complete() }
-	if err == nil && slices.ContainsFunc(covers, incomplete) {
+	if err == nil && !audit.Complete(covers) {
 		err = errors.New("the period has gaps that are not proven complete")
 	}
 	return err

@@ -17,6 +17,7 @@ import (
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
+	"mkio-bridge/internal/jobs"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/noanswer"
 	"mkio-bridge/internal/poll"
@@ -36,6 +37,7 @@ type bridge struct {
 	poller    *poll.Poller // nil without a token
 	ingest    *ingest.Handler
 	events    *eventlog.Log
+	jobs      *jobs.Runner
 	metrics   *prometheus.Registry
 	stopping  context.Context // canceled when serve begins to stop: /readyz fails, and event streams end
 	stop      func()          // cancels stopping
@@ -93,6 +95,9 @@ func (b *bridge) open(ctx context.Context) (err error) {
 		return err
 	}
 	if b.ingest, err = b.newIngest(); err != nil {
+		return err
+	}
+	if b.jobs, err = b.newJobs(ctx); err != nil {
 		return err
 	}
 	b.tlsFailures = edge.NewTLSFailures()
@@ -208,9 +213,12 @@ func (b *bridge) ready(ctx context.Context) error {
 	return b.publisher.CaughtUp(ctx)
 }
 
-// close closes the connection to NATS, which flushes pending publishes, and shuts the embedded server down.
+// close ends the jobs, closes the connection to NATS, which flushes pending publishes, and shuts the embedded server down.
 func (b *bridge) close() {
 	b.stop()
+	if b.jobs != nil {
+		b.jobs.Stop()
+	}
 	if b.nats != nil {
 		b.nats.Close()
 	}

@@ -27,7 +27,8 @@ type config struct {
 	TLSKey         string `split_words:"true" desc:"key file of the webhook listener"`
 	TLSClientCA    string `split_words:"true" desc:"CA certificates file for client certificates, reloaded when it changes: clients of the webhook listener then need a certificate signed by one of them, in addition to the secret"`
 	WebhookSecrets secret `split_words:"true" desc:"secrets that authenticate deliveries, comma-separated; the first is current"`
-	AdminToken     secret `split_words:"true" desc:"bearer token of /v1; without one, /v1 is served on loopback only"`
+	AdminToken     secret `split_words:"true" desc:"bearer token of /v1; without it and BRIDGE_VIEWER_TOKEN, /v1 is served on loopback only"`
+	ViewerToken    secret `split_words:"true" desc:"bearer token of /v1 for reading only"`
 
 	MkioURL     string        `split_words:"true" default:"https://app.mk.io" desc:"base URL of MK.IO's API and of the events' sources; the bridge refuses to start with another URL than the log's"`
 	MkioAdopt   string        `split_words:"true" desc:"continue with the log of another MK.IO: address (the same MK.IO under a new address) or all (adopt the MK.IO at this URL; recorded resources that it does not have become Deleted); unset it after that start"`
@@ -77,7 +78,7 @@ type config struct {
 	LogFormat string   `split_words:"true" desc:"text or json; empty: text on a terminal, else json"`
 	Pprof     bool     `default:"false" desc:"serve Go profiles under /debug/pprof/ of the admin listener, with the access rules of /v1"`
 
-	// Set by tests and the demo; nil: the network. Settings come first, because printConfig pairs fields with names by
+	// Set by tests and the demo; nil: the network. Settings come first, because config.settings pairs fields with names by
 	// index.
 	transport http.RoundTripper // to MK.IO
 	dialer    nats.CustomDialer // to NATS

@@ -53,6 +53,9 @@ func (c config) checkListeners(bad report) {
 	if _, _, err := net.SplitHostPort(c.AdminListen); err != nil {
 		bad("ADMIN_LISTEN", "%q must be host:port, e.g. 127.0.0.1:9090", c.AdminListen)
 	}
+	if token := c.ViewerToken.value(); token != "" && token == c.AdminToken.value() {
+		bad("VIEWER_TOKEN", "is also BRIDGE_ADMIN_TOKEN, so that viewers could change things: set another one")
+	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		bad("TLS_CERT", "a certificate needs its key: set both BRIDGE_TLS_CERT and BRIDGE_TLS_KEY")
 	}

@@ -11,17 +11,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
+	"mkio-bridge/internal/admin"
 	"mkio-bridge/internal/doctor"
 	"mkio-bridge/internal/mkio"
 )
 
-// A finding is the result of one check, as it is printed.
-type finding struct {
-	Check string       `json:"check"`
-	Level doctor.Level `json:"grade"`
-	Found string       `json:"found"`
-	Do    string       `json:"do,omitempty"`
-}
+// A finding is the result of one check, as it is printed. The job of /v1/doctor has the same.
+type finding admin.Finding
 
 func doctorCommand(c *call) *cobra.Command {
 	var output format
@@ -40,7 +36,7 @@ func runDoctor(ctx context.Context, c *call, output format) error {
 	checks, failed := 0, 0
 	for f := range c.findings(ctx) {
 		checks++
-		if f.Level == doctor.Failed {
+		if f.Grade == string(doctor.Failed) {
 			failed++
 		}
 		if err := f.print(c.stdout, output, c.colour()); err != nil {
@@ -66,11 +62,17 @@ func (c *call) findings(ctx context.Context) iter.Seq[finding] {
 				return
 			}
 		}
-		if err != nil {
-			return
+		if err == nil {
+			installationFindings(ctx, c.installation(conf))(yield)
 		}
-		for f := range doctor.Examine(ctx, c.installation(conf)) {
-			if !yield(finding{f.Check, f.Level, f.Found, findingAdvice(f)}) {
+	}
+}
+
+// installationFindings yields the findings of an installation, with advice.
+func installationFindings(ctx context.Context, installation doctor.Config) iter.Seq[finding] {
+	return func(yield func(finding) bool) {
+		for f := range doctor.Examine(ctx, installation) {
+			if !yield(finding{f.Check, string(f.Level), f.Found, findingAdvice(f)}) {
 				return
 			}
 		}
@@ -83,39 +85,41 @@ func settingFindings(conf config, err error) []finding {
 	var all []finding
 	if err != nil {
 		for line := range strings.Lines(err.Error()) {
-			all = append(all, finding{check, doctor.Failed, strings.TrimSpace(line), "correct it; mkio-bridge config --help describes each setting"})
+			all = append(all, finding{check, string(doctor.Failed), strings.TrimSpace(line), "correct it; mkio-bridge config --help describes each setting"})
 		}
 		return all
 	}
-	all = append(all, finding{check, doctor.OK, "valid", ""})
+	all = append(all, finding{check, string(doctor.OK), "valid", ""})
 	for _, w := range conf.trimmedSecrets() {
-		all = append(all, finding{w.setting, doctor.Warning, "characters around the secret are ignored: " + strings.Join(w.ignored, ", "), trimAdvice})
+		all = append(all, finding{w.setting, string(doctor.Warning), "characters around the secret are ignored: " + strings.Join(w.ignored, ", "), trimAdvice})
 	}
 	if len(conf.WebhookSecrets.all()) == 0 {
-		all = append(all, finding{"webhook secret", doctor.Warning, "not set: anyone who can reach " + conf.Listen + " can forge events", "set BRIDGE_WEBHOOK_SECRETS"})
+		all = append(all, finding{"webhook secret", string(doctor.Warning), "not set: anyone who can reach " + conf.Listen + " can forge events", "set BRIDGE_WEBHOOK_SECRETS"})
 	}
 	for _, w := range conf.weakSecrets() {
-		all = append(all, finding{"secret", doctor.Warning, w.setting + " is easily guessed, and its listener is reachable from outside: " + w.why, secretAdvice})
+		all = append(all, finding{"secret", string(doctor.Warning), w.setting + " is easily guessed, and its listener is reachable from outside: " + w.why, secretAdvice})
 	}
 	return all
 }
 
 // installation returns what the doctor examines, from the settings.
 func (c *call) installation(conf config) doctor.Config {
+	return conf.installation(func(ctx context.Context) (jetstream.JetStream, error) {
+		_, js, err := c.connect(ctx, conf, slog.New(slog.DiscardHandler))
+		return js, err
+	})
+}
+
+// installation returns what the doctor examines, with a connection to its NATS.
+func (c config) installation(connect func(context.Context) (jetstream.JetStream, error)) doctor.Config {
 	return doctor.Config{
 		Webhook: doctor.Webhook{
-			URL: conf.WebhookURL, Rule: conf.WebhookRule, Secret: conf.currentSecret, ClientCerts: conf.TLSClientCA != "",
+			URL: c.WebhookURL, Rule: c.WebhookRule, Secret: c.currentSecret, ClientCerts: c.TLSClientCA != "",
 		},
-		NATS: doctor.NATS{
-			Connect: func(ctx context.Context) (jetstream.JetStream, error) {
-				_, js, err := c.connect(ctx, conf, slog.New(slog.DiscardHandler))
-				return js, err
-			},
-			Embedded: conf.NatsURL == "", Domain: conf.NatsDomain, Streams: conf.streams(),
-		},
+		NATS: doctor.NATS{Connect: connect, Embedded: c.NatsURL == "", Domain: c.NatsDomain, Streams: c.streams()},
 		MKIO: doctor.MKIO{
-			URL: conf.MkioURL, Transport: conf.mkioTransport, Client: func() (*mkio.Client, error) { return conf.client(nil) },
-			Token: conf.MkioToken.value(), Projects: conf.Projects, Kinds: conf.kindsToPoll(), Claim: conf.claim(),
+			URL: c.MkioURL, Transport: c.mkioTransport, Client: func() (*mkio.Client, error) { return c.client(nil) },
+			Token: c.MkioToken.value(), Projects: c.Projects, Kinds: c.kindsToPoll(), Claim: c.claim(),
 		},
 	}
 }
@@ -125,7 +129,7 @@ func (f finding) print(w io.Writer, output format, c colour) error {
 	if output.isObject() {
 		return output.print(w, f)
 	}
-	text := fmt.Sprintf("%s %s: %s\n", c.ofLevel(f.Level, fmt.Sprintf("%-8s", f.Level)), f.Check, f.Found)
+	text := fmt.Sprintf("%s %s: %s\n", c.ofLevel(doctor.Level(f.Grade), fmt.Sprintf("%-8s", f.Grade)), f.Check, f.Found)
 	if f.Do != "" {
 		text += "         → " + f.Do + "\n"
 	}

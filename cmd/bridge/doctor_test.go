@@ -25,7 +25,7 @@ func TestDoctorOfAHealthyInstallation(t *testing.T) {
 	checks := map[string]bool{}
 	for line := range strings.Lines(out) {
 		var f finding
-		if err := json.Unmarshal([]byte(line), &f); err != nil || f.Level != doctor.OK {
+		if err := json.Unmarshal([]byte(line), &f); err != nil || f.Grade != string(doctor.OK) {
 			t.Errorf("finding %s, %v", line, err)
 		}
 		checks[f.Check] = true

@@ -106,15 +106,23 @@ func printManual(w io.Writer) {
 
 // printConfig writes the effective settings, secrets masked.
 func printConfig(w io.Writer, output format, c config) error {
-	v := reflect.ValueOf(c)
-	settings := map[string]string{}
-	rows := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for i, name := range variables() {
-		settings[name] = fmt.Sprint(v.Field(i).Interface())
-		fmt.Fprintf(rows, "%s\t%s\n", name, settings[name])
-	}
+	settings := c.settings()
 	if output.isObject() {
 		return output.print(w, settings)
 	}
+	rows := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, name := range variables() {
+		fmt.Fprintf(rows, "%s\t%s\n", name, settings[name])
+	}
 	return rows.Flush()
+}
+
+// settings returns the effective settings by variable, secrets masked.
+func (c config) settings() map[string]string {
+	v := reflect.ValueOf(c)
+	settings := map[string]string{}
+	for i, name := range variables() {
+		settings[name] = fmt.Sprint(v.Field(i).Interface())
+	}
+	return settings
 }

@@ -29,6 +29,11 @@ func eventsCommand(c *call) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return runEvents(cmd.Context(), c, o) },
 	}
 	o.addFilters(cmd)
+	cmd.Flags().Func("resource", "only this `RESOURCE`: "+resourcePathForm+"; excludes --kind, --project and --name", func(text string) error {
+		key, err := eventlog.ParseResource(text)
+		o.query.Resource = &key
+		return err
+	})
 	o.addRange(cmd)
 	cmd.Flags().BoolVar(&o.query.Follow, "follow", false, "wait for new events at the end of the log")
 	cmd.Flags().UintVar(&o.tail, "tail", 0, "only the last `N` events that match (default: all), and with --follow the new ones")
@@ -43,6 +48,12 @@ func runEvents(ctx context.Context, c *call, o eventsOptions) error {
 	}
 	if o.tail > 0 && o.limit > 0 {
 		return usageError{errors.New("--tail and --limit exclude each other")}
+	}
+	if q := o.query; q.Resource != nil {
+		if q.Kind != "" || q.Project != "" || q.Name != "" {
+			return usageError{errors.New("--resource excludes --kind, --project and --name: it has them all")}
+		}
+		o.query.Kind = q.Resource.Kind
 	}
 	c.warnOfStates(o.query.Kind, o.query.State)
 	log, done, err := c.openLog(ctx)

@@ -130,3 +130,31 @@ func eventTime(t *testing.T, b *bridge, sequence uint64) time.Time {
 	t.Fatalf("the log has no event %d", sequence)
 	return time.Time{}
 }
+
+func TestEventsOfAResource(t *testing.T) {
+	_, call := bridgeWithEvents(t)
+	name, stderr, code := call("state", "--kind", "job", "--output", "name")
+	if code != exitOK {
+		t.Fatalf("state: exit %d: %s", code, stderr)
+	}
+	if stdout, stderr, code := call("events", "--resource", strings.TrimSpace(name)); code != exitOK || firstColumn(stdout) != "1 2" {
+		t.Errorf("exit %d: %s%s", code, stdout, stderr)
+	}
+	for args, says := range map[string]string{
+		"events --resource job/aurora-vod/ladder-hd/ep-0417 --kind job": "--resource excludes",
+		"events --resource job/aurora-vod":                              "KIND/PROJECT/NAME",
+	} {
+		if _, stderr, code := call(strings.Fields(args)...); code != exitUsage || !strings.Contains(stderr, says) {
+			t.Errorf("%s: exit %d: %s", args, code, stderr)
+		}
+	}
+}
+
+func TestStatesByAge(t *testing.T) {
+	_, call := bridgeWithEvents(t)
+	for args, want := range map[string]int{"2100-01-01": 3, "2100-01-01 --kind job": 1, "2000-01-01": 0} {
+		if stdout, stderr, code := call(append([]string{"state", "--no-headers", "--older-than"}, strings.Fields(args)...)...); code != exitOK || strings.Count(stdout, "\n") != want {
+			t.Errorf("%s: exit %d, want %d lines: %s%s", args, code, want, stdout, stderr)
+		}
+	}
+}

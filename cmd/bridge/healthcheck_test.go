@@ -7,12 +7,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"mkio-bridge/internal/openapitest"
 )
 
 // Probing a remote bridge needs no settings, and ignores those that exist, e.g. in an image.
 func TestHealthcheckOfARemoteBridge(t *testing.T) {
 	b := openForTest(t)
-	admin, public := httptest.NewServer(b.adminRoutes(true)), httptest.NewServer(b.publicRoutes())
+	admin, public := httptest.NewServer(openapitest.Check(b.adminRoutes(true))), httptest.NewServer(openapitest.Check(b.publicRoutes()))
 	defer admin.Close()
 	defer public.Close()
 	webhook := public.URL + webhookPath

@@ -16,6 +16,7 @@ import (
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/openapitest"
 	"mkio-bridge/internal/schematest"
 )
 
@@ -99,7 +100,7 @@ func checkV1(t *testing.T, b *bridge) {
 	if err := b.publisher.Load(t.Context()); err != nil { // waits for the server to fill the state bucket
 		t.Fatal(err)
 	}
-	admin := httptest.NewServer(b.adminRoutes(true))
+	admin := httptest.NewServer(openapitest.Check(b.adminRoutes(true)))
 	defer admin.Close()
 	const jobs = "/v1/resources/job/aurora-vod/ladder-hd/"
 	for _, name := range hostileNames {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/openapitest"
 )
 
 // An instance is one run of a bridge, from its start to its stop or crash. Its whole input and output is its link to NATS,
@@ -175,7 +177,7 @@ func (i *instance) deliver(r *http.Request) (*http.Response, error) {
 					return
 				}
 				response := httptest.NewRecorder()
-				b.publicRoutes().ServeHTTP(response, r)
+				openapitest.Check(b.publicRoutes()).ServeHTTP(response, r)
 				if i.waitAlive() == nil {
 					responses <- response.Result()
 				}

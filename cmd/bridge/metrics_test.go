@@ -66,6 +66,14 @@ func closedLabels() map[string]*regexp.Regexp {
 	for _, l := range mkio.Lists("p", lifecycle.Kinds()) {
 		lists = append(lists, l.String())
 	}
+	var transient []string
+	for _, kind := range lifecycle.Kinds() {
+		for _, s := range lifecycle.States(kind) {
+			if state, ok := lifecycle.Transient(kind, s.State, ""); ok {
+				transient = append(transient, state)
+			}
+		}
+	}
 	code := regexp.MustCompile(`^([1-5][0-9][0-9]|none)$`)
 	return map[string]*regexp.Regexp{
 		"kind":      one(kinds...),
@@ -73,6 +81,7 @@ func closedLabels() map[string]*regexp.Regexp {
 		"via":       one(texts([]lifecycle.Via{lifecycle.Webhook, lifecycle.Poll, lifecycle.History})...),
 		"outcome":   one("changed", "repeat", "flap", "late", "conflict"),
 		"result":    one("stored", "conflict", "failed"),
+		"state":     one(transient...),
 		"age":       one("0s", "5m", "1h", "6h", "1d"),
 		"method":    one("GET", "POST", "PUT", "DELETE", "OPTIONS", "other"),
 		"code":      code,

@@ -19,6 +19,7 @@ import (
 	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/openapitest"
 )
 
 var update = flag.Bool("update", false, "rewrite the generated sections of the documents")
@@ -39,6 +40,7 @@ func TestPagesHaveGeneratedSections(t *testing.T) {
 			"event-fields":  eventTable(t),
 			"event-headers": headersTable(t, "event-headers.schema.json"),
 		},
+		"../../docs/http-api.md": {"routes": routesTable(t)},
 		"../../docs/webhooks.md": {"unapplied-headers": headersTable(t, "unapplied.schema.json")},
 		"../../docs/polling.md":  {"coverage-fields": coverageTable(t), "rights": rightsTable()},
 	} {
@@ -207,6 +209,6 @@ func deliver(t *testing.T, b *bridge, body []byte) int {
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("X-Webhook-Secret", demoSecret)
 	response := httptest.NewRecorder()
-	b.publicRoutes().ServeHTTP(response, request)
+	openapitest.Check(b.publicRoutes()).ServeHTTP(response, request)
 	return response.Code
 }

@@ -27,16 +27,23 @@ func (b *bridge) publicRoutes() http.Handler {
 	})
 }
 
-// adminRoutes serves the admin listener. Package admin adds /v1, which needs a token; without one, /v1 is served on loopback
-// only. The other routes need no token.
+// adminRoutes serves the admin listener. Package admin adds /v1, which needs a token; if none is set, /v1 is served on
+// loopback only. The other routes need no token.
 func (b *bridge) adminRoutes(loopback bool) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /readyz", b.readyz)
+	b.registerAdminRoutes(mux, loopback)
+	return mux
+}
+
+// registerAdminRoutes adds the routes of the admin listener to a mux.
+func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
+	mux.Handle("GET /livez", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	mux.Handle("GET /readyz", http.HandlerFunc(b.readyz))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(b.metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
-	mux.HandleFunc("GET /schemas/{name}", schema)
+	mux.Handle("GET /schemas/{name}", http.HandlerFunc(schema))
 	admin.New(admin.Config{
 		Events:   b.events,
+		Heads:    b.publisher,
 		Retrier:  b.ingest,
 		LogLevel: b.config.LogLevel.now,
 		Token:    func() string { return b.config.AdminToken.value() },
@@ -44,9 +51,14 @@ func (b *bridge) adminRoutes(loopback bool) http.Handler {
 		Pprof:    b.config.Pprof,
 		Stopping: b.stopping,
 		Log:      b.log,
+
+		Jobs:        b.jobs,
+		Verify:      b.verify,
+		Doctor:      b.examine,
+		Settings:    b.config.settings,
+		ViewerToken: func() string { return b.config.ViewerToken.value() },
 	}).Register(mux)
-	mux.HandleFunc("/", notFound)
-	return mux
+	mux.Handle("/", http.HandlerFunc(notFound))
 }
 
 func notFound(w http.ResponseWriter, _ *http.Request) {

@@ -14,18 +14,19 @@ import (
 
 	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/edge"
+	"mkio-bridge/internal/openapitest"
 	"mkio-bridge/internal/schematest"
 )
 
 // adminHost is an admin listener on loopback.
 const adminHost = "127.0.0.1:9090"
 
-// serveRequest makes a request to routes without a network.
+// serveRequest makes a request to routes without a network. What they answer is compared with schemas/openapi.yaml.
 func serveRequest(routes http.Handler, method, target string, header http.Header) *httptest.ResponseRecorder {
 	request := httptest.NewRequest(method, "http://"+adminHost+target, nil)
 	request.Header = header
 	response := httptest.NewRecorder()
-	routes.ServeHTTP(response, request)
+	openapitest.Check(routes).ServeHTTP(response, request)
 	return response
 }
 
@@ -73,6 +74,7 @@ func TestAdminRoutes(t *testing.T) {
 		{http.MethodGet, "/metrics", 200, "mkio_bridge_observations_total"},
 		{http.MethodGet, "/schemas/event.schema.json", 200, "urn:mkio-bridge:schema:event:1"},
 		{http.MethodGet, "/schemas/asyncapi.yaml", 200, "asyncapi: 3.1.0"},
+		{http.MethodGet, "/schemas/openapi.yaml", 200, "openapi: 3.1.1"},
 		{http.MethodGet, "/schemas/schemas.go", 404, "event.schema.json"},
 		{http.MethodGet, "/schemas/published.sum", 404, "asyncapi.yaml"},
 		{http.MethodGet, "/v1/resources/job/aurora-vod/ladder-hd/nobody", 404, "no event"},
@@ -93,6 +95,7 @@ func TestAdminRoutes(t *testing.T) {
 	for target, want := range map[string]string{
 		"/schemas/event.schema.json": "application/schema+json",
 		"/schemas/asyncapi.yaml":     "application/vnd.aai.asyncapi+yaml;version=3.1.0",
+		"/schemas/openapi.yaml":      "application/openapi+yaml;version=3.1.1",
 	} {
 		if contentType := serveRequest(routes, http.MethodGet, target, nil).Header().Get("Content-Type"); contentType != want {
 			t.Errorf("%s is %s, want %s", target, contentType, want)
@@ -143,7 +146,7 @@ func serve(t *testing.T, b *bridge) (addr string, stop func() error) {
 // An event stream resumes where the reader left off, continues live, and ends when the bridge stops.
 func TestEventsAreStreamed(t *testing.T) {
 	b, _, stop := serveForTest(t, nil)
-	server := httptest.NewServer(b.adminRoutes(true))
+	server := httptest.NewServer(openapitest.Check(b.adminRoutes(true)))
 	defer server.Close()
 	read := func(query, last string, n int) (ids []string) {
 		t.Helper()

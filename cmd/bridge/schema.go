@@ -12,8 +12,8 @@ import (
 func schemaCommand(c *call) *cobra.Command {
 	return &cobra.Command{
 		Use:               "schema [NAME]",
-		Short:             "print a JSON Schema or the AsyncAPI document, e.g. event; without NAME, list them",
-		Example:           "  mkio-bridge schema event > event.schema.json",
+		Short:             "print a JSON Schema, or the AsyncAPI or OpenAPI document, e.g. event; without NAME, list them",
+		Example:           "  mkio-bridge schema event > event.schema.json\n  mkio-bridge schema openapi > openapi.yaml",
 		Args:              atMost(1),
 		ValidArgsFunction: onlyFirst(fixed(schemas.Names()...)),
 		RunE:              func(_ *cobra.Command, args []string) error { return runSchema(c, args) },

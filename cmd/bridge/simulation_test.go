@@ -23,6 +23,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
+	"mkio-bridge/internal/openapitest"
 	"mkio-bridge/internal/oracle"
 	"mkio-bridge/internal/schematest"
 )
@@ -145,7 +146,7 @@ func (s *simulation) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("connection refused")
 	}
 	response := httptest.NewRecorder()
-	s.bridge.publicRoutes().ServeHTTP(response, r)
+	openapitest.Check(s.bridge.publicRoutes()).ServeHTTP(response, r)
 	return response.Result(), nil
 }
 

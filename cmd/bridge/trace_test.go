@@ -11,6 +11,7 @@ import (
 
 	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/openapitest"
 	"mkio-bridge/internal/schematest"
 	"mkio-bridge/internal/tracing"
 	"mkio-bridge/internal/tracingtest"
@@ -115,6 +116,6 @@ func deliverIn(t *testing.T, b *bridge, body []byte, headers ...string) int {
 		request.Header.Set(headers[i], headers[i+1])
 	}
 	response := httptest.NewRecorder()
-	b.publicRoutes().ServeHTTP(response, request)
+	openapitest.Check(b.publicRoutes()).ServeHTTP(response, request)
 	return response.Code
 }

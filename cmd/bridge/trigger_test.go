@@ -10,6 +10,7 @@ import (
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/openapitest"
 )
 
 // serveForTrigger serves a bridge, and sets the settings that other commands reach it by.
@@ -161,7 +162,7 @@ func TestTriggerExplainsTheResponse(t *testing.T) {
 	b, url := serveForTrigger(t)
 	wantOutput(t, exitFailed, []string{"401 Unauthorized", "--secret"}, "trigger", "job.finished", "--secret", "REDACT-ME")
 	wantOutput(t, exitOK, []string{"204"}, "trigger", "job.finished", "--secret", demoSecret, "--url", url)
-	admin := httptest.NewServer(b.adminRoutes(true))
+	admin := httptest.NewServer(openapitest.Check(b.adminRoutes(true)))
 	defer admin.Close()
 	wantOutput(t, exitFailed, []string{"404 Not Found", "not of its admin listener"}, "trigger", "job.finished", "--url", admin.URL)
 	wantOutput(t, exitFailed, []string{"cannot be reached", "--url"}, "trigger", "job.finished", "--url", "http://127.0.0.1:1")

@@ -63,22 +63,8 @@ func (f *unappliedFlags) check() error {
 // each calls do for each selected delivery, and reports whether there are more than the limit. Messages that are not
 // deliveries stored by a bridge are skipped, and joined into the error.
 func (f *unappliedFlags) each(ctx context.Context, log *eventlog.Log, do func(eventlog.Unapplied) error) (more bool, err error) {
-	var wrong []error
-	done := 0
-	for k, err := range log.QueryUnapplied(ctx, f.query) {
-		if err != nil {
-			wrong = append(wrong, err)
-			continue
-		}
-		if f.limit > 0 && done == f.limit {
-			return true, errors.Join(wrong...)
-		}
-		if err := do(k); err != nil {
-			return false, err
-		}
-		done++
-	}
-	return false, errors.Join(wrong...)
+	selection, err := log.SelectUnapplied(ctx, f.query, f.limit, do)
+	return selection.More, errors.Join(append(selection.Foreign, err)...)
 }
 
 // sequenceOf parses an argument as the sequence of a message: a whole number from 1.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mkio-bridge/internal/admin"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/printable"
@@ -56,7 +57,7 @@ func runShowUnapplied(ctx context.Context, c *call, sequence uint64, raw bool, o
 		_, err = c.stdout.Write(k.Body)
 		return err
 	case output.isObject():
-		return output.print(c.stdout, newUnappliedView(k))
+		return output.print(c.stdout, admin.NewUnappliedView(names, k))
 	}
 	return printUnapplied(c.stdout, names, k)
 }

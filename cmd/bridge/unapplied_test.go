@@ -11,6 +11,7 @@ import (
 
 	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/openapitest"
 	"mkio-bridge/internal/schematest"
 )
 
@@ -49,7 +50,7 @@ func (w *commandBridge) restart(change func(*config)) {
 	if w.bridge, err = open(w.t.Context(), c, slog.New(slog.DiscardHandler)); err != nil {
 		w.t.Fatal(err)
 	}
-	w.admin = httptest.NewServer(w.adminRoutes(true))
+	w.admin = httptest.NewServer(openapitest.Check(w.adminRoutes(true)))
 	w.t.Setenv("BRIDGE_ADMIN_LISTEN", w.admin.Listener.Addr().String())
 	w.t.Setenv("BRIDGE_NATS_LISTEN", w.embedded.Addr())
 }

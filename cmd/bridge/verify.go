@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +15,7 @@ import (
 // verifyOptions are the flags of verify.
 type verifyOptions struct {
 	root   *audit.Root // nil: none was given
-	erased sequenceRanges
+	erased audit.Sequences
 	output format
 }
 
@@ -37,7 +34,11 @@ func verifyCommand(c *call) *cobra.Command {
 		o.root = &r
 		return err
 	})
-	cmd.Flags().Func("erased", "`SEQUENCES` of events that were erased on purpose, e.g. 12,40-44", o.erased.parse)
+	cmd.Flags().Func("erased", "`SEQUENCES` of events that were erased on purpose, e.g. 12,40-44", func(v string) error {
+		more, err := audit.ParseSequences(v)
+		o.erased = append(o.erased, more...)
+		return err
+	})
 	outputFlag(cmd, &o.output, "the result", "")
 	return cmd
 }
@@ -53,13 +54,13 @@ func runVerify(ctx context.Context, c *call, o verifyOptions) error {
 	}
 	defer nc.Close()
 	progress := c.progress()
-	report, err := audit.Verify(ctx, js, event.NewNames(conf.SubjectPrefix), audit.Options{Root: o.root, Erased: o.erased.has, Step: progress.step})
+	report, err := audit.Verify(ctx, js, event.NewNames(conf.SubjectPrefix), audit.Options{Root: o.root, Erased: o.erased.Has, Step: progress.step})
 	progress.clear()
 	if err != nil {
 		return err
 	}
 	if o.output.isObject() {
-		err = c.printVerification(o.output, report)
+		err = o.output.print(c.stdout, report)
 	} else {
 		err = c.verifyText(report, o.root)
 	}
@@ -85,40 +86,4 @@ func (c *call) verifyText(r *audit.Report, root *audit.Root) error {
 	}
 	_, err := fmt.Fprintf(c.stdout, "%s %s\n", audit.RootLabel, r.Root)
 	return err
-}
-
-func (c *call) printVerification(f format, r *audit.Report) error {
-	wrong := make([]string, len(r.Errors))
-	for i, err := range r.Errors {
-		wrong[i] = err.Error()
-	}
-	return f.print(c.stdout, struct {
-		*audit.Report
-		Errors []string `json:"errors"`
-		Root   string   `json:"root"`
-	}{r, wrong, r.Root.String()})
-}
-
-// sequenceRanges are ranges of sequences, each with its first and last.
-type sequenceRanges [][2]uint64
-
-// parse adds comma-separated sequences and ranges of sequences.
-func (s *sequenceRanges) parse(v string) error {
-	for _, part := range splitList(v) {
-		first, last, ranged := strings.Cut(part, "-")
-		if !ranged {
-			last = first
-		}
-		from, err1 := strconv.ParseUint(first, 10, 64)
-		to, err2 := strconv.ParseUint(last, 10, 64)
-		if err1 != nil || err2 != nil || from > to {
-			return fmt.Errorf("%q is neither a sequence nor a range such as 40-44", part)
-		}
-		*s = append(*s, [2]uint64{from, to})
-	}
-	return nil
-}
-
-func (s *sequenceRanges) has(sequence uint64) bool {
-	return slices.ContainsFunc(*s, func(r [2]uint64) bool { return r[0] <= sequence && sequence <= r[1] })
 }

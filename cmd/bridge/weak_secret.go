@@ -35,6 +35,7 @@ func (c config) weakSecrets() []weakSecret {
 	}{
 		{"BRIDGE_WEBHOOK_SECRETS", c.Listen, c.WebhookSecrets.all()},
 		{"BRIDGE_ADMIN_TOKEN", c.AdminListen, single(c.AdminToken)},
+		{"BRIDGE_VIEWER_TOKEN", c.AdminListen, single(c.ViewerToken)},
 		{readerTokenName, c.readersAddr(), single(c.NatsReaderToken)},
 	} {
 		if listener.addr == "" || loopback(listener.addr) {

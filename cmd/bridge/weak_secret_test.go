@@ -36,6 +36,7 @@ func TestWeakSecretsOfReachableListenersAreReported(t *testing.T) {
 		{"a strong one", map[string]string{"LISTEN": ":8080", "WEBHOOK_SECRETS": "3b2f9d7c5e1a8f64"}, nil},
 		{"the former of two", map[string]string{"LISTEN": ":8080", "WEBHOOK_SECRETS": "3b2f9d7c5e1a8f64,hunter2"}, []string{"BRIDGE_WEBHOOK_SECRETS"}},
 		{"operators from outside", map[string]string{"ADMIN_LISTEN": "0.0.0.0:9090", "ADMIN_TOKEN": "changeme-changeme"}, []string{"BRIDGE_ADMIN_TOKEN"}},
+		{"viewers from outside", map[string]string{"ADMIN_LISTEN": "0.0.0.0:9090", "VIEWER_TOKEN": "changeme-changeme"}, []string{"BRIDGE_VIEWER_TOKEN"}},
 		{"readers from outside", map[string]string{"NATS_LISTEN": ":4222", "NATS_READER_TOKEN": "hunter2"}, []string{"BRIDGE_NATS_READER_TOKEN"}},
 		{"readers of another NATS", map[string]string{"NATS_URL": "nats://n", "NATS_LISTEN": ":4222", "NATS_READER_TOKEN": "hunter2"}, nil},
 		{"no secret at all", map[string]string{"ADMIN_LISTEN": ":9090"}, nil}, // without a token /v1 is not served

@@ -3,10 +3,12 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"log/slog"
 	"net/http"
-	"net/http/pprof" // also registers with http.DefaultServeMux, which is not served
+	"time"
 
+	"mkio-bridge/internal/audit"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/lifecycle"
@@ -19,16 +21,34 @@ type Retrier interface {
 	Retry(ctx context.Context, sequence uint64, u lifecycle.Unapplied, options ingest.RetryOptions) (ingest.RetryResult, error)
 }
 
+// Heads is the cache of recorded states. Its methods may be called concurrently.
+type Heads interface {
+	// Sorted returns the token and the last event of each resource of a kind and project (an empty one matches any), deleted
+	// ones included, in the order of tokens, from the first token after the given one. An event is valid until the next one.
+	Sorted(kind lifecycle.Kind, project, after string) iter.Seq2[string, *lifecycle.Fact]
+	// IsStuck reports whether a resource whose last event is f is in its state for too long ([durations.Table.Stuck]).
+	IsStuck(kind lifecycle.Kind, f lifecycle.Fact, now time.Time) bool
+	// LogIdentity returns the identity of the cached log ([eventlog.Bounds]); "" while the cache is being filled.
+	LogIdentity() string
+}
+
 // Config configures an API.
 type Config struct {
 	Events   *eventlog.Log
+	Heads    Heads
 	Retrier  Retrier
 	LogLevel *Level
-	Token    func() string   // returns the current bearer token; "": none
+	Token    func() string   // returns the current bearer token of administrators; "": none
 	Loopback bool            // only this machine can reach the listener
 	Pprof    bool            // serve profiles
 	Stopping context.Context // ends when the bridge begins to stop, so that event streams end too
 	Log      *slog.Logger
+
+	Jobs        Jobs
+	Verify      func(context.Context, audit.Options) (*audit.Report, error)
+	Doctor      func(context.Context) iter.Seq[Finding] // of this bridge
+	ViewerToken func() string                           // returns the current bearer token of viewers; "", or nil: none
+	Settings    func() map[string]string                // returns the effective settings of this process by name, secrets masked
 }
 
 // An API serves requests of operators.
@@ -39,30 +59,6 @@ type API struct {
 
 // New returns an API.
 func New(c Config) *API { return &API{c, newReaders()} }
-
-// Register adds the API's routes to a mux. Without a token it adds them only if the listener is on loopback.
-func (a *API) Register(mux *http.ServeMux) {
-	if a.c.Token() == "" && !a.c.Loopback {
-		return
-	}
-	mux.Handle("GET /v1/resources", a.authorized(withParameters(resourceParameters, a.readers.limited(a.listResources))))
-	mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", a.authorized(withParameters(nil, a.getResource)))
-	mux.Handle("GET /v1/events", a.authorized(withParameters(eventParameters, a.readers.limited(a.streamEvents))))
-	mux.Handle("POST /v1/unapplied/{sequence}/retry", sameOrigin(a.authorized(withParameters(retryParameters, a.retryUnapplied))))
-	mux.Handle("GET /v1/log-level", a.authorized(withParameters(nil, a.getLogLevel)))
-	mux.Handle("PUT /v1/log-level", sameOrigin(a.authorized(withParameters(nil, a.setLogLevel))))
-	if a.c.Pprof {
-		a.registerProfiles(mux)
-	}
-}
-
-// registerProfiles adds Go's profiles. A profile may take longer than the server's write timeout: pprof itself extends the
-// deadline.
-func (a *API) registerProfiles(mux *http.ServeMux) {
-	mux.Handle("GET /debug/pprof/", a.authorized(pprof.Index))
-	mux.Handle("GET /debug/pprof/profile", a.authorized(pprof.Profile))
-	mux.Handle("GET /debug/pprof/trace", a.authorized(pprof.Trace))
-}
 
 // writeJSON writes an object as the response. A stored payload in it keeps its bytes, so that its hash can be checked.
 func writeJSON(w http.ResponseWriter, object any) {

@@ -1,26 +1,32 @@
 // Package admin is the operators' API on the admin listener: /v1, and Go's profiles if they are configured. Health, metrics
 // and schemas on the same listener are in cmd/bridge.
 //
-//	GET  /v1/resources                        current state of many resources, one per line
+//	GET  /v1/resources                        current state of many resources: one event per line, or pages of rows
 //	GET  /v1/resources/{kind}/{project}/{…}   current state of one
-//	GET  /v1/events                           server-sent events, from a position in the log and then live
+//	GET  /v1/events                           server-sent events, from a position in the log and then live; or pages
+//	GET  /v1/unapplied, …/{sequence}          deliveries that became no event
 //	POST /v1/unapplied/{sequence}/retry       decide again about a stored delivery
+//	GET  /v1/audit                            what is proven complete
+//	POST /v1/verify, /v1/doctor               start a job: verify the log, check the installation
+//	GET  /v1/jobs, …/{id}                     jobs of all bridges
+//	GET  /v1/config                           the settings
+//	POST, GET, DELETE /v1/session             a cookie in place of a token, for browsers
 //	GET, PUT /v1/log-level                    the log level
 //	GET  /debug/pprof/                        profiles
 //
-// Responses about resources are read from the event log, never from MK.IO. Nothing here writes the log: the [Retrier] does a
-// retry, which can do no more than a delivery could.
+// Responses about resources are read from the event log, never from MK.IO; rows from the cache of its last events
+// ([Heads]). Nothing here writes the log: the [Retrier] does a retry, which can do no more than a delivery could.
 //
-// A request to /v1 passes these checks, in this order; a profile only the second:
+// routes.go is the table of all endpoints, with the lowest role that may use each. A request passes these checks, in this
+// order:
 //
-//	origin         a PUT or POST that a browser sends for a page of another origin is refused (authorize.go)
-//	authorization  a bearer token, compared in constant time (authorize.go)
-//	parameters     unknown ones are refused, because a misspelt filter would be ignored (parameters.go)
+//	origin         a request other than GET that a browser sends for a page of another origin is refused (authorize.go)
+//	authorization  the role of a bearer token, compared in constant time, or of a session (authorize.go, session.go)
+//	parameters     unknown ones are refused, because a misspelt filter would be ignored (parameters.go); not for profiles
 //	slot, rate     a response that may be as long as the log needs one of maxReaders slots; all share a rate (readers.go)
 //
-// Without a token the routes are registered on a loopback listener only, and refuse requests whose Host header does not name
+// If no token is set, the routes are registered on a loopback listener only, and refuse requests whose Host header does not name
 // this machine.
 //
-// The handlers are in resources.go, stream.go (with position.go, which parses where a stream starts), retry.go and
-// loglevel.go.
+// The handlers are in files of their names; position.go parses where a stream starts, page.go what part of a list is wanted.
 package admin

@@ -15,6 +15,8 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/openapitest"
+	"mkio-bridge/internal/problem"
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/streams"
 )
@@ -24,14 +26,14 @@ var names = event.NewNames(event.DefaultPrefix)
 // A fixture is an API with the parts of a bridge that it needs, on a real JetStream.
 type fixture struct {
 	Config
-	t         *testing.T
+	t         testing.TB
 	js        jetstream.JetStream
 	publisher *publish.Publisher
 	ingest    *ingest.Handler
 }
 
 // setUp returns a fixture on loopback, without a token and with an empty log.
-func setUp(t *testing.T) *fixture {
+func setUp(t testing.TB) *fixture {
 	t.Helper()
 	nc, js := brokertest.Start(t).Connect()
 	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
@@ -45,7 +47,7 @@ func setUp(t *testing.T) *fixture {
 	})
 	return &fixture{
 		Config: Config{
-			Events: eventlog.New(js, names), Retrier: handler, LogLevel: NewLevel(slog.LevelError),
+			Events: eventlog.New(js, names), Heads: publisher, Retrier: handler, LogLevel: NewLevel(slog.LevelError),
 			Token: func() string { return "" }, Loopback: true, Stopping: t.Context(), Log: log,
 		},
 		t: t, js: js, publisher: publisher, ingest: handler,
@@ -78,10 +80,18 @@ func (f *fixture) deliver(name string) {
 	}
 }
 
-// routesOf returns the routes of an API.
-func routesOf(c Config) http.Handler {
+func TestMain(m *testing.M) { openapitest.Main(m) }
+
+// routesOf returns the routes of an API. What they answer is compared with schemas/openapi.yaml.
+func routesOf(c Config) http.Handler { return openapitest.Check(uncheckedRoutesOf(c)) }
+
+// uncheckedRoutesOf returns the routes of an API on a log with what no bridge writes.
+func uncheckedRoutesOf(c Config) http.Handler {
 	mux := http.NewServeMux()
 	New(c).Register(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		problem.Write(w, http.StatusNotFound, "endpoint not found")
+	}) // as in cmd/bridge
 	return mux
 }
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -16,8 +17,9 @@ import (
 
 // Query parameters of /v1.
 var (
-	resourceParameters = []string{"kind", "project", "name", "state", "phase"}
-	eventParameters    = append(slices.Clone(resourceParameters), "from", "since", "until", "by", "unnamed")
+	filterParameters   = []string{"kind", "project", "name", "state", "phase"}
+	resourceParameters = append(slices.Clone(filterParameters), "stuck", "olderThan", "view", "limit", "after")
+	eventParameters    = append(slices.Clone(filterParameters), "resource", "from", "since", "until", "by", "unnamed", "follow", "limit", "after")
 	retryParameters    = []string{"dryRun", "keep"}
 )
 
@@ -35,6 +37,9 @@ func withParameters(parameters []string, next http.HandlerFunc) http.HandlerFunc
 
 // maxNameLength is how much of an unknown parameter's name is compared and quoted, in bytes.
 const maxNameLength = 64
+
+// maxError is the length of an error, in bytes, that is sent to the client. Longer ones quote a long value.
+const maxError = 512
 
 // checkParameters returns an error for a query that does not parse completely, and for unknown or repeated parameters.
 func checkParameters(query string, parameters []string) error {
@@ -68,7 +73,18 @@ func parseQuery(values url.Values) (eventlog.Query, error) {
 		Name:    values.Get("name"),
 		State:   values.Get("state"),
 	}
-	err := readParameters(values, map[string]func(string) error{"kind": parsed(&query.Kind, lifecycle.ParseKind), "phase": parsed(&query.Phase, lifecycle.ParsePhase)})
+	var resource lifecycle.Key
+	err := readParameters(values, map[string]func(string) error{
+		"kind":     parsed(&query.Kind, lifecycle.ParseKind),
+		"phase":    parsed(&query.Phase, lifecycle.ParsePhase),
+		"resource": parsed(&resource, eventlog.ParseResource),
+	})
+	if values.Get("resource") != "" {
+		query.Resource = &resource
+		if query.Kind != "" || query.Project != "" || query.Name != "" {
+			err = errors.Join(err, errors.New("resource excludes kind, project and name: it has them all"))
+		}
+	}
 	return query, err
 }
 
@@ -84,7 +100,11 @@ func parsed[T any](into *T, parse func(string) (T, error)) func(string) error {
 func readParameters(values url.Values, read map[string]func(string) error) error {
 	for _, name := range slices.Sorted(maps.Keys(read)) {
 		if value := values.Get(name); value != "" {
-			if err := read[name](value); err != nil {
+			err := read[name](value)
+			if err != nil && len(err.Error()) > maxError {
+				return fmt.Errorf("%s: invalid value of %d bytes: %.*q…", name, len(value), maxNameLength, value)
+			}
+			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -28,14 +29,12 @@ func parseStreamRequest(r *http.Request) (streamRequest, error) {
 	query, err := parseQuery(values)
 	request := streamRequest{query: query}
 	request.query.Follow = true
-	err = errors.Join(err, readParameters(values, map[string]func(string) error{
-		"from":  parsed(&request.from, parseFrom),
-		"since": parsed(&request.query.Since, eventlog.ParseTime),
-		"until": parsed(&request.query.Until, eventlog.ParseTime),
-		"by":    parsed(&request.query.By, eventlog.ParseBy),
-
-		"unnamed": parsed(&request.unnamed, parseBool),
-	}))
+	err = errors.Join(err,
+		readRange(values, &request.query, &request.from),
+		readParameters(values, map[string]func(string) error{"unnamed": parsed(&request.unnamed, parseBool)}))
+	if values.Get("limit") != "" || values.Get("after") != "" {
+		err = errors.Join(err, errors.New("limit and after are for pages of events: add follow=false"))
+	}
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		n, wrong := parseSequence(last)
 		if wrong != nil {
@@ -47,10 +46,25 @@ func parseStreamRequest(r *http.Request) (streamRequest, error) {
 		}
 		return request, err
 	}
-	if request.from > 0 && !request.query.Since.IsZero() && request.query.By != eventlog.ByTime {
-		err = errors.Join(err, errors.New("from and since exclude each other, except with by=time: set one of them"))
+	return request, errors.Join(err, checkRange(request.query, request.from))
+}
+
+// readRange parses the parameters that select a range of the log.
+func readRange(values url.Values, query *eventlog.Query, from *uint64) error {
+	return readParameters(values, map[string]func(string) error{
+		"from":  parsed(from, parseFrom),
+		"since": parsed(&query.Since, eventlog.ParseTime),
+		"until": parsed(&query.Until, eventlog.ParseTime),
+		"by":    parsed(&query.By, eventlog.ParseBy),
+	})
+}
+
+// checkRange returns an error if a range has two beginnings.
+func checkRange(query eventlog.Query, from uint64) error {
+	if from > 0 && !query.Since.IsZero() && query.By != eventlog.ByTime {
+		return errors.New("from and since exclude each other, except with by=time: set one of them")
 	}
-	return request, err
+	return nil
 }
 
 // startIn sets the sequence at which reading starts; without a position, the one after the log's last. A position outside

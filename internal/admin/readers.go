@@ -16,16 +16,20 @@ const (
 	stallTimeout = 10 * time.Second // per write: a client that reads nothing for this long is disconnected
 	readRate     = 8 << 20          // bytes per second of all responses together: they compete with deliveries for CPU
 	rateUnit     = 64 << 10         // bytes per wait for the rate, so that small writes seldom wait
+
+	maxLists = 2 // pages that are read from the cache at a time, further requests wait: each may use a CPU for milliseconds
 )
 
-// readers limits the long responses of /v1: their number in flight, and their common rate.
+// readers limits the long responses of /v1: their number in flight, and their common rate. It also limits how many pages are read
+// from the cache at a time; they are short, and have no rate.
 type readers struct {
 	slots   chan struct{} // holds a token for each response in flight
+	lists   chan struct{} // holds a token for each page that is read from the cache
 	limiter *rate.Limiter // shared by all, in bytes
 }
 
 func newReaders() *readers {
-	return &readers{make(chan struct{}, maxReaders), rate.NewLimiter(readRate, 2*rateUnit)}
+	return &readers{make(chan struct{}, maxReaders), make(chan struct{}, maxLists), rate.NewLimiter(readRate, 2*rateUnit)}
 }
 
 // limited gives a request a slot while next serves it, or refuses it when all are taken. The response is written at the
@@ -44,6 +48,17 @@ func (r *readers) limited(next http.HandlerFunc) http.HandlerFunc {
 		defer limited.extend() // for what net/http still has to flush when next returns
 		next(limited, request)
 	}
+}
+
+// listing calls read when one of maxLists is free. It returns the error of the context if that ends first.
+func (r *readers) listing(ctx context.Context, read func() error) error {
+	select {
+	case r.lists <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.lists }()
+	return read()
 }
 
 // A rateLimitedWriter writes a response at the shared rate. The response may take any time, as long as its client reads some

@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,6 +67,45 @@ func TestResponsesShareARate(t *testing.T) {
 		}
 		if last := w.until[len(w.until)-1]; !last.Equal(time.Now().Add(stallTimeout)) || len(w.until) < 40 {
 			t.Errorf("the write deadline was set %d times, last to %s", len(w.until), last)
+		}
+	})
+}
+
+// Pages of the cache wait for each other; a client that leaves does not wait.
+func TestListsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReaders()
+		reading, most, done := 0, 0, make(chan error)
+		var mu sync.Mutex
+		count := func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			reading += n
+			most = max(most, reading)
+		}
+		read := func() error {
+			count(1)
+			time.Sleep(time.Second)
+			count(-1)
+			return nil
+		}
+		const lists = 3 * maxLists
+		for range lists {
+			go func() { done <- r.listing(t.Context(), read) }()
+		}
+		synctest.Wait()
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		if err := r.listing(gone, read); err == nil {
+			t.Error("a list was read for a client that is gone")
+		}
+		for range lists {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		if most != maxLists {
+			t.Errorf("%d lists were read at a time", most)
 		}
 	})
 }

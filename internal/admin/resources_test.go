@@ -16,7 +16,7 @@ func TestResourceList(t *testing.T) {
 	if err := f.publisher.Load(t.Context()); err != nil { // waits for the server to fill the state bucket
 		t.Fatal(err)
 	}
-	for target, want := range map[string]int{"/v1/resources": 2, "/v1/resources?kind=job": 1, "/v1/resources?project=nobody": 0, "/v1/resources?state=CREATED&name=ep-0417-pub": 1} {
+	for target, want := range map[string]int{"/v1/resources": 2, "/v1/resources?kind=job": 1, "/v1/resources?project=nobody": 0, "/v1/resources?stuck=true": 0, "/v1/resources?stuck=false": 2, "/v1/resources?state=CREATED&name=ep-0417-pub": 1} {
 		response := serveRequest(f.routes(), http.MethodGet, target, nil)
 		lines := 0
 		for scanner := bufio.NewScanner(response.Body); scanner.Scan(); lines++ {

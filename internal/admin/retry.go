@@ -1,13 +1,9 @@
 package admin
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
@@ -23,33 +19,15 @@ type RetryResult struct {
 	Removed  bool   `json:"removed"` // the retry deleted it from the unapplied deliveries
 }
 
-// lookupTimeout limits the reading of the unapplied delivery, not the retry.
-const lookupTimeout = 5 * time.Second
-
 // retryUnapplied decides again about an unapplied delivery, as if it arrived now. Only the bridge writes the log: that is
 // why mkio-bridge unapplied retry sends this request instead of writing itself.
 func (a *API) retryUnapplied(w http.ResponseWriter, r *http.Request) {
-	sequence, err := strconv.ParseUint(r.PathValue("sequence"), 10, 64)
-	if err != nil || sequence == 0 {
-		problem.Write(w, http.StatusBadRequest, fmt.Sprintf("%q is not a sequence", r.PathValue("sequence")))
-		return
-	}
 	options, err := parseRetryOptions(r.URL.Query())
 	if err != nil {
 		problem.Write(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), lookupTimeout)
-	defer cancel()
-	unapplied, ok, err := a.c.Events.UnappliedAt(ctx, sequence)
-	switch {
-	case errors.Is(err, eventlog.ErrNotUnapplied):
-		problem.Write(w, http.StatusUnprocessableEntity, err.Error())
-	case err != nil:
-		a.refuseRetry(w, sequence, err)
-	case !ok:
-		problem.Write(w, http.StatusNotFound, fmt.Sprintf("%s has no message %d: it was retried or deleted, or never existed", a.c.Events.Names().UnappliedStream(), sequence))
-	default:
+	if unapplied, ok := a.lookUp(w, r); ok {
 		a.retry(w, r, unapplied, options)
 	}
 }
@@ -67,7 +45,7 @@ func (a *API) retry(w http.ResponseWriter, r *http.Request, unapplied eventlog.U
 	writeJSON(w, response)
 }
 
-// refuseRetry writes the response to a failed retry, or a failed read before it. The client may repeat either.
+// refuseRetry writes the response to a failed retry. The client may repeat it.
 func (a *API) refuseRetry(w http.ResponseWriter, sequence uint64, err error) {
 	a.c.Log.Error("unapplied delivery cannot be retried", "sequence", sequence, "error", err)
 	w.Header().Set("Retry-After", "5")

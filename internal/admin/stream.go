@@ -31,9 +31,7 @@ func (a *API) streamEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	bounds, err := a.c.Events.Bounds(r.Context())
 	if err != nil {
-		a.c.Log.Warn("event stream cannot start: the log cannot be read", "error", err)
-		w.Header().Set("Retry-After", "5")
-		problem.Write(w, http.StatusServiceUnavailable, "the log cannot be read: retry later")
+		a.refuseRead(w, "the log", err)
 		return
 	}
 	if outside, ok := errors.AsType[*eventlog.OutsideError](request.startIn(bounds)); ok {

@@ -25,12 +25,21 @@ type Query struct {
 // ErrBeforeFirstSweep is for a period that ends before the first recorded sweep.
 var ErrBeforeFirstSweep = errors.New("the period ends before the first sweep on record began")
 
+// ErrNoSweep is for a log without any record of a sweep of the selected projects and kinds.
+var ErrNoSweep = errors.New("no record of any sweep")
+
+// Complete reports whether coverages prove their whole period, except for ends that are pending; not if there are none.
+func Complete(coverages []Coverage) bool {
+	gaps := func(c Coverage) bool { return !c.Complete() }
+	return len(coverages) > 0 && !slices.ContainsFunc(coverages, gaps)
+}
+
 // lookback is how long before a period the sweep may have started that proves its beginning.
 const lookback = 14 * 24 * time.Hour
 
 // Coverages reads the records of a log, and returns what they prove about a period for each project and kind with records.
 // If the first sweep ever of a project and kind began after the start of the period, the period starts with that sweep:
-// nothing was compared before.
+// nothing was compared before. Without coverages the error is [ErrNoSweep] or [ErrBeforeFirstSweep].
 func Coverages(ctx context.Context, log *eventlog.Log, q Query) ([]Coverage, error) {
 	records, err := q.records(ctx, log)
 	if err != nil {
@@ -60,7 +69,10 @@ func Coverages(ctx context.Context, log *eventlog.Log, q Query) ([]Coverage, err
 		c.FirstSweep = firstSweep
 		coverages = append(coverages, c)
 	}
-	if len(records) > 0 && len(coverages) == 0 {
+	switch {
+	case len(records) == 0:
+		return nil, ErrNoSweep
+	case len(coverages) == 0:
 		return nil, ErrBeforeFirstSweep
 	}
 	slices.SortFunc(coverages, func(a, b Coverage) int {

@@ -34,7 +34,7 @@ func ParseRoot(s string) (Root, error) {
 	number, digest, _ := strings.Cut(root, ":")
 	sequence, err := strconv.ParseUint(number, 10, 64)
 	if raw, hexErr := hex.DecodeString(digest); err != nil || hexErr != nil || len(raw) != sha256.Size {
-		return Root{}, fmt.Errorf("%q is not a root: use <sequence>:<64 hex digits>, or in quotes the line that mkio-bridge verify printed", s)
+		return Root{}, fmt.Errorf("%.128q is not a root: use <sequence>:<64 hex digits>, or in quotes the line that mkio-bridge verify printed", s)
 	}
 	return Root{sequence, strings.ToLower(digest)}, nil
 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,6 +20,20 @@ type Report struct {
 	Wrong     int     `json:"wrong"` // number of violations
 	Errors    []error `json:"-"`     // the first violations
 	Root      Root    `json:"-"`
+}
+
+// MarshalJSON writes the report with the texts of its violations and of its root.
+func (r *Report) MarshalJSON() ([]byte, error) {
+	wrong := make([]string, len(r.Errors))
+	for i, err := range r.Errors {
+		wrong[i] = err.Error()
+	}
+	type plain Report // without this method
+	return json.Marshal(struct {
+		*plain
+		Errors []string `json:"errors"`
+		Root   string   `json:"root"`
+	}{(*plain)(r), wrong, r.Root.String()})
 }
 
 // maxErrors limits Report.Errors: one wrong byte may cause many violations.

@@ -34,9 +34,10 @@ type Message struct {
 	Payload []byte
 	Fact    lifecycle.Fact // what the log has after the write; without the sequence
 
-	data       bytes.Buffer // of the event
-	values     []string     // of all headers, in one allocation
-	headerSize int          // of the headers on the wire, in bytes
+	stays      lifecycle.Stays // of the fact
+	data       bytes.Buffer    // of the event
+	values     []string        // of all headers, in one allocation
+	headerSize int             // of the headers on the wire, in bytes
 }
 
 // Encode encodes the event of an observation into m, and overwrites its former content. previous is the resource's last
@@ -99,6 +100,7 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 		return fmt.Errorf("event of %s: %w", o.Key, err)
 	}
 	m.ID, m.Subject = eventID, subject
+	m.stays = lifecycle.StaysAfter(o.Key.Kind, previous, factOf(&o, transition, e.RecordedTime, ""))
 	return enc.fit(m, &e, &o)
 }
 
@@ -164,7 +166,8 @@ func (enc Encoder) write(m *Message, e *Event, o *lifecycle.Observation) (size i
 		return 0, fmt.Errorf("event of %s: %w", o.Key, err)
 	}
 	m.Payload = payload.Bytes()
-	m.Fact = factOf(o, e.Data.Transition, m.Payload)
+	m.Fact = factOf(o, e.Data.Transition, e.RecordedTime, Hash(m.Payload))
+	m.Fact.Stays = m.stays
 	m.writeHeader(enc.Span)
 	return len(m.Payload) + m.headerSize + expectHeaderSize + enc.Names.filterSize(e.PartitionKey) + len(enc.Names.EventStream()), nil
 }
@@ -200,11 +203,11 @@ func appendRaw(b *bytes.Buffer, name string, value []byte) {
 // attributesSize is the size of the attributes of most events in bytes.
 const attributesSize = 1024
 
-func factOf(o *lifecycle.Observation, transition uint64, payload []byte) lifecycle.Fact {
+func factOf(o *lifecycle.Observation, transition uint64, recorded time.Time, hash string) lifecycle.Fact {
 	f := lifecycle.Fact{
 		Transition: transition, State: o.State, Provisioning: o.Provisioning, Life: o.Life,
 		At: o.At, Modified: o.Modified, SeenAfter: o.SeenAfter, SeenBefore: o.SeenBefore,
-		Hash: Hash(payload),
+		Via: o.Via, Recorded: recorded, Hash: hash,
 	}
 	if o.Delivery != nil {
 		f.Delivery = o.Delivery.ID

@@ -29,7 +29,10 @@ const (
 	HeaderSeenAfter    = "Mkio-Seen-After"
 	HeaderSeenBefore   = "Mkio-Seen-Before"
 	HeaderDelivery     = "Mkio-Delivery-Id"
-	HeaderHash         = "Mkio-Hash" // SHA-256 of the payload, lower-case hex
+	HeaderVia          = "Mkio-Via"      // webhook, poll or history
+	HeaderRecorded     = "Mkio-Recorded" // the event's recordedtime, RFC 3339
+	HeaderHash         = "Mkio-Hash"     // SHA-256 of the payload, lower-case hex
+	HeaderStays        = "Mkio-Stays"    // [lifecycle.Stays]
 )
 
 // The headers of a message that was published within a trace, as in W3C Trace Context. They identify the span that published
@@ -85,10 +88,15 @@ func (m *Message) writeHeader(span Trace) {
 	m.setText(HeaderProvisioning, f.Provisioning)
 	m.setText(HeaderLife, f.Life)
 	m.setText(HeaderDelivery, f.Delivery)
+	m.setText(HeaderVia, string(f.Via))
 	m.setTime(HeaderTime, f.At)
 	m.setTime(HeaderModified, f.Modified)
 	m.setTime(HeaderSeenAfter, f.SeenAfter)
 	m.setTime(HeaderSeenBefore, f.SeenBefore)
+	m.setTime(HeaderRecorded, f.Recorded)
+	if f.Stays != "" {
+		m.set(HeaderStays, string(f.Stays))
+	}
 	span.AddTo(m.set)
 }
 
@@ -148,7 +156,21 @@ func FactOf(h nats.Header, sequence uint64) (lifecycle.Fact, error) {
 	f.State, f.Provisioning, f.Life, f.Delivery = text(HeaderState), text(HeaderProvisioning), text(HeaderLife), text(HeaderDelivery)
 	f.At, f.Modified = timestamp(HeaderTime), timestamp(HeaderModified)
 	f.SeenAfter, f.SeenBefore = timestamp(HeaderSeenAfter), timestamp(HeaderSeenBefore)
+	f.Recorded, f.Via = timestamp(HeaderRecorded), viaOf(h.Get(HeaderVia), f.Delivery)
+	f.Stays = lifecycle.Stays(strings.Clone(h.Get(HeaderStays)))
 	return f, err
+}
+
+// viaOf returns the source of an event by its header; for events of older bridges, which have no such header, by whether
+// they have a delivery. The known values are constants, so that no cached fact keeps a message in memory.
+func viaOf(header, delivery string) lifecycle.Via {
+	switch via := lifecycle.Via(header); {
+	case via == lifecycle.Webhook, header == "" && delivery != "":
+		return lifecycle.Webhook
+	case via == lifecycle.History:
+		return lifecycle.History
+	}
+	return lifecycle.Poll
 }
 
 // headerSource is on a message that the server copied from another stream: "<stream> <sequence> …".

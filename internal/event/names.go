@@ -3,6 +3,7 @@ package event
 import (
 	"regexp"
 	"strings"
+	"time"
 
 	"mkio-bridge/internal/lifecycle"
 )
@@ -31,6 +32,9 @@ func (n Names) Prefix() string { return n.prefix }
 
 // EventStream is the event log, the single source of truth.
 func (n Names) EventStream() string { return n.events }
+
+// LogIdentity returns the identity of the event log whose stream was created at a time: a log that is created anew has another.
+func LogIdentity(created time.Time) string { return created.UTC().Format(time.RFC3339Nano) }
 
 // EventSubjects is every subject of the event log.
 func (n Names) EventSubjects() string { return n.prefix + ".>" }
@@ -67,7 +71,7 @@ func (n Names) StateStream() string { return "KV_" + n.StateBucket() }
 func (n Names) LeaseBucket() string { return strings.ToLower(n.prefix) + "_lease" }
 
 // NotesBucket is the key-value bucket of what bridges store for each other: first sweeps, the hash of the registered webhook
-// rule, the cursor of the delivery history, the identity of the MK.IO.
+// rule, the cursor of the delivery history, the identity of the MK.IO, the latest jobs.
 func (n Names) NotesBucket() string { return strings.ToLower(n.prefix) + "_bridge" }
 
 // StateSubject is the subject of a resource token, or of a pattern of them, in [Names.StateStream].

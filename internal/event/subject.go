@@ -83,6 +83,18 @@ func KindOf(resource string) lifecycle.Kind {
 	return lifecycle.Kind(kind)
 }
 
+// NameOf returns the own name of a resource, the last one in its token. Of a cut name it returns the cut token.
+func NameOf(resource string) string {
+	token := resource[strings.LastIndexByte(resource, '.')+1:]
+	if strings.IndexByte(token, escapeStart) < 0 {
+		return token
+	}
+	if name, err := unescape(token); err == nil {
+		return name
+	}
+	return token
+}
+
 // ResourceOf returns the resource token in a subject without its prefix.
 func ResourceOf(unprefixed string) string {
 	return unprefixed[:max(strings.LastIndexByte(unprefixed, '.'), 0)]

@@ -99,6 +99,11 @@ func (l *Log) Raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 
 // raw is [Log.Raw] without the end of a followed period.
 func (l *Log) raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
+	return l.read(ctx, l.names.EventStream(), l.consumerOf(q), q, rawOf)
+}
+
+// consumerOf returns the configuration of a consumer of the log whose messages include all events that match a query.
+func (l *Log) consumerOf(q Query) jetstream.OrderedConsumerConfig {
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, true)}
 	switch {
 	case q.From > 0:
@@ -106,9 +111,12 @@ func (l *Log) raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	case !q.Since.IsZero() && q.By != ByTime:
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
 	}
-	return l.read(ctx, l.names.EventStream(), config, q, func(m message) (Raw, error) {
-		return Raw{m.meta.Sequence.Stream, m.meta.Timestamp, m.Subject(), m.meta.NumPending, m.Headers(), m.Data()}, nil
-	})
+	return config
+}
+
+// rawOf returns the event in a message of the log.
+func rawOf(m message) (Raw, error) {
+	return Raw{m.meta.Sequence.Stream, m.meta.Timestamp, m.Subject(), m.meta.NumPending, m.Headers(), m.Data()}, nil
 }
 
 // Events returns the events that match a query, oldest first. The iteration ends after an error.
@@ -117,13 +125,30 @@ func (l *Log) Events(ctx context.Context, q Query) iter.Seq2[LoggedEvent, error]
 }
 
 // RawState returns the undecoded last event of each resource that matches a query. From, Since, Until and Follow do not
-// apply; State and Phase are compared with the last events.
+// apply; the others are compared with the last events ([Query.Matcher]).
 func (l *Log) RawState(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, false)}
-	q = Query{Kind: q.Kind, Project: q.Project, Name: q.Name, State: q.State, Phase: q.Phase, Resource: q.Resource}
-	return l.read(ctx, l.names.StateStream(), config, q, func(m message) (Raw, error) {
+	all := l.read(ctx, l.names.StateStream(), config, Query{}, func(m message) (Raw, error) {
 		return l.fromStateBucket(m.Subject(), m.Headers(), m.Data(), m.meta.Timestamp, m.meta.NumPending)
 	})
+	if !q.needsLast() {
+		return all
+	}
+	matches, prefix := q.Matcher(), len(l.names.Prefix())+1
+	return func(yield func(Raw, error) bool) {
+		for r, err := range all {
+			var last lifecycle.Fact
+			if err == nil {
+				last, err = event.FactOf(r.Header, r.Sequence)
+			}
+			if err == nil && !matches(event.ResourceOf(r.Subject[prefix:]), &last) {
+				continue
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
 }
 
 // State is [Log.RawState] with decoded events.
@@ -143,22 +168,29 @@ func (l *Log) fromStateBucket(key string, header nats.Header, payload []byte, st
 
 // Current returns the last event of a resource; ok is false if it has none.
 func (l *Log) Current(ctx context.Context, key lifecycle.Key) (entry LoggedEvent, ok bool, err error) {
+	raw, ok, err := l.lastOfResource(ctx, l.names.Resource(key))
+	if err != nil || !ok {
+		return LoggedEvent{}, false, err
+	}
+	entry, err = raw.Decode()
+	return entry, err == nil, err
+}
+
+// lastOfResource returns the undecoded last event of a resource, given its token; ok is false if it has none.
+func (l *Log) lastOfResource(ctx context.Context, resource string) (raw Raw, ok bool, err error) {
 	stream, err := l.js.Stream(ctx, l.names.StateStream())
 	if err != nil {
-		return LoggedEvent{}, false, l.streamErr(ctx, l.names.StateStream(), err)
+		return Raw{}, false, l.streamErr(ctx, l.names.StateStream(), err)
 	}
-	m, err := stream.GetLastMsgForSubject(ctx, l.names.StateSubject(l.names.Resource(key)))
+	m, err := stream.GetLastMsgForSubject(ctx, l.names.StateSubject(resource))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return LoggedEvent{}, false, nil
+		return Raw{}, false, nil
 	}
 	if err != nil {
-		return LoggedEvent{}, false, fmt.Errorf("read %s: %w", l.names.StateStream(), err)
+		return Raw{}, false, fmt.Errorf("read %s: %w", l.names.StateStream(), err)
 	}
-	raw, err := l.fromStateBucket(m.Subject, m.Header, m.Data, m.Time, 0)
-	if err == nil {
-		entry, err = raw.Decode()
-	}
-	return entry, err == nil, err
+	raw, err = l.fromStateBucket(m.Subject, m.Header, m.Data, m.Time, 0)
+	return raw, err == nil, err
 }
 
 // Watch returns the last event of a resource, if there is one, and then each further event, without a gap, until the context

@@ -2,13 +2,37 @@ package eventlog
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
+
+// KeyOf returns the key of a resource, given its token. The token of a resource with a very long name has only a part of it: then
+// the resource's last event is read. If the state bucket does not have it (yet), the key has the tokens as names.
+func (l *Log) KeyOf(ctx context.Context, resource string) (lifecycle.Key, error) {
+	key, _, err := l.names.Parse(l.names.Subject(resource, ""))
+	if !errors.Is(err, event.ErrCutToken) {
+		return key, err
+	}
+	raw, ok, err := l.lastOfResource(ctx, resource)
+	if err != nil {
+		return lifecycle.Key{}, err
+	}
+	if !ok {
+		tokens := strings.Split(resource, ".")
+		return lifecycle.NewKey(lifecycle.Kind(tokens[0]), tokens[1], tokens[2:]...)
+	}
+	last, err := raw.Decode()
+	if err != nil {
+		return lifecycle.Key{}, err
+	}
+	return last.Event.Data.Key()
+}
 
 // Keys returns the resources that match the kind, project and name of a query, without their events. It omits those with
 // names so long that subjects have them truncated.

@@ -2,10 +2,13 @@ package eventlog
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"mkio-bridge/internal/lifecycle"
 )
 
 // ParseBy parses the name of a [By].
@@ -14,6 +17,26 @@ func ParseBy(text string) (By, error) {
 		return "", fmt.Errorf("%q must be recorded or time", text)
 	}
 	return By(text), nil
+}
+
+// ParseResource parses KIND/PROJECT/NAME…, with each name percent-encoded as in a URL.
+func ParseResource(text string) (lifecycle.Key, error) {
+	parts := strings.Split(text, "/")
+	for i, part := range parts {
+		name, err := url.PathUnescape(part)
+		if err != nil {
+			return lifecycle.Key{}, fmt.Errorf("%q is not KIND/PROJECT/NAME…: %w", text, err)
+		}
+		parts[i] = name
+	}
+	if len(parts) < 3 {
+		return lifecycle.Key{}, fmt.Errorf("%q is not KIND/PROJECT/NAME…, such as job/aurora-vod/ladder-hd/ep-0417", text)
+	}
+	kind, err := lifecycle.ParseKind(parts[0])
+	if err != nil {
+		return lifecycle.Key{}, err
+	}
+	return lifecycle.NewKey(kind, parts[1], parts[2:]...)
 }
 
 // TimeForms describes what [ParseTime] accepts, for help texts.

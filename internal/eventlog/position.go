@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/event"
 )
 
 // Bounds are the first and last sequence of the log, and its identity.
@@ -22,12 +24,16 @@ func (l *Log) Bounds(ctx context.Context) (Bounds, error) {
 	if err != nil {
 		return Bounds{}, err
 	}
+	return boundsOf(info), nil
+}
+
+func boundsOf(info *jetstream.StreamInfo) Bounds {
 	return Bounds{
 		Stream:   info.Config.Name,
-		Identity: info.Created.UTC().Format(time.RFC3339Nano),
+		Identity: event.LogIdentity(info.Created),
 		First:    max(info.State.FirstSeq, 1),
 		Last:     info.State.LastSeq,
-	}, nil
+	}
 }
 
 // CheckFrom returns an [*OutsideError] if a reader that begins at a sequence would miss events: the event there is no longer

@@ -24,6 +24,11 @@ type Query struct {
 	Until  time.Time // the end of a period, exclusive: adjacent periods share no event
 	By     By        // the time of an event that is compared; "": ByRecorded
 	Follow bool      // continue with new events, until the context ends or Until is reached
+
+	// Of last events only, see [Query.Matcher]:
+
+	NamePart      string    // a part of the resource's own name
+	InStateBefore time.Time // the resource has its state since before this time
 }
 
 // filters returns the subject filters of a query; none if it matches all subjects, because the server compares every message

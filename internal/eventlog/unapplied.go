@@ -50,6 +50,7 @@ type UnappliedQuery struct {
 	Name    string    // the resource's own name, the last of its path
 	Since   time.Time // of storing: the beginning of a period, inclusive
 	Until   time.Time // the end of the period, exclusive
+	After   uint64    // only those with a higher sequence
 	NoBody  bool
 }
 
@@ -63,7 +64,10 @@ func (l *Log) Unapplied(ctx context.Context) iter.Seq2[Unapplied, error] {
 func (l *Log) QueryUnapplied(ctx context.Context, q UnappliedQuery) iter.Seq2[Unapplied, error] {
 	stream := l.names.UnappliedStream()
 	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.unappliedFilters(q), HeadersOnly: q.NoBody}
-	if !q.Since.IsZero() {
+	switch {
+	case q.After > 0:
+		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, q.After+1
+	case !q.Since.IsZero():
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &q.Since
 	}
 	return func(yield func(Unapplied, error) bool) {
@@ -71,6 +75,9 @@ func (l *Log) QueryUnapplied(ctx context.Context, q UnappliedQuery) iter.Seq2[Un
 			if err != nil {
 				yield(Unapplied{}, err)
 				return
+			}
+			if m.meta.Timestamp.Before(q.Since) {
+				continue // with After, the server does not compare it
 			}
 			if !q.Until.IsZero() && !m.meta.Timestamp.Before(q.Until) {
 				return
@@ -81,6 +88,44 @@ func (l *Log) QueryUnapplied(ctx context.Context, q UnappliedQuery) iter.Seq2[Un
 			}
 		}
 	}
+}
+
+// A Selection is what [Log.SelectUnapplied] did not return.
+type Selection struct {
+	More    bool    // more deliveries match than the limit
+	Foreign []error // messages among them that no bridge stored
+}
+
+// SelectUnapplied calls do for each delivery that matches a query, oldest first, up to a limit; 0: no limit.
+func (l *Log) SelectUnapplied(ctx context.Context, q UnappliedQuery, limit int, do func(Unapplied) error) (s Selection, err error) {
+	done := 0
+	for k, err := range l.QueryUnapplied(ctx, q) {
+		switch {
+		case errors.Is(err, ErrNotUnapplied):
+			s.Foreign = append(s.Foreign, err)
+			continue
+		case err != nil:
+			return s, err
+		case limit > 0 && done == limit:
+			s.More = true
+			return s, nil
+		}
+		if err := do(k); err != nil {
+			return s, err
+		}
+		done++
+	}
+	return s, nil
+}
+
+// UnappliedBounds returns the bounds of the unapplied deliveries. Retries delete them, so that any sequence between may be
+// missing.
+func (l *Log) UnappliedBounds(ctx context.Context) (Bounds, error) {
+	stream, err := l.js.Stream(ctx, l.names.UnappliedStream())
+	if err != nil {
+		return Bounds{}, l.streamErr(ctx, l.names.UnappliedStream(), err)
+	}
+	return boundsOf(stream.CachedInfo()), nil
 }
 
 // UnappliedAt returns the delivery at a sequence; ok is false if there is none.

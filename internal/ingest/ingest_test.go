@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -28,14 +29,19 @@ import (
 	"mkio-bridge/internal/invariant"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/openapitest"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/rule"
 	"mkio-bridge/internal/schematest"
 	"mkio-bridge/internal/streams"
 )
 
 var names = event.NewNames(event.DefaultPrefix)
 
+func TestMain(m *testing.M) { openapitest.Main(m) }
+
 // A fixture is a handler behind a real HTTP server, on a real JetStream. It records what was delivered, for invariant.Check.
+// What the handler answers is compared with schemas/openapi.yaml.
 type fixture struct {
 	t         *testing.T
 	url       string
@@ -60,9 +66,9 @@ func setUp(t *testing.T, change func(*ingest.Config)) *fixture {
 	if change != nil {
 		change(&c)
 	}
-	server := httptest.NewServer(ingest.New(c))
+	server := httptest.NewServer(openapitest.Check(ingest.New(c)))
 	t.Cleanup(server.Close)
-	f.url = server.URL
+	f.url = server.URL + rule.WebhookPath
 	return f
 }
 
@@ -304,7 +310,11 @@ func TestRandomBodiesNeverFailTheServer(t *testing.T) {
 // A body that ends before its Content-Length is incomplete: it is answered 400 and not stored.
 func TestTruncatedBodyIsNotStored(t *testing.T) {
 	f := setUp(t, nil)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+	address, err := url.Parse(f.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", address.Host)
 	if err != nil {
 		t.Fatal(err)
 	}

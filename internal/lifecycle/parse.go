@@ -22,6 +22,14 @@ func ParsePhase(text string) (Phase, error) {
 	return Phase(text), nil
 }
 
+// ParseReason parses the name of a reason.
+func ParseReason(text string) (Reason, error) {
+	if !slices.Contains(Reasons(), Reason(text)) {
+		return "", fmt.Errorf("unknown reason %q; reasons are %s", text, joinNames(Reasons()))
+	}
+	return Reason(text), nil
+}
+
 func joinNames[S ~string](words []S) string {
 	texts := make([]string, len(words))
 	for i, w := range words {

@@ -202,5 +202,8 @@ type Fact struct {
 	SeenAfter    time.Time
 	SeenBefore   time.Time
 	Delivery     string // id of the delivery; "" when polled
-	Hash         string // SHA-256 of the stored payload, lower-case hex
+	Via          Via
+	Recorded     time.Time // by the clock of the bridge that wrote the event; zero for events of older bridges
+	Hash         string    // SHA-256 of the stored payload, lower-case hex
+	Stays        Stays     // how long the resource was in its transient states; "" where none is known
 }

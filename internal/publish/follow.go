@@ -37,6 +37,7 @@ type follower struct {
 
 	loaded     atomic.Uint64                           // the sequence of the log up to which the cache is filled
 	logEnd     atomic.Uint64                           // the highest sequence that the log is known to have
+	filled     atomic.Bool                             // the cache was filled, and not reset since
 	bucketLags atomic.Bool                             // the state bucket lagged behind the log when it was last read
 	logCreated atomic.Int64                            // when the cached log was created, in Unix nanoseconds; 0: no log is cached
 	missing    atomic.Int64                            // events missing in the middle of the log

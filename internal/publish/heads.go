@@ -4,6 +4,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidwall/btree"
+
+	"mkio-bridge/internal/durations"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
@@ -46,6 +49,7 @@ type heads struct {
 	mu           sync.RWMutex       // guards the fields below; never held during I/O
 	groups       map[string]group   // by kind and project, the first two tokens of a resource
 	transitional transitionalCounts // counts for mkio_bridge_resources_transitional
+	durations    durations.Table    // of the stays of all cached heads
 	changes      changes            // the resources whose head changed last
 	maxSequence  uint64             // the highest cached sequence
 	epoch        uint64             // how often the cache was reset
@@ -56,8 +60,9 @@ type heads struct {
 type group struct {
 	living   map[string]packed
 	deleted  map[string]packed
-	inMotion map[string]minute // the resources in motion, by token, with their [transitionalSince]
-	failed   map[string]bool   // the resources whose provisioning has failed, by token
+	inMotion map[string]minute  // the resources in motion, by token, with their [transitionalSince]
+	failed   map[string]bool    // the resources whose provisioning has failed, by token
+	sorted   *btree.Set[string] // the tokens of living and deleted resources, for lists in this order
 }
 
 // packed returns the head of a resource.
@@ -111,10 +116,14 @@ func (h *heads) remove(resource string, cached uint64) {
 	defer h.mu.Unlock()
 	name := event.GroupOf(resource)
 	g := h.groups[name]
-	if g.packed(resource).sequence() == cached {
+	if old := g.packed(resource); old.sequence() == cached {
+		h.durations.Remove(event.KindOf(name), old.stays())
 		delete(g.living, resource)
 		delete(g.deleted, resource)
 		delete(g.failed, resource)
+		if g.sorted != nil { // nil: no resource of the group is cached
+			g.sorted.Delete(resource)
+		}
 		h.removeInMotion(name, resource)
 		h.changes.add(resource)
 	}
@@ -141,7 +150,7 @@ func (h *heads) putIfNewer(resource string, at head) {
 func (h *heads) set(name, resource string, old packed, at head) {
 	g, ok := h.groups[name]
 	if !ok {
-		g = group{living: map[string]packed{}, deleted: map[string]packed{}, inMotion: map[string]minute{}, failed: map[string]bool{}}
+		g = group{living: map[string]packed{}, deleted: map[string]packed{}, inMotion: map[string]minute{}, failed: map[string]bool{}, sorted: &btree.Set[string]{}}
 		h.groups[name] = g
 	}
 	if old.sequence() == at.fact.Sequence {
@@ -149,13 +158,19 @@ func (h *heads) set(name, resource string, old packed, at head) {
 			at.flappedAt = flappedAt
 		}
 	}
-	if lifecycle.SameState(at.fact.State, lifecycle.StateDeleted) {
-		delete(g.living, resource)
-		g.deleted[resource] = pack(at)
-	} else {
-		delete(g.deleted, resource)
-		g.living[resource] = pack(at)
+	if stays := old.stays(); stays != at.fact.Stays {
+		h.durations.Remove(event.KindOf(name), stays)
+		h.durations.Add(event.KindOf(name), at.fact.Stays)
 	}
+	to, from := g.living, g.deleted
+	if lifecycle.SameState(at.fact.State, lifecycle.StateDeleted) {
+		to, from = from, to
+	}
+	if _, ok := to[resource]; !ok {
+		g.sorted.Insert(resource) // also when it moves: the set and the map then share the memory of the token
+	}
+	delete(from, resource)
+	to[resource] = pack(at)
 	h.removeInMotion(name, resource)
 	if kind := event.KindOf(name); lifecycle.InMotion(kind, at.fact.State, at.fact.Provisioning) {
 		since := transitionalSince(kind, at.withFlap())
@@ -183,7 +198,7 @@ func (h *heads) flapped(resource string, at head, reached time.Time) {
 func (h *heads) reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.groups, h.transitional, h.maxSequence = map[string]group{}, transitionalCounts{}, 0
+	h.groups, h.transitional, h.durations, h.maxSequence = map[string]group{}, transitionalCounts{}, durations.Table{}, 0
 	h.changes.addAll()
 	h.epoch++
 }

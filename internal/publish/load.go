@@ -15,6 +15,15 @@ import (
 
 // load is [Publisher.Load]. Newer heads in the cache stay, unless the log was replaced.
 func (f *follower) load(ctx context.Context) error {
+	err := f.readStateBucket(ctx)
+	if err == nil {
+		f.filled.Store(true)
+	}
+	return err
+}
+
+// readStateBucket fills the cache from the state bucket.
+func (f *follower) readStateBucket(ctx context.Context) error {
 	state, upTo, err := f.awaitStateBucket(ctx)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", f.names.StateStream(), err)
@@ -93,6 +102,7 @@ func (f *follower) awaitStateBucket(ctx context.Context) (state jetstream.Stream
 		return state, 0, err
 	}
 	if created := info.Created.UnixNano(); f.logCreated.Swap(created) != created || shorter {
+		f.filled.Store(false)
 		f.heads.reset() // the cached events are not in this log
 		f.reader.recent.reset()
 	}

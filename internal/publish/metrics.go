@@ -144,6 +144,7 @@ func (p *Publisher) Collectors() []prometheus.Collector {
 		p.metrics.observed, p.metrics.publishes, p.metrics.age, p.metrics.unapplied, p.metrics.failed, p.metrics.tailsBehind, p.metrics.ackSeconds,
 		p.ledger,
 		resourceCollector{p.heads},
+		stuckCollector{p.Heads},
 		gauge("mkio_bridge_log_missing_events", "Events missing in the middle of the log: its store was damaged.",
 			func() float64 { return float64(p.follower.missing.Load()) }),
 		gauge("mkio_bridge_store_unavailable", "1 while JetStream cannot store events: deliveries are answered 503 immediately, and polling pauses.",

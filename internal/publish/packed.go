@@ -3,6 +3,7 @@ package publish
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,8 @@ func pack(at head) packed {
 	for _, t := range [...]time.Time{f.At, f.Modified, f.SeenAfter, f.SeenBefore, at.flappedAt} {
 		b = appendTime(b, t)
 	}
-	for _, s := range [...]string{f.State, f.Provisioning, f.Life, f.Delivery} {
+	b = append(appendMilliseconds(b, f.Recorded), indexOf(f.Via))
+	for _, s := range [...]string{f.State, f.Provisioning, f.Life, f.Delivery, string(f.Stays)} {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
 	var digest [hashSize]byte
@@ -47,10 +49,33 @@ func appendTime(b []byte, t time.Time) []byte {
 	return binary.AppendUvarint(b, uint64(t.Nanosecond())) //nolint:gosec // it is from 0 to 999,999,999
 }
 
+// appendMilliseconds encodes a time since 1970 without fractions of a millisecond: less than half as long as [appendTime]. The
+// zero time is encoded as 0.
+func appendMilliseconds(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(b, 0)
+	}
+	return binary.AppendUvarint(b, uint64(max(t.UnixMilli(), 0)))
+}
+
+// vias are the sources of an event by the byte that stands for each.
+var vias = [...]lifecycle.Via{"", lifecycle.Webhook, lifecycle.Poll, lifecycle.History}
+
+func indexOf(via lifecycle.Via) byte { return byte(max(slices.Index(vias[:], via), 0)) } //nolint:gosec // there are four
+
 // sequence returns the sequence of the event; 0 if there is none.
 func (p packed) sequence() uint64 {
 	r := unpacker(p)
 	return r.number()
+}
+
+// stays returns the stays of the event's resource; "" if there is no event.
+func (p packed) stays() lifecycle.Stays {
+	var f lifecycle.Fact
+	if p != "" {
+		p.read(&f)
+	}
+	return f.Stays
 }
 
 // head decodes the head.
@@ -76,7 +101,9 @@ func (p packed) read(f *lifecycle.Fact) (expect uint64, flappedAt time.Time, has
 	r := unpacker(p)
 	f.Sequence, f.Transition, expect = r.number(), r.number(), r.number()
 	f.At, f.Modified, f.SeenAfter, f.SeenBefore, flappedAt = r.time(), r.time(), r.time(), r.time(), r.time()
+	f.Recorded, f.Via = r.milliseconds(), vias[r.number()]
 	f.State, f.Provisioning, f.Life, f.Delivery = r.text(), r.text(), r.text(), r.text()
+	f.Stays = lifecycle.Stays(r.text())
 	return expect, flappedAt, r
 }
 
@@ -103,6 +130,14 @@ func (r *unpacker) time() time.Time {
 	zigzag := r.number()
 	seconds := int64(zigzag>>1) ^ -int64(zigzag&1)     // as [binary.AppendVarint] writes it
 	return time.Unix(seconds, int64(r.number())).UTC() //nolint:gosec // from 0 to 999,999,999
+}
+
+func (r *unpacker) milliseconds() time.Time {
+	ms := r.number()
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(ms)).UTC() //nolint:gosec // as [appendMilliseconds] writes it
 }
 
 func (r *unpacker) text() string {

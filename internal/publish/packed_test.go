@@ -20,6 +20,9 @@ func TestPackRoundTrip(t *testing.T) {
 		return time.Date(year, 1, 1, 0, 0, 0, rapid.IntRange(0, 999_999_999).Draw(t, "nanosecond"), time.UTC)
 	})
 	times := rapid.OneOf(rapid.Just(time.Time{}), instant)
+	recorded := rapid.OneOf(rapid.Just(time.Time{}), rapid.Custom(func(t *rapid.T) time.Time {
+		return time.UnixMilli(rapid.Int64Range(1, 1<<48).Draw(t, "ms")).UTC()
+	}))
 	hash := rapid.OneOf(rapid.StringMatching("[0-9a-f]{64}"), rapid.StringMatching("[0-9A-F]{64}"), rapid.String())
 	rapid.Check(t, func(t *rapid.T) {
 		want := head{fact: &lifecycle.Fact{
@@ -28,6 +31,8 @@ func TestPackRoundTrip(t *testing.T) {
 			Life: rapid.String().Draw(t, "life"), Delivery: rapid.String().Draw(t, "delivery"),
 			At: times.Draw(t, "at"), Modified: times.Draw(t, "modified"),
 			SeenAfter: times.Draw(t, "after"), SeenBefore: times.Draw(t, "before"), Hash: hash.Draw(t, "hash"),
+			Recorded: recorded.Draw(t, "recorded"), Via: rapid.SampledFrom(vias[:]).Draw(t, "via"),
+			Stays: lifecycle.Stays(rapid.String().Draw(t, "stays")),
 		}, expect: rapid.Uint64().Draw(t, "expect"), flappedAt: times.Draw(t, "again")}
 		p := pack(want)
 		if got := p.head(); !reflect.DeepEqual(got, want) {
@@ -72,6 +77,7 @@ func jobFact(sequence uint64) *lifecycle.Fact {
 	}
 	return &lifecycle.Fact{
 		Sequence: sequence, Transition: 4, State: "Finished", Life: id(), Delivery: id(), At: at, Modified: at,
+		Via: lifecycle.Webhook, Recorded: at.Add(time.Second).Truncate(time.Millisecond),
 		Hash: fmt.Sprintf("%016x%016x%016x%016x", rand.Uint64(), rand.Uint64(), rand.Uint64(), rand.Uint64()),
 	}
 }

@@ -85,6 +85,15 @@ func (p *Publisher) Load(ctx context.Context) error { return p.follower.load(ctx
 // cache again, and returns an error if the bucket still lags.
 func (p *Publisher) CaughtUp(ctx context.Context) error { return p.follower.caughtUp(ctx) }
 
+// LogIdentity returns the identity of the log whose events are cached; "" while the cache does not have all of it, because it is being filled.
+func (p *Publisher) LogIdentity() string {
+	f := p.follower
+	if !f.filled.Load() || f.bucketLags.Load() {
+		return ""
+	}
+	return event.LogIdentity(time.Unix(0, f.logCreated.Load()))
+}
+
 // Follow keeps the cache in step with the log, recreates missing streams and closes the circuit breakers again, until the
 // context ends. It calls onEvent with each event behind the loaded ones.
 func (p *Publisher) Follow(ctx context.Context, onEvent OnEvent) {

@@ -19,15 +19,11 @@ type minute int64
 // transitionalSince returns the minute since when a resource is in its transitional state: by MK.IO's times, else by the
 // time of observation; 0 if it may stay in its state.
 func transitionalSince(kind lifecycle.Kind, f *lifecycle.Fact) minute {
-	switch phase := lifecycle.PhaseOf(kind, f.State, f.Provisioning); {
-	case phase == lifecycle.Transitional, phase == lifecycle.Deleting, phase == lifecycle.Initial && kind == lifecycle.Job:
-	default: // for example a pending asset, which waits for media, or a channel, which waits to be started
+	if _, ok := lifecycle.Transient(kind, f.State, f.Provisioning); !ok {
 		return 0
 	}
-	for _, at := range []time.Time{f.At, f.Modified, f.SeenBefore} {
-		if !at.IsZero() {
-			return minute(at.Unix() / 60)
-		}
+	if since := f.Since(); !since.IsZero() {
+		return minute(since.Unix() / 60)
 	}
 	return minute(time.Now().Unix() / 60)
 }

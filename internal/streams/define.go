@@ -129,8 +129,8 @@ func (c Config) lease() jetstream.StreamConfig {
 	return bucket
 }
 
-// notes is the key-value bucket of what bridges store for each other: what its description says, and the identity of the
-// log's MK.IO (package identity). Losing it costs requests, and may turn the type of a first event from discovered to
+// notes is the key-value bucket of what bridges store for each other: what its description says, the identity of the log's
+// MK.IO (package identity), and the latest jobs (package jobs). Losing it costs requests, and may turn the type of a first event from discovered to
 // changed.
 func (c Config) notes() jetstream.StreamConfig {
 	return c.bucket(c.Names.NotesBucket(), "What pollers note for each other: first sweeps, the registered rule, how far the history was read")

@@ -1,0 +1,92 @@
+package publish
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mkio-bridge/internal/durations"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+)
+
+// Usual returns how long a state of a kind usually lasts, according to the cached events.
+func (h Heads) Usual(kind lifecycle.Kind, state string) durations.Usual {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.durations.Of(kind, state)
+}
+
+// Durations returns how long each state usually lasts that has samples, ordered by kind and state.
+func (h Heads) Durations() []durations.Usual {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.durations.All()
+}
+
+// IsStuck reports whether a resource whose last event is f is in its state for too long ([durations.Table.Stuck]).
+func (h Heads) IsStuck(kind lifecycle.Kind, f lifecycle.Fact, now time.Time) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.durations.Stuck(kind, f, now)
+}
+
+// Stuck returns the cached resources that are in their state for too long, ordered by their tokens.
+func (h Heads) Stuck(now time.Time) []StuckResource {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	var found []StuckResource
+	for name, g := range h.groups {
+		kind := event.KindOf(name)
+		for resource, since := range g.inMotion {
+			if since == 0 { // not transient
+				continue
+			}
+			// Without the time of a flap, which only the bridge that observed it has: all bridges must return the same.
+			if fact := g.packed(resource).head().fact; h.durations.Stuck(kind, *fact, now) {
+				found = append(found, StuckResource{Resource: resource, Kind: kind, Fact: *fact})
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b StuckResource) int { return cmp.Compare(a.Resource, b.Resource) })
+	return found
+}
+
+// A StuckResource is a resource that is in its state for too long.
+type StuckResource struct {
+	Resource string // its token
+	Kind     lifecycle.Kind
+	Fact     lifecycle.Fact // its last event
+}
+
+var resourcesStuck = prometheus.NewDesc("mkio_bridge_resources_stuck",
+	"Resources that are in their state for longer than three times the 95th percentile of their kind and state or, with fewer than ten samples, than a fixed time.",
+	[]string{"kind", "state"}, nil)
+
+// A stuckCollector exports how many resources are stuck. A state has its series as soon as it has a sample or a resource
+// that is stuck.
+type stuckCollector struct{ heads Heads }
+
+// Describe implements [prometheus.Collector].
+func (c stuckCollector) Describe(ch chan<- *prometheus.Desc) { ch <- resourcesStuck }
+
+// Collect implements [prometheus.Collector].
+func (c stuckCollector) Collect(ch chan<- prometheus.Metric) {
+	type labels struct {
+		kind  lifecycle.Kind
+		state string
+	}
+	counts := map[labels]int{}
+	for _, u := range c.heads.Durations() {
+		counts[labels{u.Kind, u.State}] = 0
+	}
+	for _, s := range c.heads.Stuck(time.Now()) {
+		state, _ := lifecycle.Transient(s.Kind, s.Fact.State, s.Fact.Provisioning)
+		counts[labels{s.Kind, state}]++
+	}
+	for of, n := range counts {
+		ch <- prometheus.MustNewConstMetric(resourcesStuck, prometheus.GaugeValue, float64(n), string(of.kind), of.state)
+	}
+}
