@@ -291,7 +291,7 @@ func TestRetryThatCannotCommitRemovesNothing(t *testing.T) {
 func TestFailedRetryIsExplained(t *testing.T) {
 	w := bridgeWithUnapplied(t)
 	w.embedded.Shutdown()
-	wantOutput(t, exitFailed, []string{"503", "repeat the request"}, "unapplied", "retry", "1")
+	wantOutput(t, exitFailed, []string{"503", "retry later"}, "unapplied", "retry", "1")
 	wantOutput(t, exitUnreachable, nil, "unapplied", "retry")
 	moved := httptest.NewServer(http.RedirectHandler("http://elsewhere.example", http.StatusTemporaryRedirect))
 	defer moved.Close()
