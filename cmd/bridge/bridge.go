@@ -21,6 +21,7 @@ import (
 	"mkio-bridge/internal/noanswer"
 	"mkio-bridge/internal/poll"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/status"
 	"mkio-bridge/internal/streams"
 )
 
@@ -36,6 +37,7 @@ type bridge struct {
 	poller    *poll.Poller // nil without a token
 	ingest    *ingest.Handler
 	events    *eventlog.Log
+	status    *status.Reader
 	metrics   *prometheus.Registry
 	stopping  context.Context // canceled when serve begins to stop: /readyz fails, and event streams end
 	stop      func()          // cancels stopping
@@ -95,6 +97,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	if b.ingest, err = b.newIngest(); err != nil {
 		return err
 	}
+	b.status = b.newStatus()
 	b.tlsFailures = edge.NewTLSFailures()
 	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors(), {edge.Expiry{Certificate: b.certificate}, b.tlsFailures}}
 	if b.config.hasToken() {

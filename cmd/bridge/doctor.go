@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -69,8 +70,18 @@ func (c *call) findings(ctx context.Context) iter.Seq[finding] {
 		if err != nil {
 			return
 		}
+		reachable := true
 		for f := range doctor.Examine(ctx, c.installation(conf)) {
 			if !yield(finding{f.Check, f.Level, f.Found, findingAdvice(f)}) {
+				return
+			}
+			reachable = reachable && !(f.Level == doctor.Failed && slices.ContainsFunc(f.Codes, noStatus))
+		}
+		if !reachable || ctx.Err() != nil {
+			return
+		}
+		for _, f := range c.verdicts(ctx, conf) {
+			if !yield(f) {
 				return
 			}
 		}

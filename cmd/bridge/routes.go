@@ -37,6 +37,7 @@ func (b *bridge) adminRoutes(loopback bool) http.Handler {
 	mux.HandleFunc("GET /schemas/{name}", schema)
 	admin.New(admin.Config{
 		Events:   b.events,
+		Status:   b.status,
 		Retrier:  b.ingest,
 		LogLevel: b.config.LogLevel.now,
 		Token:    func() string { return b.config.AdminToken.value() },

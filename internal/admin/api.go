@@ -10,6 +10,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/status"
 )
 
 // A Retrier decides again about the unapplied delivery that is stored at a sequence: it commits an event if the delivery is
@@ -19,8 +20,14 @@ type Retrier interface {
 	Retry(ctx context.Context, sequence uint64, u lifecycle.Unapplied, options ingest.RetryOptions) (ingest.RetryResult, error)
 }
 
+// A StatusReader returns the status of the installation. It never fails: what cannot be read is a problem in it.
+type StatusReader interface {
+	Status(ctx context.Context) status.Status
+}
+
 // Config configures an API.
 type Config struct {
+	Status   StatusReader
 	Events   *eventlog.Log
 	Retrier  Retrier
 	LogLevel *Level
@@ -48,6 +55,7 @@ func (a *API) Register(mux *http.ServeMux) {
 	mux.Handle("GET /v1/resources", a.authorized(withParameters(resourceParameters, a.readers.limited(a.listResources))))
 	mux.Handle("GET /v1/resources/{kind}/{project}/{name...}", a.authorized(withParameters(nil, a.getResource)))
 	mux.Handle("GET /v1/events", a.authorized(withParameters(eventParameters, a.readers.limited(a.streamEvents))))
+	mux.Handle("GET /v1/status", a.authorized(withParameters(nil, a.getStatus)))
 	mux.Handle("POST /v1/unapplied/{sequence}/retry", sameOrigin(a.authorized(withParameters(retryParameters, a.retryUnapplied))))
 	mux.Handle("GET /v1/log-level", a.authorized(withParameters(nil, a.getLogLevel)))
 	mux.Handle("PUT /v1/log-level", sameOrigin(a.authorized(withParameters(nil, a.setLogLevel))))

@@ -4,6 +4,7 @@
 //	GET  /v1/resources                        current state of many resources, one per line
 //	GET  /v1/resources/{kind}/{project}/{…}   current state of one
 //	GET  /v1/events                           server-sent events, from a position in the log and then live
+//	GET  /v1/status                           the verdicts healthy, complete and late, and what they are from
 //	POST /v1/unapplied/{sequence}/retry       decide again about a stored delivery
 //	GET, PUT /v1/log-level                    the log level
 //	GET  /debug/pprof/                        profiles
@@ -21,6 +22,6 @@
 // Without a token the routes are registered on a loopback listener only, and refuse requests whose Host header does not name
 // this machine.
 //
-// The handlers are in resources.go, stream.go (with position.go, which parses where a stream starts), retry.go and
+// The handlers are in resources.go, status.go, stream.go (with position.go, which parses where a stream starts), retry.go and
 // loglevel.go.
 package admin

@@ -35,9 +35,10 @@ type Message struct {
 	Fact    lifecycle.Fact // what the log has after the write; without the sequence
 
 	stays      lifecycle.Stays // of the fact
-	data       bytes.Buffer    // of the event
-	values     []string        // of all headers, in one allocation
-	headerSize int             // of the headers on the wire, in bytes
+	via        lifecycle.Via
+	data       bytes.Buffer // of the event
+	values     []string     // of all headers, in one allocation
+	headerSize int          // of the headers on the wire, in bytes
 }
 
 // Encode encodes the event of an observation into m, and overwrites its former content. previous is the resource's last
@@ -100,7 +101,7 @@ func (enc Encoder) Encode(m *Message, o lifecycle.Observation, previous *lifecyc
 		return fmt.Errorf("event of %s: %w", o.Key, err)
 	}
 	m.ID, m.Subject = eventID, subject
-	m.stays = lifecycle.StaysAfter(o.Key.Kind, previous, factOf(&o, transition, ""))
+	m.via, m.stays = o.Via, lifecycle.StaysAfter(o.Key.Kind, previous, factOf(&o, transition, ""))
 	return enc.fit(m, &e, &o)
 }
 

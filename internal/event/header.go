@@ -31,6 +31,7 @@ const (
 	HeaderDelivery     = "Mkio-Delivery-Id"
 	HeaderHash         = "Mkio-Hash"  // SHA-256 of the payload, lower-case hex
 	HeaderStays        = "Mkio-Stays" // [lifecycle.Stays]
+	HeaderVia          = "Mkio-Via"   // [lifecycle.Via]
 )
 
 // The headers of a message that was published within a trace, as in W3C Trace Context. They identify the span that published
@@ -69,7 +70,7 @@ const (
 )
 
 // maxHeaders is the largest number of headers of an event, those of [Message.Expect] included.
-const maxHeaders = 20
+const maxHeaders = 22
 
 // writeHeader sets the headers: those of the message's fact, without the sequence, and those of the span that publishes it.
 func (m *Message) writeHeader(span Trace) {
@@ -90,6 +91,7 @@ func (m *Message) writeHeader(span Trace) {
 	m.setTime(HeaderModified, f.Modified)
 	m.setTime(HeaderSeenAfter, f.SeenAfter)
 	m.setTime(HeaderSeenBefore, f.SeenBefore)
+	m.setText(HeaderVia, string(m.via))
 	if f.Stays != "" {
 		m.set(HeaderStays, string(f.Stays))
 	}

@@ -94,12 +94,12 @@ func (l *Log) Raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	if q.Follow && !q.Until.IsZero() {
 		return l.followUntil(ctx, q)
 	}
-	return l.raw(ctx, q)
+	return l.raw(ctx, q, false)
 }
 
 // raw is [Log.Raw] without the end of a followed period.
-func (l *Log) raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, true)}
+func (l *Log) raw(ctx context.Context, q Query, headersOnly bool) iter.Seq2[Raw, error] {
+	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, true), HeadersOnly: headersOnly}
 	switch {
 	case q.From > 0:
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, q.From
@@ -109,6 +109,11 @@ func (l *Log) raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	return l.read(ctx, l.names.EventStream(), config, q, func(m message) (Raw, error) {
 		return Raw{m.meta.Sequence.Stream, m.meta.Timestamp, m.Subject(), m.meta.NumPending, m.Headers(), m.Data()}, nil
 	})
+}
+
+// Headers is [Log.Raw] without payloads, for queries that need none: without a phase, and with By unset.
+func (l *Log) Headers(ctx context.Context, q Query) iter.Seq2[Raw, error] {
+	return l.raw(ctx, q, true)
 }
 
 // Events returns the events that match a query, oldest first. The iteration ends after an error.

@@ -22,12 +22,17 @@ func (l *Log) Bounds(ctx context.Context) (Bounds, error) {
 	if err != nil {
 		return Bounds{}, err
 	}
+	return BoundsOf(info), nil
+}
+
+// BoundsOf returns the bounds of the log with the given info.
+func BoundsOf(info *jetstream.StreamInfo) Bounds {
 	return Bounds{
 		Stream:   info.Config.Name,
 		Identity: info.Created.UTC().Format(time.RFC3339Nano),
 		First:    max(info.State.FirstSeq, 1),
 		Last:     info.State.LastSeq,
-	}, nil
+	}
 }
 
 // CheckFrom returns an [*OutsideError] if a reader that begins at a sequence would miss events: the event there is no longer
