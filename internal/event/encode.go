@@ -35,9 +35,9 @@ type Message struct {
 	Fact    lifecycle.Fact // what the log has after the write; without the sequence
 
 	stays      lifecycle.Stays // of the fact
-	data       bytes.Buffer // of the event
-	values     []string     // of all headers, in one allocation
-	headerSize int          // of the headers on the wire, in bytes
+	data       bytes.Buffer    // of the event
+	values     []string        // of all headers, in one allocation
+	headerSize int             // of the headers on the wire, in bytes
 }
 
 // Encode encodes the event of an observation into m, and overwrites its former content. previous is the resource's last
