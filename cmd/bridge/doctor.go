@@ -75,7 +75,7 @@ func (c *call) findings(ctx context.Context) iter.Seq[finding] {
 			if !yield(finding{f.Check, f.Level, f.Found, findingAdvice(f)}) {
 				return
 			}
-			reachable = reachable && !(f.Level == doctor.Failed && slices.ContainsFunc(f.Codes, noStatus))
+			reachable = reachable && (f.Level != doctor.Failed || !slices.ContainsFunc(f.Codes, noStatus))
 		}
 		if !reachable || ctx.Err() != nil {
 			return

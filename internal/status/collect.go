@@ -103,8 +103,12 @@ func (r *Reader) collect(ctx context.Context, now time.Time) *facts {
 		what string
 		read func(context.Context, *facts) error
 	}{
-		{"streams", r.readStreams}, {"event log", r.readLog}, {"unapplied deliveries", r.readUnapplied}, {"leaders and coverage", r.readProjects},
-		{"events of the last hour", r.readHour}, {"last events", r.readMotion},
+		{"streams", r.readStreams},
+		{"event log", r.readLog},
+		{"unapplied deliveries", r.readUnapplied},
+		{"leaders and coverage", r.readProjects},
+		{"events of the last hour", r.readHour},
+		{"last events", r.readMotion},
 	} {
 		if err := part.read(ctx, f); err != nil {
 			f.unreadable = fmt.Errorf("%s: %w", part.what, err)

@@ -59,7 +59,7 @@ func TestVerdicts(t *testing.T) {
 			f.polled["vod"], f.compared["vod"] = false, false
 		}, Attention, OK, OK, "polling of vod: no bridge has polled", "not-polled", 0},
 		{"no project", func(f *facts, _ *event.Leader) { f.projects, f.compared = nil, nil }, Attention, Attention, OK, "polling: no project", "nothing-polled", 0},
-		{"a leader of an older version", func(f *facts, l *event.Leader) { *l = event.Leader{Project: "vod"} }, OK, OK, OK, "", "", 0},
+		{"a leader of an older version", func(_ *facts, l *event.Leader) { *l = event.Leader{Project: "vod"} }, OK, OK, OK, "", "", 0},
 		{"a refused token", func(_ *facts, l *event.Leader) {
 			l.Paused = &event.LeaderTrouble{Since: *ago(time.Hour), Reason: "401", Stops: true, Do: "renew it"}
 		}, Critical, OK, OK, "polling of vod: 401", "renew it", time.Hour},
