@@ -14,7 +14,7 @@ PREFIX ?= /usr/local
 FUZZTIME ?= 1m
 SOAK_DIR ?= $(or $(TMPDIR),/tmp)/mkio-bridge-soak
 
-.PHONY: help build documents install cross test e2e race lint bench fuzz soak demo
+.PHONY: help build documents install cross test e2e race lint bench economy fuzz soak demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ build: ## build the program as ./mkio-bridge
 
 documents: ## generate man pages and shell completions in ./generated
 	rm -rf generated && mkdir -p generated/man generated/completion
-	go build -ldflags "-X main.buildVersion=$(VERSION)" -o generated/mkio-bridge ./cmd/bridge
+	go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o generated/mkio-bridge ./cmd/bridge
 	generated/mkio-bridge man generated/man
 	@for shell in bash zsh fish; do generated/mkio-bridge completion $$shell >generated/completion/mkio-bridge.$$shell; done
 	@generated/mkio-bridge completion powershell >generated/completion/mkio-bridge.ps1
@@ -57,16 +57,19 @@ lint: ## golangci-lint, also of tests behind build tags
 bench: ## benchmarks
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
+economy: ## what polling costs: executes days of the bridge in minutes, and writes the table in docs/performance.md
+	go test -tags e2e -count=1 -timeout 60m -v -run '^TestSoakEconomy$$' ./cmd/bridge -update
+
 fuzz: ## every fuzz target for FUZZTIME (1m)
 	@grep -rho '^func Fuzz[A-Za-z]*' --include='*_test.go' . | sort -u | sed 's/func //' | while read -r target; do \
 		package="$$(grep -rl "^func $$target(" --include='*_test.go' . | xargs -n 1 dirname)"; \
 		echo "$$package $$target"; go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); done
 
-soak: ## tests too long for every change, about half an hour: torture (cluster, embedded), simulated weeks, readers, fuzzing, races
+soak: ## tests too long for every change, most of an hour: torture (cluster, embedded), simulated weeks, economy, readers, fuzzing, races
 	mkdir -p $(SOAK_DIR)
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 200 -dir $(SOAK_DIR)/cluster
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 100 -embedded -dir $(SOAK_DIR)/embedded
-	go test -tags e2e -count=1 -timeout 20m -p 1 -run '^TestSoak' ./cmd/bridge ./test/e2e
+	go test -tags e2e -count=1 -timeout 40m -p 1 -run '^TestSoak' ./internal/poll ./cmd/bridge ./test/e2e
 	$(MAKE) fuzz FUZZTIME=1m
 	go test -race -count=1 -timeout 30m $(CONCURRENT)
 	go test -race -short -count=3 -timeout 30m $(CONCURRENT)

@@ -153,7 +153,7 @@ end_load() {
 	wait "$s" || fail 'a delivery was never acknowledged'
 	bridge "$1" events --output json --project "$1" | "$load" check --acknowledged "$work/acknowledged" || fail 'the log differs from the acknowledged deliveries'
 	bridge "$1" verify
-	expect 'deliveries that became no event' "$(bridge "$1" unapplied list | wc -l)" 0
+	expect 'deliveries that became no event' "$(bridge "$1" unapplied list --output name | wc -l)" 0
 }
 
 # pods prints the uid and restart count of each of the bridge's pods: pods NAMESPACE
@@ -189,7 +189,9 @@ for crd in servicemonitors.monitoring.coreos.com prometheusrules.monitoring.core
 	# shellcheck disable=SC2086
 	file=$(grep -rlE "^  name: $crd\$" $CRDS) || fail "$crd is not defined in $CRDS"
 	kubectl apply --server-side -f "${file%%$'\n'*}" >/dev/null
-	kubectl wait --for condition=Established "crd/$crd" --timeout 60s >/dev/null
+	# Until the new CRD has conditions, kubectl wait fails at once.
+	for _ in {1..30}; do kubectl wait --for condition=Established "crd/$crd" --timeout 60s >/dev/null 2>&1 && continue 2; sleep 1; done
+	fail "$crd is not established"
 done
 namespace "$NAMESPACE-render"
 version=$(kubectl version -o json | sed -n '/serverVersion/,$s/.*"gitVersion": "\(.*\)".*/\1/p')

@@ -1,6 +1,6 @@
 // Package schemas is the public contract as files: JSON Schemas of what the bridge writes, and an AsyncAPI document of the
-// subjects and streams. They are embedded in the binary, which serves them under /schemas/ and prints them with `bridge
-// schema`.
+// subjects and streams. They are embedded in the binary, which serves them under /schemas/ and prints them with
+// `mkio-bridge schema`.
 //
 // Every schema is complete in its file: event.schema.json contains the schema of its data, state-changed.schema.json, which
 // events name as their dataschema.

@@ -55,6 +55,9 @@ func natsAdvice(err error) string {
 	if refused, ok := errors.AsType[broker.RefusedError](err); ok {
 		return refusalAdvice(refused)
 	}
+	if _, ok := errors.AsType[noBridgeError](err); ok {
+		return "start a bridge (" + invocation() + " run), or set BRIDGE_NATS_LISTEN to the running one's, or BRIDGE_NATS_URL to its NATS servers"
+	}
 	if _, ok := errors.AsType[broker.SilentError](err); ok {
 		return "check that BRIDGE_NATS_URL is the address of running NATS servers; if they require TLS before the NATS protocol (handshake_first), set BRIDGE_NATS_TLS_FIRST=true"
 	}

@@ -120,5 +120,5 @@ func TestFailedReplayPublishesNothing(t *testing.T) {
 			t.Errorf("%v: exit %d: %q, %q", args, code, out, errs)
 		}
 	}
-	wantOutput(t, exitOK, []string{"nothing to publish"}, "replay", "--live", "--kind", "asset", "again")
+	wantOutput(t, exitOK, []string{"nothing to publish"}, "replay", "--live", "--kind", "asset", "replay")
 }

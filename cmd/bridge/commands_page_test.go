@@ -61,7 +61,7 @@ func commandSection(cmd *cobra.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n## `%s`\n\n", cmd.CommandPath())
 	summary, details, _ := strings.Cut(cmd.Long, "\n\n")
-	if summary != cmd.Short {
+	if !strings.HasPrefix(summary, cmd.Short) { // cobra's own text
 		summary, details = cmd.Short, ""
 	}
 	fmt.Fprintf(&b, "%s%s.\n", strings.ToUpper(summary[:1]), summary[1:])

@@ -37,7 +37,7 @@ func TestCompletion(t *testing.T) {
 		"events -kind ":                     "job",
 		"unapplied list --reason ":          "conflict",
 		"webhook history --status ":         "Retrying",
-		"mkio-fake --anew ":                 "aurora-vod",
+		"mkio-fake --recreate-project ":     "aurora-vod",
 		"schema ":                           "event.schema.json",
 		"wait ":                             "streaming-locator",
 		"wait job aurora-vod ladder-hd ep-0417 --for ": "Processing",

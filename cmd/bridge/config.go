@@ -17,7 +17,7 @@ import (
 // they can be grepped.
 const prefix = "BRIDGE"
 
-// config is every setting of the bridge. The desc tags are the manual: the table in README.md and `mkio-bridge config --help`
+// config is every setting of the bridge. The desc tags are the manual: the table in docs/configuration.md and `mkio-bridge config --help`
 // are generated from them. A secret can also come from a file, named by its variable with _FILE added; the file is reloaded when
 // it changes.
 type config struct {

@@ -61,7 +61,7 @@ func (d demo) printDeliveries() {
 	for _, n := range statuses {
 		all += n
 	}
-	fmt.Fprintf(d.out, "\nThe webhook received %d deliveries: %d are in the log, or repeat it (204), %d were late or could not be ordered and are stored as unapplied (202).\n",
+	fmt.Fprintf(d.out, "\nThe webhook received %d deliveries: %d in the log, or a repeat of it (204); %d stored as unapplied, because late or in no certain order (202).\n",
 		all, statuses[http.StatusNoContent], statuses[http.StatusAccepted])
 }
 
@@ -98,6 +98,6 @@ func (d demo) printLost(events map[lifeState]event.Event) {
 	fmt.Fprintf(d.out, "MK.IO lost %d deliveries. Polling recovered %d of their changes; the others ended between two polls:\n", lost, len(found))
 	slices.SortFunc(found, func(a, b recovery) int { return cmp.Compare(a.after, b.after) })
 	for _, r := range found {
-		fmt.Fprintf(d.out, "  %-60s %-12s via %-8s %s after it happened\n", r.change.Key, r.change.State, r.via, max(0, r.after).Round(time.Second))
+		fmt.Fprintf(d.out, "  %-72s %-13s via %-8s %s after it happened\n", r.change.Key, r.change.State, r.via, max(0, r.after).Round(time.Second))
 	}
 }

@@ -58,12 +58,12 @@ func TestEventsFromASequenceOutsideTheLog(t *testing.T) {
 	want("events --seq 6", "", "sequence 6 is past the end of MKIO_EVENTS, which holds 1 to 4", exitFailed)
 	want("events --seq 5000 --follow", "", "past the end of MKIO_EVENTS", exitFailed)
 	want("events --seq 18446744073709551615 --output json", "", "past the end of MKIO_EVENTS", exitFailed)
-	want("replay again --live --seq 6", "", "past the end of MKIO_EVENTS", exitFailed)
+	want("replay replay --live --seq 6", "", "past the end of MKIO_EVENTS", exitFailed)
 	brokertest.TrimToLast(t, b.js, b.names.EventStream(), 2)
 	want("events --seq 1", "", "sequence 1 is before the beginning of MKIO_EVENTS, which holds 3 to 4", exitFailed)
 	want("events --seq 3", "3 4", "", exitOK)
 	want("events", "3 4", "", exitOK)
-	want("replay again --live --seq 2", "", "before the beginning of MKIO_EVENTS", exitFailed)
+	want("replay replay --live --seq 2", "", "before the beginning of MKIO_EVENTS", exitFailed)
 }
 
 func TestPhaseFilter(t *testing.T) {

@@ -34,7 +34,7 @@ func healthcheckCommand(c *call) *cobra.Command {
 	set := cmd.Flags()
 	set.StringVar(&address, "url", "", "`URL` to probe, e.g. of a remote bridge, instead of this machine's /readyz; settings are ignored then")
 	set.IntVar(&status, "status", http.StatusOK, "the expected HTTP `STATUS`")
-	set.DurationVar(&wait, "wait", 0, "how long to retry while the status is another, or there is no response")
+	set.DurationVar(&wait, "wait", 0, "how long to retry until the response has the expected status")
 	return cmd
 }
 

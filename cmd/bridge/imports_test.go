@@ -38,6 +38,7 @@ var allowedImports = map[string][]string{
 	"internal/brokertest":    {"internal/broker"},
 	"internal/schematest":    {"schemas"},
 	"internal/tracingtest":   {"internal/event", "internal/schematest"},
+	"internal/economy":       {"internal/lifecycle", "internal/mkio", "internal/mkio/mkiofake"},
 	"internal/edge":          {},
 	"internal/identity":      {"internal/event", "internal/eventlog"},
 	"internal/lifecycle":     {},

@@ -84,6 +84,11 @@ type unreachableError struct{ error }
 
 func (e unreachableError) Unwrap() error { return e.error }
 
+// noBridgeError is for a command that, without BRIDGE_NATS_URL, finds no embedded server of a bridge at BRIDGE_NATS_LISTEN.
+type noBridgeError struct{ error }
+
+func (e noBridgeError) Unwrap() error { return e.error }
+
 // connectError classifies an error of connecting to NATS: a usageError for invalid settings, an unreachableError when no
 // server responds. A refused connection is returned unchanged.
 func connectError(err error) error {

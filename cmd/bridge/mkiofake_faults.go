@@ -28,11 +28,11 @@ func (o *faultOptions) add(cmd *cobra.Command) {
 	set.DurationVar(&o.cache, "cache", 0, "half of the responses are cached copies, up to this old in simulated time")
 	set.DurationVar(&o.replica, "replica", 0, "half of the responses come from a replica that lags by up to this in simulated time")
 	set.BoolVar(&o.secondOrganization, "second-organization", false, "add a second organisation with projects of the same names; its token is printed")
-	set.DurationVar(&o.after, "after", 10*time.Minute, "simulated time before --set-clock, --outage and --anew take effect")
+	set.DurationVar(&o.after, "after", 10*time.Minute, "simulated time before --set-clock, --outage and --recreate-project take effect")
 	set.DurationVar(&o.setClock, "set-clock", 0, "shift the simulated clock by this; a negative value sets it back")
 	set.DurationVar(&o.outage, "outage", 0, "respond 404 to every request below a project, for this long in simulated time")
-	set.StringVar(&o.recreate, "anew", "", "recreate this `PROJECT`: same name, another id, no resources")
-	completeFlag(cmd, "anew", fixed(mkiofake.VOD, mkiofake.Live))
+	set.StringVar(&o.recreate, "recreate-project", "", "recreate this `PROJECT`: same name, another id, no resources")
+	completeFlag(cmd, "recreate-project", fixed(mkiofake.VOD, mkiofake.Live))
 }
 
 func (o *faultOptions) check() error {
@@ -40,7 +40,7 @@ func (o *faultOptions) check() error {
 	case o.cache < 0 || o.replica < 0 || o.outage < 0 || o.after < 0:
 		return usageError{errors.New("--cache, --replica, --outage and --after must not be negative")}
 	case o.recreate != "" && o.recreate != mkiofake.VOD && o.recreate != mkiofake.Live:
-		return usageError{fmt.Errorf("--anew: unknown project %q: use %s or %s", o.recreate, mkiofake.VOD, mkiofake.Live)}
+		return usageError{fmt.Errorf("--recreate-project: unknown project %q: use %s or %s", o.recreate, mkiofake.VOD, mkiofake.Live)}
 	}
 	return nil
 }

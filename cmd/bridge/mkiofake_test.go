@@ -63,7 +63,7 @@ func TestMkioFakeFaultFlags(t *testing.T) {
 	go func() {
 		ended <- run(ctx, []string{
 			"mkio-fake", "--listen", "127.0.0.1:0", "--polite", "--speed", "1000", "--other-origin", "--cache", "1m", "--replica", "2m",
-			"--second-organization", "--after", "1s", "--set-clock", "-48h", "--anew", "aurora-vod", "--outage", "100h",
+			"--second-organization", "--after", "1s", "--set-clock", "-48h", "--recreate-project", "aurora-vod", "--outage", "100h",
 		}, stdout, stderr)
 		stderr.Close()
 		stdout.Close()
@@ -125,7 +125,7 @@ func TestMkioFakeFaultFlags(t *testing.T) {
 }
 
 func TestMkioFakeRefusesInvalidFlags(t *testing.T) {
-	for _, flags := range [][]string{{"--anew", "no-such"}, {"--cache", "-1s"}, {"--jobs", "0"}} {
+	for _, flags := range [][]string{{"--recreate-project", "no-such"}, {"--cache", "-1s"}, {"--jobs", "0"}} {
 		if code := run(t.Context(), append([]string{"mkio-fake"}, flags...), io.Discard, io.Discard); code != exitUsage {
 			t.Errorf("%v: exit %d", flags, code)
 		}

@@ -77,7 +77,7 @@ func TestPermanentlyClosedConnectionEndsTheBridge(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- b.serve(t.Context(), l) }()
 	b.nats.Close()
-	if err := <-served; err == nil || !strings.Contains(err.Error(), "closed for good") {
+	if err := <-served; err == nil || !strings.Contains(err.Error(), "closed permanently") {
 		t.Errorf("serve ended with %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -166,5 +167,25 @@ func flagError(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 		err = fmt.Errorf("%w; did you mean --%s?", err, spelling.Nearest(unknown.GetSpecifiedName(), names))
 	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok && isNumError(err) {
+		err = fmt.Errorf("invalid argument %q for --%s: must be a %s", invalid.GetValue(), invalid.GetFlag().Name, numberOf(invalid.GetFlag()))
+	}
 	return fmt.Errorf("%w (%s --help lists the flags)", err, cmd.CommandPath())
+}
+
+// isNumError reports whether a number could not be parsed. The text of such an error names a function of Go.
+func isNumError(err error) bool {
+	_, ok := errors.AsType[*strconv.NumError](err)
+	return ok
+}
+
+// numberOf describes the numbers that a flag takes.
+func numberOf(f *pflag.Flag) string {
+	switch kind := f.Value.Type(); {
+	case strings.HasPrefix(kind, "float"):
+		return "number"
+	case strings.HasPrefix(kind, "uint"):
+		return "whole number, 0 or more"
+	}
+	return "whole number"
 }

@@ -47,7 +47,11 @@ func (c *call) connect(ctx context.Context, conf config, log *slog.Logger) (*nat
 	}
 	nc, err := broker.Connect(ctx, server)
 	if err != nil {
-		return nil, nil, connectError(err)
+		err = connectError(err)
+		if conf.NatsURL == "" && errors.Is(err, nats.ErrNoServers) {
+			err = noBridgeError{err}
+		}
+		return nil, nil, err
 	}
 	js, err := broker.NewJetStreamInDomain(nc, conf.NatsDomain)
 	if err != nil {

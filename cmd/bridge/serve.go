@@ -113,7 +113,7 @@ func (b *bridge) watchStore(ctx context.Context) error {
 	}
 }
 
-// watchConnection returns an error when the NATS client closes its connection for good. It does so after errors that a
+// watchConnection returns an error when the NATS client closes its connection permanently. It does so after errors that a
 // reconnect would repeat, such as a message over a payload limit that was lowered since.
 func (b *bridge) watchConnection(ctx context.Context) error {
 	closed := b.nats.StatusChanged(nats.CLOSED)
@@ -125,7 +125,7 @@ func (b *bridge) watchConnection(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the connection to NATS was closed for good: %w: check the NATS servers' log, and restart the bridge", cmp.Or(b.nats.LastError(), nats.ErrConnectionClosed))
+	return fmt.Errorf("the connection to NATS was closed permanently: %w: check the NATS servers' log, and restart the bridge", cmp.Or(b.nats.LastError(), nats.ErrConnectionClosed))
 }
 
 // warnOfSettings logs settings that leave the bridge open to strangers or without polling.

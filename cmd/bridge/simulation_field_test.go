@@ -339,7 +339,7 @@ func foreignToken(f *fieldTest) {
 	f.replaceToken(f.ownToken)
 }
 
-// clockSet shifts MK.IO's clock for good. A running bridge must detect it; a restarted one knows only the new time.
+// clockSet shifts MK.IO's clock permanently. A running bridge must detect it; a restarted one knows only the new time.
 func clockSet(by time.Duration, restart bool) func(*fieldTest) {
 	return func(f *fieldTest) {
 		f.fake.SetClock(by)

@@ -39,7 +39,7 @@ func TestTraceFromAPollToItsEvent(t *testing.T) {
 		t.Fatalf("published: %v", published)
 	}
 	observed := spanBehind(t, c, published[0], "observe")
-	poll := spanBehind(t, c, observed, "poll sweep")
+	poll := spanBehind(t, c, observed, "poll full")
 	if len(poll.ParentSpanId) > 0 {
 		t.Errorf("the poll's span has a parent: %v", poll)
 	}

@@ -62,9 +62,9 @@ func TestTracesOfEveryResponse(t *testing.T) {
 	}
 	traces.Close()
 
-	requests, observed, published, kept, retries := c.SpansNamed("POST "+webhookPath), c.SpansNamed("observe"), c.SpansNamed("publish"), c.SpansNamed("keep"), c.SpansNamed("retry")
-	if len(requests) != 4 || len(observed) != 5 || len(published) != 2 || len(kept) != 2 || len(retries) != 1 {
-		t.Fatalf("spans: %d requests, %d observed, %d published, %d kept, %d retries", len(requests), len(observed), len(published), len(kept), len(retries))
+	requests, observed, published, unapplied, retries := c.SpansNamed("POST "+webhookPath), c.SpansNamed("observe"), c.SpansNamed("publish"), c.SpansNamed("store unapplied"), c.SpansNamed("retry")
+	if len(requests) != 4 || len(observed) != 5 || len(published) != 2 || len(unapplied) != 2 || len(retries) != 1 {
+		t.Fatalf("spans: %d requests, %d observed, %d published, %d unapplied, %d retries", len(requests), len(observed), len(published), len(unapplied), len(retries))
 	}
 	for i, is := range []tracingtest.Traced{first, second} {
 		tracingtest.CheckParent(t, observed[i], requests[0])
@@ -73,8 +73,8 @@ func TestTracesOfEveryResponse(t *testing.T) {
 			t.Errorf("message %d of the batch has %v, want %v", i+1, is, want)
 		}
 	}
-	tracingtest.CheckParent(t, kept[0], requests[2])
-	tracingtest.CheckParent(t, kept[1], requests[3])
+	tracingtest.CheckParent(t, unapplied[0], requests[2])
+	tracingtest.CheckParent(t, unapplied[1], requests[3])
 	tracingtest.CheckParent(t, observed[4], retries[0])
 	if hex.EncodeToString(requests[3].TraceId) == sentTrace {
 		t.Error("an invalid traceparent was accepted")
@@ -85,9 +85,9 @@ func TestTracesOfEveryResponse(t *testing.T) {
 	for i, outcome := range []string{"changed", "changed", "repeat", "late", "late"} {
 		tracingtest.CheckAttributes(t, observed[i], map[string]string{"mkio.outcome": outcome})
 	}
-	tracingtest.CheckAttributes(t, kept[0], map[string]string{"mkio.reason": "late", "messaging.destination.name": "MKIO_UNAPPLIED"})
-	checkUnappliedTrace(t, w, 1, tracingtest.TraceParent(kept[0]))
-	checkUnappliedTrace(t, w, 2, tracingtest.TraceParent(kept[1]))
+	tracingtest.CheckAttributes(t, unapplied[0], map[string]string{"mkio.reason": "late", "messaging.destination.name": "MKIO_UNAPPLIED"})
+	checkUnappliedTrace(t, w, 1, tracingtest.TraceParent(unapplied[0]))
+	checkUnappliedTrace(t, w, 2, tracingtest.TraceParent(unapplied[1]))
 }
 
 func checkUnappliedTrace(t *testing.T, w *commandBridge, sequence uint64, want string) {

@@ -39,9 +39,11 @@ func triggerCommand(c *call) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trigger KIND.STATE",
 		Short: "send a made-up delivery to a bridge, as MK.IO would",
-		Long: "send a made-up delivery to a bridge, as MK.IO would, for a first event and for testing consumers\n\n" +
-			"Deliveries for the same --name are of one resource. A bridge cannot tell them from real ones: one that polls the project\n" +
-			"records the resource as Deleted, because MK.IO does not have it.\n\n" +
+		Long: "send a made-up delivery to a bridge, as MK.IO would\n\n" +
+			"It is for a first event, and for testing consumers.\n\n" +
+			"KIND.STATE is a kind and one of the states that MK.IO sends webhooks for, joined by a dot:\n\n" + triggeredList() + "\n\n" +
+			"Deliveries with the same --name are about one resource. A bridge cannot distinguish them from real ones: if it polls the\n" +
+			"project, it records the resource as Deleted, because MK.IO does not have it.\n\n" +
 			"The exit code is 0 when the event is in the log, else 1.",
 		Example: `  mkio-bridge trigger job.finished
   mkio-bridge trigger job.processing --project aurora-vod --name ladder-hd/ep-0417`,

@@ -12,12 +12,12 @@ import (
 // parseTriggered parses KIND.STATE, the change of state that trigger makes up.
 func parseTriggered(text string) (kind lifecycle.Kind, state string, err error) {
 	if text == "" {
-		return "", "", fmt.Errorf("KIND.STATE is missing, e.g. job.finished; known are %s", strings.Join(triggeredEvents(), ", "))
+		return "", "", fmt.Errorf("KIND.STATE is missing, e.g. job.finished. MK.IO sends:\n%s", triggeredList())
 	}
 	kindText, stateText, _ := strings.Cut(text, ".")
 	kind, err = lifecycle.ParseKind(strings.ToLower(kindText))
 	if err != nil {
-		return "", "", fmt.Errorf("unknown event %q; the nearest is %s (known are %s)", text, spelling.Nearest(strings.ToLower(text), triggeredEvents()), strings.Join(triggeredEvents(), ", "))
+		return "", "", fmt.Errorf("unknown event %q; the nearest is %s. MK.IO sends:\n%s", text, spelling.Nearest(strings.ToLower(text), triggeredEvents()), triggeredList())
 	}
 	states := mkiofake.SampleStates(kind)
 	for _, s := range states {
@@ -34,7 +34,7 @@ func notDelivered(kind lifecycle.Kind, state string, delivered []string) error {
 		return fmt.Errorf("MK.IO sends ChannelInstance webhooks for resources of the Live API: use %s, e.g. %s.running", liveAPIKinds, lifecycle.LiveChannel)
 	}
 	if len(delivered) == 0 {
-		return fmt.Errorf("MK.IO sends no webhooks for %s: the bridge finds its changes by polling. It sends %s", kind, strings.Join(triggeredEvents(), ", "))
+		return fmt.Errorf("MK.IO sends no webhooks for %s: the bridge finds its changes by polling. MK.IO sends:\n%s", kind, triggeredList())
 	}
 	own := eventsOf(kind)
 	for _, s := range lifecycle.States(kind) {
@@ -55,6 +55,17 @@ func triggeredEvents() (all []string) {
 		all = append(all, eventsOf(kind)...)
 	}
 	return all
+}
+
+// triggeredList returns the kinds with the states that MK.IO sends webhooks for, a kind on each line.
+func triggeredList() string {
+	var lines []string
+	for _, kind := range lifecycle.Kinds() {
+		if states := mkiofake.SampleStates(kind); len(states) > 0 {
+			lines = append(lines, fmt.Sprintf("    %-25s %s", kind, strings.ToLower(strings.Join(states, ", "))))
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // eventsOf returns KIND.STATE for each state of a kind that MK.IO sends webhooks for.

@@ -44,7 +44,7 @@ func (r triggerResponse) meaning() string {
 	case http.StatusAccepted:
 		return "it is stored, but became no event. Show why:\n  " + invocation() + " unapplied list --since 1m"
 	case http.StatusUnauthorized:
-		return "it has no webhook secret, or another one than the bridge; nothing is stored. Set --secret or BRIDGE_WEBHOOK_SECRETS to one of the bridge's"
+		return "nothing is stored. Set --secret, or BRIDGE_WEBHOOK_SECRETS, to a secret of that bridge"
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return "this is not a bridge's address for deliveries: set --url to that of its webhook listener (BRIDGE_LISTEN), not of its admin listener"
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:

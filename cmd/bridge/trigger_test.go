@@ -115,6 +115,12 @@ func TestTriggerRefusesUnknownEvents(t *testing.T) {
 		"channel-instance.running":   "use live-channel,",
 	} {
 		wantOutput(t, exitUsage, []string{want}, "trigger", event)
+		_, errs, _ := runCommand(t, "trigger", event)
+		for line := range strings.Lines(errs) {
+			if len(line) > 200 {
+				t.Errorf("%q: a line of %d bytes: %s", event, len(line), line)
+			}
+		}
 	}
 }
 

@@ -86,7 +86,7 @@ func runListUnapplied(ctx context.Context, c *call, o listUnappliedOptions) erro
 	defer done()
 	o.query.NoBody = !o.output.isObject()
 	if o.output == formatText {
-		o.header(c.stdout, "%6s  %-19s  %-12s  %-58s  %s", "NUMBER", "RECEIVED", "REASON", "RESOURCE", "DETAIL")
+		o.header(c.stdout, "%8s  %-19s  %-12s  %-58s  %s", "SEQUENCE", "RECEIVED", "REASON", "RESOURCE", "DETAIL")
 	}
 	more, err := o.each(ctx, log, func(k eventlog.Unapplied) (err error) {
 		switch o.output {
@@ -95,7 +95,7 @@ func runListUnapplied(ctx context.Context, c *call, o listUnappliedOptions) erro
 		case formatName:
 			_, err = fmt.Fprintln(c.stdout, k.Sequence)
 		case formatText:
-			_, err = fmt.Fprintf(c.stdout, "%6d  %s  %-12s  %-58s  %s\n", k.Sequence, k.Received.UTC().Format(time.DateTime),
+			_, err = fmt.Fprintf(c.stdout, "%8d  %s  %-12s  %-58s  %s\n", k.Sequence, k.Received.UTC().Format(time.DateTime),
 				printable.Name(string(k.Reason)), unappliedResource(log.Names(), k), printable.Sentence(k.Detail))
 		}
 		return err

@@ -43,10 +43,10 @@ func retryUnappliedCommand(c *call) *cobra.Command {
 	r := retryCall{call: c}
 	cmd := &cobra.Command{
 		Use:   "retry [SEQUENCE…]",
-		Short: "have the bridge decide again about these deliveries, or about those that the flags select",
-		Long: "have the bridge decide again about these deliveries, or about those that the flags select\n\n" +
+		Short: "retry the deliveries with these sequences, or those that the flags select",
+		Long: "retry the deliveries with these sequences, or those that the flags select\n\n" +
 			"A delivery that becomes an event, or that the log already has, is deleted from the unapplied deliveries; the\n" +
-			"others stay. The bridge decides as for a new delivery, but the time of the retry does not count as evidence.\n" +
+			"others stay. The bridge decides as for a new delivery, but the time of the retry is no evidence.\n" +
 			"Bodies are stored redacted, so the event's record is redacted too, whatever BRIDGE_RESOURCE is.",
 		Example: `  mkio-bridge unapplied retry 17 18 --dry-run
   mkio-bridge unapplied retry --reason conflict --project aurora-vod`,

@@ -111,11 +111,11 @@ func TestUnappliedListAndShow(t *testing.T) {
 	out, _, code := runCommand(t, "unapplied", "list")
 	header, rows, _ := strings.Cut(strings.TrimSuffix(out, "\n"), "\n")
 	lines := strings.Split(rows, "\n")
-	if code != exitOK || !strings.HasPrefix(header, "NUMBER  RECEIVED") || len(lines) != 3 || strings.Contains(out, "\x1b") {
+	if code != exitOK || !strings.HasPrefix(header, "SEQUENCE  RECEIVED") || len(lines) != 3 || strings.Contains(out, "\x1b") {
 		t.Fatalf("exit %d: %q", code, out)
 	}
 	for i, want := range []string{"unrecognised", "malformed", `job aurora-vod/"ladder-hd/a\x1bb"`} {
-		if !strings.HasPrefix(lines[i], fmt.Sprintf("%6d  20", i+1)) || !strings.Contains(lines[i], want) {
+		if !strings.HasPrefix(lines[i], fmt.Sprintf("%8d  20", i+1)) || !strings.Contains(lines[i], want) {
 			t.Errorf("line %q lacks %s", lines[i], want)
 		}
 	}
@@ -290,7 +290,7 @@ func TestRetryThatCannotCommitRemovesNothing(t *testing.T) {
 func TestFailedRetryIsExplained(t *testing.T) {
 	w := bridgeWithUnapplied(t)
 	w.embedded.Shutdown()
-	wantOutput(t, exitFailed, []string{"503", "retry again"}, "unapplied", "retry", "1")
+	wantOutput(t, exitFailed, []string{"503", "repeat the request"}, "unapplied", "retry", "1")
 	wantOutput(t, exitUnreachable, nil, "unapplied", "retry")
 	moved := httptest.NewServer(http.RedirectHandler("http://elsewhere.example", http.StatusTemporaryRedirect))
 	defer moved.Close()

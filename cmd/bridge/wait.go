@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,13 +28,15 @@ type waitOptions struct {
 func waitCommand(c *call) *cobra.Command {
 	var w waitOptions
 	cmd := &cobra.Command{
-		Use:   "wait KIND PROJECT NAME…",
+		Use:   "wait {KIND PROJECT NAME… | KIND/PROJECT/NAME…}",
 		Short: "wait until a resource reaches a state or phase",
 		Long: "wait until a resource reaches a state or phase\n\n" +
-			"The exit code is 0 when it is reached, 1 when the resource ended otherwise (in phase succeeded, failed, canceled or gone),\n" +
-			"3 when --timeout is over, and 4 when NATS cannot be reached.",
+			"The exit code is 0 when it is reached, 1 when the resource ended in another state (of phase succeeded, failed, canceled or\n" +
+			"gone), 3 when --timeout expired, and 4 when NATS cannot be reached.\n\n" +
+			"KIND/PROJECT/NAME… is what --output name prints.",
 		Example: `  mkio-bridge wait job aurora-vod ladder-hd ep-0417 --for-phase succeeded --timeout 1h
-  mkio-bridge wait live-event aurora-live studio-1 --for Running --since 5m`,
+  mkio-bridge wait live-event aurora-live studio-1 --for Running --since 5m
+  mkio-bridge wait job/aurora-vod/ladder-hd/ep-0417 --for-phase succeeded`,
 		Args:              atMost(lifecycle.MaxDepth + 2),
 		ValidArgsFunction: completeResource,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -63,8 +67,18 @@ func (w *waitOptions) addFlags(cmd *cobra.Command) {
 	completeFlag(cmd, "for", completeStateOfArgument)
 }
 
-// resourceOf returns the resource that arguments name.
+// resourceOf returns the resource that arguments name: KIND PROJECT NAME…, or one argument as resourcePath returns it.
 func resourceOf(args []string) (lifecycle.Key, error) {
+	if len(args) == 1 {
+		args = strings.Split(args[0], "/")
+		for i, escaped := range args {
+			name, err := url.PathUnescape(escaped)
+			if err != nil {
+				return lifecycle.Key{}, fmt.Errorf("%q is not as --output name prints it: %w", escaped, err)
+			}
+			args[i] = name
+		}
+	}
 	if len(args) < 3 {
 		return lifecycle.Key{}, errors.New("resource missing: KIND PROJECT NAME…, e.g. job aurora-vod ladder-hd ep-0417")
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"mkio-bridge/internal/bridgetest"
+	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
 )
 
 // callWait runs bridge wait against a bridge.
@@ -20,6 +22,18 @@ func callWait(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	var out, errs bytes.Buffer
 	code = run(t.Context(), append([]string{"wait"}, args...), &out, &errs)
 	return out.String(), errs.String(), code
+}
+
+// What --output name prints is an argument of wait, whatever the names are.
+func TestWaitTakesTheOutputOfName(t *testing.T) {
+	for _, names := range [][]string{{"ladder-hd", "ep-0417"}, {"a b", "100 %/ä"}} {
+		var e eventlog.LoggedEvent
+		e.Event.Data.Kind, e.Event.Data.Project, e.Event.Data.Path = lifecycle.Job, "aurora vod", names
+		key, err := resourceOf([]string{resourcePath(e)})
+		if err != nil || key.Kind != lifecycle.Job || key.Project != "aurora vod" || !slices.Equal(key.Names(), names) {
+			t.Errorf("%s: %v, %v", resourcePath(e), key, err)
+		}
+	}
 }
 
 // waitTimeout is long enough to connect on a busy machine, for a wait that times out.

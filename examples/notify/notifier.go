@@ -140,7 +140,7 @@ func (n *notifier) giveUp(ctx context.Context, log *slog.Logger, m jetstream.Msg
 		n.logAckError(log, m.NakWithDelay(time.Minute))
 		return
 	}
-	log.Error("event given up; its dead letter is stored", "reason", l.Reason)
+	log.Error("event not sent; its dead letter is stored", "reason", l.Reason)
 	n.logAckError(log, m.TermWithReason(l.Reason))
 }
 

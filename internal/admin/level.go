@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A Level is the log level. It can be changed while the bridge runs, for good or for a limited time (see loglevel.go).
+// A Level is the log level. It can be changed while the bridge runs, until the next change or for a limited time (see loglevel.go).
 type Level struct {
 	current slog.LevelVar
 	initial slog.Level // restored when a limited change ends

@@ -71,7 +71,7 @@ func (a *API) retry(w http.ResponseWriter, r *http.Request, unapplied eventlog.U
 func (a *API) refuseRetry(w http.ResponseWriter, sequence uint64, err error) {
 	a.c.Log.Error("unapplied delivery cannot be retried", "sequence", sequence, "error", err)
 	w.Header().Set("Retry-After", "5")
-	problem.Write(w, http.StatusServiceUnavailable, fmt.Sprintf("message %d could not be retried, or not be deleted after the retry: retry again", sequence))
+	problem.Write(w, http.StatusServiceUnavailable, fmt.Sprintf("message %d could not be retried, or could not be deleted after the retry: repeat the request", sequence))
 }
 
 // parseRetryOptions parses the parameters of a retry.

@@ -143,7 +143,7 @@ const maxAhead = 5 * time.Minute
 
 // aliveAfter is how long after the recorded end of a life MK.IO must still return it before the end counts as wrong. A
 // replica that lags catches up within seconds or a few minutes. A resource that is returned for longer exists: the 404 that
-// ended its life was an outage, or the resource was restored. Without this rule it would be missing from the log for good.
+// ended its life was an outage, or the resource was restored. Without this rule it would be missing from the log from then on.
 const aliveAfter = 15 * time.Minute
 
 // withoutFutureTimes returns a fact without the times that MK.IO's clock has not reached (zero: the clock is not known for

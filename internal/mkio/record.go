@@ -186,6 +186,22 @@ func (r *record) problems() []lifecycle.Problem {
 	return found
 }
 
+// OutputAssets returns the assets that a job writes; none for other kinds.
+func (r Row) OutputAssets() []lifecycle.Key {
+	if r.Key.Kind != lifecycle.Job {
+		return nil
+	}
+	var assets []lifecycle.Key
+	record := recordOf(r.raw)
+	for output := range record.at(memberPath{properties, "outputs"}).elements() {
+		name, ok := plainText(output.object().at("assetName"))
+		if asset, err := lifecycle.NewKey(lifecycle.Asset, r.Key.Project, name); ok && err == nil {
+			assets = append(assets, asset)
+		}
+	}
+	return assets
+}
+
 // outputProblem reads the error of a job's output. The output has no id: its label, else its asset, identifies it.
 func outputProblem(output object) lifecycle.Problem {
 	p := problem(output.at("error"))

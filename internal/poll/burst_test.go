@@ -11,7 +11,7 @@ import (
 	"mkio-bridge/internal/mkio/mkiofake"
 )
 
-// See TestLongABurst and its like for the sizes of the field.
+// See TestSoakABurst and its like for the sizes of the field.
 func TestABurst(t *testing.T) {
 	bridgetest.SkipIfShort(t)
 	checkBurst(t, 1_000)
@@ -120,6 +120,7 @@ func TestManyDeletionsDelayNoneInMotion(t *testing.T) {
 
 // The active poll of a short list requests all of it, and must not wait for the deletions that it finds.
 func TestManyDeletionsOnAShortListDelayNoneInMotion(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	checkDeletions(t, lifecycle.LiveEvent, 900, 170, 50)
 }
 
@@ -184,6 +185,7 @@ func checkDeletions(t *testing.T, kind lifecycle.Kind, rest, deleted, motion int
 // The first sweep of assets takes longer than the interval of delta sweeps, because it requests each state. Delta sweeps beside it
 // list the same assets, and do not request their states again.
 func TestTheFirstSweepAndDeltaSweepsRequestAStateOnce(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	inWorld(t, mkiofake.Config{}, func(w *world) {
 		w.transport.set(func(tr *transport) { tr.latency = 200 * time.Millisecond })
 		const assets = 3_000
@@ -203,7 +205,7 @@ func TestTheFirstSweepAndDeltaSweepsRequestAStateOnce(t *testing.T) {
 
 func TestATakeOverCausesNoStorm(t *testing.T) {
 	bridgetest.SkipIfShort(t)
-	checkTakeOver(t, 2_000, 500, 100)
+	checkTakeOver(t, 500, 150, 30)
 }
 
 // checkTakeOver checks that a bridge that starts with many resources in motion takes few requests.

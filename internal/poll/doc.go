@@ -48,11 +48,11 @@
 //
 // The lists of a project (package mkio defines them) are polled in three modes, the most urgent first:
 //
-//   - active poll ("look" in logs and traces): the resources in motion, every Active. They are requested by their own addresses
+//   - active poll ("active" in logs and spans): the resources in motion, every Active. They are requested by their own addresses
 //     if they are few, by lists filtered by state if MK.IO supports that, or as the whole list if that takes the fewest requests.
-//   - delta sweep ("changes"): what changed since the last one, every Sweep, with an overlap. A list of one page is swept in full
+//   - delta sweep ("delta"): what changed since the last one, every Sweep, with an overlap. A list of one page is swept in full
 //     instead: that costs the same and finds deletions.
-//   - full sweep ("sweep"): the whole list, every Full. Only full sweeps find deletions.
+//   - full sweep ("full"): the whole list, every Full. Only full sweeps find deletions.
 //
 // A full sweep by the active poll confirms no deletions: it brings the next full sweep forward, which does. While the first sweep of
 // a list is under way, its delta sweeps wait for one Sweep.

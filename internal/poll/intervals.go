@@ -14,16 +14,20 @@ type intervals struct {
 	perMinute           int // requests that the project may take
 }
 
-// ageDivisor: a resource in an open-ended state is polled again after its age in that state divided by this. What has been
-// Pending for an hour is unlikely to be ready in five seconds.
-const ageDivisor = 8
-
-// interval returns the time between two polls of a resource that has been in its state for age.
+// interval returns the time between two polls of a resource that has been in its state for age. In an open-ended state that is its
+// age: what has been Pending for an hour is unlikely to be ready in five seconds. If MK.IO modifies its record when the state
+// changes, a delta sweep sees the change before.
 func (iv intervals) interval(kind lifecycle.Kind, state string, age time.Duration) time.Duration {
 	if !openEnded(kind, state) {
 		return iv.active
 	}
-	return min(max(iv.active, age/ageDivisor), max(iv.active, iv.full))
+	return min(max(iv.active, age), max(iv.active, iv.full))
+}
+
+// nearestTick returns the tick that is nearest to a time. Resources in motion are polled at ticks, which are an Active apart, so that
+// one request for a list polls all that are due.
+func (iv intervals) nearestTick(at time.Time) time.Time {
+	return at.Add(iv.active / 2).Truncate(iv.active)
 }
 
 // atActiveRate reports whether a resource in motion is polled every Active.

@@ -19,9 +19,9 @@ const (
 	pollModes                  // how many modes there are
 )
 
-func (m pollMode) String() string { return [...]string{"look", "changes", "sweep"}[m] }
+func (m pollMode) String() string { return [...]string{"active", "delta", "full"}[m] }
 
-// A list is one list of MK.IO, with its schedule and its progress. Each of the two has its own lock.
+// A list is a list of MK.IO, with its schedule and its progress. Each of the two has its own lock.
 type list struct {
 	mkio.List
 	schedule schedule

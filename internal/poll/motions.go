@@ -17,8 +17,8 @@ type motion struct {
 	key      lifecycle.Key
 	parent   lifecycle.Key // zero: it has none
 	fact     lifecycle.Fact
-	since    time.Time // when it entered its state, as far as the log has it
-	next     time.Time // when it is polled next
+	since    time.Time // when it entered its state, as far as the log has it, or restart was called
+	next     time.Time // when it is polled next: a tick
 	lastSeen time.Time // when a poll last saw it in this state, on MK.IO's clock; zero: none has
 }
 
@@ -99,7 +99,7 @@ func (ms *motions) updateResource(resource string, now time.Time) *motion {
 	}
 	if m.fact.Sequence != fact.Sequence {
 		m.fact, m.since, m.lastSeen = *fact, stateSince(*fact, now), time.Time{}
-		m.next = now.Add(ms.firstInterval(m, now))
+		m.next = ms.intervals.nearestTick(now.Add(ms.firstInterval(m, now)))
 	}
 	return m
 }
@@ -127,6 +127,26 @@ func (ms *motions) remove(resource string, m *motion) {
 func (ms *motions) firstInterval(m *motion, now time.Time) time.Duration {
 	longest := ms.intervals.interval(m.key.Kind, m.fact.State, now.Sub(m.since))
 	return ms.intervals.active + rand.N(longest-ms.intervals.active+1)
+}
+
+// restart has a resource in motion polled every Active again, as if it had entered its state at a time: something happened that is
+// likely to end the state.
+func (ms *motions) restart(resource string, at, now time.Time) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if m := ms.byToken[resource]; m != nil && at.After(m.since) {
+		m.since, m.next = at, ms.intervals.nearestTick(now.Add(ms.intervals.active))
+	}
+}
+
+// postpone has a resource in motion polled once in Full: something that ends its state is observed otherwise, and restart is called
+// then.
+func (ms *motions) postpone(resource string, now time.Time) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if m := ms.byToken[resource]; m != nil {
+		m.next = latest(m.next, ms.intervals.nearestTick(now.Add(ms.intervals.full)))
+	}
 }
 
 // stateSince returns when a resource entered its state, as far as the log has it: another bridge may have polled it for
@@ -227,7 +247,7 @@ func (ms *motions) reschedule(plan activePlan, now time.Time) {
 		if ms.intervals.atActiveRate(m, now) {
 			wait = ms.intervals.stretchToBudget(wait, plan.requestsEachActive)
 		}
-		m.next = now.Add(wait)
+		m.next = ms.intervals.nearestTick(now.Add(wait))
 	}
 }
 

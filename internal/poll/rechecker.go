@@ -92,7 +92,7 @@ func (r *rechecker) recheck(ctx context.Context, key lifecycle.Key, taken rechec
 	}
 	r.metrics.failed(r.name, "resource", err)
 	if wait == 0 {
-		r.log.Warn("recheck failed for good; the next sweep covers the resource", "resource", r.heads.Token(key), "error", err)
+		r.log.Warn("recheck abandoned after repeated failures; the next sweep covers the resource", "resource", r.heads.Token(key), "error", err)
 		return
 	}
 	r.breaker.trip(err, now, wait)

@@ -55,6 +55,7 @@ func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.
 // compare compares an observation with the head of its resource, and completes it. news says that it must be recorded.
 func (r *reporter) compare(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) (_ lifecycle.Observation, news bool, err error) {
 	o.Stored, o.Clock = req.asOf.Stored, req.asOf.Clock
+	r.expectOutputs(row, o.State, req)
 	if h.sequence() > req.horizon && !h.fact.Matches(o) {
 		r.recheckOvertaken(l, row.Key, h)
 		return o, false, nil
@@ -85,6 +86,27 @@ func (r *reporter) compare(ctx context.Context, l *list, h head, row mkio.Row, o
 		}
 	}
 	return o, true, nil
+}
+
+// expectOutputsFor is how long after the end of a job its output assets are expected to become ready: a row of a job that ended
+// before that is not read for them.
+const expectOutputsFor = 10 * time.Minute
+
+// expectOutputs has the output assets of a job that has just finished polled every Active again, and those of a job in motion not
+// before it ends: MK.IO sends no webhook for them, and may not modify their records.
+func (r *reporter) expectOutputs(row mkio.Row, state string, req request) {
+	moving := lifecycle.InMotion(lifecycle.Job, state, "")
+	finished := lifecycle.PhaseOf(lifecycle.Job, state, "") == lifecycle.Succeeded && req.asOf.To.Sub(row.Modified) <= expectOutputsFor
+	if row.Key.Kind != lifecycle.Job || !moving && !finished {
+		return
+	}
+	for _, asset := range row.OutputAssets() {
+		if token, now := r.heads.Token(asset), time.Now(); moving {
+			r.motions.postpone(token, now)
+		} else {
+			r.motions.restart(token, row.Modified, now)
+		}
+	}
 }
 
 // noteNoEvent notes an observation that becomes no event.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
@@ -14,6 +15,7 @@ import (
 
 // A token with the documented rights alone polls a kind, deletions included.
 func TestTheDocumentedRightsSuffice(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	for _, kind := range lifecycle.Kinds() {
 		if kind == lifecycle.ChannelInstance {
 			continue

@@ -79,7 +79,7 @@ func (s *scheduler) resetOnNewLog() {
 	if epoch == s.epoch {
 		return
 	}
-	s.log.Warn("event log was replaced; comparing everything again")
+	s.log.Warn("event log was replaced; starting a full sweep of every list")
 	s.epoch = epoch
 	s.motions.reset()
 	s.lists.reset()

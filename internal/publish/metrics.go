@@ -147,7 +147,7 @@ func (p *Publisher) Collectors() []prometheus.Collector {
 		stuckCollector{p.Heads},
 		gauge("mkio_bridge_log_missing_events", "Events missing in the middle of the log: its store was damaged.",
 			func() float64 { return float64(p.follower.missing.Load()) }),
-		gauge("mkio_bridge_store_unavailable", "1 while JetStream cannot store events: deliveries are answered 503 at once, and polling pauses.",
+		gauge("mkio_bridge_store_unavailable", "1 while JetStream cannot store events: deliveries are answered 503 immediately, and polling pauses.",
 			func() float64 { return oneIf(p.Unavailable() != nil) }),
 		gauge("mkio_bridge_unapplied_stored", "Deliveries in MKIO_UNAPPLIED, as of the last survey.",
 			func() float64 { return float64(p.watchdog.unapplied.Load()) }),

@@ -13,7 +13,7 @@ import (
 )
 
 // errLogReplaced is the error of a log that is not the one that was loaded, or has lost its end.
-var errLogReplaced = errors.New("log was replaced or has lost its end: the cache is loaded again")
+var errLogReplaced = errors.New("log was replaced or has lost its end: the cache is reloaded")
 
 // wrongLogError is the error of a log that is not the cached one, or not the one that the state bucket is filled from.
 type wrongLogError struct{ error }

@@ -21,7 +21,7 @@ import (
 // StoreUnapplied stores a delivery that became no event in MKIO_UNAPPLIED, once: a body that is stored already is not stored
 // again. Every error wraps [ErrUnavailable]. A full stream refuses the delivery and deletes no older one.
 func (p *Publisher) StoreUnapplied(ctx context.Context, u lifecycle.Unapplied) (err error) {
-	ctx, span := p.tracer.Produce(ctx, "keep")
+	ctx, span := p.tracer.Produce(ctx, "store unapplied")
 	defer func() { endStoreUnapplied(span, p.names.UnappliedStream(), u, err) }()
 	if err := p.Unavailable(); err != nil {
 		p.metrics.failed.Inc()

@@ -49,7 +49,7 @@ func (r Reconciler) Reconcile(ctx context.Context, project string, force bool) (
 	last := newLastPut(stored.ID, p.secret)
 	last.Events, last.RequestedAt = accepted, p.requestedAt
 	if err := r.storeLastPut(ctx, project, last); err != nil {
-		p.change.warn(fmt.Sprintf("hash of the secret not stored, so the rule is updated again next time: %v", err))
+		p.change.warn(fmt.Sprintf("hash of the secret not stored, so the next check of a running bridge sets the rule once more and stores it: %v", err))
 	}
 	return p.change, nil
 }

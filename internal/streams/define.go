@@ -21,7 +21,7 @@ type Config struct {
 // deliveries; it discards no older one.
 const maxUnappliedBytes = 256 << 20
 
-// events is the event log. Deletes and purges are denied for good, so that a gap in its sequences means damage. Nothing
+// events is the event log. Deletes and purges are denied permanently, so that a gap in its sequences means damage. Nothing
 // relies on the server's deduplication window: the expected sequence finds duplicates of any age.
 //
 // No stream is compressed: a clustered server that was killed truncates its streams to its last snapshot when it restarts,

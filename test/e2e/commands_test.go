@@ -111,22 +111,22 @@ func TestVerifyAndReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	replayed, err := reader.SubscribeSync("again.>")
+	replayed, err := reader.SubscribeSync("replay.>")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := reader.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	stdout, stderr, code := bridgetest.Run(t, env, "replay", "again", "--live", "--kind", "job", "--state", "finished")
-	if code != exitOK || !strings.Contains(stdout, "1 events, 2 to 2, were published under again") {
+	stdout, stderr, code := bridgetest.Run(t, env, "replay", "replay", "--live", "--kind", "job", "--state", "finished")
+	if code != exitOK || !strings.Contains(stdout, "1 events, 2 to 2, were published under replay") {
 		t.Errorf("replay: exit %d: %s%s", code, stdout, stderr)
 	}
 	m, err := replayed.NextMsg(10 * time.Second)
-	if err != nil || m.Subject != "again.job.aurora-vod.ladder-hd.ep-0417.finished" {
+	if err != nil || m.Subject != "replay.job.aurora-vod.ladder-hd.ep-0417.finished" {
 		t.Errorf("%v, %v", m, err)
 	}
-	if _, stderr, code := bridgetest.Run(t, env, "replay", "again"); code != exitFailed || !strings.Contains(stderr, "--live") {
+	if _, stderr, code := bridgetest.Run(t, env, "replay", "replay"); code != exitFailed || !strings.Contains(stderr, "--live") {
 		t.Errorf("replay without a stream: exit %d: %s", code, stderr)
 	}
 	if _, stderr, code := bridgetest.Run(t, env, "replay"); code != exitUsage || !strings.Contains(stderr, "prefix") {

@@ -243,13 +243,13 @@ func TestReplayPermissionsAreSufficientAndMinimal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "REPLAY", Subjects: []string{"again.>"}, AllowDirect: true}); err != nil {
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "REPLAY", Subjects: []string{"replay.>"}, AllowDirect: true}); err != nil {
 		t.Fatal(err)
 	}
 	g.rest()
 	env := g.env("mkio-replay", "replay")
 	for _, want := range []string{"2 events", "nothing to publish"} {
-		if out, errs, code := bridgetest.Run(t, env, "replay", "again", "--kind", "job"); code != exitOK || !strings.Contains(out, want) {
+		if out, errs, code := bridgetest.Run(t, env, "replay", "replay", "--kind", "job"); code != exitOK || !strings.Contains(out, want) {
 			t.Errorf("exit %d: %s%s", code, out, errs)
 		}
 	}

@@ -33,7 +33,7 @@ func TestReadersNeedToken(t *testing.T) {
 		t.Errorf("the log has %v", log)
 	}
 	awaitStateOutput(t, withToken, "--state", "finished")
-	for _, command := range []string{"wait job aurora-vod ladder-hd ep-0417 --for Finished", "replay again --live", "verify", "audit", "unapplied list", "unapplied retry --dry-run"} {
+	for _, command := range []string{"wait job aurora-vod ladder-hd ep-0417 --for Finished", "replay replay --live", "verify", "audit", "unapplied list", "unapplied retry --dry-run"} {
 		stdout, stderr, code := bridgetest.Run(t, withToken, strings.Fields(command)...)
 		if code != exitOK && command != "audit" || code == exitUnreachable || strings.Contains(stdout+stderr, "hunter2") {
 			t.Errorf("%s: exit %d: %s%s", command, code, stdout, stderr)

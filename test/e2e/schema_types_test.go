@@ -14,7 +14,7 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// Programs that generate types take the event schema as `bridge schema` prints it. The generated TypeScript compiles, and
+// Programs that generate types take the event schema as `mkio-bridge schema` prints it. The generated TypeScript compiles, and
 // accepts the events in schemas/examples.
 func TestTypesFromTheEventSchema(t *testing.T) {
 	t.Parallel()

@@ -140,6 +140,7 @@ func (d *day) reusedJob(name string) {
 		t.after(time.Minute, time.Hour).remove().after(time.Minute, time.Hour)
 	}
 	t.create("Queued").soon().move("Processing")
+	t.until(t.at.Add(12 * time.Minute)).move("Finished") // or the job would seem stuck to who waits for it
 }
 
 func (d *day) asset(name string, at time.Time) {
