@@ -22,6 +22,7 @@ import (
 	"mkio-bridge/internal/noanswer"
 	"mkio-bridge/internal/poll"
 	"mkio-bridge/internal/publish"
+	"mkio-bridge/internal/status"
 	"mkio-bridge/internal/streams"
 )
 
@@ -38,6 +39,7 @@ type bridge struct {
 	ingest    *ingest.Handler
 	events    *eventlog.Log
 	jobs      *jobs.Runner
+	status    *status.Reader
 	metrics   *prometheus.Registry
 	stopping  context.Context // canceled when serve begins to stop: /readyz fails, and event streams end
 	stop      func()          // cancels stopping
@@ -100,6 +102,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 	if b.jobs, err = b.newJobs(ctx); err != nil {
 		return err
 	}
+	b.status = b.newStatus()
 	b.tlsFailures = edge.NewTLSFailures()
 	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors(), {edge.Expiry{Certificate: b.certificate}, b.tlsFailures}}
 	if b.config.hasToken() {

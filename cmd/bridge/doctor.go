@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -63,16 +64,27 @@ func (c *call) findings(ctx context.Context) iter.Seq[finding] {
 			}
 		}
 		if err == nil {
-			installationFindings(ctx, c.installation(conf))(yield)
+			verdicts := func(ctx context.Context) []finding { return c.verdicts(ctx, conf) }
+			installationFindings(ctx, c.installation(conf), verdicts)(yield)
 		}
 	}
 }
 
-// installationFindings yields the findings of an installation, with advice.
-func installationFindings(ctx context.Context, installation doctor.Config) iter.Seq[finding] {
+// installationFindings yields the findings of an installation, with advice, and then, if its status can be read, the verdicts.
+func installationFindings(ctx context.Context, installation doctor.Config, verdicts func(context.Context) []finding) iter.Seq[finding] {
 	return func(yield func(finding) bool) {
+		reachable := true
 		for f := range doctor.Examine(ctx, installation) {
 			if !yield(finding{f.Check, string(f.Level), f.Found, findingAdvice(f)}) {
+				return
+			}
+			reachable = reachable && !(f.Level == doctor.Failed && slices.ContainsFunc(f.Codes, noStatus))
+		}
+		if !reachable || ctx.Err() != nil {
+			return
+		}
+		for _, f := range verdicts(ctx) {
+			if !yield(f) {
 				return
 			}
 		}

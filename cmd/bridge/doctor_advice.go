@@ -97,5 +97,16 @@ var codeAdvice = map[doctor.Code]string{
 	doctor.RuleMismatch:       "mkio-bridge webhook register",
 	doctor.RuleUnusual:        "nothing, if this is intended",
 	doctor.RuleDuplicate:      "delete one of them",
-	doctor.DeliveriesFail:     "check that MK.IO reaches BRIDGE_WEBHOOK_URL, and the bridge's log; mkio-bridge webhook history --status Failed,Retrying lists the deliveries",
+	doctor.NotPolled:          "start a bridge with a token for this project; if one runs, its log says why it does not poll. If the project is to be polled no longer, this ends two weeks after its last sweep",
+	doctor.NothingPolled:      "set BRIDGE_MKIO_TOKEN",
+	doctor.PollingStopped:     "check the log of the bridge that polls the project",
+	doctor.BudgetUsed:         "raise BRIDGE_POLL_RATE within what MK.IO allows, or poll fewer kinds (BRIDGE_KINDS) or less often (BRIDGE_POLL_SWEEP)",
+	doctor.LogDamaged:         "mkio-bridge verify lists the missing events; restore a backup if they are needed",
+	doctor.CoverageGap:        "nothing, if sweeps succeed again: the next complete one ends it. Else correct what the reason says; mkio-bridge audit shows all gaps",
+	doctor.UnappliedGrows:     "mkio-bridge unapplied list shows them, with their reasons",
+	doctor.UnappliedFull:      "mkio-bridge unapplied retry deletes those that the log covers by now; delete what nobody needs, or raise the stream's limit",
+	doctor.ResourcesStuck:     "mkio-bridge state --stuck lists them: look at them in MK.IO",
+	doctor.EventsLate:         "check that webhooks arrive (mkio-bridge webhook history), and that sweeps are in time (mkio-bridge audit)",
+
+	doctor.DeliveriesFail: "check that MK.IO reaches BRIDGE_WEBHOOK_URL, and the bridge's log; mkio-bridge webhook history --status Failed,Retrying lists the deliveries",
 }

@@ -17,7 +17,7 @@ import (
 // allowedImports lists the packages of the module that each package may import. Programs (cmd/) may import any; examples
 // none, because they stand for the programs of users. Every other package must be listed.
 var allowedImports = map[string][]string{
-	"internal/admin":         {"internal/audit", "internal/event", "internal/eventlog", "internal/ingest", "internal/jobs", "internal/lifecycle", "internal/problem", "internal/spelling"},
+	"internal/admin":         {"internal/audit", "internal/event", "internal/eventlog", "internal/ingest", "internal/jobs", "internal/lifecycle", "internal/problem", "internal/spelling", "internal/status"},
 	"internal/doctor":        {"internal/event", "internal/eventlog", "internal/identity", "internal/ingest", "internal/lifecycle", "internal/mkio", "internal/noanswer", "internal/printable", "internal/streams", "internal/rule"},
 	"internal/durations":     {"internal/lifecycle"},
 	"internal/event":         {"internal/lifecycle"},
@@ -25,6 +25,7 @@ var allowedImports = map[string][]string{
 	"internal/mkio":          {"internal/lifecycle", "internal/mkio/right", "internal/pause", "internal/printable"},
 	"internal/ingest":        {"internal/lifecycle", "internal/mkio", "internal/problem", "internal/tracing"},
 	"internal/publish":       {"internal/durations", "internal/event", "internal/lifecycle", "internal/pause", "internal/streams", "internal/tail", "internal/tracing", "internal/noanswer"},
+	"internal/status":        {"internal/audit", "internal/doctor", "internal/durations", "internal/event", "internal/eventlog", "internal/lifecycle", "internal/mkio", "internal/printable", "internal/streams"},
 	"internal/streams":       {"internal/event", "internal/noanswer", "internal/pause"},
 	"internal/poll":          {"internal/event", "internal/identity", "internal/lifecycle", "internal/mkio", "internal/pause", "internal/tracing"},
 	"internal/rule":          {"internal/event", "internal/mkio"},

@@ -40,7 +40,7 @@ func (b *bridge) examine(ctx context.Context) iter.Seq[admin.Finding] {
 				return
 			}
 		}
-		for f := range installationFindings(ctx, b.config.installation(b.connectAgain)) {
+		for f := range installationFindings(ctx, b.config.installation(b.connectAgain), b.verdicts) {
 			if !yield(admin.Finding(f)) {
 				return
 			}

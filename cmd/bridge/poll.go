@@ -102,7 +102,7 @@ func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poll
 	return poll.New(poll.Config{
 		Client: client, Leases: leases, Notes: notes,
 		Observer: b.publisher, Log: b.publisher, Heads: b.publisher, Inventory: b.publisher, Coverage: b.publisher,
-		Projects: b.config.Projects, Kinds: b.config.kindsToPoll(),
+		Instance: instanceName(), Projects: b.config.Projects, Kinds: b.config.kindsToPoll(),
 		Active: b.config.PollActive, Sweep: b.config.PollSweep, Full: b.config.PollFull,
 		DeletePatience: b.config.DeletePatience,
 		Rule:           b.config.WebhookRule, ReconcileRule: b.ruleReconciler(client, notes), Logger: b.log, Tracer: b.config.tracer,

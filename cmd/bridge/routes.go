@@ -44,6 +44,7 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 	admin.New(admin.Config{
 		Events:   b.events,
 		Heads:    b.publisher,
+		Status:   b.status,
 		Retrier:  b.ingest,
 		LogLevel: b.config.LogLevel.now,
 		Token:    func() string { return b.config.AdminToken.value() },

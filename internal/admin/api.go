@@ -12,6 +12,7 @@ import (
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/status"
 )
 
 // A Retrier decides again about the unapplied delivery that is stored at a sequence: it commits an event if the delivery is
@@ -32,8 +33,14 @@ type Heads interface {
 	LogIdentity() string
 }
 
+// A StatusReader returns the status of the installation. It never fails: what cannot be read is a problem in it.
+type StatusReader interface {
+	Status(ctx context.Context) status.Status
+}
+
 // Config configures an API.
 type Config struct {
+	Status   StatusReader
 	Events   *eventlog.Log
 	Heads    Heads
 	Retrier  Retrier

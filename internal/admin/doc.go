@@ -5,6 +5,7 @@
 //	GET  /v1/resources/{kind}/{project}/{…}   current state of one
 //	GET  /v1/events                           server-sent events, from a position in the log and then live; or pages
 //	GET  /v1/unapplied, …/{sequence}          deliveries that became no event
+//	GET  /v1/status                           the verdicts healthy, complete and late, and what they are from
 //	POST /v1/unapplied/{sequence}/retry       decide again about a stored delivery
 //	GET  /v1/audit                            what is proven complete
 //	POST /v1/verify, /v1/doctor               start a job: verify the log, check the installation

@@ -5,17 +5,26 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // tokens are the tokens of an API under test. They can be replaced.
-type tokens struct{ admin, viewer string }
+type tokens struct {
+	admin, viewer string
+	replaced      atomic.Bool // the viewer's, while a request is open
+}
 
 func (s *tokens) config() Config {
 	c := configWithoutLog()
-	c.Token, c.ViewerToken = func() string { return s.admin }, func() string { return s.viewer }
+	c.Token, c.ViewerToken = func() string { return s.admin }, func() string {
+		if s.replaced.Load() {
+			return "another"
+		}
+		return s.viewer
+	}
 	return c
 }
 
@@ -51,7 +60,7 @@ func roleWith(t *testing.T, routes http.Handler, cookies ...*http.Cookie) (strin
 }
 
 func TestSessionCookie(t *testing.T) {
-	current := &tokens{"admin-token", "viewer-token"}
+	current := &tokens{admin: "admin-token", viewer: "viewer-token"}
 	routes := routesOf(current.config())
 	for _, tt := range []struct {
 		address string
@@ -75,7 +84,7 @@ func TestSessionCookie(t *testing.T) {
 // A session is valid on every bridge with its token, for twelve hours, and until the token is replaced.
 func TestSessionEndsWithTimeAndToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		current := &tokens{"admin-token", "viewer-token"}
+		current := &tokens{admin: "admin-token", viewer: "viewer-token"}
 		routes, other := routesOf(current.config()), routesOf(current.config())
 		admin := sessionWith(t, routes, adminHost, current.admin, http.Header{})
 		viewer := sessionWith(t, routes, adminHost, current.viewer, http.Header{})
@@ -105,7 +114,7 @@ func TestSessionEndsWithTimeAndToken(t *testing.T) {
 
 // A viewer cannot turn a session into an admin's, nor prolong it.
 func TestForgedSessionsAreRefused(t *testing.T) {
-	current := &tokens{"admin-token", "viewer-token"}
+	current := &tokens{admin: "admin-token", viewer: "viewer-token"}
 	routes := routesOf(current.config())
 	cookie := sessionWith(t, routes, adminHost, current.viewer, http.Header{})
 	parts := strings.Split(cookie.Value, ".")
@@ -135,7 +144,7 @@ func TestForgedSessionsAreRefused(t *testing.T) {
 
 // A token that is set for both roles after a rotation does not make viewers admins.
 func TestOneTokenForBothRolesIsAViewers(t *testing.T) {
-	current := &tokens{"the-token", "the-token"}
+	current := &tokens{admin: "the-token", viewer: "the-token"}
 	response := serveRequest(routesOf(current.config()), http.MethodPut, "/v1/log-level", http.Header{"Authorization": {"Bearer the-token"}})
 	if response.Code != http.StatusForbidden {
 		t.Errorf("status %d: %s", response.Code, response.Body)
@@ -152,12 +161,12 @@ func TestNoSessionWithoutATokenInTheSettings(t *testing.T) {
 // An open response ends soon after its client has lost the role.
 func TestOpenResponseEndsWithTheSession(t *testing.T) {
 	for name, end := range map[string]func(*tokens){
-		"rotated": func(current *tokens) { current.viewer = "another" },
+		"rotated": func(current *tokens) { current.replaced.Store(true) },
 		"expired": func(*tokens) { time.Sleep(sessionLife) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				current := &tokens{"admin-token", "viewer-token"}
+				current := &tokens{admin: "admin-token", viewer: "viewer-token"}
 				a := New(current.config())
 				cookie := sessionWith(t, routesOf(current.config()), adminHost, current.viewer, http.Header{})
 				open := a.guarded(route{least: viewer, follows: true, handler: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }})

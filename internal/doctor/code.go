@@ -75,6 +75,20 @@ const (
 	DeliveriesFail     Code = "deliveries-fail"
 )
 
+// Codes of the log and of polling, as package status judges them.
+const (
+	NotPolled      Code = "not-polled"      // no bridge has the lease of a project
+	NothingPolled  Code = "nothing-polled"  // no bridge polls any project, and none ever did
+	PollingStopped Code = "polling-stopped" // its leader does not poll it; the finding of the leader has the advice
+	BudgetUsed     Code = "budget-used"     // nearly all of the request budget is used
+	LogDamaged     Code = "log-damaged"     // events are missing in the middle
+	CoverageGap    Code = "coverage-gap"    // it is not verified that the log has every change
+	UnappliedGrows Code = "unapplied-grows"
+	UnappliedFull  Code = "unapplied-full"
+	ResourcesStuck Code = "resources-stuck"
+	EventsLate     Code = "events-late"
+)
+
 // A RightError is for a list that the token may not read.
 type RightError struct {
 	Right string // that the token lacks

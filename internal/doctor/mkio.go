@@ -75,21 +75,26 @@ func (x *examination) judgeToken() (f Finding, usable bool) {
 	if x.MKIO.Token == "" {
 		return warning(check, "not set: changes without a webhook, and lost deliveries, are not found", TokenMissing), false
 	}
-	end, known := mkio.TokenExpiry(x.MKIO.Token)
-	expires, about := "no expiry in the token", describeToken(x.MKIO.Token)
-	if known {
+	end, _ := mkio.TokenExpiry(x.MKIO.Token)
+	f = JudgeToken(check, describeToken(x.MKIO.Token), mkio.TokenTypeOf(x.MKIO.Token), end, x.Now())
+	return f, f.Level != Failed
+}
+
+// JudgeToken judges a token by its type ("": not known) and expiry (zero: not known). about describes it.
+func JudgeToken(check, about string, kind mkio.TokenType, end, now time.Time) Finding {
+	expires := "no expiry in the token"
+	if !end.IsZero() {
 		expires = "expires " + end.Format(time.RFC3339)
 	}
-	kind := mkio.TokenTypeOf(x.MKIO.Token)
-	switch left := end.Sub(x.Now()); {
-	case known && left <= 0:
-		return failed(check, "expired "+end.Format(time.RFC3339)+"; "+about, TokenExpires), false
+	switch left := end.Sub(now); {
+	case !end.IsZero() && left <= 0:
+		return failed(check, "expired "+end.Format(time.RFC3339)+"; "+about, TokenExpires)
 	case kind == mkio.TokenLogin, kind == mkio.TokenEphemeral:
-		return warning(check, "short-lived, "+expires+"; "+about, TokenShortLived), true
-	case known && left < mkio.TokenExpiresSoon:
-		return warning(check, "expires soon, "+end.Format(time.RFC3339)+"; "+about, TokenExpires), true
+		return warning(check, "short-lived, "+expires+"; "+about, TokenShortLived)
+	case !end.IsZero() && left < mkio.TokenExpiresSoon:
+		return warning(check, "expires soon, "+end.Format(time.RFC3339)+"; "+about, TokenExpires)
 	}
-	return ok(check, expires+"; "+about), true
+	return ok(check, expires+"; "+about)
 }
 
 // describeToken names a token's organisation and type.

@@ -93,25 +93,49 @@ func (x *examination) checkDeliveries(ctx context.Context, check, project string
 	if err != nil && len(all) == 0 {
 		return warning(check, reason(err), MKIOFailed).withCause(err)
 	}
-	return judgeDeliveries(check, slices.DeleteFunc(all, func(d mkio.HistoryRow) bool { return x.Now().Sub(d.Created) > historyPeriod }))
+	now := x.Now()
+	return judgeDeliveries(check, slices.DeleteFunc(all, func(d mkio.HistoryRow) bool { return now.Sub(d.Created) > historyPeriod }), now)
 }
 
-// judgeDeliveries judges a history, oldest first, by the number of failed deliveries, and by the last finished one.
-func judgeDeliveries(check string, all []mkio.HistoryRow) Finding {
+// judgeDeliveries judges the rows of a history, and counts them.
+func judgeDeliveries(check string, all []mkio.HistoryRow, now time.Time) Finding {
 	count := map[string]int{}
-	last := ""
+	var newest Deliveries
 	for _, row := range all {
 		count[row.Status]++
-		if row.Status == mkio.StatusSent || row.Status == mkio.StatusFailed {
-			last = row.Status
+		newest.add(row)
+	}
+	return newest.Judge(check, fmt.Sprintf("in the last day %d sent, %d failed, %d pending",
+		count[mkio.StatusSent], count[mkio.StatusFailed], count[mkio.StatusPending]+count[mkio.StatusRetrying]), now)
+}
+
+// Deliveries are when the newest deliveries of a webhook rule were created: that arrived, that failed or are retried, and of
+// these that failed; zero: none.
+type Deliveries struct{ Sent, Unsent, Failed time.Time }
+
+func (d *Deliveries) add(row mkio.HistoryRow) {
+	newest := func(t *time.Time) {
+		if row.Created.After(*t) {
+			*t = row.Created
 		}
 	}
-	found := fmt.Sprintf("in the last day %d sent, %d failed, %d pending",
-		count[mkio.StatusSent], count[mkio.StatusFailed], count[mkio.StatusPending]+count[mkio.StatusRetrying])
+	switch row.Status {
+	case mkio.StatusSent:
+		newest(&d.Sent)
+	case mkio.StatusFailed:
+		newest(&d.Failed)
+		newest(&d.Unsent)
+	case mkio.StatusRetrying:
+		newest(&d.Unsent)
+	}
+}
+
+// Judge judges deliveries by the last finished one, and by whether one of the last day did not arrive. found describes them.
+func (d Deliveries) Judge(check, found string, now time.Time) Finding {
 	switch {
-	case last == mkio.StatusFailed:
+	case d.Failed.After(d.Sent) && now.Sub(d.Failed) <= historyPeriod:
 		return failed(check, found+", the last one failed", DeliveriesFail)
-	case count[mkio.StatusFailed]+count[mkio.StatusRetrying] > 0:
+	case !d.Unsent.IsZero() && now.Sub(d.Unsent) <= historyPeriod:
 		return warning(check, found, DeliveriesFail)
 	}
 	return ok(check, found)

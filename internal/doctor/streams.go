@@ -13,7 +13,7 @@ import (
 func (x *examination) checkStreams(ctx context.Context, account *jetstream.AccountInfo) {
 	writable := true
 	for _, s := range streams.Verify(ctx, x.js, x.NATS.Streams) {
-		x.report(x.NATS.judgeStream(s, account))
+		x.report(x.NATS.JudgeStream(s, account))
 		writable = writable && s.Err == nil
 	}
 	if x.NATS.Embedded {
@@ -23,7 +23,8 @@ func (x *examination) checkStreams(ctx context.Context, account *jetstream.Accou
 	}
 }
 
-func (n NATS) judgeStream(s streams.State, account *jetstream.AccountInfo) Finding {
+// JudgeStream judges the result of verifying a stream. account is nil if it is not known.
+func (n NATS) JudgeStream(s streams.State, account *jetstream.AccountInfo) Finding {
 	check := "stream " + s.Name
 	switch {
 	case s.Missing && n.Streams.Create && n.Streams.MaxBytes == 0 && requiresLimits(account):
@@ -42,6 +43,9 @@ func (n NATS) judgeStream(s streams.State, account *jetstream.AccountInfo) Findi
 
 // requiresLimits reports whether an account requires a size limit on each stream.
 func requiresLimits(account *jetstream.AccountInfo) bool {
+	if account == nil {
+		return false
+	}
 	if account.Limits.MaxBytesRequired {
 		return true
 	}
@@ -66,9 +70,14 @@ func (x *examination) checkWrites(ctx context.Context) {
 		x.report(ok(check, "the bridge may write to all streams and buckets, and delete retried deliveries"))
 		return
 	}
-	refused := &WriteError{Names: x.NATS.Streams.Names, API: streams.APIPrefix(x.js), Err: err}
-	if x.NATS.Domain != "" {
+	x.report(x.NATS.JudgeWrites(check, streams.APIPrefix(x.js), err))
+}
+
+// JudgeWrites judges the error of a test write. api is the prefix of JetStream API subjects.
+func (n NATS) JudgeWrites(check, api string, err error) Finding {
+	refused := &WriteError{Names: n.Streams.Names, API: api, Err: err}
+	if n.Domain != "" {
 		refused.Buckets = refused.API
 	}
-	x.report(failed(check, reason(err), WritesRefused).withCause(refused))
+	return failed(check, reason(err), WritesRefused).withCause(refused)
 }

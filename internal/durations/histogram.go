@@ -13,8 +13,8 @@ const (
 	growth   = 1.1
 )
 
-// A histogram counts samples by their duration. Samples can be removed again, so it never forgets or drifts.
-type histogram struct {
+// A Histogram counts samples by their duration. Samples can be removed again, so it never forgets or drifts.
+type Histogram struct {
 	counts [buckets]int32
 	total  int
 }
@@ -35,14 +35,33 @@ func middle(bucket int) time.Duration {
 	return time.Duration(float64(smallest) * math.Pow(growth, float64(bucket)-0.5))
 }
 
-// add adds n samples; n is negative to remove them.
-func (h *histogram) add(d time.Duration, n int) {
+// Add adds n samples; n is negative to remove them.
+func (h *Histogram) Add(d time.Duration, n int) {
 	h.counts[bucketOf(d)] += int32(n) //nolint:gosec // 1 or -1
 	h.total += n
 }
 
-// quantile returns the duration that a share q of the samples does not exceed; 0 without samples.
-func (h *histogram) quantile(q float64) time.Duration {
+// AddAll adds the samples of another histogram.
+func (h *Histogram) AddAll(other *Histogram) {
+	for i, n := range other.counts {
+		h.counts[i] += n
+	}
+	h.total += other.total
+}
+
+// Total returns how many samples there are.
+func (h *Histogram) Total() int { return h.total }
+
+// Over returns how many samples are longer than a duration, exact to a bucket.
+func (h *Histogram) Over(limit time.Duration) (n int) {
+	for _, count := range h.counts[bucketOf(limit)+1:] {
+		n += int(count)
+	}
+	return n
+}
+
+// Quantile returns the duration that a share q of the samples does not exceed; 0 without samples.
+func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := int(math.Ceil(q * float64(h.total)))
 	for i, n := range h.counts {
 		if rank -= int(n); rank <= 0 && n > 0 {

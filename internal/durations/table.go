@@ -10,7 +10,7 @@ import (
 
 // A Table has how long each transient state of each kind usually lasts. The zero Table is empty. Its methods must not be
 // called concurrently.
-type Table struct{ states map[kindState]*histogram }
+type Table struct{ states map[kindState]*Histogram }
 
 type kindState struct {
 	kind  lifecycle.Kind
@@ -46,11 +46,11 @@ func (t *Table) add(kind lifecycle.Kind, stays lifecycle.Stays, n int) {
 		of := kindState{kind, state}
 		if t.states[of] == nil {
 			if t.states == nil {
-				t.states = map[kindState]*histogram{}
+				t.states = map[kindState]*Histogram{}
 			}
-			t.states[of] = &histogram{}
+			t.states[of] = &Histogram{}
 		}
-		t.states[of].add(d, n)
+		t.states[of].Add(d, n)
 	}
 }
 
@@ -61,7 +61,7 @@ func (t *Table) Of(kind lifecycle.Kind, state string) Usual {
 	}
 	u := Usual{Kind: kind, State: state, Limit: fixedLimit(kind)}
 	if h := t.states[kindState{kind, state}]; h != nil {
-		u.Samples, u.P50, u.P95 = h.total, h.quantile(0.5), h.quantile(0.95)
+		u.Samples, u.P50, u.P95 = h.total, h.Quantile(0.5), h.Quantile(0.95)
 	}
 	if u.Samples >= MinSamples {
 		u.Limit, u.Learned = max(Factor*u.P95, MinLimit), true

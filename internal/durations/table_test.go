@@ -38,17 +38,17 @@ func near(got, want time.Duration) bool {
 
 func TestQuantilesOfAllMagnitudes(t *testing.T) {
 	for _, d := range []time.Duration{200 * time.Millisecond, time.Second, time.Minute, time.Hour, 400 * 24 * time.Hour} {
-		var h histogram
-		h.add(d, 1)
-		if got := h.quantile(0.95); !near(got, d) {
+		var h Histogram
+		h.Add(d, 1)
+		if got := h.Quantile(0.95); !near(got, d) {
 			t.Errorf("the only sample is %s, and its quantile %s", d, got)
 		}
 	}
-	var h histogram
-	h.add(0, 1)
-	h.add(math.MaxInt64, 1)
-	if h.quantile(0.5) != smallest || h.quantile(1) < 800*24*time.Hour {
-		t.Errorf("quantiles of extremes: %s, %s", h.quantile(0.5), h.quantile(1))
+	var h Histogram
+	h.Add(0, 1)
+	h.Add(math.MaxInt64, 1)
+	if h.Quantile(0.5) != smallest || h.Quantile(1) < 800*24*time.Hour {
+		t.Errorf("quantiles of extremes: %s, %s", h.Quantile(0.5), h.Quantile(1))
 	}
 }
 

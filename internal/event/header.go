@@ -71,7 +71,7 @@ const (
 )
 
 // maxHeaders is the largest number of headers of an event, those of [Message.Expect] included.
-const maxHeaders = 20
+const maxHeaders = 22
 
 // writeHeader sets the headers: those of the message's fact, without the sequence, and those of the span that publishes it.
 func (m *Message) writeHeader(span Trace) {

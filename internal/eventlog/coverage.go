@@ -28,6 +28,20 @@ func (l *Log) Coverage(ctx context.Context, project string, kind lifecycle.Kind,
 	}
 }
 
+// LastCoverages returns the last coverage record of each project and kind.
+func (l *Log) LastCoverages(ctx context.Context) ([]event.Coverage, error) {
+	var records []event.Coverage
+	config := l.coverageConfig("", "")
+	config.DeliverPolicy = jetstream.DeliverLastPerSubjectPolicy
+	for r, err := range l.coverage(ctx, config) {
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r.Record)
+	}
+	return records, nil
+}
+
 // A StoredCoverage is a coverage record with its sequence and time in the stream.
 type StoredCoverage struct {
 	Sequence uint64

@@ -94,12 +94,14 @@ func (l *Log) Raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 	if q.Follow && !q.Until.IsZero() {
 		return l.followUntil(ctx, q)
 	}
-	return l.raw(ctx, q)
+	return l.raw(ctx, q, false)
 }
 
 // raw is [Log.Raw] without the end of a followed period.
-func (l *Log) raw(ctx context.Context, q Query) iter.Seq2[Raw, error] {
-	return l.read(ctx, l.names.EventStream(), l.consumerOf(q), q, rawOf)
+func (l *Log) raw(ctx context.Context, q Query, headersOnly bool) iter.Seq2[Raw, error] {
+	config := l.consumerOf(q)
+	config.HeadersOnly = headersOnly
+	return l.read(ctx, l.names.EventStream(), config, q, rawOf)
 }
 
 // consumerOf returns the configuration of a consumer of the log whose messages include all events that match a query.
@@ -117,6 +119,11 @@ func (l *Log) consumerOf(q Query) jetstream.OrderedConsumerConfig {
 // rawOf returns the event in a message of the log.
 func rawOf(m message) (Raw, error) {
 	return Raw{m.meta.Sequence.Stream, m.meta.Timestamp, m.Subject(), m.meta.NumPending, m.Headers(), m.Data()}, nil
+}
+
+// Headers is [Log.Raw] without payloads, for queries that need none: without a phase, and with By unset.
+func (l *Log) Headers(ctx context.Context, q Query) iter.Seq2[Raw, error] {
+	return l.raw(ctx, q, true)
 }
 
 // Events returns the events that match a query, oldest first. The iteration ends after an error.

@@ -67,7 +67,7 @@ func (l *Log) followUntil(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 		following, cancel := context.WithDeadline(ctx, q.Until)
 		defer cancel()
 		if following.Err() == nil {
-			for r, err := range l.raw(following, q) {
+			for r, err := range l.raw(following, q, false) {
 				if !yield(r, err) || err != nil {
 					return
 				}
@@ -78,7 +78,7 @@ func (l *Log) followUntil(ctx context.Context, q Query) iter.Seq2[Raw, error] {
 			return
 		}
 		q.Follow = false
-		for r, err := range l.raw(ctx, q) {
+		for r, err := range l.raw(ctx, q, false) {
 			if !yield(r, err) {
 				return
 			}

@@ -24,10 +24,11 @@ func (l *Log) Bounds(ctx context.Context) (Bounds, error) {
 	if err != nil {
 		return Bounds{}, err
 	}
-	return boundsOf(info), nil
+	return BoundsOf(info), nil
 }
 
-func boundsOf(info *jetstream.StreamInfo) Bounds {
+// BoundsOf returns the bounds of the log with the given info.
+func BoundsOf(info *jetstream.StreamInfo) Bounds {
 	return Bounds{
 		Stream:   info.Config.Name,
 		Identity: event.LogIdentity(info.Created),

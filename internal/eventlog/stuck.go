@@ -18,27 +18,14 @@ import (
 // those that are stuck.
 func (l *Log) StuckState(ctx context.Context, q Query, now time.Time) iter.Seq2[Raw, error] {
 	return func(yield func(Raw, error) bool) {
-		var table durations.Table
-		var transient []lastEvent
-		for m, err := range l.messages(ctx, l.names.StateStream(), jetstream.OrderedConsumerConfig{HeadersOnly: true}, false) {
-			if err != nil {
-				yield(Raw{}, err)
-				return
-			}
-			fact, err := event.FactOfState(m.Headers())
-			if err != nil {
-				continue // not an event of the bridge
-			}
-			resource := strings.TrimPrefix(m.Subject(), l.names.StateSubject(""))
-			kind := event.KindOf(resource)
-			table.Add(kind, fact.Stays)
-			if _, ok := lifecycle.Transient(kind, fact.State, fact.Provisioning); ok {
-				transient = append(transient, lastEvent{resource, kind, fact})
-			}
+		table, moving, err := l.inMotion(ctx)
+		if err != nil {
+			yield(Raw{}, err)
+			return
 		}
 		matches := q.Matcher()
-		for _, e := range transient {
-			if !table.Stuck(e.kind, e.fact, now) {
+		for _, e := range moving {
+			if !table.Stuck(e.kind, e.fact, now) || !l.selects(q, e) || !matches(e.resource, &e.fact) {
 				continue
 			}
 			raw, ok, err := l.lastOfResource(ctx, e.resource)
@@ -46,14 +33,44 @@ func (l *Log) StuckState(ctx context.Context, q Query, now time.Time) iter.Seq2[
 				yield(Raw{}, err)
 				return
 			}
-			if !ok || raw.Sequence != e.fact.Sequence || !l.selects(q, e) || !matches(e.resource, &e.fact) {
-				continue // it has changed meanwhile, or is not asked for
+			if !ok || raw.Sequence != e.fact.Sequence {
+				continue // it has changed meanwhile
 			}
 			if !yield(raw, nil) {
 				return
 			}
 		}
 	}
+}
+
+// Motion counts the resources in motion, and returns how long each state usually lasts.
+func (l *Log) Motion(ctx context.Context, now time.Time) (m durations.Motion, usual []durations.Usual, err error) {
+	table, moving, err := l.inMotion(ctx)
+	for _, e := range moving {
+		table.Count(&m, e.kind, e.fact, now)
+	}
+	return m, table.All(), err
+}
+
+// inMotion reads the headers of the last events of all resources. It returns the durations of states, and the events of the
+// resources in motion.
+func (l *Log) inMotion(ctx context.Context) (table durations.Table, moving []lastEvent, err error) {
+	for m, err := range l.messages(ctx, l.names.StateStream(), jetstream.OrderedConsumerConfig{HeadersOnly: true}, false) {
+		if err != nil {
+			return table, nil, err
+		}
+		fact, err := event.FactOfState(m.Headers())
+		if err != nil {
+			continue // not an event of the bridge
+		}
+		resource := strings.TrimPrefix(m.Subject(), l.names.StateSubject(""))
+		kind := event.KindOf(resource)
+		table.Add(kind, fact.Stays)
+		if lifecycle.InMotion(kind, fact.State, fact.Provisioning) {
+			moving = append(moving, lastEvent{resource, kind, fact})
+		}
+	}
+	return table, moving, nil
 }
 
 // A lastEvent is the last event of a resource, without its payload.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/tail"
 )
 
 // An Unapplied is a delivery in MKIO_UNAPPLIED.
@@ -125,7 +127,53 @@ func (l *Log) UnappliedBounds(ctx context.Context) (Bounds, error) {
 	if err != nil {
 		return Bounds{}, l.streamErr(ctx, l.names.UnappliedStream(), err)
 	}
-	return boundsOf(stream.CachedInfo()), nil
+	return BoundsOf(stream.CachedInfo()), nil
+}
+
+// CountUnapplied returns how many unapplied deliveries of each reason are stored, of all and of those since a time, and what
+// the stream holds.
+func (l *Log) CountUnapplied(ctx context.Context, since time.Time) (all, recent map[lifecycle.Reason]int, err error) {
+	all, recent = map[lifecycle.Reason]int{}, map[lifecycle.Reason]int{}
+	for _, reason := range lifecycle.Reasons() {
+		config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{l.names.UnappliedPrefix() + "." + string(reason) + ".>"}, HeadersOnly: true}
+		if all[reason], err = l.pending(ctx, config); err != nil || all[reason] == 0 {
+			recent[reason] = 0
+			if err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
+		if recent[reason], err = l.pending(ctx, config); err != nil {
+			return nil, nil, err
+		}
+	}
+	return all, recent, nil
+}
+
+// UnappliedUsed returns the used share of the size limit of the stream of unapplied deliveries; 0 without a limit.
+func (l *Log) UnappliedUsed(ctx context.Context) (float64, error) {
+	stream, err := l.js.Stream(ctx, l.names.UnappliedStream())
+	if err != nil {
+		return 0, l.streamErr(ctx, l.names.UnappliedStream(), err)
+	}
+	info := stream.CachedInfo()
+	if info.Config.MaxBytes <= 0 {
+		return 0, nil
+	}
+	return float64(info.State.Bytes) / float64(info.Config.MaxBytes), nil
+}
+
+// pending returns how many unapplied deliveries a consumer would read.
+func (l *Log) pending(ctx context.Context, config jetstream.OrderedConsumerConfig) (int, error) {
+	stream := l.names.UnappliedStream()
+	consumer, err := l.js.OrderedConsumer(ctx, stream, tail.Ordered(config))
+	if err != nil {
+		return 0, l.streamErr(ctx, stream, err)
+	}
+	info := consumer.CachedInfo()
+	_ = l.js.DeleteConsumer(ctx, stream, info.Name)              // else it ends by itself
+	return int(min(info.NumPending, uint64(math.MaxInt32))), nil //nolint:gosec // it is in the range
 }
 
 // UnappliedAt returns the delivery at a sequence; ok is false if there is none.

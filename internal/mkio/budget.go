@@ -34,6 +34,42 @@ type Budget struct {
 	waiting    [classes][]chan struct{}
 	credit     [classes]int // of the classes that wait, in tenths of a grant
 	timer      *time.Timer
+	granted    [usedSlots]slot // by slot of time, to report how much is used
+}
+
+// Grants are counted in slots of 10 seconds.
+const (
+	slotLength = 10 * time.Second
+	usedSlots  = int(time.Minute/slotLength) + 1
+)
+
+// A slot counts the grants of a slot of time.
+type slot struct {
+	number int64 // slots since 1970
+	grants int
+}
+
+// count counts a grant. The caller holds the lock.
+func (b *Budget) count(now time.Time) {
+	number := now.UnixNano() / int64(slotLength)
+	s := &b.granted[number%int64(usedSlots)]
+	if s.number != number {
+		*s = slot{number: number}
+	}
+	s.grants++
+}
+
+// Used returns how many requests the budget granted in the last minute, to the last full ten seconds.
+func (b *Budget) Used(now time.Time) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	current, used := now.UnixNano()/int64(slotLength), 0
+	for _, s := range b.granted {
+		if s.number < current && s.number >= current-int64(usedSlots)+1 {
+			used += s.grants
+		}
+	}
+	return used
 }
 
 // NewBudget returns a budget of perMinute requests in any minute. It starts without saved grants: a bridge that ran before,
@@ -85,6 +121,7 @@ func (b *Budget) dispatch() {
 			return
 		}
 		b.grants--
+		b.count(now)
 		close(next)
 	}
 	if b.timer != nil {

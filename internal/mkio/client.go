@@ -96,6 +96,9 @@ func (c *Client) PerMinute() int { return c.perMinute }
 // TokenExpiry returns when the current token expires; ok is false if it does not say.
 func (c *Client) TokenExpiry() (end time.Time, ok bool) { return TokenExpiry(c.token()) }
 
+// TokenType returns the type of the current token; "" if it does not say.
+func (c *Client) TokenType() TokenType { return TokenTypeOf(c.token()) }
+
 // Address returns the base address of the API.
 func (c *Client) Address() string { return c.base.String() }
 

@@ -85,6 +85,9 @@ func (b *breaker) logOpen(err error) {
 	if !b.open {
 		b.log.Error("polling paused", "error", err, "do", b.advice(err))
 	}
+	if !b.open {
+		b.standing.setPaused(err, time.Now())
+	}
 	b.open = true
 	b.metrics.setBreaker(b.name, true)
 }
@@ -95,5 +98,6 @@ func (b *breaker) close() {
 		b.log.Info("polling resumed")
 	}
 	b.open = false
+	b.standing.setPaused(nil, time.Time{})
 	b.metrics.setBreaker(b.name, false)
 }

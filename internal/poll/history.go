@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 )
@@ -39,6 +40,7 @@ type deliveryHistory struct {
 	newestFirst  bool                  // the order of the rows
 
 	sent, unsent time.Time // when the newest delivery was created that arrived, and that did not; zero: none
+	failed       time.Time // of those that did not, the newest that MK.IO has given up
 }
 
 func newDeliveryHistory(s *scope, rule string, notes jetstream.KeyValue, rechecks *recheckQueue) *deliveryHistory {
@@ -138,7 +140,7 @@ func (h *deliveryHistory) read(ctx context.Context) error {
 func (h *deliveryHistory) walk(ctx context.Context) (reading, error) {
 	r := reading{firstOpenPage: -1, lastPage: h.offset}
 	h.undated = map[historyRow]bool{}
-	defer func() { h.metrics.setNewest(h.name, h.sent, h.unsent) }() // also where a page fails: of the rows before it
+	defer h.publishNewest() // also where a page fails: of the rows before it
 	for history := h.client.History(h.name, h.rule, h.offset); history.More(); {
 		page, err := history.Next(ctx, mkio.Changes)
 		if err != nil {
@@ -158,6 +160,12 @@ func (h *deliveryHistory) walk(ctx context.Context) (reading, error) {
 		}
 	}
 	return r, nil
+}
+
+// publishNewest publishes what the history shows of the newest deliveries.
+func (h *deliveryHistory) publishNewest() {
+	h.metrics.setNewest(h.name, h.sent, h.unsent)
+	h.standing.setDeliveries(event.LeaderDeliveries{Rule: h.rule, Sent: optional(h.sent), Unsent: optional(h.unsent), Failed: optional(h.failed)})
 }
 
 // begin notes when a reading began.
@@ -194,7 +202,9 @@ func (h *deliveryHistory) readRow(d mkio.HistoryRow, now time.Time) (open bool) 
 	switch d.Status {
 	case mkio.StatusSent:
 		h.sent = latest(h.sent, d.Created)
-	case mkio.StatusFailed, mkio.StatusRetrying:
+	case mkio.StatusFailed:
+		h.unsent, h.failed = latest(h.unsent, d.Created), latest(h.failed, d.Created)
+	case mkio.StatusRetrying:
 		h.unsent = latest(h.unsent, d.Created)
 	}
 	row := historyRow{d.Created, d.Source, d.Type}

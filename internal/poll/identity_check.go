@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
@@ -174,6 +175,7 @@ func (i *identityCheck) conclude(found identity.Found, decisive uint64, err erro
 		i.record.confirm(found)
 	}
 	i.metrics.setIdentity(i.name, after)
+	i.scope.standing.setIdentity(after, err, time.Now())
 	switch {
 	case refused:
 		i.log.Info("project identity matches the log's again; polling resumed")
@@ -198,6 +200,7 @@ func (i *identityCheck) refuse(err error) {
 	i.standing, i.refusal = identity.Another, err
 	i.mu.Unlock()
 	i.metrics.setIdentity(i.name, identity.Another)
+	i.scope.standing.setIdentity(identity.Another, err, time.Now())
 	if !logged {
 		i.log.Error("project not polled: its identity differs from the log's", "error", err, "do", i.advice(err))
 	}

@@ -24,6 +24,7 @@ func (p *Poller) pollWhenLeased(ctx context.Context, name string) {
 	}
 	l := lease{bucket: p.Leases, key: event.NameToken(name), ttl: ttl}
 	for ctx.Err() == nil {
+		l.value = newStanding(p, name).value
 		if err := l.acquire(ctx); err == nil {
 			p.Logger.Info("polling started", "project", name)
 			p.pollUntilLost(ctx, name, &l)
@@ -53,6 +54,8 @@ func (p *Poller) leaseTTL(ctx context.Context) (time.Duration, error) {
 
 // pollUntilLost polls a project until the lease is lost or the context ends, and then releases the lease.
 func (p *Poller) pollUntilLost(ctx context.Context, name string, l *lease) {
+	project := newProject(p, name)
+	l.value = project.standing.value
 	held, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -60,7 +63,6 @@ func (p *Poller) pollUntilLost(ctx context.Context, name string, l *lease) {
 		l.renewUntilLost(held)
 		stop()
 	}()
-	project := newProject(p, name)
 	p.addProject(project)
 	project.run(held)
 	p.removeProject(project)
@@ -74,6 +76,7 @@ type lease struct {
 	bucket   jetstream.KeyValue
 	key      string
 	ttl      time.Duration
+	value    func() []byte // what its holder publishes with it ([event.Leader])
 	revision uint64
 	until    time.Time // held until then, on the local clock
 }
@@ -81,7 +84,7 @@ type lease struct {
 // acquire creates the lease. It returns an error if another bridge holds it.
 func (l *lease) acquire(ctx context.Context) error {
 	sent := time.Now()
-	revision, err := l.bucket.Create(ctx, l.key, nil)
+	revision, err := l.bucket.Create(ctx, l.key, l.value())
 	if err != nil {
 		return err
 	}
@@ -94,7 +97,7 @@ func (l *lease) renewUntilLost(ctx context.Context) {
 	for pause.For(ctx, l.ttl/3) == nil {
 		sent := time.Now()
 		renewing, cancel := context.WithDeadline(ctx, l.until)
-		revision, err := l.bucket.Update(renewing, l.key, nil, l.revision)
+		revision, err := l.bucket.Update(renewing, l.key, l.value(), l.revision)
 		cancel()
 		switch {
 		case err == nil:

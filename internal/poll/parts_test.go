@@ -26,7 +26,7 @@ func newTestScope(log *bridgetest.Buffer, state Log) *scope {
 	return &scope{
 		name: "p", eventLog: state, intervals: intervals{active: 5 * time.Second, sweep: time.Minute, full: time.Hour, perMinute: 1000},
 		log: slog.New(slog.NewTextHandler(log, nil)), metrics: newMetrics(), advice: func(error) string { return "" },
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), standing: &standing{advice: func(error) string { return "" }},
 	}
 }
 

@@ -32,6 +32,7 @@ type Config struct {
 
 	Leases   jetstream.KeyValue
 	Notes    jetstream.KeyValue
+	Instance string           // name of this bridge, for other bridges to show
 	Projects []string         // none: every active project that the token can see
 	Kinds    []lifecycle.Kind // to poll
 	Active   time.Duration    // between two polls of a resource in motion
@@ -192,4 +193,16 @@ func (p *Poller) removeProject(project *project) {
 	delete(p.projects, project.name)
 	project.deletions.reset()
 	p.metrics.forgetProject(project.name)
+}
+
+// Leads returns the projects that this bridge polls, ordered by name.
+func (p *Poller) Leads() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	names := []string{}
+	for name := range p.projects {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }

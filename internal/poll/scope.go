@@ -22,6 +22,7 @@ type scope struct {
 	log       *slog.Logger
 	tracer    tracing.Tracer
 	metrics   *metrics
+	standing  *standing
 	advice    func(error) string
 	wake      chan struct{} // holds one token while the scheduler has something new to start
 }
@@ -30,7 +31,7 @@ func newScope(p *Poller, name string) *scope {
 	return &scope{
 		name: name, kinds: p.Kinds, intervals: intervals{p.Active, p.Sweep, p.Full, p.Client.PerMinute()},
 		client: p.Client, eventLog: p.Log, heads: p.Heads, inventory: p.Inventory,
-		log: p.Logger.With("project", name), tracer: p.Tracer, metrics: p.metrics, advice: p.advice,
+		log: p.Logger.With("project", name), tracer: p.Tracer, metrics: p.metrics, standing: newStanding(p, name), advice: p.advice,
 		wake: make(chan struct{}, 1),
 	}
 }

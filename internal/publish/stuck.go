@@ -2,6 +2,7 @@ package publish
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 
@@ -52,6 +53,19 @@ func (h Heads) Stuck(now time.Time) []StuckResource {
 	}
 	slices.SortFunc(found, func(a, b StuckResource) int { return cmp.Compare(a.Resource, b.Resource) })
 	return found
+}
+
+// Motion counts the cached resources in motion, and returns how long each state usually lasts.
+func (h Heads) Motion(_ context.Context, now time.Time) (durations.Motion, []durations.Usual, error) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	var m durations.Motion
+	for name, g := range h.groups {
+		for resource := range g.inMotion {
+			h.durations.Count(&m, event.KindOf(name), *g.packed(resource).head().fact, now)
+		}
+	}
+	return m, h.durations.All(), nil
 }
 
 // A StuckResource is a resource that is in its state for too long.

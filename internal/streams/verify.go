@@ -24,11 +24,24 @@ type State struct {
 
 // Verify checks each stream as [Ensure] does, and creates none. It continues after an error.
 func Verify(ctx context.Context, js jetstream.JetStream, c Config) []State {
-	var all []State
 	c.Create = false
+	return c.verify(func(want jetstream.StreamConfig) error { return ensureStream(ctx, js, want, c) })
+}
+
+// Inspect is [Verify] for a connection that others use too. It waits for a response that permissions prevent.
+func Inspect(ctx context.Context, js jetstream.JetStream, c Config) []State {
+	return c.verify(func(want jetstream.StreamConfig) error {
+		_, err := inspect(ctx, js, want, c)
+		return err
+	})
+}
+
+// verify returns the result of a check of each stream.
+func (c Config) verify(check func(jetstream.StreamConfig) error) []State {
+	var all []State
 	for _, want := range c.all() {
 		state := State{Name: want.Name}
-		state.Err = ensureStream(ctx, js, want, c)
+		state.Err = check(want)
 		state.Missing = errors.Is(state.Err, jetstream.ErrStreamNotFound)
 		_, state.Incompatible = errors.AsType[configError](state.Err)
 		all = append(all, state)
