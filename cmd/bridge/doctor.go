@@ -78,7 +78,7 @@ func installationFindings(ctx context.Context, installation doctor.Config, verdi
 			if !yield(finding{f.Check, string(f.Level), f.Found, findingAdvice(f)}) {
 				return
 			}
-			reachable = reachable && !(f.Level == doctor.Failed && slices.ContainsFunc(f.Codes, noStatus))
+			reachable = reachable && (f.Level != doctor.Failed || !slices.ContainsFunc(f.Codes, noStatus))
 		}
 		if !reachable || ctx.Err() != nil {
 			return

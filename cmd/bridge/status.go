@@ -46,7 +46,7 @@ func (b *bridge) localStatus(ctx context.Context) *status.Local {
 func noStatus(code doctor.Code) bool {
 	switch code {
 	case doctor.NATSUnreachable, doctor.EmbeddedNotRunning, doctor.EmbeddedRefused, doctor.JetStreamUnavailable, doctor.StreamMissing,
-		doctor.StreamUnlimited, doctor.StreamUnavailable, doctor.StreamMismatch, doctor.StreamNotCreated:
+		doctor.StreamUnlimited, doctor.StreamUnavailable, doctor.StreamMismatch:
 		return true
 	}
 	return false

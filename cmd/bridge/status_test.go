@@ -93,3 +93,35 @@ func TestStatusOfTwoBridgesAndOfTheDoctor(t *testing.T) {
 		}
 	}
 }
+
+// state --stuck has the resources that the status counts as stuck.
+func TestStateOfStuckResources(t *testing.T) {
+	url := brokertest.StartNATS(t, "")
+	b := openWith(t, func(c *config) { c.NatsURL = servers(url) }) // its job was started in the future
+	key, err := lifecycle.NewKey(lifecycle.LiveChannel, "aurora-live", "news")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := lifecycle.Observation{
+		Key: key, State: "Starting", At: time.Now().Add(-2 * time.Hour), Via: lifecycle.Webhook, Source: "/x", Subject: "x",
+		Delivery: &lifecycle.Delivery{ID: "1", Type: "MediaKind.Test", Received: time.Now()},
+	}
+	if _, err := b.publisher.Observe(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.publisher.Load(t.Context()); err != nil { // waits for the server to fill the state bucket
+		t.Fatal(err)
+	}
+	t.Setenv("BRIDGE_NATS_URL", url)
+	out, _, code := runCommand(t, "state", "--stuck", "--output", "name")
+	if code != exitOK || out != "live-channel/aurora-live/news\n" {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if stuck := statusFrom(t, b).Resources.Stuck; len(stuck) != 1 || stuck[0].Kind != lifecycle.LiveChannel || stuck[0].State != "Starting" || stuck[0].Resources != 1 {
+		t.Errorf("the status has %+v", stuck)
+	}
+	response := serveRequest(b.adminRoutes(true), http.MethodGet, "/v1/resources?stuck=true", nil)
+	if lines := strings.Count(response.Body.String(), "\n"); lines != 1 || !strings.Contains(response.Body.String(), "aurora-live.news.starting") {
+		t.Errorf("/v1/resources has %s", response.Body)
+	}
+}

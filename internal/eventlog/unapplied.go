@@ -172,8 +172,8 @@ func (l *Log) pending(ctx context.Context, config jetstream.OrderedConsumerConfi
 		return 0, l.streamErr(ctx, stream, err)
 	}
 	info := consumer.CachedInfo()
-	_ = l.js.DeleteConsumer(ctx, stream, info.Name)              // else it ends by itself
-	return int(min(info.NumPending, uint64(math.MaxInt32))), nil //nolint:gosec // it is in the range
+	_ = l.js.DeleteConsumer(ctx, stream, info.Name) // else it ends by itself
+	return int(min(info.NumPending, uint64(math.MaxInt32))), nil
 }
 
 // UnappliedAt returns the delivery at a sequence; ok is false if there is none.

@@ -21,14 +21,14 @@ type standing struct {
 
 func newStanding(p *Poller, project string) *standing {
 	return &standing{client: p.Client, advice: p.advice, leader: event.Leader{
-		Project: project, Instance: p.Instance, Since: time.Now().UTC(),
+		Project: project, Instance: p.Instance, Since: time.Now().UTC().Truncate(time.Millisecond),
 		SweepSeconds: p.Sweep.Seconds(), FullSeconds: p.Full.Seconds(),
 	}}
 }
 
 // value returns what to store in the lease; nil if it cannot be encoded: a lease without it is as good for polling.
 func (s *standing) value() []byte {
-	now := time.Now().UTC()
+	now := time.Now().UTC().Truncate(time.Millisecond)
 	s.mu.Lock()
 	l := s.leader
 	s.mu.Unlock()
@@ -74,7 +74,7 @@ func (s *standing) trouble(former *event.LeaderTrouble, err error, now time.Time
 	if err == nil {
 		return nil
 	}
-	t := &event.LeaderTrouble{Since: now.UTC(), Reason: err.Error(), Stops: stops, Do: s.advice(err)}
+	t := &event.LeaderTrouble{Since: now.UTC().Truncate(time.Millisecond), Reason: err.Error(), Stops: stops, Do: s.advice(err)}
 	if former != nil && former.Stops == stops {
 		t.Since = former.Since
 	}
@@ -86,6 +86,6 @@ func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	t = t.UTC()
+	t = t.UTC().Truncate(time.Millisecond)
 	return &t
 }

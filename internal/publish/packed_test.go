@@ -78,7 +78,8 @@ func jobFact(sequence uint64) *lifecycle.Fact {
 	return &lifecycle.Fact{
 		Sequence: sequence, Transition: 4, State: "Finished", Life: id(), Delivery: id(), At: at, Modified: at,
 		Via: lifecycle.Webhook, Recorded: at.Add(time.Second).Truncate(time.Millisecond),
-		Hash: fmt.Sprintf("%016x%016x%016x%016x", rand.Uint64(), rand.Uint64(), rand.Uint64(), rand.Uint64()),
+		Stays: "Queued=12.3&Scheduled=2.10&Processing=301",
+		Hash:  fmt.Sprintf("%016x%016x%016x%016x", rand.Uint64(), rand.Uint64(), rand.Uint64(), rand.Uint64()),
 	}
 }
 

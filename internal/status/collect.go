@@ -103,8 +103,12 @@ func (r *Reader) collect(ctx context.Context, now time.Time) *facts {
 		what string
 		read func(context.Context, *facts) error
 	}{
-		{"streams", r.readStreams}, {"event log", r.readLog}, {"unapplied deliveries", r.readUnapplied}, {"leaders and coverage", r.readProjects},
-		{"events of the last hour", r.readHour}, {"last events", r.readMotion},
+		{"streams", r.readStreams},
+		{"event log", r.readLog},
+		{"unapplied deliveries", r.readUnapplied},
+		{"leaders and coverage", r.readProjects},
+		{"events of the last hour", r.readHour},
+		{"last events", r.readMotion},
 	} {
 		if err := part.read(ctx, f); err != nil {
 			f.unreadable = fmt.Errorf("%s: %w", part.what, err)
@@ -195,18 +199,25 @@ func (f *facts) addCoverage(c event.Coverage) {
 		return // another bridge's clock is ahead
 	}
 	for _, gap := range audit.CoverageOf([]event.Coverage{c}, from, f.now, f.now).Gaps {
-		f.gaps = append(f.gaps, Gap{c.Project, c.Kind, gap.From.UTC(), gap.Reason})
+		f.gaps = append(f.gaps, Gap{c.Project, c.Kind, gap.From.UTC().Truncate(time.Millisecond), gap.Reason})
 	}
 }
 
 func (r *Reader) readHour(ctx context.Context, f *facts) error {
 	bounds := eventlog.Bounds{Stream: f.log.Stream, Identity: f.log.Identity, First: f.log.First, Last: f.log.Last}
-	if err := r.hour.advance(ctx, r.Log, bounds, f.now); err != nil {
-		return err
-	}
+	reading, cancel := context.WithTimeout(ctx, hourTimeout)
+	defer cancel()
+	err := r.hour.advance(reading, r.Log, bounds, f.now)
 	f.rates = r.hour.rates(f.now, f.lateLimit())
-	return nil
+	if reading.Err() != nil && ctx.Err() == nil {
+		f.rates.Partial = true
+		return nil // the next reading continues behind the last event
+	}
+	return err
 }
+
+// hourTimeout limits the time to read the headers of the last hour's events. A busy log takes several readings at first.
+const hourTimeout = 5 * time.Second
 
 func (r *Reader) readMotion(ctx context.Context, f *facts) (err error) {
 	f.motion, f.usual, err = r.Motion(ctx, f.now)
@@ -218,7 +229,7 @@ func (f *facts) resources() Resources {
 	all := Resources{InMotion: map[lifecycle.Kind]int{}, Stuck: []Stuck{}, Durations: []Duration{}}
 	maps.Copy(all.InMotion, f.motion.InMotion)
 	for _, s := range f.motion.Stuck() {
-		all.Stuck = append(all.Stuck, Stuck{durationOf(s.Usual), s.Resources, s.Since.UTC()})
+		all.Stuck = append(all.Stuck, Stuck{durationOf(s.Usual), s.Resources, s.Since.UTC().Truncate(time.Millisecond)})
 	}
 	for _, u := range f.usual {
 		all.Durations = append(all.Durations, durationOf(u))

@@ -42,6 +42,9 @@ func (f *facts) late() findings {
 		}
 		all.add(finding, time.Time{})
 	}
+	if f.rates.Partial {
+		all.add(doctor.Finding{Check: "lateness", Level: doctor.Warning, Found: "the events of the last hour are still being read"}, time.Time{})
+	}
 	for _, s := range f.motion.Stuck() {
 		all.add(doctor.Finding{
 			Check: "resources of kind " + string(s.Usual.Kind), Level: doctor.Warning, Codes: []doctor.Code{doctor.ResourcesStuck},

@@ -68,8 +68,9 @@ type Rates struct {
 	Since       time.Time               `json:"since"` // the beginning of the first minute
 	StepSeconds float64                 `json:"stepSeconds"`
 	Total       map[lifecycle.Via]int   `json:"total"`
-	ByVia       map[lifecycle.Via][]int `json:"byVia"`    // events of each step, the last of which is not over
-	Lateness    Lateness                `json:"lateness"` // from MK.IO's time of a change until it was stored
+	ByVia       map[lifecycle.Via][]int `json:"byVia"`             // events of each step, the last of which is not over
+	Partial     bool                    `json:"partial,omitempty"` // the bridge that responds has not read the whole hour yet
+	Lateness    Lateness                `json:"lateness"`          // from MK.IO's time of a change until it was stored
 }
 
 // A Lateness is how long after MK.IO's time changes were stored.

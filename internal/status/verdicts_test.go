@@ -29,6 +29,13 @@ func calm() *facts {
 	}
 }
 
+func advice(f doctor.Finding) string {
+	if len(f.Codes) == 0 {
+		return ""
+	}
+	return string(f.Codes[0])
+}
+
 func TestVerdicts(t *testing.T) {
 	ago := func(d time.Duration) *time.Time { return new(noon.Add(-d)) }
 	gap := func(age time.Duration) Gap {
@@ -52,7 +59,7 @@ func TestVerdicts(t *testing.T) {
 			f.polled["vod"], f.compared["vod"] = false, false
 		}, Attention, OK, OK, "polling of vod: no bridge has polled", "not-polled", 0},
 		{"no project", func(f *facts, _ *event.Leader) { f.projects, f.compared = nil, nil }, Attention, Attention, OK, "polling: no project", "nothing-polled", 0},
-		{"a leader of an older version", func(f *facts, l *event.Leader) { *l = event.Leader{Project: "vod"} }, OK, OK, OK, "", "", 0},
+		{"a leader of an older version", func(_ *facts, l *event.Leader) { *l = event.Leader{Project: "vod"} }, OK, OK, OK, "", "", 0},
 		{"a refused token", func(_ *facts, l *event.Leader) {
 			l.Paused = &event.LeaderTrouble{Since: *ago(time.Hour), Reason: "401", Stops: true, Do: "renew it"}
 		}, Critical, OK, OK, "polling of vod: 401", "renew it", time.Hour},
@@ -79,6 +86,7 @@ func TestVerdicts(t *testing.T) {
 		{"late events", func(f *facts, _ *event.Leader) { f.rates.Lateness.Late = 6 }, OK, OK, Attention, "lateness: 6 of 100", "events-late", 0},
 		{"two late events of three", func(f *facts, _ *event.Leader) { f.rates.Lateness.Events, f.rates.Lateness.Late = 3, 2 }, OK, OK, OK, "", "", 0},
 		{"most events late", func(f *facts, _ *event.Leader) { f.rates.Lateness.Late = 60 }, OK, OK, Critical, "lateness: 60 of 100", "events-late", 0},
+		{"an hour that is still being read", func(f *facts, _ *event.Leader) { f.rates.Partial = true }, OK, OK, Attention, "lateness: the events of the last hour are still", "", 0},
 		{"a stuck job", func(f *facts, _ *event.Leader) {
 			table.Count(&f.motion, lifecycle.Job, lifecycle.Fact{State: "Processing", At: noon.Add(-7 * time.Hour)}, noon)
 			table.Count(&f.motion, lifecycle.Job, lifecycle.Fact{State: "Processing", At: noon.Add(-time.Hour)}, noon)
@@ -88,7 +96,7 @@ func TestVerdicts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := calm()
 			tt.spoil(f, &f.projects[0])
-			s := f.status(func(f doctor.Finding) string { return string(f.Codes[0]) })
+			s := f.status(advice)
 			worst := Verdict{Level: OK}
 			for _, v := range []struct {
 				name string

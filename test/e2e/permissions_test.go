@@ -36,6 +36,9 @@ func TestBridgePermissionsAreSufficientAndMinimal(t *testing.T) {
 	if out, errs, code := bridgetest.Run(t, env, "doctor"); strings.Contains(out, "FAILED   stream") || !strings.Contains(out, "ok       publishing") {
 		t.Errorf("doctor: exit %d: %s%s", code, out, errs)
 	}
+	if body := p.MustGet("/v1/status"); strings.Contains(body, "cannot be read") {
+		t.Errorf("/v1/status: %s", body)
+	}
 	js, err := jetstream.New(g.admin)
 	if err != nil {
 		t.Fatal(err)
