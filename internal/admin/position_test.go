@@ -196,14 +196,19 @@ func TestMatchingEventsAreFlushedAtOnce(t *testing.T) {
 	}
 }
 
-func TestStreamOfAnUnavailableLog(t *testing.T) {
+func TestUnavailableLog(t *testing.T) {
 	f := setUp(t)
 	if err := f.js.DeleteStream(t.Context(), names.EventStream()); err != nil {
 		t.Fatal(err)
 	}
-	response := serveRequest(f.routes(), http.MethodGet, "/v1/events", nil)
-	if response.Code != http.StatusServiceUnavailable || response.Header().Get("Retry-After") == "" {
-		t.Errorf("status %d: %s", response.Code, response.Body)
+	if err := f.js.DeleteStream(t.Context(), names.StateStream()); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{"/v1/events", "/v1/resources/job/aurora-vod/ladder-hd/ep-0417"} {
+		response := serveRequest(f.routes(), http.MethodGet, target, nil)
+		if response.Code != http.StatusServiceUnavailable || response.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: status %d: %s", target, response.Code, response.Body)
+		}
 	}
 }
 

@@ -103,6 +103,7 @@ func (a *API) getResource(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		a.c.Log.Error("resource cannot be read", "project", key.Project, "kind", string(key.Kind), "resource", a.c.Events.Names().Resource(key), "error", err)
+		w.Header().Set("Retry-After", "5")
 		problem.Write(w, http.StatusServiceUnavailable, "the log cannot be read: retry later")
 	case !ok:
 		problem.Write(w, http.StatusNotFound, "the log has no event of "+key.String())
