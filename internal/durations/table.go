@@ -54,6 +54,16 @@ func (t *Table) add(kind lifecycle.Kind, stays lifecycle.Stays, n int) {
 	}
 }
 
+// Clone returns a copy of the table.
+func (t *Table) Clone() Table {
+	c := Table{states: make(map[kindState]*Histogram, len(t.states))}
+	for of, h := range t.states {
+		histogram := *h
+		c.states[of] = &histogram
+	}
+	return c
+}
+
 // Of returns how long a state usually lasts.
 func (t *Table) Of(kind lifecycle.Kind, state string) Usual {
 	if listed, ok := lifecycle.Transient(kind, state, ""); ok {

@@ -36,19 +36,13 @@ func (h Heads) IsStuck(kind lifecycle.Kind, f lifecycle.Fact, now time.Time) boo
 
 // Stuck returns the cached resources that are in their state for too long, ordered by their tokens.
 func (h Heads) Stuck(now time.Time) []StuckResource {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
+	table, moving := h.moving()
 	var found []StuckResource
-	for name, g := range h.groups {
-		kind := event.KindOf(name)
-		for resource, since := range g.inMotion {
-			if since == 0 { // not transient
-				continue
-			}
-			// Without the time of a flap, which only the bridge that observed it has: all bridges must return the same.
-			if fact := g.packed(resource).head().fact; h.durations.Stuck(kind, *fact, now) {
-				found = append(found, StuckResource{Resource: resource, Kind: kind, Fact: *fact})
-			}
+	for resource, at := range moving {
+		// Without the time of a flap, which only the bridge that observed it has: all bridges must return the same.
+		kind, fact := event.KindOf(resource), at.head().fact
+		if table.Stuck(kind, *fact, now) {
+			found = append(found, StuckResource{Resource: resource, Kind: kind, Fact: *fact})
 		}
 	}
 	slices.SortFunc(found, func(a, b StuckResource) int { return cmp.Compare(a.Resource, b.Resource) })
@@ -57,15 +51,26 @@ func (h Heads) Stuck(now time.Time) []StuckResource {
 
 // Motion counts the cached resources in motion, and returns how long each state usually lasts.
 func (h Heads) Motion(_ context.Context, now time.Time) (durations.Motion, []durations.Usual, error) {
+	table, moving := h.moving()
+	var m durations.Motion
+	for resource, at := range moving {
+		table.Count(&m, event.KindOf(resource), *at.head().fact, now)
+	}
+	return m, table.All(), nil
+}
+
+// moving returns copies of the durations and of the heads in motion, so that they are compared without the lock: there may
+// be many, and writes wait for it.
+func (h Heads) moving() (durations.Table, map[string]packed) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	var m durations.Motion
-	for name, g := range h.groups {
+	moving := map[string]packed{}
+	for _, g := range h.groups {
 		for resource := range g.inMotion {
-			h.durations.Count(&m, event.KindOf(name), *g.packed(resource).head().fact, now)
+			moving[resource] = g.packed(resource)
 		}
 	}
-	return m, h.durations.All(), nil
+	return h.durations.Clone(), moving
 }
 
 // A StuckResource is a resource that is in its state for too long.
