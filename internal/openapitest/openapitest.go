@@ -65,14 +65,21 @@ func (f *findings) add(problem string) {
 	f.problems[problem] = true
 }
 
+// report prints the problems, and says whether there are any.
+func (f *findings) report() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, problem := range slices.Sorted(maps.Keys(f.problems)) {
+		fmt.Fprintf(os.Stderr, "schemas/%s does not describe what a test saw: %s\n", schemas.OpenAPI, problem)
+	}
+	return len(f.problems) > 0
+}
+
 // Main runs the tests of a package, and reports the problems that [Check] has found in them. It does not return.
 func Main(m *testing.M) {
 	found.reported = true
 	code := m.Run()
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	for _, problem := range slices.Sorted(maps.Keys(found.problems)) {
-		fmt.Fprintf(os.Stderr, "schemas/%s does not describe what a test saw: %s\n", schemas.OpenAPI, problem)
+	if found.report() {
 		code = max(code, 1)
 	}
 	os.Exit(code)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pb33f/libopenapi-validator/errors"
@@ -40,7 +41,7 @@ func (d *document) problems(x *exchange) (problems []string) {
 			problems = append(problems, messages(wrong)...)
 		}
 	}
-	described := operation.Responses.Codes.GetOrZero(fmt.Sprint(x.status))
+	described := operation.Responses.Codes.GetOrZero(strconv.Itoa(x.status))
 	if described != nil && orderedmap.Len(described.Content) == 0 && x.body.Len() > 0 {
 		problems = append(problems, fmt.Sprintf("the response has no body, and this one is %q", x.body.Bytes()))
 	}
@@ -48,7 +49,9 @@ func (d *document) problems(x *exchange) (problems []string) {
 		problems = append(problems, d.undescribedHeaders(x.header)...)
 	}
 	for _, body := range x.documents() {
-		_, wrong := d.responses.ValidateHttpResponse(x.request, x.responseWith(body))
+		response := x.responseWith(body)
+		_, wrong := d.responses.ValidateHttpResponse(x.request, response)
+		_ = response.Body.Close() // it is in memory
 		problems = append(problems, messages(wrong)...)
 	}
 	return problems
