@@ -9,6 +9,8 @@ VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 CONCURRENT := ./internal/poll ./cmd/bridge ./internal/ingest ./internal/publish ./internal/admin ./internal/audit ./internal/broker \
 	./internal/doctor ./internal/edge ./internal/eventlog ./internal/mkio/mkiofake ./internal/replay ./internal/rule \
 	./internal/streams ./internal/tracing ./internal/wait ./examples/notify
+# Packages with long simulations.
+SIMULATED := ./cmd/bridge ./internal/identity ./internal/poll
 PLATFORMS := darwin/arm64 linux/arm64 freebsd/amd64 windows/amd64
 PREFIX ?= /usr/local
 FUZZTIME ?= 1m
@@ -46,7 +48,7 @@ test: ## unit tests: need only Go, take two minutes
 
 e2e: ## end-to-end tests: processes, clusters, torture, examples, long simulations; they use the whole machine
 	go test -tags e2e -count=1 -p 1 -parallel 6 -timeout 20m -skip '^TestSoak' ./test/e2e
-	go test -tags e2e -count=1 -timeout 20m -run '^TestLong' ./cmd/bridge ./internal/...
+	go test -tags e2e -count=1 -timeout 20m -run '^TestLong' $(SIMULATED)
 
 race: ## unit tests of concurrent packages with the race detector, without long simulations (needs a C compiler)
 	go test -race -short $(CONCURRENT)
