@@ -73,7 +73,7 @@ func TestSettingsOfTheUnit(t *testing.T) {
 		}
 		if file, ok := strings.CutPrefix(value, credentials); ok {
 			value = filepath.Join(secrets, file)
-			if err := os.WriteFile(value, []byte(strings.Repeat("a1b2", 8)), 0o600); err != nil {
+			if err := os.WriteFile(value, []byte(file+strings.Repeat("a1b2", 8)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		} else if strings.Contains(value, "/run/") {
