@@ -85,7 +85,7 @@ func TestMain(m *testing.M) { openapitest.Main(m) }
 // routesOf returns the routes of an API. What they answer is compared with schemas/openapi.yaml.
 func routesOf(c Config) http.Handler { return openapitest.Check(uncheckedRoutesOf(c)) }
 
-// uncheckedRoutesOf returns the routes of an API on a log with what no bridge writes.
+// uncheckedRoutesOf returns the routes of an API without that comparison: for a benchmark, or for a log with what no bridge writes.
 func uncheckedRoutesOf(c Config) http.Handler {
 	mux := http.NewServeMux()
 	New(c).Register(mux)
