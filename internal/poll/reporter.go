@@ -55,7 +55,7 @@ func (r *reporter) reportAgainst(ctx context.Context, l *list, h head, row mkio.
 // compare compares an observation with the head of its resource, and completes it. news says that it must be recorded.
 func (r *reporter) compare(ctx context.Context, l *list, h head, row mkio.Row, o lifecycle.Observation, req request) (_ lifecycle.Observation, news bool, err error) {
 	o.Stored, o.Clock = req.asOf.Stored, req.asOf.Clock
-	r.expectOutputs(row, o.State, req)
+	r.expectOutputs(row, o.State, h, req)
 	if h.sequence() > req.horizon && !h.fact.Matches(o) {
 		r.recheckOvertaken(l, row.Key, h)
 		return o, false, nil
@@ -93,9 +93,10 @@ func (r *reporter) compare(ctx context.Context, l *list, h head, row mkio.Row, o
 const expectOutputsFor = 10 * time.Minute
 
 // expectOutputs has the output assets of a job that has just finished polled every Active again, and those of a job in motion not
-// before it ends: MK.IO sends no webhook for them, and may not modify their records.
-func (r *reporter) expectOutputs(row mkio.Row, state string, req request) {
-	moving := lifecycle.InMotion(lifecycle.Job, state, "")
+// before it ends: MK.IO sends no webhook for them, and may not modify their records. A job in motion must be recorded as such too:
+// a response that lags behind its end would otherwise postpone the assets when they are about to become ready.
+func (r *reporter) expectOutputs(row mkio.Row, state string, h head, req request) {
+	moving := lifecycle.InMotion(lifecycle.Job, state, "") && h.fact != nil && lifecycle.InMotion(lifecycle.Job, h.fact.State, "")
 	finished := lifecycle.PhaseOf(lifecycle.Job, state, "") == lifecycle.Succeeded && req.asOf.To.Sub(row.Modified) <= expectOutputsFor
 	if row.Key.Kind != lifecycle.Job || !moving && !finished {
 		return
