@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"mkio-bridge/internal/admin"
+	"mkio-bridge/internal/admin/console"
 	"mkio-bridge/internal/problem"
 	"mkio-bridge/internal/rule"
 	"mkio-bridge/schemas"
@@ -32,7 +33,7 @@ func (b *bridge) publicRoutes() http.Handler {
 func (b *bridge) adminRoutes(loopback bool) http.Handler {
 	mux := http.NewServeMux()
 	b.registerAdminRoutes(mux, loopback)
-	return mux
+	return admin.Secured(mux)
 }
 
 // registerAdminRoutes adds the routes of the admin listener to a mux.
@@ -59,6 +60,9 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 		Settings:    b.config.settings,
 		ViewerToken: func() string { return b.config.ViewerToken.value() },
 	}).Register(mux)
+	if b.config.Console {
+		console.Register(mux)
+	}
 	mux.Handle("/", http.HandlerFunc(notFound))
 }
 
