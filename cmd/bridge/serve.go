@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
+	"mkio-bridge/internal/admin"
 	"mkio-bridge/internal/edge"
 	"mkio-bridge/internal/problem"
 )
@@ -150,6 +151,7 @@ func (b *bridge) warnOfSettings() {
 // refuse writes the admin listener's response to a refused request. Unlike the webhook listener's ([ingest.Handler.Refuse])
 // it neither logs nor counts.
 func refuse(w http.ResponseWriter, _ *http.Request, status int, detail string) {
+	admin.SetSecurityHeaders(w.Header())
 	problem.Write(w, status, detail)
 }
 
