@@ -10,7 +10,9 @@
 //	badge(status)    what the menu shows beside it: {text, level}
 //	open(ctx)        is called when it is opened; ctx.signal ends when it is left
 
+import { live } from "./screens/live.js";
 import { now } from "./screens/now.js";
+import { resource } from "./screens/resource.js";
 import { resources } from "./screens/resources.js";
 
-export const screens = { now, resources };
+export const screens = { now, resources, resource, live };
