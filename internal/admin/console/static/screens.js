@@ -12,7 +12,13 @@
 
 import { live } from "./screens/live.js";
 import { now } from "./screens/now.js";
+import { proof } from "./screens/proof.js";
 import { resource } from "./screens/resource.js";
 import { resources } from "./screens/resources.js";
+import { setup } from "./screens/setup.js";
+import { stuck } from "./screens/stuck.js";
+import { unapplied } from "./screens/unapplied.js";
+import { webhooks } from "./screens/webhooks.js";
 
-export const screens = { now, resources, resource, live };
+// In the order of the menu.
+export const screens = { now, resources, resource, live, stuck, webhooks, unapplied, proof, setup };
