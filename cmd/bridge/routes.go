@@ -52,6 +52,8 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 		Pprof:    b.config.Pprof,
 		Stopping: b.stopping,
 		Log:      b.log,
+		Instance: instanceName(),
+		Version:  version(),
 
 		Jobs:        b.jobs,
 		Verify:      b.verify,

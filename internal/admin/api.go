@@ -50,6 +50,8 @@ type Config struct {
 	Pprof    bool            // serve profiles
 	Stopping context.Context // ends when the bridge begins to stop, so that event streams end too
 	Log      *slog.Logger
+	Instance string // name of the process that answers; "" if it is not known
+	Version  string // of that process
 
 	Jobs        Jobs
 	Verify      func(context.Context, audit.Options) (*audit.Report, error)
