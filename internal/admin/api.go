@@ -24,9 +24,9 @@ type Retrier interface {
 
 // Heads is the cache of recorded states. Its methods may be called concurrently.
 type Heads interface {
-	// Sorted returns the token and the last event of each resource of a kind and project (an empty one matches any), deleted
-	// ones included, in the order of tokens, from the first token after the given one. An event is valid until the next one.
-	Sorted(kind lifecycle.Kind, project, after string) iter.Seq2[string, *lifecycle.Fact]
+	// Sorted returns the token and the last event of each resource of the kinds and projects (none: of any), deleted ones
+	// included, in the order of tokens, from the first token after the given one. An event is valid until the next one.
+	Sorted(kinds []lifecycle.Kind, projects []string, after string) iter.Seq2[string, *lifecycle.Fact]
 	// IsStuck reports whether a resource whose last event is f is in its state for too long ([durations.Table.Stuck]).
 	IsStuck(kind lifecycle.Kind, f lifecycle.Fact, now time.Time) bool
 	// LogIdentity returns the identity of the cached log ([eventlog.Bounds]); "" while the cache is being filled.
