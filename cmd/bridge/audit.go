@@ -12,6 +12,7 @@ import (
 
 	"mkio-bridge/internal/audit"
 	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/printable"
 )
 
@@ -37,7 +38,9 @@ func auditCommand(c *call) *cobra.Command {
 	set.StringVar(&q.Project, "project", "", "only this `PROJECT`")
 	set.Func("since", "start of the period, inclusive (default: the first record); `TIME` is "+eventlog.TimeForms, parsed(&q.Since, eventlog.ParseTime))
 	set.Func("until", "end of the period, exclusive (default: now); `TIME` as for --since", parsed(&q.Until, eventlog.ParseTime))
-	completeFlag(cmd, "project", completeProject(&q.Kind))
+	completeFlag(cmd, "project", func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return completeProject(&[]lifecycle.Kind{q.Kind})(cmd, args, toComplete)
+	})
 	o.addHeadersFlag(cmd)
 	outputFlag(cmd, &o.output, "a project and kind", "")
 	return cmd
