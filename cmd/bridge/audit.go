@@ -92,6 +92,12 @@ func printCoverObjects(w io.Writer, f format, covers []audit.Coverage) error {
 
 func printCovers(w io.Writer, covers []audit.Coverage) error {
 	for _, c := range covers {
+		if !c.Polled {
+			if _, err := fmt.Fprintf(w, "%-40s  %8s  %s\n", printable.Name(c.Project)+" "+string(c.Kind), "-", c.Reason); err != nil {
+				return err
+			}
+			continue
+		}
 		share := 100 * float64(c.Share) / float64(c.To.Sub(c.From))
 		if _, err := fmt.Fprintf(w, "%-40s  %6.2f %%  %-20s  %6d  %9d  %8d  %8d\n", printable.Name(c.Project)+" "+string(c.Kind), share,
 			c.Proven.UTC().Format(time.RFC3339), c.Sweeps, c.Resources, c.Differed, c.Repaired); err != nil {
