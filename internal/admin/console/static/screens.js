@@ -1,0 +1,16 @@
+// The table of screens. A screen is a value:
+//
+//	menu, inMenu     its word in the menu; under: the screen that the menu marks instead
+//	title(q, data)   its heading
+//	load(q, ctx)     returns the answer of api.get for the address q
+//	refresh          milliseconds between two answers; 0: once
+//	answer(q, data)  the answer to its question, in a sentence
+//	render(q, data, ctx)
+//	command(q, data) the command that gives the same
+//	badge(status)    what the menu shows beside it: {text, level}
+//	open(ctx)        is called when it is opened; ctx.signal ends when it is left
+
+import { now } from "./screens/now.js";
+import { resources } from "./screens/resources.js";
+
+export const screens = { now, resources };
