@@ -20,6 +20,9 @@ type auditOptions struct {
 	query audit.Query
 	table
 	output format
+
+	evidence string // file; "": none
+	erased   audit.Sequences
 }
 
 func auditCommand(c *call) *cobra.Command {
@@ -28,7 +31,8 @@ func auditCommand(c *call) *cobra.Command {
 		Use:   "audit",
 		Short: "report verified periods and gaps",
 		Example: `  mkio-bridge audit --since 1d
-  mkio-bridge audit --project aurora-vod --since 2031-03-01 --until 2031-04-01 --output json`,
+  mkio-bridge audit --project aurora-vod --since 2031-03-01 --until 2031-04-01 --output json
+  mkio-bridge audit --since 2031-03-01 --until 2031-04-01 --evidence march.json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runAudit(cmd.Context(), c, o) },
 	}
@@ -38,6 +42,8 @@ func auditCommand(c *call) *cobra.Command {
 	set.Func("since", "start of the period, inclusive (default: the first record); `TIME` is "+eventlog.TimeForms, parsed(&q.Since, eventlog.ParseTime))
 	set.Func("until", "end of the period, exclusive (default: now); `TIME` as for --since", parsed(&q.Until, eventlog.ParseTime))
 	completeFlag(cmd, "project", completeProject(&q.Kind))
+	set.StringVar(&o.evidence, "evidence", "", "instead verify the log, and write the result and what is proven into this `FILE` for auditors; - for standard output")
+	erasedFlag(cmd, &o.erased, "with --evidence: ")
 	o.addHeadersFlag(cmd)
 	outputFlag(cmd, &o.output, "a project and kind", "")
 	return cmd
@@ -45,12 +51,21 @@ func auditCommand(c *call) *cobra.Command {
 
 func runAudit(ctx context.Context, c *call, o auditOptions) error {
 	q := o.query
-	q.Now = time.Now()
+	q.Now = evidenceTime()
 	if q.Until.IsZero() {
 		q.Until = q.Now
 	}
 	if !q.Since.Before(q.Until) {
 		return usageError{errors.New("--since must be before --until")}
+	}
+	if o.evidence != "" {
+		if o.output != formatText {
+			return usageError{errors.New("--evidence and --output exclude each other: an evidence file is JSON")}
+		}
+		return c.writeEvidence(ctx, q, o.evidence, o.erased)
+	}
+	if o.erased != nil {
+		return usageError{errors.New("--erased needs --evidence: without it the log is not verified")}
 	}
 	log, done, err := c.openLog(ctx)
 	if err != nil {
@@ -73,7 +88,7 @@ func runAudit(ctx context.Context, c *call, o auditOptions) error {
 		err = printCovers(c.stdout, covers)
 	}
 	if err == nil && !audit.Complete(covers) {
-		err = errors.New("the period has gaps that are not proven complete")
+		err = errGaps
 	}
 	return err
 }

@@ -53,6 +53,9 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 		Stopping: b.stopping,
 		Log:      b.log,
 
+		Instance: instanceName(),
+		Version:  version(),
+
 		Jobs:        b.jobs,
 		Verify:      b.verify,
 		Doctor:      b.examine,

@@ -51,6 +51,9 @@ type Config struct {
 	Stopping context.Context // ends when the bridge begins to stop, so that event streams end too
 	Log      *slog.Logger
 
+	Instance string // host of this bridge
+	Version  string // of this program
+
 	Jobs        Jobs
 	Verify      func(context.Context, audit.Options) (*audit.Report, error)
 	Doctor      func(context.Context) iter.Seq[Finding] // of this bridge
