@@ -68,7 +68,7 @@ const (
 // the log. Between two sweeps, the second of which completed in time, everything is proven; with a gap in between, nothing
 // is.
 func CoverageOf(records []event.Coverage, from, to, now time.Time) Coverage {
-	c := Coverage{From: from, To: to, Proven: from, Polled: true, Provable: true}
+	c := Coverage{From: from, To: to, Proven: from, Gaps: []Span{}, Polled: true, Provable: true}
 	if len(records) > 0 {
 		c.Project, c.Kind = records[0].Project, records[0].Kind
 	}
