@@ -14,8 +14,9 @@ import (
 	"mkio-bridge/internal/jobs"
 )
 
-// notAlike are the routes whose answers are of the process, and /v1/status, which another test compares without its local part.
-var notAlike = []string{"GET /livez", "GET /readyz", "GET /metrics", "GET /v1/config", "GET /v1/log-level", "GET /v1/status", "GET /debug/pprof/", "GET /debug/pprof/profile", "GET /debug/pprof/trace"}
+// notAlike are the routes whose answers are of the process, /v1/status, which another test compares without its local part, and
+// /v1/evidence, which says who made it and when.
+var notAlike = []string{"GET /livez", "GET /readyz", "GET /metrics", "GET /v1/config", "GET /v1/log-level", "GET /v1/status", "GET /v1/evidence", "GET /debug/pprof/", "GET /debug/pprof/profile", "GET /debug/pprof/trace"}
 
 // Every route that reads answers the same from any bridge. What one bridge starts, the other shows.
 func TestTwoBridgesAnswerAlike(t *testing.T) {

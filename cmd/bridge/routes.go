@@ -57,6 +57,8 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 		Pprof:    b.config.Pprof,
 		Stopping: b.stopping,
 		Log:      b.log,
+		Instance: instanceName(),
+		Version:  version(),
 
 		Connections: edge.Slots(adminShare),
 
