@@ -107,7 +107,12 @@ func TestTwoBridgesBehindOneAddress(t *testing.T) {
 	some := make(chan struct{})
 	reader := &resumingReader{address: address, client: client, hasSome: sync.OnceFunc(func() { close(some) })}
 	var reading, delivering sync.WaitGroup
-	reading.Go(func() { defer reader.hasSome(); reader.read(t) })
+	reading.Go(func() {
+		defer reader.hasSome()
+		if err := reader.read(t); err != nil {
+			t.Error(err)
+		}
+	})
 	var stopped atomic.Bool
 	delivering.Go(func() {
 		for i, after := 0, 0; after < 20 && !t.Failed(); i++ { // before, during and after the stop
@@ -169,7 +174,8 @@ type resumingReader struct {
 }
 
 // read reads until the event of lastJob.
-func (r *resumingReader) read(t *testing.T) {
+func (r *resumingReader) read(t *testing.T) error {
+	t.Helper()
 	for ended := false; !ended; {
 		position := []string{}
 		if len(r.ids) > 0 {
@@ -177,8 +183,7 @@ func (r *resumingReader) read(t *testing.T) {
 		}
 		response := r.address.request(t, r.client, http.MethodGet, "/v1/events?from=1", position...)
 		if response.StatusCode != http.StatusOK {
-			t.Errorf("stream: %s", response.Status)
-			return
+			return fmt.Errorf("stream: %s", response.Status)
 		}
 		before := len(r.ids)
 		ended = r.readStream(response.Body)
@@ -187,6 +192,7 @@ func (r *resumingReader) read(t *testing.T) {
 			r.streams++
 		}
 	}
+	return nil
 }
 
 // readStream reads a stream to its end, and reports whether it had the event of lastJob. A message counts when it is complete.
