@@ -2,7 +2,7 @@
 
 import { html, nothing, svg } from "../vendor/lit/lit-html.js";
 import { href } from "../address.js";
-import { get } from "../api.js";
+import { get, now as present } from "../api.js";
 import { age, duration, number, plural, vias, when, clock } from "../format.js";
 import { empty, meter, moment } from "../parts.js";
 import { sized } from "../sized.js";
@@ -107,7 +107,7 @@ function projects(s) {
     <tbody>${s.projects.map((p) => html`<tr><td data-label="project" class="nowrap">${p.project}</td><td data-label="polled by" class=${p.polled ? "" : "bad"}>${p.polled ? p.leader || "a bridge of an older version" : "nobody"}${p.paused ? html` <span class="late">${p.paused}</span>` : nothing}${p.identity ? html` <span class="bad">${p.identity}</span>` : nothing}</td>
       <td data-label="requests" class="n">${p.budget ? number(p.budget.used) : "—"}</td>
       <td data-label="of the budget">${p.budget ? html`${meter(p.budget.used / p.budget.perMinute, `${p.budget.used} of ${p.budget.perMinute}`)}<span class="muted small">of ${number(p.budget.perMinute)}</span>` : nothing}</td>
-      <td data-label="token ends" class="nowrap">${p.tokenEnds ? html`in ${duration((Date.parse(p.tokenEnds) - Date.now()) / 1000)}` : html`<span class="muted">not known</span>`}</td></tr>`)}</tbody></table></div></section>`;
+      <td data-label="token ends" class="nowrap">${p.tokenEnds ? html`in ${duration((Date.parse(p.tokenEnds) - present()) / 1000)}` : html`<span class="muted">not known</span>`}</td></tr>`)}</tbody></table></div></section>`;
 }
 
 function bridge(s) {
