@@ -1,7 +1,7 @@
 // Now: must I act?
 
 import { html, nothing, svg } from "../vendor/lit/lit-html.js";
-import { href } from "../address.js";
+import { changed, href } from "../address.js";
 import { get, now as present } from "../api.js";
 import { age, duration, number, plural, vias, when, clock } from "../format.js";
 import { empty, meter, moment } from "../parts.js";
@@ -29,9 +29,9 @@ export const now = {
     const count = levels.filter((l) => l !== "ok").length;
     return count ? { text: count, level: levels.includes("critical") ? "bad" : "" } : undefined;
   },
-  render: (_, s) => html`
+  render: (q, s) => html`
     <div class="cards">${verdicts.map(([name, question, words]) => verdict(question, words, s.verdicts[name]))}</div>
-    ${problems(s)}
+    ${problems(q, s)}
     <div class="grid2">${rate(s)}${figures(s)}</div>
     <div class="grid2">${projects(s)}${bridge(s)}</div>`,
 };
@@ -43,14 +43,17 @@ function verdict(question, words, v) {
 }
 
 /** problems lists what the verdicts name beyond their worst. */
-function problems(s) {
+function problems(q, s) {
   const all = verdicts.flatMap(([name]) => s.verdicts[name].problems.map((p) => ({ ...p, verdict: name })));
   const more = all.filter((p) => p.level !== "ok");
   if (!more.length) return nothing;
+  more.sort((a, b) => (a.level === b.level ? 0 : a.level === "critical" ? -1 : 1));
+  const shown = q.get("all") ? more : more.slice(0, 6);
   return html`<section class="card"><h2>Needs a look</h2><div class="scroll"><table class="cardlike">
     <thead><tr><th>how urgent</th><th>what</th><th>found</th><th>since</th><th>what to do</th></tr></thead>
-    <tbody>${more.map((p) => html`<tr><td data-label="how urgent"><span class="verdict-word ${p.level === "critical" ? "bad" : "late"}">${p.level === "critical" ? "now" : "today"}</span></td>
-      <td data-label="what">${p.check}</td><td data-label="found" class="wrap">${p.reason}</td><td data-label="since" class="nowrap">${p.since ? moment(p.since) : nothing}</td><td data-label="what to do" class="wrap muted">${p.do ?? nothing}</td></tr>`)}</tbody></table></div></section>`;
+    <tbody>${shown.map((p) => html`<tr><td data-label="how urgent"><span class="verdict-word ${p.level === "critical" ? "bad" : "late"}">${p.level === "critical" ? "now" : "today"}</span></td>
+      <td data-label="what">${p.check}</td><td data-label="found" class="wrap">${p.reason}</td><td data-label="since" class="nowrap">${p.since ? moment(p.since) : nothing}</td><td data-label="what to do" class="wrap muted">${p.do ?? nothing}</td></tr>`)}</tbody></table></div>
+    ${more.length > 6 ? html`<p class="small"><a href=${changed({ all: q.get("all") ? "" : "1" })}>${q.get("all") ? "Show the first six" : `Show all ${more.length}`}</a></p>` : nothing}</section>`;
 }
 
 const sources = ["webhook", "poll", "history"];
