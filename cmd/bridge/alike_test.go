@@ -54,6 +54,9 @@ func TestTwoBridgesAnswerAlike(t *testing.T) {
 		"GET /v1/jobs/{id}":                            {location, doctor, "/v1/jobs/verify-9-0123abcd"},
 		"GET /v1/session":                              {"/v1/session"},
 		"GET /schemas/{name}":                          {"/schemas/event.schema.json"},
+		"GET /{$}":                                     {"/"},
+		"GET /console":                                 {"/console"},
+		"GET /console/{file...}":                       {"/console/", "/console/index.html"},
 	}
 	var registered recordedRoutes
 	a.registerAdminRoutes(&registered, true)

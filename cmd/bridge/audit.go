@@ -12,6 +12,7 @@ import (
 
 	"mkio-bridge/internal/audit"
 	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/printable"
 )
 
@@ -41,7 +42,9 @@ func auditCommand(c *call) *cobra.Command {
 	set.StringVar(&q.Project, "project", "", "only this `PROJECT`")
 	set.Func("since", "start of the period, inclusive (default: the first record); `TIME` is "+eventlog.TimeForms, parsed(&q.Since, eventlog.ParseTime))
 	set.Func("until", "end of the period, exclusive (default: now); `TIME` as for --since", parsed(&q.Until, eventlog.ParseTime))
-	completeFlag(cmd, "project", completeProject(&q.Kind))
+	completeFlag(cmd, "project", func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return completeProject(&[]lifecycle.Kind{q.Kind})(cmd, args, toComplete)
+	})
 	set.StringVar(&o.evidence, "evidence", "", "instead verify the log, and write the result and what is proven into this `FILE` for auditors; - for standard output")
 	erasedFlag(cmd, &o.erased, "with --evidence: ")
 	o.addHeadersFlag(cmd)

@@ -138,9 +138,17 @@ func (a *API) samples(ctx context.Context, project string, kind lifecycle.Kind) 
 	}
 }
 
-// firstAfter returns the first token after another one in the cache.
+// firstAfter returns the first token after another one in the cache. An empty kind or project matches any.
 func (a *API) firstAfter(kind lifecycle.Kind, project, after string) (resource string, ok bool) {
-	for resource := range a.c.Heads.Sorted(kind, project, after) {
+	var kinds []lifecycle.Kind
+	if kind != "" {
+		kinds = append(kinds, kind)
+	}
+	var projects []string
+	if project != "" {
+		projects = append(projects, project)
+	}
+	for resource := range a.c.Heads.Sorted(kinds, projects, after) {
 		return resource, true
 	}
 	return "", false

@@ -21,7 +21,7 @@ func (a *API) routes() []route {
 	routes := []route{
 		{pattern: "GET /v1/resources", least: viewer, parameters: resourceParameters, handler: a.listResources},
 		{pattern: "GET /v1/resources/{kind}/{project}/{name...}", least: viewer, handler: a.getResource},
-		{pattern: "GET /v1/events", least: viewer, parameters: eventParameters, handler: a.readers.limited(a.getEvents), follows: true},
+		{pattern: "GET /v1/events", least: viewer, parameters: eventParameters, handler: a.getEvents, follows: true},
 		{pattern: "GET /v1/status", least: viewer, handler: a.getStatus},
 		{pattern: "GET /v1/unapplied", least: viewer, parameters: unappliedParameters, handler: a.readers.limited(a.listUnapplied)},
 		{pattern: "GET /v1/unapplied/{sequence}", least: viewer, parameters: unappliedBodyParameters, handler: a.getUnapplied},

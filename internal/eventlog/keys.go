@@ -55,7 +55,14 @@ func (l *Log) Keys(ctx context.Context, q Query) iter.Seq2[lifecycle.Key, error]
 
 // Samples returns a resource of each project and kind that has events; an empty project or kind matches any.
 func (l *Log) Samples(ctx context.Context, project string, kind lifecycle.Kind) ([]lifecycle.Key, error) {
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(Query{Project: project, Kind: kind}, false), HeadersOnly: true}
+	var q Query
+	if project != "" {
+		q.Projects = []string{project}
+	}
+	if kind != "" {
+		q.Kinds = []lifecycle.Kind{kind}
+	}
+	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, false), HeadersOnly: true}
 	found, samples := map[[2]string]bool{}, []lifecycle.Key(nil)
 	for m, err := range l.messages(ctx, l.names.StateStream(), config, false) {
 		if err != nil {
