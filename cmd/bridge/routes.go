@@ -8,6 +8,7 @@ import (
 
 	"mkio-bridge/internal/admin"
 	"mkio-bridge/internal/admin/console"
+	"mkio-bridge/internal/edge"
 	"mkio-bridge/internal/problem"
 	"mkio-bridge/internal/rule"
 	"mkio-bridge/schemas"
@@ -36,6 +37,9 @@ func (b *bridge) adminRoutes(loopback bool) http.Handler {
 	return admin.Secured(mux)
 }
 
+// healthPaths are answered whatever else the admin listener is asked for: see [edge.Reserve].
+var healthPaths = []string{"/livez", "/readyz", "/metrics"}
+
 // registerAdminRoutes adds the routes of the admin listener to a mux.
 func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 	mux.Handle("GET /livez", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -53,6 +57,10 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 		Pprof:    b.config.Pprof,
 		Stopping: b.stopping,
 		Log:      b.log,
+		Instance: instanceName(),
+		Version:  version(),
+
+		Connections: edge.Slots(adminShare),
 
 		Jobs:        b.jobs,
 		Verify:      b.verify,

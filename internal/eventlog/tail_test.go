@@ -38,7 +38,7 @@ func TestTail(t *testing.T) {
 	for range 20 {
 		f.record(lifecycle.Job, "vod", "Processing", "t", fmt.Sprint("j", f.n)) // 3 to 22
 	}
-	assets := eventlog.Query{Kind: lifecycle.Asset}
+	assets := eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Asset}}
 	far := time.Now().Add(time.Hour)
 	for _, tt := range []struct {
 		q    eventlog.Query
@@ -52,9 +52,9 @@ func TestTail(t *testing.T) {
 		{assets, 1, "2"},
 		{assets, 2, "1 2"},
 		{assets, 9, "1 2"},
-		{eventlog.Query{Kind: lifecycle.Asset, State: "pending"}, 1, "1"},
-		{eventlog.Query{Kind: lifecycle.Asset, Phase: lifecycle.Ready}, 1, "2"},
-		{eventlog.Query{Since: noon.AddDate(-50, 0, 0), Kind: lifecycle.Asset}, 1, "2"},
+		{eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Asset}, States: []string{"pending"}}, 1, "1"},
+		{eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Asset}, Phases: []lifecycle.Phase{lifecycle.Ready}}, 1, "2"},
+		{eventlog.Query{Since: noon.AddDate(-50, 0, 0), Kinds: []lifecycle.Kind{lifecycle.Asset}}, 1, "2"},
 		{eventlog.Query{Since: far}, 2, ""},
 		{eventlog.Query{Until: far}, 2, "21 22"},
 		{eventlog.Query{By: eventlog.ByTime, Until: noon.Add(90 * time.Second)}, 2, "1"},
@@ -118,9 +118,9 @@ func TestKeys(t *testing.T) {
 		want string
 	}{
 		{eventlog.Query{}, "job vod/t.1/j ö, asset vod/a"},
-		{eventlog.Query{Kind: lifecycle.Job}, "job vod/t.1/j ö"},
-		{eventlog.Query{Project: "vod", Name: "a"}, "asset vod/a"},
-		{eventlog.Query{Project: "other"}, ""},
+		{eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Job}}, "job vod/t.1/j ö"},
+		{eventlog.Query{Projects: []string{"vod"}, Name: "a"}, "asset vod/a"},
+		{eventlog.Query{Projects: []string{"other"}}, ""},
 	} {
 		if got := keys(tt.q); got != tt.want {
 			t.Errorf("%+v: keys are %s, want %s", tt.q, got, tt.want)

@@ -157,6 +157,7 @@ async function signOut() {
 
 /** watchStatus keeps the verdicts for the menu. */
 async function watchStatus() {
+  clearTimeout(shell.statusTimer);
   if (shell.session && !document.hidden) {
     try {
       shell.status = await get("status");
@@ -167,12 +168,13 @@ async function watchStatus() {
     }
     update();
   }
-  setTimeout(watchStatus, statusInterval);
+  shell.statusTimer = setTimeout(watchStatus, statusInterval);
 }
 
 /** started is called when a session is known. */
 function started(session) {
   shell.session = session;
+  watchStatus();
   shell.firstVersion ||= server.version;
   navigate({ replace: true });
 }
@@ -209,4 +211,3 @@ addEventListener("keydown", (event) => {
 setInterval(update, 1000); // ages
 
 start();
-watchStatus();

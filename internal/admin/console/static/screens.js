@@ -10,7 +10,16 @@
 //	badge(status)    what the menu shows beside it: {text, level}
 //	open(ctx)        is called when it is opened; ctx.signal ends when it is left
 
+import { evidence } from "./screens/evidence.js";
+import { live } from "./screens/live.js";
 import { now } from "./screens/now.js";
+import { proof } from "./screens/proof.js";
+import { resource } from "./screens/resource.js";
 import { resources } from "./screens/resources.js";
+import { setup } from "./screens/setup.js";
+import { stuck } from "./screens/stuck.js";
+import { unapplied } from "./screens/unapplied.js";
+import { webhooks } from "./screens/webhooks.js";
 
-export const screens = { now, resources };
+// In the order of the menu.
+export const screens = { now, resources, resource, live, stuck, webhooks, unapplied, proof, evidence, setup };
