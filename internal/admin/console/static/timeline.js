@@ -20,7 +20,7 @@ export function staysOf(events, now) {
     const after = Date.parse(data.evidence.seenAfter ?? "");
     const next = events[i + 1]?.event;
     const end = next && Date.parse(next.data.evidence.timeFrom === "mkio" ? next.time : next.data.evidence.seenBefore ?? next.time);
-    return { sequence: e.sequence, chain: e.chain, data, known, sure, from: known || Number.isNaN(after) ? sure : Math.min(after, sure), to: Math.max(end ?? now, sure), last: !next, recorded: Date.parse(recordedtime) };
+    return { sequence: e.sequence, chain: e.chain, discovered: e.event.type.endsWith(".discovered"), data, known, sure, from: known || Number.isNaN(after) ? sure : Math.min(after, sure), to: Math.max(end ?? now, sure), last: !next, recorded: Date.parse(recordedtime) };
   });
 }
 
@@ -69,11 +69,14 @@ export function timeline(events, { now, selected, select }) {
     ${all.length > lives.length ? html`<p class="muted small">The newest ${mostLives} of ${all.length} lives are drawn.</p>` : nothing}`;
 }
 
+/** isLate reports whether a stay has a lateness to draw. What existed before the first sweep was not recorded late. */
+const isLate = (stay) => stay.known && !stay.discovered && stay.recorded - stay.sure > 1000;
+
 function legend(stays) {
   const used = new Set(stays.map((s) => s.data.via));
   return html`<div class="legend">${[...used].map((v) => html`<span><i aria-hidden="true">${{ webhook: "▲", poll: "◇", history: "■" }[v]}</i>recorded from ${vias[v] ?? v}</span>`)}
     ${stays.some((s) => s.from < s.sure) ? html`<span><i aria-hidden="true">▨</i>the change lies between two polls</span>` : nothing}
-    ${stays.some((s) => s.recorded - s.sure > 1000 && s.known) ? html`<span><i class="late" aria-hidden="true">━</i>MK.IO's time until it was recorded</span>` : nothing}</div>`;
+    ${stays.some(isLate) ? html`<span><i class="late" aria-hidden="true">━</i>MK.IO's time until it was recorded</span>` : nothing}</div>`;
 }
 
 function draw(lives, stays, width, options) {
@@ -130,7 +133,7 @@ function bar(stay, next, y, x, width, { selected, select }, labels) {
   const from = x(stay.from), sure = x(stay.sure), to = gone ? sure : Math.max(x(next ? Math.max(next.from, stay.sure) : stay.to), sure + 3);
   const name = data.state === "" ? "(empty)" : data.state;
   const inside = to - sure > name.length * 7.6 + 12;
-  const said = `${name}, event ${sequence}: ${stay.known ? `since ${when(stay.sure, { millis: true })} by MK.IO's clock` : stay.from < stay.sure ? `began between ${when(stay.from)} and ${when(stay.sure)}` : `seen at ${when(stay.sure)}`}, recorded ${stay.known ? `${duration((stay.recorded - stay.sure) / 1000)} later ` : ""}from ${vias[data.via] ?? data.via}${stay.chain === "broken" ? "; its chain is broken" : ""}`;
+  const said = `${name}, event ${sequence}: ${stay.known ? `since ${when(stay.sure, { millis: true })} by MK.IO's clock` : stay.from < stay.sure ? `began between ${when(stay.from)} and ${when(stay.sure)}` : `seen at ${when(stay.sure)}`}, ${stay.discovered ? "discovered by the first sweep" : "recorded"} ${stay.known && !stay.discovered ? `${duration((stay.recorded - stay.sure) / 1000)} later ` : ""}from ${vias[data.via] ?? data.via}${stay.chain === "broken" ? "; its chain is broken" : ""}`;
   const above = !gone && !inside && fits(labels, Math.min(sure, width - name.length * 7), name.length * 7.6);
   const marked = x(Math.max(stay.recorded, stay.sure));
   const choose = (event) => { if (event.type === "click" || event.key === "Enter" || event.key === " ") { event.preventDefault(); select(sequence); } };
@@ -139,7 +142,7 @@ function bar(stay, next, y, x, width, { selected, select }, labels) {
     ${gone ? svg`<line class="end" x1=${sure} x2=${sure} y1=${y - 5} y2=${y + barHeight + 5}></line><text class="outside" x=${Math.min(sure + 6, width - 52)} y=${y + 17}>${name}</text>`
       : svg`<rect class="bed" x=${sure} y=${y} width=${to - sure} height=${barHeight} rx="3"></rect><rect class="edge" x=${sure} y=${y} width="3" height=${barHeight} rx="1.500"></rect>
       ${inside ? svg`<text class="inside" x=${sure + 9} y=${y + 17.5}>${name}</text>` : above ? svg`<text class="outside" x=${Math.min(sure, width - name.length * 7)} y=${y - 6}>${name}</text>` : nothing}`}
-    ${stay.known && marked - sure > 1 ? svg`<line class="lateness" x1=${sure} x2=${marked} y1=${y + barHeight + 11} y2=${y + barHeight + 11}></line>` : nothing}
+    ${isLate(stay) && marked - sure > 1 ? svg`<line class="lateness" x1=${sure} x2=${marked} y1=${y + barHeight + 11} y2=${y + barHeight + 11}></line>` : nothing}
     ${mark(data.via, marked, y + barHeight + 11)}
     ${stay.chain === "broken" ? svg`<text class="broken" x=${marked + 7} y=${y + barHeight + 15}>✕ chain</text>` : nothing}</g>`;
 }

@@ -38,8 +38,8 @@ export const now = {
 
 function verdict(question, words, v) {
   return html`<section class="card ${v.level}"><h2>${question}</h2><div class="verdict">${words[v.level]}</div>
-    <p class="wrap">${v.reason}</p>
-    ${v.level === "ok" ? nothing : html`<div class="do">${v.do ? html`<p class="wrap">${v.do}</p>` : nothing}${v.since ? html`<p class="muted">Since ${when(v.since)}, for ${age(v.since)}</p>` : nothing}</div>`}</section>`;
+    <p class="wrap sentence">${v.reason}</p>
+    ${v.level === "ok" ? nothing : html`<div class="do">${v.do ? html`<p class="wrap sentence">${v.do}</p>` : nothing}${v.since ? html`<p class="muted nowrap">Since ${when(v.since)}, for ${age(v.since)}</p>` : nothing}</div>`}</section>`;
 }
 
 /** problems lists what the verdicts name beyond their worst. */
@@ -52,7 +52,7 @@ function problems(q, s) {
   return html`<section class="card"><h2>Needs a look</h2><div class="scroll"><table class="cardlike">
     <thead><tr><th>how urgent</th><th>what</th><th>found</th><th>since</th><th>what to do</th></tr></thead>
     <tbody>${shown.map((p) => html`<tr><td data-label="how urgent"><span class="verdict-word ${p.level === "critical" ? "bad" : "late"}">${p.level === "critical" ? "now" : "today"}</span></td>
-      <td data-label="what">${p.check}</td><td data-label="found" class="wrap">${p.reason}</td><td data-label="since" class="nowrap">${p.since ? moment(p.since) : nothing}</td><td data-label="what to do" class="wrap muted">${p.do ?? nothing}</td></tr>`)}</tbody></table></div>
+      <td data-label="what">${p.check}</td><td data-label="found" class="wrap sentence">${p.reason}</td><td data-label="since" class="nowrap">${p.since ? moment(p.since) : nothing}</td><td data-label="what to do" class="wrap muted sentence">${p.do ?? nothing}</td></tr>`)}</tbody></table></div>
     ${more.length > 6 ? html`<p class="small"><a href=${changed({ all: q.get("all") ? "" : "1" })}>${q.get("all") ? "Show the first six" : `Show all ${more.length}`}</a></p>` : nothing}</section>`;
 }
 

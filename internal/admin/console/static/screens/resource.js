@@ -57,7 +57,8 @@ export const resource = {
   },
 };
 
-const latenessOf = ({ event }) => (event.data.evidence.timeFrom === "mkio" ? Math.max(0, (Date.parse(event.recordedtime) - Date.parse(event.time)) / 1000) : undefined);
+/** latenessOf returns seconds from MK.IO's time until an event was recorded; undefined without one, or for what the first sweep found. */
+const latenessOf = ({ event }) => (event.data.evidence.timeFrom === "mkio" && !event.type.endsWith(".discovered") ? Math.max(0, (Date.parse(event.recordedtime) - Date.parse(event.time)) / 1000) : undefined);
 
 function table(events, selected, select) {
   return html`<div class="scroll"><table class="cardlike"><thead><tr><th class="n">number</th><th>state</th><th>MK.IO's time</th><th class="n">recorded after</th><th>source</th><th>chain</th></tr></thead>
