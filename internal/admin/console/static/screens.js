@@ -10,6 +10,7 @@
 //	badge(status)    what the menu shows beside it: {text, level}
 //	open(ctx)        is called when it is opened; ctx.signal ends when it is left
 
+import { evidence } from "./screens/evidence.js";
 import { live } from "./screens/live.js";
 import { now } from "./screens/now.js";
 import { proof } from "./screens/proof.js";
@@ -21,4 +22,4 @@ import { unapplied } from "./screens/unapplied.js";
 import { webhooks } from "./screens/webhooks.js";
 
 // In the order of the menu.
-export const screens = { now, resources, resource, live, stuck, webhooks, unapplied, proof, setup };
+export const screens = { now, resources, resource, live, stuck, webhooks, unapplied, proof, evidence, setup };

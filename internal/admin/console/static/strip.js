@@ -37,13 +37,13 @@ function row(item, y, left, x, width, narrow) {
   return svg`<g>${narrow ? nothing : svg`<text x=${left - 12} y=${y + 11} text-anchor="end">${item.kind}</text>`}${parts}${(item.marks ?? []).map((t) => svg`<line class="sweep" x1=${x(Date.parse(t))} x2=${x(Date.parse(t))} y1=${y + barHeight} y2=${y + barHeight + 3}></line>`)}</g>`;
 }
 
-const steps = [60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000];
+const steps = [5, 10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000];
 
 function grid(since, until, x, bottom, width) {
   const step = 1000 * (steps.find((s) => (until - since) / 1000 / s <= Math.max(2, width / 120)) ?? steps.at(-1));
   const marks = [];
   for (let t = Math.ceil(since / step) * step, end = -Infinity; t <= until; t += step) {
-    const text = step >= 86400_000 ? day(t).slice(5) : clock(t).startsWith("00:00") ? day(t).slice(5) : clock(t).slice(0, 5);
+    const text = step >= 86400_000 ? day(t).slice(5) : clock(t).startsWith("00:00") ? day(t).slice(5) : step < 60_000 ? clock(t) : clock(t).slice(0, 5);
     const at = x(t);
     marks.push(svg`<line class="rule" x1=${at} x2=${at} y1="0" y2=${bottom}></line>${at - 20 > end && at < width - 16 ? svg`<text x=${at} y=${bottom + 16} text-anchor="middle">${text}</text>` : nothing}`);
     if (at - 20 > end) end = at + 22;

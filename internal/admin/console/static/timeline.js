@@ -3,9 +3,11 @@
 // Below it are a mark of the source at the time of the recording, and a line from MK.IO's time to it: the lateness.
 
 import { html, nothing, svg } from "./vendor/lit/lit-html.js";
+import { now as present } from "./api.js";
 import { clock, day, duration, vias, when } from "./format.js";
 import { sized } from "./sized.js";
 
+const mostLives = 8; // that are drawn, the newest
 const rowHeight = 74, barTop = 22, barHeight = 26, top = 8, axis = 26;
 
 /** staysOf returns what the events say as stays: {event, from, sure, to, recorded, known}, times in milliseconds. from to sure is
@@ -60,9 +62,11 @@ export function scaleOf(times) {
 
 /** timeline draws events of one resource, oldest first. selected is a sequence, select is called with one. */
 export function timeline(events, { now, selected, select }) {
-  const stays = staysOf(events, now);
-  const lives = livesOf(stays);
-  return html`${legend(stays)}${sized((width) => draw(lives, stays, width, { now, selected, select }))}`;
+  const all = livesOf(staysOf(events, now));
+  const lives = all.slice(-mostLives);
+  const stays = lives.flatMap((l) => l.stays);
+  return html`${legend(stays)}${sized((width) => draw(lives, stays, width, { now, selected, select, before: all.length - lives.length }))}
+    ${all.length > lives.length ? html`<p class="muted small">The newest ${mostLives} of ${all.length} lives are drawn.</p>` : nothing}`;
 }
 
 function legend(stays) {
@@ -99,7 +103,7 @@ function ticks(scale, x, height, width) {
   return svg`${marks}${scale.breaks.map((b) => svg`<g class="break"><line x1=${x((b.from + b.to) / 2) - 3} x2=${x((b.from + b.to) / 2) + 1} y1=${bottom + 3} y2=${bottom - 7}></line><line x1=${x((b.from + b.to) / 2) + 1} x2=${x((b.from + b.to) / 2) + 5} y1=${bottom + 3} y2=${bottom - 7}></line><title>${duration((b.to - b.from) / 1000)} are drawn short</title></g>`)}`;
 }
 
-const label = (t, dated) => (dated && day(t) !== day(Date.now()) ? `${day(t).slice(5)} ${clock(t).slice(0, 5)}` : clock(t));
+const label = (t, dated) => (dated && day(t) !== day(present()) ? `${day(t).slice(5)} ${clock(t).slice(0, 5)}` : clock(t));
 
 /** candidates are round times, about one for each 110 pixels; where the scale is broken, the ends of the breaks. */
 function* candidates(scale, width) {
@@ -116,7 +120,7 @@ function* candidates(scale, width) {
 
 function row(life, i, count, y, x, width, left, options) {
   const labels = { end: -Infinity }; // of the names above bars that are too short for them: where the last one ends
-  return svg`<g>${left && (count > 1 || life.life) ? svg`<text class="strong" x="0" y=${y + barTop + 11}>${count > 1 ? `life ${i + 1}` : "its life"}</text><text class="mono" x="0" y=${y + barTop + 27}>${life.life.length > 12 ? life.life.slice(0, 4) + "…" + life.life.slice(-4) : life.life}<title>${life.life}</title></text>` : nothing}
+  return svg`<g>${left && (count > 1 || life.life) ? svg`<text class="strong" x="0" y=${y + barTop + 11}>${count + options.before > 1 ? `life ${options.before + i + 1}` : "its life"}</text><text class="mono" x="0" y=${y + barTop + 27}>${life.life.length > 12 ? life.life.slice(0, 4) + "…" + life.life.slice(-4) : life.life}<title>${life.life}</title></text>` : nothing}
     ${life.stays.map((stay, k) => bar(stay, life.stays[k + 1], y + barTop, x, width, options, labels))}</g>`;
 }
 

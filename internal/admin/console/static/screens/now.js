@@ -1,10 +1,11 @@
 // Now: must I act?
 
 import { html, nothing, svg } from "../vendor/lit/lit-html.js";
-import { href } from "../address.js";
-import { get } from "../api.js";
+import { changed, href } from "../address.js";
+import { get, now as present } from "../api.js";
 import { age, duration, number, plural, vias, when, clock } from "../format.js";
 import { empty, meter, moment } from "../parts.js";
+import { sized } from "../sized.js";
 
 const verdicts = [
   ["healthy", "Is it healthy?", { ok: "Healthy", attention: "Look at it today", critical: "Act now" }],
@@ -28,9 +29,9 @@ export const now = {
     const count = levels.filter((l) => l !== "ok").length;
     return count ? { text: count, level: levels.includes("critical") ? "bad" : "" } : undefined;
   },
-  render: (_, s) => html`
+  render: (q, s) => html`
     <div class="cards">${verdicts.map(([name, question, words]) => verdict(question, words, s.verdicts[name]))}</div>
-    ${problems(s)}
+    ${problems(q, s)}
     <div class="grid2">${rate(s)}${figures(s)}</div>
     <div class="grid2">${projects(s)}${bridge(s)}</div>`,
 };
@@ -42,36 +43,42 @@ function verdict(question, words, v) {
 }
 
 /** problems lists what the verdicts name beyond their worst. */
-function problems(s) {
+function problems(q, s) {
   const all = verdicts.flatMap(([name]) => s.verdicts[name].problems.map((p) => ({ ...p, verdict: name })));
   const more = all.filter((p) => p.level !== "ok");
   if (!more.length) return nothing;
+  more.sort((a, b) => (a.level === b.level ? 0 : a.level === "critical" ? -1 : 1));
+  const shown = q.get("all") ? more : more.slice(0, 6);
   return html`<section class="card"><h2>Needs a look</h2><div class="scroll"><table class="cardlike">
     <thead><tr><th>how urgent</th><th>what</th><th>found</th><th>since</th><th>what to do</th></tr></thead>
-    <tbody>${more.map((p) => html`<tr><td data-label="how urgent"><span class="verdict-word ${p.level === "critical" ? "bad" : "late"}">${p.level === "critical" ? "now" : "today"}</span></td>
-      <td data-label="what">${p.check}</td><td data-label="found" class="wrap">${p.reason}</td><td data-label="since" class="nowrap">${p.since ? moment(p.since) : nothing}</td><td data-label="what to do" class="wrap muted">${p.do ?? nothing}</td></tr>`)}</tbody></table></div></section>`;
+    <tbody>${shown.map((p) => html`<tr><td data-label="how urgent"><span class="verdict-word ${p.level === "critical" ? "bad" : "late"}">${p.level === "critical" ? "now" : "today"}</span></td>
+      <td data-label="what">${p.check}</td><td data-label="found" class="wrap">${p.reason}</td><td data-label="since" class="nowrap">${p.since ? moment(p.since) : nothing}</td><td data-label="what to do" class="wrap muted">${p.do ?? nothing}</td></tr>`)}</tbody></table></div>
+    ${more.length > 6 ? html`<p class="small"><a href=${changed({ all: q.get("all") ? "" : "1" })}>${q.get("all") ? "Show the first six" : `Show all ${more.length}`}</a></p>` : nothing}</section>`;
 }
 
-/** rate draws the events of the last hour by their first source. */
-function rate(s) {
-  const { events } = s;
-  const names = ["webhook", "poll", "history"];
-  const total = names.reduce((sum, n) => sum + (events.total[n] ?? 0), 0);
-  const bars = events.byVia.webhook?.length ?? 0;
-  const at = (i) => Date.parse(events.since) + i * events.stepSeconds * 1000;
-  const sums = Array.from({ length: bars }, (_, i) => names.reduce((sum, n) => sum + (events.byVia[n]?.[i] ?? 0), 0));
-  const top = niceMax(Math.max(1, ...sums));
-  const width = 720, height = 150, left = 40, bottom = 22, plot = height - bottom - 6;
-  const x = (i) => left + (i * (width - left)) / bars, y = (n) => 6 + plot - (n / top) * plot;
-  const stack = (i) => { let sum = 0; return names.map((n) => { const value = events.byVia[n]?.[i] ?? 0; const from = sum; sum += value; return value ? svg`<rect class="via-${n}" x=${x(i).toFixed(1)} y=${y(sum).toFixed(1)} width=${Math.max(1, (width - left) / bars - 2).toFixed(1)} height=${(y(from) - y(sum)).toFixed(1)}><title>${clock(at(i)).slice(0, 5)}: ${number(value)} by ${vias[n]}</title></rect>` : nothing; }); };
+const sources = ["webhook", "poll", "history"];
+
+/** rate shows the events of the last hour by their first source. */
+function rate({ events }) {
+  const total = sources.reduce((sum, n) => sum + (events.total[n] ?? 0), 0);
   return html`<section class="card"><h2>Events of the last hour, by first source</h2>
-    <div class="legend">${names.map((n) => html`<span><i class="swatch via-${n}" aria-hidden="true">■</i>${vias[n]} <strong>${number(events.total[n])}</strong></span>`)}</div>
-    ${total ? html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Events each minute of the last hour: ${names.map((n) => `${number(events.total[n])} by ${vias[n]}`).join(", ")}">
-      ${[0, top / 2, top].map((n) => svg`<line class="rule" x1=${left} x2=${width} y1=${y(n)} y2=${y(n)}></line><text x=${left - 8} y=${y(n) + 4} text-anchor="end">${number(n)}</text>`)}
-      ${Array.from({ length: bars }, (_, i) => stack(i))}
-      ${[0, Math.floor(bars / 2), bars - 1].map((i, k) => svg`<text x=${x(i)} y=${height - 4} text-anchor=${k === 2 ? "end" : k ? "middle" : "start"}>${clock(at(i)).slice(0, 5)}</text>`)}</svg>`
-    : empty("No events in the last hour.", "If you expect some: see whether deliveries arrive (Webhooks), and whether every project is polled.")}
+    <div class="legend">${sources.map((n) => html`<span><i class="swatch via-${n}" aria-hidden="true">■</i>${vias[n]} <strong>${number(events.total[n])}</strong></span>`)}</div>
+    ${total ? sized((width) => bars(events, width)) : empty("No events in the last hour.", html`If you expect some: see whether <a href=${href({ v: "webhooks" })}>deliveries arrive</a>, and whether every project is polled.`)}
     ${events.partial ? html`<p class="muted small">This bridge has just started and is still reading the hour.</p>` : nothing}</section>`;
+}
+
+function bars(events, width) {
+  const count = events.byVia.webhook?.length ?? 0;
+  const value = (n, i) => events.byVia[n]?.[i] ?? 0;
+  const at = (i) => Date.parse(events.since) + i * events.stepSeconds * 1000;
+  const top = niceMax(Math.max(1, ...Array.from({ length: count }, (_, i) => sources.reduce((sum, n) => sum + value(n, i), 0))));
+  const height = 170, left = 44, plot = height - 30;
+  const x = (i) => left + (i * (width - left)) / count, y = (n) => 6 + plot - (n / top) * plot;
+  const stack = (i) => { let sum = 0; return sources.map((n) => { const from = sum; sum += value(n, i); return sum > from ? svg`<rect class="via-${n}" x=${x(i).toFixed(1)} y=${y(sum).toFixed(1)} width=${Math.max(1, (width - left) / count - 2).toFixed(1)} height=${(y(from) - y(sum)).toFixed(1)}><title>${clock(at(i)).slice(0, 5)}: ${number(sum - from)} by ${vias[n]}</title></rect>` : nothing; }); };
+  return html`<svg height=${height} viewBox="0 0 ${width} ${height}" role="img" aria-label="Events each minute of the last hour: ${sources.map((n) => `${number(events.total[n])} by ${vias[n]}`).join(", ")}">
+    ${[0, top / 2, top].map((n) => svg`<line class="rule" x1=${left} x2=${width} y1=${y(n)} y2=${y(n)}></line><text x=${left - 8} y=${y(n) + 4} text-anchor="end">${number(n)}</text>`)}
+    ${Array.from({ length: count }, (_, i) => stack(i))}
+    ${[0, Math.floor(count / 2), count - 1].map((i, k) => svg`<text x=${k === 2 ? width : x(i)} y=${height - 4} text-anchor=${["start", "middle", "end"][k]}>${clock(at(i)).slice(0, 5)}</text>`)}</svg>`;
 }
 
 function niceMax(n) {
@@ -100,10 +107,10 @@ function projects(s) {
   if (!s.projects.length) return html`<section class="card"><h2>Projects</h2>${empty("No project is polled.", "Set BRIDGE_MKIO_TOKEN, so that the bridge polls what webhooks miss.")}</section>`;
   return html`<section class="card"><h2>Projects: polling and requests to MK.IO in the last minute</h2><div class="scroll"><table class="cardlike">
     <thead><tr><th>project</th><th>polled by</th><th class="n">requests</th><th>of the budget</th><th>token ends</th></tr></thead>
-    <tbody>${s.projects.map((p) => html`<tr><td data-label="project">${p.project}</td><td data-label="polled by" class=${p.polled ? "" : "bad"}>${p.polled ? p.leader || "a bridge of an older version" : "nobody"}${p.paused ? html` <span class="late">${p.paused}</span>` : nothing}${p.identity ? html` <span class="bad">${p.identity}</span>` : nothing}</td>
+    <tbody>${s.projects.map((p) => html`<tr><td data-label="project" class="nowrap">${p.project}</td><td data-label="polled by" class=${p.polled ? "" : "bad"}>${p.polled ? p.leader || "a bridge of an older version" : "nobody"}${p.paused ? html` <span class="late">${p.paused}</span>` : nothing}${p.identity ? html` <span class="bad">${p.identity}</span>` : nothing}</td>
       <td data-label="requests" class="n">${p.budget ? number(p.budget.used) : "—"}</td>
       <td data-label="of the budget">${p.budget ? html`${meter(p.budget.used / p.budget.perMinute, `${p.budget.used} of ${p.budget.perMinute}`)}<span class="muted small">of ${number(p.budget.perMinute)}</span>` : nothing}</td>
-      <td data-label="token ends" class="nowrap">${p.tokenEnds ? html`in ${duration((Date.parse(p.tokenEnds) - Date.now()) / 1000)}` : html`<span class="muted">not known</span>`}</td></tr>`)}</tbody></table></div></section>`;
+      <td data-label="token ends" class="nowrap">${p.tokenEnds ? html`in ${duration((Date.parse(p.tokenEnds) - present()) / 1000)}` : html`<span class="muted">not known</span>`}</td></tr>`)}</tbody></table></div></section>`;
 }
 
 function bridge(s) {

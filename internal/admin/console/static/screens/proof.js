@@ -35,12 +35,16 @@ export const proof = {
   },
   render(q, data, context) {
     const { items, check, reason } = data;
+    const bare = items.filter((i) => i.polled && !i.resources && !i.differed && !i.gaps.length);
+    const shown = q.get("bare") ? items : items.filter((i) => !bare.includes(i));
     const since = Math.min(...items.map((i) => Date.parse(i.from))), until = Math.max(...items.map((i) => Date.parse(i.to)));
     return html`${filters(q, items)}
       <section class="card"><h2>What the sweeps prove</h2><p class="muted small">A sweep compares every resource of a kind with MK.IO. Between two of them the log has each state that a webhook or a poll has shown; a gap is a time for which that is not sure.</p>
-      ${items.length ? strip(items, since, until) : empty("Nothing to draw.", reason ?? "No sweep is on record for this choice.")}</section>
+      ${shown.length ? strip(shown, since, until) : empty("Nothing to draw.", reason ?? "No sweep is on record for this choice.")}
+      ${items.some((i) => i.begun) ? html`<p class="muted small">Nothing was compared before the first sweep, at ${when(items.map((i) => i.begun).filter(Boolean).sort()[0])}.</p>` : nothing}
+      ${bare.length ? html`<p class="small"><a href=${changed({ bare: q.get("bare") ? "" : "1" })}>${q.get("bare") ? "Hide" : "Show"} ${plural(bare.length, "kind")} without a resource and without a gap</a></p>` : nothing}</section>
       <div class="grid2">${whole(check, context)}${evidence(q, check)}</div>
-      ${items.length ? gaps(items) : nothing}`;
+      ${items.length ? gaps(items, shown) : nothing}`;
   },
 };
 
@@ -77,11 +81,11 @@ function evidence(q, check) {
     <p class="muted small">Later, <code>mkio-bridge verify --evidence FILE</code> compares it with the log as it is then.</p></section>`;
 }
 
-function gaps(items) {
+function gaps(items, shown) {
   const all = items.flatMap((i) => (i.polled ? i.gaps.map((g) => ({ ...g, ...i, from: g.from, to: g.to, why: g.reason })) : [{ ...i, why: i.reason }]));
   return html`<section class="card"><h2>What is not proven</h2>${all.length ? html`<div class="scroll"><table class="cardlike"><thead><tr><th>project</th><th>kind</th><th>from</th><th>to</th><th class="n">for</th><th>why</th></tr></thead>
     <tbody>${all.map((g) => html`<tr><td data-label="project">${g.project}</td><td data-label="kind" class="nowrap">${g.kind}</td><td data-label="from" class="nowrap">${when(g.from)}</td><td data-label="to" class="nowrap">${when(g.to)}</td><td data-label="for" class="n">${duration((Date.parse(g.to) - Date.parse(g.from)) / 1000)}</td><td data-label="why" class="wrap">${g.why}</td></tr>`)}</tbody></table></div>` : empty("Nothing is missing.", "All kinds that are polled are proven for the whole period.")}
     <h2>By kind</h2><div class="scroll"><table class="cardlike"><thead><tr><th>project</th><th>kind</th><th>proven to (${zone()})</th><th class="n">sweeps</th><th class="n">resources</th><th class="n">differed</th><th class="n">repaired</th></tr></thead>
-    <tbody>${items.filter((i) => i.polled).map((i) => html`<tr><td data-label="project">${i.project}</td><td data-label="kind" class="nowrap">${i.kind}</td><td data-label="proven to" class="nowrap">${when(i.provenTo)}</td><td data-label="sweeps" class="n">${number(i.sweeps)}</td><td data-label="resources" class="n">${number(i.resources)}</td><td data-label="differed" class="n">${number(i.differed)}</td><td data-label="repaired" class="n">${number(i.repaired)}</td></tr>`)}</tbody></table></div>
+    <tbody>${shown.filter((i) => i.polled).map((i) => html`<tr><td data-label="project">${i.project}</td><td data-label="kind" class="nowrap">${i.kind}</td><td data-label="proven to" class="nowrap">${when(i.provenTo)}</td><td data-label="sweeps" class="n">${number(i.sweeps)}</td><td data-label="resources" class="n">${number(i.resources)}</td><td data-label="differed" class="n">${number(i.differed)}</td><td data-label="repaired" class="n">${number(i.repaired)}</td></tr>`)}</tbody></table></div>
     <p class="muted small">Differed: resources whose state in MK.IO was not the log's when the sweep compared them. Repaired: those that the sweep recorded itself; a delivery recorded the others meanwhile.</p></section>`;
 }

@@ -6,7 +6,7 @@ import { get } from "../api.js";
 import { age, duration, number, plural, shell } from "../format.js";
 import { empty, moment, resourceLink, state } from "../parts.js";
 
-const most = 500;
+const most = 1000, shownAtOnce = 100;
 
 export const stuck = {
   menu: "Stuck", inMenu: true, refresh: 5000,
@@ -37,11 +37,11 @@ export const stuck = {
     return html`<div class="tabs" role="group" aria-label="which resources"><a href=${changed({ all: "" })} aria-current=${q.get("all") ? nothing : "true"}>stuck</a><a href=${changed({ all: "1" })} aria-current=${q.get("all") ? "true" : nothing}>all in motion</a></div>
     <section class="card">${items.length ? html`<div class="legend"><span><i class="swatch usual" aria-hidden="true">■</i>usual: from half to 95 of 100</span><span><i class="swatch limit" aria-hidden="true">┃</i>the limit</span><span><i class="swatch" aria-hidden="true">▬</i>so far</span></div>
       <div class="scroll"><table class="cardlike"><thead><tr><th>resource</th><th>state</th><th>since</th><th class="n">for</th><th>compared with what is usual</th><th class="n">half</th><th class="n">95 of 100</th><th class="n">limit</th></tr></thead>
-      <tbody>${items.map((r) => html`<tr><td data-label="resource" class="name">${resourceLink(r)}</td><td data-label="state">${state(r.state, r.phase)}</td><td data-label="since" class="nowrap">${moment(r.since)}</td>
+      <tbody>${items.slice(0, shownAtOnce).map((r) => html`<tr><td data-label="resource" class="name">${resourceLink(r)}</td><td data-label="state">${state(r.state, r.phase)}</td><td data-label="since" class="nowrap">${moment(r.since)}</td>
         <td data-label="for" class="n ${over(r) ? "late" : ""}">${r.since ? age(r.since) : nothing}</td><td data-label="compared" class="bullet">${bullet(r)}</td>
         <td data-label="half" class="n muted">${r.usual?.samples ? duration(r.usual.p50Seconds) : "—"}</td><td data-label="95 of 100" class="n muted">${r.usual?.samples ? duration(r.usual.p95Seconds) : "—"}</td>
         <td data-label="limit" class="n muted" title=${r.usual?.learned ? `from ${plural(r.usual.samples, "stay")}` : "the fixed limit of the kind: too few stays are known"}>${r.usual?.limitSeconds ? duration(r.usual.limitSeconds) : "—"}</td></tr>`)}</tbody></table></div>
-      ${more ? html`<p class="muted small">The first ${number(most)} by name are compared. Choose a kind or a project in <a href=${href({ v: "resources", phase: "initial,transitional,deleting" })}>Resources</a> for the others.</p>` : nothing}
+      ${more || items.length > shownAtOnce ? html`<p class="muted small">${number(Math.min(shownAtOnce, items.length))} are shown${more ? html`, of the first ${number(most)} by name` : nothing}. Choose a kind or a project in <a href=${href({ v: "resources", phase: "initial,transitional,deleting" })}>Resources</a> for the others.</p>` : nothing}
       ${items.some((r) => over(r)) ? html`<p class="muted">What to do: see the resource's timeline; if MK.IO shows the same state, ask MK.IO's support, or cancel and begin again. If MK.IO shows another state, see whether its project is polled (Now).</p>` : nothing}`
     : empty(q.get("all") ? "Nothing is in motion." : "Nothing is stuck.", q.get("all") ? "All resources are at rest." : html`The limits are learned from how long states usually last. See <a href=${changed({ all: "1" })}>all in motion</a>.`)}</section>`;
   },
