@@ -53,6 +53,8 @@ type Config struct {
 	Instance string // name of the process that answers; "" if it is not known
 	Version  string // of that process
 
+	Connections int // that the listener accepts; 0: any number. Event streams use at most half of them
+
 	Jobs        Jobs
 	Verify      func(context.Context, audit.Options) (*audit.Report, error)
 	Doctor      func(context.Context) iter.Seq[Finding] // of this bridge
@@ -67,7 +69,7 @@ type API struct {
 }
 
 // New returns an API.
-func New(c Config) *API { return &API{c, newReaders()} }
+func New(c Config) *API { return &API{c, newReaders(c.Connections)} }
 
 // writeJSON writes an object as the response. A stored payload in it keeps its bytes, so that its hash can be checked.
 func writeJSON(w http.ResponseWriter, object any) {

@@ -30,9 +30,9 @@ func (a *API) getEvents(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		problem.Write(w, http.StatusBadRequest, err.Error())
 	case follow:
-		a.streamEvents(w, r)
+		a.readers.following(a.streamEvents)(w, r)
 	default:
-		a.pageEvents(w, r, values)
+		a.readers.limited(func(w http.ResponseWriter, r *http.Request) { a.pageEvents(w, r, values) })(w, r)
 	}
 }
 

@@ -120,8 +120,9 @@ var load = sync.OnceValues(func() (*document, error) {
 	options := []config.Option{
 		config.WithFormatAssertions(), config.WithoutSecurityValidation(), config.WithBodyDecoder(linesOfJSON, content.JSONDecoder()), config.WithBodyDecoder("application/schema+json", opaque),
 	}
-	strict := append(options, config.WithStrictMode(), config.WithStrictIgnorePaths(freeForm...), config.WithStrictIgnoredHeadersExtra("x-content-type-options", "content-encoding",
-		"mkio-bridge-instance", "mkio-bridge-version"))
+	strict := append(options, config.WithStrictMode(), config.WithStrictIgnorePaths(freeForm...), config.WithStrictIgnoredHeadersExtra(
+		"content-encoding", "mkio-bridge-instance", "mkio-bridge-version",
+		"x-content-type-options", "content-security-policy", "referrer-policy", "cross-origin-opener-policy", "cross-origin-resource-policy"))
 	d := &document{model: &built.Model, requests: validator.NewValidatorFromV3Model(&built.Model, options...)}
 	d.responses = validator.NewValidatorFromV3Model(&built.Model, strict...)
 	d.responses.SetDocument(root)
