@@ -20,6 +20,7 @@ const (
 	eventHeadersSchema = "urn:mkio-bridge:schema:event-headers:1"
 	unappliedSchema    = "urn:mkio-bridge:schema:unapplied:1"
 	coverageSchema     = "urn:mkio-bridge:schema:coverage:1"
+	progressSchema     = "urn:mkio-bridge:schema:progress-event:1"
 )
 
 // Event fails the test if a payload violates the schema of events.
@@ -44,6 +45,12 @@ func Unapplied(t testing.TB, header map[string][]string) {
 func Coverage(t testing.TB, payload []byte) {
 	t.Helper()
 	check(t, "a coverage record", coverageSchema, payload)
+}
+
+// Progress fails the test if a payload violates the schema of the progress of jobs.
+func Progress(t testing.TB, payload []byte) {
+	t.Helper()
+	check(t, "a progress", progressSchema, payload)
 }
 
 func check(t testing.TB, what, id string, document []byte) {
