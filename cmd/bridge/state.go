@@ -24,6 +24,8 @@ func stateCommand(c *call) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "state",
 		Short: "print the current state of resources",
+		Long: "Prints the current state of resources, from the log: one line for each, with how far a running job is,\n" +
+			"and what MK.IO says about a failure.",
 		Example: `  mkio-bridge state --phase failed
   mkio-bridge state --kind live-event --project aurora-live --output yaml
   mkio-bridge state --kind job --state Processing --output name
@@ -50,12 +52,16 @@ func runState(ctx context.Context, c *call, o stateOptions) error {
 		return err
 	}
 	defer done()
+	line := c.colour().stateLine(nil)
 	if o.output == formatText {
+		// Without it the column just lacks the percentages: the bucket is optional, and a reader may not have the right to read it.
+		progress, _ := log.Progress(ctx)
+		line = c.colour().stateLine(progress)
 		o.header(c.stdout, "%-58s  %-24s  %-12s  %-23s  %6s", "RESOURCE", "STATE", "PHASE", "SINCE", "EVENT")
 	}
 	resources := log.RawState(ctx, o.query)
 	if o.stuck {
 		resources = log.StuckState(ctx, o.query, time.Now())
 	}
-	return c.printer().print(resources, o.output, c.colour().stateLine)
+	return c.printer().print(resources, o.output, line)
 }
