@@ -24,8 +24,6 @@ func stateCommand(c *call) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "state",
 		Short: "print the current state of resources",
-		Long: "Prints the current state of resources, from the log: one line for each, with how far a running job is,\n" +
-			"and what MK.IO says about a failure.",
 		Example: `  mkio-bridge state --phase failed
   mkio-bridge state --kind live-event --project aurora-live --output yaml
   mkio-bridge state --kind job --state Processing --output name
