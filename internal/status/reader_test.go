@@ -123,6 +123,7 @@ func TestTheStatusIsTheSameFromEveryBridge(t *testing.T) {
 		f.record(name, "Processing", lifecycle.Webhook, 20*time.Minute)
 		f.record(name, "Finished", lifecycle.Poll, 10*time.Minute)
 	}
+	f.record("gone", "Deleted", lifecycle.Poll, 10*time.Minute)
 	f.cover(event.Covered, lifecycle.Job, time.Minute)
 	f.lead(func(*event.Leader) {})
 	first.Status(t.Context()) // has read these events, and reads only the next ones later
@@ -149,10 +150,10 @@ func TestTheStatusIsTheSameFromEveryBridge(t *testing.T) {
 	if v.Late.Level != status.Critical || len(v.Late.Problems) != 2 || v.Late.Problems[1].Do != "resources-stuck" {
 		t.Errorf("late: %+v", v.Late)
 	}
-	if n := got.Events.Total; n[lifecycle.Webhook] != 13 || n[lifecycle.Poll] != 12 || n[lifecycle.History] != 1 {
+	if n := got.Events.Total; n[lifecycle.Webhook] != 13 || n[lifecycle.Poll] != 13 || n[lifecycle.History] != 1 {
 		t.Errorf("events by via: %v", n)
 	}
-	if r := got.Resources; r.InMotion[lifecycle.Job] != 2 || len(r.Stuck) != 1 || r.Stuck[0].Resources != 1 || r.Stuck[0].Samples != 12 || !r.Stuck[0].Learned {
+	if r := got.Resources; len(r.Known) != 1 || r.Known[lifecycle.Job] != 14 || r.InMotion[lifecycle.Job] != 2 || len(r.Stuck) != 1 || r.Stuck[0].Resources != 1 || r.Stuck[0].Samples != 12 || !r.Stuck[0].Learned {
 		t.Errorf("resources: %+v", r)
 	}
 	if u := got.Unapplied; u.Stored[lifecycle.ReasonMalformed] != 1 || u.LastHour[lifecycle.ReasonMalformed] != 1 || u.Stored[lifecycle.ReasonLate] != 0 {

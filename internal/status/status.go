@@ -82,8 +82,9 @@ type Lateness struct {
 	Late         int     `json:"late"`
 }
 
-// Resources are the resources in motion, the stuck ones, and the usual durations of states.
+// Resources count the resources that exist, those in motion and the stuck ones, with the usual durations of states.
 type Resources struct {
+	Known     map[lifecycle.Kind]int `json:"known"` // that are not deleted; kinds without any are absent
 	InMotion  map[lifecycle.Kind]int `json:"inMotion"`
 	Stuck     []Stuck                `json:"stuck"`
 	Durations []Duration             `json:"durations"`
