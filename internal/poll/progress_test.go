@@ -80,7 +80,9 @@ func TestTheProgressOfRunningJobsIsRead(t *testing.T) {
 			}
 		})
 	}
-	if !maps.Equal(requests[true], requests[false]) || events[true] != events[false] {
+	// Polls are scheduled with some randomness, so that a few more or less are made. A request for each value would be hundreds.
+	alike := maps.EqualFunc(requests[true], requests[false], func(with, without int) bool { return max(with-without, without-with) < 20 })
+	if !alike || events[true] != events[false] {
 		t.Errorf("with a store: %v, %d events; without: %v, %d events", requests[true], events[true], requests[false], events[false])
 	}
 }

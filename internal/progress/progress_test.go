@@ -308,7 +308,7 @@ func TestAMissingBucketIsAWarning(t *testing.T) {
 		if err != nil || progressOf[resource].Percent != 10 {
 			f.t.Errorf("read: %v, %v", progressOf, err)
 		}
-		if log := f.log.String(); !strings.Contains(log, "read again") {
+		if log := f.log.String(); !strings.Contains(log, "stored again") {
 			f.t.Errorf("logged:\n%s", log)
 		}
 	})

@@ -141,10 +141,10 @@ func (w *writer) flush(ctx context.Context) error {
 		err := w.write(ctx, resource, p)
 		if err != nil {
 			w.putBack(resource, p)
-			w.trouble.report(w.Config, "written", err)
+			w.trouble.report(w.Config, "write", err)
 			return err
 		}
-		w.trouble.over(w.Config, "written")
+		w.trouble.over(w.Config, "write")
 	}
 	return nil
 }
