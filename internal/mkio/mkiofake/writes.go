@@ -165,10 +165,10 @@ func (m *MKIO) settle(r *resource, state string) {
 func (v *version) paths() []byte {
 	paths := []any{}
 	if v.state == "Created" {
-		for protocol, format := range map[string]string{"Hls": "m3u8-cmaf", "Dash": "mpd-time-cmaf"} {
+		for _, p := range []struct{ protocol, format string }{{"Hls", "m3u8-cmaf"}, {"Dash", "mpd-time-cmaf"}} {
 			paths = append(paths, object{
-				"streamingProtocol": protocol, "encryptionScheme": "NoEncryption",
-				"paths": []any{"/" + v.resource.life + "/manifest.ism/manifest(format=" + format + ")"},
+				"streamingProtocol": p.protocol, "encryptionScheme": "NoEncryption",
+				"paths": []any{"/" + v.resource.life + "/manifest.ism/manifest(format=" + p.format + ")"},
 			})
 		}
 	}
