@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -57,14 +59,30 @@ func (p *program) follow(ctx context.Context, judge func(line string)) {
 	}
 }
 
+// shell prepares a shell command that finds the program mkio-bridge.
+func (w *workflow) shell(name string, judge func(line string), env []string, command string, args ...string) *program {
+	w.t.Helper()
+	bin := w.t.TempDir()
+	if err := os.Symlink(bridgetest.Program(w.t, bridgetest.BridgePackage), filepath.Join(bin, "mkio-bridge")); err != nil {
+		w.t.Fatal(err)
+	}
+	env = append(append(w.bridge.Env(), "PATH="+bin+":"+os.Getenv("PATH")), env...)
+	return w.program("", name, judge, env, append([]string{"/bin/sh", "-c", command}, args...)...)
+}
+
+// run starts the program.
+func (p *program) run() {
+	p.t.Helper()
+	if err := p.Start(p.t.Context()); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // start starts the program, and waits until it logs that it has its consumer.
 func (p *program) start() {
 	p.t.Helper()
-	err := p.Start(p.t.Context())
-	if err == nil {
-		err = p.AwaitLine(p.t.Context(), func(line string) bool { return strings.Contains(line, "started") })
-	}
-	if err != nil {
+	p.run()
+	if err := p.AwaitLine(p.t.Context(), func(line string) bool { return strings.Contains(line, "started") }); err != nil {
 		p.t.Fatal(err)
 	}
 }

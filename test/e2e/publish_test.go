@@ -187,3 +187,59 @@ func (w *workflow) awaitRecorded(job, state string) {
 		return status == http.StatusOK && strings.Contains(body, `"state":"`+state+`"`)
 	})
 }
+
+func TestPublishNodeKilled(t *testing.T) {
+	t.Parallel()
+	checkKilled(t, publishNode(t), 4)
+}
+
+func TestSoakPublishNodeKilledAtEveryStep(t *testing.T) { checkKilled(t, publishNode(t), 1) }
+
+// publishNode prepares the example in JavaScript.
+func publishNode(t *testing.T) func(*workflow) *program {
+	needs(t, "node")
+	node := find(t, "node", "node")
+	dir := npmInstall(t, "examples/publish-node", "publish.mjs")
+	return func(w *workflow) *program {
+		return w.program(dir, "publish-node", w.play, []string{"SINCE_SECONDS=3600", "ACK_WAIT_MS=500"}, node, "publish.mjs")
+	}
+}
+
+// The shell script publishes one job. It is killed after each step and run again, and ignores the end of the former job of its
+// name.
+func TestPublishShellKilled(t *testing.T) {
+	t.Parallel()
+	checkShell(t, 4)
+}
+
+func TestSoakPublishShellKilledAtEveryStep(t *testing.T) { checkShell(t, 1) }
+
+func checkShell(t *testing.T, stride int) {
+	t.Helper()
+	find(t, "curl", "curl")
+	find(t, "jq", "jq")
+	w := startWorkflow(t, endpointOnly)
+	jobs := []string{}
+	for n, killed := 1, true; killed; n += stride {
+		job := fmt.Sprint("ep-", n)
+		w.job(job, "Queued", "Finished", lifecycle.StateDeleted)
+		w.awaitRecorded(job, lifecycle.StateDeleted)
+		p := w.shell("publish", w.play, nil, `exec "$0" "$@"`, bridgetest.RepositoryPath("examples/publish.sh"), "aurora-vod", "ladder-hd", job, time.Now().UTC().Format(time.RFC3339Nano))
+		w.killAfter(n, p.Kill)
+		p.run()
+		w.job(job, "Queued", "Processing", "Finished")
+		if killed = !p.awaitPublished(job); killed {
+			p.run()
+		}
+		if err := p.Wait(); err != nil || !p.awaitPublished(job) {
+			t.Fatal(err)
+		}
+		jobs = append(jobs, job)
+		w.Move(endpoint, "Stopping")
+		w.Move(endpoint, "Stopped")
+	}
+	if len(jobs) < 8/stride {
+		t.Errorf("only %d jobs: the script was not killed at every step", len(jobs))
+	}
+	w.checkLocators(jobs...)
+}

@@ -33,6 +33,7 @@ type workflow struct {
 	requests int    // of the programs, since the last call of killAfter or refuseEvery
 	killAt   int    // the request after which kill is called; 0: none
 	refused  int    // every such request is refused; 0: none
+	blind    bool   // the bridge cannot read MK.IO
 	kill     func() // ends the program that sent the request
 }
 
@@ -103,11 +104,17 @@ func (w *workflow) await(what string, condition func() bool) {
 // ServeHTTP serves MK.IO's API, and kills a program after one of its requests: MK.IO has done what was asked for, and the
 // program never hears of it.
 func (w *workflow) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
 	if r.Header.Get("Authorization") != "Bearer "+programToken {
+		blind := w.blind
+		w.mu.Unlock()
+		if blind {
+			rw.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		w.MKIO.ServeHTTP(rw, r)
 		return
 	}
-	w.mu.Lock()
 	w.requests++
 	n, kill, killed, refused := w.requests, w.kill, w.requests == w.killAt, w.refused > 0 && w.requests%w.refused == 0
 	w.mu.Unlock()
@@ -124,6 +131,13 @@ func (w *workflow) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	default:
 		w.MKIO.ServeHTTP(rw, r)
 	}
+}
+
+// setBlind keeps the bridge from reading MK.IO, or ends that.
+func (w *workflow) setBlind(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.blind = on
 }
 
 // refuseEvery refuses every n-th request of the programs, with 429 or 502.

@@ -161,16 +161,15 @@ func (m *MKIO) settle(r *resource, state string) {
 	m.tasks.push(task{due: m.clock.steady().Add(m.config.Settle), step: &Step{Do: Move, Key: r.key, From: r.current.state, State: state}})
 }
 
-// paths returns the paths of a locator: none before it is Created.
+// paths returns the paths of a locator. MK.IO does not document whether a locator that is still Creating has paths: here it has,
+// so that a client that takes them for a sign of being ready is found out.
 func (v *version) paths() []byte {
 	paths := []any{}
-	if v.state == "Created" {
-		for _, p := range []struct{ protocol, format string }{{"Hls", "m3u8-cmaf"}, {"Dash", "mpd-time-cmaf"}} {
-			paths = append(paths, object{
-				"streamingProtocol": p.protocol, "encryptionScheme": "NoEncryption",
-				"paths": []any{"/" + v.resource.life + "/manifest.ism/manifest(format=" + p.format + ")"},
-			})
-		}
+	for _, p := range []struct{ protocol, format string }{{"Hls", "m3u8-cmaf"}, {"Dash", "mpd-time-cmaf"}} {
+		paths = append(paths, object{
+			"streamingProtocol": p.protocol, "encryptionScheme": "NoEncryption",
+			"paths": []any{"/" + v.resource.life + "/manifest.ism/manifest(format=" + p.format + ")"},
+		})
 	}
 	return encode(object{"streamingPaths": paths, "downloadPaths": []any{}})
 }
