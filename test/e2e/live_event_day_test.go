@@ -47,8 +47,6 @@ func (w *workflow) liveDay(action string, env ...string) (code int, alert string
 
 func TestLiveEventDay(t *testing.T) {
 	t.Parallel()
-	find(t, "curl", "curl")
-	find(t, "jq", "jq")
 	w := startWorkflow(t, func(m *mkiofake.MKIO) { m.Create(studio, "Stopped") })
 	w.SetFaults(mkiofake.Faults{Dropped: 0.3, Repeat: 0.5, RepeatBy: time.Second})
 	expect := func(what string, gotCode int, gotAlert string, code int, alert string) {

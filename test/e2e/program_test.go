@@ -59,9 +59,13 @@ func (p *program) follow(ctx context.Context, judge func(line string)) {
 	}
 }
 
-// shell prepares a shell command that finds the program mkio-bridge.
+// shell prepares a shell command that needs curl and jq, and finds the program mkio-bridge.
 func (w *workflow) shell(name string, judge func(line string), env []string, command string, args ...string) *program {
 	w.t.Helper()
+	for _, tool := range []string{"curl", "jq"} {
+		needs(w.t, tool)
+		find(w.t, tool, tool)
+	}
 	bin := w.t.TempDir()
 	if err := os.Symlink(bridgetest.Program(w.t, bridgetest.BridgePackage), filepath.Join(bin, "mkio-bridge")); err != nil {
 		w.t.Fatal(err)
