@@ -84,7 +84,7 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 	}
 	s.token = os.Getenv("MKIO_TOKEN")
 	if file := os.Getenv("MKIO_TOKEN_FILE"); file != "" {
-		content, err := os.ReadFile(file)
+		content, err := os.ReadFile(file) //nolint:gosec // the operator chooses the file
 		if err != nil {
 			return s, fmt.Errorf("MKIO_TOKEN_FILE: %w", err)
 		}

@@ -201,6 +201,7 @@ func TestSoakPublishNodeKilledAtEveryStep(t *testing.T) { checkKilled(t, publish
 
 // publishNode prepares the example in JavaScript.
 func publishNode(t *testing.T) func(*workflow) *program {
+	t.Helper()
 	needs(t, "node")
 	node := find(t, "node", "node")
 	dir := npmInstall(t, "examples/publish-node", "publish.mjs")
