@@ -11,7 +11,7 @@
 #   1  the event failed or was deleted
 #   2  MK.IO refused the request; a stop is refused while the event has live outputs
 #   3  it is not Running within START_TIMEOUT (3m), or is stuck Stopping for STOP_TIMEOUT (5m)
-#   4  the NATS of the bridge cannot be reached: the state is unknown
+#   4  the NATS of the bridge cannot be reached in three attempts, PAUSE (10) seconds apart: the state is unknown
 #
 # For each code but 0, ALERT is run with a text, for example a script that posts it to a channel; without it the text goes to
 # standard error only. The script needs mkio-bridge, curl, jq and GNU date. MKIO_URL replaces https://app.mk.io; mkio-bridge
@@ -62,8 +62,12 @@ start/Starting | stop/Stopping) ;; # asked for already: a run of this script was
 *) mkio POST "/$action" ;;
 esac
 
-code=0
-mkio-bridge wait live-event "$project" "$event" --for "$goal" --since "$before" --timeout "$timeout" >/dev/null || code=$?
+for attempt in 1 2 3; do # the bridge may be restarting
+	code=0
+	mkio-bridge wait live-event "$project" "$event" --for "$goal" --since "$before" --timeout "$timeout" >/dev/null || code=$?
+	[ "$code" = 4 ] && [ "$attempt" -lt 3 ] || break
+	sleep "${PAUSE:-10}"
+done
 case $code in
 0) ;;
 1) fail 1 "has failed or was deleted, instead of being $goal" ;;

@@ -17,9 +17,9 @@ import (
 
 var studio = mkioKey(lifecycle.LiveEvent, "studio-1")
 
-// liveDay runs examples/live-event-day.sh and then, if it succeeds, a command that stands for the encoder: it prints a line, at
-// which the event must be in the state that was asked for.
-func (w *workflow) liveDay(action string, env ...string) (code int, alert string) {
+// beginLiveDay starts examples/live-event-day.sh and then, if it succeeds, a command that stands for the encoder: it prints a
+// line, at which the event must be in the state that was asked for. end waits for both, and returns exit code and alert.
+func (w *workflow) beginLiveDay(action string, env ...string) (end func() (code int, alert string)) {
 	w.t.Helper()
 	dir := w.t.TempDir()
 	alertFile := filepath.Join(dir, "alert")
@@ -33,32 +33,36 @@ func (w *workflow) liveDay(action string, env ...string) (code int, alert string
 			w.t.Errorf("%s while the event is %s", line, state)
 		}
 	}
-	p := w.shell("live-event-day", judge, append([]string{"ALERT=" + alertScript}, env...),
+	p := w.shell("live-event-day", judge, append([]string{"ALERT=" + alertScript, "PAUSE=1"}, env...),
 		`"$0" "$@" && echo next step`, bridgetest.RepositoryPath("examples/live-event-day.sh"), action, "aurora-vod", "studio-1")
 	p.run()
-	_ = p.Wait()
-	code = p.ExitCode()
-	if (code == exitOK) != p.await("next step") {
-		w.t.Errorf("%s: exit %d, but the next step was taken: %v", action, code, code != exitOK)
+	return func() (int, string) {
+		code := p.ExitCode()
+		if (code == exitOK) != p.await("next step") {
+			w.t.Errorf("%s: exit %d, but the next step was taken: %v", action, code, code != exitOK)
+		}
+		content, _ := os.ReadFile(alertFile) // missing without an alert
+		return code, strings.TrimSpace(string(content))
 	}
-	content, _ := os.ReadFile(alertFile) // missing without an alert
-	return code, strings.TrimSpace(string(content))
 }
+
+// The event is not ingested into before it is Running, with webhooks that are lost, late and repeated and with the bridge killed
+// in between; and what takes too long is an alert.
 
 func TestLiveEventDay(t *testing.T) {
 	t.Parallel()
 	w := startWorkflow(t, func(m *mkiofake.MKIO) { m.Create(studio, "Stopped") })
-	w.SetFaults(mkiofake.Faults{Dropped: 0.3, Repeat: 0.5, RepeatBy: time.Second})
-	expect := func(what string, gotCode int, gotAlert string, code int, alert string) {
+	faults := mkiofake.Faults{Dropped: 0.3, Late: 0.3, LateBy: time.Second, Repeat: 0.5, RepeatBy: time.Second}
+	w.SetFaults(faults)
+	expect := func(what string, code int, alert string, end func() (int, string)) {
 		t.Helper()
-		if gotCode != code || !strings.Contains(gotAlert, alert) || (alert == "") != (gotAlert == "") {
+		if gotCode, gotAlert := end(); gotCode != code || !strings.Contains(gotAlert, alert) || (alert == "") != (gotAlert == "") {
 			t.Errorf("%s: exit %d, alert %q; want exit %d, alert %q", what, gotCode, gotAlert, code, alert)
 		}
 	}
 	day := func(what, action string, code int, alert string, env ...string) {
 		t.Helper()
-		gotCode, gotAlert := w.liveDay(action, env...)
-		expect(what, gotCode, gotAlert, code, alert)
+		expect(what, code, alert, w.beginLiveDay(action, env...))
 	}
 	for range 2 { // the second day begins with a recorded Running of the first
 		day("morning", "start", exitOK, "")
@@ -80,10 +84,20 @@ func TestLiveEventDay(t *testing.T) {
 	day("the next morning", "start", exitOK, "")
 
 	w.setBlind(true)
+	w.SetFaults(mkiofake.Faults{Dropped: 1})
 	w.Move(studio, "Stopping")
 	w.Move(studio, "Stopped")
 	day("a morning of which the bridge has yesterday's Running only", "start", exitOK, "", "START_TIMEOUT=2s")
 	w.setBlind(false)
+	w.SetFaults(faults)
+
+	writes := len(w.Writes())
+	end := w.beginLiveDay("stop")
+	w.await("the stop was requested", func() bool { return len(w.Writes()) > writes })
+	w.bridge.Kill()
+	w.bridge.Restart()
+	expect("a night with a bridge that is killed", exitOK, "", end)
+	day("another morning", "start", exitOK, "")
 	w.bridge.Kill()
 	day("a night without a bridge", "stop", exitUnreachable, "the bridge cannot tell its state")
 	for _, write := range w.Writes() {

@@ -148,11 +148,6 @@ func TestPublishGoIgnoresEarlierLives(t *testing.T) {
 	checkEarlierLives(t, func(w *workflow) *program { return publishGo(w, "publisher") })
 }
 
-func TestPublishNodeIgnoresEarlierLives(t *testing.T) {
-	t.Parallel()
-	checkEarlierLives(t, publishNode(t))
-}
-
 // checkEarlierLives checks that an event of an earlier life of a job's name is ignored while the new job still writes the output.
 func checkEarlierLives(t *testing.T, publisher func(*workflow) *program) {
 	t.Helper()
@@ -206,9 +201,11 @@ func (w *workflow) awaitRecorded(job, state string) {
 	})
 }
 
-func TestPublishNodeKilled(t *testing.T) {
+func TestPublishNode(t *testing.T) {
 	t.Parallel()
-	checkKilled(t, publishNode(t), 4)
+	publisher := publishNode(t)
+	t.Run("killed", func(t *testing.T) { checkKilled(t, publisher, 4) })
+	t.Run("earlier lives", func(t *testing.T) { checkEarlierLives(t, publisher) })
 }
 
 func TestSoakPublishNodeKilledAtEveryStep(t *testing.T) { checkKilled(t, publishNode(t), 1) }

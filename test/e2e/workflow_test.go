@@ -58,7 +58,7 @@ func mkioKey(kind lifecycle.Kind, names ...string) lifecycle.Key {
 // first sweeps it.
 func startWorkflow(t *testing.T, setUp func(*mkiofake.MKIO)) *workflow {
 	t.Helper()
-	w := &workflow{MKIO: mkiofake.New(mkiofake.Config{Settle: settle, ReadLimit: -1, Start: time.Now().Add(-time.Minute)}), t: t}
+	w := &workflow{MKIO: mkiofake.New(mkiofake.Config{Settle: settle, ReadLimit: -1, LiveEventWebhooks: true, Start: time.Now().Add(-time.Minute)}), t: t}
 	setUp(w.MKIO)
 	w.SetClock(time.Minute) // what was set up is a minute old
 	server := httptest.NewServer(w)
