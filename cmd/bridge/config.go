@@ -76,6 +76,7 @@ type config struct {
 
 	LogLevel  logLevel `split_words:"true" default:"info" desc:"debug, info, warn or error at start; PUT /v1/log-level changes it at run time"`
 	LogFormat string   `split_words:"true" desc:"text or json; empty: text on a terminal, else json"`
+	Console   bool     `default:"true" desc:"serve the web console under /console/ of the admin listener"`
 	Pprof     bool     `default:"false" desc:"serve Go profiles under /debug/pprof/ of the admin listener, to clients with the admin token"`
 
 	// Set by tests and the demo; nil: the network. Settings come first, because config.settings pairs fields with names by

@@ -44,7 +44,7 @@ var stuckUsage = fmt.Sprintf("only resources that are in their state for longer 
 	"or, with fewer than %d samples, than a fixed time", durations.Factor, durations.MinSamples)
 
 func runState(ctx context.Context, c *call, o stateOptions) error {
-	c.warnOfStates(o.query.Kind, o.query.State)
+	c.warnOfStates(o.query.Kinds, o.query.States)
 	log, done, err := c.openLog(ctx)
 	if err != nil {
 		return err

@@ -87,7 +87,7 @@ func (a *API) listRows(w http.ResponseWriter, r *http.Request, request resourceR
 func (a *API) rowsAfter(ctx context.Context, request resourceRequest) (rows []row, more bool, err error) {
 	rows = []row{}
 	matches, now := request.query.Matcher(), time.Now()
-	for resource, last := range a.c.Heads.Sorted(request.query.Kind, request.query.Project, request.after.After) {
+	for resource, last := range a.c.Heads.Sorted(request.query.Kinds, request.query.Projects, request.after.After) {
 		if !matches(resource, last) || request.stuck && !a.c.Heads.IsStuck(event.KindOf(resource), *last, now) {
 			continue
 		}
