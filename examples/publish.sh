@@ -65,7 +65,8 @@ if [ "$(jq -r .properties.state "$answer")" != Finished ]; then
 	echo "publish.sh: MK.IO shows job $job in another state: a newer job has this name" >&2
 	exit 1
 fi
-assets=$(jq -r '.properties.outputs[].assetName' "$answer")
+assets=$(jq -r '.properties.outputs[].assetName // empty' "$answer")
+[ -n "$assets" ] || { echo "publish.sh: job $job has no output asset" >&2 && exit 1; }
 
 printf '%s\n' "$assets" | while IFS= read -r asset; do
 	locator="streamingLocators/$(encode "$asset")"

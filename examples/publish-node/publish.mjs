@@ -135,7 +135,7 @@ async function startEndpoint(project) {
   return host;
 }
 
-// handle tries once to publish the job of an event. NATS hears meanwhile that the work is in progress.
+// handle tries once to publish the job of an event. Meanwhile it tells NATS that the work is in progress.
 async function handle(message) {
   const working = setInterval(() => message.working(), Number(ACK_WAIT_MS) / 3);
   try {

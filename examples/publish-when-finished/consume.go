@@ -83,6 +83,8 @@ func (p *publisher) handle(ctx context.Context, m jetstream.Msg) {
 	switch delay := retryDelay(meta.NumDelivered, err); {
 	case err == nil:
 		p.answer(log, p.acknowledge(ctx, m))
+	case p.dryRun:
+		log.Warn("job skipped", "error", err)
 	case ctx.Err() != nil: // this program is stopped: another copy, or the next start, continues
 		p.answer(log, m.Nak())
 	case time.Since(meta.Timestamp) > p.giveUp:

@@ -26,6 +26,10 @@ func (p *publisher) publish(ctx context.Context, subject string, d data) error {
 	if err != nil {
 		return err
 	}
+	if len(assets) == 0 {
+		p.log.Warn("job not published: it has no output asset, or was deleted and the bridge omits records", "subject", subject)
+		return nil
+	}
 	var ready []locator
 	for _, asset := range assets {
 		l, err := p.createLocator(ctx, d.Project, asset)
@@ -35,7 +39,7 @@ func (p *publisher) publish(ctx context.Context, subject string, d data) error {
 		ready = append(ready, l)
 	}
 	host, err := p.startEndpoint(ctx, d.Project)
-	if err != nil || p.dryRun {
+	if err != nil {
 		return err
 	}
 	for _, l := range ready {
@@ -163,6 +167,9 @@ func (p *publisher) startEndpoint(ctx context.Context, project string) (host str
 
 // printAddresses prints the addresses at which an output can be played.
 func (p *publisher) printAddresses(ctx context.Context, d data, l locator, host string) error {
+	if p.dryRun {
+		return p.would("print the addresses of streaming locator %s at %s", l.Name, host)
+	}
 	var list struct {
 		StreamingPaths []struct {
 			StreamingProtocol string

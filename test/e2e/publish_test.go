@@ -177,6 +177,7 @@ func TestPublishDryRun(t *testing.T) {
 	} {
 		p.await(want)
 	}
+	p.await("would print the addresses of streaming locator ep-1-out at https://ep-default.")
 	if writes := w.Writes(); len(writes) > 0 {
 		t.Errorf("a dry run wrote %v", writes)
 	}

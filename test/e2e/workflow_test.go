@@ -102,7 +102,7 @@ func (w *workflow) await(what string, condition func() bool) {
 }
 
 // ServeHTTP serves MK.IO's API, and kills a program after one of its requests: MK.IO has done what was asked for, and the
-// program never hears of it.
+// program gets no response.
 func (w *workflow) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	if r.Header.Get("Authorization") != "Bearer "+programToken {
