@@ -130,7 +130,11 @@ func TestTheStatusIsTheSameFromEveryBridge(t *testing.T) {
 	f.record("slow", "Processing", lifecycle.Webhook, time.Hour)
 	f.record("quick", "Queued", lifecycle.History, time.Second)
 	f.cover(event.GapOpened, lifecycle.LiveEvent, 10*time.Minute)
-	f.lead(func(l *event.Leader) { l.Budget.Used = 950 })
+	f.lead(func(l *event.Leader) {
+		l.Budget.Used = 950
+		l.Rule = &event.LeaderRule{Rule: "mkio-bridge", At: f.now, State: event.RuleMissing, Managed: true, Reason: "403"}
+		l.Deliveries = &event.LeaderDeliveries{Rule: "mkio-bridge", Day: &event.LeaderDay{Since: f.now, LeaderCount: event.LeaderCount{Sent: 7, Pending: 1}}}
+	})
 	f.check(f.publisher.StoreUnapplied(t.Context(), lifecycle.Unapplied{Reason: lifecycle.ReasonMalformed, Body: []byte("x"), Digest: strings.Repeat("ab", 32), Length: 1, Received: f.now}))
 	f.now = f.now.Add(5 * time.Second)
 
@@ -161,6 +165,10 @@ func TestTheStatusIsTheSameFromEveryBridge(t *testing.T) {
 	}
 	if len(got.Gaps) != 1 || got.Gaps[0].Kind != lifecycle.LiveEvent || len(got.Projects) != 1 || got.Projects[0].Leader != "bridge-0" || got.Projects[0].Budget.Used != 950 {
 		t.Errorf("gaps %+v, projects %+v", got.Gaps, got.Projects)
+	}
+	if p := got.Projects[0]; p.Rule == nil || p.Rule.State != event.RuleMissing || p.Rule.Reason != "403" || p.Rule.Enabled != nil ||
+		p.Deliveries == nil || p.Deliveries.Day == nil || p.Deliveries.Day.Sent != 7 || p.Deliveries.Day.Pending != 1 {
+		t.Errorf("project %s", encode(t, got))
 	}
 }
 

@@ -62,6 +62,17 @@ func startWithMKIO(t *testing.T, conf mkiofake.Config, env ...string) (fake *mki
 	return fake, b, consoleOf(b.Admin)
 }
 
+// demo returns the URL of the console of mkio-bridge demo --console, which all tests share.
+func demo(t *testing.T) (console string) {
+	t.Helper()
+	needChromium(t)
+	console, err := shared.startDemo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return console
+}
+
 // consoleOf returns the URL of the console at an admin listener.
 func consoleOf(admin string) string { return "http://" + admin + "/console/" }
 

@@ -8,8 +8,8 @@
 // test fails if the page logged an error, threw an exception that nothing caught, violated the content policy or requested
 // anything from another host. [tab.axe] checks accessibility.
 //
-// What a test looks at is a bridge of its own ([startBridge]) with the deliveries that it posts, or the console that all tests
-// share ([demo]), which only a test may use that changes nothing.
+// What a test looks at is a bridge of its own ([startBridge], [startWithMKIO]) with what it makes happen there, or the bridge of
+// mkio-bridge demo --console ([demo]) for tests that change nothing: all tests share it.
 //
 // Without chromium the tests skip, and fail where CI is set: go test -tags e2e ./test/browser
 package browser
@@ -41,6 +41,7 @@ var shared resources
 type resources struct {
 	mu      sync.Mutex
 	browser context.Context // of chromedp
+	console string          // of the demo; "": not started
 	closing []func()
 }
 
@@ -77,6 +78,35 @@ func (r *resources) close() {
 	for i := range r.closing {
 		r.closing[len(r.closing)-1-i]()
 	}
+}
+
+// startDemo starts mkio-bridge demo --console, if no test has, and returns the URL of its console.
+func (r *resources) startDemo(ctx context.Context) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.console != "" {
+		return r.console, nil
+	}
+	program, err := bridgetest.Build(ctx, "", bridgetest.BridgePackage)
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "mkio-bridge-browser-")
+	if err != nil {
+		return "", err
+	}
+	r.closing = append(r.closing, func() { _ = os.RemoveAll(dir) })
+	process, err := bridgetest.NewProcess(dir, "demo", program, "demo", "--console")
+	if err != nil {
+		return "", err
+	}
+	process.SetEnv("TMPDIR=" + dir)
+	r.closing = append(r.closing, process.Close)
+	if err := process.Start(context.WithoutCancel(ctx)); err != nil {
+		return "", err
+	}
+	err = process.AwaitLine(ctx, func(line string) bool { r.console = line; return true }) // the address is the first line
+	return r.console, err
 }
 
 // findChromium returns the path of the browser.

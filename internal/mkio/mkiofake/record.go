@@ -294,8 +294,8 @@ func (v *version) endpoint() object {
 
 func (v *version) locator() object {
 	return v.withStates(object{
-		"assetName": v.resource.key.Name() + "-out", "streamingLocatorId": v.resource.life,
-		"streamingPolicyName": "Predefined_ClearStreamingOnly", "filters": []any{}, "suppressed": false,
+		"assetName": v.resource.asset, "streamingLocatorId": v.resource.life,
+		"streamingPolicyName": v.resource.policy, "filters": []any{}, "suppressed": false,
 	})
 }
 

@@ -26,6 +26,8 @@ type MKIO struct {
 	resources     map[lifecycle.Key]*resource
 	order         uint64 // of the latest created resource
 	changes       []*trackedChange
+	writes        []Write
+	events        uint64                 // changes and writes so far
 	requestLogs   map[string]*requestLog // by project; "": requests without a project
 	requests      uint64                 // received
 	deliveryCount uint64                 // queued
@@ -64,6 +66,7 @@ type resource struct {
 	deletedSteady time.Time // steady
 	order         uint64
 	current       *version
+	asset, policy string // of a locator; others ignore them
 }
 
 // A version is the state of a resource between two changes. Except for its progress and its cached JSON it is immutable.
@@ -141,7 +144,7 @@ func (m *MKIO) apply(s Step) bool {
 	if s.Do == Create {
 		return r == nil && m.create(s.Key, s.State)
 	}
-	if r == nil {
+	if r == nil || s.From != "" && r.current.state != s.From {
 		return false
 	}
 	switch s.Do {
@@ -170,7 +173,10 @@ func (m *MKIO) create(key lifecycle.Key, state string) bool {
 	from := m.clock.stamp()
 	at := m.clock.wallTime(from)
 	m.order++
-	r := &resource{key: key, project: in, info: p, life: newID(m.ids), created: at, createdSteady: from, order: m.order}
+	r := &resource{
+		key: key, project: in, info: p, life: newID(m.ids), created: at, createdSteady: from, order: m.order,
+		asset: key.Name() + "-out", policy: "Predefined_ClearStreamingOnly",
+	}
 	v := &version{resource: r, state: state, provisioning: p.provisioning(state), steadySince: from, since: at, modified: at}
 	m.resources[key] = r
 	in.kinds[key.Kind] = append(in.kinds[key.Kind], r)
