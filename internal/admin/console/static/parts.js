@@ -16,7 +16,7 @@ export const via = (name) => html`<span class="nowrap"><span aria-hidden="true">
 /** moment shows a time with its age in the title. */
 export const moment = (at, options) => (at ? html`<time datetime=${at} title="${age(at)} ago">${when(at, options)}</time>` : nothing);
 
-/** lateness shows how long after MK.IO's time an event was recorded; more than limit seconds is marked. */
+/** lateness shows how long after MK.IO's time an event was recorded; more than limit seconds stands out. */
 export const lateness = (seconds, limit = 120) => (seconds === undefined ? html`<span class="muted" title="MK.IO gave no time">—</span>` : html`<span class=${seconds > limit ? "late" : ""}>${duration(seconds)}</span>`);
 
 /** command shows the command that gives the same answer, with a button that copies it. */
