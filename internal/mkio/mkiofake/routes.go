@@ -225,6 +225,7 @@ func (m *MKIO) single(p *project, v *version, stateRequest, detailed bool) respo
 	case detailed:
 		a.body = encode(v.flow(true))
 	default:
+		m.advance(v)
 		a.body = v.singleJSON(p)
 	}
 	if stateRequest == v.resource.info.stateless && v == v.resource.current && v.resource.deletedSteady.IsZero() {

@@ -69,7 +69,7 @@ type resource struct {
 	asset, policy string // of a locator; others ignore them
 }
 
-// A version is the state of a resource between two changes. Except for its cached JSON it is immutable.
+// A version is the state of a resource between two changes. Except for its progress and its cached JSON it is immutable.
 type version struct {
 	resource                 *resource
 	state                    string
@@ -78,6 +78,7 @@ type version struct {
 	since                    time.Time // the same time, wall
 	modified                 time.Time
 	processingSince, endedAt time.Time      // of a job: first Processing, and its end
+	percent                  int            // of a job: how far it is; see [MKIO.advance]
 	wasRunning               bool           // a version before it was Running
 	change                   *trackedChange // the change that began the version
 	row                      []byte         // JSON of its list row; nil until needed
@@ -206,6 +207,7 @@ func (m *MKIO) provision(r *resource, provisioning string) {
 // nextVersion returns a copy of the current version that begins now. Content key policies never update their modification
 // time; other kinds may not either (NotModified), because MK.IO does not document that they do.
 func (m *MKIO) nextVersion(r *resource) *version {
+	m.advance(r.current)
 	v := *r.current
 	v.row, v.steadySince, v.previous = nil, m.clock.stamp(), r.current
 	v.since = m.clock.wallTime(v.steadySince)
@@ -225,6 +227,9 @@ func (m *MKIO) setVersion(r *resource, v *version, previous string) {
 			}
 		case "Finished", "Error", "Canceled":
 			v.endedAt = v.since
+		}
+		if v.state == "Finished" {
+			v.percent = 100
 		}
 	}
 	r.current = v
