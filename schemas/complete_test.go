@@ -91,6 +91,9 @@ func attributes(t *testing.T) []string {
 // members returns the JSON names of a struct's fields.
 func members(of any) (all []string) {
 	for field := range reflect.TypeOf(of).Fields() {
+		if !field.IsExported() {
+			continue
+		}
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		all = append(all, name)
 	}

@@ -45,7 +45,7 @@ func TestTwoBridgesAnswerAlike(t *testing.T) {
 	doctor := runJob(t, serverB, serverA, "/v1/doctor")
 	targets := map[string][]string{
 		"GET /v1/resources": {"/v1/resources", "/v1/resources?phase=succeeded", "/v1/resources?view=row", "/v1/resources?view=row&limit=1"},
-		"GET /v1/events":    {"/v1/events?follow=false", "/v1/events?follow=false&limit=1"},
+		"GET /v1/events":    {"/v1/events?follow=false", "/v1/events?follow=false&limit=1", "/v1/events?follow=false&tail=1", "/v1/events?follow=false&tail=9&chain=true&resource=job/aurora-vod/ladder-hd/ep-0417"},
 		"GET /v1/resources/{kind}/{project}/{name...}": {"/v1/resources/job/aurora-vod/ladder-hd/ep-0417"},
 		"GET /v1/unapplied":                            {"/v1/unapplied", "/v1/unapplied?reason=late"},
 		"GET /v1/unapplied/{sequence}":                 {"/v1/unapplied/1", "/v1/unapplied/9"},

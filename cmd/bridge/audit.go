@@ -76,13 +76,8 @@ func runAudit(ctx context.Context, c *call, o auditOptions) error {
 	}
 	defer done()
 	covers, err := audit.Coverages(ctx, log, q)
-	switch {
-	case errors.Is(err, audit.ErrBeforeFirstSweep):
-		return fmt.Errorf("%w: choose a later --until", err)
-	case errors.Is(err, audit.ErrNoSweep):
-		return fmt.Errorf("%w: check that a bridge with an API token (BRIDGE_MKIO_TOKEN) runs and has completed a sweep", err)
-	case err != nil:
-		return err
+	if err != nil {
+		return noProofError(err)
 	}
 	if o.output.isObject() {
 		err = printCoverObjects(c.stdout, o.output, covers)
@@ -92,6 +87,17 @@ func runAudit(ctx context.Context, c *call, o auditOptions) error {
 	}
 	if err == nil && !audit.Complete(covers) {
 		err = errGaps
+	}
+	return err
+}
+
+// noProofError adds to an error of a period about which nothing is proven what to do.
+func noProofError(err error) error {
+	switch {
+	case errors.Is(err, audit.ErrBeforeFirstSweep):
+		return fmt.Errorf("%w: choose a later --until", err)
+	case errors.Is(err, audit.ErrNoSweep):
+		return fmt.Errorf("%w: check that a bridge with an API token (BRIDGE_MKIO_TOKEN) runs and has completed a sweep", err)
 	}
 	return err
 }

@@ -58,8 +58,8 @@ func verdictOf(e *audit.Evidence) error {
 		all = append(all, errBroken)
 	}
 	switch {
-	case e.Reason != "":
-		all = append(all, errors.New(e.Reason))
+	case e.Err() != nil:
+		all = append(all, noProofError(e.Err()))
 	case !e.Complete:
 		all = append(all, errGaps)
 	}
@@ -74,11 +74,11 @@ const maxEvidence = 256 << 20
 
 // readEvidence reads an evidence file. changed says in which way it is not as it was made; "" if it is.
 func readEvidence(name string) (e *audit.Evidence, changed string, err error) {
-	file, err := os.Open(name) //nolint:gosec // the user's own choice
+	file, err := os.Open(name)
 	if err != nil {
 		return nil, "", fmt.Errorf("evidence cannot be read: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	content, err := io.ReadAll(io.LimitReader(file, maxEvidence))
 	if err == nil {
 		e, changed, err = audit.ParseEvidence(content)

@@ -72,6 +72,7 @@ func TestEvidence(t *testing.T) {
 	if e := evidenceOf(t, []byte(out)); code != exitOK || !e.Complete || e.Verification.Erased != "7,8-9" || e.Filters.Project != "vod" || !strings.Contains(e.Check[0], " --erased 7,8-9") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
+	wantOutput(t, exitFailed, []string{"no record of any sweep: check that a bridge", `"coverage": []`}, "audit", "--project", "nobody", "--evidence", "-")
 	wantOutput(t, exitUsage, []string{"exclude each other"}, "audit", "--evidence", file, "--output", "json")
 	wantOutput(t, exitUsage, []string{"--erased needs --evidence"}, "audit", "--erased", "7")
 	wantOutput(t, exitUsage, []string{"exclude each other"}, "verify", "--evidence", file, "--root", e.Verification.Root)

@@ -20,6 +20,33 @@ func checkSecured(t *testing.T, header http.Header) {
 	}
 }
 
+// What is no valid HTTP is refused by net/http itself, which has no hook for headers. Its response has no part of the request in
+// it, and is no page.
+func TestRefusalsOfServerAreConstant(t *testing.T) {
+	address := serveAdmin(t, nil)
+	const injected = "<script>alert(1)</script>"
+	for raw, want := range map[string]int{
+		"GET /" + injected + " HTTP/1.1\r\n\r\n": http.StatusBadRequest, // no Host
+		"GET /" + injected + "\r\n\r\n":          http.StatusBadRequest,
+		injected + "\r\n\r\n":                    http.StatusBadRequest,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat(injected, 4000) + "\r\n\r\n":     http.StatusRequestHeaderFieldsTooLarge,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: " + injected + "\r\n\r\n":           http.StatusNotImplemented,
+		"GET / HTTP/1.1\r\nHost: localhost\r\nExpect: " + injected + "\r\nConnection: close\r\n\r\n": http.StatusExpectationFailed,
+	} {
+		text := sendRaw(t, address, raw)
+		response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(text)), nil)
+		if err != nil {
+			t.Errorf("%.60q: %v", raw, err)
+			continue
+		}
+		response.Body.Close()
+		page := response.ContentLength != 0 && !strings.HasPrefix(response.Header.Get("Content-Type"), "text/plain")
+		if response.StatusCode != want || page || strings.Contains(text, "script") {
+			t.Errorf("%.60q: %q", raw, text)
+		}
+	}
+}
+
 // Responses that no route of the admin listener writes have the security headers too. TestAccess checks those of the routes.
 func TestRefusalsHaveSecurityHeaders(t *testing.T) {
 	address := serveAdmin(t, nil)

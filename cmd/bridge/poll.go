@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
@@ -119,12 +120,12 @@ func (b *bridge) ruleReconciler(client *mkio.Client, notes jetstream.KeyValue) p
 	reconciler := rule.Reconciler{
 		Client: client, Notes: notes, URL: b.config.WebhookURL, Name: b.config.WebhookRule, Secret: b.config.currentSecret,
 	}
-	return func(ctx context.Context, project string) error {
+	return func(ctx context.Context, project string) (event.LeaderRule, error) {
 		change, err := reconciler.Reconcile(ctx, project, false)
 		if err == nil && !change.Empty() {
 			b.log.Info("webhook rule updated", "project", project, "rule", b.config.WebhookRule, "changes", change.Changes, "warnings", change.Warnings)
 		}
-		return err
+		return rule.StandingOf(change, err), err
 	}
 }
 

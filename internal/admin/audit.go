@@ -66,7 +66,10 @@ func (a *API) getAudit(w http.ResponseWriter, r *http.Request) {
 	end := min(begin+page.limit, len(covers))
 	view.Items = append([]audit.Coverage{}, covers[begin:end]...)
 	if end < len(covers) {
-		view.Next = cursor{bounds.Stream, bounds.Identity, coverageKey(covers[end-1]), formatBound(query.Since), formatBound(query.Until)}.String()
+		view.Next = cursor{
+			Stream: bounds.Stream, Identity: bounds.Identity, After: coverageKey(covers[end-1]),
+			Since: formatBound(query.Since), Until: formatBound(query.Until),
+		}.String()
 	}
 	writeJSON(w, view)
 }

@@ -108,6 +108,9 @@ func TestAuditNamesKindsThatAreNotPolled(t *testing.T) {
 			}
 		})
 	}
+	if view := getJSON[auditView](t, f.routes(), "/v1/audit?since=2000-01-01", http.StatusOK); len(view.Items) != 4 || time.Since(view.Items[0].From) > time.Hour {
+		t.Errorf("the period of a kind begins before the log: %+v", view.Items)
+	}
 	f.storeCoverage("aurora-vod", lifecycle.Job, 10*time.Minute)
 	if view := getJSON[auditView](t, f.routes(), "/v1/audit?project=aurora-vod", http.StatusOK); len(view.Items) != 2 || !view.Items[0].Polled || view.Items[1].Polled || !view.Complete || view.Reason != "" {
 		t.Errorf("one kind is polled: %+v", view)

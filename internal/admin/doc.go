@@ -25,7 +25,8 @@
 //	origin         a request other than GET that a browser sends for a page of another origin is refused (authorize.go)
 //	authorization  the role of a bearer token, compared in constant time, or of a session (authorize.go, session.go)
 //	parameters     unknown ones are refused, because a misspelt filter would be ignored (parameters.go); not for profiles
-//	slot, rate     a response that may be as long as the log needs one of maxReaders slots; all share a rate (readers.go)
+//	slot, rate     a response that may be as long as the log needs one of maxReaders slots, an event stream one of its own; all
+//	               share a rate (readers.go)
 //
 // If no token is set, the routes are registered on a loopback listener only, and refuse requests whose Host header does not name
 // this machine.

@@ -19,7 +19,7 @@ import (
 var (
 	filterParameters   = []string{"kind", "project", "name", "state", "phase", "via"}
 	resourceParameters = append(slices.Clone(filterParameters), "stuck", "olderThan", "view", "limit", "after")
-	eventParameters    = append(slices.Clone(filterParameters), "resource", "from", "since", "until", "by", "unnamed", "follow", "limit", "after")
+	eventParameters    = append(slices.Clone(filterParameters), "resource", "from", "since", "until", "by", "unnamed", "follow", "limit", "after", "tail", "before", "chain")
 	retryParameters    = []string{"dryRun", "keep"}
 )
 

@@ -37,6 +37,8 @@ type Evidence struct {
 	Guarantees   []string      `json:"guarantees"`
 	Check        []string      `json:"check"`
 	Digest       string        `json:"digest,omitempty"` // of the rest, see [digestOf]
+
+	none error // whose text is Reason; nil in evidence that was parsed
 }
 
 // Made says when evidence was made, and by which program.
@@ -139,7 +141,7 @@ func Collect(ctx context.Context, log *eventlog.Log, r Request) (*Evidence, erro
 	}
 	covers, err := Coverages(ctx, log, r.Query)
 	if errors.Is(err, ErrNoSweep) || errors.Is(err, ErrBeforeFirstSweep) {
-		e.Reason, err = err.Error(), nil
+		e.none, e.Reason, err = err, err.Error(), nil
 	}
 	if err != nil {
 		return nil, err
@@ -156,6 +158,9 @@ func Collect(ctx context.Context, log *eventlog.Log, r Request) (*Evidence, erro
 	e.Check = e.commands()
 	return e, nil
 }
+
+// Err returns [ErrNoSweep] or [ErrBeforeFirstSweep] if nothing is proven because of it.
+func (e *Evidence) Err() error { return e.none }
 
 // addKinds names the selected kinds about which nothing can be proven, and those without any sweep in the period.
 func (e *Evidence) addKinds() {

@@ -80,7 +80,8 @@ func (e *Evidence) recheckCoverage(ctx context.Context, log *eventlog.Log, now t
 		of := projectKind{was.Project, was.Kind}
 		c := is[of]
 		delete(is, of)
-		agedOut := oldest.Sequence != 1 && oldest.Stored.After(was.From) // the records that the file was made from
+		// The records that the file was made from began at most lookback before the period.
+		agedOut := oldest.Sequence == 0 || oldest.Sequence > 1 && oldest.Stored.After(was.From.Add(-lookback))
 		for _, found := range was.compare(c) {
 			all = append(all, Difference{agedOut, fmt.Sprintf("coverage of %s in %q: %s", was.Kind, was.Project, found)})
 		}

@@ -19,14 +19,11 @@ const (
 
 // unpolled returns a coverage for each project and kind that has events but no records.
 func (q Query) unpolled(ctx context.Context, log *eventlog.Log, records map[projectKind][]event.Coverage) ([]Coverage, error) {
-	since := q.Since
-	if since.IsZero() {
-		info, err := log.Stream(ctx)
-		if err != nil {
-			return nil, err
-		}
-		since = info.State.FirstTime
+	info, err := log.Stream(ctx)
+	if err != nil {
+		return nil, err
 	}
+	since := latest(q.Since, info.State.FirstTime) // there is nothing to prove before the first event
 	if !since.Before(q.Until) {
 		return nil, nil // the log has no event of the period
 	}

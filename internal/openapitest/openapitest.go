@@ -106,7 +106,7 @@ type document struct {
 
 // freeForm are places in responses whose objects have members that the document does not name: events, which their own schema
 // describes completely, and maps.
-var freeForm = []string{"$.body.event", "$.body.**.event", "$.body.body", "$.body.local.settings", "$.body.resources.inMotion"}
+var freeForm = []string{"$.body.event", "$.body.**.event", "$.body.body", "$.body.local.settings", "$.body.resources.inMotion", "$.body.resources.known"}
 
 var load = sync.OnceValues(func() (*document, error) {
 	root, err := parse()

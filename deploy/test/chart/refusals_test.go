@@ -38,6 +38,8 @@ func TestTyposAreRefused(t *testing.T) {
 		"ingress: {enabled: 'yes'}":                             "enabled",
 		"ingress: {hosts: [{host: a.example.com}]}":             "hosts",
 		"networkPolicy: {from: []}":                             "from",
+		"console: {ingress: {paths: [console]}}":                "paths",
+		"console: {httpRoute: {path: bridge}}":                  "path",
 		"serviceMonitor: {interval: 30}":                        "interval",
 		"otel: {sampler: sometimes}":                            "sampler",
 		"terminationGracePeriodSeconds: 5":                      "terminationGracePeriodSeconds",
@@ -70,6 +72,9 @@ func TestContradictionsAreRefused(t *testing.T) {
 		"tls: {clientCa: {existingSecret: ca}}":                       "set tls.existingSecret too",
 		"ingress: {enabled: true}":                                    "set ingress.hosts",
 		"httpRoute: {enabled: true}":                                  "set httpRoute.parentRefs",
+		"console: {ingress: {enabled: true}}":                         "set console.ingress.hosts",
+		"console: {httpRoute: {enabled: true}}":                       "set console.httpRoute.parentRefs",
+		"console: {enabled: false, ingress: {enabled: true}}":         "set console.enabled",
 	} {
 		checkRefused(t, values, want, "")
 	}

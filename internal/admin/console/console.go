@@ -131,7 +131,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func acceptsGzip(r *http.Request) bool {
-	for _, coding := range strings.Split(r.Header.Get("Accept-Encoding"), ",") {
+	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		name, parameters, _ := strings.Cut(strings.TrimSpace(coding), ";")
 		if strings.EqualFold(name, "gzip") {
 			return strings.Trim(strings.TrimSpace(parameters), "q=0.") != "" || parameters == "" // q=0 refuses it

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -99,9 +100,7 @@ func get(t *testing.T, server *httptest.Server, path string, header http.Header)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	response, err := server.Client().Do(request)
 	if err != nil {
 		t.Fatal(err)

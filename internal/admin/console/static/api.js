@@ -11,8 +11,11 @@ export class Problem extends Error {
   }
 }
 
-/** The last answer's instance and version; the shell compares the version with the first one. */
-export const server = { instance: "", version: "" };
+/** The last answer's instance and version, and how far its clock is ahead of the browser's, in milliseconds. */
+export const server = { instance: "", version: "", ahead: 0 };
+
+/** now is the time on the bridge's clock, as far as its answers tell: the browser's clock may be wrong. */
+export const now = () => Date.now() + server.ahead;
 
 const watchers = new Set();
 
@@ -53,7 +56,8 @@ async function request(method, path, parameters, { signal, headers, as = "json" 
     if (signal?.aborted) throw error;
     throw new Problem(0, "the answer ended half-way");
   }
-  const date = Date.parse(response.headers.get("Date") ?? "");
+  const date = Date.parse(response.headers.get("Date") ?? ""); // in whole seconds
+  if (!Number.isNaN(date)) server.ahead = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
   return { data, asOf: new Date(Number.isNaN(date) ? Date.now() : date), instance: response.headers.get("Mkio-Bridge-Instance") ?? "", location: response.headers.get("Location"), headers: response.headers };
 }
 

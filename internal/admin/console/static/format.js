@@ -1,6 +1,7 @@
 // Words and numbers. Times are shown in UTC, or in local time where the address has tz=local.
 
 import { query } from "./address.js";
+import { now as present } from "./api.js";
 
 const local = () => query().get("tz") === "local";
 const parts = (date, options) => new Intl.DateTimeFormat("en-CA", { hourCycle: "h23", timeZone: local() ? undefined : "UTC", ...options }).format(date);
@@ -16,7 +17,7 @@ export const clock = (at, { millis = false } = {}) =>
 export const day = (at) => parts(new Date(at), { year: "numeric", month: "2-digit", day: "2-digit" });
 
 /** when returns a time of day, and the date before it unless that is today. */
-export function when(at, { millis = false, now = Date.now() } = {}) {
+export function when(at, { millis = false, now = present() } = {}) {
   if (!at) return "";
   const d = day(at);
   return (d === day(now) ? "" : d + " ") + clock(at, { millis });
@@ -40,7 +41,7 @@ export function duration(seconds) {
 }
 
 /** age returns how long ago a time was, in words. */
-export const age = (at, now = Date.now()) => duration((now - Date.parse(at)) / 1000);
+export const age = (at, now = present()) => duration((now - Date.parse(at)) / 1000);
 
 /** number returns an integer with separators. */
 export const number = (n) => new Intl.NumberFormat("en-US").format(n ?? 0);

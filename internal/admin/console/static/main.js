@@ -48,7 +48,7 @@ class View {
     } catch (error) {
       if (request.signal.aborted || this.controller.signal.aborted) return;
       if (!(error.status >= 0)) console.error(error);
-      this.failure = { error, since: this.failure?.since ?? new Date(), loaded: q.toString() };
+      this.failure = { error, since: this.failure?.since ?? new Date() };
     }
     this.loading = false;
     update();
@@ -60,6 +60,9 @@ class View {
     const wait = failed || this.screen.refresh;
     if (wait) this.timer = setTimeout(() => (document.hidden ? this.next() : this.load()), wait);
   }
+
+  /** current returns the answer if it is one to the present address. */
+  current() { return this.loaded === query().toString() ? this.answer : undefined; }
 
   close() {
     clearTimeout(this.timer);
@@ -130,15 +133,16 @@ function versionNotice() {
 
 /** blindNotice says since when there is no answer. The data below it is dimmed: it must not look like the present. */
 function blindNotice(view) {
-  const lost = view.failure && view.answer ? view.failure : undefined;
-  if (!lost) return nothing;
+  const lost = view.failure;
+  if (!lost || !view.current()) return nothing;
   return html`<div class="notice critical" role="alert"><strong>No answer since ${clock(view.answer.asOf)}.</strong> ${lost.error.message}. What you see below is what was known then; the next attempt is under way.</div>`;
 }
 
 function content(view, title) {
-  const { screen, answer, failure } = view;
+  const { screen, failure } = view;
   const q = query();
-  const head = html`<div class="head"><h1 tabindex="-1">${title}</h1>${screen.aside?.(q, answer?.data) ?? nothing}
+  const answer = failure ? view.current() : view.answer;
+  const head = html`<div class="head"><h1 tabindex="-1"><bdi>${title}</bdi></h1>${screen.aside?.(q, answer?.data) ?? nothing}
       <span class="asof">${answer ? html`as of <time datetime=${answer.asOf.toISOString()}>${when(answer.asOf)}</time> ${zone()}${answer.instance ? html`, from ${answer.instance}` : nothing}` : nothing}</span></div>
       ${answer && screen.answer ? html`<p class="answer">${screen.answer(q, answer.data, view.context)}</p>` : nothing}`;
   const shown = answer ? html`<div class="stack ${failure ? "stale" : ""}">${screen.render(q, answer.data, view.context)}</div>`

@@ -8,7 +8,7 @@ import { age, duration, resourceOf, vias, viaGlyphs, when } from "./format.js";
 export const state = (name, phase) => html`<span class="state p-${phase}" title="phase ${phase}">${name === "" ? "(empty)" : name}</span>`;
 
 /** resourceLink links to the screen of a resource. short leaves kind and project out. */
-export const resourceLink = (r, { short = false } = {}) => html`<a href=${href({ v: "resource", resource: resourceOf(r) })}>${short ? nothing : html`<span class="muted">${r.kind} ${r.project} / </span>`}${r.path.slice(0, -1).map((p) => html`<span class="muted">${p} / </span>`)}${r.path.at(-1)}</a>`;
+export const resourceLink = (r, { short = false } = {}) => html`<a href=${href({ v: "resource", resource: resourceOf(r) })}>${short ? nothing : html`<span class="muted">${r.kind} ${r.project} / </span>`}${r.path.slice(0, -1).map((p) => html`<span class="muted"><bdi>${p}</bdi> / </span>`)}<bdi>${r.path.at(-1)}</bdi></a>`;
 
 /** via shows the source of an observation. */
 export const via = (name) => html`<span class="nowrap"><span aria-hidden="true">${viaGlyphs[name] ?? "·"}</span> ${vias[name] ?? name}</span>`;

@@ -3,9 +3,11 @@
 // Below it are a mark of the source at the time of the recording, and a line from MK.IO's time to it: the lateness.
 
 import { html, nothing, svg } from "./vendor/lit/lit-html.js";
+import { now as present } from "./api.js";
 import { clock, day, duration, vias, when } from "./format.js";
 import { sized } from "./sized.js";
 
+const mostLives = 8; // that are drawn, the newest
 const rowHeight = 74, barTop = 22, barHeight = 26, top = 8, axis = 26;
 
 /** staysOf returns what the events say as stays: {event, from, sure, to, recorded, known}, times in milliseconds. from to sure is
@@ -18,7 +20,7 @@ export function staysOf(events, now) {
     const after = Date.parse(data.evidence.seenAfter ?? "");
     const next = events[i + 1]?.event;
     const end = next && Date.parse(next.data.evidence.timeFrom === "mkio" ? next.time : next.data.evidence.seenBefore ?? next.time);
-    return { sequence: e.sequence, chain: e.chain, data, known, sure, from: known || Number.isNaN(after) ? sure : Math.min(after, sure), to: Math.max(end ?? now, sure), last: !next, recorded: Date.parse(recordedtime) };
+    return { sequence: e.sequence, chain: e.chain, discovered: e.event.type.endsWith(".discovered"), data, known, sure, from: known || Number.isNaN(after) ? sure : Math.min(after, sure), to: Math.max(end ?? now, sure), last: !next, recorded: Date.parse(recordedtime) };
   });
 }
 
@@ -60,16 +62,21 @@ export function scaleOf(times) {
 
 /** timeline draws events of one resource, oldest first. selected is a sequence, select is called with one. */
 export function timeline(events, { now, selected, select }) {
-  const stays = staysOf(events, now);
-  const lives = livesOf(stays);
-  return html`${legend(stays)}${sized((width) => draw(lives, stays, width, { now, selected, select }))}`;
+  const all = livesOf(staysOf(events, now));
+  const lives = all.slice(-mostLives);
+  const stays = lives.flatMap((l) => l.stays);
+  return html`${legend(stays)}${sized((width) => draw(lives, stays, width, { now, selected, select, before: all.length - lives.length }))}
+    ${all.length > lives.length ? html`<p class="muted small">The newest ${mostLives} of ${all.length} lives are drawn.</p>` : nothing}`;
 }
+
+/** isLate reports whether a stay has a lateness to draw. What existed before the first sweep was not recorded late. */
+const isLate = (stay) => stay.known && !stay.discovered && stay.recorded - stay.sure > 1000;
 
 function legend(stays) {
   const used = new Set(stays.map((s) => s.data.via));
   return html`<div class="legend">${[...used].map((v) => html`<span><i aria-hidden="true">${{ webhook: "▲", poll: "◇", history: "■" }[v]}</i>recorded from ${vias[v] ?? v}</span>`)}
     ${stays.some((s) => s.from < s.sure) ? html`<span><i aria-hidden="true">▨</i>the change lies between two polls</span>` : nothing}
-    ${stays.some((s) => s.recorded - s.sure > 1000 && s.known) ? html`<span><i class="late" aria-hidden="true">━</i>MK.IO's time until it was recorded</span>` : nothing}</div>`;
+    ${stays.some(isLate) ? html`<span><i class="late" aria-hidden="true">━</i>MK.IO's time until it was recorded</span>` : nothing}</div>`;
 }
 
 function draw(lives, stays, width, options) {
@@ -99,7 +106,7 @@ function ticks(scale, x, height, width) {
   return svg`${marks}${scale.breaks.map((b) => svg`<g class="break"><line x1=${x((b.from + b.to) / 2) - 3} x2=${x((b.from + b.to) / 2) + 1} y1=${bottom + 3} y2=${bottom - 7}></line><line x1=${x((b.from + b.to) / 2) + 1} x2=${x((b.from + b.to) / 2) + 5} y1=${bottom + 3} y2=${bottom - 7}></line><title>${duration((b.to - b.from) / 1000)} are drawn short</title></g>`)}`;
 }
 
-const label = (t, dated) => (dated && day(t) !== day(Date.now()) ? `${day(t).slice(5)} ${clock(t).slice(0, 5)}` : clock(t));
+const label = (t, dated) => (dated && day(t) !== day(present()) ? `${day(t).slice(5)} ${clock(t).slice(0, 5)}` : clock(t));
 
 /** candidates are round times, about one for each 110 pixels; where the scale is broken, the ends of the breaks. */
 function* candidates(scale, width) {
@@ -116,7 +123,7 @@ function* candidates(scale, width) {
 
 function row(life, i, count, y, x, width, left, options) {
   const labels = { end: -Infinity }; // of the names above bars that are too short for them: where the last one ends
-  return svg`<g>${left && (count > 1 || life.life) ? svg`<text class="strong" x="0" y=${y + barTop + 11}>${count > 1 ? `life ${i + 1}` : "its life"}</text><text class="mono" x="0" y=${y + barTop + 27}>${life.life.length > 12 ? life.life.slice(0, 4) + "…" + life.life.slice(-4) : life.life}<title>${life.life}</title></text>` : nothing}
+  return svg`<g>${left && (count > 1 || life.life) ? svg`<text class="strong" x="0" y=${y + barTop + 11}>${count + options.before > 1 ? `life ${options.before + i + 1}` : "its life"}</text><text class="mono" x="0" y=${y + barTop + 27}>${life.life.length > 12 ? life.life.slice(0, 4) + "…" + life.life.slice(-4) : life.life}<title>${life.life}</title></text>` : nothing}
     ${life.stays.map((stay, k) => bar(stay, life.stays[k + 1], y + barTop, x, width, options, labels))}</g>`;
 }
 
@@ -126,7 +133,7 @@ function bar(stay, next, y, x, width, { selected, select }, labels) {
   const from = x(stay.from), sure = x(stay.sure), to = gone ? sure : Math.max(x(next ? Math.max(next.from, stay.sure) : stay.to), sure + 3);
   const name = data.state === "" ? "(empty)" : data.state;
   const inside = to - sure > name.length * 7.6 + 12;
-  const said = `${name}, event ${sequence}: ${stay.known ? `since ${when(stay.sure, { millis: true })} by MK.IO's clock` : stay.from < stay.sure ? `began between ${when(stay.from)} and ${when(stay.sure)}` : `seen at ${when(stay.sure)}`}, recorded ${stay.known ? `${duration((stay.recorded - stay.sure) / 1000)} later ` : ""}from ${vias[data.via] ?? data.via}${stay.chain === "broken" ? "; its chain is broken" : ""}`;
+  const said = `${name}, event ${sequence}: ${stay.known ? `since ${when(stay.sure, { millis: true })} by MK.IO's clock` : stay.from < stay.sure ? `began between ${when(stay.from)} and ${when(stay.sure)}` : `seen at ${when(stay.sure)}`}, ${stay.discovered ? "discovered by the first sweep" : "recorded"} ${stay.known && !stay.discovered ? `${duration((stay.recorded - stay.sure) / 1000)} later ` : ""}from ${vias[data.via] ?? data.via}${stay.chain === "broken" ? "; its chain is broken" : ""}`;
   const above = !gone && !inside && fits(labels, Math.min(sure, width - name.length * 7), name.length * 7.6);
   const marked = x(Math.max(stay.recorded, stay.sure));
   const choose = (event) => { if (event.type === "click" || event.key === "Enter" || event.key === " ") { event.preventDefault(); select(sequence); } };
@@ -135,7 +142,7 @@ function bar(stay, next, y, x, width, { selected, select }, labels) {
     ${gone ? svg`<line class="end" x1=${sure} x2=${sure} y1=${y - 5} y2=${y + barHeight + 5}></line><text class="outside" x=${Math.min(sure + 6, width - 52)} y=${y + 17}>${name}</text>`
       : svg`<rect class="bed" x=${sure} y=${y} width=${to - sure} height=${barHeight} rx="3"></rect><rect class="edge" x=${sure} y=${y} width="3" height=${barHeight} rx="1.500"></rect>
       ${inside ? svg`<text class="inside" x=${sure + 9} y=${y + 17.5}>${name}</text>` : above ? svg`<text class="outside" x=${Math.min(sure, width - name.length * 7)} y=${y - 6}>${name}</text>` : nothing}`}
-    ${stay.known && marked - sure > 1 ? svg`<line class="lateness" x1=${sure} x2=${marked} y1=${y + barHeight + 11} y2=${y + barHeight + 11}></line>` : nothing}
+    ${isLate(stay) && marked - sure > 1 ? svg`<line class="lateness" x1=${sure} x2=${marked} y1=${y + barHeight + 11} y2=${y + barHeight + 11}></line>` : nothing}
     ${mark(data.via, marked, y + barHeight + 11)}
     ${stay.chain === "broken" ? svg`<text class="broken" x=${marked + 7} y=${y + barHeight + 15}>✕ chain</text>` : nothing}</g>`;
 }

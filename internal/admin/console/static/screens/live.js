@@ -60,7 +60,7 @@ export const live = {
         <tbody>${repeat(rows, (e) => e.sequence, (e) => html`<tr><td data-label="recorded" class="nowrap mono">${clock(e.recorded, { millis: true })}</td><td data-label="resource" class="name">${resourceLink(e)}</td>
           <td data-label="from" class="muted">${e.previousState === undefined ? (e.discovered ? "discovered" : "new") : state(e.previousState, e.previousPhase)}</td>
           <td data-label="to"><a class="quiet" href=${href({ v: "resource", resource: resourceOf(e), event: e.sequence })}>${state(e.state, e.phase)}</a>${e.errors?.length ? html` <span class="bad small">${e.errors[0].code ?? ""}</span>` : nothing}</td>
-          <td data-label="source" class="muted">${via(e.via)}</td><td data-label="after" class="n">${lateness(e.latenessSeconds)}</td></tr>`)}</tbody></table></div>
+          <td data-label="source" class="muted">${via(e.via)}</td><td data-label="after" class="n">${lateness(e.discovered ? undefined : e.latenessSeconds)}</td></tr>`)}</tbody></table></div>
         ${source.length > rows.length ? html`<p class="muted small">The newest ${number(rows.length)}${Object.keys(f).length ? " that match" : ""}; ${number(source.length)} are kept here. All are in the log.</p>` : nothing}`
       : empty(source.length ? "No event matches." : "Waiting for the next event.", source.length ? "Remove a filter, or wait." : html`Past events are in <a href=${href({ v: "resources" })}>Resources</a>, and in the log.`)}</section>`;
   },

@@ -1,8 +1,8 @@
 // Now: must I act?
 
 import { html, nothing, svg } from "../vendor/lit/lit-html.js";
-import { href } from "../address.js";
-import { get } from "../api.js";
+import { changed, href } from "../address.js";
+import { get, now as present } from "../api.js";
 import { age, duration, number, plural, vias, when, clock } from "../format.js";
 import { empty, meter, moment } from "../parts.js";
 import { sized } from "../sized.js";
@@ -29,28 +29,31 @@ export const now = {
     const count = levels.filter((l) => l !== "ok").length;
     return count ? { text: count, level: levels.includes("critical") ? "bad" : "" } : undefined;
   },
-  render: (_, s) => html`
+  render: (q, s) => html`
     <div class="cards">${verdicts.map(([name, question, words]) => verdict(question, words, s.verdicts[name]))}</div>
-    ${problems(s)}
+    ${problems(q, s)}
     <div class="grid2">${rate(s)}${figures(s)}</div>
     <div class="grid2">${projects(s)}${bridge(s)}</div>`,
 };
 
 function verdict(question, words, v) {
   return html`<section class="card ${v.level}"><h2>${question}</h2><div class="verdict">${words[v.level]}</div>
-    <p class="wrap">${v.reason}</p>
-    ${v.level === "ok" ? nothing : html`<div class="do">${v.do ? html`<p class="wrap">${v.do}</p>` : nothing}${v.since ? html`<p class="muted">Since ${when(v.since)}, for ${age(v.since)}</p>` : nothing}</div>`}</section>`;
+    <p class="wrap sentence">${v.reason}</p>
+    ${v.level === "ok" ? nothing : html`<div class="do">${v.do ? html`<p class="wrap sentence">${v.do}</p>` : nothing}${v.since ? html`<p class="muted nowrap">Since ${when(v.since)}, for ${age(v.since)}</p>` : nothing}</div>`}</section>`;
 }
 
 /** problems lists what the verdicts name beyond their worst. */
-function problems(s) {
+function problems(q, s) {
   const all = verdicts.flatMap(([name]) => s.verdicts[name].problems.map((p) => ({ ...p, verdict: name })));
   const more = all.filter((p) => p.level !== "ok");
   if (!more.length) return nothing;
+  more.sort((a, b) => (a.level === b.level ? 0 : a.level === "critical" ? -1 : 1));
+  const shown = q.get("all") ? more : more.slice(0, 6);
   return html`<section class="card"><h2>Needs a look</h2><div class="scroll"><table class="cardlike">
     <thead><tr><th>how urgent</th><th>what</th><th>found</th><th>since</th><th>what to do</th></tr></thead>
-    <tbody>${more.map((p) => html`<tr><td data-label="how urgent"><span class="verdict-word ${p.level === "critical" ? "bad" : "late"}">${p.level === "critical" ? "now" : "today"}</span></td>
-      <td data-label="what">${p.check}</td><td data-label="found" class="wrap">${p.reason}</td><td data-label="since" class="nowrap">${p.since ? moment(p.since) : nothing}</td><td data-label="what to do" class="wrap muted">${p.do ?? nothing}</td></tr>`)}</tbody></table></div></section>`;
+    <tbody>${shown.map((p) => html`<tr><td data-label="how urgent"><span class="verdict-word ${p.level === "critical" ? "bad" : "late"}">${p.level === "critical" ? "now" : "today"}</span></td>
+      <td data-label="what">${p.check}</td><td data-label="found" class="wrap sentence">${p.reason}</td><td data-label="since" class="nowrap">${p.since ? moment(p.since) : nothing}</td><td data-label="what to do" class="wrap muted sentence">${p.do ?? nothing}</td></tr>`)}</tbody></table></div>
+    ${more.length > 6 ? html`<p class="small"><a href=${changed({ all: q.get("all") ? "" : "1" })}>${q.get("all") ? "Show the first six" : `Show all ${more.length}`}</a></p>` : nothing}</section>`;
 }
 
 const sources = ["webhook", "poll", "history"];
@@ -107,7 +110,7 @@ function projects(s) {
     <tbody>${s.projects.map((p) => html`<tr><td data-label="project" class="nowrap">${p.project}</td><td data-label="polled by" class=${p.polled ? "" : "bad"}>${p.polled ? p.leader || "a bridge of an older version" : "nobody"}${p.paused ? html` <span class="late">${p.paused}</span>` : nothing}${p.identity ? html` <span class="bad">${p.identity}</span>` : nothing}</td>
       <td data-label="requests" class="n">${p.budget ? number(p.budget.used) : "—"}</td>
       <td data-label="of the budget">${p.budget ? html`${meter(p.budget.used / p.budget.perMinute, `${p.budget.used} of ${p.budget.perMinute}`)}<span class="muted small">of ${number(p.budget.perMinute)}</span>` : nothing}</td>
-      <td data-label="token ends" class="nowrap">${p.tokenEnds ? html`in ${duration((Date.parse(p.tokenEnds) - Date.now()) / 1000)}` : html`<span class="muted">not known</span>`}</td></tr>`)}</tbody></table></div></section>`;
+      <td data-label="token ends" class="nowrap">${p.tokenEnds ? html`in ${duration((Date.parse(p.tokenEnds) - present()) / 1000)}` : html`<span class="muted">not known</span>`}</td></tr>`)}</tbody></table></div></section>`;
 }
 
 function bridge(s) {

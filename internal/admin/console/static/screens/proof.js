@@ -41,6 +41,7 @@ export const proof = {
     return html`${filters(q, items)}
       <section class="card"><h2>What the sweeps prove</h2><p class="muted small">A sweep compares every resource of a kind with MK.IO. Between two of them the log has each state that a webhook or a poll has shown; a gap is a time for which that is not sure.</p>
       ${shown.length ? strip(shown, since, until) : empty("Nothing to draw.", reason ?? "No sweep is on record for this choice.")}
+      ${items.some((i) => i.begun) ? html`<p class="muted small">Nothing was compared before the first sweep, at ${when(items.map((i) => i.begun).filter(Boolean).sort()[0])}.</p>` : nothing}
       ${bare.length ? html`<p class="small"><a href=${changed({ bare: q.get("bare") ? "" : "1" })}>${q.get("bare") ? "Hide" : "Show"} ${plural(bare.length, "kind")} without a resource and without a gap</a></p>` : nothing}</section>
       <div class="grid2">${whole(check, context)}${evidence(q, check)}</div>
       ${items.length ? gaps(items, shown) : nothing}`;

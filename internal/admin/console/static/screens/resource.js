@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../vendor/lit/lit-html.js";
 import { changed, go, href } from "../address.js";
-import { get } from "../api.js";
+import { get, now as present } from "../api.js";
 import { age, clock, duration, number, partsOf, plural, shell, vias, when } from "../format.js";
 import { command, empty, errors, lateness, moment, state, via } from "../parts.js";
 import { difference, folded, indented, payloads } from "../stored.js";
@@ -27,7 +27,7 @@ export const resource = {
   aside(q, data) {
     const parts = data?.parts;
     const last = data?.events.at(-1)?.event;
-    return parts && html`<span class="muted wrap">${parts.kind} · ${parts.project}${parts.path.slice(0, -1).map((p) => html` / ${p}`)}</span>
+    return parts && html`<span class="muted wrap">${parts.kind} · ${parts.project}${parts.path.slice(0, -1).map((p) => html` / <bdi>${p}</bdi>`)}</span>
       ${last ? html`${state(last.data.state, last.data.phase)} <span class="muted">since ${when(last.time)}, for ${age(last.time)}</span>` : nothing}`;
   },
   answer(_, data) {
@@ -47,7 +47,7 @@ export const resource = {
     const last = events.at(-1).event.data;
     return html`
       ${last.errors?.length ? html`<section class="card"><h2>What went wrong</h2>${errors(last.errors)}</section>` : nothing}
-      <section class="card"><h2>What happened</h2>${timeline(events, { now: Date.now(), selected: selected.sequence, select })}</section>
+      <section class="card"><h2>What happened</h2>${timeline(events, { now: present(), selected: selected.sequence, select })}</section>
       <div class="grid2">
         <section class="card"><h2>Events, newest first</h2>${table(events, selected, select)}</section>
         ${payload(q, data, events, selected, context)}
@@ -57,7 +57,8 @@ export const resource = {
   },
 };
 
-const latenessOf = ({ event }) => (event.data.evidence.timeFrom === "mkio" ? Math.max(0, (Date.parse(event.recordedtime) - Date.parse(event.time)) / 1000) : undefined);
+/** latenessOf returns seconds from MK.IO's time until an event was recorded; undefined without one, or for what the first sweep found. */
+const latenessOf = ({ event }) => (event.data.evidence.timeFrom === "mkio" && !event.type.endsWith(".discovered") ? Math.max(0, (Date.parse(event.recordedtime) - Date.parse(event.time)) / 1000) : undefined);
 
 function table(events, selected, select) {
   return html`<div class="scroll"><table class="cardlike"><thead><tr><th class="n">number</th><th>state</th><th>MK.IO's time</th><th class="n">recorded after</th><th>source</th><th>chain</th></tr></thead>
