@@ -28,15 +28,17 @@ export const webhooks = {
   },
   command: (q) => shell("mkio-bridge", "webhook", "history", q.get("project") ?? ""),
   answer(q, s) {
-    const silent = s.projects.filter((p) => !p.deliveries?.rule);
+    const silent = s.projects.filter((p) => !p.deliveries?.rule && !p.rule);
+    const wrong = s.projects.filter((p) => p.rule?.state === "wrong" || p.rule?.state === "missing");
     const failing = s.projects.filter((p) => p.deliveries?.failed && !(Date.parse(p.deliveries.sent) > Date.parse(p.deliveries.failed)));
     const first = s.missed.length ? `Polling was first for ${plural(s.missed.length, "change")} that MK.IO sends webhooks for.` : "Every change that MK.IO sends webhooks for was first seen by its delivery.";
     if (failing.length) return html`<strong class="bad">The newest delivery of ${failing.map((p) => p.project).join(", ")} failed.</strong> ${first}`;
+    if (wrong.length) return html`<strong class="bad">The rule of ${wrong.map((p) => p.project).join(", ")} is ${wrong[0].rule.state}.</strong> ${first}`;
     if (s.projects.length && silent.length === s.projects.length) return `No webhook rule is known. ${first}`;
     return `Deliveries arrive. ${first}`;
   },
   render: (q, s) => html`<section class="card"><h2>Rules and their deliveries, as the bridge that polls a project has last read them</h2>${s.projects.length ? html`<div class="scroll"><table class="cardlike">
-      <thead><tr><th>project</th><th>rule</th><th>newest that arrived</th><th>newest failed or retried</th><th class="n">last day: sent</th><th class="n">retried</th><th class="n">failed</th></tr></thead>
+      <thead><tr><th>project</th><th>rule</th><th>newest that arrived</th><th>newest failed or retried</th><th class="n">last day: sent</th><th class="n">retrying</th><th class="n">failed</th></tr></thead>
       <tbody>${s.projects.map((p) => rule(p))}</tbody></table></div>` : empty("No project is polled, so no rule is known.", "Set BRIDGE_MKIO_TOKEN, and BRIDGE_WEBHOOK_URL for a rule that the bridge keeps right.")}</section>
     <section class="card"><div class="filters">${select("period", q.get("since") ?? "1h", periods, (since) => go(changed({ since })))}${select("project", q.get("project") ?? "", ["", ...s.projects.map((p) => p.project)], (project) => go(changed({ project })))}</div>
       <h2>First seen by a poll, though MK.IO sends a webhook for it</h2>
@@ -49,11 +51,15 @@ export const webhooks = {
     <section class="card"><h2>Events of the last hour</h2><div class="legend">${["webhook", "poll", "history"].map((v) => html`<span><i class="swatch via-${v}" aria-hidden="true">■</i>${vias[v]} <strong>${number(s.events.total[v])}</strong></span>`)}</div></section>`,
 };
 
-function rule({ project, deliveries: d }) {
-  if (!d) return html`<tr><td data-label="project">${project}</td><td data-label="rule" class="muted">not known yet</td><td></td><td></td><td></td><td></td><td></td></tr>`;
-  const day = d.lastDay;
-  return html`<tr><td data-label="project">${project}</td><td data-label="rule"><span class="mono">${d.rule}</span>${d.problem ? html`<div class="bad small">${d.problem}</div>` : nothing}${d.url ? html`<div class="muted small wrap">${d.url}</div>` : nothing}</td>
-    <td data-label="arrived" class="nowrap">${d.sent ? html`${moment(d.sent)} <span class="muted">${age(d.sent)} ago</span>` : html`<span class="muted">none</span>`}</td>
-    <td data-label="not arrived" class="nowrap">${d.unsent ? html`<span class=${d.failed ? "bad" : "late"}>${when(d.unsent)}</span>` : html`<span class="muted">none</span>`}</td>
-    ${["sent", "retried", "failed"].map((n) => html`<td data-label="last day: ${n}" class="n ${n === "failed" && day?.[n] ? "bad" : ""}">${day ? number(day[n]) : "—"}</td>`)}</tr>`;
+const rights = { right: ["● right", "good"], wrong: ["▲ wrong", "bad"], missing: ["▲ missing", "bad"], exists: ["exists", "muted"], unknown: ["not known yet", "muted"] };
+
+function rule({ project, rule: r, deliveries: d }) {
+  const [word, level] = rights[r?.state ?? "unknown"];
+  const day = d?.day;
+  const counts = [["sent", ""], ["retrying", "late"], ["failed", "bad"]];
+  return html`<tr><td data-label="project" class="nowrap">${project}</td>
+    <td data-label="rule"><span class="mono">${r?.name ?? d?.rule ?? ""}</span> <span class=${level}>${word}</span>${r?.enabled === false ? html` <span class="bad">disabled</span>` : nothing}${r?.reason ? html`<div class="bad small wrap">${r.reason}</div>` : nothing}${r?.url ? html`<div class="muted small wrap">${r.url}</div>` : nothing}</td>
+    <td data-label="arrived" class="nowrap">${d?.sent ? html`${moment(d.sent)} <span class="muted">${age(d.sent)} ago</span>` : html`<span class="muted">none</span>`}</td>
+    <td data-label="not arrived" class="nowrap">${d?.unsent ? html`<span class=${d.failed ? "bad" : "late"}>${when(d.unsent)}</span>` : html`<span class="muted">none</span>`}</td>
+    ${counts.map(([n, level]) => html`<td data-label="last day: ${n}" class="n ${day?.[n] ? level : ""}" title=${day ? `since ${when(day.since)}` : ""}>${day ? number(day[n]) : "—"}</td>`)}</tr>`;
 }
