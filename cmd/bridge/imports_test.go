@@ -29,6 +29,7 @@ var allowedImports = map[string][]string{
 	"internal/status":        {"internal/audit", "internal/doctor", "internal/durations", "internal/event", "internal/eventlog", "internal/lifecycle", "internal/mkio", "internal/printable", "internal/streams"},
 	"internal/streams":       {"internal/event", "internal/noanswer", "internal/pause"},
 	"internal/poll":          {"internal/event", "internal/identity", "internal/lifecycle", "internal/mkio", "internal/pause", "internal/tracing"},
+	"internal/progress":      {"internal/event", "internal/lifecycle", "internal/pause", "internal/streams", "internal/tail"},
 	"internal/rule":          {"internal/event", "internal/mkio"},
 	"internal/audit":         {"internal/event", "internal/eventlog", "internal/lifecycle"},
 	"internal/replay":        {"internal/event", "internal/eventlog"},

@@ -36,9 +36,10 @@ func TestPagesHaveGeneratedSections(t *testing.T) {
 		configurationPage: {"configuration": configurationTable()},
 		metricsPage:       {"metrics": metricsTable(t)},
 		"../../docs/events.md": {
-			"phases":        phasesTable(),
-			"event-fields":  eventTable(t),
-			"event-headers": headersTable(t, "event-headers.schema.json"),
+			"phases":          phasesTable(),
+			"event-fields":    eventTable(t),
+			"progress-fields": progressTable(t),
+			"event-headers":   headersTable(t, "event-headers.schema.json"),
 		},
 		"../../docs/http-api.md": {"routes": routesTable(t)},
 		"../../docs/webhooks.md": {"unapplied-headers": headersTable(t, "unapplied.schema.json")},

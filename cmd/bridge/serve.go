@@ -74,6 +74,9 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	group.Go(func() error { return edge.Serve(adminServer, adminListener) })
 	group.Go(func() error { b.watchFiles(ctx); return nil })
 	group.Go(func() error { b.publisher.Follow(ctx, b.onEvent); return nil })
+	if b.progress != nil {
+		group.Go(func() error { b.progress.Run(ctx); return nil })
+	}
 	if b.poller != nil {
 		group.Go(func() error { b.poll(ctx); return nil })
 	}
