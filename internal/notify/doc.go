@@ -1,0 +1,2 @@
+// Package notify sends events of the log to targets, by rules in a file.
+package notify
