@@ -31,10 +31,10 @@ func transportError(r redactor, err error) error {
 func responseError(r redactor, response *http.Response, now time.Time) error {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBody))
 	status := response.StatusCode
-	switch {
-	case status/100 == 2:
+	switch status / 100 {
+	case 2:
 		return nil // also if the connection ended within the body: the receiver has accepted the message
-	case status/100 == 3:
+	case 3:
 		return fmt.Errorf("the receiver responded %s, and redirects are not followed: set the final address", statusText(status))
 	}
 	refused := fmt.Errorf("the receiver responded %s%s", statusText(status), quoted(r, body, err != nil))

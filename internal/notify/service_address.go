@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"mime"
-	"net/http"
 	"net/url"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
@@ -29,40 +27,60 @@ func newServiceAddress(text string, params map[string]string) (serviceAddress, e
 	if err != nil || u.Scheme == "" {
 		return serviceAddress{}, errors.New("the address must be a service URL of shoutrrr, like slack://… or smtp://…")
 	}
-	if u.Scheme == "logger" {
-		return serviceAddress{}, errors.New("the service logger sends nothing: choose another")
-	}
 	secrets := newRedactor(append(addressSecrets(u), text)...)
 	query := u.Query()
 	for name, value := range params {
 		query.Set(name, value)
 	}
 	u.RawQuery = query.Encode()
-	return serviceAddress{u, secrets}, nil
+	a := serviceAddress{u, secrets}
+	return a, a.check()
 }
 
-// open returns a sender. It makes no connection, except that of Matrix, which logs in.
+// check refuses what shoutrrr would accept, and what does not work here.
+func (a serviceAddress) check() error {
+	switch a.name() {
+	case "logger":
+		return errors.New("the service logger sends nothing: choose another")
+	case "matrix":
+		if a.User.Username() != "" {
+			return errors.New("matrix with a user would log in for each message: use an access token, matrix://:TOKEN@host")
+		}
+	case "ntfy":
+		if a.Query().Has("disabletlsverification") {
+			return errors.New("disabletlsverification is not supported: add the certificate to the system's")
+		}
+	}
+	return nil
+}
+
+// open returns a sender for one message. It makes no connection.
 func (a serviceAddress) open() (types.Service, error) {
 	sender, err := (&router.ServiceRouter{}).Locate(a.String())
 	if err != nil {
-		return nil, fmt.Errorf("service URL %s://: %s", a.Scheme, a.text(err.Error()))
+		return nil, fmt.Errorf("service URL %s: %s", a.name(), a.text(err.Error()))
 	}
 	return sender, nil
 }
 
-// send sends a message. The sender may take minutes (Discord waits as long as it is told to).
-func (a serviceAddress) send(sender types.Service, m Message) (err error) {
+// send sends a message with a sender of its own: senders remember a message's title for the next one (ntfy, Slack).
+func (a serviceAddress) send(m Message) (err error) {
 	defer func() {
 		if r := recover(); r != nil { // a bug in one sender must not end the other rules
-			err = &Permanent{fmt.Errorf("%s: the sender panicked: %s", a.Scheme, a.text(fmt.Sprint(r)))}
+			err = &Permanent{fmt.Errorf("%s: the sender panicked: %s", a.name(), a.text(fmt.Sprint(r)))}
 		}
 	}()
+	sender, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer limit(sender)()
 	text, params := a.compose(m)
 	err = sender.Send(text, &params)
 	if err == nil {
 		return nil
 	}
-	refused := fmt.Errorf("%s: %s", a.Scheme, a.text(err.Error()))
+	refused := fmt.Errorf("%s: %s", a.name(), a.text(err.Error()))
 	if response, ok := errors.AsType[jsonclient.Error](err); ok && permanent(response.StatusCode) {
 		return &Permanent{refused}
 	}
@@ -142,30 +160,4 @@ func (a serviceAddress) identify(service string, m Message, params types.Params)
 	case "opsgenie":
 		set("alias", resource)
 	}
-}
-
-// LimitDefaultClient limits [http.DefaultClient], with which several senders of shoutrrr call without any limit: the time of a
-// request and the size of a response. And it follows no redirects: a POST that is redirected becomes a GET, whose success the
-// sender would take for its own. The client belongs to the whole process, so the program calls this, before it starts
-// anything.
-func LimitDefaultClient() {
-	http.DefaultClient = &http.Client{
-		Transport:     limitedTransport{http.DefaultTransport},
-		Timeout:       defaultClientTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") },
-	}
-}
-
-const defaultClientTimeout = 30 * time.Second
-
-// A limitedTransport cuts responses off.
-type limitedTransport struct{ http.RoundTripper }
-
-func (t limitedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := t.RoundTripper.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	response.Body = http.MaxBytesReader(nil, response.Body, maxResponseBody)
-	return response, nil
 }

@@ -5,32 +5,38 @@ import (
 	"fmt"
 	"maps"
 	"sync"
-
-	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 )
 
 // A service sends a rule's title and text to a notification service, by a service URL of shoutrrr.
 //
 // Shoutrrr's senders take no context, and some wait for a response without limit (mail). So each runs in a goroutine of its
-// own, and Send returns when its time is over. A message whose sender still runs is not sent a second time: the next try
+// own, and Send returns when its context ends. A message whose sender still runs is not sent a second time: the next try
 // waits for the same sender. At most maxSenders run at once for a target, stuck ones included.
 type service struct {
 	config ServiceConfig
 	url    secretSource
 
 	mu      sync.Mutex
-	address string            // of the idle senders
-	idle    []types.Service   // a sender is used for one message at a time, because Send changes its configuration
 	running map[string]*trial // by message
 }
 
 // maxSenders limits the goroutines and connections of a target.
-const maxSenders = 8
+const maxSenders = 16
 
 // A trial is a sender at work. err is set before done is closed.
 type trial struct {
 	done chan struct{}
 	err  error
+}
+
+// hasEnded reports whether the sender has returned.
+func (t *trial) hasEnded() bool {
+	select {
+	case <-t.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func newService(c ServiceConfig, getenv func(string) string) (*service, error) {
@@ -50,7 +56,7 @@ func (s *service) check() error {
 		return errNoURL
 	}
 	address, err := s.read()
-	if err != nil || address.name() == "matrix" { // which logs in when it is opened: that is left to the first message
+	if err != nil {
 		return err
 	}
 	_, err = address.open()
@@ -79,7 +85,7 @@ func (s *service) Send(ctx context.Context, m Message) error {
 	}
 	select {
 	case <-ctx.Done():
-		return fmt.Errorf("%s has not responded: %w; the next try waits for the same request", address.Scheme, ctx.Err())
+		return fmt.Errorf("%s has not responded: %w; the next try waits for the same request", address.name(), ctx.Err())
 	case <-t.done:
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -95,60 +101,18 @@ func (s *service) start(key string, address serviceAddress, m Message) (*trial, 
 	if t := s.running[key]; t != nil {
 		return t, nil
 	}
-	s.forgetEnded()
 	if len(s.running) >= maxSenders {
-		return nil, fmt.Errorf("%s: %d requests are in flight or stuck, the most that are allowed", address.Scheme, maxSenders)
+		// Forget the trials that ended after their try did. Their messages may be sent once more.
+		maps.DeleteFunc(s.running, func(_ string, t *trial) bool { return t.hasEnded() })
 	}
-	t, sender := &trial{done: make(chan struct{})}, s.take(address)
+	if len(s.running) >= maxSenders {
+		return nil, fmt.Errorf("%s: %d requests are in flight or stuck, the most that are allowed", address.name(), maxSenders)
+	}
+	t := &trial{done: make(chan struct{})}
 	s.running[key] = t
 	go func() {
 		defer close(t.done)
-		if sender == nil {
-			if sender, t.err = address.open(); t.err != nil {
-				return
-			}
-		}
-		t.err = address.send(sender, m)
-		s.giveBack(address, sender)
+		t.err = address.send(m)
 	}()
 	return t, nil
-}
-
-// forgetEnded makes room: it forgets the trials that ended and that no try has asked for, if all places are taken. Such a
-// message may be sent once more.
-func (s *service) forgetEnded() {
-	if len(s.running) < maxSenders {
-		return
-	}
-	maps.DeleteFunc(s.running, func(_ string, t *trial) bool {
-		select {
-		case <-t.done:
-			return true
-		default:
-			return false
-		}
-	})
-}
-
-// take returns an idle sender for an address; nil if there is none.
-func (s *service) take(address serviceAddress) types.Service {
-	if s.address != address.String() { // the first message, or the secret was rotated
-		s.address, s.idle = address.String(), nil
-	}
-	if len(s.idle) == 0 {
-		return nil
-	}
-	last := len(s.idle) - 1
-	sender := s.idle[last]
-	s.idle = s.idle[:last]
-	return sender
-}
-
-// giveBack makes a sender idle, unless the address has changed meanwhile.
-func (s *service) giveBack(address serviceAddress, sender types.Service) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.address == address.String() {
-		s.idle = append(s.idle, sender)
-	}
 }

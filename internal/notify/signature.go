@@ -28,7 +28,7 @@ type signingKey []byte
 
 // parseSigningKeys parses keys that are separated by white space. There are several while one replaces another.
 func parseSigningKeys(text string) (keys []signingKey, err error) {
-	for _, field := range strings.Fields(text) {
+	for field := range strings.FieldsSeq(text) {
 		encoded, ok := strings.CutPrefix(field, signingKeyPrefix)
 		key, err := base64.StdEncoding.DecodeString(encoded)
 		if !ok || err != nil { // err would contain a part of the key
