@@ -1,0 +1,239 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"mkio-bridge/internal/bridgetest"
+	"mkio-bridge/internal/brokertest"
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/streams"
+)
+
+var names = event.NewNames(event.DefaultPrefix)
+
+// A fixture is a log on a real JetStream, in virtual time, and the targets of its rules.
+type fixture struct {
+	t       *testing.T
+	server  brokertest.Server
+	js      jetstream.JetStream
+	log     bridgetest.Buffer
+	dir     string
+	targets map[string]*fakeTarget
+	facts   map[lifecycle.Key]lifecycle.Fact
+}
+
+// virtual runs a test in virtual time, with a log.
+func virtual(t *testing.T, test func(*fixture)) {
+	t.Helper()
+	t.Parallel()
+	release := brokertest.StartServerClock()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		test(f)
+	})
+	release()
+	runtime.GC() // nats.go shares a pool of timers: one made in virtual time must not be used outside of it
+	runtime.GC()
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{t: t, server: brokertest.Start(t), dir: t.TempDir(), targets: map[string]*fakeTarget{}, facts: map[lifecycle.Key]lifecycle.Fact{}}
+	_, f.js = f.server.Connect()
+	if err := streams.Ensure(t.Context(), f.js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// rules writes the rules file. Lines begin after "rules:".
+func (f *fixture) rules(text string) string {
+	f.t.Helper()
+	name := filepath.Join(f.dir, "rules.yaml")
+	content := "targets:\n  main: {webhook: {url: \"https://hooks.invalid/x\"}}\n  other: {webhook: {url: \"https://other.invalid/x\"}}\nrules:\n" + text
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	return name
+}
+
+// target returns the fake target of a name.
+func (f *fixture) target(name string) *fakeTarget {
+	if f.targets[name] == nil {
+		f.targets[name] = &fakeTarget{}
+	}
+	return f.targets[name]
+}
+
+// run starts a notifier with the rules file. stop ends it and waits.
+func (f *fixture) run() (n *Notifier, stop func()) {
+	f.t.Helper()
+	nc, js := f.server.Connect()
+	dead, err := OpenStream(f.t.Context(), js, names, 1)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	n = New(Config{
+		NC: nc, JS: js, Names: names, File: filepath.Join(f.dir, "rules.yaml"), Dead: dead,
+		Open: func(r *Rule) (Target, error) { return f.target(r.Target), nil },
+		Log:  slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	ctx, cancel := context.WithCancel(f.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := n.Run(ctx); err != nil {
+			f.t.Errorf("the notifier ended: %v", err)
+		}
+	}()
+	stop = sync.OnceFunc(func() { cancel(); <-done; nc.Close() })
+	f.t.Cleanup(stop)
+	time.Sleep(time.Second) // virtual: the consumers exist
+	return n, stop
+}
+
+// add appends the next event of a job to the log.
+func (f *fixture) add(project, name, state string) {
+	f.t.Helper()
+	key, err := lifecycle.NewKey(lifecycle.Job, project, "ladder", name)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var previous *lifecycle.Fact
+	if p, ok := f.facts[key]; ok {
+		previous = &p
+	}
+	var m event.Message
+	o := lifecycle.Observation{Key: key, State: state, Life: "1", At: time.Now(), Via: lifecycle.Poll, Source: "/x", Subject: "x"}
+	if err := (event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}).Encode(&m, o, previous, time.Now()); err != nil {
+		f.t.Fatal(err)
+	}
+	m.Fact.Sequence, _ = f.publish(m)
+	f.facts[key] = m.Fact
+}
+
+func (f *fixture) publish(m event.Message) (uint64, error) {
+	f.t.Helper()
+	ack, err := f.js.Publish(f.t.Context(), m.Subject, m.Payload)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return ack.Sequence, nil
+}
+
+// letters returns the dead letters as "rule name: reason".
+func (f *fixture) letters() (all []string) {
+	f.t.Helper()
+	dead, err := OpenStream(f.t.Context(), f.js, names, 1)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	found, err := dead.List(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, l := range found {
+		e, err := event.Decode(l.Event)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		all = append(all, fmt.Sprintf("%s %s %s: %s", l.Rule, e.Data.Name, e.Data.State, l.Reason))
+	}
+	return all
+}
+
+// errDown is the error of a target that is down.
+var errDown = errors.New("connection refused")
+
+// A fakeTarget takes messages as "name state" or, of a group, "name state ×count".
+type fakeTarget struct {
+	mu      sync.Mutex
+	answer  func(ctx context.Context, sent string) error // nil: takes everything
+	taken   []string
+	times   []time.Time
+	tries   int
+	now, at int // sends in progress, and most of them at a time
+}
+
+func (f *fakeTarget) Send(ctx context.Context, m Message) error {
+	var d event.Data
+	if err := m.Event.DataAs(&d); err != nil {
+		return &Permanent{err}
+	}
+	sent := d.Name + " " + d.State
+	if m.Count > 1 {
+		sent += fmt.Sprintf(" ×%d", m.Count)
+	}
+	f.mu.Lock()
+	f.tries++
+	f.now++
+	f.at = max(f.at, f.now)
+	answer := f.answer
+	f.mu.Unlock()
+	var err error
+	if answer != nil {
+		err = answer(ctx, sent)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now--
+	if err == nil {
+		f.taken = append(f.taken, sent)
+		f.times = append(f.times, time.Now())
+	}
+	return err
+}
+
+// answers sets how the target answers.
+func (f *fakeTarget) answers(answer func(ctx context.Context, sent string) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answer = answer
+}
+
+// got returns what was taken.
+func (f *fakeTarget) got() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.taken)
+}
+
+// want fails the test unless exactly these messages were taken, in any order of different resources.
+func (f *fixture) want(target string, want ...string) {
+	f.t.Helper()
+	got := f.target(target).got()
+	sorted := func(all []string) []string { return slices.Sorted(slices.Values(all)) }
+	if !slices.Equal(sorted(got), sorted(want)) {
+		f.t.Errorf("%s got %q, want %q\n%s", target, got, want, f.log.String())
+	}
+}
+
+// wantOrder fails the test unless the messages of each resource came in the order of their states, each once.
+func (f *fixture) wantOrder(target string, states []string, resources ...string) {
+	f.t.Helper()
+	byName := map[string][]string{}
+	for _, sent := range f.target(target).got() {
+		name, state, _ := strings.Cut(sent, " ")
+		byName[name] = append(byName[name], state)
+	}
+	for _, name := range resources {
+		if !slices.Equal(byName[name], states) {
+			f.t.Errorf("%s got %s in the order %q, want %q", target, name, byName[name], states)
+		}
+	}
+}
