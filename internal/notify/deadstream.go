@@ -18,14 +18,14 @@ import (
 
 // Headers of a dead letter. Its payload is the event, unchanged.
 const (
-	headerRule     = "Mkio-Notify-Rule"
-	headerID       = "Mkio-Notify-Id"
-	headerSubject  = "Mkio-Notify-Subject"
-	headerSequence = "Mkio-Notify-Sequence"
-	headerFirst    = "Mkio-Notify-First"
-	headerCount    = "Mkio-Notify-Count"
-	headerTries    = "Mkio-Notify-Tries"
-	headerReason   = "Mkio-Notify-Reason"
+	letterRule     = "Mkio-Notify-Rule"
+	letterID       = "Mkio-Notify-Id"
+	letterSubject  = "Mkio-Notify-Subject"
+	letterSequence = "Mkio-Notify-Sequence"
+	letterFirst    = "Mkio-Notify-First"
+	letterCount    = "Mkio-Notify-Count"
+	letterTries    = "Mkio-Notify-Tries"
+	letterReason   = "Mkio-Notify-Reason"
 )
 
 // deadStream stores dead letters in a stream.
@@ -35,8 +35,8 @@ type deadStream struct {
 	names  event.Names
 }
 
-// maxReason limits the reason in a header, in bytes.
-const maxReason = 1024
+// maxLetterReason limits the reason in a header, in bytes.
+const maxLetterReason = 1024
 
 // StreamOptions are the settings with which a missing stream of dead letters is created.
 type StreamOptions struct {
@@ -92,8 +92,8 @@ func (d *deadStream) Store(ctx context.Context, l Letter) error {
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	for name, value := range map[string]string{
 		"Content-Type": "application/cloudevents+json",
-		headerRule:     l.Rule, headerID: l.ID, headerSubject: l.Subject, headerSequence: number(l.Sequence), headerFirst: number(l.First),
-		headerCount: strconv.Itoa(l.Count), headerTries: strconv.Itoa(l.Tries), headerReason: headerText(l.Reason),
+		letterRule:     l.Rule, letterID: l.ID, letterSubject: l.Subject, letterSequence: number(l.Sequence), letterFirst: number(l.First),
+		letterCount: strconv.Itoa(l.Count), letterTries: strconv.Itoa(l.Tries), letterReason: headerText(l.Reason),
 	} {
 		m.Header.Set(name, value)
 	}
@@ -115,7 +115,7 @@ func headerText(s string) string {
 		}
 		out = append(out, r)
 	}
-	return string(out[:min(len(out), maxReason)])
+	return string(out[:min(len(out), maxLetterReason)])
 }
 
 // letterOf is the inverse of Store.
@@ -130,9 +130,9 @@ func letterOf(m jetstream.Msg) (Letter, error) {
 		return n
 	}
 	return Letter{
-		Number: meta.Sequence.Stream, Time: meta.Timestamp.UTC(), Rule: h.Get(headerRule), ID: h.Get(headerID), Subject: h.Get(headerSubject),
-		Sequence: number(headerSequence), First: number(headerFirst), Count: int(min(number(headerCount), math.MaxInt32)),
-		Tries: int(min(number(headerTries), math.MaxInt32)), Reason: h.Get(headerReason), Event: m.Data(),
+		Number: meta.Sequence.Stream, Time: meta.Timestamp.UTC(), Rule: h.Get(letterRule), ID: h.Get(letterID), Subject: h.Get(letterSubject),
+		Sequence: number(letterSequence), First: number(letterFirst), Count: int(min(number(letterCount), math.MaxInt32)),
+		Tries: int(min(number(letterTries), math.MaxInt32)), Reason: h.Get(letterReason), Event: m.Data(),
 	}, nil
 }
 
