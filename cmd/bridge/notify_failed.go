@@ -222,7 +222,11 @@ func (c *call) openLetters(ctx context.Context, js jetstream.JetStream, names ev
 	if err == nil {
 		return dead, nil
 	}
-	if _, missing := os.Stat(defaultFailedFile); missing != nil {
+	_, missing := os.Stat(defaultFailedFile)
+	switch {
+	case missing != nil && errors.Is(err, jetstream.ErrStreamNotFound): // it is created when a notifier is first run
+		return noLetters{}, nil
+	case missing != nil:
 		return nil, fmt.Errorf("there are no dead letters here: %w, and there is no %s: name the notifier's file with --failed-file", err, defaultFailedFile)
 	}
 	fmt.Fprintf(c.stderr, "%s: reading %s, because %s\n", c.command, defaultFailedFile, strings.TrimSpace(err.Error()))
@@ -245,3 +249,11 @@ func (f *failedLetters) selected(ctx context.Context, o failedOptions) (letters 
 	}
 	return letters, err
 }
+
+// noLetters are the dead letters where no notifier has stored any.
+type noLetters struct{ notify.DeadLetters }
+
+// List returns nothing.
+func (noLetters) List(context.Context) ([]notify.Letter, error) { return nil, nil }
+
+func (noLetters) String() string { return "NATS" }
