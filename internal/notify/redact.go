@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	redacted  = "[redacted]"
-	maxReason = 300 // bytes of an error's text
+	redacted     = "[redacted]"
+	maxErrorText = 300 // bytes of an error's text
 	// minSecret is the length from which a part of an address is replaced. A shorter part is a port, a version or a word, and
 	// replacing it would make errors unreadable.
 	minSecret = 6
@@ -47,8 +47,8 @@ func (r redactor) text(s string) string {
 	for _, secret := range r {
 		s = strings.ReplaceAll(s, secret, redacted)
 	}
-	if len(s) > maxReason {
-		s = strings.ToValidUTF8(s[:maxReason], "") + "…"
+	if len(s) > maxErrorText {
+		s = strings.ToValidUTF8(s[:maxErrorText], "") + "…"
 	}
 	return printable.Sentence(s)
 }

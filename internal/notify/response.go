@@ -13,7 +13,7 @@ import (
 
 // Limits of what a receiver can cause.
 const (
-	maxRetryAfter     = 24 * time.Hour
+	maxAnnounced      = 24 * time.Hour
 	maxResponseHeader = 64 << 10
 	maxResponseBody   = 64 << 10 // read so that the connection can be used again
 	maxQuoted         = 200      // bytes of a response that an error quotes
@@ -82,10 +82,10 @@ func permanent(status int) bool {
 // retryAfter parses a Retry-After header: seconds or a time.
 func retryAfter(v string, now time.Time) (time.Duration, bool) {
 	if seconds, err := strconv.Atoi(strings.TrimSpace(v)); err == nil {
-		return time.Duration(min(max(seconds, 0), int(maxRetryAfter.Seconds()))) * time.Second, true
+		return time.Duration(min(max(seconds, 0), int(maxAnnounced.Seconds()))) * time.Second, true
 	}
 	if t, err := http.ParseTime(v); err == nil {
-		return min(max(t.Sub(now), 0), maxRetryAfter), true
+		return min(max(t.Sub(now), 0), maxAnnounced), true
 	}
 	return 0, false
 }

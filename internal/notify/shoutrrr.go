@@ -20,8 +20,8 @@ type service struct {
 	running map[string]*trial // by message
 }
 
-// maxSenders limits the goroutines and connections of a target.
-const maxSenders = 16
+// maxSenders limits the goroutines and connections of a target. A rule sends no more messages at a time.
+const maxSenders = 64
 
 // A trial is a sender at work. err is set before done is closed.
 type trial struct {

@@ -31,9 +31,9 @@ type webhook struct {
 
 // Headers of a webhook request, besides those of CloudEvents and Standard Webhooks.
 const (
-	headerIdempotencyKey = "Idempotency-Key"
-	headerRule           = "Mkio-Notify-Rule"
-	headerCount          = "Mkio-Notify-Count"
+	requestIdempotencyKey = "Idempotency-Key"
+	requestRule           = "Mkio-Notify-Rule"
+	requestCount          = "Mkio-Notify-Count"
 )
 
 func newWebhook(c WebhookConfig, getenv func(string) string) (*webhook, error) {
@@ -214,10 +214,10 @@ func (w *webhook) request(ctx context.Context, m Message, s webhookSecrets) (*ht
 	encodeAttributes(request.Header)
 	id := m.Event.ID()
 	request.Header.Set("User-Agent", userAgent)
-	request.Header.Set(headerIdempotencyKey, id)
-	request.Header.Set(headerRule, m.Rule)
+	request.Header.Set(requestIdempotencyKey, id)
+	request.Header.Set(requestRule, m.Rule)
 	if m.Count > 1 {
-		request.Header.Set(headerCount, strconv.Itoa(m.Count))
+		request.Header.Set(requestCount, strconv.Itoa(m.Count))
 	}
 	if s.token != "" {
 		request.Header.Set("Authorization", "Bearer "+s.token)

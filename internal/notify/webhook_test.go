@@ -42,7 +42,7 @@ func TestWebhookSendsTheEvent(t *testing.T) {
 			}
 			q := r.next(t)
 			for name, want := range map[string]string{
-				"Authorization": "Bearer token-of-the-receiver", headerIdempotencyKey: m.Event.ID(), headerRule: "failed-jobs", headerCount: "7", headerWebhookSignature: "",
+				"Authorization": "Bearer token-of-the-receiver", requestIdempotencyKey: m.Event.ID(), requestRule: "failed-jobs", requestCount: "7", headerWebhookSignature: "",
 			} {
 				if got := q.header.Get(name); got != want {
 					t.Errorf("header %s: %q, want %q", name, got, want)
@@ -86,7 +86,7 @@ func TestWebhookResponses(t *testing.T) {
 		"503 without a time":    {respond: status(503), text: "503"},
 		"503 with seconds":      {respond: retryLater(503, "120"), after: 2 * time.Minute, text: "503"},
 		"429":                   {respond: retryLater(429, "7"), after: 7 * time.Second, text: "429"},
-		"429, far too long":     {respond: retryLater(429, "999999999"), after: maxRetryAfter},
+		"429, far too long":     {respond: retryLater(429, "999999999"), after: maxAnnounced},
 		"429, nonsense":         {respond: retryLater(429, "soon")},
 		"408":                   {respond: status(408)},
 		"401":                   {respond: status(401)}, // an operator may correct the token
@@ -196,7 +196,7 @@ func TestRetryAfterMayBeATime(t *testing.T) {
 	for header, want := range map[string]time.Duration{
 		"Tue, 04 Mar 2031 10:01:30 GMT": 90 * time.Second,
 		"Tue, 04 Mar 2031 09:00:00 GMT": 0,
-		"Tue, 04 Mar 2036 09:00:00 GMT": maxRetryAfter,
+		"Tue, 04 Mar 2036 09:00:00 GMT": maxAnnounced,
 		" 3 ":                           3 * time.Second,
 		"-3":                            0,
 	} {
@@ -319,7 +319,7 @@ func TestWebhookErrorsContainNoSecret(t *testing.T) {
 	echo := newReceiver(t, func(w http.ResponseWriter, q *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		// Padding moves the secrets across the end of what is quoted.
-		padding, _ := strconv.Atoi(q.Header.Get(headerCount))
+		padding, _ := strconv.Atoi(q.Header.Get(requestCount))
 		all, _ := json.Marshal(q.Header)
 		fmt.Fprintf(w, "%s %s %s %s", strings.Repeat("-", padding), q.URL, q.URL.Query(), all)
 	})
