@@ -44,7 +44,6 @@ var allowedImports = map[string][]string{
 	"internal/edge":          {},
 	"internal/identity":      {"internal/event", "internal/eventlog"},
 	"internal/jobs":          {"internal/pause"},
-	"internal/notify":        {"internal/event", "internal/eventlog", "internal/lifecycle", "internal/noanswer", "internal/pause", "internal/spelling", "schemas"},
 	"internal/lifecycle":     {},
 	"internal/broker":        {},
 	"internal/pause":         {},
