@@ -16,13 +16,13 @@ import (
 const (
 	consumerPrefix = "notify-"
 	priorityGroup  = "notify"
-	ackWait        = 30 * time.Second // after which the events of a process that died are delivered to another
+	ackWait        = 15 * time.Second // after which the events of a process that died are delivered to another
 	progressEvery  = ackWait / 3      // how often held events are kept from that
 	maxPending     = 256              // unacknowledged events of a rule
 	maxGrouped     = 10_000           // … of a rule that groups
 
 	// The process that is pinned loses that when it sends no pull request for pinnedTTL. It sends one every pullExpiry.
-	pullExpiry = 10 * time.Second
+	pullExpiry = 5 * time.Second
 	pinnedTTL  = 3 * pullExpiry
 )
 

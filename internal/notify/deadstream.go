@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,14 +18,14 @@ import (
 
 // Headers of a dead letter. Its payload is the event, unchanged.
 const (
-	headerRule     = "Mkio-Notify-Rule"
-	headerID       = "Mkio-Notify-Id"
-	headerSubject  = "Mkio-Notify-Subject"
-	headerSequence = "Mkio-Notify-Sequence"
-	headerFirst    = "Mkio-Notify-First"
-	headerCount    = "Mkio-Notify-Count"
-	headerTries    = "Mkio-Notify-Tries"
-	headerReason   = "Mkio-Notify-Reason"
+	letterRule     = "Mkio-Notify-Rule"
+	letterID       = "Mkio-Notify-Id"
+	letterSubject  = "Mkio-Notify-Subject"
+	letterSequence = "Mkio-Notify-Sequence"
+	letterFirst    = "Mkio-Notify-First"
+	letterCount    = "Mkio-Notify-Count"
+	letterTries    = "Mkio-Notify-Tries"
+	letterReason   = "Mkio-Notify-Reason"
 )
 
 // deadStream stores dead letters in a stream.
@@ -34,18 +35,26 @@ type deadStream struct {
 	names  event.Names
 }
 
-// maxReason limits the reason in a header, in bytes.
-const maxReason = 1024
+// maxLetterReason limits the reason in a header, in bytes.
+const maxLetterReason = 1024
+
+// StreamOptions are the settings with which a missing stream of dead letters is created.
+type StreamOptions struct {
+	Create   bool // false: a missing stream is an error
+	Replicas int
+	MaxBytes int64 // for accounts that require a limit; 0: none
+}
 
 // OpenStream returns the stream of dead letters, and creates it if it does not exist. Its error says that NATS does not
-// permit it, or why else the stream cannot be used.
-func OpenStream(ctx context.Context, js jetstream.JetStream, names event.Names, replicas int) (DeadLetters, error) {
+// permit it, or why else the stream cannot be used. No other request may be made on the connection meanwhile
+// ([noanswer.CancelWhenForbidden]).
+func OpenStream(ctx context.Context, js jetstream.JetStream, names event.Names, o StreamOptions) (DeadLetters, error) {
 	name := names.NotifyFailedStream()
 	asking, stop := noanswer.CancelWhenForbidden(ctx, js.Conn(), name)
 	defer stop()
 	stream, err := js.Stream(asking, name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		stream, err = js.CreateStream(asking, deadStreamConfig(names, replicas))
+	if errors.Is(err, jetstream.ErrStreamNotFound) && o.Create {
+		stream, err = js.CreateStream(asking, deadStreamConfig(names, o))
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another process created it meanwhile
 			stream, err = js.Stream(asking, name)
 		}
@@ -56,27 +65,35 @@ func OpenStream(ctx context.Context, js jetstream.JetStream, names event.Names, 
 	return &deadStream{js, stream, names}, nil
 }
 
-// deadStreamConfig is the stream of dead letters. It has no limits, so that no letter is lost.
-func deadStreamConfig(names event.Names, replicas int) jetstream.StreamConfig {
-	return jetstream.StreamConfig{
+// deadStreamConfig is the stream of dead letters. No letter is ever removed for another: a full stream refuses further ones,
+// and their events wait.
+func deadStreamConfig(names event.Names, o StreamOptions) jetstream.StreamConfig {
+	config := jetstream.StreamConfig{
 		Name:        names.NotifyFailedStream(),
 		Description: "Events that mkio-bridge notify could not send, with the reason",
 		Subjects:    []string{names.NotifyFailedPrefix() + ".>"},
 		Storage:     jetstream.FileStorage,
-		Replicas:    replicas,
+		Discard:     jetstream.DiscardNew,
+		Replicas:    o.Replicas,
+		MaxBytes:    -1,
 		AllowDirect: true,
 	}
+	if o.MaxBytes > 0 {
+		config.MaxBytes = o.MaxBytes
+	}
+	return config
 }
 
 // Store publishes a letter.
 func (d *deadStream) Store(ctx context.Context, l Letter) error {
-	m := nats.NewMsg(d.names.NotifyFailedSubject(l.Rule, event.ResourceOf(l.Subject[min(len(d.names.Prefix())+1, len(l.Subject)):])))
+	_, unprefixed, _ := strings.Cut(l.Subject, ".")
+	m := nats.NewMsg(d.names.NotifyFailedSubject(l.Rule, event.ResourceOf(unprefixed)))
 	m.Data = l.Event
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	for name, value := range map[string]string{
 		"Content-Type": "application/cloudevents+json",
-		headerRule:     l.Rule, headerID: l.ID, headerSubject: l.Subject, headerSequence: number(l.Sequence), headerFirst: number(l.First),
-		headerCount: strconv.Itoa(l.Count), headerTries: strconv.Itoa(l.Tries), headerReason: headerText(l.Reason),
+		letterRule:     l.Rule, letterID: l.ID, letterSubject: l.Subject, letterSequence: number(l.Sequence), letterFirst: number(l.First),
+		letterCount: strconv.Itoa(l.Count), letterTries: strconv.Itoa(l.Tries), letterReason: headerText(l.Reason),
 	} {
 		m.Header.Set(name, value)
 	}
@@ -98,7 +115,7 @@ func headerText(s string) string {
 		}
 		out = append(out, r)
 	}
-	return string(out[:min(len(out), maxReason)])
+	return string(out[:min(len(out), maxLetterReason)])
 }
 
 // letterOf is the inverse of Store.
@@ -113,9 +130,9 @@ func letterOf(m jetstream.Msg) (Letter, error) {
 		return n
 	}
 	return Letter{
-		Number: meta.Sequence.Stream, Time: meta.Timestamp.UTC(), Rule: h.Get(headerRule), ID: h.Get(headerID), Subject: h.Get(headerSubject),
-		Sequence: number(headerSequence), First: number(headerFirst), Count: int(min(number(headerCount), math.MaxInt32)),
-		Tries: int(min(number(headerTries), math.MaxInt32)), Reason: h.Get(headerReason), Event: m.Data(),
+		Number: meta.Sequence.Stream, Time: meta.Timestamp.UTC(), Rule: h.Get(letterRule), ID: h.Get(letterID), Subject: h.Get(letterSubject),
+		Sequence: number(letterSequence), First: number(letterFirst), Count: int(min(number(letterCount), math.MaxInt32)),
+		Tries: int(min(number(letterTries), math.MaxInt32)), Reason: h.Get(letterReason), Event: m.Data(),
 	}, nil
 }
 

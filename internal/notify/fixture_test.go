@@ -84,7 +84,7 @@ func (f *fixture) target(name string) *fakeTarget {
 func (f *fixture) run() (n *Notifier, stop func()) {
 	f.t.Helper()
 	nc, js := f.server.Connect()
-	dead, err := OpenStream(f.t.Context(), js, names, 1)
+	dead, err := OpenStream(f.t.Context(), js, names, StreamOptions{Create: true, Replicas: 1})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func (f *fixture) publish(m event.Message) (uint64, error) {
 // letters returns the dead letters as "rule name: reason".
 func (f *fixture) letters() (all []string) {
 	f.t.Helper()
-	dead, err := OpenStream(f.t.Context(), f.js, names, 1)
+	dead, err := OpenStream(f.t.Context(), f.js, names, StreamOptions{Create: true, Replicas: 1})
 	if err != nil {
 		f.t.Fatal(err)
 	}

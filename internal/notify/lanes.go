@@ -1,33 +1,33 @@
 package notify
 
 import (
+	"strings"
 	"time"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/pause"
 )
 
-// lane returns the queue of an event: that of its resource or, if the rule groups, of its group.
-func (r *Rule) lane(it *item, names event.Names) string {
-	resource := event.ResourceOf(it.subject[min(len(names.Prefix())+1, len(it.subject)):])
-	if r.Group == nil {
-		return resource
+// laneOf returns the queue of an event: that of its resource or, if the rule groups, of its group.
+func (r *Rule) laneOf(subject string, e event.Event) string {
+	if r.Group != nil {
+		switch r.Group.By {
+		case ByRule:
+			return ""
+		case ByProject:
+			return e.Data.Project
+		case ByKind:
+			return string(e.Data.Kind)
+		}
 	}
-	switch r.Group.By {
-	case ByProject:
-		return it.event.Data.Project
-	case ByKind:
-		return string(it.event.Data.Kind)
-	case ByResource:
-		return resource
-	}
-	return ""
+	_, unprefixed, _ := strings.Cut(subject, ".")
+	return event.ResourceOf(unprefixed)
 }
 
 // enqueue appends an event to its queue, and starts the lane of a queue that was empty. The caller holds the lock.
 func (s *session) enqueue(it *item) {
 	it.queued = true
-	name := s.rule.lane(it, s.Names)
+	name := s.rule.laneOf(it.subject, it.event)
 	queue, running := s.queues[name]
 	if s.rule.Group != nil && len(queue) > 0 { // only the newest is sent
 		last := queue[len(queue)-1]

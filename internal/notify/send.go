@@ -71,7 +71,7 @@ func (s *session) try(m Message) (tries int, err error) {
 		}
 		wait := pauses.NextBackOff()
 		if later, ok := errors.AsType[*RetryAfter](err); ok {
-			wait = max(wait, min(later.After, maxRetryAfter))
+			wait = max(wait, later.After)
 			s.holdBack(wait)
 		}
 		s.Log.Warn("message not sent; retrying", "rule", m.Rule, "id", m.Event.ID(), "try", tries, "after", wait.Round(time.Millisecond), "error", err)
@@ -81,9 +81,6 @@ func (s *session) try(m Message) (tries int, err error) {
 		s.gauges.retried()
 	}
 }
-
-// maxRetryAfter limits how long a target can delay a rule.
-const maxRetryAfter = time.Hour
 
 // holdBack delays all messages of the rule: the target asked for a pause.
 func (s *session) holdBack(wait time.Duration) {
