@@ -2,9 +2,12 @@ package notify
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
@@ -49,6 +52,27 @@ func TestExampleRules(t *testing.T) {
 		if got, known := selecting[name]; got != want || !known {
 			t.Errorf("rule %s: selects a failed job %t (known %t), want %t", name, got, known, want)
 		}
+	}
+}
+
+// The rules of the chart's tested values are valid.
+func TestChartRules(t *testing.T) {
+	t.Parallel()
+	const name = "../../deploy/helm/mkio-bridge/ci/notify-values.yaml"
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values struct{ Notify struct{ Rules yaml.Node } }
+	if err := yaml.Unmarshal(content, &values); err != nil {
+		t.Fatal(err)
+	}
+	rules, err := yaml.Marshal(&values.Notify.Rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Parse(name, rules); err != nil {
+		t.Error(err)
 	}
 }
 
