@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/bridgetest"
@@ -35,19 +36,23 @@ type fixture struct {
 	dir     string
 	targets map[string]*fakeTarget
 	facts   map[lifecycle.Key]lifecycle.Fact
+	last    process // the one that was started last
 }
 
-// virtual runs a test in virtual time, with a log.
+// A process is a notifier that runs. kill closes its connection, so that nothing more of it reaches NATS.
+type process struct{ kill func() }
+
+// virtual runs a test in virtual time, with a log. Such tests do not run in parallel: nats.go shares a pool of timers within the
+// process, and a timer made in one bubble must not be used in another.
 func virtual(t *testing.T, test func(*fixture)) {
 	t.Helper()
-	t.Parallel()
 	release := brokertest.StartServerClock()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		test(f)
 	})
 	release()
-	runtime.GC() // nats.go shares a pool of timers: one made in virtual time must not be used outside of it
+	runtime.GC() // two garbage collections empty the pool of timers
 	runtime.GC()
 }
 
@@ -103,6 +108,7 @@ func (f *fixture) run() (n *Notifier, stop func()) {
 	}()
 	stop = sync.OnceFunc(func() { cancel(); <-done; nc.Close() })
 	f.t.Cleanup(stop)
+	f.last = process{kill: func() { nc.Close(); cancel() }}
 	time.Sleep(time.Second) // virtual: the consumers exist
 	return n, stop
 }
@@ -123,17 +129,12 @@ func (f *fixture) add(project, name, state string) {
 	if err := (event.Encoder{Names: names, BaseURL: "https://app.mk.io", MaxPayload: 1 << 20}).Encode(&m, o, previous, time.Now()); err != nil {
 		f.t.Fatal(err)
 	}
-	m.Fact.Sequence, _ = f.publish(m)
-	f.facts[key] = m.Fact
-}
-
-func (f *fixture) publish(m event.Message) (uint64, error) {
-	f.t.Helper()
-	ack, err := f.js.Publish(f.t.Context(), m.Subject, m.Payload)
+	ack, err := f.js.PublishMsg(f.t.Context(), &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Payload})
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return ack.Sequence, nil
+	m.Fact.Sequence = ack.Sequence
+	f.facts[key] = m.Fact
 }
 
 // letters returns the dead letters as "rule name: reason".

@@ -125,14 +125,15 @@ func TestGroupsSendOneMessageInATime(t *testing.T) {
 	virtual(t, func(f *fixture) {
 		f.rules("  - {name: a, target: main, group: {every: 5m}}\n  - {name: b, target: other, group: {every: 5m, by: project}}\n")
 		f.run()
-		time.Sleep(500 * time.Millisecond) // so that no event comes at the end of a group's time
-		for i := range 60 {
+		f.add("news", "ep-0", "Queued")
+		time.Sleep(5 * time.Second)
+		for i := 1; i < 60; i++ {
 			f.add([]string{"news", "sport"}[i%2], fmt.Sprint("ep-", i), "Queued")
-			time.Sleep(10 * time.Second)
+			time.Sleep(9 * time.Second) // no event comes at the end of a group's time
 		}
-		time.Sleep(10 * time.Minute)
-		f.want("main", "ep-0 Queued", "ep-29 Queued ×29", "ep-59 Queued ×30")
-		f.want("other", "ep-0 Queued", "ep-1 Queued", "ep-28 Queued ×14", "ep-29 Queued ×14", "ep-58 Queued ×15", "ep-59 Queued ×15")
+		time.Sleep(5 * time.Minute)
+		f.want("main", "ep-0 Queued", "ep-33 Queued ×33", "ep-59 Queued ×26")
+		f.want("other", "ep-0 Queued", "ep-1 Queued", "ep-32 Queued ×16", "ep-33 Queued ×16", "ep-58 Queued ×13", "ep-59 Queued ×13")
 	})
 }
 

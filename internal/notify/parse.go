@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"go.yaml.in/yaml/v3"
 
 	"mkio-bridge/internal/spelling"
@@ -100,28 +102,22 @@ var schema = sync.OnceValue(func() *jsonschema.Schema {
 
 // addInvalid adds the mistakes that the schema finds: the innermost ones, which say what is wrong.
 func (p *parser) addInvalid(invalid *jsonschema.ValidationError) {
-	for _, unit := range invalid.BasicOutput().Errors {
-		if unit.Error == nil {
-			continue
-		}
-		at := strings.Split(unit.InstanceLocation, "/")[1:]
-		p.add(at, "%s", p.explain(at, unit))
+	for _, cause := range invalid.Causes {
+		p.addInvalid(cause)
 	}
-}
-
-// explain words a mistake that the schema finds.
-func (p *parser) explain(at []string, unit jsonschema.OutputUnit) string {
-	text := unit.Error.String()
-	unknown, ok := strings.CutPrefix(text, "additional properties '")
-	if !ok {
-		return text
+	if len(invalid.Causes) > 0 {
+		return
 	}
-	unknown, _, _ = strings.Cut(unknown, "'")
+	at := invalid.InstanceLocation
 	known := membersAt(at)
-	if len(known) == 0 {
-		return text
+	if unknown, ok := invalid.ErrorKind.(*kind.AdditionalProperties); ok && len(known) > 0 {
+		for _, name := range unknown.Properties {
+			p.add(append(slices.Clone(at), name), "unknown member; did you mean %s? (known: %s)", spelling.Nearest(name, known), strings.Join(known, ", "))
+		}
+		return
 	}
-	return fmt.Sprintf("unknown member %q; did you mean %s? (known: %s)", unknown, spelling.Nearest(unknown, known), strings.Join(known, ", "))
+	_, text, _ := strings.Cut(invalid.Error(), "': ") // in front is the place
+	p.add(at, "%s", text)
 }
 
 // membersAt returns the members that the schema knows at a place of the file.
@@ -157,7 +153,6 @@ func (p *parser) add(at []string, format string, args ...any) {
 	node := p.root
 	var where strings.Builder
 	for _, token := range at {
-		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
 		next := child(node, token)
 		if next == nil {
 			break
@@ -169,7 +164,7 @@ func (p *parser) add(at []string, format string, args ...any) {
 		}
 		node = next
 	}
-	p.errs = append(p.errs, fmt.Errorf("%s:%d: %s: %s", p.name, node.Line, strings.TrimPrefix(where.String()+" ", "."), fmt.Sprintf(format, args...)))
+	p.errs = append(p.errs, fmt.Errorf("%s:%d: %s: %s", p.name, node.Line, cmp.Or(strings.TrimPrefix(where.String(), "."), "the file"), fmt.Sprintf(format, args...)))
 }
 
 // child returns the value of a member or item of a node; nil if there is none.
