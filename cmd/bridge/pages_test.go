@@ -41,6 +41,12 @@ func TestPagesHaveGeneratedSections(t *testing.T) {
 			"event-fields":  eventTable(t),
 			"event-headers": headersTable(t, "event-headers.schema.json"),
 		},
+		notifyPage: {
+			"rule":    rulesTable(t, "rule"),
+			"filter":  rulesTable(t, "filter"),
+			"webhook": rulesTable(t, "webhook"),
+			"service": rulesTable(t, "service"),
+		},
 		"../../docs/http-api.md": {"routes": routesTable(t)},
 		"../../docs/webhooks.md": {"unapplied-headers": headersTable(t, "unapplied.schema.json")},
 		"../../docs/polling.md":  {"coverage-fields": coverageTable(t), "rights": rightsTable()},
