@@ -14,26 +14,19 @@ import (
 
 // Settings of consumers.
 const (
-	consumerPrefix = "notify-"
-	priorityGroup  = "notify"
-	ackWait        = 15 * time.Second // after which the events of a process that died are delivered to another
-	progressEvery  = ackWait / 3      // how often held events are kept from that
-	maxPending     = 256              // unacknowledged events of a rule
-	maxGrouped     = 10_000           // … of a rule that groups
+	priorityGroup = "notify"
+	ackWait       = 15 * time.Second // after which the events of a process that died are delivered to another
+	progressEvery = ackWait / 3      // how often held events are kept from that
+	maxPending    = 256              // unacknowledged events of a rule
+	maxGrouped    = 10_000           // … of a rule that groups
 
 	// The process that is pinned loses that when it sends no pull request for pinnedTTL. It sends one every pullExpiry.
 	pullExpiry = 5 * time.Second
 	pinnedTTL  = 3 * pullExpiry
 )
 
-// Names of the consumers' metadata, by which bridges show the rules.
-const (
-	MetadataFilter = "mkio-notify-filter"
-	MetadataTarget = "mkio-notify-target"
-)
-
 // ConsumerName returns the name of a rule's consumer.
-func ConsumerName(rule string) string { return consumerPrefix + rule }
+func ConsumerName(rule string) string { return event.NotifyConsumerPrefix + rule }
 
 // consumerConfig returns the configuration of a rule's consumer.
 func consumerConfig(r *Rule, names event.Names) jetstream.ConsumerConfig {
@@ -50,7 +43,7 @@ func consumerConfig(r *Rule, names event.Names) jetstream.ConsumerConfig {
 		PriorityPolicy: jetstream.PriorityPolicyPinned,
 		PriorityGroups: []string{priorityGroup},
 		PinnedTTL:      pinnedTTL,
-		Metadata:       map[string]string{MetadataFilter: r.Filter.String(), MetadataTarget: r.Target},
+		Metadata:       map[string]string{event.NotifyFilter: r.Filter.String(), event.NotifyTarget: r.Target},
 	}
 	if r.From == FromAll {
 		config.DeliverPolicy = jetstream.DeliverAllPolicy
@@ -98,6 +91,7 @@ func (w *worker) openConsumer(ctx context.Context) (jetstream.Consumer, error) {
 	if err != nil {
 		return nil, w.explain(ctx, err)
 	}
+	w.config = config
 	w.place = place{created, consumer.CachedInfo().AckFloor.Stream}
 	if config.OptStartSeq > 0 {
 		w.place.floor = max(w.place.floor, config.OptStartSeq-1)

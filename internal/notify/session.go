@@ -23,6 +23,7 @@ type worker struct {
 	target Target
 	gauges *ruleMetrics
 	place  place // used by run only
+	config jetstream.ConsumerConfig
 }
 
 // retrySession is the pause after a session that failed.
@@ -67,6 +68,10 @@ type session struct {
 	lanes    sync.WaitGroup
 	slots    chan struct{} // one for each message that is being sent
 	arrived  chan struct{} // there is an event that waits for all others
+
+	// Used by survey only.
+	reported   failure
+	reportedAt time.Time
 
 	mu        sync.Mutex
 	held      map[uint64]*item // by sequence
@@ -260,6 +265,7 @@ func (s *session) survey(ctx context.Context, cancel context.CancelCauseFunc) {
 		if info, err := s.consumer.Info(ctx); err == nil {
 			s.place.floor = max(s.place.floor, info.AckFloor.Stream)
 			s.observe(info)
+			s.report(ctx)
 			if s.moved(info) {
 				cancel(errMoved)
 				return
