@@ -48,7 +48,7 @@ func writeMembers(b *strings.Builder, definitions map[string]fieldSchema, path s
 func TestNotifyPageExplainsEachFunction(t *testing.T) {
 	text := string(readFile(t, notifyPage))
 	for _, name := range notify.Functions() {
-		if !regexp.MustCompile("(?m)^\\|[^|]*`"+name+"`").MatchString(text) {
+		if !regexp.MustCompile("(?m)^\\|[^|]*`" + name + "`").MatchString(text) {
 			t.Errorf("docs/notify.md does not explain the function %s", name)
 		}
 	}
