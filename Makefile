@@ -71,7 +71,7 @@ soak: ## tests too long for every change, most of an hour: torture (cluster, emb
 	mkdir -p $(SOAK_DIR)
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 200 -dir $(SOAK_DIR)/cluster
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 100 -embedded -dir $(SOAK_DIR)/embedded
-	go test -tags e2e -count=1 -timeout 40m -p 1 -run '^TestSoak' ./internal/poll ./cmd/bridge ./test/e2e
+	go test -tags e2e -count=1 -timeout 40m -p 1 -run '^TestSoak' ./internal/notify ./internal/poll ./cmd/bridge ./test/e2e
 	$(MAKE) fuzz FUZZTIME=1m
 	go test -race -count=1 -timeout 30m $(CONCURRENT)
 	go test -race -short -count=3 -timeout 30m $(CONCURRENT)

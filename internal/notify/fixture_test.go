@@ -37,6 +37,7 @@ type fixture struct {
 	targets map[string]*fakeTarget
 	facts   map[lifecycle.Key]lifecycle.Fact
 	last    process // the one that was started last
+	quiet   bool    // no log
 }
 
 // A process is a notifier that runs. kill closes its connection, so that nothing more of it reaches NATS.
@@ -96,8 +97,11 @@ func (f *fixture) run() (n *Notifier, stop func()) {
 	n = New(Config{
 		NC: nc, JS: js, Names: names, File: filepath.Join(f.dir, "rules.yaml"), Dead: dead,
 		Open: func(r *Rule) (Target, error) { return f.target(r.Target), nil },
-		Log:  slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:  slog.New(slog.NewTextHandler(&f.log, nil)),
 	})
+	if f.quiet {
+		n.Log = slog.New(slog.DiscardHandler)
+	}
 	ctx, cancel := context.WithCancel(f.t.Context())
 	done := make(chan struct{})
 	go func() {
