@@ -99,6 +99,9 @@ func (a serviceAddress) compose(m Message) (text string, params types.Params) {
 			params.SetTitle(encodeTitle(name, title))
 		}
 	}
+	if m.Text == "" {
+		m.Text = title // several services refuse an empty text
+	}
 	a.identify(name, m, params)
 	return m.Text, params
 }

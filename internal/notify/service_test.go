@@ -244,6 +244,9 @@ func TestIncidentsAreOfResources(t *testing.T) {
 	if params["dedup_key"] != "job.aurora-vod.ladder-hd.ep-0417" || params["source"] != m.Event.Source() || text != m.Title+"\n"+m.Text {
 		t.Errorf("PagerDuty gets %v and %q", params, text)
 	}
+	if text, _ := address("gotify://host/Aaa.bbb.ccc.ddd", nil).compose(Message{Event: m.Event, Title: "only a title"}); text != "only a title" {
+		t.Errorf("without a text the service gets %q", text)
+	}
 	if _, params := address(pagerDuty+"?dedup_key=mine", nil).compose(m); params["dedup_key"] != "" {
 		t.Errorf("the key of the URL is replaced by %v", params)
 	}

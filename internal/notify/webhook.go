@@ -149,6 +149,7 @@ func newWebhookClient(caFile string) (*http.Client, error) {
 	// Over HTTP/2 all requests share a connection. Pings detect one that the network has silently dropped.
 	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTime, WriteByteTimeout: pingTime}
 	transport.MaxResponseHeaderBytes = maxResponseHeader
+	transport.MaxIdleConnsPerHost = maxSenders
 	if caFile != "" {
 		roots, err := x509.SystemCertPool()
 		if err != nil {
