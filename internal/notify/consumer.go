@@ -59,11 +59,16 @@ func (r *Rule) pending() int {
 	return maxPending
 }
 
-// A place is where a rule was in a log. A consumer that was deleted is created again there.
+// A place is where a rule was in a log. A consumer that was deleted is created again there. In another log, such as one that
+// was restored from a backup, sequences mean nothing, but events keep the time at which they were stored.
 type place struct {
-	log   time.Time // when the stream was created
-	floor uint64    // all events up to this one are settled
+	log     time.Time // when the stream was created
+	floor   uint64    // all events up to this one are settled
+	settled time.Time // all events that were stored before are settled
 }
+
+// placeMargin is for clocks that differ: events are rather sent again than left out.
+const placeMargin = time.Minute
 
 // openConsumer creates the rule's consumer, or updates it to the rule. It keeps its place in both cases.
 func (w *worker) openConsumer(ctx context.Context) (jetstream.Consumer, error) {
@@ -84,15 +89,19 @@ func (w *worker) openConsumer(ctx context.Context) (jetstream.Consumer, error) {
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, w.place.floor+1
 		w.Log.Warn("consumer was deleted; continuing at the rule's place", "rule", w.rule.Name, "sequence", config.OptStartSeq)
 	case !w.place.log.IsZero():
-		config.DeliverPolicy = jetstream.DeliverAllPolicy
-		w.Log.Warn("log was created anew; continuing with its first event", "rule", w.rule.Name)
+		since := w.place.settled.Add(-placeMargin)
+		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
+		w.Log.Warn("log was replaced by another; continuing by time", "rule", w.rule.Name, "since", since)
 	}
 	consumer, err := stream.CreateOrUpdateConsumer(ctx, config)
 	if err != nil {
 		return nil, w.explain(ctx, err)
 	}
 	w.config = config
-	w.place = place{created, consumer.CachedInfo().AckFloor.Stream}
+	w.place = place{log: created, floor: consumer.CachedInfo().AckFloor.Stream, settled: time.Now()}
+	if config.OptStartTime != nil {
+		w.place.settled = *config.OptStartTime
+	}
 	if config.OptStartSeq > 0 {
 		w.place.floor = max(w.place.floor, config.OptStartSeq-1)
 	}

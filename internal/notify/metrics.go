@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -68,12 +69,17 @@ type ruleMetrics struct {
 	last    failure // of the last try
 }
 
+// errNotOpen is why a rule that has just been started is not ready.
+var errNotOpen = errors.New("the consumer of a rule is not open yet")
+
 // of returns the metrics of a rule, with counters at zero, so that an alert sees the first increase.
 func (m *metrics) of(rule string) *ruleMetrics {
 	for _, v := range []*prometheus.CounterVec{m.sent, m.failed, m.retried, m.dead, m.muted} {
 		v.WithLabelValues(rule)
 	}
-	return &ruleMetrics{all: m, rule: rule}
+	r := &ruleMetrics{all: m, rule: rule}
+	r.reading(errNotOpen)
+	return r
 }
 
 // forget removes the metrics of a rule that is gone.

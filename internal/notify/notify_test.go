@@ -202,7 +202,7 @@ func TestReload(t *testing.T) {
 	})
 }
 
-// A consumer that was deleted continues at the rule's place, and a log that was created anew is sent from its beginning.
+// A consumer that was deleted continues at the rule's place. Of a log that replaces another, what was stored since is sent.
 func TestDeletedConsumerAndLog(t *testing.T) {
 	virtual(t, func(f *fixture) {
 		f.rules("  - {name: a, target: main}\n")
@@ -218,6 +218,13 @@ func TestDeletedConsumerAndLog(t *testing.T) {
 		if !strings.Contains(f.log.String(), "consumer was deleted; continuing at the rule's place") {
 			t.Error(f.log.String())
 		}
+		if err := f.js.DeleteStream(f.t.Context(), names.EventStream()); err != nil {
+			f.t.Fatal(err)
+		}
+		f.createStreams()
+		f.add("news", "ep-3", "Queued")
+		time.Sleep(time.Minute)
+		f.want("main", "ep-1 Queued", "ep-2 Queued", "ep-3 Queued")
 	})
 }
 

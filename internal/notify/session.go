@@ -305,6 +305,12 @@ func (s *session) observe(info *jetstream.ConsumerInfo) {
 			oldest = it.stored
 		}
 	}
+	switch {
+	case !oldest.IsZero():
+		s.place.settled = oldest
+	case info.NumPending == 0:
+		s.place.settled = time.Now()
+	}
 	active := s.pin != "" && s.pin == pinnedTo(info)
 	s.gauges.observe(info.NumPending+uint64(max(info.NumAckPending, 0)), oldest, active)
 }
