@@ -121,10 +121,10 @@ func (s *session) read(ctx context.Context, messages jetstream.MessagesContext) 
 	for {
 		m, err := messages.Next()
 		switch {
-		case err != nil && ctx.Err() != nil:
-			return nil
-		case err != nil:
+		case err != nil && ctx.Err() == nil:
 			return s.explain(ctx, err)
+		case err != nil: // drained
+			return nil //nolint:nilerr // the session was stopped
 		case ctx.Err() != nil:
 			s.publish(m.Reply(), "-NAK")
 		default:
