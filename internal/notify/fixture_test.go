@@ -96,7 +96,7 @@ func (f *fixture) run() (n *Notifier, stop func()) {
 	}
 	n = New(Config{
 		NC: nc, JS: js, Names: names, File: filepath.Join(f.dir, "rules.yaml"), Dead: dead,
-		Open: func(r *Rule) (Target, error) { return f.target(r.Target), nil },
+		Open: func(r *Rule) (Target, error) { return f.target(r.Target), f.target(r.Target).missing() },
 		Log:  slog.New(slog.NewTextHandler(&f.log, nil)),
 	})
 	if f.quiet {
@@ -168,6 +168,7 @@ var errDown = errors.New("connection refused")
 // A fakeTarget takes messages as "name state" or, of a group, "name state ×count".
 type fakeTarget struct {
 	mu      sync.Mutex
+	absent  error                                        // why it cannot be opened
 	answer  func(ctx context.Context, sent string) error // nil: takes everything
 	taken   []string
 	times   []time.Time
@@ -202,6 +203,18 @@ func (f *fakeTarget) Send(ctx context.Context, m Message) error {
 		f.times = append(f.times, time.Now())
 	}
 	return err
+}
+
+func (f *fakeTarget) missing() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.absent
+}
+
+func (f *fakeTarget) setMissing(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.absent = err
 }
 
 // answers sets how the target answers.

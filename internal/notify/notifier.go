@@ -33,6 +33,7 @@ type Config struct {
 type Notifier struct {
 	Config
 	metrics *metrics
+	mistake string // why the last reload failed; "" if it did not
 
 	mu      sync.Mutex
 	running map[string]*running // by the rule's name
@@ -71,7 +72,8 @@ func (n *Notifier) Run(ctx context.Context) error {
 	}
 	for pause.For(ctx, reloadInterval) == nil {
 		n.countLetters(ctx)
-		if now := n.modified(); !now.Equal(modified) {
+		// A mistake may be outside of the file: a secret that does not exist yet.
+		if now := n.modified(); !now.Equal(modified) || n.mistake != "" {
 			modified = now
 			n.reload(ctx)
 		}
@@ -96,9 +98,13 @@ func (n *Notifier) reload(ctx context.Context) {
 	}
 	if err != nil {
 		n.metrics.reloadFailed.Set(1)
-		n.Log.Error("rules file has mistakes; the former rules stay in use", "file", n.File, "error", err)
+		if n.mistake != err.Error() {
+			n.Log.Error("rules file has mistakes; the former rules stay in use", "file", n.File, "error", err)
+		}
+		n.mistake = err.Error()
 		return
 	}
+	n.mistake = ""
 	n.metrics.reloadFailed.Set(0)
 	n.Log.Info("rules reloaded", "file", n.File, "rules", len(file.Rules))
 }

@@ -199,6 +199,17 @@ func TestReload(t *testing.T) {
 		if err := n.Ready(); err != nil {
 			t.Error(err)
 		}
+
+		f.target("other").setMissing(errors.New("its secret does not exist"))
+		f.rules("  - {name: c, target: other}\n")
+		time.Sleep(time.Minute)
+		wantMetric(f.t, n, "mkio_bridge_notify_reload_failed", "", 1)
+		f.target("other").setMissing(nil) // without a change of the file
+		time.Sleep(time.Minute)
+		wantMetric(f.t, n, "mkio_bridge_notify_reload_failed", "", 0)
+		if count := strings.Count(f.log.String(), "its secret does not exist"); count != 1 {
+			t.Errorf("the mistake is logged %d times", count)
+		}
 	})
 }
 
