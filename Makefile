@@ -8,7 +8,7 @@ VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 # run in parallel with them.
 CONCURRENT := ./internal/poll ./cmd/bridge ./internal/ingest ./internal/publish ./internal/admin ./internal/audit ./internal/broker \
 	./internal/doctor ./internal/edge ./internal/eventlog ./internal/mkio/mkiofake ./internal/replay ./internal/rule \
-	./internal/streams ./internal/tracing ./internal/wait ./examples/notify
+	./internal/notify ./internal/streams ./internal/tracing ./internal/wait
 # Packages with long simulations.
 SIMULATED := ./cmd/bridge ./internal/identity ./internal/poll
 # Tests that -short leaves out: their functions call bridgetest.SkipIfShort.
@@ -89,7 +89,7 @@ soak: ## tests too long for every change, most of an hour: torture (cluster, emb
 	mkdir -p $(SOAK_DIR)
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 200 -dir $(SOAK_DIR)/cluster
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 100 -embedded -dir $(SOAK_DIR)/embedded
-	go test -tags e2e -count=1 -timeout 40m -p 1 -run '^TestSoak' ./internal/poll ./cmd/bridge ./test/e2e
+	go test -tags e2e -count=1 -timeout 40m -p 1 -run '^TestSoak' ./internal/notify ./internal/poll ./cmd/bridge ./test/e2e
 	$(MAKE) fuzz FUZZTIME=1m
 	go test -race -count=1 -timeout 30m $(CONCURRENT)
 	go test -race -short -count=3 -timeout 30m $(CONCURRENT)
