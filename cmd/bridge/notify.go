@@ -64,7 +64,6 @@ func notifyCommand(c *call) *cobra.Command {
 	set.BoolVar(&o.dryRun, "dry-run", false, "print what the rules would have sent since --since, send nothing, and exit")
 	set.Func("since", "beginning of --dry-run; `TIME` is "+eventlog.TimeForms+" (default 1h)", parsed(&o.since, eventlog.ParseTime))
 	outputFlag(cmd, &o.output, "a message of --dry-run", "")
-	cmd.MarkFlagsMutuallyExclusive("check", "test", "dry-run")
 	cmd.AddCommand(notifyFailedCommand(c))
 	return cmd
 }
@@ -76,6 +75,9 @@ func configFlag(cmd *cobra.Command, into *string) {
 }
 
 func runNotify(ctx context.Context, c *call, o notifyOptions) error {
+	if o.check && o.dryRun || o.test != "" && (o.check || o.dryRun) {
+		return usageError{errors.New("--check, --test and --dry-run exclude each other")}
+	}
 	file, err := loadRules(o.file)
 	if err != nil {
 		return err

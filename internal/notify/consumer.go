@@ -14,26 +14,19 @@ import (
 
 // Settings of consumers.
 const (
-	consumerPrefix = "notify-"
-	priorityGroup  = "notify"
-	ackWait        = 15 * time.Second // after which the events of a process that died are delivered to another
-	progressEvery  = ackWait / 3      // how often held events are kept from that
-	maxPending     = 256              // unacknowledged events of a rule
-	maxGrouped     = 10_000           // … of a rule that groups
+	priorityGroup = "notify"
+	ackWait       = 15 * time.Second // after which the events of a process that died are delivered to another
+	progressEvery = ackWait / 3      // how often held events are kept from that
+	maxPending    = 256              // unacknowledged events of a rule
+	maxGrouped    = 10_000           // … of a rule that groups
 
 	// The process that is pinned loses that when it sends no pull request for pinnedTTL. It sends one every pullExpiry.
 	pullExpiry = 5 * time.Second
 	pinnedTTL  = 3 * pullExpiry
 )
 
-// Names of the consumers' metadata, by which bridges show the rules.
-const (
-	MetadataFilter = "mkio-notify-filter"
-	MetadataTarget = "mkio-notify-target"
-)
-
 // ConsumerName returns the name of a rule's consumer.
-func ConsumerName(rule string) string { return consumerPrefix + rule }
+func ConsumerName(rule string) string { return event.NotifyConsumerPrefix + rule }
 
 // consumerConfig returns the configuration of a rule's consumer.
 func consumerConfig(r *Rule, names event.Names) jetstream.ConsumerConfig {
@@ -50,7 +43,7 @@ func consumerConfig(r *Rule, names event.Names) jetstream.ConsumerConfig {
 		PriorityPolicy: jetstream.PriorityPolicyPinned,
 		PriorityGroups: []string{priorityGroup},
 		PinnedTTL:      pinnedTTL,
-		Metadata:       map[string]string{MetadataFilter: r.Filter.String(), MetadataTarget: r.Target},
+		Metadata:       map[string]string{event.NotifyFilter: r.Filter.String(), event.NotifyTarget: r.Target},
 	}
 	if r.From == FromAll {
 		config.DeliverPolicy = jetstream.DeliverAllPolicy
@@ -66,11 +59,16 @@ func (r *Rule) pending() int {
 	return maxPending
 }
 
-// A place is where a rule was in a log. A consumer that was deleted is created again there.
+// A place is where a rule was in a log. A consumer that was deleted is created again there. In another log, such as one that
+// was restored from a backup, sequences mean nothing, but events keep the time at which they were stored.
 type place struct {
-	log   time.Time // when the stream was created
-	floor uint64    // all events up to this one are settled
+	log     time.Time // when the stream was created
+	floor   uint64    // all events up to this one are settled
+	settled time.Time // all events that were stored before are settled
 }
+
+// placeMargin is for clocks that differ: events are rather sent again than left out.
+const placeMargin = time.Minute
 
 // openConsumer creates the rule's consumer, or updates it to the rule. It keeps its place in both cases.
 func (w *worker) openConsumer(ctx context.Context) (jetstream.Consumer, error) {
@@ -91,14 +89,19 @@ func (w *worker) openConsumer(ctx context.Context) (jetstream.Consumer, error) {
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, w.place.floor+1
 		w.Log.Warn("consumer was deleted; continuing at the rule's place", "rule", w.rule.Name, "sequence", config.OptStartSeq)
 	case !w.place.log.IsZero():
-		config.DeliverPolicy = jetstream.DeliverAllPolicy
-		w.Log.Warn("log was created anew; continuing with its first event", "rule", w.rule.Name)
+		since := w.place.settled.Add(-placeMargin)
+		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
+		w.Log.Warn("log was replaced by another; continuing by time", "rule", w.rule.Name, "since", since)
 	}
 	consumer, err := stream.CreateOrUpdateConsumer(ctx, config)
 	if err != nil {
 		return nil, w.explain(ctx, err)
 	}
-	w.place = place{created, consumer.CachedInfo().AckFloor.Stream}
+	w.config = config
+	w.place = place{log: created, floor: consumer.CachedInfo().AckFloor.Stream, settled: time.Now()}
+	if config.OptStartTime != nil {
+		w.place.settled = *config.OptStartTime
+	}
 	if config.OptStartSeq > 0 {
 		w.place.floor = max(w.place.floor, config.OptStartSeq-1)
 	}

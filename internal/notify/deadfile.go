@@ -28,7 +28,7 @@ type deletion struct {
 
 // OpenFile opens the file of dead letters, and creates it if it does not exist.
 func OpenFile(name string) (DeadLetters, error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600) //nolint:gosec // the operator chooses the file
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("file of dead letters: %w", err)
 	}

@@ -59,12 +59,17 @@ func virtual(t *testing.T, test func(*fixture)) {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{t: t, server: brokertest.Start(t), dir: t.TempDir(), targets: map[string]*fakeTarget{}, facts: map[lifecycle.Key]lifecycle.Fact{}}
+	f := &fixture{t: t, server: brokertest.Start(t), dir: t.TempDir(), targets: map[string]*fakeTarget{"main": {}, "other": {}}, facts: map[lifecycle.Key]lifecycle.Fact{}}
 	_, f.js = f.server.Connect()
-	if err := streams.Ensure(t.Context(), f.js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
-		t.Fatal(err)
-	}
+	f.createStreams()
 	return f
+}
+
+func (f *fixture) createStreams() {
+	f.t.Helper()
+	if err := streams.Ensure(f.t.Context(), f.js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // rules writes the rules file. Lines begin after "rules:".
@@ -79,12 +84,7 @@ func (f *fixture) rules(text string) string {
 }
 
 // target returns the fake target of a name.
-func (f *fixture) target(name string) *fakeTarget {
-	if f.targets[name] == nil {
-		f.targets[name] = &fakeTarget{}
-	}
-	return f.targets[name]
-}
+func (f *fixture) target(name string) *fakeTarget { return f.targets[name] }
 
 // run starts a notifier with the rules file. stop ends it and waits.
 func (f *fixture) run() (n *Notifier, stop func()) {

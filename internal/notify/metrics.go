@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -64,15 +65,21 @@ type ruleMetrics struct {
 	rule string
 
 	mu      sync.Mutex
-	trouble error // why the consumer cannot be read
+	trouble error   // why the consumer cannot be read
+	last    failure // of the last try
 }
+
+// errNotOpen is why a rule that has just been started is not ready.
+var errNotOpen = errors.New("the consumer of a rule is not open yet")
 
 // of returns the metrics of a rule, with counters at zero, so that an alert sees the first increase.
 func (m *metrics) of(rule string) *ruleMetrics {
 	for _, v := range []*prometheus.CounterVec{m.sent, m.failed, m.retried, m.dead, m.muted} {
 		v.WithLabelValues(rule)
 	}
-	return &ruleMetrics{all: m, rule: rule}
+	r := &ruleMetrics{all: m, rule: rule}
+	r.reading(errNotOpen)
+	return r
 }
 
 // forget removes the metrics of a rule that is gone.
@@ -85,9 +92,34 @@ func (m *metrics) forget(rule string) {
 func (r *ruleMetrics) sent() {
 	r.all.sent.WithLabelValues(r.rule).Inc()
 	r.all.lastSent.WithLabelValues(r.rule).SetToCurrentTime()
+	r.setLast(failure{})
 }
 
-func (r *ruleMetrics) failed()     { r.all.failed.WithLabelValues(r.rule).Inc() }
+func (r *ruleMetrics) failed(err error) {
+	r.all.failed.WithLabelValues(r.rule).Inc()
+	r.setLast(failure{shorten(err.Error()), time.Now()})
+}
+
+func (r *ruleMetrics) setLast(f failure) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = f
+}
+
+func (r *ruleMetrics) lastFailure() failure {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
+}
+
+// shorten limits the length of an error that is reported.
+func shorten(text string) string {
+	if r := []rune(text); len(r) > maxReported {
+		return string(r[:maxReported-1]) + "…"
+	}
+	return text
+}
+
 func (r *ruleMetrics) retried()    { r.all.retried.WithLabelValues(r.rule).Inc() }
 func (r *ruleMetrics) died()       { r.all.dead.WithLabelValues(r.rule).Inc() }
 func (r *ruleMetrics) muted(n int) { r.all.muted.WithLabelValues(r.rule).Add(float64(n)) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"reflect"
 	"sync"
@@ -160,11 +161,7 @@ func (n *Notifier) start(ctx context.Context, r *Rule, target Target) {
 func (n *Notifier) snapshot() map[string]*running {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	all := make(map[string]*running, len(n.running))
-	for name, is := range n.running {
-		all[name] = is
-	}
-	return all
+	return maps.Clone(n.running)
 }
 
 func (n *Notifier) remove(name string) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mkio-bridge/internal/eventlog"
 )
 
 // A rule sends what its filter selects, from its first run on, and each event once.
@@ -200,7 +202,7 @@ func TestReload(t *testing.T) {
 	})
 }
 
-// A consumer that was deleted continues at the rule's place, and a log that was created anew is sent from its beginning.
+// A consumer that was deleted continues at the rule's place. Of a log that replaces another, what was stored since is sent.
 func TestDeletedConsumerAndLog(t *testing.T) {
 	virtual(t, func(f *fixture) {
 		f.rules("  - {name: a, target: main}\n")
@@ -216,5 +218,51 @@ func TestDeletedConsumerAndLog(t *testing.T) {
 		if !strings.Contains(f.log.String(), "consumer was deleted; continuing at the rule's place") {
 			t.Error(f.log.String())
 		}
+		if err := f.js.DeleteStream(f.t.Context(), names.EventStream()); err != nil {
+			f.t.Fatal(err)
+		}
+		f.createStreams()
+		f.add("news", "ep-3", "Queued")
+		time.Sleep(time.Minute)
+		f.want("main", "ep-1 Queued", "ep-2 Queued", "ep-3 Queued")
+	})
+}
+
+// A bridge lists the rules with their filter, what waits, the last error and the dead letters.
+func TestRulesAreListed(t *testing.T) {
+	virtual(t, func(f *fixture) {
+		f.rules("  - {name: a, target: main, filter: {kind: job}}\n  - {name: b, target: other}\n")
+		f.target("main").answers(func(_ context.Context, sent string) error {
+			if sent == "ep-1 Queued" {
+				return &Permanent{errors.New("410 Gone")}
+			}
+			return errDown
+		})
+		f.run()
+		f.add("news", "ep-1", "Queued")
+		f.add("news", "ep-1", "Error")
+		f.add("news", "ep-2", "Error")
+		time.Sleep(2 * time.Minute)
+		list := func() (all []string) {
+			rules, err := eventlog.New(f.js, names).NotifyRules(f.t.Context())
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			for _, r := range rules {
+				all = append(all, fmt.Sprintf("%s %s to %s: %d wait, %t, %q, %d dead", r.Rule, r.Filter, r.Target, r.Lag, r.Active, r.LastError, r.DeadLetters))
+			}
+			return all
+		}
+		want := []string{`a kind job to main: 2 wait, true, "connection refused", 1 dead`, `b every event to other: 0 wait, true, "", 0 dead`}
+		if got := list(); !slices.Equal(got, want) {
+			f.t.Errorf("%q\nwant %q", got, want)
+		}
+		f.target("main").answers(nil)
+		time.Sleep(10 * time.Minute)
+		want[0] = `a kind job to main: 0 wait, true, "", 1 dead`
+		if got := list(); !slices.Equal(got, want) {
+			f.t.Errorf("%q\nwant %q", got, want)
+		}
+		f.want("main", "ep-1 Error", "ep-2 Error")
 	})
 }

@@ -124,8 +124,12 @@ func TestFilterMatch(t *testing.T) {
 func TestSamples(t *testing.T) {
 	t.Parallel()
 	for _, f := range []Filter{
-		{}, {Kind: Words{"asset"}}, {Kind: Words{"scheduled-operation"}, State: Words{"Accepted"}}, {Phase: Words{"failed"}, Via: Words{"poll"}},
-		{Kind: Words{"live-event"}, Name: Words{"studio-*"}, State: Words{"unset"}}, {Project: Words{"a b"}},
+		{},
+		{Kind: Words{"asset"}},
+		{Kind: Words{"scheduled-operation"}, State: Words{"Accepted"}},
+		{Phase: Words{"failed"}, Via: Words{"poll"}},
+		{Kind: Words{"live-event"}, Name: Words{"studio-*"}, State: Words{"unset"}},
+		{Project: Words{"a b"}},
 	} {
 		r := &Rule{RuleConfig: RuleConfig{Name: "r", Filter: f}}
 		if e, _, err := r.Sample(names, epoch); err != nil {

@@ -65,7 +65,7 @@ func (s *session) try(m Message) (tries int, err error) {
 			s.Log.Info("message sent", "rule", m.Rule, "id", m.Event.ID(), "events", m.Count, "try", tries)
 			return tries, nil
 		}
-		s.gauges.failed()
+		s.gauges.failed(err)
 		if _, permanent := errors.AsType[*Permanent](err); permanent || tries >= s.rule.Retry.Tries {
 			return tries, err
 		}

@@ -23,6 +23,7 @@ type worker struct {
 	target Target
 	gauges *ruleMetrics
 	place  place // used by run only
+	config jetstream.ConsumerConfig
 }
 
 // retrySession is the pause after a session that failed.
@@ -67,6 +68,10 @@ type session struct {
 	lanes    sync.WaitGroup
 	slots    chan struct{} // one for each message that is being sent
 	arrived  chan struct{} // there is an event that waits for all others
+
+	// Used by survey only.
+	reported   failure
+	reportedAt time.Time
 
 	mu        sync.Mutex
 	held      map[uint64]*item // by sequence
@@ -116,10 +121,10 @@ func (s *session) read(ctx context.Context, messages jetstream.MessagesContext) 
 	for {
 		m, err := messages.Next()
 		switch {
-		case err != nil && ctx.Err() != nil:
-			return nil
-		case err != nil:
+		case err != nil && ctx.Err() == nil:
 			return s.explain(ctx, err)
+		case err != nil: // drained
+			return nil //nolint:nilerr // the session was stopped
 		case ctx.Err() != nil:
 			s.publish(m.Reply(), "-NAK")
 		default:
@@ -260,6 +265,7 @@ func (s *session) survey(ctx context.Context, cancel context.CancelCauseFunc) {
 		if info, err := s.consumer.Info(ctx); err == nil {
 			s.place.floor = max(s.place.floor, info.AckFloor.Stream)
 			s.observe(info)
+			s.report(ctx)
 			if s.moved(info) {
 				cancel(errMoved)
 				return
@@ -298,6 +304,12 @@ func (s *session) observe(info *jetstream.ConsumerInfo) {
 		if oldest.IsZero() || it.stored.Before(oldest) {
 			oldest = it.stored
 		}
+	}
+	switch {
+	case !oldest.IsZero():
+		s.place.settled = oldest
+	case info.NumPending == 0:
+		s.place.settled = time.Now()
 	}
 	active := s.pin != "" && s.pin == pinnedTo(info)
 	s.gauges.observe(info.NumPending+uint64(max(info.NumAckPending, 0)), oldest, active)

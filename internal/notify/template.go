@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -90,20 +91,11 @@ func parseTemplate(name, text string) (*template.Template, error) {
 	}
 	var unknown error
 	walk(t.Root, func(f *parse.FieldNode) {
-		if known := dataMembers(); len(f.Ident) > 1 && f.Ident[0] == "data" && !contains(known, f.Ident[1]) {
+		if known := dataMembers(); len(f.Ident) > 1 && f.Ident[0] == "data" && !slices.Contains(known, f.Ident[1]) {
 			unknown = fmt.Errorf("an event has no .data.%s; did you mean .data.%s?", f.Ident[1], spelling.Nearest(f.Ident[1], known))
 		}
 	})
 	return t, unknown
-}
-
-func contains(words []string, word string) bool {
-	for _, w := range words {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }
 
 // dataMembers returns the names of the members of an event's data.
