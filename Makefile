@@ -16,7 +16,7 @@ PREFIX ?= /usr/local
 FUZZTIME ?= 1m
 SOAK_DIR ?= $(or $(TMPDIR),/tmp)/mkio-bridge-soak
 
-.PHONY: help build documents install cross test e2e race lint bench economy fuzz soak demo
+.PHONY: help build documents install cross test e2e browser pictures race lint bench economy fuzz soak demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ test: ## unit tests: need only Go, take two minutes
 e2e: ## end-to-end tests: processes, clusters, torture, examples, long simulations; they use the whole machine
 	go test -tags e2e -count=1 -p 1 -parallel 6 -timeout 20m -skip '^TestSoak' ./test/e2e
 	go test -tags e2e -count=1 -timeout 20m -run '^TestLong' $(SIMULATED)
+
+browser: ## tests of the web console in chromium
+	go test -tags e2e -count=1 -timeout 10m ./test/browser
+
+pictures: ## take the pictures of docs/ with chromium; ALL=DIR takes every screen in both themes and widths into DIR
+	go test -tags e2e -count=1 -timeout 10m -v -run '^TestPictures$$' ./test/browser -pictures $(if $(ALL),-all $(abspath $(ALL)))
 
 race: ## unit tests of concurrent packages with the race detector, without long simulations (needs a C compiler)
 	go test -race -short $(CONCURRENT)

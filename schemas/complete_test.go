@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"mkio-bridge/internal/audit"
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
@@ -25,7 +26,7 @@ import (
 
 // The schemas have the members that the code writes, and the values of its enumerations.
 func TestSchemasMatchTheCode(t *testing.T) {
-	data, coverage := jsonSchema(t, "state-changed.schema.json"), jsonSchema(t, "coverage.schema.json")
+	data, coverage, evidence := jsonSchema(t, "state-changed.schema.json"), jsonSchema(t, "coverage.schema.json"), jsonSchema(t, "evidence.schema.json")
 	for what, c := range map[string]struct {
 		schema object
 		of     any
@@ -35,9 +36,20 @@ func TestSchemasMatchTheCode(t *testing.T) {
 		"delivery": {in(data, "properties", "delivery"), event.Delivery{}},
 		"error":    {in(data, "properties", "errors", "items"), event.Problem{}},
 		"coverage": {coverage, event.Coverage{}},
+		"progress": {jsonSchema(t, "progress.schema.json"), event.ProgressData{}},
+
+		"evidence file":            {evidence, audit.Evidence{}},
+		"evidence file, made":      {in(evidence, "properties", "made"), audit.Made{}},
+		"evidence file, log":       {in(evidence, "properties", "log"), audit.LogExtent{}},
+		"evidence file, period":    {in(evidence, "properties", "period"), audit.Period{}},
+		"evidence file, filters":   {in(evidence, "properties", "filters"), audit.Filters{}},
+		"evidence file, verified":  {in(evidence, "properties", "verification"), audit.Verification{}},
+		"evidence file, no proofs": {in(evidence, "properties", "notProvable", "items"), audit.NotProvable{}},
 	} {
 		same(t, what, slices.Collect(maps.Keys(in(c.schema, "properties"))), members(c.of))
 	}
+	own := slices.Collect(maps.Keys(in(evidence, "$defs", "coverage", "properties")))
+	same(t, "evidence file, coverage", append(own, "-", "marks"), members(audit.Coverage{})) // marks are for GET /v1/audit
 	same(t, "event", slices.Collect(maps.Keys(in(jsonSchema(t, "event.schema.json"), "properties"))), attributes(t))
 	words := func(schema object, path ...string) []string { return texts(in(schema, path...)["enum"]) }
 	same(t, "kinds", words(data, "properties", "kind"), strs(lifecycle.Kinds()))
@@ -47,6 +59,7 @@ func TestSchemasMatchTheCode(t *testing.T) {
 	same(t, "reasons", words(jsonSchema(t, "unapplied.schema.json"), "properties", "Mkio-Reason"), strs(lifecycle.Reasons()))
 	same(t, "records", words(coverage, "properties", "record"), strs([]event.CoverageRecord{event.Covered, event.GapOpened, event.GapClosed}))
 	polled := slices.DeleteFunc(lifecycle.Kinds(), func(k lifecycle.Kind) bool { return k == lifecycle.ChannelInstance })
+	same(t, "kinds of evidence", words(evidence, "$defs", "kind"), strs(lifecycle.Kinds()))
 	same(t, "swept kinds", words(coverage, "properties", "kind"), strs(polled))
 }
 
@@ -79,6 +92,9 @@ func attributes(t *testing.T) []string {
 // members returns the JSON names of a struct's fields.
 func members(of any) (all []string) {
 	for field := range reflect.TypeOf(of).Fields() {
+		if !field.IsExported() {
+			continue
+		}
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		all = append(all, name)
 	}
@@ -124,12 +140,16 @@ func headersInCode(t *testing.T) (values []string) {
 // The document's stream configurations are those that the bridge creates. Streams that it does not create are skipped.
 func TestDocumentDescribesTheStreams(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
-	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
+	config := streams.Config{Names: names, Replicas: 1, Create: true}
+	if err := streams.Ensure(t.Context(), js, config); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := streams.EnsureProgress(t.Context(), js, config); err != nil {
 		t.Fatal(err)
 	}
 	document := asyncAPI(t)
 	described := in(document, "x-jetstream", "streams")
-	same(t, "streams", slices.Collect(maps.Keys(described)), []string{names.EventStream(), names.UnappliedStream(), names.AuditStream(), names.StateStream()})
+	same(t, "streams", slices.Collect(maps.Keys(described)), []string{names.EventStream(), names.UnappliedStream(), names.AuditStream(), names.StateStream(), names.ProgressStream()})
 	compared := 0
 	for name := range described {
 		stream, err := js.Stream(t.Context(), name)

@@ -117,7 +117,11 @@ var accessTable = map[string]struct {
 	"GET /readyz":         {"/readyz", everyone(200)},
 	"GET /metrics":        {"/metrics", everyone(200)},
 	"GET /schemas/{name}": {"/schemas/event.schema.json", everyone(200)},
-	"/":                   {"/", everyone(404)},
+	"/":                   {"/consoles", everyone(404)},
+
+	"GET /{$}":               {"/", everyone(302)},
+	"GET /console":           {"/console", everyone(302)},
+	"GET /console/{file...}": {"/console/", everyone(200)},
 
 	"GET /v1/resources":                            {"/v1/resources", viewers(200)},
 	"GET /v1/resources/{kind}/{project}/{name...}": {"/v1/resources/job/aurora-vod/ladder-hd/nobody", viewers(404)},
@@ -128,6 +132,7 @@ var accessTable = map[string]struct {
 	"GET /v1/status":                               {"/v1/status", viewers(200)},
 	"GET /v1/audit":                                {"/v1/audit", viewers(200)},
 	"GET /v1/notify":                               {"/v1/notify", viewers(200)},
+	"GET /v1/evidence":                             {"/v1/evidence", viewers(200)},
 	"GET /v1/config":                               {"/v1/config", viewers(200)},
 	"POST /v1/verify":                              {"/v1/verify", viewersWrite(202)},
 	"POST /v1/doctor":                              {"/v1/doctor", adminsWrite(202)},
@@ -155,6 +160,7 @@ func TestAccess(t *testing.T) {
 	b := bridgeWithTokens(t)
 	server := httptest.NewServer(openapitest.Check(b.adminRoutes(false)))
 	t.Cleanup(server.Close)
+	server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	var registered recordedRoutes
 	b.registerAdminRoutes(&registered, false)
 	for pattern := range accessTable {
@@ -190,6 +196,7 @@ func TestAccess(t *testing.T) {
 				if wantsToken := response.StatusCode == http.StatusUnauthorized; wantsToken != (response.Header.Get("WWW-Authenticate") != "") {
 					t.Errorf("status %d with WWW-Authenticate %q", response.StatusCode, response.Header.Get("WWW-Authenticate"))
 				}
+				checkSecured(t, response.Header)
 			})
 		}
 	}

@@ -14,8 +14,9 @@ import (
 	"mkio-bridge/internal/jobs"
 )
 
-// notAlike are the routes whose answers are of the process, and /v1/status, which another test compares without its local part.
-var notAlike = []string{"GET /livez", "GET /readyz", "GET /metrics", "GET /v1/config", "GET /v1/log-level", "GET /v1/status", "GET /debug/pprof/", "GET /debug/pprof/profile", "GET /debug/pprof/trace"}
+// notAlike are the routes whose answers are of the process, /v1/status, which another test compares without its local part, and
+// /v1/evidence, which says who made it and when.
+var notAlike = []string{"GET /livez", "GET /readyz", "GET /metrics", "GET /v1/config", "GET /v1/log-level", "GET /v1/status", "GET /v1/evidence", "GET /debug/pprof/", "GET /debug/pprof/profile", "GET /debug/pprof/trace"}
 
 // Every route that reads answers the same from any bridge. What one bridge starts, the other shows.
 func TestTwoBridgesAnswerAlike(t *testing.T) {
@@ -44,7 +45,7 @@ func TestTwoBridgesAnswerAlike(t *testing.T) {
 	doctor := runJob(t, serverB, serverA, "/v1/doctor")
 	targets := map[string][]string{
 		"GET /v1/resources": {"/v1/resources", "/v1/resources?phase=succeeded", "/v1/resources?view=row", "/v1/resources?view=row&limit=1"},
-		"GET /v1/events":    {"/v1/events?follow=false", "/v1/events?follow=false&limit=1"},
+		"GET /v1/events":    {"/v1/events?follow=false", "/v1/events?follow=false&limit=1", "/v1/events?follow=false&tail=1", "/v1/events?follow=false&tail=9&chain=true&resource=job/aurora-vod/ladder-hd/ep-0417"},
 		"GET /v1/resources/{kind}/{project}/{name...}": {"/v1/resources/job/aurora-vod/ladder-hd/ep-0417"},
 		"GET /v1/unapplied":                            {"/v1/unapplied", "/v1/unapplied?reason=late"},
 		"GET /v1/unapplied/{sequence}":                 {"/v1/unapplied/1", "/v1/unapplied/9"},
@@ -54,6 +55,9 @@ func TestTwoBridgesAnswerAlike(t *testing.T) {
 		"GET /v1/jobs/{id}":                            {location, doctor, "/v1/jobs/verify-9-0123abcd"},
 		"GET /v1/session":                              {"/v1/session"},
 		"GET /schemas/{name}":                          {"/schemas/event.schema.json"},
+		"GET /{$}":                                     {"/"},
+		"GET /console":                                 {"/console"},
+		"GET /console/{file...}":                       {"/console/", "/console/index.html"},
 	}
 	var registered recordedRoutes
 	a.registerAdminRoutes(&registered, true)

@@ -46,11 +46,15 @@ func TestAuditOfAFreshInstallSucceeds(t *testing.T) {
 	if code != exitOK || !strings.Contains(out, "1 of these start with their first sweep ("+first.Format(time.RFC3339)) || strings.Contains(out, "not proven") {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
-	out, errs, code = runCommand(t, "audit", "--since", "24h", "--output", "json")
+	out, errs, code = runCommand(t, "audit", "--since", "24h", "--project", "vod", "--output", "json")
 	var c audit.Coverage
 	if err := json.Unmarshal([]byte(out), &c); err != nil || code != exitOK || c.FirstSweep == nil || !c.FirstSweep.Equal(first) || !c.From.Equal(first) || len(c.Gaps) != 0 {
 		t.Errorf("exit %d, %v: %s%s", code, err, out, errs)
 	}
+	if err := b.publisher.Load(t.Context()); err != nil { // waits for the state bucket
+		t.Fatal(err)
+	}
+	wantOutput(t, exitOK, []string{"-  no sweep of this kind"}, "audit", "--since", "24h") // of the event of the bridge
 	out, errs, code = runCommand(t, "audit", "--since", "24h", "--until", "2h")
 	if code != exitFailed || !strings.Contains(errs, "before the first sweep") {
 		t.Errorf("a period before the first sweep: exit %d: %s%s", code, out, errs)

@@ -39,7 +39,7 @@ func TestAudit(t *testing.T) {
 			}
 		}
 	}
-	output, code := auditCommand()
+	output, code := auditCommand("--project", "vod")
 	if code != exitFailed || !strings.Contains(output, "not proven from") || !strings.Contains(output, "MK.IO answered 502") || strings.Count(output, "\n") != 5 {
 		t.Errorf("exit %d: %s", code, output)
 	}

@@ -40,26 +40,25 @@ func onlyFirst(complete cobra.CompletionFunc) cobra.CompletionFunc {
 	}
 }
 
-// completeState completes a state of a kind; of any kind if the kind is "".
-func completeState(kind *lifecycle.Kind) cobra.CompletionFunc {
+// completeState completes a state of the kinds; of any kind if there are none.
+func completeState(kinds *[]lifecycle.Kind) cobra.CompletionFunc {
 	return func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return knownStates(*kind), cobra.ShellCompDirectiveNoFileComp
+		return knownStates(*kinds), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
 // completeStateOfArgument completes a state of the kind that the first argument names.
 func completeStateOfArgument(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	var kind lifecycle.Kind
+	var kinds []lifecycle.Kind
 	if len(args) > 0 {
-		kind = lifecycle.Kind(args[0])
+		kinds = []lifecycle.Kind{lifecycle.Kind(args[0])}
 	}
-	return completeState(&kind)(cmd, args, toComplete)
+	return completeState(&kinds)(cmd, args, toComplete)
 }
 
-// knownStates returns the states listed for a kind; "": for all kinds. The empty state is unset.
-func knownStates(kind lifecycle.Kind) []string {
-	kinds := []lifecycle.Kind{kind}
-	if kind == "" {
+// knownStates returns the states listed for the kinds; without any, for all kinds. The empty state is unset.
+func knownStates(kinds []lifecycle.Kind) []string {
+	if len(kinds) == 0 {
 		kinds = lifecycle.Kinds()
 	}
 	var states []string
@@ -75,21 +74,21 @@ func knownStates(kind lifecycle.Kind) []string {
 	return slices.Compact(states)
 }
 
-// completeProject completes a project that has resources of a kind in the log; nil or "": of any kind.
-func completeProject(kind *lifecycle.Kind) cobra.CompletionFunc {
+// completeProject completes a project that has resources of the kinds in the log; nil or none: of any kind.
+func completeProject(kinds *[]lifecycle.Kind) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var q eventlog.Query
-		if kind != nil {
-			q.Kind = *kind
+		if kinds != nil {
+			q.Kinds = *kinds
 		}
 		return completeFromLog(cmd.Context(), q, func(k lifecycle.Key) string { return k.Project })
 	}
 }
 
-// completeName completes the name of a resource of a kind and project in the log; "": of any.
-func completeName(kind *lifecycle.Kind, project *string) cobra.CompletionFunc {
+// completeName completes the name of a resource of the kinds and projects in the log; without any, of any.
+func completeName(kinds *[]lifecycle.Kind, projects *[]string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return completeFromLog(cmd.Context(), eventlog.Query{Kind: *kind, Project: *project}, lifecycle.Key.Name)
+		return completeFromLog(cmd.Context(), eventlog.Query{Kinds: *kinds, Projects: *projects}, lifecycle.Key.Name)
 	}
 }
 
@@ -98,11 +97,11 @@ func completeResource(cmd *cobra.Command, args []string, _ string) ([]cobra.Comp
 	if len(args) == 0 {
 		return asStrings(lifecycle.Kinds()), cobra.ShellCompDirectiveNoFileComp
 	}
-	q := eventlog.Query{Kind: lifecycle.Kind(args[0])}
+	q := eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Kind(args[0])}}
 	if len(args) == 1 {
 		return completeFromLog(cmd.Context(), q, func(k lifecycle.Key) string { return k.Project })
 	}
-	q.Project = args[1]
+	q.Projects = []string{args[1]}
 	names := args[2:]
 	return completeFromLog(cmd.Context(), q, func(k lifecycle.Key) string {
 		all := k.Names()

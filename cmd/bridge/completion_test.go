@@ -121,7 +121,7 @@ func TestCompletionIsLimitedInTime(t *testing.T) {
 // Every kind is offered where one is expected, and a state for every kind.
 func TestKnownStates(t *testing.T) {
 	for _, kind := range append(lifecycle.Kinds(), "") {
-		states := knownStates(kind)
+		states := knownStates([]lifecycle.Kind{kind})
 		if len(states) == 0 || !slices.IsSorted(states) || slices.Contains(states, "") {
 			t.Errorf("states of %q: %q", kind, states)
 		}

@@ -29,9 +29,11 @@ const (
 
 // demoOptions are the flags of demo.
 type demoOptions struct {
-	jobs   int
-	seed   uint64
-	within time.Duration
+	jobs    int
+	seed    uint64
+	within  time.Duration
+	console bool
+	verbose bool
 }
 
 func demoCommand(c *call) *cobra.Command {
@@ -39,10 +41,17 @@ func demoCommand(c *call) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "demo",
 		Short:   "simulate a day of MK.IO in seconds, with an embedded NATS server",
-		Example: "  mkio-bridge demo\n  mkio-bridge demo --jobs 200 --within 1m",
+		Example: "  mkio-bridge demo\n  mkio-bridge demo --jobs 200 --within 1m\n  mkio-bridge demo --console",
 		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), c, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.console {
+				return runConsoleDemo(cmd.Context(), c, o.forConsole(cmd.Flags()))
+			}
+			return runDemo(cmd.Context(), c, o)
+		},
 	}
+	cmd.Flags().BoolVar(&o.console, "console", false, "run until interrupted, for the web console at the printed address; the day takes 20 minutes, and the next follows")
+	cmd.Flags().BoolVar(&o.verbose, "verbose", false, "with --console: print each event")
 	cmd.Flags().IntVar(&o.jobs, "jobs", 20, "number of jobs in the day; other resources scale with it")
 	cmd.Flags().Uint64Var(&o.seed, "seed", 1, "the same seed gives the same day and the same faults")
 	cmd.Flags().DurationVar(&o.within, "within", 10*time.Second, "how long the day takes")
@@ -88,8 +97,8 @@ func demoConfig(store string) config {
 	c := config{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", NatsListen: "127.0.0.1:0",
 		MkioURL: "https://app.mk.io", StoreDir: store, StreamReplicas: 1, StreamManage: "create",
-		SubjectPrefix: "mkio", Resource: "redacted", Correlation: "full", MaxBody: 4 << 20, IdleTimeout: idleTimeout,
-		PollRate: 20_000, PollActive: 100 * time.Millisecond, PollSweep: 500 * time.Millisecond, PollFull: 2 * time.Second,
+		SubjectPrefix: "mkio", Progress: true, Resource: "redacted", Correlation: "full", MaxBody: 4 << 20, IdleTimeout: idleTimeout,
+		Console: true, PollRate: 20_000, PollActive: 100 * time.Millisecond, PollSweep: 500 * time.Millisecond, PollFull: 2 * time.Second,
 		WebhookRule: "mkio-bridge", Kinds: pollableKinds(),
 	}
 	_ = c.WebhookSecrets.Decode(demoSecret) // these three cannot fail

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
 )
 
 // eventsOptions are the flags of events.
@@ -50,12 +51,12 @@ func runEvents(ctx context.Context, c *call, o eventsOptions) error {
 		return usageError{errors.New("--tail and --limit exclude each other")}
 	}
 	if q := o.query; q.Resource != nil {
-		if q.Kind != "" || q.Project != "" || q.Name != "" {
+		if len(q.Kinds) > 0 || len(q.Projects) > 0 || q.Name != "" {
 			return usageError{errors.New("--resource excludes --kind, --project and --name: it has them all")}
 		}
-		o.query.Kind = q.Resource.Kind
+		o.query.Kinds = []lifecycle.Kind{q.Resource.Kind}
 	}
-	c.warnOfStates(o.query.Kind, o.query.State)
+	c.warnOfStates(o.query.Kinds, o.query.States)
 	log, done, err := c.openLog(ctx)
 	if err != nil {
 		return err

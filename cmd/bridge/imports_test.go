@@ -18,6 +18,7 @@ import (
 // none, because they stand for the programs of users. Every other package must be listed.
 var allowedImports = map[string][]string{
 	"internal/admin":         {"internal/audit", "internal/event", "internal/eventlog", "internal/ingest", "internal/jobs", "internal/lifecycle", "internal/problem", "internal/spelling", "internal/status"},
+	"internal/admin/console": {"internal/problem"},
 	"internal/doctor":        {"internal/event", "internal/eventlog", "internal/identity", "internal/ingest", "internal/lifecycle", "internal/mkio", "internal/noanswer", "internal/printable", "internal/streams", "internal/rule"},
 	"internal/durations":     {"internal/lifecycle"},
 	"internal/event":         {"internal/lifecycle"},
@@ -29,6 +30,7 @@ var allowedImports = map[string][]string{
 	"internal/streams":       {"internal/event", "internal/noanswer", "internal/pause"},
 	"internal/notify":        {"internal/event", "internal/eventlog", "internal/lifecycle", "internal/noanswer", "internal/pause", "internal/printable", "internal/spelling", "schemas"},
 	"internal/poll":          {"internal/event", "internal/identity", "internal/lifecycle", "internal/mkio", "internal/pause", "internal/tracing"},
+	"internal/progress":      {"internal/event", "internal/lifecycle", "internal/pause", "internal/streams", "internal/tail"},
 	"internal/rule":          {"internal/event", "internal/mkio"},
 	"internal/audit":         {"internal/event", "internal/eventlog", "internal/lifecycle"},
 	"internal/replay":        {"internal/event", "internal/eventlog"},

@@ -239,6 +239,14 @@ func eventTable(t *testing.T) string {
 		data.rows(t, "data.", resolve, []fieldCase{{"the first", "transition", 1.0}, {"all but the first", "transition", 2.0}})
 }
 
+// progressTable lists the attributes of the progress of a job and the fields of its data.
+func progressTable(t *testing.T) string {
+	t.Helper()
+	data := readSchema(t, "progress.schema.json")
+	resolve := func(string) fieldSchema { return data } // the same schema in a file of its own
+	return fieldsHead + readSchema(t, "progress-event.schema.json").rows(t, "", resolve, nil) + data.rows(t, "data.", resolve, nil)
+}
+
 // coverageTable lists the fields of a coverage record.
 func coverageTable(t *testing.T) string {
 	t.Helper()

@@ -37,9 +37,10 @@ func TestPagesHaveGeneratedSections(t *testing.T) {
 		configurationPage: {"configuration": configurationTable()},
 		metricsPage:       {"metrics": metricsTable(t, openForTest(t).metrics), "notify-metrics": metricsTable(t, notifyRegistry(notify.New(notify.Config{})))},
 		"../../docs/events.md": {
-			"phases":        phasesTable(),
-			"event-fields":  eventTable(t),
-			"event-headers": headersTable(t, "event-headers.schema.json"),
+			"phases":          phasesTable(),
+			"event-fields":    eventTable(t),
+			"progress-fields": progressTable(t),
+			"event-headers":   headersTable(t, "event-headers.schema.json"),
 		},
 		notifyPage: {
 			"rule":    rulesTable(t, "rule"),

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/identity"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
@@ -99,8 +100,12 @@ func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poll
 	if err != nil {
 		return nil, err
 	}
+	var progress poll.ProgressStore // stays nil without a store
+	if b.progress != nil {
+		progress = b.progress
+	}
 	return poll.New(poll.Config{
-		Client: client, Leases: leases, Notes: notes,
+		Client: client, Progress: progress, Leases: leases, Notes: notes,
 		Observer: b.publisher, Log: b.publisher, Heads: b.publisher, Inventory: b.publisher, Coverage: b.publisher,
 		Instance: instanceName(), Projects: b.config.Projects, Kinds: b.config.kindsToPoll(),
 		Active: b.config.PollActive, Sweep: b.config.PollSweep, Full: b.config.PollFull,
@@ -119,12 +124,12 @@ func (b *bridge) ruleReconciler(client *mkio.Client, notes jetstream.KeyValue) p
 	reconciler := rule.Reconciler{
 		Client: client, Notes: notes, URL: b.config.WebhookURL, Name: b.config.WebhookRule, Secret: b.config.currentSecret,
 	}
-	return func(ctx context.Context, project string) error {
+	return func(ctx context.Context, project string) (event.LeaderRule, error) {
 		change, err := reconciler.Reconcile(ctx, project, false)
 		if err == nil && !change.Empty() {
 			b.log.Info("webhook rule updated", "project", project, "rule", b.config.WebhookRule, "changes", change.Changes, "warnings", change.Warnings)
 		}
-		return err
+		return rule.StandingOf(change, err), err
 	}
 }
 

@@ -51,7 +51,7 @@ func runReplay(ctx context.Context, c *call, o replayOptions) error {
 	if o.rate < 0 {
 		return usageError{fmt.Errorf("--rate %v must not be negative", o.rate)}
 	}
-	c.warnOfStates(o.query.Kind, o.query.State)
+	c.warnOfStates(o.query.Kinds, o.query.States)
 	settings, err := loadConfig()
 	if err != nil {
 		return usageError{err}

@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"mkio-bridge/internal/admin"
+	"mkio-bridge/internal/admin/console"
+	"mkio-bridge/internal/edge"
 	"mkio-bridge/internal/problem"
 	"mkio-bridge/internal/rule"
 	"mkio-bridge/schemas"
@@ -32,8 +34,11 @@ func (b *bridge) publicRoutes() http.Handler {
 func (b *bridge) adminRoutes(loopback bool) http.Handler {
 	mux := http.NewServeMux()
 	b.registerAdminRoutes(mux, loopback)
-	return mux
+	return admin.Secured(mux)
 }
+
+// healthPaths are answered whatever else the admin listener is asked for: see [edge.Reserve].
+var healthPaths = []string{"/livez", "/readyz", "/metrics"}
 
 // registerAdminRoutes adds the routes of the admin listener to a mux.
 func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
@@ -44,6 +49,7 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 	admin.New(admin.Config{
 		Events:   b.events,
 		Heads:    b.publisher,
+		Progress: b.progressOf,
 		Status:   b.status,
 		Retrier:  b.ingest,
 		LogLevel: b.config.LogLevel.now,
@@ -52,6 +58,10 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 		Pprof:    b.config.Pprof,
 		Stopping: b.stopping,
 		Log:      b.log,
+		Instance: instanceName(),
+		Version:  version(),
+
+		Connections: edge.Slots(adminShare),
 
 		Jobs:        b.jobs,
 		Verify:      b.verify,
@@ -59,6 +69,9 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 		Settings:    b.config.settings,
 		ViewerToken: func() string { return b.config.ViewerToken.value() },
 	}).Register(mux)
+	if b.config.Console {
+		console.Register(mux)
+	}
 	mux.Handle("/", http.HandlerFunc(notFound))
 }
 

@@ -131,6 +131,19 @@ func serveForTest(t *testing.T, change func(*config)) (b *bridge, addr string, s
 // serve serves an open bridge until the test ends or stop is called.
 func serve(t *testing.T, b *bridge) (addr string, stop func() error) {
 	t.Helper()
+	l, stop := serveBoth(t, b)
+	return l.public.Addr().String(), stop
+}
+
+// serveAdmin opens and serves a bridge, and returns the address of its admin listener.
+func serveAdmin(t *testing.T, change func(*config)) (addr string) {
+	t.Helper()
+	l, _ := serveBoth(t, openWith(t, change))
+	return l.admin.Addr().String()
+}
+
+func serveBoth(t *testing.T, b *bridge) (l listeners, stop func() error) {
+	t.Helper()
 	l, err := listen(t.Context(), b.config)
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +153,7 @@ func serve(t *testing.T, b *bridge) (addr string, stop func() error) {
 	go func() { served <- b.serve(ctx, l) }()
 	stop = func() error { cancel(); err := <-served; served <- err; return err }
 	t.Cleanup(func() { _ = stop() })
-	return l.public.Addr().String(), stop
+	return l, stop
 }
 
 // An event stream resumes where the reader left off, continues live, and ends when the bridge stops.

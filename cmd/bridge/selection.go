@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -66,14 +67,16 @@ type selection struct{ query eventlog.Query }
 
 // addFilters defines the flags that filter by resource and state.
 func (s *selection) addFilters(cmd *cobra.Command) {
-	kindFlag(cmd, &s.query.Kind, "only this `KIND`, e.g. job")
-	cmd.Flags().StringVar(&s.query.Project, "project", "", "only this `PROJECT`")
-	cmd.Flags().StringVar(&s.query.Name, "name", "", "only resources of this `NAME`")
-	cmd.Flags().StringVar(&s.query.State, "state", "", "only this `STATE`, case-insensitive; unset means the empty state")
-	wordFlag(cmd, &s.query.Phase, "phase", "only this `PHASE`: "+words(lifecycle.Phases()), lifecycle.ParsePhase, lifecycle.Phases())
-	completeFlag(cmd, "project", completeProject(&s.query.Kind))
-	completeFlag(cmd, "name", completeName(&s.query.Kind, &s.query.Project))
-	completeFlag(cmd, "state", completeState(&s.query.Kind))
+	wordsFlag(cmd, &s.query.Kinds, "kind", "only these `KINDS`, separated by commas, e.g. job", lifecycle.ParseKind, lifecycle.Kinds())
+	set := cmd.Flags()
+	set.Func("project", "only these `PROJECTS`, separated by commas", parsed(&s.query.Projects, eventlog.ParseWords))
+	set.StringVar(&s.query.Name, "name", "", "only resources of this `NAME`")
+	set.Func("state", "only these `STATES`, separated by commas, case-insensitive; unset means the empty state", parsed(&s.query.States, eventlog.ParseWords))
+	wordsFlag(cmd, &s.query.Phases, "phase", "only these `PHASES`, separated by commas: "+words(lifecycle.Phases()), lifecycle.ParsePhase, lifecycle.Phases())
+	wordsFlag(cmd, &s.query.Vias, "via", "only what was observed by one of these `SOURCES`, separated by commas: "+words(lifecycle.Vias()), lifecycle.ParseVia, lifecycle.Vias())
+	completeFlag(cmd, "project", completeProject(&s.query.Kinds))
+	completeFlag(cmd, "name", completeName(&s.query.Kinds, &s.query.Projects))
+	completeFlag(cmd, "state", completeState(&s.query.Kinds))
 }
 
 // addRange defines the flags that select a range of the log.
@@ -105,13 +108,17 @@ func (s *selection) checkPosition(ctx context.Context, log *eventlog.Log) error 
 	return bounds.CheckFrom(s.query.From)
 }
 
-// warnOfStates warns of states that are not listed for a kind: they may be typos, or new in MK.IO.
-func (c *call) warnOfStates(kind lifecycle.Kind, states ...string) {
-	known := knownStates(kind)
+// warnOfStates warns of states that are not listed for the kinds (none: for any): they may be typos, or new in MK.IO.
+func (c *call) warnOfStates(kinds []lifecycle.Kind, states []string) {
+	known := knownStates(kinds)
+	of := "any kind"
+	if len(kinds) > 0 {
+		of = strings.Join(asStrings(kinds), ", ")
+	}
 	for _, state := range states {
 		listed := slices.ContainsFunc(known, func(s string) bool { return lifecycle.SameState(s, state) })
 		if state != "" && !listed {
-			fmt.Fprintf(c.stderr, "%s: no state %s is listed for %s; the nearest is %s\n", c.command, printable.Name(state), cmp.Or(string(kind), "any kind"), spelling.Nearest(state, known))
+			fmt.Fprintf(c.stderr, "%s: no state %s is listed for %s; the nearest is %s\n", c.command, printable.Name(state), of, spelling.Nearest(state, known))
 		}
 	}
 }
@@ -131,6 +138,19 @@ func wordFlag[T ~string](cmd *cobra.Command, into *T, name, usage string, parse 
 		*into = word
 		return nil
 	})
+	completeFlag(cmd, name, fixed(asStrings(known)...))
+}
+
+// wordsFlag is [wordFlag] for several words, separated by commas.
+func wordsFlag[T ~string](cmd *cobra.Command, into *[]T, name, usage string, parse func(string) (T, error), known []T) {
+	suggesting := func(v string) (T, error) {
+		word, err := parse(v)
+		if err != nil {
+			err = fmt.Errorf("%w; did you mean %s?", err, spelling.Nearest(v, asStrings(known)))
+		}
+		return word, err
+	}
+	cmd.Flags().Func(name, usage, parsed(into, eventlog.ListOf(suggesting)))
 	completeFlag(cmd, name, fixed(asStrings(known)...))
 }
 

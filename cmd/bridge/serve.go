@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
+	"mkio-bridge/internal/admin"
 	"mkio-bridge/internal/edge"
 	"mkio-bridge/internal/problem"
 )
@@ -55,7 +56,8 @@ func (l listeners) close() {
 // the end. NATS is closed last, by close. After a failure of a part there is no lame-duck period.
 func (b *bridge) serve(ctx context.Context, l listeners) error {
 	public := b.webhookListener(l.public)
-	admin := edge.NewListener(l.admin, edge.Config{Slots: edge.Slots(adminShare), Log: b.log})
+	adminSlots := edge.Slots(adminShare)
+	adminListener := edge.NewListener(l.admin, edge.Config{Slots: adminSlots, Log: b.log})
 
 	stopRequest := ctx // ends when a stop is requested; ctx from here on also ends when a part fails
 	group, ctx := errgroup.WithContext(ctx)
@@ -64,12 +66,17 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 		Handler: edge.CloseWhenStopping(b.stopping, b.publicRoutes()), Refuse: b.ingest.Refuse, IdleTimeout: b.config.IdleTimeout, Log: b.log,
 	})
 	adminServer := edge.NewServer(edge.ServerConfig{
-		Handler: b.adminRoutes(loopback(b.config.AdminListen)), Refuse: refuse, IdleTimeout: idleTimeout, Log: b.log,
+		Handler: edge.Reserve(adminSlots, healthPaths, b.adminRoutes(loopback(b.config.AdminListen)), refuse),
+		Refuse:  refuse, IdleTimeout: idleTimeout, Log: b.log,
 	})
+	adminServer.ConnState = adminListener.ConnState
 	group.Go(func() error { return edge.Serve(publicServer, public) })
-	group.Go(func() error { return edge.Serve(adminServer, admin) })
+	group.Go(func() error { return edge.Serve(adminServer, adminListener) })
 	group.Go(func() error { b.watchFiles(ctx); return nil })
 	group.Go(func() error { b.publisher.Follow(ctx, b.onEvent); return nil })
+	if b.progress != nil {
+		group.Go(func() error { b.progress.Run(ctx); return nil })
+	}
 	if b.poller != nil {
 		group.Go(func() error { b.poll(ctx); return nil })
 	}
@@ -150,6 +157,7 @@ func (b *bridge) warnOfSettings() {
 // refuse writes the admin listener's response to a refused request. Unlike the webhook listener's ([ingest.Handler.Refuse])
 // it neither logs nor counts.
 func refuse(w http.ResponseWriter, _ *http.Request, status int, detail string) {
+	admin.SetSecurityHeaders(w.Header())
 	problem.Write(w, status, detail)
 }
 

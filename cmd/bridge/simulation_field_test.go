@@ -277,7 +277,7 @@ func (f *fieldTest) checkDeleted() {
 func (f *fieldTest) recreateProject() {
 	f.t.Helper()
 	countEvents := func() (count int) {
-		for _, err := range f.bridge.events.Events(f.t.Context(), eventlog.Query{Project: mkiofake.VOD}) {
+		for _, err := range f.bridge.events.Events(f.t.Context(), eventlog.Query{Projects: []string{mkiofake.VOD}}) {
 			if err != nil {
 				f.t.Fatal(err)
 			}

@@ -64,7 +64,7 @@ func TestTriggerOfEachState(t *testing.T) {
 		}
 	}
 	var recorded []string
-	for e, err := range b.events.Events(t.Context(), eventlog.Query{Project: "harbor live"}) {
+	for e, err := range b.events.Events(t.Context(), eventlog.Query{Projects: []string{"harbor live"}}) {
 		if err != nil {
 			t.Fatal(err)
 		}

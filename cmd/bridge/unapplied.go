@@ -42,15 +42,15 @@ func (f *unappliedFlags) add(cmd *cobra.Command, limit int) {
 		}
 		return nil
 	})
-	kindFlag(cmd, &f.query.Kind, "only of resources of this `KIND`; malformed and unrecognised deliveries have no kind")
-	set.StringVar(&f.query.Project, "project", "", "only of resources of this `PROJECT`")
+	wordsFlag(cmd, &f.query.Kinds, "kind", "only of resources of these `KINDS`, separated by commas; malformed and unrecognised deliveries have no kind", lifecycle.ParseKind, lifecycle.Kinds())
+	set.Func("project", "only of resources of these `PROJECTS`, separated by commas", parsed(&f.query.Projects, eventlog.ParseWords))
 	set.StringVar(&f.query.Name, "name", "", "only of resources of this `NAME`")
 	set.Func("since", "only those stored at or after this `TIME`: "+eventlog.TimeForms, parsed(&f.query.Since, eventlog.ParseTime))
 	set.Func("until", "only those stored before this `TIME`, as for --since", parsed(&f.query.Until, eventlog.ParseTime))
 	set.IntVar(&f.limit, "limit", limit, "maximum number of deliveries, oldest first; 0: all")
 	completeFlag(cmd, "reason", fixed(asStrings(lifecycle.Reasons())...))
-	completeFlag(cmd, "project", completeProject(&f.query.Kind))
-	completeFlag(cmd, "name", completeName(&f.query.Kind, &f.query.Project))
+	completeFlag(cmd, "project", completeProject(&f.query.Kinds))
+	completeFlag(cmd, "name", completeName(&f.query.Kinds, &f.query.Projects))
 }
 
 func (f *unappliedFlags) check() error {

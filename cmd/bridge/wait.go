@@ -92,7 +92,7 @@ func runWait(ctx context.Context, c *call, w waitOptions) error {
 	if (len(w.goal.States) == 0) == (w.goal.Phase == "") {
 		return usageError{errors.New("set exactly one of --for and --for-phase")}
 	}
-	c.warnOfStates(w.key.Kind, w.goal.States...)
+	c.warnOfStates([]lifecycle.Kind{w.key.Kind}, w.goal.States)
 	if w.since != nil && w.since.Time.After(time.Now()) {
 		fmt.Fprintf(c.stderr, "%s: --since %s is in the future by this machine's clock: nothing recorded before it counts\n", c.command, w.since)
 	}

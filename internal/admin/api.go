@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mkio-bridge/internal/audit"
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/lifecycle"
@@ -24,9 +25,9 @@ type Retrier interface {
 
 // Heads is the cache of recorded states. Its methods may be called concurrently.
 type Heads interface {
-	// Sorted returns the token and the last event of each resource of a kind and project (an empty one matches any), deleted
-	// ones included, in the order of tokens, from the first token after the given one. An event is valid until the next one.
-	Sorted(kind lifecycle.Kind, project, after string) iter.Seq2[string, *lifecycle.Fact]
+	// Sorted returns the token and the last event of each resource of the kinds and projects (none: of any), deleted ones
+	// included, in the order of tokens, from the first token after the given one. An event is valid until the next one.
+	Sorted(kinds []lifecycle.Kind, projects []string, after string) iter.Seq2[string, *lifecycle.Fact]
 	// IsStuck reports whether a resource whose last event is f is in its state for too long ([durations.Table.Stuck]).
 	IsStuck(kind lifecycle.Kind, f lifecycle.Fact, now time.Time) bool
 	// LogIdentity returns the identity of the cached log ([eventlog.Bounds]); "" while the cache is being filled.
@@ -43,6 +44,7 @@ type Config struct {
 	Status   StatusReader
 	Events   *eventlog.Log
 	Heads    Heads
+	Progress func(resource string) (event.Progress, bool) // how far a running job is; nil: not known
 	Retrier  Retrier
 	LogLevel *Level
 	Token    func() string   // returns the current bearer token of administrators; "": none
@@ -50,6 +52,10 @@ type Config struct {
 	Pprof    bool            // serve profiles
 	Stopping context.Context // ends when the bridge begins to stop, so that event streams end too
 	Log      *slog.Logger
+	Instance string // name of the process that answers; "" if it is not known
+	Version  string // of that process
+
+	Connections int // that the listener accepts; 0: any number. Event streams use at most half of them
 
 	Jobs        Jobs
 	Verify      func(context.Context, audit.Options) (*audit.Report, error)
@@ -65,7 +71,7 @@ type API struct {
 }
 
 // New returns an API.
-func New(c Config) *API { return &API{c, newReaders()} }
+func New(c Config) *API { return &API{c, newReaders(c.Connections)} }
 
 // writeJSON writes an object as the response. A stored payload in it keeps its bytes, so that its hash can be checked.
 func writeJSON(w http.ResponseWriter, object any) {

@@ -1,10 +1,15 @@
 package admin
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"sort"
+	"strconv"
+	"strings"
 	"time"
 
 	"mkio-bridge/internal/audit"
@@ -13,20 +18,20 @@ import (
 	"mkio-bridge/internal/problem"
 )
 
-var auditParameters = append([]string{"kind", "project", "since", "until"}, pageParameters...)
+var auditParameters = append([]string{"kind", "project", "since", "until", "marks"}, pageParameters...)
 
 // An auditView is the response of GET /v1/audit. Complete and reason are about all that matches, not about the page.
 type auditView struct {
 	list[audit.Coverage]
-	Complete bool       `json:"complete"`         // the whole period is proven, except for ends that are pending
-	Reason   string     `json:"reason,omitempty"` // why there are no items
+	Complete bool       `json:"complete"`         // the whole period is proven for the kinds that are polled, except for ends that are pending
+	Reason   string     `json:"reason,omitempty"` // why no item proves anything
 	Since    *time.Time `json:"since,omitempty"`  // the requested period; without since, each item begins with its first record
 	Until    time.Time  `json:"until"`
 }
 
 // getAudit answers what the sweeps of a period prove about each project and kind: an auditView, whose items are those of
-// mkio-bridge audit, ordered by project and kind. Filters are kind and project; the default period is everything up to now. The
-// other pages of a list are about the same period as its first one.
+// mkio-bridge audit, ordered by project and kind. Filters are kind and project; the default period is everything up to now; marks is
+// how many starts of sweeps an item has at most. The other pages of a list are about the same period as its first one.
 func (a *API) getAudit(w http.ResponseWriter, r *http.Request) {
 	query, page, err := parseAuditRequest(r.URL.Query())
 	if err != nil {
@@ -42,6 +47,7 @@ func (a *API) getAudit(w http.ResponseWriter, r *http.Request) {
 		refusePage(w, err)
 		return
 	}
+	query.Samples = a.samples
 	covers, err := audit.Coverages(r.Context(), a.c.Events, query)
 	none := errors.Is(err, audit.ErrNoSweep) || errors.Is(err, audit.ErrBeforeFirstSweep)
 	if err != nil && !none {
@@ -60,7 +66,10 @@ func (a *API) getAudit(w http.ResponseWriter, r *http.Request) {
 	end := min(begin+page.limit, len(covers))
 	view.Items = append([]audit.Coverage{}, covers[begin:end]...)
 	if end < len(covers) {
-		view.Next = cursor{bounds.Stream, bounds.Identity, coverageKey(covers[end-1]), formatBound(query.Since), formatBound(query.Until)}.String()
+		view.Next = cursor{
+			Stream: bounds.Stream, Identity: bounds.Identity, After: coverageKey(covers[end-1]),
+			Since: formatBound(query.Since), Until: formatBound(query.Until),
+		}.String()
 	}
 	writeJSON(w, view)
 }
@@ -72,9 +81,8 @@ func coverageKey(c audit.Coverage) string { return c.Project + "\x00" + string(c
 func parseAuditRequest(values url.Values) (q audit.Query, p page, err error) {
 	q = audit.Query{Project: values.Get("project"), Now: time.Now()}
 	read := p.readers()
-	read["kind"] = parsed(&q.Kind, lifecycle.ParseKind)
-	read["since"] = parsed(&q.Since, eventlog.ParseTime)
-	read["until"] = parsed(&q.Until, eventlog.ParseTime)
+	maps.Copy(read, periodReaders(&q))
+	read["marks"] = parsed(&q.Marks, parseMarks)
 	if err := readParameters(values, read); err != nil {
 		return q, p, err
 	}
@@ -90,6 +98,63 @@ func parseAuditRequest(values url.Values) (q audit.Query, p page, err error) {
 		return q, p, errors.New("since must be before until")
 	}
 	return q, p, nil
+}
+
+// periodReaders returns readers of the parameters that select a period and kind, for [readParameters].
+func periodReaders(q *audit.Query) map[string]func(string) error {
+	return map[string]func(string) error{
+		"kind":  parsed(&q.Kind, lifecycle.ParseKind),
+		"since": parsed(&q.Since, eventlog.ParseTime),
+		"until": parsed(&q.Until, eventlog.ParseTime),
+	}
+}
+
+// maxMarks is how many starts of sweeps an item can have: more than a drawing of a period has room for.
+const maxMarks = 200
+
+func parseMarks(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > maxMarks {
+		return 0, fmt.Errorf("%.20q must be a number from 0 to %d", text, maxMarks)
+	}
+	return n, nil
+}
+
+// samples returns a resource of each project and kind with events, from the cache; while that is being filled, from the log.
+func (a *API) samples(ctx context.Context, project string, kind lifecycle.Kind) ([]lifecycle.Key, error) {
+	if a.c.Heads.LogIdentity() == "" {
+		return a.c.Events.Samples(ctx, project, kind)
+	}
+	var samples []lifecycle.Key
+	for after := ""; ; {
+		resource, more := a.firstAfter(kind, project, after)
+		if !more {
+			return samples, nil
+		}
+		key, err := a.c.Events.KeyOf(ctx, resource)
+		if err != nil {
+			return nil, err
+		}
+		samples = append(samples, key)
+		tokens := strings.SplitN(resource, ".", 3)
+		after = tokens[0] + "." + tokens[1] + "/" // "/" follows ".", so all tokens of the project and kind are before it
+	}
+}
+
+// firstAfter returns the first token after another one in the cache. An empty kind or project matches any.
+func (a *API) firstAfter(kind lifecycle.Kind, project, after string) (resource string, ok bool) {
+	var kinds []lifecycle.Kind
+	if kind != "" {
+		kinds = append(kinds, kind)
+	}
+	var projects []string
+	if project != "" {
+		projects = append(projects, project)
+	}
+	for resource := range a.c.Heads.Sorted(kinds, projects, after) {
+		return resource, true
+	}
+	return "", false
 }
 
 // period returns the period of the list that the cursor is of.

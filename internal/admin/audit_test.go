@@ -1,12 +1,14 @@
 package admin
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
@@ -78,6 +80,65 @@ func TestAuditPages(t *testing.T) {
 	}
 	if !slices.Equal(projects, []string{"a", "b", "c"}) {
 		t.Errorf("projects %v", projects)
+	}
+}
+
+// A kind that no sweep compares has an item if it has events, also while the cache is being filled.
+func TestAuditNamesKindsThatAreNotPolled(t *testing.T) {
+	f := fixtureWithEvents(t)
+	instance := bridgetest.Delivery(t, "channel-instance-started.assumed-shape.json")
+	f.deliverBody(bytes.Replace(instance, []byte("live/liveChannels/"), []byte("live/instances/"), 1))
+	if err := f.publisher.Load(t.Context()); err != nil { // waits for the server to fill the state bucket
+		t.Fatal(err)
+	}
+	for name, heads := range map[string]Heads{"cache": f.Heads, "no cache": noCache{f.Heads}} {
+		t.Run(name, func(t *testing.T) {
+			c := f.Config
+			c.Heads = heads
+			view := getJSON[auditView](t, routesOf(c), "/v1/audit", http.StatusOK)
+			var items []string
+			for _, item := range view.Items {
+				items = append(items, item.Project+" "+string(item.Kind))
+				if item.Polled || item.Provable != (item.Kind != lifecycle.ChannelInstance) || item.Reason == "" || len(item.Gaps) != 1 || len(item.Proofs) != 0 || item.Gaps[0].Reason != item.Reason {
+					t.Errorf("%+v", item)
+				}
+			}
+			if view.Reason != "no record of any sweep" || view.Complete || !slices.Equal(items, []string{"aurora-vod job", "aurora-vod streaming-locator", "harbor-live channel-instance", "harbor-live scheduled-operation"}) {
+				t.Errorf("%v: %+v", items, view)
+			}
+		})
+	}
+	if view := getJSON[auditView](t, f.routes(), "/v1/audit?since=2000-01-01", http.StatusOK); len(view.Items) != 4 || time.Since(view.Items[0].From) > time.Hour {
+		t.Errorf("the period of a kind begins before the log: %+v", view.Items)
+	}
+	f.storeCoverage("aurora-vod", lifecycle.Job, 10*time.Minute)
+	if view := getJSON[auditView](t, f.routes(), "/v1/audit?project=aurora-vod", http.StatusOK); len(view.Items) != 2 || !view.Items[0].Polled || view.Items[1].Polled || !view.Complete || view.Reason != "" {
+		t.Errorf("one kind is polled: %+v", view)
+	}
+}
+
+// noCache is a cache that is being filled.
+type noCache struct{ Heads }
+
+func (noCache) LogIdentity() string { return "" }
+
+func TestAuditMarks(t *testing.T) {
+	f := setUp(t)
+	for minutes := range 7 {
+		f.storeCoverage("vod", lifecycle.Job, time.Duration(60-minutes)*time.Minute)
+	}
+	for query, want := range map[string][]int{"": nil, "&marks=0": nil, "&marks=1": {0}, "&marks=2": {0, 6}, "&marks=3": {0, 3, 6}, "&marks=200": {0, 1, 2, 3, 4, 5, 6}} {
+		view := getJSON[auditView](t, f.routes(), "/v1/audit?since=2h"+query, http.StatusOK)
+		var marks []int
+		for _, mark := range view.Items[0].Marks {
+			marks = append(marks, int(mark.Sub(view.Items[0].From).Round(time.Minute).Minutes()))
+		}
+		if !slices.Equal(marks, want) {
+			t.Errorf("%s: %v, want %v", query, marks, want)
+		}
+	}
+	if response := serveRequest(f.routes(), http.MethodGet, "/v1/audit?marks=201", nil); response.Code != http.StatusBadRequest {
+		t.Errorf("status %d", response.Code)
 	}
 }
 

@@ -45,14 +45,32 @@ func (a *API) guarded(route route) http.Handler {
 	if !route.anyQuery {
 		next = withParameters(route.parameters, next)
 	}
-	return sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return a.identified(sameOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store") // no cache may hand it to a client with another role
 		if refused := a.authorize(r, route.least); refused != nil {
 			refused.write(w)
 			return
 		}
 		next(w, r)
-	}))
+	})))
+}
+
+// Headers of every response, which say who answers: behind a load balancer each request may reach another bridge.
+const (
+	instanceHeader = "Mkio-Bridge-Instance"
+	versionHeader  = "Mkio-Bridge-Version"
+)
+
+// identified adds the headers that say who answers, also to errors.
+func (a *API) identified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range map[string]string{instanceHeader: a.c.Instance, versionHeader: a.c.Version} {
+			if value != "" {
+				w.Header().Set(name, value)
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // authorize returns why the client of a request may not use a route; nil if it may. It is the only place that decides this.

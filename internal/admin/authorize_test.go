@@ -41,3 +41,29 @@ func TestV1WithoutATokenNeedsALocalHost(t *testing.T) {
 		}
 	}
 }
+
+// Every answer says who gave it, also an error.
+func TestAnswersNameTheBridge(t *testing.T) {
+	c := setUp(t).Config
+	c.Token, c.Instance, c.Version = func() string { return "hunter2" }, "bridge-0", "1.2.3"
+	routes := routesOf(c)
+	admin := http.Header{"Authorization": {"Bearer hunter2"}}
+	foreign := http.Header{"Authorization": admin["Authorization"], "Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://page.test"}}
+	for _, tt := range []struct {
+		method, target string
+		header         http.Header
+		status         int
+	}{
+		{http.MethodGet, "/v1/log-level", admin, 200},
+		{http.MethodGet, "/v1/log-level", nil, 401},
+		{http.MethodGet, "/v1/log-level?colour=red", admin, 400},
+		{http.MethodGet, "/v1/unapplied/4711", admin, 404},
+		{http.MethodPost, "/v1/session", foreign, 403},
+	} {
+		response := serveRequest(routes, tt.method, tt.target, tt.header)
+		instance, version := response.Header().Get("Mkio-Bridge-Instance"), response.Header().Get("Mkio-Bridge-Version")
+		if response.Code != tt.status || instance != "bridge-0" || version != "1.2.3" {
+			t.Errorf("%s %s: status %d from %q, version %q, want %d", tt.method, tt.target, response.Code, instance, version, tt.status)
+		}
+	}
+}

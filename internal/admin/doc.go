@@ -9,6 +9,7 @@
 //	POST /v1/unapplied/{sequence}/retry       decide again about a stored delivery
 //	GET  /v1/audit                            what is proven complete
 //	GET  /v1/notify                           the rules of mkio-bridge notify
+//	GET  /v1/evidence                         a file for auditors: coverage, and the result of a verification
 //	POST /v1/verify, /v1/doctor               start a job: verify the log, check the installation
 //	GET  /v1/jobs, …/{id}                     jobs of all bridges
 //	GET  /v1/config                           the settings
@@ -25,7 +26,8 @@
 //	origin         a request other than GET that a browser sends for a page of another origin is refused (authorize.go)
 //	authorization  the role of a bearer token, compared in constant time, or of a session (authorize.go, session.go)
 //	parameters     unknown ones are refused, because a misspelt filter would be ignored (parameters.go); not for profiles
-//	slot, rate     a response that may be as long as the log needs one of maxReaders slots; all share a rate (readers.go)
+//	slot, rate     a response that may be as long as the log needs one of maxReaders slots, an event stream one of its own; all
+//	               share a rate (readers.go)
 //
 // If no token is set, the routes are registered on a loopback listener only, and refuse requests whose Host header does not name
 // this machine.

@@ -71,12 +71,18 @@ func fixtureWithEvents(t *testing.T) *fixture {
 // deliver makes a delivery that becomes an event.
 func (f *fixture) deliver(name string) {
 	f.t.Helper()
-	request := httptest.NewRequestWithContext(f.t.Context(), http.MethodPost, "/", bytes.NewReader(bridgetest.Delivery(f.t, name)))
+	f.deliverBody(bridgetest.Delivery(f.t, name))
+}
+
+// deliverBody makes a delivery with a body that becomes an event.
+func (f *fixture) deliverBody(body []byte) {
+	f.t.Helper()
+	request := httptest.NewRequestWithContext(f.t.Context(), http.MethodPost, "/", bytes.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
 	response := httptest.NewRecorder()
 	f.ingest.ServeHTTP(response, request)
 	if response.Code != http.StatusNoContent {
-		f.t.Fatalf("%s: status %d: %s", name, response.Code, response.Body)
+		f.t.Fatalf("status %d: %s\n%s", response.Code, response.Body, body)
 	}
 }
 

@@ -51,8 +51,9 @@ func parseLimit(text string) (int, error) {
 type cursor struct {
 	Stream   string `json:"stream"`
 	Identity string `json:"identity"`
-	After    string `json:"after"`
-	Since    string `json:"since,omitempty"` // of a list of a period: it is the same on all pages
+	After    string `json:"after,omitempty"`
+	Before   string `json:"before,omitempty"` // instead of After: the page ends before this sequence
+	Since    string `json:"since,omitempty"`  // of a list of a period: it is the same on all pages
 	Until    string `json:"until,omitempty"`
 }
 
@@ -65,26 +66,47 @@ func (c cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString(object)
 }
 
-func parseCursor(text string) (c cursor, err error) {
-	object, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil {
-		err = json.Unmarshal(object, &c)
-	}
-	if err != nil || c.Stream == "" || c.After == "" {
+func parseCursor(text string) (cursor, error) {
+	c, err := decodeCursor(text)
+	if err != nil || c.After == "" {
 		return cursor{}, errors.New("it is not a cursor: send next of the page before")
 	}
 	return c, nil
 }
 
+// parseBefore parses the cursor previous of a page of last events.
+func parseBefore(text string) (cursor, error) {
+	c, err := decodeCursor(text)
+	if err != nil || c.Before == "" {
+		return cursor{}, errors.New("it is not a cursor of last events: send previous of the page after")
+	}
+	return c, nil
+}
+
+func decodeCursor(text string) (c cursor, err error) {
+	object, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(object, &c)
+	}
+	if err == nil && c.Stream == "" {
+		err = errors.New("it has no stream")
+	}
+	return c, err
+}
+
 // check returns an error if a cursor is of another list, or of another stream of that name.
 func (c cursor) check(stream, identity string) error {
+	parameter := "after"
+	if c.Before != "" {
+		parameter = "before"
+	}
 	switch {
 	case c == cursor{}:
 		return nil
 	case c.Stream != stream:
-		return fmt.Errorf("after: the cursor is of a list of %.64q, not of %s: send next of the page before", c.Stream, stream)
+		return fmt.Errorf("%s: the cursor is of a list of %.64q, not of %s: send the one that the list was answered with", parameter, c.Stream, stream)
 	case c.Identity != identity:
-		return fmt.Errorf("after: the cursor is of another %s than the one that exists now: begin without after", stream)
+		return fmt.Errorf("%s: the cursor is of another %s than the one that exists now: begin without %[1]s", parameter, stream)
 	}
 	return nil
 }

@@ -17,9 +17,9 @@ import (
 
 // Query parameters of /v1.
 var (
-	filterParameters   = []string{"kind", "project", "name", "state", "phase"}
+	filterParameters   = []string{"kind", "project", "name", "state", "phase", "via"}
 	resourceParameters = append(slices.Clone(filterParameters), "stuck", "olderThan", "view", "limit", "after")
-	eventParameters    = append(slices.Clone(filterParameters), "resource", "from", "since", "until", "by", "unnamed", "follow", "limit", "after")
+	eventParameters    = append(slices.Clone(filterParameters), "resource", "from", "since", "until", "by", "unnamed", "follow", "limit", "after", "tail", "before", "chain")
 	retryParameters    = []string{"dryRun", "keep"}
 )
 
@@ -66,22 +66,21 @@ func unknownParameter(name string, parameters []string) error {
 	return fmt.Errorf("unknown parameter %q; the nearest is %s (parameters are %s)", name, spelling.Nearest(name, parameters), strings.Join(parameters, ", "))
 }
 
-// parseQuery parses the filters of a request.
+// parseQuery parses the filters of a request. All but name and resource may have several values, separated by commas.
 func parseQuery(values url.Values) (eventlog.Query, error) {
-	query := eventlog.Query{
-		Project: values.Get("project"),
-		Name:    values.Get("name"),
-		State:   values.Get("state"),
-	}
+	query := eventlog.Query{Name: values.Get("name")}
 	var resource lifecycle.Key
 	err := readParameters(values, map[string]func(string) error{
-		"kind":     parsed(&query.Kind, lifecycle.ParseKind),
-		"phase":    parsed(&query.Phase, lifecycle.ParsePhase),
+		"kind":     parsed(&query.Kinds, eventlog.ListOf(lifecycle.ParseKind)),
+		"project":  parsed(&query.Projects, eventlog.ParseWords),
+		"state":    parsed(&query.States, eventlog.ParseWords),
+		"phase":    parsed(&query.Phases, eventlog.ListOf(lifecycle.ParsePhase)),
+		"via":      parsed(&query.Vias, eventlog.ListOf(lifecycle.ParseVia)),
 		"resource": parsed(&resource, eventlog.ParseResource),
 	})
 	if values.Get("resource") != "" {
 		query.Resource = &resource
-		if query.Kind != "" || query.Project != "" || query.Name != "" {
+		if len(query.Kinds) > 0 || len(query.Projects) > 0 || query.Name != "" {
 			err = errors.Join(err, errors.New("resource excludes kind, project and name: it has them all"))
 		}
 	}

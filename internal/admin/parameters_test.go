@@ -13,7 +13,7 @@ import (
 func TestUnknownParametersAreRefused(t *testing.T) {
 	routes := routesOf(configWithoutLog())
 	for _, tt := range []struct{ method, target, want string }{
-		{http.MethodGet, "/v1/resources?knid=job", `unknown parameter "knid"; the nearest is kind (parameters are kind, project, name, state, phase, stuck, olderThan, view, limit, after)`},
+		{http.MethodGet, "/v1/resources?knid=job", `unknown parameter "knid"; the nearest is kind (parameters are kind, project, name, state, phase, via, stuck, olderThan, view, limit, after)`},
 		{http.MethodGet, "/v1/resources?stuck=perhaps", "stuck: "},
 		{http.MethodGet, "/v1/resources?kind=job&Project=aurora-vod", "the nearest is project"},
 		{http.MethodGet, "/v1/resources?since=1h", `unknown parameter "since"`},

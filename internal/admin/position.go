@@ -32,8 +32,10 @@ func parseStreamRequest(r *http.Request) (streamRequest, error) {
 	err = errors.Join(err,
 		readRange(values, &request.query, &request.from),
 		readParameters(values, map[string]func(string) error{"unnamed": parsed(&request.unnamed, parseBool)}))
-	if values.Get("limit") != "" || values.Get("after") != "" {
-		err = errors.Join(err, errors.New("limit and after are for pages of events: add follow=false"))
+	for _, name := range []string{"limit", "after", "tail", "before", "chain"} {
+		if values.Get(name) != "" {
+			err = errors.Join(err, fmt.Errorf("%s is for pages of events: add follow=false", name))
+		}
 	}
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		n, wrong := parseSequence(last)

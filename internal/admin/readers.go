@@ -12,7 +12,8 @@ import (
 
 // Limits of the responses of /v1 that may be as long as the log.
 const (
-	maxReaders   = 64               // concurrent responses; further requests get 429
+	maxReaders   = 64               // concurrent responses, without event streams; further requests get 429
+	maxStreams   = 128              // event streams; each is a consumer of the log, and a connection for as long as a page is open
 	stallTimeout = 10 * time.Second // per write: a client that reads nothing for this long is disconnected
 	readRate     = 8 << 20          // bytes per second of all responses together: they compete with deliveries for CPU
 	rateUnit     = 64 << 10         // bytes per wait for the rate, so that small writes seldom wait
@@ -20,30 +21,50 @@ const (
 	maxLists = 2 // pages that are read from the cache at a time, further requests wait: each may use a CPU for milliseconds
 )
 
-// readers limits the long responses of /v1: their number in flight, and their common rate. It also limits how many pages are read
-// from the cache at a time; they are short, and have no rate.
+// readers limits the long responses of /v1: their number in flight, and their common rate. Event streams are counted apart: they
+// stay open, and would otherwise leave no slot for a page. It also limits how many pages are read from the cache at a time; they
+// are short, and have no rate.
 type readers struct {
 	slots   chan struct{} // holds a token for each response in flight
+	streams chan struct{} // holds a token for each event stream
 	lists   chan struct{} // holds a token for each page that is read from the cache
 	limiter *rate.Limiter // shared by all, in bytes
 }
 
-func newReaders() *readers {
-	return &readers{make(chan struct{}, maxReaders), make(chan struct{}, maxLists), rate.NewLimiter(readRate, 2*rateUnit)}
+// newReaders returns the limits for a listener of some connections; 0: any number. Streams use at most half of them.
+func newReaders(connections int) *readers {
+	streams := maxStreams
+	if connections > 0 {
+		streams = max(1, min(streams, connections/2))
+	}
+	return &readers{
+		slots: make(chan struct{}, maxReaders), streams: make(chan struct{}, streams),
+		lists: make(chan struct{}, maxLists), limiter: rate.NewLimiter(readRate, 2*rateUnit),
+	}
 }
 
-// limited gives a request a slot while next serves it, or refuses it when all are taken. The response is written at the
-// shared rate.
+// limited serves a request that reads a part of the log and ends.
 func (r *readers) limited(next http.HandlerFunc) http.HandlerFunc {
+	return r.inSlot(r.slots, "too many requests read the log: retry later", next)
+}
+
+// following serves an event stream.
+func (r *readers) following(next http.HandlerFunc) http.HandlerFunc {
+	return r.inSlot(r.streams, "too many event streams are open: close one, or retry later", next)
+}
+
+// inSlot gives a request a slot while next serves it, or refuses it when all are taken. The response is written at the shared
+// rate.
+func (r *readers) inSlot(slots chan struct{}, full string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, request *http.Request) {
 		select {
-		case r.slots <- struct{}{}:
+		case slots <- struct{}{}:
 		default:
 			w.Header().Set("Retry-After", "5")
-			problem.Write(w, http.StatusTooManyRequests, "too many requests read the log: retry later")
+			problem.Write(w, http.StatusTooManyRequests, full)
 			return
 		}
-		defer func() { <-r.slots }()
+		defer func() { <-slots }()
 		limited := &rateLimitedWriter{ResponseWriter: w, ctx: request.Context(), limiter: r.limiter}
 		defer limited.extend() // for what net/http still has to flush when next returns
 		next(limited, request)

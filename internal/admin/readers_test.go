@@ -21,34 +21,47 @@ func (d *deadlines) SetWriteDeadline(until time.Time) error {
 	return nil
 }
 
+// Event streams and other responses have their own slots, and streams have no more than half of the listener's connections.
 func TestReaderSlots(t *testing.T) {
-	r := newReaders()
+	r := newReaders(20)
+	checkSlots(t, "streams of few connections", 10, r.following)
+	var within http.HandlerFunc = func(http.ResponseWriter, *http.Request) {
+		checkSlots(t, "pages beside a stream", maxReaders, r.limited)
+	}
+	r.following(within)(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/v1/events", nil))
+	checkSlots(t, "streams of one connection", 1, newReaders(1).following)
+	checkSlots(t, "streams of any connections", maxStreams, newReaders(0).following)
+}
+
+// checkSlots checks how many responses may be in flight at a time.
+func checkSlots(t *testing.T, of string, slots int, limited func(http.HandlerFunc) http.HandlerFunc) {
+	t.Helper()
 	request := httptest.NewRequest(http.MethodGet, "/v1/events", nil)
 	serve := func(handler http.HandlerFunc) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		r.limited(handler)(w, request)
+		limited(handler)(w, request)
 		return w
 	}
 	var nest func(depth int) http.HandlerFunc
 	nest = func(depth int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			inner := serve(nest(depth + 1))
-			if full := depth == maxReaders; full != (inner.Code == http.StatusTooManyRequests) || full != (inner.Header().Get("Retry-After") != "") {
-				t.Errorf("with %d responses in flight: status %d", depth, inner.Code)
+			if full := depth == slots; full != (inner.Code == http.StatusTooManyRequests) || full != (inner.Header().Get("Retry-After") != "") {
+				t.Errorf("%s: with %d responses in flight: status %d", of, depth, inner.Code)
 			}
 			w.WriteHeader(http.StatusOK)
 		}
 	}
 	for range 2 { // the slots are released
 		if w := serve(nest(1)); w.Code != http.StatusOK {
-			t.Errorf("with all slots free: status %d", w.Code)
+			t.Errorf("%s: with all slots free: status %d", of, w.Code)
 		}
 	}
 }
 
 func TestResponsesShareARate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReaders()
+		r := newReaders(0)
 		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
 		began := time.Now()
 		r.limited(func(w http.ResponseWriter, _ *http.Request) {
@@ -74,7 +87,7 @@ func TestResponsesShareARate(t *testing.T) {
 // Pages of the cache wait for each other; a client that leaves does not wait.
 func TestListsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newReaders()
+		r := newReaders(0)
 		reading, most, done := 0, 0, make(chan error)
 		var mu sync.Mutex
 		count := func(n int) {

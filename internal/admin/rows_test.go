@@ -88,6 +88,13 @@ func TestResourceFilters(t *testing.T) {
 		"&phase=ready&kind=job":                 0,
 		"&olderThan=2100-01-01&kind=job":        1,
 		"&olderThan=2000-01-01":                 0,
+		"&kind=job,asset":                       1,
+		"&kind=job,streaming-locator,job":       2,
+		"&project=nobody,aurora-vod&kind=job":   1,
+		"&state=finished,created":               2,
+		"&phase=transitional,succeeded":         2,
+		"&via=webhook":                          3,
+		"&via=poll,history":                     0,
 		"&name=" + url.QueryEscape("a.b/ö=2E*"): 0,
 	} {
 		got, response := rowsOf(t, routes, query)
@@ -115,7 +122,7 @@ func (c *cachedHeads) IsStuck(_ lifecycle.Kind, f lifecycle.Fact, _ time.Time) b
 	return f.Sequence%10 == 0
 }
 
-func (c *cachedHeads) Sorted(_ lifecycle.Kind, _, after string) iter.Seq2[string, *lifecycle.Fact] {
+func (c *cachedHeads) Sorted(_ []lifecycle.Kind, _ []string, after string) iter.Seq2[string, *lifecycle.Fact] {
 	return func(yield func(string, *lifecycle.Fact) bool) {
 		for i := range c.count {
 			resource := fmt.Sprintf("job.aurora-vod.ladder-hd.title-%06d", i)

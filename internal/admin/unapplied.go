@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -85,23 +84,15 @@ type unappliedRequest struct {
 
 var unappliedParameters = append([]string{"reason", "kind", "project", "name", "since", "until"}, pageParameters...)
 
-// parseUnappliedRequest parses the parameters: the filters of mkio-bridge unapplied list. reason may be a list.
+// parseUnappliedRequest parses the parameters: the filters of mkio-bridge unapplied list.
 func parseUnappliedRequest(values url.Values) (u unappliedRequest, err error) {
-	u.query = eventlog.UnappliedQuery{Project: values.Get("project"), Name: values.Get("name"), NoBody: true}
+	u.query = eventlog.UnappliedQuery{Name: values.Get("name"), NoBody: true}
 	read := u.readers()
-	read["kind"] = parsed(&u.query.Kind, lifecycle.ParseKind)
+	read["kind"] = parsed(&u.query.Kinds, eventlog.ListOf(lifecycle.ParseKind))
+	read["project"] = parsed(&u.query.Projects, eventlog.ParseWords)
 	read["since"] = parsed(&u.query.Since, eventlog.ParseTime)
 	read["until"] = parsed(&u.query.Until, eventlog.ParseTime)
-	read["reason"] = func(list string) error {
-		for name := range strings.SplitSeq(list, ",") {
-			reason, err := lifecycle.ParseReason(strings.TrimSpace(name))
-			if err != nil {
-				return err
-			}
-			u.query.Reasons = append(u.query.Reasons, reason)
-		}
-		return nil
-	}
+	read["reason"] = parsed(&u.query.Reasons, eventlog.ListOf(lifecycle.ParseReason))
 	return u, readParameters(values, read)
 }
 

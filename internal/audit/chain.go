@@ -41,21 +41,28 @@ func NewChain(names event.Names, first uint64) *Chain {
 
 // Add adds the next event, and returns the violations that it shows.
 func (c *Chain) Add(e eventlog.LoggedEvent) []error {
-	var wrong []error
-	bad := func(format string, args ...any) {
-		wrong = append(wrong, fmt.Errorf("event %d on %s: "+format, append([]any{e.Sequence, e.Subject}, args...)...))
-	}
+	var wrong []string
 	if e.Sequence <= c.last {
-		bad("out of order, after event %d", c.last)
+		wrong = append(wrong, fmt.Sprintf("out of order, after event %d", c.last))
 	}
 	for _, hole := range c.holes(e.Sequence) {
-		bad("%s before it are missing", hole)
+		wrong = append(wrong, hole+" before it are missing")
 	}
 	c.snapshot.take(c, e.Sequence)
 	c.last = e.Sequence
+	errs := make([]error, 0, len(wrong))
+	for _, text := range append(wrong, c.addLink(e)...) {
+		errs = append(errs, fmt.Errorf("event %d on %s: %s", e.Sequence, e.Subject, text))
+	}
+	return errs
+}
+
+// addLink makes an event the last one of its resource, and returns what is wrong with it and with how it continues the one before.
+func (c *Chain) addLink(e eventlog.LoggedEvent) (wrong []string) {
+	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	key, err := e.Event.Data.Key()
 	if err != nil {
-		bad("%w", err)
+		bad("%v", err)
 		return wrong
 	}
 	resource, d := c.names.Resource(key), e.Event.Data
@@ -72,7 +79,7 @@ func (c *Chain) Add(e eventlog.LoggedEvent) []error {
 	previous, hasPrevious := c.heads[resource]
 	switch {
 	case hasPrevious:
-		c.checkLink(previous, now, d, bad)
+		checkLink(previous, now, d, bad)
 	case d.Transition != 1 && d.Evidence.PreviousSequence >= c.first:
 		bad("transition %d of %s, but its predecessor, event %d, is not in the log", d.Transition, key, d.Evidence.PreviousSequence)
 	case d.Transition == 1 && (d.PreviousState != nil || d.PreviousHash != ""):
@@ -102,7 +109,7 @@ func (c *Chain) holes(next uint64) []string {
 }
 
 // checkLink checks an event against the previous one of its resource.
-func (c *Chain) checkLink(previous, now head, d event.Data, bad func(string, ...any)) {
+func checkLink(previous, now head, d event.Data, bad func(string, ...any)) {
 	if d.PreviousState == nil || !lifecycle.SameState(*d.PreviousState, previous.state) {
 		bad("previousState is not the previous state, %q", previous.state)
 	}

@@ -16,6 +16,12 @@ type Span struct {
 	Reason string    `json:"reason"`
 }
 
+// A Proof is a part of a period in which everything is proven.
+type Proof struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
 // A Coverage is what records prove about a kind of a project in a period.
 type Coverage struct {
 	Project string         `json:"project"`
@@ -26,6 +32,12 @@ type Coverage struct {
 	Proven time.Time     `json:"provenTo"`
 	Share  time.Duration `json:"-"` // the proven part of the period
 	Gaps   []Span        `json:"gaps"`
+	Proofs []Proof       `json:"proven"` // the period without the gaps, and without an end that is pending
+	// Polled is false if no sweep of the kind is on record: nothing is proven, and Reason says why. Provable is false if there
+	// never can be one.
+	Polled   bool   `json:"polled"`
+	Provable bool   `json:"provable"`
+	Reason   string `json:"reason,omitempty"`
 	// Sweeps that began in the period, and their results.
 	Sweeps    int  `json:"sweeps"`
 	Resources int  `json:"resources"` // of the last sweep
@@ -36,6 +48,8 @@ type Coverage struct {
 	// FirstSweep is the start of the kind's first sweep ever, if the period starts there because it is later than the requested
 	// start; else nil.
 	FirstSweep *time.Time `json:"begun,omitempty"`
+	// Marks are the starts of sweeps of the period, as many as were asked for.
+	Marks []time.Time `json:"marks,omitempty"`
 }
 
 // Complete reports whether there is no gap: all of the period is proven, except for an end that is Pending.
@@ -54,7 +68,7 @@ const (
 // the log. Between two sweeps, the second of which completed in time, everything is proven; with a gap in between, nothing
 // is.
 func CoverageOf(records []event.Coverage, from, to, now time.Time) Coverage {
-	c := Coverage{From: from, To: to}
+	c := Coverage{From: from, To: to, Proven: from, Gaps: []Span{}, Polled: true, Provable: true}
 	if len(records) > 0 {
 		c.Project, c.Kind = records[0].Project, records[0].Kind
 	}
@@ -85,7 +99,28 @@ func CoverageOf(records []event.Coverage, from, to, now time.Time) Coverage {
 	if c.Pending {
 		c.Share -= to.Sub(latest(c.Proven, from))
 	}
+	c.Proofs = c.proofs()
 	return c
+}
+
+// proofs returns what is proven: the time between the gaps, up to an end that is pending.
+func (c *Coverage) proofs() []Proof {
+	end, proofs := c.To, []Proof{}
+	if c.Pending {
+		end = latest(c.Proven, c.From)
+	}
+	from := c.From
+	add := func(to time.Time) {
+		if from.Before(to) {
+			proofs = append(proofs, Proof{from, to})
+		}
+	}
+	for _, gap := range c.Gaps {
+		add(gap.From)
+		from = latest(from, gap.To)
+	}
+	add(end)
+	return proofs
 }
 
 // addSweep adds what a sweep proves together with the previous one.
@@ -101,6 +136,7 @@ func (c *Coverage) addSweep(last, gap, sweep *event.Coverage) {
 	c.Proven = sweep.From
 	if !sweep.From.Before(c.From) && sweep.From.Before(c.To) { // counts in only one of two adjacent periods
 		c.Sweeps++
+		c.Marks = append(c.Marks, sweep.From)
 		c.Differed += sweep.Differed
 		c.Repaired += sweep.Repaired
 		c.Resources, c.Rested = sweep.Resources, sweep.Rested

@@ -63,6 +63,12 @@ func TestCover(t *testing.T) {
 			if got := strings.Join(gaps, "; "); got != test.gaps {
 				t.Errorf("gaps %q, want %q", got, test.gaps)
 			}
+			if got, want := provenOf(c), test.to-test.from-minutesOf(c.Gaps); !test.pending && got != want || got != test.share {
+				t.Errorf("%d minutes are in %v, want %d", got, c.Proofs, test.share)
+			}
+			if len(c.Marks) != test.sweeps {
+				t.Errorf("%d marks", len(c.Marks))
+			}
 			if test.proven >= 0 && !c.Proven.Equal(at(test.proven)) {
 				t.Errorf("proven up to %s", c.Proven)
 			}
@@ -74,4 +80,19 @@ func TestCover(t *testing.T) {
 			}
 		})
 	}
+}
+
+// provenOf returns the length of what is proven, in minutes, and minutesOf that of gaps.
+func provenOf(c audit.Coverage) (minutes int) {
+	for _, p := range c.Proofs {
+		minutes += int(p.To.Sub(p.From).Minutes())
+	}
+	return minutes
+}
+
+func minutesOf(gaps []audit.Span) (minutes int) {
+	for _, g := range gaps {
+		minutes += int(g.To.Sub(g.From).Minutes())
+	}
+	return minutes
 }

@@ -6,7 +6,11 @@
 // truncation of that part of the log is found. [Verify] (verify.go) does this for a log on NATS.
 //
 // [CoverageOf] (coverage.go) returns what coverage records prove: the periods in which the log was compared with MK.IO
-// itself, and the gaps. [Coverages] (query.go) does this for each project and kind of a log.
+// itself, and the gaps. [Coverages] (query.go) does this for each project and kind of a log, and names those that no sweep
+// compares (unpolled.go).
+//
+// [Collect] (evidence.go) puts both into one file for auditors, and [Evidence.Recheck] (recheck.go) compares such a file with the
+// log as it is later.
 //
 // Nothing here decides or writes anything, and the code that does so uses nothing of this package.
 package audit

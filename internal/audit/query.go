@@ -20,6 +20,11 @@ type Query struct {
 	Since   time.Time      // zero: the first record of each project and kind
 	Until   time.Time
 	Now     time.Time // decides which sweeps are overdue
+	Marks   int       // how many starts of sweeps a coverage has at most
+
+	// Samples returns a resource of each project and kind that has events, for kinds without sweeps; nil: they are read from the
+	// log ([eventlog.Log.Samples]).
+	Samples func(ctx context.Context, project string, kind lifecycle.Kind) ([]lifecycle.Key, error)
 }
 
 // ErrBeforeFirstSweep is for a period that ends before the first recorded sweep.
@@ -28,10 +33,12 @@ var ErrBeforeFirstSweep = errors.New("the period ends before the first sweep on 
 // ErrNoSweep is for a log without any record of a sweep of the selected projects and kinds.
 var ErrNoSweep = errors.New("no record of any sweep")
 
-// Complete reports whether coverages prove their whole period, except for ends that are pending; not if there are none.
+// Complete reports whether coverages prove their whole period, except for ends that are pending; not if there are none. Kinds
+// that are not polled do not count.
 func Complete(coverages []Coverage) bool {
+	polled := slices.DeleteFunc(slices.Clone(coverages), func(c Coverage) bool { return !c.Polled })
 	gaps := func(c Coverage) bool { return !c.Complete() }
-	return len(coverages) > 0 && !slices.ContainsFunc(coverages, gaps)
+	return len(polled) > 0 && !slices.ContainsFunc(polled, gaps)
 }
 
 // lookback is how long before a period the sweep may have started that proves its beginning.
@@ -39,7 +46,9 @@ const lookback = 14 * 24 * time.Hour
 
 // Coverages reads the records of a log, and returns what they prove about a period for each project and kind with records.
 // If the first sweep ever of a project and kind began after the start of the period, the period starts with that sweep:
-// nothing was compared before. Without coverages the error is [ErrNoSweep] or [ErrBeforeFirstSweep].
+// nothing was compared before. Without a coverage that proves anything the error is [ErrNoSweep] or [ErrBeforeFirstSweep].
+//
+// Projects and kinds with events but without records follow as coverages that are not Polled, also with such an error.
 func Coverages(ctx context.Context, log *eventlog.Log, q Query) ([]Coverage, error) {
 	records, err := q.records(ctx, log)
 	if err != nil {
@@ -66,19 +75,37 @@ func Coverages(ctx context.Context, log *eventlog.Log, q Query) ([]Coverage, err
 			continue // all records are after the period
 		}
 		c := CoverageOf(rows, since, q.Until, q.Now)
-		c.FirstSweep = firstSweep
+		c.FirstSweep, c.Marks = firstSweep, thinned(c.Marks, q.Marks)
 		coverages = append(coverages, c)
 	}
+	var none error
 	switch {
 	case len(records) == 0:
-		return nil, ErrNoSweep
+		none = ErrNoSweep
 	case len(coverages) == 0:
-		return nil, ErrBeforeFirstSweep
+		none = ErrBeforeFirstSweep
 	}
+	unpolled, err := q.unpolled(ctx, log, records)
+	if err != nil {
+		return nil, err
+	}
+	coverages = append(coverages, unpolled...)
 	slices.SortFunc(coverages, func(a, b Coverage) int {
 		return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(a.Kind, b.Kind))
 	})
-	return coverages, nil
+	return coverages, none
+}
+
+// thinned returns at most n of some times, evenly, with the first and the last.
+func thinned(times []time.Time, n int) []time.Time {
+	if len(times) <= n {
+		return times
+	}
+	var some []time.Time
+	for i := range n {
+		some = append(some, times[i*(len(times)-1)/max(n-1, 1)])
+	}
+	return some
 }
 
 // A projectKind is the project and kind of a record.

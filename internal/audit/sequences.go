@@ -31,6 +31,19 @@ func ParseSequences(text string) (Sequences, error) {
 	return all, nil
 }
 
+// String returns the text of the sequences, as [ParseSequences] takes it.
+func (s Sequences) String() string {
+	var parts []string
+	for _, r := range s {
+		part := strconv.FormatUint(r[0], 10)
+		if r[1] != r[0] {
+			part += "-" + strconv.FormatUint(r[1], 10)
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ",")
+}
+
 // Has reports whether a sequence is in one of the ranges.
 func (s Sequences) Has(sequence uint64) bool {
 	return slices.ContainsFunc(s, func(r [2]uint64) bool { return r[0] <= sequence && sequence <= r[1] })

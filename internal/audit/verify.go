@@ -13,6 +13,7 @@ import (
 
 // A Report is the result of a verification.
 type Report struct {
+	Log       string  `json:"log"`   // its identity ([eventlog.Bounds])
 	First     uint64  `json:"first"` // sequence of the log's first event
 	Last      uint64  `json:"last"`
 	Events    int     `json:"events"`
@@ -61,7 +62,7 @@ func Verify(ctx context.Context, js jetstream.JetStream, names event.Names, o Op
 		return nil, err
 	}
 	config, state := info.Config, info.State
-	r := &Report{First: state.FirstSeq, Last: state.LastSeq}
+	r := &Report{Log: event.LogIdentity(info.Created), First: state.FirstSeq, Last: state.LastSeq}
 	if keeps := config.MaxAge == 0 && config.MaxBytes <= 0 && config.MaxMsgs <= 0; keeps {
 		beginning := Chain{Erased: o.Erased}
 		for _, hole := range beginning.holes(state.FirstSeq) {

@@ -67,7 +67,8 @@ func StartCommand(t testing.TB, argv []string, env ...string) *Bridge {
 // Restart starts a bridge that has ended, with its environment, and waits until it listens.
 func (b *Bridge) Restart() {
 	b.t.Helper()
-	if err := b.Start(b.t.Context()); err != nil {
+	// The bridge outlives the test's context, which ends before the test's cleanups: these still need it.
+	if err := b.Start(context.WithoutCancel(b.t.Context())); err != nil {
 		b.t.Fatal(err)
 	}
 	b.Webhook, b.Admin, b.NATS = "", "", ""

@@ -8,8 +8,10 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A Motion counts the resources in motion, and those of them that are stuck. The zero Motion counts none.
+// A Motion counts the resources that exist, those of them in motion, and those of these that are stuck. The zero Motion counts
+// none.
 type Motion struct {
+	Known    map[lifecycle.Kind]int // that are not deleted; set by who counts
 	InMotion map[lifecycle.Kind]int
 	stuck    map[kindState]StuckState
 }

@@ -5,7 +5,7 @@
 // A connection passes, in this order:
 //
 //	slot     a [Listener] has a fixed number of slots ([Slots]); without a free slot a connection stays unaccepted in the
-//	         kernel (listener.go)
+//	         kernel (listener.go), or an idle one is closed for it (idle.go); [Reserve] keeps some for health checks
 //	TLS      starts at the first read, within the header timeout (handshake.go); a [Certificate] and [ClientCAs] are reloaded
 //	         while in use (certificate.go)
 //	framing  a request that two HTTP/1.1 parsers could end at different bytes (request smuggling) is refused within its header

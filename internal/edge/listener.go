@@ -2,6 +2,7 @@ package edge
 
 import (
 	"bytes"
+	"container/list"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -37,6 +38,7 @@ type Listener struct {
 	slots    chan struct{}  // holds a token for each open connection
 	closed   chan struct{}
 	once     sync.Once
+	idle     idleConns // used by ConnState only
 }
 
 // NewListener returns a listener that accepts connections from l, and closes l when it is closed.
@@ -46,9 +48,7 @@ func NewListener(l net.Listener, c Config) *Listener {
 
 // Accept waits for a free slot, then for a connection.
 func (l *Listener) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.closed:
+	if !l.acquireSlot() {
 		return nil, net.ErrClosed
 	}
 	raw, err := l.Listener.Accept()
@@ -66,6 +66,23 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return &conn{framedConn: framedConn{Conn: inner}, releaseSlot: sync.OnceFunc(func() { <-l.slots }), refused: l.c.Refused}, nil
 }
 
+// acquireSlot takes a slot, for which an idle connection may have to be closed. It returns false if the listener is closed.
+func (l *Listener) acquireSlot() bool {
+	select {
+	case l.slots <- struct{}{}:
+		return true
+	default:
+	}
+	l.idle.wait(true)
+	defer l.idle.wait(false)
+	select {
+	case l.slots <- struct{}{}:
+		return true
+	case <-l.closed:
+		return false
+	}
+}
+
 // Close closes the listener, and ends an Accept that waits for a slot.
 func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.closed) })
@@ -76,6 +93,7 @@ func (l *Listener) Close() error {
 type conn struct {
 	framedConn
 	releaseSlot func()
+	idle        *list.Element // in [idleConns], whose lock protects it
 	refused     func(remote string, status int)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/nats-io/nats.go"
 
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
@@ -256,4 +257,22 @@ func TestFactOfRefusesForeignMessages(t *testing.T) {
 func encode(enc event.Encoder, o lifecycle.Observation, previous *lifecycle.Fact, recorded time.Time) (m event.Message, err error) {
 	err = enc.Encode(&m, o, previous, recorded)
 	return m, err
+}
+
+// Older bridges wrote no header with the source.
+func TestSourceOfAnEvent(t *testing.T) {
+	for _, tt := range []struct {
+		header nats.Header
+		want   lifecycle.Via
+	}{
+		{nats.Header{"Mkio-Via": {"history"}}, lifecycle.History},
+		{nats.Header{"Mkio-Via": {"poll"}}, lifecycle.Poll},
+		{nats.Header{"Mkio-Via": {"webhook"}}, lifecycle.Webhook},
+		{nats.Header{"Mkio-Delivery-Id": {"1"}}, lifecycle.Webhook},
+		{nats.Header{}, lifecycle.Poll},
+	} {
+		if got := event.ViaOf(tt.header); got != tt.want {
+			t.Errorf("%v: %s, want %s", tt.header, got, tt.want)
+		}
+	}
 }

@@ -161,6 +161,9 @@ func FactOf(h nats.Header, sequence uint64) (lifecycle.Fact, error) {
 	return f, err
 }
 
+// ViaOf returns the source of the event with the given headers.
+func ViaOf(h nats.Header) lifecycle.Via { return viaOf(h.Get(HeaderVia), h.Get(HeaderDelivery)) }
+
 // viaOf returns the source of an event by its header; for events of older bridges, which have no such header, by whether
 // they have a delivery. The known values are constants, so that no cached fact keeps a message in memory.
 func viaOf(header, delivery string) lifecycle.Via {

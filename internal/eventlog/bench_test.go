@@ -92,7 +92,7 @@ func BenchmarkRead(b *testing.B) {
 			b.ReportMetric(float64(n)*float64(b.N)/time.Since(began).Seconds(), "events/s")
 		})
 	}
-	log, query := eventlog.New(js, names), eventlog.Query{Kind: lifecycle.Job, State: "finished"}
+	log, query := eventlog.New(js, names), eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Job}, States: []string{"finished"}}
 	read("bare", func() (n int) {
 		consumer, err := js.OrderedConsumer(b.Context(), names.EventStream(), jetstream.OrderedConsumerConfig{FilterSubjects: []string{"mkio.job.*.*.*.finished"}})
 		if err != nil {

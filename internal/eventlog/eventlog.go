@@ -64,7 +64,7 @@ type Raw struct {
 	Sequence uint64
 	Stored   time.Time
 	Subject  string
-	Pending  uint64 // messages behind it that may match the query; 0 for a follower whose matches depend on payloads
+	Pending  uint64 // messages behind it that may match the query; 0 for a follower whose matches the server does not filter
 	Header   nats.Header
 	Payload  []byte
 }

@@ -97,25 +97,30 @@ func TestEvents(t *testing.T) {
 		want  string
 	}{
 		{"all", eventlog.Query{}, "1 2 3 4 5 6"},
-		{"a kind", eventlog.Query{Kind: lifecycle.Job}, "1 2"},
-		{"a project", eventlog.Query{Project: "live"}, "4 5 6"},
+		{"a kind", eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Job}}, "1 2"},
+		{"a project", eventlog.Query{Projects: []string{"live"}}, "4 5 6"},
 		{"a name of any kind", eventlog.Query{Name: "a.b"}, "1 2 3 5"},
 		{"a name too long for a subject", eventlog.Query{Name: long}, "4"},
-		{"a state", eventlog.Query{State: "finished"}, "2"},
-		{"a state in other letters", eventlog.Query{State: "STANDBY"}, "6"},
-		{"kind, project, name and state", eventlog.Query{Kind: lifecycle.Job, Project: "vod", Name: "a.b", State: "Processing"}, "1"},
-		{"nothing", eventlog.Query{Project: "nobody"}, ""},
+		{"a state", eventlog.Query{States: []string{"finished"}}, "2"},
+		{"a state in other letters", eventlog.Query{States: []string{"STANDBY"}}, "6"},
+		{"kind, project, name and state", eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Job}, Projects: []string{"vod"}, Name: "a.b", States: []string{"Processing"}}, "1"},
+		{"nothing", eventlog.Query{Projects: []string{"nobody"}}, ""},
 		{"from a sequence", eventlog.Query{From: 4}, "4 5 6"},
 		{"from a future sequence", eventlog.Query{From: 99}, ""},
-		{"from a sequence, of a kind", eventlog.Query{From: 2, Kind: lifecycle.Job}, "2"},
+		{"from a sequence, of a kind", eventlog.Query{From: 2, Kinds: []lifecycle.Kind{lifecycle.Job}}, "2"},
 		{"since long ago", eventlog.Query{Since: time.Now().Add(-time.Hour)}, "1 2 3 4 5 6"},
 		{"since later", eventlog.Query{Since: time.Now().Add(time.Hour)}, ""},
 		{"until long ago", eventlog.Query{Until: time.Now().Add(-time.Hour)}, ""},
 		{"until later", eventlog.Query{Until: time.Now().Add(time.Hour)}, "1 2 3 4 5 6"},
 		{"up to a sequence", eventlog.Query{From: 2, To: 4}, "2 3 4"},
-		{"up to a sequence, of a kind", eventlog.Query{To: 5, Kind: lifecycle.Job}, "1 2"},
+		{"up to a sequence, of a kind", eventlog.Query{To: 5, Kinds: []lifecycle.Kind{lifecycle.Job}}, "1 2"},
+		{"two kinds", eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Job, lifecycle.LiveChannel}}, "1 2 6"},
+		{"two projects", eventlog.Query{Projects: []string{"vod", "live"}}, "1 2 3 4 5 6"},
+		{"two kinds, and a name", eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Job, lifecycle.Asset}, Projects: []string{"vod", "nobody"}, Name: "a.b"}, "1 2 3"},
+		{"two states", eventlog.Query{States: []string{"FINISHED", "standby"}}, "2 6"},
+		{"two states of a kind", eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Job}, States: []string{"finished", "standby"}}, "2"},
 		{"one resource", eventlog.Query{Resource: &operation}, "5"},
-		{"one resource and state", eventlog.Query{Resource: &job, State: "finished"}, "2"},
+		{"one resource and state", eventlog.Query{Resource: &job, States: []string{"finished"}}, "2"},
 	}
 	for _, tt := range tests {
 		if got := f.events(tt.query); got != tt.want {
@@ -229,9 +234,9 @@ func TestStateAndCurrent(t *testing.T) {
 	const finished, ready = "2:mkio.job.vod.ladder.a=2Eb.finished:Finished", "3:mkio.asset.vod.x.ready:Ready"
 	for want, q := range map[string]eventlog.Query{
 		finished + " " + ready: {},
-		finished:               {Kind: lifecycle.Job},
-		ready:                  {State: "ready"},
-		"":                     {State: "processing"},
+		finished:               {Kinds: []lifecycle.Kind{lifecycle.Job}},
+		ready:                  {States: []string{"ready", "pending"}},
+		"":                     {States: []string{"processing"}},
 	} {
 		if got := state(q); got != want {
 			t.Errorf("%+v: %q, want %q", q, got, want)

@@ -52,3 +52,34 @@ func (l *Log) Keys(ctx context.Context, q Query) iter.Seq2[lifecycle.Key, error]
 		}
 	}
 }
+
+// Samples returns a resource of each project and kind that has events; an empty project or kind matches any.
+func (l *Log) Samples(ctx context.Context, project string, kind lifecycle.Kind) ([]lifecycle.Key, error) {
+	var q Query
+	if project != "" {
+		q.Projects = []string{project}
+	}
+	if kind != "" {
+		q.Kinds = []lifecycle.Kind{kind}
+	}
+	config := jetstream.OrderedConsumerConfig{FilterSubjects: l.filters(q, false), HeadersOnly: true}
+	found, samples := map[[2]string]bool{}, []lifecycle.Key(nil)
+	for m, err := range l.messages(ctx, l.names.StateStream(), config, false) {
+		if err != nil {
+			return nil, err
+		}
+		resource := strings.TrimPrefix(m.Subject(), l.names.StateSubject(""))
+		tokens := strings.SplitN(resource, ".", 3)
+		of := [2]string{tokens[0], tokens[1]}
+		if found[of] {
+			continue
+		}
+		found[of] = true
+		key, err := l.KeyOf(ctx, resource)
+		if err != nil {
+			return nil, err
+		}
+		samples = append(samples, key)
+	}
+	return samples, nil
+}

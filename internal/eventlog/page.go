@@ -36,7 +36,7 @@ func (l *Log) Page(ctx context.Context, q Query, limits PageLimits) (p Page, err
 		}
 		matched, err := q.matches(r)
 		if err != nil {
-			return Page{}, fmt.Errorf("message %d on %s: %w", r.Sequence, r.Subject, err)
+			return Page{}, decodeError(r, err)
 		}
 		full := len(p.Events) == limits.Events || len(p.Events) > 0 && size+len(r.Payload) > limits.Bytes
 		if compared == limits.Compared || matched && full {
@@ -50,4 +50,9 @@ func (l *Log) Page(ctx context.Context, q Query, limits PageLimits) (p Page, err
 		}
 	}
 	return p, nil
+}
+
+// decodeError returns the error of an event that cannot be compared with a query.
+func decodeError(r Raw, err error) error {
+	return fmt.Errorf("message %d on %s: %w", r.Sequence, r.Subject, err)
 }

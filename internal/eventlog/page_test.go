@@ -35,7 +35,7 @@ func TestPage(t *testing.T) {
 	f.record(lifecycle.Asset, "vod", "Pending", "b")              // 4
 	f.record(lifecycle.Job, "vod", "Finished", "t", "j")          // 5
 	f.record(lifecycle.Asset, "vod", "Ready", "b")                // 6
-	ready := eventlog.Query{Phase: lifecycle.Ready}
+	ready := eventlog.Query{Phases: []lifecycle.Phase{lifecycle.Ready}}
 	for _, tt := range []struct {
 		q      eventlog.Query
 		limits eventlog.PageLimits
@@ -51,7 +51,7 @@ func TestPage(t *testing.T) {
 		{eventlog.Query{}, eventlog.PageLimits{Events: 100, Bytes: 1, Compared: 100}, "1, 2"},
 		{ready, eventlog.PageLimits{Events: 1, Bytes: 1 << 20, Compared: 100}, "3, 6"},
 		{ready, eventlog.PageLimits{Events: 100, Bytes: 1 << 20, Compared: 2}, ", 3"},
-		{eventlog.Query{Phase: lifecycle.Ready, From: 3}, eventlog.PageLimits{Events: 100, Bytes: 1 << 20, Compared: 2}, "3, 5"},
+		{eventlog.Query{Phases: []lifecycle.Phase{lifecycle.Ready}, From: 3}, eventlog.PageLimits{Events: 100, Bytes: 1 << 20, Compared: 2}, "3, 5"},
 	} {
 		if got := f.pageOf(tt.q, tt.limits); got != tt.want {
 			t.Errorf("a page of %+v with %+v is %q, want %q", tt.q, tt.limits, got, tt.want)

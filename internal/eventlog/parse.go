@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -37,6 +38,45 @@ func ParseResource(text string) (lifecycle.Key, error) {
 		return lifecycle.Key{}, err
 	}
 	return lifecycle.NewKey(kind, parts[1], parts[2:]...)
+}
+
+// maxValues is how many values a filter may have: a consumer gets a subject filter for each.
+const maxValues = 20
+
+// ParseList parses values that are separated by commas. Repeated ones are dropped, because subject filters must not overlap.
+func ParseList[T comparable](text string, parse func(string) (T, error)) ([]T, error) {
+	var values []T
+	for part := range strings.SplitSeq(text, ",") {
+		value, err := parse(strings.TrimSpace(part))
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	if len(values) > maxValues {
+		return nil, fmt.Errorf("%d values: at most %d are allowed", len(values), maxValues)
+	}
+	return values, nil
+}
+
+// ListOf returns a parser of values that are separated by commas.
+func ListOf[T comparable](parse func(string) (T, error)) func(string) ([]T, error) {
+	return func(text string) ([]T, error) { return ParseList(text, parse) }
+}
+
+// ParseWords parses projects or states, which may be any text; "" is none, which selects all.
+func ParseWords(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return ParseList(text, func(word string) (string, error) {
+		if word == "" {
+			return "", errors.New("a value between two commas is empty")
+		}
+		return word, nil
+	})
 }
 
 // TimeForms describes what [ParseTime] accepts, for help texts.

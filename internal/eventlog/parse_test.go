@@ -1,12 +1,14 @@
 package eventlog_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"mkio-bridge/internal/eventlog"
+	"mkio-bridge/internal/lifecycle"
 )
 
 func TestParseTime(t *testing.T) {
@@ -34,4 +36,32 @@ func TestParseTime(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestParseList(t *testing.T) {
+	parse := eventlog.ListOf(lifecycle.ParseVia)
+	for given, want := range map[string]string{
+		"poll": "[poll]", "poll,webhook": "[poll webhook]", "poll , poll": "[poll]",
+		"": "error", "poll,": "error", "poll,pool": "error",
+	} {
+		got, err := parse(given)
+		if text := fmt.Sprint(got); err == nil && text != want || (err != nil) != (want == "error") {
+			t.Errorf("%q is %s, %v, want %s", given, text, err, want)
+		}
+	}
+	for given, want := range map[string]int{"": 0, "a": 1, "a, b": 2, "a,": -1, ",a": -1} {
+		if got, err := eventlog.ParseWords(given); err == nil && len(got) != want || (err != nil) != (want < 0) {
+			t.Errorf("%q is %q, %v, want %d", given, got, err, want)
+		}
+	}
+	var many []string
+	for i := range 21 {
+		many = append(many, fmt.Sprint("p", i))
+	}
+	if got, err := eventlog.ParseWords(strings.Join(many[1:], ",")); err != nil || len(got) != 20 {
+		t.Errorf("20 values: %q, %v", got, err)
+	}
+	if _, err := eventlog.ParseWords(strings.Join(many, ",")); err == nil || !strings.Contains(err.Error(), "at most 20") {
+		t.Errorf("21 values: %v", err)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,10 +31,10 @@ func (q Query) pastEnd(r Raw) bool {
 	return q.By != ByTime && !q.Until.IsZero() && !r.Stored.Before(q.Until) || q.To > 0 && r.Sequence > q.To
 }
 
-// matches reports whether an event has the state, phase and period of the query, as far as subject filters and stream order
+// matches reports whether an event has the state, phase, source and period of the query, as far as subject filters and stream order
 // do not ensure it.
 func (q Query) matches(r Raw) (bool, error) {
-	if !q.matchesState(r) || q.By != ByTime && r.Stored.Before(q.Since) {
+	if !q.matchesState(r) || !q.matchesVia(r) || q.By != ByTime && r.Stored.Before(q.Since) {
 		return false, nil
 	}
 	if !q.needsPayload() {
@@ -47,17 +48,29 @@ func (q Query) matches(r Raw) (bool, error) {
 		return false, fmt.Errorf("decode event: %w", err)
 	}
 	inPeriod := q.By != ByTime || !e.Time.Before(q.Since) && (q.Until.IsZero() || e.Time.Before(q.Until))
-	return inPeriod && (q.Phase == "" || q.Phase == e.Data.Phase), nil
+	return inPeriod && (len(q.Phases) == 0 || slices.Contains(q.Phases, e.Data.Phase)), nil
 }
 
 // needsPayload reports whether a match depends on an event's payload.
 func (q Query) needsPayload() bool {
-	return q.Phase != "" || q.By == ByTime && (!q.Since.IsZero() || !q.Until.IsZero())
+	return len(q.Phases) > 0 || q.By == ByTime && (!q.Since.IsZero() || !q.Until.IsZero())
 }
 
-// matchesState reports whether an event has the state of the query. Subject filters of the state bucket cannot ensure that.
+// compares reports whether the server may send events that do not match.
+func (q Query) compares() bool { return q.needsPayload() || len(q.States) > 1 || len(q.Vias) > 0 }
+
+// matchesState reports whether an event has a state of the query. Subject filters ensure a single state only.
 func (q Query) matchesState(r Raw) bool {
-	return q.State == "" || r.Subject[strings.LastIndexByte(r.Subject, '.')+1:] == event.StateToken(q.State)
+	if len(q.States) == 0 {
+		return true
+	}
+	token := r.Subject[strings.LastIndexByte(r.Subject, '.')+1:]
+	return slices.ContainsFunc(q.States, func(state string) bool { return event.StateToken(state) == token })
+}
+
+// matchesVia reports whether an event has a source of the query.
+func (q Query) matchesVia(r Raw) bool {
+	return len(q.Vias) == 0 || slices.Contains(q.Vias, event.ViaOf(r.Header))
 }
 
 // followUntil follows to the end of a period. Then it reads the events that were stored within the period and not yet

@@ -51,7 +51,7 @@ func TestAdjacentPeriodsShareNoEvent(t *testing.T) {
 		{"the same, named", eventlog.Query{Since: third, By: eventlog.ByRecorded}, "3 4 5"},
 		{"from a sequence that is stored before the period", eventlog.Query{From: 2, Since: third}, "3 4 5"},
 		{"followed to an end that is past", eventlog.Query{Until: third, Follow: true}, "1 2"},
-		{"of a kind, until", eventlog.Query{Kind: lifecycle.Asset, Until: third}, ""},
+		{"of a kind, until", eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Asset}, Until: third}, ""},
 		{"an empty period", eventlog.Query{Since: third, Until: third}, ""},
 		{"by time, until", eventlog.Query{Until: at(3), By: eventlog.ByTime}, "1 2"},
 		{"by time, since", eventlog.Query{Since: at(3), By: eventlog.ByTime}, "3 4 5"},
@@ -112,11 +112,11 @@ func TestPhases(t *testing.T) {
 		query         eventlog.Query
 		events, state string
 	}{
-		{eventlog.Query{Phase: lifecycle.Ready}, "3 5", "3 5"},
-		{eventlog.Query{Phase: lifecycle.Transitional}, "2", ""},
-		{eventlog.Query{Phase: lifecycle.Succeeded}, "4", "4"},
-		{eventlog.Query{Phase: lifecycle.Ready, Project: "live"}, "5", "5"},
-		{eventlog.Query{Phase: lifecycle.Ready, State: "finished"}, "", ""},
+		{eventlog.Query{Phases: []lifecycle.Phase{lifecycle.Ready}}, "3 5", "3 5"},
+		{eventlog.Query{Phases: []lifecycle.Phase{lifecycle.Transitional}}, "2", ""},
+		{eventlog.Query{Phases: []lifecycle.Phase{lifecycle.Succeeded}}, "4", "4"},
+		{eventlog.Query{Phases: []lifecycle.Phase{lifecycle.Ready}, Projects: []string{"live"}}, "5", "5"},
+		{eventlog.Query{Phases: []lifecycle.Phase{lifecycle.Ready}, States: []string{"finished"}}, "", ""},
 	} {
 		if got := f.events(tt.query); got != tt.events {
 			t.Errorf("%+v: events %q, want %q", tt.query, got, tt.events)
@@ -165,7 +165,7 @@ func TestPendingExcludesEventsThatDoNotMatch(t *testing.T) {
 	f.states()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	for r, err := range f.log.Raw(ctx, eventlog.Query{Phase: lifecycle.Initial, Follow: true}) {
+	for r, err := range f.log.Raw(ctx, eventlog.Query{Phases: []lifecycle.Phase{lifecycle.Initial}, Follow: true}) {
 		if err != nil {
 			t.Fatal(err)
 		}

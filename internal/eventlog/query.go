@@ -9,14 +9,15 @@ import (
 	"mkio-bridge/internal/lifecycle"
 )
 
-// A Query selects events. A zero field matches everything.
+// A Query selects events. A zero field matches everything; of several values of one field, an event has one.
 type Query struct {
-	Kind     lifecycle.Kind
-	Project  string
-	Name     string // the resource's own name, the last of its path
-	State    string // without regard to case
-	Phase    lifecycle.Phase
-	Resource *lifecycle.Key // one resource; Kind, Project and Name are ignored then
+	Kinds    []lifecycle.Kind
+	Projects []string
+	Name     string   // the resource's own name, the last of its path
+	States   []string // without regard to case
+	Phases   []lifecycle.Phase
+	Vias     []lifecycle.Via
+	Resource *lifecycle.Key // one resource; Kinds, Projects and Name are ignored then
 
 	From   uint64    // first sequence
 	To     uint64    // last sequence
@@ -33,10 +34,12 @@ type Query struct {
 
 // filters returns the subject filters of a query; none if it matches all subjects, because the server compares every message
 // with a filter, and every subject when it creates a consumer with one. Without a name and a state there is a single filter
-// for each form of the project, because several filters make a server many times slower on a large stream.
+// for each kind and each form of each project, because several filters make a server many times slower on a large stream.
+// Several states are compared by [Query.matches] instead.
 func (l *Log) filters(q Query, events bool) []string {
-	open := q.Resource == nil && q.Name == "" && (q.State == "" || !events)
-	if open && q.Kind == "" && q.Project == "" {
+	byState := events && len(q.States) == 1
+	open := q.Resource == nil && q.Name == "" && !byState
+	if open && len(q.Kinds) == 0 && len(q.Projects) == 0 {
 		return nil
 	}
 	subject := func(resource string) string {
@@ -47,14 +50,14 @@ func (l *Log) filters(q Query, events bool) []string {
 			return l.names.Prefix() + "." + resource
 		}
 		state := "*"
-		if q.State != "" {
-			state = event.StateToken(q.State)
+		if byState {
+			state = event.StateToken(q.States[0])
 		}
 		return l.names.Prefix() + "." + resource + "." + state
 	}
 	resources := l.resources(q)
 	if open {
-		resources = prefixPatterns(q.Kind, q.Project)
+		resources = prefixPatterns(q.Kinds, q.Projects)
 	}
 	filters := make([]string, len(resources))
 	for i, resource := range resources {
@@ -63,13 +66,25 @@ func (l *Log) filters(q Query, events bool) []string {
 	return filters
 }
 
-// prefixPatterns returns patterns of the resource tokens of a kind and project, of any depth.
-func prefixPatterns(kind lifecycle.Kind, project string) []string {
+// prefixPatterns returns patterns of the resource tokens of kinds and projects, of any depth.
+func prefixPatterns(kinds []lifecycle.Kind, projects []string) []string {
 	var found []string
-	for _, p := range nameTokens(project) {
-		found = append(found, cmp.Or(string(kind), "*")+"."+p+".>")
+	for _, kind := range orAny(kinds) {
+		for _, project := range orAny(projects) {
+			for _, p := range nameTokens(project) {
+				found = append(found, cmp.Or(string(kind), "*")+"."+p+".>")
+			}
+		}
 	}
 	return found
+}
+
+// orAny returns the values, or the zero value, which matches any.
+func orAny[T any](values []T) []T {
+	if len(values) == 0 {
+		return make([]T, 1)
+	}
+	return values
 }
 
 // resources returns patterns of the resource tokens that match a query.
@@ -77,11 +92,22 @@ func (l *Log) resources(q Query) []string {
 	if q.Resource != nil {
 		return []string{l.names.Resource(*q.Resource)}
 	}
-	return resourcePatterns(q.Kind, q.Project, q.Name)
+	return allPatterns(q.Kinds, q.Projects, q.Name)
+}
+
+// allPatterns returns patterns of the resource tokens of kinds, projects and a name. They do not overlap.
+func allPatterns(kinds []lifecycle.Kind, projects []string, name string) []string {
+	var found []string
+	for _, kind := range orAny(kinds) {
+		for _, project := range orAny(projects) {
+			found = append(found, resourcePatterns(kind, project, name)...)
+		}
+	}
+	return found
 }
 
 // resourcePatterns returns patterns of resource tokens, one for each depth and form of the names; an empty argument matches
-// any. The patterns do not overlap.
+// any.
 func resourcePatterns(kind lifecycle.Kind, project, name string) []string {
 	depths, token := []int{1, 2, 3}, "*"
 	if kind != "" {

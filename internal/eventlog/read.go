@@ -29,7 +29,7 @@ func (l *Log) read(ctx context.Context, stream string, config jetstream.OrderedC
 			if err == nil {
 				matched, err = q.matches(raw)
 			}
-			if q.Follow && q.needsPayload() {
+			if q.Follow && q.compares() {
 				raw.Pending = 0
 			}
 			if err != nil {

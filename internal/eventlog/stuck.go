@@ -18,7 +18,7 @@ import (
 // those that are stuck.
 func (l *Log) StuckState(ctx context.Context, q Query, now time.Time) iter.Seq2[Raw, error] {
 	return func(yield func(Raw, error) bool) {
-		table, moving, err := l.inMotion(ctx)
+		table, moving, _, err := l.inMotion(ctx)
 		if err != nil {
 			yield(Raw{}, err)
 			return
@@ -43,21 +43,23 @@ func (l *Log) StuckState(ctx context.Context, q Query, now time.Time) iter.Seq2[
 	}
 }
 
-// Motion counts the resources in motion, and returns how long each state usually lasts.
+// Motion counts the resources that exist, those in motion and those that are stuck, and returns how long each state usually lasts.
 func (l *Log) Motion(ctx context.Context, now time.Time) (m durations.Motion, usual []durations.Usual, err error) {
-	table, moving, err := l.inMotion(ctx)
+	table, moving, known, err := l.inMotion(ctx)
+	m.Known = known
 	for _, e := range moving {
 		table.Count(&m, e.kind, e.fact, now)
 	}
 	return m, table.All(), err
 }
 
-// inMotion reads the headers of the last events of all resources. It returns the durations of states, and the events of the
-// resources in motion.
-func (l *Log) inMotion(ctx context.Context) (table durations.Table, moving []lastEvent, err error) {
+// inMotion reads the headers of the last events of all resources. It returns the durations of states, the events of the
+// resources in motion, and how many resources of each kind exist.
+func (l *Log) inMotion(ctx context.Context) (table durations.Table, moving []lastEvent, known map[lifecycle.Kind]int, err error) {
+	known = map[lifecycle.Kind]int{}
 	for m, err := range l.messages(ctx, l.names.StateStream(), jetstream.OrderedConsumerConfig{HeadersOnly: true}, false) {
 		if err != nil {
-			return table, nil, err
+			return table, nil, nil, err
 		}
 		fact, err := event.FactOfState(m.Headers())
 		if err != nil {
@@ -66,11 +68,14 @@ func (l *Log) inMotion(ctx context.Context) (table durations.Table, moving []las
 		resource := strings.TrimPrefix(m.Subject(), l.names.StateSubject(""))
 		kind := event.KindOf(resource)
 		table.Add(kind, fact.Stays)
+		if !lifecycle.SameState(fact.State, lifecycle.StateDeleted) {
+			known[kind]++
+		}
 		if lifecycle.InMotion(kind, fact.State, fact.Provisioning) {
 			moving = append(moving, lastEvent{resource, kind, fact})
 		}
 	}
-	return table, moving, nil
+	return table, moving, known, nil
 }
 
 // A lastEvent is the last event of a resource, without its payload.

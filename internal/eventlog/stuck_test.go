@@ -34,11 +34,11 @@ func TestStuckState(t *testing.T) {
 	}{
 		{eventlog.Query{}, at(23), ""},
 		{eventlog.Query{}, at(27), "21 22"},
-		{eventlog.Query{Project: "vod"}, at(27), "21"},
-		{eventlog.Query{Kind: lifecycle.LiveChannel}, at(27), ""},
+		{eventlog.Query{Projects: []string{"vod"}}, at(27), "21"},
+		{eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.LiveChannel}}, at(27), ""},
 		{eventlog.Query{}, at(23 + 61), "21 22 23"},
-		{eventlog.Query{Phase: lifecycle.Transitional, Name: "news"}, at(23 + 61), "23"},
-		{eventlog.Query{State: "Stopping"}, at(23 + 61), ""},
+		{eventlog.Query{Phases: []lifecycle.Phase{lifecycle.Transitional}, Name: "news"}, at(23 + 61), "23"},
+		{eventlog.Query{States: []string{"Stopping"}}, at(23 + 61), ""},
 	} {
 		var got []string
 		for e, err := range f.log.StuckState(t.Context(), tt.query, tt.now) {

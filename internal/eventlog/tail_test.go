@@ -38,7 +38,7 @@ func TestTail(t *testing.T) {
 	for range 20 {
 		f.record(lifecycle.Job, "vod", "Processing", "t", fmt.Sprint("j", f.n)) // 3 to 22
 	}
-	assets := eventlog.Query{Kind: lifecycle.Asset}
+	assets := eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Asset}}
 	far := time.Now().Add(time.Hour)
 	for _, tt := range []struct {
 		q    eventlog.Query
@@ -52,9 +52,9 @@ func TestTail(t *testing.T) {
 		{assets, 1, "2"},
 		{assets, 2, "1 2"},
 		{assets, 9, "1 2"},
-		{eventlog.Query{Kind: lifecycle.Asset, State: "pending"}, 1, "1"},
-		{eventlog.Query{Kind: lifecycle.Asset, Phase: lifecycle.Ready}, 1, "2"},
-		{eventlog.Query{Since: noon.AddDate(-50, 0, 0), Kind: lifecycle.Asset}, 1, "2"},
+		{eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Asset}, States: []string{"pending"}}, 1, "1"},
+		{eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Asset}, Phases: []lifecycle.Phase{lifecycle.Ready}}, 1, "2"},
+		{eventlog.Query{Since: noon.AddDate(-50, 0, 0), Kinds: []lifecycle.Kind{lifecycle.Asset}}, 1, "2"},
 		{eventlog.Query{Since: far}, 2, ""},
 		{eventlog.Query{Until: far}, 2, "21 22"},
 		{eventlog.Query{By: eventlog.ByTime, Until: noon.Add(90 * time.Second)}, 2, "1"},
@@ -118,12 +118,69 @@ func TestKeys(t *testing.T) {
 		want string
 	}{
 		{eventlog.Query{}, "job vod/t.1/j ö, asset vod/a"},
-		{eventlog.Query{Kind: lifecycle.Job}, "job vod/t.1/j ö"},
-		{eventlog.Query{Project: "vod", Name: "a"}, "asset vod/a"},
-		{eventlog.Query{Project: "other"}, ""},
+		{eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Job}}, "job vod/t.1/j ö"},
+		{eventlog.Query{Projects: []string{"vod"}, Name: "a"}, "asset vod/a"},
+		{eventlog.Query{Projects: []string{"other"}}, ""},
 	} {
 		if got := keys(tt.q); got != tt.want {
 			t.Errorf("%+v: keys are %s, want %s", tt.q, got, tt.want)
 		}
+	}
+}
+
+// Each page of last events ends at the first limit. All together they have each event that matches once.
+func TestLastPages(t *testing.T) {
+	f := setUp(t)
+	f.record(lifecycle.Asset, "vod", "Pending", "a") // 1
+	f.record(lifecycle.Asset, "vod", "Ready", "a")   // 2
+	for range 40 {
+		f.record(lifecycle.Job, "vod", "Processing", "t", fmt.Sprint("j", f.n)) // 3 to 42
+	}
+	f.record(lifecycle.Asset, "vod", "Ready", "b") // 43
+	const mib = 1 << 20
+	ready := []lifecycle.Phase{lifecycle.Ready}
+	for _, tt := range []struct {
+		q      eventlog.Query
+		limits eventlog.PageLimits
+		want   string
+	}{
+		{eventlog.Query{From: 40}, eventlog.PageLimits{Events: 3, Bytes: mib, Compared: 100}, "41 42 43|40"},
+		{eventlog.Query{From: 40}, eventlog.PageLimits{Events: 2, Bytes: mib, Compared: 100}, "42 43|40 41"},
+		{eventlog.Query{From: 42}, eventlog.PageLimits{Events: 9, Bytes: 1, Compared: 100}, "43|42"},
+		{eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Asset}}, eventlog.PageLimits{Events: 2, Bytes: mib, Compared: 100}, "2 43|1"},
+		{eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Asset}}, eventlog.PageLimits{Events: 9, Bytes: 1, Compared: 100}, "43|2|1"},
+		{eventlog.Query{Phases: ready}, eventlog.PageLimits{Events: 1, Bytes: mib, Compared: 100}, "43|2"},
+		{eventlog.Query{Phases: ready}, eventlog.PageLimits{Events: 9, Bytes: mib, Compared: 20}, "43|2"},
+		{eventlog.Query{Phases: ready, To: 42}, eventlog.PageLimits{Events: 9, Bytes: mib, Compared: 16}, "||2"},
+		{eventlog.Query{Phases: ready, To: 42}, eventlog.PageLimits{Events: 9, Bytes: mib, Compared: 100}, "2"},
+		{eventlog.Query{To: 42, Vias: []lifecycle.Via{lifecycle.Poll}}, eventlog.PageLimits{Events: 1, Bytes: mib, Compared: 100}, ""},
+	} {
+		if got := strings.Join(f.lastPages(tt.q, tt.limits), "|"); got != tt.want {
+			t.Errorf("%+v, %+v: %s, want %s", tt.q, tt.limits, got, tt.want)
+		}
+	}
+}
+
+// lastPages returns the sequences of each page, the last page first.
+func (f *fixture) lastPages(q eventlog.Query, limits eventlog.PageLimits) (pages []string) {
+	f.t.Helper()
+	bounds, err := f.log.Bounds(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for {
+		page, err := f.log.LastPage(f.t.Context(), q, bounds, limits)
+		if err != nil || len(pages) > 50 {
+			f.t.Fatal(err, pages)
+		}
+		var found []string
+		for _, e := range page.Events {
+			found = append(found, fmt.Sprint(e.Sequence))
+		}
+		pages = append(pages, strings.Join(found, " "))
+		if page.Before == 0 {
+			return pages
+		}
+		q.To = page.Before - 1
 	}
 }

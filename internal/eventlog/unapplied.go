@@ -46,14 +46,14 @@ func (k Unapplied) Delivery() lifecycle.Unapplied {
 // An UnappliedQuery selects unapplied deliveries. A zero field matches everything; with a kind, project or name, deliveries
 // that name no resource do not match.
 type UnappliedQuery struct {
-	Reasons []lifecycle.Reason
-	Kind    lifecycle.Kind
-	Project string
-	Name    string    // the resource's own name, the last of its path
-	Since   time.Time // of storing: the beginning of a period, inclusive
-	Until   time.Time // the end of the period, exclusive
-	After   uint64    // only those with a higher sequence
-	NoBody  bool
+	Reasons  []lifecycle.Reason
+	Kinds    []lifecycle.Kind
+	Projects []string
+	Name     string    // the resource's own name, the last of its path
+	Since    time.Time // of storing: the beginning of a period, inclusive
+	Until    time.Time // the end of the period, exclusive
+	After    uint64    // only those with a higher sequence
+	NoBody   bool
 }
 
 // Unapplied returns all unapplied deliveries, oldest first.
@@ -215,10 +215,10 @@ func (l *Log) unappliedFilters(q UnappliedQuery) []string {
 
 // unappliedPatterns returns patterns of the tokens after the reason: a resource of each depth and form, and the digest.
 func unappliedPatterns(q UnappliedQuery) []string {
-	if q.Kind == "" && q.Project == "" && q.Name == "" {
+	if len(q.Kinds) == 0 && len(q.Projects) == 0 && q.Name == "" {
 		return []string{">"}
 	}
-	patterns := resourcePatterns(q.Kind, q.Project, q.Name)
+	patterns := allPatterns(q.Kinds, q.Projects, q.Name)
 	for i := range patterns {
 		patterns[i] += ".*"
 	}

@@ -22,6 +22,14 @@ func ParsePhase(text string) (Phase, error) {
 	return Phase(text), nil
 }
 
+// ParseVia parses the name of a source.
+func ParseVia(text string) (Via, error) {
+	if !slices.Contains(Vias(), Via(text)) {
+		return "", fmt.Errorf("unknown source %q; sources are %s", text, joinNames(Vias()))
+	}
+	return Via(text), nil
+}
+
 // ParseReason parses the name of a reason.
 func ParseReason(text string) (Reason, error) {
 	if !slices.Contains(Reasons(), Reason(text)) {

@@ -125,6 +125,9 @@ const (
 	History Via = "history" // a poll because of a failed or pending row of the delivery history
 )
 
+// Vias returns all sources.
+func Vias() []Via { return []Via{Webhook, Poll, History} }
+
 // A Delivery is the webhook delivery of an observation.
 type Delivery struct {
 	ID       string

@@ -77,14 +77,16 @@ func (f Filter) Subjects(names event.Names) []string {
 // product returns the subjects for every combination of the members' values.
 func (f Filter) product(names event.Names) (subjects []string) {
 	log := eventlog.New(nil, names)
-	for _, kind := range orAny(f.Kind) {
-		for _, project := range orAny(f.Project) {
-			for _, name := range orAny(f.Name) {
-				for _, state := range orAny(f.State) {
-					q := eventlog.Query{Kind: lifecycle.Kind(kind), Project: project, Name: name, State: state}
-					subjects = append(subjects, log.Subjects(q)...)
-				}
+	q := eventlog.Query{Projects: f.Project}
+	for _, kind := range f.Kind {
+		q.Kinds = append(q.Kinds, lifecycle.Kind(kind))
+	}
+	for _, q.Name = range orAny(f.Name) {
+		for _, state := range orAny(f.State) {
+			if q.States = nil; state != "" {
+				q.States = []string{state}
 			}
+			subjects = append(subjects, log.Subjects(q)...)
 		}
 	}
 	slices.Sort(subjects)

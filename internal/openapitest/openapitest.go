@@ -106,7 +106,7 @@ type document struct {
 
 // freeForm are places in responses whose objects have members that the document does not name: events, which their own schema
 // describes completely, and maps.
-var freeForm = []string{"$.body.event", "$.body.**.event", "$.body.body", "$.body.local.settings", "$.body.resources.inMotion"}
+var freeForm = []string{"$.body.event", "$.body.**.event", "$.body.body", "$.body.local.settings", "$.body.resources.inMotion", "$.body.resources.known"}
 
 var load = sync.OnceValues(func() (*document, error) {
 	root, err := parse()
@@ -120,7 +120,9 @@ var load = sync.OnceValues(func() (*document, error) {
 	options := []config.Option{
 		config.WithFormatAssertions(), config.WithoutSecurityValidation(), config.WithBodyDecoder(linesOfJSON, content.JSONDecoder()), config.WithBodyDecoder("application/schema+json", opaque),
 	}
-	strict := append(options, config.WithStrictMode(), config.WithStrictIgnorePaths(freeForm...), config.WithStrictIgnoredHeadersExtra("x-content-type-options", "content-encoding"))
+	strict := append(options, config.WithStrictMode(), config.WithStrictIgnorePaths(freeForm...), config.WithStrictIgnoredHeadersExtra(
+		"content-encoding", "mkio-bridge-instance", "mkio-bridge-version",
+		"x-content-type-options", "content-security-policy", "referrer-policy", "cross-origin-opener-policy", "cross-origin-resource-policy"))
 	d := &document{model: &built.Model, requests: validator.NewValidatorFromV3Model(&built.Model, options...)}
 	d.responses = validator.NewValidatorFromV3Model(&built.Model, strict...)
 	d.responses.SetDocument(root)

@@ -39,12 +39,13 @@ type deliveryHistory struct {
 	undated      map[historyRow]bool   // rows without a time that this reading has found
 	newestFirst  bool                  // the order of the rows
 
+	counts       *historyCounts
 	sent, unsent time.Time // when the newest delivery was created that arrived, and that did not; zero: none
 	failed       time.Time // of those that did not, the newest that MK.IO has given up
 }
 
 func newDeliveryHistory(s *scope, rule string, notes jetstream.KeyValue, rechecks *recheckQueue) *deliveryHistory {
-	return &deliveryHistory{scope: s, rule: rule, notes: notes, rechecks: rechecks, handled: map[historyRow]string{}}
+	return &deliveryHistory{scope: s, rule: rule, notes: notes, rechecks: rechecks, counts: newHistoryCounts(), handled: map[historyRow]string{}}
 }
 
 // run is one run of the task: it reads the rows that are new since the last run, which may have been another bridge's.
@@ -107,11 +108,13 @@ type reading struct {
 	oldestOpen    time.Time // when the oldest open row was created; zero: there is none
 	firstOpenPage int       // offset of the first page with an open row; -1: there is none
 	lastPage      int       // offset of the last page with new rows
+	complete      time.Time // all rows that were created since then have been read
 }
 
 // read reads the new rows. Where MK.IO appends them, the next reading starts at the first page with an open row; where it puts
 // them first, a reading stops at the settled rows.
 func (h *deliveryHistory) read(ctx context.Context) error {
+	defer h.publishNewest() // also where a page fails: of the rows before it
 	r, err := h.walk(ctx)
 	if err != nil {
 		return err
@@ -130,7 +133,9 @@ func (h *deliveryHistory) read(ctx context.Context) error {
 	default:
 		h.offset = r.lastPage
 	}
-	if h.advanceCursor(r.now, r.oldestOpen) {
+	moved := h.advanceCursor(r.now, r.oldestOpen)
+	h.counts.settle(r.complete, h.cursor, r.now)
+	if moved {
 		return h.storeCursor(ctx)
 	}
 	return nil
@@ -140,7 +145,6 @@ func (h *deliveryHistory) read(ctx context.Context) error {
 func (h *deliveryHistory) walk(ctx context.Context) (reading, error) {
 	r := reading{firstOpenPage: -1, lastPage: h.offset}
 	h.undated = map[historyRow]bool{}
-	defer h.publishNewest() // also where a page fails: of the rows before it
 	for history := h.client.History(h.name, h.rule, h.offset); history.More(); {
 		page, err := history.Next(ctx, mkio.Changes)
 		if err != nil {
@@ -156,6 +160,7 @@ func (h *deliveryHistory) walk(ctx context.Context) (reading, error) {
 			h.begin(&r, page.AsOf)
 		}
 		if h.readPage(&r, page) {
+			_, r.complete = firstAndLast(page.Deliveries) // those behind the page were not read
 			break
 		}
 	}
@@ -165,7 +170,7 @@ func (h *deliveryHistory) walk(ctx context.Context) (reading, error) {
 // publishNewest publishes what the history shows of the newest deliveries.
 func (h *deliveryHistory) publishNewest() {
 	h.metrics.setNewest(h.name, h.sent, h.unsent)
-	h.standing.setDeliveries(event.LeaderDeliveries{Rule: h.rule, Sent: optional(h.sent), Unsent: optional(h.unsent), Failed: optional(h.failed)})
+	h.standing.setDeliveries(event.LeaderDeliveries{Rule: h.rule, Sent: optional(h.sent), Unsent: optional(h.unsent), Failed: optional(h.failed), Day: h.counts.day()})
 }
 
 // begin notes when a reading began.
@@ -174,7 +179,8 @@ func (h *deliveryHistory) begin(r *reading, at mkio.AsOf) {
 	if h.cursor.After(r.now) && !at.Stored {
 		h.cursor = time.Time{} // MK.IO's clock was set back
 	}
-	h.cursor = latest(h.cursor, r.now.Add(-historyWindow))
+	r.complete = r.now.Add(-historyWindow)
+	h.cursor = latest(h.cursor, r.complete)
 }
 
 // readPage reads the rows of a page. It reports whether all rows behind the page are settled.
@@ -207,6 +213,7 @@ func (h *deliveryHistory) readRow(d mkio.HistoryRow, now time.Time) (open bool) 
 	case mkio.StatusRetrying:
 		h.unsent = latest(h.unsent, d.Created)
 	}
+	h.counts.add(d, now)
 	row := historyRow{d.Created, d.Source, d.Type}
 	if d.Created.IsZero() {
 		h.undated[row] = true

@@ -10,14 +10,16 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/pause"
 	"mkio-bridge/internal/tracing"
 )
 
-// A RuleReconciler updates the webhook rule of a project where it differs from the desired one. It is called every Sweep.
-type RuleReconciler func(ctx context.Context, project string) error
+// A RuleReconciler updates the webhook rule of a project where it differs from the desired one, and returns how it stands, also
+// with an error. It is called every Sweep.
+type RuleReconciler func(ctx context.Context, project string) (event.LeaderRule, error)
 
 // Config configures a Poller.
 type Config struct {
@@ -30,6 +32,7 @@ type Config struct {
 	Inventory Inventory
 	Coverage  CoverageRecords
 
+	Progress ProgressStore // nil: how far jobs are is not stored
 	Leases   jetstream.KeyValue
 	Notes    jetstream.KeyValue
 	Instance string           // name of this bridge, for other bridges to show

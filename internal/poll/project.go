@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/pause"
@@ -67,7 +68,7 @@ func (p *project) newTasks(poller *Poller, outage *outage) []task {
 	if poller.ReconcileRule != nil {
 		tasks = append(tasks, task{
 			scope: p.scope, identity: p.identity, outage: outage, label: "rule",
-			do:         func(ctx context.Context) error { return poller.ReconcileRule(ctx, p.name) },
+			do:         func(ctx context.Context) error { return p.reconcileRule(ctx, poller.ReconcileRule) },
 			isExpected: func(error) bool { return false },
 			logFailure: func(level slog.Level, err error) {
 				p.log.Log(context.Background(), level, "webhook rule cannot be reconciled; retrying",
@@ -78,7 +79,7 @@ func (p *project) newTasks(poller *Poller, outage *outage) []task {
 	if rule != "" {
 		tasks = append(tasks, task{
 			scope: p.scope, identity: p.identity, outage: outage, label: "history",
-			do:         newDeliveryHistory(p.scope, rule, poller.Notes, p.rechecks).run,
+			do:         p.historyTask(newDeliveryHistory(p.scope, rule, poller.Notes, p.rechecks), poller.ReconcileRule != nil),
 			isExpected: mkio.IsNotFound, // without a rule there is no history
 			logFailure: func(level slog.Level, err error) {
 				p.log.Log(context.Background(), level, "delivery history cannot be read; retrying",
@@ -87,6 +88,33 @@ func (p *project) newTasks(poller *Poller, outage *outage) []task {
 		})
 	}
 	return tasks
+}
+
+// reconcileRule has the webhook rule updated, and publishes how it stands.
+func (p *project) reconcileRule(ctx context.Context, reconcile RuleReconciler) error {
+	standing, err := reconcile(ctx, p.name)
+	if ctx.Err() == nil {
+		p.standing.setRule(standing, time.Now())
+	}
+	return err
+}
+
+// historyTask returns a task that reads a history. If the bridge does not manage the rule, it publishes what the answer says about
+// the rule: nothing else reads it.
+func (p *project) historyTask(history *deliveryHistory, managed bool) func(context.Context) error {
+	if managed {
+		return history.run
+	}
+	return func(ctx context.Context) error {
+		err := history.run(ctx)
+		switch {
+		case err == nil:
+			p.standing.setRule(event.LeaderRule{Rule: history.rule, State: event.RuleExists}, time.Now())
+		case mkio.IsNotFound(err):
+			p.standing.setRule(event.LeaderRule{Rule: history.rule, State: event.RuleMissing}, time.Now())
+		}
+		return err
+	}
 }
 
 // run polls until the context ends, and waits for all parts.
@@ -119,6 +147,7 @@ func (p *project) run(ctx context.Context) {
 // onEvent is [Poller.OnEvent] for an event of the project.
 func (p *project) onEvent(key lifecycle.Key, fact lifecycle.Fact) {
 	p.deletions.onEvent(key, fact)
+	p.endProgress(key, fact)
 	if fact.Delivery != "" {
 		p.lists.expectChanges(key, time.Now().Add(p.intervals.active))
 	}

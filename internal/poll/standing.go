@@ -52,6 +52,14 @@ func (s *standing) setDeliveries(d event.LeaderDeliveries) {
 	s.leader.Deliveries = &d
 }
 
+// setRule publishes how the webhook rule stands.
+func (s *standing) setRule(r event.LeaderRule, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.At = now.UTC().Truncate(time.Millisecond)
+	s.leader.Rule = &r
+}
+
 // setPaused publishes that polling is paused because of an error, or with nil that it is not.
 func (s *standing) setPaused(err error, now time.Time) {
 	s.mu.Lock()

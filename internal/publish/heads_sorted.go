@@ -12,14 +12,13 @@ import (
 // sortedPart is how many heads [Heads.Sorted] reads while it locks the cache: a list of all resources must not delay writes.
 const sortedPart = 256
 
-// Sorted returns the cached resources of a kind and project (an empty one matches any), deleted ones included, in the order of
-// their tokens, from the first token after the given one. The facts have no hash. The cache is not locked during the
+// Sorted returns the cached resources of the kinds and projects (none: of any), deleted ones included, in the order of their tokens, from the first token after the given one. The facts have no hash. The cache is not locked during the
 // iteration: a resource that is added or changed meanwhile may be returned as it was before or after.
-func (h Heads) Sorted(kind lifecycle.Kind, project, after string) iter.Seq2[string, *lifecycle.Fact] {
+func (h Heads) Sorted(kinds []lifecycle.Kind, projects []string, after string) iter.Seq2[string, *lifecycle.Fact] {
 	return func(yield func(string, *lifecycle.Fact) bool) {
 		part := make([]cached, 0, sortedPart)
 		var fact lifecycle.Fact // one for all, to save allocations
-		for _, group := range h.sortedGroups(kind, project) {
+		for _, group := range h.sortedGroups(kinds, projects) {
 			for from, full := after, true; full; {
 				part = h.partAfter(part[:0], group, from)
 				for _, c := range part {
@@ -59,11 +58,12 @@ func (h Heads) partAfter(part []cached, group, after string) []cached {
 	return part
 }
 
-// sortedGroups returns the groups of a kind and project in the order of the tokens in them.
-func (h Heads) sortedGroups(kind lifecycle.Kind, project string) []string {
+// sortedGroups returns the groups of the kinds and projects in the order of the tokens in them.
+func (h Heads) sortedGroups(kinds []lifecycle.Kind, projects []string) []string {
 	matches := func(group string) bool {
 		of := event.KindOf(group)
-		return (kind == "" || of == kind) && (project == "" || slices.Contains(h.names.Groups(of, project), group))
+		isOf := func(project string) bool { return slices.Contains(h.names.Groups(of, project), group) }
+		return (len(kinds) == 0 || slices.Contains(kinds, of)) && (len(projects) == 0 || slices.ContainsFunc(projects, isOf))
 	}
 	h.mu.RLock()
 	var groups []string

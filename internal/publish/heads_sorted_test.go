@@ -13,8 +13,8 @@ import (
 )
 
 // sortedTokens returns the tokens of [Heads.Sorted].
-func sortedTokens(h Heads, kind lifecycle.Kind, project, after string) (tokens []string) {
-	for resource := range h.Sorted(kind, project, after) {
+func sortedTokens(h Heads, kinds []lifecycle.Kind, projects []string, after string) (tokens []string) {
+	for resource := range h.Sorted(kinds, projects, after) {
 		tokens = append(tokens, resource)
 	}
 	return tokens
@@ -49,21 +49,23 @@ func TestSortedHasAllCachedResourcesInOrder(t *testing.T) {
 				want[resource] = sequence
 			}
 		}
-		kind := rapid.SampledFrom([]lifecycle.Kind{"", lifecycle.Asset, lifecycle.Job}).Draw(t, "only kind")
-		project := rapid.SampledFrom([]string{"", "a", "a-b", strings.Repeat("long", 40)}).Draw(t, "only project")
+		kinds := rapid.SliceOfNDistinct(rapid.SampledFrom([]lifecycle.Kind{lifecycle.Asset, lifecycle.Job}), 0, 2, rapid.ID[lifecycle.Kind]).Draw(t, "only kinds")
+		projects := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "a-b", strings.Repeat("long", 40)}), 0, 2, rapid.ID[string]).Draw(t, "only projects")
 		after := rapid.OneOf(rapid.Just(""), token).Draw(t, "after")
 		var tokens []string
 		for resource := range want {
 			group := event.GroupOf(resource)
-			if (kind == "" || event.KindOf(group) == kind) && (project == "" || slices.Contains(names.Groups(event.KindOf(group), project), group)) && resource > after {
+			isOf := func(project string) bool { return slices.Contains(names.Groups(event.KindOf(group), project), group) }
+			selected := (len(kinds) == 0 || slices.Contains(kinds, event.KindOf(group))) && (len(projects) == 0 || slices.ContainsFunc(projects, isOf))
+			if selected && resource > after {
 				tokens = append(tokens, resource)
 			}
 		}
 		slices.Sort(tokens)
-		if got := sortedTokens(h, kind, project, after); !slices.Equal(got, tokens) {
+		if got := sortedTokens(h, kinds, projects, after); !slices.Equal(got, tokens) {
 			t.Fatalf("after %q: %q, want %q", after, got, tokens)
 		}
-		for resource, fact := range h.Sorted("", "", "") {
+		for resource, fact := range h.Sorted(nil, nil, "") {
 			if fact.Sequence != want[resource] {
 				t.Fatalf("%s has event %d, want %d", resource, fact.Sequence, want[resource])
 			}
@@ -79,7 +81,7 @@ func TestSortedDuringChanges(t *testing.T) {
 		h.putIfNewer(fmt.Sprintf("asset.p.%04d", i), head{fact: &lifecycle.Fact{Sequence: i + 1, State: "Ready"}})
 	}
 	seen := 0
-	for resource, fact := range h.Sorted("", "", "") {
+	for resource, fact := range h.Sorted(nil, nil, "") {
 		if seen++; seen == 1 {
 			h.remove(fmt.Sprintf("asset.p.%04d", count-1), count)
 			h.putIfNewer("asset.p.9999", head{fact: &lifecycle.Fact{Sequence: count + 1, State: "Deleted"}})
@@ -92,7 +94,7 @@ func TestSortedDuringChanges(t *testing.T) {
 		t.Errorf("%d resources, want %d", seen, count)
 	}
 	seen = 0
-	for range h.Sorted("", "", "") {
+	for range h.Sorted(nil, nil, "") {
 		if seen++; seen == 1 {
 			h.reset()
 		}
@@ -111,7 +113,7 @@ func TestSortedAllocations(t *testing.T) {
 	}
 	allocations := testing.AllocsPerRun(5, func() {
 		seen := 0
-		for _, fact := range h.Sorted(lifecycle.Job, "aurora-vod", "") {
+		for _, fact := range h.Sorted([]lifecycle.Kind{lifecycle.Job}, []string{"aurora-vod"}, "") {
 			if fact.State == "Finished" {
 				seen++
 			}

@@ -49,10 +49,10 @@ func (h Heads) Stuck(now time.Time) []StuckResource {
 	return found
 }
 
-// Motion counts the cached resources in motion, and returns how long each state usually lasts.
+// Motion counts the cached resources that exist, those in motion and those that are stuck, and returns how long each state usually lasts.
 func (h Heads) Motion(_ context.Context, now time.Time) (durations.Motion, []durations.Usual, error) {
 	table, moving := h.moving()
-	var m durations.Motion
+	m := durations.Motion{Known: h.livingByKind()}
 	for resource, at := range moving {
 		table.Count(&m, event.KindOf(resource), *at.head().fact, now)
 	}

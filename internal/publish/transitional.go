@@ -70,6 +70,17 @@ func (h *heads) countByKind() map[lifecycle.Kind]int {
 	return n
 }
 
+// livingByKind returns how many resources of each kind are cached and not deleted.
+func (h *heads) livingByKind() map[lifecycle.Kind]int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	n := map[lifecycle.Kind]int{}
+	for name, g := range h.groups {
+		n[event.KindOf(name)] += len(g.living)
+	}
+	return n
+}
+
 // failedByKind returns how many resources of each kind have a failed provisioning.
 func (h *heads) failedByKind() map[lifecycle.Kind]int {
 	h.mu.RLock()

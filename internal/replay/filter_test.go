@@ -39,8 +39,10 @@ func TestReplayStartsWithinTheLog(t *testing.T) {
 func TestReplaysWithOtherFiltersDoNotMix(t *testing.T) {
 	_, js := setUp(t, 6)
 	choices := []eventlog.Query{
-		{Phase: lifecycle.Transitional},
-		{Phase: lifecycle.Unknown},
+		{Phases: []lifecycle.Phase{lifecycle.Transitional}},
+		{Phases: []lifecycle.Phase{lifecycle.Unknown}},
+		{Phases: []lifecycle.Phase{lifecycle.Transitional, lifecycle.Unknown}},
+		{Vias: []lifecycle.Via{lifecycle.Poll}},
 		{Since: noon, Until: noon.Add(time.Minute), By: eventlog.ByTime},
 		{Since: noon, Until: noon.Add(time.Hour), By: eventlog.ByTime},
 	}
@@ -50,7 +52,7 @@ func TestReplaysWithOtherFiltersDoNotMix(t *testing.T) {
 			t.Errorf("%+v: %v", query, err)
 		}
 	}
-	period := choices[2]
+	period := choices[4]
 	period.Until = noon
 	if r, err := replay.Stored(t.Context(), js, names, replay.Config{Prefix: "replay.none", Query: period}); err != nil || r.Count != 0 {
 		t.Errorf("%+v: %+v, %v", period, r, err)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -167,16 +168,29 @@ func identity(ctx context.Context, js jetstream.JetStream, names event.Names, q 
 		return "", err
 	}
 	choice := []string{
-		names.EventStream(), log.Created.UTC().Format(time.RFC3339Nano), string(q.Kind), q.Project, q.Name, strings.ToLower(q.State),
+		names.EventStream(), log.Created.UTC().Format(time.RFC3339Nano), joined(q.Kinds), joined(q.Projects), q.Name, strings.ToLower(joined(q.States)),
 	}
-	if q.Phase != "" {
-		choice = append(choice, "phase", string(q.Phase))
+	if len(q.Phases) > 0 {
+		choice = append(choice, "phase", joined(q.Phases))
+	}
+	if len(q.Vias) > 0 {
+		choice = append(choice, "via", joined(q.Vias))
 	}
 	if q.By == eventlog.ByTime {
 		choice = append(choice, "time", q.Since.UTC().Format(time.RFC3339Nano), q.Until.UTC().Format(time.RFC3339Nano))
 	}
 	digest := sha256.Sum256(fmt.Appendf(nil, "%q", choice))
 	return hex.EncodeToString(digest[:8]), nil
+}
+
+// joined returns the values of a filter, in their order, as one text; a single value as it is.
+func joined[S ~string](values []S) string {
+	sorted := slices.Sorted(slices.Values(values))
+	texts := make([]string, len(sorted))
+	for i, v := range sorted {
+		texts[i] = string(v)
+	}
+	return strings.Join(texts, ",")
 }
 
 // live is a target that stores nothing.

@@ -115,7 +115,7 @@ func TestReplayCopiesTheLog(t *testing.T) {
 	if err != nil || r != (replay.Result{Last: 30}) {
 		t.Errorf("again: %+v, %v", r, err)
 	}
-	jobs := eventlog.Query{Kind: lifecycle.Job, From: 10, To: 20}
+	jobs := eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Job}, From: 10, To: 20}
 	stream(t, js, "JOBS", "jobs.again.>")
 	if _, err := replay.Stored(t.Context(), js, names, replay.Config{Prefix: "jobs.again", Query: jobs}); err != nil {
 		t.Fatal(err)
@@ -200,7 +200,7 @@ func TestReplayRefusals(t *testing.T) {
 		{replay.Config{Prefix: "nobody"}, "nats stream add"},
 		{replay.Config{Prefix: "work"}, "deletes consumed messages"},
 		{replay.Config{Prefix: "other"}, "was not replayed from the log"},
-		{replay.Config{Prefix: "replay", Query: eventlog.Query{Kind: lifecycle.Job}}, "holds a replay of other events"},
+		{replay.Config{Prefix: "replay", Query: eventlog.Query{Kinds: []lifecycle.Kind{lifecycle.Job}}}, "holds a replay of other events"},
 	} {
 		if _, err := replay.Stored(t.Context(), js, names, test.config); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: %v, want %q", test.config, err, test.want)

@@ -17,6 +17,8 @@ type Change struct {
 	Creates  bool     `json:"creates"` // the rule does not exist yet
 	Changes  []string `json:"changes"`
 	Warnings []string `json:"warnings"`
+
+	Found Found `json:"-"` // the rule as it is after the change
 }
 
 // Empty reports whether there is nothing to change.

@@ -46,6 +46,7 @@ func (r Reconciler) Reconcile(ctx context.Context, project string, force bool) (
 		return p.change, wrap(err, project, right)
 	}
 	p.describe(accepted)
+	p.change.Found = Found{Read: true, Exists: true, Enabled: true, URL: p.want.URL}
 	last := newLastPut(stored.ID, p.secret)
 	last.Events, last.RequestedAt = accepted, p.requestedAt
 	if err := r.storeLastPut(ctx, project, last); err != nil {
@@ -84,7 +85,7 @@ func (r Reconciler) plan(ctx context.Context, project string, force bool) (plan,
 	case !mkio.IsNotFound(err):
 		return p, wrap(err, project, "webhooks.config.get")
 	}
-	p.change.Creates = p.current == nil
+	p.change.Creates, p.change.Found = p.current == nil, foundOf(p.current, address)
 	p.want = mkio.RuleSpec{Enabled: true, URL: address, SecretHeaders: mkio.Secrets{SecretHeader: p.secret}}
 	p.want.Events, p.requestedAt = wantedTypes(p.lastPut, r.clock())
 	if p.current != nil {

@@ -26,7 +26,7 @@ type Config struct {
 	NATS doctor.NATS // how the streams are to be
 	// Writes checks also whether the log can be written; without the right to publish, as readers are, it cannot be checked.
 	Writes bool
-	// Motion counts the resources in motion, and returns how long each state usually lasts.
+	// Motion counts the resources that exist, are in motion and are stuck, and returns how long each state usually lasts.
 	Motion   func(context.Context, time.Time) (durations.Motion, []durations.Usual, error)
 	Projects []string                     // the configured ones
 	Advise   func(doctor.Finding) string  // what to do about a finding
@@ -226,8 +226,13 @@ func (r *Reader) readMotion(ctx context.Context, f *facts) (err error) {
 
 // resources returns what is in motion.
 func (f *facts) resources() Resources {
-	all := Resources{InMotion: map[lifecycle.Kind]int{}, Stuck: []Stuck{}, Durations: []Duration{}}
+	all := Resources{Known: map[lifecycle.Kind]int{}, InMotion: map[lifecycle.Kind]int{}, Stuck: []Stuck{}, Durations: []Duration{}}
 	maps.Copy(all.InMotion, f.motion.InMotion)
+	for kind, n := range f.motion.Known {
+		if n > 0 {
+			all.Known[kind] = n
+		}
+	}
 	for _, s := range f.motion.Stuck() {
 		all.Stuck = append(all.Stuck, Stuck{durationOf(s.Usual), s.Resources, s.Since.UTC().Truncate(time.Millisecond)})
 	}

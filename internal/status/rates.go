@@ -16,9 +16,6 @@ const (
 	steps = 60 // full ones; the last that is returned has only begun
 )
 
-// vias are the sources of events.
-var vias = []lifecycle.Via{lifecycle.Webhook, lifecycle.Poll, lifecycle.History}
-
 // An hour counts the events of the last hour by the minute in which the log stored them. Its counts depend on the log alone:
 // it reads what it has not read yet, whenever it began.
 type hour struct {
@@ -93,7 +90,7 @@ func (h *hour) rates(now time.Time, limit time.Duration) Rates {
 		Since: time.Unix(oldest*int64(step/time.Second), 0).UTC(), StepSeconds: step.Seconds(),
 		Total: map[lifecycle.Via]int{}, ByVia: map[lifecycle.Via][]int{},
 	}
-	for _, via := range vias {
+	for _, via := range lifecycle.Vias() {
 		r.Total[via], r.ByVia[via] = 0, make([]int, steps+1)
 	}
 	var lateness durations.Histogram
@@ -101,7 +98,7 @@ func (h *hour) rates(now time.Time, limit time.Duration) Rates {
 		if of < oldest || of > oldest+steps {
 			continue
 		}
-		for _, via := range vias {
+		for _, via := range lifecycle.Vias() {
 			r.ByVia[via][of-oldest] = m.events[via]
 			r.Total[via] += m.events[via]
 		}

@@ -123,13 +123,18 @@ func TestTheStatusIsTheSameFromEveryBridge(t *testing.T) {
 		f.record(name, "Processing", lifecycle.Webhook, 20*time.Minute)
 		f.record(name, "Finished", lifecycle.Poll, 10*time.Minute)
 	}
+	f.record("gone", "Deleted", lifecycle.Poll, 10*time.Minute)
 	f.cover(event.Covered, lifecycle.Job, time.Minute)
 	f.lead(func(*event.Leader) {})
 	first.Status(t.Context()) // has read these events, and reads only the next ones later
 	f.record("slow", "Processing", lifecycle.Webhook, time.Hour)
 	f.record("quick", "Queued", lifecycle.History, time.Second)
 	f.cover(event.GapOpened, lifecycle.LiveEvent, 10*time.Minute)
-	f.lead(func(l *event.Leader) { l.Budget.Used = 950 })
+	f.lead(func(l *event.Leader) {
+		l.Budget.Used = 950
+		l.Rule = &event.LeaderRule{Rule: "mkio-bridge", At: f.now, State: event.RuleMissing, Managed: true, Reason: "403"}
+		l.Deliveries = &event.LeaderDeliveries{Rule: "mkio-bridge", Day: &event.LeaderDay{Since: f.now, LeaderCount: event.LeaderCount{Sent: 7, Pending: 1}}}
+	})
 	f.check(f.publisher.StoreUnapplied(t.Context(), lifecycle.Unapplied{Reason: lifecycle.ReasonMalformed, Body: []byte("x"), Digest: strings.Repeat("ab", 32), Length: 1, Received: f.now}))
 	f.now = f.now.Add(5 * time.Second)
 
@@ -149,10 +154,10 @@ func TestTheStatusIsTheSameFromEveryBridge(t *testing.T) {
 	if v.Late.Level != status.Critical || len(v.Late.Problems) != 2 || v.Late.Problems[1].Do != "resources-stuck" {
 		t.Errorf("late: %+v", v.Late)
 	}
-	if n := got.Events.Total; n[lifecycle.Webhook] != 13 || n[lifecycle.Poll] != 12 || n[lifecycle.History] != 1 {
+	if n := got.Events.Total; n[lifecycle.Webhook] != 13 || n[lifecycle.Poll] != 13 || n[lifecycle.History] != 1 {
 		t.Errorf("events by via: %v", n)
 	}
-	if r := got.Resources; r.InMotion[lifecycle.Job] != 2 || len(r.Stuck) != 1 || r.Stuck[0].Resources != 1 || r.Stuck[0].Samples != 12 || !r.Stuck[0].Learned {
+	if r := got.Resources; len(r.Known) != 1 || r.Known[lifecycle.Job] != 14 || r.InMotion[lifecycle.Job] != 2 || len(r.Stuck) != 1 || r.Stuck[0].Resources != 1 || r.Stuck[0].Samples != 12 || !r.Stuck[0].Learned {
 		t.Errorf("resources: %+v", r)
 	}
 	if u := got.Unapplied; u.Stored[lifecycle.ReasonMalformed] != 1 || u.LastHour[lifecycle.ReasonMalformed] != 1 || u.Stored[lifecycle.ReasonLate] != 0 {
@@ -160,6 +165,10 @@ func TestTheStatusIsTheSameFromEveryBridge(t *testing.T) {
 	}
 	if len(got.Gaps) != 1 || got.Gaps[0].Kind != lifecycle.LiveEvent || len(got.Projects) != 1 || got.Projects[0].Leader != "bridge-0" || got.Projects[0].Budget.Used != 950 {
 		t.Errorf("gaps %+v, projects %+v", got.Gaps, got.Projects)
+	}
+	if p := got.Projects[0]; p.Rule == nil || p.Rule.State != event.RuleMissing || p.Rule.Reason != "403" || p.Rule.Enabled != nil ||
+		p.Deliveries == nil || p.Deliveries.Day == nil || p.Deliveries.Day.Sent != 7 || p.Deliveries.Day.Pending != 1 {
+		t.Errorf("project %s", encode(t, got))
 	}
 }
 

@@ -3,6 +3,7 @@ package status
 import (
 	"time"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 )
 
@@ -82,8 +83,9 @@ type Lateness struct {
 	Late         int     `json:"late"`
 }
 
-// Resources are the resources in motion, the stuck ones, and the usual durations of states.
+// Resources count the resources that exist, those in motion and the stuck ones, with the usual durations of states.
 type Resources struct {
+	Known     map[lifecycle.Kind]int `json:"known"` // that are not deleted; kinds without any are absent
 	InMotion  map[lifecycle.Kind]int `json:"inMotion"`
 	Stuck     []Stuck                `json:"stuck"`
 	Durations []Duration             `json:"durations"`
@@ -131,6 +133,7 @@ type Project struct {
 	AsOf       *time.Time  `json:"asOf,omitempty"`  // when the leader published this
 	Budget     *Budget     `json:"budget,omitempty"`
 	TokenEnds  *time.Time  `json:"tokenEnds,omitempty"`
+	Rule       *Rule       `json:"rule,omitempty"`
 	Deliveries *Deliveries `json:"deliveries,omitempty"`
 	Paused     string      `json:"paused,omitempty"`   // why polling is paused
 	Identity   string      `json:"identity,omitempty"` // why the project is not taken for the log's
@@ -142,12 +145,33 @@ type Budget struct {
 	Used      int `json:"used"` // in the last minute
 }
 
-// Deliveries are when the newest deliveries of the webhook rule were created.
+// A Rule is how the webhook rule of a project stands.
+type Rule struct {
+	Name    string          `json:"name"`
+	AsOf    time.Time       `json:"asOf"` // when it was read
+	State   event.RuleState `json:"state"`
+	Managed bool            `json:"managed"`           // bridges register it and keep it right
+	Enabled *bool           `json:"enabled,omitempty"` // absent if it is not known
+	URL     string          `json:"url,omitempty"`     // scheme and host alone if the rule delivers elsewhere
+	Reason  string          `json:"reason,omitempty"`
+}
+
+// Deliveries are when the newest deliveries of the webhook rule were created, and how many there were in the last day.
 type Deliveries struct {
 	Rule   string     `json:"rule"`
 	Sent   *time.Time `json:"sent,omitempty"`
 	Unsent *time.Time `json:"unsent,omitempty"` // failed or retried
 	Failed *time.Time `json:"failed,omitempty"`
+	Day    *Day       `json:"day,omitempty"`
+}
+
+// A Day counts deliveries by their status in the delivery history.
+type Day struct {
+	Since    time.Time `json:"since"` // a day ago, or later if the leader has not read an earlier part of the history
+	Sent     int       `json:"sent"`
+	Failed   int       `json:"failed"`
+	Retrying int       `json:"retrying"`
+	Pending  int       `json:"pending"`
 }
 
 // A Local is about the bridge that responds.

@@ -43,7 +43,13 @@ func (f *facts) project(l event.Leader) Project {
 	p.Since, p.AsOf, p.TokenEnds = &l.Since, &l.At, l.Token.Ends
 	p.Budget = &Budget{l.Budget.PerMinute, l.Budget.Used}
 	if d := l.Deliveries; d != nil {
-		p.Deliveries = &Deliveries{d.Rule, d.Sent, d.Unsent, d.Failed}
+		p.Deliveries = &Deliveries{Rule: d.Rule, Sent: d.Sent, Unsent: d.Unsent, Failed: d.Failed}
+		if day := d.Day; day != nil {
+			p.Deliveries.Day = &Day{day.Since, day.Sent, day.Failed, day.Retrying, day.Pending}
+		}
+	}
+	if r := l.Rule; r != nil {
+		p.Rule = &Rule{Name: r.Rule, AsOf: r.At, State: r.State, Managed: r.Managed, Enabled: r.Enabled, URL: r.URL, Reason: r.Reason}
 	}
 	if l.Paused != nil {
 		p.Paused = l.Paused.Reason

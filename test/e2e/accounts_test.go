@@ -198,7 +198,7 @@ func (g *natsWithAccounts) createStreamsFromManifests() {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	for _, name := range []string{"MKIO_EVENTS", "KV_mkio_state", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_lease", "KV_mkio_bridge"} {
+	for _, name := range []string{"MKIO_EVENTS", "KV_mkio_state", "MKIO_UNAPPLIED", "MKIO_AUDIT", "KV_mkio_lease", "KV_mkio_bridge", "KV_mkio_progress"} {
 		content, err := os.ReadFile(bridgetest.RepositoryPath("deploy/streams/" + name + ".json"))
 		if err != nil {
 			g.t.Fatal(err)

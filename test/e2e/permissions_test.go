@@ -27,7 +27,7 @@ func TestBridgePermissionsAreSufficientAndMinimal(t *testing.T) {
 	p.StopGracefully()
 
 	p = bridgetest.StartBridge(t, env...)
-	used := g.await("$JS.API.STREAM.INFO.MKIO_EVENTS")
+	used := g.await("$JS.API.STREAM.INFO.MKIO_EVENTS", "$JS.API.CONSUMER.MSG.NEXT.KV_mkio_progress.>")
 	checkStatus(t, p, http.StatusNoContent, "job-started.json")
 	used = append(used, g.await("mkio-audit.>")...) // a sweep is done
 	if out, errs, code := bridgetest.Run(t, append(slices.Clone(env), "BRIDGE_ADMIN_LISTEN="+p.Admin), "unapplied", "retry"); code != exitOK || !strings.Contains(out, "now an event, deleted from unapplied") {

@@ -38,6 +38,8 @@ func TestTyposAreRefused(t *testing.T) {
 		"ingress: {enabled: 'yes'}":                             "enabled",
 		"ingress: {hosts: [{host: a.example.com}]}":             "hosts",
 		"networkPolicy: {from: []}":                             "from",
+		"console: {ingress: {paths: [console]}}":                "paths",
+		"console: {httpRoute: {path: bridge}}":                  "path",
 		"serviceMonitor: {interval: 30}":                        "interval",
 		"otel: {sampler: sometimes}":                            "sampler",
 		"terminationGracePeriodSeconds: 5":                      "terminationGracePeriodSeconds",
@@ -84,7 +86,10 @@ func TestContradictionsAreRefused(t *testing.T) {
 		external + "notify: {enabled: true, existingConfigMap: c, nats: {user: u}}":                             "belong together",
 		external + "notify: {enabled: true, existingConfigMap: c, persistence: {existingClaim: c}}":             "dead letters are in a stream",
 		external + "notify: {enabled: true, existingConfigMap: c, nats: {user: u, creds: {existingSecret: s}}}": "both credentials and a user",
-		"httpRoute: {enabled: true}": "set httpRoute.parentRefs",
+		"httpRoute: {enabled: true}":                          "set httpRoute.parentRefs",
+		"console: {ingress: {enabled: true}}":                 "set console.ingress.hosts",
+		"console: {httpRoute: {enabled: true}}":               "set console.httpRoute.parentRefs",
+		"console: {enabled: false, ingress: {enabled: true}}": "set console.enabled",
 	} {
 		checkRefused(t, values, want, "")
 	}

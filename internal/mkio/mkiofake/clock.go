@@ -8,6 +8,7 @@ type clock struct {
 	createdAt time.Time // real
 	speed     float64
 	lastStamp time.Time     // latest stamp, steady
+	past      time.Time     // steady time of a step that is played afterwards; zero: time passes
 	offset    time.Duration // wall minus steady
 }
 
@@ -32,6 +33,9 @@ func (c *clock) wallTime(steady time.Time) time.Time { return steady.Add(c.offse
 // the latest stamp.
 func (c *clock) steady() time.Time {
 	now := c.start.Add(time.Duration(float64(time.Since(c.createdAt)) * c.speed)).Truncate(time.Microsecond)
+	if !c.past.IsZero() {
+		now = c.past
+	}
 	if now.Before(c.lastStamp) {
 		return c.lastStamp
 	}

@@ -23,6 +23,7 @@ type Step struct {
 	At    time.Time // steady
 	Do    Action
 	Key   lifecycle.Key
+	From  string // if not "", the step is impossible in another state
 	State string
 }
 
@@ -34,4 +35,22 @@ func (m *MKIO) Play(script []Step) {
 	for _, s := range script {
 		m.tasks.push(task{due: s.At, step: &s})
 	}
+}
+
+// PlayPast plays the steps of a script that are due before now at once, as if they had happened at their times: for a
+// simulation that begins in the middle of a script. It returns the other steps. The script must be in order, and PlayPast must
+// be called before anything else changes a resource.
+func (m *MKIO) PlayPast(script []Step) (rest []Step) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.clock.steady()
+	defer func() { m.clock.past = time.Time{} }()
+	for i, s := range script {
+		if !s.At.Before(now) {
+			return script[i:]
+		}
+		m.clock.past = s.At
+		m.apply(s)
+	}
+	return nil
 }

@@ -78,4 +78,15 @@
 {{- if and $v.httpRoute.enabled (not $v.httpRoute.parentRefs) }}
 {{- fail "httpRoute.enabled needs a Gateway: set httpRoute.parentRefs" }}
 {{- end }}
+{{- with $v.console }}
+{{- if and (or .ingress.enabled .httpRoute.enabled) (not .enabled) }}
+{{- fail "console.ingress and console.httpRoute need the console: set console.enabled, or disable them" }}
+{{- end }}
+{{- if and .ingress.enabled (not .ingress.hosts) }}
+{{- fail "console.ingress.enabled needs a host: set console.ingress.hosts" }}
+{{- end }}
+{{- if and .httpRoute.enabled (not .httpRoute.parentRefs) }}
+{{- fail "console.httpRoute.enabled needs a Gateway: set console.httpRoute.parentRefs" }}
+{{- end }}
+{{- end }}
 {{- end }}

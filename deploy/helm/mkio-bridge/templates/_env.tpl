@@ -7,6 +7,7 @@
 {{- $_ := set $env (printf "BRIDGE_%s" (snakecase $name | upper)) (kindIs "slice" $value | ternary $value (list $value) | join ",") }}
 {{- end }}
 {{- end }}
+{{- if not $v.console.enabled }}{{ $_ := set $env "BRIDGE_CONSOLE" "false" }}{{ end }}
 {{- if include "mkio-bridge.embedded" . }}
 {{- $_ := set $env "BRIDGE_STORE_DIR" $v.embedded.persistence.mountPath }}
 {{- $_ := set $env "BRIDGE_NATS_LISTEN" (printf "%s:%d" ($v.embedded.service.enabled | ternary "" "127.0.0.1") (int $v.containerPorts.nats)) }}

@@ -1,0 +1,91 @@
+// Proof: is this period proven, and what is not?
+
+import { html, nothing } from "../vendor/lit/lit-html.js";
+import { changed, go, href } from "../address.js";
+import { address, get } from "../api.js";
+import { age, duration, number, plural, shell, when, zone } from "../format.js";
+import { job, latest, progress, start } from "../jobs.js";
+import { empty, problem, select } from "../parts.js";
+import { strip } from "../strip.js";
+import { kinds } from "./resources.js";
+
+const periods = [["1h", "the last hour"], ["1d", "the last day"], ["7d", "the last 7 days"], ["30d", "the last 30 days"], ["", "since the first sweep"]];
+
+/** given are the parameters of the period, as /v1/audit and /v1/evidence take them. */
+export const given = (q) => ({ since: q.get("since") ?? "1d", until: q.get("until"), project: q.get("project"), kind: q.get("kind") });
+
+export const proof = {
+  menu: "Proof", inMenu: true, refresh: 5000,
+  title: () => "Proof",
+  badge: (s) => (s.gaps.length ? { text: plural(s.gaps.length, "gap"), level: s.verdicts.complete.level === "critical" ? "bad" : "" } : undefined),
+  async load(q, { signal }) {
+    const [audit, jobs] = await Promise.all([get("audit", { ...given(q), limit: 1000, marks: 200 }, { signal }), latest("verify", { signal })]);
+    const id = q.get("job") ?? jobs[0]?.id;
+    return { ...audit, data: { ...audit.data, check: id ? (await job(id, { signal })).data : undefined } };
+  },
+  command: (q) => { const g = given(q); return shell("mkio-bridge", "audit", g.since && ["--since", g.since], g.until && ["--until", g.until], g.project && ["--project", g.project], g.kind && ["--kind", g.kind], "--evidence", "evidence.json"); },
+  answer(_, { items, check }) {
+    const polled = items.filter((i) => i.polled);
+    const open = polled.filter((i) => i.gaps.length);
+    const chain = check?.state === "done" ? (check.result.wrong ? html` <strong class="bad">The log is not whole.</strong>` : ` The log was whole ${age(check.ended)} ago.`) : " The log was not verified yet.";
+    if (!polled.length) return html`Nothing is proven in this period: no sweep is on record.${chain}`;
+    if (!open.length) return html`The period is proven for all ${number(polled.length)} kinds that are polled.${chain}`;
+    const missing = Math.max(...open.map((i) => i.gaps.reduce((sum, g) => sum + (Date.parse(g.to) - Date.parse(g.from)) / 1000, 0)));
+    return html`<strong class="late">The period is proven but for ${plural(open.length, "kind")} of ${number(polled.length)}</strong>, for at most ${duration(missing)}.${chain}`;
+  },
+  render(q, data, context) {
+    const { items, check, reason } = data;
+    const bare = items.filter((i) => i.polled && !i.resources && !i.differed && !i.gaps.length);
+    const shown = q.get("bare") ? items : items.filter((i) => !bare.includes(i));
+    const since = Math.min(...items.map((i) => Date.parse(i.from))), until = Math.max(...items.map((i) => Date.parse(i.to)));
+    return html`${filters(q, items)}
+      <section class="card"><h2>What the sweeps prove</h2><p class="muted small">A sweep compares every resource of a kind with MK.IO. Between two of them the log has each state that a webhook or a poll has shown; a gap is a time for which that is not sure.</p>
+      ${shown.length ? strip(shown, since, until) : empty("Nothing to draw.", reason ?? "No sweep is on record for this choice.")}
+      ${items.some((i) => i.begun) ? html`<p class="muted small">Nothing was compared before the first sweep, at ${when(items.map((i) => i.begun).filter(Boolean).sort()[0])}.</p>` : nothing}
+      ${bare.length ? html`<p class="small"><a href=${changed({ bare: q.get("bare") ? "" : "1" })}>${q.get("bare") ? "Hide" : "Show"} ${plural(bare.length, "kind")} without a resource and without a gap</a></p>` : nothing}</section>
+      <div class="grid2">${whole(check, context)}${evidence(q, check)}</div>
+      ${items.length ? gaps(items, shown) : nothing}`;
+  },
+};
+
+const filters = (q, items) => html`<form class="filters" @submit=${(e) => e.preventDefault()}>
+  ${select("period", q.get("until") ? "custom" : q.get("since") ?? "1d", q.get("until") || !periods.some(([p]) => p === (q.get("since") ?? "1d")) ? [["custom", "from and until"], ...periods] : periods, (since) => since !== "custom" && go(changed({ since: since || "2000-01-01", until: "", job: "" })))}
+  ${time("from", "since", q)}${time("until", "until", q)}
+  ${select("project", q.get("project") ?? "", ["", ...new Set([q.get("project"), ...items.map((i) => i.project)].filter(Boolean))], (project) => go(changed({ project })))}
+  ${select("kind", q.get("kind") ?? "", ["", ...kinds], (kind) => go(changed({ kind })))}</form>`;
+
+const time = (label, name, q) => html`<div class="field"><label for="f-${name}">${label} (UTC)</label><input id="f-${name}" type="datetime-local" .value=${/^\d{4}-/.test(q.get(name) ?? "") ? new Date(q.get(name)).toISOString().slice(0, 16) : ""} @change=${(e) => go(changed({ [name]: e.target.value ? e.target.value + ":00Z" : "" }))}></div>`;
+
+function whole(check, context) {
+  const { local, update } = context;
+  const run = async () => {
+    local.refused = undefined;
+    try { go(changed({ job: (await start("verify", {})).id })); } catch (error) { local.refused = error; update(); }
+  };
+  const r = check?.result;
+  const level = r ? (r.wrong ? "critical" : "ok") : "unsure";
+  return html`<section class="card"><h2>Is the log whole?</h2><div class="verdict ${level}">${r ? (r.wrong ? "Not whole" : "Whole") : check?.state === "running" ? "Being verified" : "Not known"}</div>
+    ${r ? html`<p class="muted">${plural(r.events, "event")} of ${plural(r.resources, "resource")} were read, from ${number(r.first)} to ${number(r.last)}; ${r.wrong ? html`<strong class="bad">${plural(r.wrong, "violation")}</strong>.` : "every chain, number and hash holds."}</p>
+      ${r.errors?.length ? html`<ul class="errors">${r.errors.map((e) => html`<li class="bad wrap">${e}</li>`)}</ul>` : nothing}
+      <dl class="pairs"><dt>root</dt><dd class="mono">${r.root}</dd></dl>` : html`<p class="muted">A verification reads the whole log and checks that nothing was changed, removed or added between two events of a resource.</p>`}
+    ${check ? progress(check) : nothing}${local.refused ? problem(local.refused, "The verification was not started.") : nothing}
+    <div class="row"><button type="button" ?disabled=${check?.state === "running"} @click=${run}>Verify now</button></div></section>`;
+}
+
+function evidence(q, check) {
+  const done = check?.state === "done" ? check.id : undefined;
+  const parameters = { ...given(q), job: done };
+  return html`<section class="card"><h2>Evidence for an auditor</h2><p>One file with the period, what is proven and what is not, the root of the log, the versions, and how to check all of it again.</p>
+    ${done ? nothing : html`<p class="notice">Verify the log first: without it the file has no root.</p>`}
+    <div class="row"><a class="button" href=${address("evidence", parameters).href} download>Download JSON</a><a class="button" href=${href({ v: "evidence", ...parameters })}>Page to print</a></div>
+    <p class="muted small">Later, <code>mkio-bridge verify --evidence FILE</code> compares it with the log as it is then.</p></section>`;
+}
+
+function gaps(items, shown) {
+  const all = items.flatMap((i) => (i.polled ? i.gaps.map((g) => ({ ...g, ...i, from: g.from, to: g.to, why: g.reason })) : [{ ...i, why: i.reason }]));
+  return html`<section class="card"><h2>What is not proven</h2>${all.length ? html`<div class="scroll"><table class="cardlike"><thead><tr><th>project</th><th>kind</th><th>from</th><th>to</th><th class="n">for</th><th>why</th></tr></thead>
+    <tbody>${all.map((g) => html`<tr><td data-label="project">${g.project}</td><td data-label="kind" class="nowrap">${g.kind}</td><td data-label="from" class="nowrap">${when(g.from)}</td><td data-label="to" class="nowrap">${when(g.to)}</td><td data-label="for" class="n">${duration((Date.parse(g.to) - Date.parse(g.from)) / 1000)}</td><td data-label="why" class="wrap">${g.why}</td></tr>`)}</tbody></table></div>` : empty("Nothing is missing.", "All kinds that are polled are proven for the whole period.")}
+    <h2>By kind</h2><div class="scroll"><table class="cardlike"><thead><tr><th>project</th><th>kind</th><th>proven to (${zone()})</th><th class="n">sweeps</th><th class="n">resources</th><th class="n">differed</th><th class="n">repaired</th></tr></thead>
+    <tbody>${shown.filter((i) => i.polled).map((i) => html`<tr><td data-label="project">${i.project}</td><td data-label="kind" class="nowrap">${i.kind}</td><td data-label="proven to" class="nowrap">${when(i.provenTo)}</td><td data-label="sweeps" class="n">${number(i.sweeps)}</td><td data-label="resources" class="n">${number(i.resources)}</td><td data-label="differed" class="n">${number(i.differed)}</td><td data-label="repaired" class="n">${number(i.repaired)}</td></tr>`)}</tbody></table></div>
+    <p class="muted small">Differed: resources whose state in MK.IO was not the log's when the sweep compared them. Repaired: those that the sweep recorded itself; a delivery recorded the others meanwhile.</p></section>`;
+}

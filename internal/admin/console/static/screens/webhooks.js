@@ -1,0 +1,65 @@
+// Webhooks: do deliveries arrive, and what did they miss?
+
+import { html, nothing } from "../vendor/lit/lit-html.js";
+import { changed, go, href } from "../address.js";
+import { get } from "../api.js";
+import { age, duration, number, plural, resourceOf, shell, vias, when } from "../format.js";
+import { empty, moment, resourceLink, select, state, via } from "../parts.js";
+
+// What MK.IO sends webhooks for. Other states and kinds are always seen by a poll first.
+const announced = {
+  job: ["processing", "finished", "error", "canceled"], "streaming-locator": ["created"], "channel-instance": ["running", "stopped", "error"],
+  "live-channel": ["running", "stopped", "error"], "live-api-event": ["running", "stopped", "error"], "static-multiview-channel": ["running", "stopped", "error"], "static-multiview-event": ["running", "stopped", "error"],
+  "scheduled-operation": ["accepted", "ongoing", "completed", "error"],
+};
+const periods = [["1h", "the last hour"], ["6h", "the last 6 hours"], ["1d", "the last day"], ["7d", "the last 7 days"]];
+const most = 200;
+
+export const webhooks = {
+  menu: "Webhooks", inMenu: true, refresh: 10_000,
+  title: () => "Webhooks",
+  async load(q, { signal }) {
+    const [status, missed] = await Promise.all([
+      get("status", {}, { signal }),
+      get("events", { follow: "false", since: q.get("since") ?? "1h", kind: Object.keys(announced).join(","), project: q.get("project"), via: "poll,history", limit: 1000 }, { signal }),
+    ]);
+    const events = missed.data.items.filter(({ event: { type, data } }) => type.endsWith(".changed") && announced[data.kind].includes(data.state.toLowerCase()));
+    return { ...status, data: { ...status.data, missed: events.toReversed(), more: Boolean(missed.data.next) } };
+  },
+  command: (q) => shell("mkio-bridge", "webhook", "history", q.get("project") ?? ""),
+  answer(q, s) {
+    const silent = s.projects.filter((p) => !p.deliveries?.rule && !p.rule);
+    const wrong = s.projects.filter((p) => p.rule?.state === "wrong" || p.rule?.state === "missing");
+    const failing = s.projects.filter((p) => p.deliveries?.failed && !(Date.parse(p.deliveries.sent) > Date.parse(p.deliveries.failed)));
+    const first = s.missed.length ? `Polling was first for ${plural(s.missed.length, "change")} that MK.IO sends webhooks for.` : "Every change that MK.IO sends webhooks for was first seen by its delivery.";
+    if (failing.length) return html`<strong class="bad">The newest delivery of ${failing.map((p) => p.project).join(", ")} failed.</strong> ${first}`;
+    if (wrong.length) return html`<strong class="bad">The rule of ${wrong.map((p) => p.project).join(", ")} is ${wrong[0].rule.state}.</strong> ${first}`;
+    if (s.projects.length && silent.length === s.projects.length) return `No webhook rule is known. ${first}`;
+    return `Deliveries arrive. ${first}`;
+  },
+  render: (q, s) => html`<section class="card"><h2>Rules and their deliveries, as the bridge that polls a project has last read them</h2>${s.projects.length ? html`<div class="scroll"><table class="cardlike">
+      <thead><tr><th>project</th><th>rule</th><th>newest that arrived</th><th>newest failed or retried</th><th class="n">last day: sent</th><th class="n">retrying</th><th class="n">failed</th></tr></thead>
+      <tbody>${s.projects.map((p) => rule(p))}</tbody></table></div>` : empty("No project is polled, so no rule is known.", "Set BRIDGE_MKIO_TOKEN, and BRIDGE_WEBHOOK_URL for a rule that the bridge keeps right.")}</section>
+    <section class="card"><div class="filters">${select("period", q.get("since") ?? "1h", periods, (since) => go(changed({ since })))}${select("project", q.get("project") ?? "", ["", ...s.projects.map((p) => p.project)], (project) => go(changed({ project })))}</div>
+      <h2>First seen by a poll, though MK.IO sends a webhook for it</h2>
+      ${s.missed.length ? html`<div class="scroll"><table class="cardlike"><thead><tr><th>recorded</th><th>resource</th><th>state</th><th>source</th><th>MK.IO's time</th></tr></thead>
+        <tbody>${s.missed.slice(0, most).map(({ sequence, event: e }) => html`<tr><td data-label="recorded" class="nowrap"><a href=${href({ v: "resource", resource: resourceOf(e.data), event: sequence })}>${when(e.recordedtime)}</a></td><td data-label="resource" class="name">${resourceLink(e.data)}</td><td data-label="state">${state(e.data.state, e.data.phase)}</td>
+          <td data-label="source" class="muted">${via(e.data.via)}</td><td data-label="MK.IO's time" class="nowrap">${e.data.evidence.timeFrom === "mkio" ? html`${when(e.time)} <span class="muted">${duration((Date.parse(e.recordedtime) - Date.parse(e.time)) / 1000)} before</span>` : html`<span class="muted">not given</span>`}</td></tr>`)}</tbody></table></div>
+        ${s.missed.length > most || s.more ? html`<p class="muted small">${number(Math.min(most, s.missed.length))} are shown.</p>` : nothing}
+        <p class="muted small">That does not mean that the delivery was lost: one that came later repeated what was recorded, and leaves no trace.</p>`
+      : empty("Nothing.", "Each such change was recorded from its delivery first.")}</section>
+    <section class="card"><h2>Events of the last hour</h2><div class="legend">${["webhook", "poll", "history"].map((v) => html`<span><i class="swatch via-${v}" aria-hidden="true">■</i>${vias[v]} <strong>${number(s.events.total[v])}</strong></span>`)}</div></section>`,
+};
+
+const rights = { right: ["● right", "good"], wrong: ["▲ wrong", "bad"], missing: ["▲ missing", "bad"], exists: ["exists", "muted"], unknown: ["not known yet", "muted"] };
+
+function rule({ project, rule: r, deliveries: d }) {
+  const [word, level] = rights[r?.state ?? "unknown"];
+  const day = d?.day;
+  const counts = [["sent", ""], ["retrying", "late"], ["failed", "bad"]];
+  return html`<tr><td data-label="project" class="nowrap">${project}</td>
+    <td data-label="rule"><span class="mono">${r?.name ?? d?.rule ?? ""}</span> <span class=${level}>${word}</span>${r?.enabled === false ? html` <span class="bad">disabled</span>` : nothing}${r?.reason ? html`<div class="bad small wrap">${r.reason}</div>` : nothing}${r?.url ? html`<div class="muted small wrap">${r.url}</div>` : nothing}</td>
+    <td data-label="arrived" class="nowrap">${d?.sent ? html`${moment(d.sent)} <span class="muted">${age(d.sent)} ago</span>` : html`<span class="muted">none</span>`}</td>
+    <td data-label="not arrived" class="nowrap">${d?.unsent ? html`<span class=${d.failed ? "bad" : "late"}>${when(d.unsent)}</span>` : html`<span class="muted">none</span>`}</td>
+    ${counts.map(([n, level]) => html`<td data-label="last day: ${n}" class="n ${day?.[n] ? level : ""}" title=${day ? `since ${when(day.since)}` : ""}>${day ? number(day[n]) : "—"}</td>`)}</tr>`;
+}
