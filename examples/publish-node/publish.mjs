@@ -6,7 +6,6 @@
 // from the bridge; it does not poll MK.IO.
 import { setTimeout as pause } from "node:timers/promises";
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { Kvm, KvWatchInclude } from "@nats-io/kv";
 import { connect, nanos } from "@nats-io/transport-node";
 import { CloudEvent } from "cloudevents";
 
@@ -53,19 +52,25 @@ async function mkio(method, project, path, body) {
 
 // until calls check now, and again after each change of a resource that the bridge records, until check returns true.
 async function until(kind, project, name, check) {
-  const changes = await states.watch({ key: [kind, project, name].map(token).join("."), include: KvWatchInclude.UpdatesOnly });
-  const timer = setTimeout(() => changes.stop(), patience);
+  const end = Date.now() + patience;
+  const { name: changes } = await manager.consumers.add(stream, {
+    filter_subject: `mkio.${kind}.${token(project)}.${token(name)}.*`,
+    deliver_policy: DeliverPolicy.New,
+    ack_policy: AckPolicy.None,
+    inactive_threshold: nanos(60_000), // after a kill, NATS deletes it
+  });
   try {
-    if (await check()) return;
-    for await (const _ of changes) if (await check()) return;
-    throw new Error(`${kind} ${name} is not in the state to continue after ${patience / 1000} s`);
+    const consumer = await log.consumers.get(stream, changes);
+    while (!(await check())) {
+      if (Date.now() > end) throw new Error(`${kind} ${name} is not in the state to continue after ${patience / 1000} s`);
+      while (Date.now() < end && !(await consumer.next({ expires: 5000 })));
+    }
   } finally {
-    clearTimeout(timer);
-    changes.stop();
+    await manager.consumers.delete(stream, changes).catch(() => {});
   }
 }
 
-// token encodes a name as in subjects and keys: every byte outside [A-Za-z0-9_-] becomes =XX.
+// token encodes a name as in subjects: every byte outside [A-Za-z0-9_-] becomes =XX.
 function token(name) {
   const encoded = (byte) => `=${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   return [...Buffer.from(name)].map((b) => (/[\w-]/.test(String.fromCharCode(b)) && b < 128 ? String.fromCharCode(b) : encoded(b))).join("");
@@ -153,7 +158,7 @@ async function handle(message) {
 
 const nc = await connect({ servers: NATS_URL, maxReconnectAttempts: -1 });
 const manager = await jetstreamManager(nc);
-const states = await new Kvm(nc).open("mkio_state"); // the last event of each resource
+const log = jetstream(nc);
 const known = await manager.consumers.info(stream, DURABLE).catch(() => undefined);
 if (!known) {
   const start = SINCE_SECONDS && { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(Date.now() - 1000 * SINCE_SECONDS).toISOString() };
@@ -166,7 +171,7 @@ if (!known) {
     ...start,
   });
 }
-const consumer = await jetstream(nc).consumers.get(stream, DURABLE);
+const consumer = await log.consumers.get(stream, DURABLE);
 console.error("publish-node started");
 for (;;) { // there is nothing to do at the end: a signal may kill it at any line
   try {

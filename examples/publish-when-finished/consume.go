@@ -18,8 +18,7 @@ import (
 // A publisher publishes jobs.
 type publisher struct {
 	settings
-	events jetstream.Stream   // the log
-	states jetstream.KeyValue // the last event of each resource
+	events jetstream.Stream // the log
 	mkio   client
 	out    io.Writer
 	log    *slog.Logger

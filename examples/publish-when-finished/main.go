@@ -27,11 +27,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The names of the bridge's log and of the bucket with the last event of each resource.
-const (
-	logStream   = "MKIO_EVENTS"
-	stateBucket = "mkio_state"
-)
+// logStream is the bridge's log.
+const logStream = "MKIO_EVENTS"
 
 // settings are the flags, and MK.IO's token.
 type settings struct {
@@ -126,13 +123,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", logStream, err)
 	}
-	states, err := js.KeyValue(ctx, stateBucket)
-	if err != nil {
-		return fmt.Errorf("bucket %s: %w", stateBucket, err)
-	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	log.Info("publish-when-finished started", "subject", s.subject, "endpoint", s.endpoint, "dry_run", s.dryRun)
-	p := publisher{settings: s, events: events, states: states, mkio: newClient(s.mkio, s.token), out: stdout, log: log}
+	p := publisher{settings: s, events: events, mkio: newClient(s.mkio, s.token), out: stdout, log: log}
 	return p.consume(ctx, consumer)
 }
 

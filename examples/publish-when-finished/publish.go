@@ -53,13 +53,13 @@ func (p *publisher) publish(ctx context.Context, subject string, d data) error {
 // superseded reports whether the log has a newer life of the job's name: then the outputs may be written again now, and the
 // end of that job will have an event of its own.
 func (p *publisher) superseded(ctx context.Context, subject string, d data) (bool, error) {
-	anyState := subject[:strings.LastIndexByte(subject, '.')+1] + "*"
-	last, err := p.events.GetLastMsgForSubject(ctx, anyState)
+	states := subject[:strings.LastIndexByte(subject, '.')+1] + "*"
+	last, err := p.events.GetLastMsgForSubject(ctx, states)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return false, nil // aged out
 	}
 	if err != nil {
-		return false, fmt.Errorf("read the last event of %s: %w", anyState, err)
+		return false, fmt.Errorf("read the last event of %s: %w", states, err)
 	}
 	_, newest, err := decode(last.Data)
 	if err != nil {
@@ -108,7 +108,7 @@ type locator struct {
 // another copy of this program, finds it instead of creating another.
 func (p *publisher) createLocator(ctx context.Context, project, asset string) (l locator, err error) {
 	path := []string{"streamingLocators", asset}
-	err = p.until(ctx, stateKey("streaming-locator", project, asset), func() (bool, error) {
+	err = p.until(ctx, anyState("streaming-locator", project, asset), func() (bool, error) {
 		err := p.mkio.do(ctx, http.MethodGet, project, path, nil, &l)
 		if hasStatus(err, http.StatusNotFound) {
 			if p.dryRun {
@@ -140,7 +140,7 @@ func (p *publisher) createLocator(ctx context.Context, project, asset string) (l
 // provisioningState does not matter: an endpoint that is provisioned (Succeeded) may be stopped, and then nothing plays.
 func (p *publisher) startEndpoint(ctx context.Context, project string) (host string, err error) {
 	path := []string{"streamingEndpoints", p.endpoint}
-	err = p.until(ctx, stateKey("streaming-endpoint", project, p.endpoint), func() (bool, error) {
+	err = p.until(ctx, anyState("streaming-endpoint", project, p.endpoint), func() (bool, error) {
 		var e struct {
 			Properties struct{ HostName, CDNBasePath, ResourceState string }
 		}

@@ -96,6 +96,7 @@ func takePicture(t *testing.T, console, address string, l look) []byte {
 	t.Helper()
 	p := open(t, console, address, l)
 	p.awaitLoaded()
+	p.awaitElement("nav .count") // the menu's numbers are of another request, which some screens use too
 	if height := eval[int64](p, `document.documentElement.scrollHeight`); height > l.height {
 		l.height = min(height, maxPictureHeight)
 		p.must(p.setLook(l))

@@ -28,7 +28,7 @@ type program struct {
 // program prepares an example; start starts it. judge is called with each line of its output.
 func (w *workflow) program(dir, name string, judge func(line string), env []string, argv ...string) *program {
 	w.t.Helper()
-	process := newExample(w.t, name, argv, append([]string{"MKIO_TOKEN=" + programToken, "MKIO_URL=" + w.url, "NATS_URL=nats://" + w.bridge.NATS}, env...)...)
+	process := newExample(w.t, name, argv, append([]string{"MKIO_TOKEN=" + programToken, "MKIO_URL=" + w.url, "NATS_URL=" + w.nats}, env...)...)
 	process.Dir, process.Group = dir, true // a shell waits for what it started
 	if err := process.SplitOutput(); err != nil {
 		w.t.Fatal(err)

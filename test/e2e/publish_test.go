@@ -21,7 +21,7 @@ import (
 // publishGo returns the example in Go as a program.
 func publishGo(w *workflow, durable string, more ...string) *program {
 	argv := []string{
-		bridgetest.Program(w.t, "mkio-bridge/examples/publish-when-finished"), "-mkio", w.url, "-nats", "nats://" + w.bridge.NATS,
+		bridgetest.Program(w.t, "mkio-bridge/examples/publish-when-finished"), "-mkio", w.url, "-nats", w.nats,
 		"-durable", durable, "-since", "1h", "-ack-wait", "500ms",
 	}
 	judge := w.play
@@ -185,6 +185,18 @@ func TestPublishDryRun(t *testing.T) {
 	publisher.start()
 	publisher.awaitPublished("ep-1")
 	w.checkLocators("ep-1")
+}
+
+// A publisher needs no more permissions in NATS than the reader of deploy/nats has.
+func TestPublishAsReader(t *testing.T) {
+	g := startWithAccounts(t)
+	w := startWorkflow(t, endpointOnly, g.env("mkio-bridge", "bridge")...)
+	w.nats = strings.Replace(g.URL, "nats://", "nats://mkio-reader:reader-REDACT-ME@", 1)
+	p := publishGo(w, "publisher")
+	p.start()
+	w.job("ep-1", "Queued", "Processing", "Finished")
+	p.awaitPublished("ep-1")
+	g.checkNothingRefused()
 }
 
 // awaitHandled waits until a durable consumer has no event left.

@@ -27,6 +27,7 @@ type workflow struct {
 	t      *testing.T
 	url    string // of the simulated MK.IO
 	bridge *bridgetest.Bridge
+	nats   string // URL at which the programs connect
 	js     jetstream.JetStream
 
 	mu       sync.Mutex
@@ -55,8 +56,8 @@ func mkioKey(kind lifecycle.Kind, names ...string) lifecycle.Key {
 }
 
 // startWorkflow starts MK.IO and a bridge, which polls often and receives deliveries. setUp changes MK.IO before the bridge
-// first sweeps it.
-func startWorkflow(t *testing.T, setUp func(*mkiofake.MKIO)) *workflow {
+// first sweeps it. The environment may connect the bridge to a NATS server instead of its embedded one.
+func startWorkflow(t *testing.T, setUp func(*mkiofake.MKIO), env ...string) *workflow {
 	t.Helper()
 	w := &workflow{MKIO: mkiofake.New(mkiofake.Config{Settle: settle, ReadLimit: -1, LiveEventWebhooks: true, Start: time.Now().Add(-time.Minute)}), t: t}
 	setUp(w.MKIO)
@@ -71,18 +72,20 @@ func startWorkflow(t *testing.T, setUp func(*mkiofake.MKIO)) *workflow {
 
 	listen := bridgetest.FreeAddress(t)
 	w.PutRule(mkiofake.VOD, "bridge", mkiofake.Rule{URL: "http://" + listen + webhookPath, Events: mkiofake.EventTypes()})
-	w.bridge = bridgetest.StartBridge(t,
-		"BRIDGE_LISTEN="+listen, "BRIDGE_NATS_LISTEN="+bridgetest.FreeAddress(t), "BRIDGE_SYNC=1s",
-		"BRIDGE_MKIO_URL="+w.url, "BRIDGE_MKIO_TOKEN="+token, "BRIDGE_PROJECTS="+mkiofake.VOD,
+	w.bridge = bridgetest.StartBridge(t, append([]string{
+		"BRIDGE_LISTEN=" + listen, "BRIDGE_NATS_LISTEN=" + bridgetest.FreeAddress(t), "BRIDGE_SYNC=1s",
+		"BRIDGE_MKIO_URL=" + w.url, "BRIDGE_MKIO_TOKEN=" + token, "BRIDGE_PROJECTS=" + mkiofake.VOD,
 		"BRIDGE_KINDS=job,live-event,streaming-endpoint,streaming-locator",
 		"BRIDGE_POLL_ACTIVE=100ms", "BRIDGE_POLL_SWEEP=200ms", "BRIDGE_POLL_RATE=10000",
-	)
-	for _, kind := range []string{"job", "live-event", "streaming-endpoint", "streaming-locator"} {
-		w.await("the first sweep of "+kind, func() bool {
-			return w.Requests(mkiofake.VOD).ByRoute["GET media/"+lists[kind]] > 1
-		})
+	}, env...)...)
+	for _, list := range []string{"jobs", "liveEvents", "streamingEndpoints", "streamingLocators"} {
+		w.await("the first sweep of "+list, func() bool { return w.Requests(mkiofake.VOD).ByRoute["GET media/"+list] > 1 })
 	}
-	nc, err := nats.Connect("nats://"+w.bridge.NATS, nats.MaxReconnects(-1))
+	if w.bridge.NATS == "" {
+		return w
+	}
+	w.nats = "nats://" + w.bridge.NATS
+	nc, err := nats.Connect(w.nats, nats.MaxReconnects(-1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,9 +95,6 @@ func startWorkflow(t *testing.T, setUp func(*mkiofake.MKIO)) *workflow {
 	}
 	return w
 }
-
-// lists are the lists that the bridge requests, by kind.
-var lists = map[string]string{"job": "jobs", "live-event": "liveEvents", "streaming-endpoint": "streamingEndpoints", "streaming-locator": "streamingLocators"}
 
 func (w *workflow) await(what string, condition func() bool) {
 	w.t.Helper()

@@ -71,7 +71,7 @@ const latenessOf = ({ event }) => (event.data.evidence.timeFrom === "mkio" && !e
 function table(events, selected, select) {
   return html`<div class="scroll"><table class="cardlike"><thead><tr><th class="n">number</th><th>state</th><th>MK.IO's time</th><th class="n">recorded after</th><th>source</th><th>chain</th></tr></thead>
     <tbody>${events.toReversed().map((e) => html`<tr aria-selected=${e === selected}>
-      <td data-label="number" class="n"><button type="button" class="plain" aria-label="show event ${e.sequence}" @click=${() => select(e.sequence)}>${e.event.data.transition}</button></td>
+      <td data-label="number" class="n"><button type="button" class="plain" aria-label="${e.event.data.transition}: show event ${e.sequence}" @click=${() => select(e.sequence)}>${e.event.data.transition}</button></td>
       <td data-label="state">${state(e.event.data.state, e.event.data.phase)}${e.event.data.provisioningState === "Failed" ? html` <span class="bad small">provisioning Failed</span>` : nothing}${e.event.type.endsWith(".discovered") ? html` <span class="muted small" title="it existed before the first sweep">discovered</span>` : nothing}</td>
       <td data-label="MK.IO's time">${timeOf(e.event)}</td><td data-label="recorded after" class="n">${lateness(latenessOf(e))}</td>
       <td data-label="source" class="nowrap">${via(e.event.data.via)}</td><td data-label="chain" class="nowrap">${chain(e)}</td></tr>`)}</tbody></table></div>`;
