@@ -31,7 +31,7 @@ const picturesDir = "docs/pictures"
 
 // documented are the pictures of the documents.
 var documented = []string{
-	"now-light-1280.png", "now-dark-1280.png", "resource-light-1280.png", "live-dark-1280.png", "proof-light-1280.png", "now-light-390.png",
+	"now-light-1280.png", "now-dark-1280.png", "resource-light-1280.png", "resource-dark-1280.png", "proof-light-1280.png",
 }
 
 // pictured are the addresses of the screens, by the name in the picture's file name.
