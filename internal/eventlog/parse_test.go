@@ -41,7 +41,7 @@ func TestParseTime(t *testing.T) {
 func TestParseList(t *testing.T) {
 	parse := eventlog.ListOf(lifecycle.ParseVia)
 	for given, want := range map[string]string{
-		"poll": "[poll]", "poll,webhook": "[poll webhook]", " poll , poll": "[poll]",
+		"poll": "[poll]", "poll,webhook": "[poll webhook]", "poll , poll": "[poll]",
 		"": "error", "poll,": "error", "poll,pool": "error",
 	} {
 		got, err := parse(given)

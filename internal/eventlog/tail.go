@@ -81,7 +81,7 @@ func (l *Log) last(ctx context.Context, q Query, bounds Bounds, limits PageLimit
 	compared := 0
 	for length := uint64(max(limits.Events, minWindow)); err == nil && q.From <= q.To; length *= 4 {
 		if q.compares() {
-			length = min(length, uint64(limits.Compared))
+			length = min(length, uint64(max(limits.Compared, minWindow)))
 		}
 		window := q
 		if length < q.To-q.From+1 {

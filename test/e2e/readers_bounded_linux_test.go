@@ -70,6 +70,9 @@ func TestSoakSlowV1ReadersAreBounded(t *testing.T) {
 	if peak := peakMemory(t, p.PID()); peak > chartMemory {
 		t.Errorf("the bridge used %d MiB", peak)
 	}
+	if got := share(t, l, "live-v1", p.Admin, 100, 4*time.Second); got < 0.35 {
+		t.Errorf("beside open consoles the rate falls to %.2f", got)
+	}
 	if got := share(t, l, "loop-v1", p.Admin, 1, 4*time.Second); got < 0.5 {
 		t.Errorf("beside a reader in a loop the rate falls to %.2f", got)
 	}

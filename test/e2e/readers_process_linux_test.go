@@ -38,6 +38,8 @@ func TestReadersProcess(t *testing.T) {
 			floodingReader(t, args[1], i)
 		case "stalled-v1":
 			stalledV1(t, args[1], i)
+		case "live-v1":
+			liveV1(t, args[1])
 		case "loop-v1":
 			go loopingV1(args[1])
 		}
@@ -125,6 +127,17 @@ func stalledV1(t *testing.T, addr string, i int) {
 	conn := dialStalled(t, addr)
 	_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", []string{"/v1/events?from=1", "/v1/resources"}[i%2])
 	keepOpen(conn)
+}
+
+// liveV1 follows the events and reads all of them, as an open console does.
+func liveV1(t *testing.T, addr string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(conn, "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	go func() { _, _ = io.Copy(io.Discard, conn) }()
 }
 
 // loopingV1 reads all resources in a loop.

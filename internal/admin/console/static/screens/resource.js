@@ -17,11 +17,16 @@ export const resource = {
     const parts = partsOf(q.get("resource"));
     if (!parts) return { data: undefined, asOf: new Date(), instance: "" };
     const [events, unapplied] = await Promise.all([
-      get("events", { follow: "false", resource: q.get("resource"), tail: newest, chain: "true" }, { signal, as: "text" }),
+      get("events", { follow: "false", resource: q.get("resource"), tail: newest, before: q.get("before"), chain: "true" }, { signal, as: "text" }),
       get("unapplied", { kind: parts.kind, project: parts.project, name: parts.path.at(-1), limit: 20 }, { signal }),
     ]);
+<<<<<<< HEAD
     const { items } = JSON.parse(events.data);
     return { ...events, data: { parts, events: items, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path?.join("/") === parts.path.join("/")) } };
+=======
+    const { items, previous } = JSON.parse(events.data);
+    return { ...events, data: { parts, events: items, previous, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path.join("/") === parts.path.join("/")) } };
+>>>>>>> 1654eba7efd71a58cfdaf5a4b59f6005922aa5c8
   },
   command: (q) => partsOf(q.get("resource")) && shell("mkio-bridge", "events", "--resource", q.get("resource")),
   aside(q, data) {
@@ -36,7 +41,7 @@ export const resource = {
     const broken = events.filter((e) => e.chain === "broken").length;
     const sure = events.filter((e) => e.event.data.evidence.timeFrom === "mkio").length;
     const late = Math.max(...events.map(latenessOf).filter((s) => s !== undefined), 0);
-    return html`${plural(events.length, "event")}${events.length === newest ? " (the newest)" : ""}; MK.IO gave the time of ${sure === events.length ? "each" : number(sure)}${late ? html`, the latest was recorded after ${duration(late)}` : nothing}. ${broken ? html`<strong class="bad">${plural(broken, "event")} do not follow from the one before.</strong>` : "The chain of hashes holds."}`;
+    return html`${plural(events.length, "event")}${data.previous ? " (there are earlier ones)" : ""}; MK.IO gave the time of ${sure === events.length ? "each" : number(sure)}${late ? html`, the latest was recorded after ${duration(late)}` : nothing}. ${broken ? html`<strong class="bad">${plural(broken, "event")} do not follow from the one before.</strong>` : "The chain of hashes holds."}`;
   },
   render(q, data, context) {
     if (!data) return empty("No resource is named.", html`Choose one in <a href=${href({ v: "resources" })}>Resources</a>. An address has resource=KIND/PROJECT/NAME.`);
@@ -47,9 +52,10 @@ export const resource = {
     const last = events.at(-1).event.data;
     return html`
       ${last.errors?.length ? html`<section class="card"><h2>What went wrong</h2>${errors(last.errors)}</section>` : nothing}
-      <section class="card"><h2>What happened</h2>${timeline(events, { now: present(), selected: selected.sequence, select })}</section>
+      <section class="card"><h2>What happened</h2>${timeline(events, { now: q.get("before") ? Date.parse(events.at(-1).event.recordedtime) : present(), selected: selected.sequence, select })}</section>
       <div class="grid2">
-        <section class="card"><h2>Events, newest first</h2>${table(events, selected, select)}</section>
+        <section class="card"><h2>Events, newest first</h2>${table(events, selected, select)}
+          ${data.previous || q.get("before") ? html`<nav class="row" aria-label="Pages">${q.get("before") ? html`<a class="button" href=${changed({ before: "", event: "" })}>Newest</a>` : nothing}${data.previous ? html`<a class="button" href=${changed({ before: data.previous, event: "" })}>Earlier</a>` : nothing}</nav>` : nothing}</section>
         ${payload(q, data, events, selected, context)}
       </div>
       ${unappliedOf(data)}

@@ -28,14 +28,14 @@ export const webhooks = {
   },
   command: (q) => shell("mkio-bridge", "webhook", "history", q.get("project") ?? ""),
   answer(q, s) {
-    const names = (projects) => projects.map((p) => p.project).join(", ");
-    const wrong = s.projects.filter((p) => p.rule?.state === "wrong" || (p.rule?.state === "missing" && p.rule.managed));
+    const silent = s.projects.filter((p) => !p.deliveries?.rule && !p.rule);
+    const wrong = s.projects.filter((p) => p.rule?.state === "wrong" || p.rule?.state === "missing");
     const failing = s.projects.filter((p) => p.deliveries?.failed && !(Date.parse(p.deliveries.sent) > Date.parse(p.deliveries.failed)));
     const first = s.missed.length ? `Polling was first for ${plural(s.missed.length, "change")} that MK.IO sends webhooks for.` : "Every change that MK.IO sends webhooks for was first seen by its delivery.";
-    if (wrong.length) return html`<strong class="bad">The webhook rule of ${names(wrong)} does not deliver here.</strong> ${first}`;
-    if (failing.length) return html`<strong class="bad">The newest delivery of ${names(failing)} failed.</strong> ${first}`;
-    if (!s.projects.some((p) => p.rule && p.rule.state !== "missing")) return `No webhook rule is known. ${first}`;
-    return `${s.projects.some((p) => p.deliveries?.sent) ? "Deliveries arrive." : "No delivery is on record yet."} ${first}`;
+    if (failing.length) return html`<strong class="bad">The newest delivery of ${failing.map((p) => p.project).join(", ")} failed.</strong> ${first}`;
+    if (wrong.length) return html`<strong class="bad">The rule of ${wrong.map((p) => p.project).join(", ")} is ${wrong[0].rule.state}.</strong> ${first}`;
+    if (s.projects.length && silent.length === s.projects.length) return `No webhook rule is known. ${first}`;
+    return `Deliveries arrive. ${first}`;
   },
   render: (q, s) => html`<section class="card"><h2>Rules and their deliveries, as the bridge that polls a project has last read them</h2>${s.projects.length ? html`<div class="scroll"><table class="cardlike">
       <thead><tr><th>project</th><th>rule</th><th>newest that arrived</th><th>newest failed or retried</th><th class="n">last day: sent</th><th class="n">retrying</th><th class="n">failed</th></tr></thead>
@@ -51,12 +51,15 @@ export const webhooks = {
     <section class="card"><h2>Events of the last hour</h2><div class="legend">${["webhook", "poll", "history"].map((v) => html`<span><i class="swatch via-${v}" aria-hidden="true">■</i>${vias[v]} <strong>${number(s.events.total[v])}</strong></span>`)}</div></section>`,
 };
 
-const ruleStates = { right: ["✓ right", "good"], wrong: ["✕ wrong", "bad"], missing: ["✕ missing", "bad"], exists: ["not compared: BRIDGE_WEBHOOK_URL is not set", "muted"], unknown: ["cannot be read", "late"] };
+const rights = { right: ["● right", "good"], wrong: ["▲ wrong", "bad"], missing: ["▲ missing", "bad"], exists: ["exists", "muted"], unknown: ["not known yet", "muted"] };
 
 function rule({ project, rule: r, deliveries: d }) {
-  const [word, level] = ruleStates[r?.state] ?? ["", ""];
-  return html`<tr><td data-label="project">${project}</td><td data-label="rule">${r ? html`<span class="mono">${r.name}</span> <span class=${level}>${word}</span>${r.reason ? html`<div class="small wrap">${r.reason}</div>` : nothing}${r.url ? html`<div class="muted small wrap">${r.url}</div>` : nothing}` : html`<span class="muted">not known yet</span>`}</td>
+  const [word, level] = rights[r?.state ?? "unknown"];
+  const day = d?.day;
+  const counts = [["sent", ""], ["retrying", "late"], ["failed", "bad"]];
+  return html`<tr><td data-label="project" class="nowrap">${project}</td>
+    <td data-label="rule"><span class="mono">${r?.name ?? d?.rule ?? ""}</span> <span class=${level}>${word}</span>${r?.enabled === false ? html` <span class="bad">disabled</span>` : nothing}${r?.reason ? html`<div class="bad small wrap">${r.reason}</div>` : nothing}${r?.url ? html`<div class="muted small wrap">${r.url}</div>` : nothing}</td>
     <td data-label="arrived" class="nowrap">${d?.sent ? html`${moment(d.sent)} <span class="muted">${age(d.sent)} ago</span>` : html`<span class="muted">none</span>`}</td>
     <td data-label="not arrived" class="nowrap">${d?.unsent ? html`<span class=${d.failed ? "bad" : "late"}>${when(d.unsent)}</span>` : html`<span class="muted">none</span>`}</td>
-    ${["sent", "retrying", "failed"].map((n) => html`<td data-label="last day: ${n}" class="n ${n === "failed" && d?.day?.[n] ? "bad" : ""}">${d?.day ? number(d.day[n]) : "—"}</td>`)}</tr>`;
+    ${counts.map(([n, level]) => html`<td data-label="last day: ${n}" class="n ${day?.[n] ? level : ""}" title=${day ? `since ${when(day.since)}` : ""}>${day ? number(day[n]) : "—"}</td>`)}</tr>`;
 }
