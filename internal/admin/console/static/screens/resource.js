@@ -20,13 +20,8 @@ export const resource = {
       get("events", { follow: "false", resource: q.get("resource"), tail: newest, before: q.get("before"), chain: "true" }, { signal, as: "text" }),
       get("unapplied", { kind: parts.kind, project: parts.project, name: parts.path.at(-1), limit: 20 }, { signal }),
     ]);
-<<<<<<< HEAD
-    const { items } = JSON.parse(events.data);
-    return { ...events, data: { parts, events: items, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path?.join("/") === parts.path.join("/")) } };
-=======
     const { items, previous } = JSON.parse(events.data);
-    return { ...events, data: { parts, events: items, previous, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path.join("/") === parts.path.join("/")) } };
->>>>>>> 1654eba7efd71a58cfdaf5a4b59f6005922aa5c8
+    return { ...events, data: { parts, events: items, previous, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path?.join("/") === parts.path.join("/")) } };
   },
   command: (q) => partsOf(q.get("resource")) && shell("mkio-bridge", "events", "--resource", q.get("resource")),
   aside(q, data) {
@@ -41,7 +36,7 @@ export const resource = {
     const broken = events.filter((e) => e.chain === "broken").length;
     const sure = events.filter((e) => e.event.data.evidence.timeFrom === "mkio").length;
     const late = Math.max(...events.map(latenessOf).filter((s) => s !== undefined), 0);
-    return html`${plural(events.length, "event")}${data.previous ? " (there are earlier ones)" : ""}; MK.IO gave the time of ${sure === events.length ? "each" : number(sure)}${late ? html`, the latest was recorded after ${duration(late)}` : nothing}. ${broken ? html`<strong class="bad">${plural(broken, "event")} do not follow from the one before.</strong>` : "The chain of hashes holds."}`;
+    return html`${plural(events.length, "event")}${data.previous ? " (there are earlier ones)" : ""}; MK.IO gave the time of ${sure === events.length ? "each" : number(sure)}${late ? html`, the latest was recorded after ${duration(late)}` : nothing}. ${broken ? html`<strong class="bad">${plural(broken, "event does", "events do")} not follow from the one before.</strong>` : "The chain of hashes holds."}`;
   },
   render(q, data, context) {
     if (!data) return empty("No resource is named.", html`Choose one in <a href=${href({ v: "resources" })}>Resources</a>. An address has resource=KIND/PROJECT/NAME.`);
@@ -69,7 +64,7 @@ const latenessOf = ({ event }) => (event.data.evidence.timeFrom === "mkio" && !e
 function table(events, selected, select) {
   return html`<div class="scroll"><table class="cardlike"><thead><tr><th class="n">number</th><th>state</th><th>MK.IO's time</th><th class="n">recorded after</th><th>source</th><th>chain</th></tr></thead>
     <tbody>${events.toReversed().map((e) => html`<tr aria-selected=${e === selected}>
-      <td data-label="number" class="n"><button type="button" class="plain" aria-label="show event ${e.sequence}" @click=${() => select(e.sequence)}>${e.event.data.transition}</button></td>
+      <td data-label="number" class="n"><button type="button" class="plain" aria-label="${e.event.data.transition}: show event ${e.sequence}" @click=${() => select(e.sequence)}>${e.event.data.transition}</button></td>
       <td data-label="state">${state(e.event.data.state, e.event.data.phase)}${e.event.data.provisioningState === "Failed" ? html` <span class="bad small">provisioning Failed</span>` : nothing}${e.event.type.endsWith(".discovered") ? html` <span class="muted small" title="it existed before the first sweep">discovered</span>` : nothing}</td>
       <td data-label="MK.IO's time">${timeOf(e.event)}</td><td data-label="recorded after" class="n">${lateness(latenessOf(e))}</td>
       <td data-label="source" class="nowrap">${via(e.event.data.via)}</td><td data-label="chain" class="nowrap">${chain(e)}</td></tr>`)}</tbody></table></div>`;
