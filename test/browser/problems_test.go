@@ -26,7 +26,8 @@ type problems struct {
 	mu      sync.Mutex
 	all     []string
 	allowed []string
-	ctx     context.Context // of the tab; nil before install
+	ctx     context.Context   // of the tab; nil before install
+	watched []context.Context // of the workers
 	workers sync.WaitGroup
 }
 
@@ -133,8 +134,25 @@ func (p *problems) noteWorker(info *target.Info) {
 		worker, _ := chromedp.NewContext(tab, chromedp.WithTargetID(info.TargetID), chromedp.WithDetachOnCancel(), chromedp.WithListener(p.note)) //nolint:govet // ends with the tab
 		if err := chromedp.Do(worker); err != nil && tab.Err() == nil {
 			p.add("the shared worker %s cannot be watched: %v", info.URL, err)
+			return
 		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.watched = append(p.watched, worker)
 	})
+}
+
+// leaveWorkers ends the watch of workers before their page is left: chromium keeps a worker that is watched, and the next page would get it
+// in a state in which its requests are not answered.
+func (p *problems) leaveWorkers() {
+	p.workers.Wait()
+	p.mu.Lock()
+	watched := p.watched
+	p.watched = nil
+	p.mu.Unlock()
+	for _, worker := range watched {
+		_ = chromedp.Cancel(worker) // a worker that has ended cannot be left
+	}
 }
 
 // argumentsOf returns what a call of the console API printed.

@@ -115,13 +115,14 @@ func (p *tab) goTo(address string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.leaveWorkers()
 	p.do(chromedp.Navigate(whole.String()))
 }
 
 // The buttons of the browser.
 func (p *tab) back()    { p.t.Helper(); p.do(chromedp.NavigateBack()) }
 func (p *tab) forward() { p.t.Helper(); p.do(chromedp.NavigateForward()) }
-func (p *tab) reload()  { p.t.Helper(); p.do(chromedp.Reload()) }
+func (p *tab) reload()  { p.t.Helper(); p.leaveWorkers(); p.do(chromedp.Reload()) }
 
 // address returns the address relative to the console's, as a person would copy it.
 func (p *tab) address() string {
