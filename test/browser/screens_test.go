@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func (p *tab) cells(label string) []string {
 }
 
 // runShown executes the command that the screen shows as giving the same, as a person who has copied it does, and returns its output.
-func (p *tab) runShown(b *bridgetest.Bridge) string {
+func (p *tab) runShown(b *bridgetest.Bridge, env ...string) string {
 	p.t.Helper()
 	command := eval[string](p, `[...document.querySelectorAll(".command code")].at(-1).innerText`)
 	if !strings.HasPrefix(command, "mkio-bridge ") {
@@ -97,7 +98,7 @@ func (p *tab) runShown(b *bridgetest.Bridge) string {
 	}
 	shell := exec.CommandContext(p.t.Context(), "sh", "-c", command)
 	shell.Dir = dir
-	shell.Env = append(append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH")), b.Env()...)
+	shell.Env = slices.Concat(os.Environ(), []string{"PATH=" + dir + ":" + os.Getenv("PATH")}, b.Env(), env)
 	output, err := shell.CombinedOutput()
 	if err != nil {
 		p.t.Fatalf("%s: %v\n%s", command, err, output)
