@@ -143,3 +143,34 @@ func (p *tab) checkWidth() {
 		.filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, pre")).slice(0, 5).map(e => e.outerHTML.slice(0, 200))`)
 	p.t.Errorf("%s is %d pixels too wide:\n%s", p.address(), overflow, strings.Join(tooWide, "\n"))
 }
+
+// The menu leads to every screen by clicks and by keys alone; back and forward return to the same screens.
+func TestMenu(t *testing.T) {
+	t.Parallel()
+	p := open(t, demo(t), "", look{})
+	p.awaitLoaded()
+	p.click(`nav a[href="?v=stuck"]`)
+	p.awaitLoaded()
+	p.await("harbour-cam")
+	p.click(`nav a[href="?v=unapplied"]`)
+	p.awaitLoaded()
+	p.back()
+	p.awaitAddress("v=stuck")
+	p.await("harbour-cam")
+	p.back()
+	p.awaitGone("harbour-cam")
+	p.forward()
+	p.await("harbour-cam")
+
+	p.goTo("")
+	p.awaitLoaded()
+	for range 20 {
+		p.press("Tab")
+		if strings.HasPrefix(p.focused(), "link Proof") {
+			break
+		}
+	}
+	p.press("Enter")
+	p.awaitAddress("v=proof")
+	p.awaitLoaded()
+}

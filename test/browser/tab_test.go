@@ -115,14 +115,13 @@ func (p *tab) goTo(address string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.leaveWorkers()
 	p.do(chromedp.Navigate(whole.String()))
 }
 
 // The buttons of the browser.
 func (p *tab) back()    { p.t.Helper(); p.do(chromedp.NavigateBack()) }
 func (p *tab) forward() { p.t.Helper(); p.do(chromedp.NavigateForward()) }
-func (p *tab) reload()  { p.t.Helper(); p.leaveWorkers(); p.do(chromedp.Reload()) }
+func (p *tab) reload()  { p.t.Helper(); p.do(chromedp.Reload()) }
 
 // address returns the address relative to the console's, as a person would copy it.
 func (p *tab) address() string {
@@ -142,10 +141,10 @@ func (p *tab) await(text string) {
 	p.until(fmt.Sprintf("the text %q", text), fmt.Sprintf(`document.body.innerText.includes(%s)`, quoted(text)))
 }
 
-// awaitLoaded waits until a screen shows an answer of the bridge.
+// awaitLoaded waits until a screen shows a current answer of the bridge: none that is dimmed.
 func (p *tab) awaitLoaded() {
 	p.t.Helper()
-	p.until("an answer", `document.querySelector("main .asof time") !== null && document.querySelector("[aria-busy=true]") === null`)
+	p.until("an answer", `document.querySelector("main .asof time") !== null && document.querySelector("[aria-busy=true], .stale") === null`)
 }
 
 // awaitGone waits until a text can no longer be read on the page.

@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit/lit-html.js";
 import { changed, go, href } from "../address.js";
 import { get, now as present } from "../api.js";
 import { age, clock, duration, number, partsOf, plural, shell, vias, when } from "../format.js";
-import { command, empty, errors, lateness, moment, state, via } from "../parts.js";
+import { command, empty, errors, lateness, moment, progress, state, via } from "../parts.js";
 import { difference, folded, indented, payloads } from "../stored.js";
 import { timeline } from "../timeline.js";
 
@@ -21,14 +21,15 @@ export const resource = {
       get("unapplied", { kind: parts.kind, project: parts.project, name: parts.path.at(-1), limit: 20 }, { signal }),
     ]);
     const { items, previous } = JSON.parse(events.data);
-    return { ...events, data: { parts, events: items, previous, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path?.join("/") === parts.path.join("/")) } };
+    const row = parts.kind === "job" && items.at(-1)?.event.data.phase === "transitional" ? await rowOf(parts, signal) : undefined;
+    return { ...events, data: { parts, events: items, progressPercent: row?.progressPercent, previous, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path?.join("/") === parts.path.join("/")) } };
   },
   command: (q) => partsOf(q.get("resource")) && shell("mkio-bridge", "events", "--resource", q.get("resource")),
   aside(q, data) {
     const parts = data?.parts;
     const last = data?.events.at(-1)?.event;
     return parts && html`<span class="muted wrap">${parts.kind} · ${parts.project}${parts.path.slice(0, -1).map((p) => html` / <bdi>${p}</bdi>`)}</span>
-      ${last ? html`${state(last.data.state, last.data.phase)} <span class="muted">since ${when(last.time)}, for ${age(last.time)}</span>` : nothing}`;
+      ${last ? html`${state(last.data.state, last.data.phase)} <span class="muted">since ${when(last.time)}, for ${age(last.time)}</span> ${progress(data.progressPercent)}` : nothing}`;
   },
   answer(_, data) {
     if (!data?.events.length) return nothing;
@@ -36,7 +37,7 @@ export const resource = {
     const broken = events.filter((e) => e.chain === "broken").length;
     const sure = events.filter((e) => e.event.data.evidence.timeFrom === "mkio").length;
     const late = Math.max(...events.map(latenessOf).filter((s) => s !== undefined), 0);
-    return html`${plural(events.length, "event")}${data.previous ? " (there are earlier ones)" : ""}; MK.IO gave the time of ${sure === events.length ? "each" : number(sure)}${late ? html`, the latest was recorded after ${duration(late)}` : nothing}. ${broken ? html`<strong class="bad">${plural(broken, "event does", "events do")} not follow from the one before.</strong>` : "The chain of hashes holds."}`;
+    return html`${plural(events.length, "event")}${data.previous ? " (there are earlier ones)" : ""}; MK.IO gave the time of ${sure === events.length ? "each" : number(sure)}${late ? html`, the latest was recorded after ${duration(late)}` : nothing}. ${broken ? html`<strong class="bad">${plural(broken, "event")} do not follow from the one before.</strong>` : "The chain of hashes holds."}`;
   },
   render(q, data, context) {
     if (!data) return empty("No resource is named.", html`Choose one in <a href=${href({ v: "resources" })}>Resources</a>. An address has resource=KIND/PROJECT/NAME.`);
@@ -57,6 +58,12 @@ export const resource = {
       ${["succeeded", "failed", "canceled", "gone"].includes(last.phase) ? nothing : html`<section class="card"><h2>Wait for it</h2>${command(shell("mkio-bridge", "wait", q.get("resource"), "--for-phase", parts.kind === "job" || parts.kind === "scheduled-operation" ? "succeeded" : "ready", "--timeout", "1h"))}</section>`}`;
   },
 };
+
+/** rowOf returns the row of a resource, which has the progress of a job. */
+async function rowOf({ kind, project, path }, signal) {
+  const { data } = await get("resources", { view: "row", kind, project, name: path.at(-1) }, { signal });
+  return data.items.find((r) => r.path.join("/") === path.join("/"));
+}
 
 /** latenessOf returns seconds from MK.IO's time until an event was recorded; undefined without one, or for what the first sweep found. */
 const latenessOf = ({ event }) => (event.data.evidence.timeFrom === "mkio" && !event.type.endsWith(".discovered") ? Math.max(0, (Date.parse(event.recordedtime) - Date.parse(event.time)) / 1000) : undefined);
