@@ -92,6 +92,9 @@ func TestEachSubjectHasOneAddress(t *testing.T) {
 			match(names.UnappliedPrefix() + "." + string(reason) + "." + resource + "." + digest)
 		}
 		match(names.StateSubject(resource))
+		if k.Kind == lifecycle.Job {
+			match(names.ProgressSubject(resource))
+		}
 		if k.Kind != lifecycle.ChannelInstance { // channel instances are not swept
 			match(names.AuditSubject(k.Project, k.Kind))
 		}

@@ -12,32 +12,39 @@ import (
 	"mkio-bridge/schemas"
 )
 
-const (
-	eventFile = "event.schema.json"
-	dataFile  = "state-changed.schema.json"
-	dataDef   = "stateChanged" // name of the schema of data in the bundle
-)
+// A bundle is the schema of an event, which contains the schema of its data under a name, because tools that generate types do
+// not resolve a URN: so it is the one file that they need.
+type bundle struct{ event, data, name string }
 
-// The event schema contains the schema of its data, because tools that generate types do not resolve a URN: so it is the one
-// file that they need. -update copies the data's schema into it.
-func TestEventSchemaContainsTheSchemaOfData(t *testing.T) {
-	if *update {
-		if err := os.WriteFile(eventFile, bundle(t), 0o600); err != nil {
+var bundles = []bundle{
+	{"event.schema.json", "state-changed.schema.json", "stateChanged"},
+	{"progress-event.schema.json", "progress.schema.json", "progress"},
+}
+
+// -update copies the schemas of data into those of events.
+func TestEventSchemasContainTheSchemaOfData(t *testing.T) {
+	for _, b := range bundles {
+		if *update {
+			if err := os.WriteFile(b.event, b.content(t), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		event, err := os.ReadFile(b.event)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	event, err := os.ReadFile(eventFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := jsonSchema(t, dataFile)
-	defs := in(want, "$defs")
-	for _, name := range []string{"$schema", "$id", "$defs"} {
-		delete(want, name)
-	}
-	defs[dataDef] = want
-	if is := in(parse(t, event), "$defs"); !reflect.DeepEqual(is, defs) {
-		t.Errorf("%s does not contain %s: run go test ./schemas -update", eventFile, dataFile)
+		want := jsonSchema(t, b.data)
+		defs := in(want, "$defs")
+		if defs == nil {
+			defs = object{}
+		}
+		for _, name := range []string{"$schema", "$id", "$defs"} {
+			delete(want, name)
+		}
+		defs[b.name] = want
+		if is := in(parse(t, event), "$defs"); !reflect.DeepEqual(is, defs) {
+			t.Errorf("%s does not contain %s: run go test ./schemas -update", b.event, b.data)
+		}
 	}
 }
 
@@ -119,8 +126,8 @@ func objectOf(all []member, indent string) json.RawMessage {
 	return json.RawMessage("{\n" + strings.Join(lines, ",\n") + "\n" + indent + "}")
 }
 
-// bundle returns the event schema with the current schema of data as one of its definitions.
-func bundle(t *testing.T) []byte {
+// content returns the schema of the event with the current schema of data as one of its definitions.
+func (b bundle) content(t *testing.T) []byte {
 	t.Helper()
 	read := func(name string) []byte {
 		content, err := os.ReadFile(name)
@@ -129,12 +136,14 @@ func bundle(t *testing.T) []byte {
 		}
 		return content
 	}
-	data := membersOf(t, bytes.ReplaceAll(read(dataFile), []byte("\n"), []byte("\n    "))) // where it is in the bundle
+	data := membersOf(t, bytes.ReplaceAll(read(b.data), []byte("\n"), []byte("\n    "))) // where it is in the bundle
 	data, definitions := take(data, "$defs")
 	data, _ = take(data, "$schema")
 	data, _ = take(data, "$id")
-	defs := []member{{dataDef, objectOf(data, "    ")}}
-	defs = append(defs, membersOf(t, definitions)...)
-	event, _ := take(membersOf(t, read(eventFile)), "$defs")
+	defs := []member{{b.name, objectOf(data, "    ")}}
+	if definitions != nil {
+		defs = append(defs, membersOf(t, definitions)...)
+	}
+	event, _ := take(membersOf(t, read(b.event)), "$defs")
 	return append(objectOf(append(event, member{"$defs", objectOf(defs, "  ")}), ""), '\n')
 }

@@ -36,6 +36,7 @@ func TestSchemasMatchTheCode(t *testing.T) {
 		"delivery": {in(data, "properties", "delivery"), event.Delivery{}},
 		"error":    {in(data, "properties", "errors", "items"), event.Problem{}},
 		"coverage": {coverage, event.Coverage{}},
+		"progress": {jsonSchema(t, "progress.schema.json"), event.ProgressData{}},
 
 		"evidence file":            {evidence, audit.Evidence{}},
 		"evidence file, made":      {in(evidence, "properties", "made"), audit.Made{}},
@@ -139,12 +140,16 @@ func headersInCode(t *testing.T) (values []string) {
 // The document's stream configurations are those that the bridge creates. Streams that it does not create are skipped.
 func TestDocumentDescribesTheStreams(t *testing.T) {
 	_, js := brokertest.Start(t).Connect()
-	if err := streams.Ensure(t.Context(), js, streams.Config{Names: names, Replicas: 1, Create: true}); err != nil {
+	config := streams.Config{Names: names, Replicas: 1, Create: true}
+	if err := streams.Ensure(t.Context(), js, config); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := streams.EnsureProgress(t.Context(), js, config); err != nil {
 		t.Fatal(err)
 	}
 	document := asyncAPI(t)
 	described := in(document, "x-jetstream", "streams")
-	same(t, "streams", slices.Collect(maps.Keys(described)), []string{names.EventStream(), names.UnappliedStream(), names.AuditStream(), names.StateStream()})
+	same(t, "streams", slices.Collect(maps.Keys(described)), []string{names.EventStream(), names.UnappliedStream(), names.AuditStream(), names.StateStream(), names.ProgressStream()})
 	compared := 0
 	for name := range described {
 		stream, err := js.Stream(t.Context(), name)

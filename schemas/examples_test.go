@@ -102,12 +102,14 @@ func TestExamplesFollowTheirSchemas(t *testing.T) {
 				schematest.Unapplied(t, e.header())
 			case "coverage":
 				schematest.Coverage(t, e.Payload)
+			case "progress":
+				schematest.Progress(t, e.Payload)
 			default:
 				t.Errorf("there is no schema for %s", what)
 			}
 		})
 	}
-	if len(seen) != 3 {
+	if len(seen) != 4 {
 		t.Errorf("there are examples of %v only", seen)
 	}
 }

@@ -23,6 +23,7 @@ var summaries = map[string]string{
 	"coverage-covered":          "Every job of the project was compared with MK.IO.",
 	"coverage-gap-opened":       "The next sweep failed.",
 	"coverage-gap-closed":       "The next sweep was complete.",
+	"progress":                  "A job that is almost halfway.",
 }
 
 var quoted = regexp.MustCompile(`(?s)( +)# examples: ([a-z -]+)\n.*?# end of examples\n`)
@@ -52,7 +53,7 @@ func TestDocumentQuotesTheExamples(t *testing.T) {
 		}
 		return b.String() + indent + "# end of examples\n"
 	})
-	if blocks != 3 {
+	if blocks != 4 {
 		t.Errorf("%d blocks of examples", blocks)
 	}
 	if *update {

@@ -161,6 +161,30 @@ func TestInvalidValuesAreRefused(t *testing.T) {
 			{"coverage-gap-closed", "reason", ""},
 			{"coverage-gap-closed", "record", "swept"},
 		},
+		"urn:mkio-bridge:schema:progress-event:1": {
+			{"progress", "specversion", "0.3"},
+			{"progress", "id", "x"},
+			{"progress", "source", "no address"},
+			{"progress", "type", "mkio.job.state.changed"},
+			{"progress", "subject", ""},
+			{"progress", "time", absent{}},
+			{"progress", "datacontenttype", "text/plain"},
+			{"progress", "dataschema", "urn:mkio-bridge:schema:progress:2"},
+			{"progress", "partitionkey", "live-output.harbor-live.cam.dvr"},
+			{"progress", "more", "x"},
+			{"progress", "data/kind", "asset"},
+			{"progress", "data/project", ""},
+			{"progress", "data/name", ""},
+			{"progress", "data/path", []string{"ep-0417"}},
+			{"progress", "data/path", []string{"ladder-hd", ""}},
+			{"progress", "data/life", ""},
+			{"progress", "data/percent", -1},
+			{"progress", "data/percent", 101},
+			{"progress", "data/percent", 40.5},
+			{"progress", "data/percent", absent{}},
+			{"progress", "data/label", ""},
+			{"progress", "data/more", 1},
+		},
 	} {
 		for _, m := range misses {
 			e, ok := readExamples(t)[m.example]
@@ -196,6 +220,7 @@ func TestWrongTypesAreRefused(t *testing.T) {
 			"event":     {"urn:mkio-bridge:schema:event:1", "urn:mkio-bridge:schema:event-headers:1"},
 			"unapplied": {"urn:mkio-bridge:schema:unapplied:1"},
 			"coverage":  {"urn:mkio-bridge:schema:coverage:1"},
+			"progress":  {"urn:mkio-bridge:schema:progress-event:1"},
 		}[what] {
 			whole := any(parse(t, e.part(t, id)))
 			refused := func(what string) {

@@ -3,7 +3,7 @@
 // /schemas/ and prints them with `mkio-bridge schema`.
 //
 // Every schema is complete in its file: event.schema.json contains the schema of its data, state-changed.schema.json, which
-// events name as their dataschema.
+// events name as their dataschema, and progress-event.schema.json likewise progress.schema.json.
 //
 // A published schema is never edited, because consumers validate with it: published.sum has the digest of each. The
 // directory examples has messages as the bridge writes them.

@@ -62,6 +62,7 @@ func writtenExamples(t *testing.T) map[string]example {
 
 	addUnapplied(t, examples, done)
 	addCoverage(t, examples)
+	examples["progress"] = writeProgress(t)
 	return examples
 }
 
@@ -220,6 +221,21 @@ func addCoverage(t *testing.T, examples map[string]example) {
 		header := map[string][]string{event.HeaderContentType: {"application/json"}}
 		examples[name] = exampleOf(t, names.AuditSubject(c.Project, c.Kind), header, payload)
 	}
+}
+
+// writeProgress writes how far a job is that a poll showed.
+func writeProgress(t *testing.T) example {
+	t.Helper()
+	job := key(t, lifecycle.Job, "aurora-vod", "ladder-hd", "ep-0417")
+	path, inside, _ := mkio.Path(job)
+	msg, err := names.ProgressMessage(names.Resource(job), &event.Progress{
+		Key: job, Life: "d15760bb-b323-501d-a685-3af1c869481c", Percent: 45, Output: "BuiltInStandardEncoderPreset_0",
+		Time: time.Date(2031, 3, 4, 10, 12, 5, 0, time.UTC), Source: encoder.BaseURL + path, Subject: inside,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exampleOf(t, msg.Subject, msg.Header, msg.Data)
 }
 
 // recordTransport is an MK.IO that returns one record.

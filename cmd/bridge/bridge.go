@@ -21,6 +21,7 @@ import (
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/noanswer"
 	"mkio-bridge/internal/poll"
+	"mkio-bridge/internal/progress"
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/status"
 	"mkio-bridge/internal/streams"
@@ -35,7 +36,8 @@ type bridge struct {
 	nats      *nats.Conn
 	js        jetstream.JetStream
 	publisher *publish.Publisher
-	poller    *poll.Poller // nil without a token
+	poller    *poll.Poller    // nil without a token
+	progress  *progress.Store // nil: BRIDGE_PROGRESS is false
 	ingest    *ingest.Handler
 	events    *eventlog.Log
 	jobs      *jobs.Runner
@@ -103,6 +105,7 @@ func (b *bridge) open(ctx context.Context) (err error) {
 		return err
 	}
 	b.status = b.newStatus()
+	b.progress = b.newProgress()
 	b.tlsFailures = edge.NewTLSFailures()
 	parts := [][]prometheus.Collector{b.publisher.Collectors(), b.ingest.Collectors(), {edge.Expiry{Certificate: b.certificate}, b.tlsFailures}}
 	if b.config.hasToken() {
@@ -167,6 +170,7 @@ func (c config) streams() streams.Config {
 		MaxAge:   c.MaxAge,
 		MaxBytes: int64(c.StreamMaxBytes),
 		Create:   c.StreamManage == "create",
+		Progress: c.Progress,
 	}
 }
 

@@ -68,6 +68,7 @@ type config struct {
 	StreamMaxBytes byteSize      `split_words:"true" default:"0" desc:"size limit of each stream and bucket when the bridge creates it, for accounts that require one, e.g. 1GiB; 0: none"`
 	SubjectPrefix  string        `split_words:"true" default:"mkio" desc:"first token of all subjects, and of the names of streams and buckets"`
 
+	Progress    bool     `default:"true" desc:"store how far running jobs are in a bucket of their own, from what is polled anyway"`
 	Resource    string   `default:"redacted" desc:"MK.IO's record in an event: full, redacted or none"`
 	Correlation string   `default:"full" desc:"your correlation data in an event, its record included: full, redacted or none"`
 	MaxBody     byteSize `split_words:"true" default:"4MiB" desc:"maximum body size of a webhook request"`

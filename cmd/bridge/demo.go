@@ -97,7 +97,7 @@ func demoConfig(store string) config {
 	c := config{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", NatsListen: "127.0.0.1:0",
 		MkioURL: "https://app.mk.io", StoreDir: store, StreamReplicas: 1, StreamManage: "create",
-		SubjectPrefix: "mkio", Resource: "redacted", Correlation: "full", MaxBody: 4 << 20, IdleTimeout: idleTimeout,
+		SubjectPrefix: "mkio", Progress: true, Resource: "redacted", Correlation: "full", MaxBody: 4 << 20, IdleTimeout: idleTimeout,
 		Console: true, PollRate: 20_000, PollActive: 100 * time.Millisecond, PollSweep: 500 * time.Millisecond, PollFull: 2 * time.Second,
 		WebhookRule: "mkio-bridge", Kinds: pollableKinds(),
 	}

@@ -73,6 +73,7 @@ var codeAdvice = map[doctor.Code]string{
 	doctor.StreamMissing:        "create it, or set BRIDGE_STREAM_MANAGE=create and start the bridge",
 	doctor.StreamUnavailable:    "check that the NATS servers run and have a leader, and try again",
 	doctor.StreamMismatch:       "change the stream, or choose another BRIDGE_SUBJECT_PREFIX; the bridge refuses to run on it",
+	doctor.ProgressUnavailable:  progressAdvice(nil),
 	doctor.NotesUnreadable:      "fix NATS first",
 	doctor.IdentityReadopted:    "unset BRIDGE_MKIO_ADOPT after the start that needed it",
 

@@ -19,7 +19,7 @@ type fieldSchema struct {
 	ID          string `json:"$id"`
 	Ref         string `json:"$ref"`
 	Description string
-	Type        string
+	Type        typeName
 	Format      string
 	Const       any
 	Enum        []any
@@ -40,6 +40,22 @@ func (s *fieldSchema) UnmarshalJSON(content []byte) error {
 	}
 	type plain fieldSchema // without this method
 	return json.Unmarshal(content, (*plain)(s))
+}
+
+// A typeName is the type of a value; of several types the last.
+type typeName string
+
+func (n *typeName) UnmarshalJSON(content []byte) error {
+	var one string
+	if json.Unmarshal(content, &one) != nil {
+		var several []string
+		if err := json.Unmarshal(content, &several); err != nil {
+			return err
+		}
+		one = several[len(several)-1]
+	}
+	*n = typeName(one)
+	return nil
 }
 
 // fields are the properties of a schema, in the order of the file.
@@ -177,7 +193,7 @@ func (s fieldSchema) typeName() string {
 	case s.Type == "":
 		return "string"
 	}
-	return s.Type
+	return string(s.Type)
 }
 
 // rows returns a table row for each field and nested field.
@@ -221,6 +237,14 @@ func eventTable(t *testing.T) string {
 	}
 	return fieldsHead + readSchema(t, "event.schema.json").rows(t, "", resolve, nil) +
 		data.rows(t, "data.", resolve, []fieldCase{{"the first", "transition", 1.0}, {"all but the first", "transition", 2.0}})
+}
+
+// progressTable lists the attributes of the progress of a job and the fields of its data.
+func progressTable(t *testing.T) string {
+	t.Helper()
+	data := readSchema(t, "progress.schema.json")
+	resolve := func(string) fieldSchema { return data } // the same schema in a file of its own
+	return fieldsHead + readSchema(t, "progress-event.schema.json").rows(t, "", resolve, nil) + data.rows(t, "data.", resolve, nil)
 }
 
 // coverageTable lists the fields of a coverage record.

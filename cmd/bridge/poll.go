@@ -100,8 +100,12 @@ func (b *bridge) newPoller(ctx context.Context, client *mkio.Client) (*poll.Poll
 	if err != nil {
 		return nil, err
 	}
+	var progress poll.ProgressStore // stays nil without a store
+	if b.progress != nil {
+		progress = b.progress
+	}
 	return poll.New(poll.Config{
-		Client: client, Leases: leases, Notes: notes,
+		Client: client, Progress: progress, Leases: leases, Notes: notes,
 		Observer: b.publisher, Log: b.publisher, Heads: b.publisher, Inventory: b.publisher, Coverage: b.publisher,
 		Instance: instanceName(), Projects: b.config.Projects, Kinds: b.config.kindsToPoll(),
 		Active: b.config.PollActive, Sweep: b.config.PollSweep, Full: b.config.PollFull,

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"strconv"
 	"strings"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/printable"
 )
@@ -14,7 +16,7 @@ import (
 // A printer writes events as they are read, and shows the progress of a long read on a terminal.
 type printer struct {
 	out      *bufio.Writer
-	progress *progress
+	progress *readProgress
 }
 
 func (c *call) printer() *printer {
@@ -80,22 +82,31 @@ func (p *printer) end(err error) error {
 // timeColumn is the layout of times in tables.
 const timeColumn = "2006-01-02 15:04:05.000"
 
-// eventLine formats an event: sequence, time, resource, change of state, via.
+// eventLine formats an event: sequence, time, resource, change of state, via, errors.
 func (c colour) eventLine(e eventlog.LoggedEvent) string {
 	d := e.Event.Data
 	change := c.ofPhase(d.Phase, e.StateText())
 	if d.PreviousState != nil {
 		change = printable.Name(*d.PreviousState) + " → " + change
 	}
-	return fmt.Sprintf("%6d  %s  %-58s  %s  [%s]", e.Sequence, e.Event.Time().Format(timeColumn), resourceName(e), change, d.Via)
+	return fmt.Sprintf("%6d  %s  %-58s  %s  [%s]", e.Sequence, e.Event.Time().Format(timeColumn), resourceName(e), change, d.Via) + errorSuffix(d.Errors)
 }
 
-// stateLine formats the state of a resource: resource, state, phase, time of the last event and its sequence.
-func (c colour) stateLine(e eventlog.LoggedEvent) string {
-	phase := e.Event.Data.Phase
-	state := c.ofPhase(phase, fmt.Sprintf("%-24s  %-12s", e.StateText(), phase))
-	return fmt.Sprintf("%-58s  %s  %s  %6d", resourceName(e), state, e.Event.Time().Format(timeColumn), e.Sequence)
+// stateLine returns a function that formats the state of a resource: resource, state with the progress of a running job, phase,
+// time of the last event and its sequence, errors. progress has the progress of jobs by their tokens.
+func (c colour) stateLine(progress map[string]event.Progress) func(eventlog.LoggedEvent) string {
+	return func(e eventlog.LoggedEvent) string {
+		d := e.Event.Data
+		text := e.StateText()
+		if p, running := progress[e.Event.PartitionKey]; running && p.IsOf(d.Kind, d.State, d.Evidence.Life) {
+			text += " " + progressText(p)
+		}
+		state := c.ofPhase(d.Phase, fmt.Sprintf("%-24s  %-12s", text, d.Phase))
+		return fmt.Sprintf("%-58s  %s  %s  %6d", resourceName(e), state, e.Event.Time().Format(timeColumn), e.Sequence) + errorSuffix(d.Errors)
+	}
 }
+
+func progressText(p event.Progress) string { return strconv.Itoa(p.Percent) + "%" }
 
 func resourceName(e eventlog.LoggedEvent) string {
 	d := e.Event.Data

@@ -1,62 +1,37 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"time"
+	"cmp"
+
+	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/progress"
 )
 
-// A progress shows how far a long read of events is, in a terminal line that is overwritten. A nil one shows nothing.
-type progress struct {
-	out       io.Writer
-	start     time.Time
-	nextPrint time.Time
-	done      uint64
-	visible   bool
-}
-
-// Reads that take longer than progressDelay show their progress, every progressInterval.
-const (
-	progressDelay    = time.Second
-	progressInterval = 250 * time.Millisecond
-)
-
-// progress returns nil unless standard error is a terminal and the data goes elsewhere.
-func (c *call) progress() *progress {
-	if !terminal(c.stderr) || terminal(c.stdout) {
+// newProgress builds the store of the progress of jobs; nil if BRIDGE_PROGRESS is false. b.poller is built after it.
+func (b *bridge) newProgress() *progress.Store {
+	if !b.config.Progress {
 		return nil
 	}
-	return newProgress(c.stderr)
+	return progress.New(progress.Config{
+		JS: b.js, Streams: b.streams(), BaseURL: b.config.MkioURL,
+		Ended: func(resource string, key lifecycle.Key) bool {
+			return b.poller != nil && b.poller.EndedHere(resource, key)
+		},
+		Advise: progressAdvice, Log: b.log,
+	})
 }
 
-func newProgress(out io.Writer) *progress {
-	now := time.Now()
-	return &progress{out: out, start: now, nextPrint: now.Add(progressDelay)}
+// progressOf returns how far a job is; false if that is not known.
+func (b *bridge) progressOf(resource string) (event.Progress, bool) {
+	if b.progress == nil {
+		return event.Progress{}, false
+	}
+	return b.progress.Get(resource)
 }
 
-// step counts one event; pending events follow.
-func (p *progress) step(pending uint64) {
-	if p == nil {
-		return
-	}
-	p.done++
-	if p.done%256 != 0 { // the clock costs more than the count
-		return
-	}
-	now := time.Now()
-	if now.Before(p.nextPrint) {
-		return
-	}
-	p.nextPrint = now.Add(progressInterval)
-	p.visible = true
-	left := time.Duration(float64(now.Sub(p.start)) / float64(p.done) * float64(pending))
-	fmt.Fprintf(p.out, "\r%d of %d events, %s left\x1b[K", p.done, p.done+pending, left.Round(time.Second))
-}
-
-// clear erases the line.
-func (p *progress) clear() {
-	if p != nil && p.visible {
-		p.visible = false
-		fmt.Fprint(p.out, "\r\x1b[K")
-	}
+// progressAdvice is what to do where the bucket of the progress of jobs cannot be used.
+func progressAdvice(err error) string {
+	return cmp.Or(advice(err), "let the bridge's user create and use the bucket, as "+rightsFile+" says, or create it from deploy/streams") +
+		"; or set BRIDGE_PROGRESS=false"
 }

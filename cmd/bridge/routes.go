@@ -49,6 +49,7 @@ func (b *bridge) registerAdminRoutes(mux admin.Mux, loopback bool) {
 	admin.New(admin.Config{
 		Events:   b.events,
 		Heads:    b.publisher,
+		Progress: b.progressOf,
 		Status:   b.status,
 		Retrier:  b.ingest,
 		LogLevel: b.config.LogLevel.now,

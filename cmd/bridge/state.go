@@ -50,12 +50,16 @@ func runState(ctx context.Context, c *call, o stateOptions) error {
 		return err
 	}
 	defer done()
+	line := c.colour().stateLine(nil)
 	if o.output == formatText {
+		// Without it the column just lacks the percentages: the bucket is optional, and a reader may not have the right to read it.
+		progress, _ := log.Progress(ctx)
+		line = c.colour().stateLine(progress)
 		o.header(c.stdout, "%-58s  %-24s  %-12s  %-23s  %6s", "RESOURCE", "STATE", "PHASE", "SINCE", "EVENT")
 	}
 	resources := log.RawState(ctx, o.query)
 	if o.stuck {
 		resources = log.StuckState(ctx, o.query, time.Now())
 	}
-	return c.printer().print(resources, o.output, c.colour().stateLine)
+	return c.printer().print(resources, o.output, line)
 }

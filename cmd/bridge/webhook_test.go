@@ -114,7 +114,11 @@ func createStreams(t *testing.T, url string, options ...nats.Option) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := streams.Ensure(t.Context(), js, streams.Config{Names: event.NewNames("mkio"), Replicas: 1, Create: true}); err != nil {
+	config := streams.Config{Names: event.NewNames("mkio"), Replicas: 1, Create: true}
+	if err := streams.Ensure(t.Context(), js, config); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := streams.EnsureProgress(t.Context(), js, config); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mkio-bridge/internal/audit"
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/eventlog"
 	"mkio-bridge/internal/ingest"
 	"mkio-bridge/internal/lifecycle"
@@ -43,6 +44,7 @@ type Config struct {
 	Status   StatusReader
 	Events   *eventlog.Log
 	Heads    Heads
+	Progress func(resource string) (event.Progress, bool) // how far a running job is; nil: not known
 	Retrier  Retrier
 	LogLevel *Level
 	Token    func() string   // returns the current bearer token of administrators; "": none

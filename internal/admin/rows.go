@@ -25,6 +25,7 @@ type row struct {
 	Sequence          uint64          `json:"sequence"`        // of the last event
 	Via               lifecycle.Via   `json:"via"`
 	LatenessSeconds   *float64        `json:"latenessSeconds,omitempty"` // see [lateness]
+	ProgressPercent   *int            `json:"progressPercent,omitempty"` // of a running job, if it is known
 }
 
 // newRow returns the row of a resource, given its token, key and last event.
@@ -98,7 +99,21 @@ func (a *API) rowsAfter(ctx context.Context, request resourceRequest) (rows []ro
 		if err != nil {
 			return nil, false, err
 		}
-		rows = append(rows, newRow(resource, key, last))
+		r := newRow(resource, key, last)
+		r.ProgressPercent = a.progress(resource, key.Kind, last)
+		rows = append(rows, r)
 	}
 	return rows, false, nil
+}
+
+// progress returns how far a resource is, in percent; nil if it is not a running job, or if that is not known.
+func (a *API) progress(resource string, kind lifecycle.Kind, last *lifecycle.Fact) *int {
+	if a.c.Progress == nil || !lifecycle.HasProgress(kind, last.State) {
+		return nil
+	}
+	p, known := a.c.Progress(resource)
+	if !known || !p.IsOf(kind, last.State, last.Life) {
+		return nil
+	}
+	return &p.Percent
 }

@@ -233,3 +233,11 @@ func (p *Process) measureMemory() {
 		}
 	}
 }
+
+// ExitCode returns the exit code of the last run, which has ended; -1 after a signal.
+func (p *Process) ExitCode() int {
+	<-p.Done()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.command.ProcessState.ExitCode()
+}

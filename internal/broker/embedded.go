@@ -50,7 +50,7 @@ const (
 	serverName     = "mkio-bridge"
 	ownerInbox     = "_INBOX_BRIDGE" // readers can subscribe to _INBOX
 	readyTimeout   = 5 * time.Second // after Start of the server has returned
-	maxMemory      = 64 << 20        // bytes for memory streams, of which the bridge has none
+	maxMemory      = 64 << 20        // bytes for memory streams: the progress of jobs is one
 	infoQueueLimit = 256             // maximum queued info requests: one may take tens of milliseconds, and readers may send any number
 )
 

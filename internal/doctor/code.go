@@ -42,10 +42,11 @@ const (
 	StreamMissing        Code = "stream-missing"        // and the bridge is configured not to create it
 	StreamUnavailable    Code = "stream-unavailable"
 	StreamMismatch       Code = "stream-mismatch"
-	WritesRefused        Code = "writes-refused"      // see [WriteError]
-	NotesUnreadable      Code = "notes-unreadable"    // the log's identity, or the rule as a bridge last registered it
-	IdentityMismatch     Code = "identity-mismatch"   // see the errors of package identity
-	IdentityReadopted    Code = "identity-re-adopted" // adoption is still configured after the start that needed it
+	ProgressUnavailable  Code = "progress-unavailable" // the bucket of the progress of jobs, which is optional
+	WritesRefused        Code = "writes-refused"       // see [WriteError]
+	NotesUnreadable      Code = "notes-unreadable"     // the log's identity, or the rule as a bridge last registered it
+	IdentityMismatch     Code = "identity-mismatch"    // see the errors of package identity
+	IdentityReadopted    Code = "identity-re-adopted"  // adoption is still configured after the start that needed it
 )
 
 // Codes of MK.IO and its projects.

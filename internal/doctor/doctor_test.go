@@ -256,3 +256,30 @@ func TestChecksEndWithTheCaller(t *testing.T) {
 		t.Errorf("%d findings; MK.IO was requested afterwards: %t", n, requested)
 	}
 }
+
+// Without the bucket of the progress of jobs an installation works: that is a warning.
+func TestAMissingProgressBucketIsAWarning(t *testing.T) {
+	i := newInstallation(t)
+	server := brokertest.Start(t)
+	_, js := server.Connect()
+	i.NATS.Connect = func(context.Context) (jetstream.JetStream, error) { _, js := server.Connect(); return js, nil } // the doctor closes it
+	i.NATS.Streams.Progress = true
+	if err := streams.Ensure(t.Context(), js, i.NATS.Streams); err != nil {
+		t.Fatal(err)
+	}
+	const bucket = "stream KV_mkio_progress"
+	want(t, i.findings(t)[bucket], doctor.Warning, doctor.StreamNotCreated)
+	i.NATS.Streams.Create = false
+	all := i.findings(t)
+	want(t, all[bucket], doctor.Warning, doctor.ProgressUnavailable)
+	want(t, all["publishing"], doctor.OK)
+	i.NATS.Streams.Create = true
+	if _, err := streams.EnsureProgress(t.Context(), js, i.NATS.Streams); err != nil {
+		t.Fatal(err)
+	}
+	all = i.findings(t)
+	want(t, all[bucket], doctor.OK)
+	if f, made := all["publishing progress"]; made {
+		t.Errorf("unexpected finding %+v", f)
+	}
+}

@@ -11,15 +11,21 @@ import (
 
 // checkStreams checks each stream and, if all are as required, the permissions to write.
 func (x *examination) checkStreams(ctx context.Context, account *jetstream.AccountInfo) {
-	writable := true
+	writable, progress := true, false
 	for _, s := range streams.Verify(ctx, x.js, x.NATS.Streams) {
 		x.report(x.NATS.JudgeStream(s, account))
-		writable = writable && s.Err == nil
+		writable = writable && (s.Err == nil || s.Optional)
+		progress = progress || s.Optional && s.Err == nil
 	}
 	if x.NATS.Embedded {
 		x.report(ok("publishing", "not checked: only the bridge itself may publish to its embedded server"))
-	} else if writable {
+		return
+	}
+	if writable {
 		x.checkWrites(ctx)
+	}
+	if progress {
+		x.checkProgressWrites(ctx)
 	}
 }
 
@@ -27,6 +33,12 @@ func (x *examination) checkStreams(ctx context.Context, account *jetstream.Accou
 func (n NATS) JudgeStream(s streams.State, account *jetstream.AccountInfo) Finding {
 	check := "stream " + s.Name
 	switch {
+	case s.Optional && s.Missing && n.Streams.Create:
+		return warning(check, "does not exist", StreamNotCreated)
+	case s.Optional && s.Missing:
+		return warning(check, "does not exist: how far jobs are is not shown", ProgressUnavailable)
+	case s.Optional && s.Err != nil:
+		return warning(check, reason(s.Err)+": how far jobs are is not shown", ProgressUnavailable)
 	case s.Missing && n.Streams.Create && n.Streams.MaxBytes == 0 && requiresLimits(account):
 		return failed(check, "does not exist, and cannot be created without a size limit", StreamUnlimited).withCause(&streams.SizeError{Unlimited: true})
 	case s.Missing && n.Streams.Create:
@@ -71,6 +83,15 @@ func (x *examination) checkWrites(ctx context.Context) {
 		return
 	}
 	x.report(x.NATS.JudgeWrites(check, streams.APIPrefix(x.js), err))
+}
+
+// checkProgressWrites checks that the user may write to the bucket of the progress of jobs. Nothing is written.
+func (x *examination) checkProgressWrites(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	if err := streams.TryProgressWrite(ctx, x.js, x.NATS.Streams); err != nil {
+		x.report(warning("publishing progress", reason(err), ProgressUnavailable))
+	}
 }
 
 // JudgeWrites judges the error of a test write. api is the prefix of JetStream API subjects.

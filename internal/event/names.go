@@ -74,5 +74,27 @@ func (n Names) LeaseBucket() string { return strings.ToLower(n.prefix) + "_lease
 // rule, the cursor of the delivery history, the identity of the MK.IO, the latest jobs.
 func (n Names) NotesBucket() string { return strings.ToLower(n.prefix) + "_bridge" }
 
+// ProgressBucket is the key-value bucket with how far each running job is.
+func (n Names) ProgressBucket() string { return strings.ToLower(n.prefix) + "_progress" }
+
+// ProgressStream is the stream behind [Names.ProgressBucket].
+func (n Names) ProgressStream() string { return "KV_" + n.ProgressBucket() }
+
+// ProgressSubject is the subject of a resource token, or of a pattern of them, in [Names.ProgressStream].
+func (n Names) ProgressSubject(resource string) string {
+	return "$KV." + n.ProgressBucket() + "." + resource
+}
+
 // StateSubject is the subject of a resource token, or of a pattern of them, in [Names.StateStream].
 func (n Names) StateSubject(resource string) string { return "$KV." + n.StateBucket() + "." + resource }
+
+// NotifyFailedStream is the stream of the dead letters of notifications.
+func (n Names) NotifyFailedStream() string { return strings.ToUpper(n.prefix) + "_NOTIFY_FAILED" }
+
+// NotifyFailedPrefix is the first token of the subjects of [Names.NotifyFailedStream].
+func (n Names) NotifyFailedPrefix() string { return n.prefix + "-notify-failed" }
+
+// NotifyFailedSubject is the subject of the dead letters of a rule, for the resource with the given token.
+func (n Names) NotifyFailedSubject(rule, resource string) string {
+	return n.NotifyFailedPrefix() + "." + rule + "." + resource
+}

@@ -31,6 +31,14 @@ func Phases() []Phase {
 // StateDeleted is the state of a deleted resource. MK.IO rarely returns it: its API responds 404 by then.
 const StateDeleted = "Deleted"
 
+// stateProcessing is the state of a job that runs.
+const stateProcessing = "Processing"
+
+// HasProgress reports whether MK.IO shows how far a resource in a state is: a job that runs.
+func HasProgress(kind Kind, state string) bool {
+	return kind == Job && SameState(state, stateProcessing)
+}
+
 // A StateInfo is a state with its phase.
 type StateInfo struct {
 	State string

@@ -202,12 +202,10 @@ func (r Row) OutputAssets() []lifecycle.Key {
 	return assets
 }
 
-// outputProblem reads the error of a job's output. The output has no id: its label, else its asset, identifies it.
+// outputProblem reads the error of a job's output.
 func outputProblem(output object) lifecycle.Problem {
 	p := problem(output.at("error"))
-	if p.Output, _ = plainText(output.at("label")); p.Output == "" {
-		p.Output, _ = plainText(output.at("assetName"))
-	}
+	p.Output = outputName(output)
 	return p
 }
 

@@ -34,6 +34,7 @@
 //   - firstSweeps (first.go): which kinds have been swept once, for "discovered" events.
 //   - identityCheck (identity_check.go): whether the project is the one whose events the log has. identityLoop (identity_loop.go)
 //     repeats the check, and identityRecord (identity_record.go) is shared by all projects.
+//   - progress.go: passes on how far running jobs are, as their rows show it, to a [ProgressStore].
 //   - breaker (breaker.go): stops all requests of the project while the token is refused or the log cannot be written.
 //   - outage (outage.go): makes one warning of many errors with one cause.
 //

@@ -32,6 +32,7 @@ type Config struct {
 	Inventory Inventory
 	Coverage  CoverageRecords
 
+	Progress ProgressStore // nil: how far jobs are is not stored
 	Leases   jetstream.KeyValue
 	Notes    jetstream.KeyValue
 	Instance string           // name of this bridge, for other bridges to show

@@ -147,6 +147,7 @@ func (p *project) run(ctx context.Context) {
 // onEvent is [Poller.OnEvent] for an event of the project.
 func (p *project) onEvent(key lifecycle.Key, fact lifecycle.Fact) {
 	p.deletions.onEvent(key, fact)
+	p.endProgress(key, fact)
 	if fact.Delivery != "" {
 		p.lists.expectChanges(key, time.Now().Add(p.intervals.active))
 	}

@@ -78,6 +78,7 @@ func (r *reporter) compare(ctx context.Context, l *list, h head, row mkio.Row, o
 		return o, false, nil
 	case !verdict.News():
 		r.noteNoEvent(h, o, verdict, req)
+		r.reportProgress(row, h, o, req)
 		return o, false, nil
 	}
 	if endsLife(h, o, verdict) {

@@ -19,6 +19,7 @@ type scope struct {
 	eventLog  Log
 	heads     Heads
 	inventory Inventory
+	progress  ProgressStore // nil: none
 	log       *slog.Logger
 	tracer    tracing.Tracer
 	metrics   *metrics
@@ -30,7 +31,7 @@ type scope struct {
 func newScope(p *Poller, name string) *scope {
 	return &scope{
 		name: name, kinds: p.Kinds, intervals: intervals{p.Active, p.Sweep, p.Full, p.Client.PerMinute()},
-		client: p.Client, eventLog: p.Log, heads: p.Heads, inventory: p.Inventory,
+		client: p.Client, eventLog: p.Log, heads: p.Heads, inventory: p.Inventory, progress: p.Progress,
 		log: p.Logger.With("project", name), tracer: p.Tracer, metrics: p.metrics, standing: newStanding(p, name), advice: p.advice,
 		wake: make(chan struct{}, 1),
 	}

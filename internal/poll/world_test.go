@@ -54,6 +54,7 @@ type world struct {
 	deletePatience time.Duration
 	perMinute      int             // 0: 1000
 	recheckFirst   []lifecycle.Key // passed to Recheck before polling starts
+	progress       poll.ProgressStore
 }
 
 // inWorld runs a test in a bubble.
@@ -89,6 +90,7 @@ func inWorld(t *testing.T, c mkiofake.Config, test func(w *world)) {
 // A bridge polls until it is stopped.
 type bridge struct {
 	publisher *publish.Publisher
+	poller    *poll.Poller
 	metrics   *prometheus.Registry
 	stop      func()
 }
@@ -120,11 +122,11 @@ func (w *world) start(kinds ...lifecycle.Kind) *bridge {
 		w.t.Fatal(err)
 	}
 	poller := poll.New(poll.Config{
-		Client: client, Observer: p, Log: p, Heads: p, Inventory: p, Coverage: p, Leases: leases, Notes: notes, Kinds: kinds,
+		Client: client, Progress: w.progress, Observer: p, Log: p, Heads: p, Inventory: p, Coverage: p, Leases: leases, Notes: notes, Kinds: kinds,
 		Active: active, Sweep: sweep, Full: full, DeletePatience: w.deletePatience, Rule: "mkio-bridge", Logger: log, Adopt: w.adopt,
 		Advise: func(err error) string { return fmt.Sprintf("advice on a %d", mkio.StatusOf(err)) },
 	})
-	b := &bridge{publisher: p, metrics: prometheus.NewRegistry()}
+	b := &bridge{publisher: p, poller: poller, metrics: prometheus.NewRegistry()}
 	b.metrics.MustRegister(p.Collectors()...)
 	b.metrics.MustRegister(poller.Collectors()...)
 	for _, key := range w.recheckFirst {

@@ -20,6 +20,7 @@ const (
 	eventHeadersSchema = "urn:mkio-bridge:schema:event-headers:1"
 	unappliedSchema    = "urn:mkio-bridge:schema:unapplied:1"
 	coverageSchema     = "urn:mkio-bridge:schema:coverage:1"
+	progressSchema     = "urn:mkio-bridge:schema:progress-event:1"
 	evidenceSchema     = "urn:mkio-bridge:schema:evidence:1"
 )
 
@@ -45,6 +46,12 @@ func Unapplied(t testing.TB, header map[string][]string) {
 func Coverage(t testing.TB, payload []byte) {
 	t.Helper()
 	check(t, "a coverage record", coverageSchema, payload)
+}
+
+// Progress fails the test if a payload violates the schema of the progress of jobs.
+func Progress(t testing.TB, payload []byte) {
+	t.Helper()
+	check(t, "a progress", progressSchema, payload)
 }
 
 // Evidence fails the test if an evidence file violates its schema.

@@ -15,6 +15,7 @@ type Config struct {
 	MaxAge   time.Duration // of the event log; 0 keeps everything
 	MaxBytes int64         // of each stream, for accounts that require a limit; 0: only the stream of unapplied deliveries has one
 	Create   bool          // false: a missing stream is an error
+	Progress bool          // the bridge also has the bucket of the progress of jobs, without which it works all the same
 }
 
 // maxUnappliedBytes is the size limit of the stream of unapplied deliveries, in bytes. A full stream refuses further
@@ -136,6 +137,18 @@ func (c Config) notes() jetstream.StreamConfig {
 	return c.bucket(c.Names.NotesBucket(), "What pollers note for each other: first sweeps, the registered rule, how far the history was read")
 }
 
+// progressTTL is how long the progress of a job stays that no bridge polls, and whose end none has recorded.
+const progressTTL = time.Hour
+
+// progress is the key-value bucket of how far each running job is. It is optional: see [EnsureProgress]. It is in memory, because
+// what it has is written again within half a minute.
+func (c Config) progress() jetstream.StreamConfig {
+	bucket := c.bucket(c.Names.ProgressBucket(), "How far each running job of MK.IO is; an entry ends when its job does")
+	bucket.Storage = jetstream.MemoryStorage
+	bucket.MaxAge = progressTTL
+	return bucket
+}
+
 // bucket returns the stream of a key-value bucket with the settings that NATS clients expect of one.
 func (c Config) bucket(name, description string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
@@ -156,7 +169,16 @@ func (c Config) bucket(name, description string) jetstream.StreamConfig {
 	}
 }
 
-// all returns the streams in the order of creation: the log before the state bucket, whose source it is.
+// all returns the streams without which a bridge does not work, in the order of creation: the log before the state bucket, whose
+// source it is.
 func (c Config) all() []jetstream.StreamConfig {
 	return c.withSizeLimits([]jetstream.StreamConfig{c.events(), c.state(), c.unapplied(), c.audit(), c.lease(), c.notes()})
+}
+
+// optional returns the streams without which a bridge works all the same.
+func (c Config) optional() []jetstream.StreamConfig {
+	if !c.Progress {
+		return nil
+	}
+	return c.withSizeLimits([]jetstream.StreamConfig{c.progress()})
 }

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write deploy/streams")
 const manifestDir = "../../deploy/streams"
 
 // clusterConfig is the configuration of the manifests, for a cluster.
-var clusterConfig = streams.Config{Names: names, Replicas: 3}
+var clusterConfig = streams.Config{Names: names, Replicas: 3, Progress: true}
 
 // TestManifestsMatchTheStreams compares deploy/streams with the definitions. With -update it writes the files.
 func TestManifestsMatchTheStreams(t *testing.T) {
@@ -148,7 +148,7 @@ func TestStreamsFromManifestsPassVerify(t *testing.T) {
 			t.Fatalf("%s: %v", config.Name, err)
 		}
 	}
-	for _, s := range streams.Verify(t.Context(), js, streams.Config{Names: names, Replicas: 1}) {
+	for _, s := range streams.Verify(t.Context(), js, streams.Config{Names: names, Replicas: 1, Progress: true}) {
 		if s.Err != nil {
 			t.Errorf("%s: %v", s.Name, s.Err)
 		}

@@ -2,11 +2,12 @@ package streams
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// maxSmallBucket limits, in bytes, the buckets that have a few small keys for each project, if the streams have size limits.
+// maxSmallBucket limits, in bytes, the buckets that have few small keys, if the streams have size limits.
 const maxSmallBucket = 64 << 20
 
 // withSizeLimits gives each stream the configured size limit, or a smaller one: its own, or [maxSmallBucket]. Servers
@@ -20,7 +21,7 @@ func (c Config) withSizeLimits(all []jetstream.StreamConfig) []jetstream.StreamC
 		if stream.MaxBytes > 0 {
 			limit = min(limit, stream.MaxBytes)
 		}
-		if stream.Name == c.lease().Name || stream.Name == c.notes().Name {
+		if slices.Contains([]string{c.lease().Name, c.notes().Name, c.progress().Name}, stream.Name) {
 			limit = min(limit, maxSmallBucket)
 		}
 		all[i].MaxBytes = limit
@@ -28,7 +29,7 @@ func (c Config) withSizeLimits(all []jetstream.StreamConfig) []jetstream.StreamC
 	return all
 }
 
-// reservedBytes returns the sum of the streams' size limits; a stream without one does not count.
+// reservedBytes returns the sum of the size limits of the streams on disk; a stream without one does not count.
 func (c Config) reservedBytes() (bytes int64) {
 	for _, stream := range c.all() {
 		bytes += max(0, stream.MaxBytes)

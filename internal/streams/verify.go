@@ -19,27 +19,34 @@ type State struct {
 	Name         string
 	Missing      bool
 	Incompatible bool  // it exists with settings that the bridge cannot use
+	Optional     bool  // the bridge works without it
 	Err          error // the problem, or why the check failed; nil: none
 }
 
-// Verify checks each stream as [Ensure] does, and creates none. It continues after an error.
+// Verify checks each stream as [Ensure] does, the optional ones too, and creates none. It continues after an error.
 func Verify(ctx context.Context, js jetstream.JetStream, c Config) []State {
 	c.Create = false
-	return c.verify(func(want jetstream.StreamConfig) error { return ensureStream(ctx, js, want, c) })
+	check := func(want jetstream.StreamConfig) error { return ensureStream(ctx, js, want, c) }
+	optional := verify(c.optional(), check)
+	for i := range optional {
+		optional[i].Optional = true
+	}
+	return append(verify(c.all(), check), optional...)
 }
 
-// Inspect is [Verify] for a connection that others use too. It waits for a response that permissions prevent.
+// Inspect is [Verify] for a connection that others use too. It waits for a response that permissions prevent, so it leaves out the
+// optional streams, which a user of an older version may not request.
 func Inspect(ctx context.Context, js jetstream.JetStream, c Config) []State {
-	return c.verify(func(want jetstream.StreamConfig) error {
+	return verify(c.all(), func(want jetstream.StreamConfig) error {
 		_, err := inspect(ctx, js, want, c)
 		return err
 	})
 }
 
 // verify returns the result of a check of each stream.
-func (c Config) verify(check func(jetstream.StreamConfig) error) []State {
+func verify(streams []jetstream.StreamConfig, check func(jetstream.StreamConfig) error) []State {
 	var all []State
-	for _, want := range c.all() {
+	for _, want := range streams {
 		state := State{Name: want.Name}
 		state.Err = check(want)
 		state.Missing = errors.Is(state.Err, jetstream.ErrStreamNotFound)
@@ -72,6 +79,14 @@ func TryWrites(ctx context.Context, js jetstream.JetStream, c Config) error {
 		}
 	}
 	return tryDelete(ctx, js, n.UnappliedStream())
+}
+
+// TryProgressWrite is [TryWrites] for the bucket of the progress of jobs.
+func TryProgressWrite(ctx context.Context, js jetstream.JetStream, c Config) error {
+	prefix := "$KV." + c.Names.ProgressBucket()
+	reqCtx, stop := noanswer.CancelWhenForbidden(ctx, js.Conn(), ProbeSubject(prefix))
+	defer stop()
+	return TryWrite(reqCtx, js, c.Names.ProgressStream(), prefix)
 }
 
 // tryDelete requests the deletion of a message that the stream cannot have. The response that there is none proves the

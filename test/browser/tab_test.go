@@ -153,10 +153,10 @@ func (p *tab) await(text string) {
 	p.until(fmt.Sprintf("the text %q", text), fmt.Sprintf(`document.body.innerText.includes(%s)`, quoted(text)))
 }
 
-// awaitLoaded waits until a screen shows an answer of the bridge.
+// awaitLoaded waits until a screen shows a current answer of the bridge: none that is dimmed.
 func (p *tab) awaitLoaded() {
 	p.t.Helper()
-	p.until("an answer", `document.querySelector("main .asof time") !== null && document.querySelector("[aria-busy=true]") === null`)
+	p.until("an answer", `document.querySelector("main .asof time") !== null && document.querySelector("[aria-busy=true], .stale") === null`)
 }
 
 // awaitGone waits until a text can no longer be read on the page.

@@ -62,7 +62,11 @@ func TestReaderPermissionsAreSufficientAndMinimal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.putProgress()
 	readAll(t, js)
+	if out, errs, code := bridgetest.Run(t, env, "state"); code != exitOK {
+		t.Errorf("state: exit %d: %s%s", code, out, errs)
+	}
 	checkUsed(t, publishPermissions(t, ""), g.rest())
 	g.checkNothingRefused()
 }
@@ -120,6 +124,24 @@ func readAll(t *testing.T, js jetstream.JetStream) {
 		t.Error(err)
 	}
 	awaitKey(t, js, "mkio_state", "job.aurora-vod.>")
+	progress, err := js.KeyValue(t.Context(), "mkio_progress")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := progress.Get(t.Context(), "job.aurora-vod.ladder-hd.ep-0417"); err != nil {
+		t.Error(err)
+	}
+}
+
+// putProgress stores how far a job is, as a bridge would that polls jobs.
+func (g *natsWithAccounts) putProgress() {
+	g.t.Helper()
+	if err := g.admin.Publish("$KV.mkio_progress.job.aurora-vod.ladder-hd.ep-0417", []byte("{}")); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := g.admin.Flush(); err != nil {
+		g.t.Fatal(err)
+	}
 }
 
 // No request of a reader changes a stream.

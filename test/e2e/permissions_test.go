@@ -27,7 +27,7 @@ func TestBridgePermissionsAreSufficientAndMinimal(t *testing.T) {
 	p.StopGracefully()
 
 	p = bridgetest.StartBridge(t, env...)
-	used := g.await("$JS.API.STREAM.INFO.MKIO_EVENTS")
+	used := g.await("$JS.API.STREAM.INFO.MKIO_EVENTS", "$JS.API.CONSUMER.MSG.NEXT.KV_mkio_progress.>")
 	checkStatus(t, p, http.StatusNoContent, "job-started.json")
 	used = append(used, g.await("mkio-audit.>")...) // a sweep is done
 	if out, errs, code := bridgetest.Run(t, append(slices.Clone(env), "BRIDGE_ADMIN_LISTEN="+p.Admin), "unapplied", "retry"); code != exitOK || !strings.Contains(out, "now an event, deleted from unapplied") {
@@ -42,6 +42,13 @@ func TestBridgePermissionsAreSufficientAndMinimal(t *testing.T) {
 	js, err := jetstream.New(g.admin)
 	if err != nil {
 		t.Fatal(err)
+	}
+	rule := jetstream.ConsumerConfig{Durable: "notify-jobs", Metadata: map[string]string{event.NotifyTarget: "pager"}}
+	if _, err := js.CreateConsumer(t.Context(), "MKIO_EVENTS", rule); err != nil {
+		t.Fatal(err)
+	}
+	if body := p.MustGet("/v1/notify"); !strings.Contains(body, `"rule":"jobs"`) {
+		t.Errorf("/v1/notify: %s", body)
 	}
 	awaitKey(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")                          // filled asynchronously
 	for _, command := range []string{"events", "state", "verify", "audit", "unapplied list"} { // with the bridge's credentials

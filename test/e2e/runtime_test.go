@@ -13,7 +13,7 @@ import (
 )
 
 // withoutVariable is the environment variable with the comma-separated runtimes that a machine lacks: node, python (with the
-// packages of examples/consume-python/requirements.txt), nats, redpanda-connect. Tests that need one of them are skipped.
+// packages of examples/consume-python/requirements.txt), nats, curl, jq, redpanda-connect. Tests that need one of them are skipped.
 const withoutVariable = "E2E_WITHOUT"
 
 // needs skips a test whose runtime is in [withoutVariable].

@@ -27,7 +27,8 @@ type Change struct {
 	RealTime                      time.Time // real
 	Type                          string    // of its deliveries; "": none
 	Delivery                      Status
-	Shown                         int // responses that showed it while it was current, on the endpoint that has the kind's state
+	Order                         uint64 // among changes and writes
+	Shown                         int    // responses that showed it while it was current, on the endpoint that has the kind's state
 }
 
 // A StaleRead is a response of a lagging replica: it shows an old state, or a missing resource, with a current Date.
@@ -75,7 +76,7 @@ func (e *trackedChange) result() Change {
 func (m *MKIO) recordChange(v *version, previous string, stateChanged bool) *trackedChange {
 	r := v.resource
 	e := &trackedChange{Change: Change{
-		Key: r.key, Life: r.life, State: v.state, Previous: previous, Provisioning: v.provisioning, At: v.since, RealTime: time.Now(),
+		Key: r.key, Life: r.life, State: v.state, Previous: previous, Provisioning: v.provisioning, At: v.since, RealTime: time.Now(), Order: m.nextOrder(),
 	}}
 	if stateChanged && (r.key.Kind != lifecycle.LiveEvent || m.config.LiveEventWebhooks) {
 		e.Type, _ = r.info.webhookType(previous, v.state, !v.processingSince.IsZero())

@@ -27,6 +27,9 @@ type Config struct {
 	HistoryIgnoresOffset bool
 	PageSize             int               // default and maximum of $top; 0: 1000
 	Transport            http.RoundTripper // delivers webhooks; nil: http.DefaultTransport
+	// Settle is how long MK.IO takes, on its clock, until what was created, started or stopped by a request is in the state that
+	// was asked for; 0: 2 s; negative: until a test moves it.
+	Settle time.Duration
 	// LiveEventWebhooks sends the deliveries of channel instances for live events of the Media API too. MK.IO's documentation
 	// suggests it in one place.
 	LiveEventWebhooks bool
@@ -42,6 +45,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.WriteLimit == 0 {
 		c.WriteLimit = 1000
+	}
+	if c.Settle == 0 {
+		c.Settle = 2 * time.Second
 	}
 	if c.MaxInFlight == 0 {
 		c.MaxInFlight = 64

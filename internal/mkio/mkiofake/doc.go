@@ -20,5 +20,9 @@
 // Times are of three kinds: "wall" is what MK.IO's clock shows; "steady" is what it would show if it had never been set, and
 // orders all changes (clock.go); "real" is the process's own clock.
 //
-// Not simulated: requests that change resources, labels ($label is ignored), transforms and storage.
+// Requests may create streaming locators, list their paths, and start and stop streaming endpoints and live events
+// (writes.go). What they ask for takes time ([Config.Settle]), as in MK.IO. Writes and changes are numbered together
+// ([MKIO.Writes]), so that a test can judge whether a client acted too early.
+//
+// Not simulated: other requests that change resources, labels ($label is ignored), transforms and storage.
 package mkiofake

@@ -65,6 +65,7 @@ func (m *MKIO) list(p *project, l listSpec, u *url.URL, f requestFaults) respons
 		label: l.label, project: p, count: len(rows), total: total,
 		row: func(i int) ([]byte, *trackedChange) {
 			v := rows[i]
+			m.advance(v)
 			switch {
 			case !l.hasState || !v.resource.deletedSteady.IsZero():
 			case v == v.resource.current:

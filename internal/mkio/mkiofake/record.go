@@ -11,7 +11,7 @@ import (
 
 type object = map[string]any
 
-// rowJSON returns a version's record as in a list, cached.
+// rowJSON returns a version's record as in a list, cached. That of a processing job changes with its progress ([MKIO.advance]).
 func (v *version) rowJSON() []byte {
 	if v.row == nil {
 		v.row = encode(v.record())
@@ -163,7 +163,7 @@ func (v *version) job() object {
 	name := v.resource.key.Name()
 	output := object{
 		"@odata.type": "#Microsoft.Media.JobOutputAsset", "assetName": name + "-out",
-		"label": "BuiltInStandardEncoderPreset_0", "state": v.state, "progress": v.progress(),
+		"label": "BuiltInStandardEncoderPreset_0", "state": v.state, "progress": v.percent,
 	}
 	if v.state == "Error" {
 		output["error"] = v.jobError()
@@ -236,14 +236,20 @@ func (v *version) recording() object {
 	return recording
 }
 
-func (v *version) progress() int {
-	switch {
-	case v.state == "Finished":
-		return 100
-	case v.processingSince.IsZero():
-		return 0
+// processingHalfway is after how long a processing job is about half done. Its progress grows ever more slowly after that, so that
+// it never seems finished, however long the job takes.
+const processingHalfway = time.Minute
+
+// advance brings a job's progress up to date: the records of all responses have the current one, while its version and its
+// modification time stay.
+func (m *MKIO) advance(v *version) {
+	if v.resource.key.Kind != lifecycle.Job || v.state != "Processing" {
+		return
 	}
-	return 12
+	elapsed := m.clock.now().Sub(v.processingSince)
+	if percent := int(100 * elapsed / (elapsed + processingHalfway)); percent > v.percent {
+		v.percent, v.row = percent, nil
+	}
 }
 
 func (v *version) liveEvent() object {
@@ -288,8 +294,8 @@ func (v *version) endpoint() object {
 
 func (v *version) locator() object {
 	return v.withStates(object{
-		"assetName": v.resource.key.Name() + "-out", "streamingLocatorId": v.resource.life,
-		"streamingPolicyName": "Predefined_ClearStreamingOnly", "filters": []any{}, "suppressed": false,
+		"assetName": v.resource.asset, "streamingLocatorId": v.resource.life,
+		"streamingPolicyName": v.resource.policy, "filters": []any{}, "suppressed": false,
 	})
 }
 

@@ -51,9 +51,10 @@ func (p *project) has(needed string) bool {
 }
 
 // checkRight returns the refusal of a request for which the token lacks the right; false if it has it, or the path is unknown.
-func (p *project) checkRight(c call) (response, bool) {
+func (m *MKIO) checkRight(p *project, c call) (response, bool) {
 	segments := c.segments[1:]
-	exists := len(segments) > 2 && p.rules[segments[2]] != nil // only rules are written
+	written, _ := m.target(p, segments)
+	exists := written != nil || len(segments) > 2 && p.rules[segments[2]] != nil
 	needed := right.To(c.method, exists, segments...)
 	if needed == "" || p.has(needed) {
 		return response{}, false

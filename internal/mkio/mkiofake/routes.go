@@ -114,7 +114,7 @@ func (m *MKIO) listProjects(c call) response {
 }
 
 func (m *MKIO) inProject(p *project, c call) response {
-	if a, refused := p.checkRight(c); refused {
+	if a, refused := m.checkRight(p, c); refused {
 		return a
 	}
 	segments := c.segments[1:]
@@ -122,7 +122,7 @@ func (m *MKIO) inProject(p *project, c call) response {
 		return m.ruleRoutes(p, segments[2:], c)
 	}
 	if c.method != http.MethodGet {
-		return errorResponse(http.StatusMethodNotAllowed, "The simulation does not change resources.")
+		return m.write(p, segments, c)
 	}
 	return m.viaCache(c, func() response { return m.get(p, segments, c) })
 }
@@ -225,6 +225,7 @@ func (m *MKIO) single(p *project, v *version, stateRequest, detailed bool) respo
 	case detailed:
 		a.body = encode(v.flow(true))
 	default:
+		m.advance(v)
 		a.body = v.singleJSON(p)
 	}
 	if stateRequest == v.resource.info.stateless && v == v.resource.current && v.resource.deletedSteady.IsZero() {

@@ -23,6 +23,7 @@ type Step struct {
 	At    time.Time // steady
 	Do    Action
 	Key   lifecycle.Key
+	From  string // if not "", the step is impossible in another state
 	State string
 }
 

@@ -38,7 +38,7 @@ func (m *MKIO) respond(r *http.Request) (response, error) {
 	a := errorResponse(http.StatusNotFound, "There is no such resource.")
 	if ok {
 		c.segments = segments
-		a = m.serve(c)
+		a = m.serveRecorded(c)
 	}
 	a = a.withDate(m.clock.now())
 	m.mu.Unlock()

@@ -26,6 +26,8 @@ type MKIO struct {
 	resources     map[lifecycle.Key]*resource
 	order         uint64 // of the latest created resource
 	changes       []*trackedChange
+	writes        []Write
+	events        uint64                 // changes and writes so far
 	requestLogs   map[string]*requestLog // by project; "": requests without a project
 	requests      uint64                 // received
 	deliveryCount uint64                 // queued
@@ -64,9 +66,10 @@ type resource struct {
 	deletedSteady time.Time // steady
 	order         uint64
 	current       *version
+	asset, policy string // of a locator; others ignore them
 }
 
-// A version is the state of a resource between two changes. Except for its cached JSON it is immutable.
+// A version is the state of a resource between two changes. Except for its progress and its cached JSON it is immutable.
 type version struct {
 	resource                 *resource
 	state                    string
@@ -75,6 +78,7 @@ type version struct {
 	since                    time.Time // the same time, wall
 	modified                 time.Time
 	processingSince, endedAt time.Time      // of a job: first Processing, and its end
+	percent                  int            // of a job: how far it is; see [MKIO.advance]
 	wasRunning               bool           // a version before it was Running
 	change                   *trackedChange // the change that began the version
 	row                      []byte         // JSON of its list row; nil until needed
@@ -140,7 +144,7 @@ func (m *MKIO) apply(s Step) bool {
 	if s.Do == Create {
 		return r == nil && m.create(s.Key, s.State)
 	}
-	if r == nil {
+	if r == nil || s.From != "" && r.current.state != s.From {
 		return false
 	}
 	switch s.Do {
@@ -169,7 +173,10 @@ func (m *MKIO) create(key lifecycle.Key, state string) bool {
 	from := m.clock.stamp()
 	at := m.clock.wallTime(from)
 	m.order++
-	r := &resource{key: key, project: in, info: p, life: newID(m.ids), created: at, createdSteady: from, order: m.order}
+	r := &resource{
+		key: key, project: in, info: p, life: newID(m.ids), created: at, createdSteady: from, order: m.order,
+		asset: key.Name() + "-out", policy: "Predefined_ClearStreamingOnly",
+	}
 	v := &version{resource: r, state: state, provisioning: p.provisioning(state), steadySince: from, since: at, modified: at}
 	m.resources[key] = r
 	in.kinds[key.Kind] = append(in.kinds[key.Kind], r)
@@ -200,6 +207,7 @@ func (m *MKIO) provision(r *resource, provisioning string) {
 // nextVersion returns a copy of the current version that begins now. Content key policies never update their modification
 // time; other kinds may not either (NotModified), because MK.IO does not document that they do.
 func (m *MKIO) nextVersion(r *resource) *version {
+	m.advance(r.current)
 	v := *r.current
 	v.row, v.steadySince, v.previous = nil, m.clock.stamp(), r.current
 	v.since = m.clock.wallTime(v.steadySince)
@@ -219,6 +227,9 @@ func (m *MKIO) setVersion(r *resource, v *version, previous string) {
 			}
 		case "Finished", "Error", "Canceled":
 			v.endedAt = v.since
+		}
+		if v.state == "Finished" {
+			v.percent = 100
 		}
 	}
 	r.current = v

@@ -51,13 +51,23 @@ func ToGet(segments ...string) string {
 	return ""
 }
 
+// actions has the verbs of POST requests, by the last segment of their path.
+var actions = map[string]string{"start": ".start", "stop": ".stop", "listPaths": ".create"}
+
 // To returns the right that a request below a project needs. A PUT needs create or update, depending on whether the resource
-// exists.
+// exists; a POST needs what its action needs.
 func To(method string, exists bool, segments ...string) string {
 	var verb string
 	switch {
 	case method == http.MethodGet:
 		return ToGet(segments...)
+	case method == http.MethodPost:
+		if len(segments) > 0 {
+			verb = actions[segments[len(segments)-1]]
+		}
+		if verb == "" {
+			return ""
+		}
 	case method == http.MethodDelete:
 		verb = ".delete"
 	case exists:

@@ -58,3 +58,17 @@ func TestRightsByMethod(t *testing.T) {
 		t.Errorf("an unknown path needs %q", got)
 	}
 }
+
+func TestRightsOfActions(t *testing.T) {
+	for path, want := range map[string]string{
+		"media/streamingEndpoints/e/start":    "ams.streamingendpoint.start",
+		"media/liveEvents/e/stop":             "ams.liveevent.stop",
+		"media/streamingLocators/l/listPaths": "ams.streaminglocator.create",
+		"media/streamingEndpoints/e/unknown":  "",
+		"media/streamingEndpoints":            "",
+	} {
+		if got := right.To(http.MethodPost, true, strings.Split(path, "/")...); got != want {
+			t.Errorf("%s needs %q, want %q", path, got, want)
+		}
+	}
+}

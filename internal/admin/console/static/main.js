@@ -105,11 +105,11 @@ function draw() {
   document.title = `${title} · mkio-bridge`;
   render(html`<a class="skip" href="#main">skip to the content</a>
     <div class="shell">
-      <div class="side">
+      <header class="side">
         <a class="brand" href=${href({})}><img src="icon.svg" alt="" width="20" height="20">mkio-bridge</a>
         <nav aria-label="Screens"><ul class="nav">${Object.entries(screens).filter(([, s]) => s.inMenu).map(([name, s]) => html`<li><a href=${href({ v: name === "now" ? "" : name })} aria-current=${view.screen === s || view.screen.under === name ? "page" : nothing}>${s.menu} ${badge(s)}</a></li>`)}</ul></nav>
         ${who()}
-      </div>
+      </header>
       <main id="main" tabindex="-1">${versionNotice()}${blindNotice(view)}${content(view, title)}</main>
     </div>`, app);
 }

@@ -16,7 +16,7 @@ export const via = (name) => html`<span class="nowrap"><span aria-hidden="true">
 /** moment shows a time with its age in the title. */
 export const moment = (at, options) => (at ? html`<time datetime=${at} title="${age(at)} ago">${when(at, options)}</time>` : nothing);
 
-/** lateness shows how long after MK.IO's time an event was recorded; more than limit seconds is marked. */
+/** lateness shows how long after MK.IO's time an event was recorded; more than limit seconds stands out. */
 export const lateness = (seconds, limit = 120) => (seconds === undefined ? html`<span class="muted" title="MK.IO gave no time">—</span>` : html`<span class=${seconds > limit ? "late" : ""}>${duration(seconds)}</span>`);
 
 /** command shows the command that gives the same answer, with a button that copies it. */
@@ -49,5 +49,8 @@ export const errors = (list) => (list?.length ? html`<ul class="errors">${list.m
 export const select = (label, value, options, onChange) => html`<div class="field"><label for="f-${label}">${label}</label>
   <select id="f-${label}" @change=${(e) => onChange(e.target.value)}>${options.map((o) => { const [v, word] = Array.isArray(o) ? o : [o, o || "all"]; return html`<option value=${v} ?selected=${v === value}>${word}</option>`; })}</select></div>`;
 
-/** meter shows a share from 0 to 1. It is drawn, because the page's policy forbids style attributes. */
-export const meter = (ratio, label) => html`<svg class="meter ${ratio >= 0.8 ? "attention" : ""}" role="img" aria-label=${label}><rect width="100%" height="6" rx="3"></rect><rect class="used" width="${Math.min(100, Math.max(ratio * 100, ratio > 0 ? 1 : 0)).toFixed(1)}%" height="6" rx="3"></rect></svg>`;
+/** meter shows a share from 0 to 1; with warn, more than four fifths stand out. It is drawn, because the page's policy forbids style attributes. */
+export const meter = (ratio, label, warn = false) => html`<svg class="meter ${warn && ratio >= 0.8 ? "attention" : ""}" role="img" aria-label=${label}><rect width="100%" height="6" rx="3"></rect><rect class="used" width="${Math.min(100, Math.max(ratio * 100, ratio > 0 ? 1 : 0)).toFixed(1)}%" height="6" rx="3"></rect></svg>`;
+
+/** progress shows how far a running job is, when it was last polled. */
+export const progress = (percent) => (percent === undefined ? nothing : html`<span class="progress" title="when it was last polled">${meter(percent / 100, `${percent} percent`)}<span>${percent} %</span></span>`);

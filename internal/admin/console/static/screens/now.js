@@ -109,7 +109,7 @@ function projects(s) {
     <thead><tr><th>project</th><th>polled by</th><th class="n">requests</th><th>of the budget</th><th>token ends</th></tr></thead>
     <tbody>${s.projects.map((p) => html`<tr><td data-label="project" class="nowrap">${p.project}</td><td data-label="polled by" class=${p.polled ? "" : "bad"}>${p.polled ? p.leader || "a bridge of an older version" : "nobody"}${p.paused ? html` <span class="late">${p.paused}</span>` : nothing}${p.identity ? html` <span class="bad">${p.identity}</span>` : nothing}</td>
       <td data-label="requests" class="n">${p.budget ? number(p.budget.used) : "—"}</td>
-      <td data-label="of the budget">${p.budget ? html`${meter(p.budget.used / p.budget.perMinute, `${p.budget.used} of ${p.budget.perMinute}`)}<span class="muted small">of ${number(p.budget.perMinute)}</span>` : nothing}</td>
+      <td data-label="of the budget">${p.budget ? html`${meter(p.budget.used / p.budget.perMinute, `${p.budget.used} of ${p.budget.perMinute}`, true)}<span class="muted small">of ${number(p.budget.perMinute)}</span>` : nothing}</td>
       <td data-label="token ends" class="nowrap">${p.tokenEnds ? html`in ${duration((Date.parse(p.tokenEnds) - present()) / 1000)}` : html`<span class="muted">not known</span>`}</td></tr>`)}</tbody></table></div></section>`;
 }
 

@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit/lit-html.js";
 import { changed, go, href } from "../address.js";
 import { get, now as present } from "../api.js";
 import { age, clock, duration, number, partsOf, plural, shell, vias, when } from "../format.js";
-import { command, empty, errors, lateness, moment, state, via } from "../parts.js";
+import { command, empty, errors, lateness, moment, progress, state, via } from "../parts.js";
 import { difference, folded, indented, payloads } from "../stored.js";
 import { timeline } from "../timeline.js";
 
@@ -21,14 +21,15 @@ export const resource = {
       get("unapplied", { kind: parts.kind, project: parts.project, name: parts.path.at(-1), limit: 20 }, { signal }),
     ]);
     const { items, previous } = JSON.parse(events.data);
-    return { ...events, data: { parts, events: items, previous, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path.join("/") === parts.path.join("/")) } };
+    const row = parts.kind === "job" && items.at(-1)?.event.data.phase === "transitional" ? await rowOf(parts, signal) : undefined;
+    return { ...events, data: { parts, events: items, progressPercent: row?.progressPercent, previous, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path.join("/") === parts.path.join("/")) } };
   },
   command: (q) => partsOf(q.get("resource")) && shell("mkio-bridge", "events", "--resource", q.get("resource")),
   aside(q, data) {
     const parts = data?.parts;
     const last = data?.events.at(-1)?.event;
     return parts && html`<span class="muted wrap">${parts.kind} · ${parts.project}${parts.path.slice(0, -1).map((p) => html` / <bdi>${p}</bdi>`)}</span>
-      ${last ? html`${state(last.data.state, last.data.phase)} <span class="muted">since ${when(last.time)}, for ${age(last.time)}</span>` : nothing}`;
+      ${last ? html`${state(last.data.state, last.data.phase)} <span class="muted">since ${when(last.time)}, for ${age(last.time)}</span> ${progress(data.progressPercent)}` : nothing}`;
   },
   answer(_, data) {
     if (!data?.events.length) return nothing;
@@ -58,13 +59,19 @@ export const resource = {
   },
 };
 
+/** rowOf returns the row of a resource, which has the progress of a job. */
+async function rowOf({ kind, project, path }, signal) {
+  const { data } = await get("resources", { view: "row", kind, project, name: path.at(-1) }, { signal });
+  return data.items.find((r) => r.path.join("/") === path.join("/"));
+}
+
 /** latenessOf returns seconds from MK.IO's time until an event was recorded; undefined without one, or for what the first sweep found. */
 const latenessOf = ({ event }) => (event.data.evidence.timeFrom === "mkio" && !event.type.endsWith(".discovered") ? Math.max(0, (Date.parse(event.recordedtime) - Date.parse(event.time)) / 1000) : undefined);
 
 function table(events, selected, select) {
   return html`<div class="scroll"><table class="cardlike"><thead><tr><th class="n">number</th><th>state</th><th>MK.IO's time</th><th class="n">recorded after</th><th>source</th><th>chain</th></tr></thead>
     <tbody>${events.toReversed().map((e) => html`<tr aria-selected=${e === selected}>
-      <td data-label="number" class="n"><button type="button" class="plain" aria-label="show event ${e.sequence}" @click=${() => select(e.sequence)}>${e.event.data.transition}</button></td>
+      <td data-label="number" class="n"><button type="button" class="plain" aria-label="${e.event.data.transition}: show event ${e.sequence}" @click=${() => select(e.sequence)}>${e.event.data.transition}</button></td>
       <td data-label="state">${state(e.event.data.state, e.event.data.phase)}${e.event.data.provisioningState === "Failed" ? html` <span class="bad small">provisioning Failed</span>` : nothing}${e.event.type.endsWith(".discovered") ? html` <span class="muted small" title="it existed before the first sweep">discovered</span>` : nothing}</td>
       <td data-label="MK.IO's time">${timeOf(e.event)}</td><td data-label="recorded after" class="n">${lateness(latenessOf(e))}</td>
       <td data-label="source" class="nowrap">${via(e.event.data.via)}</td><td data-label="chain" class="nowrap">${chain(e)}</td></tr>`)}</tbody></table></div>`;

@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit/lit-html.js";
 import { changed, go, href } from "../address.js";
 import { get } from "../api.js";
 import { age, number, plural, shell, when } from "../format.js";
-import { empty, lateness, resourceLink, select, state, via } from "../parts.js";
+import { empty, lateness, progress, resourceLink, select, state, via } from "../parts.js";
 
 export const kinds = ["job", "asset", "content-key-policy", "streaming-locator", "streaming-endpoint", "live-event", "live-output", "live-channel", "live-api-event",
   "static-multiview-channel", "static-multiview-event", "scheduled-operation", "channel-instance", "storage", "source", "content", "destination"];
@@ -37,15 +37,15 @@ export const resources = {
     </form>
     <section class="card">${items.length ? html`<div class="scroll"><table class="cardlike">
       <thead><tr><th>kind</th><th>project</th><th>name</th><th>state</th><th>since</th><th class="n">for</th><th>source</th><th class="n">recorded after</th></tr></thead>
-      <tbody>${items.map((r) => html`<tr><td data-label="kind" class="nowrap">${r.kind}</td><td data-label="project">${r.project}</td><td data-label="name" class="name">${resourceLink(r, { short: true })}</td>
-        <td data-label="state">${state(r.state, r.phase)}${r.progressPercent === undefined ? nothing : html` <span class="muted">${r.progressPercent} %</span>`}${r.provisioningState === "Failed" ? html` <span class="bad small">provisioning Failed</span>` : nothing}</td>
+      <tbody>${items.map((r) => html`<tr><td data-label="kind" class="nowrap">${r.kind}</td><td data-label="project" class="nowrap">${r.project}</td><td data-label="name" class="name">${resourceLink(r, { short: true })}</td>
+        <td data-label="state">${state(r.state, r.phase)}${progress(r.progressPercent)}${r.provisioningState === "Failed" ? html` <span class="bad small">provisioning Failed</span>` : nothing}</td>
         <td data-label="since" class="nowrap">${r.since ? html`<time datetime=${r.since}>${when(r.since)}</time>` : html`<span class="muted">—</span>`}</td><td data-label="for" class="n muted">${r.since ? age(r.since) : nothing}</td>
-        <td data-label="source" class="muted">${via(r.via)}</td><td data-label="recorded after" class="n">${lateness(r.latenessSeconds)}</td></tr>`)}</tbody></table></div>`
+        <td data-label="source" class="muted">${via(r.via)}</td><td data-label="recorded after" class="n">${lateness(r.latenessSeconds, Infinity)}</td></tr>`)}</tbody></table></div>`
     : empty("Nothing here.", Object.keys(given(q)).length ? "No resource matches all filters. Remove one, or clear them." : "The log has no events yet. They come with the first delivery, or with the first sweep of a project.")}</section>
     ${next || q.get("after") ? html`<nav class="row" aria-label="Pages">${q.get("after") ? html`<a class="button" href=${changed({ after: "" })}>First page</a>` : nothing}${next ? html`<a class="button" href=${changed({ after: next })}>Next page</a>` : nothing}</nav>` : nothing}`,
 };
 
-const textFilter = (name, q) => html`<div class="field"><label for="f-${name}">${name}</label><input id="f-${name}" size="14" autocomplete="off" spellcheck="false" .value=${q.get(name) ?? ""} @change=${(e) => go(changed({ [name]: e.target.value.trim(), after: "" }))}></div>`;
+const textFilter = (name, q) => html`<div class="field"><label for="f-${name}">${name}</label><input id="f-${name}" size="10" autocomplete="off" spellcheck="false" .value=${q.get(name) ?? ""} @change=${(e) => go(changed({ [name]: e.target.value.trim(), after: "" }))}></div>`;
 
 /** typed searches when someone has stopped typing for a moment. The address is replaced: back leaves the screen. */
 function typed(input, { local }) {
