@@ -9,9 +9,14 @@
 //	session.go             reads the consumer, and holds each event until it is acknowledged
 //	lanes.go               the queue of each resource: what is sent in order, and what side by side
 //	send.go                tries of one message, until the target has it or it is a dead letter
-//	deadletter.go          where dead letters are stored: the stream, or a file
+//	deadletter.go          where dead letters are stored: the stream (deadstream.go) or a file (deadfile.go); retry.go sends them again
 //	notifier.go            runs the rules, and reloads the file
+//	report.go              stores a rule's last error in the metadata of its consumer, where bridges read it
+//	preview.go, sample.go  what a rule would send, and a made-up event for a test of it
 //	target.go              what a target is; targets.go opens them
+//	webhook.go             CloudEvents over HTTP, with response.go, handshake.go and signature.go
+//	shoutrrr.go            notification services, with service_address.go and service_client.go
+//	secret.go, redact.go   reads secrets from files and variables, and removes them from errors
 //
 // # Order
 //
