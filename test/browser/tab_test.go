@@ -56,8 +56,22 @@ func open(t *testing.T, console, address string, l look) *tab {
 	return p
 }
 
-// newTab opens an empty tab.
+// newTab opens an empty tab, with cookies and storage of its own.
 func newTab(t *testing.T, console string, l look) *tab {
+	t.Helper()
+	return newTabWith(t, console, l, chromedp.WithNewBrowserContext())
+}
+
+// another opens an address of the console in a second tab, which shares cookies, storage and workers with the first.
+func (p *tab) another(address string) *tab {
+	p.t.Helper()
+	next := newTabWith(p.t, p.base, look{}, chromedp.WithExistingBrowserContext(chromedp.FromContext(p.ctx).BrowserContextID))
+	next.goTo(address)
+	return next
+}
+
+// newTabWith opens an empty tab in the browser context that an option chooses.
+func newTabWith(t *testing.T, console string, l look, browserContext chromedp.ContextOption) *tab {
 	t.Helper()
 	needChromium(t)
 	browser, err := shared.chromium()
@@ -68,7 +82,7 @@ func newTab(t *testing.T, console string, l look) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(watched.note))
+	ctx, closeTab := chromedp.NewContext(browser, browserContext, chromedp.WithListener(watched.note))
 	t.Cleanup(closeTab)
 	p := &tab{problems: watched, t: t, ctx: ctx, base: console}
 	p.must(p.setLook(l))
@@ -187,11 +201,20 @@ func (p *tab) until(what, condition string) {
 // eval returns the value of a JavaScript expression; a promise is awaited.
 func eval[T any](p *tab, expression string) T {
 	p.t.Helper()
-	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	ctx, cancel := context.WithTimeout(p.ctx, awaitLimit)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		p.t.Fatalf("%s: %v", expression, err)
 	}
 	return value
+}
+
+// execute executes JavaScript whose value does not matter.
+func (p *tab) execute(script string) {
+	p.t.Helper()
+	_, err := chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void](script))
+	p.must(err)
 }
 
 // quoted returns a text as a JavaScript literal.

@@ -58,7 +58,10 @@ const filters = (q, items) => html`<form class="filters" @submit=${(e) => e.prev
   ${select("project", q.get("project") ?? "", ["", ...new Set([q.get("project"), ...items.map((i) => i.project)].filter(Boolean))], (project) => go(changed({ project })))}
   ${select("kind", q.get("kind") ?? "", ["", ...kinds], (kind) => go(changed({ kind })))}</form>`;
 
-const time = (label, name, q) => html`<div class="field"><label for="f-${name}">${label} (UTC)</label><input id="f-${name}" type="datetime-local" .value=${/^\d{4}-/.test(q.get(name) ?? "") ? new Date(q.get(name)).toISOString().slice(0, 16) : ""} @change=${(e) => go(changed({ [name]: e.target.value ? e.target.value + ":00Z" : "" }))}></div>`;
+/** minutes returns a time of the address as an input takes it; "" if it is none, or a period such as 1d. */
+const minutes = (at) => (/^\d{4}-/.test(at ?? "") && !Number.isNaN(Date.parse(at)) ? new Date(at).toISOString().slice(0, 16) : "");
+
+const time = (label, name, q) => html`<div class="field"><label for="f-${name}">${label} (UTC)</label><input id="f-${name}" type="datetime-local" .value=${minutes(q.get(name))} @change=${(e) => go(changed({ [name]: e.target.value ? e.target.value + ":00Z" : "" }))}></div>`;
 
 function whole(check, context) {
   const { local, update } = context;
