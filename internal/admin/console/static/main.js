@@ -74,7 +74,7 @@ class View {
 /** navigate opens the screen of the address, or gives the open one its new parameters. */
 function navigate({ replace = false } = {}) {
   const name = query().get("v") ?? "now";
-  const screen = screens[name] ?? screens.now;
+  const screen = Object.hasOwn(screens, name) ? screens[name] : screens.now;
   if (shell.view?.screen === screen) {
     shell.view.load();
   } else {
