@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -236,15 +238,36 @@ var keys = map[string]string{
 func (p *tab) press(names ...string) {
 	p.t.Helper()
 	for _, name := range names {
-		var options []chromedp.KeyOption
-		if rest, ok := strings.CutPrefix(name, "Shift+"); ok {
-			name, options = rest, append(options, chromedp.KeyModifiers(chromedp.ModifierShift))
+		rest, shift := strings.CutPrefix(name, "Shift+")
+		key, ok := keys[rest]
+		if !ok {
+			key = rest
 		}
-		if key, ok := keys[name]; ok {
-			name = key
+		for _, r := range key {
+			for _, stroke := range strokes(r) {
+				if shift {
+					stroke.Modifiers |= int64(chromedp.ModifierShift)
+				}
+				p.do(call(input.DispatchKeyEvent.Method, stroke))
+			}
 		}
-		p.do(chromedp.KeyEvent(name, options...))
 	}
+}
+
+// strokes returns the events of a key that is pressed and released. chromedp sends the character as an event of its own, which a page
+// cannot prevent; a keyboard does not.
+func strokes(r rune) []*input.DispatchKeyEventParams {
+	var pressed *input.DispatchKeyEventParams
+	return slices.DeleteFunc(kb.Encode(r), func(e *input.DispatchKeyEventParams) bool {
+		if e.Type == kb.KeyChar {
+			pressed.Text, pressed.UnmodifiedText = e.Text, e.UnmodifiedText
+			return true
+		}
+		if e.Type == kb.KeyDown {
+			pressed = e
+		}
+		return false
+	})
 }
 
 // focused describes the element that has the focus, as assistive technology does: role and name.

@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit/lit-html.js";
 import { repeat } from "../vendor/lit/directives/repeat.js";
 import { changed, go, href } from "../address.js";
 import { get } from "../api.js";
-import { clock, number, plural, resourceOf, shell } from "../format.js";
+import { clock, containing, number, plural, resourceOf, shell } from "../format.js";
 import { empty, lateness, resourceLink, select, state, via } from "../parts.js";
 import { listen } from "../stream.js";
 import { kinds, phases } from "./resources.js";
@@ -46,7 +46,7 @@ export const live = {
       context.update();
     }, context.signal);
   },
-  command: (q) => shell("mkio-bridge", "events", "--follow", Object.entries(given(q)).filter(([f]) => f !== "via").flatMap(([f, v]) => ["--" + f, v])),
+  command(q) { const { name, ...others } = given(q); return containing(shell("mkio-bridge", "events", "--follow", Object.entries(others).flatMap(([f, v]) => ["--" + f, v])), name); },
   answer: (_, __, { local }) => html`${local.seen ? html`${plural(local.seen, "event")} since this screen was opened.` : "No event since this screen was opened."} ${local.paused ? html`<strong>Paused: ${plural(local.missed, "event")} since then.</strong>` : nothing}`,
   render(q, _, { local, update }) {
     const f = given(q);

@@ -9,10 +9,13 @@ import { empty, problem, select } from "../parts.js";
 import { strip } from "../strip.js";
 import { kinds } from "./resources.js";
 
-const periods = [["1h", "the last hour"], ["1d", "the last day"], ["7d", "the last 7 days"], ["30d", "the last 30 days"], ["", "since the first sweep"]];
+const periods = [["1h", "the last hour"], ["1d", "the last day"], ["7d", "the last 7 days"], ["30d", "the last 30 days"], ["all", "since the first sweep"]];
 
-/** given are the parameters of the period, as /v1/audit and /v1/evidence take them. */
-export const given = (q) => ({ since: q.get("since") ?? "1d", until: q.get("until"), project: q.get("project"), kind: q.get("kind") });
+/** chosen are the parameters of the period as the address has them. */
+export const chosen = (q) => ({ since: q.get("since"), until: q.get("until"), project: q.get("project"), kind: q.get("kind") });
+
+/** given are those parameters as /v1/audit and /v1/evidence take them: without since, each kind begins with its first sweep. */
+export const given = (q) => ({ ...chosen(q), since: q.get("since") === "all" ? undefined : q.get("since") ?? "1d" });
 
 export const proof = {
   menu: "Proof", inMenu: true, refresh: 5000,
@@ -49,7 +52,7 @@ export const proof = {
 };
 
 const filters = (q, items) => html`<form class="filters" @submit=${(e) => e.preventDefault()}>
-  ${select("period", q.get("until") ? "custom" : q.get("since") ?? "1d", q.get("until") || !periods.some(([p]) => p === (q.get("since") ?? "1d")) ? [["custom", "from and until"], ...periods] : periods, (since) => since !== "custom" && go(changed({ since: since || "2000-01-01", until: "", job: "" })))}
+  ${select("period", q.get("until") ? "custom" : q.get("since") ?? "1d", q.get("until") || !periods.some(([p]) => p === (q.get("since") ?? "1d")) ? [["custom", "from and until"], ...periods] : periods, (since) => since !== "custom" && go(changed({ since, until: "", job: "" })))}
   ${time("from", "since", q)}${time("until", "until", q)}
   ${select("project", q.get("project") ?? "", ["", ...new Set([q.get("project"), ...items.map((i) => i.project)].filter(Boolean))], (project) => go(changed({ project })))}
   ${select("kind", q.get("kind") ?? "", ["", ...kinds], (kind) => go(changed({ kind })))}</form>`;
@@ -77,10 +80,9 @@ function whole(check, context) {
 
 function evidence(q, check) {
   const done = check?.state === "done" ? check.id : undefined;
-  const parameters = { ...given(q), job: done };
   return html`<section class="card"><h2>Evidence for an auditor</h2><p>One file with the period, what is proven and what is not, the root of the log, the versions, and how to check all of it again.</p>
     ${done ? nothing : html`<p class="notice">Verify the log first: without it the file has no root.</p>`}
-    <div class="row"><a class="button" href=${address("evidence", parameters).href} download>Download JSON</a><a class="button" href=${href({ v: "evidence", ...parameters })}>Page to print</a></div>
+    <div class="row"><a class="button" href=${address("evidence", { ...given(q), job: done }).href} download>Download JSON</a><a class="button" href=${href({ v: "evidence", ...chosen(q), job: done })}>Page to print</a></div>
     <p class="muted small">Later, <code>mkio-bridge verify --evidence FILE</code> compares it with the log as it is then.</p></section>`;
 }
 

@@ -22,7 +22,7 @@ export const resource = {
     ]);
     const { items, previous } = JSON.parse(events.data);
     const row = parts.kind === "job" && items.at(-1)?.event.data.phase === "transitional" ? await rowOf(parts, signal) : undefined;
-    return { ...events, data: { parts, events: items, progressPercent: row?.progressPercent, previous, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path.join("/") === parts.path.join("/")) } };
+    return { ...events, data: { parts, events: items, progressPercent: row?.progressPercent, previous, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path?.join("/") === parts.path.join("/")) } };
   },
   command: (q) => partsOf(q.get("resource")) && shell("mkio-bridge", "events", "--resource", q.get("resource")),
   aside(q, data) {

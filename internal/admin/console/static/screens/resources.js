@@ -3,7 +3,7 @@
 import { html, nothing } from "../vendor/lit/lit-html.js";
 import { changed, go, href } from "../address.js";
 import { get } from "../api.js";
-import { age, number, plural, shell, when } from "../format.js";
+import { age, containing, number, plural, shell, when } from "../format.js";
 import { empty, lateness, progress, resourceLink, select, state, via } from "../parts.js";
 
 export const kinds = ["job", "asset", "content-key-policy", "streaming-locator", "streaming-endpoint", "live-event", "live-output", "live-channel", "live-api-event",
