@@ -79,6 +79,7 @@ func (p *tab) checkHarmless() {
 // Hostile names, states and bodies are text on every screen: nothing is executed, nothing overflows, and links lead to what
 // they name.
 func TestHostileInput(t *testing.T) {
+	t.Parallel()
 	b, console := startBridge(t)
 	p := open(t, console, "?v=live", look{})
 	p.await("Connected")

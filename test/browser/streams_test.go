@@ -41,6 +41,7 @@ func deliverJob(t *testing.T, b *bridgetest.Bridge, name string) {
 // A stream that is cut shows since when, dims what it has, and resumes behind the last event, without a gap or a repeat: on a
 // network without connections, and when the bridge restarts. A screen whose answer does not come does the same.
 func TestCutStream(t *testing.T) {
+	t.Parallel()
 	b, _ := startBridge(t)
 	px := newProxy(t, "", b.Admin)
 	p := open(t, px.console, "?v=live", look{})
@@ -76,6 +77,7 @@ func TestCutStream(t *testing.T) {
 
 // A bridge that takes connections and does not answer looks as one that is gone; so does a stream that is silent.
 func TestHungBridge(t *testing.T) {
+	t.Parallel()
 	b, _ := startBridge(t)
 	px := newProxy(t, "", b.Admin)
 	px.replace = []string{"limit = 30_000", "limit = 2_000", "silence = 45_000", "silence = 1_000"}
@@ -140,6 +142,7 @@ func TestLiveWithoutSharedWorker(t *testing.T) {
 
 // Two bridges behind one address, below a base path: a session is valid at both, a stream goes on when one stops, all screens work.
 func TestTwoBridgesBehindOneAddress(t *testing.T) {
+	t.Parallel()
 	needChromium(t)
 	env := append(withTokens, "BRIDGE_NATS_URL="+bridgetest.StartNATS(t, "").URL)
 	first, second := bridgetest.StartBridge(t, env...), bridgetest.StartBridge(t, env...)
@@ -175,6 +178,7 @@ func TestTwoBridgesBehindOneAddress(t *testing.T) {
 
 // A log that was recreated, or a position that is outside it, is said: what Live shows is then not all.
 func TestRecreatedLog(t *testing.T) {
+	t.Parallel()
 	b, _ := startBridge(t)
 	other, _ := startBridge(t)
 	px := newProxy(t, "", b.Admin)
@@ -195,6 +199,7 @@ func TestRecreatedLog(t *testing.T) {
 
 // Too many streams: the page says so, and goes on when there is room.
 func TestTooManyStreams(t *testing.T) {
+	t.Parallel()
 	b, _ := startBridge(t)
 	px := newProxy(t, "", b.Admin)
 	px.refused = http.StatusTooManyRequests
