@@ -145,7 +145,7 @@ function versionNotice() {
 function blindNotice(view) {
   const lost = view.failure;
   if (!lost || !view.current()) return nothing;
-  return html`<div class="notice critical" role="alert"><strong>No answer since ${clock(view.answer.asOf)}.</strong> ${lost.error.message}. What you see below is what was known then; the next attempt is under way.</div>`;
+  return html`<div class="notice critical" role="alert"><strong>No answer since ${clock(view.answer.asOf)}.</strong> ${lost.error.message}. Below is the last answer; the page asks again by itself.</div>`;
 }
 
 function content(view, title) {
