@@ -1,6 +1,6 @@
 // Package notify sends events of the log to targets, by rules in a file.
 //
-// Each rule has a durable consumer of its own, which keeps the rule's place: a target that fails delays its own rules only.
+// Each rule has a durable consumer of its own, which keeps the rule's position in the log: a target that fails delays its own rules only.
 // An event is acknowledged when the target has it, or when its dead letter is stored. So an event is sent at least once: a
 // crash between the two sends it again, and its id tells the receiver so.
 //
