@@ -19,6 +19,7 @@ const shell = {
   statusProblem: undefined, // why there is no newer one, with since
   firstVersion: "", // of the server, when the page was loaded
   view: undefined, // the open screen
+  searching: undefined, // the view whose search gets the focus as soon as it is there
 };
 
 /** A View is one visit of a screen: its data, and what it keeps while it is open. */
@@ -74,7 +75,7 @@ class View {
 /** navigate opens the screen of the address, or gives the open one its new parameters. */
 function navigate({ replace = false } = {}) {
   const name = query().get("v") ?? "now";
-  const screen = screens[name] ?? screens.now;
+  const screen = Object.hasOwn(screens, name) ? screens[name] : screens.now;
   if (shell.view?.screen === screen) {
     shell.view.load();
   } else {
@@ -112,6 +113,14 @@ function draw() {
       </header>
       <main id="main" tabindex="-1">${versionNotice()}${blindNotice(view)}${content(view, title)}</main>
     </div>`, app);
+  if (shell.searching === view) focusSearch();
+}
+
+function focusSearch() {
+  const search = document.querySelector("[data-search]");
+  if (!search) return;
+  search.focus();
+  shell.searching = undefined;
 }
 
 function badge(screen) {
@@ -223,7 +232,7 @@ addEventListener("keydown", (event) => {
   const search = document.querySelector("[data-search]");
   event.preventDefault();
   if (search) search.focus();
-  else if (shell.session) { go(href({ v: "resources" })); setTimeout(() => document.querySelector("[data-search]")?.focus()); }
+  else if (shell.session) { go(href({ v: "resources" })); shell.searching = shell.view; }
 });
 setInterval(update, 1000); // ages
 
