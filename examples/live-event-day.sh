@@ -13,15 +13,17 @@
 #   3  it is not Running within START_TIMEOUT (3m), or is stuck Stopping for STOP_TIMEOUT (5m)
 #   4  the NATS of the bridge cannot be reached in three attempts, PAUSE (10) seconds apart: the state is unknown
 #
-# For each code but 0, ALERT is run with a text, for example a script that posts it to a channel; without it the text goes to
-# standard error only. The script needs mkio-bridge, curl, jq and GNU date. MKIO_URL replaces https://app.mk.io; mkio-bridge
+# For each code but 0, unless the script was called wrongly, ALERT is run with a text, for example a script that posts it to a channel; without it the text goes to
+# standard error only. The script needs mkio-bridge in the PATH, curl, jq and GNU date. MKIO_URL replaces https://app.mk.io; mkio-bridge
 # connects to BRIDGE_NATS_URL.
 set -eu
+usage() { echo "usage: MKIO_TOKEN=… live-event-day.sh start|stop PROJECT EVENT" >&2 && exit 2; }
+[ $# = 3 ] && [ -n "${MKIO_TOKEN:-}" ] || usage
 action=$1 project=$2 event=$3
 case $action in
 start) goal=Running timeout=${START_TIMEOUT:-3m} ;;
 stop) goal=Stopped timeout=${STOP_TIMEOUT:-5m} ;;
-*) echo "usage: live-event-day.sh start|stop PROJECT EVENT" >&2 && exit 2 ;;
+*) usage ;;
 esac
 
 encode() { jq -rn --arg name "$1" '$name | @uri'; }
