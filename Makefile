@@ -8,15 +8,20 @@ VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 # run in parallel with them.
 CONCURRENT := ./internal/poll ./cmd/bridge ./internal/ingest ./internal/publish ./internal/admin ./internal/audit ./internal/broker \
 	./internal/doctor ./internal/edge ./internal/eventlog ./internal/mkio/mkiofake ./internal/replay ./internal/rule \
-	./internal/streams ./internal/tracing ./internal/wait ./examples/notify
+	./internal/notify ./internal/streams ./internal/tracing ./internal/wait
 # Packages with long simulations.
 SIMULATED := ./cmd/bridge ./internal/identity ./internal/poll
+# Tests that -short leaves out: their functions call bridgetest.SkipIfShort.
+SIMULATIONS = awk '/^func / { name = "" } /^func Test/ { name = $$2; sub(/\(.*/, "", name) } \
+	/bridgetest\.SkipIfShort\(/ { if (name == "") { print FILENAME ": SkipIfShort outside a test" >"/dev/stderr"; exit 1 } print name }'
 PLATFORMS := darwin/arm64 linux/arm64 freebsd/amd64 windows/amd64
 PREFIX ?= /usr/local
 FUZZTIME ?= 1m
+# Flags of go test. Where golangci-lint runs too, -vet=off saves vetting again.
+TESTFLAGS ?=
 SOAK_DIR ?= $(or $(TMPDIR),/tmp)/mkio-bridge-soak
 
-.PHONY: help build documents install cross test e2e browser pictures race lint bench economy fuzz soak demo
+.PHONY: help build documents install cross test unit e2e long browser pictures race lint bench economy fuzz soak demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,18 +51,25 @@ cross: ## build for every other supported platform
 test: ## unit tests: need only Go, take two minutes
 	go test ./...
 
-e2e: ## end-to-end tests: processes, clusters, torture, examples, long simulations; they use the whole machine
-	go test -tags e2e -count=1 -p 1 -parallel 6 -timeout 20m -skip '^TestSoak' ./test/e2e
-	go test -tags e2e -count=1 -timeout 20m -run '^TestLong' $(SIMULATED)
+unit: ## the unit tests that make race leaves out: simulations of hours, and packages without goroutines
+	go test $(TESTFLAGS) $$(comm -23 <(go list ./... | sort) <(go list $(CONCURRENT) | sort))
+	@tests=$$($(SIMULATIONS) $(addsuffix /*_test.go,$(CONCURRENT)) | paste -sd '|'); set -x; \
+		go test $(TESTFLAGS) -run "^($$tests)$$" $$(grep -l SkipIfShort $(addsuffix /*_test.go,$(CONCURRENT)) | xargs -n 1 dirname | sort -u)
+
+e2e: ## end-to-end tests: processes, clusters, torture, examples; they use the whole machine
+	go test $(TESTFLAGS) -tags e2e -count=1 -p 1 -parallel 6 -timeout 20m -skip '^TestSoak' ./test/e2e
+
+long: ## long simulations
+	go test $(TESTFLAGS) -tags e2e -count=1 -timeout 20m -run '^TestLong' $(SIMULATED)
 
 browser: ## tests of the web console in chromium
-	go test -tags e2e -count=1 -timeout 10m ./test/browser
+	go test $(TESTFLAGS) -tags e2e -count=1 -parallel 4 -timeout 10m -skip '^TestSoak' ./test/browser
 
 pictures: ## take the pictures of docs/ with chromium; ALL=DIR takes every screen in both themes and widths into DIR
 	go test -tags e2e -count=1 -timeout 10m -v -run '^TestPictures$$' ./test/browser -pictures $(if $(ALL),-all $(abspath $(ALL)))
 
 race: ## unit tests of concurrent packages with the race detector, without long simulations (needs a C compiler)
-	go test -race -short $(CONCURRENT)
+	go test $(TESTFLAGS) -race -short $(CONCURRENT)
 
 lint: ## golangci-lint, also of tests behind build tags
 	golangci-lint run --allow-parallel-runners --build-tags e2e ./...
@@ -73,11 +85,12 @@ fuzz: ## every fuzz target for FUZZTIME (1m)
 		package="$$(grep -rl "^func $$target(" --include='*_test.go' . | xargs -n 1 dirname)"; \
 		echo "$$package $$target"; go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); done
 
-soak: ## tests too long for every change, most of an hour: torture (cluster, embedded), simulated weeks, economy, readers, fuzzing, races
+soak: ## tests too long for every change, most of an hour: torture (cluster, embedded), simulated weeks, economy, readers, the console, fuzzing, races
 	mkdir -p $(SOAK_DIR)
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 200 -dir $(SOAK_DIR)/cluster
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 100 -embedded -dir $(SOAK_DIR)/embedded
-	go test -tags e2e -count=1 -timeout 40m -p 1 -run '^TestSoak' ./internal/poll ./cmd/bridge ./test/e2e
+	go test -tags e2e -count=1 -timeout 40m -p 1 -run '^TestSoak' ./internal/notify ./internal/poll ./cmd/bridge ./test/e2e
+	go test -tags e2e -count=1 -v -timeout 40m -run '^TestSoak' ./test/browser # -v: it reports times and memory
 	$(MAKE) fuzz FUZZTIME=1m
 	go test -race -count=1 -timeout 30m $(CONCURRENT)
 	go test -race -short -count=3 -timeout 30m $(CONCURRENT)

@@ -131,6 +131,7 @@ var accessTable = map[string]struct {
 	"GET /v1/unapplied/{sequence}":                 {"/v1/unapplied/4711", viewers(404)},
 	"GET /v1/status":                               {"/v1/status", viewers(200)},
 	"GET /v1/audit":                                {"/v1/audit", viewers(200)},
+	"GET /v1/notify":                               {"/v1/notify", viewers(200)},
 	"GET /v1/evidence":                             {"/v1/evidence", viewers(200)},
 	"GET /v1/config":                               {"/v1/config", viewers(200)},
 	"POST /v1/verify":                              {"/v1/verify", viewersWrite(202)},

@@ -14,6 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.yaml.in/yaml/v3"
+
+	"mkio-bridge/internal/notify"
 )
 
 const (
@@ -98,7 +100,11 @@ func TestAlertsAndPanelsQueryExistingMetrics(t *testing.T) {
 	b := openForTest(t)
 	exists := map[string]bool{}
 	descriptions := make(chan *prometheus.Desc)
-	go func() { defer close(descriptions); b.metrics.Describe(descriptions) }()
+	go func() {
+		defer close(descriptions)
+		b.metrics.Describe(descriptions)
+		notifyRegistry(notify.New(notify.Config{})).Describe(descriptions)
+	}()
 	for d := range descriptions {
 		_, rest, _ := strings.Cut(d.String(), `fqName: "`)
 		name, _, _ := strings.Cut(rest, `"`)

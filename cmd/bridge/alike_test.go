@@ -50,6 +50,7 @@ func TestTwoBridgesAnswerAlike(t *testing.T) {
 		"GET /v1/unapplied":                            {"/v1/unapplied", "/v1/unapplied?reason=late"},
 		"GET /v1/unapplied/{sequence}":                 {"/v1/unapplied/1", "/v1/unapplied/9"},
 		"GET /v1/audit":                                {"/v1/audit?until=" + time.Now().UTC().Format(time.RFC3339)},
+		"GET /v1/notify":                               {"/v1/notify"},
 		"GET /v1/jobs":                                 {"/v1/jobs"},
 		"GET /v1/jobs/{id}":                            {location, doctor, "/v1/jobs/verify-9-0123abcd"},
 		"GET /v1/session":                              {"/v1/session"},

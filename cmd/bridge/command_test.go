@@ -57,7 +57,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"run"}, []string{"BRIDGE_LISTEN=:0"}, exitUsage, "BRIDGE_WEBHOOK_SECRETS"},
 		{[]string{"config"}, []string{"BRIDGE_WEBHOOK_SECRETS=hunter2"}, exitOK, " [masked]\n"},
 		{[]string{"config"}, []string{"BRIDGE_LOG_LEVL=info"}, exitUsage, "BRIDGE_LOG_LEVEL"},
-		{[]string{"schema"}, nil, exitOK, "asyncapi.yaml\ncoverage.schema.json\nevent-headers.schema.json\nevent.schema.json\nevidence.schema.json\nopenapi.yaml\nprogress-event.schema.json\nprogress.schema.json\nstate-changed.schema.json\nunapplied.schema.json\n"},
+		{[]string{"schema"}, nil, exitOK, "asyncapi.yaml\ncoverage.schema.json\nevent-headers.schema.json\nevent.schema.json\nevidence.schema.json\nnotify-rules.schema.json\nopenapi.yaml\nprogress-event.schema.json\nprogress.schema.json\nstate-changed.schema.json\nunapplied.schema.json\n"},
 		{[]string{"schema", "event.schema.json"}, nil, exitOK, "urn:mkio-bridge:schema:event:1"},
 		{[]string{"schema", "asyncapi.yaml"}, nil, exitOK, "asyncapi: 3.1.0"},
 		{[]string{"schema", "event"}, nil, exitOK, "urn:mkio-bridge:schema:event:1"},

@@ -37,6 +37,11 @@ func commandSections() string {
 	var table, sections strings.Builder
 	table.WriteString("## All commands\n\n| command | does |\n|---|---|\n")
 	root := newRoot(&call{})
+	section := func(cmd *cobra.Command) {
+		path := cmd.CommandPath()
+		fmt.Fprintf(&table, "| [`%s`](#%s) | %s |\n", path, strings.ReplaceAll(path, " ", "-"), cmd.Short)
+		sections.WriteString(commandSection(cmd))
+	}
 	var add func(parent *cobra.Command)
 	add = func(parent *cobra.Command) {
 		for _, cmd := range parent.Commands() {
@@ -44,12 +49,13 @@ func commandSections() string {
 				continue
 			}
 			if cmd.HasSubCommands() && cmd.Name() != "completion" { // whose subcommands describe shells
+				if cmd.Example != "" { // it does something itself
+					section(cmd)
+				}
 				add(cmd)
 				continue
 			}
-			path := cmd.CommandPath()
-			fmt.Fprintf(&table, "| [`%s`](#%s) | %s |\n", path, strings.ReplaceAll(path, " ", "-"), cmd.Short)
-			sections.WriteString(commandSection(cmd))
+			section(cmd)
 		}
 	}
 	add(root)

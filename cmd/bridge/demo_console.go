@@ -80,14 +80,14 @@ func runConsoleDemo(ctx context.Context, c *call, o demoOptions) error {
 // is short.
 func consoleDemoConfig(store, token string) config {
 	c := demoConfig(store)
-	c.PollRate, c.PollActive, c.PollSweep, c.PollFull = 2000, 2*time.Second, 5*time.Second, time.Minute
+	c.PollRate, c.PollActive, c.PollSweep, c.PollFull = 2000, 5*time.Second, 5*time.Second, time.Minute
 	_ = c.MkioToken.Decode(token) // cannot fail
 	return c
 }
 
 // consoleFaults are the faults of the demo's MK.IO. Times are real.
 var consoleFaults = mkiofake.Faults{
-	Late: 0.03, LateBy: 30 * time.Second, Jitter: 300 * time.Millisecond, Lag: 200 * time.Millisecond,
+	Late: 0.03, LateBy: 30 * time.Second, Jitter: 60 * time.Millisecond, Lag: 40 * time.Millisecond,
 	Repeat: 0.1, RepeatBy: 30 * time.Second, NewID: 0.3, Failed: 0.01, Dropped: 0.05,
 	RateLimited: 0.002, ServerError: 0.002, Slow: 0.01, SlowBy: time.Second, NotModified: 0.05,
 }

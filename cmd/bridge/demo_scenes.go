@@ -74,9 +74,8 @@ func (d consoleDemo) failedJob(ctx context.Context, number int) {
 func (d consoleDemo) lateDelivery(ctx context.Context, number int) {
 	key := sceneJob("late-show", number)
 	d.goThrough(ctx, key, 3*leastStay, "Queued")
-	late := func(f *mkiofake.Faults) { f.Late, f.LateBy, f.Dropped, f.Failed = 1, 5*time.Second, 0, 0 }
-	d.withFaults(late, func() { d.fake.Move(key, "Processing") })
-	d.withFaults(func(f *mkiofake.Faults) { f.Late, f.Dropped, f.Failed = 0, 0, 0 }, func() { d.fake.Move(key, "Finished") })
+	d.withFaults(func(f *mkiofake.Faults) { *f = mkiofake.Faults{Late: 1, LateBy: 3 * leastStay} }, func() { d.fake.Move(key, "Processing") })
+	d.withFaults(func(f *mkiofake.Faults) { *f = mkiofake.Faults{} }, func() { d.fake.Move(key, "Finished") })
 }
 
 // lostDelivery is a job whose deliveries do not arrive: polling finds its states.
@@ -84,7 +83,7 @@ func (d consoleDemo) lostDelivery(ctx context.Context, number int) {
 	key := sceneJob("documentary", number)
 	d.goThrough(ctx, key, leastStay, "Queued")
 	for _, state := range []string{"Processing", "Finished"} {
-		d.withFaults(func(f *mkiofake.Faults) { f.Dropped = 1 }, func() { d.fake.Move(key, state) })
+		d.withFaults(func(f *mkiofake.Faults) { *f = mkiofake.Faults{Dropped: 1} }, func() { d.fake.Move(key, state) })
 		pauseFor(ctx, 5*leastStay)
 	}
 }

@@ -79,7 +79,8 @@ func probeFor(request *http.Request, status int, wait time.Duration) error {
 func probe(request *http.Request, status int) error {
 	ctx, cancel := context.WithTimeout(request.Context(), probeTimeout)
 	defer cancel()
-	response, err := http.DefaultClient.Do(request.WithContext(ctx))
+	client := http.Client{} // the default one is limited for the senders of notify
+	response, err := client.Do(request.WithContext(ctx))
 	if err != nil {
 		return err
 	}

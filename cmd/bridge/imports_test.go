@@ -28,6 +28,7 @@ var allowedImports = map[string][]string{
 	"internal/publish":       {"internal/durations", "internal/event", "internal/lifecycle", "internal/pause", "internal/streams", "internal/tail", "internal/tracing", "internal/noanswer"},
 	"internal/status":        {"internal/audit", "internal/doctor", "internal/durations", "internal/event", "internal/eventlog", "internal/lifecycle", "internal/mkio", "internal/printable", "internal/streams"},
 	"internal/streams":       {"internal/event", "internal/noanswer", "internal/pause"},
+	"internal/notify":        {"internal/event", "internal/eventlog", "internal/lifecycle", "internal/noanswer", "internal/pause", "internal/printable", "internal/spelling", "schemas"},
 	"internal/poll":          {"internal/event", "internal/identity", "internal/lifecycle", "internal/mkio", "internal/pause", "internal/tracing"},
 	"internal/progress":      {"internal/event", "internal/lifecycle", "internal/pause", "internal/streams", "internal/tail"},
 	"internal/rule":          {"internal/event", "internal/mkio"},

@@ -22,6 +22,7 @@ import (
 	"syscall"
 
 	"mkio-bridge/internal/broker"
+	"mkio-bridge/internal/notify"
 )
 
 // Exit codes.
@@ -34,6 +35,7 @@ const (
 )
 
 func main() {
+	notify.LimitDefaultClient() // here, because the client belongs to the whole process
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)

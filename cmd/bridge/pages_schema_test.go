@@ -19,7 +19,7 @@ type fieldSchema struct {
 	ID          string `json:"$id"`
 	Ref         string `json:"$ref"`
 	Description string
-	Type        string
+	Type        typeName
 	Format      string
 	Const       any
 	Enum        []any
@@ -40,6 +40,22 @@ func (s *fieldSchema) UnmarshalJSON(content []byte) error {
 	}
 	type plain fieldSchema // without this method
 	return json.Unmarshal(content, (*plain)(s))
+}
+
+// A typeName is the type of a value; of several types the last.
+type typeName string
+
+func (n *typeName) UnmarshalJSON(content []byte) error {
+	var one string
+	if json.Unmarshal(content, &one) != nil {
+		var several []string
+		if err := json.Unmarshal(content, &several); err != nil {
+			return err
+		}
+		one = several[len(several)-1]
+	}
+	*n = typeName(one)
+	return nil
 }
 
 // fields are the properties of a schema, in the order of the file.
@@ -177,7 +193,7 @@ func (s fieldSchema) typeName() string {
 	case s.Type == "":
 		return "string"
 	}
-	return s.Type
+	return string(s.Type)
 }
 
 // rows returns a table row for each field and nested field.

@@ -19,6 +19,7 @@ import (
 	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/notify"
 	"mkio-bridge/internal/openapitest"
 )
 
@@ -34,12 +35,18 @@ const (
 func TestPagesHaveGeneratedSections(t *testing.T) {
 	for page, sections := range map[string]map[string]string{
 		configurationPage: {"configuration": configurationTable()},
-		metricsPage:       {"metrics": metricsTable(t)},
+		metricsPage:       {"metrics": metricsTable(t, openForTest(t).metrics), "notify-metrics": metricsTable(t, notifyRegistry(notify.New(notify.Config{})))},
 		"../../docs/events.md": {
 			"phases":          phasesTable(),
 			"event-fields":    eventTable(t),
 			"progress-fields": progressTable(t),
 			"event-headers":   headersTable(t, "event-headers.schema.json"),
+		},
+		notifyPage: {
+			"rule":    rulesTable(t, "rule"),
+			"filter":  rulesTable(t, "filter"),
+			"webhook": rulesTable(t, "webhook"),
+			"service": rulesTable(t, "service"),
 		},
 		"../../docs/http-api.md": {"routes": routesTable(t)},
 		"../../docs/webhooks.md": {"unapplied-headers": headersTable(t, "unapplied.schema.json")},
@@ -103,11 +110,10 @@ func quoted(s string) string {
 
 var description = regexp.MustCompile(`^Desc\{fqName: "(mkio_bridge_[^"]+)", help: "(.*?)"(?:, unit: "[^"]*")?, constLabels: \{\}, variableLabels: \{(.*)\}\}$`)
 
-// metricsTable lists the bridge's own metrics, including those without a series yet.
-func metricsTable(t *testing.T) string {
+// metricsTable lists the program's own metrics of a registry, including those without a series yet.
+func metricsTable(t *testing.T, registry *prometheus.Registry) string {
 	t.Helper()
-	b := openForTest(t)
-	families, err := b.metrics.Gather()
+	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +122,7 @@ func metricsTable(t *testing.T) string {
 		types[f.GetName()] = strings.ToLower(f.GetType().String())
 	}
 	descriptions := make(chan *prometheus.Desc)
-	go func() { defer close(descriptions); b.metrics.Describe(descriptions) }()
+	go func() { defer close(descriptions); registry.Describe(descriptions) }()
 	var rows []string
 	for d := range descriptions {
 		parts := description.FindStringSubmatch(d.String())
@@ -141,12 +147,14 @@ func metricsTable(t *testing.T) string {
 }
 
 func TestMetricsAreWellNamed(t *testing.T) {
-	problems, err := testutil.GatherAndLint(openForTest(t).metrics)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range problems {
-		t.Errorf("%s: %s", p.Metric, p.Text)
+	for _, registry := range []*prometheus.Registry{openForTest(t).metrics, notifyRegistry(notify.New(notify.Config{}))} {
+		problems, err := testutil.GatherAndLint(registry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range problems {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ type commandGroup struct {
 // commandGroups returns all commands, in the order of the help text.
 func commandGroups() []commandGroup {
 	return []commandGroup{
-		{"run", "Run the service, or a simulation:", []func(*call) *cobra.Command{serviceCommand, demoCommand, mkioFakeCommand}},
+		{"run", "Run the service, or a simulation:", []func(*call) *cobra.Command{serviceCommand, notifyCommand, demoCommand, mkioFakeCommand}},
 		{"log", "Read and verify the log:", []func(*call) *cobra.Command{eventsCommand, stateCommand, waitCommand, replayCommand, verifyCommand, auditCommand}},
 		{"operate", "Operate a bridge:", []func(*call) *cobra.Command{triggerCommand, unappliedCommand, webhookCommand, doctorCommand}},
 		{"other", "Other commands:", []func(*call) *cobra.Command{schemaCommand, configCommand, healthcheckCommand, versionCommand}},

@@ -83,7 +83,7 @@ func (b *bridge) serve(ctx context.Context, l listeners) error {
 	if b.embedded != nil {
 		group.Go(func() error { return b.watchStore(ctx) })
 	}
-	group.Go(func() error { return b.watchConnection(ctx) })
+	group.Go(func() error { return watchConnection(ctx, b.nats) })
 	group.Go(func() error {
 		<-ctx.Done()
 		if stopRequest.Err() != nil { // no part has failed
@@ -122,17 +122,17 @@ func (b *bridge) watchStore(ctx context.Context) error {
 
 // watchConnection returns an error when the NATS client closes its connection permanently. It does so after errors that a
 // reconnect would repeat, such as a message over a payload limit that was lowered since.
-func (b *bridge) watchConnection(ctx context.Context) error {
-	closed := b.nats.StatusChanged(nats.CLOSED)
-	defer b.nats.RemoveStatusListener(closed)
-	if !b.nats.IsClosed() { // it may have been closed before the status was watched
+func watchConnection(ctx context.Context, nc *nats.Conn) error {
+	closed := nc.StatusChanged(nats.CLOSED)
+	defer nc.RemoveStatusListener(closed)
+	if !nc.IsClosed() { // it may have been closed before the status was watched
 		select {
 		case <-closed:
 		case <-ctx.Done():
 			return nil
 		}
 	}
-	return fmt.Errorf("the connection to NATS was closed permanently: %w: check the NATS servers' log, and restart the bridge", cmp.Or(b.nats.LastError(), nats.ErrConnectionClosed))
+	return fmt.Errorf("the connection to NATS was closed permanently: %w: check the NATS servers' log, and restart the process", cmp.Or(nc.LastError(), nats.ErrConnectionClosed))
 }
 
 // warnOfSettings logs settings that leave the bridge open to strangers or without polling.

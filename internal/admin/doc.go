@@ -8,6 +8,7 @@
 //	GET  /v1/status                           the verdicts healthy, complete and late, and what they are from
 //	POST /v1/unapplied/{sequence}/retry       decide again about a stored delivery
 //	GET  /v1/audit                            what is proven complete
+//	GET  /v1/notify                           the rules of mkio-bridge notify
 //	GET  /v1/evidence                         a file for auditors: coverage, and the result of a verification
 //	POST /v1/verify, /v1/doctor               start a job: verify the log, check the installation
 //	GET  /v1/jobs, …/{id}                     jobs of all bridges

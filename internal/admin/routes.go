@@ -27,6 +27,7 @@ func (a *API) routes() []route {
 		{pattern: "GET /v1/unapplied/{sequence}", least: viewer, parameters: unappliedBodyParameters, handler: a.getUnapplied},
 		{pattern: "POST /v1/unapplied/{sequence}/retry", least: administrator, parameters: retryParameters, handler: a.retryUnapplied},
 		{pattern: "GET /v1/audit", least: viewer, parameters: auditParameters, handler: a.readers.limited(a.getAudit)},
+		{pattern: "GET /v1/notify", least: viewer, handler: a.readers.limited(a.getNotify)},
 		{pattern: "GET /v1/evidence", least: viewer, parameters: evidenceParameters, handler: a.readers.limited(a.getEvidence)},
 		{pattern: "POST /v1/verify", least: viewer, parameters: verifyParameters, handler: a.startVerify},
 		{pattern: "POST /v1/doctor", least: administrator, handler: a.startDoctor},

@@ -87,3 +87,14 @@ func (n Names) ProgressSubject(resource string) string {
 
 // StateSubject is the subject of a resource token, or of a pattern of them, in [Names.StateStream].
 func (n Names) StateSubject(resource string) string { return "$KV." + n.StateBucket() + "." + resource }
+
+// NotifyFailedStream is the stream of the dead letters of notifications.
+func (n Names) NotifyFailedStream() string { return strings.ToUpper(n.prefix) + "_NOTIFY_FAILED" }
+
+// NotifyFailedPrefix is the first token of the subjects of [Names.NotifyFailedStream].
+func (n Names) NotifyFailedPrefix() string { return n.prefix + "-notify-failed" }
+
+// NotifyFailedSubject is the subject of the dead letters of a rule, for the resource with the given token.
+func (n Names) NotifyFailedSubject(rule, resource string) string {
+	return n.NotifyFailedPrefix() + "." + rule + "." + resource
+}

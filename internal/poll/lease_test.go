@@ -40,7 +40,11 @@ func TestALeaseHasOneHolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 6 { // twice the TTL
-		<-watcher.Updates()
+		select {
+		case <-watcher.Updates():
+		case <-done:
+			t.Fatal("the holder could not renew its lease in time")
+		}
 		if err := b.acquire(t.Context()); err == nil {
 			t.Fatal("the lease has two holders")
 		}

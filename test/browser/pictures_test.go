@@ -31,7 +31,7 @@ const picturesDir = "docs/pictures"
 
 // documented are the pictures of the documents.
 var documented = []string{
-	"now-light-1280.png", "now-dark-1280.png", "resource-light-1280.png", "live-dark-1280.png", "proof-light-1280.png", "now-light-390.png",
+	"now-light-1280.png", "now-dark-1280.png", "resource-light-1280.png", "resource-dark-1280.png", "proof-light-1280.png",
 }
 
 // pictured are the addresses of the screens, by the name in the picture's file name.
@@ -96,6 +96,7 @@ func takePicture(t *testing.T, console, address string, l look) []byte {
 	t.Helper()
 	p := open(t, console, address, l)
 	p.awaitLoaded()
+	p.awaitElement("nav .count") // the menu's numbers are of another request, which some screens use too
 	if height := eval[int64](p, `document.documentElement.scrollHeight`); height > l.height {
 		l.height = min(height, maxPictureHeight)
 		p.must(p.setLook(l))

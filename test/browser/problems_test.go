@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -23,11 +24,12 @@ import (
 type problems struct {
 	host string
 
+	inspected map[target.ID]bool // shared workers; by the test's goroutine alone
+
 	mu      sync.Mutex
 	all     []string
 	allowed []string
 	ctx     context.Context // of the tab; nil before install
-	workers sync.WaitGroup
 }
 
 // newProblems returns those of a tab that shows a console: requests to its host alone are allowed.
@@ -36,7 +38,7 @@ func newProblems(console string) (*problems, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &problems{host: address.Host}, nil
+	return &problems{host: address.Host, inspected: map[target.ID]bool{}}, nil
 }
 
 // expect names a problem that the test causes deliberately, by a part of its text.
@@ -53,6 +55,7 @@ func (p *problems) found() []string {
 	p.mu.Unlock()
 	if ctx != nil { // events come in order: those before this answer have been noted
 		_, _ = chromedp.Run(ctx, chromedp.Evaluate[int](`1`))
+		p.inspectWorkers(ctx)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,8 +111,6 @@ func (p *problems) note(event any) {
 		p.noteRequest(e.Request.URL)
 	case *network.EventWebSocketCreated:
 		p.noteRequest(e.URL)
-	case *target.EventTargetCreated:
-		p.noteWorker(e.TargetInfo)
 	}
 }
 
@@ -121,21 +122,29 @@ func (p *problems) noteRequest(to string) {
 	}
 }
 
-// noteWorker watches a shared worker of the tab, which has no other way to report. What it did before is reported too.
-func (p *problems) noteWorker(info *target.Info) {
-	p.mu.Lock()
-	tab := p.ctx
-	p.mu.Unlock()
-	if tab == nil || info.Type != "shared_worker" || info.BrowserContextID != chromedp.FromContext(tab).BrowserContextID {
-		return
+// inspectWorkers adds what the shared workers of a tab have reported: no event of the tab tells. A worker is attached to late, when a
+// test looks for problems, because chromium may stop one that is attached to while it starts.
+func (p *problems) inspectWorkers(tab context.Context) {
+	targets, err := chromedp.CallBrowser(tab, target.GetTargets, target.GetTargetsParams{})
+	if err != nil {
+		return // the tab is closed
 	}
-	p.workers.Go(func() {
-		worker, _ := chromedp.NewContext(tab, chromedp.WithTargetID(info.TargetID), chromedp.WithDetachOnCancel(), chromedp.WithListener(p.note)) //nolint:govet // ends with the tab
-		if err := chromedp.Do(worker); err != nil && tab.Err() == nil {
-			p.add("the shared worker %s cannot be watched: %v", info.URL, err)
+	for _, info := range targets.TargetInfos {
+		if info.Type != "shared_worker" || info.BrowserContextID != chromedp.FromContext(tab).BrowserContextID || p.inspected[info.TargetID] {
+			continue
 		}
-	})
+		p.inspected[info.TargetID] = true
+		worker, cancel := context.WithTimeout(tab, workerTimeout)
+		worker, _ = chromedp.NewContext(worker, chromedp.WithTargetID(info.TargetID), chromedp.WithDetachOnCancel(), chromedp.WithListener(p.note))
+		if err := chromedp.Do(worker); err != nil && tab.Err() == nil {
+			p.add("the shared worker %s cannot be inspected: %v", info.URL, err)
+		}
+		cancel()
+	}
 }
+
+// workerTimeout limits how long a worker is inspected: its earlier messages come first.
+const workerTimeout = 5 * time.Second
 
 // argumentsOf returns what a call of the console API printed.
 func argumentsOf(e *runtime.EventConsoleAPICalled) string {

@@ -40,7 +40,7 @@ func startWithAccounts(t *testing.T, oldnew ...string) *natsWithAccounts {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, user := range []string{"bridge", "replay", "admin", "reader"} {
+	for _, user := range []string{"bridge", "notify", "replay", "admin", "reader"} {
 		t.Setenv("MKIO_"+strings.ToUpper(user)+"_PASSWORD", user+"-REDACT-ME")
 	}
 	g := &natsWithAccounts{NATS: bridgetest.StartNATS(t, strings.NewReplacer(oldnew...).Replace(string(accounts))), t: t}
@@ -111,7 +111,7 @@ func (g *natsWithAccounts) checkNothingRefused() {
 // publishPermissions returns the subjects that a user of accountsFile may publish to; for "", those exported to readers.
 func publishPermissions(t *testing.T, user string) (may []string) {
 	t.Helper()
-	for _, name := range []string{"MKIO_BRIDGE_PASSWORD", "MKIO_REPLAY_PASSWORD", "MKIO_ADMIN_PASSWORD", "MKIO_READER_PASSWORD"} {
+	for _, name := range []string{"MKIO_BRIDGE_PASSWORD", "MKIO_NOTIFY_PASSWORD", "MKIO_REPLAY_PASSWORD", "MKIO_ADMIN_PASSWORD", "MKIO_READER_PASSWORD"} {
 		t.Setenv(name, "x")
 	}
 	parsed, err := conf.ParseFile(accountsFile)

@@ -24,6 +24,7 @@ type frontPageBlock struct {
 
 // frontPageBlocks are the blocks of commands of README.md, in its order.
 var frontPageBlocks = []frontPageBlock{
+	{last: "go run ./cmd/bridge demo --console", shows: "/console/", times: 1, stays: true},
 	{last: "go run ./cmd/bridge demo", shows: "nothing went back", times: 1},
 	{last: "go run ./cmd/bridge run", shows: `"for":"nats"`, times: 1, stays: true},
 	{last: "go run ./cmd/bridge state", shows: "Finished", times: 3}, // events, events as JSON, state
@@ -107,7 +108,7 @@ func TestFrontPage(t *testing.T) {
 	dir, path := frontPageFolder(t, program)
 	var terminals []*bridgetest.Process
 	for i, commands := range blocks {
-		terminal := newExample(t, fmt.Sprint("block-", i+1), []string{"sh", "-e", "-c", commands}, path)
+		terminal := newExample(t, fmt.Sprint("block-", i+1), []string{"sh", "-e", "-c", commands}, path, "TMPDIR="+dir) // the demo's store is there
 		terminal.Dir, terminal.Group = dir, true
 		frontPageBlocks[i].run(t, terminal, commands)
 		terminals = append(terminals, terminal)

@@ -18,11 +18,26 @@ import (
 
 const finishedJobs = "mkio.job.*.*.*.finished"
 
+// outageRules are the rules of mkio-bridge notify for an outage.
+const outageRules = `
+targets:
+  receiver: {webhook: {urlEnv: NOTIFY_URL}}
+rules:
+  - name: outage
+    filter: {kind: job, state: Finished}
+    target: receiver
+    from: all
+    retry: {first: 1s, max: 4s, timeout: 1s}
+`
+
 func TestNotifySurvivesOutage(t *testing.T) {
 	t.Parallel()
-	path := bridgetest.Program(t, "mkio-bridge/examples/notify")
-	checkSurvivesOutage(t, "notify", func(b exampleBridge, dead string) []string {
-		return []string{path, "-nats", b.url(), "-all", "-subject", finishedJobs, "-waits", "1s,1s,2s,4s,8s,16s,32s", "-timeout", "1s", "-dead-letter-file", dead}
+	rules := filepath.Join(t.TempDir(), "rules.yaml")
+	if err := os.WriteFile(rules, []byte(outageRules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checkSurvivesOutage(t, "notify-outage", func(_ exampleBridge, dead string) []string {
+		return []string{bridgetest.Program(t, "mkio-bridge/cmd/bridge"), "notify", "--config", rules, "--listen", "127.0.0.1:0", "--failed-file", dead}
 	})
 }
 
@@ -58,7 +73,7 @@ func checkSurvivesOutage(t *testing.T, name string, argv func(b exampleBridge, d
 	b := startExampleBridge(t)
 	r := newReceiver(t, "ep-refused")
 	dead := filepath.Join(t.TempDir(), "dead-letters.jsonl")
-	p := newExample(t, name, argv(b, dead), "NATS_URL="+b.url(), "NOTIFY_URL="+r.url(), "NOTIFY_DEAD_LETTER_FILE="+dead)
+	p := newExample(t, name, argv(b, dead), "NATS_URL="+b.url(), "BRIDGE_NATS_URL="+b.url(), "NOTIFY_URL="+r.url(), "NOTIFY_DEAD_LETTER_FILE="+dead)
 	start := func() {
 		t.Helper()
 		if err := p.Start(t.Context()); err != nil {

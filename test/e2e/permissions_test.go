@@ -43,6 +43,13 @@ func TestBridgePermissionsAreSufficientAndMinimal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rule := jetstream.ConsumerConfig{Durable: "notify-jobs", Metadata: map[string]string{event.NotifyTarget: "pager"}}
+	if _, err := js.CreateConsumer(t.Context(), "MKIO_EVENTS", rule); err != nil {
+		t.Fatal(err)
+	}
+	if body := p.MustGet("/v1/notify"); !strings.Contains(body, `"rule":"jobs"`) {
+		t.Errorf("/v1/notify: %s", body)
+	}
 	awaitKey(t, js, "mkio_state", "job.aurora-vod.ladder-hd.ep-0417")                          // filled asynchronously
 	for _, command := range []string{"events", "state", "verify", "audit", "unapplied list"} { // with the bridge's credentials
 		if out, errs, code := bridgetest.Run(t, env, strings.Fields(command)...); code != exitOK && command != "audit" || !strings.Contains(out, "aurora-vod") && command != "verify" && command != "unapplied list" {

@@ -4,10 +4,12 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,19 +55,28 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	body, err := io.ReadAll(request.Body)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var message struct{ Text string }
+	var message struct {
+		Text string
+		Data struct { // of a CloudEvent
+			Kind, Project, State string
+			Path                 []string
+		}
+	}
 	key := request.Header.Get("Idempotency-Key")
 	switch {
 	case r.busy > 0:
 		r.busy--
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
-	case err != nil || json.Unmarshal(body, &message) != nil || message.Text == "" || key == "":
+	case err != nil || json.Unmarshal(body, &message) != nil || message.Text == "" && message.Data.Kind == "" || key == "":
 		r.t.Errorf("posted %q with key %q: %v", body, key, err)
 		w.WriteHeader(http.StatusInternalServerError)
-	case strings.Contains(message.Text, r.refused):
+	case strings.Contains(message.Text, r.refused), slices.Contains(message.Data.Path, r.refused):
 		w.WriteHeader(http.StatusBadRequest)
 	default:
+		if d := message.Data; d.Kind != "" {
+			message.Text = fmt.Sprintf("%s %s/%s is %s", d.Kind, d.Project, strings.Join(d.Path, "/"), d.State)
+		}
 		r.messages[key] = message.Text
 	}
 }

@@ -32,6 +32,7 @@ func TestEveryDocumentedCombination(t *testing.T) {
 			checkPods(t, r)
 			checkProbes(t, r)
 			checkSelectors(t, r)
+			checkNotifier(t, r)
 			checkSecrets(t, r, values)
 			checkFiles(t, r)
 		})
@@ -124,7 +125,7 @@ func checkSelectors(t *testing.T, r *rendering) {
 	for _, p := range template.Spec.Containers[0].Ports {
 		ports[p.Name] = true
 	}
-	for _, s := range all[*core.Service](r) {
+	for _, s := range slices.DeleteFunc(all[*core.Service](r), isNotifier) {
 		selectors["Service "+s.Name] = &meta.LabelSelector{MatchLabels: s.Spec.Selector}
 		for _, p := range s.Spec.Ports {
 			if !ports[p.TargetPort.StrVal] {

@@ -45,6 +45,10 @@ func TestTyposAreRefused(t *testing.T) {
 		"terminationGracePeriodSeconds: 5":                      "terminationGracePeriodSeconds",
 		"resources: {request: {cpu: 1}}":                        "request",
 		"livenessProbe: {path: /}":                              "path",
+		"notify: {rule: {}}":                                    "rule",
+		"notify: {rules: [a]}":                                  "rules",
+		"notify: {targetSecrets: [Slack]}":                      "targetSecrets",
+		"networkPolicy: {notifyPorts: []}":                      "notifyPorts",
 		"commonLabels: {a: 1}":                                  "commonLabels",
 		"serviceAccount: {automountServiceAccountToken: false}": "automountServiceAccountToken",
 	} {
@@ -52,29 +56,40 @@ func TestTyposAreRefused(t *testing.T) {
 	}
 }
 
+// readable opens the embedded server's port for readers.
+const readable = "embedded: {service: {enabled: true}}\n"
+
 // Valid values that contradict each other.
 func TestContradictionsAreRefused(t *testing.T) {
 	for values, want := range map[string]string{
-		"replicaCount: 2":                                             "replicaCount is 2, but the embedded NATS server belongs to one bridge",
-		"autoscaling: {enabled: true}":                                "autoscaling.enabled needs an existing NATS",
-		"config: {streamReplicas: 3}":                                 "config.streamReplicas is more than 1",
-		"embedded: {persistence: {enabled: false, existingClaim: c}}": "set embedded.persistence.enabled",
-		"nats: {user: me}":                                            "set nats.urls too",
-		"nats: {tls: {ca: {existingSecret: ca}}}":                     "set nats.urls too",
-		"nats: {tls: {first: true}}":                                  "set nats.urls too",
-		"nats: {domain: hub}":                                         "set nats.urls too",
-		"secrets: {natsCreds: {value: c}}":                            "set nats.urls too",
-		"secrets: {natsPassword: {existingSecret: c}}":                "set nats.urls too",
-		external + "embedded: {service: {enabled: true}}":             "which nats.urls replaces",
-		external + "embedded: {persistence: {existingClaim: c}}":      "which nats.urls replaces",
-		external + "secrets: {natsReaderToken: {value: t}}":           "which nats.urls replaces",
-		"secrets: {mkioToken: {value: t, existingSecret: s}}":         "secrets.mkioToken has both",
-		"tls: {clientCa: {existingSecret: ca}}":                       "set tls.existingSecret too",
-		"ingress: {enabled: true}":                                    "set ingress.hosts",
-		"httpRoute: {enabled: true}":                                  "set httpRoute.parentRefs",
-		"console: {ingress: {enabled: true}}":                         "set console.ingress.hosts",
-		"console: {httpRoute: {enabled: true}}":                       "set console.httpRoute.parentRefs",
-		"console: {enabled: false, ingress: {enabled: true}}":         "set console.enabled",
+		"replicaCount: 2":                                                           "replicaCount is 2, but the embedded NATS server belongs to one bridge",
+		"autoscaling: {enabled: true}":                                              "autoscaling.enabled needs an existing NATS",
+		"config: {streamReplicas: 3}":                                               "config.streamReplicas is more than 1",
+		"embedded: {persistence: {enabled: false, existingClaim: c}}":               "set embedded.persistence.enabled",
+		"nats: {user: me}":                                                          "set nats.urls too",
+		"nats: {tls: {ca: {existingSecret: ca}}}":                                   "set nats.urls too",
+		"nats: {tls: {first: true}}":                                                "set nats.urls too",
+		"nats: {domain: hub}":                                                       "set nats.urls too",
+		"secrets: {natsCreds: {value: c}}":                                          "set nats.urls too",
+		"secrets: {natsPassword: {existingSecret: c}}":                              "set nats.urls too",
+		external + "embedded: {service: {enabled: true}}":                           "which nats.urls replaces",
+		external + "embedded: {persistence: {existingClaim: c}}":                    "which nats.urls replaces",
+		external + "secrets: {natsReaderToken: {value: t}}":                         "which nats.urls replaces",
+		"secrets: {mkioToken: {value: t, existingSecret: s}}":                       "secrets.mkioToken has both",
+		"tls: {clientCa: {existingSecret: ca}}":                                     "set tls.existingSecret too",
+		"ingress: {enabled: true}":                                                  "set ingress.hosts",
+		"notify: {enabled: true}":                                                   "notify.enabled needs rules",
+		"notify: {enabled: true, existingConfigMap: c}":                             "set embedded.service.enabled",
+		readable + "notify: {enabled: true, rules: {a: 1}, existingConfigMap: c}":   "only one of them",
+		readable + "notify: {enabled: true, existingConfigMap: c, replicaCount: 2}": "in a file of one notifier",
+		readable + "notify: {enabled: true, existingConfigMap: c, nats: {creds: {existingSecret: s}}}":          "set nats.urls too",
+		external + "notify: {enabled: true, existingConfigMap: c, nats: {user: u}}":                             "belong together",
+		external + "notify: {enabled: true, existingConfigMap: c, persistence: {existingClaim: c}}":             "dead letters are in a stream",
+		external + "notify: {enabled: true, existingConfigMap: c, nats: {user: u, creds: {existingSecret: s}}}": "both credentials and a user",
+		"httpRoute: {enabled: true}":                          "set httpRoute.parentRefs",
+		"console: {ingress: {enabled: true}}":                 "set console.ingress.hosts",
+		"console: {httpRoute: {enabled: true}}":               "set console.httpRoute.parentRefs",
+		"console: {enabled: false, ingress: {enabled: true}}": "set console.enabled",
 	} {
 		checkRefused(t, values, want, "")
 	}

@@ -39,6 +39,7 @@ var kinds = map[string]func() meta.Object{
 	"v1/Secret":                              func() meta.Object { return &core.Secret{} },
 	"v1/ConfigMap":                           func() meta.Object { return &core.ConfigMap{} },
 	"v1/Service":                             func() meta.Object { return &core.Service{} },
+	"v1/PersistentVolumeClaim":               func() meta.Object { return &core.PersistentVolumeClaim{} },
 	"v1/ServiceAccount":                      func() meta.Object { return &core.ServiceAccount{} },
 	"apps/v1/Deployment":                     func() meta.Object { return &apps.Deployment{} },
 	"apps/v1/StatefulSet":                    func() meta.Object { return &apps.StatefulSet{} },
@@ -174,15 +175,20 @@ func one[T meta.Object](t *testing.T, r *rendering, name ...string) T {
 // workload returns the template and the selector of the bridge's pods.
 func (r *rendering) workload(t *testing.T) (core.PodTemplateSpec, *meta.LabelSelector) {
 	t.Helper()
-	if len(all[*apps.Deployment](r)) == 1 && len(all[*apps.StatefulSet](r)) == 0 {
-		d := one[*apps.Deployment](t, r)
-		return d.Spec.Template, d.Spec.Selector
+	bridges := slices.DeleteFunc(all[*apps.Deployment](r), isNotifier)
+	if len(bridges) == 1 && len(all[*apps.StatefulSet](r)) == 0 {
+		return bridges[0].Spec.Template, bridges[0].Spec.Selector
 	}
 	s := one[*apps.StatefulSet](t, r)
-	if len(all[*apps.Deployment](r)) > 0 {
+	if len(bridges) > 0 {
 		t.Fatal("both a Deployment and a StatefulSet")
 	}
 	return s.Spec.Template, s.Spec.Selector
+}
+
+// isNotifier reports whether an object belongs to the notifier.
+func isNotifier[T meta.Object](o T) bool {
+	return o.GetLabels()["app.kubernetes.io/component"] == "notify"
 }
 
 // pods returns all pod specifications by name, including the helm test's.
@@ -190,10 +196,15 @@ func (r *rendering) pods(t *testing.T) map[string]core.PodSpec {
 	t.Helper()
 	template, _ := r.workload(t)
 	found := map[string]core.PodSpec{"bridge": template.Spec}
+	for _, d := range all[*apps.Deployment](r) {
+		if isNotifier(d) {
+			found["notify"] = d.Spec.Template.Spec
+		}
+	}
 	for _, test := range all[*core.Pod](r) {
 		found[test.Name] = test.Spec
 	}
-	if len(found) < 2 {
+	if len(all[*core.Pod](r)) == 0 {
 		t.Error("there is no helm test")
 	}
 	return found

@@ -119,7 +119,7 @@ func same(t *testing.T, schema map[string]any, path string, at map[string]any, d
 		}
 	}
 	for key := range properties {
-		if _, ok := doc[key]; !ok && !strings.Contains(path, "Probe.") && path != "resources." { // defined by Kubernetes
+		if _, ok := doc[key]; !ok && !strings.Contains(path, "Probe.") && !strings.HasSuffix(path, "resources.") { // defined by Kubernetes
 			t.Errorf("values.yaml lacks %s%s", path, key)
 		}
 	}

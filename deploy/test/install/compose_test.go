@@ -46,6 +46,9 @@ func TestServicesByProfile(t *testing.T) {
 	if got := load(t).ServiceNames(); !slices.Equal(got, []string{"bridge", "mkio"}) {
 		t.Errorf("without a profile: %v", got)
 	}
+	if got := load(t, "notify").ServiceNames(); !slices.Equal(got, []string{"bridge", "mkio", "notify"}) {
+		t.Errorf("notify: %v", got)
+	}
 	if got := load(t, "cluster").ServiceNames(); !slices.Equal(got, []string{"bridge", "bridges", "mkio", "nats-1", "nats-2", "nats-3"}) {
 		t.Errorf("cluster: %v", got)
 	}
@@ -54,7 +57,7 @@ func TestServicesByProfile(t *testing.T) {
 // A trial with public secrets must not be reachable from other machines, and restarts by itself.
 func TestServicesAreForATrial(t *testing.T) {
 	published := map[string]string{}
-	for name, service := range load(t, "cluster").Services {
+	for name, service := range load(t, "cluster", "notify").Services {
 		for _, p := range service.Ports {
 			if p.HostIP != "127.0.0.1" {
 				t.Errorf("%s publishes port %s on %q", name, p.Published, p.HostIP)
@@ -87,6 +90,21 @@ func TestSettingsAreAccepted(t *testing.T) {
 		if output, err := command.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v: %s", name, err, output)
 		}
+	}
+}
+
+// The notifier's rules and arguments are those that the program has.
+func TestNotifierIsConfigured(t *testing.T) {
+	project := load(t, "notify")
+	service := project.Services["notify"]
+	rules := project.Configs[service.Configs[0].Source].File
+	if at := slices.Index(service.Command, "--config"); at < 0 || service.Command[at+1] != service.Configs[0].Target {
+		t.Fatalf("the command %v does not read %s", service.Command, service.Configs[0].Target)
+	}
+	command := exec.CommandContext(t.Context(), build(t)[bridgeInImage], "notify", "--config", rules, "--check")
+	command.Env = append(os.Environ(), "NOTIFY_SLACK_URL=slack://hook:T0000AAAA-B0000BBBB-24charactersOfTheSecret0@webhook")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, output)
 	}
 }
 

@@ -40,6 +40,35 @@
 {{- fail "embedded.persistence.existingClaim is for the embedded server, which nats.urls replaces" }}
 {{- end }}
 {{- end }}
+{{- with $v.notify }}
+{{- if .enabled }}
+{{- if and (not .rules) (not .existingConfigMap) }}
+{{- fail "notify.enabled needs rules: set notify.rules or notify.existingConfigMap" }}
+{{- end }}
+{{- if and .rules .existingConfigMap }}
+{{- fail "notify has both rules and an existingConfigMap: set only one of them" }}
+{{- end }}
+{{- if and .nats.creds.existingSecret (or .nats.user .nats.password.existingSecret) }}
+{{- fail "notify.nats has both credentials and a user or a password: set only one of them" }}
+{{- end }}
+{{- if ne (empty .nats.user) (empty .nats.password.existingSecret) }}
+{{- fail "notify.nats.user and notify.nats.password belong together: set both or none" }}
+{{- end }}
+{{- if include "mkio-bridge.embedded" $ }}
+{{- if not $v.embedded.service.enabled }}
+{{- fail "notify.enabled needs the embedded server's port for readers: set embedded.service.enabled" }}
+{{- end }}
+{{- if gt (int .replicaCount) 1 }}
+{{- fail "notify.replicaCount is more than 1, but with the embedded server dead letters are in a file of one notifier: set nats.urls, or set it to 1" }}
+{{- end }}
+{{- if or .nats.user .nats.creds.existingSecret }}
+{{- fail "notify.nats is for an existing NATS: set nats.urls too, or unset it" }}
+{{- end }}
+{{- else if .persistence.existingClaim }}
+{{- fail "notify.persistence.existingClaim is for the embedded server: on an existing NATS, dead letters are in a stream" }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and $v.tls.clientCa.existingSecret (not $v.tls.existingSecret) }}
 {{- fail "tls.clientCa needs TLS on the webhook listener: set tls.existingSecret too" }}
 {{- end }}

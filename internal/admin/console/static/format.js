@@ -72,5 +72,8 @@ export function partsOf(resource) {
 /** quote returns a word as a POSIX shell takes it. */
 export const quote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
+/** containing returns a command line whose output has the lines with a part of a name: --name takes a whole one. */
+export const containing = (command, part) => (part ? `${command} | grep -F -e ${quote(part)}` : command);
+
 /** shell returns a command line from words; false and empty ones are left out. */
 export const shell = (...words) => words.flat().filter((w) => w !== undefined && w !== null && w !== "" && w !== false).map((w) => quote(String(w))).join(" ");

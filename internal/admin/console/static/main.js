@@ -14,10 +14,12 @@ const statusInterval = 5000;
 
 const shell = {
   session: undefined, // {role, expires}; undefined: not known yet; null: nobody is signed in
+  refusal: undefined, // why it is not known yet
   status: undefined, // the last answer of /v1/status
   statusProblem: undefined, // why there is no newer one, with since
   firstVersion: "", // of the server, when the page was loaded
   view: undefined, // the open screen
+  searching: undefined, // the view whose search gets the focus as soon as it is there
 };
 
 /** A View is one visit of a screen: its data, and what it keeps while it is open. */
@@ -73,7 +75,7 @@ class View {
 /** navigate opens the screen of the address, or gives the open one its new parameters. */
 function navigate({ replace = false } = {}) {
   const name = query().get("v") ?? "now";
-  const screen = screens[name] ?? screens.now;
+  const screen = Object.hasOwn(screens, name) ? screens[name] : screens.now;
   if (shell.view?.screen === screen) {
     shell.view.load();
   } else {
@@ -97,25 +99,33 @@ function update() {
 }
 
 function draw() {
-  if (shell.session === undefined) { render(nothing, app); return; }
+  if (shell.session === undefined) { render(shell.refusal ? noData(shell.refusal) : nothing, app); return; }
   if (shell.session === null) { document.title = "Sign in · mkio-bridge"; render(signIn(shell, started), app); return; }
   const { view } = shell;
   const title = view.screen.title(query(), view.answer?.data);
   document.title = `${title} · mkio-bridge`;
   render(html`<a class="skip" href="#main">skip to the content</a>
     <div class="shell">
-      <div class="side">
+      <header class="side">
         <a class="brand" href=${href({})}><img src="icon.svg" alt="" width="20" height="20">mkio-bridge</a>
         <nav aria-label="Screens"><ul class="nav">${Object.entries(screens).filter(([, s]) => s.inMenu).map(([name, s]) => html`<li><a href=${href({ v: name === "now" ? "" : name })} aria-current=${view.screen === s || view.screen.under === name ? "page" : nothing}>${s.menu} ${badge(s)}</a></li>`)}</ul></nav>
         ${who()}
-      </div>
+      </header>
       <main id="main" tabindex="-1">${versionNotice()}${blindNotice(view)}${content(view, title)}</main>
     </div>`, app);
+  if (shell.searching === view) focusSearch();
+}
+
+function focusSearch() {
+  const search = document.querySelector("[data-search]");
+  if (!search) return;
+  search.focus();
+  shell.searching = undefined;
 }
 
 function badge(screen) {
   const b = shell.status && screen.badge?.(shell.status.data);
-  return b ? html`<span class="count ${b.level ?? ""}">${b.text}</span>` : nothing;
+  return b ? html`<span class="count ${b.level ?? ""} ${shell.statusProblem ? "stale" : ""}">${b.text}</span>` : nothing;
 }
 
 function who() {
@@ -153,7 +163,7 @@ function content(view, title) {
 
 async function signOut() {
   try { await send("DELETE", "session"); } catch { /* the cookie stays: the next request shows it */ }
-  shell.session = null;
+  Object.assign(shell, { session: null, reason: undefined });
   shell.view?.close();
   shell.view = undefined;
   update();
@@ -183,34 +193,46 @@ function started(session) {
   navigate({ replace: true });
 }
 
+/** start asks for the session until the bridge has answered. */
 async function start() {
+  clearTimeout(shell.startTimer);
   try {
     started((await get("session")).data);
+    shell.refusal = undefined;
   } catch (error) {
-    if (error.status !== 401) {
-      const todo = error.status === 404 ? "This bridge serves no /v1 here: set BRIDGE_ADMIN_TOKEN, or open the console on the machine of the bridge." : error.message;
-      render(html`<div class="signin"><div class="card">${problem({ message: todo }, "The console has no data.")}<button type="button" @click=${() => location.reload()}>Try again</button></div></div>`, app);
-      return;
+    if (error.status !== 401 && shell.session === undefined) {
+      shell.refusal = error;
+      shell.startTimer = setTimeout(start, statusInterval);
     }
   }
   update();
 }
 
+/** noData says why there is nothing to show, before anything was shown. */
+function noData({ status, message }) {
+  const todo = status === 404 ? "This bridge serves no /v1 here: set BRIDGE_ADMIN_TOKEN, or open the console on the machine of the bridge." : `${message}. The page asks again every few seconds.`;
+  return html`<main class="signin"><div class="card"><h1>mkio-bridge</h1>${problem({ message: todo }, "The console has no data.")}<button type="button" @click=${start}>Try again</button></div></main>`;
+}
+
 onNavigate((how) => { if (shell.session) navigate(how); });
 onUnauthorized((detail) => {
-  shell.reason = shell.session ? detail : undefined;
+  if (shell.session) shell.reason = detail;
   shell.session = null;
   shell.view?.close();
   shell.view = undefined;
   update();
 });
-document.addEventListener("visibilitychange", () => { if (!document.hidden && shell.session) shell.view?.load(); });
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  if (shell.session) shell.view?.load();
+  else start(); // another tab may have signed in
+});
 addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
   const search = document.querySelector("[data-search]");
   event.preventDefault();
   if (search) search.focus();
-  else if (shell.session) { go(href({ v: "resources" })); setTimeout(() => document.querySelector("[data-search]")?.focus()); }
+  else if (shell.session) { go(href({ v: "resources" })); shell.searching = shell.view; }
 });
 setInterval(update, 1000); // ages
 

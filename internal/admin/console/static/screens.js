@@ -12,6 +12,7 @@
 
 import { evidence } from "./screens/evidence.js";
 import { live } from "./screens/live.js";
+import { notify } from "./screens/notify.js";
 import { now } from "./screens/now.js";
 import { proof } from "./screens/proof.js";
 import { resource } from "./screens/resource.js";
@@ -22,4 +23,4 @@ import { unapplied } from "./screens/unapplied.js";
 import { webhooks } from "./screens/webhooks.js";
 
 // In the order of the menu.
-export const screens = { now, resources, resource, live, stuck, webhooks, unapplied, proof, evidence, setup };
+export const screens = { now, resources, resource, live, stuck, webhooks, notify, unapplied, proof, evidence, setup };

@@ -137,14 +137,14 @@ function bar(stay, next, y, x, width, { selected, select }, labels) {
   const above = !gone && !inside && fits(labels, Math.min(sure, width - name.length * 7), name.length * 7.6);
   const marked = x(Math.max(stay.recorded, stay.sure));
   const choose = (event) => { if (event.type === "click" || event.key === "Enter" || event.key === " ") { event.preventDefault(); select(sequence); } };
-  return svg`<g class="stay p-${data.phase} ${sequence === selected ? "selected" : ""}" role="button" tabindex="0" aria-label=${said} @click=${choose} @keydown=${choose}><title>${said}</title>
+  return svg`<g class="stay p-${data.phase} ${sequence === selected ? "selected" : ""}" role="button" tabindex="0" @click=${choose} @keydown=${choose}><title>${said}</title>
     ${stay.from < stay.sure ? svg`<rect class="window" x=${from} y=${y} width=${Math.max(sure - from, 2)} height=${barHeight} fill="url(#hatch-${data.phase})"></rect>` : nothing}
-    ${gone ? svg`<line class="end" x1=${sure} x2=${sure} y1=${y - 5} y2=${y + barHeight + 5}></line><text class="outside" x=${Math.min(sure + 6, width - 52)} y=${y + 17}>${name}</text>`
+    ${gone ? svg`<line class="end" x1=${sure} x2=${sure} y1=${y - 5} y2=${y + barHeight + 5}></line><text aria-hidden="true" class="outside" x=${Math.min(sure + 6, width - 52)} y=${y + 17}>${name}</text>`
       : svg`<rect class="bed" x=${sure} y=${y} width=${to - sure} height=${barHeight} rx="3"></rect><rect class="edge" x=${sure} y=${y} width="3" height=${barHeight} rx="1.500"></rect>
-      ${inside ? svg`<text class="inside" x=${sure + 9} y=${y + 17.5}>${name}</text>` : above ? svg`<text class="outside" x=${Math.min(sure, width - name.length * 7)} y=${y - 6}>${name}</text>` : nothing}`}
+      ${inside ? svg`<text aria-hidden="true" class="inside" x=${sure + 9} y=${y + 17.5}>${name}</text>` : above ? svg`<text aria-hidden="true" class="outside" x=${Math.min(sure, width - name.length * 7)} y=${y - 6}>${name}</text>` : nothing}`}
     ${isLate(stay) && marked - sure > 1 ? svg`<line class="lateness" x1=${sure} x2=${marked} y1=${y + barHeight + 11} y2=${y + barHeight + 11}></line>` : nothing}
     ${mark(data.via, marked, y + barHeight + 11)}
-    ${stay.chain === "broken" ? svg`<text class="broken" x=${marked + 7} y=${y + barHeight + 15}>✕ chain</text>` : nothing}</g>`;
+    ${stay.chain === "broken" ? svg`<text aria-hidden="true" class="broken" x=${marked + 7} y=${y + barHeight + 15}>✕ chain</text>` : nothing}</g>`;
 }
 
 /** fits reserves the place of a name, unless another one is there. */

@@ -9,10 +9,13 @@ import { empty, problem, select } from "../parts.js";
 import { strip } from "../strip.js";
 import { kinds } from "./resources.js";
 
-const periods = [["1h", "the last hour"], ["1d", "the last day"], ["7d", "the last 7 days"], ["30d", "the last 30 days"], ["", "since the first sweep"]];
+const periods = [["1h", "the last hour"], ["1d", "the last day"], ["7d", "the last 7 days"], ["30d", "the last 30 days"], ["all", "since the first sweep"]];
 
-/** given are the parameters of the period, as /v1/audit and /v1/evidence take them. */
-export const given = (q) => ({ since: q.get("since") ?? "1d", until: q.get("until"), project: q.get("project"), kind: q.get("kind") });
+/** chosen are the parameters of the period as the address has them. */
+export const chosen = (q) => ({ since: q.get("since"), until: q.get("until"), project: q.get("project"), kind: q.get("kind") });
+
+/** given are those parameters as /v1/audit and /v1/evidence take them: without since, each kind begins with its first sweep. */
+export const given = (q) => ({ ...chosen(q), since: q.get("since") === "all" ? undefined : q.get("since") ?? "1d" });
 
 export const proof = {
   menu: "Proof", inMenu: true, refresh: 5000,
@@ -29,6 +32,7 @@ export const proof = {
     const open = polled.filter((i) => i.gaps.length);
     const chain = check?.state === "done" ? (check.result.wrong ? html` <strong class="bad">The log is not whole.</strong>` : ` The log was whole ${age(check.ended)} ago.`) : " The log was not verified yet.";
     if (!polled.length) return html`Nothing is proven in this period: no sweep is on record.${chain}`;
+    if (!polled.some((i) => i.proven.length)) return html`Nothing is proven in this period yet: the next sweep is not due.${chain}`;
     if (!open.length) return html`The period is proven for all ${number(polled.length)} kinds that are polled.${chain}`;
     const missing = Math.max(...open.map((i) => i.gaps.reduce((sum, g) => sum + (Date.parse(g.to) - Date.parse(g.from)) / 1000, 0)));
     return html`<strong class="late">The period is proven but for ${plural(open.length, "kind")} of ${number(polled.length)}</strong>, for at most ${duration(missing)}.${chain}`;
@@ -49,12 +53,15 @@ export const proof = {
 };
 
 const filters = (q, items) => html`<form class="filters" @submit=${(e) => e.preventDefault()}>
-  ${select("period", q.get("until") ? "custom" : q.get("since") ?? "1d", q.get("until") || !periods.some(([p]) => p === (q.get("since") ?? "1d")) ? [["custom", "from and until"], ...periods] : periods, (since) => since !== "custom" && go(changed({ since: since || "2000-01-01", until: "", job: "" })))}
+  ${select("period", q.get("until") ? "custom" : q.get("since") ?? "1d", q.get("until") || !periods.some(([p]) => p === (q.get("since") ?? "1d")) ? [["custom", "from and until"], ...periods] : periods, (since) => since !== "custom" && go(changed({ since, until: "", job: "" })))}
   ${time("from", "since", q)}${time("until", "until", q)}
   ${select("project", q.get("project") ?? "", ["", ...new Set([q.get("project"), ...items.map((i) => i.project)].filter(Boolean))], (project) => go(changed({ project })))}
   ${select("kind", q.get("kind") ?? "", ["", ...kinds], (kind) => go(changed({ kind })))}</form>`;
 
-const time = (label, name, q) => html`<div class="field"><label for="f-${name}">${label} (UTC)</label><input id="f-${name}" type="datetime-local" .value=${/^\d{4}-/.test(q.get(name) ?? "") ? new Date(q.get(name)).toISOString().slice(0, 16) : ""} @change=${(e) => go(changed({ [name]: e.target.value ? e.target.value + ":00Z" : "" }))}></div>`;
+/** minutes returns a time of the address as an input takes it; "" if it is none, or a period such as 1d. */
+const minutes = (at) => (/^\d{4}-/.test(at ?? "") && !Number.isNaN(Date.parse(at)) ? new Date(at).toISOString().slice(0, 16) : "");
+
+const time = (label, name, q) => html`<div class="field"><label for="f-${name}">${label} (UTC)</label><input id="f-${name}" type="datetime-local" .value=${minutes(q.get(name))} @change=${(e) => go(changed({ [name]: e.target.value ? e.target.value + ":00Z" : "" }))}></div>`;
 
 function whole(check, context) {
   const { local, update } = context;
@@ -74,17 +81,16 @@ function whole(check, context) {
 
 function evidence(q, check) {
   const done = check?.state === "done" ? check.id : undefined;
-  const parameters = { ...given(q), job: done };
   return html`<section class="card"><h2>Evidence for an auditor</h2><p>One file with the period, what is proven and what is not, the root of the log, the versions, and how to check all of it again.</p>
     ${done ? nothing : html`<p class="notice">Verify the log first: without it the file has no root.</p>`}
-    <div class="row"><a class="button" href=${address("evidence", parameters).href} download>Download JSON</a><a class="button" href=${href({ v: "evidence", ...parameters })}>Page to print</a></div>
+    <div class="row"><a class="button" href=${address("evidence", { ...given(q), job: done }).href} download>Download JSON</a><a class="button" href=${href({ v: "evidence", ...chosen(q), job: done })}>Page to print</a></div>
     <p class="muted small">Later, <code>mkio-bridge verify --evidence FILE</code> compares it with the log as it is then.</p></section>`;
 }
 
 function gaps(items, shown) {
   const all = items.flatMap((i) => (i.polled ? i.gaps.map((g) => ({ ...g, ...i, from: g.from, to: g.to, why: g.reason })) : [{ ...i, why: i.reason }]));
   return html`<section class="card"><h2>What is not proven</h2>${all.length ? html`<div class="scroll"><table class="cardlike"><thead><tr><th>project</th><th>kind</th><th>from</th><th>to</th><th class="n">for</th><th>why</th></tr></thead>
-    <tbody>${all.map((g) => html`<tr><td data-label="project">${g.project}</td><td data-label="kind" class="nowrap">${g.kind}</td><td data-label="from" class="nowrap">${when(g.from)}</td><td data-label="to" class="nowrap">${when(g.to)}</td><td data-label="for" class="n">${duration((Date.parse(g.to) - Date.parse(g.from)) / 1000)}</td><td data-label="why" class="wrap">${g.why}</td></tr>`)}</tbody></table></div>` : empty("Nothing is missing.", "All kinds that are polled are proven for the whole period.")}
+    <tbody>${all.map((g) => html`<tr><td data-label="project">${g.project}</td><td data-label="kind" class="nowrap">${g.kind}</td><td data-label="from" class="nowrap">${when(g.from)}</td><td data-label="to" class="nowrap">${when(g.to)}</td><td data-label="for" class="n">${duration((Date.parse(g.to) - Date.parse(g.from)) / 1000)}</td><td data-label="why" class="wrap">${g.why}</td></tr>`)}</tbody></table></div>` : items.some((i) => i.proven.length) ? empty("Nothing is missing.", "All kinds that are polled are proven for the whole period.") : empty("There is no gap, and nothing is proven yet.", "A sweep proves the time since the one before it.")}
     <h2>By kind</h2><div class="scroll"><table class="cardlike"><thead><tr><th>project</th><th>kind</th><th>proven to (${zone()})</th><th class="n">sweeps</th><th class="n">resources</th><th class="n">differed</th><th class="n">repaired</th></tr></thead>
     <tbody>${shown.filter((i) => i.polled).map((i) => html`<tr><td data-label="project">${i.project}</td><td data-label="kind" class="nowrap">${i.kind}</td><td data-label="proven to" class="nowrap">${when(i.provenTo)}</td><td data-label="sweeps" class="n">${number(i.sweeps)}</td><td data-label="resources" class="n">${number(i.resources)}</td><td data-label="differed" class="n">${number(i.differed)}</td><td data-label="repaired" class="n">${number(i.repaired)}</td></tr>`)}</tbody></table></div>
     <p class="muted small">Differed: resources whose state in MK.IO was not the log's when the sweep compared them. Repaired: those that the sweep recorded itself; a delivery recorded the others meanwhile.</p></section>`;

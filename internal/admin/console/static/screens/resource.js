@@ -22,7 +22,7 @@ export const resource = {
     ]);
     const { items, previous } = JSON.parse(events.data);
     const row = parts.kind === "job" && items.at(-1)?.event.data.phase === "transitional" ? await rowOf(parts, signal) : undefined;
-    return { ...events, data: { parts, events: items, progressPercent: row?.progressPercent, previous, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path.join("/") === parts.path.join("/")) } };
+    return { ...events, data: { parts, events: items, progressPercent: row?.progressPercent, previous, stored: payloads(events.data), unapplied: unapplied.data.items.filter((u) => u.path?.join("/") === parts.path.join("/")) } };
   },
   command: (q) => partsOf(q.get("resource")) && shell("mkio-bridge", "events", "--resource", q.get("resource")),
   aside(q, data) {
@@ -37,7 +37,7 @@ export const resource = {
     const broken = events.filter((e) => e.chain === "broken").length;
     const sure = events.filter((e) => e.event.data.evidence.timeFrom === "mkio").length;
     const late = Math.max(...events.map(latenessOf).filter((s) => s !== undefined), 0);
-    return html`${plural(events.length, "event")}${data.previous ? " (there are earlier ones)" : ""}; MK.IO gave the time of ${sure === events.length ? "each" : number(sure)}${late ? html`, the latest was recorded after ${duration(late)}` : nothing}. ${broken ? html`<strong class="bad">${plural(broken, "event")} do not follow from the one before.</strong>` : "The chain of hashes holds."}`;
+    return html`${plural(events.length, "event")}${data.previous ? " (there are earlier ones)" : ""}; MK.IO gave the time of ${sure === events.length ? "each" : number(sure)}${late ? html`, the latest was recorded after ${duration(late)}` : nothing}. ${broken ? html`<strong class="bad">${plural(broken, "event does", "events do")} not follow from the one before.</strong>` : "The chain of hashes holds."}`;
   },
   render(q, data, context) {
     if (!data) return empty("No resource is named.", html`Choose one in <a href=${href({ v: "resources" })}>Resources</a>. An address has resource=KIND/PROJECT/NAME.`);
@@ -71,7 +71,7 @@ const latenessOf = ({ event }) => (event.data.evidence.timeFrom === "mkio" && !e
 function table(events, selected, select) {
   return html`<div class="scroll"><table class="cardlike"><thead><tr><th class="n">number</th><th>state</th><th>MK.IO's time</th><th class="n">recorded after</th><th>source</th><th>chain</th></tr></thead>
     <tbody>${events.toReversed().map((e) => html`<tr aria-selected=${e === selected}>
-      <td data-label="number" class="n"><button type="button" class="plain" aria-label="show event ${e.sequence}" @click=${() => select(e.sequence)}>${e.event.data.transition}</button></td>
+      <td data-label="number" class="n"><button type="button" class="plain" aria-label="${e.event.data.transition}: show event ${e.sequence}" @click=${() => select(e.sequence)}>${e.event.data.transition}</button></td>
       <td data-label="state">${state(e.event.data.state, e.event.data.phase)}${e.event.data.provisioningState === "Failed" ? html` <span class="bad small">provisioning Failed</span>` : nothing}${e.event.type.endsWith(".discovered") ? html` <span class="muted small" title="it existed before the first sweep">discovered</span>` : nothing}</td>
       <td data-label="MK.IO's time">${timeOf(e.event)}</td><td data-label="recorded after" class="n">${lateness(latenessOf(e))}</td>
       <td data-label="source" class="nowrap">${via(e.event.data.via)}</td><td data-label="chain" class="nowrap">${chain(e)}</td></tr>`)}</tbody></table></div>`;

@@ -26,7 +26,7 @@ export const stuck = {
     items.sort((a, b) => share(b) - share(a));
     return { ...rows, data: { items, more: Boolean(rows.data.next), motion: status.data.resources.inMotion, groups: status.data.resources.stuck } };
   },
-  command: (q) => shell("mkio-bridge", "state", q.get("all") ? ["--phase", "transitional"] : "--stuck", q.get("kind") && ["--kind", q.get("kind")], q.get("project") && ["--project", q.get("project")]),
+  command: (q) => shell("mkio-bridge", "state", q.get("all") ? ["--phase", "initial,transitional,deleting"] : "--stuck", q.get("kind") && ["--kind", q.get("kind")], q.get("project") && ["--project", q.get("project")]),
   answer(q, { items, groups, motion }) {
     const moving = Object.values(motion).reduce((a, b) => a + b, 0);
     const count = groups.reduce((sum, g) => sum + g.resources, 0);

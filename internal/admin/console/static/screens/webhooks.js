@@ -28,14 +28,15 @@ export const webhooks = {
   },
   command: (q) => shell("mkio-bridge", "webhook", "history", q.get("project") ?? ""),
   answer(q, s) {
-    const silent = s.projects.filter((p) => !p.deliveries?.rule && !p.rule);
-    const wrong = s.projects.filter((p) => p.rule?.state === "wrong" || p.rule?.state === "missing");
+    const names = (projects) => projects.map((p) => p.project).join(", ");
+    const wrong = s.projects.filter((p) => p.rule?.state === "wrong" || (p.rule?.state === "missing" && p.rule.managed));
     const failing = s.projects.filter((p) => p.deliveries?.failed && !(Date.parse(p.deliveries.sent) > Date.parse(p.deliveries.failed)));
+    const arrive = s.events.total.webhook > 0 || s.projects.some((p) => p.deliveries?.sent);
     const first = s.missed.length ? `Polling was first for ${plural(s.missed.length, "change")} that MK.IO sends webhooks for.` : "Every change that MK.IO sends webhooks for was first seen by its delivery.";
-    if (failing.length) return html`<strong class="bad">The newest delivery of ${failing.map((p) => p.project).join(", ")} failed.</strong> ${first}`;
-    if (wrong.length) return html`<strong class="bad">The rule of ${wrong.map((p) => p.project).join(", ")} is ${wrong[0].rule.state}.</strong> ${first}`;
-    if (s.projects.length && silent.length === s.projects.length) return `No webhook rule is known. ${first}`;
-    return `Deliveries arrive. ${first}`;
+    if (failing.length) return html`<strong class="bad">The newest delivery of ${names(failing)} failed.</strong> ${first}`;
+    if (wrong.length) return html`<strong class="bad">The rule of ${names(wrong)} is ${wrong[0].rule.state}.</strong> ${first}`;
+    if (arrive) return `Deliveries arrive. ${first}`;
+    return s.projects.some((p) => p.rule && p.rule.state !== "missing") ? "No delivery is on record yet." : "No webhook rule is known, and no delivery arrived in the last hour.";
   },
   render: (q, s) => html`<section class="card"><h2>Rules and their deliveries, as the bridge that polls a project has last read them</h2>${s.projects.length ? html`<div class="scroll"><table class="cardlike">
       <thead><tr><th>project</th><th>rule</th><th>newest that arrived</th><th>newest failed or retried</th><th class="n">last day: sent</th><th class="n">retrying</th><th class="n">failed</th></tr></thead>
