@@ -102,7 +102,7 @@ func TestPeriodsOfProof(t *testing.T) {
 		t.Errorf("the command has\n%s", output)
 	}
 	p.goTo("?v=proof&since=2999-03-04&until=2999-03-05")
-	p.await("Nothing is proven in this period: no sweep is on record.")
+	p.await("Nothing is proven in this period yet")
 	if shown := eval[string](p, `document.getElementById("f-since").value`); shown != "2999-03-04T00:00" {
 		t.Errorf("the period begins at %q", shown)
 	}

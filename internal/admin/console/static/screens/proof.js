@@ -32,6 +32,7 @@ export const proof = {
     const open = polled.filter((i) => i.gaps.length);
     const chain = check?.state === "done" ? (check.result.wrong ? html` <strong class="bad">The log is not whole.</strong>` : ` The log was whole ${age(check.ended)} ago.`) : " The log was not verified yet.";
     if (!polled.length) return html`Nothing is proven in this period: no sweep is on record.${chain}`;
+    if (!polled.some((i) => i.proven.length)) return html`Nothing is proven in this period yet: the next sweep is not due.${chain}`;
     if (!open.length) return html`The period is proven for all ${number(polled.length)} kinds that are polled.${chain}`;
     const missing = Math.max(...open.map((i) => i.gaps.reduce((sum, g) => sum + (Date.parse(g.to) - Date.parse(g.from)) / 1000, 0)));
     return html`<strong class="late">The period is proven but for ${plural(open.length, "kind")} of ${number(polled.length)}</strong>, for at most ${duration(missing)}.${chain}`;
