@@ -81,6 +81,7 @@ func checkTokenIsNowhere(p *tab, token string) {
 // When the session ends, by a cookie that is gone or a token that was rotated, the page asks for a token with the reason, shows
 // no data, and goes on at the same address.
 func TestEndedSession(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "token")
 	write := func(token string) {
 		if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
@@ -191,6 +192,7 @@ func TestConsoleWithoutAPI(t *testing.T) {
 
 // A page of another origin, with the cookie of a session at hand, cannot read, change or embed anything.
 func TestForeignPage(t *testing.T) {
+	t.Parallel()
 	b, console := startBridge(t, withTokens...)
 	foreign := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")

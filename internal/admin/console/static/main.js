@@ -19,6 +19,7 @@ const shell = {
   statusProblem: undefined, // why there is no newer one, with since
   firstVersion: "", // of the server, when the page was loaded
   view: undefined, // the open screen
+  searching: undefined, // the view whose search gets the focus as soon as it is there
 };
 
 /** A View is one visit of a screen: its data, and what it keeps while it is open. */
@@ -101,14 +102,6 @@ function update() {
 }
 
 function draw() {
-  drawPage();
-  if (!shell.wantsSearch) return;
-  const search = document.querySelector("[data-search]");
-  search?.focus();
-  if (search || shell.view?.failure) shell.wantsSearch = false;
-}
-
-function drawPage() {
   if (shell.session === undefined) { render(shell.refusal ? noData(shell.refusal) : nothing, app); return; }
   if (shell.session === null) { document.title = "Sign in · mkio-bridge"; render(signIn(shell, started), app); return; }
   const { view } = shell;
@@ -123,6 +116,14 @@ function drawPage() {
       </header>
       <main id="main" tabindex="-1">${versionNotice()}${blindNotice(view)}${content(view, title)}</main>
     </div>`, app);
+  if (shell.searching === view) focusSearch();
+}
+
+function focusSearch() {
+  const search = document.querySelector("[data-search]");
+  if (!search) return;
+  search.focus();
+  shell.searching = undefined;
 }
 
 function badge(screen) {
@@ -258,11 +259,10 @@ document.addEventListener("visibilitychange", () => {
 });
 addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
-  if (!shell.session) return;
+  const search = document.querySelector("[data-search]");
   event.preventDefault();
-  shell.wantsSearch = true; // until the screen has its answer
-  if (!document.querySelector("[data-search]")) go(href({ v: "resources" }));
-  update();
+  if (search) search.focus();
+  else if (shell.session) { go(href({ v: "resources" })); shell.searching = shell.view; }
 });
 setInterval(update, 1000); // ages
 

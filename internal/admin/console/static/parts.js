@@ -5,7 +5,7 @@ import { href } from "./address.js";
 import { age, duration, resourceOf, vias, viaGlyphs, when } from "./format.js";
 
 /** state shows a state as glyph, word and colour of its phase. */
-export const state = (name, phase) => html`<span class="state p-${phase}" title="phase ${phase}">${name === "" ? "(empty)" : name}</span>`;
+export const state = (name, phase) => html`<span class="state p-${phase} ${name.length > 40 ? "long" : ""}" title="phase ${phase}">${name === "" ? "(empty)" : name}</span>`;
 
 /** resourceLink links to the screen of a resource. short leaves kind and project out. */
 export const resourceLink = (r, { short = false } = {}) => html`<a href=${href({ v: "resource", resource: resourceOf(r) })}>${short ? nothing : html`<span class="muted">${r.kind} ${r.project} / </span>`}${r.path.slice(0, -1).map((p) => html`<span class="muted"><bdi>${p}</bdi> / </span>`)}<bdi>${r.path.at(-1)}</bdi></a>`;

@@ -107,7 +107,7 @@ function evidence(q, { verified, since, until }) {
 function gaps(items, shown) {
   const all = items.flatMap((i) => (i.polled ? i.gaps.map((g) => ({ ...g, ...i, from: g.from, to: g.to, why: g.reason })) : [{ ...i, why: i.reason }]));
   return html`<section class="card"><h2>What is not proven</h2>${all.length ? html`<div class="scroll"><table class="cardlike"><thead><tr><th>project</th><th>kind</th><th>from</th><th>to</th><th class="n">for</th><th>why</th></tr></thead>
-    <tbody>${all.map((g) => html`<tr><td data-label="project">${g.project}</td><td data-label="kind" class="nowrap">${g.kind}</td><td data-label="from" class="nowrap">${when(g.from)}</td><td data-label="to" class="nowrap">${when(g.to)}</td><td data-label="for" class="n">${duration((Date.parse(g.to) - Date.parse(g.from)) / 1000)}</td><td data-label="why" class="wrap">${g.why}</td></tr>`)}</tbody></table></div>` : empty("Nothing is missing.", "All kinds that are polled are proven for the whole period.")}
+    <tbody>${all.map((g) => html`<tr><td data-label="project">${g.project}</td><td data-label="kind" class="nowrap">${g.kind}</td><td data-label="from" class="nowrap">${when(g.from)}</td><td data-label="to" class="nowrap">${when(g.to)}</td><td data-label="for" class="n">${duration((Date.parse(g.to) - Date.parse(g.from)) / 1000)}</td><td data-label="why" class="wrap">${g.why}</td></tr>`)}</tbody></table></div>` : items.some((i) => i.proven.length) ? empty("Nothing is missing.", "All kinds that are polled are proven for the whole period.") : empty("There is no gap, and nothing is proven yet.", "A sweep proves the time since the one before it.")}
     ${items.some((i) => i.polled) ? byKind(shown) : nothing}</section>`;
 }
 
