@@ -83,7 +83,7 @@ func TestResourceWithAWindowAndLateness(t *testing.T) {
 	deliver(t, b, late, "Processing", time.Now().Add(-10*time.Minute), http.StatusNoContent)
 	p.goTo("?v=resource&resource=job/aurora-vod/ladder-hd/late")
 	p.await("MK.IO's time until it was recorded")
-	p.await("the latest was recorded after 10 min")
+	p.await("recorded within 10 min of it")
 	p.awaitElement("svg.timeline line.lateness")
 	if after := p.cells("recorded after"); len(after) == 0 || !strings.HasPrefix(after[len(after)-1], "10 min") {
 		t.Errorf("recorded after %q", after)
