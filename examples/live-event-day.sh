@@ -45,10 +45,10 @@ mkio() {
 	status=$(printf 'header = "Authorization: Bearer %s"\n' "$MKIO_TOKEN" |
 		curl --config - --silent --show-error --max-time 30 --retry 5 --output "$answer" --write-out '%{http_code}' \
 			--request "$1" --header 'Content-Type: application/json' --data '' "$address${2:-}") ||
-		fail 2 "MK.IO does not respond to $1 ${2:-}"
+		fail 2 "MK.IO does not respond to $1 $address${2:-}"
 	[ "$status" != 404 ] || fail 1 "does not exist in MK.IO"
 	[ "$status" = 200 ] || [ "$status" = 202 ] ||
-		fail 2 "MK.IO responded $status to $1 ${2:-}: $(jq -r .error.detail "$answer" 2>/dev/null)"
+		fail 2 "MK.IO responded $status to $1 $address${2:-}: $(jq -r .error.detail "$answer" 2>/dev/null)"
 }
 
 # look sets state to what MK.IO shows. provisioningState does not matter: a provisioned event (Succeeded) need not run.
