@@ -17,7 +17,7 @@ func TestStuck(t *testing.T) {
 	t.Parallel()
 	b, console := startBridge(t)
 	p := open(t, console, "?v=stuck", look{})
-	p.await("Nothing is stuck: each of the 0 resources in motion is within its limit.")
+	p.await("Nothing is stuck: none of the 0 resources in motion has passed its limit.")
 	now := time.Now()
 	for i := range 12 { // jobs that took a minute: enough to know what is usual
 		key := jobKey(t, fmt.Sprintf("usual-%02d", i))

@@ -22,7 +22,7 @@ func TestUnapplied(t *testing.T) {
 	t.Parallel()
 	b, console := startBridge(t)
 	p := open(t, console, "?v=unapplied", look{})
-	p.await("Every delivery became an event, or repeated one.")
+	p.await("No delivery is stored: each became an event, repeated one, or was removed from here.")
 	storeUnapplied(t, b)
 	p.await("4 deliveries are stored that became no event: 2 late, 1 malformed, 1 unrecognised. Nothing that was acknowledged is lost.")
 	p.click(`td a[href*="sequence=4"]`)

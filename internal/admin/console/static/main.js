@@ -25,7 +25,7 @@ const shell = {
 /** A View is one visit of a screen: its data, and what it keeps while it is open. */
 class View {
   constructor(name, screen) {
-    Object.assign(this, { name, screen, answer: undefined, failure: undefined, loading: false, local: {}, controller: new AbortController() });
+    Object.assign(this, { name, screen, subject: screen.subject?.(query()), answer: undefined, failure: undefined, loading: false, local: {}, controller: new AbortController() });
     this.context = {
       local: this.local, // the screen's own, as long as it is open
       signal: this.controller.signal, // ends when the screen is left
@@ -35,6 +35,9 @@ class View {
       get status() { return shell.status?.data; },
     };
   }
+
+  /** shows reports whether the address is one of this visit: another resource on the same screen is another visit. */
+  shows(screen, q) { return this.screen === screen && this.subject === screen.subject?.(q); }
 
   async load() {
     clearTimeout(this.timer);
@@ -76,7 +79,7 @@ class View {
 function navigate({ replace = false } = {}) {
   const name = query().get("v") ?? "now";
   const screen = Object.hasOwn(screens, name) ? screens[name] : screens.now;
-  if (shell.view?.screen === screen) {
+  if (shell.view?.shows(screen, query())) {
     shell.view.load();
   } else {
     shell.view?.close();
@@ -133,6 +136,7 @@ function who() {
   return html`<div class="who"><span>${session.role === "admin" ? "You may do everything" : "You may read"}</span>
     <a href=${changed({ tz: query().get("tz") === "local" ? "" : "local" })}>Times: ${zone()}</a>
     ${session.expires ? html`<button type="button" class="plain small" @click=${signOut}>Sign out</button>` : nothing}
+    ${shell.stillSignedIn ? html`<span class="bad" role="alert">You are still signed in: ${shell.stillSignedIn.message}.</span>` : nothing}
     ${server.version ? html`<span>${server.version}</span>` : nothing}</div>`;
 }
 
@@ -148,21 +152,47 @@ function blindNotice(view) {
   return html`<div class="notice critical" role="alert"><strong>No answer since ${clock(view.answer.asOf)}.</strong> ${lost.error.message}. Below is the last answer; the page asks again by itself.</div>`;
 }
 
+/** freshness is the class of what is shown: old when no newer answer comes, pending while it is the answer to the address before. */
+const freshness = (view) => (view.failure ? "stale" : view.current() ? "" : "pending");
+
+/** content draws the screen. An answer that it cannot draw, as of a bridge of another version, is said: the page must not stand still. */
 function content(view, title) {
+  try {
+    return drawn(view, title);
+  } catch (error) {
+    console.error(error);
+    return html`<h1 tabindex="-1"><bdi>${title}</bdi></h1>${problem(error, "The page cannot show this answer: reload it.")}`;
+  }
+}
+
+function drawn(view, title) {
   const { screen, failure } = view;
   const q = query();
   const answer = failure ? view.current() : view.answer;
+  const { at, instance } = (answer && screen.asOf?.(view.context)) ?? { at: answer?.asOf, instance: answer?.instance };
   const head = html`<div class="head"><h1 tabindex="-1"><bdi>${title}</bdi></h1>${screen.aside?.(q, answer?.data) ?? nothing}
-      <span class="asof">${answer ? html`as of <time datetime=${answer.asOf.toISOString()}>${when(answer.asOf)}</time> ${zone()}${answer.instance ? html`, from ${answer.instance}` : nothing}` : nothing}</span></div>
-      ${answer && screen.answer ? html`<p class="answer">${screen.answer(q, answer.data, view.context)}</p>` : nothing}`;
-  const shown = answer ? html`<div class="stack ${failure ? "stale" : ""}">${screen.render(q, answer.data, view.context)}</div>`
-    : failure ? problem(failure.error, `${title} cannot be shown.`) : html`<p class="muted" aria-busy="true">Asking the bridge…</p>`;
+      <span class="asof">${at ? html`as of <time datetime=${at.toISOString()}>${when(at)}</time> ${zone()}${instance ? html`, from ${instance}` : nothing}` : nothing}</span></div>
+      ${answer && screen.answer ? html`<p class="answer ${freshness(view)}">${screen.answer(q, answer.data, view.context)}</p>` : nothing}`;
+  const shown = answer ? html`<div class="stack ${freshness(view)}">${screen.render(q, answer.data, view.context)}</div>`
+    : failure ? refused(view, title) : html`<p class="muted" aria-busy="true">Asking the bridge…</p>`;
   const text = screen.command?.(q, answer?.data);
   return html`${head}${shown}${text ? command(text) : nothing}`;
 }
 
+/** refused says why a screen has no data, and offers a way out of parameters that the bridge does not take. */
+function refused({ name, failure }, title) {
+  return html`${problem(failure.error, `${title} cannot be shown.`)}${failure.error.status === 400 ? html`<p><a class="button" href=${href({ v: name === "now" ? "" : name })}>Show it without parameters</a></p>` : nothing}`;
+}
+
 async function signOut() {
-  try { await send("DELETE", "session"); } catch { /* the cookie stays: the next request shows it */ }
+  try {
+    await send("DELETE", "session");
+  } catch (error) {
+    if (error.status !== 401) shell.stillSignedIn = error; // the cookie is there: the next one at this browser would be signed in
+    update();
+    return;
+  }
+  shell.stillSignedIn = undefined;
   Object.assign(shell, { session: null, reason: undefined });
   shell.view?.close();
   shell.view = undefined;
@@ -224,7 +254,7 @@ onUnauthorized((detail) => {
 });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
-  if (shell.session) shell.view?.load();
+  if (shell.session) { if (shell.view?.screen.refresh) shell.view.load(); watchStatus(); }
   else start(); // another tab may have signed in
 });
 addEventListener("keydown", (event) => {

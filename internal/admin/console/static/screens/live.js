@@ -3,7 +3,7 @@
 import { html, nothing } from "../vendor/lit/lit-html.js";
 import { repeat } from "../vendor/lit/directives/repeat.js";
 import { changed, go, href } from "../address.js";
-import { get } from "../api.js";
+import { get, now as present } from "../api.js";
 import { clock, containing, number, plural, resourceOf, shell } from "../format.js";
 import { empty, lateness, resourceLink, select, state, via } from "../parts.js";
 import { listen } from "../stream.js";
@@ -25,6 +25,7 @@ export const live = {
   title: () => "Live",
   // The stream is the answer: what it says is not asked for.
   load: () => Promise.resolve({ data: {}, asOf: new Date(), instance: "" }),
+  asOf: ({ local: { connection: c } }) => ({ at: c.state === "connecting" ? undefined : new Date(c.state === "open" ? present() : c.since), instance: c.instance }),
   open(context) {
     const { local } = context;
     Object.assign(local, { ring: [], seen: 0, paused: undefined, missed: 0, connection: { state: "connecting", since: Date.now() } });

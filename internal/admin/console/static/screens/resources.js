@@ -48,8 +48,8 @@ export const resources = {
 const textFilter = (name, q) => html`<div class="field"><label for="f-${name}">${name}</label><input id="f-${name}" size="10" autocomplete="off" spellcheck="false" .value=${q.get(name) ?? ""} @change=${(e) => go(changed({ [name]: e.target.value.trim(), after: "" }))}></div>`;
 
 /** typed searches when someone has stopped typing for a moment. The address is replaced: back leaves the screen. */
-function typed(input, { local }) {
+function typed(input, { local, signal }) {
   clearTimeout(local.typing);
-  local.typing = setTimeout(() => go(changed({ name: input.value, after: "" }), { replace: true }), 120);
+  local.typing = setTimeout(() => signal.aborted || go(changed({ name: input.value, after: "" }), { replace: true }), 120);
 }
 
