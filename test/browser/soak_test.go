@@ -80,6 +80,7 @@ func TestSoakConsole(t *testing.T) {
 
 // followLive follows soakRate events a second for a while, and reports frames and memory.
 func followLive(t *testing.T, b *bridgetest.Bridge, p *tab) {
+	t.Helper()
 	p.goTo("?v=live")
 	p.await("Connected")
 	p.forget()
