@@ -63,7 +63,7 @@ long: ## long simulations
 	go test $(TESTFLAGS) -tags e2e -count=1 -timeout 20m -run '^TestLong' $(SIMULATED)
 
 browser: ## tests of the web console in chromium
-	go test $(TESTFLAGS) -tags e2e -count=1 -timeout 10m -skip '^TestSoak' ./test/browser
+	go test $(TESTFLAGS) -tags e2e -count=1 -parallel 4 -timeout 10m -skip '^TestSoak' ./test/browser
 
 pictures: ## take the pictures of docs/ with chromium; ALL=DIR takes every screen in both themes and widths into DIR
 	go test -tags e2e -count=1 -timeout 10m -v -run '^TestPictures$$' ./test/browser -pictures $(if $(ALL),-all $(abspath $(ALL)))

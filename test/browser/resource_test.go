@@ -72,7 +72,8 @@ func awaitEvent(t *testing.T, b *bridgetest.Bridge, key lifecycle.Key, state str
 // A change whose time MK.IO does not give is drawn as a window between two polls. One that was recorded long after MK.IO's time has its lateness.
 func TestResourceWithAWindowAndLateness(t *testing.T) {
 	t.Parallel()
-	fake, b, console := startWithMKIO(t, mkiofake.Config{})
+	rarely := []string{"BRIDGE_POLL_ACTIVE=3s", "BRIDGE_POLL_SWEEP=3s", "BRIDGE_POLL_FULL=6s"} // MK.IO's clock has whole seconds: two polls must not share one
+	fake, b, console := startWithMKIO(t, mkiofake.Config{}, rarely...)
 	asset := keyOf(t, lifecycle.Asset, mkiofake.VOD, "reel")
 	fake.Create(asset, "Pending")
 	awaitEvent(t, b, asset, "Pending")

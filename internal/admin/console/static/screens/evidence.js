@@ -18,7 +18,8 @@ export const evidence = {
   command: (q) => { const g = given(q); return shell("mkio-bridge", "audit", g.since && ["--since", g.since], g.until && ["--until", g.until], g.project && ["--project", g.project], g.kind && ["--kind", g.kind], "--evidence", "evidence.json"); },
   answer(_, e) {
     const v = e.verification;
-    const proven = e.complete ? "All kinds that are polled are proven for the whole period." : e.reason ?? "The period is not proven for all kinds: the gaps are below.";
+    const none = !e.coverage.some((c) => c.polled && c.proven.length);
+    const proven = none ? e.reason ?? "Nothing is proven in this period yet." : e.complete ? "All kinds that are polled are proven for the whole period." : "The period is not proven for all kinds: the gaps are below.";
     return `${proven} ${v ? (v.wrong ? "The log is not whole." : `The log was whole at ${full(v.ended)}.`) : `The log was not verified: ${e.unverified}.`}`;
   },
   render: (q, e) => html`<div class="row noprint"><button type="button" class="primary" @click=${() => print()}>Print</button><a class="button" href=${address("evidence", parameters(q)).href} download>Download JSON</a><a class="button" href=${href({ v: "proof", ...chosen(q) })}>Back to Proof</a></div>

@@ -37,7 +37,7 @@ export const resource = {
     const broken = events.filter((e) => e.chain === "broken").length;
     const sure = events.filter((e) => e.event.data.evidence.timeFrom === "mkio").length;
     const late = Math.max(...events.map(latenessOf).filter((s) => s !== undefined), 0);
-    return html`${plural(events.length, "event")}${data.previous ? " (there are earlier ones)" : ""}; MK.IO gave the time of ${sure === events.length ? "each" : number(sure)}${late ? html`, the latest was recorded after ${duration(late)}` : nothing}. ${broken ? html`<strong class="bad">${plural(broken, "event")} do not follow from the one before.</strong>` : "The chain of hashes holds."}`;
+    return html`${plural(events.length, "event")}${data.previous ? " (there are earlier ones)" : ""}; MK.IO gave the time of ${sure === events.length ? "each" : number(sure)}${late ? html`, the latest was recorded after ${duration(late)}` : nothing}. ${broken ? html`<strong class="bad">${plural(broken, "event does", "events do")} not follow from the one before.</strong>` : "The chain of hashes holds."}`;
   },
   render(q, data, context) {
     if (!data) return empty("No resource is named.", html`Choose one in <a href=${href({ v: "resources" })}>Resources</a>. An address has resource=KIND/PROJECT/NAME.`);

@@ -18,7 +18,7 @@ export const resources = {
   menu: "Resources", inMenu: true, refresh: 5000,
   title: () => "Resources",
   load: (q, { signal }) => get("resources", { view: "row", limit: pageSize, after: q.get("after"), ...given(q) }, { signal }),
-  command: (q) => shell("mkio-bridge", "state", Object.entries(given(q)).flatMap(([f, v]) => ["--" + f, v])),
+  command(q) { const { name, ...others } = given(q); return containing(shell("mkio-bridge", "state", Object.entries(others).flatMap(([f, v]) => ["--" + f, v])), name); },
   answer(q, { items, next }) {
     const f = given(q);
     const words = Object.keys(f).length ? "match" : "are known";
