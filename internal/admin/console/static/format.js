@@ -4,7 +4,14 @@ import { query } from "./address.js";
 import { now as present } from "./api.js";
 
 const local = () => query().get("tz") === "local";
-const parts = (date, options) => new Intl.DateTimeFormat("en-CA", { hourCycle: "h23", timeZone: local() ? undefined : "UTC", ...options }).format(date);
+const formats = new Map(); // by their options: to make one takes far longer than to use it, and Live draws 200 rows at once
+
+function parts(date, options) {
+  const all = { hourCycle: "h23", timeZone: local() ? undefined : "UTC", ...options };
+  const key = JSON.stringify(all);
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-CA", all));
+  return formats.get(key).format(date);
+}
 
 /** zone is the name of the time zone in use. */
 export const zone = () => (local() ? Intl.DateTimeFormat().resolvedOptions().timeZone : "UTC");
@@ -44,7 +51,8 @@ export function duration(seconds) {
 export const age = (at, now = present()) => duration((now - Date.parse(at)) / 1000);
 
 /** number returns an integer with separators. */
-export const number = (n) => new Intl.NumberFormat("en-US").format(n ?? 0);
+export const number = (n) => integers.format(n ?? 0);
+const integers = new Intl.NumberFormat("en-US");
 
 /** plural returns a number with a noun: plural(1, "job") is "1 job". */
 export const plural = (n, noun, many = noun + "s") => `${number(n)} ${n === 1 ? noun : many}`;
