@@ -10,7 +10,7 @@ import { listen } from "../stream.js";
 import { kinds, phases } from "./resources.js";
 
 const ringSize = 2000; // events that are kept
-const shownAtOnce = 200;
+const shownAtOnce = 100;
 
 const filters = ["kind", "project", "name", "phase", "via"];
 const given = (q) => Object.fromEntries(filters.map((f) => [f, q.get(f)]).filter(([, v]) => v));
