@@ -89,7 +89,7 @@ func TestPagesOfResources(t *testing.T) {
 	p.click(`nav[aria-label=Pages] a`)
 	p.await("50 of the resources that are known are on this page")
 	p.checkAddress("50 of the resources that are known are on this page")
-	all := append(first, p.cells("name")...)
+	all := slices.Concat(first, p.cells("name"))
 	if unique := slices.Compact(slices.Sorted(slices.Values(all))); len(unique) != 150 {
 		t.Errorf("the pages have %d different names", len(unique))
 	}

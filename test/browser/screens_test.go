@@ -109,7 +109,7 @@ func (p *tab) runShown(b *bridgetest.Bridge, env ...string) string {
 // screenAddresses are the addresses of all screens in the demo.
 var screenAddresses = []string{
 	"", "?v=resources", "?v=resource&resource=job/aurora-vod/ladder-hd/weather-01", "?v=resource&resource=job/aurora-vod/ladder-hd/weather-01&show=raw",
-	"?v=live", "?v=stuck", "?v=stuck&all=1", "?v=webhooks", "?v=unapplied", "?v=proof", "?v=evidence", "?v=setup",
+	"?v=live", "?v=stuck", "?v=stuck&all=1", "?v=webhooks", "?v=notify", "?v=unapplied", "?v=proof", "?v=evidence", "?v=setup",
 }
 
 // Every screen fits a wide window and a telephone, in both themes, and axe finds nothing. The tab itself reports violations of the content policy

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,7 +127,7 @@ func TestEndedSession(t *testing.T) {
 
 // A viewer reads everything. Buttons that would change something are disabled, and the bridge refuses what they would send.
 func TestViewer(t *testing.T) {
-	b, console := startBridge(t, append(withTokens, "BRIDGE_WEBHOOK_SECRETS="+webhookSecret)...)
+	b, console := startBridge(t, slices.Concat(withTokens, []string{"BRIDGE_WEBHOOK_SECRETS=" + webhookSecret})...)
 	if status := b.Deliver([]byte(`{"no": "delivery"}`), "X-Webhook-Secret", webhookSecret); status != http.StatusBadRequest {
 		t.Fatalf("status %d", status)
 	}

@@ -80,6 +80,7 @@ func TestSoakConsole(t *testing.T) {
 
 // followLive follows soakRate events a second for a while, and reports frames and memory.
 func followLive(t *testing.T, b *bridgetest.Bridge, p *tab) {
+	t.Helper()
 	p.goTo("?v=live")
 	p.await("Connected")
 	p.forget()
@@ -92,7 +93,8 @@ func followLive(t *testing.T, b *bridgetest.Bridge, p *tab) {
 		sent += size
 		if time.Since(reported) > *liveFor/5 {
 			reported = time.Now()
-			t.Logf("after %s: %.1f MiB of JavaScript heap", time.Since(begin).Round(time.Second), p.heap())
+			m := eval[measured](p, `measured`)
+			t.Logf("after %s: %.1f MiB of JavaScript heap, %d frames, %d longer than 100 ms", time.Since(begin).Round(time.Second), p.heap(), m.Frames, len(m.LongFrames))
 		}
 	}
 	rate := float64(sent) / time.Since(begin).Seconds()
@@ -113,7 +115,7 @@ func (p *tab) forget() {
 // heap returns the MiB of the page's JavaScript heap after a garbage collection.
 func (p *tab) heap() float64 {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, awaitLimit)
+	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Minute) // a collection waits for a busy machine
 	defer cancel()
 	_, err := chromedp.Call(ctx, heapprofiler.CollectGarbage, cdp.Empty{})
 	p.must(err)

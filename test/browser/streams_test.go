@@ -144,7 +144,7 @@ func TestLiveWithoutSharedWorker(t *testing.T) {
 func TestTwoBridgesBehindOneAddress(t *testing.T) {
 	t.Parallel()
 	needChromium(t)
-	env := append(withTokens, "BRIDGE_NATS_URL="+bridgetest.StartNATS(t, "").URL)
+	env := slices.Concat(withTokens, []string{"BRIDGE_NATS_URL=" + bridgetest.StartNATS(t, "").URL})
 	first, second := bridgetest.StartBridge(t, env...), bridgetest.StartBridge(t, env...)
 	px := newProxy(t, "/tools/mkio", first.Admin, second.Admin)
 	p := open(t, px.console, "?v=live", look{})

@@ -26,14 +26,14 @@ func TestStuck(t *testing.T) {
 	}
 	deliver(t, b, jobKey(t, "hangs"), "Processing", now.Add(-2*time.Hour), http.StatusNoContent)
 	deliver(t, b, jobKey(t, "runs"), "Processing", now, http.StatusNoContent)
-	p.await("1 resource has stood longer than is usual for its kind and state, of 2 in motion.")
+	p.await("1 of 2 resources in motion is stuck: in the same state for longer than is usual for kind and state.")
 	if names, ages, limits := p.cells("resource"), p.cells("for"), p.cells("limit"); len(names) != 1 || !strings.Contains(names[0], "hangs") || !strings.HasPrefix(ages[0], "2 h") || limits[0] == "—" {
 		t.Errorf("stuck are %q for %q, with limits %q", names, ages, limits)
 	}
 	if compared := eval[string](p, `document.querySelector("td.bullet svg").getAttribute("aria-label")`); !strings.HasPrefix(compared, "2 h of at most ") {
 		t.Errorf("compared: %q", compared)
 	}
-	p.checkAddress("1 resource has stood longer", "hangs")
+	p.checkAddress("1 of 2 resources in motion is stuck", "hangs")
 	if output := p.runShown(b); !strings.Contains(output, "hangs") || strings.Contains(output, "runs") {
 		t.Errorf("the command has\n%s", output)
 	}

@@ -4,10 +4,11 @@ import { query } from "./address.js";
 import { now as present } from "./api.js";
 
 const local = () => query().get("tz") === "local";
+const formats = new Map(); // by their options: to make one takes far longer than to use it, and Live draws a hundred rows at once
 
-const formats = new Map(); // to make one takes longer than to draw a row
 function parts(date, options) {
-  const all = { hourCycle: "h23", timeZone: local() ? undefined : "UTC", ...options }, key = JSON.stringify(all);
+  const all = { hourCycle: "h23", timeZone: local() ? undefined : "UTC", ...options };
+  const key = JSON.stringify(all);
   if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-CA", all));
   return formats.get(key).format(date);
 }

@@ -161,7 +161,7 @@ function cutOffNotice(view) {
 function blindNotice(view) {
   const lost = view.failure;
   if (!lost || !view.current()) return nothing;
-  return html`<div class="notice critical" role="alert"><strong>No answer since ${clock(view.answer.asOf)}.</strong> ${lost.error.message}. What you see below is what was known then; the next attempt is under way.</div>`;
+  return html`<div class="notice critical" role="alert"><strong>No answer since ${clock(view.answer.asOf)}.</strong> ${lost.error.message}. Below is the last answer; the page asks again by itself.</div>`;
 }
 
 /** freshness is the class of what is shown: old when no newer answer comes, pending while it is the answer to the address before. */

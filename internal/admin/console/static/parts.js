@@ -42,8 +42,10 @@ export const empty = (what, todo) => html`<div class="empty"><strong>${what}</st
 /** problem shows why something could not be had. */
 export const problem = (error, what) => html`<div class="notice critical" role="alert"><strong>${what}</strong> ${error.message}${error.retryAfter ? html` Try again in ${error.retryAfter} s.` : nothing}</div>`;
 
+const advice = { DoNotRetry: "a retry does not help", MayRetry: "a retry may help" };
+
 /** errors shows what went wrong with a resource, from an event's data.errors. */
-export const errors = (list) => (list?.length ? html`<ul class="errors">${list.map((e) => html`<li>${e.output ? html`<span class="muted">${e.output}: </span>` : nothing}<strong class="bad">${e.code ?? "error"}</strong> ${e.message ?? ""}${e.category ? html` <span class="muted">(${e.category})</span>` : nothing}${e.retry ? html` <span class="muted">· retry: ${e.retry}</span>` : nothing}</li>`)}</ul>` : nothing);
+export const errors = (list) => (list?.length ? html`<ul class="errors">${list.map((e) => html`<li>${e.output ? html`<span class="muted">${e.output}: </span>` : nothing}<strong class="bad">${e.code ?? "error"}</strong> ${e.message ?? ""}${e.category ? html` <span class="muted">(${e.category})</span>` : nothing}${e.retry ? html` <span class="muted">· ${advice[e.retry] ?? `retry: ${e.retry}`}</span>` : nothing}</li>`)}</ul>` : nothing);
 
 /** select is a labelled choice; options are values or [value, word] pairs. A value of the address that is none of them is shown too:
  * it filters. The property is set, not the attribute, which has no effect after a choice by hand. */

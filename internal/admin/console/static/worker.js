@@ -8,7 +8,7 @@
 // the stream could not resume behind the last event. Payloads are parsed here, away from the tabs.
 
 const endpoint = new URL("../v1/events", self.location.href);
-const batchInterval = 100;
+const batchInterval = 250; // each batch draws the rows anew
 const patience = 150_000; // a tab in the background is allowed to call once a minute
 const silence = 45_000; // the bridge sends a comment every 15 s: a connection with less is dead, though nothing may say so
 const ports = new Map(); // port → {listens, heard}

@@ -10,7 +10,7 @@ import { listen } from "../stream.js";
 import { kinds, phases } from "./resources.js";
 
 const ringSize = 2000; // events that are kept
-const shownAtOnce = 200;
+const shownAtOnce = 100;
 
 const filters = ["kind", "project", "name", "phase", "via"];
 const given = (q) => Object.fromEntries(filters.map((f) => [f, q.get(f)]).filter(([, v]) => v));
@@ -80,7 +80,7 @@ function connectionNotice({ connection }) {
   if (s === "open") return html`<p class="small good" role="status">● Connected${connection.instance ? html` to ${connection.instance}` : nothing} since ${clock(since)}</p>`;
   if (s === "signedOut") return html`<div class="notice critical" role="alert"><strong>The session has ended.</strong> ${reason}</div>`;
   if (s === "connecting") return html`<p class="small muted" role="status">Connecting…</p>`;
-  return html`<div class="notice critical" role="alert"><strong>No stream since ${clock(since)}:</strong> ${reason}. It resumes behind the last event, so that none is missed.</div>`;
+  return html`<div class="notice critical" role="alert"><strong>No stream since ${clock(since)}:</strong> ${reason}. It resumes after the last event, so that none is missed.</div>`;
 }
 
 /** gapNotice says that the stream could not resume behind the last event. */

@@ -1,4 +1,4 @@
-// Stuck: what has stood too long, compared with what is usual for its kind?
+// Stuck: what is in its state for too long, compared with what is usual for its kind?
 
 import { html, nothing, svg } from "../vendor/lit/lit-html.js";
 import { changed, href } from "../address.js";
@@ -32,7 +32,7 @@ export const stuck = {
     const moving = Object.values(motion).reduce((a, b) => a + b, 0);
     const count = groups.reduce((sum, g) => sum + g.resources, 0);
     if (q.get("all")) return `${more ? "More than " : ""}${plural(items.length, "resource")} in motion, the longest compared with what is usual first.`;
-    return count ? `${plural(count, "resource has", "resources have")} stood longer than is usual for ${count === 1 ? "its" : "their"} kind and state, of ${number(moving)} in motion.` : `Nothing is stuck: none of the ${plural(moving, "resource")} in motion has passed its limit.`;
+    return count ? `${number(count)} of ${number(moving)} resources in motion ${count === 1 ? "is" : "are"} stuck: in the same state for longer than is usual for kind and state.` : `Nothing is stuck: none of the ${plural(moving, "resource")} in motion has passed its limit.`;
   },
   render(q, { items, more }) {
     return html`<div class="tabs" role="group" aria-label="which resources"><a href=${changed({ all: "" })} aria-current=${q.get("all") ? nothing : "true"}>stuck</a><a href=${changed({ all: "1" })} aria-current=${q.get("all") ? "true" : nothing}>all in motion</a></div>

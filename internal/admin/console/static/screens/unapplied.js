@@ -80,7 +80,7 @@ function retries(items, context) {
   const decided = [...local.results?.values() ?? []].filter((r) => !r.preview && !r.error);
   const count = (what) => decided.filter((r) => r[what]).length;
   return html`<section class="card"><h2>Decide again</h2>
-    <p class="muted">A retry decides a stored delivery as if it came now: it becomes an event if it is news, and is removed once the log has its state. See first what would happen.</p>
+    <p class="muted">A retry decides a stored delivery as if it arrived now: it becomes an event if it changes the recorded state, and is removed when the log has its state. The preview shows what would happen.</p>
     ${admin ? nothing : html`<p class="notice">Viewers may not retry: sign in with the admin token.</p>`}
     <div class="row"><button type="button" ?disabled=${!admin || run} @click=${() => retryAll(items, true, context)}>Preview ${plural(items.length, "delivery", "deliveries")}</button>
       <button type="button" class="primary" ?disabled=${!admin || run || !previewed} @click=${() => retryAll(items, false, context)}>Retry in this order</button>
