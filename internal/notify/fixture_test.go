@@ -36,8 +36,9 @@ type fixture struct {
 	dir     string
 	targets map[string]*fakeTarget
 	facts   map[lifecycle.Key]lifecycle.Fact
-	last    process // the one that was started last
-	quiet   bool    // no log
+	last    process                                       // the one that was started last
+	quiet   bool                                          // no log
+	wrap    func(jetstream.JetStream) jetstream.JetStream // of the next notifier; nil: unchanged
 }
 
 // A process is a notifier that runs. kill closes its connection, so that nothing more of it reaches NATS.
@@ -93,6 +94,9 @@ func (f *fixture) run() (n *Notifier, stop func()) {
 	dead, err := OpenStream(f.t.Context(), js, names, StreamOptions{Create: true, Replicas: 1})
 	if err != nil {
 		f.t.Fatal(err)
+	}
+	if f.wrap != nil {
+		js = f.wrap(js)
 	}
 	n = New(Config{
 		NC: nc, JS: js, Names: names, File: filepath.Join(f.dir, "rules.yaml"), Dead: dead,

@@ -69,9 +69,7 @@ type session struct {
 	slots    chan struct{} // one for each message that is being sent
 	arrived  chan struct{} // there is an event that waits for all others
 
-	// Used by survey only.
-	reported   failure
-	reportedAt time.Time
+	reportedAt time.Time // used by survey only
 
 	mu        sync.Mutex
 	held      map[uint64]*item // by sequence
@@ -105,7 +103,7 @@ func (w *worker) session(ctx context.Context) error {
 	watch.Go(func() { s.survey(ctx, cancel) })
 	unregister := context.AfterFunc(ctx, messages.Drain)
 	err = s.read(ctx, messages)
-	if cause := context.Cause(ctx); cause != nil && errors.Is(cause, errMoved) {
+	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
 	cancel(nil)
@@ -258,14 +256,26 @@ func (s *session) keepAlive(ctx context.Context) {
 // surveyInterval is how often the consumer's info is read, for the metrics, and to notice that another process is pinned.
 const surveyInterval = 5 * time.Second
 
-// survey reads the consumer's info, and cancels a session whose process is no longer pinned: the other one waits for the
-// events that this one holds.
+// survey reads the consumer's info, and cancels a session that cannot continue: its process is no longer pinned, and the other
+// one waits for the events that this one holds; or the consumer is gone, which nobody announces to a process that was not
+// connected then.
 func (s *session) survey(ctx context.Context, cancel context.CancelCauseFunc) {
 	for {
-		if info, err := s.consumer.Info(ctx); err == nil {
+		info, err := s.consumer.Info(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
+			cancel(s.explain(ctx, err))
+			return
+		case err != nil:
+			s.gauges.reading(s.explain(ctx, err))
+		default:
+			s.gauges.reading(nil)
 			s.place.floor = max(s.place.floor, info.AckFloor.Stream)
-			s.observe(info)
-			s.report(ctx)
+			if active := s.observe(info); active {
+				s.report(ctx, info.Config.Metadata)
+			}
 			if s.moved(info) {
 				cancel(errMoved)
 				return
@@ -295,8 +305,8 @@ func pinnedTo(info *jetstream.ConsumerInfo) string {
 	return ""
 }
 
-// observe sets the gauges of the rule.
-func (s *session) observe(info *jetstream.ConsumerInfo) {
+// observe sets the gauges of the rule, and reports whether this process runs it.
+func (s *session) observe(info *jetstream.ConsumerInfo) (active bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var oldest time.Time
@@ -311,8 +321,9 @@ func (s *session) observe(info *jetstream.ConsumerInfo) {
 	case info.NumPending == 0:
 		s.place.settled = time.Now()
 	}
-	active := s.pin != "" && s.pin == pinnedTo(info)
+	active = s.pin != "" && s.pin == pinnedTo(info)
 	s.gauges.observe(info.NumPending+uint64(max(info.NumAckPending, 0)), oldest, active)
+	return active
 }
 
 // publish sends an acknowledgement without waiting for a confirmation. If it is lost, the event is delivered again.
