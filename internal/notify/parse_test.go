@@ -130,6 +130,10 @@ func TestSamples(t *testing.T) {
 		{Phase: Words{"failed"}, Via: Words{"poll"}},
 		{Kind: Words{"live-event"}, Name: Words{"studio-*"}, State: Words{"unset"}},
 		{Project: Words{"a b"}},
+		{Phase: Words{"ready"}},
+		{Phase: Words{"unknown"}},
+		{Kind: Words{"asset", "job"}, Phase: Words{"succeeded"}},
+		{Name: Words{`[a-c]*`}},
 	} {
 		r := &Rule{RuleConfig: RuleConfig{Name: "r", Filter: f}}
 		if e, _, err := r.Sample(names, epoch); err != nil {
@@ -137,7 +141,7 @@ func TestSamples(t *testing.T) {
 		}
 	}
 	r := &Rule{RuleConfig: RuleConfig{Filter: Filter{Phase: Words{"failed"}, State: Words{"Finished"}}}}
-	if _, _, err := r.Sample(names, epoch); err == nil || !strings.Contains(err.Error(), "selects no state") {
+	if _, _, err := r.Sample(names, epoch); err == nil || !strings.Contains(err.Error(), "selects no event") {
 		t.Error(err)
 	}
 }
