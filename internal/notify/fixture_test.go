@@ -49,13 +49,15 @@ type process struct{ kill func() }
 func virtual(t *testing.T, test func(*fixture)) {
 	t.Helper()
 	release := brokertest.StartServerClock()
+	defer func() { // also after a failure
+		release()
+		runtime.GC() // two garbage collections empty the pool of timers
+		runtime.GC()
+	}()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		test(f)
 	})
-	release()
-	runtime.GC() // two garbage collections empty the pool of timers
-	runtime.GC()
 }
 
 func newFixture(t *testing.T) *fixture {

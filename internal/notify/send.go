@@ -66,13 +66,13 @@ func (s *session) try(m Message) (tries int, err error) {
 			return tries, nil
 		}
 		s.gauges.failed(err)
-		if _, permanent := errors.AsType[*Permanent](err); permanent || tries >= s.rule.Retry.Tries {
-			return tries, err
-		}
 		wait := pauses.NextBackOff()
 		if later, ok := errors.AsType[*RetryAfter](err); ok {
 			wait = max(wait, later.After)
-			s.holdBack(wait)
+			s.holdBack(wait) // also after the last try: the target wants no other message either
+		}
+		if _, permanent := errors.AsType[*Permanent](err); permanent || tries >= s.rule.Retry.Tries {
+			return tries, err
 		}
 		s.Log.Warn("message not sent; retrying", "rule", m.Rule, "id", m.Event.ID(), "try", tries, "after", wait.Round(time.Millisecond), "error", err)
 		if pause.For(s.stopping, wait) != nil {
