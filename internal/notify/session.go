@@ -74,6 +74,7 @@ type session struct {
 	mu        sync.Mutex
 	held      map[uint64]*item // by sequence
 	queues    map[string][]*item
+	highest   uint64    // sequence of the newest event that was delivered
 	open      bool      // all that is pending is held: lanes may run
 	pin       string    // the pin under which the last event was delivered
 	notBefore time.Time // a target said when to try again
@@ -148,6 +149,7 @@ func (s *session) take(m jetstream.Msg) error {
 		it.reply = m.Reply()
 		return nil
 	}
+	s.highest = max(s.highest, meta.Sequence.Stream)
 	it := &item{sequence: meta.Sequence.Stream, stored: meta.Timestamp, subject: m.Subject(), reply: m.Reply(), payload: m.Data()}
 	if it.event, it.broken = event.Decode(it.payload); it.broken == nil && !s.rule.Filter.Match(it.event) {
 		s.publish(it.reply, "+ACK")
@@ -338,6 +340,7 @@ func (s *session) finish() {
 	s.lanes.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.keepPlace()
 	for _, it := range s.sorted() {
 		if it.settled {
 			s.publish(it.reply, "+ACK")
@@ -346,4 +349,19 @@ func (s *session) finish() {
 		}
 	}
 	_ = s.NC.FlushTimeout(time.Second) // without a connection, the server delivers the events again after ackWait
+}
+
+// keepPlace notes up to where all events are settled, in case the consumer was deleted. While the lanes run, everything that
+// was delivered before and is not held is settled. The caller holds the lock.
+func (s *session) keepPlace() {
+	if !s.open {
+		return
+	}
+	floor := s.highest
+	for _, it := range s.held {
+		if !it.settled {
+			floor = min(floor, it.sequence-1)
+		}
+	}
+	s.place.floor = max(s.place.floor, floor)
 }
