@@ -1,8 +1,6 @@
 package notify
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -175,33 +173,5 @@ func TestTemplates(t *testing.T) {
 		if err != nil || m.Text != want {
 			t.Errorf("%s: %q, want %q (%v)", text, m.Text, want, err)
 		}
-	}
-}
-
-// A line that was cut by a crash does not damage the next, and deletions are lines too.
-func TestFileOfDeadLetters(t *testing.T) {
-	t.Parallel()
-	name := filepath.Join(t.TempDir(), "failed.jsonl")
-	if err := os.WriteFile(name, []byte(`{"id":"to`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	dead, err := OpenFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, id := range []string{"a", "b"} {
-		if err := dead.Store(t.Context(), Letter{ID: id, Rule: "r", Event: []byte(`no JSON`), Count: 1}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	all, err := dead.List(t.Context())
-	if err != nil || len(all) != 2 || all[0].ID != "a" || all[0].Number != 2 || string(all[0].Event) != `"no JSON"` {
-		t.Fatal(all, err)
-	}
-	if err := dead.Delete(t.Context(), all[0].Number); err != nil {
-		t.Fatal(err)
-	}
-	if all, err = dead.List(t.Context()); err != nil || len(all) != 1 || all[0].ID != "b" {
-		t.Error(all, err)
 	}
 }
