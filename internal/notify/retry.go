@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/pause"
 )
 
 // A Retrier sends dead letters again, by the rules of a file.
@@ -77,15 +78,29 @@ func (r *Retrier) Retry(ctx context.Context, l Letter) error {
 	if err != nil {
 		return &Permanent{err}
 	}
-	sending, cancel := context.WithTimeout(ctx, time.Duration(rule.Retry.Timeout))
-	defer cancel()
-	if err := target.Send(sending, m); err != nil {
+	if err := sendLimited(ctx, target, m, time.Duration(rule.Retry.Timeout)); err != nil {
 		return err
 	}
 	if err := r.Dead.Delete(ctx, l.Number); err != nil {
 		return fmt.Errorf("the message was sent, but its dead letter cannot be deleted: %w", err)
 	}
 	return nil
+}
+
+// sendLimited tries once to send a message, as soon as the target's rate allows it.
+func sendLimited(ctx context.Context, target Target, m Message, timeout time.Duration) error {
+	for {
+		sending, cancel := context.WithTimeout(ctx, timeout)
+		err := target.Send(sending, m)
+		cancel()
+		limited, ok := errors.AsType[*Limited](err)
+		if !ok {
+			return err
+		}
+		if pause.For(ctx, limited.After) != nil {
+			return err
+		}
+	}
 }
 
 // target opens the target of a rule, once.

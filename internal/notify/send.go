@@ -60,6 +60,11 @@ func (s *session) try(m Message) (tries int, err error) {
 		}
 		err = s.send(m)
 		<-s.slots
+		if limited, ok := errors.AsType[*Limited](err); ok {
+			s.holdBack(limited.After)
+			tries--
+			continue
+		}
 		if err == nil {
 			s.gauges.sent()
 			s.Log.Info("message sent", "rule", m.Rule, "id", m.Event.ID(), "events", m.Count, "try", tries)
