@@ -8,6 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/pause"
 )
 
@@ -37,11 +38,12 @@ func (s *session) deliver(batch []*item) bool {
 
 // render makes the message. What is not an event, or fails its template, is refused for good.
 func (s *session) render(it *item, count int) (Message, error) {
-	if it.broken != nil {
-		return Message{Rule: s.rule.Name, Count: count}, it.broken
+	e, err := event.Decode(it.payload)
+	if err != nil {
+		return Message{Rule: s.rule.Name, Count: count}, err
 	}
-	m, err := s.rule.Render(it.event, it.payload, count)
-	m.Rule, m.Event, m.Count = s.rule.Name, it.event.Event, count
+	m, err := s.rule.Render(e, it.payload, count)
+	m.Rule, m.Event, m.Count = s.rule.Name, e.Event, count
 	return m, err
 }
 

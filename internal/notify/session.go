@@ -53,9 +53,8 @@ type item struct {
 	stored   time.Time
 	subject  string
 	reply    string // where it is acknowledged; a redelivery changes it
-	event    event.Event
-	payload  []byte // nil: dropped, in a group with a newer event
-	broken   error  // why it is not an event
+	lane     string
+	payload  []byte // nil: dropped, in a group with a newer event. It is decoded again when it is sent: a decoded event is larger
 	queued   bool   // in a lane
 	settled  bool   // sent or a dead letter; only the acknowledgement is missing
 }
@@ -151,10 +150,12 @@ func (s *session) take(m jetstream.Msg) error {
 	}
 	s.highest = max(s.highest, meta.Sequence.Stream)
 	it := &item{sequence: meta.Sequence.Stream, stored: meta.Timestamp, subject: m.Subject(), reply: m.Reply(), payload: m.Data()}
-	if it.event, it.broken = event.Decode(it.payload); it.broken == nil && !s.rule.Filter.Match(it.event) {
+	e, err := event.Decode(it.payload)
+	if err == nil && !s.rule.Filter.Match(e) {
 		s.publish(it.reply, "+ACK")
 		return nil
 	}
+	it.lane = s.rule.laneOf(it.subject, e)
 	s.held[it.sequence] = it
 	if s.open {
 		s.enqueue(it)
