@@ -73,6 +73,7 @@ type session struct {
 	mu        sync.Mutex
 	held      map[uint64]*item // by sequence
 	queues    map[string][]*item
+	newest    map[string]*item // of each group, until the lanes are opened
 	highest   uint64    // sequence of the newest event that was delivered
 	open      bool      // all that is pending is held: lanes may run
 	pin       string    // the pin under which the last event was delivered
@@ -94,7 +95,7 @@ func (w *worker) session(ctx context.Context) error {
 	defer cancel(nil)
 	s := &session{
 		worker: w, consumer: consumer, stopping: ctx, slots: make(chan struct{}, w.rule.Parallel),
-		arrived: make(chan struct{}, 1), held: map[uint64]*item{}, queues: map[string][]*item{},
+		arrived: make(chan struct{}, 1), held: map[uint64]*item{}, queues: map[string][]*item{}, newest: map[string]*item{},
 	}
 	w.gauges.reading(nil)
 	var watch sync.WaitGroup
@@ -156,16 +157,30 @@ func (s *session) take(m jetstream.Msg) error {
 		return nil
 	}
 	it.lane = s.rule.laneOf(it.subject, e)
+	s.hold(it)
+	return nil
+}
+
+// hold holds an event: in its queue, or until the lanes are opened. The caller holds the lock.
+func (s *session) hold(it *item) {
 	s.held[it.sequence] = it
 	if s.open {
 		s.enqueue(it)
-		return nil
+		return
+	}
+	if s.rule.Group != nil { // only the newest of a group is sent
+		older := it
+		if newest := s.newest[it.lane]; newest == nil || newest.sequence < it.sequence {
+			older, s.newest[it.lane] = newest, it
+		}
+		if older != nil {
+			older.payload = nil
+		}
 	}
 	select {
 	case s.arrived <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // checkPin closes the lanes when the process was pinned anew: another one may have got events in between. A session that
@@ -228,6 +243,7 @@ func (s *session) openLanes() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open = true
+	clear(s.newest)
 	for _, it := range s.sorted() {
 		if !it.queued {
 			s.enqueue(it)
