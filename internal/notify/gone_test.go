@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 type deafJetStream struct {
 	jetstream.JetStream
 	first atomic.Bool
+	blind atomic.Bool // the state of consumers cannot be read
 }
 
 type deafStream struct {
@@ -41,6 +43,13 @@ func (d *deafJetStream) Stream(ctx context.Context, name string) (jetstream.Stre
 func (d deafStream) CreateOrUpdateConsumer(ctx context.Context, c jetstream.ConsumerConfig) (jetstream.Consumer, error) {
 	consumer, err := d.Stream.CreateOrUpdateConsumer(ctx, c)
 	return deafConsumer{consumer, d.js}, err
+}
+
+func (d deafConsumer) Info(ctx context.Context) (*jetstream.ConsumerInfo, error) {
+	if d.js.blind.Load() {
+		return nil, context.DeadlineExceeded
+	}
+	return d.Consumer.Info(ctx)
 }
 
 func (d deafConsumer) Messages(options ...jetstream.PullMessagesOpt) (jetstream.MessagesContext, error) {
@@ -74,6 +83,30 @@ func TestUnannouncedEndOfTheConsumer(t *testing.T) {
 		}
 		f.createStreams()
 		f.add("news", "ep-1", "Queued")
+		time.Sleep(time.Minute)
+		f.want("main", "ep-1 Queued")
+		if err := n.Ready(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A notifier that cannot read the state of a consumer is not ready, and says so once: it cannot know what it must send first.
+func TestConsumerWhoseStateCannotBeRead(t *testing.T) {
+	virtual(t, func(f *fixture) {
+		f.rules("  - {name: a, target: main}\n")
+		js := &deafJetStream{}
+		js.first.Store(true)
+		js.blind.Store(true)
+		f.wrap = func(inner jetstream.JetStream) jetstream.JetStream { js.JetStream = inner; return js }
+		n, _ := f.run()
+		f.add("news", "ep-1", "Queued")
+		time.Sleep(time.Minute)
+		f.want("main")
+		if err := n.Ready(); err == nil || strings.Count(f.log.String(), "cannot be read; retrying") != 1 {
+			t.Errorf("ready: %v\n%s", err, f.log.String())
+		}
+		js.blind.Store(false)
 		time.Sleep(time.Minute)
 		f.want("main", "ep-1 Queued")
 		if err := n.Ready(); err != nil {

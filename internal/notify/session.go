@@ -279,6 +279,7 @@ const surveyInterval = 5 * time.Second
 // one waits for the events that this one holds; or the consumer is gone, which nobody announces to a process that was not
 // connected then.
 func (s *session) survey(ctx context.Context, cancel context.CancelCauseFunc) {
+	logged := false
 	for {
 		info, err := s.consumer.Info(ctx)
 		switch {
@@ -288,9 +289,15 @@ func (s *session) survey(ctx context.Context, cancel context.CancelCauseFunc) {
 			cancel(s.explain(ctx, err))
 			return
 		case err != nil:
-			s.gauges.reading(s.explain(ctx, err))
+			err = s.explain(ctx, err)
+			s.gauges.reading(err)
+			if !logged {
+				s.Log.Warn("state of a rule's consumer cannot be read; retrying", "rule", s.rule.Name, "error", err)
+			}
+			logged = true
 		default:
 			s.gauges.reading(nil)
+			logged = false
 			s.place.floor = max(s.place.floor, info.AckFloor.Stream)
 			if active := s.observe(info); active {
 				s.report(ctx, info.Config.Metadata)
