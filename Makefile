@@ -63,7 +63,7 @@ long: ## long simulations
 	go test $(TESTFLAGS) -tags e2e -count=1 -timeout 20m -run '^TestLong' $(SIMULATED)
 
 browser: ## tests of the web console in chromium
-	go test $(TESTFLAGS) -tags e2e -count=1 -timeout 10m ./test/browser
+	go test $(TESTFLAGS) -tags e2e -count=1 -parallel 4 -timeout 10m -skip '^TestSoak' ./test/browser
 
 pictures: ## take the pictures of docs/ with chromium; ALL=DIR takes every screen in both themes and widths into DIR
 	go test -tags e2e -count=1 -timeout 10m -v -run '^TestPictures$$' ./test/browser -pictures $(if $(ALL),-all $(abspath $(ALL)))
@@ -85,11 +85,12 @@ fuzz: ## every fuzz target for FUZZTIME (1m)
 		package="$$(grep -rl "^func $$target(" --include='*_test.go' . | xargs -n 1 dirname)"; \
 		echo "$$package $$target"; go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME); done
 
-soak: ## tests too long for every change, most of an hour: torture (cluster, embedded), simulated weeks, economy, readers, fuzzing, races
+soak: ## tests too long for every change, most of an hour: torture (cluster, embedded), simulated weeks, economy, readers, the console, fuzzing, races
 	mkdir -p $(SOAK_DIR)
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 200 -dir $(SOAK_DIR)/cluster
 	go run ./cmd/torture -for 5m -seed "$$RANDOM" -resources 100 -embedded -dir $(SOAK_DIR)/embedded
 	go test -tags e2e -count=1 -timeout 40m -p 1 -run '^TestSoak' ./internal/notify ./internal/poll ./cmd/bridge ./test/e2e
+	go test -tags e2e -count=1 -v -timeout 40m -run '^TestSoak' ./test/browser # -v: it reports times and memory
 	$(MAKE) fuzz FUZZTIME=1m
 	go test -race -count=1 -timeout 30m $(CONCURRENT)
 	go test -race -short -count=3 -timeout 30m $(CONCURRENT)

@@ -8,20 +8,22 @@
 # the script may be run again at any time. Exit codes, those of mkio-bridge wait:
 #
 #   0  the event is Running, or Stopped: only now may the next step begin
-#   1  the event failed or was deleted
-#   2  MK.IO refused the request; a stop is refused while the event has live outputs
+#   1  the event failed meanwhile, or does not exist; one that is deleted meanwhile is noticed after the timeout
+#   2  MK.IO refused the request or did not respond; a stop is refused while the event has live outputs
 #   3  it is not Running within START_TIMEOUT (3m), or is stuck Stopping for STOP_TIMEOUT (5m)
 #   4  the NATS of the bridge cannot be reached in three attempts, PAUSE (10) seconds apart: the state is unknown
 #
-# For each code but 0, ALERT is run with a text, for example a script that posts it to a channel; without it the text goes to
-# standard error only. The script needs mkio-bridge, curl, jq and GNU date. MKIO_URL replaces https://app.mk.io; mkio-bridge
+# For each code but 0, unless the script was called wrongly, ALERT is run with a text, for example a script that posts it to a channel; without it the text goes to
+# standard error only. The script needs mkio-bridge in the PATH, curl, jq and GNU date. MKIO_URL replaces https://app.mk.io; mkio-bridge
 # connects to BRIDGE_NATS_URL.
 set -eu
+usage() { echo "usage: MKIO_TOKEN=… live-event-day.sh start|stop PROJECT EVENT" >&2 && exit 2; }
+[ $# = 3 ] && [ -n "${MKIO_TOKEN:-}" ] || usage
 action=$1 project=$2 event=$3
 case $action in
 start) goal=Running timeout=${START_TIMEOUT:-3m} ;;
 stop) goal=Stopped timeout=${STOP_TIMEOUT:-5m} ;;
-*) echo "usage: live-event-day.sh start|stop PROJECT EVENT" >&2 && exit 2 ;;
+*) usage ;;
 esac
 
 encode() { jq -rn --arg name "$1" '$name | @uri'; }
@@ -43,9 +45,10 @@ mkio() {
 	status=$(printf 'header = "Authorization: Bearer %s"\n' "$MKIO_TOKEN" |
 		curl --config - --silent --show-error --max-time 30 --retry 5 --output "$answer" --write-out '%{http_code}' \
 			--request "$1" --header 'Content-Type: application/json' --data '' "$address${2:-}") ||
-		fail 2 "MK.IO does not respond to $1 ${2:-}"
+		fail 2 "MK.IO does not respond to $1 $address${2:-}"
+	[ "$status" != 404 ] || fail 1 "does not exist in MK.IO"
 	[ "$status" = 200 ] || [ "$status" = 202 ] ||
-		fail 2 "MK.IO responded $status to $1 ${2:-}: $(jq -r .error.detail "$answer" 2>/dev/null)"
+		fail 2 "MK.IO responded $status to $1 $address${2:-}: $(jq -r .error.detail "$answer" 2>/dev/null)"
 }
 
 # look sets state to what MK.IO shows. provisioningState does not matter: a provisioned event (Succeeded) need not run.
@@ -70,7 +73,7 @@ for attempt in 1 2 3; do # the bridge may be restarting
 done
 case $code in
 0) ;;
-1) fail 1 "has failed or was deleted, instead of being $goal" ;;
+1) fail 1 "has failed, instead of being $goal" ;;
 3)
 	look # the bridge may have been down when it happened
 	[ "$state" = "$goal" ] || fail 3 "is still $state after $timeout"

@@ -8,9 +8,15 @@
 # does not count then. Without it, a job that has finished already is published at once. Killed at any line, the script is run
 # again with the same arguments: what is done is found and not done again.
 #
-# The exit code is 0 when the addresses are printed, and otherwise that of mkio-bridge wait, or 2. It needs mkio-bridge, curl, jq
-# and GNU date. MKIO_URL, ENDPOINT and POLICY replace the defaults below; mkio-bridge connects to BRIDGE_NATS_URL.
+# The exit code is 0 when the addresses are printed. Otherwise it is that of mkio-bridge wait (1: the job failed; 4: the NATS of
+# the bridge cannot be reached), 3 if a locator or the endpoint is not ready after five attempts, or 2 if MK.IO refuses a request
+# or does not respond. The script needs mkio-bridge in the PATH, curl, jq and GNU date. MKIO_URL, ENDPOINT and POLICY replace the
+# defaults below; mkio-bridge connects to BRIDGE_NATS_URL.
 set -eu
+if [ $# -lt 3 ] || [ -z "${MKIO_TOKEN:-}" ]; then
+	echo "usage: MKIO_TOKEN=… publish.sh PROJECT TRANSFORM JOB [SINCE]" >&2
+	exit 2
+fi
 project=$1 transform=$2 job=$3 since=${4:-}
 endpoint=${ENDPOINT:-default} policy=${POLICY:-Predefined_ClearStreamingOnly}
 
@@ -24,14 +30,14 @@ trap 'rm -f "$answer"' EXIT
 mkio() {
 	status=$(printf 'header = "Authorization: Bearer %s"\n' "$MKIO_TOKEN" |
 		curl --config - --silent --show-error --max-time 30 --retry 5 --output "$answer" --write-out '%{http_code}' \
-			--request "$1" --header 'Content-Type: application/json' --data "${3:-}" "$base/$2")
+			--request "$1" --header 'Content-Type: application/json' --data "${3:-}" "$base/$2") || status=none # curl has said why
 	request="$1 $2"
 }
 
 # expect STATUS… ends the script if the status of the last request is another.
 expect() {
 	case " $* " in *" $status "*) return ;; esac
-	echo "publish.sh: $request: MK.IO responded $status $(jq -r .error.detail "$answer" 2>/dev/null)" >&2
+	echo "publish.sh: $request: MK.IO's response: $status $(jq -r .error.detail "$answer" 2>/dev/null)" >&2
 	exit 2
 }
 
@@ -88,6 +94,8 @@ host=$(jq -r '.properties | [.hostName, .cdnBasePath] | map(select(. != null and
 printf '%s\n' "$assets" | while IFS= read -r asset; do
 	mkio POST "streamingLocators/$(encode "$asset")/listPaths" '{}'
 	expect 200
+	jq -e '[.streamingPaths[].paths[]] | length > 0' "$answer" >/dev/null ||
+		{ echo "publish.sh: streaming locator $asset has no path to play" >&2 && exit 2; }
 	jq -r --arg job "$project/$transform/$job" --arg host "$host" \
 		'.streamingPaths[] | .streamingProtocol as $protocol | .paths[] | "\($job) \($protocol) https://\($host)/\(ltrimstr("/"))"' "$answer"
 done

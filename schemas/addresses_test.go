@@ -92,6 +92,7 @@ func TestEachSubjectHasOneAddress(t *testing.T) {
 			match(names.UnappliedPrefix() + "." + string(reason) + "." + resource + "." + digest)
 		}
 		match(names.StateSubject(resource))
+		match(names.NotifyFailedSubject("failures", resource))
 		if k.Kind == lifecycle.Job {
 			match(names.ProgressSubject(resource))
 		}

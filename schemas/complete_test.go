@@ -20,6 +20,7 @@ import (
 	"mkio-bridge/internal/brokertest"
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
+	"mkio-bridge/internal/notify"
 	"mkio-bridge/internal/streams"
 	"mkio-bridge/schemas"
 )
@@ -147,9 +148,12 @@ func TestDocumentDescribesTheStreams(t *testing.T) {
 	if _, err := streams.EnsureProgress(t.Context(), js, config); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := notify.OpenStream(t.Context(), js, names, notify.StreamOptions{Create: true, Replicas: 1}); err != nil {
+		t.Fatal(err)
+	}
 	document := asyncAPI(t)
 	described := in(document, "x-jetstream", "streams")
-	same(t, "streams", slices.Collect(maps.Keys(described)), []string{names.EventStream(), names.UnappliedStream(), names.AuditStream(), names.StateStream(), names.ProgressStream()})
+	same(t, "streams", slices.Collect(maps.Keys(described)), []string{names.EventStream(), names.UnappliedStream(), names.AuditStream(), names.StateStream(), names.ProgressStream(), names.NotifyFailedStream()})
 	compared := 0
 	for name := range described {
 		stream, err := js.Stream(t.Context(), name)

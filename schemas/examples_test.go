@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,12 +105,16 @@ func TestExamplesFollowTheirSchemas(t *testing.T) {
 				schematest.Coverage(t, e.Payload)
 			case "progress":
 				schematest.Progress(t, e.Payload)
+			case "notify":
+				schematest.Event(t, e.Payload)
+				headers := in(asyncAPI(t), "components", "messages", "deadLetter", "headers")
+				same(t, "headers of a dead letter", slices.Collect(maps.Keys(e.Headers)), slices.Collect(maps.Keys(in(headers, "properties"))))
 			default:
 				t.Errorf("there is no schema for %s", what)
 			}
 		})
 	}
-	if len(seen) != 4 {
+	if len(seen) != 5 {
 		t.Errorf("there are examples of %v only", seen)
 	}
 }

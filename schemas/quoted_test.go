@@ -24,6 +24,7 @@ var summaries = map[string]string{
 	"coverage-gap-opened":       "The next sweep failed.",
 	"coverage-gap-closed":       "The next sweep was complete.",
 	"progress":                  "A job that is almost halfway.",
+	"notify-failed":             "The target refused the event for good.",
 }
 
 var quoted = regexp.MustCompile(`(?s)( +)# examples: ([a-z -]+)\n.*?# end of examples\n`)
@@ -53,7 +54,7 @@ func TestDocumentQuotesTheExamples(t *testing.T) {
 		}
 		return b.String() + indent + "# end of examples\n"
 	})
-	if blocks != 4 {
+	if blocks != 5 {
 		t.Errorf("%d blocks of examples", blocks)
 	}
 	if *update {

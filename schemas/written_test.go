@@ -17,6 +17,7 @@ import (
 	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
+	"mkio-bridge/internal/notify"
 	"mkio-bridge/internal/publish"
 	"mkio-bridge/internal/streams"
 )
@@ -63,6 +64,7 @@ func writtenExamples(t *testing.T) map[string]example {
 	addUnapplied(t, examples, done)
 	addCoverage(t, examples)
 	examples["progress"] = writeProgress(t)
+	examples["notify-failed"] = writeDeadLetter(t, examples["event-history"])
 	return examples
 }
 
@@ -236,6 +238,35 @@ func writeProgress(t *testing.T) example {
 		t.Fatal(err)
 	}
 	return exampleOf(t, msg.Subject, msg.Header, msg.Data)
+}
+
+// writeDeadLetter stores the dead letter of an event, and reads the message back.
+func writeDeadLetter(t *testing.T, of example) example {
+	t.Helper()
+	_, js := brokertest.Start(t).Connect()
+	letters, err := notify.OpenStream(t.Context(), js, names, notify.StreamOptions{Create: true, Replicas: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var attributes struct{ ID string }
+	if err := json.Unmarshal(of.Payload, &attributes); err != nil {
+		t.Fatal(err)
+	}
+	if err := letters.Store(t.Context(), notify.Letter{
+		Rule: "failures", ID: attributes.ID, Subject: of.Subject, Sequence: 4713, First: 4713, Count: 1, Tries: 1,
+		Reason: "the receiver responded 422 Unprocessable Entity", Event: of.Payload,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(t.Context(), names.NotifyFailedStream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := stream.GetLastMsgForSubject(t.Context(), names.NotifyFailedPrefix()+".>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exampleOf(t, m.Subject, m.Header, m.Data)
 }
 
 // recordTransport is an MK.IO that returns one record.

@@ -55,11 +55,8 @@ func auditCommand(c *call) *cobra.Command {
 func runAudit(ctx context.Context, c *call, o auditOptions) error {
 	q := o.query
 	q.Now = evidenceTime()
-	if q.Until.IsZero() {
-		q.Until = q.Now
-	}
-	if !q.Since.Before(q.Until) {
-		return usageError{errors.New("--since must be before --until")}
+	if err := q.Period(); err != nil {
+		return usageError{fmt.Errorf("--since, --until: %w", err)}
 	}
 	if o.evidence != "" {
 		if o.output != formatText {

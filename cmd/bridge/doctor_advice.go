@@ -103,7 +103,7 @@ var codeAdvice = map[doctor.Code]string{
 	doctor.PollingStopped:     "check the log of the bridge that polls the project",
 	doctor.BudgetUsed:         "raise BRIDGE_POLL_RATE within what MK.IO allows, or poll fewer kinds (BRIDGE_KINDS) or less often (BRIDGE_POLL_SWEEP)",
 	doctor.LogDamaged:         "mkio-bridge verify lists the missing events; restore a backup if they are needed",
-	doctor.CoverageGap:        "nothing, if sweeps succeed again: the next complete one ends it. Else correct what the reason says; mkio-bridge audit shows all gaps",
+	doctor.CoverageGap:        "wait for the next complete sweep, which closes the gap. If sweeps continue to fail, correct what the reason says; mkio-bridge audit shows all gaps",
 	doctor.UnappliedGrows:     "mkio-bridge unapplied list shows them, with their reasons",
 	doctor.UnappliedFull:      "mkio-bridge unapplied retry deletes those that the log covers by now; delete what nobody needs, or raise the stream's limit",
 	doctor.ResourcesStuck:     "mkio-bridge state --stuck lists them: look at them in MK.IO",

@@ -219,7 +219,11 @@ func (c *call) openLetters(ctx context.Context, js jetstream.JetStream, names ev
 	case missing != nil:
 		return nil, fmt.Errorf("there are no dead letters here: %w, and there is no %s: name the notifier's file with --failed-file", err, defaultFailedFile)
 	}
-	fmt.Fprintf(c.stderr, "%s: reading %s, because %s\n", c.command, defaultFailedFile, strings.TrimSpace(err.Error()))
+	reason := strings.TrimSpace(err.Error())
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		reason = "the stream " + names.NotifyFailedStream() + " does not exist"
+	}
+	fmt.Fprintf(c.stderr, "%s: dead letters are read from the file %s: %s\n", c.command, defaultFailedFile, reason)
 	return notify.OpenFile(defaultFailedFile)
 }
 

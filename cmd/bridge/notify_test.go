@@ -57,7 +57,7 @@ func TestNotifierServesHealthAndMetrics(t *testing.T) {
 		done <- run(ctx, []string{"notify", "--config", rules, "--listen", b, "--failed-file", filepath.Join(t.TempDir(), "failed")}, &out, &errs)
 	}()
 	get := func(path string) (int, string) {
-		response, err := http.Get("http://" + b + path) //nolint:noctx // ends with the server
+		response, err := http.Get("http://" + b + path)
 		if err != nil {
 			return 0, err.Error()
 		}

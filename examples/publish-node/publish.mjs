@@ -1,5 +1,6 @@
 // Publishes the outputs of each job that finishes: creates a streaming locator for the output asset, makes sure that a streaming
-// endpoint runs, and prints the addresses. It does what examples/publish-when-finished does in Go, without its dry run.
+// endpoint runs, and prints the addresses. It does what examples/publish-when-finished does in Go, but it has no dry run, and does
+// not give up. Environment: NATS_URL, MKIO_URL, MKIO_TOKEN, ENDPOINT, POLICY, DURABLE, SINCE_SECONDS.
 //
 // Every step looks first and acts only if something is missing, and a locator has the name of its asset. So an event that is
 // delivered again, after a kill at any line or to two copies at once, changes nothing that is done. What it waits for it learns
@@ -89,6 +90,7 @@ async function publish(subject, { project, path, evidence, resource }) {
     job = resource; // deleted after it finished; its outputs stay
   }
   const assets = (job?.properties.outputs ?? []).map((output) => output.assetName).filter(Boolean);
+  if (assets.length === 0) return console.error(`${subject} is not published: the job has no output asset, or was deleted and the bridge omits records`);
   for (const asset of assets) await createLocator(project, asset);
   const host = await startEndpoint(project);
   for (const asset of assets) {

@@ -86,18 +86,13 @@ func parseAuditRequest(values url.Values) (q audit.Query, p page, err error) {
 	if err := readParameters(values, read); err != nil {
 		return q, p, err
 	}
-	if q.Until.IsZero() {
-		q.Until = q.Now
-	}
 	if p.after != (cursor{}) {
 		if q.Since, q.Until, err = p.after.period(); err != nil {
 			return q, p, err
 		}
 	}
-	if !q.Since.Before(q.Until) {
-		return q, p, errors.New("since must be before until")
-	}
-	return q, p, nil
+	err = q.Period()
+	return q, p, err
 }
 
 // periodReaders returns readers of the parameters that select a period and kind, for [readParameters].

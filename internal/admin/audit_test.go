@@ -51,7 +51,7 @@ func TestAudit(t *testing.T) {
 		t.Errorf("a gap on another page: %+v", view)
 	}
 	for target, want := range map[string]string{
-		"/v1/audit?since=1h&until=2h": "since must be before until", "/v1/audit?since=x": "since", "/v1/audit?reason=late": "unknown parameter", "/v1/audit?limit=1000000000": "1000",
+		"/v1/audit?since=1h&until=2h": "since must be before until", "/v1/audit?since=2199-01-01&until=2200-01-01": "in the future", "/v1/audit?since=x": "since", "/v1/audit?reason=late": "unknown parameter", "/v1/audit?limit=1000000000": "1000",
 		"/v1/audit?after=" + cursor{Stream: "MKIO_EVENTS", Identity: "another", After: "x", Until: until}.String(): "another MKIO_EVENTS",
 	} {
 		if response := serveRequest(routes, http.MethodGet, target, nil); response.Code != http.StatusBadRequest || !strings.Contains(response.Body.String(), want) {

@@ -69,13 +69,8 @@ func (a *API) parseEvidenceRequest(values url.Values) (r audit.Request, job stri
 	if err := readParameters(values, read); err != nil {
 		return r, "", err
 	}
-	if r.Until.IsZero() {
-		r.Until = now
-	}
-	if !r.Since.Before(r.Until) {
-		return r, "", errors.New("since must be before until")
-	}
-	return r, job, nil
+	err = r.Period()
+	return r, job, err
 }
 
 // A verificationError says why the result of a verification cannot be used, with the status of the response.

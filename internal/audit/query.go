@@ -41,6 +41,21 @@ func Complete(coverages []Coverage) bool {
 	return len(polled) > 0 && !slices.ContainsFunc(polled, gaps)
 }
 
+// Period checks the period of a query: its beginning is before its end, and not in the future, about which nothing can be proven.
+// A missing end is now.
+func (q *Query) Period() error {
+	if q.Until.IsZero() {
+		q.Until = q.Now
+	}
+	switch {
+	case !q.Since.Before(q.Until):
+		return errors.New("since must be before until")
+	case q.Since.After(q.Now):
+		return errors.New("since is in the future: nothing is proven about it yet")
+	}
+	return nil
+}
+
 // lookback is how long before a period the sweep may have started that proves its beginning.
 const lookback = 14 * 24 * time.Hour
 

@@ -70,7 +70,7 @@ type place struct {
 // placeMargin is for clocks that differ: events are rather sent again than left out.
 const placeMargin = time.Minute
 
-// openConsumer creates the rule's consumer, or updates it to the rule. It keeps its place in both cases.
+// openConsumer creates the rule's consumer, or updates it to the rule. It keeps its position in both cases.
 func (w *worker) openConsumer(ctx context.Context) (jetstream.Consumer, error) {
 	stream, err := w.JS.Stream(ctx, w.Names.EventStream())
 	if err != nil {
@@ -92,7 +92,7 @@ func (w *worker) openConsumer(ctx context.Context) (jetstream.Consumer, error) {
 		return nil, w.explain(ctx, err)
 	case w.place.log.Equal(created):
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, w.place.floor+1
-		w.Log.Warn("consumer was deleted; continuing at the rule's place", "rule", w.rule.Name, "sequence", config.OptStartSeq)
+		w.Log.Warn("consumer was deleted; continuing at the rule's position", "rule", w.rule.Name, "sequence", config.OptStartSeq)
 	case !w.place.log.IsZero():
 		since := w.place.settled.Add(-placeMargin)
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since

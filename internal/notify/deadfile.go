@@ -160,7 +160,7 @@ type fileCount struct {
 }
 
 // Count returns the number of letters. It reads what was appended since it was last called.
-func (f *deadFile) Count(context.Context) (int, error) {
+func (f *deadFile) Count(context.Context) (count int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	file, err := os.Open(f.name)
@@ -170,7 +170,7 @@ func (f *deadFile) Count(context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer file.Close()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	info, err := file.Stat()
 	if err != nil {
 		return 0, err

@@ -35,7 +35,7 @@ func newMetrics() *metrics {
 		reading:  gauge("reading", "1 while the rule's consumer can be read."),
 		lastSent: gauge("last_sent_timestamp_seconds", "When the target last accepted a message; absent until it does."),
 		reloadFailed: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "mkio_bridge_notify_reload_failed", Help: "1 while the rules file has a mistake and the former rules stay in use.",
+			Name: "mkio_bridge_notify_reload_failed", Help: "1 while the rules file has a mistake and the previous rules stay in use.",
 		}),
 		letters: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "mkio_bridge_notify_dead_letters", Help: "Dead letters that are stored and were not retried.",

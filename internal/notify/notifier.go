@@ -90,7 +90,7 @@ func (n *Notifier) modified() time.Time {
 	return info.ModTime()
 }
 
-// reload applies a changed file. After a mistake the former rules stay in use.
+// reload applies a changed file. After a mistake the previous rules stay in use.
 func (n *Notifier) reload(ctx context.Context) {
 	file, err := Load(n.File)
 	if err == nil {
@@ -99,7 +99,7 @@ func (n *Notifier) reload(ctx context.Context) {
 	if err != nil {
 		n.metrics.reloadFailed.Set(1)
 		if n.mistake != err.Error() {
-			n.Log.Error("rules file has mistakes; the former rules stay in use", "file", n.File, "error", err)
+			n.Log.Error("rules file has mistakes; the previous rules stay in use", "file", n.File, "error", err)
 		}
 		n.mistake = err.Error()
 		return
@@ -134,7 +134,7 @@ func (n *Notifier) apply(ctx context.Context, file *File) error {
 		n.remove(name)
 		if file.Find(name) == nil {
 			n.metrics.forget(name)
-			n.Log.Warn("rule is gone; its consumer keeps its place until it is deleted", "rule", name, "consumer", ConsumerName(name))
+			n.Log.Warn("rule was removed; its consumer keeps its position until it is deleted", "rule", name, "consumer", ConsumerName(name))
 		}
 	}
 	for _, r := range file.Rules {

@@ -234,7 +234,7 @@ func TestReload(t *testing.T) {
 	})
 }
 
-// A consumer that was deleted continues at the rule's place. Of a log that replaces another, what was stored since is sent.
+// A consumer that was deleted continues at the rule's position. Of a log that replaces another, what was stored since is sent.
 func TestDeletedConsumerAndLog(t *testing.T) {
 	virtual(t, func(f *fixture) {
 		f.rules("  - {name: a, target: main}\n")
@@ -247,7 +247,7 @@ func TestDeletedConsumerAndLog(t *testing.T) {
 		f.add("news", "ep-2", "Queued")
 		time.Sleep(time.Minute)
 		f.want("main", "ep-1 Queued", "ep-2 Queued")
-		if !strings.Contains(f.log.String(), "consumer was deleted; continuing at the rule's place") {
+		if !strings.Contains(f.log.String(), "consumer was deleted; continuing at the rule's position") {
 			t.Error(f.log.String())
 		}
 		if err := f.js.DeleteStream(f.t.Context(), names.EventStream()); err != nil {

@@ -74,10 +74,10 @@ type session struct {
 	held      map[uint64]*item // by sequence
 	queues    map[string][]*item
 	newest    map[string]*item // of each group, until the lanes are opened
-	highest   uint64    // sequence of the newest event that was delivered
-	open      bool      // all that is pending is held: lanes may run
-	pin       string    // the pin under which the last event was delivered
-	notBefore time.Time // a target said when to try again
+	highest   uint64           // sequence of the newest event that was delivered
+	open      bool             // all that is pending is held: lanes may run
+	pin       string           // the pin under which the last event was delivered
+	notBefore time.Time        // a target said when to try again
 }
 
 // session reads the consumer until the context ends or reading fails. What it then holds is given back to the server.

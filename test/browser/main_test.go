@@ -45,6 +45,9 @@ type resources struct {
 	closing []func()
 }
 
+// beyondLoopback is a host name that the browser finds on this machine, and does not take for loopback.
+const beyondLoopback = "bridge.example"
+
 // chromium starts the browser, if no test has.
 func (r *resources) chromium() (context.Context, error) {
 	r.mu.Lock()
@@ -58,7 +61,7 @@ func (r *resources) chromium() (context.Context, error) {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"), // no other host can be reached
+		chromedp.Flag("host-resolver-rules", "MAP "+beyondLoopback+" 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"), // no other host can be reached
 		chromedp.Flag("hide-scrollbars", true),
 		chromedp.Flag("font-render-hinting", "none"),
 	)

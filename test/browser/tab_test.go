@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -54,8 +56,22 @@ func open(t *testing.T, console, address string, l look) *tab {
 	return p
 }
 
-// newTab opens an empty tab.
+// newTab opens an empty tab, with cookies and storage of its own.
 func newTab(t *testing.T, console string, l look) *tab {
+	t.Helper()
+	return newTabWith(t, console, l, chromedp.WithNewBrowserContext())
+}
+
+// another opens an address of the console in a second tab, which shares cookies, storage and workers with the first.
+func (p *tab) another(address string) *tab {
+	p.t.Helper()
+	next := newTabWith(p.t, p.base, look{}, chromedp.WithExistingBrowserContext(chromedp.FromContext(p.ctx).BrowserContextID))
+	next.goTo(address)
+	return next
+}
+
+// newTabWith opens an empty tab in the browser context that an option chooses.
+func newTabWith(t *testing.T, console string, l look, browserContext chromedp.ContextOption) *tab {
 	t.Helper()
 	needChromium(t)
 	browser, err := shared.chromium()
@@ -66,7 +82,7 @@ func newTab(t *testing.T, console string, l look) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(watched.note))
+	ctx, closeTab := chromedp.NewContext(browser, browserContext, chromedp.WithListener(watched.note))
 	t.Cleanup(closeTab)
 	p := &tab{problems: watched, t: t, ctx: ctx, base: console}
 	p.must(p.setLook(l))
@@ -185,11 +201,20 @@ func (p *tab) until(what, condition string) {
 // eval returns the value of a JavaScript expression; a promise is awaited.
 func eval[T any](p *tab, expression string) T {
 	p.t.Helper()
-	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	ctx, cancel := context.WithTimeout(p.ctx, awaitLimit)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		p.t.Fatalf("%s: %v", expression, err)
 	}
 	return value
+}
+
+// execute executes JavaScript whose value does not matter.
+func (p *tab) execute(script string) {
+	p.t.Helper()
+	_, err := chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void](script))
+	p.must(err)
 }
 
 // quoted returns a text as a JavaScript literal.
@@ -213,15 +238,36 @@ var keys = map[string]string{
 func (p *tab) press(names ...string) {
 	p.t.Helper()
 	for _, name := range names {
-		var options []chromedp.KeyOption
-		if rest, ok := strings.CutPrefix(name, "Shift+"); ok {
-			name, options = rest, append(options, chromedp.KeyModifiers(chromedp.ModifierShift))
+		rest, shift := strings.CutPrefix(name, "Shift+")
+		key, ok := keys[rest]
+		if !ok {
+			key = rest
 		}
-		if key, ok := keys[name]; ok {
-			name = key
+		for _, r := range key {
+			for _, stroke := range strokes(r) {
+				if shift {
+					stroke.Modifiers |= int64(chromedp.ModifierShift)
+				}
+				p.do(call(input.DispatchKeyEvent.Method, stroke))
+			}
 		}
-		p.do(chromedp.KeyEvent(name, options...))
 	}
+}
+
+// strokes returns the events of a key that is pressed and released. chromedp sends the character as an event of its own, which a page
+// cannot prevent; a keyboard does not.
+func strokes(r rune) []*input.DispatchKeyEventParams {
+	var pressed *input.DispatchKeyEventParams
+	return slices.DeleteFunc(kb.Encode(r), func(e *input.DispatchKeyEventParams) bool {
+		if e.Type == kb.KeyChar {
+			pressed.Text, pressed.UnmodifiedText = e.Text, e.UnmodifiedText
+			return true
+		}
+		if e.Type == kb.KeyDown {
+			pressed = e
+		}
+		return false
+	})
 }
 
 // focused describes the element that has the focus, as assistive technology does: role and name.

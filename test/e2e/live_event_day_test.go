@@ -47,8 +47,7 @@ func (w *workflow) beginLiveDay(action string, env ...string) (end func() (code 
 }
 
 // The event is not ingested into before it is Running, with webhooks that are lost, late and repeated and with the bridge killed
-// in between; and what takes too long is an alert.
-
+// in between; and what takes too long or fails is an alert.
 func TestLiveEventDay(t *testing.T) {
 	t.Parallel()
 	w := startWorkflow(t, func(m *mkiofake.MKIO) { m.Create(studio, "Stopped") })
@@ -91,8 +90,20 @@ func TestLiveEventDay(t *testing.T) {
 	w.setBlind(false)
 	w.SetFaults(faults)
 
+	w.Move(studio, "Starting")
+	var end func() (int, string)
+	w.runUntilRead("liveEvents/studio-1", func() { end = w.beginLiveDay("start") })
+	w.Move(studio, "Error")
+	expect("an event that fails", exitFailed, "live event aurora-vod/studio-1: has failed", end)
+	w.Move(studio, "Stopping")
+	w.runUntilRead("liveEvents/studio-1", func() { end = w.beginLiveDay("stop", "STOP_TIMEOUT=1s") })
+	w.Delete(studio)
+	expect("an event that is deleted", exitFailed, "does not exist in MK.IO", end)
+	w.Create(studio, "Stopped")
+	day("the morning of a new event", "start", exitOK, "")
+
 	writes := len(w.Writes())
-	end := w.beginLiveDay("stop")
+	end = w.beginLiveDay("stop")
 	w.await("the stop was requested", func() bool { return len(w.Writes()) > writes })
 	w.bridge.Kill()
 	w.bridge.Restart()

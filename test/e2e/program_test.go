@@ -115,7 +115,10 @@ func (p *program) await(text string) bool {
 }
 
 // play judges a line of a publisher: it is printed when the output can be played, so not before locator and endpoint are ready.
-func (w *workflow) play(line string) {
+func (w *workflow) play(line string) { w.playAt(endpoint, line) }
+
+// playAt is play for another endpoint.
+func (w *workflow) playAt(endpoint lifecycle.Key, line string) {
 	address, rest, _ := strings.Cut(line, " ")
 	job := strings.TrimPrefix(address, "aurora-vod/ladder-hd/")
 	now := w.Current()
@@ -125,7 +128,7 @@ func (w *workflow) play(line string) {
 	if state := now[mkioKey(lifecycle.StreamingLocator, job+"-out")].State; state != "Created" {
 		w.t.Errorf("to be played while its locator is %q: %s", state, line)
 	}
-	if !strings.Contains(rest, " https://ep-default.") || !strings.Contains(rest, "/manifest.ism/manifest(format=") {
+	if !strings.Contains(rest, " https://ep-"+endpoint.Name()+".") || !strings.Contains(rest, "/manifest.ism/manifest(format=") {
 		w.t.Errorf("no address: %s", line)
 	}
 }

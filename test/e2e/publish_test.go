@@ -148,16 +148,25 @@ func TestPublishGoIgnoresEarlierLives(t *testing.T) {
 	checkEarlierLives(t, func(w *workflow) *program { return publishGo(w, "publisher") })
 }
 
-// checkEarlierLives checks that an event of an earlier life of a job's name is ignored while the new job still writes the output.
+// checkEarlierLives checks that an event of an earlier life of a job's name is ignored while the new job still writes the
+// output, even if the bridge has not noticed yet that there is a new job.
 func checkEarlierLives(t *testing.T, publisher func(*workflow) *program) {
 	t.Helper()
 	w := startWorkflow(t, endpointOnly)
 	w.job("ep-1", "Queued", "Processing", "Finished")
 	w.awaitRecorded("ep-1", "Finished")
+	w.setBlind(true)
+	w.SetFaults(mkiofake.Faults{Dropped: 1})
 	w.job("ep-1", lifecycle.StateDeleted, "Queued", "Processing")
-	w.awaitRecorded("ep-1", "Processing")
 	p := publisher(w)
 	p.start()
+	w.await("the publisher asked MK.IO for the job's state", func() bool {
+		return strings.Contains(p.Log.String(), "in state Processing") || len(w.Writes()) > 0
+	})
+	w.checkLocators()
+	w.SetFaults(mkiofake.Faults{})
+	w.setBlind(false)
+	w.awaitRecorded("ep-1", "Processing")
 	w.awaitHandled(p.Name) // the end of the first life
 	w.checkLocators()
 	w.job("ep-1", "Finished")
@@ -269,27 +278,35 @@ func checkShell(t *testing.T, stride int) {
 }
 
 // publishShell prepares the shell script for a job that is submitted now.
-func (w *workflow) publishShell(job string) *program {
+func (w *workflow) publishShell(job string) *program { return w.publishShellAt(endpoint, job) }
+
+func (w *workflow) publishShellAt(endpoint lifecycle.Key, job string) *program {
 	w.t.Helper()
-	return w.shell("publish-"+job, w.play, nil, `exec "$0" "$@"`, bridgetest.RepositoryPath("examples/publish.sh"),
+	judge := func(line string) { w.playAt(endpoint, line) }
+	return w.shell("publish-"+job, judge, []string{"ENDPOINT=" + endpoint.Name()}, `exec "$0" "$@"`, bridgetest.RepositoryPath("examples/publish.sh"),
 		"aurora-vod", "ladder-hd", job, time.Now().UTC().Format(time.RFC3339Nano))
 }
 
-// checkShellWaits checks that the script waits while its job is Processing, even if the bridge has not noticed yet that the
-// former job of that name, which is recorded as Finished, is gone. It returns the jobs that were published.
+// checkShellWaits checks that the script waits while its endpoint is Starting, and while its job is Processing, even if the
+// bridge has not noticed yet that the former job of that name, which is recorded as Finished, is gone. It returns the jobs that
+// were published.
 func (w *workflow) checkShellWaits() []string {
 	w.t.Helper()
-	slow := w.publishShell("slow")
+	running := mkioKey(lifecycle.StreamingEndpoint, "edge-2")
+	w.Create(running, "Running") // a script that uses it waits for its locator only
+	w.Move(endpoint, "Starting") // not by a request: it stays so
+	starting, slow := w.publishShell("starting"), w.publishShell("slow")
+	w.job("starting", "Queued", "Finished")
 	w.job("slow", "Queued", "Processing")
 	w.job("reused", "Queued", "Finished")
 	w.awaitRecorded("slow", "Processing")
 	w.awaitRecorded("reused", "Finished")
-	w.Move(endpoint, "Running")
+	w.runUntilRead("streamingEndpoints/default", starting.run)
 	w.setBlind(true)
 	w.SetFaults(mkiofake.Faults{Dropped: 1})
 	w.job("reused", lifecycle.StateDeleted, "Queued", "Processing")
 	w.SetFaults(mkiofake.Faults{})
-	reused, other := w.publishShell("reused"), w.publishShell("other")
+	reused, other := w.publishShell("reused"), w.publishShellAt(running, "other")
 	slow.run()
 	reused.run()
 	other.run() // meanwhile another job is published: so the first scripts had time enough to be too early
@@ -298,17 +315,18 @@ func (w *workflow) checkShellWaits() []string {
 		w.t.Fatal(err)
 	}
 	w.setBlind(false)
+	w.Move(endpoint, "Running")
 	w.job("slow", "Finished")
 	w.job("reused", "Finished")
-	for _, p := range []*program{slow, reused} {
+	for _, p := range []*program{starting, slow, reused} {
 		if err := p.Wait(); err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	if !slow.awaitPublished("slow") || !reused.awaitPublished("reused") {
+	if !starting.awaitPublished("starting") || !slow.awaitPublished("slow") || !reused.awaitPublished("reused") {
 		w.t.Error("a script ended without the addresses")
 	}
 	w.Move(endpoint, "Stopping")
 	w.Move(endpoint, "Stopped")
-	return []string{"slow", "reused", "other"}
+	return []string{"starting", "slow", "reused", "other"}
 }

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -31,11 +32,12 @@ type workflow struct {
 	js     jetstream.JetStream
 
 	mu       sync.Mutex
-	requests int    // of the programs, since the last call of killAfter or refuseEvery
-	killAt   int    // the request after which kill is called; 0: none
-	refused  int    // every such request is refused; 0: none
-	blind    bool   // the bridge cannot read MK.IO
-	kill     func() // ends the program that sent the request
+	requests int            // of the programs, since the last call of killAfter or refuseEvery
+	killAt   int            // the request after which kill is called; 0: none
+	refused  int            // every such request is refused; 0: none
+	blind    bool           // the bridge cannot read MK.IO
+	served   map[string]int // requests of the programs that were served, by method and path
+	kill     func()         // ends the program that sent the request
 }
 
 // programToken is the token of the programs under test: the bridge has another.
@@ -59,7 +61,7 @@ func mkioKey(kind lifecycle.Kind, names ...string) lifecycle.Key {
 // first sweeps it. The environment may connect the bridge to a NATS server instead of its embedded one.
 func startWorkflow(t *testing.T, setUp func(*mkiofake.MKIO), env ...string) *workflow {
 	t.Helper()
-	w := &workflow{MKIO: mkiofake.New(mkiofake.Config{Settle: settle, ReadLimit: -1, LiveEventWebhooks: true, Start: time.Now().Add(-time.Minute)}), t: t}
+	w := &workflow{MKIO: mkiofake.New(mkiofake.Config{Settle: settle, ReadLimit: -1, LiveEventWebhooks: true, Start: time.Now().Add(-time.Minute)}), t: t, served: map[string]int{}}
 	setUp(w.MKIO)
 	w.SetClock(time.Minute) // what was set up is a minute old
 	server := httptest.NewServer(w)
@@ -130,7 +132,23 @@ func (w *workflow) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		rw.WriteHeader(http.StatusBadGateway)
 	default:
 		w.MKIO.ServeHTTP(rw, r)
+		w.mu.Lock()
+		w.served[r.Method+" "+r.URL.Path]++
+		w.mu.Unlock()
 	}
+}
+
+// runUntilRead starts a program, and waits until a program has read a media resource.
+func (w *workflow) runUntilRead(path string, run func()) {
+	w.t.Helper()
+	count := func() int {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.served["GET /api/v1/projects/"+mkiofake.VOD+"/media/"+path]
+	}
+	before := count()
+	run()
+	w.await("a program reads "+path, func() bool { return count() > before })
 }
 
 // setBlind keeps the bridge from reading MK.IO, or ends that.
@@ -188,11 +206,14 @@ func (w *workflow) checkLocators(jobs ...string) {
 	changes := w.Changes()
 	var created []string
 	for _, write := range w.Writes() {
-		asset, isLocator := strings.CutPrefix(write.Path, "media/streamingLocators/")
-		if !isLocator || write.Method != http.MethodPut || write.Status/100 != 2 {
+		if !strings.HasPrefix(write.Path, "media/streamingLocators/") || write.Method != http.MethodPut || write.Status/100 != 2 {
 			continue
 		}
-		job := strings.TrimSuffix(asset, "-out")
+		var put struct{ Properties struct{ AssetName string } }
+		if err := json.Unmarshal([]byte(write.Body), &put); err != nil {
+			w.t.Error(err)
+		}
+		job := strings.TrimSuffix(put.Properties.AssetName, "-out") // whatever the locator is called
 		if write.Status == http.StatusCreated {
 			created = append(created, job)
 		}

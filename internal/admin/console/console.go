@@ -2,8 +2,17 @@
 // pages show they request from /v1, with the session of the person who looks, and below the same address: relative links survive
 // a base path that a proxy removes.
 //
-// static/index.html is the page, main.js its shell, and screens/ has one module for each screen. There is no build step: the files
-// are served as they are. vendor/ has the only library, lit-html.
+// There is no build step: the files of static/ are served as they are.
+//
+//	index.html, main.js    the page and its shell: menu, heading, repeated requests, what is shown without an answer
+//	screens.js, screens/   the table of screens, and a module for each
+//	address.js             filters, periods and selections in the query string
+//	api.js, jobs.js        requests to /v1; tasks that run in the bridge
+//	worker.js, stream.js   the event stream that all tabs share, and a tab's end of it
+//	timeline.js, strip.js  drawings: the states of a resource, the coverage of a period
+//	parts.js, format.js    what several screens use; stored.js shows payloads as they are stored
+//	signin.js              turns a token into a session
+//	vendor/                the only library, lit-html
 package console
 
 import (

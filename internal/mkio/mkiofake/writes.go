@@ -17,6 +17,7 @@ type Write struct {
 	Method  string
 	Project string
 	Path    string // below the project; names are not encoded
+	Body    string
 	Status  int
 }
 
@@ -38,7 +39,7 @@ func (m *MKIO) serveRecorded(c call) response {
 	if c.method == http.MethodGet || len(c.segments) == 0 {
 		return m.serve(c)
 	}
-	w := Write{Order: m.nextOrder(), Method: c.method, Project: c.segments[0], Path: strings.Join(c.segments[1:], "/")}
+	w := Write{Order: m.nextOrder(), Method: c.method, Project: c.segments[0], Path: strings.Join(c.segments[1:], "/"), Body: string(c.body)}
 	a := m.serve(c)
 	w.Status = a.status
 	m.writes = append(m.writes, w)

@@ -1,6 +1,7 @@
 // Requests to /v1 of the bridge that served this page. An answer is {data, asOf, instance, version}; a failure is thrown as a
 // Problem. Payloads of events are kept as text, because a parsed and printed number may lose digits.
 
+const limit = 30_000; // milliseconds for an answer: a bridge that hangs must not look calm
 const base = new URL("../v1/", location.href);
 
 /** A Problem is why a request has no answer: status 0 means that the bridge cannot be reached. */
@@ -39,12 +40,14 @@ export function address(path, parameters = {}) {
 }
 
 async function request(method, path, parameters, { signal, headers, as = "json" } = {}) {
+  const late = AbortSignal.timeout(limit);
+  const lost = (why) => new Problem(0, late.aborted ? `there was no answer within ${limit / 1000} s` : why);
   let response;
   try {
-    response = await fetch(address(path, parameters), { method, signal, headers, credentials: "same-origin", cache: "no-store", redirect: "error" });
+    response = await fetch(address(path, parameters), { method, signal: AbortSignal.any([signal, late].filter(Boolean)), headers, credentials: "same-origin", cache: "no-store", redirect: "error" });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Problem(0, "the bridge cannot be reached");
+    throw lost("the bridge cannot be reached");
   }
   if (!response.ok) throw await problemOf(response);
   server.instance = response.headers.get("Mkio-Bridge-Instance") ?? server.instance;
@@ -54,7 +57,7 @@ async function request(method, path, parameters, { signal, headers, as = "json" 
     if (response.status !== 204) data = await response[as]();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Problem(0, "the answer ended half-way");
+    throw lost("the answer ended half-way");
   }
   const date = Date.parse(response.headers.get("Date") ?? ""); // in whole seconds
   if (!Number.isNaN(date)) server.ahead = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;

@@ -4,7 +4,14 @@ import { query } from "./address.js";
 import { now as present } from "./api.js";
 
 const local = () => query().get("tz") === "local";
-const parts = (date, options) => new Intl.DateTimeFormat("en-CA", { hourCycle: "h23", timeZone: local() ? undefined : "UTC", ...options }).format(date);
+const formats = new Map(); // by their options: to make one takes far longer than to use it, and Live draws 200 rows at once
+
+function parts(date, options) {
+  const all = { hourCycle: "h23", timeZone: local() ? undefined : "UTC", ...options };
+  const key = JSON.stringify(all);
+  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-CA", all));
+  return formats.get(key).format(date);
+}
 
 /** zone is the name of the time zone in use. */
 export const zone = () => (local() ? Intl.DateTimeFormat().resolvedOptions().timeZone : "UTC");
@@ -44,7 +51,11 @@ export function duration(seconds) {
 export const age = (at, now = present()) => duration((now - Date.parse(at)) / 1000);
 
 /** number returns an integer with separators. */
-export const number = (n) => new Intl.NumberFormat("en-US").format(n ?? 0);
+export const number = (n) => integers.format(n ?? 0);
+const integers = new Intl.NumberFormat("en-US");
+
+/** sentence begins a text of the bridge with a capital letter, unless it begins with a command or a setting. */
+export const sentence = (text) => (/^(mkio-bridge\b|\w*[A-Z])/.test(text ?? "") ? text : (text ?? "").replace(/^\p{L}/u, (letter) => letter.toUpperCase()));
 
 /** plural returns a number with a noun: plural(1, "job") is "1 job". */
 export const plural = (n, noun, many = noun + "s") => `${number(n)} ${n === 1 ? noun : many}`;
@@ -71,6 +82,9 @@ export function partsOf(resource) {
 
 /** quote returns a word as a POSIX shell takes it. */
 export const quote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+
+/** containing returns a command line whose output has the lines with a part of a name: --name takes a whole one. */
+export const containing = (command, part) => (part ? `${command} | grep -F -e ${quote(part)}` : command);
 
 /** shell returns a command line from words; false and empty ones are left out. */
 export const shell = (...words) => words.flat().filter((w) => w !== undefined && w !== null && w !== "" && w !== false).map((w) => quote(String(w))).join(" ");

@@ -8,8 +8,15 @@ import { meter } from "./parts.js";
 /** start starts a job, or joins the one that runs, and returns it. */
 export const start = async (kind, parameters) => (await send("POST", kind, parameters)).data;
 
-/** job requests one. */
-export const job = (id, options) => get(`jobs/${encodeURIComponent(id)}`, {}, options);
+/** job returns one; undefined if the bridges do not remember it any more. */
+export async function job(id, options) {
+  try {
+    return (await get(`jobs/${encodeURIComponent(id)}`, {}, options)).data;
+  } catch (error) {
+    if (error.status === 404) return undefined;
+    throw error;
+  }
+}
 
 /** latest returns the newest jobs of a kind without their results, the running one first. */
 export const latest = async (kind, options) => (await get("jobs", {}, options)).data.items.filter((j) => j.kind === kind);

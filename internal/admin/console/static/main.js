@@ -14,16 +14,18 @@ const statusInterval = 5000;
 
 const shell = {
   session: undefined, // {role, expires}; undefined: not known yet; null: nobody is signed in
+  refusal: undefined, // why it is not known yet
   status: undefined, // the last answer of /v1/status
   statusProblem: undefined, // why there is no newer one, with since
   firstVersion: "", // of the server, when the page was loaded
   view: undefined, // the open screen
+  searching: undefined, // the view whose search gets the focus as soon as it is there
 };
 
 /** A View is one visit of a screen: its data, and what it keeps while it is open. */
 class View {
   constructor(name, screen) {
-    Object.assign(this, { name, screen, answer: undefined, failure: undefined, loading: false, local: {}, controller: new AbortController() });
+    Object.assign(this, { name, screen, subject: screen.subject?.(query()), answer: undefined, failure: undefined, loading: false, local: {}, controller: new AbortController() });
     this.context = {
       local: this.local, // the screen's own, as long as it is open
       signal: this.controller.signal, // ends when the screen is left
@@ -33,6 +35,9 @@ class View {
       get status() { return shell.status?.data; },
     };
   }
+
+  /** shows reports whether the address is one of this visit: another resource on the same screen is another visit. */
+  shows(screen, q) { return this.screen === screen && this.subject === screen.subject?.(q); }
 
   async load() {
     clearTimeout(this.timer);
@@ -73,8 +78,8 @@ class View {
 /** navigate opens the screen of the address, or gives the open one its new parameters. */
 function navigate({ replace = false } = {}) {
   const name = query().get("v") ?? "now";
-  const screen = screens[name] ?? screens.now;
-  if (shell.view?.screen === screen) {
+  const screen = Object.hasOwn(screens, name) ? screens[name] : screens.now;
+  if (shell.view?.shows(screen, query())) {
     shell.view.load();
   } else {
     shell.view?.close();
@@ -97,7 +102,7 @@ function update() {
 }
 
 function draw() {
-  if (shell.session === undefined) { render(nothing, app); return; }
+  if (shell.session === undefined) { render(shell.refusal ? noData(shell.refusal) : nothing, app); return; }
   if (shell.session === null) { document.title = "Sign in · mkio-bridge"; render(signIn(shell, started), app); return; }
   const { view } = shell;
   const title = view.screen.title(query(), view.answer?.data);
@@ -111,11 +116,19 @@ function draw() {
       </header>
       <main id="main" tabindex="-1">${versionNotice()}${blindNotice(view)}${content(view, title)}</main>
     </div>`, app);
+  if (shell.searching === view) focusSearch();
+}
+
+function focusSearch() {
+  const search = document.querySelector("[data-search]");
+  if (!search) return;
+  search.focus();
+  shell.searching = undefined;
 }
 
 function badge(screen) {
   const b = shell.status && screen.badge?.(shell.status.data);
-  return b ? html`<span class="count ${b.level ?? ""}">${b.text}</span>` : nothing;
+  return b ? html`<span class="count ${b.level ?? ""} ${shell.statusProblem ? "stale" : ""}">${b.text}</span>` : nothing;
 }
 
 function who() {
@@ -123,6 +136,7 @@ function who() {
   return html`<div class="who"><span>${session.role === "admin" ? "You may do everything" : "You may read"}</span>
     <a href=${changed({ tz: query().get("tz") === "local" ? "" : "local" })}>Times: ${zone()}</a>
     ${session.expires ? html`<button type="button" class="plain small" @click=${signOut}>Sign out</button>` : nothing}
+    ${shell.stillSignedIn ? html`<span class="bad" role="alert">You are still signed in: ${shell.stillSignedIn.message}.</span>` : nothing}
     ${server.version ? html`<span>${server.version}</span>` : nothing}</div>`;
 }
 
@@ -135,25 +149,51 @@ function versionNotice() {
 function blindNotice(view) {
   const lost = view.failure;
   if (!lost || !view.current()) return nothing;
-  return html`<div class="notice critical" role="alert"><strong>No answer since ${clock(view.answer.asOf)}.</strong> ${lost.error.message}. What you see below is what was known then; the next attempt is under way.</div>`;
+  return html`<div class="notice critical" role="alert"><strong>No answer since ${clock(view.answer.asOf)}.</strong> ${lost.error.message}. Below is the last answer; the page asks again by itself.</div>`;
 }
 
+/** freshness is the class of what is shown: old when no newer answer comes, pending while it is the answer to the address before. */
+const freshness = (view) => (view.failure ? "stale" : view.current() ? "" : "pending");
+
+/** content draws the screen. An answer that it cannot draw, as of a bridge of another version, is said: the page must not stand still. */
 function content(view, title) {
+  try {
+    return drawn(view, title);
+  } catch (error) {
+    console.error(error);
+    return html`<h1 tabindex="-1"><bdi>${title}</bdi></h1>${problem(error, "The page cannot show this answer: reload it.")}`;
+  }
+}
+
+function drawn(view, title) {
   const { screen, failure } = view;
   const q = query();
   const answer = failure ? view.current() : view.answer;
+  const { at, instance } = (answer && screen.asOf?.(view.context)) ?? { at: answer?.asOf, instance: answer?.instance };
   const head = html`<div class="head"><h1 tabindex="-1"><bdi>${title}</bdi></h1>${screen.aside?.(q, answer?.data) ?? nothing}
-      <span class="asof">${answer ? html`as of <time datetime=${answer.asOf.toISOString()}>${when(answer.asOf)}</time> ${zone()}${answer.instance ? html`, from ${answer.instance}` : nothing}` : nothing}</span></div>
-      ${answer && screen.answer ? html`<p class="answer">${screen.answer(q, answer.data, view.context)}</p>` : nothing}`;
-  const shown = answer ? html`<div class="stack ${failure ? "stale" : ""}">${screen.render(q, answer.data, view.context)}</div>`
-    : failure ? problem(failure.error, `${title} cannot be shown.`) : html`<p class="muted" aria-busy="true">Asking the bridge…</p>`;
+      <span class="asof">${at ? html`as of <time datetime=${at.toISOString()}>${when(at)}</time> ${zone()}${instance ? html`, from ${instance}` : nothing}` : nothing}</span></div>
+      ${answer && screen.answer ? html`<p class="answer ${freshness(view)}">${screen.answer(q, answer.data, view.context)}</p>` : nothing}`;
+  const shown = answer ? html`<div class="stack ${freshness(view)}">${screen.render(q, answer.data, view.context)}</div>`
+    : failure ? refused(view, title) : html`<p class="muted" aria-busy="true">Asking the bridge…</p>`;
   const text = screen.command?.(q, answer?.data);
   return html`${head}${shown}${text ? command(text) : nothing}`;
 }
 
+/** refused says why a screen has no data, and offers a way out of parameters that the bridge does not take. */
+function refused({ name, failure }, title) {
+  return html`${problem(failure.error, `${title} cannot be shown.`)}${failure.error.status === 400 ? html`<p><a class="button" href=${href({ v: name === "now" ? "" : name })}>Show it without parameters</a></p>` : nothing}`;
+}
+
 async function signOut() {
-  try { await send("DELETE", "session"); } catch { /* the cookie stays: the next request shows it */ }
-  shell.session = null;
+  try {
+    await send("DELETE", "session");
+  } catch (error) {
+    if (error.status !== 401) shell.stillSignedIn = error; // the cookie is there: the next one at this browser would be signed in
+    update();
+    return;
+  }
+  shell.stillSignedIn = undefined;
+  Object.assign(shell, { session: null, reason: undefined });
   shell.view?.close();
   shell.view = undefined;
   update();
@@ -183,34 +223,46 @@ function started(session) {
   navigate({ replace: true });
 }
 
+/** start asks for the session until the bridge has answered. */
 async function start() {
+  clearTimeout(shell.startTimer);
   try {
     started((await get("session")).data);
+    shell.refusal = undefined;
   } catch (error) {
-    if (error.status !== 401) {
-      const todo = error.status === 404 ? "This bridge serves no /v1 here: set BRIDGE_ADMIN_TOKEN, or open the console on the machine of the bridge." : error.message;
-      render(html`<div class="signin"><div class="card">${problem({ message: todo }, "The console has no data.")}<button type="button" @click=${() => location.reload()}>Try again</button></div></div>`, app);
-      return;
+    if (error.status !== 401 && shell.session === undefined) {
+      shell.refusal = error;
+      shell.startTimer = setTimeout(start, statusInterval);
     }
   }
   update();
 }
 
+/** noData says why there is nothing to show, before anything was shown. */
+function noData({ status, message }) {
+  const todo = status === 404 ? "This bridge serves no /v1 here: set BRIDGE_ADMIN_TOKEN, or open the console on the machine of the bridge." : `${message}. The page asks again every few seconds.`;
+  return html`<main class="signin"><div class="card"><h1>mkio-bridge</h1>${problem({ message: todo }, "The console has no data.")}<button type="button" @click=${start}>Try again</button></div></main>`;
+}
+
 onNavigate((how) => { if (shell.session) navigate(how); });
 onUnauthorized((detail) => {
-  shell.reason = shell.session ? detail : undefined;
+  if (shell.session) shell.reason = detail;
   shell.session = null;
   shell.view?.close();
   shell.view = undefined;
   update();
 });
-document.addEventListener("visibilitychange", () => { if (!document.hidden && shell.session) shell.view?.load(); });
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  if (shell.session) { if (shell.view?.screen.refresh) shell.view.load(); watchStatus(); }
+  else start(); // another tab may have signed in
+});
 addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
   const search = document.querySelector("[data-search]");
   event.preventDefault();
   if (search) search.focus();
-  else if (shell.session) { go(href({ v: "resources" })); setTimeout(() => document.querySelector("[data-search]")?.focus()); }
+  else if (shell.session) { go(href({ v: "resources" })); shell.searching = shell.view; }
 });
 setInterval(update, 1000); // ages
 

@@ -3,7 +3,7 @@
 import { html, nothing } from "./vendor/lit/lit-html.js";
 import { send } from "./api.js";
 
-const overPlainHTTP = location.protocol === "http:" && !/^(localhost|127\.|\[::1\])/.test(location.hostname);
+const overPlainHTTP = location.protocol === "http:" && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(location.hostname);
 
 /** signIn shows the form. started gets the session. */
 export const signIn = (shell, started) => html`<main class="signin"><form class="card" @submit=${(event) => submit(event, shell, started)}>

@@ -2,6 +2,8 @@
 
 import { html, render } from "./vendor/lit/lit-html.js";
 
+const printing = matchMedia("print"); // then the drawing is scaled: a new one would come after the pages are laid out
+
 class SizedBox extends HTMLElement {
   #draw;
   #observer = new ResizeObserver(() => this.#render());
@@ -13,7 +15,7 @@ class SizedBox extends HTMLElement {
   /** draw is a function from a width in pixels to a template. */
   set draw(draw) { this.#draw = draw; this.#render(); }
 
-  #render() { if (this.isConnected && this.#draw && this.clientWidth) render(this.#draw(this.clientWidth), this); }
+  #render() { if (this.isConnected && this.#draw && this.clientWidth && !printing.matches) render(this.#draw(this.clientWidth), this); }
 }
 
 customElements.define("sized-box", SizedBox);

@@ -81,7 +81,7 @@ function legend(stays) {
 
 function draw(lives, stays, width, options) {
   const left = width < 560 ? 0 : 96, right = 12;
-  const scale = scaleOf([...stays.flatMap((s) => [s.from, s.sure, s.recorded]), options.now]);
+  const scale = scaleOf([...stays.flatMap((s) => [s.from, s.sure, isLate(s) ? s.recorded : s.sure]), options.now]);
   const x = (t) => left + scale.position(t) * (width - left - right);
   const height = top + lives.length * rowHeight + axis;
   return html`<svg class="timeline" height=${height} viewBox="0 0 ${width} ${height}" role="group" aria-label="Timeline of ${stays.length} events in ${lives.length} lives">

@@ -3,13 +3,14 @@
 import { html, nothing } from "../vendor/lit/lit-html.js";
 import { repeat } from "../vendor/lit/directives/repeat.js";
 import { changed, go, href } from "../address.js";
-import { clock, number, plural, resourceOf, shell } from "../format.js";
+import { get, now as present } from "../api.js";
+import { clock, containing, number, plural, resourceOf, shell } from "../format.js";
 import { empty, lateness, resourceLink, select, state, via } from "../parts.js";
 import { listen } from "../stream.js";
 import { kinds, phases } from "./resources.js";
 
 const ringSize = 2000; // events that are kept
-const shownAtOnce = 200;
+const shownAtOnce = 100;
 
 const filters = ["kind", "project", "name", "phase", "via"];
 const given = (q) => Object.fromEntries(filters.map((f) => [f, q.get(f)]).filter(([, v]) => v));
@@ -24,11 +25,19 @@ export const live = {
   title: () => "Live",
   // The stream is the answer: what it says is not asked for.
   load: () => Promise.resolve({ data: {}, asOf: new Date(), instance: "" }),
+  asOf: ({ local: { connection: c } }) => ({ at: c.state === "connecting" ? undefined : new Date(c.state === "open" ? present() : c.since), instance: c.instance }),
   open(context) {
     const { local } = context;
     Object.assign(local, { ring: [], seen: 0, paused: undefined, missed: 0, connection: { state: "connecting", since: Date.now() } });
     listen((message) => {
-      if (message.connection) local.connection = message.connection;
+      if (message.connection) {
+        local.connection = message.connection;
+        if (message.connection.state === "signedOut") get("session").catch(() => {}); // the page asks for the token
+      }
+      if (message.gap) {
+        local.gap = message.gap;
+        if (message.gap.recreated) Object.assign(local, { ring: [], paused: undefined }); // sequences begin again
+      }
       if (message.events) {
         local.seen += message.events.length;
         local.lastAt = Date.now();
@@ -38,7 +47,7 @@ export const live = {
       context.update();
     }, context.signal);
   },
-  command: (q) => shell("mkio-bridge", "events", "--follow", Object.entries(given(q)).filter(([f]) => f !== "via").flatMap(([f, v]) => ["--" + f, v])),
+  command(q) { const { name, ...others } = given(q); return containing(shell("mkio-bridge", "events", "--follow", Object.entries(others).flatMap(([f, v]) => ["--" + f, v])), name); },
   answer: (_, __, { local }) => html`${local.seen ? html`${plural(local.seen, "event")} since this screen was opened.` : "No event since this screen was opened."} ${local.paused ? html`<strong>Paused: ${plural(local.missed, "event")} since then.</strong>` : nothing}`,
   render(q, _, { local, update }) {
     const f = given(q);
@@ -46,7 +55,7 @@ export const live = {
     const rows = [];
     for (let i = source.length - 1; i >= 0 && rows.length < shownAtOnce; i--) if (matches(source[i], f)) rows.push(source[i]);
     const pause = () => { local.paused = local.paused ? undefined : local.ring; local.missed = 0; update(); };
-    return html`${connectionNotice(local)}
+    return html`${connectionNotice(local)}${gapNotice(local)}
       <form class="filters" role="search" @submit=${(e) => e.preventDefault()}>
         <button type="button" class=${local.paused ? "primary" : ""} @click=${pause}>${local.paused ? `Go on (${number(local.missed)} new)` : "Pause"}</button>
         <div class="field wide"><label for="search">name contains <kbd aria-hidden="true">/</kbd></label><input id="search" data-search type="search" autocomplete="off" spellcheck="false" .value=${q.get("name") ?? ""} @input=${(e) => go(changed({ name: e.target.value }), { replace: true })}></div>
@@ -69,7 +78,13 @@ export const live = {
 function connectionNotice({ connection }) {
   const { state: s, since, reason } = connection;
   if (s === "open") return html`<p class="small good" role="status">● Connected${connection.instance ? html` to ${connection.instance}` : nothing} since ${clock(since)}</p>`;
-  if (s === "signedOut") return html`<div class="notice critical" role="alert"><strong>The session has ended.</strong> ${reason} <a href=".">Sign in again</a></div>`;
+  if (s === "signedOut") return html`<div class="notice critical" role="alert"><strong>The session has ended.</strong> ${reason}</div>`;
   if (s === "connecting") return html`<p class="small muted" role="status">Connecting…</p>`;
-  return html`<div class="notice critical" role="alert"><strong>No stream since ${clock(since)}:</strong> ${reason}. It resumes behind the last event, so that none is missed.</div>`;
+  return html`<div class="notice critical" role="alert"><strong>No stream since ${clock(since)}:</strong> ${reason}. It resumes after the last event, so that none is missed.</div>`;
+}
+
+/** gapNotice says that the stream could not resume behind the last event. */
+function gapNotice({ gap }) {
+  if (!gap) return nothing;
+  return html`<div class="notice" role="status"><strong>${gap.recreated ? "The log was recreated" : "Events are missing here"}, seen at ${clock(gap.at)}.</strong> ${gap.recreated ? "Events of the former log are not shown any more, and the first of the new one may be missing here." : "The log no longer has the event after the last one shown."} <a href=${href({ v: "resources" })}>Resources</a> has the present states.</div>`;
 }

@@ -29,5 +29,5 @@ export const notify = {
       <td data-label="last error" class="wrap">${r.lastError ? html`<span class="bad">${r.lastError}</span> <span class="muted nowrap">${age(r.errorTime)} ago</span>` : html`<span class="muted">none</span>`}</td>
       <td data-label="dead letters" class="n ${r.deadLetters ? "bad" : ""}">${number(r.deadLetters)}</td></tr>`)}</tbody></table></div>
     <p class="muted small">Lag: events of the log that a rule has not settled yet, those that its filter leaves out included. Dead letters: what was given up after the last try. <code>mkio-bridge notify failed retry</code> sends them again.</p>`
-    : empty("No rules.", html`Notifications are sent by a process of their own: <code>mkio-bridge notify --config rules.yaml</code>. Its consumers of the log are listed here.`)}</section>`,
+    : empty("No rules.", html`Notifications are sent by a separate process: <code>mkio-bridge notify --config rules.yaml</code>. Its consumers of the log are listed here.`)}</section>`,
 };

@@ -3,7 +3,7 @@
 import { html, nothing, svg } from "../vendor/lit/lit-html.js";
 import { changed, href } from "../address.js";
 import { get, now as present } from "../api.js";
-import { age, duration, number, plural, vias, when, clock } from "../format.js";
+import { age, duration, number, plural, sentence, vias, when, clock } from "../format.js";
 import { empty, meter, moment } from "../parts.js";
 import { sized } from "../sized.js";
 
@@ -38,8 +38,8 @@ export const now = {
 
 function verdict(question, words, v) {
   return html`<section class="card ${v.level}"><h2>${question}</h2><div class="verdict">${words[v.level]}</div>
-    <p class="wrap sentence">${v.reason}</p>
-    ${v.level === "ok" ? nothing : html`<div class="do">${v.do ? html`<p class="wrap sentence">${v.do}</p>` : nothing}${v.since ? html`<p class="muted nowrap">Since ${when(v.since)}, for ${age(v.since)}</p>` : nothing}</div>`}</section>`;
+    <p class="wrap">${sentence(v.reason)}</p>
+    ${v.level === "ok" ? nothing : html`<div class="do">${v.do ? html`<p class="wrap">${sentence(v.do)}</p>` : nothing}${v.since ? html`<p class="muted nowrap">Since ${when(v.since)}, for ${age(v.since)}</p>` : nothing}</div>`}</section>`;
 }
 
 /** problems lists what the verdicts name beyond their worst. */
@@ -52,7 +52,7 @@ function problems(q, s) {
   return html`<section class="card"><h2>Needs a look</h2><div class="scroll"><table class="cardlike">
     <thead><tr><th>how urgent</th><th>what</th><th>found</th><th>since</th><th>what to do</th></tr></thead>
     <tbody>${shown.map((p) => html`<tr><td data-label="how urgent"><span class="verdict-word ${p.level === "critical" ? "bad" : "late"}">${p.level === "critical" ? "now" : "today"}</span></td>
-      <td data-label="what">${p.check}</td><td data-label="found" class="wrap sentence">${p.reason}</td><td data-label="since" class="nowrap">${p.since ? moment(p.since) : nothing}</td><td data-label="what to do" class="wrap muted sentence">${p.do ?? nothing}</td></tr>`)}</tbody></table></div>
+      <td data-label="what">${p.check}</td><td data-label="found" class="wrap">${sentence(p.reason)}</td><td data-label="since" class="nowrap">${p.since ? moment(p.since) : nothing}</td><td data-label="what to do" class="wrap muted">${sentence(p.do)}</td></tr>`)}</tbody></table></div>
     ${more.length > 6 ? html`<p class="small"><a href=${changed({ all: q.get("all") ? "" : "1" })}>${q.get("all") ? "Show the first six" : `Show all ${more.length}`}</a></p>` : nothing}</section>`;
 }
 
@@ -110,7 +110,12 @@ function projects(s) {
     <tbody>${s.projects.map((p) => html`<tr><td data-label="project" class="nowrap">${p.project}</td><td data-label="polled by" class=${p.polled ? "" : "bad"}>${p.polled ? p.leader || "a bridge of an older version" : "nobody"}${p.paused ? html` <span class="late">${p.paused}</span>` : nothing}${p.identity ? html` <span class="bad">${p.identity}</span>` : nothing}</td>
       <td data-label="requests" class="n">${p.budget ? number(p.budget.used) : "—"}</td>
       <td data-label="of the budget">${p.budget ? html`${meter(p.budget.used / p.budget.perMinute, `${p.budget.used} of ${p.budget.perMinute}`, true)}<span class="muted small">of ${number(p.budget.perMinute)}</span>` : nothing}</td>
-      <td data-label="token ends" class="nowrap">${p.tokenEnds ? html`in ${duration((Date.parse(p.tokenEnds) - present()) / 1000)}` : html`<span class="muted">not known</span>`}</td></tr>`)}</tbody></table></div></section>`;
+      <td data-label="token ends" class="nowrap">${p.tokenEnds ? tokenEnd(p.tokenEnds) : html`<span class="muted">not known</span>`}</td></tr>`)}</tbody></table></div></section>`;
+}
+
+function tokenEnd(at) {
+  const left = (Date.parse(at) - present()) / 1000;
+  return left > 0 ? `in ${duration(left)}` : html`<span class="bad">it has ended</span>`;
 }
 
 function bridge(s) {

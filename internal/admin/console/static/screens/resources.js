@@ -3,7 +3,7 @@
 import { html, nothing } from "../vendor/lit/lit-html.js";
 import { changed, go, href } from "../address.js";
 import { get } from "../api.js";
-import { age, number, plural, shell, when } from "../format.js";
+import { age, containing, number, plural, shell, when } from "../format.js";
 import { empty, lateness, progress, resourceLink, select, state, via } from "../parts.js";
 
 export const kinds = ["job", "asset", "content-key-policy", "streaming-locator", "streaming-endpoint", "live-event", "live-output", "live-channel", "live-api-event",
@@ -18,7 +18,7 @@ export const resources = {
   menu: "Resources", inMenu: true, refresh: 5000,
   title: () => "Resources",
   load: (q, { signal }) => get("resources", { view: "row", limit: pageSize, after: q.get("after"), ...given(q) }, { signal }),
-  command: (q) => shell("mkio-bridge", "state", Object.entries(given(q)).flatMap(([f, v]) => ["--" + f, v])),
+  command(q) { const { name, ...others } = given(q); return containing(shell("mkio-bridge", "state", Object.entries(others).flatMap(([f, v]) => ["--" + f, v])), name); },
   answer(q, { items, next }) {
     const f = given(q);
     const words = Object.keys(f).length ? "match" : "are known";
@@ -48,8 +48,8 @@ export const resources = {
 const textFilter = (name, q) => html`<div class="field"><label for="f-${name}">${name}</label><input id="f-${name}" size="10" autocomplete="off" spellcheck="false" .value=${q.get(name) ?? ""} @change=${(e) => go(changed({ [name]: e.target.value.trim(), after: "" }))}></div>`;
 
 /** typed searches when someone has stopped typing for a moment. The address is replaced: back leaves the screen. */
-function typed(input, { local }) {
+function typed(input, { local, signal }) {
   clearTimeout(local.typing);
-  local.typing = setTimeout(() => go(changed({ name: input.value, after: "" }), { replace: true }), 120);
+  local.typing = setTimeout(() => signal.aborted || go(changed({ name: input.value, after: "" }), { replace: true }), 120);
 }
 

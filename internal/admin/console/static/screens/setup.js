@@ -13,7 +13,7 @@ export const setup = {
   async load(q, { signal }) {
     const [config, jobs] = await Promise.all([get("config", {}, { signal }), latest("doctor", { signal })]);
     const id = q.get("job") ?? jobs[0]?.id;
-    const check = id ? (await job(id, { signal })).data : undefined;
+    const check = id ? await job(id, { signal }) : undefined;
     return { ...config, data: { settings: config.data.local.settings, check } };
   },
   command: () => "mkio-bridge doctor",

@@ -1,4 +1,4 @@
-// Stuck: what has stood too long, compared with what is usual for its kind?
+// Stuck: what is in its state for too long, compared with what is usual for its kind?
 
 import { html, nothing, svg } from "../vendor/lit/lit-html.js";
 import { changed, href } from "../address.js";
@@ -21,17 +21,18 @@ export const stuck = {
       get("resources", q.get("all") ? { ...parameters, phase: "initial,transitional,deleting" } : { ...parameters, stuck: "true" }, { signal }),
       get("status", {}, { signal }),
     ]);
-    const usual = new Map(status.data.resources.durations.map((d) => [`${d.kind} ${d.state}`, d]));
+    const { durations, stuck: groups, inMotion } = status.data.resources;
+    const usual = new Map([...durations, ...groups].map((d) => [`${d.kind} ${d.state}`, d]));
     const items = rows.data.items.map((r) => ({ ...r, seconds: r.since ? Math.max(0, (rows.asOf - Date.parse(r.since)) / 1000) : 0, usual: usual.get(`${r.kind} ${r.state}`) }));
     items.sort((a, b) => share(b) - share(a));
-    return { ...rows, data: { items, more: Boolean(rows.data.next), motion: status.data.resources.inMotion, groups: status.data.resources.stuck } };
+    return { ...rows, data: { items, more: Boolean(rows.data.next), motion: inMotion, groups } };
   },
-  command: (q) => shell("mkio-bridge", "state", q.get("all") ? ["--phase", "transitional"] : "--stuck", q.get("kind") && ["--kind", q.get("kind")], q.get("project") && ["--project", q.get("project")]),
-  answer(q, { items, groups, motion }) {
+  command: (q) => shell("mkio-bridge", "state", q.get("all") ? ["--phase", "initial,transitional,deleting"] : "--stuck", q.get("kind") && ["--kind", q.get("kind")], q.get("project") && ["--project", q.get("project")]),
+  answer(q, { items, more, groups, motion }) {
     const moving = Object.values(motion).reduce((a, b) => a + b, 0);
     const count = groups.reduce((sum, g) => sum + g.resources, 0);
-    if (q.get("all")) return `${plural(items.length, "resource")} in motion, the longest compared with what is usual first.`;
-    return count ? `${plural(count, "resource has", "resources have")} stood longer than is usual for ${count === 1 ? "its" : "their"} kind and state, of ${number(moving)} in motion.` : `Nothing is stuck: each of the ${number(moving)} resources in motion is within its limit.`;
+    if (q.get("all")) return `${more ? "More than " : ""}${plural(items.length, "resource")} in motion, the longest compared with what is usual first.`;
+    return count ? `${number(count)} of ${number(moving)} resources in motion ${count === 1 ? "is" : "are"} stuck: in the same state for longer than is usual for kind and state.` : `Nothing is stuck: none of the ${plural(moving, "resource")} in motion has passed its limit.`;
   },
   render(q, { items, more }) {
     return html`<div class="tabs" role="group" aria-label="which resources"><a href=${changed({ all: "" })} aria-current=${q.get("all") ? nothing : "true"}>stuck</a><a href=${changed({ all: "1" })} aria-current=${q.get("all") ? "true" : nothing}>all in motion</a></div>

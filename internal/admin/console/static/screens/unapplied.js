@@ -37,7 +37,8 @@ export const unapplied = {
   answer(q, { items, next }, { status }) {
     const stored = status?.unapplied.stored;
     const total = stored && Object.values(stored).reduce((a, b) => a + b, 0);
-    if (!items.length) return Object.keys(given(q)).length ? "No stored delivery matches." : "Every delivery became an event, or repeated one.";
+    if (!items.length && q.get("after")) return "No more deliveries are stored.";
+    if (!items.length) return Object.keys(given(q)).length ? "No stored delivery matches." : "No delivery is stored: each became an event, repeated one, or was removed from here.";
     return `${total === undefined ? plural(items.length, "delivery", "deliveries") : plural(total, "delivery is", "deliveries are")} stored that became no event${stored ? ": " + Object.entries(stored).filter(([, n]) => n).map(([reason, n]) => `${number(n)} ${reason}`).join(", ") : ""}. Nothing that was acknowledged is lost.${next ? " This page is not all." : ""}`;
   },
   render: (q, data, context) => html`<div class="filters">${select("reason", q.get("reason") ?? "", ["", ...Object.keys(reasons)], (reason) => go(changed({ reason, after: "" })))}
@@ -76,12 +77,15 @@ function retries(items, context) {
   const run = local.run;
   const previewed = local.results && items.every((u) => local.results.get(u.sequence)?.preview);
   const would = previewed ? items.filter((u) => local.results.get(u.sequence).applied).length : 0;
+  const decided = [...local.results?.values() ?? []].filter((r) => !r.preview && !r.error);
+  const count = (what) => decided.filter((r) => r[what]).length;
   return html`<section class="card"><h2>Decide again</h2>
-    <p class="muted">A retry decides a stored delivery as if it came now: it becomes an event if it is news, and is removed once the log has its state. See first what would happen.</p>
+    <p class="muted">A retry decides a stored delivery as if it arrived now: it becomes an event if it changes the recorded state, and is removed when the log has its state. The preview shows what would happen.</p>
     ${admin ? nothing : html`<p class="notice">Viewers may not retry: sign in with the admin token.</p>`}
     <div class="row"><button type="button" ?disabled=${!admin || run} @click=${() => retryAll(items, true, context)}>Preview ${plural(items.length, "delivery", "deliveries")}</button>
       <button type="button" class="primary" ?disabled=${!admin || run || !previewed} @click=${() => retryAll(items, false, context)}>Retry in this order</button>
-      ${run ? html`<span role="status">${number(run.done)} of ${number(run.total)}…</span>` : previewed ? html`<span role="status">${would ? `${plural(would, "event")} would be written.` : "No event would be written."}</span>` : nothing}</div>
+      ${run ? html`<span role="status">${number(run.done)} of ${number(run.total)}…</span>` : previewed ? html`<span role="status">${would ? `${plural(would, "event")} would be written.` : "No event would be written."}</span>`
+        : decided.length ? html`<span role="status">${plural(decided.length, "delivery was", "deliveries were")} decided again: ${plural(count("applied"), "event")} written, ${number(count("removed"))} removed from here.</span>` : nothing}</div>
     ${local.stopped ? html`<p class="notice critical" role="alert"><strong>Stopped:</strong> ${local.stopped}</p>` : nothing}</section>`;
 }
 
