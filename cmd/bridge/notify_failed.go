@@ -111,18 +111,8 @@ func runRetryFailed(ctx context.Context, c *call, o failedOptions) error {
 	}
 	defer failed.close()
 	letters, err := failed.selected(ctx, o)
-	errs := []error{err}
 	retrier := notify.Retrier{File: rules, JS: failed.js, Names: failed.names, Dead: failed.dead}
-	for _, l := range letters {
-		if err := retrier.Retry(ctx, l); err != nil {
-			errs = append(errs, fmt.Errorf("dead letter %d of rule %s: %w", l.Number, l.Rule, err))
-			continue
-		}
-		if err := c.printOutcome(o.output, l, "sent"); err != nil {
-			return err
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(err, retrier.RetryAll(ctx, letters, func(l notify.Letter) error { return c.printOutcome(o.output, l, "sent") }))
 }
 
 func deleteFailedCommand(c *call) *cobra.Command {

@@ -80,9 +80,14 @@ func (w *worker) openConsumer(ctx context.Context) (jetstream.Consumer, error) {
 	config := consumerConfig(w.rule, w.Names)
 	existing, err := stream.Consumer(ctx, config.Durable)
 	switch {
-	case err == nil: // its start cannot be changed
+	case err == nil: // its start cannot be changed, and its last error is that of the process that runs the rule
 		is := existing.CachedInfo().Config
 		config.DeliverPolicy, config.OptStartSeq, config.OptStartTime = is.DeliverPolicy, is.OptStartSeq, is.OptStartTime
+		for _, reported := range []string{event.NotifyError, event.NotifyErrorTime} {
+			if text := is.Metadata[reported]; text != "" {
+				config.Metadata[reported] = text
+			}
+		}
 	case !errors.Is(err, jetstream.ErrConsumerNotFound):
 		return nil, w.explain(ctx, err)
 	case w.place.log.Equal(created):

@@ -97,7 +97,8 @@ func (d *deadStream) Store(ctx context.Context, l Letter) error {
 	} {
 		m.Header.Set(name, value)
 	}
-	id := jetstream.WithMsgID(l.Rule + " " + number(l.First) + " " + number(l.Sequence))
+	// With the event's id, because sequences begin anew in a log that replaced another.
+	id := jetstream.WithMsgID(l.Rule + " " + l.ID + " " + number(l.First) + " " + number(l.Sequence))
 	_, err := d.js.PublishMsg(ctx, m, id)
 	if errors.Is(err, nats.ErrMaxPayload) { // the log has the event
 		m.Data = nil

@@ -36,8 +36,9 @@ type fixture struct {
 	dir     string
 	targets map[string]*fakeTarget
 	facts   map[lifecycle.Key]lifecycle.Fact
-	last    process // the one that was started last
-	quiet   bool    // no log
+	last    process                                       // the one that was started last
+	quiet   bool                                          // no log
+	wrap    func(jetstream.JetStream) jetstream.JetStream // of the next notifier; nil: unchanged
 }
 
 // A process is a notifier that runs. kill closes its connection, so that nothing more of it reaches NATS.
@@ -48,13 +49,15 @@ type process struct{ kill func() }
 func virtual(t *testing.T, test func(*fixture)) {
 	t.Helper()
 	release := brokertest.StartServerClock()
+	defer func() { // also after a failure
+		release()
+		runtime.GC() // two garbage collections empty the pool of timers
+		runtime.GC()
+	}()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		test(f)
 	})
-	release()
-	runtime.GC() // two garbage collections empty the pool of timers
-	runtime.GC()
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -93,6 +96,9 @@ func (f *fixture) run() (n *Notifier, stop func()) {
 	dead, err := OpenStream(f.t.Context(), js, names, StreamOptions{Create: true, Replicas: 1})
 	if err != nil {
 		f.t.Fatal(err)
+	}
+	if f.wrap != nil {
+		js = f.wrap(js)
 	}
 	n = New(Config{
 		NC: nc, JS: js, Names: names, File: filepath.Join(f.dir, "rules.yaml"), Dead: dead,

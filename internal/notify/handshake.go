@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -36,7 +35,7 @@ func newPermission(origin string, perMinute int) permission {
 	return p
 }
 
-// ask asks for permission unless it is granted, and waits as long as the granted rate demands.
+// ask asks for permission unless it is granted, and returns a [*Limited] if the granted rate allows no request now.
 func (p *permission) ask(ctx context.Context, client *http.Client, s webhookSecrets) error {
 	if p.origin == "" {
 		return nil
@@ -52,15 +51,18 @@ func (p *permission) ask(ctx context.Context, client *http.Client, s webhookSecr
 	if err != nil || limit == nil {
 		return err
 	}
-	return waitFor(ctx, limit)
+	return takeTurn(limit)
 }
 
-// waitFor waits until the limit allows a request. A wait beyond the context's deadline is an error at once, with its end.
-func waitFor(ctx context.Context, limit *rate.Limiter) error {
-	if err := limit.Wait(ctx); err != nil {
-		return &RetryAfter{fmt.Errorf("the receiver allows %.0f requests per minute", float64(limit.Limit())*60), time.Duration(float64(time.Second) / float64(limit.Limit()))}
+// takeTurn returns an error if the limit allows no request now. Whoever sends waits outside of the time for a try.
+func takeTurn(limit *rate.Limiter) error {
+	turn := limit.Reserve()
+	wait := turn.Delay()
+	if wait == 0 {
+		return nil
 	}
-	return nil
+	turn.Cancel()
+	return &Limited{fmt.Errorf("the receiver allows %.0f requests per minute", float64(limit.Limit())*60), wait}
 }
 
 // shake makes the handshake with an address that has not granted permission.

@@ -1,11 +1,16 @@
 package notify
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // allow grants permission, as a receiver with the handshake does.
@@ -87,4 +92,41 @@ func TestGrantedRate(t *testing.T) {
 			t.Errorf("%q: limit %v, want %v per minute", header, limit, perMinute)
 		}
 	}
+}
+
+// A message that the rate does not allow is not sent, and told from one that was refused.
+func TestGrantedRateIsKept(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, allow("*", "2"))
+	target := openWebhook(t, WebhookConfig{URL: r.URL, Origin: "bridge.example.com"})
+	if err := target.Send(t.Context(), testMessage(t)); err != nil {
+		t.Fatal(err)
+	}
+	limited, ok := errors.AsType[*Limited](target.Send(t.Context(), testMessage(t)))
+	if !ok || limited.After <= 0 || limited.After > 30*time.Second {
+		t.Errorf("%v, want one after at most 30 seconds", limited)
+	}
+	if n := len(r.requests); n != 2 {
+		t.Errorf("%d requests were made, want the handshake and one message", n)
+	}
+}
+
+// Waiting for the target's rate is no try: a backlog makes no dead letters.
+func TestRateMakesNoDeadLetters(t *testing.T) {
+	virtual(t, func(f *fixture) {
+		f.rules("  - {name: a, target: main, retry: {tries: 2}}\n")
+		limit := rate.NewLimiter(rate.Every(10*time.Second), 1)
+		f.target("main").answers(func(context.Context, string) error { return takeTurn(limit) })
+		f.run()
+		var want []string
+		for i := range 30 {
+			f.add("news", fmt.Sprint("ep-", i), "Queued")
+			want = append(want, fmt.Sprintf("ep-%d Queued", i))
+		}
+		time.Sleep(310 * time.Second)
+		f.want("main", want...)
+		if letters := f.letters(); len(letters) > 0 {
+			t.Errorf("dead letters: %q", letters)
+		}
+	})
 }

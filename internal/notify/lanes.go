@@ -27,11 +27,10 @@ func (r *Rule) laneOf(subject string, e event.Event) string {
 // enqueue appends an event to its queue, and starts the lane of a queue that was empty. The caller holds the lock.
 func (s *session) enqueue(it *item) {
 	it.queued = true
-	name := s.rule.laneOf(it.subject, it.event)
+	name := it.lane
 	queue, running := s.queues[name]
 	if s.rule.Group != nil && len(queue) > 0 { // only the newest is sent
-		last := queue[len(queue)-1]
-		last.payload, last.event = nil, event.Event{}
+		queue[len(queue)-1].payload = nil
 	}
 	s.queues[name] = append(queue, it)
 	if !running {

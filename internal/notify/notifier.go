@@ -66,7 +66,7 @@ func (n *Notifier) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer n.stopAll()
+	defer func() { stopAll(n.snapshot()) }()
 	if err := n.apply(ctx, file); err != nil {
 		return err
 	}
@@ -124,14 +124,15 @@ func (n *Notifier) apply(ctx context.Context, file *File) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	for name, is := range n.snapshot() {
+	before := n.snapshot()
+	maps.DeleteFunc(before, func(name string, is *running) bool {
 		wanted := file.Find(name)
-		if wanted != nil && wanted.same(is.rule) {
-			continue
-		}
-		is.stop()
+		return wanted != nil && wanted.same(is.rule)
+	})
+	stopAll(before)
+	for name := range before {
 		n.remove(name)
-		if wanted == nil {
+		if file.Find(name) == nil {
 			n.metrics.forget(name)
 			n.Log.Warn("rule was removed; its consumer keeps its position until it is deleted", "rule", name, "consumer", ConsumerName(name))
 		}
@@ -176,10 +177,10 @@ func (n *Notifier) remove(name string) {
 	delete(n.running, name)
 }
 
-// stopAll stops all rules at the same time.
-func (n *Notifier) stopAll() {
+// stopAll stops rules at the same time: each waits for its tries that have begun.
+func stopAll(rules map[string]*running) {
 	var all sync.WaitGroup
-	for _, is := range n.snapshot() {
+	for _, is := range rules {
 		all.Go(is.stop)
 	}
 	all.Wait()

@@ -122,6 +122,27 @@ func TestRetryAfterHoldsTheRuleBack(t *testing.T) {
 	})
 }
 
+// A Retry-After of the last try holds the rule back too.
+func TestRetryAfterOfTheLastTry(t *testing.T) {
+	virtual(t, func(f *fixture) {
+		f.rules("  - {name: a, target: main, retry: {tries: 1}}\n")
+		f.target("main").answers(func(_ context.Context, sent string) error {
+			if sent == "ep-1 Queued" {
+				return &RetryAfter{errors.New("429 Too Many Requests"), 10 * time.Minute}
+			}
+			return nil
+		})
+		f.run()
+		f.add("news", "ep-1", "Queued")
+		time.Sleep(time.Second)
+		f.add("news", "ep-2", "Queued")
+		time.Sleep(9 * time.Minute)
+		f.want("main")
+		time.Sleep(2 * time.Minute)
+		f.want("main", "ep-2 Queued")
+	})
+}
+
 // A rule that groups sends the first event at once, and then at most one message in the time, with the number of events.
 func TestGroupsSendOneMessageInATime(t *testing.T) {
 	virtual(t, func(f *fixture) {
@@ -219,7 +240,7 @@ func TestDeletedConsumerAndLog(t *testing.T) {
 		f.rules("  - {name: a, target: main}\n")
 		f.run()
 		f.add("news", "ep-1", "Queued")
-		time.Sleep(time.Minute)
+		time.Sleep(surveyInterval / 2) // the place is more recent than the last survey
 		if err := f.js.DeleteConsumer(f.t.Context(), names.EventStream(), "notify-a"); err != nil {
 			t.Fatal(err)
 		}

@@ -20,14 +20,17 @@ const reportInterval = time.Minute
 // maxReported limits a reported error, in characters.
 const maxReported = 200
 
-// report stores the last failure in the metadata of the rule's consumer, where every bridge can read it.
-func (s *session) report(ctx context.Context) {
+// report stores the last failure in the metadata of the rule's consumer, where every bridge can read it. stored is the metadata
+// as it is, perhaps by another process that ran the rule before.
+func (s *session) report(ctx context.Context, stored map[string]string) {
 	last := s.gauges.lastFailure()
-	if last.text == s.reported.text || time.Since(s.reportedAt) < reportInterval {
+	if last.text == stored[event.NotifyError] || time.Since(s.reportedAt) < reportInterval {
 		return
 	}
 	config := s.config
 	config.Metadata = maps.Clone(config.Metadata)
+	delete(config.Metadata, event.NotifyError)
+	delete(config.Metadata, event.NotifyErrorTime)
 	if last.text != "" {
 		config.Metadata[event.NotifyError] = last.text
 		config.Metadata[event.NotifyErrorTime] = last.at.UTC().Format(time.RFC3339)
@@ -36,5 +39,5 @@ func (s *session) report(ctx context.Context) {
 		s.Log.Debug("last error cannot be reported", "rule", s.rule.Name, "error", err)
 		return
 	}
-	s.reported, s.reportedAt = last, time.Now()
+	s.reportedAt = time.Now()
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/pause"
 )
 
 // A Retrier sends dead letters again, by the rules of a file.
@@ -22,7 +25,38 @@ type Retrier struct {
 	targets map[string]Target // by the name of the rule
 }
 
-// Retry tries once to send a dead letter, and deletes it when the target has it.
+// RetryAll tries each dead letter once, and calls sent for each that the target has. When a target does not take messages now,
+// the further letters of its rule are left: messages about a resource keep their order, and nobody waits for each of thousands.
+func (r *Retrier) RetryAll(ctx context.Context, letters []Letter, sent func(Letter) error) error {
+	var errs []error
+	left := map[string]int{} // letters that were not tried, by rule
+	for _, l := range letters {
+		if n, stopped := left[l.Rule]; stopped {
+			left[l.Rule] = n + 1
+			continue
+		}
+		err := r.Retry(ctx, l)
+		if err == nil {
+			if err := sent(l); err != nil {
+				return err
+			}
+			continue
+		}
+		errs = append(errs, fmt.Errorf("dead letter %d of rule %s: %w", l.Number, l.Rule, err))
+		if _, own := errors.AsType[*Permanent](err); !own {
+			left[l.Rule] = 0
+		}
+	}
+	for _, rule := range slices.Sorted(maps.Keys(left)) {
+		if n := left[rule]; n > 0 {
+			errs = append(errs, fmt.Errorf("rule %s: %d further dead letters were not tried: run the command again when the target takes messages", rule, n))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Retry tries once to send a dead letter, and deletes it when the target has it. The error of a letter that cannot be sent,
+// whatever the state of the target is, is a [*Permanent].
 func (r *Retrier) Retry(ctx context.Context, l Letter) error {
 	rule := r.File.Find(l.Rule)
 	if rule == nil {
@@ -38,21 +72,35 @@ func (r *Retrier) Retry(ctx context.Context, l Letter) error {
 	}
 	e, err := event.Decode(payload)
 	if err != nil {
-		return err
+		return &Permanent{err}
 	}
 	m, err := rule.Render(e, payload, l.Count)
 	if err != nil {
-		return err
+		return &Permanent{err}
 	}
-	sending, cancel := context.WithTimeout(ctx, time.Duration(rule.Retry.Timeout))
-	defer cancel()
-	if err := target.Send(sending, m); err != nil {
+	if err := sendLimited(ctx, target, m, time.Duration(rule.Retry.Timeout)); err != nil {
 		return err
 	}
 	if err := r.Dead.Delete(ctx, l.Number); err != nil {
 		return fmt.Errorf("the message was sent, but its dead letter cannot be deleted: %w", err)
 	}
 	return nil
+}
+
+// sendLimited tries once to send a message, as soon as the target's rate allows it.
+func sendLimited(ctx context.Context, target Target, m Message, timeout time.Duration) error {
+	for {
+		sending, cancel := context.WithTimeout(ctx, timeout)
+		err := target.Send(sending, m)
+		cancel()
+		limited, ok := errors.AsType[*Limited](err)
+		if !ok {
+			return err
+		}
+		if pause.For(ctx, limited.After) != nil {
+			return err
+		}
+	}
 }
 
 // target opens the target of a rule, once.
@@ -85,7 +133,7 @@ func (r *Retrier) payload(ctx context.Context, l Letter) ([]byte, error) {
 	}
 	m, err := stream.GetMsg(ctx, l.Sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, fmt.Errorf("the log no longer has event %d, and its dead letter was too large to hold it", l.Sequence)
+		return nil, &Permanent{fmt.Errorf("the log no longer has event %d, and its dead letter was too large to hold it", l.Sequence)}
 	}
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +56,43 @@ func TestRetryOfDeadLetters(t *testing.T) {
 			f.t.Error("a letter of an unknown rule was sent")
 		}
 	})
+}
+
+// When the target is down, the further letters of the rule are left. A letter that is refused for good holds up no other.
+func TestRetryOfManyDeadLetters(t *testing.T) {
+	t.Parallel()
+	dead, err := OpenFile(filepath.Join(t.TempDir(), "failed.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, payload, err := (&Rule{RuleConfig: RuleConfig{Name: "a"}}).Sample(names, epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range []string{"no event", string(payload), string(payload), string(payload)} {
+		if err := dead.Store(t.Context(), Letter{Rule: "a", Event: []byte(event), Count: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	letters, err := dead.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := Parse("rules.yaml", []byte("targets: {main: {webhook: {url: \"http://127.0.0.1:1\"}}}\nrules: [{name: a, target: main}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := &fakeTarget{answer: func(context.Context, string) error { return errDown }}
+	r := Retrier{File: file, Dead: dead, Open: func(*Rule) (Target, error) { return target, nil }}
+	sent := 0
+	retry := func() error { return r.RetryAll(t.Context(), letters, func(Letter) error { sent++; return nil }) }
+	if err := retry(); target.tries != 1 || sent != 0 || !strings.Contains(err.Error(), "2 further dead letters were not tried") {
+		t.Errorf("%d tries, %d sent, %v", target.tries, sent, err)
+	}
+	target.answers(nil)
+	if err := retry(); target.tries != 4 || sent != 3 || err == nil || strings.Contains(err.Error(), "further") {
+		t.Errorf("%d tries, %d sent, %v", target.tries, sent, err)
+	}
 }
 
 // A preview shows what would have been sent, with groups and muted times, and sends nothing.

@@ -11,20 +11,29 @@ import (
 
 // Sample returns an event that the rule's filter selects, made up for a test of the rule, and its payload.
 func (r *Rule) Sample(names event.Names, now time.Time) (e event.Event, payload []byte, err error) {
+	for _, kind := range r.Filter.sampleKinds() {
+		if state, ok := r.Filter.sampleState(kind); ok {
+			return r.sampleOf(kind, state, names, now)
+		}
+	}
+	return e, nil, fmt.Errorf("the filter (%s) selects no event: none of its states has one of its phases", r.Filter)
+}
+
+// sampleOf returns an event of a kind and state.
+func (r *Rule) sampleOf(kind lifecycle.Kind, state string, names event.Names, now time.Time) (e event.Event, payload []byte, err error) {
 	f := r.Filter
-	kind := lifecycle.Kind(first(f.Kind, string(lifecycle.Job)))
+	name := strings.NewReplacer("*", "sample", "?", "x").Replace(first(f.Name, "sample"))
+	if strings.ContainsAny(name, `[\`) { // a name is not made up for every pattern
+		f.Name, name = nil, "sample"
+	}
 	path := []string{"sample-1", "sample-2", "sample-3"}[:kind.Depth()]
-	path[len(path)-1] = strings.NewReplacer("*", "sample", "?", "x").Replace(first(f.Name, "sample"))
+	path[len(path)-1] = name
 	if kind == lifecycle.ScheduledOperation {
 		path[0] = string(lifecycle.LiveChannel)
 	}
 	key, err := lifecycle.NewKey(kind, first(f.Project, "sample-project"), path...)
 	if err != nil {
 		return e, nil, err
-	}
-	state, ok := f.sampleState(kind)
-	if !ok {
-		return e, nil, fmt.Errorf("the filter selects no state of a %s: phase %s has none of the states %s", kind, f.Phase, f.State)
 	}
 	o := lifecycle.Observation{
 		Key: key, State: state, Life: now.UTC().Format(time.RFC3339), At: now, Via: lifecycle.Via(first(f.Via, string(lifecycle.Webhook))),
@@ -41,6 +50,18 @@ func (r *Rule) Sample(names event.Names, now time.Time) (e event.Event, payload 
 		err = fmt.Errorf("no sample event could be made that the filter (%s) selects", f)
 	}
 	return e, m.Payload, err
+}
+
+// sampleKinds returns the kinds that the filter selects; a job first if it selects all.
+func (f Filter) sampleKinds() []lifecycle.Kind {
+	if len(f.Kind) == 0 {
+		return append([]lifecycle.Kind{lifecycle.Job}, lifecycle.Kinds()...)
+	}
+	var kinds []lifecycle.Kind
+	for _, kind := range f.Kind {
+		kinds = append(kinds, lifecycle.Kind(kind))
+	}
+	return kinds
 }
 
 // first returns the first of some words, or another word if there are none.
@@ -64,6 +85,7 @@ func (f Filter) sampleState(kind lifecycle.Kind) (state string, ok bool) {
 		for _, s := range lifecycle.States(kind) {
 			states = append(states, s.State)
 		}
+		states = append(states, "SampleState") // in phase unknown
 	}
 	for _, s := range states {
 		if f.Phase.has(string(lifecycle.PhaseOf(kind, s, ""))) && (s != "" || len(f.State) > 0) {

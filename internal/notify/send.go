@@ -8,6 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"mkio-bridge/internal/event"
 	"mkio-bridge/internal/pause"
 )
 
@@ -20,15 +21,11 @@ func (s *session) deliver(batch []*item) bool {
 		s.acknowledge(batch)
 		return true
 	}
-	m, err := s.render(newest, len(batch))
-	tries := 0
-	if err == nil {
-		tries, err = s.try(m)
-	}
+	id, tries, err := s.try(newest, len(batch))
 	if errors.Is(err, errStopped) {
 		return false
 	}
-	if err != nil && !s.giveUp(batch, m, tries, err) {
+	if err != nil && !s.giveUp(batch, id, tries, err) {
 		return false
 	}
 	s.acknowledge(batch)
@@ -37,46 +34,58 @@ func (s *session) deliver(batch []*item) bool {
 
 // render makes the message. What is not an event, or fails its template, is refused for good.
 func (s *session) render(it *item, count int) (Message, error) {
-	if it.broken != nil {
-		return Message{Rule: s.rule.Name, Count: count}, it.broken
+	e, err := event.Decode(it.payload)
+	if err != nil {
+		return Message{Rule: s.rule.Name, Count: count}, err
 	}
-	m, err := s.rule.Render(it.event, it.payload, count)
-	m.Rule, m.Event, m.Count = s.rule.Name, it.event.Event, count
+	m, err := s.rule.Render(e, it.payload, count)
+	m.Rule, m.Event, m.Count = s.rule.Name, e.Event, count
 	return m, err
 }
 
 // errStopped is for a message that is not settled when the session stops.
 var errStopped = errors.New("the session stops")
 
-// try sends a message until the target has it, refuses it for good, or the last try has failed. It returns the number of
-// tries.
-func (s *session) try(m Message) (tries int, err error) {
+// try sends a message until the target has it, refuses it for good, or the last try has failed. It returns the event's id and
+// the number of tries. The message is made anew for each try: thousands may wait for theirs.
+func (s *session) try(newest *item, count int) (id string, tries int, err error) {
 	pauses := &backoff.ExponentialBackOff{
 		InitialInterval: time.Duration(s.rule.Retry.First), Multiplier: 2, RandomizationFactor: 0.2, MaxInterval: time.Duration(s.rule.Retry.Max),
 	}
 	for tries = 1; ; tries++ {
 		if err = s.waitForTurn(); err != nil {
-			return tries, err
+			return id, tries, err
+		}
+		m, invalid := s.render(newest, count)
+		id = m.Event.ID()
+		if invalid != nil {
+			<-s.slots
+			return id, tries - 1, invalid
 		}
 		err = s.send(m)
 		<-s.slots
+		if limited, ok := errors.AsType[*Limited](err); ok {
+			s.holdBack(limited.After)
+			tries--
+			continue
+		}
 		if err == nil {
 			s.gauges.sent()
-			s.Log.Info("message sent", "rule", m.Rule, "id", m.Event.ID(), "events", m.Count, "try", tries)
-			return tries, nil
+			s.Log.Info("message sent", "rule", s.rule.Name, "id", id, "events", count, "try", tries)
+			return id, tries, nil
 		}
 		s.gauges.failed(err)
-		if _, permanent := errors.AsType[*Permanent](err); permanent || tries >= s.rule.Retry.Tries {
-			return tries, err
-		}
 		wait := pauses.NextBackOff()
 		if later, ok := errors.AsType[*RetryAfter](err); ok {
 			wait = max(wait, later.After)
-			s.holdBack(wait)
+			s.holdBack(wait) // also after the last try: the target wants no other message either
 		}
-		s.Log.Warn("message not sent; retrying", "rule", m.Rule, "id", m.Event.ID(), "try", tries, "after", wait.Round(time.Millisecond), "error", err)
+		if _, permanent := errors.AsType[*Permanent](err); permanent || tries >= s.rule.Retry.Tries {
+			return id, tries, err
+		}
+		s.Log.Warn("message not sent; retrying", "rule", s.rule.Name, "id", id, "try", tries, "after", wait.Round(time.Millisecond), "error", err)
 		if pause.For(s.stopping, wait) != nil {
-			return tries, errStopped
+			return id, tries, errStopped
 		}
 		s.gauges.retried()
 	}
@@ -130,10 +139,10 @@ func (s *session) send(m Message) (err error) {
 
 // giveUp stores the dead letter of a message, and reports whether it is stored. Until then it tries again, because the events
 // must not be lost.
-func (s *session) giveUp(batch []*item, m Message, tries int, reason error) bool {
+func (s *session) giveUp(batch []*item, id string, tries int, reason error) bool {
 	newest := batch[len(batch)-1]
 	l := Letter{
-		Time: time.Now().UTC(), Rule: s.rule.Name, ID: m.Event.ID(), Subject: newest.subject, Sequence: newest.sequence,
+		Time: time.Now().UTC(), Rule: s.rule.Name, ID: id, Subject: newest.subject, Sequence: newest.sequence,
 		First: batch[0].sequence, Count: len(batch), Tries: tries, Reason: reason.Error(), Event: newest.payload,
 	}
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {

@@ -53,9 +53,8 @@ type item struct {
 	stored   time.Time
 	subject  string
 	reply    string // where it is acknowledged; a redelivery changes it
-	event    event.Event
-	payload  []byte // nil: dropped, in a group with a newer event
-	broken   error  // why it is not an event
+	lane     string
+	payload  []byte // nil: dropped, in a group with a newer event. It is decoded again when it is sent: a decoded event is larger
 	queued   bool   // in a lane
 	settled  bool   // sent or a dead letter; only the acknowledgement is missing
 }
@@ -69,16 +68,16 @@ type session struct {
 	slots    chan struct{} // one for each message that is being sent
 	arrived  chan struct{} // there is an event that waits for all others
 
-	// Used by survey only.
-	reported   failure
-	reportedAt time.Time
+	reportedAt time.Time // used by survey only
 
 	mu        sync.Mutex
 	held      map[uint64]*item // by sequence
 	queues    map[string][]*item
-	open      bool      // all that is pending is held: lanes may run
-	pin       string    // the pin under which the last event was delivered
-	notBefore time.Time // a target said when to try again
+	newest    map[string]*item // of each group, until the lanes are opened
+	highest   uint64           // sequence of the newest event that was delivered
+	open      bool             // all that is pending is held: lanes may run
+	pin       string           // the pin under which the last event was delivered
+	notBefore time.Time        // a target said when to try again
 }
 
 // session reads the consumer until the context ends or reading fails. What it then holds is given back to the server.
@@ -96,7 +95,7 @@ func (w *worker) session(ctx context.Context) error {
 	defer cancel(nil)
 	s := &session{
 		worker: w, consumer: consumer, stopping: ctx, slots: make(chan struct{}, w.rule.Parallel),
-		arrived: make(chan struct{}, 1), held: map[uint64]*item{}, queues: map[string][]*item{},
+		arrived: make(chan struct{}, 1), held: map[uint64]*item{}, queues: map[string][]*item{}, newest: map[string]*item{},
 	}
 	w.gauges.reading(nil)
 	var watch sync.WaitGroup
@@ -105,7 +104,7 @@ func (w *worker) session(ctx context.Context) error {
 	watch.Go(func() { s.survey(ctx, cancel) })
 	unregister := context.AfterFunc(ctx, messages.Drain)
 	err = s.read(ctx, messages)
-	if cause := context.Cause(ctx); cause != nil && errors.Is(cause, errMoved) {
+	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
 	cancel(nil)
@@ -150,21 +149,38 @@ func (s *session) take(m jetstream.Msg) error {
 		it.reply = m.Reply()
 		return nil
 	}
+	s.highest = max(s.highest, meta.Sequence.Stream)
 	it := &item{sequence: meta.Sequence.Stream, stored: meta.Timestamp, subject: m.Subject(), reply: m.Reply(), payload: m.Data()}
-	if it.event, it.broken = event.Decode(it.payload); it.broken == nil && !s.rule.Filter.Match(it.event) {
+	e, err := event.Decode(it.payload)
+	if err == nil && !s.rule.Filter.Match(e) {
 		s.publish(it.reply, "+ACK")
 		return nil
 	}
+	it.lane = s.rule.laneOf(it.subject, e)
+	s.hold(it)
+	return nil
+}
+
+// hold holds an event: in its queue, or until the lanes are opened. The caller holds the lock.
+func (s *session) hold(it *item) {
 	s.held[it.sequence] = it
 	if s.open {
 		s.enqueue(it)
-		return nil
+		return
+	}
+	if s.rule.Group != nil { // only the newest of a group is sent
+		older := it
+		if newest := s.newest[it.lane]; newest == nil || newest.sequence < it.sequence {
+			older, s.newest[it.lane] = newest, it
+		}
+		if older != nil {
+			older.payload = nil
+		}
 	}
 	select {
 	case s.arrived <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // checkPin closes the lanes when the process was pinned anew: another one may have got events in between. A session that
@@ -227,6 +243,7 @@ func (s *session) openLanes() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open = true
+	clear(s.newest)
 	for _, it := range s.sorted() {
 		if !it.queued {
 			s.enqueue(it)
@@ -258,14 +275,33 @@ func (s *session) keepAlive(ctx context.Context) {
 // surveyInterval is how often the consumer's info is read, for the metrics, and to notice that another process is pinned.
 const surveyInterval = 5 * time.Second
 
-// survey reads the consumer's info, and cancels a session whose process is no longer pinned: the other one waits for the
-// events that this one holds.
+// survey reads the consumer's info, and cancels a session that cannot continue: its process is no longer pinned, and the other
+// one waits for the events that this one holds; or the consumer is gone, which nobody announces to a process that was not
+// connected then.
 func (s *session) survey(ctx context.Context, cancel context.CancelCauseFunc) {
+	logged := false
 	for {
-		if info, err := s.consumer.Info(ctx); err == nil {
+		info, err := s.consumer.Info(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
+			cancel(s.explain(ctx, err))
+			return
+		case err != nil:
+			err = s.explain(ctx, err)
+			s.gauges.reading(err)
+			if !logged {
+				s.Log.Warn("state of a rule's consumer cannot be read; retrying", "rule", s.rule.Name, "error", err)
+			}
+			logged = true
+		default:
+			s.gauges.reading(nil)
+			logged = false
 			s.place.floor = max(s.place.floor, info.AckFloor.Stream)
-			s.observe(info)
-			s.report(ctx)
+			if active := s.observe(info); active {
+				s.report(ctx, info.Config.Metadata)
+			}
 			if s.moved(info) {
 				cancel(errMoved)
 				return
@@ -295,8 +331,8 @@ func pinnedTo(info *jetstream.ConsumerInfo) string {
 	return ""
 }
 
-// observe sets the gauges of the rule.
-func (s *session) observe(info *jetstream.ConsumerInfo) {
+// observe sets the gauges of the rule, and reports whether this process runs it.
+func (s *session) observe(info *jetstream.ConsumerInfo) (active bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var oldest time.Time
@@ -311,8 +347,9 @@ func (s *session) observe(info *jetstream.ConsumerInfo) {
 	case info.NumPending == 0:
 		s.place.settled = time.Now()
 	}
-	active := s.pin != "" && s.pin == pinnedTo(info)
+	active = s.pin != "" && s.pin == pinnedTo(info)
 	s.gauges.observe(info.NumPending+uint64(max(info.NumAckPending, 0)), oldest, active)
+	return active
 }
 
 // publish sends an acknowledgement without waiting for a confirmation. If it is lost, the event is delivered again.
@@ -327,6 +364,7 @@ func (s *session) finish() {
 	s.lanes.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.keepPlace()
 	for _, it := range s.sorted() {
 		if it.settled {
 			s.publish(it.reply, "+ACK")
@@ -335,4 +373,19 @@ func (s *session) finish() {
 		}
 	}
 	_ = s.NC.FlushTimeout(time.Second) // without a connection, the server delivers the events again after ackWait
+}
+
+// keepPlace notes up to where all events are settled, in case the consumer was deleted. While the lanes run, everything that
+// was delivered before and is not held is settled. The caller holds the lock.
+func (s *session) keepPlace() {
+	if !s.open {
+		return
+	}
+	floor := s.highest
+	for _, it := range s.held {
+		if !it.settled {
+			floor = min(floor, it.sequence-1)
+		}
+	}
+	s.place.floor = max(s.place.floor, floor)
 }

@@ -17,7 +17,7 @@ type Message struct {
 }
 
 // A Target takes messages. Send returns nil when the target has the message. Other errors are retried unless they are a
-// [*Permanent]; a [*RetryAfter] says when. Send is called from several goroutines, returns soon after its context ends, and
+// [*Permanent]; a [*RetryAfter] says when, and a [*Limited] is no try at all. Send is called from several goroutines, returns soon after its context ends, and
 // its errors never hold a secret: they are logged and stored in dead letters.
 type Target interface {
 	Send(ctx context.Context, m Message) error
@@ -37,3 +37,12 @@ type RetryAfter struct {
 
 func (r *RetryAfter) Error() string { return fmt.Sprintf("%v (retry after %s)", r.Err, r.After) }
 func (r *RetryAfter) Unwrap() error { return r.Err }
+
+// Limited is the error of a message that was not sent, because the target's rate allows none now. It counts as no try.
+type Limited struct {
+	Err   error
+	After time.Duration // from now on
+}
+
+func (l *Limited) Error() string { return l.Err.Error() }
+func (l *Limited) Unwrap() error { return l.Err }

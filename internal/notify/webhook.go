@@ -3,14 +3,11 @@ package notify
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +21,7 @@ import (
 type webhook struct {
 	config            WebhookConfig
 	url, token, keys  secretSource
-	client            *http.Client
+	client            webhookClient
 	permission        permission
 	structured, signs bool
 }
@@ -49,11 +46,10 @@ func newWebhook(c WebhookConfig, getenv func(string) string) (*webhook, error) {
 	if err := w.check(); err != nil {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
-	client, err := newWebhookClient(c.CAFile)
-	if err != nil {
+	w.client.caFile = c.CAFile
+	if _, err := w.client.get(); err != nil {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
-	w.client = client
 	return w, nil
 }
 
@@ -136,56 +132,24 @@ func parseWebhookURL(address string) (*url.URL, error) {
 	return u, nil
 }
 
-const (
-	pingAfter = 10 * time.Second // without a frame from the receiver
-	pingTime  = 5 * time.Second  // for the response to a ping, and for writing each part of a request
-	// maxRequestTime is for a request whose context has no earlier deadline.
-	maxRequestTime = 5 * time.Minute
-)
-
-// newWebhookClient returns a client that follows no redirects.
-func newWebhookClient(caFile string) (*http.Client, error) {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	// Over HTTP/2 all requests share a connection. Pings detect one that the network has silently dropped.
-	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTime, WriteByteTimeout: pingTime}
-	transport.MaxResponseHeaderBytes = maxResponseHeader
-	transport.MaxIdleConnsPerHost = maxSenders
-	if caFile != "" {
-		roots, err := x509.SystemCertPool()
-		if err != nil {
-			roots = x509.NewCertPool() // none on this system: caFile suffices
-		}
-		content, err := os.ReadFile(caFile)
-		if err != nil {
-			return nil, fmt.Errorf("caFile: %w", err)
-		}
-		if !roots.AppendCertsFromPEM(content) {
-			return nil, fmt.Errorf("caFile: %s contains no certificate in PEM format", caFile)
-		}
-		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	}
-	return &http.Client{
-		Transport: transport,
-		Timeout:   maxRequestTime,
-		// A redirect would send the event, and the token, to another server than the rule names.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, nil
-}
-
 // Send implements [Target].
 func (w *webhook) Send(ctx context.Context, m Message) error {
 	s, err := w.secrets()
 	if err != nil {
 		return err
 	}
-	if err := w.permission.ask(ctx, w.client, s); err != nil {
+	client, err := w.client.get()
+	if err != nil {
+		return err
+	}
+	if err := w.permission.ask(ctx, client, s); err != nil {
 		return err
 	}
 	request, err := w.request(ctx, m, s)
 	if err != nil {
 		return &Permanent{fmt.Errorf("write the event as an HTTP request: %s", s.text(err.Error()))}
 	}
-	response, err := w.client.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return transportError(s.redactor, err)
 	}

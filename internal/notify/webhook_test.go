@@ -3,14 +3,18 @@ package notify
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -258,6 +262,44 @@ func TestWebhookTrustsTheCA(t *testing.T) {
 	if err := openWebhook(t, WebhookConfig{URL: r.URL}).Send(t.Context(), testMessage(t)); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("without the CA: %v", err)
 	}
+}
+
+// A replaced certificate authority is used for the next message.
+func TestRotatedCAIsUsed(t *testing.T) {
+	t.Parallel()
+	r := &testReceiver{requests: make(chan received, 10)}
+	r.Server = httptest.NewTLSServer(r.handler(nil))
+	t.Cleanup(r.Close)
+	valid := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate().Raw}))
+	file := secretFile(t, otherCA(t))
+	target := openWebhook(t, WebhookConfig{URL: r.URL, CAFile: file})
+	if err := target.Send(t.Context(), testMessage(t)); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("with another CA: %v", err)
+	}
+	writeSecret(t, file, valid)
+	if err := target.Send(t.Context(), testMessage(t)); err != nil {
+		t.Error(err)
+	}
+	writeSecret(t, file, "") // half written
+	err := target.Send(t.Context(), testMessage(t))
+	if _, permanent := errors.AsType[*Permanent](err); err == nil || permanent {
+		t.Errorf("with an empty file: %v, want an error that is retried", err)
+	}
+}
+
+// otherCA returns a certificate that signed nothing.
+func otherCA(t *testing.T) string {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
+	raw, err := x509.CreateCertificate(rand.Reader, certificate, certificate, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}))
 }
 
 func TestWebhookConfigurationErrors(t *testing.T) {
