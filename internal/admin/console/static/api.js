@@ -44,11 +44,12 @@ async function request(method, path, parameters, { signal, headers, as = "json" 
   const lost = (why) => new Problem(0, late.aborted ? `there was no answer within ${limit / 1000} s` : why);
   let response;
   try {
-    response = await fetch(address(path, parameters), { method, signal: AbortSignal.any([signal, late].filter(Boolean)), headers, credentials: "same-origin", cache: "no-store", redirect: "error" });
+    response = await fetch(address(path, parameters), { method, signal: AbortSignal.any([signal, late].filter(Boolean)), headers, credentials: "same-origin", cache: "no-store", redirect: "manual" });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw lost("the bridge cannot be reached");
   }
+  if (response.type === "opaqueredirect") throw new Problem(0, "a proxy answers with a redirect: reload the page, to sign in there again");
   if (!response.ok) throw await problemOf(response);
   server.instance = response.headers.get("Mkio-Bridge-Instance") ?? server.instance;
   server.version = response.headers.get("Mkio-Bridge-Version") ?? server.version;

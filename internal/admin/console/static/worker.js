@@ -4,8 +4,8 @@
 // the last event (Last-Event-ID), at whichever bridge answers.
 //
 // A tab sends {listen: true} or {listen: false}, and {} now and then: a tab that ends does not say so. It gets {events: […]},
-// {connection: {state, since, reason, retryAt}}, state one of connecting, open, waiting, signedOut, and {gap: {at, recreated}} where
-// the stream could not resume behind the last event. Payloads are parsed here, away from the tabs.
+// {connection: {state, since, reason, retryAt}}, state one of connecting, open, waiting, signedOut, and {gap: {at, recreated, asleep}} where
+// the stream could not resume behind the last event, or the tab was asleep. Payloads are parsed here, away from the tabs.
 
 const endpoint = new URL("../v1/events", self.location.href);
 const batchInterval = 250; // each batch draws the rows anew
@@ -23,12 +23,22 @@ function attach(port) {
   ports.set(port, tab);
   port.onmessage = ({ data }) => {
     tab.heard = Date.now();
+    if (!ports.has(port)) awake(port, tab);
     if (data.listen === undefined) return;
     tab.listens = data.listen;
     if (tab.listens) signedOut = false; // a tab listens when it has a session
     adjust();
     if (tab.listens) port.postMessage({ connection });
   };
+}
+
+/** awake takes a tab back that was not heard of for long: the computer slept, say. It was sent no events meanwhile. */
+function awake(port, tab) {
+  ports.set(port, tab);
+  if (!tab.listens) return;
+  adjust();
+  port.postMessage({ connection });
+  port.postMessage({ gap: { at: Date.now(), asleep: true } });
 }
 
 setInterval(() => {
@@ -72,7 +82,7 @@ async function run(signal) {
     const alive = () => { clearTimeout(timer); timer = setTimeout(() => attempt.abort(), silence); };
     alive();
     try {
-      const response = await fetch(endpoint, { signal: AbortSignal.any([signal, attempt.signal]), credentials: "same-origin", cache: "no-store", headers: lastId ? { "Last-Event-ID": lastId } : {} });
+      const response = await fetch(endpoint, { signal: AbortSignal.any([signal, attempt.signal]), credentials: "same-origin", cache: "no-store", redirect: "manual", headers: lastId ? { "Last-Event-ID": lastId } : {} });
       if (response.ok) {
         tell("open", { instance: response.headers.get("Mkio-Bridge-Instance") ?? "" });
         pause = 500;

@@ -83,8 +83,11 @@ function connectionNotice({ connection }) {
   return html`<div class="notice critical" role="alert"><strong>No stream since ${clock(since)}:</strong> ${reason}. It resumes after the last event, so that none is missed.</div>`;
 }
 
-/** gapNotice says that the stream could not resume behind the last event. */
+/** gapNotice says that events are missing on the screen. */
 function gapNotice({ gap }) {
   if (!gap) return nothing;
-  return html`<div class="notice" role="status"><strong>${gap.recreated ? "The log was recreated" : "Events are missing here"}, seen at ${clock(gap.at)}.</strong> ${gap.recreated ? "Events of the former log are not shown any more, and the first of the new one may be missing here." : "The log no longer has the event after the last one shown."} <a href=${href({ v: "resources" })}>Resources</a> has the present states.</div>`;
+  const [what, why] = gap.recreated
+    ? ["The log was recreated", "Events of the former log are not shown any more, and the first of the new one may be missing here."]
+    : ["Events are missing here", gap.asleep ? "This tab was asleep." : "The log no longer has the event after the last one shown."];
+  return html`<div class="notice" role="status"><strong>${what}, seen at ${clock(gap.at)}.</strong> ${why} <a href=${href({ v: "resources" })}>Resources</a> has the present states.</div>`;
 }
