@@ -159,7 +159,7 @@ func (c *call) testRule(ctx context.Context, file *notify.File, name string) err
 	if err := target.Send(ctx, m); err != nil {
 		return fmt.Errorf("target %s: %w", r.Target, err)
 	}
-	fmt.Fprintf(c.stdout, "target %s has the message %q\n", r.Target, m.Title)
+	fmt.Fprintf(c.stdout, "target %s took the message %q\n", r.Target, m.Title)
 	return nil
 }
 

@@ -30,7 +30,7 @@ func TestNotifyChecksAndTestsItsRules(t *testing.T) {
 	rules := writeRules(t, receiver.URL, "  - {name: failed, target: main, filter: {kind: job, phase: failed}}\n")
 	wrong := writeRules(t, receiver.URL, "  - {name: failed, target: nain}\n")
 	wantOutput(t, exitOK, []string{"failed sends kind job, phase failed to main"}, "notify", "--config", rules, "--check")
-	wantOutput(t, exitOK, []string{"target main has the message", "Test: job sample-project/sample-1/sample is Error"}, "notify", "--config", rules, "--test", "failed")
+	wantOutput(t, exitOK, []string{"target main took the message", "Test: job sample-project/sample-1/sample is Error"}, "notify", "--config", rules, "--test", "failed")
 	if posted != "failed" {
 		t.Errorf("the rule %q was posted", posted)
 	}

@@ -47,14 +47,30 @@ func Parse(name string, content []byte) (*File, error) {
 		return nil, err
 	}
 	p.check(file)
-	return file, errors.Join(p.errs...)
+	return file, p.err()
 }
 
 // A parser parses one file and collects its mistakes.
 type parser struct {
-	name string
-	root *yaml.Node
-	errs []error
+	name     string
+	root     *yaml.Node
+	mistakes []mistake
+}
+
+// A mistake is an error at a line of the file.
+type mistake struct {
+	line int
+	err  error
+}
+
+// err returns the mistakes in the order of their lines; nil if there are none.
+func (p *parser) err() error {
+	slices.SortStableFunc(p.mistakes, func(a, b mistake) int { return cmp.Compare(a.line, b.line) })
+	var errs []error
+	for _, m := range p.mistakes {
+		errs = append(errs, m.err)
+	}
+	return errors.Join(errs...)
 }
 
 // decode checks the file against the schema and decodes it.
@@ -73,7 +89,7 @@ func (p *parser) decode() (*File, error) {
 	}
 	if invalid, ok := errors.AsType[*jsonschema.ValidationError](schema().Validate(instance)); ok {
 		p.addInvalid(invalid)
-		return nil, errors.Join(p.errs...)
+		return nil, p.err()
 	}
 	var file File
 	if err := json.Unmarshal(content, &file); err != nil {
@@ -164,7 +180,8 @@ func (p *parser) add(at []string, format string, args ...any) {
 		}
 		node = next
 	}
-	p.errs = append(p.errs, fmt.Errorf("%s:%d: %s: %s", p.name, node.Line, cmp.Or(strings.TrimPrefix(where.String(), "."), "the file"), fmt.Sprintf(format, args...)))
+	err := fmt.Errorf("%s:%d: %s: %s", p.name, node.Line, cmp.Or(strings.TrimPrefix(where.String(), "."), "the file"), fmt.Sprintf(format, args...))
+	p.mistakes = append(p.mistakes, mistake{node.Line, err})
 }
 
 // child returns the value of a member or item of a node; nil if there is none.

@@ -14,6 +14,21 @@ import (
 
 const targetLines = "targets:\n  main: {webhook: {url: \"https://hooks.invalid/x\"}}\n"
 
+func TestMistakesAreInTheOrderOfLines(t *testing.T) {
+	t.Parallel()
+	_, err := Parse("rules.yaml", []byte("targets:\n  a:\n    webhok: {}\nrules:\n  - name: X\n    target: a\n    parallel: 0\n"))
+	if err == nil {
+		t.Fatal("the file is accepted")
+	}
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		lines = append(lines, line[:len("rules.yaml:0:")])
+	}
+	if want := []string{"rules.yaml:3:", "rules.yaml:5:", "rules.yaml:7:"}; !slices.Equal(lines, want) {
+		t.Errorf("%q in\n%v", lines, err)
+	}
+}
+
 func TestMistakesHaveTheirLines(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, content, want string }{

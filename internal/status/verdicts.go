@@ -7,6 +7,7 @@ import (
 
 	"mkio-bridge/internal/doctor"
 	"mkio-bridge/internal/event"
+	"mkio-bridge/internal/lifecycle"
 )
 
 // status computes the status.
@@ -18,6 +19,7 @@ func (f *facts) status(advise func(doctor.Finding) string) Status {
 	if s.Gaps == nil {
 		s.Gaps = []Gap{}
 	}
+	s.fillUnread(f)
 	slices.SortFunc(s.Gaps, func(a, b Gap) int { return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(a.Kind, b.Kind)) })
 	for _, leader := range f.projects {
 		s.Projects = append(s.Projects, f.project(leader))
@@ -32,6 +34,21 @@ func (f *facts) status(advise func(doctor.Finding) string) Status {
 	}
 	s.Verdicts = Verdicts{healthy.verdict(advise), complete.verdict(advise), late.verdict(advise)}
 	return s
+}
+
+// fillUnread sets the counts that could not be read to empty ones, because a null in their place breaks clients. The verdicts say that
+// they are not known.
+func (s *Status) fillUnread(f *facts) {
+	if s.Events.Total == nil {
+		s.Events = (&hour{}).rates(f.now, f.lateLimit())
+		s.Events.Partial = true
+	}
+	if s.Unapplied.Stored == nil {
+		s.Unapplied.Stored = map[lifecycle.Reason]int{}
+	}
+	if s.Unapplied.LastHour == nil {
+		s.Unapplied.LastHour = map[lifecycle.Reason]int{}
+	}
 }
 
 // project returns what the leader of a project publishes.

@@ -1,6 +1,8 @@
 package status
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -129,5 +131,17 @@ func TestTheWorstProblemIsTheVerdict(t *testing.T) {
 	v := f.complete().verdict(func(doctor.Finding) string { return "" })
 	if v.Level != Critical || !strings.Contains(v.Reason, "live-event") || len(v.Problems) != 3 || v.Problems[2].Level != Attention {
 		t.Errorf("%+v", v)
+	}
+}
+
+// What could not be read is no null in the response.
+func TestStatusHasNoNull(t *testing.T) {
+	f := &facts{now: time.Now(), unreadable: errors.New("no responders")}
+	response, err := json.Marshal(f.status(func(doctor.Finding) string { return "" }))
+	if err != nil || bytes.Contains(response, []byte("null")) {
+		t.Errorf("%v: %s", err, response)
+	}
+	if !bytes.Contains(response, []byte(`"partial":true`)) {
+		t.Errorf("the hour is shown as read: %s", response)
 	}
 }

@@ -4,7 +4,7 @@ import { query } from "./address.js";
 import { now as present } from "./api.js";
 
 const local = () => query().get("tz") === "local";
-const formats = new Map(); // by their options: to make one takes far longer than to use it, and Live draws 200 rows at once
+const formats = new Map(); // by their options: to make one takes far longer than to use it, and Live draws a hundred rows at once
 
 function parts(date, options) {
   const all = { hourCycle: "h23", timeZone: local() ? undefined : "UTC", ...options };

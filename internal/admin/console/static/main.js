@@ -114,7 +114,7 @@ function draw() {
         <nav aria-label="Screens"><ul class="nav">${Object.entries(screens).filter(([, s]) => s.inMenu).map(([name, s]) => html`<li><a href=${href({ v: name === "now" ? "" : name })} aria-current=${view.screen === s || view.screen.under === name ? "page" : nothing}>${s.menu} ${badge(s)}</a></li>`)}</ul></nav>
         ${who()}
       </header>
-      <main id="main" tabindex="-1">${versionNotice()}${blindNotice(view)}${content(view, title)}</main>
+      <main id="main" tabindex="-1">${versionNotice()}${cutOffNotice(view)}${blindNotice(view)}${content(view, title)}</main>
     </div>`, app);
   if (shell.searching === view) focusSearch();
 }
@@ -145,6 +145,18 @@ function versionNotice() {
   return html`<div class="notice info row" role="status"><span>The bridge is of version ${server.version} now; this page is from ${shell.firstVersion}.</span><button type="button" @click=${() => location.reload()}>Reload</button></div>`;
 }
 
+/** cutOff returns the bridge that answers if it has lost NATS, for a screen that it answers from its cache, which stands still then. */
+function cutOff({ screen }) {
+  const local = shell.status?.data.local;
+  return screen.cached && local && !local.natsConnected ? local : undefined;
+}
+
+function cutOffNotice(view) {
+  const local = cutOff(view);
+  if (!local) return nothing;
+  return html`<div class="notice critical" role="alert"><strong>${local.instance} is not connected to NATS.</strong> What it shows is from its cache and may be old.</div>`;
+}
+
 /** blindNotice says since when there is no answer. The data below it is dimmed: it must not look like the present. */
 function blindNotice(view) {
   const lost = view.failure;
@@ -153,7 +165,7 @@ function blindNotice(view) {
 }
 
 /** freshness is the class of what is shown: old when no newer answer comes, pending while it is the answer to the address before. */
-const freshness = (view) => (view.failure ? "stale" : view.current() ? "" : "pending");
+const freshness = (view) => (view.failure || cutOff(view) ? "stale" : view.current() ? "" : "pending");
 
 /** content draws the screen. An answer that it cannot draw, as of a bridge of another version, is said: the page must not stand still. */
 function content(view, title) {

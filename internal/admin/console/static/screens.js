@@ -5,6 +5,7 @@
 //	load(q, ctx)     returns the answer of api.get for the address q
 //	subject(q)       what the screen is about: with another one it begins anew, without the data of the one before
 //	asOf(ctx)        {at, instance}: the time of what is shown, unless it is that of the answer
+//	cached           the bridge answers from its cache, also without NATS
 //	refresh          milliseconds between two answers; 0: once
 //	answer(q, data)  the answer to its question, in a sentence
 //	render(q, data, ctx)

@@ -64,7 +64,7 @@ function rate({ events }) {
   return html`<section class="card"><h2>Events of the last hour, by first source</h2>
     <div class="legend">${sources.map((n) => html`<span><i class="swatch via-${n}" aria-hidden="true">■</i>${vias[n]} <strong>${number(events.total[n])}</strong></span>`)}</div>
     ${total ? sized((width) => bars(events, width)) : empty("No events in the last hour.", html`If you expect some: see whether <a href=${href({ v: "webhooks" })}>deliveries arrive</a>, and whether every project is polled.`)}
-    ${events.partial ? html`<p class="muted small">This bridge has just started and is still reading the hour.</p>` : nothing}</section>`;
+    ${events.partial ? html`<p class="muted small">The bridge that answers has not read the whole hour: there may be more.</p>` : nothing}</section>`;
 }
 
 function bars(events, width) {

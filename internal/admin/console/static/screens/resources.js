@@ -15,7 +15,7 @@ const pageSize = 100;
 const given = (q) => Object.fromEntries(filters.map((f) => [f, q.get(f) ?? ""]).filter(([, v]) => v));
 
 export const resources = {
-  menu: "Resources", inMenu: true, refresh: 5000,
+  menu: "Resources", inMenu: true, refresh: 5000, cached: true,
   title: () => "Resources",
   load: (q, { signal }) => get("resources", { view: "row", limit: pageSize, after: q.get("after"), ...given(q) }, { signal }),
   command(q) { const { name, ...others } = given(q); return containing(shell("mkio-bridge", "state", Object.entries(others).flatMap(([f, v]) => ["--" + f, v])), name); },

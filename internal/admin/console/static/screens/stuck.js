@@ -9,7 +9,7 @@ import { empty, moment, resourceLink, state } from "../parts.js";
 const most = 1000, shownAtOnce = 100;
 
 export const stuck = {
-  menu: "Stuck", inMenu: true, refresh: 5000,
+  menu: "Stuck", inMenu: true, refresh: 5000, cached: true,
   title: () => "Stuck",
   badge(s) {
     const count = s.resources.stuck.reduce((sum, g) => sum + g.resources, 0);
