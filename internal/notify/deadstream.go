@@ -30,9 +30,10 @@ const (
 
 // deadStream stores dead letters in a stream.
 type deadStream struct {
-	js     jetstream.JetStream
-	stream jetstream.Stream
-	names  event.Names
+	js      jetstream.JetStream
+	stream  jetstream.Stream
+	names   event.Names
+	options StreamOptions
 }
 
 // maxLetterReason limits the reason in a header, in bytes.
@@ -62,7 +63,7 @@ func OpenStream(ctx context.Context, js jetstream.JetStream, names event.Names, 
 	if err != nil {
 		return nil, fmt.Errorf("stream %s: %w", name, noanswer.Explain(ctx, js, err, name))
 	}
-	return &deadStream{js, stream, names}, nil
+	return &deadStream{js, stream, names, o}, nil
 }
 
 // deadStreamConfig is the stream of dead letters. No letter is ever removed for another: a full stream refuses further ones,
@@ -98,13 +99,26 @@ func (d *deadStream) Store(ctx context.Context, l Letter) error {
 		m.Header.Set(name, value)
 	}
 	// With the event's id, because sequences begin anew in a log that replaced another.
-	id := jetstream.WithMsgID(l.Rule + " " + l.ID + " " + number(l.First) + " " + number(l.Sequence))
+	err := d.publish(ctx, m, jetstream.WithMsgID(l.Rule+" "+l.ID+" "+number(l.First)+" "+number(l.Sequence)))
+	return noanswer.Forbidden(d.js.Conn(), err, m.Subject)
+}
+
+// publish publishes a letter, without its event if that is too large: the log has it. A stream that is gone is created again,
+// because the rules would wait for it.
+func (d *deadStream) publish(ctx context.Context, m *nats.Msg, id jetstream.PublishOpt) error {
 	_, err := d.js.PublishMsg(ctx, m, id)
-	if errors.Is(err, nats.ErrMaxPayload) { // the log has the event
+	if errors.Is(err, nats.ErrMaxPayload) {
 		m.Data = nil
 		_, err = d.js.PublishMsg(ctx, m, id)
 	}
-	return noanswer.Forbidden(d.js.Conn(), err, m.Subject)
+	if !errors.Is(err, jetstream.ErrNoStreamResponse) || !d.options.Create {
+		return err
+	}
+	if _, failed := d.js.CreateStream(ctx, deadStreamConfig(d.names, d.options)); failed != nil {
+		return errors.Join(err, failed)
+	}
+	_, err = d.js.PublishMsg(ctx, m, id)
+	return err
 }
 
 // headerText makes a text fit for a header: one line, of limited length.

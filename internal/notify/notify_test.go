@@ -99,6 +99,23 @@ func TestRefusedMessagesBecomeDeadLetters(t *testing.T) {
 	})
 }
 
+// The stream of dead letters is created again when it is gone.
+func TestStreamOfDeadLettersIsGone(t *testing.T) {
+	virtual(t, func(f *fixture) {
+		f.rules("  - {name: a, target: main}\n")
+		f.target("main").answers(func(context.Context, string) error { return &Permanent{errors.New("410 Gone")} })
+		f.run()
+		if err := f.js.DeleteStream(f.t.Context(), names.NotifyFailedStream()); err != nil {
+			t.Fatal(err)
+		}
+		f.add("news", "ep-1", "Queued")
+		time.Sleep(time.Minute)
+		if got := f.letters(); !slices.Equal(got, []string{"a ep-1 Queued: 410 Gone"}) {
+			t.Errorf("dead letters: %q", got)
+		}
+	})
+}
+
 // After a Retry-After nothing of the rule is sent before that time.
 func TestRetryAfterHoldsTheRuleBack(t *testing.T) {
 	virtual(t, func(f *fixture) {
