@@ -37,13 +37,25 @@ export function go(link, { replace = false } = {}) {
   for (const listener of listeners) listener({ replace });
 }
 
-addEventListener("popstate", () => { for (const listener of listeners) listener({ replace: false }); });
+addEventListener("popstate", () => {
+  for (const listener of listeners) listener({ replace: false });
+});
 
 // A click on a link of this page changes the address without loading the page again; with a modifier key it is the browser's.
 addEventListener("click", (event) => {
   const link = event.composedPath().find((e) => e instanceof HTMLAnchorElement);
   const given = link?.getAttribute("href");
-  if (!given?.startsWith("?") || link.target || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (
+    !given?.startsWith("?") ||
+    link.target ||
+    event.defaultPrevented ||
+    event.button ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.altKey
+  )
+    return;
   event.preventDefault();
   go(given);
 });

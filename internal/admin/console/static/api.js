@@ -44,7 +44,14 @@ async function request(method, path, parameters, { signal, headers, as = "json" 
   const lost = (why) => new Problem(0, late.aborted ? `there was no answer within ${limit / 1000} s` : why);
   let response;
   try {
-    response = await fetch(address(path, parameters), { method, signal: AbortSignal.any([signal, late].filter(Boolean)), headers, credentials: "same-origin", cache: "no-store", redirect: "manual" });
+    response = await fetch(address(path, parameters), {
+      method,
+      signal: AbortSignal.any([signal, late].filter(Boolean)),
+      headers,
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "manual",
+    });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw lost("the bridge cannot be reached");
@@ -62,14 +69,22 @@ async function request(method, path, parameters, { signal, headers, as = "json" 
   }
   const date = Date.parse(response.headers.get("Date") ?? ""); // in whole seconds
   if (!Number.isNaN(date)) server.ahead = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
-  return { data, asOf: new Date(Number.isNaN(date) ? Date.now() : date), instance: response.headers.get("Mkio-Bridge-Instance") ?? "", location: response.headers.get("Location"), headers: response.headers };
+  return {
+    data,
+    asOf: new Date(Number.isNaN(date) ? Date.now() : date),
+    instance: response.headers.get("Mkio-Bridge-Instance") ?? "",
+    location: response.headers.get("Location"),
+    headers: response.headers,
+  };
 }
 
 async function problemOf(response) {
   let detail = `${response.status} ${response.statusText}`;
   try {
     detail = (await response.json()).detail ?? detail;
-  } catch { /* a proxy's own page: the status says enough */ }
+  } catch {
+    /* a proxy's own page: the status says enough */
+  }
   if (response.status === 401) for (const watcher of watchers) watcher(detail);
   return new Problem(response.status, detail, Number(response.headers.get("Retry-After")) || 0, response.headers.get("Location"));
 }

@@ -30,7 +30,12 @@ export function when(at, { millis = false, now = present() } = {}) {
   return (d === day(now) ? "" : d + " ") + clock(at, { millis });
 }
 
-const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+const units = [
+  [86400, "d"],
+  [3600, "h"],
+  [60, "min"],
+  [1, "s"],
+];
 
 /** duration returns seconds in words of at most two units: "1 h 10 min", "0.21 s". */
 export function duration(seconds) {
@@ -41,7 +46,10 @@ export function duration(seconds) {
   const words = [];
   for (const [size, name] of units) {
     const count = Math.floor(rest / size);
-    if (count || words.length) { words.push(count && `${count} ${name}`); rest -= count * size; }
+    if (count || words.length) {
+      words.push(count && `${count} ${name}`);
+      rest -= count * size;
+    }
     if (words.length === 2) break;
   }
   return words.filter(Boolean).join(" ");
@@ -55,14 +63,20 @@ export const number = (n) => integers.format(n ?? 0);
 const integers = new Intl.NumberFormat("en-US");
 
 /** sentence begins a text of the bridge with a capital letter, unless it begins with a command or a setting. */
-export const sentence = (text) => (/^(mkio-bridge\b|\w*[A-Z])/.test(text ?? "") ? text : (text ?? "").replace(/^\p{L}/u, (letter) => letter.toUpperCase()));
+export const sentence = (text) =>
+  /^(mkio-bridge\b|\w*[A-Z])/.test(text ?? "") ? text : (text ?? "").replace(/^\p{L}/u, (letter) => letter.toUpperCase());
 
 /** plural returns a number with a noun: plural(1, "job") is "1 job". */
 export const plural = (n, noun, many = noun + "s") => `${number(n)} ${n === 1 ? noun : many}`;
 
 /** size returns a number of bytes in words. */
 export function size(bytes) {
-  for (const [limit, name] of [[1 << 30, "GiB"], [1 << 20, "MiB"], [1 << 10, "KiB"]]) if (bytes >= limit) return `${(bytes / limit).toFixed(1)} ${name}`;
+  for (const [limit, name] of [
+    [1 << 30, "GiB"],
+    [1 << 20, "MiB"],
+    [1 << 10, "KiB"],
+  ])
+    if (bytes >= limit) return `${(bytes / limit).toFixed(1)} ${name}`;
   return plural(bytes, "byte");
 }
 
@@ -77,7 +91,9 @@ export function partsOf(resource) {
   try {
     const [kind, project, ...path] = (resource ?? "").split("/").map(decodeURIComponent);
     return kind && project && path.length && path.every(Boolean) ? { kind, project, path } : undefined;
-  } catch { return undefined; }
+  } catch {
+    return undefined;
+  }
 }
 
 /** quote returns a word as a POSIX shell takes it. */
@@ -87,4 +103,9 @@ export const quote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.
 export const containing = (command, part) => (part ? `${command} | grep -F -e ${quote(part)}` : command);
 
 /** shell returns a command line from words; false and empty ones are left out. */
-export const shell = (...words) => words.flat().filter((w) => w !== undefined && w !== null && w !== "" && w !== false).map((w) => quote(String(w))).join(" ");
+export const shell = (...words) =>
+  words
+    .flat()
+    .filter((w) => w !== undefined && w !== null && w !== "" && w !== false)
+    .map((w) => quote(String(w)))
+    .join(" ");

@@ -25,7 +25,10 @@ export const latest = async (kind, options) => (await get("jobs", {}, options)).
 export function progress(j) {
   if (j.state === "running") {
     const { done = 0, total, unit = "" } = j.progress ?? {};
-    return html`<div class="stack" role="status"><p>Running on ${j.bridge} since ${when(j.started)}: ${number(done)}${total ? ` of ${number(total)}` : ""} ${unit}</p>${total ? meter(done / total, `${done} of ${total} ${unit}`) : nothing}</div>`;
+    return html`<div class="stack" role="status">
+      <p>Running on ${j.bridge} since ${when(j.started)}: ${number(done)}${total ? ` of ${number(total)}` : ""} ${unit}</p>
+      ${total ? meter(done / total, `${done} of ${total} ${unit}`) : nothing}
+    </div>`;
   }
   if (j.state === "failed") return html`<p class="notice critical" role="alert"><strong>It has no result.</strong> ${j.error}</p>`;
   return html`<p class="muted small">${j.bridge} finished it at ${when(j.ended)}, ${age(j.ended)} ago.</p>`;

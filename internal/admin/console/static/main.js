@@ -25,19 +25,34 @@ const shell = {
 /** A View is one visit of a screen: its data, and what it keeps while it is open. */
 class View {
   constructor(name, screen) {
-    Object.assign(this, { name, screen, subject: screen.subject?.(query()), answer: undefined, failure: undefined, loading: false, local: {}, controller: new AbortController() });
+    Object.assign(this, {
+      name,
+      screen,
+      subject: screen.subject?.(query()),
+      answer: undefined,
+      failure: undefined,
+      loading: false,
+      local: {},
+      controller: new AbortController(),
+    });
     this.context = {
       local: this.local, // the screen's own, as long as it is open
       signal: this.controller.signal, // ends when the screen is left
       update, // draws again
       reload: () => this.load(),
-      get session() { return shell.session; },
-      get status() { return shell.status?.data; },
+      get session() {
+        return shell.session;
+      },
+      get status() {
+        return shell.status?.data;
+      },
     };
   }
 
   /** shows reports whether the address is one of this visit: another resource on the same screen is another visit. */
-  shows(screen, q) { return this.screen === screen && this.subject === screen.subject?.(q); }
+  shows(screen, q) {
+    return this.screen === screen && this.subject === screen.subject?.(q);
+  }
 
   async load() {
     clearTimeout(this.timer);
@@ -67,7 +82,9 @@ class View {
   }
 
   /** current returns the answer if it is one to the present address. */
-  current() { return this.loaded === query().toString() ? this.answer : undefined; }
+  current() {
+    return this.loaded === query().toString() ? this.answer : undefined;
+  }
 
   close() {
     clearTimeout(this.timer);
@@ -88,7 +105,10 @@ function navigate({ replace = false } = {}) {
     screen.open?.(shell.view.context);
     shell.view.load();
     update();
-    if (previous && !replace) { document.querySelector("h1")?.focus(); scrollTo(0, 0); }
+    if (previous && !replace) {
+      document.querySelector("h1")?.focus();
+      scrollTo(0, 0);
+    }
   }
   update();
 }
@@ -98,24 +118,52 @@ let drawing = false;
 function update() {
   if (drawing) return;
   drawing = true;
-  queueMicrotask(() => { drawing = false; draw(); });
+  queueMicrotask(() => {
+    drawing = false;
+    draw();
+  });
 }
 
 function draw() {
-  if (shell.session === undefined) { render(shell.refusal ? noData(shell.refusal) : nothing, app); return; }
-  if (shell.session === null) { document.title = "Sign in · mkio-bridge"; render(signIn(shell, started), app); return; }
+  if (shell.session === undefined) {
+    render(shell.refusal ? noData(shell.refusal) : nothing, app);
+    return;
+  }
+  if (shell.session === null) {
+    document.title = "Sign in · mkio-bridge";
+    render(signIn(shell, started), app);
+    return;
+  }
   const { view } = shell;
   const title = view.screen.title(query(), view.answer?.data);
   document.title = `${title} · mkio-bridge`;
-  render(html`<a class="skip" href="#main">skip to the content</a>
-    <div class="shell">
-      <header class="side">
-        <a class="brand" href=${href({})}><img src="icon.svg" alt="" width="20" height="20">mkio-bridge</a>
-        <nav aria-label="Screens"><ul class="nav">${Object.entries(screens).filter(([, s]) => s.inMenu).map(([name, s]) => html`<li><a href=${href({ v: name === "now" ? "" : name })} aria-current=${view.screen === s || view.screen.under === name ? "page" : nothing}>${s.menu} ${badge(s)}</a></li>`)}</ul></nav>
-        ${who()}
-      </header>
-      <main id="main" tabindex="-1">${versionNotice()}${cutOffNotice(view)}${blindNotice(view)}${content(view, title)}</main>
-    </div>`, app);
+  render(
+    html`<a class="skip" href="#main">skip to the content</a>
+      <div class="shell">
+        <header class="side">
+          <a class="brand" href=${href({})}><img src="icon.svg" alt="" width="20" height="20" />mkio-bridge</a>
+          <nav aria-label="Screens">
+            <ul class="nav">
+              ${Object.entries(screens)
+                .filter(([, s]) => s.inMenu)
+                .map(
+                  ([name, s]) =>
+                    html`<li>
+                      <a
+                        href=${href({ v: name === "now" ? "" : name })}
+                        aria-current=${view.screen === s || view.screen.under === name ? "page" : nothing}
+                        >${s.menu} ${badge(s)}</a
+                      >
+                    </li>`,
+                )}
+            </ul>
+          </nav>
+          ${who()}
+        </header>
+        <main id="main" tabindex="-1">${versionNotice()}${cutOffNotice(view)}${blindNotice(view)}${content(view, title)}</main>
+      </div>`,
+    app,
+  );
   if (shell.searching === view) focusSearch();
 }
 
@@ -133,16 +181,21 @@ function badge(screen) {
 
 function who() {
   const { session } = shell;
-  return html`<div class="who"><span>${session.role === "admin" ? "You may do everything" : "You may read"}</span>
+  return html`<div class="who">
+    <span>${session.role === "admin" ? "You may do everything" : "You may read"}</span>
     <a href=${changed({ tz: query().get("tz") === "local" ? "" : "local" })}>Times: ${zone()}</a>
     ${session.expires ? html`<button type="button" class="plain small" @click=${signOut}>Sign out</button>` : nothing}
     ${shell.stillSignedIn ? html`<span class="bad" role="alert">You are still signed in: ${shell.stillSignedIn.message}.</span>` : nothing}
-    ${server.version ? html`<span>${server.version}</span>` : nothing}</div>`;
+    ${server.version ? html`<span>${server.version}</span>` : nothing}
+  </div>`;
 }
 
 function versionNotice() {
   if (!server.version || !shell.firstVersion || server.version === shell.firstVersion) return nothing;
-  return html`<div class="notice info row" role="status"><span>The bridge is of version ${server.version} now; this page is from ${shell.firstVersion}.</span><button type="button" @click=${() => location.reload()}>Reload</button></div>`;
+  return html`<div class="notice info row" role="status">
+    <span>The bridge is of version ${server.version} now; this page is from ${shell.firstVersion}.</span
+    ><button type="button" @click=${() => location.reload()}>Reload</button>
+  </div>`;
 }
 
 /** cutOff returns the bridge that answers if it has lost NATS, for a screen that it answers from its cache, which stands still then. */
@@ -154,14 +207,18 @@ function cutOff({ screen }) {
 function cutOffNotice(view) {
   const local = cutOff(view);
   if (!local) return nothing;
-  return html`<div class="notice critical" role="alert"><strong>${local.instance} is not connected to NATS.</strong> What it shows is from its cache and may be old.</div>`;
+  return html`<div class="notice critical" role="alert">
+    <strong>${local.instance} is not connected to NATS.</strong> What it shows is from its cache and may be old.
+  </div>`;
 }
 
 /** blindNotice says since when there is no answer. The data below it is dimmed: it must not look like the present. */
 function blindNotice(view) {
   const lost = view.failure;
   if (!lost || !view.current()) return nothing;
-  return html`<div class="notice critical" role="alert"><strong>No answer since ${clock(view.answer.asOf)}.</strong> ${lost.error.message}. Below is the last answer; the page asks again by itself.</div>`;
+  return html`<div class="notice critical" role="alert">
+    <strong>No answer since ${clock(view.answer.asOf)}.</strong> ${lost.error.message}. Below is the last answer; the page asks again by itself.
+  </div>`;
 }
 
 /** freshness is the class of what is shown: old when no newer answer comes, pending while it is the answer to the address before. */
@@ -173,7 +230,8 @@ function content(view, title) {
     return drawn(view, title);
   } catch (error) {
     console.error(error);
-    return html`<h1 tabindex="-1"><bdi>${title}</bdi></h1>${problem(error, "The page cannot show this answer: reload it.")}`;
+    return html`<h1 tabindex="-1"><bdi>${title}</bdi></h1>
+      ${problem(error, "The page cannot show this answer: reload it.")}`;
   }
 }
 
@@ -182,11 +240,19 @@ function drawn(view, title) {
   const q = query();
   const answer = failure ? view.current() : view.answer;
   const { at, instance } = (answer && screen.asOf?.(view.context)) ?? { at: answer?.asOf, instance: answer?.instance };
-  const head = html`<div class="head"><h1 tabindex="-1"><bdi>${title}</bdi></h1>${screen.aside?.(q, answer?.data) ?? nothing}
-      <span class="asof">${at ? html`as of <time datetime=${at.toISOString()}>${when(at)}</time> ${zone()}${instance ? html`, from ${instance}` : nothing}` : nothing}</span></div>
-      ${answer && screen.answer ? html`<p class="answer ${freshness(view)}">${screen.answer(q, answer.data, view.context)}</p>` : nothing}`;
-  const shown = answer ? html`<div class="stack ${freshness(view)}">${screen.render(q, answer.data, view.context)}</div>`
-    : failure ? refused(view, title) : html`<p class="muted" aria-busy="true">Asking the bridge…</p>`;
+  const head = html`<div class="head">
+      <h1 tabindex="-1"><bdi>${title}</bdi></h1>
+      ${screen.aside?.(q, answer?.data) ?? nothing}
+      <span class="asof"
+        >${at ? html`as of <time datetime=${at.toISOString()}>${when(at)}</time> ${zone()}${instance ? html`, from ${instance}` : nothing}` : nothing}</span
+      >
+    </div>
+    ${answer && screen.answer ? html`<p class="answer ${freshness(view)}">${screen.answer(q, answer.data, view.context)}</p>` : nothing}`;
+  const shown = answer
+    ? html`<div class="stack ${freshness(view)}">${screen.render(q, answer.data, view.context)}</div>`
+    : failure
+      ? refused(view, title)
+      : html`<p class="muted" aria-busy="true">Asking the bridge…</p>`;
   const text = screen.command?.(q, answer?.data);
   return html`${head}${shown}${text ? command(text) : nothing}`;
 }
@@ -252,11 +318,21 @@ async function start() {
 
 /** noData says why there is nothing to show, before anything was shown. */
 function noData({ status, message }) {
-  const todo = status === 404 ? "This bridge serves no /v1 here: set BRIDGE_ADMIN_TOKEN, or open the console on the machine of the bridge." : `${message}. The page asks again every few seconds.`;
-  return html`<main class="signin"><div class="card"><h1>mkio-bridge</h1>${problem({ message: todo }, "The console has no data.")}<button type="button" @click=${start}>Try again</button></div></main>`;
+  const todo =
+    status === 404
+      ? "This bridge serves no /v1 here: set BRIDGE_ADMIN_TOKEN, or open the console on the machine of the bridge."
+      : `${message}. The page asks again every few seconds.`;
+  return html`<main class="signin">
+    <div class="card">
+      <h1>mkio-bridge</h1>
+      ${problem({ message: todo }, "The console has no data.")}<button type="button" @click=${start}>Try again</button>
+    </div>
+  </main>`;
 }
 
-onNavigate((how) => { if (shell.session) navigate(how); });
+onNavigate((how) => {
+  if (shell.session) navigate(how);
+});
 onUnauthorized((detail) => {
   if (shell.session) shell.reason = detail;
   shell.session = null;
@@ -266,15 +342,20 @@ onUnauthorized((detail) => {
 });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
-  if (shell.session) { if (shell.view?.screen.refresh) shell.view.load(); watchStatus(); }
-  else start(); // another tab may have signed in
+  if (shell.session) {
+    if (shell.view?.screen.refresh) shell.view.load();
+    watchStatus();
+  } else start(); // another tab may have signed in
 });
 addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, textarea")) return;
   const search = document.querySelector("[data-search]");
   event.preventDefault();
   if (search) search.focus();
-  else if (shell.session) { go(href({ v: "resources" })); shell.searching = shell.view; }
+  else if (shell.session) {
+    go(href({ v: "resources" }));
+    shell.searching = shell.view;
+  }
 });
 setInterval(update, 1000); // ages
 

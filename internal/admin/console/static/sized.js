@@ -8,14 +8,24 @@ class SizedBox extends HTMLElement {
   #draw;
   #observer = new ResizeObserver(() => this.#render());
 
-  connectedCallback() { this.#observer.observe(this); this.#render(); }
+  connectedCallback() {
+    this.#observer.observe(this);
+    this.#render();
+  }
 
-  disconnectedCallback() { this.#observer.disconnect(); }
+  disconnectedCallback() {
+    this.#observer.disconnect();
+  }
 
   /** draw is a function from a width in pixels to a template. */
-  set draw(draw) { this.#draw = draw; this.#render(); }
+  set draw(draw) {
+    this.#draw = draw;
+    this.#render();
+  }
 
-  #render() { if (this.isConnected && this.#draw && this.clientWidth && !printing.matches) render(this.#draw(this.clientWidth), this); }
+  #render() {
+    if (this.isConnected && this.#draw && this.clientWidth && !printing.matches) render(this.#draw(this.clientWidth), this);
+  }
 }
 
 customElements.define("sized-box", SizedBox);

@@ -6,7 +6,11 @@ const tokens = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 /** payloads returns the member "event" of each item of an answer {"items": […]}, as text, by its sequence. */
 export function payloads(answer) {
   const found = new Map();
-  let depth = 0, name = "", key = "", start = -1, sequence;
+  let depth = 0,
+    name = "",
+    key = "",
+    start = -1,
+    sequence;
   for (const match of answer.matchAll(tokens)) {
     const token = match[0];
     if (token === "{" || token === "[") {
@@ -14,7 +18,11 @@ export function payloads(answer) {
       depth++;
     } else if (token === "}" || token === "]") {
       depth--;
-      if (depth === 3 && start >= 0) { found.set(sequence, answer.slice(start, match.index + 1)); start = -1; name = ""; }
+      if (depth === 3 && start >= 0) {
+        found.set(sequence, answer.slice(start, match.index + 1));
+        start = -1;
+        name = "";
+      }
     } else if (depth === 3 && token === ":") {
       name = key;
     } else if (depth === 3 && token === ",") {
@@ -29,11 +37,15 @@ export function payloads(answer) {
 
 /** indented returns JSON with one member a line. Its tokens are those of the text. */
 export function indented(text) {
-  let out = "", depth = 0, previous = "";
+  let out = "",
+    depth = 0,
+    previous = "";
   const line = () => "\n" + "  ".repeat(depth);
   for (const [token] of text.matchAll(tokens)) {
-    if (token === "}" || token === "]") { depth--; if (previous !== "{" && previous !== "[") out += line(); }
-    else if (previous === "{" || previous === "[" || previous === ",") out += line();
+    if (token === "}" || token === "]") {
+      depth--;
+      if (previous !== "{" && previous !== "[") out += line();
+    } else if (previous === "{" || previous === "[" || previous === ",") out += line();
     out += token === ":" ? ": " : token;
     if (token === "{" || token === "[") depth++;
     previous = token;
@@ -43,7 +55,8 @@ export function indented(text) {
 
 /** difference compares texts line by line: [[" ", "-" or "+", line], …]. */
 export function difference(before, after) {
-  const a = before.split("\n"), b = after.split("\n");
+  const a = before.split("\n"),
+    b = after.split("\n");
   let head = 0;
   while (head < a.length && head < b.length && a[head] === b[head]) head++;
   let tail = 0;
@@ -57,12 +70,18 @@ export function difference(before, after) {
 function between(a, b) {
   if (a.length * b.length > 1e6) return [...a.map((line) => ["-", line]), ...b.map((line) => ["+", line])];
   const lengths = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
-  for (let i = a.length - 1; i >= 0; i--) for (let j = b.length - 1; j >= 0; j--) lengths[i][j] = a[i] === b[j] ? lengths[i + 1][j + 1] + 1 : Math.max(lengths[i + 1][j], lengths[i][j + 1]);
+  for (let i = a.length - 1; i >= 0; i--)
+    for (let j = b.length - 1; j >= 0; j--)
+      lengths[i][j] = a[i] === b[j] ? lengths[i + 1][j + 1] + 1 : Math.max(lengths[i + 1][j], lengths[i][j + 1]);
   const out = [];
-  let i = 0, j = 0;
+  let i = 0,
+    j = 0;
   while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) { out.push([" ", a[i]]); i++; j++; }
-    else if (i < a.length && (j === b.length || lengths[i + 1][j] >= lengths[i][j + 1])) out.push(["-", a[i++]]);
+    if (i < a.length && j < b.length && a[i] === b[j]) {
+      out.push([" ", a[i]]);
+      i++;
+      j++;
+    } else if (i < a.length && (j === b.length || lengths[i + 1][j] >= lengths[i][j + 1])) out.push(["-", a[i++]]);
     else out.push(["+", b[j++]]);
   }
   return out;

@@ -4,7 +4,10 @@ const address = new URL("worker.js", import.meta.url);
 
 /** workerAddress passes the address through the policy that the page allows for it: a worker's address is a script. */
 const workerAddress = () => {
-  const make = (text) => { if (text !== address.href) throw new TypeError("not the worker of the console"); return text; };
+  const make = (text) => {
+    if (text !== address.href) throw new TypeError("not the worker of the console");
+    return text;
+  };
   return globalThis.trustedTypes ? trustedTypes.createPolicy("mkio-worker", { createScriptURL: make }).createScriptURL(address.href) : address.href;
 };
 
@@ -19,10 +22,14 @@ function connect() {
   } else {
     port = new Worker(workerAddress(), { type: "module" }); // some browsers on phones have no shared ones
   }
-  port.onmessage = ({ data }) => { for (const listener of listeners) listener(data); };
+  port.onmessage = ({ data }) => {
+    for (const listener of listeners) listener(data);
+  };
   setInterval(() => port.postMessage({}), 20_000);
   addEventListener("pagehide", () => port.postMessage({ listen: false }));
-  addEventListener("pageshow", (event) => { if (event.persisted && listeners.size) port.postMessage({ listen: true }); });
+  addEventListener("pageshow", (event) => {
+    if (event.persisted && listeners.size) port.postMessage({ listen: true });
+  });
 }
 
 /** listen calls a function with {events} and {connection} until the signal ends. */

@@ -13,7 +13,12 @@ const patience = 150_000; // a tab in the background is allowed to call once a m
 const silence = 45_000; // the bridge sends a comment every 15 s: a connection with less is dead, though nothing may say so
 const ports = new Map(); // port → {listens, heard}
 
-let controller, signedOut = false, lastId = "", log = "", batch = [], connection = { state: "connecting", since: Date.now() };
+let controller,
+  signedOut = false,
+  lastId = "",
+  log = "",
+  batch = [],
+  connection = { state: "connecting", since: Date.now() };
 
 self.onconnect = ({ ports: [port] }) => attach(port);
 if (!("onconnect" in self) || typeof SharedWorkerGlobalScope === "undefined") attach(self); // a worker of one tab
@@ -52,7 +57,9 @@ setInterval(() => {
   batch = [];
 }, batchInterval);
 
-function post(message) { for (const [port, tab] of ports) if (tab.listens) port.postMessage(message); }
+function post(message) {
+  for (const [port, tab] of ports) if (tab.listens) port.postMessage(message);
+}
 
 function tell(state, more = {}) {
   connection = { state, since: connection.state === state ? connection.since : Date.now(), ...more };
@@ -79,10 +86,19 @@ async function run(signal) {
     let reason = "the stream ended";
     const attempt = new AbortController();
     let timer;
-    const alive = () => { clearTimeout(timer); timer = setTimeout(() => attempt.abort(), silence); };
+    const alive = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => attempt.abort(), silence);
+    };
     alive();
     try {
-      const response = await fetch(endpoint, { signal: AbortSignal.any([signal, attempt.signal]), credentials: "same-origin", cache: "no-store", redirect: "manual", headers: lastId ? { "Last-Event-ID": lastId } : {} });
+      const response = await fetch(endpoint, {
+        signal: AbortSignal.any([signal, attempt.signal]),
+        credentials: "same-origin",
+        cache: "no-store",
+        redirect: "manual",
+        headers: lastId ? { "Last-Event-ID": lastId } : {},
+      });
       if (response.ok) {
         tell("open", { instance: response.headers.get("Mkio-Bridge-Instance") ?? "" });
         pause = 500;
@@ -90,11 +106,22 @@ async function run(signal) {
       } else {
         const refusal = await refusalOf(response);
         reason = refusal.detail;
-        if (response.status === 401) { signedOut = true; controller = undefined; clearTimeout(timer); tell("signedOut", { reason }); return; }
-        if (response.status === 416) { lastId = ""; identify(refusal.log, true); } // go on with the next event
+        if (response.status === 401) {
+          signedOut = true;
+          controller = undefined;
+          clearTimeout(timer);
+          tell("signedOut", { reason });
+          return;
+        }
+        if (response.status === 416) {
+          lastId = "";
+          identify(refusal.log, true);
+        } // go on with the next event
         pause = Math.max(pause, Number(response.headers.get("Retry-After")) * 1000 || 0);
       }
-    } catch { reason = attempt.signal.aborted ? `nothing came for ${silence / 1000} s` : "the bridge cannot be reached"; }
+    } catch {
+      reason = attempt.signal.aborted ? `nothing came for ${silence / 1000} s` : "the bridge cannot be reached";
+    }
     clearTimeout(timer);
     if (signal.aborted) return;
     tell("waiting", { reason, retryAt: Date.now() + pause });
@@ -105,7 +132,11 @@ async function run(signal) {
 
 async function refusalOf(response) {
   const detail = `${response.status} ${response.statusText}`;
-  try { return { detail, ...await response.json() }; } catch { return { detail }; }
+  try {
+    return { detail, ...(await response.json()) };
+  } catch {
+    return { detail };
+  }
 }
 
 /** identify takes the identity of the log. If it is another one than before, or if the position behind the last event is outside
@@ -141,6 +172,21 @@ function take(message) {
   lastId = field.id;
   const { type, time, recordedtime, data } = JSON.parse(field.data);
   const { kind, project, path, state, phase, previousState, previousPhase, provisioningState, via, evidence, errors } = data;
-  batch.push({ sequence: Number(field.id), discovered: type.endsWith(".discovered"), time, recorded: recordedtime, kind, project, path, state, phase, previousState, previousPhase, provisioningState, via, errors,
-    latenessSeconds: evidence.timeFrom === "mkio" ? Math.max(0, (Date.parse(recordedtime) - Date.parse(time)) / 1000) : undefined });
+  batch.push({
+    sequence: Number(field.id),
+    discovered: type.endsWith(".discovered"),
+    time,
+    recorded: recordedtime,
+    kind,
+    project,
+    path,
+    state,
+    phase,
+    previousState,
+    previousPhase,
+    provisioningState,
+    via,
+    errors,
+    latenessSeconds: evidence.timeFrom === "mkio" ? Math.max(0, (Date.parse(recordedtime) - Date.parse(time)) / 1000) : undefined,
+  });
 }
