@@ -108,9 +108,12 @@ func TestPeriodsOfProof(t *testing.T) {
 	if output := p.runShown(b); !strings.Contains(output, "evidence.json") {
 		t.Errorf("the command has\n%s", output)
 	}
-	p.goTo("?v=proof&since=2999-03-04&until=2999-03-05")
-	p.await("Nothing is proven in this period yet")
-	if shown := eval[string](p, `document.getElementById("f-since").value`); shown != "2999-03-04T00:00" {
+	p.goTo("?v=proof&since=2001-03-04")
+	p.await("The period is proven for all 2 kinds")
+	if shown := eval[string](p, `document.getElementById("f-since").value`); shown != "2001-03-04T00:00" {
 		t.Errorf("the period begins at %q", shown)
 	}
+	p.expect("status of 400")
+	p.goTo("?v=proof&since=2999-03-04&until=2999-03-05")
+	p.await("since is in the future")
 }
