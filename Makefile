@@ -11,9 +11,6 @@ CONCURRENT := ./internal/poll ./cmd/bridge ./internal/ingest ./internal/publish 
 	./internal/notify ./internal/streams ./internal/tracing ./internal/wait
 # Packages with long simulations.
 SIMULATED := ./cmd/bridge ./internal/identity ./internal/poll
-# Tests that -short leaves out: their functions call bridgetest.SkipIfShort.
-SIMULATIONS = awk '/^func / { name = "" } /^func Test/ { name = $$2; sub(/\(.*/, "", name) } \
-	/bridgetest\.SkipIfShort\(/ { if (name == "") { print FILENAME ": SkipIfShort outside a test" >"/dev/stderr"; exit 1 } print name }'
 PLATFORMS := darwin/arm64 linux/arm64 freebsd/amd64 windows/amd64
 PREFIX ?= /usr/local
 FUZZTIME ?= 1m
@@ -21,7 +18,7 @@ FUZZTIME ?= 1m
 TESTFLAGS ?=
 SOAK_DIR ?= $(or $(TMPDIR),/tmp)/mkio-bridge-soak
 
-.PHONY: help build documents install cross test unit e2e long browser pictures race lint bench economy fuzz soak demo
+.PHONY: help build documents install cross test e2e long browser pictures race lint bench economy fuzz soak demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,11 +47,6 @@ cross: ## build for every other supported platform
 
 test: ## unit tests: need only Go, take two minutes
 	go test ./...
-
-unit: ## the unit tests that make race leaves out: simulations of hours, and packages without goroutines
-	go test $(TESTFLAGS) $$(comm -23 <(go list ./... | sort) <(go list $(CONCURRENT) | sort))
-	@tests=$$($(SIMULATIONS) $(addsuffix /*_test.go,$(CONCURRENT)) | paste -sd '|'); set -x; \
-		go test $(TESTFLAGS) -run "^($$tests)$$" $$(grep -l SkipIfShort $(addsuffix /*_test.go,$(CONCURRENT)) | xargs -n 1 dirname | sort -u)
 
 e2e: ## end-to-end tests: processes, clusters, torture, examples; they use the whole machine
 	go test $(TESTFLAGS) -tags e2e -count=1 -p 1 -parallel 6 -timeout 20m -skip '^TestSoak' ./test/e2e
