@@ -11,7 +11,7 @@ import (
 
 var (
 	quoted       = regexp.MustCompile(`"([^"]*)"`)
-	announcement = regexp.MustCompile(`"([a-z-]+)": (\[[^\]]*\]|channel\b)`)
+	announcement = regexp.MustCompile(`"?([a-z-]+)"?: (\[[^\]]*\]|channel\b)`)
 )
 
 // tableIn returns the text of a constant of a module, up to its end.
