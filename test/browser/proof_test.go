@@ -109,7 +109,7 @@ func TestPeriodsOfProof(t *testing.T) {
 		t.Errorf("the command has\n%s", output)
 	}
 	p.goTo("?v=proof&since=2001-03-04")
-	p.await("The period is proven for all 2 kinds")
+	p.await("The period is proven for all")
 	if shown := eval[string](p, `document.getElementById("f-since").value`); shown != "2001-03-04T00:00" {
 		t.Errorf("the period begins at %q", shown)
 	}
