@@ -72,7 +72,7 @@ func TestPictures(t *testing.T) {
 				continue
 			}
 			picture := takePicture(t, console, screen.address, l)
-			if err := os.WriteFile(filepath.Join(dir, name), picture, 0o644); err != nil { //nolint:gosec // a document
+			if err := os.WriteFile(filepath.Join(dir, name), picture, 0o644); err != nil {
 				t.Fatal(err)
 			}
 			t.Logf("%s: %d KB", name, len(picture)>>10)
