@@ -137,11 +137,11 @@ func TestViewer(t *testing.T) {
 	p.await("You may read")
 	p.await("malformed")
 	p.await("Viewers may not retry")
-	if enabled := eval[int](p, `[...document.querySelectorAll("main button")].filter(b => !b.disabled && b.textContent !== "copy").length`); enabled != 0 {
+	if enabled := eval[int](p, `[...document.querySelectorAll("main button")].filter(b => !b.disabled && b.innerText.trim() !== "copy").length`); enabled != 0 {
 		t.Errorf("%d buttons are enabled:\n%s", enabled, p.text())
 	}
 	for _, forced := range []string{"Preview", "Retry"} {
-		p.execute(fmt.Sprintf(`(() => { const b = [...document.querySelectorAll("main button")].find(b => b.textContent.startsWith(%q)); b.disabled = false; b.click(); })()`, forced))
+		p.execute(fmt.Sprintf(`(() => { const b = [...document.querySelectorAll("main button")].find(b => b.innerText.trim().startsWith(%q)); b.disabled = false; b.click(); })()`, forced))
 		p.await("viewers may not do this: use the admin token")
 	}
 	p.goTo("?v=setup")
