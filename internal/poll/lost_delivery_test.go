@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"mkio-bridge/internal/bridgetest"
 	"mkio-bridge/internal/lifecycle"
 	"mkio-bridge/internal/mkio"
 	"mkio-bridge/internal/mkio/mkiofake"
@@ -13,6 +14,7 @@ import (
 // A lost delivery causes one recheck and is counted once, by this bridge or the next. Many are rechecked by one poll of their
 // list.
 func TestALostDeliveryIsRecheckedOnce(t *testing.T) {
+	bridgetest.SkipIfShort(t)
 	for jobs, want := range map[int]struct{ byAddress, lists int }{
 		fewLost:  {byAddress: fewLost, lists: 0},
 		manyLost: {byAddress: 0, lists: 1},
