@@ -94,3 +94,43 @@ export const progress = (percent) =>
   percent === undefined
     ? nothing
     : html`<span class="progress" title="when it was last polled">${meter(percent / 100, `${percent} percent`)}<span>${percent} %</span></span>`;
+
+/** sources are the choices of a filter by the source of an observation. */
+export const sources = [["", "all"], ...Object.entries(vias)];
+
+/** search is a field to which "/" goes. It follows each letter (onInput), or what was typed (onChange). */
+export const search = (label, value, { onInput, onChange }) =>
+  html`<div class="field wide">
+    <label for="search">${label} <kbd aria-hidden="true">/</kbd></label>
+    <input id="search" data-search type="search" autocomplete="off" spellcheck="false" .value=${value ?? ""} @input=${onInput} @change=${onChange} />
+  </div>`;
+
+/** gapTable lists periods that are not proven, as {project, kind, from, to, why}; time formats their ends. */
+export const gapTable = (gaps, time) =>
+  html`<div class="scroll">
+    <table class="cardlike">
+      <thead>
+        <tr>
+          <th>project</th>
+          <th>kind</th>
+          <th>from</th>
+          <th>to</th>
+          <th class="n">for</th>
+          <th>why</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${gaps.map(
+          (g) =>
+            html`<tr>
+              <td data-label="project">${g.project}</td>
+              <td data-label="kind" class="nowrap">${g.kind}</td>
+              <td data-label="from" class="nowrap">${time(g.from)}</td>
+              <td data-label="to" class="nowrap">${time(g.to)}</td>
+              <td data-label="for" class="n">${duration((Date.parse(g.to) - Date.parse(g.from)) / 1000)}</td>
+              <td data-label="why" class="wrap">${g.why}</td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;

@@ -3,8 +3,8 @@
 import { html, nothing } from "../vendor/lit/lit-html.js";
 import { href } from "../address.js";
 import { get } from "../api.js";
-import { day, clock, duration, number, plural, sentence, shell } from "../format.js";
-import { empty } from "../parts.js";
+import { clock, day, number, plural, sentence, shell } from "../format.js";
+import { empty, gapTable } from "../parts.js";
 import { strip } from "../strip.js";
 import { chosen, given } from "./proof.js";
 
@@ -132,36 +132,10 @@ const verification = (v) =>
     }`;
 
 function notProven(e) {
-  const gaps = e.coverage.flatMap((c) => (c.polled ? c.gaps.map((g) => ({ ...g, project: c.project, kind: c.kind })) : []));
+  const gaps = e.coverage.flatMap((c) => (c.polled ? c.gaps.map((g) => ({ ...g, project: c.project, kind: c.kind, why: g.reason })) : []));
   return html`${
     gaps.length
-      ? html`<div class="scroll">
-          <table class="cardlike">
-            <thead>
-              <tr>
-                <th>project</th>
-                <th>kind</th>
-                <th>from</th>
-                <th>to</th>
-                <th class="n">for</th>
-                <th>why</th>
-              </tr>
-            </thead>
-            <tbody>
-              ${gaps.map(
-                (g) =>
-                  html`<tr>
-                    <td data-label="project">${g.project}</td>
-                    <td data-label="kind">${g.kind}</td>
-                    <td data-label="from" class="nowrap">${full(g.from)}</td>
-                    <td data-label="to" class="nowrap">${full(g.to)}</td>
-                    <td data-label="for" class="n">${duration((Date.parse(g.to) - Date.parse(g.from)) / 1000)}</td>
-                    <td data-label="why" class="wrap">${g.reason}</td>
-                  </tr>`,
-              )}
-            </tbody>
-          </table>
-        </div>`
+      ? gapTable(gaps, full)
       : html`<p>${e.coverage.some((c) => c.polled) ? "No gap." : "Nothing: no sweep compared anything in this period."}</p>`
   }
   ${e.notProvable.length ? html`<p>Never provable: ${e.notProvable.map((n, i) => html`${i ? "; " : ""}${n.kind}: ${n.reason}`)}.</p>` : nothing}

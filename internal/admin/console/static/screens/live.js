@@ -5,7 +5,7 @@ import { repeat } from "../vendor/lit/directives/repeat.js";
 import { changed, go, href } from "../address.js";
 import { get, now as present } from "../api.js";
 import { clock, containing, number, plural, resourceOf, shell } from "../format.js";
-import { empty, lateness, resourceLink, select, state, via } from "../parts.js";
+import { empty, lateness, resourceLink, search, select, sources, state, via } from "../parts.js";
 import { listen } from "../stream.js";
 import { kinds, phases } from "./resources.js";
 
@@ -88,31 +88,10 @@ export const live = {
         <button type="button" class=${local.paused ? "primary" : ""} @click=${pause}>
           ${local.paused ? `Go on (${number(local.missed)} new)` : "Pause"}
         </button>
-        <div class="field wide">
-          <label for="search">name contains <kbd aria-hidden="true">/</kbd></label
-          ><input
-            id="search"
-            data-search
-            type="search"
-            autocomplete="off"
-            spellcheck="false"
-            .value=${q.get("name") ?? ""}
-            @input=${(e) => go(changed({ name: e.target.value }), { replace: true })}
-          />
-        </div>
+        ${search("name contains", q.get("name"), { onInput: (e) => go(changed({ name: e.target.value }), { replace: true }) })}
         ${select("kind", q.get("kind") ?? "", ["", ...kinds], (kind) => go(changed({ kind })))}
         ${select("phase", q.get("phase") ?? "", ["", ...phases], (phase) => go(changed({ phase })))}
-        ${select(
-          "source",
-          q.get("via") ?? "",
-          [
-            ["", "all"],
-            ["webhook", "webhook"],
-            ["poll", "poll"],
-            ["history", "delivery history"],
-          ],
-          (v) => go(changed({ via: v })),
-        )}
+        ${select("source", q.get("via") ?? "", sources, (v) => go(changed({ via: v })))}
         ${Object.keys(f).length ? html`<a class="button" href=${href({ v: "live" })}>Clear</a>` : nothing}
       </form>
       <section class="card ${local.connection.state === "open" ? "" : "stale"}">

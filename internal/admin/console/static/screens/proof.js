@@ -5,7 +5,7 @@ import { changed, go, href } from "../address.js";
 import { address, get } from "../api.js";
 import { age, duration, number, plural, shell, when, zone } from "../format.js";
 import { job, latest, progress, start } from "../jobs.js";
-import { empty, problem, select } from "../parts.js";
+import { empty, gapTable, problem, select } from "../parts.js";
 import { strip } from "../strip.js";
 import { kinds } from "./resources.js";
 
@@ -198,33 +198,7 @@ function gaps(items, shown) {
     <h2>What is not proven</h2>
     ${
       all.length
-        ? html`<div class="scroll">
-            <table class="cardlike">
-              <thead>
-                <tr>
-                  <th>project</th>
-                  <th>kind</th>
-                  <th>from</th>
-                  <th>to</th>
-                  <th class="n">for</th>
-                  <th>why</th>
-                </tr>
-              </thead>
-              <tbody>
-                ${all.map(
-                  (g) =>
-                    html`<tr>
-                      <td data-label="project">${g.project}</td>
-                      <td data-label="kind" class="nowrap">${g.kind}</td>
-                      <td data-label="from" class="nowrap">${when(g.from)}</td>
-                      <td data-label="to" class="nowrap">${when(g.to)}</td>
-                      <td data-label="for" class="n">${duration((Date.parse(g.to) - Date.parse(g.from)) / 1000)}</td>
-                      <td data-label="why" class="wrap">${g.why}</td>
-                    </tr>`,
-                )}
-              </tbody>
-            </table>
-          </div>`
+        ? gapTable(all, when)
         : items.some((i) => i.proven.length)
           ? empty("Nothing is missing.", "All kinds that are polled are proven for the whole period.")
           : empty("There is no gap, and nothing is proven yet.", "A sweep proves the time since the one before it.")

@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit/lit-html.js";
 import { changed, go, href } from "../address.js";
 import { get } from "../api.js";
 import { age, containing, number, plural, shell, when } from "../format.js";
-import { empty, lateness, progress, resourceLink, select, state, via } from "../parts.js";
+import { empty, lateness, progress, resourceLink, search, select, sources, state, via } from "../parts.js";
 
 export const kinds = [
   "job",
@@ -57,31 +57,10 @@ export const resources = {
   },
   render: (q, { items, next }, context) =>
     html` <form class="filters" role="search" @submit=${(e) => e.preventDefault()}>
-        <div class="field wide">
-          <label for="search">name contains <kbd aria-hidden="true">/</kbd></label>
-          <input
-            id="search"
-            data-search
-            type="search"
-            autocomplete="off"
-            spellcheck="false"
-            .value=${q.get("name") ?? ""}
-            @input=${(e) => typed(e.target, context)}
-          />
-        </div>
+        ${search("name contains", q.get("name"), { onInput: (e) => typed(e.target, context) })}
         ${select("kind", q.get("kind") ?? "", ["", ...kinds], (kind) => go(changed({ kind, after: "" })))}
         ${select("phase", q.get("phase") ?? "", [["", "all"], ["initial,transitional,deleting", "in motion"], ...phases.map((p) => [p, p])], (phase) => go(changed({ phase, after: "" })))}
-        ${select(
-          "source",
-          q.get("via") ?? "",
-          [
-            ["", "all"],
-            ["webhook", "webhook"],
-            ["poll", "poll"],
-            ["history", "delivery history"],
-          ],
-          (v) => go(changed({ via: v, after: "" })),
-        )}
+        ${select("source", q.get("via") ?? "", sources, (v) => go(changed({ via: v, after: "" })))}
         ${textFilter("project", q)}${textFilter("state", q)}
         ${Object.keys(given(q)).length ? html`<a class="button" href=${href({ v: "resources" })}>Clear</a>` : nothing}
       </form>

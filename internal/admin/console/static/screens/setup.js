@@ -5,7 +5,7 @@ import { changed, go } from "../address.js";
 import { get } from "../api.js";
 import { age, number, plural } from "../format.js";
 import { job, latest, progress, start } from "../jobs.js";
-import { empty, problem } from "../parts.js";
+import { empty, problem, search } from "../parts.js";
 
 export const setup = {
   menu: "Setup",
@@ -38,18 +38,7 @@ export const setup = {
         <h2>Settings of the bridge that answers</h2>
         <p class="muted small">Secrets are masked. Another bridge may have other settings.</p>
         <div class="filters">
-          <div class="field wide">
-            <label for="search">name contains <kbd aria-hidden="true">/</kbd></label
-            ><input
-              id="search"
-              data-search
-              type="search"
-              autocomplete="off"
-              spellcheck="false"
-              .value=${q.get("setting") ?? ""}
-              @input=${(e) => go(changed({ setting: e.target.value }), { replace: true })}
-            />
-          </div>
+          ${search("name contains", q.get("setting"), { onInput: (e) => go(changed({ setting: e.target.value }), { replace: true }) })}
         </div>
         <dl class="pairs settings">
           ${set.map(

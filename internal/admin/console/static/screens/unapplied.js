@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit/lit-html.js";
 import { changed, go, href } from "../address.js";
 import { get, send } from "../api.js";
 import { number, plural, shell, size, when } from "../format.js";
-import { empty, moment, problem, resourceLink, select } from "../parts.js";
+import { empty, moment, problem, resourceLink, search, select } from "../parts.js";
 import { indented } from "../stored.js";
 import { kinds } from "./resources.js";
 
@@ -66,18 +66,7 @@ export const unapplied = {
     html`<div class="filters">
         ${select("reason", q.get("reason") ?? "", ["", ...Object.keys(reasons)], (reason) => go(changed({ reason, after: "" })))}
         ${select("kind", q.get("kind") ?? "", ["", ...kinds], (kind) => go(changed({ kind, after: "" })))}
-        <div class="field wide">
-          <label for="search">name <kbd aria-hidden="true">/</kbd></label
-          ><input
-            id="search"
-            data-search
-            type="search"
-            autocomplete="off"
-            spellcheck="false"
-            .value=${q.get("name") ?? ""}
-            @change=${(e) => go(changed({ name: e.target.value, after: "" }))}
-          />
-        </div>
+        ${search("name", q.get("name"), { onChange: (e) => go(changed({ name: e.target.value, after: "" })) })}
         ${Object.keys(given(q)).length ? html`<a class="button" href=${href({ v: "unapplied" })}>Clear</a>` : nothing}
       </div>
       ${q.get("reason") ? html`<p class="muted">${q.get("reason")}: ${reasons[q.get("reason")]}.</p>` : nothing}
