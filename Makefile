@@ -8,7 +8,7 @@ VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 # run in parallel with them.
 CONCURRENT := ./internal/poll ./cmd/bridge ./internal/ingest ./internal/publish ./internal/admin ./internal/audit ./internal/broker \
 	./internal/doctor ./internal/edge ./internal/eventlog ./internal/mkio/mkiofake ./internal/replay ./internal/rule \
-	./internal/notify ./internal/streams ./internal/tracing ./internal/wait
+	./internal/notify ./internal/progress ./internal/streams ./internal/tracing ./internal/wait
 # Packages with long simulations.
 SIMULATED := ./cmd/bridge ./internal/identity ./internal/poll
 PLATFORMS := darwin/arm64 linux/arm64 freebsd/amd64 windows/amd64
