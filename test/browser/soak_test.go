@@ -101,7 +101,7 @@ func followLive(t *testing.T, b *bridgetest.Bridge, p *tab) {
 	p.await(fmt.Sprintf("live-%06d", sent-1))
 	m := eval[measured](p, `measured`)
 	t.Logf("%.0f events a second for %s: %d frames, of which longer than 100 ms: %d %v; tasks over 50 ms: %d", rate, liveFor, m.Frames, len(m.LongFrames), m.LongFrames[:min(len(m.LongFrames), 20)], len(m.LongTasks))
-	if rows := eval[int](p, `document.querySelectorAll("main tbody tr").length`); rows != 200 {
+	if rows := eval[int](p, `document.querySelectorAll("main tbody tr").length`); rows != 100 {
 		t.Errorf("Live draws %d rows", rows)
 	}
 }
