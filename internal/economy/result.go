@@ -48,11 +48,11 @@ func (r Result) Lost(other Result) []*Life {
 	return lost
 }
 
-// A sight says when a change of a life was seen; false: it was not.
-type sight func(l *Life, i int) (at time.Duration, seen bool)
+// A seenAt says when a change of a life was seen; false: it was not.
+type seenAt func(l *Life, i int) (at time.Duration, seen bool)
 
 // judge counts what was seen of the changes of a day.
-func (t Timeline) judge(see sight) Result {
+func (t Timeline) judge(see seenAt) Result {
 	r := Result{missedFinals: map[*Life]bool{}}
 	for _, l := range t.Lives {
 		for i, c := range l.Changes {

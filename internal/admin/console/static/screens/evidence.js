@@ -3,10 +3,10 @@
 import { html, nothing } from "../vendor/lit/lit-html.js";
 import { href } from "../address.js";
 import { get } from "../api.js";
-import { clock, day, number, plural, sentence, shell } from "../format.js";
+import { clock, day, number, plural, sentence } from "../format.js";
 import { empty, gapTable } from "../parts.js";
 import { strip } from "../strip.js";
-import { chosen, given } from "./proof.js";
+import { auditCommand, chosen, given } from "./proof.js";
 
 const parameters = (q) => ({ ...given(q), job: q.get("job") });
 const full = (at) => (at ? `${day(at)} ${clock(at)}` : "");
@@ -19,19 +19,7 @@ export const evidence = {
     const file = await get("evidence", parameters(q), { signal, as: "text" });
     return { ...file, data: { ...JSON.parse(file.data), file: file.data, name: file.headers.get("Content-Disposition")?.split("filename=")[1] } };
   },
-  command: (q) => {
-    const g = given(q);
-    return shell(
-      "mkio-bridge",
-      "audit",
-      g.since && ["--since", g.since],
-      g.until && ["--until", g.until],
-      g.project && ["--project", g.project],
-      g.kind && ["--kind", g.kind],
-      "--evidence",
-      "evidence.json",
-    );
-  },
+  command: auditCommand,
   answer(_, e) {
     const v = e.verification;
     const none = !e.coverage.some((c) => c.polled && c.proven.length);

@@ -23,6 +23,12 @@ export const chosen = (q) => ({ since: q.get("since"), until: q.get("until"), pr
 /** given are those parameters as /v1/audit and /v1/evidence take them: without since, each kind begins with its first sweep. */
 export const given = (q) => ({ ...chosen(q), since: q.get("since") === "all" ? undefined : (q.get("since") ?? "1d") });
 
+/** auditCommand is the command that writes the evidence of the period into a file. */
+export function auditCommand(q) {
+  const flags = Object.entries(given(q)).flatMap(([name, value]) => (value ? [`--${name}`, value] : []));
+  return shell("mkio-bridge", "audit", flags, "--evidence", "evidence.json");
+}
+
 const most = 1000; // kinds of all projects
 
 export const proof = {
@@ -44,19 +50,7 @@ export const proof = {
     const replaced = done && done.result.log !== status.data.log.identity;
     return { ...audit, data: { ...audit.data, check, verified: replaced ? undefined : done, replaced } };
   },
-  command: (q) => {
-    const g = given(q);
-    return shell(
-      "mkio-bridge",
-      "audit",
-      g.since && ["--since", g.since],
-      g.until && ["--until", g.until],
-      g.project && ["--project", g.project],
-      g.kind && ["--kind", g.kind],
-      "--evidence",
-      "evidence.json",
-    );
-  },
+  command: auditCommand,
   answer(_, data) {
     const { items, next } = data;
     const polled = items.filter((i) => i.polled);
